@@ -1,0 +1,75 @@
+-- Chinwag's tables in PostgreSQL, version 1. (SQLite's are in src/store/sqlite/schema.sql, as close as they can be.)
+-- Ids and times are made by the application. Keys that are compared without case are kept folded, by bytes (COLLATE "C").
+
+CREATE TABLE users (
+    id                 uuid PRIMARY KEY,
+    username           text NOT NULL,
+    username_key       text COLLATE "C" NOT NULL UNIQUE,
+    name               text NOT NULL,
+    name_key           text COLLATE "C" NOT NULL,
+    password_hash      text NOT NULL,
+    -- Raised in the transaction that changes where the user belongs, so that a lost "you were added" is found.
+    membership_version bigint NOT NULL DEFAULT 0,
+    created_at         timestamptz NOT NULL,
+    last_seen_at       timestamptz
+);
+CREATE INDEX users_by_name ON users (name_key);
+
+-- A login. Refresh tokens are numbered and signed, so that no secret of theirs is kept here: only the newest number.
+CREATE TABLE sessions (
+    id         uuid PRIMARY KEY,
+    user_id    uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    generation bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    rotated_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    ended_at   timestamptz
+);
+CREATE INDEX sessions_by_user ON sessions (user_id);
+
+CREATE TABLE conversations (
+    id         uuid PRIMARY KEY,
+    type       text NOT NULL CHECK (type IN ('direct', 'group')),
+    name       text,
+    creator_id uuid NOT NULL REFERENCES users,
+    created_at timestamptz NOT NULL,
+    -- "low:high" of the two ids of a direct conversation, NULL for a group.
+    direct_key text COLLATE "C" UNIQUE
+);
+
+-- The counter of each conversation: the row that every numbered write locks. Narrow, with room for HOT updates.
+CREATE TABLE counters (
+    conversation_id uuid PRIMARY KEY REFERENCES conversations ON DELETE CASCADE,
+    last_seq        bigint NOT NULL DEFAULT 0,
+    member_count    bigint NOT NULL,
+    active_at       timestamptz NOT NULL
+) WITH (fillfactor = 50);
+
+CREATE TABLE members (
+    conversation_id uuid NOT NULL REFERENCES conversations ON DELETE CASCADE,
+    user_id         uuid NOT NULL REFERENCES users,
+    role            text NOT NULL CHECK (role IN ('member', 'admin', 'owner')),
+    joined_at       timestamptz NOT NULL,
+    delivered_seq   bigint NOT NULL DEFAULT 0,
+    read_seq        bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (conversation_id, user_id)
+) WITH (fillfactor = 80);
+CREATE INDEX members_by_user ON members (user_id);
+
+-- No foreign keys: whoever inserts holds the counter's lock and has read the sender's membership under it, which is
+-- more than a foreign key would check, and deleting a conversation deletes its messages under the same lock.
+CREATE TABLE messages (
+    conversation_id uuid NOT NULL,
+    seq             bigint NOT NULL,
+    id              uuid NOT NULL,
+    sender_id       uuid NOT NULL,
+    content         text NOT NULL,
+    reply_to        uuid,
+    timestamp       timestamptz NOT NULL,
+    -- What a system message notes; NULL for a text.
+    note_kind       text,
+    note_user_id    uuid,
+    note_value      text,
+    PRIMARY KEY (conversation_id, seq),
+    UNIQUE (conversation_id, id)
+);

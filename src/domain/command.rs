@@ -1,0 +1,108 @@
+//! Commands: every numbered write, of one type, because all of them go through the journal.
+
+use super::conversation::{Role, Title};
+use super::message::{Content, Message};
+use super::{ConversationId, MessageId, Timestamp, UserId};
+
+/// A numbered write that somebody wants.
+///
+/// Its `id` makes it safe to repeat: a command whose id is in the conversation already changes nothing.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Write a message.
+    Send(Send),
+    /// Change the members or the name.
+    Change(Change),
+}
+
+impl Command {
+    /// Where.
+    pub fn conversation_id(&self) -> ConversationId {
+        match self {
+            Self::Send(send) => send.conversation_id,
+            Self::Change(change) => change.conversation_id,
+        }
+    }
+}
+
+/// Write a message.
+#[derive(Clone, Debug)]
+pub struct Send {
+    /// Where.
+    pub conversation_id: ConversationId,
+    /// The message's id: the client's choice, or new.
+    pub id: MessageId,
+    /// Who.
+    pub sender_id: UserId,
+    /// What.
+    pub content: Content,
+    /// The message that it answers; it must be in the same conversation.
+    pub reply_to: Option<MessageId>,
+    /// When the server took it.
+    pub timestamp: Timestamp,
+}
+
+/// Change the members or the name of a group.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Where.
+    pub conversation_id: ConversationId,
+    /// The id of the system message that will note it.
+    pub id: MessageId,
+    /// Who wants it.
+    pub actor_id: UserId,
+    /// What.
+    pub action: Action,
+    /// When the server took it.
+    pub timestamp: Timestamp,
+}
+
+/// What a [`Change`] does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Let somebody in.
+    Add {
+        /// Whom.
+        user_id: UserId,
+        /// As what.
+        role: Role,
+    },
+    /// Remove somebody, or leave.
+    Remove {
+        /// Whom.
+        user_id: UserId,
+    },
+    /// Give somebody a role. Making another the owner makes the present one an admin.
+    SetRole {
+        /// Whom.
+        user_id: UserId,
+        /// Which.
+        role: Role,
+    },
+    /// Name the conversation.
+    Rename {
+        /// How.
+        name: Title,
+    },
+}
+
+impl Action {
+    /// Whom it concerns, if it is about a member.
+    pub fn user_id(&self) -> Option<UserId> {
+        match self {
+            Self::Add { user_id, .. } | Self::Remove { user_id } | Self::SetRole { user_id, .. } => Some(*user_id),
+            Self::Rename { .. } => None,
+        }
+    }
+}
+
+/// What became of a command that was not refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It happened, just now.
+    Fresh(Message),
+    /// It had happened before; this is the message as it is now.
+    Repeated(Message),
+    /// There was nothing to do: things are already as wanted.
+    Unchanged,
+}

@@ -1,0 +1,161 @@
+//! Messages: what people write, and what the conversation notes by itself.
+
+use super::conversation::{Role, Title};
+use super::{ConversationId, FieldError, MessageId, Seq, Timestamp, UserId};
+use crate::limits;
+
+/// The text of a message: 1 byte to 16 KiB of UTF-8, without U+0000, not blank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content(String);
+
+impl Content {
+    /// Checks the form. The text stays as it is written.
+    pub fn parse(text: String) -> Result<Self, FieldError> {
+        let refuse = |detail: &'static str| Err(FieldError { field: "content", detail: detail.into() });
+        if text.len() > limits::CONTENT_BYTES {
+            refuse("takes at most 16 KiB of UTF-8")
+        } else if text.contains('\0') {
+            refuse("must not contain U+0000")
+        } else if text.trim().is_empty() {
+            refuse("must not be blank")
+        } else {
+            Ok(Self(text))
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a system message notes: the numbered event itself, of which its `content` is the reading for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Somebody came in.
+    MemberAdded {
+        /// Who.
+        user_id: UserId,
+        /// As what.
+        role: Role,
+    },
+    /// Somebody's role changed.
+    MemberUpdated {
+        /// Whose.
+        user_id: UserId,
+        /// To what.
+        role: Role,
+    },
+    /// Somebody was removed, or left.
+    MemberRemoved {
+        /// Who.
+        user_id: UserId,
+    },
+    /// The conversation got a name.
+    ConversationUpdated {
+        /// Which.
+        name: Title,
+    },
+}
+
+impl Note {
+    /// As the API and the stores spell it; also the type of the frame that tells it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::MemberAdded { .. } => "member.added",
+            Self::MemberUpdated { .. } => "member.updated",
+            Self::MemberRemoved { .. } => "member.removed",
+            Self::ConversationUpdated { .. } => "conversation.updated",
+        }
+    }
+
+    /// Whom it concerns, if it is about a member.
+    pub fn user_id(&self) -> Option<UserId> {
+        match self {
+            Self::MemberAdded { user_id, .. } | Self::MemberUpdated { user_id, .. } | Self::MemberRemoved { user_id } => {
+                Some(*user_id)
+            }
+            Self::ConversationUpdated { .. } => None,
+        }
+    }
+
+    /// The role or the name that it gave.
+    pub fn value(&self) -> Option<&str> {
+        match self {
+            Self::MemberAdded { role, .. } | Self::MemberUpdated { role, .. } => Some(role.as_str()),
+            Self::MemberRemoved { .. } => None,
+            Self::ConversationUpdated { name } => Some(name.as_str()),
+        }
+    }
+
+    /// The inverse of `kind`, `user_id` and `value`, which is how the stores keep a note.
+    pub fn stored(kind: &str, user_id: Option<UserId>, value: Option<String>) -> Option<Self> {
+        let role = || Role::parse(value.as_deref()?);
+        Some(match kind {
+            "member.added" => Self::MemberAdded { user_id: user_id?, role: role()? },
+            "member.updated" => Self::MemberUpdated { user_id: user_id?, role: role()? },
+            "member.removed" => Self::MemberRemoved { user_id: user_id? },
+            "conversation.updated" => Self::ConversationUpdated { name: Title::stored(value?) },
+            _ => return None,
+        })
+    }
+}
+
+/// A message, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Names it within its conversation.
+    pub id: MessageId,
+    /// Where it was sent.
+    pub conversation_id: ConversationId,
+    /// The number of its creation.
+    pub seq: Seq,
+    /// Who sent it, or did what it notes.
+    pub sender_id: UserId,
+    /// The text.
+    pub content: String,
+    /// The message that it answers.
+    pub reply_to: Option<MessageId>,
+    /// When the server took it.
+    pub timestamp: Timestamp,
+    /// What it notes, if it is a system message.
+    pub note: Option<Note>,
+}
+
+impl Message {
+    /// As the API and the stores spell its type.
+    pub fn kind(&self) -> &'static str {
+        if self.note.is_some() { "system" } else { "text" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Content, Note};
+    use crate::domain::UserId;
+    use crate::domain::conversation::{Role, Title};
+    use crate::limits;
+
+    #[test]
+    fn content_is_bounded_in_bytes_and_never_blank() {
+        assert!(Content::parse("é".repeat(limits::CONTENT_BYTES / 2)).is_ok());
+        assert!(Content::parse("é".repeat(limits::CONTENT_BYTES / 2) + "x").is_err());
+        for bad in ["", "  \n", "a\0b"] {
+            assert!(Content::parse(bad.to_owned()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn notes_survive_a_store() {
+        let user_id = UserId::new();
+        for note in [
+            Note::MemberAdded { user_id, role: Role::Admin },
+            Note::MemberUpdated { user_id, role: Role::Owner },
+            Note::MemberRemoved { user_id },
+            Note::ConversationUpdated { name: Title::stored("Lunch".to_owned()) },
+        ] {
+            let kept = Note::stored(note.kind(), note.user_id(), note.value().map(str::to_owned));
+            assert_eq!(kept, Some(note));
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Nouns and rules: what a chat consists of and what may be done to it.
+//!
+//! Nothing here knows HTTP, SQL or JSON; every value that exists is valid, because its constructor checked it.
+
+pub mod command;
+pub mod conversation;
+pub mod error;
+pub mod id;
+pub mod membership;
+pub mod message;
+pub mod session;
+pub mod time;
+pub mod user;
+
+pub use error::{Code, Error, FieldError, Result};
+pub use id::{ConnectionId, ConversationId, MessageId, SessionId, UserId};
+pub use time::Timestamp;
+
+/// The number of a thing that happened in its conversation: dense, from 1, in commit order.
+///
+/// Signed because both databases count so; 0 stands for "before the first".
+pub type Seq = i64;

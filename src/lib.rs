@@ -1,0 +1,4 @@
+//! Chinwag
+pub mod domain;
+pub mod limits;
+pub mod store;

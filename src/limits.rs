@@ -1,0 +1,148 @@
+//! Every bound, with its unit and its reason. What is not bounded here is bounded by one of these.
+
+use std::time::Duration;
+
+// ── What people may say ──────────────────────────────────────────────────────────────────────────────────────
+
+/// Bytes of a message's text: some five pages, far beyond what anybody types.
+pub const CONTENT_BYTES: usize = 16 * 1024;
+/// Members of a group: one commit's fan-out stays below some ten thousand writes.
+pub const GROUP_MEMBERS: i64 = 10_000;
+/// Members named when a conversation is made: 1,000 ids are 39 KiB of JSON, within [`BODY_BYTES`].
+pub const INITIAL_MEMBERS: usize = 1_000;
+/// Members up to which receipts and presence of individuals are told; beyond, they would outweigh the messages.
+pub const INTIMATE_MEMBERS: i64 = 200;
+/// Unread messages are counted up to here, for a badge that says "99+".
+pub const UNREAD_MAX: i64 = 100;
+
+// ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Items of a page when nobody says how many.
+pub const PAGE_DEFAULT: usize = 50;
+/// Items of a page at the most: 200 messages of 16 KiB are 3.2 MiB.
+pub const PAGE_MAX: usize = 200;
+/// Messages read from the store at a time while a connection catches up: at most 1.6 MiB.
+pub const CATCH_UP_PAGE: usize = 100;
+/// Conversations whose live events one connection of `/ws` hears.
+pub const CONVERSATIONS_HEARD: usize = 10_000;
+/// Conversations that one `resume` frame may name; 500 entries are 24 KiB of JSON.
+pub const RESUME_CONVERSATIONS: usize = 500;
+/// People whose presence one connection is told at its start.
+pub const CONTACTS: usize = 5_000;
+
+// ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Bytes of a request's line and header fields: a token of some 300 bytes and a browser's usual fields fit twice.
+pub const HEAD_BYTES: usize = 16 * 1024;
+/// Bytes of a request's target.
+pub const URI_BYTES: usize = 4 * 1024;
+/// Bytes of a request's body: 16 KiB of text with every character escaped (`\u00XX`, six bytes) and what is around it.
+pub const BODY_BYTES: usize = 128 * 1024;
+/// Until a request's head must have arrived; also how long an idle connection is kept.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Until a request's body must have arrived.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
+/// Until a request must be answered: longer than anything it may wait for, [`JOURNAL_TRIES_FOR`] included.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Sockets open at a time, HTTP and WebSocket together; beyond, new ones wait in the kernel's queue.
+pub const SOCKETS: usize = 100_000;
+/// Pause after `accept` failed (out of file descriptors), so that it does not spin.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+// ── WebSocket ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Bytes of a client's frame and of a message in several frames.
+pub const FRAME_BYTES: usize = 64 * 1024;
+/// Bytes of a connection's read buffer: allocated for each, so small; a larger frame grows it.
+pub const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// Bytes that may wait for one connection; beyond, it is a slow consumer and is closed with 4008.
+pub const OUTBOX_BYTES: usize = 1024 * 1024;
+/// Bytes that wait for one connection while it catches up, before the next page is read for it.
+pub const CATCH_UP_BYTES: usize = OUTBOX_BYTES / 4;
+/// Frames handed to the kernel in one `writev`; IOV_MAX is 1,024, and few outboxes ever hold more.
+pub const WRITE_SLICES: usize = 64;
+/// Sends of one connection that are not yet committed; beyond, it is not read.
+pub const UNDER_WAY: usize = 256;
+/// Connections of one user: phones, tabs and bots, with room.
+pub const CONNECTIONS_PER_USER: usize = 50;
+/// Between two pings; two unanswered close the connection.
+pub const HEARTBEAT: Duration = Duration::from_secs(25);
+/// Until the first frame must have said who one is, if the handshake did not.
+pub const AUTH_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bad frames in a row that close a connection.
+pub const BAD_FRAMES: u32 = 10;
+/// How long a closing connection waits for the peer's own close.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Characters of a `ref`, which is repeated as it came.
+pub const REF_CHARS: usize = 64;
+/// How long presence changes gather before they are told: a page reload is not an absence.
+pub const PRESENCE_DEBOUNCE: Duration = Duration::from_millis(500);
+/// Changes of presence that wait to be told. Beyond, a change waits for its turn in its connection's task.
+pub const PRESENCE_QUEUE: usize = 4_096;
+
+// ── The journal ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Commands that wait for one lane: 2,048 of 16 KiB are 32 MiB.
+pub const JOURNAL_QUEUE: usize = 2_048;
+/// Commands of one batch: where the cost of a commit is spread thin enough (512 rows in one statement cost as much as 30 alone).
+pub const BATCH_ROWS: usize = 512;
+/// Bytes of text in one batch, so that one statement stays a small thing for the database.
+pub const BATCH_BYTES: usize = 1024 * 1024;
+/// A lane that admits nothing for so long is told as `busy`.
+pub const ADMISSION_TIMEOUT: Duration = Duration::from_secs(5);
+/// A batch that cannot be committed is tried again for so long, then told as `unavailable`.
+pub const JOURNAL_TRIES_FOR: Duration = Duration::from_secs(4);
+/// First pause between two tries of a batch; it doubles up to a second.
+pub const RETRY_PAUSE: Duration = Duration::from_millis(20);
+
+// ── Stores ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Until a connection to PostgreSQL stands, its handshake included.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Until one statement or one batch is answered.
+pub const QUERY_TIMEOUT: Duration = Duration::from_secs(4);
+/// Until a migration has the lock that keeps two nodes from migrating at once.
+pub const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+/// Connections that read from PostgreSQL.
+pub const POSTGRES_READERS: u32 = 8;
+/// Connections of the journal to PostgreSQL: while one lane waits for its flush, another fills its batch.
+pub const POSTGRES_LANES: usize = 2;
+/// Connections that read from SQLite, each on a thread while it is used.
+pub const SQLITE_READERS: usize = 4;
+/// Jobs that wait for SQLite's writer thread; the journal's batches are one job each.
+pub const SQLITE_WRITER_QUEUE: usize = 64;
+/// How long SQLite waits for another process's lock on the file.
+pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(4);
+/// Pages of the write-ahead log after which SQLite folds it into the database: 4 MiB.
+pub const SQLITE_WAL_PAGES: i64 = 1_000;
+
+// ── Accounts ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Passwords that are hashed or compared at a time: each takes a core and 19 MiB.
+pub const HASHES_AT_ONCE: usize = 2;
+/// Requests that wait for their password's turn: at 30 ms each, the last waits about a second.
+pub const HASHES_WAITING: usize = 64;
+/// A refresh token may be used again for so long, while its successor is unused (two tabs, a lost answer).
+pub const REFRESH_GRACE: Duration = Duration::from_secs(30);
+/// How long a session is believed to be live without asking the store again; ending it on this node is seen at once.
+pub const SESSION_BELIEVED: Duration = Duration::from_secs(5);
+/// Sessions that are believed at a time; beyond, the oldest beliefs go.
+pub const SESSIONS_BELIEVED: usize = 100_000;
+
+// ── Rates ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Logins and registrations that one address may do at once, and how many a minute come back.
+pub const ACCOUNT_CALLS: Rate = Rate { burst: 30, per_minute: 30 };
+/// Wrong passwords that one username may have at once, and how many a minute come back.
+pub const LOGIN_FAILURES: Rate = Rate { burst: 10, per_minute: 5 };
+/// Keys that one rate limit remembers; beyond, those that are full again are forgotten.
+pub const RATE_KEYS: usize = 50_000;
+
+/// A token bucket: how many at once, and how many a minute come back.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    /// The bucket's size.
+    pub burst: u32,
+    /// What flows in.
+    pub per_minute: u32,
+}

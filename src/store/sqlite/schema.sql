@@ -1,0 +1,69 @@
+-- Chinwag's tables in SQLite, version 1: those of ../../../schema.sql, where each comment stands.
+-- uuid is a BLOB of 16 bytes, a time is an INTEGER of microseconds since 1970 in UTC, texts compare by bytes.
+
+CREATE TABLE users (
+    id                 BLOB PRIMARY KEY,
+    username           TEXT NOT NULL,
+    username_key       TEXT NOT NULL UNIQUE,
+    name               TEXT NOT NULL,
+    name_key           TEXT NOT NULL,
+    password_hash      TEXT NOT NULL,
+    membership_version INTEGER NOT NULL DEFAULT 0,
+    created_at         INTEGER NOT NULL,
+    last_seen_at       INTEGER
+) STRICT;
+CREATE INDEX users_by_name ON users (name_key);
+
+CREATE TABLE sessions (
+    id         BLOB PRIMARY KEY,
+    user_id    BLOB NOT NULL REFERENCES users ON DELETE CASCADE,
+    generation INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    rotated_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    ended_at   INTEGER
+) STRICT;
+CREATE INDEX sessions_by_user ON sessions (user_id);
+
+CREATE TABLE conversations (
+    id         BLOB PRIMARY KEY,
+    type       TEXT NOT NULL CHECK (type IN ('direct', 'group')),
+    name       TEXT,
+    creator_id BLOB NOT NULL REFERENCES users,
+    created_at INTEGER NOT NULL,
+    direct_key TEXT UNIQUE
+) STRICT;
+
+CREATE TABLE counters (
+    conversation_id BLOB PRIMARY KEY REFERENCES conversations ON DELETE CASCADE,
+    last_seq        INTEGER NOT NULL DEFAULT 0,
+    member_count    INTEGER NOT NULL,
+    active_at       INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE members (
+    conversation_id BLOB NOT NULL REFERENCES conversations ON DELETE CASCADE,
+    user_id         BLOB NOT NULL REFERENCES users,
+    role            TEXT NOT NULL CHECK (role IN ('member', 'admin', 'owner')),
+    joined_at       INTEGER NOT NULL,
+    delivered_seq   INTEGER NOT NULL DEFAULT 0,
+    read_seq        INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (conversation_id, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX members_by_user ON members (user_id);
+
+-- With its integer rowid, for a full-text index to refer to.
+CREATE TABLE messages (
+    conversation_id BLOB NOT NULL,
+    seq             INTEGER NOT NULL,
+    id              BLOB NOT NULL,
+    sender_id       BLOB NOT NULL,
+    content         TEXT NOT NULL,
+    reply_to        BLOB,
+    timestamp       INTEGER NOT NULL,
+    note_kind       TEXT,
+    note_user_id    BLOB,
+    note_value      TEXT,
+    PRIMARY KEY (conversation_id, seq),
+    UNIQUE (conversation_id, id)
+) STRICT;

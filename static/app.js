@@ -1,0 +1,140 @@
+// The entry: decides between the door and the chat, joins the modules, and keeps the address in step with what is open.
+
+import * as api from "./api.js";
+import { $, avatar, twice } from "./dom.js";
+import * as sends from "./sends.js";
+import { Socket } from "./socket.js";
+import * as store from "./store.js";
+import * as sync from "./sync.js";
+import { showAuth } from "./view-auth.js";
+import { startChatView } from "./view-chat.js";
+import { startListView } from "./view-list.js";
+import { startMembersView } from "./view-members.js";
+import { startPeopleView } from "./view-people.js";
+
+const FAREWELL = "chinwag.farewell"; // what to say after the page has started afresh
+let socket = null;
+
+if (api.me()) startChat();
+else enter();
+
+async function enter() {
+  const farewell = sessionStorage.getItem(FAREWELL);
+  sessionStorage.removeItem(FAREWELL);
+  await showAuth(farewell);
+  startChat();
+}
+
+function startChat() {
+  $("chat").hidden = false;
+  socket = new Socket({ live, frame: sync.applyFrame, state: showState, ended: leave });
+  api.watchSession({ refreshed: (token) => socket.send({ type: "auth", token }), ended: leave });
+  sends.startSends(socket);
+  sync.startSync(socket);
+
+  store.learnPerson(api.me());
+  showMe();
+  startListView(open);
+  startChatView(() => open(null));
+  const startConversation = startPeopleView(open);
+  for (const id of ["new-conversation", "welcome-start"]) $(id).addEventListener("click", startConversation);
+  startMembersView();
+  store.on("conversations", closeIfGone);
+  store.on("conversations", countInTitle);
+
+  addEventListener("hashchange", follow);
+  sync.loadConversations();
+  follow();
+  socket.start();
+}
+
+function live(hello) {
+  sync.goLive(hello);
+}
+
+// The address names the open conversation: a reload comes back to it, and on a phone the back gesture leaves it.
+function open(conversationId) {
+  location.hash = conversationId ?? "";
+}
+
+function follow() {
+  const id = location.hash.slice(1) || null;
+  store.view.openId = id;
+  $("chat").dataset.open = id ? "conversation" : "list";
+  if (id && !store.conversations.has(id)) sync.fetchConversation(id).then(closeIfGone);
+  if (id && !store.timelines.get(id)?.loaded) sync.loadNewest(id);
+  store.changed("conversations", "timeline", "opened");
+}
+
+function closeIfGone() {
+  const id = store.view.openId;
+  if (!id || store.conversations.has(id) || !store.view.loaded || sync.isFetching(id)) return;
+  open(null);
+  notify("That conversation is no longer yours to see.");
+}
+
+function countInTitle() {
+  const unread = [...store.conversations.values()].filter((conversation) => conversation.unread_count > 0).length;
+  document.title = unread ? `(${unread}) Chinwag` : "Chinwag";
+}
+
+function showState(state, { seconds, reason }) {
+  if (state !== "connected") sends.suspend();
+  store.view.connected = state === "connected";
+  const words = { connected: "Connected", connecting: "Connecting…", offline: "Offline", waiting: "Reconnecting" }[state];
+  const line = $("connection-state");
+  line.dataset.state = state;
+  line.replaceChildren(reason ? `${reason}. ${words}` : words);
+  if (state === "waiting") {
+    // The count is for the eye alone: nobody wants it read out second by second.
+    const count = document.createElement("span");
+    count.setAttribute("aria-hidden", "true");
+    count.textContent = ` in ${seconds} s…`;
+    line.append(count);
+  }
+  store.changed("people", "connection");
+}
+
+function showMe() {
+  const user = api.me();
+  $("me-summary").replaceChildren(avatar(user.id, user.name));
+  $("me-summary").setAttribute("aria-label", `${user.name}: account menu`);
+  $("me-name").textContent = user.name;
+  $("me-username").textContent = `@${user.username}`;
+  const menu = $("me");
+  document.addEventListener("click", (event) => menu.contains(event.target) || menu.removeAttribute("open"));
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.removeAttribute("open");
+    $("me-summary").focus();
+  });
+  twice($("logout"), "Messages are unsent. Log out?", logout, () => sends.countUnsent() > 0);
+}
+
+async function logout() {
+  socket.stop();
+  sends.forgetUnsent();
+  await api.logout();
+  startAfresh();
+}
+
+function leave(reason) {
+  socket.stop();
+  api.forget();
+  sessionStorage.setItem(FAREWELL, reason);
+  startAfresh();
+}
+
+// A reload rather than a tidying up: nothing that one person saw can then be left for the next.
+function startAfresh() {
+  history.replaceState(null, "", "/");
+  location.reload();
+}
+
+let noticeTimer = 0;
+function notify(words) {
+  clearTimeout(noticeTimer);
+  $("notice").textContent = words;
+  $("notice").hidden = false;
+  noticeTimer = setTimeout(() => { $("notice").hidden = true; }, 6000);
+}

@@ -1,0 +1,133 @@
+// Making elements, and saying times and names the way people do. Text from people only ever becomes text nodes.
+
+const SVG = "http://www.w3.org/2000/svg";
+const ICONS = {
+  add: ["M12 5v14", "M5 12h14"],
+  back: ["M15 5l-7 7 7 7"],
+  close: ["M6 6l12 12", "M18 6L6 18"],
+  down: ["M12 5v14", "M6 13l6 6 6-6"],
+  people: ["M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z", "M2.5 20c.6-3.6 3.2-5.5 6.5-5.5s5.900 1.900 6.500 5.500", "M16 4.300a3.500 3.500 0 0 1 0 6.400", "M18 15.200c2 .800 3.200 2.500 3.500 4.800"],
+  send: ["M4 12h15", "M13 6l6 6-6 6"],
+  check: ["M5 12.500l4.500 4.500L19 7.500"],
+};
+
+export const $ = (id) => document.getElementById(id);
+
+/** An element. Functions become listeners, everything else attributes; absent values are left out. */
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value == null || value === false) continue;
+    if (typeof value === "function") node.addEventListener(name, value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.filter((child) => child != null && child !== false && child !== ""));
+  return node;
+}
+
+/** Makes these the children of a parent, moving as little as possible and keeping the focus where it is. */
+export function arrange(parent, nodes) {
+  const focused = document.activeElement;
+  const wanted = new Set(nodes);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  let at = parent.firstElementChild;
+  for (const node of nodes) {
+    if (node === at) at = at.nextElementSibling;
+    else parent.insertBefore(node, at);
+  }
+  if (focused !== document.activeElement && parent.contains(focused)) focused.focus({ preventScroll: true });
+}
+
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  svg.classList.add("icon");
+  for (const d of ICONS[name]) {
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", d);
+    svg.append(path);
+  }
+  return svg;
+}
+
+/** Initials on a colour that stays the same for an id; with a status, a dot. */
+export function avatar(id, name, status) {
+  let hash = 0;
+  for (const letter of id) hash = (hash * 31 + letter.charCodeAt(0)) >>> 0;
+  const words = name.trim().split(/\s+/);
+  const initials = [words[0], words.length > 1 ? words.at(-1) : ""].map((word) => [...word][0] ?? "").join("");
+  return el("span", { class: `avatar hue-${hash % 8}`, "aria-hidden": "true", "data-status": status }, initials.toUpperCase());
+}
+
+/** Content with its web addresses made links. */
+export function linked(content) {
+  const nodes = [];
+  let from = 0;
+  for (const match of content.matchAll(/https?:\/\/[^\s<>"]+/gi)) {
+    const address = match[0].replace(/[.,;:!?'’)\]}*_]+$/, (end) => (end[0] === ")" && match[0].includes("(") ? ")" : ""));
+    if (!URL.canParse(address)) continue;
+    nodes.push(content.slice(from, match.index));
+    nodes.push(el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, address));
+    from = match.index + address.length;
+  }
+  return [...nodes, content.slice(from)].filter(Boolean);
+}
+
+const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const weekdayFormat = new Intl.DateTimeFormat("en", { weekday: "long" });
+const dayFormat = new Intl.DateTimeFormat("en", { weekday: "long", day: "numeric", month: "long" });
+const oldDayFormat = new Intl.DateTimeFormat("en", { day: "numeric", month: "long", year: "numeric" });
+const shortFormat = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
+
+export const clock = (time) => clockFormat.format(time);
+export const fullTime = (time) => `${oldDayFormat.format(time)}, ${clockFormat.format(time)}`;
+
+const daysAgo = (time) => {
+  const midnight = (date) => Date.UTC(date.getFullYear(), date.getMonth(), date.getDate());
+  return Math.round((midnight(new Date()) - midnight(time)) / 86_400_000);
+};
+
+export function dayName(time) {
+  const ago = daysAgo(time);
+  if (ago <= 0) return "Today";
+  if (ago === 1) return "Yesterday";
+  return ago < 300 ? dayFormat.format(time) : oldDayFormat.format(time);
+}
+
+/** For a list: the clock today, then the day. */
+export function shortTime(time) {
+  const ago = daysAgo(time);
+  if (ago <= 0) return clock(time);
+  if (ago === 1) return "Yesterday";
+  return ago < 7 ? weekdayFormat.format(time) : shortFormat.format(time);
+}
+
+/** Does the work once things have been quiet for a moment. */
+export function quietly(work, milliseconds) {
+  let timer = 0;
+  return (...args) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => work(...args), milliseconds);
+  };
+}
+
+/** A button that means it only the second time, for what cannot be undone. */
+export function twice(button, question, work, needed = () => true) {
+  const label = button.textContent;
+  let timer = 0;
+  const calm = () => {
+    clearTimeout(timer);
+    timer = 0;
+    button.textContent = label;
+  };
+  button.addEventListener("click", () => {
+    if (timer || !needed()) {
+      calm();
+      work();
+    } else {
+      button.textContent = question;
+      timer = setTimeout(calm, 4000);
+    }
+  });
+}

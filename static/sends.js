@@ -1,0 +1,129 @@
+// Messages on their way. Each has an id that this page chose, and the server keeps one message an id: so sending
+// again is always safe, and a send ends in an acknowledgement, a reason, or a time-out with a way to try again.
+
+import * as api from "./api.js";
+import { changed } from "./store.js";
+
+const ACK_MS = 15_000;
+const MOST_UNSENT = 100;
+
+let socket = null;
+let unsent = []; // {id, conversation_id, content, timestamp, state: "pending" | "failed", reason}
+const timers = new Map();
+const key = () => `chinwag.unsent.${api.me().id}`;
+
+export function startSends(liveSocket) {
+  socket = liveSocket;
+  // A reload must not lose what was not yet acknowledged; what did arrive is recognised by its id.
+  unsent = JSON.parse(sessionStorage.getItem(key()) ?? "[]");
+}
+
+export const unsentIn = (conversationId) => unsent.filter((send) => send.conversation_id === conversationId);
+export const countUnsent = () => unsent.length;
+
+/** False when so much waits already that more would only be lost with the tab. */
+export function send(conversationId, content) {
+  if (unsent.length >= MOST_UNSENT) return false;
+  const message = {
+    id: uuid7(),
+    conversation_id: conversationId,
+    content,
+    timestamp: new Date().toISOString(),
+    state: "pending",
+  };
+  unsent.push(message);
+  transmit(message);
+  keep();
+  return true;
+}
+
+/** Call when the socket is live again: everything that hung in the air goes out once more, in order. */
+export function resend() {
+  for (const message of unsent) if (message.state === "pending") transmit(message);
+}
+
+/** Call when the socket is gone: time-outs count only while there is somebody who could answer. */
+export function suspend() {
+  for (const timer of timers.values()) clearTimeout(timer);
+  timers.clear();
+}
+
+export function retry(id) {
+  const message = find(id);
+  if (!message) return;
+  if (message.code === "id_taken") message.id = uuid7();
+  Object.assign(message, { state: "pending", reason: undefined, code: undefined });
+  transmit(message);
+  keep();
+}
+
+export function discard(id) {
+  stopTimer(id);
+  unsent = unsent.filter((message) => message.id !== id);
+  keep();
+}
+
+export function discardConversation(conversationId) {
+  for (const message of unsentIn(conversationId)) discard(message.id);
+}
+
+/** A message with this id stands in the conversation: the acknowledgement, whichever way it came. */
+export function settle(id) {
+  if (find(id)) discard(id);
+}
+
+/** An error frame. True if it was about a send. */
+export function fail(frame) {
+  const message = find(frame.ref);
+  if (!message) return false;
+  // A server that drains is about to close; the next connection sends this again.
+  if (frame.code !== "draining") giveUp(message, frame.detail || frame.title || "The server refused it.", frame.code);
+  return true;
+}
+
+export function forgetUnsent() {
+  suspend();
+  unsent = [];
+  keep();
+}
+
+function transmit(message) {
+  const { id, conversation_id, content } = message;
+  if (!socket.send({ type: "message.send", ref: id, conversation_id, id, content })) return;
+  stopTimer(id);
+  timers.set(id, setTimeout(() => giveUp(message, "The server did not answer in time."), ACK_MS));
+}
+
+function giveUp(message, reason, code) {
+  stopTimer(message.id);
+  Object.assign(message, { state: "failed", reason, code });
+  keep();
+}
+
+function stopTimer(id) {
+  clearTimeout(timers.get(id));
+  timers.delete(id);
+}
+
+const find = (id) => unsent.find((message) => message.id === id);
+
+function keep() {
+  try {
+    if (unsent.length) sessionStorage.setItem(key(), JSON.stringify(unsent));
+    else sessionStorage.removeItem(key());
+  } catch {
+    // Full storage costs the safety of a reload, nothing else.
+  }
+  changed("timeline", "conversations");
+}
+
+/** Version 7: ids that sort by time are kind to the server's index. (crypto.randomUUID needs HTTPS; this does not.) */
+function uuid7() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const now = Date.now();
+  for (let i = 0; i < 6; i++) bytes[i] = Math.floor(now / 256 ** (5 - i));
+  bytes[6] = 0x70 | (bytes[6] & 0x0f);
+  bytes[8] = 0x80 | (bytes[8] & 0x3f);
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
+}

@@ -1,0 +1,174 @@
+// What this page knows: people, conversations and the messages it has loaded. No network here but for looking up
+// what is named and not yet known. Views listen to topics; a burst of changes is one rendering.
+
+import * as api from "./api.js";
+
+export const people = new Map(); // user id → User
+export const presence = new Map(); // user id → status
+export const conversations = new Map(); // conversation id → Conversation
+export const timelines = new Map(); // conversation id → Timeline
+export const members = new Map(); // conversation id → [Member]
+export const view = { openId: null, connected: false, loaded: false, failed: "", next: null };
+
+const listeners = new Map();
+const changedTopics = new Set();
+const lookups = new Map();
+
+// topics: "conversations", "people" (names, presence, members), "timeline", "connection"
+export function on(topic, listener) {
+  if (!listeners.has(topic)) listeners.set(topic, []);
+  listeners.get(topic).push(listener);
+}
+
+export function changed(...topics) {
+  // A timer and not an animation frame: the title of a hidden tab counts unread conversations too.
+  if (changedTopics.size === 0) setTimeout(tellChanges, 5);
+  for (const topic of topics) changedTopics.add(topic);
+}
+
+function tellChanges() {
+  const told = new Set([...changedTopics].flatMap((topic) => listeners.get(topic) ?? []));
+  changedTopics.clear();
+  for (const listener of told) listener();
+}
+
+/** Runs a lookup once, however many ask while it is under way. A failed one may be asked again. */
+function once(key, work) {
+  if (!lookups.has(key)) {
+    lookups.set(key, work().catch(() => lookups.delete(key)));
+  }
+  return lookups.get(key);
+}
+
+// People
+
+export function learnPerson(user) {
+  if (!user?.id) return;
+  people.set(user.id, { ...people.get(user.id), ...user });
+  if (user.status !== undefined) presence.set(user.id, user.status);
+  changed("people");
+}
+
+export function nameOf(userId) {
+  const user = people.get(userId);
+  if (user) return user.name;
+  once(`user:${userId}`, async () => learnPerson(await api.get(`/v1/users/${userId}`)));
+  return "…";
+}
+
+export const statusOf = (userId) =>
+  userId === api.me()?.id ? (view.connected ? "online" : "offline") : presence.get(userId) ?? "offline";
+
+/** Who is in has changed: look again where somebody has looked before. */
+export function reloadMembers(conversationId) {
+  const wanted = lookups.delete(`members:${conversationId}`) || view.openId === conversationId;
+  return wanted ? loadMembers(conversationId) : Promise.resolve();
+}
+
+export function loadMembers(conversationId) {
+  return once(`members:${conversationId}`, async () => {
+    const all = [];
+    let cursor = "";
+    do {
+      const page = await api.get(`/v1/conversations/${conversationId}/members?limit=200${cursor}`);
+      all.push(...page.items);
+      cursor = page.next ? `&cursor=${encodeURIComponent(page.next)}` : "";
+    } while (cursor && all.length < 1000); // enough to look at; a group may have ten times as many
+    for (const member of all) learnPerson(member.user);
+    members.set(conversationId, all);
+    changed("people", "conversations");
+  });
+}
+
+// Conversations
+
+export function learnConversation(conversation) {
+  const known = conversations.get(conversation.id);
+  if (conversation.peer) learnPerson(conversation.peer);
+  const merged = { ...known, ...conversation };
+  // An answer may be older than what the socket has told meanwhile.
+  if (known && known.last_seq > (conversation.last_seq ?? 0)) {
+    for (const field of ["last_seq", "last_message", "unread_count", "read_seq"]) merged[field] = known[field];
+  }
+  conversations.set(conversation.id, merged);
+  changed("conversations", "people");
+}
+
+export function forgetConversation(conversationId) {
+  conversations.delete(conversationId);
+  timelines.delete(conversationId);
+  members.delete(conversationId);
+  changed("conversations", "timeline");
+}
+
+export const activity = (conversation) => Date.parse(conversation.last_message?.timestamp ?? conversation.created_at);
+
+export function titleOf(conversation) {
+  if (conversation.type === "direct") {
+    const peer = people.get(conversation.peer?.id);
+    if (peer) return peer.name;
+  } else if (conversation.name) {
+    return conversation.name;
+  }
+  const others = members.get(conversation.id)?.filter((member) => member.user.id !== api.me().id);
+  if (others?.length) {
+    const names = others.slice(0, 3).map((member) => member.user.name);
+    return names.join(", ") + (others.length > 3 ? ` and ${others.length - 3} more` : "");
+  }
+  if (!others) loadMembers(conversation.id);
+  return conversation.type === "direct" ? "Direct conversation" : "Unnamed group";
+}
+
+export const myRole = (conversationId) =>
+  members.get(conversationId)?.find((member) => member.user.id === api.me().id)?.role ?? "member";
+
+// Timelines: an unbroken stretch of a conversation's newest messages, sorted by seq
+
+export class Timeline {
+  messages = [];
+  byId = new Map();
+  state = "loading"; // what is under way at its top: "loading", "idle", "failed"
+  loaded = false;
+  complete = false; // there is nothing earlier
+  seen = 0; // everything up to this number has been applied; a resume starts here
+  newest = 0; // the highest number heard of, with perhaps a hole before it
+  resuming = false;
+  early = []; // what the socket told before the first page was there
+
+  /** False if there was nothing to do: the message is there already, or too old to stand in this stretch. */
+  apply(message) {
+    const known = this.byId.get(message.id);
+    if (known) {
+      // Replays show a message as it is now, so an older state may come after a newer one.
+      if (known.deleted_at || (known.edited_at ?? "") > (message.edited_at ?? message.deleted_at ?? "")) return false;
+      this.messages[this.messages.indexOf(known)] = message;
+    } else {
+      if (!this.complete && this.loaded && message.seq < (this.messages[0]?.seq ?? 0)) return false;
+      const after = this.messages.findLastIndex((other) => other.seq < message.seq);
+      this.messages.splice(after + 1, 0, message);
+    }
+    this.byId.set(message.id, message);
+    return true;
+  }
+
+  /** The newest page, and then what was told while it was on its way. */
+  begin(page) {
+    for (const message of page.items) this.apply(message);
+    Object.assign(this, { state: "idle", loaded: true, complete: !page.has_more });
+    this.seen = Math.max(this.seen, page.last_seq);
+    for (const message of this.early.splice(0)) this.apply(message);
+  }
+
+  prepend(page, hasMore) {
+    this.complete = true; // for a moment, so that what is earlier may enter
+    for (const message of page.toReversed()) this.apply(message);
+    this.complete = !hasMore;
+  }
+
+  /** Lets go of the oldest, to be loaded again when somebody scrolls there. */
+  trim(length) {
+    if (this.messages.length <= length) return;
+    for (const message of this.messages.splice(0, this.messages.length - length)) this.byId.delete(message.id);
+    this.complete = false;
+  }
+}

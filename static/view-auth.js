@@ -1,0 +1,111 @@
+// The door: logging in, and registering first for whoever is new.
+
+import * as api from "./api.js";
+import { $ } from "./dom.js";
+
+const FIELDS = ["username", "name", "password"];
+const WORDS = {
+  login: {
+    title: "Welcome back", intro: "Log in to pick up the thread.", submit: "Log in", busy: "Logging in…",
+    question: "New here?", other: "Create an account",
+  },
+  register: {
+    title: "Join the conversation", intro: "An account takes ten seconds.", submit: "Create account", busy: "Creating…",
+    question: "Been here before?", other: "Log in",
+  },
+};
+const MISSING = { username: "Choose a username.", name: "Tell us your name.", password: "A password is needed." };
+let mode = "login";
+
+/** Resolves when somebody is logged in. */
+export function showAuth(farewell) {
+  $("auth").hidden = false;
+  show("login");
+  if (farewell) showError(farewell);
+  $("auth-switch").addEventListener("click", () => {
+    show(mode === "login" ? "register" : "login");
+    $("auth-username").focus();
+  });
+  for (const field of FIELDS) $(`auth-${field}`).addEventListener("input", () => showFieldError(field, ""));
+  $("auth-username").focus();
+  return new Promise((entered) => {
+    $("auth-form").addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (!(await submit())) return;
+      $("auth").hidden = true;
+      entered();
+    });
+  });
+}
+
+function show(newMode) {
+  mode = newMode;
+  const words = WORDS[mode];
+  $("auth-title").textContent = words.title;
+  $("auth-intro").textContent = words.intro;
+  $("auth-submit").textContent = words.submit;
+  $("auth-question").textContent = words.question;
+  $("auth-switch").textContent = words.other;
+  $("auth-form").dataset.mode = mode;
+  $("auth-name-field").hidden = mode === "login";
+  for (const field of ["username", "password"]) $(`auth-${field}-hint`).hidden = mode === "login";
+  // Password managers fill the one and offer to make the other.
+  $("auth-password").autocomplete = mode === "login" ? "current-password" : "new-password";
+  clearErrors();
+}
+
+async function submit() {
+  clearErrors();
+  const [username, name, password] = FIELDS.map((field) => $(`auth-${field}`).value);
+  const given = { username: username.trim(), name: name.trim(), password };
+  const missing = FIELDS.filter((field) => !given[field] && !(field === "name" && mode === "login"));
+  for (const field of missing) showFieldError(field, MISSING[field]);
+  if (missing.length) {
+    $(`auth-${missing[0]}`).focus();
+    return false;
+  }
+  busy(true);
+  try {
+    if (mode === "register") {
+      await api.register(given.username, given.name, given.password);
+      show("login"); // should only the login fail, the account is there all the same
+      busy(true);
+    }
+    await api.login(given.username, given.password);
+    return true;
+  } catch (problem) {
+    showProblem(problem);
+    return false;
+  } finally {
+    busy(false);
+  }
+}
+
+function showProblem(problem) {
+  const known = problem.errors.filter(({ field }) => FIELDS.includes(field));
+  for (const { field, detail } of known) showFieldError(field, detail);
+  showError(problem.message);
+  if (known.length) $(`auth-${known[0].field}`).focus();
+}
+
+function showFieldError(field, words) {
+  const line = $(`auth-${field}-error`);
+  line.textContent = words;
+  line.hidden = !words;
+  $(`auth-${field}`).setAttribute("aria-invalid", String(Boolean(words)));
+}
+
+function showError(words) {
+  $("auth-error").textContent = words;
+  $("auth-error").hidden = !words;
+}
+
+function clearErrors() {
+  for (const field of FIELDS) showFieldError(field, "");
+  showError("");
+}
+
+function busy(is) {
+  $("auth-submit").disabled = is;
+  $("auth-submit").textContent = WORDS[mode][is ? "busy" : "submit"];
+}

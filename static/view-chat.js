@@ -1,0 +1,108 @@
+// The open conversation: its heading, and the place to write in. The messages between are view-timeline.js.
+
+import { $, avatar, icon } from "./dom.js";
+import { send } from "./sends.js";
+import { conversations, loadMembers, members, on, statusOf, titleOf, view } from "./store.js";
+import { startTimelineView } from "./view-timeline.js";
+
+const MOST_BYTES = 16 * 1024; // the protocol's limit of a message's text
+const drafts = new Map(); // conversation id → what is half written
+let shownId = null;
+let timeline = null;
+
+export function startChatView(close) {
+  $("back").append(icon("back"));
+  $("back").addEventListener("click", close);
+  $("members-open").append(icon("people"), "Members");
+  $("send").append(icon("send"));
+  timeline = startTimelineView();
+  startComposer();
+  for (const topic of ["opened", "conversations", "people", "connection"]) on(topic, render);
+}
+
+function render() {
+  const conversation = conversations.get(view.openId);
+  $("conversation").hidden = !view.openId;
+  $("welcome").hidden = Boolean(view.openId);
+  renderWelcome();
+  if (!conversation) return;
+  if (conversation.type === "group" && !members.has(conversation.id)) loadMembers(conversation.id);
+  const title = titleOf(conversation);
+  const direct = conversation.type === "direct";
+  $("conversation-title").textContent = title;
+  $("conversation-status").textContent = direct ? statusOf(conversation.peer?.id) : groupStatus(conversation);
+  $("conversation-avatar").replaceChildren(
+    avatar(conversation.peer?.id ?? conversation.id, title, direct ? statusOf(conversation.peer?.id) : null));
+  $("members-open").hidden = direct;
+  if (shownId !== conversation.id) showOther(conversation.id);
+}
+
+function groupStatus(conversation) {
+  const known = members.get(conversation.id);
+  const count = known?.length ?? conversation.member_count;
+  if (!known) return `${count} members`;
+  return `${known.filter((member) => statusOf(member.user.id) !== "offline").length} of ${count} online`;
+}
+
+function renderWelcome() {
+  const some = conversations.size > 0;
+  $("welcome-title").textContent = some ? "Pick up where you left off" : "It is quiet in here";
+  $("welcome-text").textContent = some
+    ? "Choose a conversation on the left, or start a new one."
+    : "Find somebody you know and say hello. Their messages will arrive here as they are written.";
+}
+
+function showOther(conversationId) {
+  if (shownId) drafts.set(shownId, $("composer-text").value);
+  shownId = conversationId;
+  $("composer-text").value = drafts.get(conversationId) ?? "";
+  measure();
+  // On a phone the keyboard would cover what one came to read.
+  if (matchMedia("(hover: hover)").matches) $("composer-text").focus();
+}
+
+function startComposer() {
+  const text = $("composer-text");
+  text.addEventListener("input", measure);
+  text.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    submit();
+  });
+  $("composer").addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit();
+  });
+}
+
+function submit() {
+  const text = $("composer-text");
+  const content = text.value.replaceAll("\0", "").trim();
+  if (!content || !measure() || !view.openId) return;
+  if (!send(view.openId, content)) {
+    $("composer-note").textContent = "Too many messages wait to be sent. Try again when the connection is back.";
+    return;
+  }
+  text.value = "";
+  drafts.delete(view.openId);
+  measure();
+  timeline.toNewest();
+  text.focus();
+}
+
+/** Fits the box to the text, and the text to what the server takes. */
+function measure() {
+  const text = $("composer-text");
+  text.style.height = "auto";
+  text.style.height = `${text.scrollHeight}px`;
+  const bytes = new TextEncoder().encode(text.value.trim()).length;
+  const tooLong = bytes > MOST_BYTES;
+  const share = Math.ceil((bytes / MOST_BYTES) * 100);
+  $("composer-note").textContent = tooLong
+    ? `Too long by ${(bytes - MOST_BYTES).toLocaleString("en")} bytes: a message holds 16 KiB. Send it in parts.`
+    : share > 80 ? `${share}% of what one message can hold` : "";
+  $("composer-note").classList.toggle("over", tooLong);
+  text.setAttribute("aria-invalid", String(tooLong));
+  $("send").disabled = tooLong || bytes === 0;
+  return !tooLong;
+}

@@ -1,0 +1,90 @@
+// The list of conversations, latest activity first.
+
+import * as api from "./api.js";
+import { $, arrange, avatar, el, fullTime, icon, shortTime } from "./dom.js";
+import { activity, conversations, nameOf, on, statusOf, titleOf, view } from "./store.js";
+import { loadConversations, loadMoreConversations } from "./sync.js";
+
+const items = new Map(); // conversation id → {node, signature}
+let open = null;
+
+export function startListView(openConversation) {
+  open = openConversation;
+  $("new-conversation").append(icon("add"));
+  $("list").addEventListener("scroll", loadMoreNearEnd);
+  for (const topic of ["conversations", "people"]) on(topic, render);
+  setInterval(render, 60_000); // "Today" does not stay true
+}
+
+function loadMoreNearEnd() {
+  const list = $("list");
+  if (view.next && list.scrollHeight - list.scrollTop - list.clientHeight < 300) loadMoreConversations();
+}
+
+function render() {
+  const sorted = [...conversations.values()].sort((a, b) => activity(b) - activity(a));
+  arrange($("conversations"), sorted.map(item));
+  for (const id of items.keys()) if (!conversations.has(id)) items.delete(id);
+  renderEmpty();
+  loadMoreNearEnd();
+}
+
+function item(conversation) {
+  const title = titleOf(conversation);
+  const time = new Date(activity(conversation));
+  const shown = {
+    title,
+    time: shortTime(time),
+    preview: preview(conversation),
+    unread: conversation.id === view.openId ? 0 : conversation.unread_count ?? 0,
+    status: conversation.type === "direct" && conversation.peer ? statusOf(conversation.peer.id) : null,
+    current: conversation.id === view.openId,
+  };
+  const known = items.get(conversation.id);
+  const signature = JSON.stringify(shown);
+  if (known?.signature === signature) return known.node;
+  // The item stays the same element, so that neither focus nor a click under way is lost to a new preview.
+  const node = known?.node ?? el("li", {}, el("button", { type: "button", class: "item", click: () => open(conversation.id) }));
+  fill(node.firstChild, conversation, shown, time);
+  items.set(conversation.id, { node, signature });
+  return node;
+}
+
+function fill(button, conversation, { title, time, preview, unread, status, current }, date) {
+  const attributes = { "data-testid": "conversation-item", "data-id": conversation.id, "data-title": title, "data-unread": String(unread) };
+  for (const [name, value] of Object.entries(attributes)) button.setAttribute(name, value);
+  if (current) button.setAttribute("aria-current", "true");
+  else button.removeAttribute("aria-current");
+  button.replaceChildren(
+    avatar(conversation.peer?.id ?? conversation.id, title, status),
+    el("span", { class: "item-title" }, title),
+    el("time", { class: "item-time", datetime: date.toISOString(), title: fullTime(date) }, time),
+    el("span", { class: "item-preview" }, preview),
+    unread > 0 && el("span", { class: "unread", "data-testid": "unread" },
+      unread > 99 ? "99+" : String(unread), el("span", { class: "sr-only" }, " unread")),
+    status && status !== "offline" && el("span", { class: "sr-only" }, `, ${status}`),
+  );
+}
+
+function preview({ last_message: message, type }) {
+  if (!message) return "No messages yet";
+  if (message.deleted_at) return "Message deleted";
+  if (message.type === "system") return message.content;
+  const text = message.content.slice(0, 200).replace(/\s+/g, " ");
+  if (message.sender_id === api.me().id) return `You: ${text}`;
+  return type === "group" ? `${nameOf(message.sender_id).split(" ")[0]}: ${text}` : text;
+}
+
+function renderEmpty() {
+  const note = $("list-empty");
+  note.hidden = conversations.size > 0 && !view.failed;
+  if (note.hidden) return;
+  if (view.failed) {
+    note.replaceChildren(
+      el("p", {}, "Your conversations could not be loaded. ", view.failed),
+      el("button", { type: "button", class: "secondary", click: loadConversations }, "Try again"),
+    );
+  } else {
+    note.replaceChildren(el("p", {}, view.loaded ? "No conversations yet. Start one with the + above." : "Loading your conversations…"));
+  }
+}

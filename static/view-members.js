@@ -1,0 +1,114 @@
+// Who is in a group, and for those who may: inviting, removing, renaming. Everybody may leave.
+
+import * as api from "./api.js";
+import { $, avatar, el, twice } from "./dom.js";
+import { conversations, learnConversation, members, myRole, on, reloadMembers, statusOf, view } from "./store.js";
+import { fetchConversation } from "./sync.js";
+import { closeButton, Picker } from "./view-people.js";
+
+let picker = null;
+const dialog = $("members-dialog");
+const path = (rest = "") => `/v1/conversations/${view.openId}${rest}`;
+
+export function startMembersView() {
+  closeButton(dialog);
+  picker = new Picker($("add-picker"), { testid: "add-search", label: "Who else?", without: memberIds, change: describeAdd });
+  $("members-open").addEventListener("click", show);
+  $("rename-form").addEventListener("submit", (event) => attempt(event, rename));
+  $("add-form").addEventListener("submit", (event) => attempt(event, add));
+  twice($("leave"), "Press again to leave", () => attempt(null, leave));
+  on("people", () => dialog.open && render());
+  on("opened", () => dialog.close());
+}
+
+function show() {
+  showError("");
+  $("rename").value = conversations.get(view.openId).name ?? "";
+  render();
+  if (mayManage()) picker.reset();
+  describeAdd();
+  dialog.showModal();
+  reloadMembers(view.openId);
+}
+
+const memberIds = () => new Set((members.get(view.openId) ?? []).map((member) => member.user.id));
+const mayManage = () => ["owner", "admin"].includes(myRole(view.openId));
+
+function mayRemove(member) {
+  if (member.user.id === api.me().id || member.role === "owner") return false;
+  return myRole(view.openId) === "owner" || (myRole(view.openId) === "admin" && member.role === "member");
+}
+
+function render() {
+  const all = members.get(view.openId) ?? [];
+  const count = conversations.get(view.openId)?.member_count ?? all.length;
+  $("members-title").textContent = `Members (${Math.max(count, all.length)})`;
+  $("rename-form").hidden = $("add-form").hidden = !mayManage();
+  const order = { owner: 0, admin: 1, member: 2 };
+  const sorted = all.toSorted((a, b) => order[a.role] - order[b.role] || a.user.name.localeCompare(b.user.name));
+  $("members-list").replaceChildren(...sorted.map(memberItem));
+  picker.render();
+}
+
+function memberItem(member) {
+  const { user, role } = member;
+  const remove = mayRemove(member) &&
+    el("button", { type: "button", class: "link danger-text", "data-testid": "member-remove", "aria-label": `Remove ${user.name}` }, "Remove");
+  if (remove) twice(remove, "Sure?", () => attempt(null, () => removeMember(user.id)));
+  return el("li", { class: "member", "data-testid": "member-item", "data-username": user.username, "data-role": role },
+    avatar(user.id, user.name, statusOf(user.id)),
+    el("span", { class: "option-name" }, user.name, user.id === api.me().id && " (you)"),
+    el("span", { class: "quiet" }, `@${user.username}`, el("span", { class: "sr-only" }, `, ${statusOf(user.id)}`)),
+    role !== "member" && el("span", { class: "role" }, role), remove);
+}
+
+function describeAdd() {
+  const count = picker.picked.size;
+  $("add-people").disabled = count === 0;
+  $("add-people").textContent = count > 1 ? `Add ${count} people` : "Add";
+}
+
+async function attempt(event, work) {
+  event?.preventDefault();
+  showError("");
+  try {
+    await work();
+  } catch (problem) {
+    showError(problem.errors.map(({ detail }) => detail).join(" ") || problem.message);
+  }
+}
+
+async function rename() {
+  learnConversation(await api.patch(path(), { name: $("rename").value.trim() }));
+}
+
+async function add() {
+  for (const user of [...picker.picked.values()]) {
+    await api.post(path("/members"), { user_id: user.id });
+    picker.toggle(user);
+  }
+  await refreshMembers();
+}
+
+async function removeMember(userId) {
+  await api.remove(path(`/members/${userId}`));
+  await refreshMembers();
+}
+
+async function refreshMembers() {
+  await Promise.all([reloadMembers(view.openId), fetchConversation(view.openId)]);
+  render();
+}
+
+async function leave() {
+  const id = view.openId;
+  await api.remove(path(`/members/${api.me().id}`));
+  dialog.close();
+  // The answer to this is a 404, and that closes the conversation.
+  await fetchConversation(id);
+}
+
+function showError(words) {
+  $("members-error").textContent = words;
+  $("members-error").hidden = !words;
+}

@@ -1,0 +1,187 @@
+// The messages of the open conversation: what is there, what is on its way, and where the reader is in them.
+
+import * as api from "./api.js";
+import { $, arrange, avatar, clock, dayName, el, fullTime, icon, linked } from "./dom.js";
+import { discard, retry, unsentIn } from "./sends.js";
+import { conversations, nameOf, on, statusOf, timelines, view } from "./store.js";
+import { loadEarlier, markRead } from "./sync.js";
+
+const NEAR_END = 60; // pixels that still count as being at the end
+const LOAD_AHEAD = 600;
+const GROUP_MS = 5 * 60_000;
+const MOST_SHOWN = 1000; // a page that stays open for a week must not hold a week
+
+let rows = new Map(); // key → {node, signature}
+let shownId = null;
+let atEnd = true;
+let newestSeq = 0;
+let arrived = 0; // messages that came below what the reader sees
+let scroller = null;
+
+export function startTimelineView() {
+  scroller = $("scroller");
+  scroller.addEventListener("scroll", scrolled, { passive: true });
+  new ResizeObserver(() => atEnd && stickToEnd()).observe(scroller);
+  $("jump-newest").append(icon("down"), el("span", {}));
+  $("jump-newest").addEventListener("click", () => {
+    toNewest();
+    $("composer-text").focus();
+  });
+  document.addEventListener("visibilitychange", readIfSeen);
+  for (const topic of ["opened", "timeline", "people", "connection"]) on(topic, render);
+  return { toNewest };
+}
+
+function toNewest() {
+  atEnd = true;
+  stickToEnd();
+  scrolled();
+}
+
+function stickToEnd() {
+  scroller.scrollTop = scroller.scrollHeight;
+}
+
+function scrolled() {
+  atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END;
+  if (atEnd) arrived = 0;
+  renderJump();
+  readIfSeen();
+  loadIfNearStart();
+}
+
+function loadIfNearStart() {
+  const timeline = timelines.get(view.openId);
+  if (timeline?.state === "idle" && !timeline.complete && scroller.scrollTop < LOAD_AHEAD) loadEarlier(view.openId);
+}
+
+function readIfSeen() {
+  if (atEnd && !document.hidden && timelines.get(view.openId)?.loaded) markRead(view.openId);
+}
+
+function render() {
+  if (shownId !== view.openId) showOther();
+  const timeline = timelines.get(view.openId);
+  if (!timeline) return;
+  if (atEnd) timeline.trim(MOST_SHOWN);
+  countArrived(timeline);
+  const anchor = atEnd ? null : findAnchor();
+  renderLoadState(timeline);
+  arrange($("messages"), layOut([...timeline.messages, ...unsentIn(view.openId)]));
+  // What the reader looks at stays where it is, whatever came above it.
+  if (anchor) scroller.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
+  else stickToEnd();
+  renderJump();
+  readIfSeen();
+  loadIfNearStart();
+}
+
+function showOther() {
+  timelines.get(shownId)?.trim(MOST_SHOWN / 10);
+  shownId = view.openId;
+  rows = new Map();
+  $("messages").replaceChildren();
+  atEnd = true;
+  arrived = newestSeq = 0;
+}
+
+function countArrived(timeline) {
+  if (newestSeq > 0 && !atEnd) {
+    const fresh = timeline.messages.filter((message) => message.seq > newestSeq && message.sender_id !== api.me().id);
+    arrived += fresh.length;
+  }
+  newestSeq = Math.max(newestSeq, timeline.messages.at(-1)?.seq ?? 0);
+}
+
+function findAnchor() {
+  const top = scroller.getBoundingClientRect().top;
+  const node = [...$("messages").children].find((row) => row.dataset.id && row.getBoundingClientRect().bottom > top);
+  return node ? { node, top: node.getBoundingClientRect().top } : null;
+}
+
+function layOut(messages) {
+  const kept = new Map();
+  const nodes = [];
+  const put = (key, signature, make) => {
+    const known = rows.get(key);
+    const row = known?.signature === signature ? known : { signature, node: make() };
+    kept.set(key, row);
+    nodes.push(row.node);
+  };
+  let before = null;
+  for (const message of messages) {
+    const time = new Date(message.timestamp);
+    const day = time.toDateString();
+    if (before?.day !== day) {
+      const name = dayName(time);
+      put(`day ${day}`, name, () => el("li", { class: "day" }, el("span", {}, name)));
+    }
+    // A message on its way has no sender_id yet: it is mine.
+    const senderId = message.sender_id ?? api.me().id;
+    const system = message.type === "system";
+    const first = system || before?.day !== day || before.senderId !== senderId || time - before.time > GROUP_MS;
+    const name = system ? "" : nameOf(senderId);
+    const status = statusOf(senderId);
+    const { content, edited_at, deleted_at, state, reason } = message;
+    put(message.id, JSON.stringify([first, name, status, content, edited_at, deleted_at, state, reason]), () =>
+      system ? systemRow(message, time) : messageRow(message, { senderId, name, status, first, time }));
+    before = { day, time, senderId: system ? null : senderId };
+  }
+  rows = kept;
+  return nodes;
+}
+
+const hooks = ({ id, seq, state }) => ({ "data-testid": "message", "data-id": id, "data-seq": seq, "data-state": state ?? "sent" });
+
+function systemRow(message, time) {
+  return el("li", { class: "system", ...hooks(message), title: fullTime(time) },
+    el("span", { "data-testid": "message-text" }, message.content));
+}
+
+function messageRow(message, { senderId, name, status, first, time }) {
+  const mine = senderId === api.me().id;
+  const head = el("p", { class: "message-head" },
+    el("span", { class: mine ? "sr-only" : "sender" }, mine ? "You" : name),
+    el("time", { datetime: time.toISOString(), title: fullTime(time) }, clock(time)));
+  const text = el("p", { class: `bubble${message.deleted_at ? " deleted" : ""}`, "data-testid": "message-text", title: fullTime(time) },
+    ...(message.deleted_at ? ["This message was deleted"] : linked(message.content)));
+  return el("li", { class: `message${mine ? " mine" : ""}${first ? " first" : ""}`, ...hooks(message) },
+    !mine && first && avatar(senderId, name, status),
+    first && head, text, footOf(message));
+}
+
+function footOf({ id, state, reason, edited_at, deleted_at }) {
+  if (state === "failed") {
+    return el("div", { class: "message-foot failed" },
+      el("span", { "data-testid": "message-reason" }, `Not sent: ${reason}`),
+      el("button", { type: "button", class: "link", "data-testid": "retry", click: () => retry(id) }, "Retry"),
+      el("button", { type: "button", class: "link", "data-testid": "discard", click: () => discard(id) }, "Discard"));
+  }
+  if (state === "pending") {
+    return el("p", { class: "message-foot" }, view.connected ? "Sending…" : "Waiting for the connection…");
+  }
+  return edited_at && !deleted_at && el("p", { class: "message-foot" }, "Edited");
+}
+
+function renderLoadState(timeline) {
+  const line = $("load-state");
+  scroller.setAttribute("aria-busy", String(timeline.state === "loading"));
+  line.dataset.state = timeline.state === "idle" ? (timeline.complete ? "complete" : "more") : timeline.state;
+  if (line.dataset.state === "failed") {
+    line.replaceChildren("Earlier messages could not be loaded. ",
+      el("button", { type: "button", class: "link", click: () => loadEarlier(view.openId) }, "Try again"));
+  } else if (line.dataset.state === "complete") {
+    const direct = conversations.get(view.openId)?.type === "direct";
+    line.textContent = timeline.messages.length ? "This is where it began."
+      : direct ? "Nothing said yet. Break the ice!" : "A fresh group. Say the first word!";
+  } else {
+    line.textContent = timeline.loaded ? "Loading earlier messages…" : "Loading messages…";
+  }
+}
+
+function renderJump() {
+  const jump = $("jump-newest");
+  jump.hidden = atEnd || !rows.size;
+  jump.lastChild.textContent = arrived ? `${arrived} new` : "";
+  jump.setAttribute("aria-label", arrived ? `${arrived} new messages, jump to the newest` : "Jump to the newest message");
+}
