@@ -206,7 +206,7 @@ impl Store for Postgres {
     async fn create_conversation(&self, new: &NewConversation) -> Result<(ConversationId, bool)> {
         bounded(async {
             let link = self.pool.get().await.map_err(pool::told)?;
-            rare::create_conversation(&link, new).await
+            Box::pin(rare::create_conversation(&link, new)).await
         })
         .await
     }
@@ -236,7 +236,7 @@ impl Store for Postgres {
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
         bounded(async {
             let link = self.pool.get().await.map_err(pool::told)?;
-            rare::delete_conversation(&link, id, actor_id).await
+            Box::pin(rare::delete_conversation(&link, id, actor_id)).await
         })
         .await
     }

@@ -4,7 +4,7 @@ use futures_util::future::{join, join3, join4};
 
 use super::link::Link;
 use super::rows::Columns;
-use crate::domain::conversation::{NewConversation, Role};
+use crate::domain::conversation::{NewConversation, Role, Title};
 use crate::domain::{ConversationId, Error, Result, SessionId, Timestamp, UserId};
 use crate::store::queries;
 
@@ -60,7 +60,7 @@ pub(super) async fn create_conversation(link: &Link, new: &NewConversation) -> R
     roles[0] = new.creator_role().as_str();
     let members = i64::try_from(users.len()).unwrap_or(i64::MAX);
     let (id, at) = (&new.id, &new.created_at);
-    let (kind, name) = (new.kind.as_str(), new.name.as_ref().map(|name| name.as_str()));
+    let (kind, name) = (new.kind.as_str(), new.name.as_ref().map(Title::as_str));
     let direct_key = new.direct_key();
 
     link.prepare(&[LOCK_USERS, queries::INSERT_CONVERSATION, queries::DIRECT]).await?;
