@@ -49,7 +49,7 @@ macro_rules! view_select {
         )
     };
 }
-pub(super) use {conversation_columns, member_columns, message_columns, user_columns};
+pub(super) use message_columns;
 
 // ── Users and sessions ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -94,9 +94,9 @@ pub(super) const END_SESSION: &str = "UPDATE sessions SET ended_at = $2 WHERE id
 
 /// id, type, name, creator, created_at, direct_key
 pub(super) const INSERT_CONVERSATION: &str = "INSERT INTO conversations (id, type, name, creator_id, created_at, direct_key) \
-     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (direct_key) DO NOTHING";
-/// direct_key
-pub(super) const DIRECT: &str = "SELECT id FROM conversations WHERE direct_key = $1";
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+/// id, direct_key; what made [`INSERT_CONVERSATION`] do nothing
+pub(super) const EXISTING_CONVERSATION: &str = "SELECT id FROM conversations WHERE id = $1 OR direct_key = $2";
 /// conversation, member_count, active_at
 pub(super) const INSERT_COUNTER: &str =
     "INSERT INTO counters (conversation_id, member_count, active_at) VALUES ($1, $2, $3)";

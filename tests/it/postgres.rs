@@ -1,4 +1,4 @@
-//! What only PostgreSQL can do to us: it is elsewhere, and others write to it too.
+//! What only a server can do to us: it is elsewhere, and others write to it too.
 
 use std::time::{Duration, Instant};
 
@@ -80,8 +80,8 @@ async fn nodes_that_write_at_once_leave_neither_hole_nor_double() {
         assert_eq!(kinds.iter().filter(|fresh| **fresh).count(), 1);
     }
     for (room, expected) in rooms.into_iter().zip([550, 500]) {
-        let mut seqs = Vec::new();
-        while let page = one.messages(room, Range::After(seqs.len() as i64), 200).await.unwrap()
+        let mut seqs: Vec<i64> = Vec::new();
+        while let page = one.messages(room, Range::After(seqs.last().copied().unwrap_or(0)), 200).await.unwrap()
             && !page.is_empty()
         {
             seqs.extend(page.iter().map(|message| message.seq));

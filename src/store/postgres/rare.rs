@@ -52,7 +52,7 @@ pub(super) async fn change_password(
     ended.iter().map(|row| Columns::of(row).next()).collect()
 }
 
-/// Makes a conversation: two round trips.
+/// Makes a conversation, or finds the one that is there: if the pair has one, or if an earlier try made it. Two round trips.
 pub(super) async fn create_conversation(link: &Link, new: &NewConversation) -> Result<(ConversationId, bool)> {
     let mut users = vec![new.creator_id];
     users.extend(&new.other_ids);
@@ -63,14 +63,14 @@ pub(super) async fn create_conversation(link: &Link, new: &NewConversation) -> R
     let (kind, name) = (new.kind.as_str(), new.name.as_ref().map(Title::as_str));
     let direct_key = new.direct_key();
 
-    link.prepare(&[LOCK_USERS, queries::INSERT_CONVERSATION, queries::DIRECT]).await?;
+    link.prepare(&[LOCK_USERS, queries::INSERT_CONVERSATION, queries::EXISTING_CONVERSATION]).await?;
     link.prepare(&[queries::INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS]).await?;
     // The pair's key first, and the users after: whoever waits for the other's key holds nothing that the other needs.
     let (begun, inserted, found, existing) = join4(
         link.begin(),
         link.send_count(queries::INSERT_CONVERSATION, &[id, &kind, &name, &new.creator_id, at, &direct_key]),
         link.send(LOCK_USERS, &[&users]),
-        link.send(queries::DIRECT, &[&direct_key]),
+        link.send(queries::EXISTING_CONVERSATION, &[id, &direct_key]),
     )
     .await;
     begun?;
@@ -78,12 +78,13 @@ pub(super) async fn create_conversation(link: &Link, new: &NewConversation) -> R
     if inserted == 0 {
         link.rollback().await?;
         // Gone again since: the same call will make it.
-        let row = existing.first().ok_or_else(|| Error::unavailable("a direct conversation vanished"))?;
+        let row = existing.first().ok_or_else(|| Error::unavailable("the conversation vanished while it was made"))?;
         return Ok((Columns::of(row).next()?, false));
     }
-    if found.len() < users.len() {
+    let found: Vec<UserId> = found.iter().map(|row| Columns::of(row).next()).collect::<Result<_>>()?;
+    if let Some(missing) = users.iter().find(|user_id| found.binary_search(user_id).is_err()) {
         link.rollback().await?;
-        return Err(Error::field("member_ids", "names somebody who does not exist"));
+        return Err(Error::field("member_ids", format!("there is no user {missing}")));
     }
     let (counted, joined, raised, committed) = join4(
         link.send_count(queries::INSERT_COUNTER, &[id, &members, at]),
@@ -119,7 +120,7 @@ pub(super) async fn delete_conversation(link: &Link, id: ConversationId, actor_i
     let refused = match role {
         None => Some(Error::not_found("conversation")),
         Some(Role::Owner) => None,
-        Some(_) => Some(Error::forbidden("Only the owner can delete a conversation.")),
+        Some(_) => Some(Error::forbidden("Only the owner can delete the conversation.")),
     };
     if let Some(error) = refused {
         link.rollback().await?;

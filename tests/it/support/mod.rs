@@ -1,3 +1,3 @@
-//! What several tests lean on.
+//! What several tests need.
 
 pub(crate) mod postgres;

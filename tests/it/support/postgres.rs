@@ -47,10 +47,13 @@ postgres -D data -p "$2" >>log 2>&1 & server=$!
 read -r _; kill -CONT $server; kill -QUIT $server; wait $server
 "#;
 
+/// The shared server's, found or started once a process; a test may wait for another's start.
+static PORT: OnceLock<u16> = OnceLock::new();
+/// The lock that keeps the shared server running, for as long as the process lives.
+static USERS: OnceLock<File> = OnceLock::new();
+
 /// A fresh, empty database on the shared server: its URL.
 pub(crate) async fn database() -> String {
-    // Found or started once a process; a test thread may wait for another's start.
-    static PORT: OnceLock<u16> = OnceLock::new();
     let port = tokio::task::spawn_blocking(|| *PORT.get_or_init(shared)).await.unwrap();
     fresh(port).await
 }
@@ -147,8 +150,6 @@ fn shared() -> u16 {
 
     let users = open(&folder.join("users"));
     flock(&users, FlockOperation::LockShared).unwrap();
-    // For as long as the process lives.
-    static USERS: OnceLock<File> = OnceLock::new();
     USERS.set(users).unwrap();
 
     let noted = fs::read_to_string(folder.join("port")).ok().and_then(|text| text.parse().ok());
@@ -163,7 +164,7 @@ fn shared() -> u16 {
     fs::create_dir(&home).unwrap();
     own(&home);
     init(&home);
-    spawn(SHARED, &folder, port, Stdio::null());
+    drop(spawn(SHARED, &folder, port, Stdio::null())); // not waited for: it outlives us
     wait_until_it_answers(port, &home);
     fs::write(folder.join("port"), port.to_string()).unwrap();
     port
@@ -234,7 +235,7 @@ fn init(folder: &Path) {
     fs::write(path, defaults + settings).unwrap();
 }
 
-/// Starts the server and its parent, in a process group of their own, so that Ctrl-C in the terminal is not for them.
+/// Starts the server's parent, and it the server, in a process group of their own, so that Ctrl-C in the terminal is not for them.
 fn spawn(script: &str, folder: &Path, port: u16, input: Stdio) -> Child {
     command(Path::new("/bin/sh"), folder)
         .args(["-c", script, "sh"])
