@@ -54,7 +54,7 @@ impl Chat {
         self: &Arc<Self>,
         caller: &Caller,
         scope: Scope,
-        outbox: Outbox,
+        outbox: Arc<Outbox>,
         heartbeat_ms: u64,
     ) -> Result<Live, Refusal> {
         let user = self.me(caller).await?;

@@ -45,14 +45,14 @@ pub struct Connection {
     /// What it hears.
     pub scope: Scope,
     /// What waits to be written to it.
-    pub outbox: Outbox,
+    pub outbox: Arc<Outbox>,
     /// Its seats, and where live began in each that is live. `None` once it has left.
     seats: Mutex<Option<HashMap<ConversationId, Option<Seq>>>>,
 }
 
 impl Connection {
     /// A connection that hears nothing yet.
-    pub fn new(caller: &Caller, scope: Scope, outbox: Outbox) -> Arc<Self> {
+    pub fn new(caller: &Caller, scope: Scope, outbox: Arc<Outbox>) -> Arc<Self> {
         Arc::new(Self {
             id: ConnectionId::new(),
             user_id: caller.user_id,

@@ -155,13 +155,16 @@ impl Outbox {
             let eased = self.eased.notified();
             tokio::pin!(eased);
             eased.as_mut().enable();
-            let queue = self.lock();
-            if queue.bytes < limits::CATCH_UP_BYTES || queue.closing.is_some() || queue.broken {
+            if self.has_room() {
                 return;
             }
-            drop(queue);
             eased.await;
         }
+    }
+
+    fn has_room(&self) -> bool {
+        let queue = self.lock();
+        queue.bytes < limits::CATCH_UP_BYTES || queue.closing.is_some() || queue.broken
     }
 
     /// Whether nothing more will be written.
