@@ -1,0 +1,101 @@
+//! Messages as they are read.
+
+use chinwag::domain::message::Message;
+use chinwag::domain::{ConversationId, MessageId};
+use chinwag::store::Range;
+
+use super::{Fixture, fresh, seqs, texts};
+
+conformance!(
+    a_message_is_kept_as_it_is,
+    texts_survive_byte_for_byte,
+    ranges_are_runs_without_a_hole,
+    conversations_do_not_mix,
+);
+
+async fn a_message_is_kept_as_it_is(store: &Fixture) {
+    let (ada, bob) = (store.register("ada").await, store.register("bob").await);
+    let id = store.group("Lunch", ada, &[bob]).await;
+    let first = store.send_of(id, ada, "question");
+    let expected = Message {
+        id: first.id,
+        conversation_id: id,
+        seq: 1,
+        sender_id: ada,
+        content: "question".to_owned(),
+        reply_to: None,
+        timestamp: first.timestamp,
+        note: None,
+    };
+    assert_eq!(fresh(store.commit_one(&first).await), expected);
+    assert_eq!(store.message(id, first.id).await.unwrap(), Some(expected.clone()));
+
+    let answer = super::Send { reply_to: Some(first.id), ..store.send_of(id, bob, "answer") };
+    let answered = fresh(store.commit_one(&answer).await);
+    assert_eq!((answered.seq, answered.reply_to), (2, Some(first.id)));
+    assert_eq!(store.all(id).await, [expected, answered]);
+    assert_eq!(store.message(id, MessageId::new()).await.unwrap(), None);
+    assert_eq!(store.message(ConversationId::new(), first.id).await.unwrap(), None);
+}
+
+async fn texts_survive_byte_for_byte(store: &Fixture) {
+    let ada = store.register("ada").await;
+    let id = store.group("Lunch", ada, &[]).await;
+    let long = "é".repeat(chinwag::limits::CONTENT_BYTES / 2);
+    let written = [
+        "👩‍👩‍👧‍👦 🏳️‍🌈 👍🏽",
+        "'; DROP TABLE messages; -- \"$1\" ?1 {} %s \\",
+        "שלום \u{202E}abc\u{202C} مرحبا",
+        "e\u{301} is not é, and stays so",
+        "  white space\r\n\taround  ",
+        "\u{1}\u{1F}\u{7F}\u{FEFF}\u{FFFD}\u{10FFFF}",
+        &long,
+    ];
+    let sends: Vec<_> = written.iter().map(|text| store.send_of(id, ada, text)).collect();
+    let told: Vec<_> =
+        store.commit(super::lane(&*store.store, id), &sends).await.unwrap().into_iter().map(fresh).collect();
+    assert_eq!(texts(&told), written);
+    let kept = store.all(id).await;
+    assert_eq!(texts(&kept), written);
+    assert_eq!(store.another().await.messages(id, Range::Newest, 100).await.unwrap(), kept);
+}
+
+async fn ranges_are_runs_without_a_hole(store: &Fixture) {
+    let (ada, bob) = (store.register("ada").await, store.register("bob").await);
+    let id = store.group("Lunch", ada, &[bob]).await;
+    for n in 1..=6 {
+        store.say(id, if n % 2 == 0 { ada } else { bob }, &format!("{n}")).await;
+    }
+    for (range, limit, expected) in [
+        (Range::Newest, 3, &[4, 5, 6][..]),
+        (Range::Newest, 100, &[1, 2, 3, 4, 5, 6]),
+        (Range::Before(4), 2, &[2, 3]),
+        (Range::Before(4), 100, &[1, 2, 3]),
+        (Range::Before(1), 100, &[]),
+        (Range::Before(100), 2, &[5, 6]),
+        (Range::After(0), 2, &[1, 2]),
+        (Range::After(2), 2, &[3, 4]),
+        (Range::After(4), 100, &[5, 6]),
+        (Range::After(6), 100, &[]),
+        (Range::After(100), 100, &[]),
+    ] {
+        let page = store.messages(id, range, limit).await.unwrap();
+        assert_eq!(seqs(&page), expected, "{limit} of {range:?}");
+        assert!(page.iter().all(|message| message.content == message.seq.to_string()));
+    }
+}
+
+async fn conversations_do_not_mix(store: &Fixture) {
+    let ada = store.register("ada").await;
+    let (one, two) = (store.group("one", ada, &[]).await, store.group("two", ada, &[]).await);
+    let id = MessageId::new();
+    for conversation_id in [one, two] {
+        let send = super::Send { id, ..store.send_of(conversation_id, ada, "the same id twice") };
+        let message = fresh(store.commit_one(&send).await);
+        assert_eq!((message.seq, message.conversation_id), (1, conversation_id));
+    }
+    store.say(two, ada, "only here").await;
+    assert_eq!(texts(&store.all(one).await), ["the same id twice"]);
+    assert_eq!(texts(&store.all(two).await), ["the same id twice", "only here"]);
+    assert_eq!(store.message(two, id).await.unwrap().unwrap().conversation_id, two);
+}

@@ -1,0 +1,249 @@
+//! What every store promises: one specification, and both adapters held to it.
+//!
+//! A specification is an `async fn` that takes a [`Fixture`]: a store on a database of its own. `conformance!` makes a test
+//! of it for each adapter.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chinwag::domain::command::{Action, Change, Outcome, Send};
+use chinwag::domain::conversation::{Kind, NewConversation, Role, Title};
+use chinwag::domain::message::{Content, Message};
+use chinwag::domain::session::Session;
+use chinwag::domain::user::{Name, User, Username};
+use chinwag::domain::{Code, ConversationId, Error, MessageId, Result, Seq, SessionId, Timestamp, UserId};
+use chinwag::store::{self, Range, Store};
+use tempfile::TempDir;
+
+use crate::support;
+
+/// Makes of each specification a test for each adapter.
+macro_rules! conformance {
+    ($($specification:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $specification() {
+                super::$specification(&super::super::Fixture::sqlite().await).await;
+            })*
+        }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $specification() {
+                super::$specification(&super::super::Fixture::postgres().await).await;
+            })*
+        }
+    };
+}
+
+mod changes;
+mod commit;
+mod conversations;
+mod members;
+mod messages;
+mod opening;
+mod sessions;
+mod users;
+
+/// A store on a database of its own.
+struct Fixture {
+    store: Arc<dyn Store>,
+    url: String,
+    _folder: Option<TempDir>,
+    clock: AtomicI64,
+}
+
+impl Deref for Fixture {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.store
+    }
+}
+
+impl Fixture {
+    async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("chinwag.db").display());
+        Self::open(url, Some(folder)).await
+    }
+
+    async fn postgres() -> Self {
+        Self::open(support::postgres::database().await, None).await
+    }
+
+    async fn open(url: String, folder: Option<TempDir>) -> Self {
+        let store = store::open(&url).await.unwrap();
+        Self { store, url, _folder: folder, clock: AtomicI64::new(1_700_000_000_000_000) }
+    }
+
+    /// Another adapter on the same database, as another process has it.
+    async fn another(&self) -> Arc<dyn Store> {
+        store::open(&self.url).await.unwrap()
+    }
+
+    /// A time later than all before, with all the digits that a store must keep.
+    fn now(&self) -> Timestamp {
+        Timestamp(self.clock.fetch_add(1_000_001, Ordering::Relaxed))
+    }
+
+    /// Somebody new, whose name is their username.
+    async fn register(&self, username: &str) -> UserId {
+        let user = self.person(username, username);
+        self.insert_user(&user, "hash").await.unwrap();
+        user.id
+    }
+
+    fn person(&self, username: &str, name: &str) -> User {
+        User {
+            id: UserId::new(),
+            username: Username::parse(username).unwrap(),
+            name: Name::parse(name).unwrap(),
+            created_at: self.now(),
+            last_seen_at: None,
+        }
+    }
+
+    /// A login that lasts an hour of the fixture's clock.
+    async fn login(&self, user_id: UserId) -> Session {
+        let now = self.now();
+        let session = Session {
+            id: SessionId::new(),
+            user_id,
+            generation: 0,
+            created_at: now,
+            rotated_at: now,
+            expires_at: Timestamp(now.0 + 3_600_000_000),
+            ended_at: None,
+        };
+        self.insert_session(&session).await.unwrap();
+        session
+    }
+
+    fn new_group(&self, name: &str, creator_id: UserId, other_ids: &[UserId]) -> NewConversation {
+        NewConversation {
+            id: ConversationId::new(),
+            kind: Kind::Group,
+            name: Some(Title::parse(name).unwrap()),
+            creator_id,
+            created_at: self.now(),
+            other_ids: other_ids.to_vec(),
+        }
+    }
+
+    fn new_direct(&self, creator_id: UserId, other_id: UserId) -> NewConversation {
+        NewConversation { kind: Kind::Direct, name: None, ..self.new_group("x", creator_id, &[other_id]) }
+    }
+
+    async fn group(&self, name: &str, creator_id: UserId, other_ids: &[UserId]) -> ConversationId {
+        let (id, is_new) = self.create_conversation(&self.new_group(name, creator_id, other_ids)).await.unwrap();
+        assert!(is_new);
+        id
+    }
+
+    async fn direct(&self, creator_id: UserId, other_id: UserId) -> ConversationId {
+        self.create_conversation(&self.new_direct(creator_id, other_id)).await.unwrap().0
+    }
+
+    fn send_of(&self, conversation_id: ConversationId, sender_id: UserId, text: &str) -> Send {
+        Send {
+            conversation_id,
+            id: MessageId::new(),
+            sender_id,
+            content: Content::parse(text.to_owned()).unwrap(),
+            reply_to: None,
+            timestamp: self.now(),
+        }
+    }
+
+    /// Sends one message, which is new.
+    async fn say(&self, conversation_id: ConversationId, sender_id: UserId, text: &str) -> Message {
+        fresh(self.commit_one(&self.send_of(conversation_id, sender_id, text)).await)
+    }
+
+    /// Commits one send alone.
+    async fn commit_one(&self, send: &Send) -> Result<Outcome> {
+        commit_one(&*self.store, send).await
+    }
+
+    fn change_of(&self, conversation_id: ConversationId, actor_id: UserId, action: Action) -> Change {
+        Change { conversation_id, id: MessageId::new(), actor_id, action, timestamp: self.now() }
+    }
+
+    /// Makes a change, with a new id.
+    async fn alter(&self, conversation_id: ConversationId, actor_id: UserId, action: Action) -> Result<Outcome> {
+        let change = self.change_of(conversation_id, actor_id, action);
+        self.change(lane(&*self.store, conversation_id), &change).await
+    }
+
+    async fn add(&self, conversation_id: ConversationId, actor_id: UserId, user_id: UserId, role: Role) -> Message {
+        fresh(self.alter(conversation_id, actor_id, Action::Add { user_id, role }).await)
+    }
+
+    async fn remove(&self, conversation_id: ConversationId, actor_id: UserId, user_id: UserId) -> Message {
+        fresh(self.alter(conversation_id, actor_id, Action::Remove { user_id }).await)
+    }
+
+    /// All messages of a conversation, oldest first.
+    async fn all(&self, conversation_id: ConversationId) -> Vec<Message> {
+        self.messages(conversation_id, Range::After(0), 100_000).await.unwrap()
+    }
+
+    /// Both receipts of a member.
+    async fn receipts(&self, conversation_id: ConversationId, user_id: UserId) -> (Seq, Seq) {
+        let member = self.member(conversation_id, user_id).await.unwrap().unwrap();
+        (member.delivered_seq, member.read_seq)
+    }
+}
+
+/// The lane that a conversation always uses.
+fn lane(store: &dyn Store, conversation_id: ConversationId) -> usize {
+    let low = u64::try_from(conversation_id.0.as_u128() & u128::from(u64::MAX)).unwrap();
+    usize::try_from(low % u64::try_from(store.lanes()).unwrap()).unwrap()
+}
+
+async fn commit_one(store: &dyn Store, send: &Send) -> Result<Outcome> {
+    let lane = lane(store, send.conversation_id);
+    let mut outcomes = store.commit(lane, std::slice::from_ref(send)).await?;
+    assert_eq!(outcomes.len(), 1);
+    outcomes.remove(0)
+}
+
+#[track_caller]
+fn fresh(outcome: Result<Outcome>) -> Message {
+    match outcome {
+        Ok(Outcome::Fresh(message)) => message,
+        other => panic!("expected a fresh message, not {other:?}"),
+    }
+}
+
+#[track_caller]
+fn repeated(outcome: Result<Outcome>) -> Message {
+    match outcome {
+        Ok(Outcome::Repeated(message)) => message,
+        other => panic!("expected a repeated message, not {other:?}"),
+    }
+}
+
+#[track_caller]
+fn refused<T: std::fmt::Debug>(result: Result<T>) -> Code {
+    result.unwrap_err().code
+}
+
+/// The field that an `invalid` names.
+#[track_caller]
+fn refused_field<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
+    let Error { code, fields, .. } = result.unwrap_err();
+    assert_eq!(code, Code::Invalid);
+    assert_eq!(fields.len(), 1, "{fields:?}");
+    fields[0].field
+}
+
+fn seqs(messages: &[Message]) -> Vec<Seq> {
+    messages.iter().map(|message| message.seq).collect()
+}
+
+fn texts(messages: &[Message]) -> Vec<&str> {
+    messages.iter().map(|message| message.content.as_str()).collect()
+}

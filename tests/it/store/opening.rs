@@ -1,0 +1,65 @@
+//! Opening a store, and what is left when it is opened again.
+
+use chinwag::store;
+
+use super::Fixture;
+
+conformance!(
+    what_is_done_is_there_for_another_process,
+    many_may_open_at_once,
+    a_database_newer_than_the_binary_can_live_with_is_refused,
+);
+
+async fn what_is_done_is_there_for_another_process(store: &Fixture) {
+    assert!(["sqlite", "postgres"].contains(&store.kind()));
+    assert!(store.url.starts_with(store.kind()), "{}", store.kind());
+    assert!(store.lanes() >= 1);
+    store.ping().await.unwrap();
+    let ada = store.register("ada").await;
+    let another = store.another().await;
+    another.ping().await.unwrap();
+    assert_eq!(another.user(ada).await.unwrap(), store.user(ada).await.unwrap());
+    assert!(another.user(ada).await.unwrap().is_some());
+}
+
+async fn many_may_open_at_once(store: &Fixture) {
+    // The first migration is the one that two nodes started together would cross in: where the adapter allows it, a
+    // database that nobody has opened.
+    let url =
+        store.url.strip_suffix("chinwag.db").map_or_else(|| store.url.clone(), |folder| format!("{folder}new.db"));
+    let openers: Vec<_> = (0..8)
+        .map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { store::open(&url).await.map(|store| store.kind()) })
+        })
+        .collect();
+    for opener in openers {
+        assert_eq!(opener.await.unwrap(), Ok(store.kind()));
+    }
+}
+
+async fn a_database_newer_than_the_binary_can_live_with_is_refused(store: &Fixture) {
+    let url = store.url.clone();
+    let newer = "INSERT INTO schema_versions (version, needs) VALUES (9998, 1)";
+    execute(&url, newer).await;
+    assert!(store::open(&url).await.is_ok(), "newer, but this binary can live with it");
+    let too_new = "INSERT INTO schema_versions (version, needs) VALUES (9999, 9999)";
+    execute(&url, too_new).await;
+    let error = store::open(&url).await.map(|store| store.kind()).unwrap_err();
+    assert!(error.detail.contains("schema version 9999"), "{error}");
+}
+
+/// Does to the database what another version of Chinwag would do.
+async fn execute(url: &str, sql: &'static str) {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        let path = path.to_owned();
+        let write = move || rusqlite::Connection::open(path).unwrap().execute(sql, []).unwrap();
+        tokio::task::spawn_blocking(write).await.unwrap();
+    } else {
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        client.execute(sql, &[]).await.unwrap();
+        drop(client);
+        connection.await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,146 @@
+//! Users.
+
+use chinwag::domain::user::{Name, User};
+use chinwag::domain::{Code, Timestamp, UserId};
+
+use super::{Fixture, refused};
+
+conformance!(
+    a_user_is_kept_as_they_are,
+    usernames_are_unique_whatever_their_case,
+    one_of_many_gets_a_username,
+    users_are_found_by_the_beginning_of_username_or_name,
+    wildcards_are_characters_like_others,
+    pages_of_users_neither_repeat_nor_skip,
+    a_user_is_renamed_and_found_by_the_new_name,
+    users_are_touched_forwards_only,
+);
+
+fn usernames(users: &[User]) -> Vec<&str> {
+    users.iter().map(|user| user.username.as_str()).collect()
+}
+
+async fn find(store: &Fixture, prefix: &str) -> Vec<String> {
+    let found = store.users(Some(prefix), None, 100).await.unwrap();
+    usernames(&found).into_iter().map(str::to_owned).collect()
+}
+
+async fn a_user_is_kept_as_they_are(store: &Fixture) {
+    let ada = store.person("Ada.L-1_x", "Ada “Ŀ” 👩‍💻 אבא");
+    store.insert_user(&ada, "$argon2id$…").await.unwrap();
+    assert_eq!(store.user(ada.id).await.unwrap(), Some(ada.clone()));
+    assert_eq!(store.credentials("ada.l-1_x").await.unwrap(), Some((ada.clone(), "$argon2id$…".to_owned())));
+    assert_eq!(store.password_hash(ada.id).await.unwrap().as_deref(), Some("$argon2id$…"));
+    assert_eq!(store.membership_version(ada.id).await.unwrap(), 0);
+
+    let nobody = UserId::new();
+    assert_eq!(store.user(nobody).await.unwrap(), None);
+    assert_eq!(store.credentials("nobody").await.unwrap(), None);
+    assert_eq!(store.password_hash(nobody).await.unwrap(), None);
+}
+
+async fn usernames_are_unique_whatever_their_case(store: &Fixture) {
+    let ada = store.register("Ada").await;
+    for taken in ["Ada", "ada", "ADA"] {
+        let other = store.person(taken, "Somebody Else");
+        assert_eq!(refused(store.insert_user(&other, "other").await), Code::UsernameTaken, "{taken}");
+        assert_eq!(store.user(other.id).await.unwrap(), None);
+    }
+    let (kept, hash) = store.credentials("ada").await.unwrap().unwrap();
+    assert_eq!((kept.id, kept.username.as_str(), hash.as_str()), (ada, "Ada", "hash"));
+}
+
+async fn one_of_many_gets_a_username(store: &Fixture) {
+    let another = store.another().await;
+    let tries: Vec<_> = (0..16)
+        .map(|index| {
+            let user = store.person(if index % 2 == 0 { "grace" } else { "GRACE" }, "Grace");
+            let adapter = if index % 3 == 0 { another.clone() } else { store.store.clone() };
+            tokio::spawn(async move { adapter.insert_user(&user, "hash").await.map(|()| user.id) })
+        })
+        .collect();
+    let mut winners = Vec::new();
+    for result in tries {
+        match result.await.unwrap() {
+            Ok(id) => winners.push(id),
+            Err(error) => assert_eq!(error.code, Code::UsernameTaken),
+        }
+    }
+    assert_eq!(winners.len(), 1);
+    assert_eq!(store.credentials("grace").await.unwrap().map(|(user, _)| user.id), winners.pop());
+}
+
+async fn users_are_found_by_the_beginning_of_username_or_name(store: &Fixture) {
+    for (username, name) in
+        [("zoe", "Adaline"), ("Ada", "Countess"), ("grace", "Grace Hopper"), ("adam", "Zed"), ("bob", "Émile")]
+    {
+        store.insert_user(&store.person(username, name), "hash").await.unwrap();
+    }
+    assert_eq!(find(store, "ada").await, ["Ada", "adam", "zoe"]);
+    assert_eq!(find(store, "adam").await, ["adam"]);
+    assert_eq!(find(store, "grace h").await, ["grace"]);
+    assert_eq!(find(store, "ém").await, ["bob"]);
+    assert_eq!(find(store, "hopper").await, Vec::<String>::new());
+    assert_eq!(find(store, "").await.len(), 5);
+    assert_eq!(usernames(&store.users(None, None, 100).await.unwrap()), ["Ada", "adam", "bob", "grace", "zoe"]);
+}
+
+async fn wildcards_are_characters_like_others(store: &Fixture) {
+    for (username, name) in
+        [("a_b", "one"), ("axb", "two"), ("per", "50% more"), ("pes", "50 more"), ("que", "a*?[b]\\")]
+    {
+        store.insert_user(&store.person(username, name), "hash").await.unwrap();
+    }
+    assert_eq!(find(store, "a_").await, ["a_b"]);
+    assert_eq!(find(store, "50%").await, ["per"]);
+    assert_eq!(find(store, "a*").await, ["que"]);
+    assert_eq!(find(store, "a*?[b]\\").await, ["que"]);
+    for nobody in ["%", "_", "*", "?", "[a-z]", "\\", "'", "\"; --"] {
+        assert_eq!(find(store, nobody).await, Vec::<String>::new(), "{nobody}");
+    }
+}
+
+async fn pages_of_users_neither_repeat_nor_skip(store: &Fixture) {
+    let mut expected = Vec::new();
+    // Bytes decide: `-` < `.` < `0` < `_` < `a`, whatever a locale says.
+    for username in ["a-a", "A.A", "a0", "A_a", "aa", "ab", "B-b", "b.b", "x1"] {
+        store.register(username).await;
+        expected.push(username);
+    }
+    for (prefix, expected) in [(None, &expected[..]), (Some("a"), &expected[..6])] {
+        for limit in [1, 2, 4, 100] {
+            let mut seen = Vec::new();
+            let mut after: Option<String> = None;
+            loop {
+                let page = store.users(prefix, after.as_deref(), limit).await.unwrap();
+                assert!(page.len() <= limit);
+                let Some(last) = page.last() else { break };
+                after = Some(last.username.key());
+                seen.extend(page.into_iter().map(|user| user.username.as_str().to_owned()));
+            }
+            assert_eq!(seen, expected, "by {limit}");
+        }
+    }
+}
+
+async fn a_user_is_renamed_and_found_by_the_new_name(store: &Fixture) {
+    let (ada, bob) = (store.register("ada").await, store.register("bob").await);
+    store.rename_user(ada, &Name::parse("Lady Lovelace").unwrap()).await.unwrap();
+    assert_eq!(store.user(ada).await.unwrap().unwrap().name.as_str(), "Lady Lovelace");
+    assert_eq!(store.user(bob).await.unwrap().unwrap().name.as_str(), "bob");
+    assert_eq!(find(store, "lady").await, ["ada"]);
+    assert_eq!(find(store, "ada").await, ["ada"], "the username is as it was");
+}
+
+async fn users_are_touched_forwards_only(store: &Fixture) {
+    let ids = [store.register("ada").await, store.register("bob").await];
+    let cat = store.register("cat").await;
+    store.touch_users(&ids, Timestamp(5_000_001)).await.unwrap();
+    store.touch_users(&ids[..1], Timestamp(7_000_001)).await.unwrap();
+    store.touch_users(&ids, Timestamp(6_000_001)).await.unwrap();
+    store.touch_users(&[UserId::new()], Timestamp(6_000_001)).await.unwrap();
+    store.touch_users(&[], Timestamp(9_000_001)).await.unwrap();
+    for (id, seen) in [(ids[0], Some(7_000_001)), (ids[1], Some(6_000_001)), (cat, None)] {
+        assert_eq!(store.user(id).await.unwrap().unwrap().last_seen_at, seen.map(Timestamp));
+    }
+}
