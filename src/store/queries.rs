@@ -27,22 +27,25 @@ macro_rules! message_columns {
     };
 }
 // What a member sees: the conversation, their role, up to where they read, how many they did not (up to a bound, `$2`),
-// the other person of a direct conversation (or NULLs), the newest message (or NULLs).
+// the other person of a direct conversation (or NULLs), the newest message (or NULLs). The page is chosen first, so that only
+// its rows are looked up further; and a group's members are not, of whom there are many and none is wanted (a NULL finds nothing).
 macro_rules! view_select {
-    () => {
+    ($page:literal) => {
         concat!(
-            "SELECT ", conversation_columns!(), ", mb.role, mb.read_seq, \
-             (SELECT count(*) FROM (SELECT 1 FROM messages t WHERE t.conversation_id = c.id AND t.seq > mb.read_seq \
-                 AND t.sender_id <> mb.user_id AND t.note_kind IS NULL LIMIT $2) unread), ",
+            "SELECT ", conversation_columns!(), ", k.role, k.read_seq, \
+             (SELECT count(*) FROM (SELECT 1 FROM messages t WHERE t.conversation_id = k.id AND t.seq > k.read_seq \
+                 AND t.sender_id <> k.user_id AND t.note_kind IS NULL LIMIT $2) unread), ",
             user_columns!(), ", ", message_columns!(),
-            " FROM members mb \
-             JOIN conversations c ON c.id = mb.conversation_id \
-             JOIN counters k ON k.conversation_id = c.id \
-             LEFT JOIN members other ON c.type = 'direct' AND other.conversation_id = c.id AND other.user_id <> mb.user_id \
+            " FROM (SELECT mb.conversation_id AS id, mb.user_id, mb.role, mb.read_seq, \
+                     counters.member_count, counters.last_seq, counters.active_at \
+                 FROM members mb JOIN counters ON counters.conversation_id = mb.conversation_id \
+                 WHERE mb.user_id = $1 AND ", $page, ") k \
+             JOIN conversations c ON c.id = k.id \
+             LEFT JOIN members other ON other.conversation_id = CASE WHEN c.type = 'direct' THEN c.id END \
+                 AND other.user_id <> k.user_id \
              LEFT JOIN users u ON u.id = other.user_id \
-             LEFT JOIN messages m ON m.conversation_id = c.id \
-                 AND m.seq = (SELECT max(n.seq) FROM messages n WHERE n.conversation_id = c.id) \
-             WHERE mb.user_id = $1"
+             LEFT JOIN messages m ON m.conversation_id = k.id \
+                 AND m.seq = (SELECT max(n.seq) FROM messages n WHERE n.conversation_id = k.id)"
         )
     };
 }
@@ -103,11 +106,13 @@ pub(super) const CONVERSATION: &str = concat!(
     " FROM conversations c JOIN counters k ON k.conversation_id = c.id WHERE c.id = $1"
 );
 /// user, unread bound, conversation
-pub(super) const VIEW: &str = concat!(view_select!(), " AND mb.conversation_id = $3");
+pub(super) const VIEW: &str = view_select!("mb.conversation_id = $3");
 /// user, unread bound, active_at, conversation, limit
 pub(super) const VIEWS: &str = concat!(
-    view_select!(),
-    " AND (k.active_at, c.id) < ($3, $4) ORDER BY k.active_at DESC, c.id DESC LIMIT $5"
+    view_select!(
+        "(counters.active_at, mb.conversation_id) < ($3, $4) ORDER BY counters.active_at DESC, mb.conversation_id DESC LIMIT $5"
+    ),
+    " ORDER BY k.active_at DESC, k.id DESC"
 );
 /// user, limit
 pub(super) const HEADS: &str = "SELECT k.conversation_id, k.last_seq FROM members mb \

@@ -1,0 +1,192 @@
+//! Committing a change of members or name: one transaction, two round trips, the decision between them.
+
+use futures_util::future::{join, join_all};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::commit::repeated;
+use super::link::{Link, Params};
+use super::rows::{self, Columns};
+use crate::domain::command::{Change, Outcome};
+use crate::domain::conversation::{Kind, Role, Title};
+use crate::domain::membership::{Decision, Effect, Facts, decide};
+use crate::domain::message::{Message, Note};
+use crate::domain::{Error, Result, Seq, Timestamp};
+use crate::store::queries;
+
+/// conversation
+const LOCK: &str = "SELECT last_seq, member_count, active_at FROM counters WHERE conversation_id = $1 FOR UPDATE";
+/// conversation
+const KIND_AND_NAME: &str = "SELECT type, name FROM conversations WHERE id = $1";
+/// conversation, user
+const ROLE: &str = "SELECT role FROM members WHERE conversation_id = $1 AND user_id = $2";
+/// conversation, user, seq
+const RECEIVED: &str = "UPDATE members SET delivered_seq = greatest(delivered_seq, $3), read_seq = greatest(read_seq, $3) \
+     WHERE conversation_id = $1 AND user_id = $2";
+
+/// The counter as it is under the lock.
+struct Counter {
+    last_seq: Seq,
+    active_at: Timestamp,
+}
+
+/// What the first round trip finds.
+enum Found {
+    Message(Message),
+    Facts(Counter, Box<Facts>),
+}
+
+/// What the first round trip asks, in this order.
+const LOOK: [&str; 6] = [LOCK, queries::MESSAGE, KIND_AND_NAME, queries::MEMBER, queries::USER, ROLE];
+/// What the second one may say.
+const WRITE: [&str; 8] = [
+    queries::INSERT_MEMBER,
+    queries::DELETE_MEMBER,
+    queries::SET_ROLE,
+    queries::SET_NAME,
+    queries::RAISE_MEMBERSHIP_VERSION,
+    queries::INSERT_MESSAGE,
+    queries::ADVANCE_COUNTER,
+    RECEIVED,
+];
+
+/// Commits a change. Whoever calls bounds the time.
+pub(super) async fn change(link: &Link, change: &Change) -> Result<Outcome> {
+    link.prepare(&LOOK).await?;
+    link.prepare(&WRITE).await?;
+    let refused = match look(link, change).await {
+        Ok(Found::Message(stored)) => repeated(stored, change.actor_id),
+        Ok(Found::Facts(counter, facts)) => match decide(&change.action, &facts) {
+            Ok(Some(decision)) => return write(link, change, &counter, decision).await,
+            Ok(None) => Ok(Outcome::Unchanged),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    };
+    // Nothing was written. Should this fail too, the link is given up and the server rolls back by itself.
+    let _ = link.rollback().await;
+    refused
+}
+
+/// Begins, locks the counter and gathers what is true under the lock, all in one round trip.
+async fn look(link: &Link, change: &Change) -> Result<Found> {
+    let (id, actor_id) = (&change.conversation_id, &change.actor_id);
+    // A change of the name concerns nobody; whoever wants it is asked for once more, and not looked at.
+    let target_id = &change.action.user_id().unwrap_or(change.actor_id);
+    let params: [Params<'_>; 6] = [&[id], &[id, &change.id], &[id], &[id, actor_id], &[target_id], &[id, target_id]];
+    let asked = LOOK.into_iter().zip(params).map(|(sql, params)| link.send(sql, params));
+    let (begun, answers) = join(link.begin(), join_all(asked)).await;
+    begun?;
+    let mut answers = answers.into_iter();
+    let mut first =
+        || -> Result<Option<Row>> { Ok(answers.next().transpose()?.and_then(|rows| rows.into_iter().next())) };
+
+    let counter = first()?.ok_or_else(|| Error::not_found("conversation"))?;
+    let mut columns = Columns::of(&counter);
+    let (last_seq, member_count) = rows::pair(&mut columns)?;
+    let counter = Counter { last_seq, active_at: columns.next()? };
+    if let Some(row) = first()? {
+        return rows::message(&mut Columns::of(&row)).map(Found::Message);
+    }
+    let conversation = first()?.ok_or_else(|| Error::not_found("conversation"))?;
+    let mut columns = Columns::of(&conversation);
+    let facts = Facts {
+        kind: columns.word(Kind::parse)?,
+        name: columns.next::<Option<String>>()?.map(Title::stored),
+        member_count,
+        actor: first()?.map(|row| rows::member(&mut Columns::of(&row))).transpose()?,
+        target: first()?.map(|row| rows::user(&mut Columns::of(&row))).transpose()?,
+        target_role: first()?.map(|row| Columns::of(&row).word(Role::parse)).transpose()?,
+    };
+    Ok(Found::Facts(counter, Box::new(facts)))
+}
+
+/// A parameter that owns its value.
+type Value = Box<dyn ToSql + Sync + Send>;
+
+/// The statements of the second round trip.
+#[derive(Default)]
+struct Writes(Vec<(&'static str, Vec<Value>)>);
+
+impl Writes {
+    fn add(&mut self, sql: &'static str, values: Vec<Value>) {
+        self.0.push((sql, values));
+    }
+}
+
+/// Applies the decision, notes it and commits, all in one round trip.
+async fn write(link: &Link, change: &Change, counter: &Counter, decision: Decision) -> Result<Outcome> {
+    let (id, actor_id) = (change.conversation_id, change.actor_id);
+    let seq = counter.last_seq + 1;
+    let mut writes = Writes::default();
+    let mut growth: i64 = 0;
+    for effect in decision.effects {
+        match effect {
+            Effect::Insert(user_id, role) => {
+                growth += 1;
+                let values: Vec<Value> = vec![
+                    Box::new(id),
+                    Box::new(user_id),
+                    Box::new(role.as_str()),
+                    Box::new(change.timestamp),
+                    Box::new(seq),
+                ];
+                writes.add(queries::INSERT_MEMBER, values);
+                writes.add(queries::RAISE_MEMBERSHIP_VERSION, vec![Box::new(user_id)]);
+            }
+            Effect::Delete(user_id) => {
+                growth -= 1;
+                writes.add(queries::DELETE_MEMBER, vec![Box::new(id), Box::new(user_id)]);
+                writes.add(queries::RAISE_MEMBERSHIP_VERSION, vec![Box::new(user_id)]);
+            }
+            Effect::SetRole(user_id, role) => {
+                writes.add(queries::SET_ROLE, vec![Box::new(id), Box::new(role.as_str()), Box::new(user_id)]);
+            }
+            Effect::SetName(name) => {
+                writes.add(queries::SET_NAME, vec![Box::new(id), Box::new(name.as_str().to_owned())]);
+            }
+        }
+    }
+    let message = Message {
+        id: change.id,
+        conversation_id: id,
+        seq,
+        sender_id: actor_id,
+        content: decision.content,
+        reply_to: None,
+        timestamp: change.timestamp,
+        note: Some(decision.note),
+    };
+    writes.add(queries::INSERT_MESSAGE, columns_of(&message));
+    let active_at = counter.active_at.max(change.timestamp);
+    writes.add(queries::ADVANCE_COUNTER, vec![Box::new(id), Box::new(seq), Box::new(growth), Box::new(active_at)]);
+    writes.add(RECEIVED, vec![Box::new(id), Box::new(actor_id), Box::new(seq)]);
+
+    let requests = writes.0.iter().map(async |(sql, values)| {
+        let params: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
+        link.send_count(sql, &params).await
+    });
+    let (written, committed) = join(join_all(requests), link.commit()).await;
+    for answer in written {
+        answer?;
+    }
+    committed?;
+    Ok(Outcome::Fresh(message))
+}
+
+/// A message's values, in the order of `message_columns!`.
+fn columns_of(message: &Message) -> Vec<Value> {
+    let note = message.note.as_ref();
+    vec![
+        Box::new(message.id),
+        Box::new(message.conversation_id),
+        Box::new(message.seq),
+        Box::new(message.sender_id),
+        Box::new(message.content.clone()),
+        Box::new(message.reply_to),
+        Box::new(message.timestamp),
+        Box::new(note.map(Note::kind)),
+        Box::new(note.and_then(Note::user_id)),
+        Box::new(note.and_then(Note::value).map(str::to_owned)),
+    ]
+}

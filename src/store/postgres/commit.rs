@@ -1,0 +1,121 @@
+//! Committing a batch of messages: one transaction, one round trip.
+
+use futures_util::future::join4;
+use tokio_postgres::Row;
+
+use super::link::Link;
+use super::rows::{Columns, joined_message};
+use crate::domain::command::{Outcome, Send};
+use crate::domain::message::Message;
+use crate::domain::{Code, ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
+use crate::store::queries::message_columns;
+
+/// conversations. A statement of its own: what comes after it sees what others committed while it waited. In one order for all,
+/// or two batches could wait for each other.
+const LOCK: &str = "SELECT 1 FROM counters WHERE conversation_id = ANY($1) ORDER BY conversation_id FOR UPDATE";
+
+/// conversations, ids, senders, contents, replies, timestamps: one element of each array a message.
+///
+/// `judged` looks each message up by its id, then its sender's membership, then what it replies to; `numbered` counts on from the
+/// conversation's counter, in the batch's order. A row comes back for each message: its number if it is fresh, whether its
+/// sender is a member, and the message that was there already, if one was (to look that up by NULL costs nothing).
+const COMMIT: &str = concat!(
+    "WITH batch AS ( \
+         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::timestamptz[]) \
+             WITH ORDINALITY AS b (conversation_id, id, sender_id, content, reply_to, timestamp, place) \
+     ), judged AS ( \
+         SELECT b.*, stored.id AS stored_id, mb.user_id IS NOT NULL AS is_member, k.last_seq, \
+             stored.id IS NULL AND mb.user_id IS NOT NULL AND (b.reply_to IS NULL OR answered.id IS NOT NULL) AS is_fresh \
+         FROM batch b \
+         LEFT JOIN messages stored ON stored.conversation_id = b.conversation_id AND stored.id = b.id \
+         LEFT JOIN members mb ON mb.conversation_id = b.conversation_id AND mb.user_id = b.sender_id \
+         LEFT JOIN messages answered ON answered.conversation_id = b.conversation_id AND answered.id = b.reply_to \
+         LEFT JOIN counters k ON k.conversation_id = b.conversation_id \
+     ), numbered AS MATERIALIZED ( \
+         SELECT j.*, CASE WHEN is_fresh THEN last_seq + count(*) FILTER (WHERE is_fresh) \
+             OVER (PARTITION BY conversation_id ORDER BY place ROWS UNBOUNDED PRECEDING) END AS seq \
+         FROM judged j \
+     ), inserted AS ( \
+         INSERT INTO messages (conversation_id, seq, id, sender_id, content, reply_to, timestamp) \
+         SELECT conversation_id, seq, id, sender_id, content, reply_to, timestamp FROM numbered WHERE is_fresh \
+     ), counted AS ( \
+         UPDATE counters k SET last_seq = n.seq, active_at = greatest(k.active_at, n.timestamp) \
+         FROM (SELECT conversation_id, max(seq) AS seq, max(timestamp) AS timestamp FROM numbered WHERE is_fresh \
+             GROUP BY conversation_id) n \
+         WHERE k.conversation_id = n.conversation_id \
+     ), received AS ( \
+         UPDATE members mb SET delivered_seq = greatest(mb.delivered_seq, n.seq), read_seq = greatest(mb.read_seq, n.seq) \
+         FROM (SELECT conversation_id, sender_id, max(seq) AS seq FROM numbered WHERE is_fresh \
+             GROUP BY conversation_id, sender_id) n \
+         WHERE mb.conversation_id = n.conversation_id AND mb.user_id = n.sender_id \
+     ) \
+     SELECT n.seq, n.is_member, ",
+    message_columns!(),
+    " FROM numbered n LEFT JOIN messages m ON m.conversation_id = n.conversation_id AND m.id = n.stored_id ORDER BY n.place"
+);
+
+/// Commits a batch. Whoever calls bounds the time.
+pub(super) async fn commit(link: &Link, batch: &[Send]) -> Result<Vec<Result<Outcome>>> {
+    let conversations: Vec<ConversationId> = batch.iter().map(|send| send.conversation_id).collect();
+    let ids: Vec<MessageId> = batch.iter().map(|send| send.id).collect();
+    let senders: Vec<UserId> = batch.iter().map(|send| send.sender_id).collect();
+    let contents: Vec<&str> = batch.iter().map(|send| send.content.as_str()).collect();
+    let replies: Vec<Option<MessageId>> = batch.iter().map(|send| send.reply_to).collect();
+    let timestamps: Vec<Timestamp> = batch.iter().map(|send| send.timestamp).collect();
+    let mut locks = conversations.clone();
+    locks.sort_unstable();
+    locks.dedup();
+
+    link.prepare(&[LOCK, COMMIT]).await?;
+    let (begun, locked, rows, committed) = join4(
+        link.begin(),
+        link.send(LOCK, &[&locks]),
+        link.send(COMMIT, &[&conversations, &ids, &senders, &contents, &replies, &timestamps]),
+        link.commit(),
+    )
+    .await;
+    // In this order: after a failure PostgreSQL answers COMMIT with a ROLLBACK that looks like a success.
+    begun?;
+    locked?;
+    let rows = rows?;
+    committed?;
+    if rows.len() != batch.len() {
+        return Err(Error::internal(format!("{} answers to {} messages", rows.len(), batch.len())));
+    }
+    // What cannot be read is that message's failure alone: the batch is committed.
+    Ok(batch.iter().zip(&rows).map(|(send, row)| outcome(send, row)).collect())
+}
+
+fn outcome(send: &Send, row: &Row) -> Result<Outcome> {
+    let mut columns = Columns::of(row);
+    let seq: Option<Seq> = columns.next()?;
+    let is_member: bool = columns.next()?;
+    match (seq, joined_message(&mut columns)?) {
+        (Some(seq), _) => Ok(Outcome::Fresh(fresh(send, seq))),
+        (None, Some(stored)) => repeated(stored, send.sender_id),
+        (None, None) if !is_member => Err(Error::not_found("conversation")),
+        (None, None) => Err(Error::field("reply_to", "there is no such message in this conversation")),
+    }
+}
+
+fn fresh(send: &Send, seq: Seq) -> Message {
+    Message {
+        id: send.id,
+        conversation_id: send.conversation_id,
+        seq,
+        sender_id: send.sender_id,
+        content: send.content.as_str().to_owned(),
+        reply_to: send.reply_to,
+        timestamp: send.timestamp,
+        note: None,
+    }
+}
+
+/// What a command amounts to whose id is there already. To somebody else it tells nothing but that.
+pub(super) fn repeated(stored: Message, sender_id: UserId) -> Result<Outcome> {
+    if stored.sender_id == sender_id {
+        Ok(Outcome::Repeated(stored))
+    } else {
+        Err(Error::new(Code::IdTaken, "This id is taken; choose another."))
+    }
+}

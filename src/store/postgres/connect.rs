@@ -1,0 +1,166 @@
+//! Where the server is and how a link to it is made.
+
+use std::time::Duration;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::errors::described;
+use super::link::Link;
+use super::tls::Tls;
+use crate::domain::{Code, Error, Result};
+use crate::limits;
+
+/// A silent peer is asked whether it lives after so long.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+/// The server gives up before we do, so that it tells us, and the link stays usable.
+const STATEMENT_TIMEOUT: Duration = limits::QUERY_TIMEOUT.saturating_sub(Duration::from_millis(500));
+/// Waiting for a lock ends earlier still: nobody holds one for long, unless they hang.
+const LOCK_TIMEOUT: Duration = limits::QUERY_TIMEOUT.saturating_sub(Duration::from_secs(1));
+
+/// What a link is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Reading, and rare writes.
+    General,
+    /// The journal's batches.
+    Journal,
+}
+
+/// How to reach the server.
+#[derive(Clone)]
+pub(super) struct Connector {
+    config: Config,
+    tls: MakeRustlsConnect,
+}
+
+impl Connector {
+    /// Reads a `postgres://…` URL.
+    pub(super) fn new(url: &str) -> Result<Self> {
+        let refuse = |detail: String| Error::new(Code::Invalid, detail);
+        let (rest, tls) = without_sslmode(url);
+        let tls = tls
+            .map_or(Some(Tls::Prefer), Tls::parse)
+            .ok_or_else(|| refuse("sslmode takes disable, prefer, require, verify-ca or verify-full".to_owned()))?;
+        let mut config: Config = rest.parse().map_err(|failure| {
+            // An unescaped "@" in the password shifts its end into what the cause would cite.
+            let cause = if url.matches('@').count() > 1 {
+                "a password's @ is written %40".to_owned()
+            } else {
+                described(&failure)
+            };
+            refuse(format!("not a PostgreSQL URL: {cause}"))
+        })?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(refuse("not a PostgreSQL URL: it names no host".to_owned()));
+        }
+        config
+            .ssl_mode(tls.mode())
+            .application_name("chinwag")
+            .connect_timeout(limits::CONNECT_TIMEOUT)
+            .keepalives_idle(KEEPALIVE)
+            .keepalives_interval(KEEPALIVE / 3)
+            .keepalives_retries(3)
+            .tcp_user_timeout(limits::QUERY_TIMEOUT)
+            // Of several hosts the one that can serve; and after a failover never the old one.
+            .target_session_attrs(TargetSessionAttrs::ReadWrite);
+        Ok(Self { config, tls: tls.connector()? })
+    }
+
+    /// The server's name for people, without a secret.
+    pub(super) fn place(&self) -> String {
+        let hosts = self.config.get_hosts().iter().map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        });
+        let hosts: Vec<String> = hosts.chain(self.config.get_hostaddrs().iter().map(ToString::to_string)).collect();
+        let ports: Vec<String> = self.config.get_ports().iter().map(|port| format!(":{port}")).collect();
+        format!("{}{}", hosts.join(","), ports.join(","))
+    }
+
+    /// Makes a link. Every failure is told the same way to clients; `Err`'s text is for the log or the operator.
+    pub(super) async fn connect(&self, purpose: Purpose) -> Result<Link, String> {
+        let handshake = async {
+            let (client, connection) = self.config.connect(self.tls.clone()).await?;
+            let link = Link::new(client, connection);
+            link.client().batch_execute(&settings(purpose)).await?;
+            Ok(link)
+        };
+        // The server enforces none of its own time-outs while it is paused, and `connect_timeout` ends with the TCP connect.
+        match tokio::time::timeout(limits::CONNECT_TIMEOUT, handshake).await {
+            Ok(Ok(link)) => Ok(link),
+            Ok(Err(failure)) => Err(described(&failure)),
+            Err(_) => Err(format!("PostgreSQL: no answer within {:?}", limits::CONNECT_TIMEOUT)),
+        }
+    }
+}
+
+/// A link's own settings, said after connecting, because poolers in between may refuse them as start-up options.
+fn settings(purpose: Purpose) -> String {
+    let mut text = format!(
+        "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
+         SET synchronous_commit = on; SET timezone = 'UTC'; SET jit = off;",
+        STATEMENT_TIMEOUT.as_millis(),
+        LOCK_TIMEOUT.as_millis(),
+        limits::QUERY_TIMEOUT.as_millis(),
+    );
+    if purpose == Purpose::Journal {
+        // All that a batch needs is a few index look-ups a row. One plan serves every size, and it must be a good one even if it
+        // was made when the tables were empty: what reads a table from end to end is ruled out.
+        text.push_str(
+            "SET plan_cache_mode = force_generic_plan; \
+             SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;",
+        );
+    }
+    text
+}
+
+/// The URL without its `sslmode`, and that: tokio-postgres does not know `verify-full`.
+fn without_sslmode(url: &str) -> (String, Option<&str>) {
+    let after_credentials = url.find('@').map_or(0, |at| at + 1);
+    let Some(mark) = url[after_credentials..].find('?') else { return (url.to_owned(), None) };
+    let (base, query) = url.split_at(after_credentials + mark);
+    let mut sslmode = None;
+    let mut rest = Vec::new();
+    for pair in query[1..].split('&') {
+        match pair.strip_prefix("sslmode=") {
+            Some(value) => sslmode = Some(value),
+            None => rest.push(pair),
+        }
+    }
+    let rest = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
+    (rest, sslmode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Connector, without_sslmode};
+    use crate::domain::Code;
+
+    #[test]
+    fn sslmode_is_ours_to_read() {
+        assert_eq!(without_sslmode("postgres://h/d"), ("postgres://h/d".to_owned(), None));
+        assert_eq!(
+            without_sslmode("postgres://u:p?q@h/d?a=1&sslmode=verify-full&b=2"),
+            ("postgres://u:p?q@h/d?a=1&b=2".to_owned(), Some("verify-full"))
+        );
+        assert_eq!(without_sslmode("postgres://h/d?sslmode=disable"), ("postgres://h/d".to_owned(), Some("disable")));
+    }
+
+    #[test]
+    fn bad_urls_are_refused_without_telling_the_password() {
+        for bad in [
+            "postgres://u:s3cret@h/d?sslmode=maybe",
+            "postgres://u:s3cret@h:x/d",
+            "mysql://u:s3cret@h",
+            "postgres://u:s3@cret?x=y@h/d",
+        ] {
+            let error = Connector::new(bad).err().expect(bad);
+            assert_eq!(error.code, Code::Invalid, "{bad}");
+            assert!(!error.detail.contains("cret"), "{error}");
+        }
+        let place = Connector::new("postgres://u:s3cret@example.org:5433/d").map(|connector| connector.place());
+        assert_eq!(place, Ok("example.org:5433".to_owned()));
+    }
+}

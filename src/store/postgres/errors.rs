@@ -1,0 +1,70 @@
+//! What PostgreSQL's failures mean, in one place: for the caller, and for the link they came over.
+
+use std::error::Error as _;
+
+use tokio_postgres::Error as Failure;
+use tokio_postgres::error::SqlState;
+
+use crate::domain::{Code, Error};
+
+/// The domain's word for a failure. `unavailable` is what passes by itself; `invalid` is what the data is to blame for, so that
+/// the journal can look for the offender; the rest is a defect.
+pub(super) fn told(failure: Failure) -> Error {
+    let Some(state) = failure.code() else {
+        // No SQLSTATE and yet an answer that does not fit our types is a defect; everything else is the way to the server.
+        return if failure.is_closed() || is_transport(&failure) {
+            Error::unavailable(described(&failure))
+        } else {
+            Error::internal(described(&failure))
+        };
+    };
+    match state.code() {
+        // What follows the first failure in a transaction; that one has been told already.
+        "25P02" => Error::new(Code::Unavailable, "The store gave up."),
+        "25006" | "40001" | "40P01" | "55P03" | "57014" => Error::unavailable(described(&failure)),
+        code => match &code[..2] {
+            "08" | "53" | "57" | "58" => Error::unavailable(described(&failure)),
+            "22" | "23" => {
+                tracing::warn!(failure = described(&failure), "the store refused data");
+                Error::new(Code::Invalid, "The store refused this.")
+            }
+            _ => Error::internal(described(&failure)),
+        },
+    }
+}
+
+/// Whether the link may be used again after this failure. A server that turned read-only after a failover answers well, but never
+/// what we need: only a new link finds the new primary.
+pub(super) fn spares_the_link(failure: &Failure) -> bool {
+    failure.code().is_some_and(|state| {
+        *state != SqlState::READ_ONLY_SQL_TRANSACTION && !matches!(&state.code()[..2], "08" | "57" | "58")
+            || *state == SqlState::QUERY_CANCELED
+    })
+}
+
+/// The failure and what caused it, without the row it was about: that is people's talk and belongs into no log.
+pub(super) fn described(failure: &Failure) -> String {
+    if let Some(error) = failure.as_db_error() {
+        let constraint = error.constraint().map(|name| format!(" ({name})")).unwrap_or_default();
+        return format!("PostgreSQL: {} {}{constraint}", error.code().code(), error.message());
+    }
+    let mut text = format!("PostgreSQL: {failure}");
+    let mut source = failure.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+fn is_transport(failure: &Failure) -> bool {
+    let mut source = failure.source();
+    while let Some(cause) = source {
+        if cause.is::<std::io::Error>() {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}

@@ -1,0 +1,64 @@
+//! Bringing the database to this binary's schema, at start.
+
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Error as Failure};
+
+use super::errors::described;
+use crate::domain::{Code, Error, Result};
+use crate::limits;
+use crate::store::migrations::{self, Migration};
+
+/// The advisory lock that keeps two nodes from migrating at once: "chinwag" in ASCII.
+const LOCK: i64 = 0x0063_6869_6e77_6167;
+/// What comes before the first migration needs so long at most; how long a migration takes depends on the tables.
+const PATIENCE: Duration = limits::MIGRATION_LOCK_TIMEOUT.saturating_add(limits::QUERY_TIMEOUT);
+
+/// Applies what is missing, in one transaction.
+pub(super) async fn migrate(client: &Client) -> Result<()> {
+    let (version, needs) = tokio::time::timeout(PATIENCE, begin(client))
+        .await
+        .map_err(|_| refused("PostgreSQL does not answer"))?
+        .map_err(|failure| match failure.code() {
+            Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                refused("another process has been migrating the database for too long")
+            }
+            _ => refused(&described(&failure)),
+        })?;
+    let pending = migrations::pending(version, needs)?;
+    apply(client, pending).await.map_err(|failure| refused(&described(&failure)))
+}
+
+/// Begins, waits for the lock, and returns the version of the schema and what it needs.
+async fn begin(client: &Client) -> Result<(i64, i64), Failure> {
+    let wait = limits::MIGRATION_LOCK_TIMEOUT.as_millis();
+    client
+        .batch_execute(&format!(
+            "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
+             SET LOCAL lock_timeout = {wait}; SELECT pg_advisory_xact_lock({LOCK}); {}",
+            migrations::TABLE
+        ))
+        .await?;
+    let row =
+        client.query_one("SELECT coalesce(max(version), 0), coalesce(max(needs), 0) FROM schema_versions", &[]).await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+async fn apply(client: &Client, pending: &[Migration]) -> Result<(), Failure> {
+    for migration in pending {
+        tracing::info!(version = migration.version, "migrating the database");
+        client.batch_execute(migration.postgres).await?;
+        client
+            .execute(
+                "INSERT INTO schema_versions (version, needs) VALUES ($1, $2)",
+                &[&migration.version, &migration.needs],
+            )
+            .await?;
+    }
+    client.batch_execute("COMMIT").await
+}
+
+fn refused(cause: &str) -> Error {
+    Error::new(Code::Unavailable, format!("the database cannot be migrated: {cause}"))
+}

@@ -1,0 +1,186 @@
+//! What only PostgreSQL can do to us: it is elsewhere, and others write to it too.
+
+use std::time::{Duration, Instant};
+
+use chinwag::domain::command::{Action, Change, Outcome, Send};
+use chinwag::domain::conversation::{Kind, NewConversation, Role};
+use chinwag::domain::message::Content;
+use chinwag::domain::user::{Name, User, Username};
+use chinwag::domain::{Code, ConversationId, MessageId, Timestamp, UserId};
+use chinwag::store::postgres::Postgres;
+use chinwag::store::{Range, Store};
+
+use crate::support::postgres::{Cluster, connect, database};
+
+async fn user(store: &Postgres, name: &str) -> UserId {
+    let user = User {
+        id: UserId::new(),
+        username: Username::parse(name).unwrap(),
+        name: Name::parse(name).unwrap(),
+        created_at: Timestamp::now(),
+        last_seen_at: None,
+    };
+    store.insert_user(&user, "hash").await.unwrap();
+    user.id
+}
+
+async fn group(store: &Postgres, creator_id: UserId, other_ids: Vec<UserId>) -> ConversationId {
+    let id = ConversationId::new();
+    let (kind, created_at) = (Kind::Group, Timestamp::now());
+    let new = NewConversation { id, kind, name: None, creator_id, created_at, other_ids };
+    assert_eq!(store.create_conversation(&new).await, Ok((id, true)));
+    id
+}
+
+fn send(conversation_id: ConversationId, sender_id: UserId) -> Send {
+    let content = Content::parse("A message of some length, as people write them to each other.".to_owned()).unwrap();
+    Send { conversation_id, id: MessageId::new(), sender_id, content, reply_to: None, timestamp: Timestamp::now() }
+}
+
+fn seq(outcome: &Outcome) -> i64 {
+    match outcome {
+        Outcome::Fresh(message) | Outcome::Repeated(message) => message.seq,
+        Outcome::Unchanged => 0,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_write_at_once_leave_neither_hole_nor_double() {
+    let url = database().await;
+    let (one, other) = tokio::join!(Postgres::open(&url), Postgres::open(&url));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    let ada = user(&one, "ada").await;
+    let eve = user(&one, "eve").await;
+    let rooms = [group(&one, ada, vec![eve]).await, group(&one, ada, vec![eve]).await];
+    // Both nodes commit the same messages, in opposite orders of conversations, at the same time: a deadlock, a hole and a
+    // double are what this asks for.
+    for _ in 0..50 {
+        let sends: Vec<Send> = (0..20).map(|index| send(rooms[index % 2], ada)).collect();
+        let reversed: Vec<Send> = sends.iter().rev().cloned().collect();
+        let change = Change {
+            conversation_id: rooms[0],
+            id: MessageId::new(),
+            actor_id: ada,
+            action: Action::Rename {
+                name: chinwag::domain::conversation::Title::parse(&MessageId::new().to_string()).unwrap(),
+            },
+            timestamp: Timestamp::now(),
+        };
+        let (first, second, renamed, again) = tokio::join!(
+            one.commit(0, &sends),
+            other.commit(0, &reversed),
+            one.change(1, &change),
+            other.change(1, &change)
+        );
+        let (first, second) = (first.unwrap(), second.unwrap());
+        for (a, b) in first.iter().zip(second.iter().rev()) {
+            assert_eq!(seq(a.as_ref().unwrap()), seq(b.as_ref().unwrap()));
+        }
+        let kinds = [renamed.unwrap(), again.unwrap()].map(|outcome| matches!(outcome, Outcome::Fresh(_)));
+        assert_eq!(kinds.iter().filter(|fresh| **fresh).count(), 1);
+    }
+    for (room, expected) in rooms.into_iter().zip([550, 500]) {
+        let mut seqs = Vec::new();
+        while let page = one.messages(room, Range::After(seqs.len() as i64), 200).await.unwrap()
+            && !page.is_empty()
+        {
+            seqs.extend(page.iter().map(|message| message.seq));
+        }
+        assert_eq!(seqs, (1..=expected).collect::<Vec<i64>>());
+        assert_eq!(one.head(room).await, Ok(Some(expected)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_not_utf8_is_refused() {
+    let url = database().await;
+    connect(&url).await.batch_execute("CREATE DATABASE ascii_only TEMPLATE template0 ENCODING 'SQL_ASCII'").await.ok();
+    let (server, _) = url.rsplit_once('/').unwrap();
+    let error = Postgres::open(&format!("{server}/ascii_only")).await.err().unwrap();
+    assert!(error.detail.contains("SQL_ASCII"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_is_told_at_once() {
+    let error = Postgres::open("postgres://u:s3cret@127.0.0.1:1/d").await.err().unwrap();
+    assert_eq!(error.code, Code::Unavailable);
+    assert!(error.detail.contains("127.0.0.1:1") && !error.detail.contains("s3cret"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_given_up_does_not_spoil_its_link() {
+    let url = database().await;
+    let store = Postgres::open(&url).await.unwrap();
+    let ada = user(&store, "ada").await;
+    for delay in 0..200 {
+        let _ = tokio::time::timeout(Duration::from_micros(delay * 5), store.user(ada)).await;
+        let _ = tokio::time::timeout(Duration::from_micros(delay * 5), store.membership_version(ada)).await;
+    }
+    for _ in 0..50 {
+        assert_eq!(store.user(ada).await.unwrap().map(|user| user.id), Some(ada));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_crashes_and_comes_back_is_used_again() {
+    let mut cluster = Cluster::start().await;
+    let store = Postgres::open(&cluster.database().await).await.unwrap();
+    let ada = user(&store, "ada").await;
+    let room = group(&store, ada, vec![]).await;
+    let first = send(room, ada);
+    assert!(matches!(store.commit(0, std::slice::from_ref(&first)).await.unwrap()[..], [Ok(Outcome::Fresh(_))]));
+    tokio::task::block_in_place(|| cluster.restart());
+    // The lost links are noticed by themselves, or by the first call.
+    let started = Instant::now();
+    while store.ping().await.is_err() || store.commit(0, &[]).await.is_err() {
+        assert!(started.elapsed() < Duration::from_secs(5));
+    }
+    let mut outcome = store.commit(0, &[first.clone(), send(room, ada)]).await;
+    if let Err(error) = outcome {
+        assert_eq!(error.code, Code::Unavailable);
+        outcome = store.commit(0, &[first.clone(), send(room, ada)]).await;
+    }
+    let outcome = outcome.unwrap();
+    assert!(matches!(&outcome[0], Ok(Outcome::Repeated(message)) if message.seq == 1 && message.id == first.id));
+    assert!(matches!(&outcome[1], Ok(Outcome::Fresh(message)) if message.seq == 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_paused_is_unavailable_in_time_and_loses_nothing() {
+    let cluster = Cluster::start().await;
+    let store = Postgres::open(&cluster.database().await).await.unwrap();
+    let ada = user(&store, "ada").await;
+    let eve = user(&store, "eve").await;
+    let room = group(&store, ada, vec![]).await;
+    store.commit(0, &[send(room, ada)]).await.unwrap();
+
+    cluster.pause();
+    let batch = [send(room, ada), send(room, ada)];
+    let change = Change {
+        conversation_id: room,
+        id: MessageId::new(),
+        actor_id: ada,
+        action: Action::Add { user_id: eve, role: Role::Member },
+        timestamp: Timestamp::now(),
+    };
+    let started = Instant::now();
+    let (committed, changed, read, pinged) =
+        tokio::join!(store.commit(0, &batch), store.change(1, &change), store.user(ada), store.ping());
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(committed.err().map(|error| error.code), Some(Code::Unavailable));
+    assert_eq!(changed.err().map(|error| error.code), Some(Code::Unavailable));
+    assert_eq!(read.err().map(|error| error.code), Some(Code::Unavailable));
+    assert_eq!(pinged.err().map(|error| error.code), Some(Code::Unavailable));
+
+    cluster.resume();
+    // The server may now carry out what was given up; the same calls find that, or do it.
+    let outcomes = store.commit(0, &batch).await.unwrap();
+    store.change(1, &change).await.unwrap();
+    store.ping().await.unwrap();
+    let messages = store.messages(room, Range::Newest, 10).await.unwrap();
+    assert_eq!(messages.iter().map(|message| message.seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    for (outcome, command) in outcomes.iter().zip(&batch) {
+        let seq = seq(outcome.as_ref().unwrap());
+        assert_eq!(store.message(room, command.id).await.unwrap().map(|message| message.seq), Some(seq));
+    }
+}

@@ -1,0 +1,291 @@
+//! A real PostgreSQL for the tests: found or started, shared by all tests of a run, and gone soon after the last.
+//!
+//! `cargo test` runs all tests in one process, `cargo nextest` each in its own; both may be killed at any moment. So nobody is
+//! responsible for stopping the server: whoever uses it holds a shared `flock` on the file `users` until the process ends, however it
+//! ends, and a small shell script, the server's parent, waits until nobody does. It then takes the lock `starting`, under
+//! which servers are found or started, looks once more, stops the server and removes its folder. A folder whose server
+//! does not answer is the remains of a machine that went down, and is replaced.
+//!
+//! Tests that stop or pause the server start one of their own: [`Cluster`].
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use std::{env, iter, process, thread};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use tokio_postgres::{Client, NoTls};
+use uuid::Uuid;
+
+/// The tests' user in the database; there is no password.
+const USER: &str = "chinwag";
+/// How long a server may take to start.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// `$1` is the shared folder, `$2` the port and the server's folder in it. A server that nobody uses is kept for five seconds: nextest
+/// may have nobody running between two tests.
+const SHARED: &str = r#"
+cd "$1" || exit
+postgres -D "$2/data" -p "$2" >"$2/log" 2>&1 & server=$!
+while flock users true && sleep 5 && kill -0 $server; do
+    exec 9>starting && flock 9
+    flock -n users true && rm -f port && break
+    exec 9>&-
+done
+kill -QUIT $server; wait $server; rm -rf "$2"
+"#;
+
+/// The server lives until standard input is closed, which the kernel does when the test ends, however it ends.
+const OWN: &str = r#"
+cd "$1" || exit
+postgres -D data -p "$2" >>log 2>&1 & server=$!
+read -r _; kill -CONT $server; kill -QUIT $server; wait $server
+"#;
+
+/// A fresh, empty database on the shared server: its URL.
+pub(crate) async fn database() -> String {
+    // Found or started once a process; a test thread may wait for another's start.
+    static PORT: OnceLock<u16> = OnceLock::new();
+    let port = tokio::task::spawn_blocking(|| *PORT.get_or_init(shared)).await.unwrap();
+    fresh(port).await
+}
+
+/// A program of PostgreSQL, wherever the system keeps them.
+pub(crate) fn bin(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    if let Ok(versions) = fs::read_dir("/usr/lib/postgresql") {
+        let mut versions: Vec<PathBuf> = versions.flatten().map(|entry| entry.path().join("bin")).collect();
+        versions.sort();
+        folders.extend(versions.into_iter().rev());
+    }
+    folders.into_iter().map(|folder| folder.join(name)).find(|program| program.is_file())
+}
+
+/// A server of one's own, to be ill-treated. It stops when this is dropped.
+pub(crate) struct Cluster {
+    folder: tempfile::TempDir,
+    port: u16,
+    parent: Child,
+}
+
+impl Cluster {
+    /// Starts one.
+    pub(crate) async fn start() -> Self {
+        tokio::task::spawn_blocking(|| {
+            let folder = tempfile::Builder::new().prefix("chinwag-").tempdir().unwrap();
+            own(folder.path());
+            init(folder.path());
+            let port = free_port();
+            let parent = spawn(OWN, folder.path(), port, Stdio::piped());
+            wait_until_it_answers(port, folder.path());
+            Self { folder, port, parent }
+        })
+        .await
+        .unwrap()
+    }
+
+    /// A fresh, empty database on it: its URL.
+    pub(crate) async fn database(&self) -> String {
+        fresh(self.port).await
+    }
+
+    /// Kills the server as a crash would, and starts it again on the same folder and port.
+    pub(crate) fn restart(&mut self) {
+        self.stop();
+        self.parent = spawn(OWN, self.folder.path(), self.port, Stdio::piped());
+        wait_until_it_answers(self.port, self.folder.path());
+    }
+
+    /// Stops the server's processes where they are: sockets stay open, nobody answers.
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets a paused server go on.
+    pub(crate) fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// To the postmaster and its children, each of which is in a process group of its own.
+    fn signal(&self, signal: Signal) {
+        let lines = fs::read_to_string(self.folder.path().join("data/postmaster.pid")).unwrap();
+        let postmaster = lines.lines().next().unwrap();
+        let children = Command::new("pgrep").args(["-P", postmaster]).output().unwrap().stdout;
+        let children = String::from_utf8(children).unwrap();
+        for pid in iter::once(postmaster).chain(children.lines()) {
+            let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
+            let _ = kill_process(pid, signal); // a child may be gone
+        }
+    }
+
+    fn stop(&mut self) {
+        drop(self.parent.stdin.take());
+        self.parent.wait().unwrap();
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.resume();
+        self.stop();
+    }
+}
+
+/// Finds or starts the shared server; returns its port.
+fn shared() -> u16 {
+    let folder = shared_folder();
+    fs::create_dir_all(&folder).unwrap();
+    own(&folder);
+    let starting = open(&folder.join("starting"));
+    flock(&starting, FlockOperation::LockExclusive).unwrap();
+
+    let users = open(&folder.join("users"));
+    flock(&users, FlockOperation::LockShared).unwrap();
+    // For as long as the process lives.
+    static USERS: OnceLock<File> = OnceLock::new();
+    USERS.set(users).unwrap();
+
+    let noted = fs::read_to_string(folder.join("port")).ok().and_then(|text| text.parse().ok());
+    if let Some(port) = noted.filter(|port| answers(*port)) {
+        return port;
+    }
+    for entry in fs::read_dir(&folder).unwrap().flatten() {
+        let _ = fs::remove_dir_all(entry.path()); // fails for the files, as it should
+    }
+    let port = free_port();
+    let home = folder.join(port.to_string());
+    fs::create_dir(&home).unwrap();
+    own(&home);
+    init(&home);
+    spawn(SHARED, &folder, port, Stdio::null());
+    wait_until_it_answers(port, &home);
+    fs::write(folder.join("port"), port.to_string()).unwrap();
+    port
+}
+
+/// Below the target folder. PostgreSQL refuses to run as root, though, and whom we run it as then may not be let through to the
+/// target folder: then it is a folder below the system's, named after the target folder.
+fn shared_folder() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    if unprivileged().is_none() {
+        return target.join("postgres");
+    }
+    env::temp_dir().join(format!("chinwag-postgres-{}", target.to_string_lossy().replace(['/', ' '], "-")))
+}
+
+/// As whom the server runs if the tests run as root: user and group.
+fn unprivileged() -> Option<(u32, u32)> {
+    if !geteuid().is_root() {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").unwrap();
+    let ids = |name: &str| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut ids = line.split(':').skip(2).map(str::parse);
+        Some((ids.next()?.ok()?, ids.next()?.ok()?))
+    };
+    Some(ids("postgres").or_else(|| ids("nobody")).expect("root's tests need a user postgres or nobody"))
+}
+
+fn own(path: &Path) {
+    if let Some((user, group)) = unprivileged() {
+        chown(path, Some(user), Some(group)).unwrap();
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn open(path: &Path) -> File {
+    let file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+    if let Some((user, group)) = unprivileged() {
+        chown(path, Some(user), Some(group)).unwrap();
+    }
+    file
+}
+
+/// A command in the unprivileged user's name, with PostgreSQL's programs in its path.
+fn command(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    let path = env::var("PATH").unwrap_or_default();
+    let programs = need("postgres").parent().map(Path::to_path_buf).unwrap_or_default();
+    command.env("PATH", format!("{path}:{}", programs.display())).current_dir(folder);
+    if let Some((user, group)) = unprivileged() {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+fn init(folder: &Path) {
+    let made = command(&need("initdb"), folder)
+        .args(["--encoding=UTF8", "--locale=C", "--auth=trust", "--no-sync", "--username", USER, "--pgdata=data"])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+    // Small, but as durable as it is by default.
+    let settings = "shared_buffers = 64MB\nmax_connections = 300\nlisten_addresses = '127.0.0.1'\n\
+        unix_socket_directories = ''\n";
+    let path = folder.join("data/postgresql.conf");
+    let defaults = fs::read_to_string(&path).unwrap();
+    fs::write(path, defaults + settings).unwrap();
+}
+
+/// Starts the server and its parent, in a process group of their own, so that Ctrl-C in the terminal is not for them.
+fn spawn(script: &str, folder: &Path, port: u16, input: Stdio) -> Child {
+    command(Path::new("/bin/sh"), folder)
+        .args(["-c", script, "sh"])
+        .arg(folder)
+        .arg(port.to_string())
+        .process_group(0)
+        .stdin(input)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn wait_until_it_answers(port: u16, folder: &Path) {
+    let started = Instant::now();
+    while !answers(port) {
+        if started.elapsed() > START_TIMEOUT {
+            let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+            panic!("PostgreSQL did not start in {START_TIMEOUT:?}:\n{log}");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn answers(port: u16) -> bool {
+    Command::new(need("pg_isready"))
+        .args(["-q", "-h", "127.0.0.1", "-t", "3", "-p", &port.to_string()])
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port()
+}
+
+fn need(name: &str) -> PathBuf {
+    bin(name).unwrap_or_else(|| {
+        panic!("the tests need PostgreSQL's {name}: `make test` installs it, or apt-get install postgresql")
+    })
+}
+
+async fn fresh(port: u16) -> String {
+    let name = format!("test_{}_{}", process::id(), Uuid::now_v7().simple());
+    let client = connect(&format!("postgres://{USER}@127.0.0.1:{port}/postgres")).await;
+    client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await.unwrap();
+    format!("postgres://{USER}@127.0.0.1:{port}/{name}")
+}
+
+/// A plain client, for what a test wants to do behind the store's back.
+pub(crate) async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
