@@ -77,8 +77,6 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 pub const REF_CHARS: usize = 64;
 /// How long presence changes gather before they are told: a page reload is not an absence.
 pub const PRESENCE_DEBOUNCE: Duration = Duration::from_millis(500);
-/// Changes of presence that wait to be told. Beyond, a change waits for its turn in its connection's task.
-pub const PRESENCE_QUEUE: usize = 4_096;
 
 // ── The journal ──────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,1 +1,70 @@
-fn main(){}
+//! `chinwag`: reads the configuration, starts the log, serves until it is told to stop.
+
+use std::process::ExitCode;
+
+use chinwag::app::{self, App};
+use chinwag::config::Config;
+use chinwag::telemetry;
+use clap::Parser;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let config = Config::parse();
+    match run(config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("chinwag: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(config: Config) -> Result<(), String> {
+    telemetry::start(&config)?;
+    let open_files = app::raise_open_files();
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let mut told_to_stop = async move || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| format!("CHINWAG_LISTEN takes an address that is free: {}: {error}", config.listen))?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let (store, data) = (described(&config.store_url()), config.data.display().to_string());
+    let app = App::open(config).await?;
+    info!(url = %format_args!("http://{address}"), store, data, open_files, "chinwag is ready");
+
+    let (begin, begun) = tokio::sync::oneshot::channel();
+    let serving = app.serve(listener, async {
+        // The sender is dropped only with this function.
+        let _ = begun.await;
+    });
+    tokio::pin!(serving);
+    tokio::select! {
+        () = &mut serving => return Ok(()),
+        () = told_to_stop() => drop(begin.send(())),
+    }
+    tokio::select! {
+        () = serving => Ok(()),
+        () = told_to_stop() => Err("told twice to stop: left at once".to_owned()),
+    }
+}
+
+/// A store's URL without its password, user and options.
+fn described(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+            format!("{scheme}://{}", place.split('?').next().unwrap_or_default())
+        }
+        None => url.to_owned(),
+    }
+}

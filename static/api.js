@@ -6,6 +6,7 @@ const KEY = "chinwag.session";
 const ANSWER_MS = 20_000;
 
 let session = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+let user = session?.user ?? null;
 let refreshing = null;
 let refreshTimer = 0;
 let hooks = { refreshed() {}, ended() {} };
@@ -18,7 +19,7 @@ siblings.onmessage = ({ data }) => {
 };
 
 /** What the server answered instead of what was asked for (RFC 9457), or that it did not answer. */
-export class Problem extends Error {
+class Problem extends Error {
   constructor(status, members = {}) {
     super(members.detail || members.title || `The server answered ${status}.`);
     this.status = status;
@@ -27,7 +28,8 @@ export class Problem extends Error {
   }
 }
 
-export const me = () => session?.user ?? null;
+/** Who is logged in here; still the same person in the moment between logging out and starting afresh. */
+export const me = () => user;
 
 export function watchSession(newHooks) {
   hooks = newHooks;
@@ -45,7 +47,7 @@ export async function register(username, name, password) {
 
 export async function login(username, password) {
   keep(accept(await open(await exchange("POST", "/v1/users/login", { username, password }))));
-  return session.user;
+  return user;
 }
 
 export async function logout() {
@@ -77,6 +79,8 @@ async function exchangeTokens() {
   if (!session) throw new Problem(401, { detail: "You are logged out." });
   const replaces = session.refresh_token;
   const answer = await exchange("POST", "/v1/users/refresh", { refresh_token: replaces });
+  if (!session) throw new Problem(401, { detail: "You are logged out." });
+  if (session.refresh_token !== replaces) return session.access_token; // a sibling was faster
   if ([400, 401, 403, 422].includes(answer.status)) {
     // Only a plain no ends the session. A server that is away or busy says nothing about it.
     hooks.ended("Your session has ended. Please log in again.");
@@ -126,6 +130,7 @@ function accept({ access_token, refresh_token, expires_in, user }) {
 function keep(newSession) {
   const known = session !== null;
   session = newSession;
+  user = session.user;
   sessionStorage.setItem(KEY, JSON.stringify(session));
   scheduleRefresh();
   if (known) hooks.refreshed(session.access_token);

@@ -27,7 +27,7 @@ async function enter() {
 
 function startChat() {
   $("chat").hidden = false;
-  socket = new Socket({ live, frame: sync.applyFrame, state: showState, ended: leave });
+  socket = new Socket({ live: sync.goLive, frame: sync.applyFrame, state: showState, ended: leave });
   api.watchSession({ refreshed: (token) => socket.send({ type: "auth", token }), ended: leave });
   sends.startSends(socket);
   sync.startSync(socket);
@@ -48,17 +48,13 @@ function startChat() {
   socket.start();
 }
 
-function live(hello) {
-  sync.goLive(hello);
-}
-
 // The address names the open conversation: a reload comes back to it, and on a phone the back gesture leaves it.
 function open(conversationId) {
   location.hash = conversationId ?? "";
 }
 
 function follow() {
-  const id = location.hash.slice(1) || null;
+  const id = /^#([0-9a-f-]{36})$/i.exec(location.hash)?.[1] ?? null;
   store.view.openId = id;
   $("chat").dataset.open = id ? "conversation" : "list";
   if (id && !store.conversations.has(id)) sync.fetchConversation(id).then(closeIfGone);
@@ -69,8 +65,10 @@ function follow() {
 function closeIfGone() {
   const id = store.view.openId;
   if (!id || store.conversations.has(id) || !store.view.loaded || sync.isFetching(id)) return;
+  if (location.hash !== `#${id}`) return; // on the way out already
   open(null);
-  notify("That conversation is no longer yours to see.");
+  if (id !== store.view.leavingId) notify("That conversation is no longer yours to see.");
+  store.view.leavingId = null;
 }
 
 function countInTitle() {

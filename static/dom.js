@@ -6,9 +6,9 @@ const ICONS = {
   back: ["M15 5l-7 7 7 7"],
   close: ["M6 6l12 12", "M18 6L6 18"],
   down: ["M12 5v14", "M6 13l6 6 6-6"],
-  people: ["M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z", "M2.5 20c.6-3.6 3.2-5.5 6.5-5.5s5.900 1.900 6.500 5.500", "M16 4.300a3.500 3.500 0 0 1 0 6.400", "M18 15.200c2 .800 3.200 2.500 3.500 4.800"],
+  people: ["M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z", "M2.5 20c.6-3.6 3.2-5.5 6.5-5.5s5.9 1.9 6.5 5.5", "M16 4.3a3.5 3.5 0 0 1 0 6.4", "M18 15.2c2 .8 3.2 2.5 3.5 4.8"],
   send: ["M4 12h15", "M13 6l6 6-6 6"],
-  check: ["M5 12.500l4.500 4.500L19 7.500"],
+  check: ["M5 12.5l4.5 4.5L19 7.5"],
 };
 
 export const $ = (id) => document.getElementById(id);
@@ -21,7 +21,12 @@ export function el(tag, attributes = {}, ...children) {
     if (typeof value === "function") node.addEventListener(name, value);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.filter((child) => child != null && child !== false && child !== ""));
+  return fill(node, ...children);
+}
+
+/** Makes these the content of an element; what is absent is left out. */
+export function fill(node, ...children) {
+  node.replaceChildren(...children.filter((child) => child != null && child !== false && child !== ""));
   return node;
 }
 
@@ -51,13 +56,13 @@ export function icon(name) {
   return svg;
 }
 
-/** Initials on a colour that stays the same for an id; with a status, a dot. */
-export function avatar(id, name, status) {
+/** Initials on a colour that stays the same for an id; with a status, a dot. Groups are square-shouldered. */
+export function avatar(id, name, status, group = false) {
   let hash = 0;
   for (const letter of id) hash = (hash * 31 + letter.charCodeAt(0)) >>> 0;
   const words = name.trim().split(/\s+/);
   const initials = [words[0], words.length > 1 ? words.at(-1) : ""].map((word) => [...word][0] ?? "").join("");
-  return el("span", { class: `avatar hue-${hash % 8}`, "aria-hidden": "true", "data-status": status }, initials.toUpperCase());
+  return el("span", { class: `avatar hue-${hash % 8}${group ? " group" : ""}`, "aria-hidden": "true", "data-status": status }, initials.toUpperCase());
 }
 
 /** Content with its web addresses made links. */
@@ -74,7 +79,7 @@ export function linked(content) {
   return [...nodes, content.slice(from)].filter(Boolean);
 }
 
-const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const weekdayFormat = new Intl.DateTimeFormat("en", { weekday: "long" });
 const dayFormat = new Intl.DateTimeFormat("en", { weekday: "long", day: "numeric", month: "long" });
 const oldDayFormat = new Intl.DateTimeFormat("en", { day: "numeric", month: "long", year: "numeric" });

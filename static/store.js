@@ -8,7 +8,7 @@ export const presence = new Map(); // user id → status
 export const conversations = new Map(); // conversation id → Conversation
 export const timelines = new Map(); // conversation id → Timeline
 export const members = new Map(); // conversation id → [Member]
-export const view = { openId: null, connected: false, loaded: false, failed: "", next: null };
+export const view = { openId: null, leavingId: null, connected: false, loaded: false, failed: "", next: null };
 
 const listeners = new Map();
 const changedTopics = new Set();

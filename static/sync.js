@@ -73,14 +73,14 @@ export function fetchConversation(id) {
   if (!fetching.has(id)) {
     const work = api.get(`/v1/conversations/${id}`).then(
       (conversation) => store.learnConversation(conversation),
-      (problem) => problem.status === 404 && lose(id),
+      (problem) => problem.status === 404 && loseConversation(id),
     );
     fetching.set(id, work.finally(() => fetching.delete(id)));
   }
   return fetching.get(id);
 }
 
-function lose(id) {
+export function loseConversation(id) {
   sends.discardConversation(id);
   store.forgetConversation(id);
 }
@@ -111,7 +111,7 @@ export async function loadNewest(id) {
     if (view.connected) resume([id]);
   } catch (problem) {
     timeline.state = "failed";
-    if (problem.status === 404) lose(id);
+    if (problem.status === 404) loseConversation(id);
   }
   changed("timeline");
 }
@@ -156,7 +156,7 @@ const FRAMES = {
   },
   "conversation.deleted"({ conversation, conversation_id, membership_version }) {
     membershipVersion = membership_version ?? membershipVersion;
-    lose(conversation?.id ?? conversation_id);
+    loseConversation(conversation?.id ?? conversation_id);
   },
   "message.read"({ conversation_id, user_id, up_to_seq }) {
     const conversation = conversations.get(conversation_id);
@@ -210,17 +210,19 @@ function applyNumbered(frame) {
   const conversation = conversations.get(conversation_id);
   if (!conversation) return void fetchConversation(conversation_id);
   if (message && conversation.last_message?.id === message.id) conversation.last_message = message;
-  if (message && type !== "message.updated" && type !== "message.deleted" && seq > conversation.last_seq) {
-    conversation.last_message = message;
-    if (message.sender_id === api.me().id) conversation.unread_count = 0;
-    else if (message.type !== "system") conversation.unread_count = (conversation.unread_count ?? 0) + 1;
+  if (message && type !== "message.updated" && type !== "message.deleted") {
+    if (message.seq > (conversation.last_message?.seq ?? 0)) conversation.last_message = message;
+    // The server has counted what it had numbered when it was asked.
+    const uncounted = seq > conversation.last_seq;
+    if (uncounted && message.sender_id === api.me().id) conversation.unread_count = 0;
+    else if (uncounted && message.type !== "system") conversation.unread_count = (conversation.unread_count ?? 0) + 1;
   }
   changed("conversations");
 }
 
 function applyMembership(frame) {
   const { conversation_id, type, message } = frame;
-  if (type === "member.removed" && subjectOf(frame) === api.me().id && leftForGood(frame)) return lose(conversation_id);
+  if (type === "member.removed" && subjectOf(frame) === api.me().id && leftForGood(frame)) return loseConversation(conversation_id);
   applyNumbered({ ...frame, message: message?.id ? message : null });
   if (frame.conversation) store.learnConversation({ id: conversation_id, ...pick(frame.conversation) });
   else if (conversations.has(conversation_id)) fetchConversation(conversation_id);

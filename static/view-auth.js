@@ -10,7 +10,7 @@ const WORDS = {
     question: "New here?", other: "Create an account",
   },
   register: {
-    title: "Join the conversation", intro: "An account takes ten seconds.", submit: "Create account", busy: "Creating…",
+    title: "Join Chinwag", intro: "An account takes ten seconds.", submit: "Create account", busy: "Creating…",
     question: "Been here before?", other: "Log in",
   },
 };

@@ -13,7 +13,7 @@ let timeline = null;
 export function startChatView(close) {
   $("back").append(icon("back"));
   $("back").addEventListener("click", close);
-  $("members-open").append(icon("people"), "Members");
+  $("members-open").prepend(icon("people"));
   $("send").append(icon("send"));
   timeline = startTimelineView();
   startComposer();
@@ -30,9 +30,11 @@ function render() {
   const title = titleOf(conversation);
   const direct = conversation.type === "direct";
   $("conversation-title").textContent = title;
-  $("conversation-status").textContent = direct ? statusOf(conversation.peer?.id) : groupStatus(conversation);
+  // Without a connection nobody knows who is there, and an old answer would be a wrong one.
+  $("conversation-status").textContent = !view.connected ? "Not connected"
+    : direct ? statusOf(conversation.peer?.id) : groupStatus(conversation);
   $("conversation-avatar").replaceChildren(
-    avatar(conversation.peer?.id ?? conversation.id, title, direct ? statusOf(conversation.peer?.id) : null));
+    avatar(conversation.peer?.id ?? conversation.id, title, direct ? statusOf(conversation.peer?.id) : null, !direct));
   $("members-open").hidden = direct;
   if (shownId !== conversation.id) showOther(conversation.id);
 }
@@ -93,8 +95,11 @@ function submit() {
 /** Fits the box to the text, and the text to what the server takes. */
 function measure() {
   const text = $("composer-text");
+  // Between the two heights the messages have more room than they keep, and would be moved by that.
+  const reading = $("scroller").scrollTop;
   text.style.height = "auto";
   text.style.height = `${text.scrollHeight}px`;
+  $("scroller").scrollTop = reading;
   const bytes = new TextEncoder().encode(text.value.trim()).length;
   const tooLong = bytes > MOST_BYTES;
   const share = Math.ceil((bytes / MOST_BYTES) * 100);

@@ -1,7 +1,7 @@
 // The list of conversations, latest activity first.
 
 import * as api from "./api.js";
-import { $, arrange, avatar, el, fullTime, icon, shortTime } from "./dom.js";
+import { $, arrange, avatar, el, fill, fullTime, icon, shortTime } from "./dom.js";
 import { activity, conversations, nameOf, on, statusOf, titleOf, view } from "./store.js";
 import { loadConversations, loadMoreConversations } from "./sync.js";
 
@@ -45,18 +45,18 @@ function item(conversation) {
   if (known?.signature === signature) return known.node;
   // The item stays the same element, so that neither focus nor a click under way is lost to a new preview.
   const node = known?.node ?? el("li", {}, el("button", { type: "button", class: "item", click: () => open(conversation.id) }));
-  fill(node.firstChild, conversation, shown, time);
+  draw(node.firstChild, conversation, shown, time);
   items.set(conversation.id, { node, signature });
   return node;
 }
 
-function fill(button, conversation, { title, time, preview, unread, status, current }, date) {
+function draw(button, conversation, { title, time, preview, unread, status, current }, date) {
   const attributes = { "data-testid": "conversation-item", "data-id": conversation.id, "data-title": title, "data-unread": String(unread) };
   for (const [name, value] of Object.entries(attributes)) button.setAttribute(name, value);
   if (current) button.setAttribute("aria-current", "true");
   else button.removeAttribute("aria-current");
-  button.replaceChildren(
-    avatar(conversation.peer?.id ?? conversation.id, title, status),
+  fill(button,
+    avatar(conversation.peer?.id ?? conversation.id, title, status, conversation.type === "group"),
     el("span", { class: "item-title" }, title),
     el("time", { class: "item-time", datetime: date.toISOString(), title: fullTime(date) }, time),
     el("span", { class: "item-preview" }, preview),
@@ -77,6 +77,7 @@ function preview({ last_message: message, type }) {
 
 function renderEmpty() {
   const note = $("list-empty");
+  $("chat").dataset.empty = String(view.loaded && !view.failed && conversations.size === 0);
   note.hidden = conversations.size > 0 && !view.failed;
   if (note.hidden) return;
   if (view.failed) {

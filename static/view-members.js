@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { $, avatar, el, twice } from "./dom.js";
 import { conversations, learnConversation, members, myRole, on, reloadMembers, statusOf, view } from "./store.js";
-import { fetchConversation } from "./sync.js";
+import { fetchConversation, loseConversation } from "./sync.js";
 import { closeButton, Picker } from "./view-people.js";
 
 let picker = null;
@@ -12,11 +12,15 @@ const path = (rest = "") => `/v1/conversations/${view.openId}${rest}`;
 
 export function startMembersView() {
   closeButton(dialog);
-  picker = new Picker($("add-picker"), { testid: "add-search", label: "Who else?", without: memberIds, change: describeAdd });
+  picker = new Picker($("add-picker"), { testid: "add-search", label: "Add people", without: memberIds, change: describeAdd });
   $("members-open").addEventListener("click", show);
   $("rename-form").addEventListener("submit", (event) => attempt(event, rename));
   $("add-form").addEventListener("submit", (event) => attempt(event, add));
   twice($("leave"), "Press again to leave", () => attempt(null, leave));
+  dialog.addEventListener("close", () => {
+    picker.clear();
+    $("members-list").replaceChildren();
+  });
   on("people", () => dialog.open && render());
   on("opened", () => dialog.close());
 }
@@ -79,7 +83,8 @@ async function attempt(event, work) {
 }
 
 async function rename() {
-  learnConversation(await api.patch(path(), { name: $("rename").value.trim() }));
+  const { id, name } = await api.patch(path(), { name: $("rename").value.trim() });
+  learnConversation({ ...conversations.get(id), name });
 }
 
 async function add() {
@@ -102,10 +107,14 @@ async function refreshMembers() {
 
 async function leave() {
   const id = view.openId;
-  await api.remove(path(`/members/${api.me().id}`));
-  dialog.close();
-  // The answer to this is a 404, and that closes the conversation.
-  await fetchConversation(id);
+  view.leavingId = id; // the socket may tell of it before the answer does
+  try {
+    await api.remove(path(`/members/${api.me().id}`));
+    loseConversation(id);
+  } catch (problem) {
+    view.leavingId = null;
+    throw problem;
+  }
 }
 
 function showError(words) {

@@ -28,12 +28,19 @@ export class Picker {
     host.replaceChildren(el("div", { class: "field" }, el("label", { for: inputId }, label), this.chips, this.input), this.results);
   }
 
+  /** Fresh for the next question; `clear` alone leaves nothing behind in a closed dialog. */
   reset() {
+    this.clear();
+    this.search();
+  }
+
+  clear() {
+    this.#asked += 1;
     this.input.value = "";
     this.picked.clear();
     this.#found = [];
-    this.render();
-    this.search();
+    this.chips.replaceChildren();
+    this.results.replaceChildren();
   }
 
   async search() {
@@ -112,6 +119,7 @@ export function startPeopleView(open) {
   const dialog = $("start-dialog");
   closeButton(dialog);
   const picker = new Picker($("start-picker"), { testid: "people-search", label: "With whom?", without: () => new Set(), change: describe });
+  dialog.addEventListener("close", () => picker.clear());
   $("group-name").addEventListener("input", describe);
   $("start-form").addEventListener("submit", async (event) => {
     event.preventDefault();

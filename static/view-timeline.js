@@ -16,12 +16,13 @@ let shownId = null;
 let atEnd = true;
 let newestSeq = 0;
 let arrived = 0; // messages that came below what the reader sees
+let height = 0;
 let scroller = null;
 
 export function startTimelineView() {
   scroller = $("scroller");
   scroller.addEventListener("scroll", scrolled, { passive: true });
-  new ResizeObserver(() => atEnd && stickToEnd()).observe(scroller);
+  new ResizeObserver(scrolled).observe(scroller);
   $("jump-newest").append(icon("down"), el("span", {}));
   $("jump-newest").addEventListener("click", () => {
     toNewest();
@@ -43,6 +44,9 @@ function stickToEnd() {
 }
 
 function scrolled() {
+  // A box that grew or shrank (a keyboard, a longer draft) is not a reader who went away.
+  if (scroller.clientHeight !== height && atEnd) stickToEnd();
+  height = scroller.clientHeight;
   atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END;
   if (atEnd) arrived = 0;
   renderJump();
@@ -109,7 +113,7 @@ function layOut(messages) {
     nodes.push(row.node);
   };
   let before = null;
-  for (const message of messages) {
+  for (const [i, message] of messages.entries()) {
     const time = new Date(message.timestamp);
     const day = time.toDateString();
     if (before?.day !== day) {
@@ -122,9 +126,9 @@ function layOut(messages) {
     const first = system || before?.day !== day || before.senderId !== senderId || time - before.time > GROUP_MS;
     const name = system ? "" : nameOf(senderId);
     const status = statusOf(senderId);
-    const { content, edited_at, deleted_at, state, reason } = message;
-    put(message.id, JSON.stringify([first, name, status, content, edited_at, deleted_at, state, reason]), () =>
-      system ? systemRow(message, time) : messageRow(message, { senderId, name, status, first, time }));
+    const foot = footWords(message, messages[i + 1]);
+    put(message.id, JSON.stringify([first, name, status, message.content, message.deleted_at, message.state, foot]), () =>
+      system ? systemRow(message, time) : messageRow(message, { senderId, name, status, first, time, foot }));
     before = { day, time, senderId: system ? null : senderId };
   }
   rows = kept;
@@ -138,7 +142,7 @@ function systemRow(message, time) {
     el("span", { "data-testid": "message-text" }, message.content));
 }
 
-function messageRow(message, { senderId, name, status, first, time }) {
+function messageRow(message, { senderId, name, status, first, time, foot }) {
   const mine = senderId === api.me().id;
   const head = el("p", { class: "message-head" },
     el("span", { class: mine ? "sr-only" : "sender" }, mine ? "You" : name),
@@ -147,20 +151,22 @@ function messageRow(message, { senderId, name, status, first, time }) {
     ...(message.deleted_at ? ["This message was deleted"] : linked(message.content)));
   return el("li", { class: `message${mine ? " mine" : ""}${first ? " first" : ""}`, ...hooks(message) },
     !mine && first && avatar(senderId, name, status),
-    first && head, text, footOf(message));
+    first && head, text, footOf(message, foot));
 }
 
-function footOf({ id, state, reason, edited_at, deleted_at }) {
-  if (state === "failed") {
-    return el("div", { class: "message-foot failed" },
-      el("span", { "data-testid": "message-reason" }, `Not sent: ${reason}`),
-      el("button", { type: "button", class: "link", "data-testid": "retry", click: () => retry(id) }, "Retry"),
-      el("button", { type: "button", class: "link", "data-testid": "discard", click: () => discard(id) }, "Discard"));
-  }
-  if (state === "pending") {
-    return el("p", { class: "message-foot" }, view.connected ? "Sending…" : "Waiting for the connection…");
-  }
-  return edited_at && !deleted_at && el("p", { class: "message-foot" }, "Edited");
+function footWords({ state, reason, edited_at, deleted_at }, next) {
+  if (state === "failed") return `Not sent: ${reason}`;
+  // Once for all that wait in a row.
+  if (state === "pending") return next?.state === "pending" ? "" : view.connected ? "Sending…" : "Waiting for the connection…";
+  return edited_at && !deleted_at ? "Edited" : "";
+}
+
+function footOf({ id, state }, words) {
+  if (state !== "failed") return words && el("p", { class: "message-foot" }, words);
+  return el("div", { class: "message-foot failed" },
+    el("span", { "data-testid": "message-reason" }, words),
+    el("button", { type: "button", class: "link", "data-testid": "retry", click: () => retry(id) }, "Retry"),
+    el("button", { type: "button", class: "link", "data-testid": "discard", click: () => discard(id) }, "Discard"));
 }
 
 function renderLoadState(timeline) {

@@ -70,7 +70,7 @@ impl Title {
         if (1..=TITLE_MAX).contains(&length) && !text.chars().any(char::is_control) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(FieldError { field: "name", detail: "takes 1 to 100 characters, none of them a control character".into() })
+            Err(FieldError::new("name", "takes 1 to 100 characters, none of them a control character"))
         }
     }
 

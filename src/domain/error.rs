@@ -125,9 +125,16 @@ impl Code {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
     /// The field's name as in the request.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// What it takes.
     pub detail: Cow<'static, str>,
+}
+
+impl FieldError {
+    /// A refusal of `field`.
+    pub fn new(field: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: field.into(), detail: detail.into() }
+    }
 }
 
 /// An operation's failure.
@@ -150,8 +157,8 @@ impl Error {
     }
 
     /// One field was refused.
-    pub fn field(field: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        FieldError { field, detail: detail.into() }.into()
+    pub fn field(field: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
+        FieldError::new(field, detail).into()
     }
 
     /// There is no such `what`, or none that the caller may know of.

@@ -11,7 +11,7 @@ pub struct Content(String);
 impl Content {
     /// Checks the form. The text stays as it is written.
     pub fn parse(text: String) -> Result<Self, FieldError> {
-        let refuse = |detail: &'static str| Err(FieldError { field: "content", detail: detail.into() });
+        let refuse = |detail: &'static str| Err(FieldError::new("content", detail));
         if text.len() > limits::CONTENT_BYTES {
             refuse("takes at most 16 KiB of UTF-8")
         } else if text.contains('\0') {

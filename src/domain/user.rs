@@ -20,10 +20,7 @@ impl Username {
         if USERNAME_LENGTH.contains(&text.len()) && text.bytes().all(allowed) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(FieldError {
-                field: "username",
-                detail: "takes 2 to 32 letters, digits, dots, hyphens or underscores".into(),
-            })
+            Err(FieldError::new("username", "takes 2 to 32 letters, digits, dots, hyphens or underscores"))
         }
     }
 
@@ -60,7 +57,7 @@ impl Name {
         if (1..=NAME_MAX).contains(&length) && !text.chars().any(char::is_control) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(FieldError { field: "name", detail: "takes 1 to 64 characters, none of them a control character".into() })
+            Err(FieldError::new("name", "takes 1 to 64 characters, none of them a control character"))
         }
     }
 
@@ -86,7 +83,7 @@ impl Password {
         if PASSWORD_LENGTH.contains(&length) && !text.contains('\0') {
             Ok(Self(text.to_owned()))
         } else {
-            Err(FieldError { field: "password", detail: "takes 8 to 256 characters".into() })
+            Err(FieldError::new("password", "takes 8 to 256 characters"))
         }
     }
 

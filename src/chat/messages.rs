@@ -1,0 +1,191 @@
+//! Messages: sending them and reading them back.
+
+use tokio::sync::oneshot;
+
+use super::journal::Reply;
+use super::{Chat, no_conversation};
+use crate::domain::command::{Command, Outcome, Send};
+use crate::domain::message::{Content, Message, Note};
+use crate::domain::session::Caller;
+use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp};
+use crate::limits;
+use crate::store::Range;
+use crate::wire::frames::Subject;
+use crate::wire::objects::Delivery;
+
+/// A message that somebody wants to send, as it came.
+pub struct Draft {
+    /// The client's choice, which makes retries safe.
+    pub id: Option<MessageId>,
+    /// The text.
+    pub content: String,
+    /// The type; only `text` can be sent.
+    pub kind: Option<String>,
+    /// The message that it answers.
+    pub reply_to: Option<MessageId>,
+}
+
+impl Draft {
+    /// Checks it. `kind_field` is what the type is called at this door.
+    pub fn check(self, caller: &Caller, to: ConversationId, kind_field: &'static str) -> Result<Command> {
+        if self.kind.is_some_and(|kind| kind != "text") {
+            return Err(Error::field(kind_field, "only `text` can be sent"));
+        }
+        Ok(Command::Send(Send {
+            conversation_id: to,
+            id: self.id.unwrap_or_default(),
+            sender_id: caller.user_id,
+            content: Content::parse(self.content)?,
+            reply_to: self.reply_to,
+            timestamp: Timestamp::now(),
+        }))
+    }
+}
+
+/// Where a page of history lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// At the end.
+    Newest,
+    /// Before a number.
+    Before(Seq),
+    /// After a number.
+    After(Seq),
+    /// Half before and half from a number on.
+    Around(Seq),
+}
+
+/// A page of history, oldest first.
+pub struct HistoryPage {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// Whether there are older ones.
+    pub more_before: bool,
+    /// Whether there are newer ones.
+    pub more_after: bool,
+    /// The newest number of the conversation.
+    pub last_seq: Seq,
+    /// The least `(delivered_seq, read_seq)` of the other members, where statuses are told.
+    receipts: Option<(Seq, Seq)>,
+}
+
+impl HistoryPage {
+    /// A message's status for whoever asks.
+    pub fn status(&self, message: &Message, caller: &Caller) -> Delivery {
+        status(message, caller, self.receipts)
+    }
+}
+
+fn status(message: &Message, caller: &Caller, receipts: Option<(Seq, Seq)>) -> Delivery {
+    match receipts {
+        Some((_, read)) if message.sender_id == caller.user_id && message.seq <= read => Delivery::Read,
+        Some((got, _)) if message.sender_id == caller.user_id && message.seq <= got => Delivery::Delivered,
+        _ => Delivery::Sent,
+    }
+}
+
+impl Chat {
+    /// Sends a message and waits until it is durable. Says whether it is new, and its status.
+    pub async fn send(
+        &self,
+        caller: &Caller,
+        to: ConversationId,
+        draft: Draft,
+    ) -> Result<(Message, Delivery, bool)> {
+        match self.command(draft.check(caller, to, "type")?).await? {
+            Outcome::Fresh(message) => Ok((message, Delivery::Sent, true)),
+            Outcome::Repeated(message) => {
+                let conversation = self.store.conversation(to).await?;
+                let intimate = conversation.is_some_and(|c| c.member_count <= limits::INTIMATE_MEMBERS);
+                let receipts = if intimate { self.store.receipts_of_others(to, caller.user_id).await? } else { None };
+                let status = status(&message, caller, receipts);
+                Ok((message, status, false))
+            }
+            Outcome::Unchanged => Err(Error::internal("a send left things unchanged")),
+        }
+    }
+
+    /// Hands a command to the journal, which calls `reply` when it is done. The commit authorises it.
+    pub async fn submit(&self, command: Command, reply: Reply) {
+        self.journal.submit(command, reply).await;
+    }
+
+    /// Hands a command to the journal and waits until it is done.
+    pub(super) async fn command(&self, command: Command) -> Result<Outcome> {
+        let (sender, outcome) = oneshot::channel();
+        // Whoever waited may be gone; the command is committed all the same.
+        self.submit(command, Box::new(move |done| drop(sender.send(done)))).await;
+        outcome.await.map_err(Error::internal)?
+    }
+
+    /// A page of a conversation's history, for its members.
+    pub async fn history(
+        &self,
+        caller: &Caller,
+        id: ConversationId,
+        position: Position,
+        limit: usize,
+    ) -> Result<HistoryPage> {
+        self.store.member(id, caller.user_id).await?.ok_or_else(no_conversation)?;
+        // Read first, so that `last_seq` never names a number that a full page should have had and has not.
+        let conversation = self.store.conversation(id).await?.ok_or_else(no_conversation)?;
+        let (messages, more_before, more_after) = match position {
+            Position::Newest => {
+                let (page, more) = self.backwards(id, Range::Newest, limit).await?;
+                (page, more, false)
+            }
+            Position::Before(seq) => {
+                let (page, more) = self.backwards(id, Range::Before(seq), limit).await?;
+                (page, more, true)
+            }
+            Position::After(seq) => {
+                let (page, more) = self.forwards(id, seq, limit).await?;
+                (page, true, more)
+            }
+            Position::Around(seq) => {
+                let half = limit / 2;
+                let (mut page, more_before) = self.backwards(id, Range::Before(seq), half).await?;
+                let (newer, more_after) = self.forwards(id, seq - 1, limit - half).await?;
+                page.extend(newer);
+                (page, more_before, more_after)
+            }
+        };
+        let intimate = conversation.member_count <= limits::INTIMATE_MEMBERS;
+        let own = messages.iter().any(|message| message.sender_id == caller.user_id);
+        let receipts =
+            if intimate && own { self.store.receipts_of_others(id, caller.user_id).await? } else { None };
+        Ok(HistoryPage { messages, more_before, more_after, last_seq: conversation.last_seq, receipts })
+    }
+
+    /// One more than asked for is read, to know whether there are more.
+    async fn backwards(&self, id: ConversationId, range: Range, limit: usize) -> Result<(Vec<Message>, bool)> {
+        let mut page = self.store.messages(id, range, limit + 1).await?;
+        let more = page.len() > limit;
+        if more {
+            page.remove(0);
+        }
+        Ok((page, more))
+    }
+
+    async fn forwards(&self, id: ConversationId, after: Seq, limit: usize) -> Result<(Vec<Message>, bool)> {
+        let mut page = self.store.messages(id, Range::After(after), limit + 1).await?;
+        let more = page.len() > limit;
+        page.truncate(limit);
+        Ok((page, more))
+    }
+
+    /// What goes with a replayed event: the member or the conversation as it is now.
+    pub(super) async fn subject(&self, message: &Message) -> Result<Subject> {
+        let id = message.conversation_id;
+        let mut subject = Subject::default();
+        match message.note {
+            Some(Note::MemberAdded { user_id, .. } | Note::MemberUpdated { user_id, .. }) => {
+                let member = self.store.member(id, user_id).await?;
+                subject.member = member.map(|member| (member, self.status(user_id)));
+            }
+            Some(Note::ConversationUpdated { .. }) => subject.conversation = self.store.conversation(id).await?,
+            Some(Note::MemberRemoved { .. }) | None => {}
+        }
+        Ok(subject)
+    }
+}

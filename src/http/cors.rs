@@ -1,0 +1,91 @@
+//! CORS (the Fetch standard): which pages of other origins may use the API.
+//!
+//! Tokens are given explicitly and no cookies exist, so that an origin that is allowed gains no more than any program has.
+
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderValue, ORIGIN,
+    VARY,
+};
+use hyper::{Method, StatusCode};
+
+use super::chain::Next;
+use super::request::{Request, Response};
+use super::response;
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type, X-Request-ID");
+const EXPOSED: HeaderValue = HeaderValue::from_static("X-Request-ID, Retry-After, Location");
+/// Seconds for which a browser remembers a preflight's answer; Chromium's own bound.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
+
+/// Which origins may use the API besides the server's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// All of them.
+    Any,
+    /// These: `https://example.org`, in lower case.
+    These(Vec<String>),
+}
+
+impl Origins {
+    /// Whether a page of this origin may use the API. The server's own origin always may; behind a proxy that speaks TLS
+    /// only host and port can be compared.
+    pub fn allow(&self, origin: &str, host: Option<&str>) -> bool {
+        let own = || origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
+        match self {
+            Self::Any => true,
+            Self::These(origins) => origins.iter().any(|allowed| allowed == origin) || own(),
+        }
+    }
+}
+
+/// Answers preflights, and tells browsers who may read an answer.
+pub(super) async fn middleware(request: Request, next: Next) -> Response {
+    let origins = request.site.origins.clone();
+    let allowed = request.headers.get(ORIGIN).cloned().filter(|origin| {
+        origin.to_str().is_ok_and(|text| origins.allow(&text.to_ascii_lowercase(), request.header(HOST)))
+    });
+    let is_preflight =
+        request.method == Method::OPTIONS && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let mut answer = match (&allowed, is_preflight) {
+        (Some(_), true) => preflight(),
+        _ => next.run(request).await,
+    };
+    let headers = answer.headers_mut();
+    let any = *origins == Origins::Any;
+    if !any {
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+    }
+    if let Some(origin) = allowed {
+        let value = if any { HeaderValue::from_static("*") } else { origin };
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, value);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    }
+    answer
+}
+
+fn preflight() -> Response {
+    let mut answer = response::empty(StatusCode::NO_CONTENT);
+    let headers = answer.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
+    headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Origins;
+
+    #[test]
+    fn ones_own_origin_and_the_listed_ones_are_allowed() {
+        let origins = Origins::These(vec!["https://app.example".to_owned()]);
+        assert!(origins.allow("https://app.example", Some("chat.example")));
+        assert!(origins.allow("https://chat.example", Some("chat.example")));
+        for foreign in ["https://evil.example", "https://app.example.evil", "null", "", "chat.example"] {
+            assert!(!origins.allow(foreign, Some("chat.example")), "{foreign}");
+            assert!(Origins::Any.allow(foreign, None));
+        }
+    }
+}

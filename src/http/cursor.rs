@@ -1,0 +1,67 @@
+//! Opaque cursors: where the next page of a list goes on.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+
+use super::query::Query;
+use crate::domain::{ConversationId, Error, Result, Timestamp};
+use crate::store::ActivityCursor;
+
+/// The cursor after a text key.
+pub(super) fn after_key(key: &str) -> String {
+    BASE64.encode(key)
+}
+
+/// The text key of the `cursor` in a query.
+pub(super) fn key(query: &Query) -> Result<Option<String>> {
+    query.get("cursor")?.map(|cursor| text(&cursor).ok_or_else(refused)).transpose()
+}
+
+/// The cursor after a place in the order of latest activity.
+pub(super) fn after_activity((at, id): ActivityCursor) -> String {
+    BASE64.encode(format!("{}.{id}", at.0))
+}
+
+/// The place in the order of latest activity of the `cursor` in a query.
+pub(super) fn activity(query: &Query) -> Result<Option<ActivityCursor>> {
+    let parse = |cursor: String| {
+        let text = text(&cursor)?;
+        let (at, id) = text.split_once('.')?;
+        Some((Timestamp(at.parse().ok().filter(|at| *at >= 0)?), ConversationId::parse(id)?))
+    };
+    query.get("cursor")?.map(|cursor| parse(cursor).ok_or_else(refused)).transpose()
+}
+
+fn text(cursor: &str) -> Option<String> {
+    String::from_utf8(BASE64.decode(cursor).ok()?).ok().filter(|text| !text.contains('\0'))
+}
+
+fn refused() -> Error {
+    Error::field("cursor", "takes the `next` of the page before")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{activity, after_activity, after_key, key};
+    use crate::domain::{ConversationId, Timestamp};
+    use crate::http::query::Query;
+
+    fn query(cursor: &str) -> Query {
+        Query::new(Some(&format!("cursor={cursor}")))
+    }
+
+    #[test]
+    fn cursors_come_back_as_they_went() {
+        let place = (Timestamp(1_700_000_000_000_000), ConversationId::new());
+        assert_eq!(activity(&query(&after_activity(place))), Ok(Some(place)));
+        assert_eq!(key(&query(&after_key("ada"))), Ok(Some("ada".to_owned())));
+        assert_eq!(key(&Query::new(None)), Ok(None));
+    }
+
+    #[test]
+    fn made_up_cursors_are_refused() {
+        for made_up in ["x", "AA", "!!!!", &after_key("1.2"), &after_key("\0"), ""] {
+            assert!(activity(&query(made_up)).is_err(), "{made_up}");
+        }
+    }
+}

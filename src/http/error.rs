@@ -1,0 +1,41 @@
+//! The one place that turns an error into an HTTP answer.
+
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{Method, StatusCode};
+
+use super::request::Response;
+use super::response;
+use super::router::NoRoute;
+use crate::domain::{Code, Error};
+use crate::wire::problem::{ProblemBody, status};
+
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// The answer to a request that failed.
+pub(crate) fn response(error: &Error, request_id: &str) -> Response {
+    let status = StatusCode::from_u16(status(error.code)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = response::json(status, &ProblemBody::new(error, request_id));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, PROBLEM_JSON);
+    if status == StatusCode::UNAUTHORIZED && error.code != Code::BadCredentials {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some(wait) = error.retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)));
+    }
+    answer
+}
+
+/// The answer to a request that matches no row of the table; `OPTIONS` is answered for every path that exists.
+pub(super) fn no_route(none: &NoRoute, method: &Method, request_id: &str) -> Response {
+    let known = !none.allowed.is_empty();
+    let mut answer = if known && method == Method::OPTIONS {
+        response::empty(StatusCode::NO_CONTENT)
+    } else {
+        response(&none.error, request_id)
+    };
+    if let (true, Ok(allowed)) = (known, HeaderValue::from_str(&none.allowed)) {
+        answer.headers_mut().insert(ALLOW, allowed);
+    }
+    answer
+}

@@ -1,0 +1,46 @@
+//! People.
+
+use hyper::StatusCode;
+
+use crate::chat::ProfileChange;
+use crate::domain::{Result, UserId};
+use crate::http::request::{Request, Response};
+use crate::http::{cursor, response};
+use crate::wire::objects::{List, UserObject};
+use crate::wire::requests::{Register, UpdateMe};
+
+pub(in crate::http) async fn register(mut request: Request) -> Result<Response> {
+    let body: Register = request.json().await?;
+    let chat = &request.site.chat;
+    let user = chat.register(&body.username, body.name.as_deref(), &body.password).await?;
+    let object = UserObject::new(&user, chat.status(user.id));
+    Ok(response::created(true, format!("/v1/users/{}", user.id), &object))
+}
+
+pub(in crate::http) async fn me(request: Request) -> Result<Response> {
+    let chat = &request.site.chat;
+    let user = chat.me(&request.caller()?).await?;
+    Ok(response::json(StatusCode::OK, &UserObject::new(&user, chat.status(user.id))))
+}
+
+pub(in crate::http) async fn update_me(mut request: Request) -> Result<Response> {
+    let UpdateMe { name, password, current_password } = request.json().await?;
+    let chat = &request.site.chat;
+    let user = chat.update_me(&request.caller()?, ProfileChange { name, password, current_password }).await?;
+    Ok(response::json(StatusCode::OK, &UserObject::new(&user, chat.status(user.id))))
+}
+
+pub(in crate::http) async fn one(request: Request) -> Result<Response> {
+    let chat = &request.site.chat;
+    let user = chat.user(request.path_id("id", "user", UserId::parse)?).await?;
+    Ok(response::json(StatusCode::OK, &UserObject::new(&user, chat.status(user.id))))
+}
+
+pub(in crate::http) async fn list(request: Request) -> Result<Response> {
+    let (chat, limit) = (&request.site.chat, request.query.limit()?);
+    let (prefix, after) = (request.query.get("q")?, cursor::key(&request.query)?);
+    let users = chat.users(prefix.as_deref(), after.as_deref(), limit).await?;
+    let next = users.last().filter(|_| users.len() == limit).map(|last| cursor::after_key(&last.username.key()));
+    let items = users.iter().map(|user| UserObject::new(user, chat.status(user.id))).collect();
+    Ok(response::json(StatusCode::OK, &List { items, next }))
+}

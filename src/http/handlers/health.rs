@@ -1,0 +1,58 @@
+//! Whether the server is well.
+
+use hyper::StatusCode;
+use serde::Serialize;
+
+use crate::domain::Result;
+use crate::http::request::{Request, Response};
+use crate::http::response;
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    version: &'static str,
+    checks: Checks,
+}
+
+#[derive(Serialize)]
+struct Checks {
+    store: Check,
+    server: Check,
+}
+
+#[derive(Serialize)]
+struct Check {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+}
+
+/// The process runs.
+pub(in crate::http) async fn livez(_: Request) -> Result<Response> {
+    #[derive(Serialize)]
+    struct Alive {
+        status: &'static str,
+    }
+    Ok(response::json(StatusCode::OK, &Alive { status: "ok" }))
+}
+
+/// It can serve: a load balancer that hears 503 sends nobody here.
+pub(in crate::http) async fn readyz(request: Request) -> Result<Response> {
+    health(request).await
+}
+
+/// 200 while it can serve; 503 while the store cannot be reached or the server drains.
+pub(in crate::http) async fn health(request: Request) -> Result<Response> {
+    let (reachable, draining) = (request.site.chat.ping().await.is_ok(), request.site.draining.is_cancelled());
+    let word = |well: bool, otherwise| if well { "ok" } else { otherwise };
+    let well = reachable && !draining;
+    let health = Health {
+        status: if draining { "draining" } else { word(reachable, "unavailable") },
+        version: env!("CARGO_PKG_VERSION"),
+        checks: Checks {
+            store: Check { status: word(reachable, "unavailable"), kind: Some(request.site.chat.store_kind()) },
+            server: Check { status: word(!draining, "draining"), kind: None },
+        },
+    };
+    Ok(response::json(if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &health))
+}

@@ -1,0 +1,51 @@
+//! Messages.
+
+use hyper::StatusCode;
+
+use crate::chat::{Draft, HistoryPage, Position};
+use crate::domain::{ConversationId, Error, Result};
+use crate::http::request::{Request, Response};
+use crate::http::{Query, response};
+use crate::wire::objects::{History, MessageObject};
+use crate::wire::requests::SendMessage;
+
+fn conversation_id(request: &Request) -> Result<ConversationId> {
+    request.path_id("id", "conversation", ConversationId::parse)
+}
+
+pub(in crate::http) async fn send(mut request: Request) -> Result<Response> {
+    let body: SendMessage = request.json().await?;
+    let (caller, id) = (request.caller()?, conversation_id(&request)?);
+    let draft = Draft { id: body.id, content: body.content, kind: body.r#type, reply_to: body.reply_to };
+    let (message, status, is_new) = request.site.chat.send(&caller, id, draft).await?;
+    let location = format!("/v1/conversations/{id}/messages?around_seq={}", message.seq);
+    Ok(response::created(is_new, location, &MessageObject::new(&message, status)))
+}
+
+pub(in crate::http) async fn history(request: Request) -> Result<Response> {
+    let (caller, position) = (request.caller()?, position(&request.query)?);
+    let page =
+        request.site.chat.history(&caller, conversation_id(&request)?, position, request.query.limit()?).await?;
+    let HistoryPage { messages, more_before, more_after, last_seq, .. } = &page;
+    let around = matches!(position, Position::Around(_));
+    let asked = if matches!(position, Position::After(_)) { more_after } else { more_before };
+    let object = History {
+        items: messages.iter().map(|message| MessageObject::new(message, page.status(message, &caller))).collect(),
+        has_more: (!around).then_some(*asked),
+        has_more_before: around.then_some(*more_before),
+        has_more_after: around.then_some(*more_after),
+        last_seq: *last_seq,
+    };
+    Ok(response::json(StatusCode::OK, &object))
+}
+
+fn position(query: &Query) -> Result<Position> {
+    let given = (query.seq("before_seq")?, query.seq("after_seq")?, query.seq("around_seq")?);
+    match given {
+        (None, None, None) => Ok(Position::Newest),
+        (Some(seq), None, None) => Ok(Position::Before(seq)),
+        (None, Some(seq), None) => Ok(Position::After(seq)),
+        (None, None, Some(seq)) => Ok(Position::Around(seq)),
+        _ => Err(Error::field("before_seq", "takes at most one of `before_seq`, `after_seq` and `around_seq`")),
+    }
+}

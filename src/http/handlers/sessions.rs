@@ -1,0 +1,50 @@
+//! Logging in and out.
+
+use hyper::StatusCode;
+
+use crate::chat::LoggedIn;
+use crate::domain::user::fold;
+use crate::domain::{Code, Result};
+use crate::http::request::{Request, Response};
+use crate::http::site::Site;
+use crate::http::{rate_limit, response};
+use crate::wire::objects::{TokensObject, UserObject};
+use crate::wire::requests::{Login, Refresh};
+
+pub(in crate::http) async fn login(mut request: Request) -> Result<Response> {
+    let Login { username, password } = request.json().await?;
+    let site = &request.site;
+    let Some(limits) = &site.rate_limits else {
+        return Ok(tokens(site, &site.chat.login(&username, password).await?));
+    };
+    let attempt = (rate_limit::network(request.address), fold(&username));
+    limits.login_failures.check(attempt.clone())?;
+    let outcome = site.chat.login(&username, password).await;
+    if outcome.as_ref().is_err_and(|error| error.code == Code::BadCredentials) {
+        limits.login_failures.take(attempt)?;
+    }
+    Ok(tokens(site, &outcome?))
+}
+
+pub(in crate::http) async fn refresh(mut request: Request) -> Result<Response> {
+    let body: Refresh = request.json().await?;
+    let logged_in = request.site.chat.refresh(&body.refresh_token).await?;
+    Ok(tokens(&request.site, &logged_in))
+}
+
+pub(in crate::http) async fn logout(request: Request) -> Result<Response> {
+    request.site.chat.logout(&request.caller()?).await?;
+    Ok(response::empty(StatusCode::NO_CONTENT))
+}
+
+fn tokens(site: &Site, logged_in: &LoggedIn) -> Response {
+    let user = &logged_in.user;
+    let object = TokensObject {
+        access_token: &logged_in.access_token,
+        token_type: "bearer",
+        expires_in: site.chat.access_token_seconds(),
+        refresh_token: &logged_in.refresh_token,
+        user: UserObject::new(user, site.chat.status(user.id)),
+    };
+    response::json(StatusCode::OK, &object)
+}

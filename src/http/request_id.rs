@@ -1,0 +1,40 @@
+//! Request ids: accepted or made, and on every answer.
+
+use hyper::header::{HeaderName, HeaderValue};
+use uuid::Uuid;
+
+use super::chain::Next;
+use super::request::{Request, Response};
+
+/// The header field.
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Longest id that is accepted, in characters.
+const LONGEST: usize = 128;
+
+/// Takes the client's id if it has the form `[A-Za-z0-9._-]{1,128}`, makes one otherwise, and answers with it.
+pub(super) async fn middleware(mut request: Request, next: Next) -> Response {
+    let given = request.header(X_REQUEST_ID).filter(|text| is_valid(text));
+    request.id = given.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned).into();
+    let id = HeaderValue::from_str(&request.id);
+    let mut response = next.run(request).await;
+    if let Ok(id) = id {
+        response.headers_mut().insert(X_REQUEST_ID, id);
+    }
+    response
+}
+
+fn is_valid(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=LONGEST).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, is_valid};
+
+    #[test]
+    fn ids_have_a_form() {
+        assert!(is_valid("a-B_3.x") && is_valid(&"x".repeat(LONGEST)));
+        assert!(!is_valid("") && !is_valid("a b") && !is_valid("ä") && !is_valid(&"x".repeat(LONGEST + 1)));
+    }
+}

@@ -1,0 +1,33 @@
+//! What all requests share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::cors::Origins;
+use super::rate_limit::RateLimits;
+use super::router::Router;
+use crate::chat::Chat;
+
+/// The site.
+pub struct Site {
+    /// The verbs.
+    pub chat: Arc<Chat>,
+    /// The table.
+    pub router: Router,
+    /// Which pages of other origins may use it.
+    pub origins: Arc<Origins>,
+    /// Networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The rate limits, unless they are lifted.
+    pub rate_limits: Option<RateLimits>,
+    /// Between two pings.
+    pub heartbeat: Duration,
+    /// Owns the tasks of WebSockets.
+    pub sockets: TaskTracker,
+    /// Cancelled when the server begins to stop.
+    pub draining: CancellationToken,
+}

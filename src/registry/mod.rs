@@ -1,0 +1,332 @@
+//! The registry: the connections of this node, by conversation, by user and by session.
+//!
+//! A connection that hears a conversation has a *seat* in its *room*. A seat is silent until it goes live at a number;
+//! from then on it gets every event after that number, once and in order. The room's *watermark* is the number up to which
+//! this node has delivered; going live compares it with what the connection has, under the lock that delivery takes, so
+//! that nothing falls between catching up and live.
+//!
+//! Invariants: no lock is held over an await or while bytes are pushed; a connection's lock is taken before a room's; a
+//! connection leaves by `Drop`.
+
+mod outbox;
+mod sharded;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use crate::domain::session::Caller;
+use crate::domain::user::Status;
+use crate::domain::{ConnectionId, ConversationId, Seq, SessionId, UserId};
+use crate::limits;
+pub use outbox::{Close, Outbox, Put, Sink, Stir};
+use sharded::Sharded;
+
+/// What a connection hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One conversation (`/ws/{conversation_id}`).
+    One(ConversationId),
+    /// All of the user's (`/ws`), live from the first moment.
+    All,
+    /// All of the user's (`/ws?hold=1`), each silent until it is resumed.
+    Held,
+}
+
+/// One WebSocket.
+pub struct Connection {
+    /// Names it.
+    pub id: ConnectionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// By which session.
+    pub session_id: SessionId,
+    /// What it hears.
+    pub scope: Scope,
+    /// What waits to be written to it.
+    pub outbox: Arc<Outbox>,
+    /// Its seats, and where live began in each that is live. `None` once it has left.
+    seats: Mutex<Option<HashMap<ConversationId, Option<Seq>>>>,
+}
+
+impl Connection {
+    /// A connection that hears nothing yet.
+    pub fn new(caller: &Caller, scope: Scope, outbox: Arc<Outbox>) -> Arc<Self> {
+        Arc::new(Self {
+            id: ConnectionId::new(),
+            user_id: caller.user_id,
+            session_id: caller.session_id,
+            scope,
+            outbox,
+            seats: Mutex::new(Some(HashMap::new())),
+        })
+    }
+
+    /// Where live began in this conversation, if it is live.
+    pub fn live_from(&self, conversation_id: ConversationId) -> Option<Seq> {
+        self.seats().as_ref()?.get(&conversation_id).copied().flatten()
+    }
+
+    /// Whether it has a seat in this conversation, silent or live.
+    pub fn is_seated(&self, conversation_id: ConversationId) -> bool {
+        self.seats().as_ref().is_some_and(|seats| seats.contains_key(&conversation_id))
+    }
+
+    fn seats(&self) -> MutexGuard<'_, Option<HashMap<ConversationId, Option<Seq>>>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who hears a conversation on this node.
+#[derive(Default)]
+struct Room {
+    /// The number up to which this node has delivered, once it has delivered or somebody went live.
+    watermark: Option<Seq>,
+    /// Shared with the deliveries under way, and copied only if one is while it changes.
+    seats: Arc<Vec<Seat>>,
+}
+
+/// A connection in a room.
+#[derive(Clone)]
+pub struct Seat {
+    /// Events after this number are for it.
+    from: Seq,
+    /// The connection.
+    pub connection: Arc<Connection>,
+}
+
+/// A seat that is not live: no event comes after this number.
+const SILENT: Seq = Seq::MAX;
+
+/// The connections of this node.
+pub struct Registry {
+    rooms: Sharded<ConversationId, Room>,
+    users: Sharded<UserId, Vec<Arc<Connection>>>,
+    sessions: Sharded<SessionId, Vec<Arc<Connection>>>,
+}
+
+/// Events of one conversation that follow each other without a hole, encoded.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Where.
+    pub conversation_id: ConversationId,
+    /// The number of the first.
+    pub first_seq: Seq,
+    /// The frames, one after the other.
+    pub frames: Bytes,
+    /// Where each frame ends in `frames`.
+    pub ends: Vec<usize>,
+}
+
+impl Run {
+    /// The number of the last event.
+    pub fn last_seq(&self) -> Seq {
+        self.first_seq + Seq::try_from(self.ends.len()).unwrap_or(0) - 1
+    }
+
+    /// The frames of the events after `from`.
+    fn after(&self, from: Seq) -> Option<Bytes> {
+        if from < self.first_seq {
+            return Some(self.frames.clone());
+        }
+        let skipped = usize::try_from(from - self.first_seq).ok()?;
+        let start = *self.ends.get(skipped)?;
+        (start < self.frames.len()).then(|| self.frames.slice(start..))
+    }
+}
+
+/// Keeps a connection registered; dropping it leaves everything.
+pub struct Registration {
+    registry: Arc<Registry>,
+    connection: Arc<Connection>,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let connection = &self.connection;
+        let seats = connection.seats().take().unwrap_or_default();
+        for conversation_id in seats.into_keys() {
+            self.registry.vacate(connection, conversation_id);
+        }
+        remove(&self.registry.users, connection.user_id, connection);
+        remove(&self.registry.sessions, connection.session_id, connection);
+    }
+}
+
+fn remove<K: std::hash::Hash + Eq>(map: &Sharded<K, Vec<Arc<Connection>>>, key: K, connection: &Arc<Connection>) {
+    map.with(&key, |shard| {
+        if let Some(connections) = shard.get_mut(&key) {
+            connections.retain(|other| !Arc::ptr_eq(other, connection));
+            if connections.is_empty() {
+                shard.remove(&key);
+            }
+        }
+    });
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self { rooms: Sharded::new(), users: Sharded::new(), sessions: Sharded::new() }
+    }
+}
+
+impl Registry {
+    /// Registers a connection until the returned value is dropped; `None` if its user has too many (unless `unlimited`).
+    pub fn register(self: &Arc<Self>, connection: &Arc<Connection>, unlimited: bool) -> Option<Registration> {
+        let admitted = self.users.with(&connection.user_id, |shard| {
+            let connections = shard.entry(connection.user_id).or_default();
+            let admitted = unlimited || connections.len() < limits::CONNECTIONS_PER_USER;
+            if admitted {
+                connections.push(Arc::clone(connection));
+            }
+            admitted
+        });
+        admitted.then(|| {
+            self.sessions.with(&connection.session_id, |shard| {
+                shard.entry(connection.session_id).or_default().push(Arc::clone(connection));
+            });
+            Registration { registry: Arc::clone(self), connection: Arc::clone(connection) }
+        })
+    }
+
+    /// Gives a connection a silent seat, if it has none and has not left. Says whether it has one.
+    pub fn sit(&self, connection: &Arc<Connection>, conversation_id: ConversationId) -> bool {
+        let mut seats = connection.seats();
+        let Some(seats) = seats.as_mut() else { return false };
+        if seats.contains_key(&conversation_id) {
+            return true;
+        }
+        seats.insert(conversation_id, None);
+        self.rooms.with(&conversation_id, |shard| {
+            let room = shard.entry(conversation_id).or_default();
+            Arc::make_mut(&mut room.seats).push(Seat { from: SILENT, connection: Arc::clone(connection) });
+        });
+        true
+    }
+
+    /// Makes a seat live for the events after `cursor`, if this node has delivered none of them yet; otherwise says up to
+    /// where it has, which is to be read from the store first. Without a seat there is nothing to do.
+    pub fn go_live(
+        &self,
+        connection: &Arc<Connection>,
+        conversation_id: ConversationId,
+        cursor: Seq,
+    ) -> Result<(), Seq> {
+        let mut seats = connection.seats();
+        let Some(began) = seats.as_mut().and_then(|seats| seats.get_mut(&conversation_id)) else { return Ok(()) };
+        if began.is_some() {
+            return Ok(());
+        }
+        self.rooms.with(&conversation_id, |shard| {
+            let room = shard.entry(conversation_id).or_default();
+            match room.watermark {
+                Some(watermark) if watermark > cursor => return Err(watermark),
+                Some(_) => {}
+                None => room.watermark = Some(cursor),
+            }
+            let seats: &mut Vec<Seat> = Arc::make_mut(&mut room.seats);
+            if let Some(seat) = seats.iter_mut().find(|seat| Arc::ptr_eq(&seat.connection, connection)) {
+                seat.from = cursor;
+            }
+            *began = Some(cursor);
+            Ok(())
+        })
+    }
+
+    /// Makes a seat live from now on: after `head`, which the store had a moment ago, or what was delivered since.
+    pub fn go_live_now(&self, connection: &Arc<Connection>, conversation_id: ConversationId, head: Seq) {
+        if let Err(watermark) = self.go_live(connection, conversation_id, head) {
+            // Only a delivery between the two calls could make this fail too, and then the next one succeeds.
+            let mut cursor = watermark;
+            while let Err(newer) = self.go_live(connection, conversation_id, cursor) {
+                cursor = newer;
+            }
+        }
+    }
+
+    /// Takes a connection's seat away.
+    pub fn leave(&self, connection: &Arc<Connection>, conversation_id: ConversationId) {
+        let mut seats = connection.seats();
+        if seats.as_mut().and_then(|seats| seats.remove(&conversation_id)).is_some() {
+            self.vacate(connection, conversation_id);
+        }
+    }
+
+    fn vacate(&self, connection: &Arc<Connection>, conversation_id: ConversationId) {
+        self.rooms.with(&conversation_id, |shard| {
+            let Some(room) = shard.get_mut(&conversation_id) else { return };
+            let seats: &mut Vec<Seat> = Arc::make_mut(&mut room.seats);
+            if let Some(index) = seats.iter().position(|seat| Arc::ptr_eq(&seat.connection, connection)) {
+                seats.swap_remove(index);
+            }
+            if seats.is_empty() {
+                shard.remove(&conversation_id);
+            }
+        });
+    }
+
+    /// Delivers runs: each recipient gets all that is theirs in one write. Calls for one conversation must not overlap.
+    pub fn deliver(&self, runs: &[Run]) {
+        let mut due = Vec::new();
+        for run in runs {
+            let Some(seats) = self.advance(run) else { continue };
+            for seat in seats.iter() {
+                let Some(frames) = run.after(seat.from) else { continue };
+                if let [_] = runs {
+                    seat.connection.outbox.push(frames);
+                } else if seat.connection.outbox.put(frames) == Put::First {
+                    due.push(Arc::clone(&seat.connection));
+                }
+            }
+        }
+        for connection in due {
+            connection.outbox.flush();
+        }
+    }
+
+    /// Raises the watermark and returns who is there at that moment.
+    fn advance(&self, run: &Run) -> Option<Arc<Vec<Seat>>> {
+        self.rooms.with(&run.conversation_id, |shard| {
+            let room = shard.get_mut(&run.conversation_id)?;
+            room.watermark = Some(room.watermark.unwrap_or(0).max(run.last_seq()));
+            Some(Arc::clone(&room.seats))
+        })
+    }
+
+    /// Who has a seat in a conversation.
+    pub fn seats(&self, conversation_id: ConversationId) -> Arc<Vec<Seat>> {
+        self.rooms.with(&conversation_id, |shard| {
+            shard.get(&conversation_id).map(|room| Arc::clone(&room.seats)).unwrap_or_default()
+        })
+    }
+
+    /// A user's connections.
+    pub fn of_user(&self, user_id: UserId) -> Vec<Arc<Connection>> {
+        self.users.with(&user_id, |shard| shard.get(&user_id).cloned().unwrap_or_default())
+    }
+
+    /// A session's connections.
+    pub fn of_session(&self, session_id: SessionId) -> Vec<Arc<Connection>> {
+        self.sessions.with(&session_id, |shard| shard.get(&session_id).cloned().unwrap_or_default())
+    }
+
+    /// Every connection.
+    pub fn all(&self) -> Vec<Arc<Connection>> {
+        self.users.collect(Vec::clone)
+    }
+
+    /// How many connections there are.
+    pub fn count(&self) -> usize {
+        self.users.sum(Vec::len)
+    }
+
+    /// Whether a user has a connection.
+    pub fn status(&self, user_id: UserId) -> Status {
+        let online = self.users.with(&user_id, |shard| shard.contains_key(&user_id));
+        if online { Status::Online } else { Status::Offline }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,344 @@
+//! One connection's bounded queue of bytes to write, and the only thing that writes to its socket.
+//!
+//! It begins corked: nothing is written before the connection hears all that it should, so that `hello` means what it says.
+//! Whoever has something to say puts it in and flushes; a flush writes straight to the socket, all that waits in one
+//! `writev`. Only when the kernel takes no more is the connection's own task woken, to go on when it does.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::{Buf, Bytes};
+use tokio::sync::Notify;
+
+use crate::limits;
+use crate::wire::framing;
+
+/// Where the bytes go: a socket that never blocks.
+pub trait Sink: Send + Sync {
+    /// Writes what the kernel takes now; `WouldBlock` if that is nothing.
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+}
+
+/// Why the server closes a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// The close code of `docs/protocol.md`.
+    pub code: u16,
+    /// A few words for people.
+    pub reason: &'static str,
+}
+
+impl Close {
+    /// It does not read what it is sent; it resumes when it comes back.
+    pub const SLOW_CONSUMER: Self = Self { code: 4008, reason: "slow consumer" };
+    /// It is not, or no longer, in the conversation.
+    pub const NOT_A_MEMBER: Self = Self { code: 4503, reason: "not a member" };
+    /// Its session has ended.
+    pub const SESSION_ENDED: Self = Self { code: 4504, reason: "session ended" };
+}
+
+/// What putting something in came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is the first that waits: a flush is due.
+    First,
+    /// It joined what waits for a flush, or for the kernel.
+    Joined,
+    /// The connection is closing; nothing more is written.
+    Closed,
+}
+
+/// The queue and its socket.
+pub struct Outbox {
+    sink: Box<dyn Sink>,
+    queue: Mutex<Queue>,
+    /// Tells the connection's task that the kernel is full, or that the connection is closing.
+    stirred: Notify,
+    /// Tells whoever catches up that there is room for the next page.
+    eased: Notify,
+}
+
+struct Queue {
+    /// Nothing is written yet.
+    corked: bool,
+    frames: VecDeque<Bytes>,
+    bytes: usize,
+    /// The kernel took no more; the connection's task flushes when it does.
+    blocked: bool,
+    /// The close frame is in; nothing more comes behind it.
+    closing: Option<Close>,
+    /// The socket is gone.
+    broken: bool,
+}
+
+/// Why the connection's task was stirred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stir {
+    /// Wait until the socket can be written, then flush.
+    Blocked,
+    /// The server closes the connection, and the close frame is written.
+    Closing(Close),
+    /// The socket is gone.
+    Broken,
+}
+
+impl Outbox {
+    /// An empty one, corked.
+    pub fn new(sink: Box<dyn Sink>) -> Self {
+        let queue =
+            Queue { corked: true, frames: VecDeque::new(), bytes: 0, blocked: false, closing: None, broken: false };
+        Self { sink, queue: Mutex::new(queue), stirred: Notify::new(), eased: Notify::new() }
+    }
+
+    /// Lets the bytes flow.
+    pub fn uncork(&self) {
+        self.lock().corked = false;
+        self.flush();
+    }
+
+    /// Puts bytes in: whole frames. Beyond the bound the connection is closed as a slow consumer instead.
+    pub fn put(&self, bytes: Bytes) -> Put {
+        let mut queue = self.lock();
+        if queue.closing.is_some() || queue.broken {
+            return Put::Closed;
+        }
+        if queue.bytes + bytes.len() > limits::OUTBOX_BYTES {
+            queue.close(Close::SLOW_CONSUMER, true);
+            self.eased.notify_waiters();
+            self.stirred.notify_one();
+            return Put::First;
+        }
+        let first = queue.frames.is_empty();
+        queue.bytes += bytes.len();
+        queue.frames.push_back(bytes);
+        if first { Put::First } else { Put::Joined }
+    }
+
+    /// Puts bytes in and writes what the kernel takes.
+    pub fn push(&self, bytes: Bytes) {
+        if self.put(bytes) == Put::First {
+            self.flush();
+        }
+    }
+
+    /// Puts a close frame behind what waits, and nothing after it. The first close counts.
+    pub fn close(&self, close: Close) {
+        let mut queue = self.lock();
+        queue.close(close, false);
+        queue.corked = false;
+        drop(queue);
+        self.flush();
+        self.stirred.notify_one();
+    }
+
+    /// Writes what waits, as far as the kernel takes it.
+    pub fn flush(&self) {
+        let mut queue = self.lock();
+        if queue.corked {
+            return;
+        }
+        let blocked = queue.write_to(self.sink.as_ref());
+        if queue.bytes < limits::CATCH_UP_BYTES {
+            self.eased.notify_waiters();
+        }
+        let news = queue.broken || (blocked && !queue.blocked) || (queue.closing.is_some() && queue.frames.is_empty());
+        queue.blocked = blocked;
+        if news {
+            self.stirred.notify_one();
+        }
+    }
+
+    /// Waits until so little waits that another page may join it, or the connection is closing.
+    pub async fn eased(&self) {
+        loop {
+            let eased = self.eased.notified();
+            tokio::pin!(eased);
+            eased.as_mut().enable();
+            if self.has_room() {
+                return;
+            }
+            eased.await;
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        let queue = self.lock();
+        queue.bytes < limits::CATCH_UP_BYTES || queue.closing.is_some() || queue.broken
+    }
+
+    /// Whether nothing more will be written.
+    pub fn is_closing(&self) -> bool {
+        let queue = self.lock();
+        queue.closing.is_some() || queue.broken
+    }
+
+    /// Bytes that wait.
+    pub fn waiting(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// Waits until the connection's task has something to do.
+    pub async fn stirred(&self) -> Stir {
+        loop {
+            let stirred = self.stirred.notified();
+            if let Some(stir) = self.stir() {
+                return stir;
+            }
+            stirred.await;
+        }
+    }
+
+    fn stir(&self) -> Option<Stir> {
+        let queue = self.lock();
+        if queue.broken {
+            Some(Stir::Broken)
+        } else if queue.blocked {
+            Some(Stir::Blocked)
+        } else {
+            queue.closing.filter(|_| queue.frames.is_empty()).map(Stir::Closing)
+        }
+    }
+
+    /// A panic while the lock was held cannot leave the queue in a state that matters more than going on.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn close(&mut self, close: Close, drop_waiting: bool) {
+        if self.closing.is_some() {
+            return;
+        }
+        if drop_waiting {
+            // The front may be half written, and half a frame would turn the close frame into nonsense.
+            self.frames.truncate(1);
+        }
+        self.frames.push_back(framing::close(close.code, close.reason));
+        self.bytes = self.frames.iter().map(Bytes::len).sum();
+        self.closing = Some(close);
+    }
+
+    /// Says whether something is left because the kernel is full.
+    fn write_to(&mut self, sink: &dyn Sink) -> bool {
+        while !self.frames.is_empty() {
+            let mut slices = [IoSlice::new(&[]); limits::WRITE_SLICES];
+            let count = self.frames.len().min(slices.len());
+            for (slice, frame) in slices.iter_mut().zip(&self.frames) {
+                *slice = IoSlice::new(frame);
+            }
+            match sink.try_write(&slices[..count]) {
+                Ok(written) => self.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.broken = true;
+                    self.frames.clear();
+                    self.bytes = 0;
+                }
+            }
+        }
+        // A queue that was long keeps no more memory than a short one.
+        self.frames.shrink_to(limits::WRITE_SLICES);
+        false
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        self.bytes -= written;
+        while let Some(front) = self.frames.front_mut() {
+            if written < front.len() {
+                front.advance(written);
+                return;
+            }
+            written -= front.len();
+            self.frames.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, IoSlice};
+    use std::sync::{Arc, Mutex};
+
+    use bytes::Bytes;
+
+    use super::{Close, Outbox, Put, Sink, Stir};
+    use crate::limits;
+    use crate::wire::framing;
+
+    /// Takes so many bytes and then blocks.
+    #[derive(Clone, Default)]
+    struct Kernel(Arc<Mutex<(usize, Vec<u8>)>>);
+
+    impl Kernel {
+        fn allow(&self, bytes: usize) {
+            self.0.lock().expect("not poisoned").0 = bytes;
+        }
+        fn taken(&self) -> Vec<u8> {
+            self.0.lock().expect("not poisoned").1.clone()
+        }
+    }
+
+    impl Sink for Kernel {
+        fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            let mut kernel = self.0.lock().expect("not poisoned");
+            let offered: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+            let written = offered.len().min(kernel.0);
+            if written == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            kernel.0 -= written;
+            kernel.1.extend(&offered[..written]);
+            Ok(written)
+        }
+    }
+
+    #[test]
+    fn bytes_keep_their_order_over_partial_writes() {
+        let kernel = Kernel::default();
+        let outbox = Outbox::new(Box::new(kernel.clone()));
+        outbox.uncork();
+        kernel.allow(4);
+        outbox.push(Bytes::from_static(b"abc"));
+        outbox.push(Bytes::from_static(b"def"));
+        assert_eq!(outbox.put(Bytes::from_static(b"ghi")), Put::Joined);
+        assert_eq!(outbox.stir(), Some(Stir::Blocked));
+        kernel.allow(100);
+        outbox.flush();
+        assert_eq!((kernel.taken().as_slice(), outbox.waiting(), outbox.stir()), (&b"abcdefghi"[..], 0, None));
+    }
+
+    #[test]
+    fn nothing_is_written_while_it_is_corked() {
+        let kernel = Kernel::default();
+        let outbox = Outbox::new(Box::new(kernel.clone()));
+        kernel.allow(100);
+        outbox.push(Bytes::from_static(b"hello"));
+        outbox.push(Bytes::from_static(b"news"));
+        assert_eq!(kernel.taken(), b"");
+        outbox.uncork();
+        assert_eq!(kernel.taken(), b"hellonews");
+    }
+
+    #[test]
+    fn a_reader_that_does_not_read_is_closed_and_its_memory_freed() {
+        let kernel = Kernel::default();
+        let outbox = Outbox::new(Box::new(kernel.clone()));
+        outbox.uncork();
+        let chunk = Bytes::from(vec![b'x'; limits::OUTBOX_BYTES / 4]);
+        kernel.allow(10);
+        for _ in 0..5 {
+            outbox.push(chunk.clone());
+        }
+        assert!(outbox.waiting() <= chunk.len() + 32, "what waited is dropped");
+        assert_eq!(outbox.put(chunk.clone()), Put::Closed);
+        kernel.allow(usize::MAX);
+        outbox.flush();
+        let close = framing::close(Close::SLOW_CONSUMER.code, Close::SLOW_CONSUMER.reason);
+        assert_eq!(kernel.taken().len(), chunk.len() + close.len(), "the frame that was begun is finished");
+        assert!(kernel.taken().ends_with(&close));
+        assert_eq!(outbox.stir(), Some(Stir::Closing(Close::SLOW_CONSUMER)));
+    }
+}

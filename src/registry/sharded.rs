@@ -1,0 +1,44 @@
+//! A map in shards, each under a lock of its own, so that those who work on different keys seldom meet.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::{Mutex, PoisonError};
+
+/// Enough that 2 to 64 cores seldom meet; a power of two.
+const SHARDS: usize = 64;
+
+/// The map. Its locks are held for as long as a closure runs, which neither waits nor does I/O.
+pub(super) struct Sharded<K, V> {
+    shards: Vec<Mutex<HashMap<K, V>>>,
+    hasher: RandomState,
+}
+
+impl<K: Hash + Eq, V> Sharded<K, V> {
+    pub(super) fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+    }
+
+    /// Works on the shard that holds `key`.
+    pub(super) fn with<R>(&self, key: &K, work: impl FnOnce(&mut HashMap<K, V>) -> R) -> R {
+        let index = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
+        // A panic under the lock leaves a map that is still a map.
+        work(&mut self.shards[index].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many values there are, counted shard by shard.
+    pub(super) fn sum(&self, count: impl Fn(&V) -> usize) -> usize {
+        let shard_sum = |shard: &Mutex<HashMap<K, V>>| {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).values().map(&count).sum::<usize>()
+        };
+        self.shards.iter().map(shard_sum).sum()
+    }
+
+    /// Everything that `choose` finds, shard by shard.
+    pub(super) fn collect<R>(&self, choose: impl Fn(&V) -> Vec<R>) -> Vec<R> {
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            found.extend(shard.lock().unwrap_or_else(PoisonError::into_inner).values().flat_map(&choose));
+        }
+        found
+    }
+}

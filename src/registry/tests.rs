@@ -1,0 +1,103 @@
+//! Seats, watermarks and who gets what.
+
+use std::io::{self, IoSlice};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+
+use super::{Connection, Outbox, Registry, Run, Scope, Sink};
+use crate::domain::session::Caller;
+use crate::domain::user::Status;
+use crate::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
+use crate::limits;
+
+/// Keeps what was written, and how often.
+#[derive(Clone, Default)]
+struct Page(Arc<Mutex<(usize, Vec<u8>)>>);
+
+impl Sink for Page {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut page = self.0.lock().expect("not poisoned");
+        page.0 += 1;
+        slices.iter().for_each(|slice| page.1.extend(&**slice));
+        Ok(slices.iter().map(|slice| slice.len()).sum())
+    }
+}
+
+impl Page {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("not poisoned").1.clone()).expect("ASCII")
+    }
+    fn writes(&self) -> usize {
+        self.0.lock().expect("not poisoned").0
+    }
+}
+
+fn connect(user_id: UserId) -> (Arc<Connection>, Page) {
+    let caller = Caller { user_id, session_id: SessionId::new(), expires_at: Timestamp(0) };
+    let page = Page::default();
+    let outbox = Arc::new(Outbox::new(Box::new(page.clone())));
+    outbox.uncork();
+    (Connection::new(&caller, Scope::All, outbox), page)
+}
+
+fn run(conversation_id: ConversationId, first_seq: Seq, letters: &str) -> Run {
+    let frames = Bytes::copy_from_slice(letters.as_bytes());
+    Run { conversation_id, first_seq, frames, ends: (1..=letters.len()).collect() }
+}
+
+#[test]
+fn a_live_seat_gets_everything_after_its_cursor_once() {
+    let (registry, room) = (Arc::new(Registry::default()), ConversationId::new());
+    let (connection, page) = connect(UserId::new());
+    let _registration = registry.register(&connection, false).expect("the first");
+    registry.sit(&connection, room);
+    registry.deliver(&[run(room, 1, "ab")]);
+    assert_eq!(page.text(), "", "a silent seat hears nothing");
+    assert_eq!(registry.go_live(&connection, room, 1), Err(2), "2 was delivered while it was silent");
+    assert_eq!(registry.go_live(&connection, room, 4), Ok(()), "the store had more than was delivered");
+    registry.deliver(&[run(room, 3, "cdef")]);
+    assert_eq!(page.text(), "ef", "3 and 4 it had read from the store");
+    registry.deliver(&[run(room, 7, "g")]);
+    assert_eq!((page.text().as_str(), connection.live_from(room)), ("efg", Some(4)));
+}
+
+#[test]
+fn one_delivery_is_one_write_for_each_recipient() {
+    let (registry, rooms) = (Arc::new(Registry::default()), [ConversationId::new(), ConversationId::new()]);
+    let (connection, page) = connect(UserId::new());
+    let _registration = registry.register(&connection, false).expect("the first");
+    for room in rooms {
+        registry.sit(&connection, room);
+        registry.go_live_now(&connection, room, 0);
+    }
+    registry.deliver(&[run(rooms[0], 1, "abc"), run(rooms[1], 1, "xyz")]);
+    assert_eq!((page.text().as_str(), page.writes()), ("abcxyz", 1));
+}
+
+#[test]
+fn a_connection_leaves_by_drop() {
+    let (registry, room, user_id) = (Arc::new(Registry::default()), ConversationId::new(), UserId::new());
+    let (connection, page) = connect(user_id);
+    let registration = registry.register(&connection, false).expect("the first");
+    registry.sit(&connection, room);
+    registry.go_live_now(&connection, room, 0);
+    assert_eq!((registry.status(user_id), registry.count()), (Status::Online, 1));
+    drop(registration);
+    registry.deliver(&[run(room, 1, "a")]);
+    assert!(!registry.sit(&connection, room), "one that left cannot come back");
+    assert_eq!((page.text().as_str(), registry.seats(room).len()), ("", 0));
+    assert_eq!((registry.status(user_id), registry.count()), (Status::Offline, 0));
+    assert!(registry.of_session(connection.session_id).is_empty());
+}
+
+#[test]
+fn a_user_has_a_bounded_number_of_connections() {
+    let (registry, user_id) = (Arc::new(Registry::default()), UserId::new());
+    let registrations: Vec<_> =
+        (0..limits::CONNECTIONS_PER_USER).map(|_| registry.register(&connect(user_id).0, false)).collect();
+    assert!(registrations.iter().all(Option::is_some));
+    assert!(registry.register(&connect(user_id).0, false).is_none());
+    assert!(registry.register(&connect(user_id).0, true).is_some());
+    assert!(registry.register(&connect(UserId::new()).0, false).is_some());
+}

@@ -1,0 +1,253 @@
+//! The frames of the WebSocket: what clients say and what they are told.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::framing;
+use super::objects::{ConversationObject, Delivery, MemberObject, MessageObject, UserObject};
+use super::problem::ErrorFrame;
+use crate::domain::conversation::{Conversation, Member};
+use crate::domain::message::{Message, Note};
+use crate::domain::user::{Status, User};
+use crate::domain::{ConnectionId, ConversationId, Error, MessageId, Seq, UserId};
+use crate::limits;
+
+/// What a client says: one flat shape, of which `type` tells the fields that count.
+#[derive(Deserialize)]
+pub struct ClientFrame {
+    /// What it is.
+    pub r#type: String,
+    /// Repeated by the answer.
+    pub r#ref: Option<String>,
+    /// Where; given by the address on `/ws/{conversation_id}`.
+    pub conversation_id: Option<ConversationId>,
+    /// `message.send`: the client's choice.
+    pub id: Option<MessageId>,
+    /// `message.send`: the text.
+    pub content: Option<String>,
+    /// `message.send`: `text`, if it is given.
+    pub message_type: Option<String>,
+    /// `message.send`: the message that it answers.
+    pub reply_to: Option<MessageId>,
+    /// `resume`: from where in which conversations.
+    pub conversations: Option<HashMap<ConversationId, Seq>>,
+    /// `auth`: an access token.
+    pub token: Option<String>,
+}
+
+/// A text frame of `value`'s JSON.
+fn frame(value: &impl Serialize) -> Bytes {
+    let mut out = Vec::with_capacity(256);
+    put(&mut out, value);
+    out.into()
+}
+
+fn put(out: &mut Vec<u8>, value: &impl Serialize) {
+    match serde_json::to_vec(value) {
+        Ok(json) => framing::put_text(out, &json),
+        // Strings, numbers, and maps with string keys always have a JSON form.
+        Err(error) => tracing::error!(%error, "a frame could not be encoded"),
+    }
+}
+
+#[derive(Serialize)]
+struct Numbered<'a> {
+    r#type: &'static str,
+    conversation_id: ConversationId,
+    seq: Seq,
+    message: MessageObject<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<MemberObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversation: Option<ConversationObject<'a>>,
+}
+
+/// What goes with a numbered event: the member or the conversation as it is now.
+#[derive(Default)]
+pub struct Subject {
+    /// With a member's events, unless they are gone.
+    pub member: Option<(Member, Status)>,
+    /// With the conversation's.
+    pub conversation: Option<Conversation>,
+}
+
+/// Appends the frame of a numbered event: `message.new`, or what a system message notes.
+pub fn put_event(out: &mut Vec<u8>, message: &Message, subject: &Subject) {
+    let numbered = Numbered {
+        r#type: message.note.as_ref().map_or("message.new", Note::kind),
+        conversation_id: message.conversation_id,
+        seq: message.seq,
+        message: MessageObject::new(message, Delivery::Sent),
+        member: subject.member.as_ref().map(|(member, status)| MemberObject::new(member, *status)),
+        conversation: subject.conversation.as_ref().map(ConversationObject::new),
+    };
+    put(out, &numbered);
+}
+
+/// `message.new` for one connection: the answer to a retry.
+pub fn message_new(message: &Message) -> Bytes {
+    let mut out = Vec::with_capacity(512);
+    put_event(&mut out, message, &Subject::default());
+    out.into()
+}
+
+/// The first frame.
+pub fn hello(
+    connection_id: ConnectionId,
+    user: &User,
+    heartbeat_ms: u64,
+    membership_version: i64,
+    conversation: Option<(ConversationId, Seq)>,
+) -> Bytes {
+    #[derive(Serialize)]
+    struct Head {
+        id: ConversationId,
+        last_seq: Seq,
+    }
+    #[derive(Serialize)]
+    struct Limits {
+        content_bytes: usize,
+        frame_bytes: usize,
+        sends_under_way: usize,
+        connections: usize,
+        outbox_bytes: usize,
+        group_members: i64,
+        resume_conversations: usize,
+    }
+    #[derive(Serialize)]
+    struct Hello<'a> {
+        r#type: &'static str,
+        connection_id: ConnectionId,
+        user: UserObject<'a>,
+        heartbeat_ms: u64,
+        limits: Limits,
+        membership_version: i64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        conversation_id: Option<ConversationId>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        conversation: Option<Head>,
+    }
+    frame(&Hello {
+        r#type: "hello",
+        connection_id,
+        user: UserObject::new(user, Status::Online),
+        heartbeat_ms,
+        limits: Limits {
+            content_bytes: limits::CONTENT_BYTES,
+            frame_bytes: limits::FRAME_BYTES,
+            sends_under_way: limits::UNDER_WAY,
+            connections: limits::CONNECTIONS_PER_USER,
+            outbox_bytes: limits::OUTBOX_BYTES,
+            group_members: limits::GROUP_MEMBERS,
+            resume_conversations: limits::RESUME_CONVERSATIONS,
+        },
+        membership_version,
+        conversation_id: conversation.map(|(id, _)| id),
+        conversation: conversation.map(|(id, last_seq)| Head { id, last_seq }),
+    })
+}
+
+/// `conversation.created` and `conversation.deleted`, to one user.
+pub fn conversation_told(kind: &'static str, conversation: &Conversation, membership_version: i64) -> Bytes {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        r#type: &'static str,
+        conversation_id: ConversationId,
+        conversation: ConversationObject<'a>,
+        membership_version: i64,
+    }
+    frame(&Told {
+        r#type: kind,
+        conversation_id: conversation.id,
+        conversation: ConversationObject::new(conversation),
+        membership_version,
+    })
+}
+
+/// Who is there, to a connection that begins.
+pub fn presence_state(
+    conversation_id: Option<ConversationId>,
+    online: &[UserId],
+    online_count: Option<usize>,
+) -> Bytes {
+    #[derive(Serialize)]
+    struct State {
+        r#type: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        conversation_id: Option<ConversationId>,
+        users: HashMap<UserId, &'static str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        online_count: Option<usize>,
+    }
+    let word = super::objects::status_word(Status::Online);
+    let users = online.iter().map(|id| (*id, word)).collect();
+    frame(&State { r#type: "presence.state", conversation_id, users, online_count })
+}
+
+/// Who came and who went since the last one.
+pub fn presence_diff(online: &[UserId], offline: &[UserId]) -> Bytes {
+    #[derive(Serialize)]
+    struct Diff<'a> {
+        r#type: &'static str,
+        online: &'a [UserId],
+        away: [UserId; 0],
+        offline: &'a [UserId],
+    }
+    frame(&Diff { r#type: "presence.diff", online, away: [], offline })
+}
+
+/// The end of a resume.
+pub fn resumed(
+    conversation_id: ConversationId,
+    last_seq: Seq,
+    receipts: &[(UserId, Seq, Seq)],
+    reference: Option<&str>,
+) -> Bytes {
+    #[derive(Serialize)]
+    struct Receipt {
+        delivered_seq: Seq,
+        read_seq: Seq,
+    }
+    #[derive(Serialize)]
+    struct Resumed<'a> {
+        r#type: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<&'a str>,
+        conversation_id: ConversationId,
+        last_seq: Seq,
+        receipts: HashMap<UserId, Receipt>,
+    }
+    let receipts = receipts
+        .iter()
+        .map(|&(user_id, delivered_seq, read_seq)| (user_id, Receipt { delivered_seq, read_seq }))
+        .collect();
+    frame(&Resumed { r#type: "resumed", r#ref: reference, conversation_id, last_seq, receipts })
+}
+
+/// The answer to `ping`.
+pub fn pong(reference: Option<&str>) -> Bytes {
+    #[derive(Serialize)]
+    struct Pong<'a> {
+        r#type: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<&'a str>,
+    }
+    frame(&Pong { r#type: "pong", r#ref: reference })
+}
+
+/// The server is about to stop.
+pub fn draining(reconnect_after_ms: u64) -> Bytes {
+    #[derive(Serialize)]
+    struct Draining {
+        r#type: &'static str,
+        reconnect_after_ms: u64,
+    }
+    frame(&Draining { r#type: "draining", reconnect_after_ms })
+}
+
+/// A frame that was refused.
+pub fn error(error: &Error, reference: Option<&str>, conversation_id: Option<ConversationId>) -> Bytes {
+    frame(&ErrorFrame::new(error, reference, conversation_id))
+}

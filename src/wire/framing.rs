@@ -1,0 +1,67 @@
+//! A server's WebSocket frames as bytes (RFC 6455, section 5.2): unmasked, in one piece.
+//!
+//! Written here and not by the WebSocket library, so that one string of bytes serves all recipients of an event.
+
+use bytes::{BufMut, Bytes};
+
+const FINAL: u8 = 0x80;
+const TEXT: u8 = 0x1;
+const CLOSE: u8 = 0x8;
+const PING: u8 = 0x9;
+
+/// Appends a text frame.
+pub fn put_text(out: &mut Vec<u8>, payload: &[u8]) {
+    put_header(out, TEXT, payload.len());
+    out.put_slice(payload);
+}
+
+/// A ping without payload.
+pub fn ping() -> Bytes {
+    Bytes::from_static(&[FINAL | PING, 0])
+}
+
+/// A close frame with its code and a short reason.
+pub fn close(code: u16, reason: &str) -> Bytes {
+    let mut out = Vec::with_capacity(4 + reason.len());
+    put_header(&mut out, CLOSE, 2 + reason.len());
+    out.put_u16(code);
+    out.put_slice(reason.as_bytes());
+    out.into()
+}
+
+fn put_header(out: &mut Vec<u8>, opcode: u8, length: usize) {
+    out.put_u8(FINAL | opcode);
+    if let Ok(short @ 0..=125) = u8::try_from(length) {
+        out.put_u8(short);
+    } else if let Ok(medium) = u16::try_from(length) {
+        out.put_u8(126);
+        out.put_u16(medium);
+    } else {
+        out.put_u8(127);
+        out.put_u64(length as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{close, put_text};
+
+    #[test]
+    fn lengths_are_written_in_their_shortest_form() {
+        let header = |length: usize| {
+            let mut out = Vec::new();
+            put_text(&mut out, &vec![b'x'; length]);
+            out.truncate(out.len() - length);
+            out
+        };
+        assert_eq!(header(125), [0x81, 125]);
+        assert_eq!(header(126), [0x81, 126, 0, 126]);
+        assert_eq!(header(65_535), [0x81, 126, 255, 255]);
+        assert_eq!(header(65_536), [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn a_close_carries_its_code() {
+        assert_eq!(close(4008, "slow").as_ref(), [0x88, 6, 0x0F, 0xA8, b's', b'l', b'o', b'w']);
+    }
+}

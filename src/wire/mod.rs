@@ -1,0 +1,57 @@
+//! JSON in and out, as `docs/protocol.md` has it; what goes to many is encoded once.
+
+pub mod frames;
+pub mod framing;
+pub mod objects;
+pub mod problem;
+pub mod requests;
+
+use serde::de::DeserializeOwned;
+
+use crate::domain::{Code, Error, Result};
+
+/// Reads JSON. Not JSON is `malformed`; JSON of another shape is `invalid` and names the field.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let cause = error.into_inner();
+        if cause.is_data() { wrong_shape(path, &cause) } else { not_json(&cause) }
+    })?;
+    reader.end().map_err(|cause| not_json(&cause))?;
+    Ok(value)
+}
+
+fn not_json(cause: &serde_json::Error) -> Error {
+    Error::new(Code::Malformed, format!("This is not JSON: {cause}."))
+}
+
+/// serde says "missing field `name` at line 1 column 2" with the path of the object that lacks it.
+fn wrong_shape(path: String, cause: &serde_json::Error) -> Error {
+    let text = cause.to_string();
+    let detail = text.split(" at line ").next().unwrap_or_default().to_owned();
+    let missing = detail.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    match missing {
+        Some(field) => Error::field(field.to_owned(), "is missing"),
+        None => Error::field(path, detail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+    use crate::domain::Code;
+    use crate::wire::requests::Login;
+
+    #[test]
+    fn a_wrong_shape_names_the_field() {
+        let refused = |text: &str| parse::<Login>(text.as_bytes()).map(|_| ()).expect_err("must be refused");
+        for text in ["", "{", "{\"username\"", "nonsense", "{\"username\":\"a\",\"password\":\"b\"} x", "{\"username\":\"\u{1}\"}"] {
+            assert_eq!(refused(text).code, Code::Malformed, "{text}");
+        }
+        let wrong = refused(r#"{"username":1,"password":"b"}"#);
+        assert_eq!((wrong.code, wrong.fields[0].field.as_ref()), (Code::Invalid, "username"));
+        let missing = refused(r#"{"username":"a"}"#);
+        assert_eq!((missing.code, missing.fields[0].field.as_ref()), (Code::Invalid, "password"));
+    }
+}

@@ -1,0 +1,236 @@
+//! The objects of the API, as they are read.
+
+use serde::Serialize;
+
+use crate::domain::conversation::{Conversation, Member, View};
+use crate::domain::message::{Message, Note};
+use crate::domain::user::{Status, User};
+use crate::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
+
+/// A user, with whether they are there.
+#[derive(Serialize)]
+pub struct UserObject<'a> {
+    id: UserId,
+    username: &'a str,
+    name: &'a str,
+    status: &'static str,
+    last_seen_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+impl<'a> UserObject<'a> {
+    /// The user as others see them.
+    pub fn new(user: &'a User, status: Status) -> Self {
+        Self {
+            id: user.id,
+            username: user.username.as_str(),
+            name: user.name.as_str(),
+            status: status_word(status),
+            last_seen_at: user.last_seen_at,
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// As the API spells it.
+pub fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Online => "online",
+        Status::Offline => "offline",
+    }
+}
+
+/// A message's way to the others, as its sender sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Delivery {
+    /// It is durable.
+    Sent,
+    /// All others' devices have it.
+    Delivered,
+    /// All others have read it.
+    Read,
+}
+
+/// A message.
+#[derive(Serialize)]
+pub struct MessageObject<'a> {
+    id: MessageId,
+    conversation_id: ConversationId,
+    seq: Seq,
+    sender_id: UserId,
+    r#type: &'static str,
+    content: &'a str,
+    reply_to: Option<MessageId>,
+    timestamp: Timestamp,
+    edited_at: Option<Timestamp>,
+    deleted_at: Option<Timestamp>,
+    reactions: [(); 0],
+    status: Delivery,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<NoteObject<'a>>,
+}
+
+impl<'a> MessageObject<'a> {
+    /// The message with its status for whoever asks.
+    pub fn new(message: &'a Message, status: Delivery) -> Self {
+        Self {
+            id: message.id,
+            conversation_id: message.conversation_id,
+            seq: message.seq,
+            sender_id: message.sender_id,
+            r#type: message.kind(),
+            content: &message.content,
+            reply_to: message.reply_to,
+            timestamp: message.timestamp,
+            edited_at: None,
+            deleted_at: None,
+            reactions: [],
+            status,
+            system: message.note.as_ref().map(NoteObject::new),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct NoteObject<'a> {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+impl<'a> NoteObject<'a> {
+    fn new(note: &'a Note) -> Self {
+        let names = matches!(note, Note::ConversationUpdated { .. });
+        Self {
+            kind: note.kind(),
+            user_id: note.user_id(),
+            role: note.value().filter(|_| !names),
+            name: note.value().filter(|_| names),
+        }
+    }
+}
+
+/// A conversation, the same for everybody in it.
+#[derive(Serialize)]
+pub struct ConversationObject<'a> {
+    id: ConversationId,
+    r#type: &'static str,
+    name: Option<&'a str>,
+    creator_id: UserId,
+    created_at: Timestamp,
+    member_count: i64,
+    last_seq: Seq,
+}
+
+impl<'a> ConversationObject<'a> {
+    /// The conversation.
+    pub fn new(conversation: &'a Conversation) -> Self {
+        Self {
+            id: conversation.id,
+            r#type: conversation.kind.as_str(),
+            name: conversation.name.as_ref().map(|name| name.as_str()),
+            creator_id: conversation.creator_id,
+            created_at: conversation.created_at,
+            member_count: conversation.member_count,
+            last_seq: conversation.last_seq,
+        }
+    }
+}
+
+/// A conversation as one of its members sees it.
+#[derive(Serialize)]
+pub struct ViewObject<'a> {
+    #[serde(flatten)]
+    conversation: ConversationObject<'a>,
+    role: &'static str,
+    peer: Option<UserObject<'a>>,
+    last_message: Option<MessageObject<'a>>,
+    read_seq: Seq,
+    unread_count: i64,
+    muted: bool,
+}
+
+impl<'a> ViewObject<'a> {
+    /// The view; `status_of` tells who is there.
+    pub fn new(view: &'a View, status_of: impl Fn(UserId) -> Status) -> Self {
+        Self {
+            conversation: ConversationObject::new(&view.conversation),
+            role: view.role.as_str(),
+            peer: view.peer.as_ref().map(|peer| UserObject::new(peer, status_of(peer.id))),
+            last_message: view.last_message.as_ref().map(|message| MessageObject::new(message, Delivery::Sent)),
+            read_seq: view.read_seq,
+            unread_count: view.unread_count,
+            muted: false,
+        }
+    }
+}
+
+/// A member of a conversation.
+#[derive(Serialize)]
+pub struct MemberObject<'a> {
+    user: UserObject<'a>,
+    role: &'static str,
+    joined_at: Timestamp,
+    delivered_seq: Seq,
+    read_seq: Seq,
+}
+
+impl<'a> MemberObject<'a> {
+    /// The member, with whether they are there.
+    pub fn new(member: &'a Member, status: Status) -> Self {
+        Self {
+            user: UserObject::new(&member.user, status),
+            role: member.role.as_str(),
+            joined_at: member.joined_at,
+            delivered_seq: member.delivered_seq,
+            read_seq: member.read_seq,
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Serialize)]
+pub struct List<T> {
+    /// The page.
+    pub items: Vec<T>,
+    /// Where the next page goes on, if there is one.
+    pub next: Option<String>,
+}
+
+/// A page of history, oldest first.
+#[derive(Serialize)]
+pub struct History<'a> {
+    /// The page.
+    pub items: Vec<MessageObject<'a>>,
+    /// Whether there are more in the direction that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub has_more: Option<bool>,
+    /// Whether there are more before, around a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub has_more_before: Option<bool>,
+    /// Whether there are more after, around a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub has_more_after: Option<bool>,
+    /// The newest number of the conversation.
+    pub last_seq: Seq,
+}
+
+/// What a login or a refresh gives.
+#[derive(Serialize)]
+pub struct TokensObject<'a> {
+    /// For `Authorization: Bearer`.
+    pub access_token: &'a str,
+    /// Always `bearer`.
+    pub token_type: &'static str,
+    /// Seconds until the access token expires.
+    pub expires_in: u64,
+    /// For `POST /v1/users/refresh`.
+    pub refresh_token: &'a str,
+    /// Who logged in.
+    pub user: UserObject<'a>,
+}

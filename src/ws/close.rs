@@ -1,0 +1,60 @@
+//! Why a connection ends, in the codes of `docs/protocol.md`.
+
+use tokio_tungstenite::tungstenite::Error as WsError;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+
+use crate::domain::{Code, Error};
+use crate::registry::Close;
+
+pub(super) const BINARY: Close = Close { code: 1003, reason: "text frames only" };
+pub(super) const BROKEN_PROTOCOL: Close = Close { code: 1002, reason: "protocol error" };
+pub(super) const NOT_UTF8: Close = Close { code: 1007, reason: "not UTF-8" };
+pub(super) const TOO_BIG: Close = Close { code: 1009, reason: "too big" };
+pub(super) const INTERNAL: Close = Close { code: 1011, reason: "internal error" };
+pub(super) const DRAINING: Close = Close { code: 1012, reason: "draining" };
+pub(super) const OVERLOADED: Close = Close { code: 1013, reason: "try again later" };
+pub(super) const NO_PONG: Close = Close { code: 4012, reason: "no pong" };
+pub(super) const TOKEN_EXPIRED: Close = Close { code: 4040, reason: "token expired" };
+pub(super) const BAD_TOKEN: Close = Close { code: 4500, reason: "bad token" };
+pub(super) const BAD_FRAMES: Close = Close { code: 4501, reason: "bad frames" };
+pub(super) const NO_AUTHENTICATION: Close = Close { code: 4502, reason: "no authentication in time" };
+
+/// How a connection comes to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The server closes it.
+    Close(Close),
+    /// The peer closed it, and the answer to that is in the outbox.
+    Closed,
+    /// The socket is gone.
+    Broken,
+}
+
+impl From<Close> for End {
+    fn from(close: Close) -> Self {
+        Self::Close(close)
+    }
+}
+
+/// The close that tells a client why it was refused.
+pub(super) fn of_refused(error: &Error) -> Close {
+    match error.code {
+        Code::TokenExpired => TOKEN_EXPIRED,
+        Code::SessionEnded => Close::SESSION_ENDED,
+        Code::NotFound => Close::NOT_A_MEMBER,
+        Code::Busy | Code::Unavailable | Code::Draining => OVERLOADED,
+        Code::Internal => INTERNAL,
+        _ => BAD_TOKEN,
+    }
+}
+
+/// What follows from an error of the protocol's library.
+pub(super) fn of_broken(error: &WsError) -> End {
+    match error {
+        WsError::ConnectionClosed | WsError::AlreadyClosed => End::Closed,
+        WsError::Capacity(_) => TOO_BIG.into(),
+        WsError::Utf8(_) => NOT_UTF8.into(),
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) | WsError::Io(_) => End::Broken,
+        _ => BROKEN_PROTOCOL.into(),
+    }
+}

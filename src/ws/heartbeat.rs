@@ -1,0 +1,52 @@
+//! The heartbeat: pings, and finds peers that are gone without a word.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::close::{self, End};
+use crate::registry::Outbox;
+use crate::wire::framing;
+
+/// Pings without an answer that close a connection.
+const UNANSWERED: u32 = 2;
+
+/// What the reading loop tells the heartbeat.
+#[derive(Default)]
+pub(super) struct Pulse {
+    heard: AtomicBool,
+    busy: AtomicBool,
+}
+
+impl Pulse {
+    /// Something came from the peer; anything shows that it is there.
+    pub(super) fn beat(&self) {
+        self.heard.store(true, Ordering::Relaxed);
+    }
+
+    /// The reading loop does not read because it is waiting for the server itself: that is not the peer's silence.
+    pub(super) fn set_busy(&self, busy: bool) {
+        self.busy.store(busy, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> bool {
+        self.heard.swap(false, Ordering::Relaxed) || self.busy.load(Ordering::Relaxed)
+    }
+}
+
+/// Pings every `period`; returns when too many pings in a row were not answered.
+pub(super) async fn run(outbox: &Outbox, pulse: &Pulse, period: Duration) -> End {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    let mut unanswered = 0;
+    loop {
+        outbox.push(framing::ping());
+        ticks.tick().await;
+        unanswered = if pulse.take() { 0 } else { unanswered + 1 };
+        if unanswered >= UNANSWERED {
+            return close::NO_PONG.into();
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The WebSocket door: the handshake by hand ([`upgrade`]), and a connection's life ([`connection`]).
+//!
+//! A connection is one task with three loops: [`reader`] reads frames and hands them to verbs, [`writer`] goes on where
+//! the kernel was full, [`heartbeat`] finds peers that are gone. tungstenite reads; what it wants to write goes into the
+//! connection's outbox like everything else.
+
+mod close;
+mod connection;
+mod heartbeat;
+mod reader;
+mod socket;
+pub mod upgrade;
+mod writer;
