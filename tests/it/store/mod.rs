@@ -233,11 +233,11 @@ fn refused<T: std::fmt::Debug>(result: Result<T>) -> Code {
 
 /// The field that an `invalid` names.
 #[track_caller]
-fn refused_field<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
+fn refused_field<T: std::fmt::Debug>(result: Result<T>) -> String {
     let Error { code, fields, .. } = result.unwrap_err();
     assert_eq!(code, Code::Invalid);
     assert_eq!(fields.len(), 1, "{fields:?}");
-    fields[0].field
+    fields[0].field.to_string()
 }
 
 fn seqs(messages: &[Message]) -> Vec<Seq> {
