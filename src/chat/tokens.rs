@@ -43,7 +43,9 @@ impl Tokens {
     pub fn new(secret: &[u8], access_ttl: Duration) -> Self {
         static PROVIDER: Once = Once::new();
         // Fails only if some other part of the process installed a provider first, which then serves as well.
-        PROVIDER.call_once(|| drop(RING.install_default()));
+        PROVIDER.call_once(|| {
+            let _ = RING.install_default();
+        });
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_required_spec_claims(&["exp", "sub"]);
         validation.leeway = 0;

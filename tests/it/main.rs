@@ -2,6 +2,26 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
+/// Makes of each specification a test for each store.
+macro_rules! on_each_store {
+    ($($specification:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $specification() {
+                super::$specification($crate::support::server::On::Sqlite).await;
+            })*
+        }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $specification() {
+                super::$specification($crate::support::server::On::Postgres).await;
+            })*
+        }
+    };
+}
+
 mod postgres;
+mod socket;
 mod store;
 mod support;

@@ -1,0 +1,5 @@
+//! The WebSocket, as a client sees it.
+
+mod events;
+mod handshake;
+mod sends;

@@ -1,0 +1,139 @@
+//! Sending and hearing.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::support::server::{On, Server};
+
+on_each_store! {
+    two_people_chat_both_ways,
+    what_is_sent_is_stored_before_it_is_heard,
+    a_retry_is_answered_by_the_message_that_is_there,
+    everything_that_is_missed_is_replayed_in_order,
+    many_senders_get_one_gapless_order,
+}
+
+async fn two_people_chat_both_ways(store: On) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.direct(&grace).await;
+    let (mut hers, mut theirs) = (ada.listen(&room.socket).await, grace.listen("/ws").await);
+
+    hers.send(&json!({"type": "message.send", "content": "hi"})).await;
+    assert_eq!((hers.hears().await, theirs.hears().await), ("hi".to_owned(), "hi".to_owned()));
+
+    let id = Uuid::now_v7();
+    let send = json!({"type": "message.send", "conversation_id": room.id, "id": id, "content": "hello yourself 👋"});
+    theirs.send(&send).await;
+    let (one, other) = (hers.next_of(&["message.new"]).await, theirs.next_of(&["message.new"]).await);
+    assert_eq!(one, other, "every recipient gets the same");
+    assert_eq!((&one["seq"], &one["conversation_id"]), (&json!(2), &json!(room.id)));
+    let message = &one["message"];
+    assert_eq!((&message["id"], &message["sender_id"]), (&json!(id), &json!(grace.id)));
+    assert_eq!((&message["content"], &message["status"]), (&json!("hello yourself 👋"), &json!("sent")));
+}
+
+async fn what_is_sent_is_stored_before_it_is_heard(store: On) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
+    let (mut hers, mut theirs) = (ada.listen("/ws").await, grace.listen(&room.socket).await);
+    for text in ["one", "two", "three"] {
+        hers.send(&json!({"type": "message.send", "conversation_id": room.id, "content": text})).await;
+        let heard = theirs.next_of(&["message.new"]).await;
+        let newest = grace.get(&format!("{}?limit=1", room.messages)).await.expect(200).json();
+        assert_eq!(newest["items"][0], heard["message"]);
+    }
+}
+
+async fn a_retry_is_answered_by_the_message_that_is_there(store: On) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.direct(&grace).await;
+    let (mut hers, mut theirs) = (ada.listen(&room.socket).await, grace.listen(&room.socket).await);
+    let send = json!({"type": "message.send", "id": Uuid::now_v7(), "content": "once"});
+    for _ in 0..3 {
+        hers.send(&send).await;
+    }
+    let answers = [hers.next_of(&["message.new"]).await, hers.next_of(&["message.new"]).await];
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0], hers.next_of(&["message.new"]).await);
+
+    ada.post(&room.messages, &json!({"id": send["id"], "content": "once"})).await.expect(200);
+    let taken = grace.post(&room.messages, &json!({"id": send["id"], "content": "mine"})).await;
+    assert_eq!(taken.problem(), (409, "id_taken".to_owned()));
+    assert!(!String::from_utf8_lossy(&taken.body).contains("once"), "it tells nothing of the first");
+
+    ada.say(&room, "twice").await;
+    assert_eq!((theirs.hears().await, theirs.hears().await), ("once".to_owned(), "twice".to_owned()));
+    assert_eq!(ada.get(&room.path).await.json()["last_seq"], 2);
+}
+
+async fn everything_that_is_missed_is_replayed_in_order(store: On) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
+    // More than two pages of the store, so that pages are joined.
+    let count = 250;
+    let mut hers = ada.listen(&room.socket).await;
+    for number in 1..=count {
+        hers.send(&json!({"type": "message.send", "content": number.to_string()})).await;
+    }
+    assert_eq!(hers.numbers(count).await, (1..=count as i64).collect::<Vec<_>>());
+
+    let mut all = grace.listen(&format!("{}?after_seq=0", room.socket)).await;
+    assert_eq!(all.numbers(count).await, (1..=count as i64).collect::<Vec<_>>());
+    let resumed = all.next_of(&["resumed"]).await;
+    assert_eq!(resumed["last_seq"], count);
+    assert_eq!(resumed["receipts"][&ada.id]["read_seq"], count, "a send advances the sender's own");
+
+    let mut some = grace.listen("/ws").await;
+    some.send(&json!({"type": "resume", "ref": "r1", "conversations": {&room.id: 200}})).await;
+    assert_eq!(some.numbers(50).await, (201..=count as i64).collect::<Vec<_>>());
+    assert_eq!(some.next_of(&["resumed"]).await["ref"], "r1");
+
+    let mut held = grace.listen("/ws?hold=1").await;
+    ada.say(&room, "while it was held").await;
+    held.send(&json!({"type": "resume", "conversations": {&room.id: 249}})).await;
+    ada.say(&room, "after").await;
+    assert_eq!(held.numbers(3).await, [250, 251, 252]);
+
+    some.send(&json!({"type": "resume", "ref": "r2", "conversations": {&room.id: 9999}})).await;
+    let refused = some.next_of(&["error"]).await;
+    assert_eq!((&refused["code"], &refused["ref"]), (&json!("resync"), &json!("r2")));
+    assert_eq!(refused["conversation_id"], room.id.as_str());
+}
+
+async fn many_senders_get_one_gapless_order(store: On) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
+    let each = 150;
+    let mut sockets = Vec::new();
+    for person in [&ada, &grace, &ada, &grace] {
+        sockets.push(person.listen(&room.socket).await);
+    }
+    let everything = 1..=4 * i64::from(each);
+    let talks = sockets.into_iter().enumerate().map(|(index, mut socket)| {
+        let everything = everything.clone();
+        tokio::spawn(async move {
+            for number in 0..each {
+                socket.send(&json!({"type": "message.send", "content": format!("{index} {number}")})).await;
+            }
+            let mut own = 0;
+            for seq in everything {
+                let frame = socket.next_of(&["message.new"]).await;
+                assert_eq!(frame["seq"], seq);
+                let content = frame["message"]["content"].as_str().unwrap();
+                if let Some(number) = content.strip_prefix(&format!("{index} ")) {
+                    assert_eq!(number, own.to_string(), "what one client sends keeps its order");
+                    own += 1;
+                }
+            }
+            assert_eq!(own, each);
+        })
+    });
+    for talk in talks.collect::<Vec<_>>() {
+        talk.await.unwrap();
+    }
+}
