@@ -9,6 +9,7 @@
 //! Tests that stop or pause the server start one of their own: [`Cluster`].
 
 use std::fs::{self, File, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -40,11 +41,13 @@ done
 kill -QUIT $server; wait $server; rm -rf "$2"
 "#;
 
-/// The server lives until standard input is closed, which the kernel does when the test ends, however it ends.
+/// The server lives until standard input is closed, which the kernel does when the test ends, however it ends. Its folder goes too,
+/// unless a word was said.
 const OWN: &str = r#"
 cd "$1" || exit
 postgres -D data -p "$2" >>log 2>&1 & server=$!
-read -r _; kill -CONT $server; kill -QUIT $server; wait $server
+read -r keep; kill -CONT $server; kill -QUIT $server; wait $server
+test "$keep" || rm -rf "$1"
 "#;
 
 /// The shared server's, found or started once a process; a test may wait for another's start.
@@ -100,6 +103,7 @@ impl Cluster {
 
     /// Kills the server as a crash would, and starts it again on the same folder and port.
     pub(crate) fn restart(&mut self) {
+        self.parent.stdin.as_mut().unwrap().write_all(b"keep\n").unwrap();
         self.stop();
         self.parent = spawn(OWN, self.folder.path(), self.port, Stdio::piped());
         wait_until_it_answers(self.port, self.folder.path());
