@@ -2,6 +2,8 @@
 //!
 //! A row's columns come in the order of its `…_columns!` list; each adapter has one function that reads each list.
 
+#![allow(clippy::doc_markdown)] // the lists of parameters name columns, and read better plain
+
 /// Greater than every folded text that is a prefix of a username or a name.
 pub(super) const TEXT_END: &str = "\u{10FFFF}";
 
@@ -38,7 +40,8 @@ macro_rules! view_select {
             " FROM members mb \
              JOIN conversations c ON c.id = mb.conversation_id \
              JOIN counters k ON k.conversation_id = c.id \
-             LEFT JOIN members other ON c.type = 'direct' AND other.conversation_id = c.id AND other.user_id <> mb.user_id \
+             LEFT JOIN members other ON other.conversation_id = CASE c.type WHEN 'direct' THEN c.id END \
+                 AND other.user_id <> mb.user_id \
              LEFT JOIN users u ON u.id = other.user_id \
              LEFT JOIN messages m ON m.conversation_id = c.id \
                  AND m.seq = (SELECT max(n.seq) FROM messages n WHERE n.conversation_id = c.id) \
@@ -104,10 +107,14 @@ pub(super) const CONVERSATION: &str = concat!(
 );
 /// user, unread bound, conversation
 pub(super) const VIEW: &str = concat!(view_select!(), " AND mb.conversation_id = $3");
-/// user, unread bound, active_at, conversation, limit
+/// user, unread bound, active_at, conversation, limit; the page is chosen first, so that nothing is counted for the others
 pub(super) const VIEWS: &str = concat!(
     view_select!(),
-    " AND (k.active_at, c.id) < ($3, $4) ORDER BY k.active_at DESC, c.id DESC LIMIT $5"
+    " AND c.id IN (SELECT pk.conversation_id FROM members pm \
+         JOIN counters pk ON pk.conversation_id = pm.conversation_id \
+         WHERE pm.user_id = $1 AND (pk.active_at, pk.conversation_id) < ($3, $4) \
+         ORDER BY pk.active_at DESC, pk.conversation_id DESC LIMIT $5) \
+     ORDER BY k.active_at DESC, c.id DESC"
 );
 /// user, limit
 pub(super) const HEADS: &str = "SELECT k.conversation_id, k.last_seq FROM members mb \
