@@ -6,7 +6,7 @@ use super::commit::{ADVANCE_RECEIPTS, repeated};
 use super::rows::{conversation, first, member, user};
 use super::sql::{all, one, run, sql};
 use crate::domain::command::{Change, Outcome};
-use crate::domain::conversation::{NewConversation, Role};
+use crate::domain::conversation::{NewConversation, Role, Title};
 use crate::domain::membership::{Decision, Effect, Facts, decide};
 use crate::domain::message::Message;
 use crate::domain::{ConversationId, Error, Result, Seq, UserId};
@@ -24,7 +24,7 @@ pub(super) fn create(db: &Connection, new: &NewConversation) -> Result<(Conversa
             return Err(Error::field("member_ids", format!("there is no user {id}")));
         }
     }
-    let name = new.name.as_ref().map(|name| name.as_str());
+    let name = new.name.as_ref().map(Title::as_str);
     run(
         db,
         sql!(queries::INSERT_CONVERSATION),
