@@ -37,14 +37,11 @@ impl App {
     pub async fn open(config: Config) -> Result<Self, String> {
         config.prepare_data()?;
         let secret = config.secret()?;
-        let store = store::open(&config.store_url()).await.map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
+        let store =
+            store::open(&config.store_url()).await.map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
         let unlimited = config.rate_limits == Switch::Off;
-        let settings = Settings {
-            secret,
-            access_ttl: config.access_token_ttl,
-            refresh_ttl: config.refresh_token_ttl,
-            unlimited,
-        };
+        let settings =
+            Settings { secret, access_ttl: config.access_token_ttl, refresh_ttl: config.refresh_token_ttl, unlimited };
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let chat = Chat::start(store, settings, &tasks, &stop).await.map_err(|error| error.to_string())?;
         let site = Arc::new(Site {

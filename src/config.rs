@@ -7,6 +7,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
 use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -116,8 +118,9 @@ impl Config {
         if self.database_url.is_some() && (self.jwt_secret.is_some() || self.jwt_secret_file.is_some()) {
             return Ok(());
         }
-        fs::create_dir_all(&self.data)
-            .map_err(|error| format!("CHINWAG_DATA takes a folder that can be written: {}: {error}", self.data.display()))
+        fs::create_dir_all(&self.data).map_err(|error| {
+            format!("CHINWAG_DATA takes a folder that can be written: {}: {error}", self.data.display())
+        })
     }
 
     /// The secret: as given, from the file, or the generated one.
@@ -149,10 +152,10 @@ fn read_secret(file: &Path, variable: &str) -> Result<Vec<u8>, String> {
 fn generate_secret(file: &Path) -> std::io::Result<()> {
     let mut random = [0; SECRET_BYTES];
     SystemRandom::new().fill(&mut random).map_err(|_| std::io::Error::other("no random numbers"))?;
-    let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = BASE64.encode(random);
     let aside = file.with_extension(format!("{}.new", std::process::id()));
     let mut made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
-    made.write_all(hex.as_bytes())?;
+    made.write_all(secret.as_bytes())?;
     made.sync_all()?;
     let linked = fs::hard_link(&aside, file);
     fs::remove_file(&aside)?;
@@ -172,7 +175,10 @@ fn secret(text: &str) -> Result<String, String> {
 fn network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
     let address = || text.parse::<std::net::IpAddr>().ok().map(IpNet::from);
-    text.parse().ok().or_else(address).ok_or_else(|| "takes networks such as 10.0.0.0/8, with commas between".to_owned())
+    text.parse()
+        .ok()
+        .or_else(address)
+        .ok_or_else(|| "takes networks such as 10.0.0.0/8, with commas between".to_owned())
 }
 
 fn origins(text: &str) -> Result<Origins, String> {

@@ -113,6 +113,11 @@ pub const SQLITE_WRITER_QUEUE: usize = 64;
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(4);
 /// Pages of the write-ahead log after which SQLite folds it into the database: 4 MiB.
 pub const SQLITE_WAL_PAGES: i64 = 1_000;
+/// Bytes of the write-ahead log beyond which the writer waits for the readers to let go of it; else, if there is always one, it
+/// grows for as long as they overlap.
+pub const SQLITE_WAL_BYTES: u64 = 16 * 1024 * 1024;
+/// How long the writer waits for them, and for another process's.
+pub const SQLITE_WAL_TIMEOUT: Duration = Duration::from_millis(250);
 
 // ── Accounts ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,6 +8,7 @@ use chinwag::telemetry;
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tracing::info;
 
 #[tokio::main]
@@ -42,15 +43,15 @@ async fn run(config: Config) -> Result<(), String> {
     let app = App::open(config).await?;
     info!(url = %format_args!("http://{address}"), store, data, open_files, "chinwag is ready");
 
-    let (begin, begun) = tokio::sync::oneshot::channel();
+    let (drain, told_to_drain) = oneshot::channel();
     let serving = app.serve(listener, async {
         // The sender is dropped only with this function.
-        let _ = begun.await;
+        let _ = told_to_drain.await;
     });
     tokio::pin!(serving);
     tokio::select! {
         () = &mut serving => return Ok(()),
-        () = told_to_stop() => drop(begin.send(())),
+        () = told_to_stop() => drop(drain.send(())),
     }
     tokio::select! {
         () = serving => Ok(()),

@@ -84,8 +84,7 @@ impl Chat {
         if !session.is_live(now) {
             return Err(Error::new(Code::SessionEnded, "The session has ended: log in again."));
         }
-        let in_grace = session.generation == generation + 1
-            && session.rotated_at.plus(limits::REFRESH_GRACE) >= now;
+        let in_grace = session.generation == generation + 1 && session.rotated_at.plus(limits::REFRESH_GRACE) >= now;
         if !rotated && !in_grace {
             self.end_sessions(vec![id]).await?;
             return Err(Error::new(Code::SessionEnded, "This refresh token was used before: the session is ended."));

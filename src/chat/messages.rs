@@ -86,12 +86,7 @@ fn status(message: &Message, caller: &Caller, receipts: Option<(Seq, Seq)>) -> D
 
 impl Chat {
     /// Sends a message and waits until it is durable. Says whether it is new, and its status.
-    pub async fn send(
-        &self,
-        caller: &Caller,
-        to: ConversationId,
-        draft: Draft,
-    ) -> Result<(Message, Delivery, bool)> {
+    pub async fn send(&self, caller: &Caller, to: ConversationId, draft: Draft) -> Result<(Message, Delivery, bool)> {
         match self.command(draft.check(caller, to, "type")?).await? {
             Outcome::Fresh(message) => Ok((message, Delivery::Sent, true)),
             Outcome::Repeated(message) => {
@@ -152,8 +147,7 @@ impl Chat {
         };
         let intimate = conversation.member_count <= limits::INTIMATE_MEMBERS;
         let own = messages.iter().any(|message| message.sender_id == caller.user_id);
-        let receipts =
-            if intimate && own { self.store.receipts_of_others(id, caller.user_id).await? } else { None };
+        let receipts = if intimate && own { self.store.receipts_of_others(id, caller.user_id).await? } else { None };
         Ok(HistoryPage { messages, more_before, more_after, last_seq: conversation.last_seq, receipts })
     }
 

@@ -16,7 +16,7 @@ use crate::domain::{Code, Error, MessageId, Result};
 use crate::limits;
 
 /// The gate.
-pub struct Passwords {
+pub(super) struct Passwords {
     running: Arc<Semaphore>,
     places: Arc<Semaphore>,
     /// A hash of nothing anybody knows, so that an unknown username costs the same time as a wrong password.
@@ -25,7 +25,7 @@ pub struct Passwords {
 
 impl Passwords {
     /// An open gate. Hashes once, for the decoy.
-    pub async fn new() -> Result<Self> {
+    pub(super) async fn new() -> Result<Self> {
         let mut gate = Self {
             running: Arc::new(Semaphore::new(limits::HASHES_AT_ONCE)),
             places: Arc::new(Semaphore::new(limits::HASHES_AT_ONCE + limits::HASHES_WAITING)),
@@ -36,12 +36,12 @@ impl Passwords {
     }
 
     /// The hash of a new password, in PHC form.
-    pub async fn hash(&self, password: Password) -> Result<String> {
+    pub(super) async fn hash(&self, password: Password) -> Result<String> {
         self.run(move || hash(password.as_str().as_bytes())).await?
     }
 
     /// Whether `password` is the one of `stored`. Without a stored hash it takes as long and says no.
-    pub async fn verify(&self, password: String, stored: Option<String>) -> Result<bool> {
+    pub(super) async fn verify(&self, password: String, stored: Option<String>) -> Result<bool> {
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.decoy.clone());
         let matches = self

@@ -72,7 +72,8 @@ pub(super) async fn run(
 }
 
 async fn tell(changed: &[(UserId, Status)], store: &dyn Store, registry: &Registry) -> Result<()> {
-    let gone: Vec<UserId> = changed.iter().filter(|(_, status)| *status == Status::Offline).map(|(id, _)| *id).collect();
+    let gone: Vec<UserId> =
+        changed.iter().filter(|(_, status)| *status == Status::Offline).map(|(id, _)| *id).collect();
     if !gone.is_empty() {
         store.touch_users(&gone, Timestamp::now()).await?;
     }

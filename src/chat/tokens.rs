@@ -75,12 +75,13 @@ impl Tokens {
 
     /// Who an access token names: `token_expired` or `unauthorized` if it is not good.
     pub fn caller(&self, token: &str) -> Result<Caller> {
-        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|error| {
-            match error.kind() {
-                ErrorKind::ExpiredSignature => Error::new(Code::TokenExpired, "The access token has expired."),
-                _ => Error::new(Code::Unauthorized, "The access token is not valid."),
-            }
-        })?;
+        let data =
+            jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|error| {
+                match error.kind() {
+                    ErrorKind::ExpiredSignature => Error::new(Code::TokenExpired, "The access token has expired."),
+                    _ => Error::new(Code::Unauthorized, "The access token is not valid."),
+                }
+            })?;
         let Claims { sub: user_id, sid: session_id, exp, .. } = data.claims;
         Ok(Caller { user_id, session_id, expires_at: Timestamp(exp.saturating_mul(1_000_000)) })
     }

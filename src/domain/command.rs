@@ -2,7 +2,7 @@
 
 use super::conversation::{Role, Title};
 use super::message::{Content, Message};
-use super::{ConversationId, MessageId, Timestamp, UserId};
+use super::{Code, ConversationId, Error, MessageId, Result, Timestamp, UserId};
 
 /// A numbered write that somebody wants.
 ///
@@ -105,4 +105,20 @@ pub enum Outcome {
     Repeated(Message),
     /// There was nothing to do: things are already as wanted.
     Unchanged,
+}
+
+impl Outcome {
+    /// What a command comes to whose id is in the conversation already.
+    ///
+    /// The same sender's is a retry, even of somebody who has left since: what they sent was sent. To another member it says
+    /// that the id is taken, and nothing of the first; to a stranger there is no such conversation.
+    pub fn repeated(stored: Message, sender_id: UserId, is_member: bool) -> Result<Self> {
+        if stored.sender_id == sender_id {
+            Ok(Self::Repeated(stored))
+        } else if is_member {
+            Err(Error::new(Code::IdTaken, "This id is taken; choose another."))
+        } else {
+            Err(Error::not_found("conversation"))
+        }
+    }
 }

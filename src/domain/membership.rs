@@ -195,7 +195,10 @@ mod tests {
         assert_eq!(verdict(add, Role::Member, None), Err(Code::Forbidden));
         assert!(matches!(verdict(add, Role::Admin, None), Ok(Some(_))));
         assert_eq!(verdict(add, Role::Admin, Some(Role::Member)), Ok(None), "already in");
-        assert_eq!(verdict(|user_id| Action::Add { user_id, role: Role::Admin }, Role::Admin, None), Err(Code::Forbidden));
+        assert_eq!(
+            verdict(|user_id| Action::Add { user_id, role: Role::Admin }, Role::Admin, None),
+            Err(Code::Forbidden)
+        );
         assert_eq!(verdict(remove, Role::Member, Some(Role::Member)), Err(Code::Forbidden));
         assert_eq!(verdict(remove, Role::Admin, Some(Role::Admin)), Err(Code::Forbidden));
         assert!(matches!(verdict(remove, Role::Owner, Some(Role::Admin)), Ok(Some(_))));
@@ -214,7 +217,8 @@ mod tests {
 
     #[test]
     fn a_new_owner_replaces_the_old_one() {
-        let decision = verdict(|user_id| Action::SetRole { user_id, role: Role::Owner }, Role::Owner, Some(Role::Member));
+        let decision =
+            verdict(|user_id| Action::SetRole { user_id, role: Role::Owner }, Role::Owner, Some(Role::Member));
         let effects = decision.ok().flatten().map(|decision| decision.effects).unwrap_or_default();
         assert!(matches!(effects[..], [Effect::SetRole(_, Role::Owner), Effect::SetRole(_, Role::Admin)]));
     }

@@ -72,9 +72,9 @@ impl Note {
     /// Whom it concerns, if it is about a member.
     pub fn user_id(&self) -> Option<UserId> {
         match self {
-            Self::MemberAdded { user_id, .. } | Self::MemberUpdated { user_id, .. } | Self::MemberRemoved { user_id } => {
-                Some(*user_id)
-            }
+            Self::MemberAdded { user_id, .. }
+            | Self::MemberUpdated { user_id, .. }
+            | Self::MemberRemoved { user_id } => Some(*user_id),
             Self::ConversationUpdated { .. } => None,
         }
     }

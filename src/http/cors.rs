@@ -46,8 +46,7 @@ pub(super) async fn middleware(request: Request, next: Next) -> Response {
     let allowed = request.headers.get(ORIGIN).cloned().filter(|origin| {
         origin.to_str().is_ok_and(|text| origins.allow(&text.to_ascii_lowercase(), request.header(HOST)))
     });
-    let is_preflight =
-        request.method == Method::OPTIONS && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let is_preflight = request.method == Method::OPTIONS && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut answer = match (&allowed, is_preflight) {
         (Some(_), true) => preflight(),
         _ => next.run(request).await,

@@ -70,7 +70,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for (raw, code) in [("limit=%zz", Code::Malformed), ("limit=%FF", Code::Malformed), ("limit=%2", Code::Malformed)] {
+        for (raw, code) in
+            [("limit=%zz", Code::Malformed), ("limit=%FF", Code::Malformed), ("limit=%2", Code::Malformed)]
+        {
             assert_eq!(Query::new(Some(raw)).limit().map_err(|error| error.code), Err(code), "{raw}");
         }
         for raw in ["limit=0", "limit=201", "limit=-1", "limit=x", "limit=99999999999999999999"] {

@@ -58,12 +58,7 @@ impl fmt::Debug for Route {
     }
 }
 
-const fn route(
-    method: &'static Method,
-    pattern: &'static str,
-    access: Access,
-    handler: &'static dyn Handler,
-) -> Route {
+const fn route(method: &'static Method, pattern: &'static str, access: Access, handler: &'static dyn Handler) -> Route {
     Route { method, pattern, access, handler }
 }
 

@@ -19,7 +19,9 @@ impl Sink for Page {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut page = self.0.lock().expect("not poisoned");
         page.0 += 1;
-        slices.iter().for_each(|slice| page.1.extend(&**slice));
+        for slice in slices {
+            page.1.extend(&**slice);
+        }
         Ok(slices.iter().map(|slice| slice.len()).sum())
     }
 }

@@ -87,7 +87,13 @@ pub trait Store: std::marker::Send + Sync {
     async fn session(&self, id: SessionId) -> Result<Option<Session>>;
 
     /// Makes the next refresh token the newest one, if `generation` is still the newest and the session is live. Says whether.
-    async fn rotate_session(&self, id: SessionId, generation: i64, at: Timestamp, expires_at: Timestamp) -> Result<bool>;
+    async fn rotate_session(
+        &self,
+        id: SessionId,
+        generation: i64,
+        at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<bool>;
 
     /// Ends a session, if it has not ended yet.
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()>;

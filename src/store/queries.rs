@@ -32,14 +32,20 @@ macro_rules! message_columns {
 macro_rules! view_select {
     ($page:literal) => {
         concat!(
-            "SELECT ", conversation_columns!(), ", k.role, k.read_seq, \
+            "SELECT ",
+            conversation_columns!(),
+            ", k.role, k.read_seq, \
              (SELECT count(*) FROM (SELECT 1 FROM messages t WHERE t.conversation_id = k.id AND t.seq > k.read_seq \
                  AND t.sender_id <> k.user_id AND t.note_kind IS NULL LIMIT $2) unread), ",
-            user_columns!(), ", ", message_columns!(),
+            user_columns!(),
+            ", ",
+            message_columns!(),
             " FROM (SELECT mb.conversation_id AS id, mb.user_id, mb.role, mb.read_seq, \
                      counters.member_count, counters.last_seq, counters.active_at \
                  FROM members mb JOIN counters ON counters.conversation_id = mb.conversation_id \
-                 WHERE mb.user_id = $1 AND ", $page, ") k \
+                 WHERE mb.user_id = $1 AND ",
+            $page,
+            ") k \
              JOIN conversations c ON c.id = k.id \
              LEFT JOIN members other ON other.conversation_id = CASE WHEN c.type = 'direct' THEN c.id END \
                  AND other.user_id <> k.user_id \
@@ -65,7 +71,9 @@ pub(super) const CREDENTIALS: &str =
 pub(super) const PASSWORD_HASH: &str = "SELECT password_hash FROM users WHERE id = $1";
 /// after, prefix, prefix with TEXT_END, limit
 pub(super) const USERS: &str = concat!(
-    "SELECT ", user_columns!(), " FROM users u WHERE u.username_key > $1 \
+    "SELECT ",
+    user_columns!(),
+    " FROM users u WHERE u.username_key > $1 \
      AND ((u.username_key >= $2 AND u.username_key < $3) OR (u.name_key >= $2 AND u.name_key < $3)) \
      ORDER BY u.username_key LIMIT $4"
 );
@@ -74,13 +82,11 @@ pub(super) const RENAME_USER: &str = "UPDATE users SET name = $2, name_key = $3 
 /// id, hash
 pub(super) const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
 /// user, keep, at
-pub(super) const END_OTHER_SESSIONS: &str =
-    "UPDATE sessions SET ended_at = $3 WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL AND expires_at > $3 RETURNING id";
+pub(super) const END_OTHER_SESSIONS: &str = "UPDATE sessions SET ended_at = $3 WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL AND expires_at > $3 RETURNING id";
 /// id
 pub(super) const MEMBERSHIP_VERSION: &str = "SELECT membership_version FROM users WHERE id = $1";
 /// id, user, generation, created_at, rotated_at, expires_at
-pub(super) const INSERT_SESSION: &str =
-    "INSERT INTO sessions (id, user_id, generation, created_at, rotated_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
+pub(super) const INSERT_SESSION: &str = "INSERT INTO sessions (id, user_id, generation, created_at, rotated_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
 /// id
 pub(super) const SESSION: &str =
     "SELECT id, user_id, generation, created_at, rotated_at, expires_at, ended_at FROM sessions WHERE id = $1";
@@ -102,7 +108,8 @@ pub(super) const INSERT_COUNTER: &str =
     "INSERT INTO counters (conversation_id, member_count, active_at) VALUES ($1, $2, $3)";
 /// id
 pub(super) const CONVERSATION: &str = concat!(
-    "SELECT ", conversation_columns!(),
+    "SELECT ",
+    conversation_columns!(),
     " FROM conversations c JOIN counters k ON k.conversation_id = c.id WHERE c.id = $1"
 );
 /// user, unread bound, conversation
@@ -122,12 +129,16 @@ pub(super) const HEADS: &str = "SELECT k.conversation_id, k.last_seq FROM member
 pub(super) const HEAD: &str = "SELECT last_seq FROM counters WHERE conversation_id = $1";
 /// conversation, after, limit
 pub(super) const MEMBERS: &str = concat!(
-    "SELECT ", member_columns!(), " FROM members mb JOIN users u ON u.id = mb.user_id \
+    "SELECT ",
+    member_columns!(),
+    " FROM members mb JOIN users u ON u.id = mb.user_id \
      WHERE mb.conversation_id = $1 AND u.username_key > $2 ORDER BY u.username_key LIMIT $3"
 );
 /// conversation, user
 pub(super) const MEMBER: &str = concat!(
-    "SELECT ", member_columns!(), " FROM members mb JOIN users u ON u.id = mb.user_id \
+    "SELECT ",
+    member_columns!(),
+    " FROM members mb JOIN users u ON u.id = mb.user_id \
      WHERE mb.conversation_id = $1 AND mb.user_id = $2"
 );
 /// user, largest member_count, limit
@@ -144,11 +155,15 @@ pub(super) const INTIMATE_CONVERSATIONS: &str = "SELECT mb.conversation_id FROM 
 
 /// conversation, before (exclusive), limit; newest first
 pub(super) const MESSAGES_BEFORE: &str = concat!(
-    "SELECT ", message_columns!(), " FROM messages m WHERE m.conversation_id = $1 AND m.seq < $2 ORDER BY m.seq DESC LIMIT $3"
+    "SELECT ",
+    message_columns!(),
+    " FROM messages m WHERE m.conversation_id = $1 AND m.seq < $2 ORDER BY m.seq DESC LIMIT $3"
 );
 /// conversation, after (exclusive), limit; oldest first
 pub(super) const MESSAGES_AFTER: &str = concat!(
-    "SELECT ", message_columns!(), " FROM messages m WHERE m.conversation_id = $1 AND m.seq > $2 ORDER BY m.seq LIMIT $3"
+    "SELECT ",
+    message_columns!(),
+    " FROM messages m WHERE m.conversation_id = $1 AND m.seq > $2 ORDER BY m.seq LIMIT $3"
 );
 /// conversation, id
 pub(super) const MESSAGE: &str =

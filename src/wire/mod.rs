@@ -46,7 +46,14 @@ mod tests {
     #[test]
     fn a_wrong_shape_names_the_field() {
         let refused = |text: &str| parse::<Login>(text.as_bytes()).map(|_| ()).expect_err("must be refused");
-        for text in ["", "{", "{\"username\"", "nonsense", "{\"username\":\"a\",\"password\":\"b\"} x", "{\"username\":\"\u{1}\"}"] {
+        for text in [
+            "",
+            "{",
+            "{\"username\"",
+            "nonsense",
+            "{\"username\":\"a\",\"password\":\"b\"} x",
+            "{\"username\":\"\u{1}\"}",
+        ] {
             assert_eq!(refused(text).code, Code::Malformed, "{text}");
         }
         let wrong = refused(r#"{"username":1,"password":"b"}"#);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::conversation::{Conversation, Member, View};
+use crate::domain::conversation::{Conversation, Member, Title, View};
 use crate::domain::message::{Message, Note};
 use crate::domain::user::{Status, User};
 use crate::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
@@ -133,7 +133,7 @@ impl<'a> ConversationObject<'a> {
         Self {
             id: conversation.id,
             r#type: conversation.kind.as_str(),
-            name: conversation.name.as_ref().map(|name| name.as_str()),
+            name: conversation.name.as_ref().map(Title::as_str),
             creator_id: conversation.creator_id,
             created_at: conversation.created_at,
             member_count: conversation.member_count,

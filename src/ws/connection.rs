@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::upgrade::OnUpgrade;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use rustix::net::{Shutdown, shutdown};
 use tokio::net::TcpStream;
@@ -39,7 +39,7 @@ pub(super) struct Wish {
 pub(super) async fn run(site: Arc<Site>, upgrade: OnUpgrade, wish: Wish, place: Arc<OwnedSemaphorePermit>) {
     let _held_as_long_as_the_socket = place;
     let request_id = wish.request_id.clone();
-    let (socket, early) = match upgrade.await.map(|upgraded| upgraded.downcast::<TokioIo<TcpStream>>()) {
+    let (socket, early) = match upgrade.await.map(Upgraded::downcast::<TokioIo<TcpStream>>) {
         Ok(Ok(parts)) => (Arc::new(parts.io.into_inner()), parts.read_buf),
         Ok(Err(_)) => return tracing::error!("an upgraded socket is not a TCP socket"),
         Err(error) => return debug!(%error, "a socket was lost before it was upgraded"),

@@ -220,7 +220,10 @@ impl Visit<'_> {
         }
         for (id, after_seq) in wanted {
             if matches!(self.connection.scope, Scope::One(own) if own != id) {
-                return Err(Error::field("conversations", "names another conversation than the one of this connection"));
+                return Err(Error::field(
+                    "conversations",
+                    "names another conversation than the one of this connection",
+                ));
             }
             if let Err(error) = self.chat.resume(self.connection, id, Some(after_seq), reference).await {
                 self.connection.outbox.push(frames::error(&error, reference, Some(id)));

@@ -24,8 +24,7 @@ pub(in crate::http) async fn send(mut request: Request) -> Result<Response> {
 
 pub(in crate::http) async fn history(request: Request) -> Result<Response> {
     let (caller, position) = (request.caller()?, position(&request.query)?);
-    let page =
-        request.site.chat.history(&caller, conversation_id(&request)?, position, request.query.limit()?).await?;
+    let page = request.site.chat.history(&caller, conversation_id(&request)?, position, request.query.limit()?).await?;
     let HistoryPage { messages, more_before, more_after, last_seq, .. } = &page;
     let around = matches!(position, Position::Around(_));
     let asked = if matches!(position, Position::After(_)) { more_after } else { more_before };

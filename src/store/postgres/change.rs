@@ -4,7 +4,6 @@ use futures_util::future::{join, join_all};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::commit::repeated;
 use super::link::{Link, Params};
 use super::rows::{self, Columns};
 use crate::domain::command::{Change, Outcome};
@@ -55,7 +54,7 @@ pub(super) async fn change(link: &Link, change: &Change) -> Result<Outcome> {
     link.prepare(&LOOK).await?;
     link.prepare(&WRITE).await?;
     let refused = match look(link, change).await {
-        Ok(Found::Message(stored)) => repeated(stored, change.actor_id),
+        Ok(Found::Message(stored)) => Outcome::repeated(stored, change.actor_id, true),
         Ok(Found::Facts(counter, facts)) => match decide(&change.action, &facts) {
             Ok(Some(decision)) => return write(link, change, &counter, decision).await,
             Ok(None) => Ok(Outcome::Unchanged),

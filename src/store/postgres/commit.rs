@@ -7,7 +7,7 @@ use super::link::Link;
 use super::rows::{Columns, joined_message};
 use crate::domain::command::{Outcome, Send};
 use crate::domain::message::Message;
-use crate::domain::{Code, ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
+use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
 use crate::store::queries::message_columns;
 
 /// conversations. A statement of its own: what comes after it sees what others committed while it waited. In one order for all,
@@ -92,7 +92,7 @@ fn outcome(send: &Send, row: &Row) -> Result<Outcome> {
     let is_member: bool = columns.next()?;
     match (seq, joined_message(&mut columns)?) {
         (Some(seq), _) => Ok(Outcome::Fresh(fresh(send, seq))),
-        (None, Some(stored)) => repeated(stored, send.sender_id),
+        (None, Some(stored)) => Outcome::repeated(stored, send.sender_id, is_member),
         (None, None) if !is_member => Err(Error::not_found("conversation")),
         (None, None) => Err(Error::field("reply_to", "there is no such message in this conversation")),
     }
@@ -108,14 +108,5 @@ fn fresh(send: &Send, seq: Seq) -> Message {
         reply_to: send.reply_to,
         timestamp: send.timestamp,
         note: None,
-    }
-}
-
-/// What a command amounts to whose id is there already. To somebody else it tells nothing but that.
-pub(super) fn repeated(stored: Message, sender_id: UserId) -> Result<Outcome> {
-    if stored.sender_id == sender_id {
-        Ok(Outcome::Repeated(stored))
-    } else {
-        Err(Error::new(Code::IdTaken, "This id is taken; choose another."))
     }
 }

@@ -9,7 +9,7 @@ use super::rows::{first, message, pair};
 use super::sql::{one, run, sql};
 use crate::domain::command::{Outcome, Send};
 use crate::domain::message::Message;
-use crate::domain::{Code, ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
+use crate::domain::{ConversationId, Error, Result, Seq, Timestamp, UserId};
 use crate::store::queries;
 
 const COUNTER: &str = "SELECT last_seq, active_at FROM counters WHERE conversation_id = ?1";
@@ -29,23 +29,6 @@ pub(super) fn commit(db: &Connection, batch: &[Send]) -> Result<Vec<Result<Outco
     let outcomes = batch.iter().map(|send| under_way.send(send)).collect::<Result<_>>()?;
     under_way.finish()?;
     Ok(outcomes)
-}
-
-/// The message that has this id already, if it is this sender's; `id_taken` if it is another's.
-pub(super) fn repeated(
-    db: &Connection,
-    conversation_id: ConversationId,
-    id: MessageId,
-    sender_id: UserId,
-) -> Result<Option<Result<Outcome>>> {
-    let existing = one(db, sql!(queries::MESSAGE), params![conversation_id, id], message)?;
-    Ok(existing.map(|message| {
-        if message.sender_id == sender_id {
-            Ok(Outcome::Repeated(message))
-        } else {
-            Err(Error::new(Code::IdTaken, "This id is taken in this conversation."))
-        }
-    }))
 }
 
 /// What a batch has learned and changed: each counter and each sender is read and written once, however many they send.
@@ -77,8 +60,10 @@ impl Batch<'_> {
                 None => Error::internal("SQLite: an id conflicts, and is not there"),
             },
         };
-        let repeated = repeated(self.db, send.conversation_id, send.id, send.sender_id)?;
-        Ok(repeated.unwrap_or(Err(refusal)))
+        match one(self.db, sql!(queries::MESSAGE), params![send.conversation_id, send.id], message)? {
+            Some(stored) => Ok(Outcome::repeated(stored, send.sender_id, self.is_member(send)?)),
+            None => Ok(Err(refusal)),
+        }
     }
 
     /// Why a send that is new may not be.

@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, params};
 
-use super::commit::{ADVANCE_RECEIPTS, repeated};
-use super::rows::{conversation, first, member, user};
+use super::commit::ADVANCE_RECEIPTS;
+use super::rows::{conversation, first, member, message, user};
 use super::sql::{all, one, run, sql};
 use crate::domain::command::{Change, Outcome};
-use crate::domain::conversation::{NewConversation, Role};
+use crate::domain::conversation::{NewConversation, Role, Title};
 use crate::domain::membership::{Decision, Effect, Facts, decide};
 use crate::domain::message::Message;
 use crate::domain::{ConversationId, Error, Result, Seq, UserId};
@@ -23,7 +23,7 @@ pub(super) fn create(db: &Connection, new: &NewConversation) -> Result<(Conversa
             return Err(Error::field("member_ids", format!("there is no user {id}")));
         }
     }
-    let name = new.name.as_ref().map(|name| name.as_str());
+    let name = new.name.as_ref().map(Title::as_str);
     run(
         db,
         sql!(queries::INSERT_CONVERSATION),
@@ -62,8 +62,8 @@ pub(super) fn change(db: &Connection, change: &Change) -> Result<Outcome> {
     let Some(before) = one(db, sql!(queries::CONVERSATION), params![id], conversation)? else {
         return Err(Error::not_found("conversation"));
     };
-    if let Some(repeated) = repeated(db, id, change.id, actor_id)? {
-        return repeated;
+    if let Some(stored) = one(db, sql!(queries::MESSAGE), params![id, change.id], message)? {
+        return Outcome::repeated(stored, actor_id, true);
     }
     let target_id = change.action.user_id();
     let facts = Facts {

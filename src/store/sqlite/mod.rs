@@ -6,6 +6,7 @@
 mod commit;
 mod connection;
 mod conversations;
+mod log;
 mod readers;
 mod rows;
 mod sql;
@@ -47,8 +48,9 @@ impl Sqlite {
     pub async fn open(path: &str) -> Result<Self> {
         let path = PathBuf::from(path);
         let readers = Readers::new(path.clone());
-        let connection = spawn_blocking(move || connection::writer(&path)).await.map_err(Error::internal)??;
-        Ok(Self { readers, writer: Writer::start(connection)? })
+        let start = move || Writer::start(connection::writer(&path)?, &path);
+        let writer = spawn_blocking(start).await.map_err(Error::internal)??;
+        Ok(Self { readers, writer })
     }
 
     async fn read<T: Send + 'static>(&self, job: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {

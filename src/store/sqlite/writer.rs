@@ -1,11 +1,13 @@
 //! The one thread that writes, so that nobody in this process ever waits for SQLite's lock on another.
 
+use std::path::Path;
 use std::thread::{self, JoinHandle};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::log::Log;
 use crate::domain::{Error, Result};
 use crate::limits;
 
@@ -30,13 +32,15 @@ impl Drop for Joined {
 
 impl Writer {
     /// Gives the connection to a thread of its own.
-    pub(super) fn start(mut connection: Connection) -> Result<Self> {
+    pub(super) fn start(mut connection: Connection, path: &Path) -> Result<Self> {
+        let mut log = Log::of(path);
         let (queue, mut jobs) = mpsc::channel::<Job>(limits::SQLITE_WRITER_QUEUE);
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || {
                 while let Some(job) = jobs.blocking_recv() {
                     job(&mut connection);
+                    log.bound(&connection);
                 }
             })
             .map_err(Error::unavailable)?;

@@ -110,7 +110,10 @@ async fn a_handshake_that_is_not_one_is_refused() {
         assert_eq!(answer.status, status, "{name}: {value:?}");
         assert!(answer.header("content-type") == Some("application/problem+json"));
         if status == 426 {
-            assert_eq!((answer.header("upgrade"), answer.header("sec-websocket-version")), (Some("websocket"), Some("13")));
+            assert_eq!(
+                (answer.header("upgrade"), answer.header("sec-websocket-version")),
+                (Some("websocket"), Some("13"))
+            );
         }
     }
     let answer = ask(server.address, Method::POST, "/ws", &good, "").await;

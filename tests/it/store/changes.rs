@@ -130,7 +130,7 @@ async fn a_name_changes(store: &Fixture) {
     let note = fresh(store.alter(id, ada, Action::Rename { name: name.clone() }).await);
     assert_eq!(note.note, Some(Note::ConversationUpdated { name: name.clone() }));
     assert_eq!(store.conversation(id).await.unwrap().unwrap().name, Some(name));
-    assert_eq!(store.all(id).await, [note.clone()]);
+    assert_eq!(store.all(id).await, std::slice::from_ref(&note));
     assert_eq!(store.view(id, ada).await.unwrap().unwrap().last_message, Some(note));
 }
 

@@ -109,7 +109,10 @@ async fn a_stranger_is_refused_and_uses_no_number(store: &Fixture) {
     assert_eq!(refused(store.commit_one(&store.send_of(nowhere, ada, "anybody?")).await), Code::NotFound);
     assert_eq!(store.head(id).await.unwrap(), Some(0));
     assert_eq!(store.head(nowhere).await.unwrap(), None);
-    assert_eq!(store.say(id, ada, "first").await.seq, 1);
+    let first = store.say(id, ada, "first").await;
+    assert_eq!(first.seq, 1);
+    let same_id = Send { id: first.id, ..store.send_of(id, eve, "is there such a message?") };
+    assert_eq!(refused(store.commit_one(&same_id).await), Code::NotFound);
     assert_eq!(texts(&store.all(id).await), ["first"]);
 }
 

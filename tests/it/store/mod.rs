@@ -44,6 +44,7 @@ mod members;
 mod messages;
 mod opening;
 mod sessions;
+mod sqlite_log;
 mod users;
 
 /// A store on a database of its own.

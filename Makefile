@@ -1,0 +1,53 @@
+# Chinwag's everyday commands; `make` prints them. `ARGS` goes on to the program: `make run ARGS=--help`.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL: # cargo uses all cores by itself, and `check` has an order
+
+.PHONY: help
+help:
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+# Using it
+
+.PHONY: run build demo up
+run: build ## Builds the server and starts it; no configuration is needed
+	@cargo run --release --locked --quiet -- $(ARGS)
+
+build: ## Builds the server: target/release/chinwag
+	cargo build --release --locked
+
+demo: ## Starts a server of its own and shows what it does
+	cargo run --locked --example demo -- $(ARGS)
+
+up: ## Starts the server and PostgreSQL in containers, at http://127.0.0.1:8080
+	docker compose up --build
+
+# Changing it
+
+.PHONY: test services check fmt fmt-check lint doc bench
+test: services ## Runs every test; installs PostgreSQL and Chromium first where they are missing and it may
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		set -ex; cargo nextest run --locked $(ARGS); cargo test --locked --doc $(ARGS); \
+	else \
+		set -ex; cargo test --locked $(ARGS); \
+	fi
+
+services:
+	@tests/install-services.sh
+
+check: fmt-check lint doc test ## Runs what CI runs: format, lints, documentation, tests
+
+fmt: ## Formats the code
+	cargo fmt
+
+fmt-check:
+	cargo fmt --check
+
+lint: ## Runs clippy; a warning is an error
+	cargo clippy --locked --all-targets -- -D warnings
+
+doc: ## Builds the code's documentation; a warning is an error
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+bench: ## Runs the benchmarks
+	cargo bench --locked --bench '*' -- $(ARGS)
