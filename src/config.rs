@@ -23,7 +23,7 @@ const SECRET_BYTES: usize = 32;
 ///
 /// Without any configuration it keeps its data in SQLite below ./data and serves its page at http://127.0.0.1:8080.
 #[derive(Clone, Debug, Parser)]
-#[command(version, max_term_width = 110)]
+#[command(version, args_override_self = true, max_term_width = 110)]
 pub struct Config {
     /// Address of REST, WebSocket and page.
     #[arg(long, env = "CHINWAG_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]

@@ -21,7 +21,9 @@ macro_rules! on_each_store {
     };
 }
 
+mod journal;
 mod postgres;
+mod process;
 mod socket;
 mod store;
 mod support;

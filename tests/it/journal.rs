@@ -1,0 +1,151 @@
+//! The journal under pressure, with a database that is held up on purpose.
+
+use std::time::Duration;
+
+use futures_util::future::select_all;
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::support::client::{Conversation, Person};
+use crate::support::postgres::{connect, database};
+use crate::support::server::Server;
+use crate::support::socket::Socket;
+use chinwag::limits;
+
+/// A server on PostgreSQL, two people in a group, and somebody who can hold the database up.
+struct Scene {
+    server: Server,
+    database: Client,
+    ada: Person,
+    grace: Person,
+    room: Conversation,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let url = database().await;
+        let server = Server::with(&["--database-url", &url, "--rate-limits", "off"]).await;
+        let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+        let room = ada.group("Lunch", &[&grace]).await;
+        Self { server, database: connect(&url).await, ada, grace, room }
+    }
+
+    /// Nothing is committed to the room until [`Scene::release`].
+    async fn hold(&self) {
+        let lock = format!("BEGIN; SELECT 1 FROM counters WHERE conversation_id = '{}' FOR UPDATE", self.room.id);
+        self.database.batch_execute(&lock).await.unwrap();
+    }
+
+    async fn release(&self) {
+        self.database.batch_execute("COMMIT").await.unwrap();
+    }
+
+    /// Waits until a batch waits for the lock.
+    async fn held_up(&self) {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')";
+        while self.database.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn last_seq(&self) -> Value {
+        self.ada.get(&self.room.path).await.expect(200).json()["last_seq"].clone()
+    }
+}
+
+fn send(content: &str) -> Value {
+    json!({"type": "message.send", "id": Uuid::now_v7(), "content": content})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_poisoned_message_does_not_hurt_its_batch() {
+    let scene = Scene::set().await;
+    let rule = "ALTER TABLE messages ADD CONSTRAINT harmless CHECK (content <> 'poison')";
+    scene.database.batch_execute(rule).await.unwrap();
+    let (mut hers, mut theirs) = (scene.ada.listen(&scene.room.socket).await, scene.grace.listen("/ws").await);
+    scene.hold().await;
+    hers.send(&send("first")).await;
+    scene.held_up().await;
+    // These gather while the first one is held up.
+    let poison = send("poison");
+    for number in 1..=20 {
+        hers.send(&if number == 13 { poison.clone() } else { send(&number.to_string()) }).await;
+    }
+    scene.release().await;
+    let mut refused = None;
+    let mut heard = Vec::new();
+    while heard.len() < 20 || refused.is_none() {
+        let frame = hers.next_of(&["message.new", "error"]).await;
+        if frame["type"] == "error" {
+            assert!(refused.replace(frame).is_none(), "only the offender gets the error");
+        } else {
+            heard.push(frame["seq"].as_i64().unwrap());
+        }
+    }
+    let refused = refused.unwrap();
+    assert_eq!((&refused["ref"], &refused["code"]), (&poison["id"], &json!("invalid")));
+    assert_eq!(heard, (1..=20).collect::<Vec<_>>());
+    assert_eq!(theirs.numbers(20).await, heard);
+    assert_eq!(scene.last_seq().await, 20);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_with_too_much_under_way_is_not_read() {
+    let scene = Scene::set().await;
+    let mut hers = scene.ada.listen(&scene.room.socket).await;
+    scene.hold().await;
+    let beyond = 40;
+    for number in 0..limits::UNDER_WAY + beyond {
+        hers.send(&send(&number.to_string())).await;
+    }
+    hers.send(&json!({"type": "ping"})).await;
+    scene.held_up().await;
+    scene.release().await;
+    let mut before = 0;
+    while hers.next_of(&["message.new", "pong"]).await["type"] != "pong" {
+        before += 1;
+    }
+    // The ping was read only when all but so many of the sends before it were answered.
+    assert!(before >= beyond, "{before}");
+    let rest = limits::UNDER_WAY + beyond - before;
+    assert_eq!(hers.numbers(rest).await.last(), Some(&i64::try_from(limits::UNDER_WAY + beyond).unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn busy_is_told_only_when_nothing_moves() {
+    let scene = Scene::set().await;
+    scene.hold().await;
+    let mut sockets: Vec<Socket> = Vec::new();
+    // Enough for a batch under way, a full queue, what two more batches take, and some who wait in vain.
+    for _ in 0..(limits::JOURNAL_QUEUE + 4 * limits::BATCH_ROWS) / limits::UNDER_WAY {
+        let mut socket = scene.ada.listen(&scene.room.socket).await;
+        for number in 0..limits::UNDER_WAY {
+            socket.send(&send(&number.to_string())).await;
+        }
+        sockets.push(socket);
+    }
+    let first_busy = async |mut socket: Socket| loop {
+        let error = socket.next_of(&["error", "message.new"]).await;
+        assert_eq!((&error["type"], &error["retryable"]), (&json!("error"), &json!(true)), "{error}");
+        assert!(error["retry_after_ms"].is_u64(), "{error}");
+        if error["code"] == "busy" {
+            return;
+        }
+        assert_eq!(error["code"], "unavailable");
+    };
+    select_all(sockets.into_iter().map(|socket| Box::pin(first_busy(socket)))).await;
+    scene.release().await;
+    // It recovers by itself, and what was given up did no harm: the numbers are dense.
+    let last = loop {
+        let answer = scene.grace.post(&scene.room.messages, &json!({"content": "after the flood"})).await;
+        if answer.status == 201 {
+            break answer.json()["seq"].as_i64().unwrap();
+        }
+        assert_eq!(answer.status, 503, "{answer:?}");
+    };
+    let counted = "SELECT count(*), min(seq), max(seq) FROM messages";
+    let row = scene.database.query_one(counted, &[]).await.unwrap();
+    assert!(row.get::<_, i64>(0) == row.get::<_, i64>(2) && row.get::<_, i64>(2) >= last && row.get::<_, i64>(1) == 1);
+    drop(scene.server);
+}

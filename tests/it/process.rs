@@ -1,0 +1,182 @@
+//! The built binary, as an operator runs it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::support::client::{Person, get};
+use crate::support::postgres::database;
+
+/// The binary, with nothing of this environment that it would take for its configuration.
+fn chinwag(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+    let ours = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CHINWAG_"));
+    for name in ours.chain(["DATABASE_URL", "NATS_URL", "RUST_LOG"].map(str::to_owned)) {
+        command.env_remove(name);
+    }
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// A running one. Dropping it kills it.
+struct Running {
+    child: Child,
+    address: SocketAddr,
+    /// Its first log line.
+    ready: Value,
+    log: BufReader<std::process::ChildStdout>,
+    data: TempDir,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let mut command = chinwag(&["--listen", "127.0.0.1:0", "--data", data.path().to_str().unwrap()]);
+        let mut child = command.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        log.read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        let url = ready["url"].as_str().unwrap_or_else(|| panic!("the first line is another: {line}"));
+        let address = url.strip_prefix("http://").unwrap().parse().unwrap();
+        Self { child, address, ready, log, data }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may be gone, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn refused(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let Output { status, stdout, stderr } = chinwag(arguments).envs(environment.iter().copied()).output().unwrap();
+    assert!(!status.success() && stdout.is_empty(), "{arguments:?} {environment:?}: {status} {stdout:?}");
+    String::from_utf8(stderr).unwrap()
+}
+
+#[tokio::test]
+async fn the_first_log_line_says_where_everything_is() {
+    let running = Running::start(&[]);
+    let ready = &running.ready;
+    assert_eq!((&ready["level"], &ready["message"]), (&json!("INFO"), &json!("chinwag is ready")));
+    let data = running.data.path().to_str().unwrap();
+    assert_eq!(ready["data"], data);
+    assert_eq!(ready["store"], format!("sqlite:{data}/chinwag.db"));
+    assert!(ready["open_files"].as_u64().unwrap() >= 1024);
+    assert_eq!(get(running.address, "/health").await.expect(200).json()["status"], "ok");
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_well() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut running = Running::start(&[]);
+        let ada = Person::register(running.address, "ada").await;
+        let mut socket = ada.listen("/ws").await;
+        running.signal(signal);
+        assert_eq!(socket.close_code().await, 1012);
+        drop(socket);
+        assert!(running.child.wait().unwrap().success());
+        let rest: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
+        assert!(rest.last().unwrap().contains("stopped"), "{rest:?}");
+        assert!(!rest.concat().contains(&ada.token), "no token is logged");
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_restart() {
+    let first = Running::start(&[]);
+    let (ada, grace) = (Person::register(first.address, "ada").await, Person::register(first.address, "grace").await);
+    let room = ada.direct(&grace).await;
+    let message = ada.say(&room, "keep this").await;
+    first.signal(Signal::KILL);
+    let data = first.data.path().to_str().unwrap();
+    let second = Running::start(&["--data", data]);
+    let ada = Person { address: second.address, ..ada };
+    assert_eq!(ada.get(&room.messages).await.expect(200).json()["items"], json!([message]), "and the token is still good");
+}
+
+#[tokio::test]
+async fn two_processes_on_one_database_keep_one_truth() {
+    let url = database().await;
+    let secret = "one secret for all the nodes there are";
+    let arguments = ["--database-url", url.as_str(), "--jwt-secret", secret];
+    let (one, other) = (Running::start(&arguments), Running::start(&arguments));
+    let (ada, grace) = (Person::register(one.address, "ada").await, Person::register(one.address, "grace").await);
+    let room = ada.direct(&grace).await;
+    let there = Person { address: other.address, ..ada.clone() };
+    for number in 1..=20 {
+        let body = json!({"id": Uuid::now_v7(), "content": number.to_string()});
+        let (here, there) = tokio::join!(ada.post(&room.messages, &body), there.post(&room.messages, &body));
+        let mut statuses = [here.status, there.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 201], "one of them is the first");
+        assert_eq!((&here.json()["seq"], &there.json()["seq"]), (&json!(number), &json!(number)));
+    }
+}
+
+#[test]
+fn help_explains_everything() {
+    let help = String::from_utf8(chinwag(&["--help"]).output().unwrap().stdout).unwrap();
+    for variable in [
+        "CHINWAG_LISTEN",
+        "CHINWAG_DATA",
+        "DATABASE_URL",
+        "CHINWAG_JWT_SECRET",
+        "CHINWAG_JWT_SECRET_FILE",
+        "CHINWAG_ALLOWED_ORIGINS",
+        "CHINWAG_TRUSTED_PROXIES",
+        "CHINWAG_ACCESS_TOKEN_TTL",
+        "CHINWAG_REFRESH_TOKEN_TTL",
+        "CHINWAG_RATE_LIMITS",
+        "CHINWAG_DRAIN_SECONDS",
+        "CHINWAG_LOG_FORMAT",
+        "RUST_LOG",
+    ] {
+        assert!(help.contains(&format!("[env: {variable}")), "{variable}: {help}");
+    }
+    for default in ["[default: 127.0.0.1:8080]", "[default: ./data]", "[default: 15m]", "[default: 30d]", "[default: 10]"] {
+        assert!(help.contains(default), "{default}");
+    }
+}
+
+#[test]
+fn bad_configuration_is_refused_in_words_that_name_the_variable() {
+    for (variable, value) in [
+        ("CHINWAG_LISTEN", "nowhere"),
+        ("DATABASE_URL", "mysql://localhost/x"),
+        ("CHINWAG_JWT_SECRET", "short"),
+        ("CHINWAG_JWT_SECRET_FILE", "/nonexistent/secret"),
+        ("CHINWAG_ALLOWED_ORIGINS", "example.org"),
+        ("CHINWAG_TRUSTED_PROXIES", "everybody"),
+        ("CHINWAG_ACCESS_TOKEN_TTL", "soon"),
+        ("CHINWAG_RATE_LIMITS", "perhaps"),
+        ("CHINWAG_DRAIN_SECONDS", "long"),
+        ("CHINWAG_LOG_FORMAT", "xml"),
+        ("CHINWAG_DATA", "/dev/null/data"),
+        ("RUST_LOG", "chinwag=loudly"),
+        ("DATABASE_URL", "postgres://127.0.0.1:1/nothing?sslmode=disable"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().to_str().unwrap();
+        // A flag wins over the environment: the variable that is tried must not be given as one.
+        let flags = [("CHINWAG_DATA", "--data", data), ("CHINWAG_LISTEN", "--listen", "127.0.0.1:0")];
+        let flags: Vec<&str> =
+            flags.iter().filter(|flag| flag.0 != variable).flat_map(|flag| [flag.1, flag.2]).collect();
+        let said = refused(&flags, &[(variable, value)]);
+        let flag = format!("--{}", variable.trim_start_matches("CHINWAG_").to_lowercase().replace('_', "-"));
+        assert!(said.contains(variable) || said.contains(&flag), "{variable}={value}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
