@@ -1,4 +1,51 @@
-//! Chinwag
+//! Chinwag: a chat server in one binary. Accounts, conversations and durable real-time messages over REST and WebSocket.
+//!
+//! # The floors
+//!
+//! ```text
+//! app                      put together: configuration, start, drain
+//! http  ws                 doors: hyper and tungstenite live here and nowhere else
+//! chat                     verbs: what people do; commit, deliver, acknowledge
+//! store  registry  bus     seams: durable truth, who is connected here, the other nodes
+//! domain  wire  limits     nouns and rules; JSON in and out, encoded once; every bound
+//! ```
+//!
+//! A file's imports point down, or sideways within its floor; `tests/it/floors.rs` holds them to it. The seams are `dyn`;
+//! above them there are no generics and no service traits, but one handle, [`chat::Chat`], whose methods are what people do.
+//!
+//! # The journey of a request
+//!
+//! [`http::server`] accepts the socket and hyper reads the request. [`http::router`] finds its row in the table of
+//! [`http::routes`]: method, path, who may call, handler. [`http::chain`] takes it through the middleware, in the order of
+//! one list: request id, access log, panic guard, CORS, well-formedness, time-out, authentication, rate limit. The handler
+//! reads the body, calls a verb of [`chat::Chat`], and encodes what it says with [`wire`]. An [`domain::Error`] from
+//! anywhere becomes a problem (RFC 9457) in one place, `http::error`.
+//!
+//! # The journey of a message
+//!
+//! 1. It comes by `POST` or as a `message.send` frame (`ws::reader`), is checked, and becomes a [`domain::command::Send`].
+//! 2. [`chat::journal`] admits it to the lane of its conversation. While one batch is committed, the next gathers.
+//! 3. [`store::Store::commit`] locks the conversations' counters, looks each message up by its id, checks the sender's
+//!    membership, numbers, inserts and commits the batch: in one transaction, and on PostgreSQL in one round trip.
+//! 4. The journal encodes what is new, once for all recipients, and publishes it on the [`bus`].
+//! 5. `chat::delivery` takes it to the [`registry`]: the room's watermark rises, and each seat that is live gets the bytes
+//!    into its outbox, which writes them to the socket at once.
+//! 6. Then, and only then, the sender's answer is given: 201, or the message's own event, which is the acknowledgement.
+//!
+//! Whoever was away reads the same table: [`chat::Chat::catch_up`] sends pages from the store until the connection has all
+//! that this node has delivered, and goes live at that number under the lock that delivery takes.
+//!
+//! # Invariants
+//!
+//! - Nobody sees a message before it is durable; nothing is acknowledged before it was handed to everybody's outbox.
+//! - Every numbered write goes through the journal, under the lock of its conversation's counter.
+//! - Only an outbox writes to its socket. No lock is held over an await, and none of the registry's while bytes are pushed.
+//! - Every queue has a bound in [`limits`], every task an owner, and what a client sends costs little until it is known to
+//!   be good.
+//! - Every verb that a door calls authorises; somebody who is not in a conversation cannot tell it from one that does not
+//!   exist.
+//! - Not here: no cache of messages, no timers that flush, no second order beside `seq`, no `unsafe`.
+
 pub mod app;
 pub mod bus;
 pub mod chat;

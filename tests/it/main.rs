@@ -21,6 +21,7 @@ macro_rules! on_each_store {
     };
 }
 
+mod floors;
 mod journal;
 mod postgres;
 mod process;
