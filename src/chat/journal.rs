@@ -5,9 +5,11 @@
 //! batches follow one another, and the next one starts when the last is in every outbox.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -49,7 +51,7 @@ impl Journal {
             let (sender, queue) = mpsc::channel(limits::JOURNAL_QUEUE);
             let (store, bus, registry) = (Arc::clone(store), Arc::clone(bus), Arc::clone(registry));
             let lane = Lane { number, store, bus, registry };
-            tasks.spawn(lane.run(queue, stop.clone()));
+            tasks.spawn(supervised(lane.run(queue, stop.clone())));
             sender
         };
         Self { lanes: (0..store.lanes()).map(start_lane).collect() }
@@ -66,6 +68,15 @@ impl Journal {
                 reply(Err(busy.after(Duration::from_secs(1))));
             }
         }
+    }
+}
+
+/// A lane that panicked would leave its conversations deaf while the node looks well. Everything that was acknowledged is
+/// durable, so the process ends at once and whoever started it starts it again.
+async fn supervised(lane: impl Future<Output = ()>) {
+    if AssertUnwindSafe(lane).catch_unwind().await.is_err() {
+        tracing::error!("the journal panicked");
+        std::process::abort();
     }
 }
 

@@ -4,6 +4,7 @@
 //! delivered, and goes live at that number under the lock that delivery takes (see [`crate::registry`]). No buffer to
 //! bound, nothing twice, nothing missing.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Chat, no_conversation};
@@ -81,18 +82,35 @@ impl Chat {
             }
             Scope::All | Scope::Held => {
                 connection.outbox.put(hello(None));
-                for (id, head) in self.store.heads(caller.user_id, limits::CONVERSATIONS_HEARD).await? {
-                    self.registry.sit(connection, id);
-                    if scope == Scope::All {
-                        self.registry.go_live_now(connection, id, head);
-                    }
-                }
+                self.take_seats(connection, version).await?;
                 let contacts = self.store.contacts(caller.user_id, limits::CONTACTS).await?;
                 connection.outbox.put(frames::presence_state(None, &self.online(contacts), None));
             }
         }
         self.presence.stir(caller.user_id);
         Ok(live)
+    }
+
+    /// Seats a connection in all of its user's conversations. A removal between the listing and the seat would not find the
+    /// seat; but it raises the membership version, and then the listing is made again.
+    async fn take_seats(&self, connection: &Arc<Connection>, mut version: i64) -> Result<()> {
+        loop {
+            let heads = self.store.heads(connection.user_id, limits::CONVERSATIONS_HEARD).await?;
+            for &(id, head) in &heads {
+                self.registry.sit(connection, id);
+                if connection.scope == Scope::All {
+                    self.registry.go_live_now(connection, id, head);
+                }
+            }
+            let listed: HashSet<ConversationId> = heads.into_iter().map(|(id, _)| id).collect();
+            for id in connection.seated().into_iter().filter(|id| !listed.contains(id)) {
+                self.registry.leave(connection, id);
+            }
+            match self.store.membership_version(connection.user_id).await? {
+                newer if newer != version => version = newer,
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// Sends everything after `after_seq` (or, without one, after the newest number) up to where live begins, and makes
@@ -175,7 +193,7 @@ impl Chat {
         let members = self.store.members(conversation_id, None, count + 1).await?;
         let frame = if members.len() > count {
             let seats = self.registry.seats(conversation_id);
-            let here: std::collections::HashSet<UserId> = seats.iter().map(|seat| seat.connection.user_id).collect();
+            let here: HashSet<UserId> = seats.iter().map(|seat| seat.connection.user_id).collect();
             frames::presence_state(Some(conversation_id), &[], Some(here.len()))
         } else {
             let others = members.into_iter().map(|member| member.user.id).filter(|id| *id != connection.user_id);

@@ -68,9 +68,9 @@ impl Connection {
         self.seats().as_ref()?.get(&conversation_id).copied().flatten()
     }
 
-    /// Whether it has a seat in this conversation, silent or live.
-    pub fn is_seated(&self, conversation_id: ConversationId) -> bool {
-        self.seats().as_ref().is_some_and(|seats| seats.contains_key(&conversation_id))
+    /// The conversations in which it has a seat, silent or live.
+    pub fn seated(&self) -> Vec<ConversationId> {
+        self.seats().iter().flat_map(HashMap::keys).copied().collect()
     }
 
     fn seats(&self) -> MutexGuard<'_, Option<HashMap<ConversationId, Option<Seq>>>> {

@@ -42,11 +42,14 @@ pub(super) async fn run(outbox: &Outbox, pulse: &Pulse, period: Duration) -> End
     ticks.tick().await;
     let mut unanswered = 0;
     loop {
-        outbox.push(framing::ping());
         ticks.tick().await;
-        unanswered = if pulse.take() { 0 } else { unanswered + 1 };
-        if unanswered >= UNANSWERED {
+        if pulse.take() {
+            unanswered = 0;
+        }
+        if unanswered == UNANSWERED {
             return close::NO_PONG.into();
         }
+        outbox.push(framing::ping());
+        unanswered += 1;
     }
 }

@@ -70,7 +70,9 @@ fn imports_point_down() {
             }
         }
         for (library, homes) in KEPT_IN {
-            let uses = code.match_indices(library).any(|(at, _)| !code[..at].ends_with(|c: char| c == '_' || c.is_alphanumeric()));
+            let uses = code
+                .match_indices(library)
+                .any(|(at, _)| !code[..at].ends_with(|c: char| c == '_' || c.is_alphanumeric()));
             if uses && !homes.contains(&module) {
                 wrong.push(format!("{} uses {library}", place.display()));
             }

@@ -104,7 +104,11 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     let data = first.data.path().to_str().unwrap();
     let second = Running::start(&["--data", data]);
     let ada = Person { address: second.address, ..ada };
-    assert_eq!(ada.get(&room.messages).await.expect(200).json()["items"], json!([message]), "and the token is still good");
+    assert_eq!(
+        ada.get(&room.messages).await.expect(200).json()["items"],
+        json!([message]),
+        "and the token is still good"
+    );
 }
 
 #[tokio::test]
@@ -146,7 +150,9 @@ fn help_explains_everything() {
     ] {
         assert!(help.contains(&format!("[env: {variable}")), "{variable}: {help}");
     }
-    for default in ["[default: 127.0.0.1:8080]", "[default: ./data]", "[default: 15m]", "[default: 30d]", "[default: 10]"] {
+    for default in
+        ["[default: 127.0.0.1:8080]", "[default: ./data]", "[default: 15m]", "[default: 30d]", "[default: 10]"]
+    {
         assert!(help.contains(default), "{default}");
     }
 }
