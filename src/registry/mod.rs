@@ -8,75 +8,20 @@
 //! Invariants: no lock is held over an await or while bytes are pushed; a connection's lock is taken before a room's; a
 //! connection leaves by `Drop`.
 
+mod connection;
 mod outbox;
+mod run;
 mod sharded;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use bytes::Bytes;
-
-use crate::domain::session::Caller;
 use crate::domain::user::Status;
-use crate::domain::{ConnectionId, ConversationId, Seq, SessionId, UserId};
+use crate::domain::{ConversationId, Seq, SessionId, UserId};
 use crate::limits;
+pub use connection::{Connection, Scope};
 pub use outbox::{Close, Outbox, Put, Sink, Stir};
+pub use run::Run;
 use sharded::Sharded;
-
-/// What a connection hears.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// One conversation (`/ws/{conversation_id}`).
-    One(ConversationId),
-    /// All of the user's (`/ws`), live from the first moment.
-    All,
-    /// All of the user's (`/ws?hold=1`), each silent until it is resumed.
-    Held,
-}
-
-/// One WebSocket.
-pub struct Connection {
-    /// Names it.
-    pub id: ConnectionId,
-    /// Whose it is.
-    pub user_id: UserId,
-    /// By which session.
-    pub session_id: SessionId,
-    /// What it hears.
-    pub scope: Scope,
-    /// What waits to be written to it.
-    pub outbox: Arc<Outbox>,
-    /// Its seats, and where live began in each that is live. `None` once it has left.
-    seats: Mutex<Option<HashMap<ConversationId, Option<Seq>>>>,
-}
-
-impl Connection {
-    /// A connection that hears nothing yet.
-    pub fn new(caller: &Caller, scope: Scope, outbox: Arc<Outbox>) -> Arc<Self> {
-        Arc::new(Self {
-            id: ConnectionId::new(),
-            user_id: caller.user_id,
-            session_id: caller.session_id,
-            scope,
-            outbox,
-            seats: Mutex::new(Some(HashMap::new())),
-        })
-    }
-
-    /// Where live began in this conversation, if it is live.
-    pub fn live_from(&self, conversation_id: ConversationId) -> Option<Seq> {
-        self.seats().as_ref()?.get(&conversation_id).copied().flatten()
-    }
-
-    /// The conversations in which it has a seat, silent or live.
-    pub fn seated(&self) -> Vec<ConversationId> {
-        self.seats().iter().flat_map(HashMap::keys).copied().collect()
-    }
-
-    fn seats(&self) -> MutexGuard<'_, Option<HashMap<ConversationId, Option<Seq>>>> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Who hears a conversation on this node.
 #[derive(Default)]
@@ -104,36 +49,6 @@ pub struct Registry {
     rooms: Sharded<ConversationId, Room>,
     users: Sharded<UserId, Vec<Arc<Connection>>>,
     sessions: Sharded<SessionId, Vec<Arc<Connection>>>,
-}
-
-/// Events of one conversation that follow each other without a hole, encoded.
-#[derive(Clone, Debug)]
-pub struct Run {
-    /// Where.
-    pub conversation_id: ConversationId,
-    /// The number of the first.
-    pub first_seq: Seq,
-    /// The frames, one after the other.
-    pub frames: Bytes,
-    /// Where each frame ends in `frames`.
-    pub ends: Vec<usize>,
-}
-
-impl Run {
-    /// The number of the last event.
-    pub fn last_seq(&self) -> Seq {
-        self.first_seq + Seq::try_from(self.ends.len()).unwrap_or(0) - 1
-    }
-
-    /// The frames of the events after `from`.
-    fn after(&self, from: Seq) -> Option<Bytes> {
-        if from < self.first_seq {
-            return Some(self.frames.clone());
-        }
-        let skipped = usize::try_from(from - self.first_seq).ok()?;
-        let start = *self.ends.get(skipped)?;
-        (start < self.frames.len()).then(|| self.frames.slice(start..))
-    }
 }
 
 /// Keeps a connection registered; dropping it leaves everything.
