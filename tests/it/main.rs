@@ -22,6 +22,7 @@ macro_rules! on_each_store {
 }
 
 mod postgres;
+mod rest;
 mod socket;
 mod store;
 mod support;
