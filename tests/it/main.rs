@@ -21,6 +21,7 @@ macro_rules! on_each_store {
     };
 }
 
+mod bad_input;
 mod postgres;
 mod rest;
 mod socket;
