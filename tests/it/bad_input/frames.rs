@@ -194,11 +194,11 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match u16::try_from(payload.len()) {
         Ok(short @ 0..126) => bytes.push(0x80 | u8::try_from(short).unwrap()),
         Ok(medium) => {
-            bytes.push(0x80 | 126);
+            bytes.push(0xFE);
             bytes.extend(medium.to_be_bytes());
         }
         Err(_) => {
-            bytes.push(0x80 | 127);
+            bytes.push(0xFF);
             bytes.extend((payload.len() as u64).to_be_bytes());
         }
     }
@@ -230,7 +230,7 @@ async fn what_breaks_the_protocol_ends_the_connection_with_its_code() {
         ("a reserved bit", frame(FINAL | 0x40 | TEXT, b"{}"), 1002),
         ("another reserved bit", frame(FINAL | 0x10 | TEXT, b"{}"), 1002),
         ("an unknown opcode", frame(FINAL | 3, b"{}"), 1002),
-        ("an unknown control opcode", frame(FINAL | 11, b""), 1002),
+        ("an unknown control opcode", frame(FINAL | 0xB, b""), 1002),
         ("a ping in pieces", frame(9, b"x"), 1002),
         ("a ping that is too long", frame(FINAL | 9, &[b'x'; 126]), 1002),
         ("a close that is too long", frame(FINAL | 8, &[b'x'; 126]), 1002),

@@ -50,7 +50,7 @@ async fn members_are_listed_by_username(store: On) {
     assert_eq!(each(&list, "/role"), ["member", "member", "owner", "member"]);
     assert_eq!(each(&list, "/read_seq"), [0, 0, 1, 0]);
     assert_eq!(each(&list, "/delivered_seq"), [0, 0, 1, 0]);
-    assert!(each(&list, "/joined_at").iter().all(|at| at.is_string()), "{list}");
+    assert!(each(&list, "/joined_at").iter().all(Value::is_string), "{list}");
     assert_eq!(list["next"], Value::Null);
     for limit in [1, 3, 4, 200] {
         let (found, _) = pages(&ada, &format!("{}?limit={limit}", room.members), "/user/username").await;

@@ -168,9 +168,13 @@ async fn logins_are_limited_unless_that_is_lifted() {
     let mut refused = None;
     for _ in 0..40 {
         let answer = post(limited.address, "/v1/users/login", &wrong("ada")).await;
+        // With long to wait, so that the next one is refused as well however slow this machine is.
         if answer.status == 429 {
-            refused = Some(answer);
-            break;
+            refused = Some(answer).filter(|answer| answer.json()["retry_after_ms"].as_u64().unwrap() > 5_000);
+            if refused.is_some() {
+                break;
+            }
+            continue;
         }
         assert_eq!(answer.problem(), (401, "bad_credentials".to_owned()));
     }
@@ -187,7 +191,7 @@ async fn logins_are_limited_unless_that_is_lifted() {
     for number in 0..40 {
         statuses.push(post(limited.address, "/v1/users/login", &wrong(&format!("nobody{number}"))).await.status);
     }
-    assert_eq!((statuses[0], statuses[39]), (401, 429), "an address is limited as well: {statuses:?}");
+    assert!(statuses[0] == 401 && statuses.contains(&429), "an address is limited as well: {statuses:?}");
     get(limited.address, "/health").await.expect(200);
 
     for _ in 0..40 {
