@@ -117,7 +117,8 @@ impl Chat {
     pub(super) async fn verify(&self, caller: &Caller) -> Result<()> {
         let Err(mark) = self.beliefs.is_live(caller.session_id) else { return Ok(()) };
         let session = self.store.session(caller.session_id).await?;
-        if session.is_none_or(|session| session.user_id != caller.user_id || session.ended_at.is_some()) {
+        let now = Timestamp::now();
+        if session.is_none_or(|session| session.user_id != caller.user_id || !session.is_live(now)) {
             return Err(Error::new(Code::SessionEnded, "The session has ended: log in again."));
         }
         self.beliefs.believe(caller.session_id, mark);

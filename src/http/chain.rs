@@ -24,8 +24,8 @@ where
 static CHAIN: &[&dyn Middleware] = &[
     &request_id::middleware,  // on every answer, so first
     &access_log::middleware,  // logs what really went out
-    &panic_guard::middleware, // a defect costs one request
     &cors::middleware,        // so that pages of other origins can read errors too
+    &panic_guard::middleware, // a defect costs one request
     &well_formed::middleware, // what RFC 9112 wants and hyper does not check
     &time_out::middleware,    // everything below waits for others
     &auth::middleware,        // who it is, where the route wants to know

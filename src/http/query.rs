@@ -15,6 +15,11 @@ impl Query {
         Self(raw.map(str::to_owned))
     }
 
+    /// How long it is, the `?` included.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |raw| 1 + raw.len())
+    }
+
     /// The value of the first `name=…`, decoded (`application/x-www-form-urlencoded`); `malformed` if it is not UTF-8.
     pub fn get(&self, name: &str) -> Result<Option<String>> {
         let pairs = self.0.as_deref().unwrap_or_default().split('&');

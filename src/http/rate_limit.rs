@@ -28,7 +28,7 @@ pub(super) async fn middleware(request: Request, next: Next) -> Response {
 pub struct RateLimits {
     /// Logins and registrations of an address.
     pub account_calls: Buckets<IpAddr>,
-    /// Wrong passwords of an address for a username. (By both, so that nobody can lock somebody else out.)
+    /// Wrong passwords of an address for a username, or for the account of who is logged in. (By both, so that nobody can lock somebody else out.)
     pub login_failures: Buckets<(IpAddr, String)>,
 }
 

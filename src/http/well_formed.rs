@@ -16,7 +16,7 @@ pub(super) async fn middleware(request: Request, next: Next) -> Response {
         let refused = Error::new(Code::Malformed, "A request has exactly one Host.");
         return error::response(&refused, &request.id);
     }
-    if request.path.len() > limits::URI_BYTES {
+    if request.path.len() + request.query.bytes() > limits::URI_BYTES {
         let detail = format!("The target is longer than {} bytes.", limits::URI_BYTES);
         return error::response(&Error::new(Code::UriTooLong, detail), &request.id);
     }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::{Code, Error, Result};
 
-/// Reads JSON. Not JSON is `malformed`; JSON of another shape is `invalid` and names the field.
+/// Reads a JSON object. Not JSON is `malformed`; JSON of another shape is `invalid` and names the field.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -19,6 +19,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         if cause.is_data() { wrong_shape(path, &cause) } else { not_json(&cause) }
     })?;
     reader.end().map_err(|cause| not_json(&cause))?;
+    // serde takes an array for a struct as well, by the order of its fields, which is nobody's promise.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Error::new(Code::Invalid, "This takes a JSON object."));
+    }
     Ok(value)
 }
 
@@ -60,5 +64,8 @@ mod tests {
         assert_eq!((wrong.code, wrong.fields[0].field.as_ref()), (Code::Invalid, "username"));
         let missing = refused(r#"{"username":"a"}"#);
         assert_eq!((missing.code, missing.fields[0].field.as_ref()), (Code::Invalid, "password"));
+        for text in [r#"["a","b"]"#, "17", "null"] {
+            assert_eq!(refused(text).code, Code::Invalid, "{text}");
+        }
     }
 }

@@ -21,10 +21,12 @@ macro_rules! on_each_store {
     };
 }
 
+mod bad_input;
 mod floors;
 mod journal;
 mod postgres;
 mod process;
+mod rest;
 mod socket;
 mod store;
 mod support;

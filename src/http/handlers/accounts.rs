@@ -5,7 +5,7 @@ use hyper::StatusCode;
 use crate::chat::ProfileChange;
 use crate::domain::{Result, UserId};
 use crate::http::request::{Request, Response};
-use crate::http::{cursor, response};
+use crate::http::{cursor, rate_limit, response};
 use crate::wire::objects::{List, UserObject};
 use crate::wire::requests::{Register, UpdateMe};
 
@@ -25,8 +25,15 @@ pub(in crate::http) async fn me(request: Request) -> Result<Response> {
 
 pub(in crate::http) async fn update_me(mut request: Request) -> Result<Response> {
     let UpdateMe { name, password, current_password } = request.json().await?;
-    let chat = &request.site.chat;
-    let user = chat.update_me(&request.caller()?, ProfileChange { name, password, current_password }).await?;
+    let (chat, caller) = (&request.site.chat, request.caller()?);
+    let guess = (rate_limit::network(request.address), caller.user_id.to_string());
+    let limits = request.site.rate_limits.as_ref().filter(|_| password.is_some());
+    limits.map_or(Ok(()), |limits| limits.login_failures.check(guess.clone()))?;
+    let updated = chat.update_me(&caller, ProfileChange { name, password, current_password }).await;
+    if let (Err(_), Some(limits)) = (&updated, limits) {
+        limits.login_failures.take(guess)?;
+    }
+    let user = updated?;
     Ok(response::json(StatusCode::OK, &UserObject::new(&user, chat.status(user.id))))
 }
 

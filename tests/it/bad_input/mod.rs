@@ -1,0 +1,100 @@
+//! What nobody should send, and what the server does about it: it refuses, stores nothing, and goes on.
+
+mod frames;
+mod http;
+mod raw;
+
+use serde_json::{Value, json};
+
+use crate::support::client::{Conversation, Person, get};
+use crate::support::server::Server;
+
+/// A server with a little in it: what is refused must change none of that.
+struct World {
+    server: Server,
+    ada: Person,
+    grace: Person,
+    /// Of ada, who owns it, and grace.
+    room: Conversation,
+    /// Of ada and grace.
+    direct: Conversation,
+    /// Of grace alone.
+    theirs: Conversation,
+    before: Value,
+}
+
+impl World {
+    async fn new() -> Self {
+        let server = Server::with(&["--rate-limits", "off"]).await;
+        let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+        let room = ada.group("Lunch", &[&grace]).await;
+        let direct = ada.direct(&grace).await;
+        let theirs = grace.group("Private", &[]).await;
+        let mut world = Self { server, ada, grace, room, direct, theirs, before: Value::Null };
+        world.before = world.look().await;
+        world
+    }
+
+    /// All that is there.
+    async fn look(&self) -> Value {
+        let mut seen = Vec::new();
+        for person in [&self.ada, &self.grace] {
+            for path in ["/v1/users/me", "/v1/users", "/v1/conversations", &self.room.members, &self.room.messages] {
+                seen.push(person.get(path).await.expect(200).json());
+            }
+        }
+        seen.push(self.grace.get(&self.theirs.messages).await.expect(200).json());
+        json!(seen)
+    }
+
+    /// Nothing has changed, and the server still serves.
+    async fn assert_untouched(&self) {
+        let after = without_presence(self.look().await);
+        assert_eq!(after, without_presence(self.before.clone()));
+        get(self.server.address, "/health").await.expect(200);
+        self.ada.say(&self.room, "still here").await;
+    }
+
+    /// Puts what is there in its place: `$room$`, `$ada$` (a token), `$grace_id$`, …; and `$x*65$` repeats `x` 65 times.
+    fn fill(&self, text: &str) -> String {
+        let mut filled = String::new();
+        for (index, part) in text.split('$').enumerate() {
+            match part {
+                _ if index % 2 == 0 => filled += part,
+                "room" => filled += &self.room.id,
+                "direct" => filled += &self.direct.id,
+                "theirs" => filled += &self.theirs.id,
+                "nowhere" => filled += "0199a000-0000-7000-8000-000000000000",
+                "ada" => filled += &self.ada.token,
+                "ada_id" => filled += &self.ada.id,
+                "grace_id" => filled += &self.grace.id,
+                _ => {
+                    let (what, times) = part.rsplit_once('*').unwrap();
+                    let times = times.parse().unwrap();
+                    match what {
+                        "ids" => filled += &vec![r#""0199a000-0000-7000-8000-0000000#####""#; times].join(","),
+                        _ => filled += &what.repeat(times),
+                    }
+                }
+            }
+        }
+        // Ids that must differ are numbered.
+        let mut parts = filled.split("#####");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.enumerate().fold(first, |all, (number, part)| format!("{all}{number:05}{part}"))
+    }
+}
+
+/// Presence comes and goes with the sockets of a test, and is not stored.
+fn without_presence(mut seen: Value) -> Value {
+    match &mut seen {
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = without_presence(item.take())),
+        Value::Object(members) => {
+            members.remove("last_seen_at");
+            members.retain(|name, value| name != "status" || value == "sent");
+            members.values_mut().for_each(|value| *value = without_presence(value.take()));
+        }
+        _ => {}
+    }
+    seen
+}

@@ -1,0 +1,189 @@
+//! Who is who.
+
+use serde_json::{Value, json};
+
+use super::{each, nameless, pages, refused_fields};
+use crate::support::client::{PASSWORD, Person, get, post};
+use crate::support::server::{On, Server};
+
+on_each_store! {
+    registering_makes_a_user,
+    a_username_is_taken_whatever_its_case,
+    whoever_is_logged_in_finds_everybody,
+    people_change_their_names,
+    a_new_password_takes_the_old_one_and_ends_the_other_sessions,
+}
+
+async fn registering_makes_a_user(store: On) {
+    let server = Server::on(store).await;
+    let body = json!({"username": "Ada.L", "name": "  Ada Lovelace \n", "password": PASSWORD, "unknown": [1]});
+    let answer = post(server.address, "/v1/users/register", &body).await.expect(201);
+    let user = answer.json();
+    let location = format!("/v1/users/{}", user["id"].as_str().unwrap());
+    assert_eq!(answer.header("location"), Some(location.as_str()));
+    assert_eq!((&user["username"], &user["name"]), (&json!("Ada.L"), &json!("Ada Lovelace")), "trimmed");
+    assert_eq!((&user["status"], &user["last_seen_at"]), (&json!("offline"), &Value::Null));
+    let created_at = user["created_at"].as_str().unwrap();
+    assert!(created_at.contains('T') && created_at.ends_with('Z'), "RFC 3339 in UTC: {created_at}");
+    let mut members: Vec<&str> = user.as_object().unwrap().keys().map(String::as_str).collect();
+    members.sort_unstable();
+    assert_eq!(members, ["created_at", "id", "last_seen_at", "name", "status", "username"], "and nothing secret");
+
+    let ada = Person::login(server.address, "ada.l").await;
+    assert_eq!(ada.get("/v1/users/me").await.expect(200).json(), user);
+    assert_eq!(ada.get(&location).await.expect(200).json(), user);
+
+    for name in [json!({}), json!({"name": null})] {
+        let mut body = json!({"username": format!("plain{}", name.as_object().unwrap().len()), "password": PASSWORD});
+        body.as_object_mut().unwrap().extend(name.as_object().unwrap().clone());
+        let user = post(server.address, "/v1/users/register", &body).await.expect(201).json();
+        assert_eq!(user["name"], body["username"], "without a name, the username is the name");
+    }
+    // The bounds themselves are inside.
+    for (username, name, password) in [
+        ("ab", "x".to_owned(), "12345678".to_owned()),
+        (&"u".repeat(32), "é".repeat(64), "🔑".repeat(256)),
+        ("A-Z_0.9", "👩‍🚀 Ada".to_owned(), "\t new\nlines \u{1} ok ".to_owned()),
+    ] {
+        let body = json!({"username": username, "name": name, "password": password});
+        post(server.address, "/v1/users/register", &body).await.expect(201);
+        post(server.address, "/v1/users/login", &body).await.expect(200);
+    }
+}
+
+async fn a_username_is_taken_whatever_its_case(store: On) {
+    let server = Server::on(store).await;
+    let ada = server.person("Ada").await;
+    for username in ["Ada", "ada", "ADA"] {
+        let body = json!({"username": username, "password": "something else"});
+        let taken = post(server.address, "/v1/users/register", &body).await;
+        assert_eq!(taken.problem(), (409, "username_taken".to_owned()));
+        let login = json!({"username": username, "password": PASSWORD});
+        let tokens = post(server.address, "/v1/users/login", &login).await.expect(200).json();
+        assert_eq!((&tokens["user"]["id"], &tokens["user"]["username"]), (&json!(ada.id), &json!("Ada")));
+    }
+    assert_eq!(ada.get("/v1/users").await.json()["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_login_never_judges_shapes() {
+    let server = Server::start().await;
+    server.person("ada").await;
+    let mut answers = Vec::new();
+    for (username, password) in [
+        ("ada", "the wrong one"),
+        ("ada", ""),
+        ("ada", &PASSWORD.to_uppercase()),
+        ("ada", &"x".repeat(1_000)),
+        ("ada", "correct horse\0"),
+        ("nobody", PASSWORD),
+        ("", PASSWORD),
+        ("a", PASSWORD),
+        ("no such name", PASSWORD),
+        ("ada\0", PASSWORD),
+        (&"x".repeat(1_000), PASSWORD),
+        ("' OR 1=1 --", PASSWORD),
+    ] {
+        let body = json!({"username": username, "password": password});
+        let answer = post(server.address, "/v1/users/login", &body).await;
+        assert_eq!(answer.problem(), (401, "bad_credentials".to_owned()), "{body}");
+        answers.push(nameless(&answer));
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+}
+
+async fn whoever_is_logged_in_finds_everybody(store: On) {
+    let server = Server::on(store).await;
+    for (username, name) in [
+        ("joan", "Joan"),
+        ("Ada", "Lovelace, Ada"),
+        ("grace", "Grace 100%"),
+        ("b_b", "Underscore"),
+        ("bxb", "100 reasons"),
+        ("zoe", "Élodie"),
+    ] {
+        let body = json!({"username": username, "name": name, "password": PASSWORD});
+        post(server.address, "/v1/users/register", &body).await.expect(201);
+    }
+    let ada = Person::login(server.address, "ada").await;
+    let sorted = ["Ada", "b_b", "bxb", "grace", "joan", "zoe"];
+    let all = ada.get("/v1/users").await.expect(200).json();
+    assert_eq!(each(&all, "/username"), sorted, "by username, whatever its case");
+    assert_eq!(all["next"], Value::Null);
+
+    for (limit, lengths) in [(1, &[1, 1, 1, 1, 1, 1][..]), (4, &[4, 2]), (200, &[6])] {
+        let (found, got) = pages(&ada, &format!("/v1/users?limit={limit}"), "/username").await;
+        assert_eq!(found, sorted, "nobody twice, nobody left out");
+        assert_eq!(got.into_iter().filter(|length| *length > 0).collect::<Vec<_>>(), lengths);
+    }
+    for (q, expected) in [
+        ("a", &["Ada"][..]),
+        ("ADA", &["Ada"]),
+        ("lovelace", &["Ada"]),
+        ("da", &[]),
+        ("b", &["b_b", "bxb"]),
+        ("b_", &["b_b"]),
+        ("%25", &[]),
+        ("_", &[]),
+        ("b%25", &[]),
+        ("*", &[]),
+        ("100", &["bxb"]),
+        ("grace+100%25", &["grace"]),
+        ("%C3%A9lo", &["zoe"]),
+        ("", &sorted),
+        ("%27%20OR%201=1", &[]),
+        ("%5C", &[]),
+    ] {
+        let found = ada.get(&format!("/v1/users?q={q}")).await.expect(200).json();
+        assert_eq!(each(&found, "/username"), expected, "{q}");
+    }
+    let (found, _) = pages(&ada, "/v1/users?q=b&limit=1", "/username").await;
+    assert_eq!(found, ["b_b", "bxb"], "a search has pages as well");
+
+    for missing in ["0199a000-0000-7000-8000-000000000000", "nonsense", "0"] {
+        let answer = ada.get(&format!("/v1/users/{missing}")).await;
+        assert_eq!(answer.problem(), (404, "not_found".to_owned()), "{missing}");
+    }
+    assert_eq!(get(server.address, "/v1/users").await.problem(), (401, "unauthorized".to_owned()));
+}
+
+async fn people_change_their_names(store: On) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let changed = ada.patch("/v1/users/me", &json!({"name": "  Countess  "})).await.expect(200).json();
+    assert_eq!((&changed["name"], &changed["username"]), (&json!("Countess"), &json!("ada")));
+    let seen = grace.get(&format!("/v1/users/{}", ada.id)).await.expect(200).json();
+    assert_eq!(seen["name"], "Countess");
+    for nothing in [json!({}), json!({"name": null, "username": "other"})] {
+        assert_eq!(ada.patch("/v1/users/me", &nothing).await.expect(200).json(), changed, "nothing to change");
+    }
+}
+
+async fn a_new_password_takes_the_old_one_and_ends_the_other_sessions(store: On) {
+    let server = Server::on(store).await;
+    let ada = server.person("ada").await;
+    let elsewhere = Person::login(server.address, "ada").await;
+    let new = "a new one entirely";
+    for (change, field) in [
+        (json!({"password": new}), "current_password"),
+        (json!({"password": new, "current_password": "wrong"}), "current_password"),
+        (json!({"password": "short", "current_password": PASSWORD}), "password"),
+        (json!({"password": new, "current_password": PASSWORD, "name": " "}), "name"),
+    ] {
+        let refused = ada.patch("/v1/users/me", &change).await;
+        assert_eq!(refused_fields(&refused), [field], "{change}");
+    }
+    elsewhere.get("/v1/users/me").await.expect(200);
+    Person::login(server.address, "ada").await;
+
+    let change = json!({"password": new, "current_password": PASSWORD});
+    ada.patch("/v1/users/me", &change).await.expect(200);
+    ada.get("/v1/users/me").await.expect(200);
+    assert_eq!(elsewhere.get("/v1/users/me").await.problem(), (401, "session_ended".to_owned()));
+    let refresh = json!({"refresh_token": elsewhere.refresh_token});
+    assert_eq!(post(server.address, "/v1/users/refresh", &refresh).await.problem().1, "session_ended");
+    for (password, status) in [(PASSWORD, 401), (new, 200)] {
+        let body = json!({"username": "ada", "password": password});
+        post(server.address, "/v1/users/login", &body).await.expect(status);
+    }
+}

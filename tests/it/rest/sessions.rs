@@ -1,0 +1,200 @@
+//! Logging in, staying in, and getting out.
+
+use std::time::Duration;
+
+use hyper::Method;
+use serde_json::{Value, json};
+use tokio::time::{Instant, interval};
+
+use crate::support::client::{Answer, PASSWORD, Person, ask, get, post};
+use crate::support::server::{On, Server};
+use crate::support::socket::PATIENCE;
+
+on_each_store! {
+    a_refresh_continues_the_session,
+    an_old_refresh_token_ends_the_session,
+    a_logout_ends_the_session_and_only_that,
+}
+
+async fn refresh(server: &Server, refresh_token: &Value) -> Answer {
+    post(server.address, "/v1/users/refresh", &json!({"refresh_token": refresh_token})).await
+}
+
+async fn me(server: &Server, authorization: &str) -> Answer {
+    ask(server.address, Method::GET, "/v1/users/me", &[("authorization", authorization)], "").await
+}
+
+fn bearer(tokens: &Value) -> String {
+    format!("Bearer {}", tokens["access_token"].as_str().unwrap())
+}
+
+/// 401 with this code, and the challenge that belongs to it.
+#[track_caller]
+fn assert_challenged(answer: &Answer, code: &str) {
+    assert_eq!(answer.problem(), (401, code.to_owned()));
+    assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+}
+
+async fn a_refresh_continues_the_session(store: On) {
+    let server = Server::on(store).await;
+    server.person("ada").await;
+    let login = json!({"username": "ada", "password": PASSWORD});
+    let first = post(server.address, "/v1/users/login", &login).await.expect(200).json();
+    assert_eq!((&first["token_type"], &first["expires_in"]), (&json!("bearer"), &json!(900)));
+    assert_eq!(first["user"]["username"], "ada");
+
+    let second = refresh(&server, &first["refresh_token"]).await.expect(200).json();
+    assert_ne!(second["refresh_token"], first["refresh_token"]);
+    assert_eq!((&second["user"], &second["expires_in"]), (&first["user"], &json!(900)));
+    for _ in 0..2 {
+        let again = refresh(&server, &first["refresh_token"]).await.expect(200).json();
+        assert_eq!(again["refresh_token"], second["refresh_token"], "two tabs, or an answer that was lost");
+        me(&server, &bearer(&again)).await.expect(200);
+    }
+    let third = refresh(&server, &second["refresh_token"]).await.expect(200).json();
+    assert_ne!(third["refresh_token"], second["refresh_token"]);
+    for tokens in [&first, &second, &third] {
+        me(&server, &bearer(tokens)).await.expect(200);
+    }
+}
+
+async fn an_old_refresh_token_ends_the_session(store: On) {
+    let server = Server::on(store).await;
+    let ada = server.person("ada").await;
+    let elsewhere = Person::login(server.address, "ada").await;
+    let first = json!(ada.refresh_token);
+    let second = refresh(&server, &first).await.expect(200).json();
+    let third = refresh(&server, &second["refresh_token"]).await.expect(200).json();
+    assert_challenged(&refresh(&server, &first).await, "session_ended");
+    for old in [&first, &second["refresh_token"], &third["refresh_token"]] {
+        assert_challenged(&refresh(&server, old).await, "session_ended");
+    }
+    for authorization in [format!("Bearer {}", ada.token), bearer(&second), bearer(&third)] {
+        assert_challenged(&me(&server, &authorization).await, "session_ended");
+    }
+    elsewhere.get("/v1/users/me").await.expect(200);
+}
+
+async fn a_logout_ends_the_session_and_only_that(store: On) {
+    let server = Server::on(store).await;
+    let ada = server.person("ada").await;
+    let elsewhere = Person::login(server.address, "ada").await;
+    let renewed = refresh(&server, &json!(ada.refresh_token)).await.expect(200).json();
+    let out = ada.post("/v1/users/logout", &json!({})).await.expect(204);
+    assert!(out.body.is_empty());
+    assert_challenged(&ada.get("/v1/users/me").await, "session_ended");
+    assert_challenged(&me(&server, &bearer(&renewed)).await, "session_ended");
+    assert_challenged(&refresh(&server, &renewed["refresh_token"]).await, "session_ended");
+    assert_challenged(&refresh(&server, &json!(ada.refresh_token)).await, "session_ended");
+    assert_challenged(&ada.post("/v1/users/logout", &json!({})).await, "session_ended");
+    elsewhere.get("/v1/users/me").await.expect(200);
+    refresh(&server, &json!(elsewhere.refresh_token)).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_access_token_expires_and_a_refresh_token_helps() {
+    let server = Server::with(&["--access-token-ttl", "1s"]).await;
+    let ada = server.person("ada").await;
+    let (deadline, mut pause) = (Instant::now() + PATIENCE, interval(Duration::from_millis(50)));
+    let expired = loop {
+        pause.tick().await;
+        let answer = ada.get("/v1/users/me").await;
+        if answer.status != 200 {
+            break answer;
+        }
+        assert!(Instant::now() < deadline, "it never expires");
+    };
+    assert_challenged(&expired, "token_expired");
+    let renewed = refresh(&server, &json!(ada.refresh_token)).await.expect(200).json();
+    assert_eq!(renewed["expires_in"], 1);
+    assert_ne!(renewed["access_token"], ada.token.as_str());
+}
+
+#[tokio::test]
+async fn made_up_tokens_are_refused() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let parts = |token: &str| token.split('.').map(str::to_owned).collect::<Vec<_>>();
+    let (hers, theirs) = (parts(&ada.token), parts(&grace.token));
+    let mut flipped = ada.token.clone().into_bytes();
+    let middle = hers[0].len() + hers[1].len() / 2;
+    flipped[middle] = if flipped[middle] == b'A' { b'B' } else { b'A' };
+    let unsigned = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0"; // {"alg":"none","typ":"JWT"}
+    for token in [
+        "",
+        "nonsense",
+        "a.b.c",
+        "..",
+        &ada.token[..ada.token.len() - 1],
+        &format!("{}.", ada.token),
+        &format!("{}.{}.{}", hers[0], theirs[1], hers[2]),
+        &format!("{unsigned}.{}.", hers[1]),
+        &format!("{unsigned}.{}.{}", hers[1], hers[2]),
+        &String::from_utf8(flipped).unwrap(),
+        &ada.refresh_token,
+    ] {
+        assert_challenged(&me(&server, &format!("Bearer {token}")).await, "unauthorized");
+    }
+    for authorization in [
+        ada.token.clone(),
+        format!("Basic {}", ada.token),
+        format!("Bearer{}", ada.token),
+        format!("Token {}", ada.token),
+        "Bearer".to_owned(),
+        format!("Bearer {} {}", ada.token, ada.token),
+    ] {
+        assert_challenged(&me(&server, &authorization).await, "unauthorized");
+    }
+    assert_challenged(&get(server.address, "/v1/users/me").await, "unauthorized");
+    me(&server, &format!("bEARER {}", ada.token)).await.expect(200);
+
+    let mut forged = ada.refresh_token.clone().into_bytes();
+    forged[30] = if forged[30] == b'A' { b'B' } else { b'A' };
+    let forged = String::from_utf8(forged).unwrap();
+    for token in ["", "nonsense", "AAAA", "é", "\0", &forged, &ada.token] {
+        assert_challenged(&refresh(&server, &json!(token)).await, "unauthorized");
+    }
+    refresh(&server, &json!(ada.refresh_token)).await.expect(200);
+}
+
+#[tokio::test]
+async fn logins_are_limited_unless_that_is_lifted() {
+    let (limited, lifted) = (Server::start().await, Server::with(&["--rate-limits", "off"]).await);
+    for username in ["ada", "grace"] {
+        let body = json!({"username": username, "password": PASSWORD});
+        post(limited.address, "/v1/users/register", &body).await.expect(201);
+    }
+    let wrong = |username: &str| json!({"username": username, "password": "wrong"});
+    let mut refused = None;
+    for _ in 0..40 {
+        let answer = post(limited.address, "/v1/users/login", &wrong("ada")).await;
+        // With long to wait, so that the next one is refused as well however slow this machine is.
+        if answer.status == 429 {
+            refused = Some(answer).filter(|answer| answer.json()["retry_after_ms"].as_u64().unwrap() > 5_000);
+            if refused.is_some() {
+                break;
+            }
+            continue;
+        }
+        assert_eq!(answer.problem(), (401, "bad_credentials".to_owned()));
+    }
+    let refused = refused.expect("wrong passwords for one username are limited");
+    assert_eq!(refused.problem(), (429, "rate_limited".to_owned()));
+    let (wait_ms, wait) = (refused.json()["retry_after_ms"].as_u64().unwrap(), refused.header("retry-after").unwrap());
+    assert_eq!(wait.parse::<u64>().unwrap(), wait_ms.div_ceil(1_000));
+    assert!(wait_ms > 0 && refused.json()["retryable"] == true, "{refused:?}");
+    let right = json!({"username": "ADA", "password": PASSWORD});
+    assert_eq!(post(limited.address, "/v1/users/login", &right).await.status, 429, "the right one tells nothing now");
+    Person::login(limited.address, "grace").await;
+
+    let mut statuses = Vec::new();
+    for number in 0..40 {
+        statuses.push(post(limited.address, "/v1/users/login", &wrong(&format!("nobody{number}"))).await.status);
+    }
+    assert!(statuses[0] == 401 && statuses.contains(&429), "an address is limited as well: {statuses:?}");
+    get(limited.address, "/health").await.expect(200);
+
+    for _ in 0..40 {
+        post(lifted.address, "/v1/users/login", &wrong("ada")).await.expect(401);
+    }
+}
