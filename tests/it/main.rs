@@ -21,7 +21,9 @@ macro_rules! on_each_store {
     };
 }
 
+mod browser;
 mod postgres;
 mod socket;
 mod store;
 mod support;
+mod walkthrough;
