@@ -44,8 +44,9 @@ async fn the_walk_through_works_as_it_stands() {
 
     let script = block(&readme, "sh");
     assert!(script.contains(ADDRESS));
-    let shell = tokio::process::Command::new("bash").args(["-eu", "-o", "pipefail", "-c", &here(script)]).output();
-    let output = timeout(PATIENCE, shell).await.expect("a script that ends").unwrap();
+    let mut shell = tokio::process::Command::new("bash");
+    shell.args(["-eu", "-o", "pipefail", "-c", &here(script)]).env("no_proxy", "127.0.0.1").kill_on_drop(true);
+    let output = timeout(PATIENCE, shell.output()).await.expect("a script that ends").unwrap();
     let (said, complained) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && complained.is_empty(), "{said}\n{complained}");
 
