@@ -67,9 +67,9 @@ export function discardConversation(conversationId) {
   for (const message of unsentIn(conversationId)) discard(message.id);
 }
 
-/** A message with this id stands in the conversation: the acknowledgement, whichever way it came. */
-export function settle(id) {
-  if (find(id)) discard(id);
+/** One of mine stands in the conversation: the acknowledgement, whichever way it came. */
+export function settle({ id, sender_id }) {
+  if (sender_id === api.me().id && find(id)) discard(id);
 }
 
 /** An error frame. True if it was about a send. */

@@ -10,7 +10,8 @@ const PAGE = 50;
 const RESUME_AT_ONCE = 500; // conversations a frame, the protocol's bound
 let socket = null;
 let membershipVersion;
-let readsUnderstood = true;
+let reads = "unknown"; // whether the server understands receipts: "unknown", "asked", "understood", "refused"
+const untold = new Map(); // conversation id → what has been read there and not yet told
 
 export function startSync(liveSocket) {
   socket = liveSocket;
@@ -19,6 +20,7 @@ export function startSync(liveSocket) {
 /** The socket has said hello: from here on everything is heard, so what came before is fetched now. */
 export function goLive(hello) {
   membershipVersion = hello.membership_version;
+  reads = "unknown";
   store.learnPerson(hello.user);
   sends.resend();
   resume([...timelines].filter(([, timeline]) => timeline.loaded).map(([id]) => id));
@@ -90,10 +92,23 @@ export function markRead(id) {
   const conversation = conversations.get(id);
   if (!conversation || !view.connected || !(conversation.unread_count > 0)) return;
   conversation.unread_count = 0;
-  if (readsUnderstood) {
-    socket.send({ type: "message.read", ref: "read", conversation_id: id, seq: conversation.last_seq });
-  }
+  untold.set(id, conversation.last_seq);
+  tellReads();
   changed("conversations");
+}
+
+// A server of another version may not know receipts, and ten refused frames in a row end a connection. So the first one of a
+// connection is followed by a ping, and the others wait for its answer: a refusal would have come before it.
+function tellReads() {
+  if (reads === "refused") untold.clear();
+  for (const [id, seq] of untold) {
+    if (reads === "asked") return;
+    untold.delete(id);
+    socket.send({ type: "message.read", ref: "read", conversation_id: id, seq });
+    if (reads === "understood") continue;
+    reads = "asked";
+    socket.send({ type: "ping", ref: "read" });
+  }
 }
 
 // History
@@ -105,7 +120,7 @@ export async function loadNewest(id) {
   changed("timeline");
   try {
     const page = await api.get(`/v1/conversations/${id}/messages?limit=${PAGE}`);
-    for (const message of page.items) sends.settle(message.id);
+    for (const message of page.items) sends.settle(message);
     timeline.begin(page);
     // Between that answer and the stream there may be a gap; asking costs one frame and settles it.
     if (view.connected) resume([id]);
@@ -191,9 +206,14 @@ const FRAMES = {
       loadConversations();
     }
   },
+  pong({ ref }) {
+    if (ref !== "read") return;
+    if (reads === "asked") reads = "understood";
+    tellReads();
+  },
   error(frame) {
     if (sends.fail(frame)) return;
-    if (frame.ref === "read" && !frame.retryable) readsUnderstood = false; // ten errors in a row would close the socket
+    if (frame.ref === "read" && frame.status === 400) reads = "refused";
     if (frame.code === "resync") startOver(frame.conversation_id);
     else if (frame.status === 404 && frame.conversation_id) fetchConversation(frame.conversation_id);
   },
@@ -203,7 +223,7 @@ function applyNumbered(frame) {
   const { message, conversation_id, type, seq } = frame;
   const timeline = timelines.get(conversation_id);
   if (message) {
-    sends.settle(message.id);
+    sends.settle(message);
     if (timeline && !timeline.loaded) timeline.early.push(message);
     else if (timeline?.apply(message)) changed("timeline");
   }

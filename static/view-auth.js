@@ -84,8 +84,8 @@ async function submit() {
 function showProblem(problem) {
   const known = problem.errors.filter(({ field }) => FIELDS.includes(field));
   for (const { field, detail } of known) showFieldError(field, detail);
-  showError(problem.message);
   if (known.length) $(`auth-${known[0].field}`).focus();
+  else showError(problem.message);
 }
 
 function showFieldError(field, words) {

@@ -66,6 +66,7 @@ function showOther(conversationId) {
 function startComposer() {
   const text = $("composer-text");
   text.addEventListener("input", measure);
+  addEventListener("resize", measure); // a turned phone has lines of another length
   text.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();

@@ -127,7 +127,8 @@ function layOut(messages) {
     const name = system ? "" : nameOf(senderId);
     const status = statusOf(senderId);
     const foot = footWords(message, messages[i + 1]);
-    put(message.id, JSON.stringify([first, name, status, message.content, message.deleted_at, message.state, foot]), () =>
+    // An id that somebody else has used already may stand here twice, until it is sent with another.
+    put(message.state ? `unsent ${message.id}` : message.id, JSON.stringify([first, name, status, message.content, message.deleted_at, message.state, foot]), () =>
       system ? systemRow(message, time) : messageRow(message, { senderId, name, status, first, time, foot }));
     before = { day, time, senderId: system ? null : senderId };
   }

@@ -22,6 +22,7 @@ macro_rules! on_each_store {
 }
 
 mod bad_input;
+mod browser;
 mod floors;
 mod journal;
 mod postgres;
@@ -30,3 +31,4 @@ mod rest;
 mod socket;
 mod store;
 mod support;
+mod walkthrough;

@@ -6,7 +6,7 @@ use std::path::Path;
 use chinwag::app::App;
 use chinwag::config::Config;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -52,8 +52,11 @@ impl Server {
         let data = tempfile::tempdir().unwrap();
         let mut config = config(data.path(), arguments);
         change(&mut config);
+        Self::open(config, data, TcpListener::bind("127.0.0.1:0").await.unwrap()).await
+    }
+
+    async fn open(config: Config, data: TempDir, listener: TcpListener) -> Self {
         let app = App::open(config).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(app.serve(listener, async { drop(stopped.await) }));
@@ -76,6 +79,45 @@ impl Server {
         self.serving.await.unwrap();
         self.data
     }
+
+    /// Stops it for a while, with nothing configured and the embedded store.
+    pub(crate) async fn away(self) -> Away {
+        let address = self.address;
+        let data = self.stopped().await;
+        Away { place: bind(address), address, data }
+    }
+}
+
+/// A server that is away. Its port is kept for it: whoever connects is refused.
+pub(crate) struct Away {
+    place: TcpSocket,
+    address: SocketAddr,
+    data: TempDir,
+}
+
+impl Away {
+    /// Something that happens on another port meanwhile, where those who wait for the server do not see it.
+    pub(crate) async fn meanwhile(self, work: impl AsyncFnOnce(SocketAddr)) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let elsewhere = Server::open(config(self.data.path(), &[]), self.data, listener).await;
+        work(elsewhere.address).await;
+        Self { data: elsewhere.stopped().await, ..self }
+    }
+
+    /// It is back at its port.
+    pub(crate) async fn back(self) -> Server {
+        let listener = bind(self.address).listen(1024).unwrap();
+        drop(self.place);
+        Server::open(config(self.data.path(), &[]), self.data, listener).await
+    }
+}
+
+/// A socket that has a port and does not listen there, which another may then do.
+fn bind(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
 }
 
 fn config(data: &Path, arguments: &[&str]) -> Config {

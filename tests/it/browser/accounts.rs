@@ -1,0 +1,82 @@
+//! The door.
+
+use serde_json::json;
+
+use super::visitor::Visitor;
+use crate::support::browser::Browser;
+use crate::support::client::{PASSWORD, ask};
+use crate::support::server::Server;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_registers_logs_in_and_leaves() {
+    let server = Server::start().await;
+    let grace = server.person("grace").await;
+    let browser = Browser::start().await;
+    let mut ada = Visitor::at_the_door(&browser, server.address).await;
+    ada.tolerate("the server responded with a status of 4"); // the errors that are made here
+
+    // Nobody is called so yet.
+    ada.fill("one('auth-username')", "ada").await;
+    ada.fill("one('auth-password')", PASSWORD).await;
+    ada.click("one('auth-submit')").await;
+    ada.until("seen(one('auth-error')) && one('auth-error').textContent.length > 10").await;
+    ada.until("!one('auth-submit').disabled").await;
+
+    // A form with faults says where they are, and in whose words.
+    ada.click("one('auth-switch')").await;
+    ada.until("!seen(one('auth-error')) && seen(one('auth-name'))").await;
+    ada.fill("one('auth-username')", "ada lovelace").await;
+    ada.click("one('auth-submit')").await;
+    ada.until("one('auth-name').ariaInvalid === 'true' && document.activeElement === one('auth-name')").await;
+    ada.fill("one('auth-name')", "Ada Lovelace").await;
+    ada.click("one('auth-submit')").await;
+    ada.until("one('auth-username').ariaInvalid === 'true' && seen(document.getElementById('auth-username-error'))")
+        .await;
+
+    // A name that is taken is not given twice, in whatever case.
+    ada.fill("one('auth-username')", "Grace").await;
+    ada.fill("one('auth-password')", "short").await;
+    ada.click("one('auth-submit')").await;
+    ada.until("one('auth-password').ariaInvalid === 'true' && seen(document.getElementById('auth-password-error'))")
+        .await;
+    ada.fill("one('auth-password')", PASSWORD).await;
+    ada.click("one('auth-submit')").await;
+    ada.until("/Somebody has this/.test(document.getElementById('auth-form').innerText)").await;
+
+    ada.fill("one('auth-username')", "ada").await;
+    ada.click("one('auth-submit')").await;
+    ada.is_connected().await;
+    assert_eq!(ada.eval("one('me-menu').ariaLabel").await, "Ada Lovelace: account menu");
+    let session = ada.eval("JSON.parse(sessionStorage['chinwag.session'])").await;
+    let (id, token) = (session["user"]["id"].as_str().unwrap(), session["access_token"].as_str().unwrap());
+
+    ada.reload().await;
+    ada.is_connected().await;
+
+    // Another tab of the same browser would be somebody else; another browser is.
+    let stranger = Visitor::at_the_door(&browser, server.address).await;
+    assert_eq!(stranger.eval("sessionStorage.length").await, 0);
+
+    // Who leaves is gone: the session, the sockets, the tokens.
+    let room = grace.post("/v1/conversations", &json!({"type": "direct", "member_ids": [id]})).await.expect(201).json();
+    let mut hears = grace.listen("/ws").await;
+    assert_eq!(hears.next_of(&["presence.state"]).await["users"][id], "online");
+    ada.until("one('conversation-item', '[data-title=Grace]')").await;
+    ada.click("one('me-menu')").await;
+    ada.click("one('logout')").await;
+    ada.until("seen(one('auth-submit')) && sessionStorage.length === 0 && !seen(one('me-menu'))").await;
+    assert_eq!(hears.next_of(&["presence.diff"]).await["offline"], json!([id]));
+    let bearer = format!("Bearer {token}");
+    let refused =
+        ask(server.address, hyper::Method::GET, "/v1/users/me", &[("authorization", &bearer)], "").await.problem();
+    assert_eq!(refused.0, 401);
+    assert_eq!(ada.eval("document.body.innerHTML.includes('Lovelace')").await, false, "nothing is left of her");
+
+    // The address still says which conversation it was; it opens for whoever may see it.
+    let url = format!("location.hash = '#{}'", room["id"].as_str().unwrap());
+    ada.eval(&url).await;
+    ada.fill("one('auth-username')", "ADA").await;
+    ada.fill("one('auth-password')", PASSWORD).await;
+    ada.press("Enter").await;
+    ada.is_at("Grace").await;
+}

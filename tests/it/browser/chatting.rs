@@ -1,0 +1,100 @@
+//! Two people and what they say to each other.
+
+use super::visitor::{Visitor, message};
+use crate::support::browser::Browser;
+use crate::support::server::Server;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_people_chat() {
+    let server = Server::start().await;
+    for username in ["ada", "grace", "graham"] {
+        server.person(username).await;
+    }
+    let browser = Browser::start().await;
+    let (ada, grace) = tokio::join!(
+        Visitor::enter(&browser, server.address, "ada"),
+        Visitor::enter(&browser, server.address, "grace")
+    );
+
+    ada.click("one('new-conversation')").await;
+    ada.fill("one('people-search')", "gra").await;
+    ada.until("all('person-option').length === 2").await;
+    assert_eq!(ada.eval("one('start-conversation').disabled").await, true, "nobody is picked");
+    ada.pick("grac", "grace").await;
+    ada.click("one('start-conversation')").await;
+    ada.is_at("Grace").await;
+    grace.until("one('conversation-item', '[data-title=Ada]')").await;
+    ada.until("one('conversation-status').textContent === 'online'").await;
+
+    // Text is text, whatever it looks like.
+    let texts = [
+        "<b>bold</b> & <img src=x onerror=\"document.title='taken'\">",
+        "see https://example.org/a?b=c&d=(e), please",
+        "javascript:alert(1) ${1 + 1} {{7*7}} \\n",
+        "two\nlines",
+        "שלום, مرحبا, 你好",
+    ];
+    for text in &texts[..3] {
+        ada.say(text).await;
+    }
+    grace.until("one('conversation-item', '[data-title=Ada]').dataset.unread === '3'").await;
+    assert_eq!(grace.eval("document.title").await, "(1) Chinwag");
+    grace.open("Ada").await;
+    grace.sees(&texts[..3]).await;
+    grace
+        .until("one('conversation-item', '[data-title=Ada]').dataset.unread === '0' && document.title === 'Chinwag'")
+        .await;
+    grace.until("one('conversation-status').textContent === 'online'").await;
+    for text in &texts[3..] {
+        grace.say(text).await;
+    }
+    for visitor in [&ada, &grace] {
+        visitor.sees(&texts).await;
+        assert_eq!(visitor.eval("all('message').map((row) => Number(row.dataset.seq)).join()").await, "1,2,3,4,5");
+        assert_eq!(visitor.eval("document.querySelectorAll('#messages :is(b, img, script)').length").await, 0);
+        assert_eq!(
+            visitor.eval("[...document.querySelectorAll('#messages a')].map((a) => a.href + ' ' + a.rel).join()").await,
+            "https://example.org/a?b=c&d=(e) noopener noreferrer"
+        );
+    }
+    let mine = format!("{}.classList.contains('mine')", message("bold"));
+    assert_eq!((ada.eval(&mine).await, grace.eval(&mine).await), (true.into(), false.into()));
+
+    // A reload comes back to where one was.
+    grace.reload().await;
+    grace.is_at("Ada").await;
+    grace.sees(&texts).await;
+
+    grace.close().await;
+    ada.until("one('conversation-status').textContent === 'offline'").await;
+    ada.say("bye").await;
+    ada.until(&format!("{}.dataset.state === 'sent'", message("bye"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_server_does_not_understand_is_said_once() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let names = ["Aviary", "Bindery", "Cellar"];
+    let mut rooms = Vec::new();
+    for name in names {
+        rooms.push(ada.group(name, &[&grace]).await);
+    }
+    let browser = Browser::start().await;
+    let page = Visitor::enter(&browser, server.address, "grace").await;
+    for (room, name) in rooms.iter().zip(names) {
+        for number in 1..=4 {
+            ada.say(room, &format!("{name} {number}")).await;
+        }
+        page.until(&format!("one('conversation-item', '[data-title={name}]').dataset.unread === '4'")).await;
+        page.open(name).await;
+        page.until(&format!("one('conversation-item', '[data-title={name}]').dataset.unread === '0'")).await;
+    }
+    // An answer to this proves that those before it have been answered too.
+    page.say("all read").await;
+    page.until(&format!("{}.dataset.state === 'sent'", message("all read"))).await;
+    let reads = page.frames_sent().iter().filter(|frame| frame.contains("message.read")).count();
+    assert_eq!(reads, 1);
+    assert_eq!(page.eval("seen(document.getElementById('notice'))").await, false);
+    assert_eq!(page.eval("one('connection-state').textContent").await, "Connected");
+}

@@ -1,0 +1,125 @@
+//! How it looks. `docs/page.png` is made by
+//!
+//! ```sh
+//! CHINWAG_PICTURES=target/pictures cargo nextest run -E 'test(looks)' && cp target/pictures/talk-desk-light.png docs/page.png
+//! ```
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+use serde_json::json;
+
+use super::visitor::Visitor;
+use crate::support::browser::Browser;
+use crate::support::client::{Conversation, PASSWORD, Person, post};
+use crate::support::server::Server;
+
+const SIZES: [(&str, u32, u32); 2] = [("desk", 1280, 800), ("phone", 390, 844)];
+
+async fn person(server: &Server, username: &str, name: &str) -> Person {
+    let body = json!({"username": username, "name": name, "password": PASSWORD});
+    post(server.address, "/v1/users/register", &body).await.expect(201);
+    Person::login(server.address, username).await
+}
+
+/// Looks at the page in every size and light: everything fits, and whoever wants pictures gets them.
+async fn look(page: &Visitor, view: &str) {
+    for (size, width, height) in SIZES {
+        for scheme in ["light", "dark"] {
+            page.looks_like(width, height, scheme).await;
+            page.until(&format!("innerWidth === {width} && innerHeight === {height}")).await;
+            let wide = page
+                .eval("[...document.querySelectorAll('body *')].filter((node) => node.checkVisibility() && !node.closest('.sr-only')
+                    && node.getBoundingClientRect().right > innerWidth + 1).map((node) => node.outerHTML)")
+                .await;
+            assert_eq!(wide, json!([]), "{view} on a {size}: too wide");
+            let Some(folder) = env::var_os("CHINWAG_PICTURES") else { continue };
+            let folder = PathBuf::from(folder);
+            fs::create_dir_all(&folder).unwrap();
+            page.screenshot(&folder.join(format!("{view}-{size}-{scheme}.png"))).await;
+        }
+    }
+    page.looks_like(1280, 800, "light").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_fits_a_desk_and_a_phone() {
+    let server = Server::start().await;
+    let maya = person(&server, "maya", "Maya Lindqvist").await;
+    let tomas = person(&server, "tomas", "Tomás Herrera").await;
+    let priya = person(&server, "priya", "Priya Raman").await;
+    let jonas = person(&server, "jonas.b", "Jonas Bergmann").await;
+    let ines = person(&server, "ines", "Inês Carvalho").await;
+    let noor = person(&server, "noor_h", "Noor Haddad").await;
+
+    let choir = noor.group("Thursday choir", &[&maya, &ines, &jonas]).await;
+    noor.say(&choir, "We start at seven this week, the hall is taken before.").await;
+    let mum = ines.direct(&maya).await;
+    ines.say(&mum, "Found your scarf behind the sofa!").await;
+    maya.say(&mum, "You are a hero. I will fetch it on Sunday.").await;
+    let work = maya.group("Harbour exhibition", &[&tomas, &priya, &jonas]).await;
+    let jonas_direct = jonas.direct(&maya).await;
+    jonas.say(&jonas_direct, "Can I borrow the long ladder on Saturday?").await;
+    jonas.say(&jonas_direct, "The short one is not even close.").await;
+    let talk: [(&Person, &str); 11] = [
+        (&tomas, "Morning! The printer has sent proofs of the big panels."),
+        (&tomas, "Colours are lovely, but the map on panel 3 has lost its legend."),
+        (&maya, "Oh no. Is it the file or the print?"),
+        (&tomas, "The file, I am afraid. The layer was switched off when I exported it."),
+        (&priya, "I can send them a new one before lunch. Which size was it again?"),
+        (&maya, "1200 × 800 mm, with 5 mm bleed. The notes are at https://harbour.example/panels"),
+        (&priya, "Perfect, on it."),
+        (&jonas, "While you are there: the opening is on the 14th now, not the 12th. Could the poster say so too?"),
+        (&maya, "Good catch, thank you!"),
+        (&maya, "Then let us all look at the new proofs together tomorrow at ten, and I bring the cinnamon buns."),
+        (&tomas, "Best meeting of the week."),
+    ];
+    for (person, text) in talk {
+        person.say(&work, text).await;
+    }
+    let priya_direct = priya.direct(&maya).await;
+    maya.say(&priya_direct, "Thank you for jumping in!").await;
+    priya.say(&priya_direct, "Any time. New file is uploaded.").await;
+    let _there: Vec<_> = {
+        let mut sockets = Vec::new();
+        for somebody in [&tomas, &priya, &ines] {
+            sockets.push(somebody.listen("/ws").await);
+        }
+        sockets
+    };
+
+    let browser = Browser::start().await;
+    let page = Visitor::at_the_door(&browser, server.address).await;
+    look(&page, "door").await;
+    page.click("one('auth-switch')").await;
+    look(&page, "register").await;
+    drop(page);
+
+    let page = Visitor::enter(&browser, server.address, "maya").await;
+    page.until("all('conversation-item').length === 5").await;
+    look(&page, "list").await;
+    page.open("Harbour exhibition").await;
+    page.until("one('conversation-status').textContent === '3 of 4 online'").await;
+    look(&page, "talk").await;
+
+    page.click("one('members-open')").await;
+    page.until("all('member-item').length === 4 && all('person-option').length > 0").await;
+    look(&page, "members").await;
+    page.press("Escape").await;
+
+    page.click("one('new-conversation')").await;
+    page.until("all('person-option').length === 5").await;
+    page.pick("tom", "tomas").await;
+    page.fill("one('people-search')", "").await;
+    page.until("all('person-option').length === 5").await;
+    look(&page, "new").await;
+    page.press("Escape").await;
+
+    // Long names, long words and long lists of them stay where they belong.
+    let long = person(&server, "l".repeat(32).as_str(), &"Wolfeschlegelstein".repeat(3)).await;
+    let tower: Conversation = long.group(&"Babel".repeat(12), &[&maya]).await;
+    long.say(&tower, &"x".repeat(2000)).await;
+    long.say(&tower, "https://example.org/".repeat(20).as_str()).await;
+    page.open(&"Babel".repeat(12)).await;
+    look(&page, "long").await;
+}

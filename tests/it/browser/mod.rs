@@ -1,0 +1,9 @@
+//! The page, as people use it: in a real Chromium, against a real server.
+
+mod accounts;
+mod chatting;
+mod groups;
+mod history;
+mod looks;
+mod outages;
+mod visitor;

@@ -1,0 +1,68 @@
+//! A server that goes away and comes back.
+
+use serde_json::json;
+
+use super::visitor::{Visitor, message};
+use crate::support::browser::Browser;
+use crate::support::client::Person;
+use crate::support::server::Server;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_written_while_the_server_is_away_is_sent_exactly_once() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (room, group) = (ada.direct(&grace).await, grace.group("Choir", &[&ada]).await);
+    let browser = Browser::start().await;
+    let mut page = Visitor::enter(&browser, server.address, "ada").await;
+    page.tolerate("net::ERR_CONNECTION_REFUSED");
+    page.tolerate("responded with a status of 404"); // it asks for what she is no longer in
+    page.open("Choir").await;
+    page.open("Grace").await;
+    page.say("before").await;
+    page.sees(&["before"]).await;
+
+    let away = server.away().await;
+    page.until("['waiting', 'connecting'].includes(one('connection-state').dataset.state)").await;
+    page.until("one('conversation-status').textContent === 'Not connected'").await;
+    page.click("one('conversation-item', '[data-title=Choir]')").await;
+    page.is_at("Choir").await;
+    page.say("la la").await;
+    page.click("one('conversation-item', '[data-title=Grace]')").await;
+    page.is_at("Grace").await;
+    for text in ["one", "two", "three"] {
+        page.say(text).await;
+    }
+    page.until("all('message', '[data-state=pending]').length === 3").await;
+    let ids = page.eval("all('message', '[data-state=pending]').map((row) => row.dataset.id)").await;
+
+    // Meanwhile it turns out that the first had arrived and its acknowledgement was lost, that somebody else has used the id of
+    // the second (nobody does, but it is a refusal with a reason), and that Ada is no longer in the choir.
+    let away = away
+        .meanwhile(async |address| {
+            let (ada, grace) = (Person::login(address, "ada").await, Person::login(address, "grace").await);
+            ada.post(&room.messages, &json!({"id": ids[0], "content": "one"})).await.expect(201);
+            grace.post(&room.messages, &json!({"id": ids[1], "content": "hers"})).await.expect(201);
+            grace.delete(&format!("{}/{}", group.members, ada.id)).await.expect(204);
+        })
+        .await;
+    assert_eq!(page.eval("all('message', '[data-state=pending]').length").await, 3);
+
+    let server = away.back().await;
+    page.eval("dispatchEvent(new Event('online'))").await; // or one would have to wait for the next try
+    page.is_connected().await;
+    page.until("all('message', '[data-state=pending]').length === 0").await;
+    page.until(&format!("{}.dataset.state === 'failed'", message("two"))).await;
+    page.until("/^Not sent: .{10,}/.test(one('message-reason').textContent)").await;
+    page.until("all('conversation-item').length === 1").await;
+    let texts = "all('message').map((row) => row.querySelector('[data-testid=message-text]').textContent).join()";
+    assert_eq!(page.eval(texts).await, "before,one,hers,three,two");
+
+    page.click("one('retry')").await;
+    page.sees(&["before", "one", "hers", "three", "two"]).await;
+    let ada = Person { address: server.address, ..ada };
+    let history = ada.get(&room.messages).await.expect(200).json();
+    let contents: Vec<_> = history["items"].as_array().unwrap().iter().map(|item| &item["content"]).collect();
+    assert_eq!(contents, ["before", "one", "hers", "three", "two"]);
+    assert_eq!(history["items"][1]["id"], ids[0]);
+    assert_eq!(page.eval("Object.keys(sessionStorage).join()").await, "chinwag.session", "nothing waits any more");
+}

@@ -1,0 +1,106 @@
+//! What people do on the page.
+
+use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
+
+use serde_json::{Value, json};
+
+use crate::support::browser::{Browser, Page};
+use crate::support::client::PASSWORD;
+
+/// Somebody at their page.
+pub(super) struct Visitor {
+    page: Page,
+}
+
+impl Deref for Visitor {
+    type Target = Page;
+
+    fn deref(&self) -> &Page {
+        &self.page
+    }
+}
+
+impl DerefMut for Visitor {
+    fn deref_mut(&mut self) -> &mut Page {
+        &mut self.page
+    }
+}
+
+impl Visitor {
+    /// Comes to the door.
+    pub(super) async fn at_the_door(browser: &Browser, address: SocketAddr) -> Self {
+        let page = browser.open(&format!("http://{address}/")).await;
+        page.until("seen(one('auth-submit'))").await;
+        Self { page }
+    }
+
+    /// Logs in through the form.
+    pub(super) async fn enter(browser: &Browser, address: SocketAddr, username: &str) -> Self {
+        let visitor = Self::at_the_door(browser, address).await;
+        visitor.fill("one('auth-username')", username).await;
+        visitor.fill("one('auth-password')", PASSWORD).await;
+        visitor.press("Enter").await;
+        visitor.is_connected().await;
+        visitor
+    }
+
+    pub(super) async fn close(self) {
+        self.page.close().await;
+    }
+
+    pub(super) async fn is_connected(&self) {
+        self.until("one('connection-state').dataset.state === 'connected' && seen(one('me-menu'))").await;
+    }
+
+    /// Picks somebody in the open dialog, by searching for them.
+    pub(super) async fn pick(&self, search: &str, username: &str) {
+        self.fill("one('people-search')", search).await;
+        self.until("all('person-option').length === 1").await;
+        self.click(&format!("one('person-option', '[data-username={username}]')")).await;
+        self.until("one('person-option').ariaPressed === 'true'").await;
+    }
+
+    /// Opens a conversation from the list.
+    #[track_caller]
+    pub(super) fn open<'a>(&'a self, title: &str) -> impl Future<Output = ()> + use<'a> {
+        let clicked = self.click(&format!("one('conversation-item', `[data-title=\"{title}\"]`)"));
+        let title = title.to_owned();
+        async move {
+            clicked.await;
+            self.is_at(&title).await;
+            self.until("one('load-state').dataset.state !== 'loading'").await;
+        }
+    }
+
+    pub(super) async fn is_at(&self, title: &str) {
+        self.until(&format!(
+            "seen(one('conversation-title')) && one('conversation-title').textContent === {}",
+            json!(title)
+        ))
+        .await;
+    }
+
+    /// Writes and presses Enter.
+    pub(super) async fn say(&self, text: &str) {
+        self.fill("one('composer')", text).await;
+        self.press("Enter").await;
+        self.until("one('composer').value === ''").await;
+    }
+
+    /// Waits until the messages that are shown are these, and none is on its way.
+    #[track_caller]
+    pub(super) fn sees<'a>(&'a self, texts: &[&str]) -> impl Future<Output = Value> + use<'a> {
+        self.until(&format!(
+            "JSON.stringify(all('message', '[data-state=sent]').map((row) => row.querySelector('[data-testid=message-text]').textContent))
+                === JSON.stringify({}) && all('message').length === {}",
+            json!(texts),
+            texts.len()
+        ))
+    }
+}
+
+/// The expression for a message by its text.
+pub(super) fn message(text: &str) -> String {
+    format!("all('message').find((row) => row.textContent.includes({}))", json!(text))
+}

@@ -1,0 +1,276 @@
+//! A real Chromium, and people's pages in it.
+
+use std::ffi::OsString;
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use std::{env, fs, thread};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::devtools::DevTools;
+use super::process::Process;
+use super::socket::PATIENCE;
+
+const ARGUMENTS: [&str; 16] = [
+    "--headless=new",
+    "--no-sandbox", // the tests may run as root, and open nothing but their own server
+    "--remote-debugging-port=0",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--disable-breakpad",
+    // Several people's pages are looked at at once.
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+    "--disable-background-timer-throttling",
+];
+
+/// What the expressions of the tests may use in a page.
+const PRELUDE: &str = r#"
+const one = (id, more = "") => document.querySelector(`[data-testid="${id}"]${more}`);
+const all = (id, more = "") => [...document.querySelectorAll(`[data-testid="${id}"]${more}`)];
+const seen = (node) => Boolean(node?.checkVisibility());
+"#;
+
+/// A running Chromium. Dropping it ends it.
+pub(crate) struct Browser {
+    tools: DevTools,
+    _process: Process,
+}
+
+impl Browser {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("chinwag-chromium-").tempdir().unwrap();
+        let profile = format!("--user-data-dir={}", folder.path().display());
+        let arguments = [program().into_os_string(), profile.into()].into_iter().chain(ARGUMENTS.map(OsString::from));
+        let listens = |line: &str| line.strip_prefix("DevTools listening on ").map(|url| url.trim().to_owned());
+        let (process, url) = Process::start(folder, arguments, listens).await;
+        Self { tools: DevTools::connect(&url).await, _process: process }
+    }
+
+    /// Opens a page whose storage is its own, as if it were another person's browser.
+    #[track_caller]
+    pub(crate) fn open(&self, url: &str) -> impl Future<Output = Page> {
+        let (tools, caller) = (self.tools.clone(), Location::caller());
+        async move {
+            let browser = async |method, params| tools.call("", method, params).await.unwrap();
+            let context = browser("Target.createBrowserContext", json!({})).await["browserContextId"].take();
+            let target = json!({"url": "about:blank", "browserContextId": context});
+            let target = browser("Target.createTarget", target).await["targetId"].take();
+            let attach = json!({"targetId": target, "flatten": true});
+            let session = browser("Target.attachToTarget", attach).await["sessionId"].as_str().unwrap().to_owned();
+            let page = Page { tools: tools.clone(), session, target, tolerated: vec![], origin: caller };
+            for domain in ["Runtime.enable", "Log.enable", "Page.enable", "Network.enable"] {
+                page.call(domain, json!({})).await;
+            }
+            // Each is the page that its person looks at.
+            page.call("Emulation.setFocusEmulationEnabled", json!({"enabled": true})).await;
+            page.call("Page.addScriptToEvaluateOnNewDocument", json!({"source": PRELUDE})).await;
+            page.looks_like(1280, 800, "light").await;
+            page.call("Page.navigate", json!({"url": url})).await;
+            page.until("location.protocol !== 'about:' && document.readyState === 'complete'").await;
+            page
+        }
+    }
+}
+
+/// Somebody's page. A complaint in its console that nobody expected fails the test.
+pub(crate) struct Page {
+    tools: DevTools,
+    session: String,
+    target: Value,
+    tolerated: Vec<&'static str>,
+    origin: &'static Location<'static>,
+}
+
+impl Page {
+    async fn call(&self, method: &str, params: Value) -> Value {
+        self.tools.call(&self.session, method, params).await.unwrap()
+    }
+
+    /// Complaints with these words are part of the test: browsers report every refused request.
+    pub(crate) fn tolerate(&mut self, words: &'static str) {
+        self.tolerated.push(words);
+    }
+
+    /// The text frames that the page has sent.
+    pub(crate) fn frames_sent(&self) -> Vec<String> {
+        self.tools.heard(&self.session).frames_sent
+    }
+
+    /// The value of an expression, awaited.
+    #[track_caller]
+    pub(crate) fn eval<'a>(&'a self, expression: &str) -> impl Future<Output = Value> + use<'a> {
+        let (caller, evaluated) = (Location::caller(), self.evaluate(expression.to_owned()));
+        async move { evaluated.await.unwrap_or_else(|error| panic!("{error}, at {caller}")) }
+    }
+
+    async fn evaluate(&self, expression: String) -> Result<Value, String> {
+        let params = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
+        let mut answer = self.tools.call(&self.session, "Runtime.evaluate", params).await?;
+        assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
+        Ok(answer["result"]["value"].take())
+    }
+
+    /// Does what somebody enters in the console.
+    pub(crate) async fn enter(&self, statements: &str) {
+        let params = json!({"expression": statements, "awaitPromise": true, "replMode": true});
+        let answer = self.call("Runtime.evaluate", params).await;
+        assert!(answer.get("exceptionDetails").is_none(), "{answer}");
+    }
+
+    /// The value of an expression, as soon as it is a true one. It is looked at before each frame that the page draws.
+    #[track_caller]
+    pub(crate) fn until<'a>(&'a self, expression: &str) -> impl Future<Output = Value> + use<'a> {
+        let (caller, expression) = (Location::caller(), expression.to_owned());
+        async move {
+            let deadline = Instant::now() + PATIENCE;
+            loop {
+                let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+                let look = format!(
+                    "new Promise((resolve) => {{
+                        const end = performance.now() + {left};
+                        const look = () => {{
+                            let value;
+                            try {{ value = ({expression}); }} catch {{ /* not yet */ }}
+                            if (value) resolve({{ value }});
+                            else if (performance.now() > end) resolve({{ page: document.body?.innerText }});
+                            else requestAnimationFrame(look);
+                        }};
+                        look();
+                    }})"
+                );
+                match self.evaluate(look).await {
+                    Ok(mut found) if found.get("value").is_some() => return found["value"].take(),
+                    // The page was left while it was looked at.
+                    _ if left > 0 => {}
+                    other => {
+                        let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.png", Uuid::now_v7()));
+                        self.screenshot(&picture).await;
+                        panic!(
+                            "never true: {expression}, at {caller}\n{other:?}\nIt looked like {}",
+                            picture.display()
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// Clicks in the middle of an element, once it stands still and nothing lies over it.
+    #[track_caller]
+    pub(crate) fn click<'a>(&'a self, element: &str) -> impl Future<Output = ()> + use<'a> {
+        let middle = self.until(&format!(
+            "(() => {{
+                const node = {element};
+                node.scrollIntoView({{ block: 'nearest' }});
+                const box = node.getBoundingClientRect();
+                const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+                const still = node.place === `${{x}} ${{y}}`;
+                node.place = `${{x}} ${{y}}`;
+                return still && !node.disabled && node.contains(document.elementFromPoint(x, y)) && [x, y];
+            }})()"
+        ));
+        async move {
+            let middle = middle.await;
+            for (kind, button) in [("mouseMoved", "none"), ("mousePressed", "left"), ("mouseReleased", "left")] {
+                let event = json!({"type": kind, "x": middle[0], "y": middle[1], "button": button, "clickCount": 1});
+                self.call("Input.dispatchMouseEvent", event).await;
+            }
+        }
+    }
+
+    /// Turns the wheel over an element.
+    pub(crate) async fn wheel(&self, element: &str, pixels: i32) {
+        let middle = self
+            .eval(&format!(
+                "(({{ x, y, width, height }}) => [x + width / 2, y + height / 2])({element}.getBoundingClientRect())"
+            ))
+            .await;
+        let event = json!({"type": "mouseWheel", "x": middle[0], "y": middle[1], "deltaX": 0, "deltaY": pixels});
+        self.call("Input.dispatchMouseEvent", event).await;
+    }
+
+    /// Types in a field, instead of what is there.
+    #[track_caller]
+    pub(crate) fn fill<'a>(&'a self, field: &str, text: &str) -> impl Future<Output = ()> + use<'a> {
+        let (clicked, select) = (self.click(field), format!("{field}.select()"));
+        let text = text.to_owned();
+        async move {
+            clicked.await;
+            self.eval(&select).await;
+            self.call("Input.insertText", json!({"text": text})).await;
+        }
+    }
+
+    /// Presses and releases a key.
+    pub(crate) async fn press(&self, key: &str) {
+        let (code, text) = match key {
+            "Enter" => (13, "\r"),
+            "Escape" => (27, ""),
+            _ => panic!("what is the code of {key}?"),
+        };
+        for kind in ["keyDown", "keyUp"] {
+            let text = if kind == "keyDown" { text } else { "" };
+            let event = json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text});
+            self.call("Input.dispatchKeyEvent", event).await;
+        }
+    }
+
+    pub(crate) async fn reload(&self) {
+        self.eval("window.isOld = true").await;
+        self.call("Page.reload", json!({})).await;
+        self.until("!window.isOld && document.readyState === 'complete'").await;
+    }
+
+    /// The window's size, and what its person prefers: `light` or `dark`. Nothing moves, so that pictures are always the same.
+    pub(crate) async fn looks_like(&self, width: u32, height: u32, scheme: &str) {
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 720});
+        self.call("Emulation.setDeviceMetricsOverride", size).await;
+        let media = json!({"features": [
+            {"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]});
+        self.call("Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// Writes what is seen as PNG.
+    pub(crate) async fn screenshot(&self, file: &Path) {
+        let picture = self.call("Page.captureScreenshot", json!({"format": "png"})).await;
+        fs::write(file, BASE64.decode(picture["data"].as_str().unwrap()).unwrap()).unwrap();
+    }
+
+    /// Closes the page as its person would.
+    pub(crate) async fn close(self) {
+        self.tools.call("", "Target.closeTarget", json!({"targetId": self.target})).await.unwrap();
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            return;
+        }
+        let complaints = self.tools.heard(&self.session).complaints;
+        let expected = |complaint: &String| self.tolerated.iter().any(|words| complaint.contains(words));
+        let complaints: Vec<_> = complaints.into_iter().filter(|complaint| !expected(complaint)).collect();
+        assert!(complaints.is_empty(), "the page opened at {} complained: {complaints:#?}", self.origin);
+    }
+}
+
+fn program() -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let mut programs = env::split_paths(&path).flat_map(|folder| names.map(|name| folder.join(name)));
+    programs.find(|program| program.is_file()).unwrap_or_else(|| {
+        panic!("the browser's tests need Chromium: `make test` installs it, or apt-get install chromium")
+    })
+}
