@@ -64,7 +64,7 @@ fn imports_point_down() {
         let code = code(file);
         for path in code.match_indices("crate::").chain(code.match_indices("chinwag::")) {
             let rest = &code[path.0 + path.1.len()..];
-            let target: String = rest.chars().take_while(|c| c.is_ascii_lowercase()).collect();
+            let target: String = rest.chars().take_while(char::is_ascii_lowercase).collect();
             if !target.is_empty() && floor(&target) < floor(module) {
                 wrong.push(format!("{} imports {target}", place.display()));
             }
