@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -18,9 +18,10 @@ use crate::http::routes::ROUTES;
 use crate::http::server;
 use crate::http::site::Site;
 use crate::store;
+use crate::ws::DRAINING;
 
-/// What is left of the grace for committing what was admitted, once all sockets are closed.
-const LAST_COMMIT: Duration = Duration::from_secs(5);
+/// The part of the grace after which sockets that are still open are closed; the rest is for what was admitted.
+const FOR_SOCKETS: f64 = 0.7;
 
 /// A server that is ready to serve.
 pub struct App {
@@ -38,7 +39,7 @@ impl App {
         config.prepare_data()?;
         let secret = config.secret()?;
         let store =
-            store::open(&config.store_url()).await.map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
+            store::open(&config.store_url()?).await.map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
         let unlimited = config.rate_limits == Switch::Off;
         let settings =
             Settings { secret, access_ttl: config.access_token_ttl, refresh_ttl: config.refresh_token_ttl, unlimited };
@@ -64,22 +65,24 @@ impl App {
         let serving = tokio::spawn(server::serve(listener, Arc::clone(&self.site), close.clone()));
         shutdown.await;
 
-        info!(connections = self.site.chat.registry().count(), "draining");
+        let registry = self.site.chat.registry();
+        info!(connections = registry.count(), "draining");
+        let (leave_at, end) = (Instant::now() + self.drain_time.mul_f64(FOR_SOCKETS), Instant::now() + self.drain_time);
         self.site.draining.cancel();
         self.site.sockets.close();
-        let drained = timeout(self.drain_time, async {
-            self.site.sockets.wait().await;
-            close.cancel();
-            serving.await
-        });
-        if drained.await.is_err() {
-            warn!(connections = self.site.chat.registry().count(), "the grace time is over");
-            close.cancel();
+        if timeout_at(leave_at, self.site.sockets.wait()).await.is_err() {
+            warn!(connections = registry.count(), "these take too long and are closed");
+            for connection in registry.all() {
+                connection.outbox.close(DRAINING);
+            }
         }
+        close.cancel();
+        // What the connections still wait for is the journal's answers, so it goes on until they are gone.
+        let served = timeout_at(end, serving).await;
         self.stop.cancel();
         self.tasks.close();
-        if timeout(LAST_COMMIT, self.tasks.wait()).await.is_err() {
-            warn!("the journal could not commit all that was admitted; it was not acknowledged");
+        if timeout_at(end, self.tasks.wait()).await.is_err() || served.is_err() {
+            warn!("the grace time is over; what was not committed was not acknowledged");
         }
         info!("stopped");
     }

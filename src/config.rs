@@ -1,15 +1,17 @@
 //! Configuration: flags and environment in one struct; `--help` explains every one. Nothing is required.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
-use clap::{Parser, ValueEnum};
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser, ValueEnum};
 use ipnet::IpNet;
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -35,11 +37,11 @@ pub struct Config {
 
     /// Where messages are kept: postgres://…, postgresql://… (with sslmode) or sqlite:FILE [default: SQLite in the data
     /// folder]
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = database_url)]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
 
     /// What access tokens are signed with, at least 32 bytes [default: generated once into the data folder]
-    #[arg(long, env = "CHINWAG_JWT_SECRET", value_name = "TEXT", hide_env_values = true, value_parser = secret)]
+    #[arg(long, env = "CHINWAG_JWT_SECRET", value_name = "TEXT", hide_env_values = true)]
     pub jwt_secret: Option<String>,
 
     /// A file with what access tokens are signed with, instead of --jwt-secret.
@@ -103,14 +105,27 @@ pub enum LogFormat {
 }
 
 impl Config {
-    /// The configuration of a server that is told only these things, as on a command line.
-    pub fn of<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
-        Self::try_parse_from(std::iter::once("chinwag").chain(arguments)).map_err(|error| error.to_string())
+    /// The configuration of these arguments (the first is the program's name) and the environment. `--help` and `--version`
+    /// are answered at once, and the process ends.
+    pub fn read(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, String> {
+        Self::try_parse_from(arguments).map_err(|error| {
+            if !error.use_stderr() {
+                error.exit();
+            }
+            one_line(&error)
+        })
     }
 
     /// The store's URL.
-    pub fn store_url(&self) -> String {
-        self.database_url.clone().unwrap_or_else(|| format!("sqlite:{}", self.data.join("chinwag.db").display()))
+    pub fn store_url(&self) -> Result<String, String> {
+        let Some(url) = &self.database_url else {
+            return Ok(format!("sqlite:{}", self.data.join("chinwag.db").display()));
+        };
+        // Not shown, since there may be a password in it.
+        let known = ["postgres://", "postgresql://", "sqlite:"].iter().any(|scheme| url.starts_with(scheme));
+        known
+            .then(|| url.clone())
+            .ok_or_else(|| "DATABASE_URL (--database-url) takes postgres://…, postgresql://… or sqlite:FILE".to_owned())
     }
 
     /// Makes the data folder, if something is kept there.
@@ -118,7 +133,8 @@ impl Config {
         if self.database_url.is_some() && (self.jwt_secret.is_some() || self.jwt_secret_file.is_some()) {
             return Ok(());
         }
-        fs::create_dir_all(&self.data).map_err(|error| {
+        // Only for whoever runs the server: messages and hashes of passwords are in it.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data).map_err(|error| {
             format!("CHINWAG_DATA takes a folder that can be written: {}: {error}", self.data.display())
         })
     }
@@ -126,7 +142,7 @@ impl Config {
     /// The secret: as given, from the file, or the generated one.
     pub fn secret(&self) -> Result<Vec<u8>, String> {
         match (&self.jwt_secret, &self.jwt_secret_file) {
-            (Some(given), _) => Ok(given.clone().into_bytes()),
+            (Some(given), _) => long_enough(given.clone().into_bytes(), "CHINWAG_JWT_SECRET (--jwt-secret)"),
             (None, Some(file)) => read_secret(file, "CHINWAG_JWT_SECRET_FILE"),
             (None, None) => {
                 let file = self.data.join("jwt-secret");
@@ -141,11 +157,28 @@ impl Config {
 
 fn read_secret(file: &Path, variable: &str) -> Result<Vec<u8>, String> {
     let secret = fs::read(file).map_err(|error| format!("{variable}: {}: {error}", file.display()))?;
-    let secret = secret.trim_ascii().to_vec();
-    if secret.len() < SECRET_BYTES {
-        return Err(format!("{variable} takes a secret of at least {SECRET_BYTES} bytes: {}", file.display()));
+    long_enough(secret.trim_ascii().to_vec(), variable)
+}
+
+fn long_enough(secret: Vec<u8>, variable: &str) -> Result<Vec<u8>, String> {
+    let enough = secret.len() >= SECRET_BYTES;
+    enough.then_some(secret).ok_or_else(|| format!("{variable} takes a secret of at least {SECRET_BYTES} bytes"))
+}
+
+/// What the parser refused, in one line that names the variable and its flag.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let flag = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => argument.split(' ').next().unwrap_or_default(),
+        _ => "",
+    };
+    let command = Config::command();
+    let argument = command.get_arguments().find(|argument| argument.get_long() == flag.strip_prefix("--"));
+    match argument.and_then(clap::Arg::get_env) {
+        Some(variable) => format!("{} ({flag}): {said}", variable.to_string_lossy()),
+        None => format!("{said} (--help explains the flags)"),
     }
-    Ok(secret)
 }
 
 /// Written aside and linked into place, so that of two starts at once both use the same secret.
@@ -153,23 +186,13 @@ fn generate_secret(file: &Path) -> std::io::Result<()> {
     let mut random = [0; SECRET_BYTES];
     SystemRandom::new().fill(&mut random).map_err(|_| std::io::Error::other("no random numbers"))?;
     let secret = BASE64.encode(random);
-    let aside = file.with_extension(format!("{}.new", std::process::id()));
+    let aside = file.with_extension(format!("{}.new", uuid::Uuid::now_v7()));
     let mut made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
     made.write_all(secret.as_bytes())?;
     made.sync_all()?;
     let linked = fs::hard_link(&aside, file);
     fs::remove_file(&aside)?;
     linked.or_else(|error| if error.kind() == std::io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })
-}
-
-fn database_url(text: &str) -> Result<String, String> {
-    let known = ["postgres://", "postgresql://", "sqlite:"].iter().any(|scheme| text.starts_with(scheme));
-    known.then(|| text.to_owned()).ok_or_else(|| "takes postgres://…, postgresql://… or sqlite:FILE".to_owned())
-}
-
-fn secret(text: &str) -> Result<String, String> {
-    let enough = text.len() >= SECRET_BYTES;
-    enough.then(|| text.to_owned()).ok_or_else(|| format!("takes at least {SECRET_BYTES} bytes"))
 }
 
 fn network(text: &str) -> Result<IpNet, String> {
@@ -219,39 +242,49 @@ mod tests {
     use super::{Config, Switch};
     use crate::http::Origins;
 
+    fn read(arguments: &[&str]) -> Result<Config, String> {
+        Config::read([&["chinwag"], arguments].concat())
+    }
+
     #[test]
     fn nothing_is_required() {
-        let config = Config::of([]).expect("no arguments");
+        let config = read(&[]).expect("no arguments");
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         assert_eq!((config.access_token_ttl, config.rate_limits), (Duration::from_secs(900), Switch::On));
-        assert_eq!(config.store_url(), "sqlite:./data/chinwag.db");
+        assert_eq!(config.store_url().as_deref(), Ok("sqlite:./data/chinwag.db"));
         assert_eq!(config.allowed_origins, Origins::These(vec![]));
     }
 
     #[test]
     fn bad_values_are_refused_with_what_the_variable_takes() {
         for (argument, variable) in [
-            ("--listen=8080", "--listen"),
-            ("--database-url=mysql://x", "--database-url"),
-            ("--jwt-secret=short", "--jwt-secret"),
-            ("--allowed-origins=example.org", "--allowed-origins"),
-            ("--trusted-proxies=10.0.0.0/33", "--trusted-proxies"),
-            ("--access-token-ttl=15", "--access-token-ttl"),
-            ("--access-token-ttl=0s", "--access-token-ttl"),
-            ("--refresh-token-ttl=9999999999999999d", "--refresh-token-ttl"),
-            ("--rate-limits=maybe", "--rate-limits"),
-            ("--drain-seconds=-1", "--drain-seconds"),
+            ("--listen=8080", "CHINWAG_LISTEN (--listen)"),
+            ("--allowed-origins=example.org", "CHINWAG_ALLOWED_ORIGINS (--allowed-origins)"),
+            ("--trusted-proxies=10.0.0.0/33", "CHINWAG_TRUSTED_PROXIES (--trusted-proxies)"),
+            ("--access-token-ttl=15", "CHINWAG_ACCESS_TOKEN_TTL (--access-token-ttl)"),
+            ("--access-token-ttl=0s", "CHINWAG_ACCESS_TOKEN_TTL (--access-token-ttl)"),
+            ("--refresh-token-ttl=9999999999999999d", "CHINWAG_REFRESH_TOKEN_TTL (--refresh-token-ttl)"),
+            ("--rate-limits=maybe", "CHINWAG_RATE_LIMITS (--rate-limits)"),
+            ("--drain-seconds=-1", "CHINWAG_DRAIN_SECONDS (--drain-seconds)"),
             ("--nonsense", "--nonsense"),
         ] {
-            let refused = Config::of([argument]).expect_err(argument);
-            assert!(refused.contains(variable), "{argument}: {refused}");
+            let refused = read(&[argument]).expect_err(argument);
+            assert!(refused.contains(variable) && !refused.contains('\n'), "{argument}: {refused}");
         }
+    }
+
+    #[test]
+    fn what_may_be_secret_is_not_shown() {
+        let config = read(&["--jwt-secret", "hunter2", "--database-url", "mysql://me:hunter2@host/x"]).expect("read");
+        let (secret, url) = (config.secret().expect_err("short"), config.store_url().expect_err("another database"));
+        assert!(secret.contains("CHINWAG_JWT_SECRET") && url.contains("DATABASE_URL"));
+        assert!(!format!("{secret}{url}").contains("hunter2"));
     }
 
     #[test]
     fn a_generated_secret_stays() {
         let folder = tempfile::tempdir().expect("a folder");
-        let config = Config::of(["--data", folder.path().to_str().expect("UTF-8")]).expect("valid");
+        let config = read(&["--data", folder.path().to_str().expect("UTF-8")]).expect("valid");
         let secret = config.secret().expect("generated");
         assert!(secret.len() >= 32);
         assert_eq!(config.secret(), Ok(secret));

@@ -55,10 +55,13 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub const FRAME_BYTES: usize = 64 * 1024;
 /// Bytes of a connection's read buffer: allocated for each, so small; a larger frame grows it.
 pub const READ_BUFFER_BYTES: usize = 4 * 1024;
-/// Bytes that may wait for one connection; beyond, it is a slow consumer and is closed with 4008.
+/// Bytes that may wait for one connection; beyond, it is a slow consumer and is closed with 4008. (What one commit
+/// delivers may come on top, once.)
 pub const OUTBOX_BYTES: usize = 1024 * 1024;
 /// Bytes that wait for one connection while it catches up, before the next page is read for it.
 pub const CATCH_UP_BYTES: usize = OUTBOX_BYTES / 4;
+/// Until a peer that catches up must have taken enough for the next page; beyond, it does not read.
+pub const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(50);
 /// Frames handed to the kernel in one `writev`; IOV_MAX is 1,024, and few outboxes ever hold more.
 pub const WRITE_SLICES: usize = 64;
 /// Sends of one connection that are not yet committed; beyond, it is not read.

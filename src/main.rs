@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use chinwag::app::{self, App};
 use chinwag::config::Config;
 use chinwag::telemetry;
-use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -13,8 +12,11 @@ use tracing::info;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let config = Config::parse();
-    match run(config).await {
+    let ran = match Config::read(std::env::args_os()) {
+        Ok(config) => run(config).await,
+        Err(refused) => Err(refused),
+    };
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             eprintln!("chinwag: {reason}");
@@ -39,7 +41,7 @@ async fn run(config: Config) -> Result<(), String> {
         .await
         .map_err(|error| format!("CHINWAG_LISTEN takes an address that is free: {}: {error}", config.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let (store, data) = (described(&config.store_url()), config.data.display().to_string());
+    let (store, data) = (described(&config.store_url()?), config.data.display().to_string());
     let app = App::open(config).await?;
     info!(url = %format_args!("http://{address}"), store, data, open_files, "chinwag is ready");
 
@@ -63,8 +65,8 @@ async fn run(config: Config) -> Result<(), String> {
 fn described(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => {
-            let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-            format!("{scheme}://{}", place.split('?').next().unwrap_or_default())
+            let rest = rest.split('?').next().unwrap_or_default();
+            format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, place)| place))
         }
         None => url.to_owned(),
     }

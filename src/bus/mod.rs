@@ -24,7 +24,7 @@ pub enum Parcel {
         /// Who went.
         left: Option<UserId>,
     },
-    /// A new conversation, told to each member.
+    /// A new conversation, told to each member, who get silent seats.
     Created {
         /// Which.
         conversation_id: ConversationId,
@@ -47,8 +47,8 @@ pub enum Parcel {
 pub struct Joined {
     /// Who.
     pub user_id: UserId,
-    /// `conversation.created`.
-    pub told: Bytes,
+    /// `conversation.created`; nothing if the conversation could not be read.
+    pub told: Option<Bytes>,
 }
 
 /// Where a node takes what the bus brings.

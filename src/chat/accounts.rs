@@ -1,5 +1,7 @@
 //! Accounts: registering, logging in, sessions, and who is who.
 
+use std::sync::Arc;
+
 use super::Chat;
 use crate::bus::Parcel;
 use crate::domain::session::{Caller, Session};
@@ -46,10 +48,9 @@ impl Chat {
             Err(_) => None,
         };
         let (user, hash) = known.unzip();
-        let matches = self.passwords.verify(password, hash).await?;
-        let user = user.filter(|_| matches).ok_or_else(|| {
-            Error::new(Code::BadCredentials, "This username and this password do not belong together.")
-        })?;
+        let matches = self.passwords.verify(password, hash.clone()).await?;
+        let wrong = || Error::new(Code::BadCredentials, "This username and this password do not belong together.");
+        let user = user.filter(|_| matches).ok_or_else(wrong)?;
         let now = Timestamp::now();
         let session = Session {
             id: SessionId::new(),
@@ -61,6 +62,11 @@ impl Chat {
             ended_at: None,
         };
         self.store.insert_session(&session).await?;
+        // A change of password that came meanwhile ended the sessions that it saw; this one it could not see.
+        if self.store.password_hash(user.id).await? != hash {
+            self.store.end_session(session.id, now).await?;
+            return Err(wrong());
+        }
         self.logged_in(user, session.id, 0, now)
     }
 
@@ -74,7 +80,7 @@ impl Chat {
 
     /// Continues a session. The newest refresh token makes the next one; the one before it gives the same successor again
     /// for [`limits::REFRESH_GRACE`]; any older one was stolen, or its successor was, and ends the session.
-    pub async fn refresh(&self, refresh_token: &str) -> Result<LoggedIn> {
+    pub async fn refresh(self: &Arc<Self>, refresh_token: &str) -> Result<LoggedIn> {
         let refused = || Error::new(Code::Unauthorized, "The refresh token is not valid.");
         let (id, generation) = self.tokens.refreshed(refresh_token).ok_or_else(refused)?;
         let now = Timestamp::now();
@@ -86,7 +92,7 @@ impl Chat {
         }
         let in_grace = session.generation == generation + 1 && session.rotated_at.plus(limits::REFRESH_GRACE) >= now;
         if !rotated && !in_grace {
-            self.end_sessions(vec![id]).await?;
+            self.end_session(id).await?;
             return Err(Error::new(Code::SessionEnded, "This refresh token was used before: the session is ended."));
         }
         let user = self.store.user(session.user_id).await?.ok_or_else(refused)?;
@@ -94,16 +100,17 @@ impl Chat {
     }
 
     /// Ends the caller's session, its tokens and its sockets.
-    pub async fn logout(&self, caller: &Caller) -> Result<()> {
-        self.end_sessions(vec![caller.session_id]).await
+    pub async fn logout(self: &Arc<Self>, caller: &Caller) -> Result<()> {
+        self.end_session(caller.session_id).await
     }
 
-    async fn end_sessions(&self, ids: Vec<SessionId>) -> Result<()> {
-        for id in &ids {
-            self.store.end_session(*id, Timestamp::now()).await?;
-        }
-        self.bus.publish(Parcel::SessionsEnded(ids));
-        Ok(())
+    async fn end_session(self: &Arc<Self>, id: SessionId) -> Result<()> {
+        self.to_the_end(async move |chat| {
+            chat.store.end_session(id, Timestamp::now()).await?;
+            chat.bus.publish(Parcel::SessionsEnded(vec![id]));
+            Ok(())
+        })
+        .await
     }
 
     /// Who an access token names, if it and its session are good.
@@ -149,7 +156,7 @@ impl Chat {
     }
 
     /// Changes the caller's name or password; a new password ends the caller's other sessions.
-    pub async fn update_me(&self, caller: &Caller, change: ProfileChange) -> Result<User> {
+    pub async fn update_me(self: &Arc<Self>, caller: &Caller, change: ProfileChange) -> Result<User> {
         let name = change.name.as_deref().map(Name::parse).transpose()?;
         let password = change.password.as_deref().map(Password::parse).transpose()?;
         if let Some(password) = password {
@@ -158,10 +165,14 @@ impl Chat {
             if !self.passwords.verify(current, hash).await? {
                 return Err(Error::field("current_password", "is not the present password"));
             }
-            let hash = self.passwords.hash(password).await?;
-            let now = Timestamp::now();
-            let ended = self.store.change_password(caller.user_id, &hash, caller.session_id, now).await?;
-            self.bus.publish(Parcel::SessionsEnded(ended));
+            let (hash, caller) = (self.passwords.hash(password).await?, *caller);
+            self.to_the_end(async move |chat| {
+                let now = Timestamp::now();
+                let ended = chat.store.change_password(caller.user_id, &hash, caller.session_id, now).await?;
+                chat.bus.publish(Parcel::SessionsEnded(ended));
+                Ok(())
+            })
+            .await?;
         }
         if let Some(name) = name {
             self.store.rename_user(caller.user_id, &name).await?;

@@ -1,5 +1,9 @@
 //! Conversations and their members.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+
 use super::{Chat, no_conversation};
 use crate::bus::Parcel;
 use crate::domain::command::{Action, Change, Command, Outcome};
@@ -7,6 +11,7 @@ use crate::domain::conversation::{Conversation, Kind, Member, NewConversation, R
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Error, MessageId, Result, Timestamp, UserId};
 use crate::limits;
+use crate::registry::Scope;
 use crate::store::ActivityCursor;
 use crate::wire::frames;
 
@@ -51,19 +56,35 @@ impl NewGroup {
 
 impl Chat {
     /// Makes a conversation, and tells its members. Says whether it is new: a direct pair has only one.
-    pub async fn create_conversation(&self, caller: &Caller, wanted: NewGroup) -> Result<(View, bool)> {
-        let new = wanted.check(caller)?;
-        let (id, is_new) = self.store.create_conversation(&new).await?;
-        let view = self.conversation(caller, id).await?;
-        if is_new {
-            let members = new.other_ids.iter().chain([&caller.user_id]);
-            self.tell("conversation.created", &view.conversation, members).await;
-        }
-        Ok((view, is_new))
+    pub async fn create_conversation(self: &Arc<Self>, caller: &Caller, wanted: NewGroup) -> Result<(View, bool)> {
+        let (new, caller) = (wanted.check(caller)?, *caller);
+        self.to_the_end(async move |chat| {
+            let (id, is_new) = chat.store.create_conversation(&new).await?;
+            if is_new && let Some(conversation) = chat.store.conversation(id).await? {
+                let members: Vec<UserId> = new.other_ids.iter().copied().chain([caller.user_id]).collect();
+                let told = chat.tidings("conversation.created", &conversation, &members).await;
+                chat.bus.publish(Parcel::Created { conversation_id: id, told });
+                chat.begin_hearing(id, &members).await?;
+            }
+            Ok((chat.conversation(&caller, id).await?, is_new))
+        })
+        .await
     }
 
-    /// Tells each of these users who is connected that a conversation begins or ends.
-    async fn tell<'a>(&self, kind: &'static str, about: &Conversation, users: impl Iterator<Item = &'a UserId>) {
+    /// Makes the silent seats of a new conversation live. Somebody may have sent something already.
+    async fn begin_hearing(&self, id: ConversationId, members: &[UserId]) -> Result<()> {
+        let is_empty = self.store.head(id).await? == Some(0);
+        let connections = members.iter().flat_map(|user_id| self.registry.of_user(*user_id));
+        for connection in connections.filter(|connection| connection.scope == Scope::All) {
+            if !is_empty || self.registry.go_live(&connection, id, 0).is_err() {
+                self.catch_up(&connection, id, 0).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// For each of these users who is connected, the frame that tells them that a conversation begins or ends.
+    async fn tidings(&self, kind: &'static str, about: &Conversation, users: &[UserId]) -> Vec<(UserId, Bytes)> {
         let mut told = Vec::new();
         for &user_id in users {
             if !self.registry.of_user(user_id).is_empty() {
@@ -72,11 +93,7 @@ impl Chat {
                 told.push((user_id, frames::conversation_told(kind, about, version)));
             }
         }
-        let conversation_id = about.id;
-        self.bus.publish(match kind {
-            "conversation.created" => Parcel::Created { conversation_id, told },
-            _ => Parcel::Deleted { conversation_id, told },
-        });
+        told
     }
 
     /// A conversation as the caller sees it.
@@ -102,11 +119,16 @@ impl Chat {
     }
 
     /// Deletes a group, and tells those who were in it.
-    pub async fn delete_conversation(&self, caller: &Caller, id: ConversationId) -> Result<()> {
-        let conversation = self.store.conversation(id).await?.ok_or_else(no_conversation)?;
-        let members = self.store.delete_conversation(id, caller.user_id).await?;
-        self.tell("conversation.deleted", &conversation, members.iter()).await;
-        Ok(())
+    pub async fn delete_conversation(self: &Arc<Self>, caller: &Caller, id: ConversationId) -> Result<()> {
+        let actor_id = caller.user_id;
+        self.to_the_end(async move |chat| {
+            let conversation = chat.store.conversation(id).await?.ok_or_else(no_conversation)?;
+            let members = chat.store.delete_conversation(id, actor_id).await?;
+            let told = chat.tidings("conversation.deleted", &conversation, &members).await;
+            chat.bus.publish(Parcel::Deleted { conversation_id: id, told });
+            Ok(())
+        })
+        .await
     }
 
     /// The members by username, after a folded username.

@@ -25,11 +25,14 @@ impl Delivery {
         self.registry.of_user(user_id).into_iter().filter(|connection| !matches!(connection.scope, Scope::One(_)))
     }
 
-    fn admit(&self, user_id: UserId, conversation_id: ConversationId, told: &Bytes, head: Seq) {
+    /// Tells the user's listeners of a conversation and gives them seats, live after `head` if that is known.
+    fn admit(&self, user_id: UserId, conversation_id: ConversationId, told: Option<&Bytes>, head: Option<Seq>) {
         for connection in self.listeners(user_id) {
-            connection.outbox.push(told.clone());
+            if let Some(told) = told {
+                connection.outbox.push(told.clone());
+            }
             self.registry.sit(&connection, conversation_id);
-            if connection.scope == Scope::All {
+            if let (Scope::All, Some(head)) = (connection.scope, head) {
                 self.registry.go_live_now(&connection, conversation_id, head);
             }
         }
@@ -60,7 +63,7 @@ impl Inbox for Delivery {
             Parcel::Numbered(runs) => self.registry.deliver(&runs),
             Parcel::Moved { run, joined, left } => {
                 if let Some(Joined { user_id, told }) = joined {
-                    self.admit(user_id, run.conversation_id, &told, run.first_seq - 1);
+                    self.admit(user_id, run.conversation_id, told.as_ref(), Some(run.first_seq - 1));
                 }
                 let conversation_id = run.conversation_id;
                 self.registry.deliver(&[run]);
@@ -70,7 +73,7 @@ impl Inbox for Delivery {
             }
             Parcel::Created { conversation_id, told } => {
                 for (user_id, frame) in told {
-                    self.admit(user_id, conversation_id, &frame, 0);
+                    self.admit(user_id, conversation_id, Some(&frame), None);
                 }
             }
             Parcel::Deleted { conversation_id, told } => {

@@ -9,19 +9,21 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::subject::subject_of;
 use crate::bus::{Bus, Joined, Parcel};
 use crate::domain::command::{Change, Command, Outcome, Send};
 use crate::domain::message::{Message, Note};
-use crate::domain::{Code, ConversationId, Error, Result, Seq};
+use crate::domain::{Code, ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
 use crate::registry::{Registry, Run};
-use crate::store::Store;
+use crate::store::{Range, Store};
 use crate::wire::frames::{self, Subject};
 
 /// Called once with what became of a command, after it was delivered.
@@ -137,11 +139,11 @@ impl Lane {
             }
         }
         let outcomes = self.commit(&sends).await;
-        let fresh = outcomes.iter().filter_map(|outcome| match outcome {
-            Ok(Outcome::Fresh(message)) => Some(message),
-            _ => None,
-        });
-        let runs = encode(fresh);
+        let news = outcomes.iter().filter_map(|outcome| self.news(outcome.as_ref().ok()?, false));
+        let runs = encode(news);
+        for run in &runs {
+            self.fill_hole_before(run.conversation_id, run.first_seq).await;
+        }
         if !runs.is_empty() {
             self.bus.publish(Parcel::Numbered(runs));
         }
@@ -184,39 +186,66 @@ impl Lane {
                 done => break done,
             }
         };
-        if let Ok(Outcome::Fresh(message)) = &outcome {
+        if let Some(message) = outcome.as_ref().ok().and_then(|outcome| self.news(outcome, patience.was_needed)) {
+            self.fill_hole_before(message.conversation_id, message.seq).await;
             self.bus.publish(self.moved(message).await);
         }
         reply(outcome);
     }
 
+    /// The message that is still to be delivered: a fresh one, or one whose first try was committed without our knowing.
+    fn news<'a>(&self, outcome: &'a Outcome, in_doubt: bool) -> Option<&'a Message> {
+        match outcome {
+            Outcome::Fresh(message) => Some(message),
+            Outcome::Repeated(message) => {
+                let watermark = self.registry.watermark(message.conversation_id);
+                (in_doubt || watermark.is_some_and(|watermark| watermark < message.seq)).then_some(message)
+            }
+            Outcome::Unchanged => None,
+        }
+    }
+
+    /// Delivers what lies between this node's watermark and `seq`: committed by another process, or by a try whose answer was
+    /// lost. What cannot be read now is found by those who resume.
+    async fn fill_hole_before(&self, id: ConversationId, seq: Seq) {
+        while let Some(watermark) = self.registry.watermark(id).filter(|watermark| watermark + 1 < seq) {
+            let missing = usize::try_from(seq - 1 - watermark).unwrap_or(usize::MAX).min(limits::CATCH_UP_PAGE);
+            let page = match self.store.messages(id, Range::After(watermark), missing).await {
+                Ok(page) if !page.is_empty() => page,
+                _ => return,
+            };
+            for message in &page {
+                self.bus.publish(match message.note {
+                    Some(_) => self.moved(message).await,
+                    None => Parcel::Numbered(encode(std::iter::once(message))),
+                });
+            }
+        }
+    }
+
     /// The parcel of a change, with the member or the conversation as it is now.
     async fn moved(&self, message: &Message) -> Parcel {
         let conversation_id = message.conversation_id;
-        let mut subject = Subject::default();
-        let mut joined = None;
-        let mut left = None;
-        // The event is committed: if these cannot be read, it goes without them, and clients ask.
-        let conversation = self.store.conversation(conversation_id).await.ok().flatten();
-        match message.note {
-            Some(Note::MemberAdded { user_id, .. } | Note::MemberUpdated { user_id, .. }) => {
-                let member = self.store.member(conversation_id, user_id).await.ok().flatten();
-                subject.member = member.map(|member| (member, self.registry.status(user_id)));
-                if let (Some(Note::MemberAdded { .. }), Some(conversation)) = (&message.note, conversation) {
-                    let version = self.store.membership_version(user_id).await.unwrap_or_default();
-                    let told = frames::conversation_told("conversation.created", &conversation, version);
-                    joined = Some(Joined { user_id, told });
-                }
+        // The event is committed: if this cannot be read, it goes without, and clients ask.
+        let subject = subject_of(message, self.store.as_ref(), &self.registry).await.unwrap_or_default();
+        let mut frames = Vec::new();
+        frames::put_event(&mut frames, message, &subject);
+        let ends = vec![frames.len()];
+        let run = Run { conversation_id, first_seq: message.seq, frames: frames.into(), ends };
+        let (joined, left) = match message.note {
+            Some(Note::MemberAdded { user_id, .. }) => {
+                (Some(Joined { user_id, told: self.told_of(conversation_id, user_id).await }), None)
             }
-            Some(Note::MemberRemoved { user_id }) => left = Some(user_id),
-            Some(Note::ConversationUpdated { .. }) => subject.conversation = conversation,
-            None => {}
-        }
-        let mut bytes = Vec::new();
-        frames::put_event(&mut bytes, message, &subject);
-        let ends = vec![bytes.len()];
-        let run = Run { conversation_id, first_seq: message.seq, frames: bytes.into(), ends };
+            Some(Note::MemberRemoved { user_id }) => (None, Some(user_id)),
+            _ => (None, None),
+        };
         Parcel::Moved { run, joined, left }
+    }
+
+    async fn told_of(&self, id: ConversationId, user_id: UserId) -> Option<Bytes> {
+        let conversation = self.store.conversation(id).await.ok().flatten()?;
+        let version = self.store.membership_version(user_id).await.ok()?;
+        Some(frames::conversation_told("conversation.created", &conversation, version))
     }
 }
 
@@ -224,11 +253,13 @@ impl Lane {
 struct Patience {
     deadline: Instant,
     pause: Duration,
+    /// Whether there was a try whose outcome is unknown.
+    was_needed: bool,
 }
 
 impl Patience {
     fn new() -> Self {
-        Self { deadline: Instant::now() + limits::JOURNAL_TRIES_FOR, pause: limits::RETRY_PAUSE }
+        Self { deadline: Instant::now() + limits::JOURNAL_TRIES_FOR, pause: limits::RETRY_PAUSE, was_needed: false }
     }
 
     /// Pauses and says yes, if another try may help and there is time for it.
@@ -236,6 +267,7 @@ impl Patience {
         if error.code != Code::Unavailable || Instant::now() + self.pause >= self.deadline {
             return false;
         }
+        self.was_needed = true;
         sleep(self.pause).await;
         self.pause = (self.pause * 2).min(Duration::from_secs(1));
         true

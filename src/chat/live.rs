@@ -7,6 +7,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tokio::time::timeout;
+
+use super::subject::subject_of;
 use super::{Chat, no_conversation};
 use crate::domain::session::Caller;
 use crate::domain::user::Status;
@@ -39,6 +42,8 @@ pub struct Live {
     /// The connection.
     pub connection: Arc<Connection>,
     registration: Option<Registration>,
+    /// The newest number that `hello` named, on one conversation.
+    pub head: Option<Seq>,
 }
 
 impl Drop for Live {
@@ -48,9 +53,20 @@ impl Drop for Live {
     }
 }
 
+/// Pushes once there is room. A peer that takes nothing for so long does not read.
+async fn push_when_eased(connection: &Connection, bytes: Vec<u8>) {
+    if bytes.is_empty() {
+        return;
+    }
+    if timeout(limits::CATCH_UP_TIMEOUT, connection.outbox.eased()).await.is_err() {
+        connection.outbox.close(Close::SLOW_CONSUMER);
+    }
+    connection.outbox.push(bytes.into());
+}
+
 impl Chat {
-    /// Begins a connection: it says `hello`, and hears what happens from then on, or (`/ws/{id}?after_seq=`) from
-    /// `after_seq` on, once [`Chat::catch_up`] was called for it.
+    /// Begins a connection, which says `hello` first once it is uncorked. On all conversations it hears what happens from
+    /// then on; on one, once [`Chat::catch_up`] was called for it.
     pub async fn begin(
         self: &Arc<Self>,
         caller: &Caller,
@@ -59,86 +75,100 @@ impl Chat {
         heartbeat_ms: u64,
     ) -> Result<Live, Refusal> {
         let user = self.me(caller).await?;
-        let version = self.store.membership_version(caller.user_id).await?;
         let connection = Connection::new(caller, scope, outbox);
         let registration = self.registry.register(&connection, self.settings.unlimited);
         let registration = registration.ok_or(Refusal::Close(TOO_MANY_CONNECTIONS))?;
-        let live = Live { chat: Arc::clone(self), connection, registration: Some(registration) };
+        let mut live = Live { chat: Arc::clone(self), connection, registration: Some(registration), head: None };
         let connection = &live.connection;
         // Whoever ends the session from now on finds the connection; whoever did before is seen here.
         if self.verify(caller).await.is_err() {
             return Err(Refusal::Close(Close::SESSION_ENDED));
         }
-        let hello = |head| frames::hello(connection.id, &user, heartbeat_ms, version, head);
+        let version = self.store.membership_version(caller.user_id).await?;
         match scope {
             Scope::One(id) => {
                 // Seated before its membership is read: a removal that comes later finds the seat.
                 self.registry.sit(connection, id);
                 let member = self.store.member(id, caller.user_id).await?;
                 let head = self.store.head(id).await?.filter(|_| member.is_some());
-                let head = head.ok_or(Refusal::Close(Close::NOT_A_MEMBER))?;
-                connection.outbox.put(hello(Some((id, head))));
+                live.head = Some(head.ok_or(Refusal::Close(Close::NOT_A_MEMBER))?);
                 self.tell_presence_of(connection, id).await?;
             }
             Scope::All | Scope::Held => {
-                connection.outbox.put(hello(None));
-                self.take_seats(connection, version).await?;
+                self.take_seats(connection).await?;
                 let contacts = self.store.contacts(caller.user_id, limits::CONTACTS).await?;
                 connection.outbox.put(frames::presence_state(None, &self.online(contacts), None));
             }
         }
+        let head = match scope {
+            Scope::One(id) => live.head.map(|head| (id, head)),
+            Scope::All | Scope::Held => None,
+        };
+        connection.outbox.lead(frames::hello(connection.id, &user, heartbeat_ms, version, head));
         self.presence.stir(caller.user_id);
         Ok(live)
     }
 
-    /// Seats a connection in all of its user's conversations. A removal between the listing and the seat would not find the
-    /// seat; but it raises the membership version, and then the listing is made again.
-    async fn take_seats(&self, connection: &Arc<Connection>, mut version: i64) -> Result<()> {
+    /// Seats a connection in all of its user's conversations, and makes the seats live at the newest numbers.
+    ///
+    /// The numbers that count are those read while the seats are there: what is delivered between a reading and a seat, or a
+    /// removal, would be missed. So the conversations are read until nothing is new.
+    async fn take_seats(&self, connection: &Arc<Connection>) -> Result<()> {
+        let mut seated = HashSet::new();
         loop {
             let heads = self.store.heads(connection.user_id, limits::CONVERSATIONS_HEARD).await?;
-            for &(id, head) in &heads {
-                self.registry.sit(connection, id);
-                if connection.scope == Scope::All {
+            let listed: HashSet<ConversationId> = heads.iter().map(|(id, _)| *id).collect();
+            let gone: Vec<ConversationId> = seated.difference(&listed).copied().collect();
+            let mut anything_new = !gone.is_empty();
+            for id in gone {
+                seated.remove(&id);
+                self.registry.leave(connection, id);
+            }
+            for (id, head) in heads {
+                if seated.insert(id) {
+                    anything_new = true;
+                    self.registry.sit(connection, id);
+                } else if connection.scope == Scope::All {
                     self.registry.go_live_now(connection, id, head);
                 }
             }
-            let listed: HashSet<ConversationId> = heads.into_iter().map(|(id, _)| id).collect();
-            for id in connection.seated().into_iter().filter(|id| !listed.contains(id)) {
-                self.registry.leave(connection, id);
-            }
-            match self.store.membership_version(connection.user_id).await? {
-                newer if newer != version => version = newer,
-                _ => return Ok(()),
+            if !anything_new {
+                return Ok(());
             }
         }
     }
 
-    /// Sends everything after `after_seq` (or, without one, after the newest number) up to where live begins, and makes
-    /// the connection live there. Returns the number up to which all has been sent. `resync` if the number does not exist
-    /// yet, `not_found` if the user is not in the conversation.
+    /// Sends everything after `after_seq` up to where live begins, and makes the connection live there. If it is live
+    /// already, sends everything after `after_seq` again. Returns the number up to which all has been sent. `resync` if
+    /// `after_seq` does not exist yet, `not_found` if the user is not in the conversation.
     pub async fn catch_up(
         &self,
         connection: &Arc<Connection>,
         conversation_id: ConversationId,
-        after_seq: Option<Seq>,
+        after_seq: Seq,
     ) -> Result<Seq> {
-        self.registry.sit(connection, conversation_id);
-        let member = self.store.member(conversation_id, connection.user_id).await?;
-        let Some(head) = self.store.head(conversation_id).await?.filter(|_| member.is_some()) else {
+        let is_new = self.registry.sit(connection, conversation_id);
+        let caught_up = self.go_on_from(connection, conversation_id, after_seq).await;
+        if caught_up.is_err() && is_new {
             self.registry.leave(connection, conversation_id);
-            return Err(no_conversation());
-        };
-        let mut cursor = after_seq.unwrap_or(head);
-        if cursor > head {
+        }
+        caught_up
+    }
+
+    async fn go_on_from(&self, connection: &Arc<Connection>, id: ConversationId, after_seq: Seq) -> Result<Seq> {
+        let member = self.store.member(id, connection.user_id).await?;
+        let head = self.store.head(id).await?.filter(|_| member.is_some()).ok_or_else(no_conversation)?;
+        if after_seq > head {
             return Err(Error::new(Code::Resync, format!("The newest number is {head}: start over from history.")));
         }
-        if let Some(began) = connection.live_from(conversation_id) {
-            return self.send_up_to(connection, conversation_id, cursor, began.max(cursor)).await;
-        }
-        let mut target = head;
+        let (mut cursor, mut target) = (after_seq, head);
+        let is_live = connection.live_from(id).is_some();
         loop {
-            cursor = self.send_up_to(connection, conversation_id, cursor, target).await?;
-            match self.registry.go_live(connection, conversation_id, cursor) {
+            cursor = self.send_up_to(connection, id, cursor, target).await?;
+            if is_live || connection.outbox.is_closing() {
+                return Ok(cursor);
+            }
+            match self.registry.go_live(connection, id, cursor) {
                 Ok(()) => return Ok(cursor),
                 Err(watermark) => target = watermark,
             }
@@ -154,17 +184,21 @@ impl Chat {
         target: Seq,
     ) -> Result<Seq> {
         while cursor < target && !connection.outbox.is_closing() {
-            connection.outbox.eased().await;
             let limit = usize::try_from(target - cursor).unwrap_or(usize::MAX).min(limits::CATCH_UP_PAGE);
             let page = self.store.messages(conversation_id, Range::After(cursor), limit).await?;
-            let Some(newest) = page.last().map(|message| message.seq) else { return Ok(target) };
+            if page.is_empty() {
+                return Ok(target);
+            }
             let mut bytes = Vec::new();
             for message in &page {
-                let subject = self.subject(message).await?;
+                let subject = subject_of(message, self.store.as_ref(), &self.registry).await?;
                 frames::put_event(&mut bytes, message, &subject);
+                cursor = message.seq;
+                if bytes.len() >= limits::CATCH_UP_BYTES || cursor == target {
+                    push_when_eased(connection, std::mem::take(&mut bytes)).await;
+                }
             }
-            connection.outbox.push(bytes.into());
-            cursor = newest;
+            push_when_eased(connection, bytes).await;
         }
         Ok(cursor)
     }
@@ -174,7 +208,7 @@ impl Chat {
         &self,
         connection: &Arc<Connection>,
         conversation_id: ConversationId,
-        after_seq: Option<Seq>,
+        after_seq: Seq,
         reference: Option<&str>,
     ) -> Result<()> {
         let reached = self.catch_up(connection, conversation_id, after_seq).await?;

@@ -5,12 +5,11 @@ use tokio::sync::oneshot;
 use super::journal::Reply;
 use super::{Chat, no_conversation};
 use crate::domain::command::{Command, Outcome, Send};
-use crate::domain::message::{Content, Message, Note};
+use crate::domain::message::{Content, Message};
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp};
 use crate::limits;
 use crate::store::Range;
-use crate::wire::frames::Subject;
 use crate::wire::objects::Delivery;
 
 /// A message that somebody wants to send, as it came.
@@ -166,20 +165,5 @@ impl Chat {
         let more = page.len() > limit;
         page.truncate(limit);
         Ok((page, more))
-    }
-
-    /// What goes with a replayed event: the member or the conversation as it is now.
-    pub(super) async fn subject(&self, message: &Message) -> Result<Subject> {
-        let id = message.conversation_id;
-        let mut subject = Subject::default();
-        match message.note {
-            Some(Note::MemberAdded { user_id, .. } | Note::MemberUpdated { user_id, .. }) => {
-                let member = self.store.member(id, user_id).await?;
-                subject.member = member.map(|member| (member, self.status(user_id)));
-            }
-            Some(Note::ConversationUpdated { .. }) => subject.conversation = self.store.conversation(id).await?,
-            Some(Note::MemberRemoved { .. }) | None => {}
-        }
-        Ok(subject)
     }
 }

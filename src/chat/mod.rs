@@ -12,6 +12,7 @@ mod live;
 mod messages;
 mod password;
 mod presence;
+mod subject;
 mod tokens;
 
 use std::sync::Arc;
@@ -61,6 +62,8 @@ pub struct Chat {
     tokens: Tokens,
     presence: Arc<Presence>,
     settings: Settings,
+    /// Owns what must come to its end even if whoever asked for it has left.
+    tasks: TaskTracker,
 }
 
 impl Chat {
@@ -86,7 +89,18 @@ impl Chat {
             beliefs,
             presence,
             settings,
+            tasks: tasks.clone(),
         })
+    }
+
+    /// Does what must come to its end once it has begun: a request's future is dropped when its client leaves, and then
+    /// something would be stored that nobody is told.
+    async fn to_the_end<T, Fut>(self: &Arc<Self>, work: impl FnOnce(Arc<Self>) -> Fut) -> Result<T>
+    where
+        T: Send + 'static,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.tasks.spawn(work(Arc::clone(self))).await.map_err(Error::internal)?
     }
 
     /// Whether the store can serve.

@@ -32,7 +32,11 @@ impl Origins {
     /// Whether a page of this origin may use the API. The server's own origin always may; behind a proxy that speaks TLS
     /// only host and port can be compared.
     pub fn allow(&self, origin: &str, host: Option<&str>) -> bool {
-        let own = || origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
+        let own = || {
+            origin
+                .split_once("://")
+                .is_some_and(|(_, authority)| host.is_some_and(|host| authority.eq_ignore_ascii_case(host)))
+        };
         match self {
             Self::Any => true,
             Self::These(origins) => origins.iter().any(|allowed| allowed == origin) || own(),

@@ -93,7 +93,7 @@ impl<K: Hash + Eq> Buckets<K> {
             return Err(Error::new(Code::RateLimited, "Too many attempts; wait a little.").after(wait));
         }
         // With every place taken by somebody who is limited, newcomers pass: the password gate still bounds the work.
-        if buckets.len() < limits::RATE_KEYS || buckets.contains_key(&key) {
+        if cost > 0.0 && (buckets.len() < limits::RATE_KEYS || buckets.contains_key(&key)) {
             buckets.insert(key, Bucket { tokens: tokens - cost, filled_at: now });
         }
         Ok(())

@@ -105,12 +105,12 @@ impl Registry {
         })
     }
 
-    /// Gives a connection a silent seat, if it has none and has not left. Says whether it has one.
+    /// Gives a connection a silent seat. Says whether it is new: it may have one already, or have left.
     pub fn sit(&self, connection: &Arc<Connection>, conversation_id: ConversationId) -> bool {
         let mut seats = connection.seats();
         let Some(seats) = seats.as_mut() else { return false };
         if seats.contains_key(&conversation_id) {
-            return true;
+            return false;
         }
         seats.insert(conversation_id, None);
         self.rooms.with(&conversation_id, |shard| {
@@ -181,13 +181,13 @@ impl Registry {
         });
     }
 
-    /// Delivers runs: each recipient gets all that is theirs in one write. Calls for one conversation must not overlap.
+    /// Delivers runs: each recipient gets all that is theirs, once, in one write. Calls for one conversation must not overlap.
     pub fn deliver(&self, runs: &[Run]) {
         let mut due = Vec::new();
         for run in runs {
-            let Some(seats) = self.advance(run) else { continue };
+            let Some((seats, delivered)) = self.advance(run) else { continue };
             for seat in seats.iter() {
-                let Some(frames) = run.after(seat.from) else { continue };
+                let Some(frames) = run.after(seat.from.max(delivered)) else { continue };
                 if let [_] = runs {
                     seat.connection.outbox.push(frames);
                 } else if seat.connection.outbox.put(frames) == Put::First {
@@ -200,13 +200,20 @@ impl Registry {
         }
     }
 
-    /// Raises the watermark and returns who is there at that moment.
-    fn advance(&self, run: &Run) -> Option<Arc<Vec<Seat>>> {
+    /// Raises the watermark; returns who is there at that moment, and the watermark before, up to which all who are live
+    /// have everything.
+    fn advance(&self, run: &Run) -> Option<(Arc<Vec<Seat>>, Seq)> {
         self.rooms.with(&run.conversation_id, |shard| {
             let room = shard.get_mut(&run.conversation_id)?;
-            room.watermark = Some(room.watermark.unwrap_or(0).max(run.last_seq()));
-            Some(Arc::clone(&room.seats))
+            let delivered = room.watermark.unwrap_or(0);
+            room.watermark = Some(delivered.max(run.last_seq()));
+            Some((Arc::clone(&room.seats), delivered))
         })
+    }
+
+    /// The number up to which this node has delivered a conversation, if anybody here listens to it.
+    pub fn watermark(&self, conversation_id: ConversationId) -> Option<Seq> {
+        self.rooms.with(&conversation_id, |shard| shard.get(&conversation_id)?.watermark)
     }
 
     /// Who has a seat in a conversation.

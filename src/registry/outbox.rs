@@ -77,7 +77,7 @@ struct Queue {
 pub enum Stir {
     /// Wait until the socket can be written, then flush.
     Blocked,
-    /// The server closes the connection, and the close frame is written.
+    /// The server closes the connection; what waits is still to be written, if the peer takes it in time.
     Closing(Close),
     /// The socket is gone.
     Broken,
@@ -91,23 +91,36 @@ impl Outbox {
         Self { sink, queue: Mutex::new(queue), stirred: Notify::new(), eased: Notify::new() }
     }
 
+    /// Puts the first frame before all that came in meanwhile.
+    pub fn lead(&self, bytes: Bytes) {
+        let mut queue = self.lock();
+        debug_assert!(queue.corked, "what was written cannot be preceded");
+        queue.bytes += bytes.len();
+        queue.frames.push_front(bytes);
+    }
+
     /// Lets the bytes flow.
     pub fn uncork(&self) {
         self.lock().corked = false;
         self.flush();
     }
 
-    /// Puts bytes in: whole frames. Beyond the bound the connection is closed as a slow consumer instead.
+    /// Puts bytes in: whole frames. Beyond the bound, and the kernel full, the connection is closed as a slow consumer
+    /// instead; so at most the bound and one delivery wait.
     pub fn put(&self, bytes: Bytes) -> Put {
         let mut queue = self.lock();
         if queue.closing.is_some() || queue.broken {
             return Put::Closed;
         }
         if queue.bytes + bytes.len() > limits::OUTBOX_BYTES {
-            queue.close(Close::SLOW_CONSUMER, true);
-            self.eased.notify_waiters();
-            self.stirred.notify_one();
-            return Put::First;
+            // Much at once is not slowness: only what the kernel does not take counts.
+            queue.blocked = queue.corked || queue.write_to(self.sink.as_ref());
+            if queue.blocked {
+                queue.close(Close::SLOW_CONSUMER, true);
+                self.eased.notify_waiters();
+                self.stirred.notify_one();
+                return Put::First;
+            }
         }
         let first = queue.frames.is_empty();
         queue.bytes += bytes.len();
@@ -129,6 +142,7 @@ impl Outbox {
         queue.corked = false;
         drop(queue);
         self.flush();
+        self.eased.notify_waiters();
         self.stirred.notify_one();
     }
 
@@ -142,7 +156,7 @@ impl Outbox {
         if queue.bytes < limits::CATCH_UP_BYTES {
             self.eased.notify_waiters();
         }
-        let news = queue.broken || (blocked && !queue.blocked) || (queue.closing.is_some() && queue.frames.is_empty());
+        let news = queue.broken || (blocked && !queue.blocked);
         queue.blocked = blocked;
         if news {
             self.stirred.notify_one();
@@ -178,6 +192,11 @@ impl Outbox {
         self.lock().bytes
     }
 
+    /// Waits until something changed; there may be nothing to do.
+    pub async fn news(&self) {
+        self.stirred.notified().await;
+    }
+
     /// Waits until the connection's task has something to do.
     pub async fn stirred(&self) -> Stir {
         loop {
@@ -193,10 +212,10 @@ impl Outbox {
         let queue = self.lock();
         if queue.broken {
             Some(Stir::Broken)
-        } else if queue.blocked {
-            Some(Stir::Blocked)
+        } else if let Some(close) = queue.closing {
+            Some(Stir::Closing(close))
         } else {
-            queue.closing.filter(|_| queue.frames.is_empty()).map(Stir::Closing)
+            queue.blocked.then_some(Stir::Blocked)
         }
     }
 

@@ -73,6 +73,7 @@ fn a_reader_that_does_not_read_is_closed_and_its_memory_freed() {
     for _ in 0..5 {
         outbox.push(chunk.clone());
     }
+    assert_eq!(outbox.stir(), Some(Stir::Closing(Close::SLOW_CONSUMER)), "even while the kernel is full");
     assert!(outbox.waiting() <= chunk.len() + 32, "what waited is dropped");
     assert_eq!(outbox.put(chunk.clone()), Put::Closed);
     kernel.allow(usize::MAX);
@@ -81,4 +82,31 @@ fn a_reader_that_does_not_read_is_closed_and_its_memory_freed() {
     assert_eq!(kernel.taken().len(), chunk.len() + close.len(), "the frame that was begun is finished");
     assert!(kernel.taken().ends_with(&close));
     assert_eq!(outbox.stir(), Some(Stir::Closing(Close::SLOW_CONSUMER)));
+}
+
+#[test]
+fn much_at_once_is_not_slowness() {
+    let kernel = Kernel::default();
+    let outbox = Outbox::new(Box::new(kernel.clone()));
+    outbox.uncork();
+    kernel.allow(usize::MAX);
+    let chunk = Bytes::from(vec![b'x'; limits::OUTBOX_BYTES / 3]);
+    for _ in 0..5 {
+        assert_ne!(outbox.put(chunk.clone()), Put::Closed);
+    }
+    outbox.push(Bytes::from(vec![b'x'; 2 * limits::OUTBOX_BYTES]));
+    outbox.flush();
+    assert_eq!((outbox.stir(), outbox.waiting()), (None, 0));
+    assert_eq!(kernel.taken().len(), 5 * chunk.len() + 2 * limits::OUTBOX_BYTES);
+}
+
+#[test]
+fn the_first_frame_comes_first() {
+    let kernel = Kernel::default();
+    let outbox = Outbox::new(Box::new(kernel.clone()));
+    kernel.allow(100);
+    outbox.push(Bytes::from_static(b"news"));
+    outbox.lead(Bytes::from_static(b"hello"));
+    outbox.uncork();
+    assert_eq!(kernel.taken(), b"hellonews");
 }

@@ -60,6 +60,8 @@ fn a_live_seat_gets_everything_after_its_cursor_once() {
     assert_eq!(registry.go_live(&connection, room, 4), Ok(()), "the store had more than was delivered");
     registry.deliver(&[run(room, 3, "cdef")]);
     assert_eq!(page.text(), "ef", "3 and 4 it had read from the store");
+    registry.deliver(&[run(room, 5, "ef")]);
+    assert_eq!(page.text(), "ef", "what is delivered again is not heard again");
     registry.deliver(&[run(room, 7, "g")]);
     assert_eq!((page.text().as_str(), connection.live_from(room)), ("efg", Some(4)));
 }

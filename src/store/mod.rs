@@ -164,7 +164,7 @@ pub trait Store: std::marker::Send + Sync {
 /// Opens the store that `url` names, and migrates it.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
     Ok(match url.strip_prefix("sqlite:") {
-        Some(path) => Arc::new(sqlite::Sqlite::open(path.trim_start_matches("//")).await?),
+        Some(path) => Arc::new(sqlite::Sqlite::open(path.strip_prefix("//").unwrap_or(path)).await?),
         None => Arc::new(postgres::Postgres::open(url).await?),
     })
 }

@@ -11,7 +11,8 @@ pub(super) const BROKEN_PROTOCOL: Close = Close { code: 1002, reason: "protocol 
 pub(super) const NOT_UTF8: Close = Close { code: 1007, reason: "not UTF-8" };
 pub(super) const TOO_BIG: Close = Close { code: 1009, reason: "too big" };
 pub(super) const INTERNAL: Close = Close { code: 1011, reason: "internal error" };
-pub(super) const DRAINING: Close = Close { code: 1012, reason: "draining" };
+/// The server is about to stop.
+pub const DRAINING: Close = Close { code: 1012, reason: "draining" };
 pub(super) const OVERLOADED: Close = Close { code: 1013, reason: "try again later" };
 pub(super) const NO_PONG: Close = Close { code: 4012, reason: "no pong" };
 pub(super) const TOKEN_EXPIRED: Close = Close { code: 4040, reason: "token expired" };

@@ -79,7 +79,7 @@ impl Reader {
         let visit = Visit { chat: &site.chat, connection: &live.connection, caller, renew };
         live.connection.outbox.uncork();
         pulse.set_busy(true);
-        if let Err(error) = visit.open(after_seq).await {
+        if let Err(error) = visit.open(live.head, after_seq).await {
             return close::of_refused(&error).into();
         }
         let mut refused_in_a_row = 0;
@@ -123,20 +123,18 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    /// `/ws/{id}` becomes live: at once, or after everything behind `after_seq`.
-    async fn open(&self, after_seq: Option<Seq>) -> Result<()> {
-        let Scope::One(id) = self.connection.scope else { return Ok(()) };
-        let opened = match after_seq {
-            Some(_) => self.chat.resume(self.connection, id, after_seq, None).await,
-            None => self.chat.catch_up(self.connection, id, None).await.map(drop),
-        };
-        match opened {
-            Err(error) if error.code == Code::Resync => {
-                self.connection.outbox.push(frames::error(&error, None, Some(id)));
-                self.chat.catch_up(self.connection, id, None).await.map(drop)
+    /// `/ws/{id}` becomes live: after what `hello` named, or after everything behind `after_seq`.
+    async fn open(&self, head: Option<Seq>, after_seq: Option<Seq>) -> Result<()> {
+        let (Scope::One(id), Some(head)) = (self.connection.scope, head) else { return Ok(()) };
+        if let Some(after_seq) = after_seq {
+            match self.chat.resume(self.connection, id, after_seq, None).await {
+                Err(error) if error.code == Code::Resync => {
+                    self.connection.outbox.push(frames::error(&error, None, Some(id)));
+                }
+                done => return done,
             }
-            done => done,
         }
+        self.chat.catch_up(self.connection, id, head).await.map(drop)
     }
 
     async fn handle(&self, text: &str, under_way: &Arc<Semaphore>) -> Result<(), Refused> {
@@ -225,7 +223,7 @@ impl Visit<'_> {
                     "names another conversation than the one of this connection",
                 ));
             }
-            if let Err(error) = self.chat.resume(self.connection, id, Some(after_seq), reference).await {
+            if let Err(error) = self.chat.resume(self.connection, id, after_seq, reference).await {
                 self.connection.outbox.push(frames::error(&error, reference, Some(id)));
             }
         }

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 
 use crate::chat::LoggedIn;
-use crate::domain::user::fold;
+use crate::domain::user::Username;
 use crate::domain::{Code, Result};
 use crate::http::request::{Request, Response};
 use crate::http::site::Site;
@@ -17,7 +17,9 @@ pub(in crate::http) async fn login(mut request: Request) -> Result<Response> {
     let Some(limits) = &site.rate_limits else {
         return Ok(tokens(site, &site.chat.login(&username, password).await?));
     };
-    let attempt = (rate_limit::network(request.address), fold(&username));
+    // What cannot be a username is no key of its own, or keys as long as bodies would be remembered.
+    let name = Username::parse(&username).map_or_else(|_| String::new(), |username| username.key());
+    let attempt = (rate_limit::network(request.address), name);
     limits.login_failures.check(attempt.clone())?;
     let outcome = site.chat.login(&username, password).await;
     if outcome.as_ref().is_err_and(|error| error.code == Code::BadCredentials) {

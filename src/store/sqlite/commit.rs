@@ -53,16 +53,15 @@ impl Batch<'_> {
     ///
     /// A retry is rare, so that it is found by the conflict of its id, and looked up before anybody is refused.
     fn send(&mut self, send: &Send) -> Result<Result<Outcome>> {
-        let refusal = match self.refusal(send)? {
-            Some(refusal) => refusal,
-            None => match self.insert(send)? {
-                Some(message) => return Ok(Ok(Outcome::Fresh(message))),
-                None => Error::internal("SQLite: an id conflicts, and is not there"),
-            },
-        };
+        let refusal = self.refusal(send)?;
+        if refusal.is_none()
+            && let Some(message) = self.insert(send)?
+        {
+            return Ok(Ok(Outcome::Fresh(message)));
+        }
         match one(self.db, sql!(queries::MESSAGE), params![send.conversation_id, send.id], message)? {
             Some(stored) => Ok(Outcome::repeated(stored, send.sender_id, self.is_member(send)?)),
-            None => Ok(Err(refusal)),
+            None => Ok(Err(refusal.unwrap_or_else(|| Error::internal("SQLite: an id conflicts, and is not there")))),
         }
     }
 

@@ -122,5 +122,5 @@ fn bind(address: SocketAddr) -> TcpSocket {
 
 fn config(data: &Path, arguments: &[&str]) -> Config {
     let data = data.to_str().unwrap();
-    Config::of(["--data", data].into_iter().chain(arguments.iter().copied())).unwrap()
+    Config::read([&["chinwag", "--data", data], arguments].concat()).unwrap()
 }
