@@ -11,3 +11,5 @@ mod reader;
 mod socket;
 pub mod upgrade;
 mod writer;
+
+pub use socket::SocketSink;
