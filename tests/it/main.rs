@@ -21,6 +21,7 @@ macro_rules! on_each_store {
     };
 }
 
+mod demo;
 mod postgres;
 mod socket;
 mod store;
