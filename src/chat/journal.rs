@@ -312,7 +312,7 @@ fn next_batch(waiting: &mut VecDeque<Job>) -> Option<Batch> {
 
 /// Encodes a commit's fresh messages once, in commit order: for each conversation one run, or more where another process
 /// numbered something between two halves of a batch.
-fn encode<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<Run> {
+pub fn encode<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<Run> {
     struct Encoding {
         conversation_id: ConversationId,
         first_seq: Seq,

@@ -13,3 +13,4 @@ pub mod upgrade;
 mod writer;
 
 pub use close::DRAINING;
+pub use socket::SocketSink;

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use crate::registry::{Outbox, Sink};
 
 /// Writes to the socket, from whichever task has something to say.
-pub(super) struct SocketSink(pub(super) Arc<TcpStream>);
+pub struct SocketSink(pub Arc<TcpStream>);
 
 impl Sink for SocketSink {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {

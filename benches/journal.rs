@@ -1,0 +1,153 @@
+//! Messages through the journal, on real databases.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use chinwag::bus::local::Local;
+use chinwag::bus::{Bus, Inbox, Parcel};
+use chinwag::chat::journal::Journal;
+use chinwag::domain::command::{Command, Outcome, Send};
+use chinwag::domain::conversation::{Kind, NewConversation};
+use chinwag::domain::message::Content;
+use chinwag::domain::user::{Name, User, Username};
+use chinwag::domain::{ConversationId, MessageId, Timestamp, UserId};
+use chinwag::registry::Registry;
+use chinwag::store;
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::postgres;
+
+const CONVERSATIONS: usize = 100;
+/// Messages of one round: twenty from each member of each conversation.
+const ROUND: usize = CONVERSATIONS * 2 * 20;
+
+/// The real journal over a real database, in a hundred conversations of two; nobody listens. Inside the clock is everything
+/// from the first `submit` to the last reply: admission, batches, commits and flushes, encoding, publishing.
+///
+/// - `many under way`: a round of 4,000, as many at a time as the journal admits.
+/// - `one at a time`: each message waits for the last one's commit. Natural batching is the ratio of the two.
+pub(crate) fn bench(criterion: &mut Criterion) {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let mut group = criterion.benchmark_group("journal");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat).measurement_time(Duration::from_secs(4));
+    for store in ["sqlite", "postgres"] {
+        if store == "postgres" && postgres::bin("postgres").is_none() {
+            println!("journal/postgres: skipped, PostgreSQL's programs are not installed");
+            continue;
+        }
+        // Made at first use, so that a bench that is not wanted starts no database.
+        let bench = OnceCell::new();
+        let made = || bench.get_or_init(|| Bench::start(&runtime, store));
+        group.throughput(Throughput::Elements(ROUND as u64));
+        group.bench_function(BenchmarkId::new(store, "many under way"), |bencher| {
+            let bench = made();
+            bencher.iter_custom(|rounds| (0..rounds).map(|_| runtime.block_on(bench.round())).sum());
+        });
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(BenchmarkId::new(store, "one at a time"), |bencher| {
+            let bench = made();
+            bencher.iter_custom(|count| runtime.block_on(bench.one_by_one(count)));
+        });
+        drop(bench); // PostgreSQL's connections close before the next store's turn
+    }
+    group.finish();
+}
+
+/// Hears what is published, and tells nobody.
+struct Nobody;
+
+impl Inbox for Nobody {
+    fn take(&self, parcel: Parcel) {
+        drop(parcel);
+    }
+}
+
+struct Bench {
+    journal: Journal,
+    pairs: Vec<(ConversationId, [UserId; 2])>,
+    _folder: TempDir,
+}
+
+impl Bench {
+    fn start(runtime: &Runtime, store: &str) -> Self {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        runtime.block_on(async {
+            let url = match store {
+                "postgres" => postgres::database().await,
+                _ => format!("sqlite:{}", folder.path().join("chinwag.db").display()),
+            };
+            let store = store::open(&url).await.unwrap();
+            let now = Timestamp::now();
+            let mut pairs = Vec::new();
+            for pair in 0..CONVERSATIONS {
+                let ids = [UserId::new(), UserId::new()];
+                for (number, id) in ids.into_iter().enumerate() {
+                    let username = Username::parse(&format!("user-{pair}-{number}")).unwrap();
+                    let name = Name::parse(username.as_str()).unwrap();
+                    let user = User { id, username, name, created_at: now, last_seen_at: None };
+                    store.insert_user(&user, "no password").await.unwrap();
+                }
+                let id = ConversationId::new();
+                let [creator_id, other_id] = ids;
+                let kind = Kind::Direct;
+                let new =
+                    NewConversation { id, kind, name: None, creator_id, created_at: now, other_ids: vec![other_id] };
+                store.create_conversation(&new).await.unwrap();
+                pairs.push((id, ids));
+            }
+            let bus: Arc<dyn Bus> = Arc::new(Local::new(Arc::new(Nobody)));
+            let (registry, tasks, stop) = (Arc::default(), TaskTracker::new(), CancellationToken::new());
+            let journal = Journal::start(&store, &bus, &(registry as Arc<Registry>), &tasks, &stop);
+            Self { journal, pairs, _folder: folder }
+        })
+    }
+
+    fn send(&self, number: usize) -> Command {
+        let (conversation_id, members) = self.pairs[number % CONVERSATIONS];
+        Command::Send(Send {
+            conversation_id,
+            id: MessageId::new(),
+            sender_id: members[number / CONVERSATIONS % 2],
+            content: Content::parse("Shall we have lunch at noon? The usual place, I think.".to_owned()).unwrap(),
+            reply_to: None,
+            timestamp: Timestamp::now(),
+        })
+    }
+
+    async fn round(&self) -> Duration {
+        let (left, done) = (Arc::new(AtomicUsize::new(ROUND)), Arc::new(Notify::new()));
+        let commands: Vec<Command> = (0..ROUND).map(|number| self.send(number)).collect();
+        let started = Instant::now();
+        for command in commands {
+            let (left, done) = (Arc::clone(&left), Arc::clone(&done));
+            let reply = move |outcome: chinwag::domain::Result<Outcome>| {
+                assert!(matches!(outcome, Ok(Outcome::Fresh(_))), "{outcome:?}");
+                if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    done.notify_one();
+                }
+            };
+            self.journal.submit(command, Box::new(reply)).await;
+        }
+        done.notified().await;
+        started.elapsed()
+    }
+
+    async fn one_by_one(&self, count: u64) -> Duration {
+        let commands: Vec<Command> = (0..usize::try_from(count).unwrap()).map(|number| self.send(number)).collect();
+        let started = Instant::now();
+        for command in commands {
+            let (tell, told) = tokio::sync::oneshot::channel();
+            self.journal.submit(command, Box::new(move |outcome| drop(tell.send(outcome)))).await;
+            let outcome = told.await.unwrap();
+            assert!(matches!(outcome, Ok(Outcome::Fresh(_))), "{outcome:?}");
+        }
+        started.elapsed()
+    }
+}

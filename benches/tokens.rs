@@ -1,0 +1,24 @@
+//! Checking an access token.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use chinwag::chat::Tokens;
+use chinwag::domain::{SessionId, Timestamp, UserId};
+use criterion::Criterion;
+use ring::hmac;
+
+const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+
+/// Signature, claims and expiry of a token, as for each request; whether its session is live is not asked. Compare it with
+/// `hmac alone`, which no check can do without.
+pub(crate) fn bench(criterion: &mut Criterion) {
+    let tokens = Tokens::new(SECRET, Duration::from_secs(3600));
+    let token = tokens.access(UserId::new(), SessionId::new(), Timestamp::now()).unwrap();
+    let signed = token.rsplit_once('.').unwrap().0;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET);
+    let mut group = criterion.benchmark_group("tokens");
+    group.bench_function("check", |bencher| bencher.iter(|| tokens.caller(black_box(&token)).unwrap()));
+    group.bench_function("hmac alone", |bencher| bencher.iter(|| hmac::sign(&key, black_box(signed.as_bytes()))));
+    group.finish();
+}
