@@ -23,7 +23,7 @@ struct Actor {
 /// Starts a server in this process, with nothing configured but a free port and a temporary folder, and plays.
 pub(crate) async fn play<W: Write>(stage: &mut Stage<W>) {
     let data = tempfile::tempdir().unwrap();
-    let config = Config::of(["--data", data.path().to_str().unwrap()]).unwrap();
+    let config = Config::read(["chinwag", "--data", data.path().to_str().unwrap()]).unwrap();
     let app = App::open(config).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

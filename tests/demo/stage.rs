@@ -52,7 +52,7 @@ impl<W: Write> Stage<W> {
         let first = self.paint(if right { GREEN } else { RED }, &format!("{first:<4}"));
         let wrong = if right { "" } else { "  <- not as it should be" };
         let gap = self.paint(DIM, &".".repeat(ASKED.saturating_sub(asked.chars().count() + 1)));
-        self.say(&format!("  {who:<WHO$} {asked} {gap} {first} {rest}{wrong}").trim_end());
+        self.say(format!("  {who:<WHO$} {asked} {gap} {first} {rest}{wrong}").trim_end());
     }
 
     /// How it went.

@@ -1,5 +1,6 @@
 //! The WebSocket, as a client sees it.
 
+mod catching_up;
 mod events;
 mod handshake;
 mod sends;
