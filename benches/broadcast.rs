@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -107,6 +107,8 @@ struct Audience {
     registry: Arc<Registry>,
     conversation_id: ConversationId,
     connections: Vec<Arc<Connection>>,
+    /// What was delivered once is not delivered again, so numbers go on from bench to bench.
+    next_seq: AtomicI64,
     _registrations: Vec<Registration>,
 }
 
@@ -124,7 +126,8 @@ impl Audience {
             registry.go_live_now(&connection, conversation_id, 0);
             connections.push(connection);
         }
-        Self { registry, conversation_id, connections, _registrations: registrations }
+        let next_seq = AtomicI64::new(1);
+        Self { registry, conversation_id, connections, next_seq, _registrations: registrations }
     }
 
     /// A batch of so many messages, encoded.
@@ -132,15 +135,17 @@ impl Audience {
         encode(messages(self.conversation_id, count).iter()).remove(0)
     }
 
-    /// Delivers a run and turns it into the next one. (Its frames keep saying the same; nobody looks into them.)
+    /// Delivers a run as the next one. (Its frames keep saying the same; nobody looks into them.)
     fn deliver(&self, run: &mut Run) {
+        run.first_seq = self.next_seq.fetch_add(Seq::try_from(run.ends.len()).unwrap(), Ordering::Relaxed);
         self.registry.deliver(std::slice::from_ref(run));
-        run.first_seq += Seq::try_from(run.ends.len()).unwrap_or(1);
     }
 
     /// Waits until everything is at the other end, flushing as a connection's own task would where the kernel was full.
     fn drain(&self, readers: &Readers, sent: u64) {
+        let started = Instant::now();
         while readers.received() < sent {
+            assert!(started.elapsed() < Duration::from_secs(30), "something was not delivered");
             self.connections.iter().filter(|other| other.outbox.waiting() > 0).for_each(|other| other.outbox.flush());
             thread::yield_now();
         }
