@@ -81,9 +81,7 @@ impl Chat {
         let mut live = Live { chat: Arc::clone(self), connection, registration: Some(registration), head: None };
         let connection = &live.connection;
         // Whoever ends the session from now on finds the connection; whoever did before is seen here.
-        if self.verify(caller).await.is_err() {
-            return Err(Refusal::Close(Close::SESSION_ENDED));
-        }
+        self.verify(caller).await?;
         let version = self.store.membership_version(caller.user_id).await?;
         match scope {
             Scope::One(id) => {

@@ -2,7 +2,7 @@
 
 use super::conversation::{Role, Title};
 use super::message::{Content, Message};
-use super::{Code, ConversationId, Error, MessageId, Result, Timestamp, UserId};
+use super::{Code, ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
 
 /// A numbered write that somebody wants.
 ///
@@ -40,6 +40,22 @@ pub struct Send {
     pub reply_to: Option<MessageId>,
     /// When the server took it.
     pub timestamp: Timestamp,
+}
+
+impl Send {
+    /// The message that it becomes with this number.
+    pub fn numbered(&self, seq: Seq) -> Message {
+        Message {
+            id: self.id,
+            conversation_id: self.conversation_id,
+            seq,
+            sender_id: self.sender_id,
+            content: self.content.as_str().to_owned(),
+            reply_to: self.reply_to,
+            timestamp: self.timestamp,
+            note: None,
+        }
+    }
 }
 
 /// Change the members or the name of a group.

@@ -119,16 +119,7 @@ impl Batch<'_> {
         let active_at = counter.active_at.max(send.timestamp);
         *counter = Counter { last_seq: seq, active_at, advanced: true };
         self.senders.insert((send.conversation_id, send.sender_id), Some(seq));
-        Ok(Some(Message {
-            id: send.id,
-            conversation_id: send.conversation_id,
-            seq,
-            sender_id: send.sender_id,
-            content: send.content.as_str().to_owned(),
-            reply_to: send.reply_to,
-            timestamp: send.timestamp,
-            note: None,
-        }))
+        Ok(Some(send.numbered(seq)))
     }
 
     /// Writes back what advanced.

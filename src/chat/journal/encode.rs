@@ -1,0 +1,45 @@
+//! Encoding: a commit's messages, once for all recipients.
+
+use std::collections::HashMap;
+
+use crate::domain::message::Message;
+use crate::domain::{ConversationId, Seq};
+use crate::registry::Run;
+use crate::wire::frames::{self, Subject};
+
+/// Encodes a commit's fresh messages once, in commit order: for each conversation one run, or more where another process
+/// numbered something between two halves of a batch.
+pub fn encode<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<Run> {
+    struct Encoding {
+        conversation_id: ConversationId,
+        first_seq: Seq,
+        next_seq: Seq,
+        frames: Vec<u8>,
+        ends: Vec<usize>,
+    }
+    let mut runs: Vec<Encoding> = Vec::new();
+    let mut newest: HashMap<ConversationId, usize> = HashMap::new();
+    for message in messages {
+        let (conversation_id, seq) = (message.conversation_id, message.seq);
+        let index = match newest.get(&conversation_id) {
+            Some(&index) if runs[index].next_seq == seq => index,
+            _ => {
+                let (frames, ends) = (Vec::with_capacity(512), Vec::new());
+                runs.push(Encoding { conversation_id, first_seq: seq, next_seq: seq, frames, ends });
+                newest.insert(conversation_id, runs.len() - 1);
+                runs.len() - 1
+            }
+        };
+        let run = &mut runs[index];
+        frames::put_event(&mut run.frames, message, &Subject::default());
+        run.ends.push(run.frames.len());
+        run.next_seq = seq + 1;
+    }
+    let finish = |run: Encoding| Run {
+        conversation_id: run.conversation_id,
+        first_seq: run.first_seq,
+        frames: run.frames.into(),
+        ends: run.ends,
+    };
+    runs.into_iter().map(finish).collect()
+}
