@@ -46,8 +46,8 @@ fmt-check:
 lint: ## Runs clippy; a warning is an error
 	cargo clippy --locked --all-targets -- -D warnings
 
-doc: ## Builds the code's documentation; a warning is an error
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+doc: ## Builds the documentation of all the code, private items too; a warning is an error
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
 bench: ## Runs the benchmarks
 	cargo bench --locked --bench '*' -- $(ARGS)
