@@ -8,7 +8,8 @@ set -eu
 # package: program, looked for in the path and where Debian keeps PostgreSQL's
 needs='postgresql:postgres
 chromium:chromium
-procps:pgrep'
+procps:pgrep
+curl:curl'
 
 missing() {
     folders=$PATH$(printf ':%s' /usr/lib/postgresql/*/bin)
