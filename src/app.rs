@@ -20,8 +20,10 @@ use crate::http::site::Site;
 use crate::store;
 use crate::ws::DRAINING;
 
-/// The part of the grace after which sockets that are still open are closed; the rest is for what was admitted.
-const FOR_SOCKETS: f64 = 0.7;
+/// The part of the grace after which WebSockets that are still open are closed, answered or not.
+const FOR_GOODBYES: f64 = 0.6;
+/// The part of the grace after which no socket is waited for; the rest is for committing what was admitted.
+const FOR_SOCKETS: f64 = 0.9;
 
 /// A server that is ready to serve.
 pub struct App {
@@ -67,21 +69,23 @@ impl App {
 
         let registry = self.site.chat.registry();
         info!(connections = registry.count(), "draining");
-        let (leave_at, end) = (Instant::now() + self.drain_time.mul_f64(FOR_SOCKETS), Instant::now() + self.drain_time);
+        let begun = Instant::now();
+        let at = |part: f64| begun + self.drain_time.mul_f64(part);
         self.site.draining.cancel();
         self.site.sockets.close();
-        if timeout_at(leave_at, self.site.sockets.wait()).await.is_err() {
+        if timeout_at(at(FOR_GOODBYES), self.site.sockets.wait()).await.is_err() {
             warn!(connections = registry.count(), "these take too long and are closed");
             for connection in registry.all() {
                 connection.outbox.close(DRAINING);
             }
         }
         close.cancel();
-        // What the connections still wait for is the journal's answers, so it goes on until they are gone.
-        let served = timeout_at(end, serving).await;
+        // What is open still waits for the journal's answers, so it goes on until all are gone.
+        let open = async { tokio::join!(self.site.sockets.wait(), serving) };
+        let served = timeout_at(at(FOR_SOCKETS), open).await;
         self.stop.cancel();
         self.tasks.close();
-        if timeout_at(end, self.tasks.wait()).await.is_err() || served.is_err() {
+        if timeout_at(at(1.0), self.tasks.wait()).await.is_err() || served.is_err() {
             warn!("the grace time is over; what was not committed was not acknowledged");
         }
         info!("stopped");

@@ -65,8 +65,10 @@ async fn run(config: Config) -> Result<(), String> {
 fn described(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => {
-            let rest = rest.split('?').next().unwrap_or_default();
-            format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, place)| place))
+            // First what stands before the place: a password may have a question mark in it.
+            let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+            let place = place.split('?').next().unwrap_or_default();
+            format!("{scheme}://{place}")
         }
         None => url.to_owned(),
     }

@@ -106,11 +106,20 @@ impl Chat {
 
     async fn end_session(self: &Arc<Self>, id: SessionId) -> Result<()> {
         self.to_the_end(async move |chat| {
-            chat.store.end_session(id, Timestamp::now()).await?;
-            chat.bus.publish(Parcel::SessionsEnded(vec![id]));
-            Ok(())
+            let ended = chat.store.end_session(id, Timestamp::now()).await;
+            // With the outcome unknown its sockets are closed all the same: if it is live, they come back.
+            if ended.as_ref().map_or_else(|error| error.code == Code::Unavailable, |()| true) {
+                chat.bus.publish(Parcel::SessionsEnded(vec![id]));
+            }
+            ended
         })
         .await
+    }
+
+    /// The caller's other sessions that are connected here.
+    fn other_sessions(&self, caller: &Caller) -> Vec<SessionId> {
+        let connections = self.registry.of_user(caller.user_id);
+        connections.iter().map(|connection| connection.session_id).filter(|id| *id != caller.session_id).collect()
     }
 
     /// Who an access token names, if it and its session are good.
@@ -168,9 +177,15 @@ impl Chat {
             let (hash, caller) = (self.passwords.hash(password).await?, *caller);
             self.to_the_end(async move |chat| {
                 let now = Timestamp::now();
-                let ended = chat.store.change_password(caller.user_id, &hash, caller.session_id, now).await?;
+                let changed = chat.store.change_password(caller.user_id, &hash, caller.session_id, now).await;
+                let ended = match &changed {
+                    Ok(ended) => ended.clone(),
+                    // As with a logout: those that are still live come back.
+                    Err(error) if error.code == Code::Unavailable => chat.other_sessions(&caller),
+                    Err(_) => Vec::new(),
+                };
                 chat.bus.publish(Parcel::SessionsEnded(ended));
-                Ok(())
+                changed.map(drop)
             })
             .await?;
         }

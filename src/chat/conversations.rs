@@ -9,9 +9,9 @@ use crate::bus::Parcel;
 use crate::domain::command::{Action, Change, Command, Outcome};
 use crate::domain::conversation::{Conversation, Kind, Member, NewConversation, Role, Title, View};
 use crate::domain::session::Caller;
-use crate::domain::{ConversationId, Error, MessageId, Result, Timestamp, UserId};
+use crate::domain::{Code, ConversationId, Error, MessageId, Result, Timestamp, UserId};
 use crate::limits;
-use crate::registry::Scope;
+use crate::registry::{Close, Scope};
 use crate::store::ActivityCursor;
 use crate::wire::frames;
 
@@ -60,27 +60,34 @@ impl Chat {
         let (new, caller) = (wanted.check(caller)?, *caller);
         self.to_the_end(async move |chat| {
             let (id, is_new) = chat.store.create_conversation(&new).await?;
-            if is_new && let Some(conversation) = chat.store.conversation(id).await? {
+            if is_new {
                 let members: Vec<UserId> = new.other_ids.iter().copied().chain([caller.user_id]).collect();
-                let told = chat.tidings("conversation.created", &conversation, &members).await;
+                let told = chat.tidings("conversation.created", &new.made(), &members).await;
                 chat.bus.publish(Parcel::Created { conversation_id: id, told });
-                chat.begin_hearing(id, &members).await?;
+                chat.begin_hearing(id, &members).await;
             }
             Ok((chat.conversation(&caller, id).await?, is_new))
         })
         .await
     }
 
-    /// Makes the silent seats of a new conversation live. Somebody may have sent something already.
-    async fn begin_hearing(&self, id: ConversationId, members: &[UserId]) -> Result<()> {
-        let is_empty = self.store.head(id).await? == Some(0);
+    /// Makes the silent seats of a new conversation live. Somebody may have sent something already, or have left; nobody waits
+    /// for anybody else. Whom it fails for comes back, and finds the conversation.
+    async fn begin_hearing(self: &Arc<Self>, id: ConversationId, members: &[UserId]) {
+        let is_empty = self.store.head(id).await == Ok(Some(0));
         let connections = members.iter().flat_map(|user_id| self.registry.of_user(*user_id));
         for connection in connections.filter(|connection| connection.scope == Scope::All) {
-            if !is_empty || self.registry.go_live(&connection, id, 0).is_err() {
-                self.catch_up(&connection, id, 0).await?;
+            if is_empty && self.registry.go_live(&connection, id, 0).is_ok() {
+                continue;
             }
+            let chat = Arc::clone(self);
+            self.tasks.spawn(async move {
+                let caught_up = chat.catch_up(&connection, id, 0).await;
+                if caught_up.is_err_and(|error| error.code != Code::NotFound) {
+                    connection.outbox.close(Close::OVERLOADED);
+                }
+            });
         }
-        Ok(())
     }
 
     /// For each of these users who is connected, the frame that tells them that a conversation begins or ends.

@@ -34,6 +34,10 @@ impl From<Error> for Refusal {
     }
 }
 
+/// How often a beginning connection lists its user's conversations: twice if nothing changes meanwhile, more while they come
+/// and go. Whoever has more than can be heard has others at the end of the list each time.
+const LISTINGS: usize = 5;
+
 const TOO_MANY_CONNECTIONS: Close = Close { code: 4505, reason: "too many connections" };
 
 /// A connection that has begun; dropping it leaves everything.
@@ -85,11 +89,9 @@ impl Chat {
         let version = self.store.membership_version(caller.user_id).await?;
         match scope {
             Scope::One(id) => {
-                // Seated before its membership is read: a removal that comes later finds the seat.
+                self.head_for(caller.user_id, id).await?;
                 self.registry.sit(connection, id);
-                let member = self.store.member(id, caller.user_id).await?;
-                let head = self.store.head(id).await?.filter(|_| member.is_some());
-                live.head = Some(head.ok_or(Refusal::Close(Close::NOT_A_MEMBER))?);
+                live.head = Some(self.head_for(caller.user_id, id).await?);
                 self.tell_presence_of(connection, id).await?;
             }
             Scope::All | Scope::Held => {
@@ -113,7 +115,7 @@ impl Chat {
     /// removal, would be missed. So the conversations are read until nothing is new.
     async fn take_seats(&self, connection: &Arc<Connection>) -> Result<()> {
         let mut seated = HashSet::new();
-        loop {
+        for _ in 0..LISTINGS {
             let heads = self.store.heads(connection.user_id, limits::CONVERSATIONS_HEARD).await?;
             let listed: HashSet<ConversationId> = heads.iter().map(|(id, _)| *id).collect();
             let gone: Vec<ConversationId> = seated.difference(&listed).copied().collect();
@@ -131,9 +133,10 @@ impl Chat {
                 }
             }
             if !anything_new {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     /// Sends everything after `after_seq` up to where live begins, and makes the connection live there. If it is live
@@ -145,17 +148,24 @@ impl Chat {
         conversation_id: ConversationId,
         after_seq: Seq,
     ) -> Result<Seq> {
+        self.head_for(connection.user_id, conversation_id).await?;
         let is_new = self.registry.sit(connection, conversation_id);
         let caught_up = self.go_on_from(connection, conversation_id, after_seq).await;
         if caught_up.is_err() && is_new {
-            self.registry.leave(connection, conversation_id);
+            self.registry.leave_if_silent(connection, conversation_id);
         }
         caught_up
     }
 
+    /// The newest number, for members. Asked before a seat is taken, since even a silent one hears presence, and once more
+    /// with the seat: a removal in between would not have found it.
+    async fn head_for(&self, user_id: UserId, id: ConversationId) -> Result<Seq> {
+        let member = self.store.member(id, user_id).await?;
+        self.store.head(id).await?.filter(|_| member.is_some()).ok_or_else(no_conversation)
+    }
+
     async fn go_on_from(&self, connection: &Arc<Connection>, id: ConversationId, after_seq: Seq) -> Result<Seq> {
-        let member = self.store.member(id, connection.user_id).await?;
-        let head = self.store.head(id).await?.filter(|_| member.is_some()).ok_or_else(no_conversation)?;
+        let head = self.head_for(connection.user_id, id).await?;
         if after_seq > head {
             return Err(Error::new(Code::Resync, format!("The newest number is {head}: start over from history.")));
         }

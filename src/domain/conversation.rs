@@ -171,6 +171,20 @@ impl NewConversation {
         }
     }
 
+    /// The conversation, as it is when it has been made.
+    pub fn made(&self) -> Conversation {
+        Conversation {
+            id: self.id,
+            kind: self.kind,
+            name: self.name.clone(),
+            creator_id: self.creator_id,
+            created_at: self.created_at,
+            member_count: i64::try_from(self.other_ids.len() + 1).unwrap_or(i64::MAX),
+            last_seq: 0,
+            active_at: self.created_at,
+        }
+    }
+
     /// What makes a direct conversation unique: the pair, whoever asked first. `None` for a group.
     pub fn direct_key(&self) -> Option<String> {
         let other = *self.other_ids.first()?;

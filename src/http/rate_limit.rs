@@ -69,15 +69,18 @@ impl<K: Hash + Eq> Buckets<K> {
 
     /// Takes a token: `rate_limited`, with when the next one comes, if there is none.
     pub fn take(&self, key: K) -> Result<()> {
-        self.take_at(key, Instant::now(), 1.0)
+        self.take_at(key, Instant::now())
     }
 
-    /// Whether there is a token, without taking it.
-    pub fn check(&self, key: K) -> Result<()> {
-        self.take_at(key, Instant::now(), 0.0)
+    /// Gives a token back that was taken for what turned out to be harmless.
+    pub fn give_back(&self, key: &K) {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = buckets.get_mut(key) {
+            bucket.tokens = (bucket.tokens + 1.0).min(f64::from(self.rate.burst));
+        }
     }
 
-    fn take_at(&self, key: K, now: Instant, cost: f64) -> Result<()> {
+    fn take_at(&self, key: K, now: Instant) -> Result<()> {
         let (burst, per_second) = (f64::from(self.rate.burst), f64::from(self.rate.per_minute) / 60.0);
         let fill = |bucket: &Bucket| {
             let seconds = now.saturating_duration_since(bucket.filled_at).as_secs_f64();
@@ -93,8 +96,8 @@ impl<K: Hash + Eq> Buckets<K> {
             return Err(Error::new(Code::RateLimited, "Too many attempts; wait a little.").after(wait));
         }
         // With every place taken by somebody who is limited, newcomers pass: the password gate still bounds the work.
-        if cost > 0.0 && (buckets.len() < limits::RATE_KEYS || buckets.contains_key(&key)) {
-            buckets.insert(key, Bucket { tokens: tokens - cost, filled_at: now });
+        if buckets.len() < limits::RATE_KEYS || buckets.contains_key(&key) {
+            buckets.insert(key, Bucket { tokens: tokens - 1.0, filled_at: now });
         }
         Ok(())
     }
@@ -112,7 +115,7 @@ mod tests {
     fn a_bucket_empties_and_fills_again() {
         let buckets = Buckets::new(Rate { burst: 2, per_minute: 60 });
         let start = Instant::now();
-        let take = |key, after_ms| buckets.take_at(key, start + Duration::from_millis(after_ms), 1.0);
+        let take = |key, after_ms| buckets.take_at(key, start + Duration::from_millis(after_ms));
         assert_eq!((take("a", 0), take("a", 0)), (Ok(()), Ok(())));
         let refused = take("a", 500).expect_err("empty");
         assert_eq!((refused.code, refused.retry_after), (Code::RateLimited, Some(Duration::from_millis(500))));
@@ -121,9 +124,12 @@ mod tests {
     }
 
     #[test]
-    fn a_check_takes_nothing() {
+    fn what_was_harmless_is_given_back() {
         let buckets = Buckets::new(Rate { burst: 1, per_minute: 1 });
-        assert_eq!((buckets.check("a"), buckets.check("a"), buckets.take("a")), (Ok(()), Ok(()), Ok(())));
-        assert!(buckets.check("a").is_err());
+        for _ in 0..3 {
+            assert_eq!(buckets.take("a"), Ok(()));
+            assert!(buckets.take("a").is_err());
+            buckets.give_back(&"a");
+        }
     }
 }

@@ -168,6 +168,16 @@ impl Registry {
         }
     }
 
+    /// Takes a connection's seat away, unless it has become live.
+    pub fn leave_if_silent(&self, connection: &Arc<Connection>, conversation_id: ConversationId) {
+        let mut seats = connection.seats();
+        let Some(seats) = seats.as_mut() else { return };
+        if seats.get(&conversation_id) == Some(&None) {
+            seats.remove(&conversation_id);
+            self.vacate(connection, conversation_id);
+        }
+    }
+
     fn vacate(&self, connection: &Arc<Connection>, conversation_id: ConversationId) {
         self.rooms.with(&conversation_id, |shard| {
             let Some(room) = shard.get_mut(&conversation_id) else { return };

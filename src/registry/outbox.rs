@@ -32,6 +32,8 @@ pub struct Close {
 impl Close {
     /// It does not read what it is sent; it resumes when it comes back.
     pub const SLOW_CONSUMER: Self = Self { code: 4008, reason: "slow consumer" };
+    /// The server cannot serve it now.
+    pub const OVERLOADED: Self = Self { code: 1013, reason: "try again later" };
     /// It is not, or no longer, in the conversation.
     pub const NOT_A_MEMBER: Self = Self { code: 4503, reason: "not a member" };
     /// Its session has ended.
@@ -94,7 +96,10 @@ impl Outbox {
     /// Puts the first frame before all that came in meanwhile.
     pub fn lead(&self, bytes: Bytes) {
         let mut queue = self.lock();
-        debug_assert!(queue.corked, "what was written cannot be preceded");
+        // A close uncorks; then there is nothing to say any more.
+        if !queue.corked {
+            return;
+        }
         queue.bytes += bytes.len();
         queue.frames.push_front(bytes);
     }

@@ -13,7 +13,6 @@ pub(super) const TOO_BIG: Close = Close { code: 1009, reason: "too big" };
 pub(super) const INTERNAL: Close = Close { code: 1011, reason: "internal error" };
 /// The server is about to stop.
 pub const DRAINING: Close = Close { code: 1012, reason: "draining" };
-pub(super) const OVERLOADED: Close = Close { code: 1013, reason: "try again later" };
 pub(super) const NO_PONG: Close = Close { code: 4012, reason: "no pong" };
 pub(super) const TOKEN_EXPIRED: Close = Close { code: 4040, reason: "token expired" };
 pub(super) const BAD_TOKEN: Close = Close { code: 4500, reason: "bad token" };
@@ -43,7 +42,7 @@ pub(super) fn of_refused(error: &Error) -> Close {
         Code::TokenExpired => TOKEN_EXPIRED,
         Code::SessionEnded => Close::SESSION_ENDED,
         Code::NotFound => Close::NOT_A_MEMBER,
-        Code::Busy | Code::Unavailable | Code::Draining => OVERLOADED,
+        Code::Busy | Code::Unavailable | Code::Draining => Close::OVERLOADED,
         Code::Internal => INTERNAL,
         _ => BAD_TOKEN,
     }

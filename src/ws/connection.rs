@@ -60,7 +60,11 @@ async fn converse(site: &Arc<Site>, socket: &Arc<TcpStream>, early: Bytes, wish:
         .max_frame_size(Some(limits::FRAME_BYTES));
     let stream = WebSocketStream::from_raw_socket(half, Role::Server, Some(config)).await;
     let mut reader = Reader::new(stream);
-    let end = match begin(site, &outbox, &mut reader, wish).await {
+    let begun = tokio::select! {
+        begun = begin(site, &outbox, &mut reader, wish) => begun,
+        () = site.draining.cancelled() => Err(close::DRAINING.into()),
+    };
+    let end = match begun {
         Ok((live, caller, after_seq)) => {
             info!(user_id = %caller.user_id, connection_id = %live.connection.id, "connected");
             let end = live_on(site, socket, &mut reader, &live, caller, after_seq).await;

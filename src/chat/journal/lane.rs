@@ -17,7 +17,7 @@ use crate::domain::command::{Change, Command, Outcome, Send};
 use crate::domain::message::{Message, Note};
 use crate::domain::{Code, ConversationId, Result, Seq, UserId};
 use crate::limits;
-use crate::registry::{Registry, Run};
+use crate::registry::{Close, Registry, Run};
 use crate::store::{Range, Store};
 use crate::wire::frames;
 
@@ -136,13 +136,19 @@ impl Lane {
     }
 
     /// Delivers what lies between this node's watermark and `seq`: committed by another process, or by a try whose answer was
-    /// lost. What cannot be read now is found by those who resume.
+    /// lost.
     async fn fill_hole_before(&self, id: ConversationId, seq: Seq) {
         while let Some(watermark) = self.registry.watermark(id).filter(|watermark| watermark + 1 < seq) {
             let missing = usize::try_from(seq - 1 - watermark).unwrap_or(usize::MAX).min(limits::CATCH_UP_PAGE);
             let page = match self.store.messages(id, Range::After(watermark), missing).await {
-                Ok(page) if !page.is_empty() => page,
-                _ => return,
+                Ok(page) if page.is_empty() => return,
+                Ok(page) => page,
+                Err(error) => {
+                    // Somebody may have been removed in the hole: all come back, and are asked anew who they are.
+                    tracing::warn!(%error, conversation_id = %id, "a hole could not be read");
+                    self.registry.seats(id).iter().for_each(|seat| seat.connection.outbox.close(Close::OVERLOADED));
+                    return;
+                }
             };
             for message in &page {
                 self.bus.publish(match message.note {

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 
 use crate::chat::ProfileChange;
-use crate::domain::{Result, UserId};
+use crate::domain::{Error, Result, UserId};
 use crate::http::request::{Request, Response};
 use crate::http::{cursor, rate_limit, response};
 use crate::wire::objects::{List, UserObject};
@@ -28,10 +28,11 @@ pub(in crate::http) async fn update_me(mut request: Request) -> Result<Response>
     let (chat, caller) = (&request.site.chat, request.caller()?);
     let guess = (rate_limit::network(request.address), caller.user_id.to_string());
     let limits = request.site.rate_limits.as_ref().filter(|_| password.is_some());
-    limits.map_or(Ok(()), |limits| limits.login_failures.check(guess.clone()))?;
+    limits.map_or(Ok(()), |limits| limits.login_failures.take(guess.clone()))?;
     let updated = chat.update_me(&caller, ProfileChange { name, password, current_password }).await;
-    if let (Err(_), Some(limits)) = (&updated, limits) {
-        limits.login_failures.take(guess)?;
+    let is_wrong = |error: &Error| error.fields.iter().any(|field| field.field == "current_password");
+    if let (false, Some(limits)) = (updated.as_ref().is_err_and(is_wrong), limits) {
+        limits.login_failures.give_back(&guess);
     }
     let user = updated?;
     Ok(response::json(StatusCode::OK, &UserObject::new(&user, chat.status(user.id))))

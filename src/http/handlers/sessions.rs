@@ -20,10 +20,11 @@ pub(in crate::http) async fn login(mut request: Request) -> Result<Response> {
     // What cannot be a username is no key of its own, or keys as long as bodies would be remembered.
     let name = Username::parse(&username).map_or_else(|_| String::new(), |username| username.key());
     let attempt = (rate_limit::network(request.address), name);
-    limits.login_failures.check(attempt.clone())?;
+    // Taken before, so that many guesses at once are limited as many in a row are.
+    limits.login_failures.take(attempt.clone())?;
     let outcome = site.chat.login(&username, password).await;
-    if outcome.as_ref().is_err_and(|error| error.code == Code::BadCredentials) {
-        limits.login_failures.take(attempt)?;
+    if !outcome.as_ref().is_err_and(|error| error.code == Code::BadCredentials) {
+        limits.login_failures.give_back(&attempt);
     }
     Ok(tokens(site, &outcome?))
 }
