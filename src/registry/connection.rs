@@ -52,11 +52,6 @@ impl Connection {
         self.seats().as_ref()?.get(&conversation_id).copied().flatten()
     }
 
-    /// The conversations in which it has a seat, silent or live.
-    pub fn seated(&self) -> Vec<ConversationId> {
-        self.seats().iter().flat_map(HashMap::keys).copied().collect()
-    }
-
     /// Taken before a room's lock, never after it.
     pub(super) fn seats(&self) -> MutexGuard<'_, Option<HashMap<ConversationId, Option<Seq>>>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
