@@ -1,5 +1,9 @@
--- Chinwag's tables in PostgreSQL, version 1. (SQLite's are in src/store/sqlite/schema.sql, as close as they can be.)
+-- Chinwag's tables in PostgreSQL. (SQLite's are in src/store/sqlite/schema.sql, as close as they can be.)
 -- Ids and times are made by the application. Keys that are compared without case are kept folded, by bytes (COLLATE "C").
+--
+-- Each version stands in a section of its own, which is applied once and never changed; src/store/migrations.rs says when.
+
+-- Version 1
 
 CREATE TABLE users (
     id                 uuid PRIMARY KEY,
@@ -72,4 +76,20 @@ CREATE TABLE messages (
     note_value      text,
     PRIMARY KEY (conversation_id, seq),
     UNIQUE (conversation_id, id)
+);
+
+-- Version 2: messages can be edited and deleted.
+
+ALTER TABLE messages ADD COLUMN edited_at timestamptz;
+-- A tombstone: its number stays, its text is gone.
+ALTER TABLE messages ADD COLUMN deleted_at timestamptz;
+
+-- What happened to messages after they were written: numbered by the same counter, so that both tables together have every number
+-- of a conversation once. A change says what happened to which message; how that message is now stands in its own row.
+CREATE TABLE changes (
+    conversation_id uuid NOT NULL,
+    seq             bigint NOT NULL,
+    kind            text NOT NULL CHECK (kind IN ('message.updated', 'message.deleted')),
+    message_seq     bigint NOT NULL,
+    PRIMARY KEY (conversation_id, seq)
 );

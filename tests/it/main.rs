@@ -25,6 +25,7 @@ mod bad_input;
 mod browser;
 mod demo;
 mod floors;
+mod healing;
 mod journal;
 mod postgres;
 mod process;

@@ -3,4 +3,5 @@
 mod catching_up;
 mod events;
 mod handshake;
+mod revisions;
 mod sends;
