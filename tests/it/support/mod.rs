@@ -1,9 +1,14 @@
 //! What several tests lean on.
 
 pub(crate) mod browser;
+pub(crate) mod chance;
 pub(crate) mod client;
+pub(crate) mod crowd;
 pub(crate) mod devtools;
+pub(crate) mod history;
+pub(crate) mod node;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod server;
 pub(crate) mod socket;
