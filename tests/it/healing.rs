@@ -196,8 +196,10 @@ async fn an_echo_lets_nobody_in(store: On) {
     let mut all = cluster.there(&grace).listen("/ws").await;
     ada.post(&room.members, &json!({"user_id": grace.id})).await.expect(201);
     assert_eq!(all.next_of(&["conversation.created"]).await["conversation_id"], room.id.as_str());
+    ada.say(&room, "welcome").await;
+    assert_eq!(all.hears().await, "welcome");
     ada.delete(&format!("{}/{}", room.members, grace.id)).await.expect(204);
-    assert_eq!(all.next_of(&["member.removed"]).await["seq"], 2);
+    assert_eq!(all.next_of(&["member.removed"]).await["seq"], 3);
     cluster.ether.echo();
     ada.say(&room, "behind her back").await;
     cluster.ether.echo();
