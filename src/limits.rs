@@ -130,6 +130,12 @@ pub const HASHES_AT_ONCE: usize = 2;
 pub const HASHES_WAITING: usize = 64;
 /// A refresh token may be used again for so long, while its successor is unused (two tabs, a lost answer).
 pub const REFRESH_GRACE: Duration = Duration::from_secs(30);
+/// How long a ticket may be used: as long as a slow handshake takes, not as long as an address is remembered somewhere.
+pub const TICKET_TTL: Duration = Duration::from_secs(30);
+/// Tickets of one user that are not used yet: one for each connection that they may have.
+pub const TICKETS_PER_USER: i64 = 50;
+/// Expired tickets that are swept away with each new one: more than one, so that what was left is gone some time.
+pub const TICKETS_SWEPT: i64 = 100;
 /// How long a session is believed to be live without asking the store again; ending it on this node is seen at once.
 pub const SESSION_BELIEVED: Duration = Duration::from_secs(5);
 /// Sessions that are believed at a time; beyond, the oldest beliefs go.

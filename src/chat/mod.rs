@@ -12,7 +12,9 @@ mod live;
 mod messages;
 mod password;
 mod presence;
+mod seal;
 mod subject;
+mod tickets;
 mod tokens;
 
 use std::sync::Arc;

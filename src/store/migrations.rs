@@ -18,12 +18,36 @@ pub(super) struct Migration {
 }
 
 /// All of them, in order.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    needs: 1,
-    postgres: include_str!("../../schema.sql"),
-    sqlite: include_str!("sqlite/schema.sql"),
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        needs: 1,
+        postgres: include_str!("../../schema.sql"),
+        sqlite: include_str!("sqlite/schema.sql"),
+    },
+    Migration {
+        version: 2,
+        needs: 1,
+        postgres: "CREATE TABLE tickets (
+                id               uuid PRIMARY KEY,
+                user_id          uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+                session_id       uuid NOT NULL,
+                token_expires_at timestamptz NOT NULL,
+                expires_at       timestamptz NOT NULL
+            );
+            CREATE INDEX tickets_by_user ON tickets (user_id);
+            CREATE INDEX tickets_by_expiry ON tickets (expires_at);",
+        sqlite: "CREATE TABLE tickets (
+                id               BLOB PRIMARY KEY,
+                user_id          BLOB NOT NULL REFERENCES users ON DELETE CASCADE,
+                session_id       BLOB NOT NULL,
+                token_expires_at INTEGER NOT NULL,
+                expires_at       INTEGER NOT NULL
+            ) STRICT;
+            CREATE INDEX tickets_by_user ON tickets (user_id);
+            CREATE INDEX tickets_by_expiry ON tickets (expires_at);",
+    },
+];
 
 /// Where both adapters note what they applied.
 pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_versions (

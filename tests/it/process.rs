@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::support::client::{Person, get};
+use crate::support::client::{PASSWORD, Person, get};
 use crate::support::postgres::database;
+use crate::support::socket::Socket;
 
 /// The binary, with nothing of this environment that it would take for its configuration.
 fn chinwag(arguments: &[&str]) -> Command {
@@ -91,6 +92,24 @@ async fn sigterm_ends_it_well() {
         let rest: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
         assert!(rest.last().unwrap().contains("stopped"), "{rest:?}");
         assert!(!rest.concat().contains(&ada.token), "no token is logged");
+    }
+}
+
+#[tokio::test]
+async fn no_log_level_tells_a_secret() {
+    let mut running = Running::start(&["--log", "trace"]);
+    let ada = Person::register(running.address, "ada").await;
+    let ticket = ada.post("/v1/tickets", &json!({})).await.expect(201).json();
+    let ticket = ticket["ticket"].as_str().unwrap();
+    for query in [format!("ticket={ticket}"), format!("ticket={ticket}"), format!("token={}", ada.token)] {
+        Socket::open(running.address, &format!("/ws?{query}"), &[]).await.unwrap().first().await;
+    }
+    running.signal(Signal::TERM);
+    assert!(running.child.wait().unwrap().success());
+    let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
+    assert!(log.len() > 10, "{log:?}");
+    for secret in [ticket, &ada.token, &ada.refresh_token, PASSWORD] {
+        assert!(!log.concat().contains(secret), "{secret}: {log:?}");
     }
 }
 

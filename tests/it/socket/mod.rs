@@ -4,3 +4,4 @@ mod catching_up;
 mod events;
 mod handshake;
 mod sends;
+mod tickets;

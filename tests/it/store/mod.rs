@@ -45,6 +45,7 @@ mod messages;
 mod opening;
 mod sessions;
 mod sqlite_log;
+mod tickets;
 mod users;
 
 /// A store on a database of its own.

@@ -84,6 +84,17 @@ impl Socket {
         }
     }
 
+    /// What it begins with: the first frame's type, or the code of a close.
+    pub(crate) async fn first(&mut self) -> String {
+        match self.message().await {
+            Some(Ok(Message::Text(text))) => {
+                serde_json::from_str::<Value>(&text).unwrap()["type"].as_str().unwrap().to_owned()
+            }
+            Some(Ok(Message::Close(Some(close)))) => u16::from(close.code).to_string(),
+            other => panic!("{other:?} instead of a frame or a close"),
+        }
+    }
+
     /// The content of the next `message.new`.
     #[track_caller]
     pub(crate) fn hears(&mut self) -> impl Future<Output = String> {
