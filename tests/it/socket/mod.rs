@@ -1,6 +1,7 @@
 //! The WebSocket, as a client sees it.
 
 mod catching_up;
+mod endings;
 mod events;
 mod handshake;
 mod sends;
