@@ -1,5 +1,9 @@
--- Chinwag's tables in PostgreSQL, version 1. (SQLite's are in src/store/sqlite/schema.sql, as close as they can be.)
+-- Chinwag's tables in PostgreSQL. (SQLite's are in src/store/sqlite/schema.sql, as close as they can be.)
 -- Ids and times are made by the application. Keys that are compared without case are kept folded, by bytes (COLLATE "C").
+--
+-- Each version stands in a section of its own, which is applied once and never changed; src/store/migrations.rs says when.
+
+-- Version 1
 
 CREATE TABLE users (
     id                 uuid PRIMARY KEY,
@@ -73,3 +77,33 @@ CREATE TABLE messages (
     PRIMARY KEY (conversation_id, seq),
     UNIQUE (conversation_id, id)
 );
+
+-- Version 2: messages can be edited and deleted.
+
+ALTER TABLE messages ADD COLUMN edited_at timestamptz;
+-- A tombstone: its number stays, its text is gone.
+ALTER TABLE messages ADD COLUMN deleted_at timestamptz;
+
+-- What happened to messages after they were written: numbered by the same counter, so that both tables together have every number
+-- of a conversation once. A change says what happened to which message; how that message is now stands in its own row.
+CREATE TABLE changes (
+    conversation_id uuid NOT NULL,
+    seq             bigint NOT NULL,
+    kind            text NOT NULL CHECK (kind IN ('message.updated', 'message.deleted')),
+    message_seq     bigint NOT NULL,
+    PRIMARY KEY (conversation_id, seq)
+);
+
+-- Version 3: tickets to open a WebSocket with.
+
+-- Those that are given and not yet used; using one deletes it. They are good for half a minute.
+CREATE TABLE tickets (
+    id               uuid PRIMARY KEY,
+    user_id          uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    session_id       uuid NOT NULL,
+    -- Until when the access token is good that asked for it.
+    token_expires_at timestamptz NOT NULL,
+    expires_at       timestamptz NOT NULL
+);
+CREATE INDEX tickets_by_user ON tickets (user_id);
+CREATE INDEX tickets_by_expiry ON tickets (expires_at);

@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use chinwag::chat::journal::encode;
+use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
 use chinwag::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
 use criterion::{BenchmarkId, Criterion, Throughput};
@@ -22,7 +23,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 }
 
 /// Messages of one conversation, from number 1.
-pub(crate) fn messages(conversation_id: ConversationId, count: u64) -> Vec<Message> {
+pub(crate) fn messages(conversation_id: ConversationId, count: u64) -> Vec<Event> {
     let message = |seq| Message {
         id: MessageId::new(),
         conversation_id,
@@ -31,7 +32,9 @@ pub(crate) fn messages(conversation_id: ConversationId, count: u64) -> Vec<Messa
         content: "Shall we have lunch at noon? The \"usual\" place, I think.".to_owned(),
         reply_to: None,
         timestamp: Timestamp::now(),
+        edited_at: None,
+        deleted_at: None,
         note: None,
     };
-    (1..=Seq::try_from(count).unwrap()).map(message).collect()
+    (1..=Seq::try_from(count).unwrap()).map(|seq| Event::created(message(seq))).collect()
 }

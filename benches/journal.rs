@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use chinwag::bus::local::Local;
 use chinwag::bus::{Bus, Inbox, Parcel};
+use chinwag::chat::Healer;
 use chinwag::chat::journal::Journal;
 use chinwag::domain::command::{Command, Outcome, Send};
 use chinwag::domain::conversation::{Kind, NewConversation};
 use chinwag::domain::message::Content;
 use chinwag::domain::user::{Name, User, Username};
 use chinwag::domain::{ConversationId, MessageId, Timestamp, UserId};
-use chinwag::registry::Registry;
 use chinwag::store;
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use tempfile::TempDir;
@@ -64,9 +64,9 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 struct Nobody;
 
 impl Inbox for Nobody {
-    fn take(&self, parcel: Parcel) {
-        drop(parcel);
-    }
+    fn take(&self, _: Parcel) {}
+    fn hear(&self, _: Parcel) {}
+    fn returned(&self) {}
 }
 
 struct Bench {
@@ -103,8 +103,9 @@ impl Bench {
                 pairs.push((id, ids));
             }
             let bus: Arc<dyn Bus> = Arc::new(Local::new(Arc::new(Nobody)));
-            let (registry, tasks, stop) = (Arc::default(), TaskTracker::new(), CancellationToken::new());
-            let journal = Journal::start(&store, &bus, &(registry as Arc<Registry>), &tasks, &stop);
+            let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+            let healer = Arc::new(Healer::new(&store, &Arc::default(), Arc::new(Nobody), Arc::default()));
+            let journal = Journal::start(&store, &bus, &healer, &tasks, &stop);
             Self { journal, pairs, _folder: folder }
         })
     }

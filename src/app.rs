@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::bus::local::Local;
+use crate::bus::{Bus, Inbox};
 use crate::chat::{Chat, Settings};
 use crate::config::{Config, Switch};
 use crate::http::RateLimits;
@@ -38,17 +40,27 @@ pub struct App {
 impl App {
     /// Opens the store, migrates it, and starts what runs behind the doors. An error is one line for people.
     pub async fn open(config: Config) -> Result<Self, String> {
+        Self::open_on(config, |inbox| Arc::new(Local::new(inbox))).await
+    }
+
+    /// Like [`App::open`], on a bus that other nodes may be on.
+    pub async fn open_on(config: Config, join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>) -> Result<Self, String> {
         config.prepare_data()?;
         let secret = config.secret()?;
         let store =
             store::open(&config.store_url()?).await.map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
         let unlimited = config.rate_limits == Switch::Off;
-        let settings =
-            Settings { secret, access_ttl: config.access_token_ttl, refresh_ttl: config.refresh_token_ttl, unlimited };
+        let settings = Settings {
+            secret,
+            access_ttl: config.access_token_ttl,
+            refresh_ttl: config.refresh_token_ttl,
+            unlimited,
+            heartbeat: config.heartbeat,
+        };
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let chat = Chat::start(store, settings, &tasks, &stop).await.map_err(|error| error.to_string())?;
+        let chat = Chat::start(store, join, settings, &tasks, &stop).await.map_err(|error| error.to_string())?;
         let site = Arc::new(Site {
-            chat: Arc::new(chat),
+            chat,
             router: Router::new(ROUTES),
             origins: Arc::new(config.allowed_origins),
             trusted_proxies: config.trusted_proxies,

@@ -23,7 +23,8 @@
 //!
 //! # The journey of a message
 //!
-//! 1. It comes by `POST` or as a `message.send` frame (`ws::reader`), is checked, and becomes a [`domain::command::Send`].
+//! 1. It comes by `POST` or as a `message.send` frame (`ws::reader`), is checked, and becomes a [`domain::command::Send`]. (An edit or
+//!    a deletion is a `Revision`, a change of members a `Change`: they go the same way.)
 //! 2. [`chat::journal`] admits it to the lane of its conversation. While one batch is committed, the next gathers.
 //! 3. [`store::Store::commit`] locks the conversations' counters, looks each message up by its id, checks the sender's
 //!    membership, numbers, inserts and commits the batch: in one transaction, and on PostgreSQL in one round trip.
@@ -33,13 +34,16 @@
 //! 6. Then, and only then, the sender's answer is given: 201, or the message's own event, which is the acknowledgement.
 //!
 //! Whoever was away reads the same table: [`chat::Chat::catch_up`] sends pages from the store until the connection has all
-//! that this node has delivered, and goes live at that number under the lock that delivery takes.
+//! that this node has delivered, and goes live at that number under the lock that delivery takes. And a node that was away
+//! does the same: what leaves a hole is read from the store before what follows it (`chat::healing`), and for what has nothing
+//! after it the node compares its numbers with the store's, once a heartbeat (`chat::rounds`).
 //!
 //! # Invariants
 //!
 //! - Nobody sees a message before it is durable; nothing is acknowledged before it was handed to everybody's outbox.
 //! - Every numbered write goes through the journal, under the lock of its conversation's counter.
-//! - Only an outbox writes to its socket. No lock is held over an await, and none of the registry's while bytes are pushed.
+//! - Only an outbox writes to its socket. No lock is held over an await; while bytes are pushed none is but the conversation's
+//!   turn, which only those take who deliver.
 //! - Every queue has a bound in [`limits`], every task an owner, and what a client sends costs little until it is known to
 //!   be good.
 //! - Every verb that a door calls authorises; somebody who is not in a conversation cannot tell it from one that does not

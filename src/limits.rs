@@ -27,6 +27,8 @@ pub const CATCH_UP_PAGE: usize = 100;
 pub const CONVERSATIONS_HEARD: usize = 10_000;
 /// Conversations that one `resume` frame may name; 500 entries are 24 KiB of JSON.
 pub const RESUME_CONVERSATIONS: usize = 500;
+/// Conversations that one `heartbeat` frame names; 500 are 24 KiB of JSON. The others come with the next one.
+pub const HEADS_TOLD: usize = 500;
 /// People whose presence one connection is told at its start.
 pub const CONTACTS: usize = 5_000;
 
@@ -91,10 +93,19 @@ pub const BATCH_ROWS: usize = 512;
 pub const BATCH_BYTES: usize = 1024 * 1024;
 /// A lane that admits nothing for so long is told as `busy`.
 pub const ADMISSION_TIMEOUT: Duration = Duration::from_secs(5);
-/// A batch that cannot be committed is tried again for so long, then told as `unavailable`.
-pub const JOURNAL_TRIES_FOR: Duration = Duration::from_secs(4);
-/// First pause between two tries of a batch; it doubles up to a second.
+/// A command that could not be committed so long after it arrived is told as `unavailable`: whoever sent it hears something
+/// within 5 s, whatever the store does.
+pub const JOURNAL_TRIES_FOR: Duration = Duration::from_millis(4_500);
+/// First pause between two tries of a batch; each is twice as long as the one before.
 pub const RETRY_PAUSE: Duration = Duration::from_millis(20);
+/// The longest pause between two tries: a store that is back is noticed soon, and one that is not is not stormed.
+pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(250);
+/// How long a batch that is committed waits for what the store still has to tell, before it is delivered without.
+pub const FILL_TIMEOUT: Duration = Duration::from_millis(500);
+/// Pause before a node looks again for what it could not read.
+pub const ROUND_PAUSE: Duration = Duration::from_secs(1);
+/// Conversations, users or sessions that one question of a node to the store names.
+pub const ROUND_PAGE: usize = 500;
 
 // ── Stores ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,7 +1,7 @@
 //! The bus: how nodes tell each other what happened.
 //!
-//! A hint, never the log: what the bus loses is found by its number in the store. One node is a cluster of one, whose bus
-//! is [`local`].
+//! A hint, never the log: what the bus loses, doubles or brings in the wrong order is found by its number in the store. One node is
+//! a cluster of one, whose bus is [`local`].
 
 pub mod local;
 
@@ -28,14 +28,18 @@ pub enum Parcel {
     Created {
         /// Which.
         conversation_id: ConversationId,
-        /// To whom, and the frame that tells them.
+        /// Who is in it.
+        members: Vec<UserId>,
+        /// The frame for each of them who is connected to the node where it happened.
         told: Vec<(UserId, Bytes)>,
     },
     /// A conversation that is no more, told to each who was in it.
     Deleted {
         /// Which.
         conversation_id: ConversationId,
-        /// To whom, and the frame that tells them.
+        /// Who was in it.
+        members: Vec<UserId>,
+        /// The frame for each of them who is connected to the node where it happened.
         told: Vec<(UserId, Bytes)>,
     },
     /// Sessions that have ended: their sockets close, their tokens are refused.
@@ -47,19 +51,26 @@ pub enum Parcel {
 pub struct Joined {
     /// Who.
     pub user_id: UserId,
-    /// `conversation.created`; nothing if the conversation could not be read.
+    /// `conversation.created`; nothing if they were not connected to the node where it happened, or it could not be read.
     pub told: Option<Bytes>,
 }
 
-/// Where a node takes what the bus brings.
+/// Where a node takes what the bus brings. Nothing here waits.
 pub trait Inbox: Send + Sync {
-    /// Delivers to this node's connections. Never waits.
+    /// Delivers what happened on this node: complete, once, and in the order of each conversation.
     fn take(&self, parcel: Parcel);
+
+    /// Delivers what happened on another node. It may be late, doubled, or behind something that never came: numbers and the
+    /// store tell.
+    fn hear(&self, parcel: Parcel);
+
+    /// The bus was away for a while: what it may have lost is looked for at once.
+    fn returned(&self);
 }
 
 /// How nodes tell each other.
 pub trait Bus: Send + Sync {
-    /// Hands a parcel to every node's inbox, this one's included. Parcels of one conversation that are published one after
-    /// the other arrive here in that order. Never waits, and may lose what goes to other nodes.
+    /// Hands a parcel to this node's inbox to [take](Inbox::take), before it returns, and to the other nodes' to
+    /// [hear](Inbox::hear). Never waits, and may lose what goes to other nodes.
     fn publish(&self, parcel: Parcel);
 }

@@ -9,9 +9,9 @@ use crate::bus::Parcel;
 use crate::domain::command::{Action, Change, Command, Outcome};
 use crate::domain::conversation::{Conversation, Kind, Member, NewConversation, Role, Title, View};
 use crate::domain::session::Caller;
-use crate::domain::{Code, ConversationId, Error, MessageId, Result, Timestamp, UserId};
+use crate::domain::{ConversationId, Error, MessageId, Result, Timestamp, UserId};
 use crate::limits;
-use crate::registry::{Close, Scope};
+use crate::registry::Scope;
 use crate::store::ActivityCursor;
 use crate::wire::frames;
 
@@ -63,7 +63,7 @@ impl Chat {
             if is_new {
                 let members: Vec<UserId> = new.other_ids.iter().copied().chain([caller.user_id]).collect();
                 let told = chat.tidings("conversation.created", &new.made(), &members).await;
-                chat.bus.publish(Parcel::Created { conversation_id: id, told });
+                chat.bus.publish(Parcel::Created { conversation_id: id, members: members.clone(), told });
                 chat.begin_hearing(id, &members).await;
             }
             Ok((chat.conversation(&caller, id).await?, is_new))
@@ -80,13 +80,7 @@ impl Chat {
             if is_empty && self.registry.go_live(&connection, id, 0).is_ok() {
                 continue;
             }
-            let chat = Arc::clone(self);
-            self.tasks.spawn(async move {
-                let caught_up = chat.catch_up(&connection, id, 0).await;
-                if caught_up.is_err_and(|error| error.code != Code::NotFound) {
-                    connection.outbox.close(Close::OVERLOADED);
-                }
-            });
+            self.catch_up_aside(&connection, id, 0);
         }
     }
 
@@ -132,7 +126,7 @@ impl Chat {
             let conversation = chat.store.conversation(id).await?.ok_or_else(no_conversation)?;
             let members = chat.store.delete_conversation(id, actor_id).await?;
             let told = chat.tidings("conversation.deleted", &conversation, &members).await;
-            chat.bus.publish(Parcel::Deleted { conversation_id: id, told });
+            chat.bus.publish(Parcel::Deleted { conversation_id: id, members, told });
             Ok(())
         })
         .await

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::beliefs::Beliefs;
+use super::healing::Hints;
 use crate::bus::{Inbox, Joined, Parcel};
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
-use crate::registry::{Close, Connection, Registry, Scope};
+use crate::registry::{Close, Connection, Place, Registry, Run, Scope};
 
 /// This node's inbox.
 pub(super) struct Delivery {
     registry: Arc<Registry>,
     beliefs: Arc<Beliefs>,
+    hints: Arc<Hints>,
 }
 
 impl Delivery {
-    pub(super) fn new(registry: Arc<Registry>, beliefs: Arc<Beliefs>) -> Self {
-        Self { registry, beliefs }
+    pub(super) fn new(registry: Arc<Registry>, beliefs: Arc<Beliefs>, hints: Arc<Hints>) -> Self {
+        Self { registry, beliefs, hints }
     }
 
     /// The user's connections that hear all their conversations.
@@ -25,13 +27,56 @@ impl Delivery {
         self.registry.of_user(user_id).into_iter().filter(|connection| !matches!(connection.scope, Scope::One(_)))
     }
 
-    /// Tells the user's listeners of a conversation and gives them seats, live after `head` if that is known.
-    fn admit(&self, user_id: UserId, conversation_id: ConversationId, told: Option<&Bytes>, head: Option<Seq>) {
+    fn numbered(&self, runs: &[Run]) {
+        for id in self.registry.deliver(runs) {
+            self.hints.conversation(id);
+        }
+    }
+
+    /// Delivers an event by which somebody came in or went. `is_own`: it happened on this node, so that nothing newer about
+    /// them was delivered here yet.
+    fn moved(&self, run: &Run, joined: Option<&Joined>, left: Option<UserId>, is_own: bool) {
+        let id = run.conversation_id;
+        let turn = self.registry.turn(id);
+        // Where nobody listens yet there is no number that could tell what is new from what came twice.
+        let is_known = is_own || turn.watermark().is_some();
+        let place = turn.place_of(run);
+        if is_known && place == Place::Next {
+            if let Some(Joined { user_id, told: Some(told) }) = joined {
+                self.admit(*user_id, id, told, Some(run.first_seq - 1));
+            }
+            turn.deliver(run);
+        }
+        if let Some(user_id) = left
+            && (is_own || is_known && place == Place::Next)
+        {
+            self.dismiss(user_id, id);
+        }
+        drop(turn);
+        if place == Place::BehindHole {
+            self.hints.conversation(id);
+        }
+        if !is_own || place != Place::Next || joined.is_some_and(|joined| joined.told.is_none()) {
+            self.ask_for(joined.map(|joined| joined.user_id).into_iter().chain(left));
+        }
+    }
+
+    /// The store says where these belong.
+    fn ask_for(&self, users: impl IntoIterator<Item = UserId>) {
+        for user_id in users {
+            if !self.registry.of_user(user_id).is_empty() {
+                self.hints.user(user_id);
+            }
+        }
+    }
+
+    /// Tells the user's listeners of a conversation that is new to them and gives them seats, live after `head` if that is
+    /// known.
+    fn admit(&self, user_id: UserId, conversation_id: ConversationId, told: &Bytes, head: Option<Seq>) {
         for connection in self.listeners(user_id) {
-            if let Some(told) = told {
+            if self.registry.sit(&connection, conversation_id) {
                 connection.outbox.push(told.clone());
             }
-            self.registry.sit(&connection, conversation_id);
             if let (Scope::All, Some(head)) = (connection.scope, head) {
                 self.registry.go_live_now(&connection, conversation_id, head);
             }
@@ -47,7 +92,8 @@ impl Delivery {
         }
     }
 
-    fn end(&self, sessions: &[SessionId]) {
+    /// Ends sessions on this node.
+    pub(super) fn end(&self, sessions: &[SessionId]) {
         self.beliefs.forget(sessions);
         for session_id in sessions {
             for connection in self.registry.of_session(*session_id) {
@@ -60,31 +106,38 @@ impl Delivery {
 impl Inbox for Delivery {
     fn take(&self, parcel: Parcel) {
         match parcel {
-            Parcel::Numbered(runs) => self.registry.deliver(&runs),
-            Parcel::Moved { run, joined, left } => {
-                if let Some(Joined { user_id, told }) = joined {
-                    self.admit(user_id, run.conversation_id, told.as_ref(), Some(run.first_seq - 1));
-                }
-                let conversation_id = run.conversation_id;
-                self.registry.deliver(&[run]);
-                if let Some(user_id) = left {
-                    self.dismiss(user_id, conversation_id);
-                }
-            }
-            Parcel::Created { conversation_id, told } => {
+            Parcel::Numbered(runs) => self.numbered(&runs),
+            Parcel::Moved { run, joined, left } => self.moved(&run, joined.as_ref(), left, true),
+            Parcel::Created { conversation_id, told, .. } => {
                 for (user_id, frame) in told {
-                    self.admit(user_id, conversation_id, Some(&frame), None);
+                    self.admit(user_id, conversation_id, &frame, None);
                 }
             }
-            Parcel::Deleted { conversation_id, told } => {
+            Parcel::Deleted { conversation_id, members, told } => {
                 for (user_id, frame) in told {
                     for connection in self.listeners(user_id) {
                         connection.outbox.push(frame.clone());
                     }
+                }
+                for user_id in members {
                     self.dismiss(user_id, conversation_id);
                 }
             }
             Parcel::SessionsEnded(sessions) => self.end(&sessions),
         }
+    }
+
+    fn hear(&self, parcel: Parcel) {
+        match parcel {
+            Parcel::Numbered(runs) => self.numbered(&runs),
+            Parcel::Moved { run, joined, left } => self.moved(&run, joined.as_ref(), left, false),
+            Parcel::Created { members, .. } | Parcel::Deleted { members, .. } => self.ask_for(members),
+            // A session that has ended stays so, however late one hears of it.
+            Parcel::SessionsEnded(sessions) => self.end(&sessions),
+        }
+    }
+
+    fn returned(&self) {
+        self.hints.everything();
     }
 }

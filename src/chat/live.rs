@@ -16,7 +16,6 @@ use crate::domain::user::Status;
 use crate::domain::{Code, ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
 use crate::registry::{Close, Connection, Outbox, Registration, Scope};
-use crate::store::Range;
 use crate::wire::frames;
 
 /// Why a connection does not begin.
@@ -48,6 +47,14 @@ pub struct Live {
     registration: Option<Registration>,
     /// The newest number that `hello` named, on one conversation.
     pub head: Option<Seq>,
+}
+
+impl Live {
+    /// Tells the connection what is new since the last time.
+    pub fn tell_news(&self) {
+        let news = self.chat.registry.news(&self.connection, limits::HEADS_TOLD);
+        self.connection.outbox.push(frames::heartbeat(news, self.connection.membership_version()));
+    }
 }
 
 impl Drop for Live {
@@ -87,6 +94,7 @@ impl Chat {
         // Whoever ends the session from now on finds the connection; whoever did before is seen here.
         self.verify(caller).await?;
         let version = self.store.membership_version(caller.user_id).await?;
+        connection.set_membership_version(version);
         match scope {
             Scope::One(id) => {
                 self.head_for(caller.user_id, id).await?;
@@ -157,6 +165,17 @@ impl Chat {
         caught_up
     }
 
+    /// Like [`Chat::catch_up`], in a task of its own, since the peer may read slowly. Whom it fails for comes back.
+    pub(super) fn catch_up_aside(self: &Arc<Self>, connection: &Arc<Connection>, id: ConversationId, after_seq: Seq) {
+        let (chat, connection) = (Arc::clone(self), Arc::clone(connection));
+        self.tasks.spawn(async move {
+            let caught_up = chat.catch_up(&connection, id, after_seq).await;
+            if caught_up.is_err_and(|error| error.code != Code::NotFound) {
+                connection.outbox.close(Close::OVERLOADED);
+            }
+        });
+    }
+
     /// The newest number, for members. Asked before a seat is taken, since even a silent one hears presence, and once more
     /// with the seat: a removal in between would not have found it.
     async fn head_for(&self, user_id: UserId, id: ConversationId) -> Result<Seq> {
@@ -193,15 +212,15 @@ impl Chat {
     ) -> Result<Seq> {
         while cursor < target && !connection.outbox.is_closing() {
             let limit = usize::try_from(target - cursor).unwrap_or(usize::MAX).min(limits::CATCH_UP_PAGE);
-            let page = self.store.messages(conversation_id, Range::After(cursor), limit).await?;
+            let page = self.store.events(conversation_id, cursor, limit).await?;
             if page.is_empty() {
                 return Ok(target);
             }
             let mut bytes = Vec::new();
-            for message in &page {
-                let subject = subject_of(message, self.store.as_ref(), &self.registry).await?;
-                frames::put_event(&mut bytes, message, &subject);
-                cursor = message.seq;
+            for event in &page {
+                let subject = subject_of(event, self.store.as_ref(), &self.registry).await?;
+                frames::put_event(&mut bytes, event, &subject);
+                cursor = event.seq;
                 if bytes.len() >= limits::CATCH_UP_BYTES || cursor == target {
                     push_when_eased(connection, std::mem::take(&mut bytes)).await;
                 }

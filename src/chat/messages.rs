@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use super::journal::Reply;
 use super::{Chat, no_conversation};
-use crate::domain::command::{Command, Outcome, Send};
+use crate::domain::command::{Command, Outcome, Revision, Send};
 use crate::domain::message::{Content, Message};
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp};
@@ -39,6 +39,17 @@ impl Draft {
             timestamp: Timestamp::now(),
         }))
     }
+}
+
+/// A revision that somebody wants, as it came: with a new text, or without one to delete the message.
+pub fn revision(
+    caller: &Caller,
+    conversation_id: ConversationId,
+    message_id: MessageId,
+    content: Option<String>,
+) -> Result<Revision> {
+    let content = content.map(Content::parse).transpose()?;
+    Ok(Revision { conversation_id, message_id, actor_id: caller.user_id, content, timestamp: Timestamp::now() })
 }
 
 /// Where a page of history lies.
@@ -87,16 +98,32 @@ impl Chat {
     /// Sends a message and waits until it is durable. Says whether it is new, and its status.
     pub async fn send(&self, caller: &Caller, to: ConversationId, draft: Draft) -> Result<(Message, Delivery, bool)> {
         match self.command(draft.check(caller, to, "type")?).await? {
-            Outcome::Fresh(message) => Ok((message, Delivery::Sent, true)),
+            Outcome::Fresh(event) => Ok((event.message, Delivery::Sent, true)),
             Outcome::Repeated(message) => {
-                let conversation = self.store.conversation(to).await?;
-                let intimate = conversation.is_some_and(|c| c.member_count <= limits::INTIMATE_MEMBERS);
-                let receipts = if intimate { self.store.receipts_of_others(to, caller.user_id).await? } else { None };
-                let status = status(&message, caller, receipts);
+                let status = self.status_of(&message, caller).await?;
                 Ok((message, status, false))
             }
             Outcome::Unchanged => Err(Error::internal("a send left things unchanged")),
         }
+    }
+
+    /// Edits or deletes a message, and waits until that is durable. Returns it as it is now, and its status.
+    pub async fn revise(&self, revision: Revision, caller: &Caller) -> Result<(Message, Delivery)> {
+        let message = match self.command(Command::Revise(revision)).await? {
+            Outcome::Fresh(event) => event.message,
+            Outcome::Repeated(message) => message,
+            Outcome::Unchanged => return Err(Error::internal("a revision without its message")),
+        };
+        let status = self.status_of(&message, caller).await?;
+        Ok((message, status))
+    }
+
+    async fn status_of(&self, message: &Message, caller: &Caller) -> Result<Delivery> {
+        let id = message.conversation_id;
+        let conversation = self.store.conversation(id).await?;
+        let intimate = conversation.is_some_and(|c| c.member_count <= limits::INTIMATE_MEMBERS);
+        let receipts = if intimate { self.store.receipts_of_others(id, caller.user_id).await? } else { None };
+        Ok(status(message, caller, receipts))
     }
 
     /// Hands a command to the journal, which calls `reply` when it is done. The commit authorises it.

@@ -7,11 +7,14 @@ mod accounts;
 mod beliefs;
 mod conversations;
 mod delivery;
+mod healing;
 pub mod journal;
 mod live;
 mod messages;
+mod parcels;
 mod password;
 mod presence;
+mod rounds;
 mod seal;
 mod subject;
 mod tickets;
@@ -23,7 +26,6 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::bus::local::Local;
 use crate::bus::{Bus, Inbox};
 use crate::domain::user::Status;
 use crate::domain::{Error, Result, UserId};
@@ -33,9 +35,10 @@ pub use accounts::{LoggedIn, ProfileChange};
 use beliefs::Beliefs;
 pub use conversations::NewGroup;
 use delivery::Delivery;
+pub use healing::{Healer, Hints};
 use journal::Journal;
 pub use live::{Live, Refusal};
-pub use messages::{Draft, HistoryPage, Position};
+pub use messages::{Draft, HistoryPage, Position, revision};
 use password::Passwords;
 use presence::Presence;
 pub use tokens::Tokens;
@@ -51,6 +54,8 @@ pub struct Settings {
     pub refresh_ttl: Duration,
     /// Whether the counts per user are lifted (load tests).
     pub unlimited: bool,
+    /// How often a node compares itself with the store, and connections are told what is new.
+    pub heartbeat: Duration,
 }
 
 /// Everything that people can do, in one handle.
@@ -59,6 +64,9 @@ pub struct Chat {
     registry: Arc<Registry>,
     bus: Arc<dyn Bus>,
     beliefs: Arc<Beliefs>,
+    delivery: Arc<Delivery>,
+    healer: Arc<Healer>,
+    hints: Arc<Hints>,
     journal: Journal,
     passwords: Passwords,
     tokens: Tokens,
@@ -69,20 +77,26 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Starts the journal and the presence task in `tasks`; both end, with all that was admitted committed, after `stop`.
+    /// Starts the journal, the presence task and the rounds in `tasks`; they end, with all that was admitted committed, after
+    /// `stop`. `join` gives this node's inbox to the bus that it is to hear.
     pub async fn start(
         store: Arc<dyn Store>,
+        join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
         settings: Settings,
         tasks: &TaskTracker,
         stop: &CancellationToken,
-    ) -> Result<Self> {
-        let (registry, beliefs) = (Arc::new(Registry::default()), Arc::new(Beliefs::default()));
-        let inbox: Arc<dyn Inbox> = Arc::new(Delivery::new(Arc::clone(&registry), Arc::clone(&beliefs)));
-        let bus: Arc<dyn Bus> = Arc::new(Local::new(inbox));
+    ) -> Result<Arc<Self>> {
+        let (registry, beliefs, hints) =
+            (Arc::<Registry>::default(), Arc::<Beliefs>::default(), Arc::<Hints>::default());
+        let delivery = Arc::new(Delivery::new(Arc::clone(&registry), Arc::clone(&beliefs), Arc::clone(&hints)));
+        let inbox: Arc<dyn Inbox> = Arc::clone(&delivery) as _;
+        let healer = Arc::new(Healer::new(&store, &registry, Arc::clone(&inbox), Arc::clone(&hints)));
+        let bus = join(inbox);
         let presence = Arc::new(Presence::default());
         tasks.spawn(presence::run(Arc::clone(&presence), Arc::clone(&store), Arc::clone(&registry), stop.clone()));
-        Ok(Self {
-            journal: Journal::start(&store, &bus, &registry, tasks, stop),
+        let heartbeat = settings.heartbeat;
+        let chat = Arc::new(Self {
+            journal: Journal::start(&store, &bus, &healer, tasks, stop),
             passwords: Passwords::new().await?,
             tokens: Tokens::new(&settings.secret, settings.access_ttl),
             store,
@@ -92,7 +106,12 @@ impl Chat {
             presence,
             settings,
             tasks: tasks.clone(),
-        })
+            delivery,
+            healer,
+            hints,
+        });
+        tasks.spawn(Arc::clone(&chat).look_after(heartbeat, stop.clone()));
+        Ok(chat)
     }
 
     /// Does what must come to its end once it has begun: a request's future is dropped when its client leaves, and then

@@ -1,13 +1,15 @@
 //! What goes with a numbered event: the member or the conversation as it is now.
 
 use crate::domain::Result;
-use crate::domain::message::{Message, Note};
+use crate::domain::event::{Event, Happening};
+use crate::domain::message::Note;
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::wire::frames::Subject;
 
-/// The subject of `message`, which is nothing unless it is a system message.
-pub(super) async fn subject_of(message: &Message, store: &dyn Store, registry: &Registry) -> Result<Subject> {
+/// The subject of `event`, which is nothing unless the conversation noted something.
+pub(super) async fn subject_of(event: &Event, store: &dyn Store, registry: &Registry) -> Result<Subject> {
+    let Event { happening: Happening::Created, message, .. } = event else { return Ok(Subject::default()) };
     let id = message.conversation_id;
     let mut subject = Subject::default();
     match message.note {

@@ -1,31 +1,41 @@
 //! Commands: every numbered write, of one type, because all of them go through the journal.
 
 use super::conversation::{Role, Title};
+use super::event::Event;
 use super::message::{Content, Message};
 use super::{Code, ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
 
-/// A numbered write that somebody wants.
-///
-/// Its `id` makes it safe to repeat: a command whose id is in the conversation already changes nothing.
+/// A numbered write that somebody wants, safe to repeat: what has happened already does not happen again.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Write a message.
     Send(Send),
+    /// Edit or delete a message.
+    Revise(Revision),
     /// Change the members or the name.
     Change(Change),
 }
 
 impl Command {
+    /// The message that it writes, if it is a send.
+    pub fn as_send(&self) -> Option<&Send> {
+        match self {
+            Self::Send(send) => Some(send),
+            Self::Revise(_) | Self::Change(_) => None,
+        }
+    }
+
     /// Where.
     pub fn conversation_id(&self) -> ConversationId {
         match self {
             Self::Send(send) => send.conversation_id,
+            Self::Revise(revision) => revision.conversation_id,
             Self::Change(change) => change.conversation_id,
         }
     }
 }
 
-/// Write a message.
+/// Write a message. Its `id` makes it safe to repeat: if that is in the conversation already, nothing changes.
 #[derive(Clone, Debug)]
 pub struct Send {
     /// Where.
@@ -53,9 +63,28 @@ impl Send {
             content: self.content.as_str().to_owned(),
             reply_to: self.reply_to,
             timestamp: self.timestamp,
+            edited_at: None,
+            deleted_at: None,
             note: None,
         }
     }
+}
+
+/// Edit or delete a message, by the rules of [`super::revision`].
+///
+/// Safe to repeat: what is as wanted already changes nothing.
+#[derive(Clone, Debug)]
+pub struct Revision {
+    /// Where.
+    pub conversation_id: ConversationId,
+    /// Which.
+    pub message_id: MessageId,
+    /// Who wants it.
+    pub actor_id: UserId,
+    /// The new text; without one the message is deleted.
+    pub content: Option<Content>,
+    /// When the server took it.
+    pub timestamp: Timestamp,
 }
 
 /// Change the members or the name of a group.
@@ -116,7 +145,7 @@ impl Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It happened, just now.
-    Fresh(Message),
+    Fresh(Event),
     /// It had happened before; this is the message as it is now.
     Repeated(Message),
     /// There was nothing to do: things are already as wanted.
@@ -124,6 +153,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What happened, if something did.
+    pub fn event(&self) -> Option<&Event> {
+        match self {
+            Self::Fresh(event) => Some(event),
+            Self::Repeated(_) | Self::Unchanged => None,
+        }
+    }
+
     /// What a command comes to whose id is in the conversation already.
     ///
     /// The same sender's is a retry, even of somebody who has left since: what they sent was sent. To another member it says

@@ -118,6 +118,10 @@ pub struct Message {
     pub reply_to: Option<MessageId>,
     /// When the server took it.
     pub timestamp: Timestamp,
+    /// When its text was last changed.
+    pub edited_at: Option<Timestamp>,
+    /// When it was deleted; its text is gone then.
+    pub deleted_at: Option<Timestamp>,
     /// What it notes, if it is a system message.
     pub note: Option<Note>,
 }

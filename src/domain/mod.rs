@@ -5,9 +5,11 @@
 pub mod command;
 pub mod conversation;
 pub mod error;
+pub mod event;
 pub mod id;
 pub mod membership;
 pub mod message;
+pub mod revision;
 pub mod session;
 pub mod time;
 pub mod user;

@@ -105,6 +105,8 @@ pub static ROUTES: &[Route] = &[
     // Messages.
     route(GET,    "/v1/conversations/{id}/messages",           User,    &messages::history),
     route(POST,   "/v1/conversations/{id}/messages",           User,    &messages::send),
+    route(PATCH,  "/v1/conversations/{id}/messages/{message_id}", User, &messages::edit),
+    route(DELETE, "/v1/conversations/{id}/messages/{message_id}", User, &messages::delete),
 
     // Live. These say who they are in ways of their own, see `ws::upgrade`.
     route(GET,    "/ws",                                       Public,  &upgrade::all),

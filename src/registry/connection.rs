@@ -1,6 +1,7 @@
 //! A connection, as the rest of this node sees it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Outbox;
@@ -30,8 +31,22 @@ pub struct Connection {
     pub scope: Scope,
     /// What waits to be written to it.
     pub outbox: Arc<Outbox>,
-    /// Its seats, and where live began in each that is live. `None` once it has left.
-    seats: Mutex<Option<HashMap<ConversationId, Option<Seq>>>>,
+    /// Its seats. `None` once it has left.
+    seats: Mutex<Option<HashMap<ConversationId, Hearing>>>,
+    /// The newest change to where its user belongs that it was compared with.
+    membership_version: AtomicI64,
+}
+
+/// Newer than every change.
+const NOT_COMPARED: i64 = i64::MAX;
+
+/// How a connection hears a conversation.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Hearing {
+    /// Where live began; nothing while the seat is silent.
+    pub(super) live_from: Option<Seq>,
+    /// The newest number that it was told of without the event itself, or began with.
+    pub(super) told: Seq,
 }
 
 impl Connection {
@@ -44,16 +59,33 @@ impl Connection {
             scope,
             outbox,
             seats: Mutex::new(Some(HashMap::new())),
+            membership_version: AtomicI64::new(NOT_COMPARED),
         })
     }
 
     /// Where live began in this conversation, if it is live.
     pub fn live_from(&self, conversation_id: ConversationId) -> Option<Seq> {
-        self.seats().as_ref()?.get(&conversation_id).copied().flatten()
+        self.seats().as_ref()?.get(&conversation_id)?.live_from
+    }
+
+    /// Where it has a seat.
+    pub fn conversations(&self) -> HashSet<ConversationId> {
+        self.seats().as_ref().map(|seats| seats.keys().copied().collect()).unwrap_or_default()
+    }
+
+    /// The newest change to where its user belongs that it was compared with; a connection that is only beginning is ahead of
+    /// all.
+    pub fn membership_version(&self) -> i64 {
+        self.membership_version.load(Ordering::Relaxed)
+    }
+
+    /// It was compared with this one.
+    pub fn set_membership_version(&self, version: i64) {
+        self.membership_version.store(version, Ordering::Relaxed);
     }
 
     /// Taken before a room's lock, never after it.
-    pub(super) fn seats(&self) -> MutexGuard<'_, Option<HashMap<ConversationId, Option<Seq>>>> {
+    pub(super) fn seats(&self) -> MutexGuard<'_, Option<HashMap<ConversationId, Hearing>>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

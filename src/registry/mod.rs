@@ -5,23 +5,27 @@
 //! this node has delivered; going live compares it with what the connection has, under the lock that delivery takes, so
 //! that nothing falls between catching up and live.
 //!
-//! Invariants: no lock is held over an await or while bytes are pushed; a connection's lock is taken before a room's; a
-//! connection leaves by `Drop`.
+//! Invariants: no lock is held over an await; while bytes are pushed none is but the conversation's [turn](Turn), which only those
+//! take who deliver; a turn is taken before a connection's lock, and that before a room's; a connection leaves by `Drop`.
 
 mod connection;
 mod outbox;
 mod run;
 mod sharded;
+mod turn;
 
 use std::sync::Arc;
 
 use crate::domain::user::Status;
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
 use crate::limits;
+use connection::Hearing;
 pub use connection::{Connection, Scope};
 pub use outbox::{Close, Outbox, Put, Sink, Stir};
 pub use run::Run;
 use sharded::Sharded;
+use turn::Turns;
+pub use turn::{Place, Turn};
 
 /// Who hears a conversation on this node.
 #[derive(Default)]
@@ -49,6 +53,7 @@ pub struct Registry {
     rooms: Sharded<ConversationId, Room>,
     users: Sharded<UserId, Vec<Arc<Connection>>>,
     sessions: Sharded<SessionId, Vec<Arc<Connection>>>,
+    turns: Turns,
 }
 
 /// Keeps a connection registered; dropping it leaves everything.
@@ -82,7 +87,7 @@ fn remove<K: std::hash::Hash + Eq>(map: &Sharded<K, Vec<Arc<Connection>>>, key: 
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { rooms: Sharded::new(), users: Sharded::new(), sessions: Sharded::new() }
+        Self { rooms: Sharded::new(), users: Sharded::new(), sessions: Sharded::new(), turns: Turns::default() }
     }
 }
 
@@ -112,7 +117,7 @@ impl Registry {
         if seats.contains_key(&conversation_id) {
             return false;
         }
-        seats.insert(conversation_id, None);
+        seats.insert(conversation_id, Hearing::default());
         self.rooms.with(&conversation_id, |shard| {
             let room = shard.entry(conversation_id).or_default();
             Arc::make_mut(&mut room.seats).push(Seat { from: SILENT, connection: Arc::clone(connection) });
@@ -129,8 +134,8 @@ impl Registry {
         cursor: Seq,
     ) -> Result<(), Seq> {
         let mut seats = connection.seats();
-        let Some(began) = seats.as_mut().and_then(|seats| seats.get_mut(&conversation_id)) else { return Ok(()) };
-        if began.is_some() {
+        let Some(hearing) = seats.as_mut().and_then(|seats| seats.get_mut(&conversation_id)) else { return Ok(()) };
+        if hearing.live_from.is_some() {
             return Ok(());
         }
         self.rooms.with(&conversation_id, |shard| {
@@ -144,7 +149,7 @@ impl Registry {
             if let Some(seat) = seats.iter_mut().find(|seat| Arc::ptr_eq(&seat.connection, connection)) {
                 seat.from = cursor;
             }
-            *began = Some(cursor);
+            *hearing = Hearing { live_from: Some(cursor), told: cursor };
             Ok(())
         })
     }
@@ -172,7 +177,7 @@ impl Registry {
     pub fn leave_if_silent(&self, connection: &Arc<Connection>, conversation_id: ConversationId) {
         let mut seats = connection.seats();
         let Some(seats) = seats.as_mut() else { return };
-        if seats.get(&conversation_id) == Some(&None) {
+        if seats.get(&conversation_id).is_some_and(|hearing| hearing.live_from.is_none()) {
             seats.remove(&conversation_id);
             self.vacate(connection, conversation_id);
         }
@@ -191,39 +196,62 @@ impl Registry {
         });
     }
 
-    /// Delivers runs: each recipient gets all that is theirs, once, in one write. Calls for one conversation must not overlap.
-    pub fn deliver(&self, runs: &[Run]) {
-        let mut due = Vec::new();
+    /// Delivers runs: each recipient gets all that is theirs, once, in one write. Returns where a hole is in the way.
+    pub fn deliver(&self, runs: &[Run]) -> Vec<ConversationId> {
+        let (mut due, mut holes) = (Vec::new(), Vec::new());
         for run in runs {
-            let Some((seats, delivered)) = self.advance(run) else { continue };
-            for seat in seats.iter() {
-                let Some(frames) = run.after(seat.from.max(delivered)) else { continue };
-                if let [_] = runs {
-                    seat.connection.outbox.push(frames);
-                } else if seat.connection.outbox.put(frames) == Put::First {
-                    due.push(Arc::clone(&seat.connection));
-                }
+            let turn = self.turn(run.conversation_id);
+            let place = if runs.len() == 1 { turn.deliver(run) } else { turn.put(run, &mut due) };
+            if place == Place::BehindHole {
+                holes.push(run.conversation_id);
             }
         }
         for connection in due {
             connection.outbox.flush();
         }
-    }
-
-    /// Raises the watermark; returns who is there at that moment, and the watermark before, up to which all who are live
-    /// have everything.
-    fn advance(&self, run: &Run) -> Option<(Arc<Vec<Seat>>, Seq)> {
-        self.rooms.with(&run.conversation_id, |shard| {
-            let room = shard.get_mut(&run.conversation_id)?;
-            let delivered = room.watermark.unwrap_or(0);
-            room.watermark = Some(delivered.max(run.last_seq()));
-            Some((Arc::clone(&room.seats), delivered))
-        })
+        holes
     }
 
     /// The number up to which this node has delivered a conversation, if anybody here listens to it.
     pub fn watermark(&self, conversation_id: ConversationId) -> Option<Seq> {
         self.rooms.with(&conversation_id, |shard| shard.get(&conversation_id)?.watermark)
+    }
+
+    /// The conversations that somebody here hears, and the number up to which this node has delivered each.
+    pub fn watermarks(&self) -> Vec<(ConversationId, Seq)> {
+        self.rooms.entries(|id, room| Some((*id, room.watermark?)))
+    }
+
+    /// Everybody who is connected here.
+    pub fn users(&self) -> Vec<UserId> {
+        self.users.entries(|id, _| Some(*id))
+    }
+
+    /// The sessions that are connected here.
+    pub fn sessions(&self) -> Vec<SessionId> {
+        self.sessions.entries(|id, _| Some(*id))
+    }
+
+    /// The conversations in which a connection is live and something was delivered since the last call, up to a bound, each with
+    /// the newest number. All up to there is in its outbox.
+    pub fn news(&self, connection: &Connection, limit: usize) -> Vec<(ConversationId, Seq)> {
+        let live: Vec<(ConversationId, Seq)> = {
+            let seats = connection.seats();
+            let live = seats.iter().flatten().filter(|(_, hearing)| hearing.live_from.is_some());
+            live.map(|(id, hearing)| (*id, hearing.told)).collect()
+        };
+        // Where somebody is delivering at this moment the watermark may be ahead of the outbox: that is told the next time.
+        let newest = |id| self.free_turn(id)?.watermark();
+        let news = live.into_iter().filter_map(|(id, told)| Some((id, newest(id).filter(|newest| *newest > told)?)));
+        let news: Vec<(ConversationId, Seq)> = news.take(limit).collect();
+        if let Some(seats) = connection.seats().as_mut() {
+            for (id, newest) in &news {
+                if let Some(hearing) = seats.get_mut(id) {
+                    hearing.told = *newest;
+                }
+            }
+        }
+        news
     }
 
     /// Who has a seat in a conversation.

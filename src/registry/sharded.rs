@@ -33,6 +33,16 @@ impl<K: Hash + Eq, V> Sharded<K, V> {
         self.shards.iter().map(shard_sum).sum()
     }
 
+    /// What `choose` makes of each entry, shard by shard.
+    pub(super) fn entries<R>(&self, choose: impl Fn(&K, &V) -> Option<R>) -> Vec<R> {
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            found.extend(shard.iter().filter_map(|(key, value)| choose(key, value)));
+        }
+        found
+    }
+
     /// Everything that `choose` finds, shard by shard.
     pub(super) fn collect<R>(&self, choose: impl Fn(&V) -> Vec<R>) -> Vec<R> {
         let mut found = Vec::new();

@@ -11,43 +11,39 @@ pub(super) struct Migration {
     pub version: i64,
     /// The newest version that a binary must at least know to live with this one.
     pub needs: i64,
-    /// PostgreSQL's statements.
-    pub postgres: &'static str,
-    /// SQLite's statements.
-    pub sqlite: &'static str,
 }
 
-/// All of them, in order.
+/// All of them, in order. What they say stands in the schemas, a section each.
 pub(super) const MIGRATIONS: &[Migration] = &[
-    Migration {
-        version: 1,
-        needs: 1,
-        postgres: include_str!("../../schema.sql"),
-        sqlite: include_str!("sqlite/schema.sql"),
-    },
-    Migration {
-        version: 2,
-        needs: 1,
-        postgres: "CREATE TABLE tickets (
-                id               uuid PRIMARY KEY,
-                user_id          uuid NOT NULL REFERENCES users ON DELETE CASCADE,
-                session_id       uuid NOT NULL,
-                token_expires_at timestamptz NOT NULL,
-                expires_at       timestamptz NOT NULL
-            );
-            CREATE INDEX tickets_by_user ON tickets (user_id);
-            CREATE INDEX tickets_by_expiry ON tickets (expires_at);",
-        sqlite: "CREATE TABLE tickets (
-                id               BLOB PRIMARY KEY,
-                user_id          BLOB NOT NULL REFERENCES users ON DELETE CASCADE,
-                session_id       BLOB NOT NULL,
-                token_expires_at INTEGER NOT NULL,
-                expires_at       INTEGER NOT NULL
-            ) STRICT;
-            CREATE INDEX tickets_by_user ON tickets (user_id);
-            CREATE INDEX tickets_by_expiry ON tickets (expires_at);",
-    },
+    Migration { version: 1, needs: 1 },
+    // A binary that knows no edits would replay a conversation with holes in it.
+    Migration { version: 2, needs: 2 },
+    Migration { version: 3, needs: 2 },
 ];
+
+const POSTGRES: &str = include_str!("../../schema.sql");
+const SQLITE: &str = include_str!("sqlite/schema.sql");
+/// What begins a section of a schema, before its number.
+const SECTION: &str = "\n-- Version ";
+
+impl Migration {
+    /// PostgreSQL's statements.
+    pub(super) fn postgres(&self) -> &'static str {
+        self.section(POSTGRES)
+    }
+
+    /// SQLite's statements.
+    pub(super) fn sqlite(&self) -> &'static str {
+        self.section(SQLITE)
+    }
+
+    /// The rest of the line that begins a section is a comment, with the number in it or without.
+    fn section(&self, schema: &'static str) -> &'static str {
+        let index = usize::try_from(self.version).unwrap_or(0);
+        let after_mark = schema.split(SECTION).nth(index).unwrap_or_default();
+        after_mark.split_once('\n').map_or("", |(_, statements)| statements)
+    }
+}
 
 /// Where both adapters note what they applied.
 pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_versions (
@@ -70,13 +66,20 @@ pub(super) fn pending(version: i64, needs: i64) -> Result<&'static [Migration]> 
 
 #[cfg(test)]
 mod tests {
-    use super::{MIGRATIONS, pending};
+    use super::{MIGRATIONS, POSTGRES, SECTION, SQLITE, pending};
 
     #[test]
     fn versions_count_from_one() {
         for (index, migration) in MIGRATIONS.iter().enumerate() {
             assert_eq!(usize::try_from(migration.version), Ok(index + 1));
             assert!(migration.needs <= migration.version);
+            for schema in [POSTGRES, SQLITE] {
+                let mark = format!("{SECTION}{}", migration.version);
+                assert!(schema.contains(&mark), "{mark}");
+                assert!(schema.split_once(&mark).expect("there").1.contains(migration.section(schema)), "{mark}");
+                assert!(migration.section(schema).contains("CREATE TABLE"), "{mark}");
+            }
+            assert_eq!([POSTGRES, SQLITE].map(|schema| schema.matches(SECTION).count()), [MIGRATIONS.len(); 2]);
         }
     }
 

@@ -12,8 +12,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::domain::command::{Change, Outcome, Send};
+use crate::domain::command::{Change, Outcome, Revision, Send};
 use crate::domain::conversation::{Conversation, Member, NewConversation, View};
+use crate::domain::event::Event;
 use crate::domain::message::Message;
 use crate::domain::session::{Caller, Session, Ticket};
 use crate::domain::user::{Name, User};
@@ -24,7 +25,7 @@ pub mod postgres;
 mod queries;
 pub mod sqlite;
 
-/// Which messages of a conversation; always a run without a hole, oldest first.
+/// Which messages of a conversation; the numbers that were changes are missing among theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Range {
     /// The newest.
@@ -80,6 +81,9 @@ pub trait Store: std::marker::Send + Sync {
     /// The number of the newest change to where a user belongs.
     async fn membership_version(&self, id: UserId) -> Result<i64>;
 
+    /// The same for many users; those who do not exist are left out.
+    async fn membership_versions(&self, ids: &[UserId]) -> Result<Vec<(UserId, i64)>>;
+
     /// Keeps a new session.
     async fn insert_session(&self, session: &Session) -> Result<()>;
 
@@ -94,6 +98,9 @@ pub trait Store: std::marker::Send + Sync {
         at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<bool>;
+
+    /// Those of these sessions that have ended.
+    async fn ended_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>>;
 
     /// Ends a session, if it has not ended yet.
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()>;
@@ -127,6 +134,9 @@ pub trait Store: std::marker::Send + Sync {
     /// The newest number in a conversation, if there is one.
     async fn head(&self, id: ConversationId) -> Result<Option<Seq>>;
 
+    /// The newest number in each of these conversations that exist.
+    async fn heads_of(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>>;
+
     /// Deletes a conversation and all in it, and raises its members' membership versions; returns who they were.
     /// `not_found` if `actor` is not in it, `forbidden` if they do not own it.
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
@@ -148,6 +158,9 @@ pub trait Store: std::marker::Send + Sync {
     /// Messages of a conversation, oldest first.
     async fn messages(&self, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>>;
 
+    /// What happened after a number, oldest first, without a hole: each message that was written and each change of one.
+    async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
+
     /// One message.
     async fn message(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>>;
 
@@ -164,6 +177,10 @@ pub trait Store: std::marker::Send + Sync {
     ///
     /// The caller sees to it that no id stands twice in a batch, and that none replies to another of the same batch.
     async fn commit(&self, lane: usize, batch: &[Send]) -> Result<Vec<Result<Outcome>>>;
+
+    /// Commits a revision of a message on a lane, by the rules of [`crate::domain::revision`]. One that changes nothing is
+    /// [`Outcome::Repeated`], and takes no number.
+    async fn revise(&self, lane: usize, revision: &Revision) -> Result<Outcome>;
 
     /// Commits a change of members or name on a lane, by the rules of [`crate::domain::membership`].
     async fn change(&self, lane: usize, change: &Change) -> Result<Outcome>;

@@ -23,7 +23,7 @@ macro_rules! conversation_columns {
 macro_rules! message_columns {
     () => {
         "m.id, m.conversation_id, m.seq, m.sender_id, m.content, m.reply_to, m.timestamp, \
-         m.note_kind, m.note_user_id, m.note_value"
+         m.edited_at, m.deleted_at, m.note_kind, m.note_user_id, m.note_value"
     };
 }
 // What a member sees: the conversation, their role, up to where they read, how many they did not (up to a bound, `$2`),
@@ -36,7 +36,7 @@ macro_rules! view_select {
             conversation_columns!(),
             ", k.role, k.read_seq, \
              (SELECT count(*) FROM (SELECT 1 FROM messages t WHERE t.conversation_id = k.id AND t.seq > k.read_seq \
-                 AND t.sender_id <> k.user_id AND t.note_kind IS NULL LIMIT $2) unread), ",
+                 AND t.sender_id <> k.user_id AND t.note_kind IS NULL AND t.deleted_at IS NULL LIMIT $2) unread), ",
             user_columns!(),
             ", ",
             message_columns!(),
@@ -173,6 +173,16 @@ pub(super) const MESSAGES_AFTER: &str = concat!(
     message_columns!(),
     " FROM messages m WHERE m.conversation_id = $1 AND m.seq > $2 ORDER BY m.seq LIMIT $3"
 );
+/// conversation, after (exclusive), limit; oldest first. The event's number, what changed (nothing: it was written), the message.
+pub(super) const EVENTS_AFTER: &str = concat!(
+    "SELECT m.seq AS event_seq, NULL AS change, ",
+    message_columns!(),
+    " FROM messages m WHERE m.conversation_id = $1 AND m.seq > $2 \
+     UNION ALL SELECT c.seq, c.kind, ",
+    message_columns!(),
+    " FROM changes c JOIN messages m ON m.conversation_id = c.conversation_id AND m.seq = c.message_seq \
+     WHERE c.conversation_id = $1 AND c.seq > $2 ORDER BY event_seq LIMIT $3"
+);
 /// conversation, id
 pub(super) const MESSAGE: &str =
     concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.conversation_id = $1 AND m.id = $2");
@@ -199,4 +209,13 @@ pub(super) const ADVANCE_COUNTER: &str = "UPDATE counters SET last_seq = $2, mem
      WHERE conversation_id = $1";
 /// A message's columns, in the order of `message_columns!`.
 pub(super) const INSERT_MESSAGE: &str = "INSERT INTO messages (id, conversation_id, seq, sender_id, content, reply_to, timestamp, \
-     note_kind, note_user_id, note_value) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+     edited_at, deleted_at, note_kind, note_user_id, note_value) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+
+// ── Revisions of messages, under the counter's lock ─────────────────────────────────────────────────────────────
+
+/// conversation, seq, content, edited_at, deleted_at
+pub(super) const REVISE_MESSAGE: &str = "UPDATE messages SET content = $3, edited_at = $4, deleted_at = $5 \
+     WHERE conversation_id = $1 AND seq = $2";
+/// conversation, seq, kind, message_seq
+pub(super) const INSERT_CHANGE: &str =
+    "INSERT INTO changes (conversation_id, seq, kind, message_seq) VALUES ($1, $2, $3, $4)";

@@ -9,6 +9,7 @@ use super::framing;
 use super::objects::{ConversationObject, Delivery, MemberObject, MessageObject, UserObject};
 use super::problem::ErrorFrame;
 use crate::domain::conversation::{Conversation, Member};
+use crate::domain::event::{Event, Happening};
 use crate::domain::message::{Message, Note};
 use crate::domain::user::{Status, User};
 use crate::domain::{ConnectionId, ConversationId, Error, MessageId, Seq, UserId};
@@ -25,7 +26,9 @@ pub struct ClientFrame {
     pub conversation_id: Option<ConversationId>,
     /// `message.send`: the client's choice.
     pub id: Option<MessageId>,
-    /// `message.send`: the text.
+    /// `message.edit`, `message.delete`: which message.
+    pub message_id: Option<MessageId>,
+    /// `message.send`, `message.edit`: the text.
     pub content: Option<String>,
     /// `message.send`: `text`, if it is given.
     pub message_type: Option<String>,
@@ -56,7 +59,8 @@ fn put(out: &mut Vec<u8>, value: &impl Serialize) {
 struct Numbered<'a> {
     r#type: &'static str,
     conversation_id: ConversationId,
-    seq: Seq,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<Seq>,
     message: MessageObject<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     member: Option<MemberObject<'a>>,
@@ -73,12 +77,13 @@ pub struct Subject {
     pub conversation: Option<Conversation>,
 }
 
-/// Appends the frame of a numbered event: `message.new`, or what a system message notes.
-pub fn put_event(out: &mut Vec<u8>, message: &Message, subject: &Subject) {
+/// Appends the frame of a numbered event: `message.new`, what a system message notes, or how a message changed.
+pub fn put_event(out: &mut Vec<u8>, event: &Event, subject: &Subject) {
+    let Event { seq, happening, message } = event;
     let numbered = Numbered {
-        r#type: message.note.as_ref().map_or("message.new", Note::kind),
+        r#type: event_type(*happening, message),
         conversation_id: message.conversation_id,
-        seq: message.seq,
+        seq: Some(*seq),
         message: MessageObject::new(message, Delivery::Sent),
         member: subject.member.as_ref().map(|(member, status)| MemberObject::new(member, *status)),
         conversation: subject.conversation.as_ref().map(ConversationObject::new),
@@ -86,11 +91,28 @@ pub fn put_event(out: &mut Vec<u8>, message: &Message, subject: &Subject) {
     put(out, &numbered);
 }
 
-/// `message.new` for one connection: the answer to a retry.
-pub fn message_new(message: &Message) -> Bytes {
+fn event_type(happening: Happening, message: &Message) -> &'static str {
+    happening.change().unwrap_or_else(|| message.note.as_ref().map_or("message.new", Note::kind))
+}
+
+/// A numbered event for one connection that does not hear the conversation: the answer to its own command.
+pub fn event(event: &Event) -> Bytes {
     let mut out = Vec::with_capacity(512);
-    put_event(&mut out, message, &Subject::default());
+    put_event(&mut out, event, &Subject::default());
     out.into()
+}
+
+/// The answer to a command that had happened before: the message as it is now. A send's has its number; an edit or a deletion that
+/// changed nothing has none.
+pub fn repeated(happening: Happening, message: &Message) -> Bytes {
+    frame(&Numbered {
+        r#type: event_type(happening, message),
+        conversation_id: message.conversation_id,
+        seq: (happening == Happening::Created).then_some(message.seq),
+        message: MessageObject::new(message, Delivery::Sent),
+        member: None,
+        conversation: None,
+    })
 }
 
 /// The first frame.
@@ -164,6 +186,29 @@ pub fn conversation_told(kind: &'static str, conversation: &Conversation, member
         conversation: ConversationObject::new(conversation),
         membership_version,
     })
+}
+
+/// `conversation.deleted`, to somebody who is told so late that nobody knows what it was.
+pub fn conversation_gone(conversation_id: ConversationId, membership_version: i64) -> Bytes {
+    #[derive(Serialize)]
+    struct Gone {
+        r#type: &'static str,
+        conversation_id: ConversationId,
+        conversation: Option<()>,
+        membership_version: i64,
+    }
+    frame(&Gone { r#type: "conversation.deleted", conversation_id, conversation: None, membership_version })
+}
+
+/// What is new since the last one, behind what it names.
+pub fn heartbeat(heads: Vec<(ConversationId, Seq)>, membership_version: i64) -> Bytes {
+    #[derive(Serialize)]
+    struct Heartbeat {
+        r#type: &'static str,
+        heads: HashMap<ConversationId, Seq>,
+        membership_version: i64,
+    }
+    frame(&Heartbeat { r#type: "heartbeat", heads: heads.into_iter().collect(), membership_version })
 }
 
 /// Who is there, to a connection that begins.

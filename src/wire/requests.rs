@@ -76,6 +76,13 @@ pub struct UpdateMember {
     pub role: String,
 }
 
+/// `PATCH /v1/conversations/{id}/messages/{message_id}`
+#[derive(Deserialize)]
+pub struct EditMessage {
+    /// The new text.
+    pub content: String,
+}
+
 /// `POST /v1/conversations/{id}/messages`
 #[derive(Deserialize)]
 pub struct SendMessage {

@@ -133,7 +133,7 @@ async fn live_on(
     tokio::select! {
         end = reader.run(site, live, caller, after_seq, &pulse, renew) => end,
         end = writer::run(outbox, socket) => end,
-        end = heartbeat::run(outbox, &pulse, site.heartbeat) => end,
+        end = heartbeat::run(outbox, &pulse, site.heartbeat, || live.tell_news()) => end,
         end = expire(expiry) => end,
         () = site.draining.cancelled() => {
             outbox.push(frames::draining(spread_ms()));

@@ -35,8 +35,8 @@ impl Pulse {
     }
 }
 
-/// Pings every `period`; returns when too many pings in a row were not answered.
-pub(super) async fn run(outbox: &Outbox, pulse: &Pulse, period: Duration) -> End {
+/// Pings every `period`, after calling `on_beat`; returns when too many pings in a row were not answered.
+pub(super) async fn run(outbox: &Outbox, pulse: &Pulse, period: Duration, on_beat: impl Fn()) -> End {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
@@ -49,6 +49,7 @@ pub(super) async fn run(outbox: &Outbox, pulse: &Pulse, period: Duration) -> End
         if unanswered == UNANSWERED {
             return close::NO_PONG.into();
         }
+        on_beat();
         outbox.push(framing::ping());
         unanswered += 1;
     }

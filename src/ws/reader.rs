@@ -10,8 +10,9 @@ use tokio_tungstenite::tungstenite::Message as WsMessage;
 use super::close::{self, End};
 use super::heartbeat::Pulse;
 use super::socket::Half;
-use crate::chat::{Chat, Draft, Live};
+use crate::chat::{Chat, Draft, Live, revision};
 use crate::domain::command::{Command, Outcome};
+use crate::domain::event::Happening;
 use crate::domain::session::Caller;
 use crate::domain::{Code, ConversationId, Error, Result, Seq, Timestamp};
 use crate::http::site::Site;
@@ -149,6 +150,10 @@ impl Visit<'_> {
                 let reference = reference.or_else(|| frame.id.map(|id| id.to_string()));
                 self.send(frame, reference.clone(), under_way).await.map_err(|error| refused(error, reference))
             }
+            "message.edit" | "message.delete" => {
+                let reference = reference.or_else(|| frame.message_id.map(|id| id.to_string()));
+                self.revise(frame, reference.clone(), under_way).await.map_err(|error| refused(error, reference))
+            }
             "resume" => self.resume(frame, reference.as_deref()).await.map_err(|error| refused(error, reference)),
             "auth" => self.authenticate(frame).await.map_err(|error| refused(error, reference)),
             "ping" => {
@@ -182,6 +187,17 @@ impl Visit<'_> {
         self.submit(command, to, reference, under_way).await
     }
 
+    async fn revise(&self, frame: ClientFrame, reference: Option<String>, under_way: &Arc<Semaphore>) -> Result<()> {
+        let to = self.conversation(&frame)?;
+        let message_id = frame.message_id.ok_or_else(|| Error::field("message_id", "is missing"))?;
+        let content = match frame.r#type.as_str() {
+            "message.edit" => Some(frame.content.ok_or_else(|| Error::field("content", "is missing"))?),
+            _ => None,
+        };
+        let command = Command::Revise(revision(&self.caller, to, message_id, content)?);
+        self.submit(command, to, reference, under_way).await
+    }
+
     async fn submit(
         &self,
         command: Command,
@@ -195,12 +211,14 @@ impl Visit<'_> {
             return Ok(());
         }
         let connection = Arc::clone(self.connection);
+        let wanted = happening_of(&command);
         let reply = move |outcome: Result<Outcome>| {
             match outcome {
                 // Its event, which every listener gets, is the acknowledgement.
                 Ok(Outcome::Fresh(_)) if connection.live_from(to).is_some() => {}
-                Ok(Outcome::Fresh(message) | Outcome::Repeated(message)) => {
-                    connection.outbox.push(frames::message_new(&message));
+                Ok(Outcome::Fresh(event)) => connection.outbox.push(frames::event(&event)),
+                Ok(Outcome::Repeated(message)) => {
+                    connection.outbox.push(frames::repeated(wanted, &message));
                 }
                 Ok(Outcome::Unchanged) => {}
                 Err(error) => connection.outbox.push(frames::error(&error, reference.as_deref(), Some(to))),
@@ -244,5 +262,14 @@ impl Visit<'_> {
         // The loop that listens ends with this one.
         let _ = self.renew.send(fresh.expires_at);
         Ok(())
+    }
+}
+
+/// What a command of a client makes happen.
+fn happening_of(command: &Command) -> Happening {
+    match command {
+        Command::Revise(revision) if revision.content.is_some() => Happening::Updated,
+        Command::Revise(_) => Happening::Deleted,
+        Command::Send(_) | Command::Change(_) => Happening::Created,
     }
 }

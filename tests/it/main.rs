@@ -24,7 +24,9 @@ macro_rules! on_each_store {
 mod bad_input;
 mod browser;
 mod demo;
+mod draining;
 mod floors;
+mod healing;
 mod journal;
 mod postgres;
 mod process;

@@ -39,7 +39,8 @@ fn send(conversation_id: ConversationId, sender_id: UserId) -> Send {
 
 fn seq(outcome: &Outcome) -> i64 {
     match outcome {
-        Outcome::Fresh(message) | Outcome::Repeated(message) => message.seq,
+        Outcome::Fresh(event) => event.seq,
+        Outcome::Repeated(message) => message.seq,
         Outcome::Unchanged => 0,
     }
 }

@@ -2,30 +2,69 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use tokio::time::Instant;
+
 use super::Reply;
-use crate::domain::command::{Change, Command};
+use crate::domain::command::{Command, Outcome};
+use crate::domain::{Code, Error, Result};
 use crate::limits;
 
 /// A command that waits, and whoever waits for it.
 pub(super) struct Job {
     pub(super) command: Command,
-    pub(super) reply: Reply,
+    /// When it was submitted.
+    arrived: Instant,
+    /// Until it is answered.
+    reply: Option<Reply>,
+    /// A try was made whose outcome is not known.
+    pub(super) in_doubt: bool,
+}
+
+impl Job {
+    pub(super) fn new(command: Command, arrived: Instant, reply: Reply) -> Self {
+        Self { command, arrived, reply: Some(reply), in_doubt: false }
+    }
+
+    /// When it must be answered, if it has not been.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.reply.as_ref().map(|_| self.arrived + limits::JOURNAL_TRIES_FOR)
+    }
+
+    /// Answers, unless the outcome is not known and there is time for another try; then says yes.
+    pub(super) fn answer(&mut self, outcome: Result<Outcome>) -> bool {
+        let is_unknown = outcome.as_ref().is_err_and(|error| error.code == Code::Unavailable);
+        if is_unknown && self.deadline().is_some_and(|deadline| Instant::now() < deadline) {
+            self.in_doubt = true;
+            return true;
+        }
+        if let Some(reply) = self.reply.take() {
+            reply(outcome);
+        }
+        false
+    }
+
+    /// Answers that the store does not, if it is time.
+    pub(super) fn expire(&mut self) {
+        if self.deadline().is_some_and(|deadline| Instant::now() >= deadline) {
+            self.answer(Err(Error::unavailable("the journal's time is over")));
+        }
+    }
 }
 
 /// What is committed at a time.
 pub(super) enum Batch {
     Sends(Vec<Job>),
-    Change(Box<Change>, Reply),
+    /// A change or a revision: rare, and decided between two round trips.
+    Alone(Job),
 }
 
-/// Takes the next batch from what waits: sends, up to the bounds, or one change.
+/// Takes the next batch from what waits: sends, up to the bounds, or one of the others.
 ///
 /// A send whose id, or whose `reply_to`, is in the batch already waits for the next one, and so does everything behind it,
-/// or behind a change, in the same conversation: what one client sends keeps its order.
+/// or behind one that goes alone, in the same conversation: what one client sends keeps its order.
 pub(super) fn next_batch(waiting: &mut VecDeque<Job>) -> Option<Batch> {
-    if let Some(Job { command: Command::Change(_), .. }) = waiting.front() {
-        let Job { command: Command::Change(change), reply } = waiting.pop_front()? else { return None };
-        return Some(Batch::Change(Box::new(change), reply));
+    if !matches!(waiting.front()?.command, Command::Send(_)) {
+        return waiting.pop_front().map(Batch::Alone);
     }
     let mut batch = Vec::with_capacity(waiting.len().min(limits::BATCH_ROWS));
     let (mut ids, mut stopped, mut bytes) = (HashSet::new(), HashSet::new(), 0);
@@ -34,7 +73,7 @@ pub(super) fn next_batch(waiting: &mut VecDeque<Job>) -> Option<Batch> {
         let Some(job) = waiting.pop_front() else { break };
         let conversation_id = job.command.conversation_id();
         let joins = match &job.command {
-            Command::Change(_) => false,
+            Command::Change(_) | Command::Revise(_) => false,
             Command::Send(send) => {
                 bytes += send.content.as_str().len();
                 !stopped.contains(&conversation_id)
@@ -58,6 +97,8 @@ pub(super) fn next_batch(waiting: &mut VecDeque<Job>) -> Option<Batch> {
 mod tests {
     use std::collections::VecDeque;
 
+    use tokio::time::Instant;
+
     use super::{Batch, Job, next_batch};
     use crate::domain::command::{Action, Change, Command, Send};
     use crate::domain::conversation::Title;
@@ -65,19 +106,21 @@ mod tests {
     use crate::domain::{ConversationId, MessageId, Timestamp, UserId};
     use crate::limits;
 
+    fn job(command: Command) -> Job {
+        Job::new(command, Instant::now(), Box::new(drop))
+    }
+
     fn send(conversation_id: ConversationId, id: MessageId, reply_to: Option<MessageId>) -> Job {
         let content = Content::parse("hi".to_owned()).expect("short");
         let sender_id = UserId::new();
         let timestamp = Timestamp(0);
-        let command = Command::Send(Send { conversation_id, id, sender_id, content, reply_to, timestamp });
-        Job { command, reply: Box::new(drop) }
+        job(Command::Send(Send { conversation_id, id, sender_id, content, reply_to, timestamp }))
     }
 
     fn change(conversation_id: ConversationId) -> Job {
         let action = Action::Rename { name: Title::stored("x".to_owned()) };
         let (id, actor_id) = (MessageId::new(), UserId::new());
-        let command = Command::Change(Change { conversation_id, id, actor_id, action, timestamp: Timestamp(0) });
-        Job { command, reply: Box::new(drop) }
+        job(Command::Change(Change { conversation_id, id, actor_id, action, timestamp: Timestamp(0) }))
     }
 
     /// The conversations of each batch, with a change as a batch of its own.
@@ -87,7 +130,7 @@ mod tests {
         while let Some(batch) = next_batch(&mut waiting) {
             batches.push(match batch {
                 Batch::Sends(jobs) => jobs.iter().map(|job| job.command.conversation_id()).collect(),
-                Batch::Change(change, _) => vec![change.conversation_id],
+                Batch::Alone(job) => vec![job.command.conversation_id()],
             });
         }
         assert!(waiting.is_empty());

@@ -1,15 +1,15 @@
-//! Encoding: a commit's messages, once for all recipients.
+//! Encoding: a commit's events, once for all recipients.
 
 use std::collections::HashMap;
 
-use crate::domain::message::Message;
+use crate::domain::event::Event;
 use crate::domain::{ConversationId, Seq};
 use crate::registry::Run;
 use crate::wire::frames::{self, Subject};
 
-/// Encodes a commit's fresh messages once, in commit order: for each conversation one run, or more where another process
+/// Encodes a commit's events once, in commit order: for each conversation one run, or more where another process
 /// numbered something between two halves of a batch.
-pub fn encode<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<Run> {
+pub fn encode<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Run> {
     struct Encoding {
         conversation_id: ConversationId,
         first_seq: Seq,
@@ -19,8 +19,8 @@ pub fn encode<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<Run> {
     }
     let mut runs: Vec<Encoding> = Vec::new();
     let mut newest: HashMap<ConversationId, usize> = HashMap::new();
-    for message in messages {
-        let (conversation_id, seq) = (message.conversation_id, message.seq);
+    for event in events {
+        let (conversation_id, seq) = (event.message.conversation_id, event.seq);
         let index = match newest.get(&conversation_id) {
             Some(&index) if runs[index].next_seq == seq => index,
             _ => {
@@ -31,7 +31,7 @@ pub fn encode<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<Run> {
             }
         };
         let run = &mut runs[index];
-        frames::put_event(&mut run.frames, message, &Subject::default());
+        frames::put_event(&mut run.frames, event, &Subject::default());
         run.ends.push(run.frames.len());
         run.next_seq = seq + 1;
     }

@@ -1,32 +1,42 @@
 //! A lane: commits batch after batch, delivers each, and then answers.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::Reply;
 use super::batch::{Batch, Job, next_batch};
 use super::encode::encode;
 use super::patience::Patience;
-use crate::bus::{Bus, Joined, Parcel};
-use crate::chat::subject::subject_of;
-use crate::domain::command::{Change, Command, Outcome, Send};
-use crate::domain::message::{Message, Note};
-use crate::domain::{Code, ConversationId, Result, Seq, UserId};
+use crate::bus::{Bus, Parcel};
+use crate::chat::Healer;
+use crate::chat::parcels::parcel_of;
+use crate::domain::command::{Command, Outcome, Send};
+use crate::domain::event::Event;
+use crate::domain::{Code, ConversationId, Result, Seq};
 use crate::limits;
-use crate::registry::{Close, Registry, Run};
-use crate::store::{Range, Store};
-use crate::wire::frames;
+use crate::registry::Run;
+use crate::store::Store;
 
 /// One of the journal's lanes.
 pub(super) struct Lane {
     pub(super) number: usize,
     pub(super) store: Arc<dyn Store>,
     pub(super) bus: Arc<dyn Bus>,
-    pub(super) registry: Arc<Registry>,
+    pub(super) healer: Arc<Healer>,
+}
+
+/// What a batch has for others.
+#[derive(Default)]
+struct News {
+    /// Where something was committed before it that this node has not delivered.
+    holes: HashSet<ConversationId>,
+    /// The messages.
+    sent: Vec<Run>,
+    /// What else happened.
+    others: Vec<Event>,
 }
 
 impl Lane {
@@ -34,6 +44,7 @@ impl Lane {
         // Taken from the queue and not committed yet: at most a batch.
         let mut waiting = VecDeque::new();
         let mut arrived = Vec::with_capacity(limits::BATCH_ROWS);
+        let mut patience = Patience::new();
         loop {
             let room = limits::BATCH_ROWS.saturating_sub(waiting.len());
             if waiting.is_empty() {
@@ -51,35 +62,78 @@ impl Lane {
                 }
             }
             waiting.extend(arrived.drain(..));
-            match next_batch(&mut waiting) {
-                Some(Batch::Sends(jobs)) => self.commit_sends(jobs).await,
-                Some(Batch::Change(change, reply)) => self.commit_change(&change, reply).await,
-                None => {}
+            let Some(batch) = next_batch(&mut waiting) else { continue };
+            let unknown = self.commit_and_tell(batch, &mut waiting).await;
+            if unknown.is_empty() {
+                patience.renew();
+                continue;
             }
+            for job in unknown.into_iter().rev() {
+                waiting.push_front(job);
+            }
+            patience.pause().await;
         }
     }
 
-    async fn commit_sends(&self, jobs: Vec<Job>) {
-        let mut sends = Vec::with_capacity(jobs.len());
-        let mut replies = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            if let Command::Send(send) = job.command {
-                sends.push(send);
-                replies.push(job.reply);
+    /// Commits a batch, delivers it and answers. Returns what the store may have committed or not, to be tried again, which ids
+    /// make safe. Meanwhile, whoever has waited for too long, here or in what is `waiting`, is told so.
+    async fn commit_and_tell(&self, batch: Batch, waiting: &mut VecDeque<Job>) -> Vec<Job> {
+        let (mut jobs, outcomes) = match batch {
+            Batch::Sends(jobs) => {
+                let sends: Vec<Send> = jobs.iter().filter_map(|job| job.command.as_send().cloned()).collect();
+                patiently(self.commit(&sends), jobs, waiting).await
+            }
+            Batch::Alone(job) => {
+                let command = job.command.clone();
+                patiently(self.commit_alone(&command), vec![job], waiting).await
+            }
+        };
+        self.deliver(self.news(&jobs, &outcomes)).await;
+        let mut outcomes = outcomes.into_iter();
+        jobs.retain_mut(|job| outcomes.next().is_some_and(|outcome| job.answer(outcome)));
+        jobs
+    }
+
+    /// What there is to deliver of a batch.
+    fn news(&self, jobs: &[Job], outcomes: &[Result<Outcome>]) -> News {
+        let mut news = News::default();
+        let mut sent = Vec::with_capacity(outcomes.len());
+        for (job, outcome) in jobs.iter().zip(outcomes) {
+            match outcome {
+                Ok(Outcome::Fresh(event)) if job.command.as_send().is_some() => sent.push(event),
+                Ok(Outcome::Fresh(event)) => news.others.push(event.clone()),
+                Ok(Outcome::Repeated(message)) => {
+                    // Its first try may have been committed under a number that we were not told.
+                    if job.in_doubt || self.is_ahead(message.conversation_id, message.seq) {
+                        news.holes.insert(message.conversation_id);
+                    }
+                }
+                Ok(Outcome::Unchanged) | Err(_) => {}
             }
         }
-        let outcomes = self.commit(&sends).await;
-        let news = outcomes.iter().filter_map(|outcome| self.news(outcome.as_ref().ok()?, false));
-        let runs = encode(news);
-        for run in &runs {
-            self.fill_hole_before(run.conversation_id, run.first_seq).await;
+        news.sent = encode(sent.into_iter());
+        let sent = news.sent.iter().map(|run| (run.conversation_id, run.first_seq));
+        let others = news.others.iter().map(|event| (event.message.conversation_id, event.seq));
+        news.holes.extend(sent.chain(others).filter(|(id, seq)| self.is_ahead(*id, seq - 1)).map(|(id, _)| id));
+        news
+    }
+
+    /// Delivers what happened, and before it what happened without our knowing.
+    async fn deliver(&self, news: News) {
+        if !news.holes.is_empty() {
+            self.healer.fill_now(news.holes).await;
         }
-        if !runs.is_empty() {
-            self.bus.publish(Parcel::Numbered(runs));
+        if !news.sent.is_empty() {
+            self.bus.publish(Parcel::Numbered(news.sent));
         }
-        for (reply, outcome) in replies.into_iter().zip(outcomes) {
-            reply(outcome);
+        for event in &news.others {
+            self.bus.publish(parcel_of(event, self.store.as_ref(), &self.healer.registry).await);
         }
+    }
+
+    /// Whether a number was committed that this node has not delivered: by another node, or by a try whose answer was lost.
+    fn is_ahead(&self, id: ConversationId, seq: Seq) -> bool {
+        self.healer.registry.watermark(id).is_some_and(|watermark| watermark < seq)
     }
 
     /// Commits a batch. One that is refused for its data is tried in halves, so that only the offender gets the error.
@@ -87,14 +141,7 @@ impl Lane {
         let mut outcomes = Vec::with_capacity(sends.len());
         let mut parts = vec![sends];
         while let Some(part) = parts.pop() {
-            let mut patience = Patience::new();
-            let committed = loop {
-                match self.store.commit(self.number, part).await {
-                    Err(error) if patience.lasts(&error).await => {}
-                    done => break done,
-                }
-            };
-            match committed {
+            match self.store.commit(self.number, part).await {
                 Ok(done) => outcomes.extend(done),
                 Err(error) if part.len() == 1 || error.code == Code::Unavailable => {
                     outcomes.extend(part.iter().map(|_| Err(error.clone())));
@@ -108,79 +155,29 @@ impl Lane {
         outcomes
     }
 
-    async fn commit_change(&self, change: &Change, reply: Reply) {
-        let mut patience = Patience::new();
-        let outcome = loop {
-            match self.store.change(self.number, change).await {
-                Err(error) if patience.lasts(&error).await => {}
-                done => break done,
-            }
-        };
-        if let Some(message) = outcome.as_ref().ok().and_then(|outcome| self.news(outcome, patience.was_needed)) {
-            self.fill_hole_before(message.conversation_id, message.seq).await;
-            self.bus.publish(self.moved(message).await);
-        }
-        reply(outcome);
-    }
-
-    /// The message that is still to be delivered: a fresh one, or one whose first try was committed without our knowing.
-    fn news<'a>(&self, outcome: &'a Outcome, in_doubt: bool) -> Option<&'a Message> {
-        match outcome {
-            Outcome::Fresh(message) => Some(message),
-            Outcome::Repeated(message) => {
-                let watermark = self.registry.watermark(message.conversation_id);
-                (in_doubt || watermark.is_some_and(|watermark| watermark < message.seq)).then_some(message)
-            }
-            Outcome::Unchanged => None,
+    async fn commit_alone(&self, command: &Command) -> Vec<Result<Outcome>> {
+        match command {
+            Command::Send(send) => self.commit(std::slice::from_ref(send)).await,
+            Command::Revise(revision) => vec![self.store.revise(self.number, revision).await],
+            Command::Change(change) => vec![self.store.change(self.number, change).await],
         }
     }
+}
 
-    /// Delivers what lies between this node's watermark and `seq`: committed by another process, or by a try whose answer was
-    /// lost.
-    async fn fill_hole_before(&self, id: ConversationId, seq: Seq) {
-        while let Some(watermark) = self.registry.watermark(id).filter(|watermark| watermark + 1 < seq) {
-            let missing = usize::try_from(seq - 1 - watermark).unwrap_or(usize::MAX).min(limits::CATCH_UP_PAGE);
-            let page = match self.store.messages(id, Range::After(watermark), missing).await {
-                Ok(page) if page.is_empty() => return,
-                Ok(page) => page,
-                Err(error) => {
-                    // Somebody may have been removed in the hole: all come back, and are asked anew who they are.
-                    tracing::warn!(%error, conversation_id = %id, "a hole could not be read");
-                    self.registry.seats(id).iter().for_each(|seat| seat.connection.outbox.close(Close::OVERLOADED));
-                    return;
-                }
-            };
-            for message in &page {
-                self.bus.publish(match message.note {
-                    Some(_) => self.moved(message).await,
-                    None => Parcel::Numbered(encode(std::iter::once(message))),
-                });
+/// Waits for a try, which the store bounds, and tells everybody whose time is over before it ends. The try goes on: its connection
+/// to the store may be on its way, and what it commits late does no harm.
+async fn patiently<T>(work: impl Future<Output = T>, mut jobs: Vec<Job>, waiting: &mut VecDeque<Job>) -> (Vec<Job>, T) {
+    let mut work = std::pin::pin!(work);
+    loop {
+        let all = jobs.iter().chain(waiting.iter());
+        let soonest = all.filter_map(Job::deadline).min();
+        tokio::select! {
+            biased;
+            done = &mut work => return (jobs, done),
+            () = sleep_until(soonest.unwrap_or_else(Instant::now)), if soonest.is_some() => {
+                jobs.iter_mut().chain(waiting.iter_mut()).for_each(Job::expire);
+                waiting.retain(|job| job.deadline().is_some());
             }
         }
-    }
-
-    /// The parcel of a change, with the member or the conversation as it is now.
-    async fn moved(&self, message: &Message) -> Parcel {
-        let conversation_id = message.conversation_id;
-        // The event is committed: if this cannot be read, it goes without, and clients ask.
-        let subject = subject_of(message, self.store.as_ref(), &self.registry).await.unwrap_or_default();
-        let mut frames = Vec::new();
-        frames::put_event(&mut frames, message, &subject);
-        let ends = vec![frames.len()];
-        let run = Run { conversation_id, first_seq: message.seq, frames: frames.into(), ends };
-        let (joined, left) = match message.note {
-            Some(Note::MemberAdded { user_id, .. }) => {
-                (Some(Joined { user_id, told: self.told_of(conversation_id, user_id).await }), None)
-            }
-            Some(Note::MemberRemoved { user_id }) => (None, Some(user_id)),
-            _ => (None, None),
-        };
-        Parcel::Moved { run, joined, left }
-    }
-
-    async fn told_of(&self, id: ConversationId, user_id: UserId) -> Option<Bytes> {
-        let conversation = self.store.conversation(id).await.ok().flatten()?;
-        let version = self.store.membership_version(user_id).await.ok()?;
-        Some(frames::conversation_told("conversation.created", &conversation, version))
     }
 }

@@ -15,15 +15,15 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Healer;
 use crate::bus::Bus;
 use crate::domain::command::{Command, Outcome};
 use crate::domain::{Code, ConversationId, Error, Result};
 use crate::limits;
-use crate::registry::Registry;
 use crate::store::Store;
 use batch::Job;
 pub use encode::encode;
@@ -42,14 +42,14 @@ impl Journal {
     pub fn start(
         store: &Arc<dyn Store>,
         bus: &Arc<dyn Bus>,
-        registry: &Arc<Registry>,
+        healer: &Arc<Healer>,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Self {
         let start_lane = |number| {
             let (sender, queue) = mpsc::channel(limits::JOURNAL_QUEUE);
-            let (store, bus, registry) = (Arc::clone(store), Arc::clone(bus), Arc::clone(registry));
-            let lane = Lane { number, store, bus, registry };
+            let (store, bus, healer) = (Arc::clone(store), Arc::clone(bus), Arc::clone(healer));
+            let lane = Lane { number, store, bus, healer };
             tasks.spawn(supervised(lane.run(queue, stop.clone())));
             sender
         };
@@ -58,9 +58,10 @@ impl Journal {
 
     /// Admits a command. Waits while its lane is full; `busy` if the lane does not move, `draining` if it has ended.
     pub async fn submit(&self, command: Command, reply: Reply) {
+        let arrived = Instant::now();
         let lane = &self.lanes[lane_of(command.conversation_id(), self.lanes.len())];
         match timeout(limits::ADMISSION_TIMEOUT, lane.reserve()).await {
-            Ok(Ok(place)) => place.send(Job { command, reply }),
+            Ok(Ok(place)) => place.send(Job::new(command, arrived, reply)),
             Ok(Err(_)) => reply(Err(Error::new(Code::Draining, "The server is about to stop."))),
             Err(_) => {
                 let busy = Error::new(Code::Busy, "The journal admits nothing at the moment.");

@@ -1,33 +1,27 @@
-//! How long the journal tries.
+//! How a lane waits while the store does not answer.
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use crate::domain::{Code, Error};
 use crate::limits;
 
-/// How long a batch whose outcome is unknown is committed again, which its ids make safe.
-pub(super) struct Patience {
-    deadline: Instant,
-    pause: Duration,
-    /// Whether there was a try whose outcome is unknown.
-    pub(super) was_needed: bool,
-}
+/// The pauses between tries: from [`limits::RETRY_PAUSE`] on each is twice as long, up to [`limits::RETRY_PAUSE_MAX`].
+pub(super) struct Patience(Duration);
 
 impl Patience {
     pub(super) fn new() -> Self {
-        Self { deadline: Instant::now() + limits::JOURNAL_TRIES_FOR, pause: limits::RETRY_PAUSE, was_needed: false }
+        Self(limits::RETRY_PAUSE)
     }
 
-    /// Pauses and says yes, if another try may help and there is time for it.
-    pub(super) async fn lasts(&mut self, error: &Error) -> bool {
-        if error.code != Code::Unavailable || Instant::now() + self.pause >= self.deadline {
-            return false;
-        }
-        self.was_needed = true;
-        sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(Duration::from_secs(1));
-        true
+    /// Waits before the next try.
+    pub(super) async fn pause(&mut self) {
+        sleep(self.0).await;
+        self.0 = (self.0 * 2).min(limits::RETRY_PAUSE_MAX);
+    }
+
+    /// The store answers.
+    pub(super) fn renew(&mut self) {
+        self.0 = limits::RETRY_PAUSE;
     }
 }

@@ -2,12 +2,13 @@
 
 use hyper::StatusCode;
 
-use crate::chat::{Draft, HistoryPage, Position};
-use crate::domain::{ConversationId, Error, Result};
+use crate::chat::{Draft, HistoryPage, Position, revision};
+use crate::domain::message::Message;
+use crate::domain::{ConversationId, Error, MessageId, Result};
 use crate::http::request::{Request, Response};
 use crate::http::{Query, response};
-use crate::wire::objects::{History, MessageObject};
-use crate::wire::requests::SendMessage;
+use crate::wire::objects::{Delivery, History, MessageObject};
+use crate::wire::requests::{EditMessage, SendMessage};
 
 fn conversation_id(request: &Request) -> Result<ConversationId> {
     request.path_id("id", "conversation", ConversationId::parse)
@@ -20,6 +21,23 @@ pub(in crate::http) async fn send(mut request: Request) -> Result<Response> {
     let (message, status, is_new) = request.site.chat.send(&caller, id, draft).await?;
     let location = format!("/v1/conversations/{id}/messages?around_seq={}", message.seq);
     Ok(response::created(is_new, location, &MessageObject::new(&message, status)))
+}
+
+pub(in crate::http) async fn edit(mut request: Request) -> Result<Response> {
+    let body: EditMessage = request.json().await?;
+    let (message, status) = revise(&request, Some(body.content)).await?;
+    Ok(response::json(StatusCode::OK, &MessageObject::new(&message, status)))
+}
+
+pub(in crate::http) async fn delete(request: Request) -> Result<Response> {
+    revise(&request, None).await?;
+    Ok(response::empty(StatusCode::NO_CONTENT))
+}
+
+async fn revise(request: &Request, content: Option<String>) -> Result<(Message, Delivery)> {
+    let (caller, id) = (request.caller()?, conversation_id(request)?);
+    let message_id = request.path_id("message_id", "message", MessageId::parse)?;
+    request.site.chat.revise(revision(&caller, id, message_id, content)?, &caller).await
 }
 
 pub(in crate::http) async fn history(request: Request) -> Result<Response> {

@@ -8,25 +8,36 @@ use super::link::{Link, Params};
 use super::rows::{self, Columns};
 use crate::domain::command::{Change, Outcome};
 use crate::domain::conversation::{Kind, Role, Title};
+use crate::domain::event::Event;
 use crate::domain::membership::{Decision, Effect, Facts, decide};
 use crate::domain::message::{Message, Note};
 use crate::domain::{Error, Result, Seq, Timestamp};
 use crate::store::queries;
 
 /// conversation
-const LOCK: &str = "SELECT last_seq, member_count, active_at FROM counters WHERE conversation_id = $1 FOR UPDATE";
+pub(super) const LOCK: &str =
+    "SELECT last_seq, member_count, active_at FROM counters WHERE conversation_id = $1 FOR UPDATE";
 /// conversation
 const KIND_AND_NAME: &str = "SELECT type, name FROM conversations WHERE id = $1";
 /// conversation, user
-const ROLE: &str = "SELECT role FROM members WHERE conversation_id = $1 AND user_id = $2";
+pub(super) const ROLE: &str = "SELECT role FROM members WHERE conversation_id = $1 AND user_id = $2";
 /// conversation, user, seq
 const RECEIVED: &str = "UPDATE members SET delivered_seq = greatest(delivered_seq, $3), read_seq = greatest(read_seq, $3) \
      WHERE conversation_id = $1 AND user_id = $2";
 
-/// The counter as it is under the lock.
-struct Counter {
-    last_seq: Seq,
-    active_at: Timestamp,
+/// A conversation's counter as it is under the lock.
+pub(super) struct Counter {
+    pub(super) last_seq: Seq,
+    member_count: i64,
+    pub(super) active_at: Timestamp,
+}
+
+impl Counter {
+    /// From a row of [`LOCK`]; without one there is no such conversation.
+    pub(super) fn of(row: Option<&Row>) -> Result<Self> {
+        let mut columns = Columns::of(row.ok_or_else(|| Error::not_found("conversation"))?);
+        Ok(Self { last_seq: columns.next()?, member_count: columns.next()?, active_at: columns.next()? })
+    }
 }
 
 /// What the first round trip finds.
@@ -80,10 +91,7 @@ async fn look(link: &Link, change: &Change) -> Result<Found> {
     let mut first =
         || -> Result<Option<Row>> { Ok(answers.next().transpose()?.and_then(|rows| rows.into_iter().next())) };
 
-    let counter = first()?.ok_or_else(|| Error::not_found("conversation"))?;
-    let mut columns = Columns::of(&counter);
-    let (last_seq, member_count) = rows::pair(&mut columns)?;
-    let counter = Counter { last_seq, active_at: columns.next()? };
+    let counter = Counter::of(first()?.as_ref())?;
     if let Some(row) = first()? {
         return rows::message(&mut Columns::of(&row)).map(Found::Message);
     }
@@ -92,7 +100,7 @@ async fn look(link: &Link, change: &Change) -> Result<Found> {
     let facts = Facts {
         kind: columns.word(Kind::parse)?,
         name: columns.next::<Option<String>>()?.map(Title::stored),
-        member_count,
+        member_count: counter.member_count,
         actor: first()?.map(|row| rows::member(&mut Columns::of(&row))).transpose()?,
         target: first()?.map(|row| rows::user(&mut Columns::of(&row))).transpose()?,
         target_role: first()?.map(|row| Columns::of(&row).word(Role::parse)).transpose()?,
@@ -154,6 +162,8 @@ async fn write(link: &Link, change: &Change, counter: &Counter, decision: Decisi
         content: decision.content,
         reply_to: None,
         timestamp: change.timestamp,
+        edited_at: None,
+        deleted_at: None,
         note: Some(decision.note),
     };
     writes.add(queries::INSERT_MESSAGE, columns_of(&message));
@@ -170,7 +180,7 @@ async fn write(link: &Link, change: &Change, counter: &Counter, decision: Decisi
         answer?;
     }
     committed?;
-    Ok(Outcome::Fresh(message))
+    Ok(Outcome::Fresh(Event::created(message)))
 }
 
 /// A message's values, in the order of `message_columns!`.
@@ -184,6 +194,8 @@ fn columns_of(message: &Message) -> Vec<Value> {
         Box::new(message.content.clone()),
         Box::new(message.reply_to),
         Box::new(message.timestamp),
+        Box::new(message.edited_at),
+        Box::new(message.deleted_at),
         Box::new(note.map(Note::kind)),
         Box::new(note.and_then(Note::user_id)),
         Box::new(note.and_then(Note::value).map(str::to_owned)),

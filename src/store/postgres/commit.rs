@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 use super::link::Link;
 use super::rows::{Columns, joined_message};
 use crate::domain::command::{Outcome, Send};
+use crate::domain::event::Event;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
 use crate::store::queries::message_columns;
 
@@ -90,7 +91,7 @@ fn outcome(send: &Send, row: &Row) -> Result<Outcome> {
     let seq: Option<Seq> = columns.next()?;
     let is_member: bool = columns.next()?;
     match (seq, joined_message(&mut columns)?) {
-        (Some(seq), _) => Ok(Outcome::Fresh(send.numbered(seq))),
+        (Some(seq), _) => Ok(Outcome::Fresh(Event::created(send.numbered(seq)))),
         (None, Some(stored)) => Outcome::repeated(stored, send.sender_id, is_member),
         (None, None) if !is_member => Err(Error::not_found("conversation")),
         (None, None) => Err(Error::field("reply_to", "there is no such message in this conversation")),

@@ -18,8 +18,9 @@ use self::pool::Links;
 use self::rows::Columns;
 use super::queries::{self, TEXT_END};
 use super::{ActivityCursor, Range, Store};
-use crate::domain::command::{Change, Outcome, Send};
+use crate::domain::command::{Change, Outcome, Revision, Send};
 use crate::domain::conversation::{Conversation, Member, NewConversation, View};
+use crate::domain::event::Event;
 use crate::domain::message::Message;
 use crate::domain::session::{Caller, Session, Ticket};
 use crate::domain::user::{Name, User, fold};
@@ -35,11 +36,19 @@ mod link;
 mod migrate;
 mod pool;
 mod rare;
+mod revise;
 mod rows;
 mod tls;
 
 /// Whether the server takes writes; after a failover the old one may not.
 const WRITABLE: &str = "SELECT current_setting('transaction_read_only') = 'off'";
+
+/// conversations
+const HEADS_OF: &str = "SELECT conversation_id, last_seq FROM counters WHERE conversation_id = ANY($1)";
+/// users
+const MEMBERSHIP_VERSIONS: &str = "SELECT id, membership_version FROM users WHERE id = ANY($1)";
+/// sessions
+const ENDED_SESSIONS: &str = "SELECT id FROM sessions WHERE id = ANY($1) AND ended_at IS NOT NULL";
 
 /// The store in PostgreSQL.
 pub struct Postgres {
@@ -179,6 +188,10 @@ impl Store for Postgres {
         version.ok_or_else(|| Error::not_found("user"))
     }
 
+    async fn membership_versions(&self, ids: &[UserId]) -> Result<Vec<(UserId, i64)>> {
+        self.all(MEMBERSHIP_VERSIONS, &[&ids], rows::pair).await
+    }
+
     async fn insert_session(&self, session: &Session) -> Result<()> {
         let Session { id, user_id, generation, created_at, rotated_at, expires_at, ended_at: _ } = session;
         let params: Params<'_> = &[id, user_id, generation, created_at, rotated_at, expires_at];
@@ -197,6 +210,10 @@ impl Store for Postgres {
         expires_at: Timestamp,
     ) -> Result<bool> {
         Ok(self.count(queries::ROTATE_SESSION, &[&id, &generation, &at, &expires_at]).await? > 0)
+    }
+
+    async fn ended_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>> {
+        self.all(ENDED_SESSIONS, &[&ids], rows::value).await
     }
 
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()> {
@@ -245,6 +262,10 @@ impl Store for Postgres {
         self.one(queries::HEAD, &[&id], rows::value).await
     }
 
+    async fn heads_of(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>> {
+        self.all(HEADS_OF, &[&ids], rows::pair).await
+    }
+
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
         bounded(async {
             let link = self.pool.get().await.map_err(pool::told)?;
@@ -283,6 +304,10 @@ impl Store for Postgres {
         Ok(newest_first)
     }
 
+    async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {
+        self.all(queries::EVENTS_AFTER, &[&id, &after, &rows_at_most(limit)], rows::event).await
+    }
+
     async fn message(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>> {
         self.one(queries::MESSAGE, &[&id, &message_id], rows::message).await
     }
@@ -302,6 +327,16 @@ impl Store for Postgres {
             let outcomes = commit::commit(&leased.link, batch).await;
             leased.keep();
             outcomes
+        })
+        .await
+    }
+
+    async fn revise(&self, lane: usize, revision: &Revision) -> Result<Outcome> {
+        bounded(async {
+            let leased = self.lane(lane)?.lease(&self.connector).await?;
+            let outcome = Box::pin(revise::revise(&leased.link, revision)).await;
+            leased.keep();
+            outcome
         })
         .await
     }

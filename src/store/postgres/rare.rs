@@ -1,6 +1,6 @@
 //! Rare writes that touch several tables: each one transaction on a link of the pool, in as few round trips as can be.
 
-use futures_util::future::{join, join3, join4};
+use futures_util::future::{join, join3, join4, join5};
 
 use super::link::Link;
 use super::rows::Columns;
@@ -22,6 +22,8 @@ const LOCK_COUNTER: &str = "SELECT 1 FROM counters WHERE conversation_id = $1 FO
 const ROLES: &str = "SELECT user_id, role FROM members WHERE conversation_id = $1";
 /// conversation
 const DELETE_MESSAGES: &str = "DELETE FROM messages WHERE conversation_id = $1";
+/// conversation
+const DELETE_CHANGES: &str = "DELETE FROM changes WHERE conversation_id = $1";
 /// conversation; its counter and members go with it, by their foreign keys
 const DELETE_CONVERSATION: &str = "DELETE FROM conversations WHERE id = $1";
 /// users, at
@@ -107,7 +109,8 @@ pub(super) async fn create_conversation(link: &Link, new: &NewConversation) -> R
 /// Deletes a conversation: two round trips, the first of which decides.
 pub(super) async fn delete_conversation(link: &Link, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
     link.prepare(&[LOCK_COUNTER, ROLES]).await?;
-    link.prepare(&[LOCK_USERS, RAISE_MEMBERSHIP_VERSIONS, DELETE_MESSAGES, DELETE_CONVERSATION]).await?;
+    link.prepare(&[LOCK_USERS, RAISE_MEMBERSHIP_VERSIONS, DELETE_CHANGES, DELETE_MESSAGES, DELETE_CONVERSATION])
+        .await?;
     let (begun, locked, members) = join3(link.begin(), link.send(LOCK_COUNTER, &[&id]), link.send(ROLES, &[&id])).await;
     begun?;
     locked?;
@@ -131,18 +134,20 @@ pub(super) async fn delete_conversation(link: &Link, id: ConversationId, actor_i
         return Err(error);
     }
     let (written, committed) = join(
-        join4(
+        join5(
             link.send(LOCK_USERS, &[&users]),
             link.send_count(RAISE_MEMBERSHIP_VERSIONS, &[&users]),
+            link.send_count(DELETE_CHANGES, &[&id]),
             link.send_count(DELETE_MESSAGES, &[&id]),
             link.send_count(DELETE_CONVERSATION, &[&id]),
         ),
         link.commit(),
     )
     .await;
-    let (locked, raised, emptied, deleted) = written;
+    let (locked, raised, forgotten, emptied, deleted) = written;
     locked?;
     raised?;
+    forgotten?;
     emptied?;
     deleted?;
     committed?;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::errors::told;
 use crate::domain::conversation::{Conversation, Kind, Member, Role, Title, View};
+use crate::domain::event::{Event, Happening};
 use crate::domain::message::{Message, Note};
 use crate::domain::session::{Caller, Session};
 use crate::domain::user::{Name, User, Username};
@@ -170,10 +171,20 @@ pub(super) fn message(columns: &mut Columns<'_>) -> Result<Message> {
         content: columns.next()?,
         reply_to: columns.next()?,
         timestamp: columns.next()?,
+        edited_at: columns.next()?,
+        deleted_at: columns.next()?,
         note: note(columns)?,
     })
 }
-const MESSAGE_WIDTH: usize = 10;
+const MESSAGE_WIDTH: usize = 12;
+
+/// Reads what `EVENTS_AFTER` selects.
+pub(super) fn event(columns: &mut Columns<'_>) -> Result<Event> {
+    let seq = columns.next()?;
+    let change: Option<&str> = columns.next()?;
+    let happening = Happening::stored(change).ok_or_else(|| unknown(change.unwrap_or_default()))?;
+    Ok(Event { seq, happening, message: message(columns)? })
+}
 
 /// Reads `message_columns!` where there may be none.
 pub(super) fn joined_message(columns: &mut Columns<'_>) -> Result<Option<Message>> {

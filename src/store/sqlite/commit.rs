@@ -8,6 +8,7 @@ use rusqlite::{CachedStatement, Connection, params};
 use super::rows::{first, message, pair};
 use super::sql::{one, run, sql};
 use crate::domain::command::{Outcome, Send};
+use crate::domain::event::Event;
 use crate::domain::message::Message;
 use crate::domain::{ConversationId, Error, Result, Seq, Timestamp, UserId};
 use crate::store::queries;
@@ -57,7 +58,7 @@ impl Batch<'_> {
         if refusal.is_none()
             && let Some(message) = self.insert(send)?
         {
-            return Ok(Ok(Outcome::Fresh(message)));
+            return Ok(Ok(Outcome::Fresh(Event::created(message))));
         }
         match one(self.db, sql!(queries::MESSAGE), params![send.conversation_id, send.id], message)? {
             Some(stored) => Ok(Outcome::repeated(stored, send.sender_id, self.is_member(send)?)),

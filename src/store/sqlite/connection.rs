@@ -64,7 +64,7 @@ fn migrate(db: &mut Connection) -> Result<()> {
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     for migration in migrations::pending(version, needs)? {
-        transaction.execute_batch(migration.sqlite)?;
+        transaction.execute_batch(migration.sqlite())?;
         transaction.execute(
             "INSERT INTO schema_versions (version, needs) VALUES (?1, ?2)",
             params![migration.version, migration.needs],

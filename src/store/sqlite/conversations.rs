@@ -7,9 +7,10 @@ use super::rows::{conversation, first, member, message, user};
 use super::sql::{all, one, run, sql};
 use crate::domain::command::{Change, Outcome};
 use crate::domain::conversation::{NewConversation, Role, Title};
+use crate::domain::event::Event;
 use crate::domain::membership::{Decision, Effect, Facts, decide};
 use crate::domain::message::Message;
-use crate::domain::{ConversationId, Error, Result, Seq, UserId};
+use crate::domain::{ConversationId, Error, Result, Seq, Timestamp, UserId};
 use crate::store::queries;
 
 /// Makes a conversation; the one that is there if the pair has one, or if this one was made by an earlier try.
@@ -51,6 +52,7 @@ pub(super) fn delete(db: &Connection, id: ConversationId, actor_id: UserId) -> R
     for user_id in &members {
         run(db, sql!(queries::RAISE_MEMBERSHIP_VERSION), params![user_id])?;
     }
+    run(db, "DELETE FROM changes WHERE conversation_id = ?1", params![id])?;
     run(db, "DELETE FROM messages WHERE conversation_id = ?1", params![id])?;
     run(db, "DELETE FROM conversations WHERE id = ?1", params![id])?;
     Ok(members)
@@ -83,7 +85,7 @@ pub(super) fn change(db: &Connection, change: &Change) -> Result<Outcome> {
     run(db, sql!(queries::ADVANCE_COUNTER), params![id, seq, joined, active_at])?;
     let note = note(db, change, decision, seq)?;
     run(db, ADVANCE_RECEIPTS, params![id, actor_id, seq])?;
-    Ok(Outcome::Fresh(note))
+    Ok(Outcome::Fresh(Event::created(note)))
 }
 
 /// Applies what was decided; returns by how many the members became more.
@@ -127,6 +129,8 @@ fn note(db: &Connection, change: &Change, decision: Decision, seq: Seq) -> Resul
             content,
             None::<&str>,
             change.timestamp,
+            None::<Timestamp>,
+            None::<Timestamp>,
             note.kind(),
             note.user_id(),
             note.value()
@@ -140,6 +144,8 @@ fn note(db: &Connection, change: &Change, decision: Decision, seq: Seq) -> Resul
         content,
         reply_to: None,
         timestamp: change.timestamp,
+        edited_at: None,
+        deleted_at: None,
         note: Some(note),
     })
 }

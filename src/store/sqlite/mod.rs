@@ -8,6 +8,7 @@ mod connection;
 mod conversations;
 mod log;
 mod readers;
+mod revise;
 mod rows;
 mod sql;
 mod writer;
@@ -20,11 +21,12 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use self::readers::Readers;
-use self::sql::{all, one, run, sql};
+use self::sql::{all, each, one, run, sql};
 use self::writer::Writer;
 use super::{ActivityCursor, Range, Store, queries};
-use crate::domain::command::{self, Change, Outcome};
+use crate::domain::command::{self, Change, Outcome, Revision};
 use crate::domain::conversation::{Conversation, Member, NewConversation, View};
+use crate::domain::event::Event;
 use crate::domain::message::Message;
 use crate::domain::session::{Caller, Session, Ticket};
 use crate::domain::user::{Name, User, fold};
@@ -33,6 +35,8 @@ use crate::limits;
 
 /// Before everything that is sorted by [`ActivityCursor`].
 const LATEST: ActivityCursor = (Timestamp(i64::MAX), ConversationId(Uuid::max()));
+/// id
+const ENDED_AT: &str = "SELECT ended_at FROM sessions WHERE id = ?1";
 /// id, at
 const TOUCH_USER: &str = "UPDATE users SET last_seen_at = max(coalesce(last_seen_at, ?2), ?2) WHERE id = ?1";
 
@@ -152,6 +156,11 @@ impl Store for Sqlite {
         version.ok_or_else(|| Error::not_found("user"))
     }
 
+    async fn membership_versions(&self, ids: &[UserId]) -> Result<Vec<(UserId, i64)>> {
+        let ids = ids.to_vec();
+        self.read(move |db| each(db, sql!(queries::MEMBERSHIP_VERSION), &ids)).await
+    }
+
     async fn insert_session(&self, session: &Session) -> Result<()> {
         let Session { id, user_id, generation, created_at, rotated_at, expires_at, ended_at: _ } = *session;
         self.write(move |db| {
@@ -175,6 +184,12 @@ impl Store for Sqlite {
     ) -> Result<bool> {
         self.write(move |db| Ok(run(db, sql!(queries::ROTATE_SESSION), params![id, generation, at, expires_at])? > 0))
             .await
+    }
+
+    async fn ended_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>> {
+        let ids = ids.to_vec();
+        let ended = self.read(move |db| each::<_, Option<i64>>(db, ENDED_AT, &ids)).await?;
+        Ok(ended.into_iter().filter_map(|(id, at)| at.map(|_| id)).collect())
     }
 
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()> {
@@ -229,6 +244,11 @@ impl Store for Sqlite {
         self.read(move |db| one(db, sql!(queries::HEAD), params![id], rows::first)).await
     }
 
+    async fn heads_of(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>> {
+        let ids = ids.to_vec();
+        self.read(move |db| each(db, sql!(queries::HEAD), &ids)).await
+    }
+
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
         self.write(move |db| conversations::delete(db, id, actor_id)).await
     }
@@ -277,6 +297,11 @@ impl Store for Sqlite {
         .await
     }
 
+    async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {
+        self.read(move |db| all(db, sql!(queries::EVENTS_AFTER), params![id, after, sql::rows(limit)], rows::event))
+            .await
+    }
+
     async fn message(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>> {
         self.read(move |db| one(db, sql!(queries::MESSAGE), params![id, message_id], rows::message)).await
     }
@@ -292,6 +317,11 @@ impl Store for Sqlite {
     async fn commit(&self, _lane: usize, batch: &[command::Send]) -> Result<Vec<Result<Outcome>>> {
         let batch = batch.to_vec();
         self.write(move |db| commit::commit(db, &batch)).await
+    }
+
+    async fn revise(&self, _lane: usize, revision: &Revision) -> Result<Outcome> {
+        let revision = revision.clone();
+        self.write(move |db| revise::revise(db, &revision)).await
     }
 
     async fn change(&self, _lane: usize, change: &Change) -> Result<Outcome> {

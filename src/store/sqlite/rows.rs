@@ -5,6 +5,7 @@ use rusqlite::{Result, Row, ToSql};
 use uuid::Uuid;
 
 use crate::domain::conversation::{Conversation, Kind, Member, Role, Title, View};
+use crate::domain::event::{Event, Happening};
 use crate::domain::message::{Message, Note};
 use crate::domain::session::{Caller, Session};
 use crate::domain::user::{Name, User, Username};
@@ -130,8 +131,16 @@ fn message_at(row: &Row<'_>, at: usize) -> Result<Message> {
         content: row.get(at + 4)?,
         reply_to: row.get(at + 5)?,
         timestamp: row.get(at + 6)?,
-        note: note_at(row, at + 7)?,
+        edited_at: row.get(at + 7)?,
+        deleted_at: row.get(at + 8)?,
+        note: note_at(row, at + 9)?,
     })
+}
+
+pub(super) fn event(row: &Row<'_>) -> Result<Event> {
+    let change: Option<String> = row.get(1)?;
+    let happening = Happening::stored(change.as_deref()).ok_or(FromSqlError::InvalidType)?;
+    Ok(Event { seq: row.get(0)?, happening, message: message_at(row, 2)? })
 }
 
 fn note_at(row: &Row<'_>, at: usize) -> Result<Option<Note>> {

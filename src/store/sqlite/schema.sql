@@ -1,5 +1,7 @@
--- Chinwag's tables in SQLite, version 1: those of ../../../schema.sql, where each comment stands.
+-- Chinwag's tables in SQLite: those of ../../../schema.sql, where each comment stands.
 -- uuid is a BLOB of 16 bytes, a time is an INTEGER of microseconds since 1970 in UTC, texts compare by bytes.
+
+-- Version 1
 
 CREATE TABLE users (
     id                 BLOB PRIMARY KEY,
@@ -67,3 +69,28 @@ CREATE TABLE messages (
     PRIMARY KEY (conversation_id, seq),
     UNIQUE (conversation_id, id)
 ) STRICT;
+
+-- Version 2: messages can be edited and deleted.
+
+ALTER TABLE messages ADD COLUMN edited_at INTEGER;
+ALTER TABLE messages ADD COLUMN deleted_at INTEGER;
+
+CREATE TABLE changes (
+    conversation_id BLOB NOT NULL,
+    seq             INTEGER NOT NULL,
+    kind            TEXT NOT NULL CHECK (kind IN ('message.updated', 'message.deleted')),
+    message_seq     INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, seq)
+) STRICT, WITHOUT ROWID;
+
+-- Version 3: tickets to open a WebSocket with.
+
+CREATE TABLE tickets (
+    id               BLOB PRIMARY KEY,
+    user_id          BLOB NOT NULL REFERENCES users ON DELETE CASCADE,
+    session_id       BLOB NOT NULL,
+    token_expires_at INTEGER NOT NULL,
+    expires_at       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tickets_by_user ON tickets (user_id);
+CREATE INDEX tickets_by_expiry ON tickets (expires_at);

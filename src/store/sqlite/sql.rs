@@ -1,6 +1,7 @@
 //! Asking SQLite: the shared SQL in its dialect, statements that stay prepared, and what its failures mean.
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row, ToSql};
 
 use crate::domain::{Error, Result};
 
@@ -51,6 +52,17 @@ pub(super) fn all<T>(
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map(params, read)?.collect::<rusqlite::Result<_>>()?;
     Ok(rows)
+}
+
+/// The first column of the row that each of `ids` has, for those that have one.
+pub(super) fn each<I: ToSql + Copy, T: FromSql>(db: &Connection, sql: &'static str, ids: &[I]) -> Result<Vec<(I, T)>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for &id in ids {
+        if let Some(value) = one(db, sql, [id], |row| row.get(0))? {
+            found.push((id, value));
+        }
+    }
+    Ok(found)
 }
 
 /// Changes rows; says how many.

@@ -4,5 +4,6 @@ mod catching_up;
 mod endings;
 mod events;
 mod handshake;
+mod revisions;
 mod sends;
 mod tickets;

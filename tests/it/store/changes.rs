@@ -49,6 +49,8 @@ async fn adding_is_noted_and_counted(store: &Fixture) {
         content: "ada added cat".to_owned(),
         reply_to: None,
         timestamp: change_of.timestamp,
+        edited_at: None,
+        deleted_at: None,
         note: Some(Note::MemberAdded { user_id: cat, role: Role::Admin }),
     };
     assert_eq!(note, expected);

@@ -218,7 +218,7 @@ async fn retries_at_once_from_two_processes_are_one_message(store: &Fixture) {
                 for batch in order.chunks(1 + task % 3) {
                     for outcome in insist(&*adapter, batch).await {
                         match outcome.unwrap() {
-                            Outcome::Fresh(message) => fresh_ids.push(message.id),
+                            Outcome::Fresh(event) => fresh_ids.push(event.message.id),
                             Outcome::Repeated(_) => {}
                             Outcome::Unchanged => panic!("a send always does something"),
                         }
@@ -257,7 +257,8 @@ async fn sends_at_once_from_two_processes_leave_no_hole(store: &Fixture) {
                 for batch in sends.chunks(5) {
                     let outcomes = insist(&*adapter, batch).await;
                     told.extend(outcomes.into_iter().filter_map(Result::ok).map(|outcome| match outcome {
-                        Outcome::Fresh(message) | Outcome::Repeated(message) => message,
+                        Outcome::Fresh(event) => event.message,
+                        Outcome::Repeated(message) => message,
                         Outcome::Unchanged => panic!("a send always does something"),
                     }));
                 }

@@ -25,6 +25,8 @@ async fn a_message_is_kept_as_it_is(store: &Fixture) {
         content: "question".to_owned(),
         reply_to: None,
         timestamp: first.timestamp,
+        edited_at: None,
+        deleted_at: None,
         note: None,
     };
     assert_eq!(fresh(store.commit_one(&first).await), expected);

@@ -43,6 +43,7 @@ mod conversations;
 mod members;
 mod messages;
 mod opening;
+mod revisions;
 mod sessions;
 mod sqlite_log;
 mod tickets;
@@ -215,7 +216,7 @@ async fn commit_one(store: &dyn Store, send: &Send) -> Result<Outcome> {
 #[track_caller]
 fn fresh(outcome: Result<Outcome>) -> Message {
     match outcome {
-        Ok(Outcome::Fresh(message)) => message,
+        Ok(Outcome::Fresh(event)) => event.message,
         other => panic!("expected a fresh message, not {other:?}"),
     }
 }

@@ -1,6 +1,7 @@
 //! What several tests lean on.
 
 pub(crate) mod browser;
+pub(crate) mod bus;
 pub(crate) mod client;
 pub(crate) mod devtools;
 pub(crate) mod postgres;

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use chinwag::app::App;
 use chinwag::config::Config;
@@ -10,6 +12,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::bus::Ether;
 use super::client::Person;
 use super::postgres;
 
@@ -55,8 +58,19 @@ impl Server {
         Self::open(config, data, TcpListener::bind("127.0.0.1:0").await.unwrap()).await
     }
 
+    /// A server with these arguments, as a node on a bus, that looks for what it missed once a `heartbeat`.
+    pub(crate) async fn node(arguments: &[&str], heartbeat: Duration, ether: &Arc<Ether>) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let config = Config { heartbeat, ..config(data.path(), arguments) };
+        let app = App::open_on(config, |inbox| ether.join(inbox)).await.unwrap();
+        Self::serve(app, data, TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
     async fn open(config: Config, data: TempDir, listener: TcpListener) -> Self {
-        let app = App::open(config).await.unwrap();
+        Self::serve(App::open(config).await.unwrap(), data, listener)
+    }
+
+    fn serve(app: App, data: TempDir, listener: TcpListener) -> Self {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(app.serve(listener, async { drop(stopped.await) }));

@@ -1,0 +1,124 @@
+//! A bus between the nodes of this process, as unreliable as it is told to be.
+
+use std::mem;
+use std::sync::{Arc, Mutex};
+
+use chinwag::bus::{Bus, Inbox, Parcel};
+
+/// What becomes of parcels on their way to other nodes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Weather {
+    /// They arrive.
+    Fair,
+    /// They are lost.
+    Silence,
+    /// Each is lost, comes late, comes twice or arrives, as chance (with this seed) will have it.
+    Storm(u64),
+}
+
+/// What nodes speak through.
+pub(crate) struct Ether {
+    inboxes: Mutex<Vec<Arc<dyn Inbox>>>,
+    weather: Mutex<Weather>,
+    /// What comes late: with the next parcel to the same node that does not.
+    late: Mutex<Vec<(usize, Parcel)>>,
+    /// All that ever went out, and from whom.
+    log: Mutex<Vec<(usize, Parcel)>>,
+}
+
+impl Ether {
+    pub(crate) fn new(weather: Weather) -> Arc<Self> {
+        let (inboxes, late, log) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Arc::new(Self { inboxes, weather: Mutex::new(weather), late, log })
+    }
+
+    pub(crate) fn join(self: &Arc<Self>, inbox: Arc<dyn Inbox>) -> Arc<dyn Bus> {
+        let mut inboxes = self.inboxes.lock().unwrap();
+        inboxes.push(Arc::clone(&inbox));
+        Arc::new(Station { ether: Arc::clone(self), number: inboxes.len() - 1, inbox })
+    }
+
+    pub(crate) fn turns(&self, weather: Weather) {
+        *self.weather.lock().unwrap() = weather;
+    }
+
+    /// Says to every node that the bus was away.
+    pub(crate) fn returns(&self) {
+        self.turns(Weather::Fair);
+        self.inboxes.lock().unwrap().iter().for_each(|inbox| inbox.returned());
+    }
+
+    /// Brings everything once more to those who heard it.
+    pub(crate) fn echo(&self) {
+        for (from, parcel) in self.log.lock().unwrap().iter() {
+            for (number, inbox) in self.inboxes.lock().unwrap().iter().enumerate() {
+                if number != *from {
+                    inbox.hear(parcel.clone());
+                }
+            }
+        }
+    }
+
+    fn carry(&self, from: usize, parcel: &Parcel) {
+        self.log.lock().unwrap().push((from, parcel.clone()));
+        let inboxes = self.inboxes.lock().unwrap().clone();
+        for (number, inbox) in inboxes.iter().enumerate().filter(|(number, _)| *number != from) {
+            match self.fate() {
+                Fate::Arrives => inbox.hear(parcel.clone()),
+                Fate::Lost => continue,
+                Fate::Twice => {
+                    inbox.hear(parcel.clone());
+                    inbox.hear(parcel.clone());
+                }
+                Fate::Late => {
+                    self.late.lock().unwrap().push((number, parcel.clone()));
+                    continue;
+                }
+            }
+            let mut late = self.late.lock().unwrap();
+            let (now, later) = mem::take(&mut *late).into_iter().partition(|(to, _)| *to == number);
+            *late = later;
+            drop(late);
+            let now: Vec<(usize, Parcel)> = now;
+            for (_, parcel) in now {
+                inbox.hear(parcel);
+            }
+        }
+    }
+
+    fn fate(&self) -> Fate {
+        match &mut *self.weather.lock().unwrap() {
+            Weather::Fair => Fate::Arrives,
+            Weather::Silence => Fate::Lost,
+            Weather::Storm(state) => {
+                // Xorshift (Marsaglia, 2003): enough of chance, and the same each time.
+                *state ^= *state << 13;
+                *state ^= *state >> 7;
+                *state ^= *state << 17;
+                [Fate::Lost, Fate::Late, Fate::Twice, Fate::Arrives][usize::try_from(*state >> 62).unwrap()]
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Fate {
+    Arrives,
+    Lost,
+    Twice,
+    Late,
+}
+
+/// One node's end.
+struct Station {
+    ether: Arc<Ether>,
+    number: usize,
+    inbox: Arc<dyn Inbox>,
+}
+
+impl Bus for Station {
+    fn publish(&self, parcel: Parcel) {
+        self.inbox.take(parcel.clone());
+        self.ether.carry(self.number, &parcel);
+    }
+}
