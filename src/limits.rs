@@ -125,6 +125,10 @@ pub const SQLITE_READERS: usize = 4;
 pub const SQLITE_WRITER_QUEUE: usize = 64;
 /// How long SQLite waits for another process's lock on the file.
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long the store's word that it can serve is passed on: probes come from many sides, and are one question a second.
+pub const CHECKUP_BELIEVED: Duration = Duration::from_secs(1);
+/// Until it must have said so; later, it cannot serve. Load balancers wait for few seconds.
+pub const CHECKUP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pages of the write-ahead log after which SQLite folds it into the database: 4 MiB.
 pub const SQLITE_WAL_PAGES: i64 = 1_000;
 /// Bytes of the write-ahead log beyond which the writer waits for the readers to let go of it; else, if there is always one, it
