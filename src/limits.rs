@@ -125,6 +125,10 @@ pub const SQLITE_READERS: usize = 4;
 pub const SQLITE_WRITER_QUEUE: usize = 64;
 /// How long SQLite waits for another process's lock on the file.
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long the store's word that it can serve is passed on: probes come from many sides, and are one question a second.
+pub const CHECKUP_BELIEVED: Duration = Duration::from_secs(1);
+/// Until it must have said so; later, it cannot serve. Load balancers wait for few seconds.
+pub const CHECKUP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pages of the write-ahead log after which SQLite folds it into the database: 4 MiB.
 pub const SQLITE_WAL_PAGES: i64 = 1_000;
 /// Bytes of the write-ahead log beyond which the writer waits for the readers to let go of it; else, if there is always one, it
@@ -141,6 +145,12 @@ pub const HASHES_AT_ONCE: usize = 2;
 pub const HASHES_WAITING: usize = 64;
 /// A refresh token may be used again for so long, while its successor is unused (two tabs, a lost answer).
 pub const REFRESH_GRACE: Duration = Duration::from_secs(30);
+/// How long a ticket may be used: as long as a slow handshake takes, not as long as an address is remembered somewhere.
+pub const TICKET_TTL: Duration = Duration::from_secs(30);
+/// Tickets of one user that are not used yet: one for each connection that they may have.
+pub const TICKETS_PER_USER: i64 = 50;
+/// Expired tickets that are swept away with each new one: more than one, so that what was left is gone some time.
+pub const TICKETS_SWEPT: i64 = 100;
 /// How long a session is believed to be live without asking the store again; ending it on this node is seen at once.
 pub const SESSION_BELIEVED: Duration = Duration::from_secs(5);
 /// Sessions that are believed at a time; beyond, the oldest beliefs go.

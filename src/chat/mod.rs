@@ -5,6 +5,7 @@
 
 mod accounts;
 mod beliefs;
+mod checkup;
 mod conversations;
 mod delivery;
 mod healing;
@@ -15,7 +16,9 @@ mod parcels;
 mod password;
 mod presence;
 mod rounds;
+mod seal;
 mod subject;
+mod tickets;
 mod tokens;
 
 use std::sync::Arc;
@@ -31,6 +34,7 @@ use crate::registry::Registry;
 use crate::store::Store;
 pub use accounts::{LoggedIn, ProfileChange};
 use beliefs::Beliefs;
+use checkup::Checkup;
 pub use conversations::NewGroup;
 use delivery::Delivery;
 pub use healing::{Healer, Hints};
@@ -69,6 +73,7 @@ pub struct Chat {
     passwords: Passwords,
     tokens: Tokens,
     presence: Arc<Presence>,
+    checkup: Arc<Checkup>,
     settings: Settings,
     /// Owns what must come to its end even if whoever asked for it has left.
     tasks: TaskTracker,
@@ -92,6 +97,13 @@ impl Chat {
         let bus = join(inbox);
         let presence = Arc::new(Presence::default());
         tasks.spawn(presence::run(Arc::clone(&presence), Arc::clone(&store), Arc::clone(&registry), stop.clone()));
+        let checkup = Arc::<Checkup>::default();
+        let asked = Arc::clone(&store);
+        let ping = move || {
+            let store = Arc::clone(&asked);
+            async move { store.ping().await }
+        };
+        tasks.spawn(Arc::clone(&checkup).run(ping, stop.clone()));
         let heartbeat = settings.heartbeat;
         let chat = Arc::new(Self {
             journal: Journal::start(&store, &bus, &healer, tasks, stop),
@@ -102,6 +114,7 @@ impl Chat {
             bus,
             beliefs,
             presence,
+            checkup,
             settings,
             tasks: tasks.clone(),
             delivery,
@@ -122,9 +135,9 @@ impl Chat {
         self.tasks.spawn(work(Arc::clone(self))).await.map_err(Error::internal)?
     }
 
-    /// Whether the store can serve.
-    pub async fn ping(&self) -> Result<()> {
-        self.store.ping().await
+    /// Whether the store can serve, or could a moment ago.
+    pub async fn store_is_well(&self) -> bool {
+        self.checkup.is_well().await
     }
 
     /// What the store is.

@@ -57,6 +57,10 @@ id!(
     SessionId
 );
 id!(
+    /// Names a ticket: leave to open one connection.
+    TicketId
+);
+id!(
     /// Names a connection: one WebSocket.
     ConnectionId
 );

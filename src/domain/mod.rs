@@ -15,7 +15,7 @@ pub mod time;
 pub mod user;
 
 pub use error::{Code, Error, FieldError, Result};
-pub use id::{ConnectionId, ConversationId, MessageId, SessionId, UserId};
+pub use id::{ConnectionId, ConversationId, MessageId, SessionId, TicketId, UserId};
 pub use time::Timestamp;
 
 /// The number of a thing that happened in its conversation: dense, from 1, in commit order.

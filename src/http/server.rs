@@ -5,7 +5,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use hyper::StatusCode;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade;
@@ -91,6 +93,7 @@ async fn answer(
     site: Arc<Site>,
     place: Arc<OwnedSemaphorePermit>,
 ) -> Result<Response, std::convert::Infallible> {
+    let draining = site.draining.clone();
     let (mut head, body) = incoming.into_parts();
     let path = head.uri.path().to_owned();
     let request = Request {
@@ -108,5 +111,10 @@ async fn answer(
         place,
         site,
     };
-    Ok(chain::run(request).await)
+    let mut answer = chain::run(request).await;
+    // Told to go, a client goes between two requests; otherwise the end could come while its next one is on the way.
+    if draining.is_cancelled() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(answer)
 }

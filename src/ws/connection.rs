@@ -31,8 +31,16 @@ use crate::wire::frames;
 pub(super) struct Wish {
     pub(super) scope: Scope,
     pub(super) after_seq: Option<Seq>,
-    pub(super) token: Option<String>,
+    pub(super) proof: Option<Proof>,
     pub(super) request_id: Arc<str>,
+}
+
+/// How the handshake says who it is.
+pub(super) enum Proof {
+    /// By an access token.
+    Token(String),
+    /// By a ticket, which is spent by it.
+    Ticket(String),
 }
 
 /// Takes the socket over and lives on it until it ends.
@@ -88,14 +96,18 @@ async fn begin(
     reader: &mut Reader,
     wish: Wish,
 ) -> Result<(Live, Caller, Option<Seq>), End> {
-    let token = match wish.token {
-        Some(token) => token,
+    let proof = match wish.proof {
+        Some(proof) => proof,
         None => match timeout(limits::AUTH_TIMEOUT, reader.first_token()).await {
-            Ok(token) => token?,
+            Ok(token) => Proof::Token(token?),
             Err(_) => return Err(close::NO_AUTHENTICATION.into()),
         },
     };
-    let caller = site.chat.authenticate(&token).await.map_err(|error| close::of_refused(&error))?;
+    let known = match proof {
+        Proof::Token(token) => site.chat.authenticate(&token).await,
+        Proof::Ticket(ticket) => site.chat.redeem(&ticket).await,
+    };
+    let caller = known.map_err(|error| close::of_refused(&error))?;
     let heartbeat_ms = u64::try_from(site.heartbeat.as_millis()).unwrap_or(u64::MAX);
     let live = site.chat.begin(&caller, wish.scope, Arc::clone(outbox), heartbeat_ms).await;
     let live = live.map_err(|refusal| match refusal {

@@ -206,6 +206,10 @@ impl Visit<'_> {
         under_way: &Arc<Semaphore>,
     ) -> Result<()> {
         let place = Arc::clone(under_way).acquire_owned().await.map_err(Error::internal)?;
+        // What was read but not begun when the connection was closed is not begun any more: its session may have ended.
+        if self.connection.outbox.is_closing() {
+            return Ok(());
+        }
         let connection = Arc::clone(self.connection);
         let wanted = happening_of(&command);
         let reply = move |outcome: Result<Outcome>| {

@@ -12,7 +12,7 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, StatusCode, Version};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::connection::{self, Wish};
+use super::connection::{self, Proof, Wish};
 use crate::domain::{Code, ConversationId, Error, Result, Seq};
 use crate::http::{Request, Response};
 use crate::registry::Scope;
@@ -40,10 +40,10 @@ fn accept(mut request: Request, scope: Scope, after_seq: Option<Seq>) -> Result<
         Ok(key) => derive_accept_key(key.as_bytes()),
         Err(required) => return Ok(required),
     };
-    let token = token(&request)?;
+    let proof = proof(&request)?;
     let offered = offers(&request.headers).any(|offer| offer == SUBPROTOCOL);
     let upgrade = request.upgrade.take().ok_or_else(|| Error::internal("a request without its socket"))?;
-    let wish = Wish { scope, after_seq, token, request_id: request.id.clone() };
+    let wish = Wish { scope, after_seq, proof, request_id: request.id.clone() };
     let site = request.site.clone();
     let place = request.place.clone();
     // Nothing of the request is kept while the connection lives.
@@ -112,13 +112,16 @@ fn offers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
-/// The access token, wherever the client could put it; without one, the first frame brings it.
-fn token(request: &Request) -> Result<Option<String>> {
+/// Who it is, wherever the client could say so, best first; without a word, the first frame does.
+fn proof(request: &Request) -> Result<Option<Proof>> {
     if let Some(token) = crate::http::bearer(request) {
-        return Ok(Some(token.to_owned()));
+        return Ok(Some(Proof::Token(token.to_owned())));
     }
-    match offers(&request.headers).find_map(|offer| offer.strip_prefix(BEARER)) {
-        Some(token) => Ok(Some(token.to_owned())),
-        None => request.query.get("token"),
+    if let Some(ticket) = request.query.get("ticket")? {
+        return Ok(Some(Proof::Ticket(ticket)));
     }
+    if let Some(token) = offers(&request.headers).find_map(|offer| offer.strip_prefix(BEARER)) {
+        return Ok(Some(Proof::Token(token.to_owned())));
+    }
+    Ok(request.query.get("token")?.map(Proof::Token))
 }

@@ -25,6 +25,7 @@ mod bad_input;
 mod browser;
 mod demo;
 mod faults;
+mod draining;
 mod floors;
 mod healing;
 mod journal;

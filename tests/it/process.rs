@@ -7,10 +7,13 @@ use std::process::{Child, Command, Output, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::support::client::{Person, get};
+use crate::support::client::{PASSWORD, Person, get};
 use crate::support::postgres::database;
+use crate::support::socket::Socket;
 
 /// The binary, with nothing of this environment that it would take for its configuration.
 fn chinwag(arguments: &[&str]) -> Command {
@@ -91,6 +94,62 @@ async fn sigterm_ends_it_well() {
         let rest: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
         assert!(rest.last().unwrap().contains("stopped"), "{rest:?}");
         assert!(!rest.concat().contains(&ada.token), "no token is logged");
+    }
+}
+
+/// A request that never ends: its body does not come.
+async fn half_a_request(address: SocketAddr) -> TcpStream {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let head =
+        "POST /v1/users/login HTTP/1.1\r\nHost: chinwag\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket
+}
+
+#[tokio::test]
+async fn the_grace_ends_what_does_not_end_by_itself() {
+    let mut running = Running::start(&["--drain-seconds", "1"]);
+    let _half = half_a_request(running.address).await;
+    get(running.address, "/livez").await.expect(200);
+    running.signal(Signal::TERM);
+    assert!(running.child.wait().unwrap().success());
+    let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
+    assert!(log.concat().contains("the grace time is over"), "{log:?}");
+}
+
+#[tokio::test]
+async fn a_second_signal_leaves_at_once() {
+    // It would wait for that request's body for longer than this test may take.
+    let mut running = Running::start(&["--drain-seconds", "600"]);
+    let _half = half_a_request(running.address).await;
+    get(running.address, "/livez").await.expect(200);
+    running.signal(Signal::TERM);
+    let mut line = String::new();
+    while !line.contains("draining") {
+        line.clear();
+        assert!(running.log.read_line(&mut line).unwrap() > 0, "it is gone");
+    }
+    running.signal(Signal::TERM);
+    assert_eq!(running.child.wait().unwrap().code(), Some(1));
+    let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
+    assert!(!log.concat().contains("stopped"), "{log:?}");
+}
+
+#[tokio::test]
+async fn no_log_level_tells_a_secret() {
+    let mut running = Running::start(&["--log", "trace"]);
+    let ada = Person::register(running.address, "ada").await;
+    let ticket = ada.post("/v1/tickets", &json!({})).await.expect(201).json();
+    let ticket = ticket["ticket"].as_str().unwrap();
+    for query in [format!("ticket={ticket}"), format!("ticket={ticket}"), format!("token={}", ada.token)] {
+        Socket::open(running.address, &format!("/ws?{query}"), &[]).await.unwrap().first().await;
+    }
+    running.signal(Signal::TERM);
+    assert!(running.child.wait().unwrap().success());
+    let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
+    assert!(log.len() > 10, "{log:?}");
+    for secret in [ticket, &ada.token, &ada.refresh_token, PASSWORD] {
+        assert!(!log.concat().contains(secret), "{secret}: {log:?}");
     }
 }
 

@@ -8,7 +8,8 @@ use crate::domain::{Code, Result};
 use crate::http::request::{Request, Response};
 use crate::http::site::Site;
 use crate::http::{rate_limit, response};
-use crate::wire::objects::{TokensObject, UserObject};
+use crate::limits;
+use crate::wire::objects::{TicketObject, TokensObject, UserObject};
 use crate::wire::requests::{Login, Refresh};
 
 pub(in crate::http) async fn login(mut request: Request) -> Result<Response> {
@@ -38,6 +39,12 @@ pub(in crate::http) async fn refresh(mut request: Request) -> Result<Response> {
 pub(in crate::http) async fn logout(request: Request) -> Result<Response> {
     request.site.chat.logout(&request.caller()?).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
+}
+
+pub(in crate::http) async fn ticket(request: Request) -> Result<Response> {
+    let ticket = request.site.chat.ticket(&request.caller()?).await?;
+    let object = TicketObject { ticket: &ticket, expires_in: limits::TICKET_TTL.as_secs() };
+    Ok(response::json(StatusCode::CREATED, &object))
 }
 
 fn tokens(site: &Site, logged_in: &LoggedIn) -> Response {

@@ -1,6 +1,6 @@
 //! A server that goes away and comes back.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::visitor::{Visitor, message};
 use crate::support::browser::Browser;
@@ -65,4 +65,43 @@ async fn what_is_written_while_the_server_is_away_is_sent_exactly_once() {
     assert_eq!(contents, ["before", "one", "hers", "three", "two"]);
     assert_eq!(history["items"][1]["id"], ids[0]);
     assert_eq!(page.eval("Object.keys(sessionStorage).join()").await, "chinwag.session", "nothing waits any more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_restarts_is_come_back_to_when_it_asked() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.direct(&grace).await;
+    let browser = Browser::start().await;
+    let mut page = Visitor::enter(&browser, server.address, "ada").await;
+    page.tolerate("net::ERR_CONNECTION_REFUSED");
+    page.open("Grace").await;
+    page.say("before").await;
+    page.sees(&["before"]).await;
+
+    let away = server.away().await;
+    page.until("one('connection-state').dataset.state === 'waiting'").await;
+    page.say("meanwhile").await;
+    page.until("all('message', '[data-state=pending]').length === 1").await;
+    let id = page.eval("one('message', '[data-state=pending]').dataset.id").await;
+    let away = away
+        .meanwhile(async |address| {
+            let grace = Person::login(address, "grace").await;
+            grace.say(&room, "missed").await;
+        })
+        .await;
+    let server = away.back().await;
+    page.is_connected().await;
+    page.sees(&["before", "missed", "meanwhile"]).await;
+    let ada = Person { address: server.address, ..ada };
+    let history = ada.get(&room.messages).await.expect(200).json();
+    assert_eq!((&history["items"][2]["id"], &history["last_seq"]), (&id, &json!(3)));
+
+    let (heard, opened) = page.heard_and_opened();
+    let mut hints = heard.iter().map(|(at, frame)| (*at, serde_json::from_str::<Value>(frame).unwrap()));
+    let (told, hint) = hints.rfind(|(_, frame)| frame["type"] == "draining").expect("a hint");
+    let asked = hint["reconnect_after_ms"].as_f64().unwrap() / 1_000.0;
+    let back = opened.iter().find(|at| **at > told).expect("it came back");
+    // The browser's timers count in milliseconds.
+    assert!(back - told > asked - 0.01, "asked for {asked} s, and back after {}", back - told);
 }
