@@ -58,6 +58,11 @@ pub const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// Bytes that may wait for one connection; beyond, it is a slow consumer and is closed with 4008. (What one commit
 /// delivers may come on top, once.)
 pub const OUTBOX_BYTES: usize = 1024 * 1024;
+/// Bytes that may wait for all connections together, since not all have memory for [`OUTBOX_BYTES`]: 256 of them at their own
+/// bound, far more than stall at a time. Beyond, whoever has more than [`SOCKETS`] could share is closed with 4008.
+pub const OUTBOXES_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes that wait for a connection beyond which it is not told what may be lost (presence): room for what may not.
+pub const EPHEMERAL_BYTES: usize = OUTBOX_BYTES / 4;
 /// Bytes that wait for one connection while it catches up, before the next page is read for it.
 pub const CATCH_UP_BYTES: usize = OUTBOX_BYTES / 4;
 /// Until a peer that catches up must have taken enough for the next page; beyond, it does not read.

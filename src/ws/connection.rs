@@ -50,7 +50,7 @@ pub(super) async fn run(site: Arc<Site>, upgrade: OnUpgrade, wish: Wish, place: 
 }
 
 async fn converse(site: &Arc<Site>, socket: &Arc<TcpStream>, early: Bytes, wish: Wish) -> End {
-    let outbox = Arc::new(Outbox::new(Box::new(SocketSink(Arc::clone(socket)))));
+    let outbox = site.chat.registry().outbox(Box::new(SocketSink(Arc::clone(socket))));
     let half = Half::new(early, Arc::clone(socket), Arc::clone(&outbox));
     let config = WebSocketConfig::default()
         .read_buffer_size(limits::READ_BUFFER_BYTES)
