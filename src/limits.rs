@@ -146,8 +146,16 @@ pub const SESSIONS_BELIEVED: usize = 100_000;
 pub const ACCOUNT_CALLS: Rate = Rate { burst: 30, per_minute: 30 };
 /// Wrong passwords that one username may have at once, and how many a minute come back.
 pub const LOGIN_FAILURES: Rate = Rate { burst: 10, per_minute: 5 };
+/// Numbered writes (sends, changes of members and names) of one user through all doors of a node: at once, what one
+/// connection may have under way and a second one besides; for good, 50 a second, which nobody types and few bots need.
+pub const WRITES: Rate = Rate { burst: 500, per_minute: 3_000 };
+/// Sends of one connection that may be refused for their rate. More than may be under way, since those were sent before
+/// the first refusal could be heard; whoever goes on regardless is closed with 4029.
+pub const WRITES_REFUSED: Rate = Rate { burst: 500, per_minute: 600 };
 /// Keys that one rate limit remembers; beyond, those that are full again are forgotten.
 pub const RATE_KEYS: usize = 50_000;
+/// Between two times that a rate limit looks for those: it looks at all.
+pub const RATE_SWEEP: Duration = Duration::from_secs(1);
 
 /// A token bucket: how many at once, and how many a minute come back.
 #[derive(Clone, Copy, Debug)]

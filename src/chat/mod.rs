@@ -23,8 +23,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::bus::local::Local;
 use crate::bus::{Bus, Inbox};
+use crate::domain::bucket::Buckets;
 use crate::domain::user::Status;
 use crate::domain::{Error, Result, UserId};
+use crate::limits;
 use crate::registry::Registry;
 use crate::store::Store;
 pub use accounts::{LoggedIn, ProfileChange};
@@ -47,7 +49,7 @@ pub struct Settings {
     pub access_ttl: Duration,
     /// How long an unused refresh token lives.
     pub refresh_ttl: Duration,
-    /// Whether the counts per user are lifted (load tests).
+    /// Whether the rates and counts per user are lifted (load tests).
     pub unlimited: bool,
 }
 
@@ -62,6 +64,8 @@ pub struct Chat {
     tokens: Tokens,
     presence: Arc<Presence>,
     settings: Settings,
+    /// How often each user may write, unless that is lifted.
+    writes: Option<Buckets<UserId>>,
     /// Owns what must come to its end even if whoever asked for it has left.
     tasks: TaskTracker,
 }
@@ -88,6 +92,7 @@ impl Chat {
             bus,
             beliefs,
             presence,
+            writes: (!settings.unlimited).then(|| Buckets::new(limits::WRITES)),
             settings,
             tasks: tasks.clone(),
         })

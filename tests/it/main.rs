@@ -26,6 +26,7 @@ mod browser;
 mod demo;
 mod floors;
 mod journal;
+mod limits;
 mod postgres;
 mod process;
 mod rest;

@@ -1,0 +1,3 @@
+//! What the server does for nobody without end.
+
+mod rates;
