@@ -12,11 +12,11 @@ use tracing::{info, warn};
 
 use crate::chat::{Chat, Settings};
 use crate::config::{Config, Switch};
-use crate::http::RateLimits;
 use crate::http::router::Router;
 use crate::http::routes::ROUTES;
 use crate::http::server;
 use crate::http::site::Site;
+use crate::http::{Crowds, RateLimits};
 use crate::store;
 use crate::ws::DRAINING;
 
@@ -53,6 +53,7 @@ impl App {
             origins: Arc::new(config.allowed_origins),
             trusted_proxies: config.trusted_proxies,
             rate_limits: (!unlimited).then(RateLimits::default),
+            crowds: Crowds::new(unlimited),
             heartbeat: config.heartbeat,
             sockets: TaskTracker::new(),
             draining: CancellationToken::new(),

@@ -46,8 +46,13 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Sockets open at a time, HTTP and WebSocket together; beyond, new ones wait in the kernel's queue.
 pub const SOCKETS: usize = 100_000;
+/// Sockets of one address (of one /64 of IPv6), HTTP and WebSocket together: a large office behind one, and it takes forty
+/// such to fill [`SOCKETS`].
+pub const SOCKETS_PER_ADDRESS: usize = 2_500;
 /// Pause after `accept` failed (out of file descriptors), so that it does not spin.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What goes on failing is logged again only if it had been well for so long.
+pub const LOG_CALM: Duration = Duration::from_secs(10);
 
 // ── WebSocket ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -77,6 +82,20 @@ pub const CONNECTIONS_PER_USER: usize = 50;
 pub const HEARTBEAT: Duration = Duration::from_secs(25);
 /// Until the first frame must have said who one is, if the handshake did not.
 pub const AUTH_TIMEOUT: Duration = Duration::from_secs(5);
+/// WebSockets that came without a token and have not said who they are, for which each may take [`AUTH_TIMEOUT`].
+pub const STRANGERS: usize = 2_000;
+/// Those of one address: a tenth, so that one cannot keep all others out.
+pub const STRANGERS_PER_ADDRESS: usize = 200;
+/// WebSockets that came with a token and wait for their connection to begin: at some 2,000 a second after a restart, the
+/// last of them waits four seconds.
+pub const BEGINNERS: usize = 8_000;
+/// Those of one address: a quarter, so that one cannot keep all others out.
+pub const BEGINNERS_PER_ADDRESS: usize = 2_000;
+/// Connections that are begun at a time: each asks the store some five times, and this keeps its readers busy while leaving
+/// room for the requests between.
+pub const BEGINS_AT_ONCE: usize = 2 * POSTGRES_READERS as usize;
+/// Until a connection's turn to begin must have come; beyond, it is closed with 1013, since clients wait no longer either.
+pub const BEGIN_WAIT: Duration = Duration::from_secs(10);
 /// Bad frames in a row that close a connection.
 pub const BAD_FRAMES: u32 = 10;
 /// How long a closing connection waits for the peer's own close.

@@ -11,14 +11,15 @@ use hyper::service::service_fn;
 use hyper::upgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::debug;
 
+use super::accept::Acceptor;
 use super::chain;
-use super::client_address::client_address;
+use super::client_address::{client_address, is_trusted};
+use super::crowds::Place;
 use super::query::Query;
 use super::request::{Request, Response};
 use super::site::Site;
@@ -28,37 +29,30 @@ use crate::limits;
 pub async fn serve(listener: TcpListener, site: Arc<Site>, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(limits::SOCKETS));
     let connections = TaskTracker::new();
+    let mut acceptor = Acceptor::new(listener);
     let accepting = async {
         loop {
             // The semaphore is never closed; and one that were would only stop the accepting.
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            match listener.accept().await {
-                Ok((socket, peer)) => {
-                    connections.spawn(connection(socket, peer, Arc::clone(&site), stop.clone(), place));
-                }
-                Err(error) => {
-                    warn!(%error, "a connection could not be accepted");
-                    sleep(limits::ACCEPT_PAUSE).await;
-                }
-            }
+            let (socket, peer) = acceptor.next().await;
+            let address = Some(peer.ip()).filter(|peer| !is_trusted(*peer, &site.trusted_proxies));
+            let Some(place) = site.crowds.accepted(place, address) else {
+                acceptor.turn_away(socket, peer);
+                continue;
+            };
+            connections.spawn(connection(socket, peer, Arc::clone(&site), stop.clone(), place));
         }
     };
     tokio::select! {
         () = stop.cancelled() => {}
         () = accepting => {}
     }
-    drop(listener);
+    drop(acceptor);
     connections.close();
     connections.wait().await;
 }
 
-async fn connection(
-    socket: TcpStream,
-    peer: SocketAddr,
-    site: Arc<Site>,
-    stop: CancellationToken,
-    place: OwnedSemaphorePermit,
-) {
+async fn connection(socket: TcpStream, peer: SocketAddr, site: Arc<Site>, stop: CancellationToken, place: Place) {
     // Answers are small and complete: waiting for more to send only adds latency.
     if let Err(error) = socket.set_nodelay(true) {
         debug!(%error, "TCP_NODELAY refused");
@@ -89,7 +83,7 @@ async fn answer(
     incoming: hyper::Request<Incoming>,
     peer: SocketAddr,
     site: Arc<Site>,
-    place: Arc<OwnedSemaphorePermit>,
+    place: Arc<Place>,
 ) -> Result<Response, std::convert::Infallible> {
     let (mut head, body) = incoming.into_parts();
     let path = head.uri.path().to_owned();

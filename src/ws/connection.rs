@@ -8,7 +8,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use rustix::net::{Shutdown, shutdown};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -23,8 +23,9 @@ use crate::chat::{Live, Refusal};
 use crate::domain::session::Caller;
 use crate::domain::{Seq, Timestamp};
 use crate::http::site::Site;
+use crate::http::{Counted, Place};
 use crate::limits;
-use crate::registry::{Outbox, Scope};
+use crate::registry::{Close, Outbox, Scope};
 use crate::wire::frames;
 
 /// What the handshake asked for.
@@ -33,10 +34,15 @@ pub(super) struct Wish {
     pub(super) after_seq: Option<Seq>,
     pub(super) token: Option<String>,
     pub(super) request_id: Arc<str>,
+    /// Its place among those whose connection has not begun.
+    pub(super) newcomer: Counted,
 }
 
+/// What a socket holds for as long as it is open.
+pub(super) type Held = (Arc<Place>, Option<Counted>);
+
 /// Takes the socket over and lives on it until it ends.
-pub(super) async fn run(site: Arc<Site>, upgrade: OnUpgrade, wish: Wish, place: Arc<OwnedSemaphorePermit>) {
+pub(super) async fn run(site: Arc<Site>, upgrade: OnUpgrade, wish: Wish, place: Held) {
     let _held_as_long_as_the_socket = place;
     let request_id = wish.request_id.clone();
     let (socket, early) = match upgrade.await.map(Upgraded::downcast::<TokioIo<TcpStream>>) {
@@ -88,6 +94,7 @@ async fn begin(
     reader: &mut Reader,
     wish: Wish,
 ) -> Result<(Live, Caller, Option<Seq>), End> {
+    let _free_for_others_after_this = wish.newcomer;
     let token = match wish.token {
         Some(token) => token,
         None => match timeout(limits::AUTH_TIMEOUT, reader.first_token()).await {
@@ -95,6 +102,7 @@ async fn begin(
             Err(_) => return Err(close::NO_AUTHENTICATION.into()),
         },
     };
+    let _turn = site.crowds.turn().await.ok_or(Close::OVERLOADED)?;
     let caller = site.chat.authenticate(&token).await.map_err(|error| close::of_refused(&error))?;
     let heartbeat_ms = u64::try_from(site.heartbeat.as_millis()).unwrap_or(u64::MAX);
     let live = site.chat.begin(&caller, wish.scope, Arc::clone(outbox), heartbeat_ms).await;
