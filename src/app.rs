@@ -55,6 +55,7 @@ impl App {
             rate_limits: (!unlimited).then(RateLimits::default),
             crowds: Crowds::new(unlimited),
             heartbeat: config.heartbeat,
+            stall: config.stall,
             sockets: TaskTracker::new(),
             draining: CancellationToken::new(),
         });

@@ -44,6 +44,9 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Until a request must be answered: longer than anything it may wait for, [`JOURNAL_TRIES_FOR`] included.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Until a peer must have taken something of what is sent to it, be it an answer or a frame; beyond, it is gone. Longer than most
+/// tunnels, and as long as a page of history is held for somebody who does not read it.
+pub const STALL: Duration = Duration::from_secs(60);
 /// Sockets open at a time, HTTP and WebSocket together; beyond, new ones wait in the kernel's queue.
 pub const SOCKETS: usize = 100_000;
 /// Sockets of one address (of one /64 of IPv6), HTTP and WebSocket together: a large office behind one, and it takes forty

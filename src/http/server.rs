@@ -4,12 +4,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
+#[cfg(target_os = "linux")]
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +60,7 @@ async fn connection(socket: TcpStream, peer: SocketAddr, site: Arc<Site>, stop: 
     if let Err(error) = socket.set_nodelay(true) {
         debug!(%error, "TCP_NODELAY refused");
     }
+    give_up_after(&socket, site.stall);
     // A socket that is upgraded outlives this task, so its place goes with each of its requests.
     let place = Arc::new(place);
     let service = service_fn(move |incoming| answer(incoming, peer, Arc::clone(&site), Arc::clone(&place)));
@@ -76,6 +80,14 @@ async fn connection(socket: TcpStream, peer: SocketAddr, site: Arc<Site>, stop: 
     };
     if let Err(error) = ended {
         debug!(%error, %peer, "connection ended badly");
+    }
+}
+
+/// Lets the kernel close a socket whose peer takes nothing of what is sent to it for so long: hyper waits for it for ever.
+fn give_up_after(socket: &TcpStream, stall: Duration) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = set_tcp_user_timeout(socket, u32::try_from(stall.as_millis()).unwrap_or(u32::MAX)) {
+        debug!(%error, "TCP_USER_TIMEOUT refused");
     }
 }
 

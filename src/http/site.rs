@@ -29,6 +29,8 @@ pub struct Site {
     pub crowds: Crowds,
     /// Between two pings.
     pub heartbeat: Duration,
+    /// How long a peer may take nothing of what is sent to it.
+    pub stall: Duration,
     /// Owns the tasks of WebSockets.
     pub sockets: TaskTracker,
     /// Cancelled when the server begins to stop.

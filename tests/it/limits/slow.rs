@@ -1,11 +1,12 @@
 //! Peers that do not read, and peers that are not there.
 
+use std::fs;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::support::client::Person;
 use crate::support::server::{On, Server};
@@ -51,6 +52,36 @@ async fn one_that_does_not_read_is_closed_and_all_others_hear_everything(store: 
     // And whoever comes back has lost nothing.
     let mut back = grace.listen(&format!("{}?after_seq=0", room.socket)).await;
     assert_eq!(back.numbers(MESSAGES).await, everything);
+}
+
+/// Whether the server still has its end of a socket.
+fn is_held(socket: &TcpStream) -> bool {
+    let ends = [socket.peer_addr().unwrap().port(), socket.local_addr().unwrap().port()];
+    let held = format!("0100007F:{:04X} 0100007F:{:04X} ", ends[0], ends[1]);
+    fs::read_to_string("/proc/net/tcp").unwrap().contains(&held)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_nobody_reads_is_not_kept_for_ever() {
+    let server = Server::configured(&[], |config| config.stall = Duration::from_secs(1)).await;
+    let ada = server.person("ada").await;
+    let room = ada.group("Lunch", &[]).await;
+    let text = "x".repeat(16 * 1024);
+    for _ in 0..60 {
+        ada.say(&room, &text).await;
+    }
+    let mut deaf = TcpStream::connect(server.address).await.unwrap();
+    let ask =
+        format!("GET {}?limit=200 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", room.messages, ada.token);
+    // Answers of a megabyte, many times what the kernel's buffers hold.
+    deaf.write_all(ask.repeat(20).as_bytes()).await.unwrap();
+    assert!(is_held(&deaf));
+    let gone = async {
+        while is_held(&deaf) {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, gone).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
