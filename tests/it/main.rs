@@ -24,11 +24,12 @@ macro_rules! on_each_store {
 mod bad_input;
 mod browser;
 mod demo;
-mod faults;
 mod draining;
+mod faults;
 mod floors;
 mod healing;
 mod journal;
+mod limits;
 mod postgres;
 mod process;
 mod rest;
