@@ -14,7 +14,7 @@ use crate::chat::{Chat, Settings};
 use crate::config::{Config, Switch};
 use crate::http::RateLimits;
 use crate::http::router::Router;
-use crate::http::routes::ROUTES;
+use crate::http::routes::{ROUTES, Route};
 use crate::http::server;
 use crate::http::site::Site;
 use crate::store;
@@ -38,6 +38,11 @@ pub struct App {
 impl App {
     /// Opens the store, migrates it, and starts what runs behind the doors. An error is one line for people.
     pub async fn open(config: Config) -> Result<Self, String> {
+        Self::open_with(config, ROUTES).await
+    }
+
+    /// The same with another table behind the doors.
+    pub async fn open_with(config: Config, table: &'static [Route]) -> Result<Self, String> {
         config.prepare_data()?;
         let secret = config.secret()?;
         let store =
@@ -49,7 +54,7 @@ impl App {
         let chat = Chat::start(store, settings, &tasks, &stop).await.map_err(|error| error.to_string())?;
         let site = Arc::new(Site {
             chat: Arc::new(chat),
-            router: Router::new(ROUTES),
+            router: Router::new(table),
             origins: Arc::new(config.allowed_origins),
             trusted_proxies: config.trusted_proxies,
             rate_limits: (!unlimited).then(RateLimits::default),

@@ -1,0 +1,3 @@
+//! What the standards ask, asked by those who know them.
+
+mod autobahn;
