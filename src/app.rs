@@ -58,6 +58,8 @@ impl App {
             origins: Arc::new(config.allowed_origins),
             trusted_proxies: config.trusted_proxies,
             rate_limits: (!unlimited).then(RateLimits::default),
+            head_timeout: config.head_timeout,
+            body_timeout: config.body_timeout,
             heartbeat: config.heartbeat,
             sockets: TaskTracker::new(),
             draining: CancellationToken::new(),

@@ -84,6 +84,14 @@ pub struct Config {
     /// Between two pings; the tests shorten it.
     #[arg(skip = limits::HEARTBEAT)]
     pub heartbeat: Duration,
+
+    /// Until a request's head must have arrived; the tests shorten it.
+    #[arg(skip = limits::HEAD_TIMEOUT)]
+    pub head_timeout: Duration,
+
+    /// Until a request's body must have arrived; the tests shorten it.
+    #[arg(skip = limits::BODY_TIMEOUT)]
+    pub body_timeout: Duration,
 }
 
 /// On or off.

@@ -24,6 +24,10 @@ pub struct Site {
     pub trusted_proxies: Vec<IpNet>,
     /// The rate limits, unless they are lifted.
     pub rate_limits: Option<RateLimits>,
+    /// Until a request's head must have arrived; also how long an idle connection is kept.
+    pub head_timeout: Duration,
+    /// Until a request's body must have arrived.
+    pub body_timeout: Duration,
     /// Between two pings.
     pub heartbeat: Duration,
     /// Owns the tasks of WebSockets.

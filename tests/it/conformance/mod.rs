@@ -1,3 +1,4 @@
 //! What the standards ask, asked by those who know them.
 
 mod autobahn;
+mod http;
