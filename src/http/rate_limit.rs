@@ -133,3 +133,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "rate_limit_property_tests.rs"]
+mod properties;
