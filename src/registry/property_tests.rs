@@ -20,7 +20,9 @@ struct Page(Arc<Mutex<Vec<u8>>>);
 impl Sink for Page {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut page = self.0.lock().expect("not poisoned");
-        slices.iter().for_each(|slice| page.extend_from_slice(slice));
+        for slice in slices {
+            page.extend_from_slice(slice);
+        }
         Ok(slices.iter().map(|slice| slice.len()).sum())
     }
 }

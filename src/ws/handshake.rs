@@ -64,7 +64,7 @@ async fn run(
 ) {
     let _held_as_long_as_the_socket = place;
     let (stream, early) = match upgrade.await.map(Upgraded::downcast::<TokioIo<TcpStream>>) {
-        Ok(Ok(parts)) => (parts.io.into_inner(), parts.read_buf),
+        Ok(Ok(parts)) => (Arc::new(parts.io.into_inner()), parts.read_buf),
         Ok(Err(_)) => return tracing::error!("an upgraded socket is not a TCP socket"),
         Err(error) => return debug!(%error, "a socket was lost before it was upgraded"),
     };

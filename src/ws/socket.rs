@@ -23,9 +23,8 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// A socket that hyper gives up, and what has come on it behind the handshake.
-    pub(super) async fn new(stream: TcpStream, early: Bytes, message_bytes: usize) -> Self {
-        let stream = Arc::new(stream);
+    /// The WebSocket on a stream of bytes, of which some may have come already. The peer's messages have at most so many bytes.
+    pub async fn new(stream: Arc<TcpStream>, early: Bytes, message_bytes: usize) -> Self {
         let outbox = Arc::new(Outbox::new(Box::new(SocketSink(Arc::clone(&stream)))));
         let half = Half::new(early, Arc::clone(&stream), Arc::clone(&outbox));
         let writer = Writer::new(stream, outbox);
