@@ -146,3 +146,7 @@ mod tests {
         assert_eq!(buckets.known().buckets.len(), 1, "full ones are forgotten");
     }
 }
+
+#[cfg(test)]
+#[path = "bucket_property_tests.rs"]
+mod properties;

@@ -64,3 +64,7 @@ id!(
     /// Names a connection: one WebSocket.
     ConnectionId
 );
+
+#[cfg(test)]
+#[path = "id_property_tests.rs"]
+mod properties;

@@ -30,7 +30,7 @@ impl Request {
             return Err(too_large());
         }
         let reading = Limited::new(body, limits::BODY_BYTES).collect();
-        match timeout(limits::BODY_TIMEOUT, reading).await {
+        match timeout(self.site.body_timeout, reading).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
             Ok(Err(_)) => Err(Error::new(Code::Malformed, "The body ended before its time or is badly framed.")),

@@ -65,11 +65,14 @@ async fn connection(socket: TcpStream, peer: SocketAddr, site: Arc<Site>, stop: 
     give_up_after(&socket, site.stall);
     // A socket that is upgraded outlives this task, so its place goes with each of its requests.
     let place = Arc::new(place);
+    let head_timeout = site.head_timeout;
     let service = service_fn(move |incoming| answer(incoming, peer, Arc::clone(&site), Arc::clone(&place)));
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits::HEAD_TIMEOUT)
+        .header_read_timeout(head_timeout)
         .max_buf_size(limits::HEAD_BYTES)
+        // Who has said everything and closes that side still wants the answer.
+        .half_close(true)
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
     tokio::pin!(serving);

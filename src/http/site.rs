@@ -27,6 +27,10 @@ pub struct Site {
     pub rate_limits: Option<RateLimits>,
     /// How many sockets there are.
     pub crowds: Crowds,
+    /// Until a request's head must have arrived; also how long an idle connection is kept.
+    pub head_timeout: Duration,
+    /// Until a request's body must have arrived.
+    pub body_timeout: Duration,
     /// Between two pings.
     pub heartbeat: Duration,
     /// How long a peer may take nothing of what is sent to it.

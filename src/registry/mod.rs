@@ -299,3 +299,7 @@ impl Registry {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+#[path = "property_tests.rs"]
+mod properties;

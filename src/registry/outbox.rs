@@ -331,3 +331,7 @@ impl Queue {
 #[cfg(test)]
 #[path = "outbox_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "outbox_property_tests.rs"]
+mod properties;

@@ -22,7 +22,7 @@ pub(super) const NO_AUTHENTICATION: Close = Close { code: 4502, reason: "no auth
 
 /// How a connection comes to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub enum End {
     /// The server closes it.
     Close(Close),
     /// The peer closed it, and the answer to that is in the outbox.

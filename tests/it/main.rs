@@ -23,6 +23,7 @@ macro_rules! on_each_store {
 
 mod bad_input;
 mod browser;
+mod conformance;
 mod demo;
 mod draining;
 mod faults;
