@@ -78,11 +78,14 @@ CREATE TABLE messages (
     UNIQUE (conversation_id, id)
 );
 
--- Version 2: messages can be edited and deleted.
+-- Version 2: messages can be edited and deleted, and it is known by which event somebody came in.
 
 ALTER TABLE messages ADD COLUMN edited_at timestamptz;
 -- A tombstone: its number stays, its text is gone.
 ALTER TABLE messages ADD COLUMN deleted_at timestamptz;
+
+-- The number of the event by which they came in; 0 if they were there from the beginning.
+ALTER TABLE members ADD COLUMN joined_seq bigint NOT NULL DEFAULT 0;
 
 -- What happened to messages after they were written: numbered by the same counter, so that both tables together have every number
 -- of a conversation once. A change says what happened to which message; how that message is now stands in its own row.

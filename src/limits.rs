@@ -112,7 +112,7 @@ pub const PRESENCE_DEBOUNCE: Duration = Duration::from_millis(500);
 
 // ── The journal ──────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Commands that wait for one lane: 2,048 of 16 KiB are 32 MiB.
+/// Commands that wait for admission to one lane, and as many that were admitted: twice 2,048 of 16 KiB are 64 MiB.
 pub const JOURNAL_QUEUE: usize = 2_048;
 /// Commands of one batch: where the cost of a commit is spread thin enough (512 rows in one statement cost as much as 30 alone).
 pub const BATCH_ROWS: usize = 512;

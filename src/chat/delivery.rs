@@ -50,7 +50,7 @@ impl Delivery {
         if let Some(user_id) = left
             && (is_own || is_known && place == Place::Next)
         {
-            self.dismiss(user_id, id);
+            self.dismiss(user_id, id, Some(run.first_seq).filter(|_| !is_own));
         }
         drop(turn);
         if place == Place::BehindHole {
@@ -83,8 +83,13 @@ impl Delivery {
         }
     }
 
-    fn dismiss(&self, user_id: UserId, conversation_id: ConversationId) {
+    /// Takes the user's seats. If this went at `gone_at` and may be old news, those that went live behind that stay, and the silent
+    /// ones: their catching up asks the store.
+    fn dismiss(&self, user_id: UserId, conversation_id: ConversationId, gone_at: Option<Seq>) {
         for connection in self.registry.of_user(user_id) {
+            if gone_at.is_some_and(|gone_at| connection.live_from(conversation_id).is_none_or(|from| from >= gone_at)) {
+                continue;
+            }
             self.registry.leave(&connection, conversation_id);
             if connection.scope == Scope::One(conversation_id) {
                 connection.outbox.close(Close::NOT_A_MEMBER);
@@ -120,7 +125,7 @@ impl Inbox for Delivery {
                     }
                 }
                 for user_id in members {
-                    self.dismiss(user_id, conversation_id);
+                    self.dismiss(user_id, conversation_id, None);
                 }
             }
             Parcel::SessionsEnded(sessions) => self.end(&sessions),

@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::journal::encode;
 use super::parcels::parcel_of;
-use crate::bus::Inbox;
+use crate::bus::{Inbox, Parcel};
+use crate::domain::event::Event;
 use crate::domain::{ConversationId, Error, Result, UserId};
 use crate::limits;
 use crate::registry::Registry;
@@ -33,6 +35,12 @@ pub(super) struct Wanted {
     pub(super) users: HashSet<UserId>,
     /// Anything may be missing.
     pub(super) everything: bool,
+}
+
+impl Wanted {
+    pub(super) fn is_empty(&self) -> bool {
+        !self.everything && self.conversations.is_empty() && self.users.is_empty()
+    }
 }
 
 impl Hints {
@@ -87,14 +95,45 @@ impl Healer {
     pub(super) async fn fill(&self, id: ConversationId) -> Result<()> {
         while let Some(watermark) = self.registry.watermark(id) {
             let page = self.store.events(id, watermark, limits::CATCH_UP_PAGE).await?;
+            let (mut next, mut plain) = (watermark + 1, Vec::new());
             for event in &page {
-                self.inbox.take(parcel_of(event, self.store.as_ref(), &self.registry).await);
+                if event.seq > next {
+                    // The table is damaged. Better to go on without a number than to be silent for good.
+                    tracing::error!(conversation_id = %id, from = next, to = event.seq - 1, "numbers are missing in the store");
+                    self.hand_over(&mut plain);
+                    self.registry.step_over(id, event.seq - 1);
+                }
+                next = event.seq + 1;
+                if event.message.note.is_none() {
+                    plain.push(event);
+                } else {
+                    self.hand_over(&mut plain);
+                    self.inbox.hear(parcel_of(event, self.store.as_ref(), &self.registry).await);
+                }
             }
+            self.hand_over(&mut plain);
             if page.len() < limits::CATCH_UP_PAGE {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Delivers events that follow one another, in one write for each recipient.
+    fn hand_over(&self, events: &mut Vec<&Event>) {
+        if !events.is_empty() {
+            self.inbox.hear(Parcel::Numbered(encode(events.drain(..))));
+        }
+    }
+
+    /// Somebody has to look for what may have happened here, and need not wait for it.
+    pub(super) fn hint(&self, id: ConversationId) {
+        self.hints.conversation(id);
+    }
+
+    /// Anything may have happened.
+    pub(super) fn hint_of_everything(&self) {
+        self.hints.everything();
     }
 
     /// Like [`Healer::fill`], for somebody who cannot wait for long: what takes longer is left for later.

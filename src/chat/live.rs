@@ -94,7 +94,6 @@ impl Chat {
         // Whoever ends the session from now on finds the connection; whoever did before is seen here.
         self.verify(caller).await?;
         let version = self.store.membership_version(caller.user_id).await?;
-        connection.set_membership_version(version);
         match scope {
             Scope::One(id) => {
                 self.head_for(caller.user_id, id).await?;
@@ -108,6 +107,8 @@ impl Chat {
                 connection.outbox.put(frames::presence_state(None, &self.online(contacts), None));
             }
         }
+        // From here on the rounds compare it, with what it was told and has.
+        connection.set_membership_version(version);
         let head = match scope {
             Scope::One(id) => live.head.map(|head| (id, head)),
             Scope::All | Scope::Held => None,
@@ -144,6 +145,15 @@ impl Chat {
                 break;
             }
         }
+        if connection.scope == Scope::All {
+            // What is new in the last listing, too, is heard from now on.
+            let silent: Vec<_> = seated.into_iter().filter(|id| connection.live_from(*id).is_none()).collect();
+            for page in silent.chunks(limits::ROUND_PAGE) {
+                for (id, head) in self.store.heads_of(page).await? {
+                    self.registry.go_live_now(connection, id, head);
+                }
+            }
+        }
         Ok(())
     }
 
@@ -169,18 +179,19 @@ impl Chat {
     pub(super) fn catch_up_aside(self: &Arc<Self>, connection: &Arc<Connection>, id: ConversationId, after_seq: Seq) {
         let (chat, connection) = (Arc::clone(self), Arc::clone(connection));
         self.tasks.spawn(async move {
-            let caught_up = chat.catch_up(&connection, id, after_seq).await;
-            if caught_up.is_err_and(|error| error.code != Code::NotFound) {
-                connection.outbox.close(Close::OVERLOADED);
+            match chat.catch_up(&connection, id, after_seq).await {
+                Err(error) if error.code == Code::NotFound => chat.registry.leave_if_silent(&connection, id),
+                Err(_) => connection.outbox.close(Close::OVERLOADED),
+                Ok(_) => {}
             }
         });
     }
 
-    /// The newest number, for members. Asked before a seat is taken, since even a silent one hears presence, and once more
-    /// with the seat: a removal in between would not have found it.
+    /// The newest number, for members: all up to there is theirs to hear, since they are asked for after it. Asked before a seat is
+    /// taken, since even a silent one hears presence, and once more with the seat: a removal in between would not have found it.
     async fn head_for(&self, user_id: UserId, id: ConversationId) -> Result<Seq> {
-        let member = self.store.member(id, user_id).await?;
-        self.store.head(id).await?.filter(|_| member.is_some()).ok_or_else(no_conversation)
+        let head = self.store.head(id).await?.ok_or_else(no_conversation)?;
+        self.store.member(id, user_id).await?.map(|_| head).ok_or_else(no_conversation)
     }
 
     async fn go_on_from(&self, connection: &Arc<Connection>, id: ConversationId, after_seq: Seq) -> Result<Seq> {
@@ -196,8 +207,11 @@ impl Chat {
                 return Ok(cursor);
             }
             match self.registry.go_live(connection, id, cursor) {
+                // Without a seat it did not: its user was removed meanwhile.
+                Ok(()) if connection.live_from(id).is_none() => return Err(no_conversation()),
                 Ok(()) => return Ok(cursor),
-                Err(watermark) => target = watermark,
+                // What came meanwhile is theirs only if they are still in it.
+                Err(_) => target = self.head_for(connection.user_id, id).await?,
             }
         }
     }

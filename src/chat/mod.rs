@@ -21,8 +21,11 @@ mod subject;
 mod tickets;
 mod tokens;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::FutureExt;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -126,7 +129,7 @@ impl Chat {
             healer,
             hints,
         });
-        tasks.spawn(Arc::clone(&chat).look_after(heartbeat, stop.clone()));
+        tasks.spawn(supervised(Arc::clone(&chat).look_after(heartbeat, stop.clone())));
         Ok(chat)
     }
 
@@ -158,6 +161,15 @@ impl Chat {
     /// Whether somebody is there.
     pub fn status(&self, user_id: UserId) -> Status {
         self.registry.status(user_id)
+    }
+}
+
+/// What delivers must not panic: conversations would be deaf while the node looks well. Everything that was acknowledged is durable,
+/// so the process ends at once and whoever started it starts it again.
+async fn supervised(work: impl Future<Output = ()>) {
+    if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+        tracing::error!("what delivers panicked");
+        std::process::abort();
     }
 }
 

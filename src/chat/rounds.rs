@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Chat;
 use super::healing::Wanted;
-use crate::domain::{ConversationId, Result, Seq, UserId};
+use crate::domain::{ConversationId, Error, Result, Seq, SessionId, UserId};
 use crate::limits;
 use crate::registry::{Close, Connection, Scope};
 use crate::wire::frames;
@@ -30,13 +30,12 @@ impl Chat {
                 wanted = self.hints.taken() => wanted,
                 _ = rounds.tick() => Wanted { everything: true, ..Wanted::default() },
             };
-            let looked = tokio::select! {
+            let failed = tokio::select! {
                 () = stop.cancelled() => return,
-                looked = self.look_for(&wanted) => looked,
+                failed = self.look_for(wanted) => failed,
             };
-            if let Err(error) = looked {
-                tracing::warn!(%error, "what this node missed could not be read; it will be, once the store answers");
-                self.hints.again(wanted);
+            if !failed.is_empty() {
+                self.hints.again(failed);
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = sleep(limits::ROUND_PAUSE) => {}
@@ -45,62 +44,74 @@ impl Chat {
         }
     }
 
-    async fn look_for(self: &Arc<Self>, wanted: &Wanted) -> Result<()> {
-        for id in &wanted.conversations {
-            self.healer.fill(*id).await?;
-        }
-        for id in &wanted.users {
-            self.ask_where_belongs(*id).await?;
-        }
+    /// Looks for what is wanted, each by itself, so that one that cannot be read holds up no other. Returns what could not be.
+    async fn look_for(self: &Arc<Self>, mut wanted: Wanted) -> Wanted {
+        let mut failed = Wanted::default();
+        let mut last = Ok(());
         if wanted.everything {
-            self.compare_sessions().await?;
-            self.compare_heads().await?;
-            self.compare_versions().await?;
+            last = self.compare(&mut wanted).await;
+            failed.everything = last.is_err();
         }
-        Ok(())
-    }
-
-    async fn compare_heads(self: &Arc<Self>) -> Result<()> {
-        let delivered = self.registry.watermarks();
-        for page in delivered.chunks(limits::ROUND_PAGE) {
-            let ids: Vec<ConversationId> = page.iter().map(|(id, _)| *id).collect();
-            let heads: HashMap<ConversationId, Seq> = self.store.heads_of(&ids).await?.into_iter().collect();
-            for &(id, watermark) in page {
-                match heads.get(&id) {
-                    Some(&head) if head > watermark => self.healer.fill(id).await?,
-                    Some(&head) if head == watermark => {}
-                    // Its numbers went back, by a restored backup: those who listen start over, and are told by `resync`.
-                    Some(_) => self.registry.seats(id).iter().for_each(|seat| {
-                        seat.connection.outbox.close(Close::OVERLOADED);
-                    }),
-                    None => {
-                        let users: HashSet<UserId> =
-                            self.registry.seats(id).iter().map(|seat| seat.connection.user_id).collect();
-                        for user_id in users {
-                            self.ask_where_belongs(user_id).await?;
-                        }
-                    }
-                }
+        for id in wanted.conversations {
+            if let Err(error) = self.healer.fill(id).await {
+                failed.conversations.insert(id);
+                last = Err(error);
             }
         }
-        Ok(())
+        for id in wanted.users {
+            if let Err(error) = self.ask_where_belongs(id).await {
+                failed.users.insert(id);
+                last = Err(error);
+            }
+        }
+        if let Err(error) = last {
+            tracing::warn!(%error, "what this node missed could not all be read; it goes on asking");
+        }
+        failed
     }
 
-    async fn compare_versions(self: &Arc<Self>) -> Result<()> {
+    /// Compares all that somebody here listens to with the store, and adds what differs to what is wanted.
+    async fn compare(&self, wanted: &mut Wanted) -> Result<()> {
+        self.compare_sessions().await?;
+        self.compare_heads(wanted).await?;
         for page in self.registry.users().chunks(limits::ROUND_PAGE) {
             for (user_id, version) in self.store.membership_versions(page).await? {
                 let connections = self.registry.of_user(user_id);
                 if connections.iter().any(|connection| connection.membership_version() < version) {
-                    self.ask_where_belongs(user_id).await?;
+                    wanted.users.insert(user_id);
                 }
             }
         }
         Ok(())
     }
 
+    async fn compare_heads(&self, wanted: &mut Wanted) -> Result<()> {
+        for page in self.registry.watermarks().chunks(limits::ROUND_PAGE) {
+            let ids: Vec<ConversationId> = page.iter().map(|(id, _)| *id).collect();
+            let heads: HashMap<ConversationId, Seq> = self.store.heads_of(&ids).await?.into_iter().collect();
+            for &(id, watermark) in page {
+                match heads.get(&id) {
+                    Some(&head) if head > watermark => _ = wanted.conversations.insert(id),
+                    Some(&head) if head == watermark => {}
+                    Some(_) => self.start_over(id),
+                    None => wanted.users.extend(self.registry.seats(id).iter().map(|seat| seat.connection.user_id)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A conversation's numbers went back, by a restored backup: those who listen come back, and are told by `resync`.
+    fn start_over(&self, id: ConversationId) {
+        for seat in self.registry.seats(id).iter() {
+            seat.connection.outbox.close(Close::OVERLOADED);
+        }
+    }
+
     async fn compare_sessions(&self) -> Result<()> {
         for page in self.registry.sessions().chunks(limits::ROUND_PAGE) {
-            let ended = self.store.ended_sessions(page).await?;
+            let live: HashSet<SessionId> = self.store.live_sessions(page).await?.into_iter().collect();
+            let ended: Vec<SessionId> = page.iter().copied().filter(|id| !live.contains(id)).collect();
             if !ended.is_empty() {
                 self.delivery.end(&ended);
             }
@@ -110,7 +121,7 @@ impl Chat {
 
     /// Makes a user's connections hear what the store says they belong to.
     async fn ask_where_belongs(self: &Arc<Self>, user_id: UserId) -> Result<()> {
-        let version = self.store.membership_version(user_id).await?;
+        let Some((_, version)) = self.store.membership_versions(&[user_id]).await?.pop() else { return Ok(()) };
         let listed = self.store.heads(user_id, limits::CONVERSATIONS_HEARD).await?;
         let listed: HashSet<ConversationId> = listed.into_iter().map(|(id, _)| id).collect();
         let connections = self.registry.of_user(user_id).into_iter();
@@ -129,20 +140,30 @@ impl Chat {
         Ok(())
     }
 
-    /// Lets a connection hear a conversation that it was not told of: all that its user has not read there.
+    /// Lets a connection hear a conversation that it was not told of, from the event on that brought its user in.
     async fn enter(self: &Arc<Self>, connection: &Arc<Connection>, id: ConversationId, version: i64) -> Result<()> {
-        let conversation = self.store.conversation(id).await?;
-        let member = self.store.member(id, connection.user_id).await?;
-        let (Some(conversation), Some(member)) = (conversation, member) else { return Ok(()) };
         if !self.registry.sit(connection, id) {
             return Ok(());
         }
-        connection.outbox.push(frames::conversation_told("conversation.created", &conversation, version));
-        if connection.scope == Scope::All {
-            // What brought them in has the number up to which they count as having read.
-            self.catch_up_aside(connection, id, (member.read_seq - 1).max(0));
+        // Asked with the seat: a removal from now on finds it.
+        let found = async {
+            let member = self.store.member(id, connection.user_id).await?;
+            Ok::<_, Error>(self.store.conversation(id).await?.zip(member))
+        };
+        match found.await {
+            Ok(Some((conversation, member))) => {
+                let told = frames::conversation_told("conversation.created", &conversation, version);
+                connection.outbox.push(told);
+                if connection.scope == Scope::All {
+                    self.catch_up_aside(connection, id, (member.joined_seq - 1).max(0));
+                }
+                Ok(())
+            }
+            nothing => {
+                self.registry.leave_if_silent(connection, id);
+                nothing.map(drop)
+            }
         }
-        Ok(())
     }
 
     /// Takes the seat of somebody who is not in a conversation any more.

@@ -132,6 +132,8 @@ pub struct Member {
     pub role: Role,
     /// Since when.
     pub joined_at: Timestamp,
+    /// The number of the event by which they came in; 0 if they were there from the beginning.
+    pub joined_seq: Seq,
     /// Up to where their devices have received.
     pub delivered_seq: Seq,
     /// Up to where they have read.

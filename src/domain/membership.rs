@@ -170,8 +170,14 @@ mod tests {
     fn facts(actor_role: Role, target_role: Option<Role>) -> (Facts, UserId) {
         let target = user("Grace");
         let target_id = target.id;
-        let actor =
-            Member { user: user("Ada"), role: actor_role, joined_at: Timestamp(0), delivered_seq: 0, read_seq: 0 };
+        let actor = Member {
+            user: user("Ada"),
+            role: actor_role,
+            joined_at: Timestamp(0),
+            joined_seq: 0,
+            delivered_seq: 0,
+            read_seq: 0,
+        };
         let facts = Facts {
             kind: Kind::Group,
             name: None,

@@ -99,8 +99,8 @@ pub trait Store: std::marker::Send + Sync {
         expires_at: Timestamp,
     ) -> Result<bool>;
 
-    /// Those of these sessions that have ended.
-    async fn ended_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>>;
+    /// Those of these sessions that have not been ended.
+    async fn live_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>>;
 
     /// Ends a session, if it has not ended yet.
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()>;

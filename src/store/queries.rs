@@ -12,7 +12,7 @@ macro_rules! user_columns {
 }
 macro_rules! member_columns {
     () => {
-        concat!(user_columns!(), ", mb.role, mb.joined_at, mb.delivered_seq, mb.read_seq")
+        concat!(user_columns!(), ", mb.role, mb.joined_at, mb.joined_seq, mb.delivered_seq, mb.read_seq")
     };
 }
 macro_rules! conversation_columns {
@@ -36,7 +36,7 @@ macro_rules! view_select {
             conversation_columns!(),
             ", k.role, k.read_seq, \
              (SELECT count(*) FROM (SELECT 1 FROM messages t WHERE t.conversation_id = k.id AND t.seq > k.read_seq \
-                 AND t.sender_id <> k.user_id AND t.note_kind IS NULL AND t.deleted_at IS NULL LIMIT $2) unread), ",
+                 AND t.sender_id <> k.user_id AND t.note_kind IS NULL AND t.deleted_at IS NULL ORDER BY t.seq LIMIT $2) unread), ",
             user_columns!(),
             ", ",
             message_columns!(),
@@ -174,14 +174,17 @@ pub(super) const MESSAGES_AFTER: &str = concat!(
     " FROM messages m WHERE m.conversation_id = $1 AND m.seq > $2 ORDER BY m.seq LIMIT $3"
 );
 /// conversation, after (exclusive), limit; oldest first. The event's number, what changed (nothing: it was written), the message.
+///
+/// Each table is read in its order and only as far as the page can reach: PostgreSQL would otherwise read and sort both to their end.
 pub(super) const EVENTS_AFTER: &str = concat!(
-    "SELECT m.seq AS event_seq, NULL AS change, ",
+    "SELECT * FROM (SELECT m.seq AS event_seq, NULL AS change, ",
     message_columns!(),
-    " FROM messages m WHERE m.conversation_id = $1 AND m.seq > $2 \
-     UNION ALL SELECT c.seq, c.kind, ",
+    " FROM messages m WHERE m.conversation_id = $1 AND m.seq > $2 ORDER BY m.seq LIMIT $3) written \
+     UNION ALL SELECT * FROM (SELECT c.seq AS event_seq, c.kind, ",
     message_columns!(),
-    " FROM changes c JOIN messages m ON m.conversation_id = c.conversation_id AND m.seq = c.message_seq \
-     WHERE c.conversation_id = $1 AND c.seq > $2 ORDER BY event_seq LIMIT $3"
+    " FROM (SELECT * FROM changes WHERE conversation_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) c \
+         JOIN messages m ON m.conversation_id = c.conversation_id AND m.seq = c.message_seq) changed \
+     ORDER BY event_seq LIMIT $3"
 );
 /// conversation, id
 pub(super) const MESSAGE: &str =
@@ -199,8 +202,8 @@ pub(super) const SET_NAME: &str = "UPDATE conversations SET name = $2 WHERE id =
 /// conversation, user
 pub(super) const DELETE_MEMBER: &str = "DELETE FROM members WHERE conversation_id = $1 AND user_id = $2";
 /// conversation, user, role, joined_at, seq
-pub(super) const INSERT_MEMBER: &str = "INSERT INTO members (conversation_id, user_id, role, joined_at, delivered_seq, read_seq) \
-     VALUES ($1, $2, $3, $4, $5, $5)";
+pub(super) const INSERT_MEMBER: &str = "INSERT INTO members (conversation_id, user_id, role, joined_at, joined_seq, delivered_seq, read_seq) \
+     VALUES ($1, $2, $3, $4, $5, $5, $5)";
 /// user
 pub(super) const RAISE_MEMBERSHIP_VERSION: &str =
     "UPDATE users SET membership_version = membership_version + 1 WHERE id = $1";

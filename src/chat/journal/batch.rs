@@ -25,15 +25,19 @@ impl Job {
         Self { command, arrived, reply: Some(reply), in_doubt: false }
     }
 
-    /// When it must be answered, if it has not been.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.reply.as_ref().map(|_| self.arrived + limits::JOURNAL_TRIES_FOR)
+    /// Whether somebody was told what became of it.
+    pub(super) fn is_answered(&self) -> bool {
+        self.reply.is_none()
+    }
+
+    fn is_late(&self) -> bool {
+        self.arrived.elapsed() >= limits::JOURNAL_TRIES_FOR
     }
 
     /// Answers, unless the outcome is not known and there is time for another try; then says yes.
     pub(super) fn answer(&mut self, outcome: Result<Outcome>) -> bool {
         let is_unknown = outcome.as_ref().is_err_and(|error| error.code == Code::Unavailable);
-        if is_unknown && self.deadline().is_some_and(|deadline| Instant::now() < deadline) {
+        if is_unknown && !self.is_answered() && !self.is_late() {
             self.in_doubt = true;
             return true;
         }
@@ -45,7 +49,7 @@ impl Job {
 
     /// Answers that the store does not, if it is time.
     pub(super) fn expire(&mut self) {
-        if self.deadline().is_some_and(|deadline| Instant::now() >= deadline) {
+        if !self.is_answered() && self.is_late() {
             self.answer(Err(Error::unavailable("the journal's time is over")));
         }
     }
@@ -61,9 +65,11 @@ pub(super) enum Batch {
 /// Takes the next batch from what waits: sends, up to the bounds, or one of the others.
 ///
 /// A send whose id, or whose `reply_to`, is in the batch already waits for the next one, and so does everything behind it,
-/// or behind one that goes alone, in the same conversation: what one client sends keeps its order.
-pub(super) fn next_batch(waiting: &mut VecDeque<Job>) -> Option<Batch> {
-    if !matches!(waiting.front()?.command, Command::Send(_)) {
+/// or behind one that goes alone, in the same conversation: what one client sends keeps its order. With `sends_first` one that
+/// goes alone lets those of other conversations pass.
+pub(super) fn next_batch(waiting: &mut VecDeque<Job>, sends_first: bool) -> Option<Batch> {
+    let goes_alone = |job: &Job| job.command.as_send().is_none();
+    if !sends_first && waiting.front().is_some_and(goes_alone) {
         return waiting.pop_front().map(Batch::Alone);
     }
     let mut batch = Vec::with_capacity(waiting.len().min(limits::BATCH_ROWS));
@@ -90,7 +96,7 @@ pub(super) fn next_batch(waiting: &mut VecDeque<Job>) -> Option<Batch> {
     }
     later.append(waiting);
     *waiting = later;
-    (!batch.is_empty()).then_some(Batch::Sends(batch))
+    if batch.is_empty() { waiting.pop_front().map(Batch::Alone) } else { Some(Batch::Sends(batch)) }
 }
 
 #[cfg(test)]
@@ -127,7 +133,7 @@ mod tests {
     fn batches(jobs: impl IntoIterator<Item = Job>) -> Vec<Vec<ConversationId>> {
         let mut waiting: VecDeque<Job> = jobs.into_iter().collect();
         let mut batches = Vec::new();
-        while let Some(batch) = next_batch(&mut waiting) {
+        while let Some(batch) = next_batch(&mut waiting, false) {
             batches.push(match batch {
                 Batch::Sends(jobs) => jobs.iter().map(|job| job.command.conversation_id()).collect(),
                 Batch::Alone(job) => vec![job.command.conversation_id()],
@@ -157,6 +163,22 @@ mod tests {
         let (a, b) = (ConversationId::new(), ConversationId::new());
         let new = |conversation_id| send(conversation_id, MessageId::new(), None);
         assert_eq!(batches([new(a), change(a), new(a), new(b)]), [vec![a, b], vec![a], vec![a]]);
+    }
+
+    #[test]
+    fn what_goes_alone_lets_others_pass() {
+        let (a, b) = (ConversationId::new(), ConversationId::new());
+        let new = |conversation_id| send(conversation_id, MessageId::new(), None);
+        let mut waiting: VecDeque<Job> = [change(a), change(a), new(a), new(b)].into();
+        let conversations = |batch| match batch {
+            Some(Batch::Sends(jobs)) => jobs.iter().map(|job| job.command.conversation_id()).collect(),
+            Some(Batch::Alone(_)) | None => Vec::new(),
+        };
+        assert!(matches!(next_batch(&mut waiting, false), Some(Batch::Alone(_))));
+        assert_eq!(conversations(next_batch(&mut waiting, true)), [b], "and nobody passes in the same conversation");
+        assert!(matches!(next_batch(&mut waiting, true), Some(Batch::Alone(_))), "there is nothing else");
+        assert_eq!(conversations(next_batch(&mut waiting, true)), [a]);
+        assert!(next_batch(&mut waiting, true).is_none());
     }
 
     #[test]

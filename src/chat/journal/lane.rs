@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Job, next_batch};
@@ -40,44 +40,42 @@ struct News {
 }
 
 impl Lane {
-    pub(super) async fn run(self, mut queue: mpsc::Receiver<Job>, stop: CancellationToken) {
-        // Taken from the queue and not committed yet: at most a batch.
-        let mut waiting = VecDeque::new();
-        let mut arrived = Vec::with_capacity(limits::BATCH_ROWS);
+    pub(super) async fn run(self, queue: mpsc::Receiver<Job>, stop: CancellationToken) {
+        let mut waiting = Waiting::new(queue);
         let mut patience = Patience::new();
+        let mut was_alone = false;
         loop {
-            let room = limits::BATCH_ROWS.saturating_sub(waiting.len());
-            if waiting.is_empty() {
+            if waiting.jobs.is_empty() {
                 tokio::select! {
                     biased;
                     // After `close` the queue still gives what was admitted, and then says that it is empty.
-                    () = stop.cancelled(), if !queue.is_closed() => { queue.close(); continue }
-                    count = queue.recv_many(&mut arrived, room) => if count == 0 { return },
-                }
-            } else {
-                while arrived.len() < room
-                    && let Ok(job) = queue.try_recv()
-                {
-                    arrived.push(job);
+                    () = stop.cancelled(), if !waiting.queue.is_closed() => { waiting.queue.close(); continue }
+                    more = waiting.arrive() => if !more { return },
                 }
             }
-            waiting.extend(arrived.drain(..));
-            let Some(batch) = next_batch(&mut waiting) else { continue };
+            waiting.gather();
+            // What goes alone and what goes together take turns, so that neither keeps the other waiting.
+            let Some(batch) = next_batch(&mut waiting.jobs, was_alone) else { continue };
+            was_alone = matches!(batch, Batch::Alone(_));
             let unknown = self.commit_and_tell(batch, &mut waiting).await;
             if unknown.is_empty() {
-                patience.renew();
+                if patience.is_over() {
+                    // Something may have been committed that was told as unavailable.
+                    self.healer.hint_of_everything();
+                }
                 continue;
             }
             for job in unknown.into_iter().rev() {
-                waiting.push_front(job);
+                waiting.jobs.push_front(job);
             }
             patience.pause().await;
+            waiting.expire();
         }
     }
 
     /// Commits a batch, delivers it and answers. Returns what the store may have committed or not, to be tried again, which ids
-    /// make safe. Meanwhile, whoever has waited for too long, here or in what is `waiting`, is told so.
-    async fn commit_and_tell(&self, batch: Batch, waiting: &mut VecDeque<Job>) -> Vec<Job> {
+    /// make safe. Meanwhile, whoever has waited for too long, here or behind, is told so.
+    async fn commit_and_tell(&self, batch: Batch, waiting: &mut Waiting) -> Vec<Job> {
         let (mut jobs, outcomes) = match batch {
             Batch::Sends(jobs) => {
                 let sends: Vec<Send> = jobs.iter().filter_map(|job| job.command.as_send().cloned()).collect();
@@ -90,7 +88,16 @@ impl Lane {
         };
         self.deliver(self.news(&jobs, &outcomes)).await;
         let mut outcomes = outcomes.into_iter();
-        jobs.retain_mut(|job| outcomes.next().is_some_and(|outcome| job.answer(outcome)));
+        jobs.retain_mut(|job| {
+            outcomes.next().is_some_and(|outcome| {
+                let is_unknown = outcome.as_ref().is_err_and(|error| error.code == Code::Unavailable);
+                let again = job.answer(outcome);
+                if is_unknown && !again {
+                    self.healer.hint(job.command.conversation_id());
+                }
+                again
+            })
+        });
         jobs
     }
 
@@ -143,9 +150,12 @@ impl Lane {
         while let Some(part) = parts.pop() {
             match self.store.commit(self.number, part).await {
                 Ok(done) => outcomes.extend(done),
-                Err(error) if part.len() == 1 || error.code == Code::Unavailable => {
-                    outcomes.extend(part.iter().map(|_| Err(error.clone())));
+                // What follows is not tried either, or it would overtake what is tried again.
+                Err(error) if error.code == Code::Unavailable => {
+                    outcomes.resize_with(sends.len(), || Err(error.clone()));
+                    break;
                 }
+                Err(error) if part.len() == 1 => outcomes.push(Err(error)),
                 Err(_) => {
                     let (first, second) = part.split_at(part.len() / 2);
                     parts.extend([second, first]);
@@ -164,19 +174,54 @@ impl Lane {
     }
 }
 
+/// What was admitted and is not committed yet.
+struct Waiting {
+    queue: mpsc::Receiver<Job>,
+    /// Taken from the queue, at most so many as fit into it.
+    jobs: VecDeque<Job>,
+}
+
+impl Waiting {
+    fn new(queue: mpsc::Receiver<Job>) -> Self {
+        Self { queue, jobs: VecDeque::with_capacity(limits::BATCH_ROWS) }
+    }
+
+    /// Waits for the next job. Says no once the queue is closed and empty.
+    async fn arrive(&mut self) -> bool {
+        let job = self.queue.recv().await;
+        let more = job.is_some();
+        self.jobs.extend(job);
+        more
+    }
+
+    /// Takes from the queue what is there.
+    fn gather(&mut self) {
+        while self.jobs.len() < limits::JOURNAL_QUEUE
+            && let Ok(job) = self.queue.try_recv()
+        {
+            self.jobs.push_back(job);
+        }
+    }
+
+    /// Tells those whose time is over.
+    fn expire(&mut self) {
+        self.jobs.iter_mut().for_each(Job::expire);
+        self.jobs.retain(|job| !job.is_answered());
+    }
+}
+
 /// Waits for a try, which the store bounds, and tells everybody whose time is over before it ends. The try goes on: its connection
 /// to the store may be on its way, and what it commits late does no harm.
-async fn patiently<T>(work: impl Future<Output = T>, mut jobs: Vec<Job>, waiting: &mut VecDeque<Job>) -> (Vec<Job>, T) {
+async fn patiently<T>(work: impl Future<Output = T>, mut jobs: Vec<Job>, waiting: &mut Waiting) -> (Vec<Job>, T) {
     let mut work = std::pin::pin!(work);
     loop {
-        let all = jobs.iter().chain(waiting.iter());
-        let soonest = all.filter_map(Job::deadline).min();
         tokio::select! {
             biased;
             done = &mut work => return (jobs, done),
-            () = sleep_until(soonest.unwrap_or_else(Instant::now)), if soonest.is_some() => {
-                jobs.iter_mut().chain(waiting.iter_mut()).for_each(Job::expire);
-                waiting.retain(|job| job.deadline().is_some());
+            () = sleep(limits::RETRY_PAUSE_MAX) => {
+                jobs.iter_mut().for_each(Job::expire);
+                waiting.gather();
+                waiting.expire();
             }
         }
     }

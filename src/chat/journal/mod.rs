@@ -9,17 +9,15 @@ mod encode;
 mod lane;
 mod patience;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Healer;
+use super::{Healer, supervised};
 use crate::bus::Bus;
 use crate::domain::command::{Command, Outcome};
 use crate::domain::{Code, ConversationId, Error, Result};
@@ -68,15 +66,6 @@ impl Journal {
                 reply(Err(busy.after(Duration::from_secs(1))));
             }
         }
-    }
-}
-
-/// A lane that panicked would leave its conversations deaf while the node looks well. Everything that was acknowledged is
-/// durable, so the process ends at once and whoever started it starts it again.
-async fn supervised(lane: impl Future<Output = ()>) {
-    if AssertUnwindSafe(lane).catch_unwind().await.is_err() {
-        tracing::error!("the journal panicked");
-        std::process::abort();
     }
 }
 

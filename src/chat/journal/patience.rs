@@ -7,21 +7,25 @@ use tokio::time::sleep;
 use crate::limits;
 
 /// The pauses between tries: from [`limits::RETRY_PAUSE`] on each is twice as long, up to [`limits::RETRY_PAUSE_MAX`].
-pub(super) struct Patience(Duration);
+pub(super) struct Patience {
+    next: Duration,
+    was_needed: bool,
+}
 
 impl Patience {
     pub(super) fn new() -> Self {
-        Self(limits::RETRY_PAUSE)
+        Self { next: limits::RETRY_PAUSE, was_needed: false }
     }
 
     /// Waits before the next try.
     pub(super) async fn pause(&mut self) {
-        sleep(self.0).await;
-        self.0 = (self.0 * 2).min(limits::RETRY_PAUSE_MAX);
+        sleep(self.next).await;
+        self.next = (self.next * 2).min(limits::RETRY_PAUSE_MAX);
+        self.was_needed = true;
     }
 
-    /// The store answers.
-    pub(super) fn renew(&mut self) {
-        self.0 = limits::RETRY_PAUSE;
+    /// The store answers. Says whether it did not before.
+    pub(super) fn is_over(&mut self) -> bool {
+        std::mem::replace(self, Self::new()).was_needed
     }
 }

@@ -48,7 +48,7 @@ const HEADS_OF: &str = "SELECT conversation_id, last_seq FROM counters WHERE con
 /// users
 const MEMBERSHIP_VERSIONS: &str = "SELECT id, membership_version FROM users WHERE id = ANY($1)";
 /// sessions
-const ENDED_SESSIONS: &str = "SELECT id FROM sessions WHERE id = ANY($1) AND ended_at IS NOT NULL";
+const LIVE_SESSIONS: &str = "SELECT id FROM sessions WHERE id = ANY($1) AND ended_at IS NULL";
 
 /// The store in PostgreSQL.
 pub struct Postgres {
@@ -212,8 +212,8 @@ impl Store for Postgres {
         Ok(self.count(queries::ROTATE_SESSION, &[&id, &generation, &at, &expires_at]).await? > 0)
     }
 
-    async fn ended_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>> {
-        self.all(ENDED_SESSIONS, &[&ids], rows::value).await
+    async fn live_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>> {
+        self.all(LIVE_SESSIONS, &[&ids], rows::value).await
     }
 
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()> {

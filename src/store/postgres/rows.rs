@@ -124,6 +124,7 @@ pub(super) fn member(columns: &mut Columns<'_>) -> Result<Member> {
         user: user(columns)?,
         role: columns.word(Role::parse)?,
         joined_at: columns.next()?,
+        joined_seq: columns.next()?,
         delivered_seq: columns.next()?,
         read_seq: columns.next()?,
     })

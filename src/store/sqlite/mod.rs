@@ -186,10 +186,10 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn ended_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>> {
+    async fn live_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>> {
         let ids = ids.to_vec();
-        let ended = self.read(move |db| each::<_, Option<i64>>(db, ENDED_AT, &ids)).await?;
-        Ok(ended.into_iter().filter_map(|(id, at)| at.map(|_| id)).collect())
+        let known = self.read(move |db| each::<_, Option<i64>>(db, ENDED_AT, &ids)).await?;
+        Ok(known.into_iter().filter(|(_, ended_at)| ended_at.is_none()).map(|(id, _)| id).collect())
     }
 
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()> {

@@ -100,8 +100,9 @@ pub(super) fn member(row: &Row<'_>) -> Result<Member> {
         user: user(row)?,
         role: row.get(5)?,
         joined_at: row.get(6)?,
-        delivered_seq: row.get(7)?,
-        read_seq: row.get(8)?,
+        joined_seq: row.get(7)?,
+        delivered_seq: row.get(8)?,
+        read_seq: row.get(9)?,
     })
 }
 

@@ -70,10 +70,12 @@ CREATE TABLE messages (
     UNIQUE (conversation_id, id)
 ) STRICT;
 
--- Version 2: messages can be edited and deleted.
+-- Version 2: messages can be edited and deleted, and it is known by which event somebody came in.
 
 ALTER TABLE messages ADD COLUMN edited_at INTEGER;
 ALTER TABLE messages ADD COLUMN deleted_at INTEGER;
+
+ALTER TABLE members ADD COLUMN joined_seq INTEGER NOT NULL DEFAULT 0;
 
 CREATE TABLE changes (
     conversation_id BLOB NOT NULL,

@@ -24,6 +24,7 @@ async fn a_member_is_kept_as_they_are(store: &Fixture) {
         user: store.user(bob).await.unwrap().unwrap(),
         role: Role::Admin,
         joined_at: note.timestamp,
+        joined_seq: note.seq,
         delivered_seq: note.seq,
         read_seq: note.seq,
     };
