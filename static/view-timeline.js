@@ -157,7 +157,7 @@ function messageRow(message, { senderId, name, status, first, time, foot }) {
   const classes = ["message", mine && "mine", first && "first", actions && "mayrevise", isEditing(message.id) && "editing"];
   return el("li", { class: classes.filter(Boolean).join(" "), ...hooks(message) },
     !mine && first && avatar(senderId, name, status),
-    first && head, text, footOf(message, foot), actions);
+    first && head, el("div", { class: "said" }, text, actions), footOf(message, foot));
 }
 
 function footWords({ state, reason, edited_at, deleted_at }, next) {

@@ -46,8 +46,13 @@ async fn what_was_said_is_changed_for_everybody_at_once_and_for_good() {
     hers.press("Escape").await;
     hers.until("one('composer').value === '' && !seen(one('editing-note'))").await;
     hers.fill("one('composer')", "half written").await;
-    // An older one by its button, which is seen where the focus is.
-    hers.eval(&format!("{}.focus()", message("helo"))).await;
+    // An older one by its button, which is seen where the focus is. Tab comes to the newest, and arrow keys go on from there.
+    assert_eq!(hers.eval("all('message').map((row) => row.tabIndex).join()").await, "-1,-1,0");
+    hers.eval(&format!("{}.focus()", message("bye"))).await;
+    for _ in 0..3 {
+        hers.press("ArrowUp").await;
+    }
+    hers.until(&format!("document.activeElement === {}", message("helo"))).await;
     hers.until(&format!("seen({})", button("edit", "helo"))).await;
     assert_eq!(
         hers.eval(&format!("getComputedStyle({}.parentNode).visibility", button("edit", "bye"))).await,
