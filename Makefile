@@ -24,13 +24,20 @@ up: ## Starts the server and PostgreSQL in containers, at http://127.0.0.1:8080
 
 # Changing it
 
-.PHONY: test services check fmt fmt-check lint doc bench
+.PHONY: test faults services check fmt fmt-check lint doc bench
 test: services ## Runs every test; installs PostgreSQL and Chromium first where they are missing and it may
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -ex; cargo nextest run --locked $(ARGS); cargo test --locked --doc $(ARGS); \
 	else \
 		set -ex; cargo test --locked $(ARGS); \
 	fi
+
+FAULT_ROUNDS = 30
+faults: build services ## Kills, stops and cuts off the server many times over, and tells what was counted
+	@seed=$${CHINWAG_FAULT_SEED:-$$(date +%s)}; \
+	echo "CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS)"; \
+	CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS) CHINWAG_BIN=target/release/chinwag \
+	cargo test --locked --test it faults:: -- --nocapture --test-threads 2 $(ARGS)
 
 services:
 	@tests/install-services.sh

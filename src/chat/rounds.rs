@@ -155,11 +155,8 @@ impl Chat {
         self.registry.leave(connection, id);
         if connection.scope == Scope::One(id) {
             connection.outbox.close(Close::NOT_A_MEMBER);
-        } else if self.store.head(id).await?.is_none() {
-            connection.outbox.push(frames::conversation_gone(id, version));
         } else {
-            // It began to listen behind that event, so nothing would tell it. It comes back, and is asked anew.
-            connection.outbox.close(Close::OVERLOADED);
+            connection.outbox.push(frames::conversation_gone(id, version));
         }
         Ok(())
     }

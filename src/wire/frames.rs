@@ -188,7 +188,7 @@ pub fn conversation_told(kind: &'static str, conversation: &Conversation, member
     })
 }
 
-/// `conversation.deleted`, to somebody who is told so late that nobody knows what it was.
+/// `conversation.deleted`, to somebody for whom a conversation is gone, and no event or object is there to tell it.
 pub fn conversation_gone(conversation_id: ConversationId, membership_version: i64) -> Bytes {
     #[derive(Serialize)]
     struct Gone {

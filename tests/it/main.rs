@@ -24,6 +24,7 @@ macro_rules! on_each_store {
 mod bad_input;
 mod browser;
 mod demo;
+mod faults;
 mod draining;
 mod floors;
 mod healing;

@@ -48,6 +48,9 @@ impl Answer {
     }
 }
 
+/// Why there is no answer.
+pub(crate) type Lost = Box<dyn std::error::Error + Send + Sync>;
+
 /// Asks, with these header fields and this body.
 pub(crate) async fn ask(
     address: SocketAddr,
@@ -56,8 +59,19 @@ pub(crate) async fn ask(
     headers: &[(&str, &str)],
     body: impl Into<Bytes>,
 ) -> Answer {
-    let socket = TcpStream::connect(address).await.unwrap();
-    let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.unwrap();
+    try_ask(address, method, path, headers, body).await.unwrap()
+}
+
+/// Asks a server that may be gone.
+pub(crate) async fn try_ask(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Result<Answer, Lost> {
+    let socket = TcpStream::connect(address).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await?;
     let mut request = Request::builder().method(method).uri(path);
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
         request = request.header(HOST, address.to_string());
@@ -65,15 +79,16 @@ pub(crate) async fn ask(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request.body(Full::new(body.into())).unwrap();
+    let request = request.body(Full::new(body.into()))?;
     let exchange = async {
-        let response = sender.send_request(request).await.unwrap();
+        let response = sender.send_request(request).await?;
         let (head, body) = response.into_parts();
-        Answer { status: head.status.as_u16(), headers: head.headers, body: body.collect().await.unwrap().to_bytes() }
+        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.collect().await?.to_bytes() })
     };
     tokio::select! {
         answer = exchange => answer,
-        ended = async { connection.await.unwrap(); std::future::pending::<()>().await } => unreachable!("{ended:?}"),
+        // The exchange says what became of it, once the connection has ended.
+        Err(lost) = connection => Err(lost.into()),
     }
 }
 
@@ -112,12 +127,17 @@ impl Person {
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        self.try_call(method, path, body).await.unwrap()
+    }
+
+    /// Asks a server that may be gone.
+    pub(crate) async fn try_call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Lost> {
         let bearer = format!("Bearer {}", self.token);
         let mut headers = vec![(AUTHORIZATION.as_str(), bearer.as_str())];
         if body.is_some() {
             headers.push((CONTENT_TYPE.as_str(), "application/json"));
         }
-        ask(self.address, method, path, &headers, body.map(Value::to_string).unwrap_or_default()).await
+        try_ask(self.address, method, path, &headers, body.map(Value::to_string).unwrap_or_default()).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

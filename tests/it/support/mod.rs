@@ -2,9 +2,14 @@
 
 pub(crate) mod browser;
 pub(crate) mod bus;
+pub(crate) mod chance;
 pub(crate) mod client;
+pub(crate) mod crowd;
 pub(crate) mod devtools;
+pub(crate) mod history;
+pub(crate) mod node;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod server;
 pub(crate) mod socket;

@@ -127,7 +127,7 @@ impl Away {
 }
 
 /// A socket that has a port and does not listen there, which another may then do.
-fn bind(address: SocketAddr) -> TcpSocket {
+pub(crate) fn bind(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
     socket.bind(address).unwrap();

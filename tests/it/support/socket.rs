@@ -30,7 +30,7 @@ impl Socket {
             let name: HeaderName = name.parse().unwrap();
             request.headers_mut().append(name, HeaderValue::from_str(value).unwrap());
         }
-        let socket = TcpStream::connect(address).await.unwrap();
+        let socket = TcpStream::connect(address).await.map_err(Error::Io)?;
         let (stream, response) = timeout(PATIENCE, client_async(request, socket)).await.expect("a handshake")?;
         let subprotocol = response.headers().get("sec-websocket-protocol");
         let subprotocol = subprotocol.map(|value| value.to_str().unwrap().to_owned());

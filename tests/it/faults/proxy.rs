@@ -1,0 +1,80 @@
+//! The proxy itself: each of its ways to be bad.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use crate::support::proxy::{Flow, Proxy};
+
+/// Long enough for a byte to arrive, if it may.
+const A_MOMENT: Duration = Duration::from_millis(50);
+
+/// Says again what it hears.
+async fn echo() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let (mut from, mut to) = socket.split();
+                let _ = tokio::io::copy(&mut from, &mut to).await;
+            });
+        }
+    });
+    address
+}
+
+async fn hears(socket: &mut TcpStream, wanted: &[u8]) {
+    let mut bytes = vec![0; wanted.len()];
+    socket.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(bytes, wanted);
+}
+
+#[tokio::test]
+async fn a_way_can_be_made_bad_and_good_again() {
+    let proxy = Proxy::to(echo().await);
+    let mut socket = TcpStream::connect(proxy.address).await.unwrap();
+    socket.write_all(b"passes").await.unwrap();
+    hears(&mut socket, b"passes").await;
+
+    for keep in [Proxy::there, Proxy::back] {
+        keep(&proxy, Flow::Keep);
+        socket.write_all(b"waits").await.unwrap();
+        assert!(timeout(A_MOMENT, socket.read_u8()).await.is_err(), "nothing arrives");
+        keep(&proxy, Flow::Pass);
+        hears(&mut socket, b"waits").await;
+    }
+
+    proxy.back(Flow::Swallow);
+    socket.write_all(b"lost").await.unwrap();
+    assert!(timeout(A_MOMENT, socket.read_u8()).await.is_err(), "nothing arrives");
+    proxy.back(Flow::Pass);
+    socket.write_all(b"passes").await.unwrap();
+    hears(&mut socket, b"passes").await;
+}
+
+#[tokio::test]
+async fn a_way_can_be_cut_and_refused() {
+    let proxy = Proxy::to(echo().await);
+    let mut socket = TcpStream::connect(proxy.address).await.unwrap();
+    socket.write_all(b"passes").await.unwrap();
+    hears(&mut socket, b"passes").await;
+    proxy.refuse(true);
+    proxy.cut();
+    assert_eq!(socket.read_u8().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    while TcpStream::connect(proxy.address).await.is_ok() {} // until the listener is closed
+    assert_eq!(TcpStream::connect(proxy.address).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    proxy.refuse(false);
+    let mut again = loop {
+        if let Ok(socket) = TcpStream::connect(proxy.address).await {
+            break socket;
+        }
+    };
+    again.write_all(b"passes").await.unwrap();
+    hears(&mut again, b"passes").await;
+}

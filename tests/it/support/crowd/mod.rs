@@ -1,0 +1,147 @@
+//! Simulated clients that behave as the protocol asks: what is not acknowledged is sent again with the same id, whoever comes back
+//! goes on after the last number that they have, and a hint when to come back is obeyed. They log all that they do and see.
+
+mod poster;
+mod talker;
+
+use std::time::Duration;
+
+use hyper::Method;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::chance::Chance;
+use super::client::{Conversation, Lost, Person, try_ask};
+use super::history::{Entry, Log, Truth};
+use talker::Talker;
+
+/// A peer that says nothing for so long is asked; after as long again it is given up. A client's own time-out.
+const SILENCE: Duration = Duration::from_secs(2);
+/// Before the next try to reach a server that is away.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How long everybody may take to have everything, once no more is said.
+const CATCHING_UP: Duration = Duration::from_secs(60);
+
+/// What everybody does at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goal {
+    /// Listen and say new things.
+    Talk,
+    /// Say nothing new; what was said is to be acknowledged.
+    Settle,
+    /// Listen until this number, then leave.
+    Until(i64),
+}
+
+/// How somebody takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Listens and talks on a WebSocket.
+    Talks,
+    /// Listens on a WebSocket.
+    Listens,
+    /// Talks over REST, and tries again what got no answer.
+    Posts,
+    /// Talks over REST, and never tries again.
+    PostsOnce,
+}
+
+/// People in one conversation, each a task.
+pub(crate) struct Crowd {
+    room: Conversation,
+    goal: watch::Sender<Goal>,
+    /// Closed when everybody is settled.
+    settled: mpsc::Receiver<()>,
+    people: JoinSet<()>,
+}
+
+impl Crowd {
+    /// These members of a conversation begin, each on the server (or the proxy) at their address.
+    pub(crate) fn begin(log: &Log, room: &Conversation, people: &[(&Person, Manner)], chance: &mut Chance) -> Self {
+        let (goal, mut tasks) = (watch::Sender::new(Goal::Talk), JoinSet::new());
+        let (unsettled, settled) = mpsc::channel(1);
+        for (person, manner) in people {
+            let (conversation, user) = (room.id.parse().unwrap(), person.id.parse().unwrap());
+            log.note(Entry::Member { conversation, user });
+            let actor = Actor {
+                person: (*person).clone(),
+                user,
+                room: room.clone(),
+                conversation,
+                log: log.clone(),
+                goal: goal.subscribe(),
+                unsettled: Some(unsettled.clone()),
+                chance: chance.fork(),
+            };
+            match manner {
+                Manner::Talks | Manner::Listens => tasks.spawn(Talker::new(actor, *manner == Manner::Talks).live()),
+                Manner::Posts | Manner::PostsOnce => tasks.spawn(actor.post(*manner == Manner::Posts)),
+            };
+        }
+        Self { room: room.clone(), goal, settled, people: tasks }
+    }
+
+    /// Nobody says anything new. Waits until all that was said is acknowledged or refused, takes the truth from `member`'s server, and
+    /// waits until everybody has all of it or nothing more can be expected.
+    pub(crate) async fn end(mut self, member: &Person) -> Truth {
+        self.goal.send_replace(Goal::Settle);
+        let calm = timeout(CATCHING_UP, self.settled.recv()).await;
+        assert!(calm.is_ok(), "what was said is neither acknowledged nor refused after {CATCHING_UP:?}");
+        let truth = Truth::of(&self.room, member).await;
+        self.goal.send_replace(Goal::Until(truth.last_seq()));
+        let leaving = async {
+            while let Some(left) = self.people.join_next().await {
+                left.unwrap();
+            }
+        };
+        // Whoever does not have everything by then is found by the checker.
+        let _ = timeout(CATCHING_UP, leaving).await;
+        truth
+    }
+}
+
+/// Somebody who takes part.
+struct Actor {
+    person: Person,
+    user: Uuid,
+    room: Conversation,
+    conversation: Uuid,
+    log: Log,
+    goal: watch::Receiver<Goal>,
+    /// Held as long as something may be under way.
+    unsettled: Option<mpsc::Sender<()>>,
+    chance: Chance,
+}
+
+impl Actor {
+    /// A message that nobody has sent before.
+    fn draft(&mut self) -> (Uuid, String) {
+        let id = Uuid::from_u64_pair(self.chance.next(), self.chance.next());
+        let padding = usize::try_from(self.chance.within(0..80)).unwrap();
+        (id, format!("{id} {}", ".".repeat(padding)))
+    }
+
+    fn sent(&self, id: Uuid, content: &str, on: Option<u32>) {
+        let (conversation, sender, content) = (self.conversation, self.user, content.to_owned());
+        self.log.note(Entry::Sent { id, conversation, sender, content, on });
+    }
+
+    /// Gets new tokens, as far as the server can be reached.
+    async fn refresh(&mut self) -> Result<(), Lost> {
+        let body = json!({"refresh_token": self.person.refresh_token}).to_string();
+        let json = [("content-type", "application/json")];
+        let asking = try_ask(self.person.address, Method::POST, "/v1/users/refresh", &json, body);
+        let answer = timeout(2 * SILENCE, asking).await??;
+        if answer.status == 503 {
+            return Err("unavailable".into());
+        }
+        let tokens = answer.expect(200).json();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        self.person.token = text(&tokens["access_token"]);
+        self.person.refresh_token = text(&tokens["refresh_token"]);
+        Ok(())
+    }
+}

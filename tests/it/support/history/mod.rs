@@ -1,0 +1,121 @@
+//! What simulated clients did and saw, kept to be held against the stored truth.
+
+mod check;
+mod truth;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+pub(crate) use check::{Counts, Violation, check};
+pub(crate) use truth::{Stored, Truth};
+
+/// How long a test waits for acknowledgements: far longer than any fault lasts.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(60);
+
+/// One WebSocket, of whoever.
+pub(crate) type ConnectionNumber = u32;
+/// One device: its connections continue one another.
+pub(crate) type ReaderNumber = u32;
+
+/// One thing that happened to a client.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    /// Somebody is in a conversation, from its first number to its last.
+    Member { conversation: Uuid, user: Uuid },
+    /// A message was sent: on a connection, or over REST.
+    Sent { id: Uuid, conversation: Uuid, sender: Uuid, content: String, on: Option<ConnectionNumber> },
+    /// It was acknowledged with this number.
+    Acknowledged { id: Uuid, seq: i64 },
+    /// It was refused with this code.
+    Refused { id: Uuid, code: String },
+    /// A reader listens to a conversation from the number after this one on.
+    Opened { connection: ConnectionNumber, reader: ReaderNumber, user: Uuid, conversation: Uuid, after: i64 },
+    /// A numbered event came.
+    Got { connection: ConnectionNumber, event: Event },
+    /// The server said when to come back.
+    Draining { connection: ConnectionNumber, reconnect_after_ms: u64 },
+    /// The server closed the connection.
+    Closed { connection: ConnectionNumber, code: u16 },
+}
+
+/// A numbered event, as a frame told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) conversation: Uuid,
+    pub(crate) seq: i64,
+    /// The frame's type.
+    pub(crate) kind: String,
+    /// The message that it is about.
+    pub(crate) id: Uuid,
+}
+
+impl Event {
+    /// The event of a frame, if it is a numbered one.
+    pub(crate) fn of(frame: &Value) -> Option<Self> {
+        let text = |pointer| frame.pointer(pointer).and_then(Value::as_str);
+        let uuid = |pointer| text(pointer).and_then(|text| text.parse().ok());
+        Some(Self {
+            seq: frame["seq"].as_i64()?,
+            kind: text("/type")?.to_owned(),
+            conversation: uuid("/conversation_id").unwrap_or_else(|| panic!("an event of nowhere: {frame}")),
+            id: uuid("/message/id")
+                .or_else(|| uuid("/message_id"))
+                .unwrap_or_else(|| panic!("an event about nothing: {frame}")),
+        })
+    }
+}
+
+/// The clients' log. Clones write into the same one.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    entries: Arc<Mutex<Vec<Entry>>>,
+    acknowledged: watch::Sender<usize>,
+    numbers: Arc<AtomicU32>,
+}
+
+impl Log {
+    pub(crate) fn new() -> Self {
+        Self { entries: Arc::default(), acknowledged: watch::Sender::new(0), numbers: Arc::default() }
+    }
+
+    pub(crate) fn note(&self, entry: Entry) {
+        let acknowledged = matches!(entry, Entry::Acknowledged { .. });
+        self.entries.lock().unwrap().push(entry);
+        if acknowledged {
+            self.acknowledged.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// A number that no other reader or connection has.
+    pub(crate) fn number(&self) -> u32 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Waits until so many more sends are acknowledged.
+    pub(crate) async fn acknowledged(&self, more: usize) {
+        let mut count = self.acknowledged.subscribe();
+        let goal = *count.borrow() + more;
+        let reached = timeout(ACKNOWLEDGED_WITHIN, count.wait_for(|count| *count >= goal)).await;
+        assert!(reached.is_ok(), "not {more} more sends were acknowledged in {ACKNOWLEDGED_WITHIN:?}");
+    }
+
+    /// All that was noted so far.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        self.entries.lock().unwrap().clone()
+    }
+
+    /// Holds the log against the truth: what was counted. What is wrong fails the test.
+    #[track_caller]
+    pub(crate) fn verify(&self, truths: &[Truth]) -> Counts {
+        let (counts, violations) = check(&self.entries(), truths);
+        let shown: Vec<String> = violations.iter().take(20).map(|violation| format!("{violation:?}")).collect();
+        assert!(violations.is_empty(), "{} violations: {shown:#?}\n{counts}", violations.len());
+        counts
+    }
+}

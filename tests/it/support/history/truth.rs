@@ -1,0 +1,75 @@
+//! The stored truth, through the front door: history by pages, and a replay from the beginning.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::Event;
+use crate::support::client::{Conversation, Person};
+
+/// What a conversation's history and its replay say.
+#[derive(Clone, Debug)]
+pub(crate) struct Truth {
+    pub(crate) conversation: Uuid,
+    /// Of the history, oldest first.
+    pub(crate) messages: Vec<Stored>,
+    /// Of the replay, in its order.
+    pub(crate) events: Vec<Event>,
+}
+
+/// A message of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) id: Uuid,
+    pub(crate) seq: i64,
+    pub(crate) sender: Option<Uuid>,
+    /// What was sent, if it has not been changed since.
+    pub(crate) content: Option<String>,
+    /// Whether somebody sent it; system messages come by themselves.
+    pub(crate) sent: bool,
+}
+
+impl Stored {
+    fn of(message: &Value) -> Self {
+        let uuid = |member: &str| message[member].as_str().and_then(|text| text.parse().ok());
+        let changed = !(message["edited_at"].is_null() && message["deleted_at"].is_null());
+        Self {
+            id: uuid("id").unwrap(),
+            seq: message["seq"].as_i64().unwrap(),
+            sender: uuid("sender_id"),
+            content: message["content"].as_str().filter(|_| !changed).map(str::to_owned),
+            sent: message["type"] == "text",
+        }
+    }
+}
+
+impl Truth {
+    /// What a member is told; nobody may be sending any more.
+    pub(crate) async fn of(conversation: &Conversation, member: &Person) -> Self {
+        let mut messages = Vec::new();
+        let mut after = 0;
+        loop {
+            let path = format!("{}?after_seq={after}&limit=200", conversation.messages);
+            let page = member.get(&path).await.expect(200).json();
+            messages.extend(page["items"].as_array().unwrap().iter().map(Stored::of));
+            if page["has_more"] == false {
+                break;
+            }
+            after = messages.last().map_or(after, |message: &Stored| message.seq);
+        }
+        let mut socket = member.listen(&format!("{}?after_seq=0", conversation.socket)).await;
+        let mut events = Vec::new();
+        loop {
+            let frame = socket.next().await;
+            events.extend(Event::of(&frame));
+            if frame["type"] == "resumed" {
+                break;
+            }
+        }
+        Self { conversation: conversation.id.parse().unwrap(), messages, events }
+    }
+
+    /// The newest number.
+    pub(crate) fn last_seq(&self) -> i64 {
+        self.events.iter().map(|event| event.seq).max().unwrap_or(0)
+    }
+}

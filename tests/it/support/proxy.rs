@@ -1,0 +1,153 @@
+//! A way between anybody and anybody that a test can make bad at any moment.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::server::bind;
+
+/// What becomes of the bytes of one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// They arrive.
+    Pass,
+    /// They wait, and arrive when they may pass again.
+    Keep,
+    /// They are lost, and the end of the stream with them.
+    Swallow,
+}
+
+#[derive(Clone, Copy)]
+struct State {
+    there: Flow,
+    back: Flow,
+    refuse: bool,
+    /// How often everything was cut.
+    cuts: usize,
+}
+
+/// The way. Dropping it cuts everything.
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    state: watch::Sender<State>,
+    accepting: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// A way to `target`, which passes everything.
+    pub(crate) fn to(target: SocketAddr) -> Self {
+        // Keeps the port while new connections are refused.
+        let place = bind(([127, 0, 0, 1], 0).into());
+        let address = place.local_addr().unwrap();
+        let state = watch::Sender::new(State { there: Flow::Pass, back: Flow::Pass, refuse: false, cuts: 0 });
+        let listener = listen(address);
+        let mut seen = state.subscribe();
+        let accepting = tokio::spawn(async move {
+            let _place = place;
+            let mut listener = Some(listener);
+            loop {
+                let Some(open) = &listener else {
+                    let Ok(_) = seen.wait_for(|state| !state.refuse).await else { return };
+                    listener = Some(listen(address));
+                    continue;
+                };
+                tokio::select! {
+                    Ok((socket, _)) = open.accept() => drop(tokio::spawn(carry(socket, target, seen.clone()))),
+                    refusing = async { seen.wait_for(|state| state.refuse).await.is_ok() } => {
+                        if !refusing {
+                            return;
+                        }
+                        listener = None;
+                    }
+                }
+            }
+        });
+        Self { address, state, accepting }
+    }
+
+    /// What becomes of bytes towards the target.
+    pub(crate) fn there(&self, flow: Flow) {
+        self.state.send_modify(|state| state.there = flow);
+    }
+
+    /// What becomes of bytes that come from the target.
+    pub(crate) fn back(&self, flow: Flow) {
+        self.state.send_modify(|state| state.back = flow);
+    }
+
+    /// Resets every connection, on both sides. New ones may come.
+    pub(crate) fn cut(&self) {
+        self.state.send_modify(|state| state.cuts += 1);
+    }
+
+    /// Refuses new connections, or takes them again.
+    pub(crate) fn refuse(&self, refuse: bool) {
+        self.state.send_modify(|state| state.refuse = refuse);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+fn listen(address: SocketAddr) -> TcpListener {
+    bind(address).listen(1024).unwrap()
+}
+
+/// Carries one connection until it ends or is cut.
+async fn carry(mut client: TcpStream, target: SocketAddr, mut state: watch::Receiver<State>) {
+    let cuts = state.borrow_and_update().cuts;
+    // Where nobody listens, the client's connection is closed at once.
+    let Ok(mut server) = TcpStream::connect(target).await else { return };
+    for socket in [&client, &server] {
+        socket.set_nodelay(true).unwrap();
+    }
+    let cut = {
+        let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
+        let there = pump(from_client, to_server, state.clone(), |state| state.there);
+        let back = pump(from_server, to_client, state.clone(), |state| state.back);
+        tokio::select! {
+            _ = async { tokio::join!(there, back) } => false,
+            // Also when the proxy itself is gone.
+            _ = state.wait_for(|state| state.cuts != cuts) => true,
+        }
+    };
+    if cut {
+        for socket in [&client, &server] {
+            let _ = socket.set_zero_linger(); // a reset; the socket may be gone already
+        }
+    }
+}
+
+/// Carries one direction, to the end of its stream, unless that too is to be lost.
+async fn pump(
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    mut state: watch::Receiver<State>,
+    flow: fn(&State) -> Flow,
+) {
+    let mut bytes = vec![0; 16 * 1024];
+    loop {
+        let read = from.read(&mut bytes).await.unwrap_or(0);
+        // The end of a stream is not told as long as bytes are lost.
+        let may_go_on = |state: &State| match flow(state) {
+            Flow::Pass => true,
+            Flow::Keep => false,
+            Flow::Swallow => read > 0,
+        };
+        let Ok(pass) = state.wait_for(may_go_on).await.map(|state| flow(&state) == Flow::Pass) else { return };
+        if read == 0 {
+            // The other side may be gone.
+            return drop(to.shutdown().await);
+        }
+        if pass && to.write_all(&bytes[..read]).await.is_err() {
+            return;
+        }
+    }
+}
