@@ -24,8 +24,8 @@ macro_rules! on_each_store {
 mod bad_input;
 mod browser;
 mod demo;
-mod faults;
 mod draining;
+mod faults;
 mod floors;
 mod healing;
 mod journal;
