@@ -14,11 +14,11 @@ use crate::bus::local::Local;
 use crate::bus::{Bus, Inbox};
 use crate::chat::{Chat, Settings};
 use crate::config::{Config, Switch};
-use crate::http::RateLimits;
 use crate::http::router::Router;
 use crate::http::routes::ROUTES;
 use crate::http::server;
 use crate::http::site::Site;
+use crate::http::{Crowds, RateLimits};
 use crate::store;
 use crate::ws::DRAINING;
 
@@ -65,7 +65,9 @@ impl App {
             origins: Arc::new(config.allowed_origins),
             trusted_proxies: config.trusted_proxies,
             rate_limits: (!unlimited).then(RateLimits::default),
+            crowds: Crowds::new(unlimited),
             heartbeat: config.heartbeat,
+            stall: config.stall,
             sockets: TaskTracker::new(),
             draining: CancellationToken::new(),
         });

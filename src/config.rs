@@ -84,6 +84,10 @@ pub struct Config {
     /// Between two pings; the tests shorten it.
     #[arg(skip = limits::HEARTBEAT)]
     pub heartbeat: Duration,
+
+    /// How long a peer may take nothing of what is sent to it; the tests shorten it.
+    #[arg(skip = limits::STALL)]
+    pub stall: Duration,
 }
 
 /// On or off.

@@ -46,10 +46,18 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Until a request must be answered: longer than anything it may wait for, [`JOURNAL_TRIES_FOR`] included.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Until a peer must have taken something of what is sent to it, be it an answer or a frame; beyond, it is gone. Longer than most
+/// tunnels, and as long as a page of history is held for somebody who does not read it.
+pub const STALL: Duration = Duration::from_secs(60);
 /// Sockets open at a time, HTTP and WebSocket together; beyond, new ones wait in the kernel's queue.
 pub const SOCKETS: usize = 100_000;
+/// Sockets of one address (of one /64 of IPv6), HTTP and WebSocket together: a large office behind one, and it takes forty
+/// such to fill [`SOCKETS`].
+pub const SOCKETS_PER_ADDRESS: usize = 2_500;
 /// Pause after `accept` failed (out of file descriptors), so that it does not spin.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What goes on failing is logged again only if it had been well for so long.
+pub const LOG_CALM: Duration = Duration::from_secs(10);
 
 // ── WebSocket ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -60,6 +68,11 @@ pub const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// Bytes that may wait for one connection; beyond, it is a slow consumer and is closed with 4008. (What one commit
 /// delivers may come on top, once.)
 pub const OUTBOX_BYTES: usize = 1024 * 1024;
+/// Bytes that may wait for all connections together, since not all have memory for [`OUTBOX_BYTES`]: 256 of them at their own
+/// bound, far more than stall at a time. Beyond, whoever has more than [`SOCKETS`] could share is closed with 4008.
+pub const OUTBOXES_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes that wait for a connection beyond which it is not told what may be lost (presence): room for what may not.
+pub const EPHEMERAL_BYTES: usize = OUTBOX_BYTES / 4;
 /// Bytes that wait for one connection while it catches up, before the next page is read for it.
 pub const CATCH_UP_BYTES: usize = OUTBOX_BYTES / 4;
 /// Until a peer that catches up must have taken enough for the next page; beyond, it does not read.
@@ -74,6 +87,20 @@ pub const CONNECTIONS_PER_USER: usize = 50;
 pub const HEARTBEAT: Duration = Duration::from_secs(25);
 /// Until the first frame must have said who one is, if the handshake did not.
 pub const AUTH_TIMEOUT: Duration = Duration::from_secs(5);
+/// WebSockets that came without a token and have not said who they are, for which each may take [`AUTH_TIMEOUT`].
+pub const STRANGERS: usize = 2_000;
+/// Those of one address: a tenth, so that one cannot keep all others out.
+pub const STRANGERS_PER_ADDRESS: usize = 200;
+/// WebSockets that came with a token and wait for their connection to begin: at some 2,000 a second after a restart, the
+/// last of them waits four seconds.
+pub const BEGINNERS: usize = 8_000;
+/// Those of one address: a quarter, so that one cannot keep all others out.
+pub const BEGINNERS_PER_ADDRESS: usize = 2_000;
+/// Connections that are begun at a time: each asks the store some five times, and this keeps its readers busy while leaving
+/// room for the requests between.
+pub const BEGINS_AT_ONCE: usize = 2 * POSTGRES_READERS as usize;
+/// Until a connection's turn to begin must have come; beyond, it is closed with 1013, since clients wait no longer either.
+pub const BEGIN_WAIT: Duration = Duration::from_secs(10);
 /// Bad frames in a row that close a connection.
 pub const BAD_FRAMES: u32 = 10;
 /// How long a closing connection waits for the peer's own close.
@@ -162,8 +189,16 @@ pub const SESSIONS_BELIEVED: usize = 100_000;
 pub const ACCOUNT_CALLS: Rate = Rate { burst: 30, per_minute: 30 };
 /// Wrong passwords that one username may have at once, and how many a minute come back.
 pub const LOGIN_FAILURES: Rate = Rate { burst: 10, per_minute: 5 };
+/// Numbered writes (sends, changes of members and names) of one user through all doors of a node: at once, what one
+/// connection may have under way and a second one besides; for good, 50 a second, which nobody types and few bots need.
+pub const WRITES: Rate = Rate { burst: 500, per_minute: 3_000 };
+/// Sends of one connection that may be refused for their rate. More than may be under way, since those were sent before
+/// the first refusal could be heard; whoever goes on regardless is closed with 4029.
+pub const WRITES_REFUSED: Rate = Rate { burst: 500, per_minute: 600 };
 /// Keys that one rate limit remembers; beyond, those that are full again are forgotten.
 pub const RATE_KEYS: usize = 50_000;
+/// Between two times that a rate limit looks for those: it looks at all.
+pub const RATE_SWEEP: Duration = Duration::from_secs(1);
 
 /// A token bucket: how many at once, and how many a minute come back.
 #[derive(Clone, Copy, Debug)]

@@ -28,8 +28,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bus::{Bus, Inbox};
+use crate::domain::bucket::Buckets;
 use crate::domain::user::Status;
 use crate::domain::{Error, Result, UserId};
+use crate::limits;
 use crate::registry::Registry;
 use crate::store::Store;
 pub use accounts::{LoggedIn, ProfileChange};
@@ -54,7 +56,7 @@ pub struct Settings {
     pub access_ttl: Duration,
     /// How long an unused refresh token lives.
     pub refresh_ttl: Duration,
-    /// Whether the counts per user are lifted (load tests).
+    /// Whether the rates and counts per user are lifted (load tests).
     pub unlimited: bool,
     /// How often a node compares itself with the store, and connections are told what is new.
     pub heartbeat: Duration,
@@ -75,6 +77,8 @@ pub struct Chat {
     presence: Arc<Presence>,
     checkup: Arc<Checkup>,
     settings: Settings,
+    /// How often each user may write, unless that is lifted.
+    writes: Option<Buckets<UserId>>,
     /// Owns what must come to its end even if whoever asked for it has left.
     tasks: TaskTracker,
 }
@@ -115,6 +119,7 @@ impl Chat {
             beliefs,
             presence,
             checkup,
+            writes: (!settings.unlimited).then(|| Buckets::new(limits::WRITES)),
             settings,
             tasks: tasks.clone(),
             delivery,

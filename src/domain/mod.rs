@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows HTTP, SQL or JSON; every value that exists is valid, because its constructor checked it.
 
+pub mod bucket;
 pub mod command;
 pub mod conversation;
 pub mod error;

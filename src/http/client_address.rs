@@ -5,14 +5,18 @@ use std::net::{IpAddr, SocketAddr};
 use hyper::HeaderMap;
 use ipnet::IpNet;
 
+/// Whether a socket's peer is a proxy that is trusted.
+pub(super) fn is_trusted(peer: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(&peer.to_canonical()))
+}
+
 /// The client's address: the socket's peer, or, while that is a trusted proxy, the next one from the right of
 /// `X-Forwarded-For`. What stands left of the first address that is not trusted was written by the client.
 pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let fields: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
     let mut hops = fields.iter().rev().flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b','));
     let mut address = peer.to_canonical();
-    while is_trusted(&address) {
+    while is_trusted(address, trusted) {
         let Some(next) = hops.next().and_then(hop) else { break };
         address = next.to_canonical();
     }

@@ -14,6 +14,7 @@ pub(super) const INTERNAL: Close = Close { code: 1011, reason: "internal error" 
 /// The server is about to stop.
 pub const DRAINING: Close = Close { code: 1012, reason: "draining" };
 pub(super) const NO_PONG: Close = Close { code: 4012, reason: "no pong" };
+pub(super) const TOO_FAST: Close = Close { code: 4029, reason: "too fast" };
 pub(super) const TOKEN_EXPIRED: Close = Close { code: 4040, reason: "token expired" };
 pub(super) const BAD_TOKEN: Close = Close { code: 4500, reason: "bad token" };
 pub(super) const BAD_FRAMES: Close = Close { code: 4501, reason: "bad frames" };

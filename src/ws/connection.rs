@@ -8,7 +8,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use rustix::net::{Shutdown, shutdown};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -23,8 +23,9 @@ use crate::chat::{Live, Refusal};
 use crate::domain::session::Caller;
 use crate::domain::{Seq, Timestamp};
 use crate::http::site::Site;
+use crate::http::{Counted, Place};
 use crate::limits;
-use crate::registry::{Outbox, Scope};
+use crate::registry::{Close, Outbox, Scope};
 use crate::wire::frames;
 
 /// What the handshake asked for.
@@ -33,6 +34,8 @@ pub(super) struct Wish {
     pub(super) after_seq: Option<Seq>,
     pub(super) proof: Option<Proof>,
     pub(super) request_id: Arc<str>,
+    /// Its place among those whose connection has not begun.
+    pub(super) newcomer: Counted,
 }
 
 /// How the handshake says who it is.
@@ -42,9 +45,11 @@ pub(super) enum Proof {
     /// By a ticket, which is spent by it.
     Ticket(String),
 }
+/// What a socket holds for as long as it is open.
+pub(super) type Held = (Arc<Place>, Option<Counted>);
 
 /// Takes the socket over and lives on it until it ends.
-pub(super) async fn run(site: Arc<Site>, upgrade: OnUpgrade, wish: Wish, place: Arc<OwnedSemaphorePermit>) {
+pub(super) async fn run(site: Arc<Site>, upgrade: OnUpgrade, wish: Wish, place: Held) {
     let _held_as_long_as_the_socket = place;
     let request_id = wish.request_id.clone();
     let (socket, early) = match upgrade.await.map(Upgraded::downcast::<TokioIo<TcpStream>>) {
@@ -58,7 +63,7 @@ pub(super) async fn run(site: Arc<Site>, upgrade: OnUpgrade, wish: Wish, place: 
 }
 
 async fn converse(site: &Arc<Site>, socket: &Arc<TcpStream>, early: Bytes, wish: Wish) -> End {
-    let outbox = Arc::new(Outbox::new(Box::new(SocketSink(Arc::clone(socket)))));
+    let outbox = site.chat.registry().outbox(Box::new(SocketSink(Arc::clone(socket))));
     let half = Half::new(early, Arc::clone(socket), Arc::clone(&outbox));
     let config = WebSocketConfig::default()
         .read_buffer_size(limits::READ_BUFFER_BYTES)
@@ -96,6 +101,7 @@ async fn begin(
     reader: &mut Reader,
     wish: Wish,
 ) -> Result<(Live, Caller, Option<Seq>), End> {
+    let _free_for_others_after_this = wish.newcomer;
     let proof = match wish.proof {
         Some(proof) => proof,
         None => match timeout(limits::AUTH_TIMEOUT, reader.first_token()).await {
@@ -103,6 +109,7 @@ async fn begin(
             Err(_) => return Err(close::NO_AUTHENTICATION.into()),
         },
     };
+    let _turn = site.crowds.turn().await.ok_or(Close::OVERLOADED)?;
     let known = match proof {
         Proof::Token(token) => site.chat.authenticate(&token).await,
         Proof::Ticket(ticket) => site.chat.redeem(&ticket).await,

@@ -9,6 +9,7 @@ mod connection;
 mod heartbeat;
 mod reader;
 mod socket;
+mod strikes;
 pub mod upgrade;
 mod writer;
 

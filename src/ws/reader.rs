@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::Message as WsMessage;
 use super::close::{self, End};
 use super::heartbeat::Pulse;
 use super::socket::Half;
+use super::strikes::Strikes;
 use crate::chat::{Chat, Draft, Live, revision};
 use crate::domain::command::{Command, Outcome};
 use crate::domain::event::Happening;
@@ -83,7 +84,7 @@ impl Reader {
         if let Err(error) = visit.open(live.head, after_seq).await {
             return close::of_refused(&error).into();
         }
-        let mut refused_in_a_row = 0;
+        let mut strikes = Strikes::none();
         loop {
             pulse.set_busy(false);
             let text = match self.text(Some(pulse)).await {
@@ -92,15 +93,14 @@ impl Reader {
             };
             pulse.set_busy(true);
             match visit.handle(&text, &self.under_way).await {
-                Ok(()) => refused_in_a_row = 0,
+                Ok(()) => strikes.forget(),
                 Err(Refused { error, reference, conversation_id }) => {
                     if matches!(error.code, Code::SessionEnded | Code::TokenExpired | Code::Unauthorized) {
                         return close::of_refused(&error).into();
                     }
                     live.connection.outbox.push(frames::error(&error, reference.as_deref(), conversation_id));
-                    refused_in_a_row += 1;
-                    if refused_in_a_row >= limits::BAD_FRAMES {
-                        return close::BAD_FRAMES.into();
+                    if let Some(why) = strikes.count(&error) {
+                        return why.into();
                     }
                 }
             }
@@ -225,8 +225,7 @@ impl Visit<'_> {
             }
             drop(place);
         };
-        self.chat.submit(command, Box::new(reply)).await;
-        Ok(())
+        self.chat.submit(command, Box::new(reply)).await
     }
 
     async fn resume(&self, frame: ClientFrame, reference: Option<&str>) -> Result<()> {

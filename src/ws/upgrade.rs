@@ -43,9 +43,11 @@ fn accept(mut request: Request, scope: Scope, after_seq: Option<Seq>) -> Result<
     let proof = proof(&request)?;
     let offered = offers(&request.headers).any(|offer| offer == SUBPROTOCOL);
     let upgrade = request.upgrade.take().ok_or_else(|| Error::internal("a request without its socket"))?;
-    let wish = Wish { scope, after_seq, proof, request_id: request.id.clone() };
     let site = request.site.clone();
-    let place = request.place.clone();
+    let counted = site.crowds.count_through_proxy(&request.place, request.address)?;
+    let newcomer = site.crowds.newcomer(proof.is_some(), request.address)?;
+    let wish = Wish { scope, after_seq, proof, request_id: request.id.clone(), newcomer };
+    let place = (request.place.clone(), counted);
     // Nothing of the request is kept while the connection lives.
     drop(request);
     site.sockets.spawn(connection::run(site.clone(), upgrade, wish, place));

@@ -29,6 +29,7 @@ mod faults;
 mod floors;
 mod healing;
 mod journal;
+mod limits;
 mod postgres;
 mod process;
 mod rest;

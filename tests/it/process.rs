@@ -1,19 +1,23 @@
 //! The built binary, as an operator runs it.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::block_in_place;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::support::client::{PASSWORD, Person, get};
 use crate::support::postgres::database;
-use crate::support::socket::Socket;
+use crate::support::socket::{PATIENCE, Socket};
 
 /// The binary, with nothing of this environment that it would take for its configuration.
 fn chinwag(arguments: &[&str]) -> Command {
@@ -151,6 +155,66 @@ async fn no_log_level_tells_a_secret() {
     for secret in [ticket, &ada.token, &ada.refresh_token, PASSWORD] {
         assert!(!log.concat().contains(secret), "{secret}: {log:?}");
     }
+}
+
+/// CPU time that a process has used, in ticks of 10 ms.
+fn ticks(process: &Child) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
+    let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
+    fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_file_descriptors_it_serves_who_is_there_and_recovers() {
+    const WARNING: &str = "no socket can be accepted";
+    let mut running = Running::start(&[]);
+    let (ada, grace) =
+        (Person::register(running.address, "ada").await, Person::register(running.address, "grace").await);
+    let room = ada.direct(&grace).await;
+    let mut established = TcpStream::connect(running.address).await.unwrap();
+    asks(&mut established).await;
+    let mut socket = ada.listen(&room.socket).await;
+
+    let open = fs::read_dir(format!("/proc/{}/fd", running.child.id())).unwrap().count() as u64;
+    let few = Rlimit { current: Some(open + 10), maximum: Some(open + 10) };
+    prlimit(Some(Pid::from_child(&running.child)), Resource::Nofile, few).unwrap();
+    // The kernel takes them all; the server cannot.
+    let mut idle = Vec::new();
+    for _ in 0..30 {
+        idle.push(TcpStream::connect(running.address).await.unwrap());
+    }
+    let mut log = running.log.by_ref().lines().map(Result::unwrap);
+    block_in_place(|| log.find(|line| line.contains(WARNING))).expect("it says so");
+
+    let before = ticks(&running.child);
+    for _ in 0..20 {
+        asks(&mut established).await;
+        socket.send(&json!({"type": "message.send", "content": "still here"})).await;
+        assert_eq!(socket.hears().await, "still here");
+        sleep(Duration::from_millis(100)).await;
+    }
+    let spent = ticks(&running.child) - before;
+    assert!(spent < 60, "it does not spin: {spent} ticks in some 200");
+
+    drop(idle);
+    asks(&mut TcpStream::connect(running.address).await.unwrap()).await;
+    ada.say(&room, "back to normal").await;
+    drop((established, socket));
+    running.signal(Signal::TERM);
+    assert!(running.child.wait().unwrap().success());
+    let again = running.log.by_ref().lines().map(Result::unwrap).filter(|line| line.contains(WARNING)).count();
+    assert_eq!(again, 0, "it says so once");
+}
+
+/// Asks on a connection that is kept open.
+async fn asks(socket: &mut TcpStream) {
+    socket.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut got = Vec::new();
+    while !got.ends_with(b"}") {
+        let count = timeout(PATIENCE, socket.read_buf(&mut got)).await.expect("an answer").unwrap();
+        assert!(count > 0, "{got:?}");
+    }
+    assert!(got.starts_with(b"HTTP/1.1 200 "), "{got:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Logging in and out.
 
+use std::time::Instant;
+
 use hyper::StatusCode;
 
 use crate::chat::LoggedIn;
@@ -22,7 +24,7 @@ pub(in crate::http) async fn login(mut request: Request) -> Result<Response> {
     let name = Username::parse(&username).map_or_else(|_| String::new(), |username| username.key());
     let attempt = (rate_limit::network(request.address), name);
     // Taken before, so that many guesses at once are limited as many in a row are.
-    limits.login_failures.take(attempt.clone())?;
+    limits.login_failures.take(attempt.clone(), Instant::now())?;
     let outcome = site.chat.login(&username, password).await;
     if !outcome.as_ref().is_err_and(|error| error.code == Code::BadCredentials) {
         limits.login_failures.give_back(&attempt);

@@ -228,7 +228,7 @@ async fn a_token_that_expires_closes_every_door_unless_it_is_renewed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_read_behind_the_end_is_not_done() {
-    let server = Server::start().await;
+    let server = Server::with(&["--rate-limits", "off"]).await;
     let grace = server.person("grace").await;
     server.person("ada").await;
     for round in 0..10 {

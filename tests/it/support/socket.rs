@@ -69,6 +69,14 @@ impl Socket {
         }
     }
 
+    /// `hello`, unless the connection is closed instead.
+    pub(crate) async fn hello(&mut self) -> Option<Value> {
+        match self.message().await {
+            Some(Ok(Message::Text(text))) => serde_json::from_str(&text).ok(),
+            _ => None,
+        }
+    }
+
     /// The next frame that is of one of these types; others are passed over.
     #[track_caller]
     pub(crate) fn next_of(&mut self, types: &[&str]) -> impl Future<Output = Value> {
