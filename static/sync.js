@@ -240,6 +240,14 @@ function applyNumbered(frame) {
   changed("conversations");
 }
 
+/** A message as the server has just answered it; its event may come before or after. */
+export function learnMessage(message) {
+  const conversation = conversations.get(message.conversation_id);
+  if (timelines.get(message.conversation_id)?.apply(message)) changed("timeline");
+  if (conversation?.last_message?.id === message.id) conversation.last_message = message;
+  changed("conversations");
+}
+
 function applyMembership(frame) {
   const { conversation_id, type, message } = frame;
   if (type === "member.removed" && subjectOf(frame) === api.me().id && leftForGood(frame)) return loseConversation(conversation_id);

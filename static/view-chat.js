@@ -3,6 +3,7 @@
 import { $, avatar, icon } from "./dom.js";
 import { send } from "./sends.js";
 import { conversations, loadMembers, members, on, statusOf, titleOf, view } from "./store.js";
+import { editLast, isEditing, saveEdit, startRevising, stopEdit } from "./view-revise.js";
 import { startTimelineView } from "./view-timeline.js";
 
 const MOST_BYTES = 16 * 1024; // the protocol's limit of a message's text
@@ -17,6 +18,7 @@ export function startChatView(close) {
   $("send").append(icon("send"));
   timeline = startTimelineView();
   startComposer();
+  startRevising(measure);
   for (const topic of ["opened", "conversations", "people", "connection"]) on(topic, render);
 }
 
@@ -55,6 +57,7 @@ function renderWelcome() {
 }
 
 function showOther(conversationId) {
+  stopEdit();
   if (shownId) drafts.set(shownId, $("composer-text").value);
   shownId = conversationId;
   $("composer-text").value = drafts.get(conversationId) ?? "";
@@ -68,6 +71,8 @@ function startComposer() {
   text.addEventListener("input", measure);
   addEventListener("resize", measure); // a turned phone has lines of another length
   text.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && isEditing()) stopEdit();
+    else if (event.key === "ArrowUp" && !text.value && !isEditing() && editLast()) event.preventDefault();
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     submit();
@@ -82,6 +87,7 @@ function submit() {
   const text = $("composer-text");
   const content = text.value.replaceAll("\0", "").trim();
   if (!content || !measure() || !view.openId) return;
+  if (isEditing()) return void saveEdit(content);
   if (!send(view.openId, content)) {
     $("composer-note").textContent = "Too many messages wait to be sent. Try again when the connection is back.";
     return;

@@ -5,6 +5,7 @@ import { $, arrange, avatar, clock, dayName, el, fullTime, icon, linked } from "
 import { discard, isSlowed, retry, unsentIn } from "./sends.js";
 import { conversations, nameOf, on, statusOf, timelines, view } from "./store.js";
 import { loadEarlier, markRead } from "./sync.js";
+import { actionsOf, isEditing, offerRows, rightsOver, steerRows } from "./view-revise.js";
 
 const NEAR_END = 60; // pixels that still count as being at the end
 const LOAD_AHEAD = 600;
@@ -29,6 +30,7 @@ export function startTimelineView() {
     $("composer-text").focus();
   });
   document.addEventListener("visibilitychange", readIfSeen);
+  steerRows($("messages"));
   for (const topic of ["opened", "timeline", "people", "connection"]) on(topic, render);
   return { toNewest };
 }
@@ -72,6 +74,7 @@ function render() {
   const anchor = atEnd ? null : findAnchor();
   renderLoadState(timeline);
   arrange($("messages"), layOut([...timeline.messages, ...unsentIn(view.openId)]));
+  offerRows($("messages"));
   // What the reader looks at stays where it is, whatever came above it.
   if (anchor) scroller.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
   else stickToEnd();
@@ -128,7 +131,7 @@ function layOut(messages) {
     const status = statusOf(senderId);
     const foot = footWords(message, messages[i + 1]);
     // An id that somebody else has used already may stand here twice, until it is sent with another.
-    put(message.state ? `unsent ${message.id}` : message.id, JSON.stringify([first, name, status, message.content, message.deleted_at, message.state, foot]), () =>
+    put(message.state ? `unsent ${message.id}` : message.id, JSON.stringify([first, name, status, message.content, message.deleted_at, message.state, foot, rightsOver(message), isEditing(message.id)]), () =>
       system ? systemRow(message, time) : messageRow(message, { senderId, name, status, first, time, foot }));
     before = { day, time, senderId: system ? null : senderId };
   }
@@ -150,9 +153,11 @@ function messageRow(message, { senderId, name, status, first, time, foot }) {
     el("time", { datetime: time.toISOString(), title: fullTime(time) }, clock(time)));
   const text = el("p", { class: `bubble${message.deleted_at ? " deleted" : ""}`, "data-testid": "message-text", title: fullTime(time) },
     ...(message.deleted_at ? ["This message was deleted"] : linked(message.content)));
-  return el("li", { class: `message${mine ? " mine" : ""}${first ? " first" : ""}`, ...hooks(message) },
+  const actions = actionsOf(message);
+  const classes = ["message", mine && "mine", first && "first", actions && "mayrevise", isEditing(message.id) && "editing"];
+  return el("li", { class: classes.filter(Boolean).join(" "), ...hooks(message) },
     !mine && first && avatar(senderId, name, status),
-    first && head, text, footOf(message, foot));
+    first && head, el("div", { class: "said" }, text, actions), footOf(message, foot));
 }
 
 function footWords({ state, reason, edited_at, deleted_at }, next) {

@@ -9,7 +9,7 @@ use std::{env, fs};
 
 use serde_json::json;
 
-use super::visitor::Visitor;
+use super::visitor::{Visitor, message};
 use crate::support::browser::Browser;
 use crate::support::client::{Conversation, PASSWORD, Person, post};
 use crate::support::server::Server;
@@ -101,6 +101,22 @@ async fn it_fits_a_desk_and_a_phone() {
     page.open("Harbour exhibition").await;
     page.until("one('conversation-status').textContent === '3 of 4 online'").await;
     look(&page, "talk").await;
+
+    // Changed and taken back, the buttons of one's own, and the composer while it edits.
+    let history = maya.get(&work.messages).await.expect(200).json();
+    let path = |index: usize| format!("{}/{}", work.messages, history["items"][index]["id"].as_str().unwrap());
+    maya.patch(&path(5), &json!({"content": "1200 × 800 mm, with 5 mm bleed on all sides."})).await.expect(200);
+    maya.delete(&path(8)).await.expect(204);
+    priya.delete(&path(6)).await.expect(204);
+    page.until("all('message').filter((row) => row.textContent.includes('This message was deleted')).length === 2")
+        .await;
+    page.eval(&format!("{}.focus()", message("cinnamon"))).await;
+    page.until(&format!("seen({}.querySelector('[data-testid=edit-message]'))", message("cinnamon"))).await;
+    look(&page, "revise").await;
+    page.click(&format!("{}.querySelector('[data-testid=edit-message]')", message("cinnamon"))).await;
+    page.until("seen(one('editing-note'))").await;
+    look(&page, "editing").await;
+    page.press("Escape").await;
 
     page.click("one('members-open')").await;
     page.until("all('member-item').length === 4 && all('person-option').length > 0").await;

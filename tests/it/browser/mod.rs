@@ -6,4 +6,5 @@ mod groups;
 mod history;
 mod looks;
 mod outages;
+mod revising;
 mod visitor;

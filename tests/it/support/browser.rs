@@ -224,6 +224,7 @@ impl Page {
         let (code, text) = match key {
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
+            "ArrowUp" => (38, ""),
             _ => panic!("what is the code of {key}?"),
         };
         for kind in ["keyDown", "keyUp"] {

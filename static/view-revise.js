@@ -1,0 +1,129 @@
+// Changing what was said. A message is edited in the composer, where there is room and every key does what it always does;
+// it is deleted where it stands.
+
+import * as api from "./api.js";
+import { $, el, twice } from "./dom.js";
+import { changed, conversations, myRole, on, timelines, view } from "./store.js";
+import { learnMessage } from "./sync.js";
+
+let editing = null; // {message, draft}: what is edited, and what was half written before
+let saving = false;
+let fit = () => {};
+
+/** `measure` fits the composer to its text. */
+export function startRevising(measure) {
+  fit = measure;
+  $("edit-cancel").addEventListener("click", stopEdit);
+  on("timeline", stopIfGone);
+}
+
+export const isEditing = (id) => (id ? editing?.message.id === id : editing !== null);
+
+const isText = (message) => message.type !== "system" && !message.state && !message.deleted_at;
+const isMine = (message) => message.sender_id === api.me().id;
+const mayDelete = (message) => isText(message) && (isMine(message) || ["owner", "admin"].includes(myRole(message.conversation_id)));
+
+/** What may be done to a message, for whoever decides whether its row must be made anew. */
+export const rightsOver = (message) => [isText(message) && isMine(message), mayDelete(message)];
+
+/** The buttons of a message; nothing where nothing may be done. */
+export function actionsOf(message) {
+  const [edit, remove] = rightsOver(message);
+  if (!edit && !remove) return null;
+  const button = (name, act) => el("button", { type: "button", class: "action", "data-testid": `${name.toLowerCase()}-message`, click: act }, name);
+  const removing = remove && button("Delete");
+  if (removing) twice(removing, "Really?", () => removeMessage(message));
+  return el("div", { class: "message-actions", role: "group", "aria-label": "Change this message" },
+    edit && button("Edit", () => beginEdit(message)), removing);
+}
+
+// The rows are one stop for Tab, and arrow keys go from one to the next; only the row that one is on offers its buttons to Tab.
+export function steerRows(list) {
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const rows = [...list.querySelectorAll(".message.mayrevise")];
+    const at = rows.indexOf(event.target);
+    if (!step || at < 0) return;
+    event.preventDefault();
+    rows[at + step]?.focus();
+  });
+}
+
+export function offerRows(list) {
+  const rows = list.querySelectorAll(".message.mayrevise");
+  for (const row of rows) row.tabIndex = -1;
+  if (rows.length) rows[rows.length - 1].tabIndex = 0;
+}
+
+// Editing
+
+/** Edits the newest of one's own. False if there is none. */
+export function editLast() {
+  const last = timelines.get(view.openId)?.messages.findLast((message) => isText(message) && isMine(message));
+  if (last) beginEdit(last);
+  return Boolean(last);
+}
+
+function beginEdit(message) {
+  stopEdit();
+  const text = $("composer-text");
+  editing = { message, draft: text.value };
+  show(message.content);
+  text.focus();
+  text.setSelectionRange(text.value.length, text.value.length);
+}
+
+/** Back to what was half written. */
+export function stopEdit() {
+  if (!editing) return;
+  const { draft } = editing;
+  editing = null;
+  show(draft);
+  $("composer-text").focus();
+}
+
+function show(words) {
+  $("composer-text").value = words;
+  $("composer").dataset.editing = String(isEditing());
+  $("editing-note").hidden = !isEditing();
+  for (const name of ["aria-label", "title"]) $("send").setAttribute(name, isEditing() ? "Save (Enter)" : "Send (Enter)");
+  fit();
+  changed("timeline");
+}
+
+export async function saveEdit(content) {
+  if (saving) return;
+  const { message } = editing;
+  if (content === message.content) return stopEdit();
+  saving = true;
+  try {
+    learnMessage(await api.patch(path(message), { content }));
+    if (isEditing(message.id)) stopEdit();
+  } catch (problem) {
+    if (isEditing(message.id)) $("composer-note").textContent = `Not saved: ${problem.message}`;
+  } finally {
+    saving = false;
+  }
+}
+
+// Somebody else may delete what one is editing.
+function stopIfGone() {
+  if (!editing) return;
+  const { id, conversation_id } = editing.message;
+  const timeline = timelines.get(conversation_id);
+  if (conversations.has(conversation_id) && !timeline?.byId.get(id)?.deleted_at) return;
+  stopEdit();
+  $("composer-note").textContent = "The message that you were editing was deleted.";
+}
+
+async function removeMessage(message) {
+  try {
+    await api.remove(path(message));
+    learnMessage({ ...message, content: "", deleted_at: new Date().toISOString() });
+  } catch (problem) {
+    $("composer-note").textContent = `Not deleted: ${problem.message}`;
+  }
+  $("composer-text").focus();
+}
+
+const path = ({ conversation_id, id }) => `/v1/conversations/${conversation_id}/messages/${id}`;

@@ -1,0 +1,154 @@
+//! Editing and deleting what was said.
+
+use serde_json::json;
+
+use super::visitor::{Visitor, message};
+use crate::support::browser::Browser;
+use crate::support::server::Server;
+
+/// The texts that are shown, in their order.
+const TEXTS: &str =
+    "JSON.stringify(all('message').map((row) => row.querySelector('[data-testid=message-text]').textContent))";
+
+async fn shows(page: &Visitor, texts: &[&str]) {
+    page.until(&format!("{TEXTS} === {}", json!(json!(texts).to_string()))).await;
+}
+
+fn button(name: &str, text: &str) -> String {
+    format!("{}.querySelector('[data-testid={name}-message]')", message(text))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_said_is_changed_for_everybody_at_once_and_for_good() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    ada.direct(&grace).await;
+    let browser = Browser::start().await;
+    let (hers, theirs) = tokio::join!(
+        Visitor::enter(&browser, server.address, "ada"),
+        Visitor::enter(&browser, server.address, "grace")
+    );
+    hers.open("Grace").await;
+    theirs.open("Ada").await;
+    for text in ["helo", "secret", "bye"] {
+        hers.say(text).await;
+    }
+    theirs.sees(&["helo", "secret", "bye"]).await;
+    assert_eq!(
+        theirs.eval("all('edit-message').length + all('delete-message').length").await,
+        0,
+        "none of them is hers"
+    );
+
+    // With the keyboard alone: the newest from the empty composer.
+    hers.press("ArrowUp").await;
+    hers.until("one('composer').value === 'bye' && seen(one('editing-note'))").await;
+    hers.press("Escape").await;
+    hers.until("one('composer').value === '' && !seen(one('editing-note'))").await;
+    hers.fill("one('composer')", "half written").await;
+    // An older one by its button, which is seen where the focus is. Tab comes to the newest, and arrow keys go on from there.
+    assert_eq!(hers.eval("all('message').map((row) => row.tabIndex).join()").await, "-1,-1,0");
+    hers.eval(&format!("{}.focus()", message("bye"))).await;
+    for _ in 0..3 {
+        hers.press("ArrowUp").await;
+    }
+    hers.until(&format!("document.activeElement === {}", message("helo"))).await;
+    hers.until(&format!("seen({})", button("edit", "helo"))).await;
+    assert_eq!(
+        hers.eval(&format!("getComputedStyle({}.parentNode).visibility", button("edit", "bye"))).await,
+        "hidden"
+    );
+    hers.click(&button("edit", "helo")).await;
+    hers.until("one('composer').value === 'helo' && document.activeElement === one('composer')").await;
+    hers.fill("one('composer')", "hello").await;
+    hers.press("Enter").await;
+    for page in [&hers, &theirs] {
+        shows(page, &["hello", "secret", "bye"]).await;
+        page.until(&format!("{}.textContent.includes('Edited')", message("hello"))).await;
+    }
+    hers.until("one('composer').value === 'half written' && !seen(one('editing-note'))").await;
+
+    hers.eval(&format!("{}.focus()", message("secret"))).await;
+    hers.click(&button("delete", "secret")).await;
+    hers.until(&format!("{}.textContent === 'Really?'", button("delete", "secret"))).await;
+    hers.click(&button("delete", "secret")).await;
+    let left = ["hello", "This message was deleted", "bye"];
+    for page in [&hers, &theirs] {
+        shows(page, &left).await;
+        assert_eq!(page.eval("document.body.textContent.includes('secret')").await, false);
+    }
+    assert_eq!(hers.eval("document.activeElement === one('composer')").await, true);
+    assert_eq!(hers.eval(&format!("{} ?? null", button("edit", "was deleted"))).await, json!(null));
+    // What changes takes numbers of its own, and what comes next follows them without being asked for.
+    let resumes = |page: &Visitor| page.frames_sent().iter().filter(|frame| frame.contains("\"resume\"")).count();
+    let before = resumes(&theirs);
+    hers.say("and so on").await;
+    theirs.until(&format!("{}?.dataset.seq === '6'", message("and so on"))).await;
+    assert_eq!(resumes(&theirs), before, "nothing was missed");
+    for page in [&hers, &theirs] {
+        page.reload().await;
+        shows(page, &["hello", "This message was deleted", "bye", "and so on"]).await;
+        page.until(&format!("{}.textContent.includes('Edited')", message("hello"))).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_is_editing_may_be_deleted_by_an_admin() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
+    ada.say(&room, "mine").await;
+    grace.say(&room, "oops").await;
+    let browser = Browser::start().await;
+    let (owner, member) = tokio::join!(
+        Visitor::enter(&browser, server.address, "ada"),
+        Visitor::enter(&browser, server.address, "grace")
+    );
+    owner.open("Lunch").await;
+    member.open("Lunch").await;
+    shows(&member, &["mine", "oops"]).await;
+    member.click("one('composer')").await;
+    member.press("ArrowUp").await;
+    member.until("one('composer').value === 'oops'").await;
+    owner.until(&format!("{} !== null", button("delete", "oops"))).await;
+    assert_eq!(owner.eval(&button("edit", "oops")).await, json!(null), "nobody puts words into another's mouth");
+    assert_eq!(member.eval(&button("delete", "mine")).await, json!(null));
+    owner.eval(&format!("{}.focus()", message("oops"))).await;
+    for _ in 0..2 {
+        owner.click(&button("delete", "oops")).await;
+    }
+    for page in [&owner, &member] {
+        shows(page, &["mine", "This message was deleted"]).await;
+    }
+    member.until("one('composer').value === '' && one('composer-note').textContent.includes('was deleted')").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_heartbeat_that_names_more_than_was_heard_brings_the_change() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.direct(&grace).await;
+    let said = ada.say(&room, "helo").await;
+    let browser = Browser::start().await;
+    let page = Visitor::enter(&browser, server.address, "grace").await;
+    page.open("Ada").await;
+    let path = format!("{}/{}", room.messages, said["id"].as_str().unwrap());
+    ada.patch(&path, &json!({"content": "hello"})).await.expect(200);
+    shows(&page, &["hello"]).await;
+    // As if the event had been lost on its way.
+    let forget = format!(
+        "import('/static/store.js').then((store) => {{
+            const [timeline, lost] = [store.timelines.get('{0}'), {{ ...store.timelines.get('{0}').messages[0], content: 'helo', edited_at: null }}];
+            timeline.messages[0] = lost;
+            timeline.byId.set(lost.id, lost);
+            timeline.seen = timeline.newest = store.conversations.get('{0}').last_seq = 1;
+            store.changed('timeline');
+        }})",
+        room.id
+    );
+    page.eval(&forget).await;
+    shows(&page, &["helo"]).await;
+    let heartbeat = json!({"type": "heartbeat", "heads": {&room.id: 2}, "membership_version": 1});
+    page.eval(&format!("import('/static/sync.js').then((sync) => sync.applyFrame({heartbeat}))")).await;
+    shows(&page, &["hello"]).await;
+}
