@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::journal::Reply;
+use super::journal::{Reply, stopping};
 use super::{Chat, no_conversation};
 use crate::domain::command::{Command, Outcome, Send};
 use crate::domain::message::{Content, Message};
@@ -109,7 +109,8 @@ impl Chat {
         let (sender, outcome) = oneshot::channel();
         // Whoever waited may be gone; the command is committed all the same.
         self.submit(command, Box::new(move |done| drop(sender.send(done)))).await;
-        outcome.await.map_err(Error::internal)?
+        // Each command is answered, unless the process leaves at once: then nobody knows what became of it.
+        outcome.await.map_err(|_| stopping())?
     }
 
     /// A page of a conversation's history, for its members.

@@ -52,6 +52,11 @@ impl Connection {
         self.seats().as_ref()?.get(&conversation_id).copied().flatten()
     }
 
+    /// Whether it hears this conversation live; `None` once it has left, and hears nothing any more.
+    pub fn hears(&self, conversation_id: ConversationId) -> Option<bool> {
+        Some(self.seats().as_ref()?.get(&conversation_id).is_some_and(Option::is_some))
+    }
+
     /// Taken before a room's lock, never after it.
     pub(super) fn seats(&self) -> MutexGuard<'_, Option<HashMap<ConversationId, Option<Seq>>>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)

@@ -192,9 +192,12 @@ impl Visit<'_> {
         let place = Arc::clone(under_way).acquire_owned().await.map_err(Error::internal)?;
         let connection = Arc::clone(self.connection);
         let reply = move |outcome: Result<Outcome>| {
+            let hears = connection.hears(to);
             match outcome {
+                // Once it has left, what was delivered before this may have missed it: a hole that it would never ask about.
+                Ok(_) if hears.is_none() => {}
                 // Its event, which every listener gets, is the acknowledgement.
-                Ok(Outcome::Fresh(_)) if connection.live_from(to).is_some() => {}
+                Ok(Outcome::Fresh(_)) if hears == Some(true) => {}
                 Ok(Outcome::Fresh(message) | Outcome::Repeated(message)) => {
                     connection.outbox.push(frames::message_new(&message));
                 }
