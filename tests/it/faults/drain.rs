@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::Scene;
+use super::{READERS, Scene};
 use crate::support::chance::Run;
 use crate::support::client::try_ask;
 use crate::support::history::Entry;
@@ -50,7 +50,8 @@ async fn told_to_stop_under_load(store: On) {
     let mut scene = Scene::begin(node, &mut chance).await;
     let rounds = run.rounds(1).min(ROUNDS);
     let mut slowest = Duration::ZERO;
-    for _ in 0..rounds {
+    for round in 1..=rounds {
+        scene.log.opened(round * READERS).await;
         scene.a_moment(&mut chance).await;
         let told = Instant::now();
         let mut stubborn = scene.tell_to_stop().await;
@@ -102,7 +103,8 @@ async fn told_twice_to_stop(store: On) {
     let mut chance = run.chance();
     let mut scene = Scene::begin(Node::on(store).await, &mut chance).await;
     let rounds = run.rounds(1).min(ROUNDS);
-    for _ in 0..rounds {
+    for round in 1..=rounds {
+        scene.log.opened(round * READERS).await;
         scene.a_moment(&mut chance).await;
         let _stubborn = scene.tell_to_stop().await;
         scene.node.signal(Signal::TERM);

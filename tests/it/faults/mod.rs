@@ -13,6 +13,9 @@ use crate::support::crowd::{Crowd, Manner};
 use crate::support::history::Log;
 use crate::support::node::Node;
 
+/// Of the people of a [`Scene`], those who listen.
+const READERS: usize = 3;
+
 /// A running server, and people who talk in one of its conversations.
 struct Scene {
     node: Node,
