@@ -30,14 +30,13 @@ impl Clock {
         let clock = Self { folder: tempfile::tempdir().unwrap() };
         clock.set(0);
         let library =
-            library().expect("the tests need libfaketime: `make test` installs it, or apt-get install libfaketime");
+            library().expect("the tests need libfaketime: `make test` installs it, or apt-get install faketime");
         node.environment.extend(
             [
                 ("LD_PRELOAD", library.to_str().unwrap()),
                 ("FAKETIME_TIMESTAMP_FILE", clock.file().to_str().unwrap()),
                 ("FAKETIME_NO_CACHE", "1"),
                 ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-                ("DONT_FAKE_MONOTONIC", "1"),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
