@@ -9,7 +9,8 @@ set -eu
 needs='postgresql:postgres
 chromium:chromium
 procps:pgrep
-curl:curl'
+curl:curl
+faketime:faketime'
 
 missing() {
     folders=$PATH$(printf ':%s' /usr/lib/postgresql/*/bin)

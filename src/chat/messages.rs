@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::journal::Reply;
+use super::journal::{Reply, stopping};
 use super::{Chat, no_conversation};
 use crate::domain::command::{Command, Outcome, Revision, Send};
 use crate::domain::message::{Content, Message};
@@ -152,7 +152,8 @@ impl Chat {
         let (sender, outcome) = oneshot::channel();
         // Whoever waited may be gone; the command is committed all the same.
         self.submit(command, Box::new(move |done| drop(sender.send(done)))).await?;
-        outcome.await.map_err(Error::internal)?
+        // Each command is answered, unless the process leaves at once: then nobody knows what became of it.
+        outcome.await.map_err(|_| stopping())?
     }
 
     /// A page of a conversation's history, for its members.

@@ -84,6 +84,11 @@ impl Connection {
         self.membership_version.store(version, Ordering::Relaxed);
     }
 
+    /// Whether it hears this conversation live; `None` once it has left, and hears nothing any more.
+    pub fn hears(&self, conversation_id: ConversationId) -> Option<bool> {
+        Some(self.seats().as_ref()?.get(&conversation_id).is_some_and(|hearing| hearing.live_from.is_some()))
+    }
+
     /// Taken before a room's lock, never after it.
     pub(super) fn seats(&self) -> MutexGuard<'_, Option<HashMap<ConversationId, Hearing>>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)

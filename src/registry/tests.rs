@@ -67,6 +67,20 @@ fn a_live_seat_gets_everything_after_its_cursor_once() {
 }
 
 #[test]
+fn whoever_has_left_is_not_taken_for_one_who_never_was_live() {
+    let (registry, room) = (Arc::new(Registry::default()), ConversationId::new());
+    let (connection, _page) = connect(UserId::new());
+    let registration = registry.register(&connection, false).expect("the first");
+    assert_eq!(connection.hears(room), Some(false));
+    registry.sit(&connection, room);
+    assert_eq!(connection.hears(room), Some(false), "a silent seat");
+    registry.go_live(&connection, room, 0).expect("nothing was delivered");
+    assert_eq!(connection.hears(room), Some(true));
+    drop(registration);
+    assert_eq!(connection.hears(room), None);
+}
+
+#[test]
 fn one_delivery_is_one_write_for_each_recipient() {
     let (registry, rooms) = (Arc::new(Registry::default()), [ConversationId::new(), ConversationId::new()]);
     let (connection, page) = connect(UserId::new());

@@ -60,13 +60,18 @@ impl Journal {
         let lane = &self.lanes[lane_of(command.conversation_id(), self.lanes.len())];
         match timeout(limits::ADMISSION_TIMEOUT, lane.reserve()).await {
             Ok(Ok(place)) => place.send(Job::new(command, arrived, reply)),
-            Ok(Err(_)) => reply(Err(Error::new(Code::Draining, "The server is about to stop."))),
+            Ok(Err(_)) => reply(Err(stopping())),
             Err(_) => {
                 let busy = Error::new(Code::Busy, "The journal admits nothing at the moment.");
                 reply(Err(busy.after(Duration::from_secs(1))));
             }
         }
     }
+}
+
+/// For whom the journal does nothing any more.
+pub(super) fn stopping() -> Error {
+    Error::new(Code::Draining, "The server is about to stop.")
 }
 
 fn lane_of(id: ConversationId, lanes: usize) -> usize {

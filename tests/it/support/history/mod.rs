@@ -15,8 +15,8 @@ use uuid::Uuid;
 pub(crate) use check::{Counts, Violation, check};
 pub(crate) use truth::{Stored, Truth};
 
-/// How long a test waits for acknowledgements: far longer than any fault lasts.
-const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(60);
+/// How long a test waits for its clients: far longer than any fault lasts.
+const IN_TIME: Duration = Duration::from_secs(60);
 
 /// One WebSocket, of whoever.
 pub(crate) type ConnectionNumber = u32;
@@ -39,7 +39,7 @@ pub(crate) enum Entry {
     /// A numbered event came.
     Got { connection: ConnectionNumber, event: Event },
     /// The server said when to come back.
-    Draining { connection: ConnectionNumber, reconnect_after_ms: u64 },
+    Draining { reconnect_after_ms: u64 },
     /// The server closed the connection.
     Closed { connection: ConnectionNumber, code: u16 },
 }
@@ -76,19 +76,25 @@ impl Event {
 pub(crate) struct Log {
     entries: Arc<Mutex<Vec<Entry>>>,
     acknowledged: watch::Sender<usize>,
+    opened: watch::Sender<usize>,
     numbers: Arc<AtomicU32>,
 }
 
 impl Log {
     pub(crate) fn new() -> Self {
-        Self { entries: Arc::default(), acknowledged: watch::Sender::new(0), numbers: Arc::default() }
+        let (acknowledged, opened) = (watch::Sender::new(0), watch::Sender::new(0));
+        Self { entries: Arc::default(), acknowledged, opened, numbers: Arc::default() }
     }
 
     pub(crate) fn note(&self, entry: Entry) {
-        let acknowledged = matches!(entry, Entry::Acknowledged { .. });
+        let counter = match entry {
+            Entry::Acknowledged { .. } => Some(&self.acknowledged),
+            Entry::Opened { .. } => Some(&self.opened),
+            _ => None,
+        };
         self.entries.lock().unwrap().push(entry);
-        if acknowledged {
-            self.acknowledged.send_modify(|count| *count += 1);
+        if let Some(counter) = counter {
+            counter.send_modify(|count| *count += 1);
         }
     }
 
@@ -99,10 +105,13 @@ impl Log {
 
     /// Waits until so many more sends are acknowledged.
     pub(crate) async fn acknowledged(&self, more: usize) {
-        let mut count = self.acknowledged.subscribe();
-        let goal = *count.borrow() + more;
-        let reached = timeout(ACKNOWLEDGED_WITHIN, count.wait_for(|count| *count >= goal)).await;
-        assert!(reached.is_ok(), "not {more} more sends were acknowledged in {ACKNOWLEDGED_WITHIN:?}");
+        let goal = *self.acknowledged.borrow() + more;
+        reach(&self.acknowledged, goal, "sends acknowledged").await;
+    }
+
+    /// Waits until so many connections have been opened since the beginning.
+    pub(crate) async fn opened(&self, connections: usize) {
+        reach(&self.opened, connections, "connections opened").await;
     }
 
     /// All that was noted so far.
@@ -118,4 +127,9 @@ impl Log {
         assert!(violations.is_empty(), "{} violations: {shown:#?}\n{counts}", violations.len());
         counts
     }
+}
+
+async fn reach(count: &watch::Sender<usize>, goal: usize, what: &str) {
+    let reached = timeout(IN_TIME, count.subscribe().wait_for(|count| *count >= goal)).await.is_ok();
+    assert!(reached, "{} of {goal} {what} in {IN_TIME:?}", *count.borrow());
 }
