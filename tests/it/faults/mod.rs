@@ -3,3 +3,4 @@
 mod checker;
 mod kill;
 mod proxy;
+mod sockets;

@@ -3,9 +3,12 @@
 mod check;
 mod truth;
 
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::watch;
@@ -15,8 +18,8 @@ use uuid::Uuid;
 pub(crate) use check::{Counts, Violation, check};
 pub(crate) use truth::{Stored, Truth};
 
-/// How long a test waits for acknowledgements: far longer than any fault lasts.
-const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(60);
+/// How long a test waits for acknowledgements, and for connections to catch up: far longer than any fault lasts.
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// One WebSocket, of whoever.
 pub(crate) type ConnectionNumber = u32;
@@ -36,6 +39,8 @@ pub(crate) enum Entry {
     Refused { id: Uuid, code: String },
     /// A reader listens to a conversation from the number after this one on.
     Opened { connection: ConnectionNumber, reader: ReaderNumber, user: Uuid, conversation: Uuid, after: i64 },
+    /// A reader has been given all that they had missed.
+    Resumed,
     /// A numbered event came.
     Got { connection: ConnectionNumber, event: Event },
     /// The server said when to come back.
@@ -74,21 +79,42 @@ impl Event {
 /// The clients' log. Clones write into the same one.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
-    entries: Arc<Mutex<Vec<Entry>>>,
+    entries: Arc<Mutex<Vec<(Instant, Entry)>>>,
     acknowledged: watch::Sender<usize>,
+    resumed: watch::Sender<usize>,
     numbers: Arc<AtomicU32>,
+}
+
+/// How long sends waited for their acknowledgements, from their first try on.
+#[derive(Debug)]
+pub(crate) struct Waits {
+    count: usize,
+    median: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl fmt::Display for Waits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, median, longest } = self;
+        write!(f, "{count} acknowledged after {median:.1?} (median), {longest:.1?} (most)")
+    }
 }
 
 impl Log {
     pub(crate) fn new() -> Self {
-        Self { entries: Arc::default(), acknowledged: watch::Sender::new(0), numbers: Arc::default() }
+        let (acknowledged, resumed) = (watch::Sender::new(0), watch::Sender::new(0));
+        Self { entries: Arc::default(), acknowledged, resumed, numbers: Arc::default() }
     }
 
     pub(crate) fn note(&self, entry: Entry) {
-        let acknowledged = matches!(entry, Entry::Acknowledged { .. });
-        self.entries.lock().unwrap().push(entry);
-        if acknowledged {
-            self.acknowledged.send_modify(|count| *count += 1);
+        let counted = match entry {
+            Entry::Acknowledged { .. } => Some(&self.acknowledged),
+            Entry::Resumed => Some(&self.resumed),
+            _ => None,
+        };
+        self.entries.lock().unwrap().push((Instant::now(), entry));
+        if let Some(counted) = counted {
+            counted.send_modify(|count| *count += 1);
         }
     }
 
@@ -99,15 +125,36 @@ impl Log {
 
     /// Waits until so many more sends are acknowledged.
     pub(crate) async fn acknowledged(&self, more: usize) {
-        let mut count = self.acknowledged.subscribe();
-        let goal = *count.borrow() + more;
-        let reached = timeout(ACKNOWLEDGED_WITHIN, count.wait_for(|count| *count >= goal)).await;
-        assert!(reached.is_ok(), "not {more} more sends were acknowledged in {ACKNOWLEDGED_WITHIN:?}");
+        assert!(counted(&self.acknowledged, more).await, "not {more} more sends were acknowledged in {WITHIN:?}");
+    }
+
+    /// Waits until so many more connections have caught up, from the call on.
+    pub(crate) fn resumed(&self, more: usize) -> impl Future<Output = ()> {
+        let counted = counted(&self.resumed, more);
+        async move { assert!(counted.await, "not {more} connections caught up in {WITHIN:?}") }
     }
 
     /// All that was noted so far.
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        self.entries.lock().unwrap().clone()
+        self.entries.lock().unwrap().iter().map(|(_, entry)| entry.clone()).collect()
+    }
+
+    /// How long those waited who sent something new in this time and have been answered.
+    pub(crate) fn waits(&self, during: Range<Instant>) -> Waits {
+        let (mut waiting, mut waits) = (HashMap::new(), Vec::new());
+        for (at, entry) in self.entries.lock().unwrap().iter() {
+            match entry {
+                Entry::Sent { id, .. } => _ = waiting.entry(*id).or_insert(*at),
+                Entry::Acknowledged { id, .. } => {
+                    let sent = waiting.get(id).filter(|sent| during.contains(*sent));
+                    waits.extend(sent.map(|sent| *at - *sent));
+                }
+                _ => {}
+            }
+        }
+        waits.sort();
+        let median = waits.get(waits.len() / 2).copied().unwrap_or_default();
+        Waits { count: waits.len(), median, longest: waits.last().copied().unwrap_or_default() }
     }
 
     /// Holds the log against the truth: what was counted. What is wrong fails the test.
@@ -118,4 +165,11 @@ impl Log {
         assert!(violations.is_empty(), "{} violations: {shown:#?}\n{counts}", violations.len());
         counts
     }
+}
+
+/// Waits until so many more are counted, from the call on: whether that came to pass.
+fn counted(count: &watch::Sender<usize>, more: usize) -> impl Future<Output = bool> + use<> {
+    let mut count = count.subscribe();
+    let goal = *count.borrow() + more;
+    async move { timeout(WITHIN, count.wait_for(|count| *count >= goal)).await.is_ok() }
 }
