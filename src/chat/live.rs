@@ -4,7 +4,7 @@
 //! delivered, and goes live at that number under the lock that delivery takes (see [`crate::registry`]). No buffer to
 //! bound, nothing twice, nothing missing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::time::timeout;
@@ -55,6 +55,14 @@ impl Live {
         let news = self.chat.registry.news(&self.connection, limits::HEADS_TOLD);
         self.connection.outbox.push(frames::heartbeat(news, self.connection.membership_version()));
     }
+}
+
+/// Where a connection has seats.
+struct Seated {
+    /// The newest numbers there, read with the seats.
+    heads: HashMap<ConversationId, Seq>,
+    /// Where it had none before.
+    is_new: HashSet<ConversationId>,
 }
 
 impl Drop for Live {
@@ -160,17 +168,50 @@ impl Chat {
     /// Sends everything after `after_seq` up to where live begins, and makes the connection live there. If it is live
     /// already, sends everything after `after_seq` again. Returns the number up to which all has been sent. `resync` if
     /// `after_seq` does not exist yet, `not_found` if the user is not in the conversation.
-    pub async fn catch_up(
+    pub async fn catch_up(&self, connection: &Arc<Connection>, id: ConversationId, after_seq: Seq) -> Result<Seq> {
+        let seated = self.seat(connection, &[id]).await?;
+        self.catch_up_from(connection, &seated, id, after_seq).await
+    }
+
+    /// Seats a connection in those of these conversations that its user is in, silently where it has no seat yet. The newest
+    /// numbers are read with the seats: whoever is removed from then on loses the seat.
+    async fn seat(&self, connection: &Arc<Connection>, ids: &[ConversationId]) -> Result<Seated> {
+        let mut is_new = HashSet::new();
+        let without: Vec<ConversationId> = ids.iter().copied().filter(|id| !connection.has_seat(*id)).collect();
+        if !without.is_empty() {
+            // Asked before a seat is taken, since even a silent one hears presence.
+            for (id, _) in self.store.heads_for(connection.user_id, &without).await? {
+                if self.registry.sit(connection, id) {
+                    is_new.insert(id);
+                }
+            }
+        }
+        match self.store.heads_for(connection.user_id, ids).await {
+            Ok(heads) => Ok(Seated { heads: heads.into_iter().collect(), is_new }),
+            Err(error) => {
+                for id in is_new {
+                    self.registry.leave_if_silent(connection, id);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn catch_up_from(
         &self,
         connection: &Arc<Connection>,
-        conversation_id: ConversationId,
+        seated: &Seated,
+        id: ConversationId,
         after_seq: Seq,
     ) -> Result<Seq> {
-        self.head_for(connection.user_id, conversation_id).await?;
-        let is_new = self.registry.sit(connection, conversation_id);
-        let caught_up = self.go_on_from(connection, conversation_id, after_seq).await;
-        if caught_up.is_err() && is_new {
-            self.registry.leave_if_silent(connection, conversation_id);
+        // Without a seat they were removed since the number was read, or the connection has ended.
+        let head = seated.heads.get(&id).filter(|_| connection.has_seat(id)).ok_or_else(no_conversation);
+        let caught_up = match head {
+            Ok(head) => self.go_on_from(connection, id, after_seq, *head).await,
+            Err(error) => Err(error),
+        };
+        if caught_up.is_err() && seated.is_new.contains(&id) {
+            self.registry.leave_if_silent(connection, id);
         }
         caught_up
     }
@@ -187,15 +228,19 @@ impl Chat {
         });
     }
 
-    /// The newest number, for members: all up to there is theirs to hear, since they are asked for after it. Asked before a seat is
-    /// taken, since even a silent one hears presence, and once more with the seat: a removal in between would not have found it.
+    /// The newest number, for members: all up to there is theirs to hear, since both are true at one moment.
     async fn head_for(&self, user_id: UserId, id: ConversationId) -> Result<Seq> {
-        let head = self.store.head(id).await?.ok_or_else(no_conversation)?;
-        self.store.member(id, user_id).await?.map(|_| head).ok_or_else(no_conversation)
+        let head = self.store.heads_for(user_id, &[id]).await?.pop();
+        head.map(|(_, head)| head).ok_or_else(no_conversation)
     }
 
-    async fn go_on_from(&self, connection: &Arc<Connection>, id: ConversationId, after_seq: Seq) -> Result<Seq> {
-        let head = self.head_for(connection.user_id, id).await?;
+    async fn go_on_from(
+        &self,
+        connection: &Arc<Connection>,
+        id: ConversationId,
+        after_seq: Seq,
+        head: Seq,
+    ) -> Result<Seq> {
         if after_seq > head {
             return Err(Error::new(Code::Resync, format!("The newest number is {head}: start over from history.")));
         }
@@ -245,14 +290,39 @@ impl Chat {
     }
 
     /// Answers a `resume` of one conversation.
-    pub async fn resume(
+    pub async fn resume(&self, connection: &Arc<Connection>, id: ConversationId, after_seq: Seq) -> Result<()> {
+        let reached = self.catch_up(connection, id, after_seq).await?;
+        self.tell_resumed(connection, id, reached, None).await
+    }
+
+    /// Answers a `resume` of many conversations: each by what was missed there and then `resumed`, or by an error.
+    pub async fn resume_all(
+        &self,
+        connection: &Arc<Connection>,
+        wanted: HashMap<ConversationId, Seq>,
+        reference: Option<&str>,
+    ) {
+        let ids: Vec<ConversationId> = wanted.keys().copied().collect();
+        let seated = self.seat(connection, &ids).await;
+        for (id, after_seq) in wanted {
+            let resumed = async {
+                let seated = seated.as_ref().map_err(Error::clone)?;
+                let reached = self.catch_up_from(connection, seated, id, after_seq).await?;
+                self.tell_resumed(connection, id, reached, reference).await
+            };
+            if let Err(error) = resumed.await {
+                connection.outbox.push(frames::error(&error, reference, Some(id)));
+            }
+        }
+    }
+
+    async fn tell_resumed(
         &self,
         connection: &Arc<Connection>,
         conversation_id: ConversationId,
-        after_seq: Seq,
+        reached: Seq,
         reference: Option<&str>,
     ) -> Result<()> {
-        let reached = self.catch_up(connection, conversation_id, after_seq).await?;
         let count = usize::try_from(limits::INTIMATE_MEMBERS).unwrap_or(0);
         let mut members = self.store.members(conversation_id, None, count + 1).await?;
         if members.len() > count {

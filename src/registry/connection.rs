@@ -68,6 +68,11 @@ impl Connection {
         self.seats().as_ref()?.get(&conversation_id)?.live_from
     }
 
+    /// Whether it has a seat there.
+    pub fn has_seat(&self, conversation_id: ConversationId) -> bool {
+        self.seats().as_ref().is_some_and(|seats| seats.contains_key(&conversation_id))
+    }
+
     /// Where it has a seat.
     pub fn conversations(&self) -> HashSet<ConversationId> {
         self.seats().as_ref().map(|seats| seats.keys().copied().collect()).unwrap_or_default()

@@ -108,8 +108,8 @@ impl Outbox {
     /// Puts the first frame before all that came in meanwhile.
     pub fn lead(&self, bytes: Bytes) {
         let mut queue = self.lock();
-        // A close uncorks; then there is nothing to say any more.
-        if !queue.corked {
+        // Once it is closing there is nothing to say any more.
+        if !queue.corked || queue.closing.is_some() {
             return;
         }
         queue.bytes += bytes.len();

@@ -134,6 +134,9 @@ pub trait Store: std::marker::Send + Sync {
     /// The newest number in a conversation, if there is one.
     async fn head(&self, id: ConversationId) -> Result<Option<Seq>>;
 
+    /// The newest number in each of these conversations that the user is in.
+    async fn heads_for(&self, user_id: UserId, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>>;
+
     /// The newest number in each of these conversations that exist.
     async fn heads_of(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>>;
 

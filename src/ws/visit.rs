@@ -101,7 +101,7 @@ impl<'a> Visit<'a> {
     async fn open(&self, head: Option<Seq>, after_seq: Option<Seq>) -> Result<()> {
         let (Scope::One(id), Some(head)) = (self.connection.scope, head) else { return Ok(()) };
         if let Some(after_seq) = after_seq {
-            match self.chat.resume(self.connection, id, after_seq, None).await {
+            match self.chat.resume(self.connection, id, after_seq).await {
                 Err(error) if error.code == Code::Resync => {
                     self.connection.outbox.push(frames::error(&error, None, Some(id)));
                 }
@@ -210,17 +210,13 @@ impl<'a> Visit<'a> {
         if wanted.values().any(|seq| *seq < 0) {
             return Err(Error::field("conversations", "takes whole numbers from 0"));
         }
-        for (id, after_seq) in wanted {
-            if matches!(self.connection.scope, Scope::One(own) if own != id) {
-                return Err(Error::field(
-                    "conversations",
-                    "names another conversation than the one of this connection",
-                ));
-            }
-            if let Err(error) = self.chat.resume(self.connection, id, after_seq, reference).await {
-                self.connection.outbox.push(frames::error(&error, reference, Some(id)));
-            }
+        if let Scope::One(own) = self.connection.scope
+            && wanted.keys().any(|id| *id != own)
+        {
+            let detail = "names another conversation than the one of this connection";
+            return Err(Error::field("conversations", detail));
         }
+        self.chat.resume_all(self.connection, wanted, reference).await;
         Ok(())
     }
 

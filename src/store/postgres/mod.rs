@@ -45,6 +45,10 @@ const WRITABLE: &str = "SELECT current_setting('transaction_read_only') = 'off'"
 
 /// conversations
 const HEADS_OF: &str = "SELECT conversation_id, last_seq FROM counters WHERE conversation_id = ANY($1)";
+/// user, conversations
+const HEADS_FOR: &str = "SELECT k.conversation_id, k.last_seq FROM members mb \
+     JOIN counters k ON k.conversation_id = mb.conversation_id \
+     WHERE mb.user_id = $1 AND mb.conversation_id = ANY($2)";
 /// users
 const MEMBERSHIP_VERSIONS: &str = "SELECT id, membership_version FROM users WHERE id = ANY($1)";
 /// sessions
@@ -260,6 +264,10 @@ impl Store for Postgres {
 
     async fn head(&self, id: ConversationId) -> Result<Option<Seq>> {
         self.one(queries::HEAD, &[&id], rows::value).await
+    }
+
+    async fn heads_for(&self, user_id: UserId, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>> {
+        self.all(HEADS_FOR, &[&user_id, &ids], rows::pair).await
     }
 
     async fn heads_of(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>> {

@@ -37,6 +37,10 @@ use crate::limits;
 const LATEST: ActivityCursor = (Timestamp(i64::MAX), ConversationId(Uuid::max()));
 /// id
 const ENDED_AT: &str = "SELECT ended_at FROM sessions WHERE id = ?1";
+/// user, conversation
+const HEAD_FOR: &str = "SELECT k.conversation_id, k.last_seq FROM members mb \
+     JOIN counters k ON k.conversation_id = mb.conversation_id \
+     WHERE mb.user_id = ?1 AND mb.conversation_id = ?2";
 /// id, at
 const TOUCH_USER: &str = "UPDATE users SET last_seen_at = max(coalesce(last_seen_at, ?2), ?2) WHERE id = ?1";
 
@@ -242,6 +246,15 @@ impl Store for Sqlite {
 
     async fn head(&self, id: ConversationId) -> Result<Option<Seq>> {
         self.read(move |db| one(db, sql!(queries::HEAD), params![id], rows::first)).await
+    }
+
+    async fn heads_for(&self, user_id: UserId, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>> {
+        let ids = ids.to_vec();
+        self.read(move |db| {
+            let head = |id| one(db, HEAD_FOR, params![user_id, id], rows::pair);
+            ids.into_iter().filter_map(|id| head(id).transpose()).collect()
+        })
+        .await
     }
 
     async fn heads_of(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>> {

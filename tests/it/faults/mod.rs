@@ -6,6 +6,7 @@ mod clock;
 mod drain;
 mod kill;
 mod proxy;
+mod sockets;
 
 use crate::support::chance::Chance;
 use crate::support::client::{Conversation, Person};

@@ -22,6 +22,7 @@ conformance!(
     views_come_by_latest_activity,
     pages_of_views_neither_repeat_nor_skip,
     heads_are_the_newest_numbers,
+    heads_are_told_to_members,
     only_the_owner_deletes,
     deleting_leaves_nothing,
 );
@@ -260,6 +261,26 @@ async fn heads_are_the_newest_numbers(store: &Fixture) {
     assert_eq!(store.head(busy).await.unwrap(), Some(3));
     assert_eq!(store.head(quiet).await.unwrap(), Some(0));
     assert_eq!(store.head(ConversationId::new()).await.unwrap(), None);
+}
+
+async fn heads_are_told_to_members(store: &Fixture) {
+    let (ada, bob) = (store.register("ada").await, store.register("bob").await);
+    let quiet = store.group("quiet", ada, &[bob]).await;
+    let busy = store.group("busy", ada, &[]).await;
+    for text in ["one", "two"] {
+        store.say(busy, ada, text).await;
+    }
+    let named = [busy, ConversationId::new(), quiet];
+    let mut heads = store.heads_for(ada, &named).await.unwrap();
+    heads.sort();
+    let mut expected = [(busy, 2), (quiet, 0)];
+    expected.sort();
+    assert_eq!(heads, expected);
+    assert_eq!(store.heads_for(bob, &named).await.unwrap(), [(quiet, 0)]);
+    assert_eq!(store.heads_for(ada, &[quiet]).await.unwrap(), [(quiet, 0)], "no others than those named");
+    assert_eq!(store.heads_for(ada, &[]).await.unwrap(), []);
+    store.add(busy, ada, bob, Role::Member).await;
+    assert_eq!(store.heads_for(bob, &[busy]).await.unwrap(), [(busy, 3)]);
 }
 
 async fn only_the_owner_deletes(store: &Fixture) {

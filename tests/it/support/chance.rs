@@ -58,6 +58,11 @@ impl Run {
         self.rounds.unwrap_or(ordinary)
     }
 
+    /// How much of something: more where somebody asked for many rounds.
+    pub(crate) fn full_size(&self, ordinary: usize, full: usize) -> usize {
+        if self.rounds.is_some() { full } else { ordinary }
+    }
+
     /// Tells what was counted, if somebody asked for many rounds.
     pub(crate) fn tell(&self, counted: impl std::fmt::Display) {
         if self.rounds.is_some() {

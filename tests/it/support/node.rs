@@ -38,6 +38,13 @@ pub(crate) struct Node {
     _data: TempDir,
 }
 
+/// Bytes of a process's memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    pub(crate) now: usize,
+    pub(crate) peak: usize,
+}
+
 /// What the server has said, over all its lives.
 #[derive(Default)]
 struct Said {
@@ -103,6 +110,17 @@ impl Node {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = self.child.as_ref().and_then(Child::id).expect("it runs");
         kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
+    }
+
+    /// How many bytes of memory it has, and how many it has had at the most.
+    pub(crate) fn memory(&self) -> Memory {
+        let pid = self.child.as_ref().and_then(Child::id).expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim_matches(|c: char| !c.is_ascii_digit()).parse::<usize>().unwrap() * 1024
+        };
+        Memory { now: bytes("VmRSS:"), peak: bytes("VmHWM:") }
     }
 
     /// Kills it as a crash would.

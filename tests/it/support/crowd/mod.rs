@@ -20,8 +20,14 @@ use talker::Talker;
 
 /// A peer that says nothing for so long is asked; after as long again it is given up. A client's own time-out.
 const SILENCE: Duration = Duration::from_secs(2);
-/// Before the next try to reach a server that is away.
+/// Before somebody tries again; see [`Actor::pause`].
 const PAUSE: Duration = Duration::from_millis(10);
+/// So many may try that often.
+const AT_ONCE: usize = 20;
+/// Between two remarks of somebody who seldom talks.
+const BETWEEN_REMARKS: Duration = Duration::from_millis(50);
+/// Characters of what is shouted: close to what a message may have.
+const SHOUT: u64 = 15_000;
 /// How long everybody may take to have everything, once no more is said.
 const CATCHING_UP: Duration = Duration::from_secs(60);
 
@@ -41,12 +47,16 @@ enum Goal {
 pub(crate) enum Manner {
     /// Listens and talks on a WebSocket.
     Talks,
+    /// Talks there in very long messages.
+    Shouts,
     /// Listens on a WebSocket.
     Listens,
     /// Talks over REST, and tries again what got no answer.
     Posts,
     /// Talks over REST, and never tries again.
     PostsOnce,
+    /// Talks over REST now and then, and tries again what got no answer.
+    Remarks,
 }
 
 /// People in one conversation, each a task.
@@ -74,11 +84,16 @@ impl Crowd {
                 log: log.clone(),
                 goal: goal.subscribe(),
                 unsettled: Some(unsettled.clone()),
+                longest: if *manner == Manner::Shouts { SHOUT } else { 80 },
+                pause: PAUSE * u32::try_from(1 + people.len() / AT_ONCE).unwrap(),
                 chance: chance.fork(),
             };
             match manner {
-                Manner::Talks | Manner::Listens => tasks.spawn(Talker::new(actor, *manner == Manner::Talks).live()),
-                Manner::Posts | Manner::PostsOnce => tasks.spawn(actor.post(*manner == Manner::Posts)),
+                Manner::Talks | Manner::Shouts => tasks.spawn(Talker::new(actor, true).live()),
+                Manner::Listens => tasks.spawn(Talker::new(actor, false).live()),
+                Manner::Posts => tasks.spawn(actor.post(true, Duration::ZERO)),
+                Manner::PostsOnce => tasks.spawn(actor.post(false, Duration::ZERO)),
+                Manner::Remarks => tasks.spawn(actor.post(true, BETWEEN_REMARKS)),
             };
         }
         Self { room: room.clone(), goal, settled, people: tasks }
@@ -113,6 +128,10 @@ struct Actor {
     goal: watch::Receiver<Goal>,
     /// Held as long as something may be under way.
     unsettled: Option<mpsc::Sender<()>>,
+    /// Characters of what they say.
+    longest: u64,
+    /// Before the next try to reach a server that is away; the longer, the more there are, so that they leave room for it.
+    pause: Duration,
     chance: Chance,
 }
 
@@ -120,7 +139,7 @@ impl Actor {
     /// A message that nobody has sent before.
     fn draft(&mut self) -> (Uuid, String) {
         let id = Uuid::from_u64_pair(self.chance.next(), self.chance.next());
-        let padding = usize::try_from(self.chance.within(0..80)).unwrap();
+        let padding = usize::try_from(self.chance.within(0..self.longest)).unwrap();
         (id, format!("{id} {}", ".".repeat(padding)))
     }
 

@@ -11,9 +11,10 @@ use super::{Actor, Goal, PAUSE, SILENCE};
 use crate::support::history::Entry;
 
 impl Actor {
-    /// Talks until everybody is to settle.
-    pub(super) async fn post(mut self, again: bool) {
+    /// Talks until everybody is to settle; says whatever gets no answer `again`.
+    pub(super) async fn post(mut self, again: bool, between: Duration) {
         while *self.goal.borrow() == Goal::Talk {
+            sleep(between).await;
             let (id, content) = self.draft();
             while let Err(pause) = self.try_post(id, &content).await {
                 sleep(pause).await;

@@ -80,8 +80,8 @@ impl Talker {
         let opening = Socket::open(self.actor.person.address, &path, &headers);
         let socket = match timeout(2 * SILENCE, opening).await {
             Ok(Ok(socket)) => socket,
-            Ok(Err(error)) => return Err(refused(&error)),
-            Err(_) => return Err(PAUSE),
+            Ok(Err(error)) => return Err(refused(&error).unwrap_or(self.actor.pause)),
+            Err(_) => return Err(self.actor.pause),
         };
         let number = self.actor.log.number();
         self.actor.log.note(Entry::Opened {
@@ -171,7 +171,10 @@ impl Talker {
             return;
         }
         match frame["type"].as_str().unwrap() {
-            "resumed" => line.resumed = true,
+            "resumed" => {
+                line.resumed = true;
+                self.actor.log.note(Entry::Resumed);
+            }
             "draining" => {
                 let reconnect_after_ms = frame["reconnect_after_ms"].as_u64().unwrap();
                 self.actor.log.note(Entry::Draining { reconnect_after_ms });
@@ -213,10 +216,9 @@ impl Talker {
     }
 }
 
-/// When to try again after a handshake was refused.
-fn refused(error: &Error) -> Duration {
-    let Error::Http(answer) = error else { return PAUSE };
+/// When a server that refused a handshake wants to be asked again.
+fn refused(error: &Error) -> Option<Duration> {
+    let Error::Http(answer) = error else { return None };
     assert_eq!(answer.status(), 503, "{answer:?}");
-    let seconds = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-    seconds.map_or(PAUSE, Duration::from_secs)
+    answer.headers().get("retry-after")?.to_str().ok()?.parse().ok().map(Duration::from_secs)
 }

@@ -175,7 +175,7 @@ impl<'a> Checker<'a> {
                 self.hearings.insert(*connection, Hearing { reader, user, conversation, after, got: Vec::new() });
             }
             Entry::Got { connection, event } => self.hearings.get_mut(connection).unwrap().got.push(event),
-            Entry::Draining { .. } | Entry::Closed { .. } => {}
+            Entry::Resumed | Entry::Draining { .. } | Entry::Closed { .. } => {}
         }
     }
 

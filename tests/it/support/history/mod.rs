@@ -3,9 +3,12 @@
 mod check;
 mod truth;
 
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::watch;
@@ -36,6 +39,8 @@ pub(crate) enum Entry {
     Refused { id: Uuid, code: String },
     /// A reader listens to a conversation from the number after this one on.
     Opened { connection: ConnectionNumber, reader: ReaderNumber, user: Uuid, conversation: Uuid, after: i64 },
+    /// A reader has been given all that they had missed.
+    Resumed,
     /// A numbered event came.
     Got { connection: ConnectionNumber, event: Event },
     /// The server said when to come back.
@@ -74,25 +79,42 @@ impl Event {
 /// The clients' log. Clones write into the same one.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
-    entries: Arc<Mutex<Vec<Entry>>>,
+    entries: Arc<Mutex<Vec<(Instant, Entry)>>>,
     acknowledged: watch::Sender<usize>,
     opened: watch::Sender<usize>,
+    resumed: watch::Sender<usize>,
     numbers: Arc<AtomicU32>,
+}
+
+/// How long sends waited for their acknowledgements, from their first try on.
+#[derive(Debug)]
+pub(crate) struct Waits {
+    count: usize,
+    median: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl fmt::Display for Waits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, median, longest } = self;
+        write!(f, "{count} acknowledged after {median:.1?} (median), {longest:.1?} (most)")
+    }
 }
 
 impl Log {
     pub(crate) fn new() -> Self {
-        let (acknowledged, opened) = (watch::Sender::new(0), watch::Sender::new(0));
-        Self { entries: Arc::default(), acknowledged, opened, numbers: Arc::default() }
+        let (acknowledged, opened, resumed) = (watch::Sender::new(0), watch::Sender::new(0), watch::Sender::new(0));
+        Self { entries: Arc::default(), acknowledged, opened, resumed, numbers: Arc::default() }
     }
 
     pub(crate) fn note(&self, entry: Entry) {
         let counter = match entry {
             Entry::Acknowledged { .. } => Some(&self.acknowledged),
             Entry::Opened { .. } => Some(&self.opened),
+            Entry::Resumed => Some(&self.resumed),
             _ => None,
         };
-        self.entries.lock().unwrap().push(entry);
+        self.entries.lock().unwrap().push((Instant::now(), entry));
         if let Some(counter) = counter {
             counter.send_modify(|count| *count += 1);
         }
@@ -114,9 +136,33 @@ impl Log {
         reach(&self.opened, connections, "connections opened").await;
     }
 
+    /// Waits until so many more connections have caught up, from the call on.
+    pub(crate) fn resumed(&self, more: usize) -> impl Future<Output = ()> {
+        let (resumed, goal) = (self.resumed.clone(), *self.resumed.borrow() + more);
+        async move { reach(&resumed, goal, "connections caught up").await }
+    }
+
     /// All that was noted so far.
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        self.entries.lock().unwrap().clone()
+        self.entries.lock().unwrap().iter().map(|(_, entry)| entry.clone()).collect()
+    }
+
+    /// How long those waited who sent something new in this time and have been answered.
+    pub(crate) fn waits(&self, during: Range<Instant>) -> Waits {
+        let (mut waiting, mut waits) = (HashMap::new(), Vec::new());
+        for (at, entry) in self.entries.lock().unwrap().iter() {
+            match entry {
+                Entry::Sent { id, .. } => _ = waiting.entry(*id).or_insert(*at),
+                Entry::Acknowledged { id, .. } => {
+                    let sent = waiting.get(id).filter(|sent| during.contains(*sent));
+                    waits.extend(sent.map(|sent| *at - *sent));
+                }
+                _ => {}
+            }
+        }
+        waits.sort();
+        let median = waits.get(waits.len() / 2).copied().unwrap_or_default();
+        Waits { count: waits.len(), median, longest: waits.last().copied().unwrap_or_default() }
     }
 
     /// Holds the log against the truth: what was counted. What is wrong fails the test.
