@@ -7,8 +7,10 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::server::bind;
+use super::socket::PATIENCE;
 
 /// What becomes of the bytes of one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,8 @@ struct State {
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     state: watch::Sender<State>,
+    /// Connections whose target has said something that was lost.
+    robbed: watch::Sender<usize>,
     accepting: JoinHandle<()>,
 }
 
@@ -45,7 +49,8 @@ impl Proxy {
         let address = place.local_addr().unwrap();
         let state = watch::Sender::new(State { there: Flow::Pass, back: Flow::Pass, refuse: false, cuts: 0 });
         let listener = listen(address);
-        let mut seen = state.subscribe();
+        let robbed = watch::Sender::new(0);
+        let (mut seen, count) = (state.subscribe(), robbed.clone());
         let accepting = tokio::spawn(async move {
             let _place = place;
             let mut listener = Some(listener);
@@ -56,7 +61,7 @@ impl Proxy {
                     continue;
                 };
                 tokio::select! {
-                    Ok((socket, _)) = open.accept() => drop(tokio::spawn(carry(socket, target, seen.clone()))),
+                    Ok((socket, _)) = open.accept() => drop(tokio::spawn(carry(socket, target, seen.clone(), count.clone()))),
                     refusing = async { seen.wait_for(|state| state.refuse).await.is_ok() } => {
                         if !refusing {
                             return;
@@ -66,7 +71,7 @@ impl Proxy {
                 }
             }
         });
-        Self { address, state, accepting }
+        Self { address, state, robbed, accepting }
     }
 
     /// What becomes of bytes towards the target.
@@ -77,6 +82,18 @@ impl Proxy {
     /// What becomes of bytes that come from the target.
     pub(crate) fn back(&self, flow: Flow) {
         self.state.send_modify(|state| state.back = flow);
+    }
+
+    /// Waits until what the target says is lost on so many connections.
+    pub(crate) async fn robbed(&self, connections: usize) {
+        let mut robbed = self.robbed.subscribe();
+        let enough = timeout(PATIENCE, robbed.wait_for(|count| *count >= connections)).await;
+        assert!(enough.is_ok(), "answers are lost on fewer than {connections} connections");
+    }
+
+    /// On how many connections it was lost up to now.
+    pub(crate) fn robbed_so_far(&self) -> usize {
+        *self.robbed.borrow()
     }
 
     /// Resets every connection, on both sides. New ones may come.
@@ -101,7 +118,12 @@ fn listen(address: SocketAddr) -> TcpListener {
 }
 
 /// Carries one connection until it ends or is cut.
-async fn carry(mut client: TcpStream, target: SocketAddr, mut state: watch::Receiver<State>) {
+async fn carry(
+    mut client: TcpStream,
+    target: SocketAddr,
+    mut state: watch::Receiver<State>,
+    robbed: watch::Sender<usize>,
+) {
     let cuts = state.borrow_and_update().cuts;
     // Where nobody listens, the client's connection is closed at once.
     let Ok(mut server) = TcpStream::connect(target).await else { return };
@@ -110,8 +132,9 @@ async fn carry(mut client: TcpStream, target: SocketAddr, mut state: watch::Rece
     }
     let cut = {
         let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
-        let there = pump(from_client, to_server, state.clone(), |state| state.there);
-        let back = pump(from_server, to_client, state.clone(), |state| state.back);
+        let there = pump(from_client, to_server, state.clone(), |state| state.there, || {});
+        let rob = || robbed.send_modify(|count| *count += 1);
+        let back = pump(from_server, to_client, state.clone(), |state| state.back, rob);
         tokio::select! {
             _ = async { tokio::join!(there, back) } => false,
             // Also when the proxy itself is gone.
@@ -131,7 +154,9 @@ async fn pump(
     mut to: WriteHalf<'_>,
     mut state: watch::Receiver<State>,
     flow: fn(&State) -> Flow,
+    lost_for_the_first_time: impl FnOnce(),
 ) {
+    let mut tell = Some(lost_for_the_first_time);
     let mut bytes = vec![0; 16 * 1024];
     loop {
         let read = from.read(&mut bytes).await.unwrap_or(0);
@@ -146,7 +171,9 @@ async fn pump(
             // The other side may be gone.
             return drop(to.shutdown().await);
         }
-        if pass && to.write_all(&bytes[..read]).await.is_err() {
+        if !pass {
+            tell.take().into_iter().for_each(|tell| tell());
+        } else if to.write_all(&bytes[..read]).await.is_err() {
             return;
         }
     }

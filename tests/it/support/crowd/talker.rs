@@ -174,7 +174,7 @@ impl Talker {
             "resumed" => line.resumed = true,
             "draining" => {
                 let reconnect_after_ms = frame["reconnect_after_ms"].as_u64().unwrap();
-                self.actor.log.note(Entry::Draining { connection: line.number, reconnect_after_ms });
+                self.actor.log.note(Entry::Draining { reconnect_after_ms });
                 line.come_back = Duration::from_millis(reconnect_after_ms);
             }
             "error" => self.refuse(line, frame),

@@ -39,7 +39,7 @@ pub(crate) enum Entry {
     /// A numbered event came.
     Got { connection: ConnectionNumber, event: Event },
     /// The server said when to come back.
-    Draining { connection: ConnectionNumber, reconnect_after_ms: u64 },
+    Draining { reconnect_after_ms: u64 },
     /// The server closed the connection.
     Closed { connection: ConnectionNumber, code: u16 },
 }
