@@ -24,7 +24,7 @@ use crate::domain::session::Caller;
 use crate::domain::{Seq, Timestamp};
 use crate::http::site::Site;
 use crate::limits;
-use crate::registry::{Outbox, Scope};
+use crate::registry::{Close, Outbox, Scope};
 use crate::wire::frames;
 
 /// What the handshake asked for.
@@ -95,14 +95,17 @@ async fn begin(
             Err(_) => return Err(close::NO_AUTHENTICATION.into()),
         },
     };
-    let caller = site.chat.authenticate(&token).await.map_err(|error| close::of_refused(&error))?;
     let heartbeat_ms = u64::try_from(site.heartbeat.as_millis()).unwrap_or(u64::MAX);
-    let live = site.chat.begin(&caller, wish.scope, Arc::clone(outbox), heartbeat_ms).await;
-    let live = live.map_err(|refusal| match refusal {
-        Refusal::Close(why) => why,
-        Refusal::Error(error) => close::of_refused(&error),
-    })?;
-    Ok((live, caller, wish.after_seq))
+    let beginning = async {
+        let caller = site.chat.authenticate(&token).await?;
+        Ok((site.chat.begin(&caller, wish.scope, Arc::clone(outbox), heartbeat_ms).await?, caller))
+    };
+    match timeout(limits::ANSWER_TIMEOUT, beginning).await {
+        Ok(Ok((live, caller))) => Ok((live, caller, wish.after_seq)),
+        Ok(Err(Refusal::Close(why))) => Err(why.into()),
+        Ok(Err(Refusal::Error(error))) => Err(close::of_refused(&error).into()),
+        Err(_) => Err(Close::OVERLOADED.into()),
+    }
 }
 
 /// Reads, writes and beats until one of them ends.

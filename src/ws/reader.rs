@@ -234,6 +234,7 @@ impl Visit<'_> {
         if wanted.values().any(|seq| *seq < 0) {
             return Err(Error::field("conversations", "takes whole numbers from 0"));
         }
+        let mut unavailable = None;
         for (id, after_seq) in wanted {
             if matches!(self.connection.scope, Scope::One(own) if own != id) {
                 return Err(Error::field(
@@ -241,8 +242,14 @@ impl Visit<'_> {
                     "names another conversation than the one of this connection",
                 ));
             }
-            if let Err(error) = self.chat.resume(self.connection, id, after_seq, reference).await {
+            // A store that did not answer for one is not asked for the others: nobody waits for 500 time-outs.
+            let resumed = match unavailable.take() {
+                Some(error) => Err(error),
+                None => self.chat.resume(self.connection, id, after_seq, reference).await,
+            };
+            if let Err(error) = resumed {
                 self.connection.outbox.push(frames::error(&error, reference, Some(id)));
+                unavailable = Some(error).filter(|error| error.code == Code::Unavailable);
             }
         }
         Ok(())

@@ -63,7 +63,7 @@ impl Lane {
             }
             waiting.extend(arrived.drain(..));
             let Some(batch) = next_batch(&mut waiting) else { continue };
-            let unknown = self.commit_and_tell(batch, &mut waiting).await;
+            let unknown = self.commit_and_tell(batch, &mut waiting, &mut queue).await;
             if unknown.is_empty() {
                 patience.renew();
                 continue;
@@ -77,20 +77,26 @@ impl Lane {
 
     /// Commits a batch, delivers it and answers. Returns what the store may have committed or not, to be tried again, which ids
     /// make safe. Meanwhile, whoever has waited for too long, here or in what is `waiting`, is told so.
-    async fn commit_and_tell(&self, batch: Batch, waiting: &mut VecDeque<Job>) -> Vec<Job> {
+    async fn commit_and_tell(
+        &self,
+        batch: Batch,
+        waiting: &mut VecDeque<Job>,
+        queue: &mut mpsc::Receiver<Job>,
+    ) -> Vec<Job> {
         let (mut jobs, outcomes) = match batch {
             Batch::Sends(jobs) => {
                 let sends: Vec<Send> = jobs.iter().filter_map(|job| job.command.as_send().cloned()).collect();
-                patiently(self.commit(&sends), jobs, waiting).await
+                patiently(self.commit(&sends), jobs, waiting, queue).await
             }
             Batch::Alone(job) => {
                 let command = job.command.clone();
-                patiently(self.commit_alone(&command), vec![job], waiting).await
+                patiently(self.commit_alone(&command), vec![job], waiting, queue).await
             }
         };
         self.deliver(self.news(&jobs, &outcomes)).await;
         let mut outcomes = outcomes.into_iter();
-        jobs.retain_mut(|job| outcomes.next().is_some_and(|outcome| job.answer(outcome)));
+        let registry = &self.healer.registry;
+        jobs.retain_mut(|job| outcomes.next().is_some_and(|outcome| job.answer(outcome, registry)));
         jobs
     }
 
@@ -165,9 +171,17 @@ impl Lane {
 }
 
 /// Waits for a try, which the store bounds, and tells everybody whose time is over before it ends. The try goes on: its connection
-/// to the store may be on its way, and what it commits late does no harm.
-async fn patiently<T>(work: impl Future<Output = T>, mut jobs: Vec<Job>, waiting: &mut VecDeque<Job>) -> (Vec<Job>, T) {
+/// to the store may be on its way, and what it commits late does no harm. Those who are still in the queue arrived later than
+/// everybody here, so they are looked at once nobody here waits for an answer.
+async fn patiently<T>(
+    work: impl Future<Output = T>,
+    mut jobs: Vec<Job>,
+    waiting: &mut VecDeque<Job>,
+    queue: &mut mpsc::Receiver<Job>,
+) -> (Vec<Job>, T) {
     let mut work = std::pin::pin!(work);
+    let mut more = true;
+    let mut arrived = Vec::new();
     loop {
         let all = jobs.iter().chain(waiting.iter());
         let soonest = all.filter_map(Job::deadline).min();
@@ -177,6 +191,10 @@ async fn patiently<T>(work: impl Future<Output = T>, mut jobs: Vec<Job>, waiting
             () = sleep_until(soonest.unwrap_or_else(Instant::now)), if soonest.is_some() => {
                 jobs.iter_mut().chain(waiting.iter_mut()).for_each(Job::expire);
                 waiting.retain(|job| job.deadline().is_some());
+            }
+            count = queue.recv_many(&mut arrived, limits::BATCH_ROWS), if soonest.is_none() && more => {
+                more = count > 0;
+                waiting.extend(arrived.drain(..));
             }
         }
     }

@@ -58,6 +58,11 @@ impl Run {
         self.rounds.unwrap_or(ordinary)
     }
 
+    /// Whether somebody wants more than an ordinary run of the tests.
+    pub(crate) fn is_thorough(&self) -> bool {
+        self.rounds.is_some()
+    }
+
     /// Tells what was counted, if somebody asked for many rounds.
     pub(crate) fn tell(&self, counted: impl std::fmt::Display) {
         if self.rounds.is_some() {

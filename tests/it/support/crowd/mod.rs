@@ -20,6 +20,8 @@ use talker::Talker;
 
 /// A peer that says nothing for so long is asked; after as long again it is given up. A client's own time-out.
 const SILENCE: Duration = Duration::from_secs(2);
+/// An answer that takes so long is given up: twice as long as the server promises to take at most.
+const ANSWER: Duration = Duration::from_secs(10);
 /// Before the next try to reach a server that is away.
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long everybody may take to have everything, once no more is said.
@@ -134,7 +136,7 @@ impl Actor {
         let body = json!({"refresh_token": self.person.refresh_token}).to_string();
         let json = [("content-type", "application/json")];
         let asking = try_ask(self.person.address, Method::POST, "/v1/users/refresh", &json, body);
-        let answer = timeout(2 * SILENCE, asking).await??;
+        let answer = timeout(ANSWER, asking).await??;
         if answer.status == 503 {
             return Err("unavailable".into());
         }

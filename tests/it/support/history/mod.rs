@@ -1,22 +1,24 @@
 //! What simulated clients did and saw, kept to be held against the stored truth.
 
+mod answers;
 mod check;
 mod truth;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+pub(crate) use answers::Answers;
 pub(crate) use check::{Counts, Violation, check};
 pub(crate) use truth::{Stored, Truth};
 
-/// How long a test waits for acknowledgements: far longer than any fault lasts.
-const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(60);
+/// How long a test waits for answers: far longer than any fault lasts.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
 /// One WebSocket, of whoever.
 pub(crate) type ConnectionNumber = u32;
@@ -32,8 +34,8 @@ pub(crate) enum Entry {
     Sent { id: Uuid, conversation: Uuid, sender: Uuid, content: String, on: Option<ConnectionNumber> },
     /// It was acknowledged with this number.
     Acknowledged { id: Uuid, seq: i64 },
-    /// It was refused with this code.
-    Refused { id: Uuid, code: String },
+    /// It was refused with this code, and told when to come back.
+    Refused { id: Uuid, code: String, retry_after_ms: Option<u64> },
     /// A reader listens to a conversation from the number after this one on.
     Opened { connection: ConnectionNumber, reader: ReaderNumber, user: Uuid, conversation: Uuid, after: i64 },
     /// A numbered event came.
@@ -74,21 +76,31 @@ impl Event {
 /// The clients' log. Clones write into the same one.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
-    entries: Arc<Mutex<Vec<Entry>>>,
+    entries: Arc<Mutex<Vec<(Instant, Entry)>>>,
     acknowledged: watch::Sender<usize>,
+    refused: watch::Sender<usize>,
     numbers: Arc<AtomicU32>,
 }
 
 impl Log {
     pub(crate) fn new() -> Self {
-        Self { entries: Arc::default(), acknowledged: watch::Sender::new(0), numbers: Arc::default() }
+        Self {
+            entries: Arc::default(),
+            acknowledged: watch::Sender::new(0),
+            refused: watch::Sender::new(0),
+            numbers: Arc::default(),
+        }
     }
 
     pub(crate) fn note(&self, entry: Entry) {
-        let acknowledged = matches!(entry, Entry::Acknowledged { .. });
-        self.entries.lock().unwrap().push(entry);
-        if acknowledged {
-            self.acknowledged.send_modify(|count| *count += 1);
+        let counter = match &entry {
+            Entry::Acknowledged { .. } => Some(&self.acknowledged),
+            Entry::Refused { .. } => Some(&self.refused),
+            _ => None,
+        };
+        self.entries.lock().unwrap().push((Instant::now(), entry));
+        if let Some(counter) = counter {
+            counter.send_modify(|count| *count += 1);
         }
     }
 
@@ -99,15 +111,24 @@ impl Log {
 
     /// Waits until so many more sends are acknowledged.
     pub(crate) async fn acknowledged(&self, more: usize) {
-        let mut count = self.acknowledged.subscribe();
-        let goal = *count.borrow() + more;
-        let reached = timeout(ACKNOWLEDGED_WITHIN, count.wait_for(|count| *count >= goal)).await;
-        assert!(reached.is_ok(), "not {more} more sends were acknowledged in {ACKNOWLEDGED_WITHIN:?}");
+        let reached = timeout(ANSWERED_WITHIN, grown(&self.acknowledged, more)).await;
+        assert!(reached.is_ok(), "not {more} more sends were acknowledged in {ANSWERED_WITHIN:?}");
+    }
+
+    /// Waits until so many more sends are refused.
+    pub(crate) async fn refused(&self, more: usize) {
+        let reached = timeout(ANSWERED_WITHIN, grown(&self.refused, more)).await;
+        assert!(reached.is_ok(), "not {more} more sends were refused in {ANSWERED_WITHIN:?}");
     }
 
     /// All that was noted so far.
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        self.entries.lock().unwrap().clone()
+        self.entries.lock().unwrap().iter().map(|(_, entry)| entry.clone()).collect()
+    }
+
+    /// How the tries were answered so far.
+    pub(crate) fn answers(&self) -> Answers {
+        Answers::of(&self.entries.lock().unwrap())
     }
 
     /// Holds the log against the truth: what was counted. What is wrong fails the test.
@@ -118,4 +139,11 @@ impl Log {
         assert!(violations.is_empty(), "{} violations: {shown:#?}\n{counts}", violations.len());
         counts
     }
+}
+
+/// Waits until a counter has grown by so much.
+async fn grown(counter: &watch::Sender<usize>, more: usize) {
+    let mut count = counter.subscribe();
+    let goal = *count.borrow() + more;
+    count.wait_for(|count| *count >= goal).await.unwrap();
 }
