@@ -93,3 +93,17 @@ CREATE TABLE changes (
     message_seq     bigint NOT NULL,
     PRIMARY KEY (conversation_id, seq)
 );
+
+-- Version 3: tickets to open a WebSocket with.
+
+-- Those that are given and not yet used; using one deletes it. They are good for half a minute.
+CREATE TABLE tickets (
+    id               uuid PRIMARY KEY,
+    user_id          uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    session_id       uuid NOT NULL,
+    -- Until when the access token is good that asked for it.
+    token_expires_at timestamptz NOT NULL,
+    expires_at       timestamptz NOT NULL
+);
+CREATE INDEX tickets_by_user ON tickets (user_id);
+CREATE INDEX tickets_by_expiry ON tickets (expires_at);

@@ -11,7 +11,7 @@ use chinwag::app;
 use chinwag::chat::journal::encode;
 use chinwag::domain::session::Caller;
 use chinwag::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
-use chinwag::registry::{Connection, Outbox, Registration, Registry, Run, Scope, Sink};
+use chinwag::registry::{Connection, Registration, Registry, Run, Scope, Sink};
 use chinwag::ws::SocketSink;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput};
@@ -118,7 +118,7 @@ impl Audience {
         let (mut connections, mut registrations) = (Vec::new(), Vec::new());
         for sink in sinks {
             let caller = Caller { user_id: UserId::new(), session_id: SessionId::new(), expires_at: Timestamp(0) };
-            let outbox = Arc::new(Outbox::new(sink));
+            let outbox = registry.outbox(sink);
             outbox.uncork();
             let connection = Connection::new(&caller, Scope::One(conversation_id), outbox);
             registrations.push(registry.register(&connection, true).unwrap());

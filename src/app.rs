@@ -14,11 +14,11 @@ use crate::bus::local::Local;
 use crate::bus::{Bus, Inbox};
 use crate::chat::{Chat, Settings};
 use crate::config::{Config, Switch};
-use crate::http::RateLimits;
 use crate::http::router::Router;
-use crate::http::routes::ROUTES;
+use crate::http::routes::{ROUTES, Route};
 use crate::http::server;
 use crate::http::site::Site;
+use crate::http::{Crowds, RateLimits};
 use crate::store;
 use crate::ws::DRAINING;
 
@@ -40,11 +40,24 @@ pub struct App {
 impl App {
     /// Opens the store, migrates it, and starts what runs behind the doors. An error is one line for people.
     pub async fn open(config: Config) -> Result<Self, String> {
-        Self::open_on(config, |inbox| Arc::new(Local::new(inbox))).await
+        Self::assemble(config, ROUTES, alone).await
     }
 
     /// Like [`App::open`], on a bus that other nodes may be on.
     pub async fn open_on(config: Config, join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>) -> Result<Self, String> {
+        Self::assemble(config, ROUTES, join).await
+    }
+
+    /// Like [`App::open`], with another table behind the doors.
+    pub async fn open_with(config: Config, table: &'static [Route]) -> Result<Self, String> {
+        Self::assemble(config, table, alone).await
+    }
+
+    async fn assemble(
+        config: Config,
+        table: &'static [Route],
+        join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
+    ) -> Result<Self, String> {
         config.prepare_data()?;
         let secret = config.secret()?;
         let store =
@@ -61,11 +74,15 @@ impl App {
         let chat = Chat::start(store, join, settings, &tasks, &stop).await.map_err(|error| error.to_string())?;
         let site = Arc::new(Site {
             chat,
-            router: Router::new(ROUTES),
+            router: Router::new(table),
             origins: Arc::new(config.allowed_origins),
             trusted_proxies: config.trusted_proxies,
             rate_limits: (!unlimited).then(RateLimits::default),
+            crowds: Crowds::new(unlimited),
+            head_timeout: config.head_timeout,
+            body_timeout: config.body_timeout,
             heartbeat: config.heartbeat,
+            stall: config.stall,
             sockets: TaskTracker::new(),
             draining: CancellationToken::new(),
         });
@@ -102,6 +119,11 @@ impl App {
         }
         info!("stopped");
     }
+}
+
+/// The bus of a node that is alone.
+fn alone(inbox: Arc<dyn Inbox>) -> Arc<dyn Bus> {
+    Arc::new(Local::new(inbox))
 }
 
 /// Raises the soft limit of open files to the hard one: a connection is a file. Returns the limit.

@@ -45,12 +45,20 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Until a request's body must have arrived.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Until a request must be answered, whatever it asks the store for and however often; what its body takes to arrive is not counted.
-/// Also until a connection has begun. Within 5 s everybody hears something.
+/// Also until a connection whose turn it is has begun. So everybody hears something within 5 s, whatever the store does.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_millis(4_750);
+/// Until a peer must have taken something of what is sent to it, be it an answer or a frame; beyond, it is gone. Longer than most
+/// tunnels, and as long as a page of history is held for somebody who does not read it.
+pub const STALL: Duration = Duration::from_secs(60);
 /// Sockets open at a time, HTTP and WebSocket together; beyond, new ones wait in the kernel's queue.
 pub const SOCKETS: usize = 100_000;
+/// Sockets of one address (of one /64 of IPv6), HTTP and WebSocket together: a large office behind one, and it takes forty
+/// such to fill [`SOCKETS`].
+pub const SOCKETS_PER_ADDRESS: usize = 2_500;
 /// Pause after `accept` failed (out of file descriptors), so that it does not spin.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What goes on failing is logged again only if it had been well for so long.
+pub const LOG_CALM: Duration = Duration::from_secs(10);
 
 // ── WebSocket ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -61,6 +69,11 @@ pub const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// Bytes that may wait for one connection; beyond, it is a slow consumer and is closed with 4008. (What one commit
 /// delivers may come on top, once.)
 pub const OUTBOX_BYTES: usize = 1024 * 1024;
+/// Bytes that may wait for all connections together, since not all have memory for [`OUTBOX_BYTES`]: 256 of them at their own
+/// bound, far more than stall at a time. Beyond, whoever has more than [`SOCKETS`] could share is closed with 4008.
+pub const OUTBOXES_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes that wait for a connection beyond which it is not told what may be lost (presence): room for what may not.
+pub const EPHEMERAL_BYTES: usize = OUTBOX_BYTES / 4;
 /// Bytes that wait for one connection while it catches up, before the next page is read for it.
 pub const CATCH_UP_BYTES: usize = OUTBOX_BYTES / 4;
 /// Until a peer that catches up must have taken enough for the next page; beyond, it does not read.
@@ -75,6 +88,20 @@ pub const CONNECTIONS_PER_USER: usize = 50;
 pub const HEARTBEAT: Duration = Duration::from_secs(25);
 /// Until the first frame must have said who one is, if the handshake did not.
 pub const AUTH_TIMEOUT: Duration = Duration::from_secs(5);
+/// WebSockets that came without a token and have not said who they are, for which each may take [`AUTH_TIMEOUT`].
+pub const STRANGERS: usize = 2_000;
+/// Those of one address: a tenth, so that one cannot keep all others out.
+pub const STRANGERS_PER_ADDRESS: usize = 200;
+/// WebSockets that came with a token and wait for their connection to begin: at some 2,000 a second after a restart, the
+/// last of them waits four seconds.
+pub const BEGINNERS: usize = 8_000;
+/// Those of one address: a quarter, so that one cannot keep all others out.
+pub const BEGINNERS_PER_ADDRESS: usize = 2_000;
+/// Connections that are begun at a time: each asks the store some five times, and this keeps its readers busy while leaving
+/// room for the requests between.
+pub const BEGINS_AT_ONCE: usize = 2 * POSTGRES_READERS as usize;
+/// Until a connection's turn to begin must have come; beyond, it is closed with 1013, since clients wait no longer either.
+pub const BEGIN_WAIT: Duration = Duration::from_secs(10);
 /// Bad frames in a row that close a connection.
 pub const BAD_FRAMES: u32 = 10;
 /// How long a closing connection waits for the peer's own close.
@@ -126,6 +153,10 @@ pub const SQLITE_READERS: usize = 4;
 pub const SQLITE_WRITER_QUEUE: usize = 64;
 /// How long SQLite waits for another process's lock on the file.
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long the store's word that it can serve is passed on: probes come from many sides, and are one question a second.
+pub const CHECKUP_BELIEVED: Duration = Duration::from_secs(1);
+/// Until it must have said so; later, it cannot serve. Load balancers wait for few seconds.
+pub const CHECKUP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pages of the write-ahead log after which SQLite folds it into the database: 4 MiB.
 pub const SQLITE_WAL_PAGES: i64 = 1_000;
 /// Bytes of the write-ahead log beyond which the writer waits for the readers to let go of it; else, if there is always one, it
@@ -142,6 +173,12 @@ pub const HASHES_AT_ONCE: usize = 2;
 pub const HASHES_WAITING: usize = 64;
 /// A refresh token may be used again for so long, while its successor is unused (two tabs, a lost answer).
 pub const REFRESH_GRACE: Duration = Duration::from_secs(30);
+/// How long a ticket may be used: as long as a slow handshake takes, not as long as an address is remembered somewhere.
+pub const TICKET_TTL: Duration = Duration::from_secs(30);
+/// Tickets of one user that are not used yet: one for each connection that they may have.
+pub const TICKETS_PER_USER: i64 = 50;
+/// Expired tickets that are swept away with each new one: more than one, so that what was left is gone some time.
+pub const TICKETS_SWEPT: i64 = 100;
 /// How long a session is believed to be live without asking the store again; ending it on this node is seen at once.
 pub const SESSION_BELIEVED: Duration = Duration::from_secs(5);
 /// Sessions that are believed at a time; beyond, the oldest beliefs go.
@@ -153,8 +190,16 @@ pub const SESSIONS_BELIEVED: usize = 100_000;
 pub const ACCOUNT_CALLS: Rate = Rate { burst: 30, per_minute: 30 };
 /// Wrong passwords that one username may have at once, and how many a minute come back.
 pub const LOGIN_FAILURES: Rate = Rate { burst: 10, per_minute: 5 };
+/// Numbered writes (sends, changes of members and names) of one user through all doors of a node: at once, what one
+/// connection may have under way and a second one besides; for good, 50 a second, which nobody types and few bots need.
+pub const WRITES: Rate = Rate { burst: 500, per_minute: 3_000 };
+/// Sends of one connection that may be refused for their rate. More than may be under way, since those were sent before
+/// the first refusal could be heard; whoever goes on regardless is closed with 4029.
+pub const WRITES_REFUSED: Rate = Rate { burst: 500, per_minute: 600 };
 /// Keys that one rate limit remembers; beyond, those that are full again are forgotten.
 pub const RATE_KEYS: usize = 50_000;
+/// Between two times that a rate limit looks for those: it looks at all.
+pub const RATE_SWEEP: Duration = Duration::from_secs(1);
 
 /// A token bucket: how many at once, and how many a minute come back.
 #[derive(Clone, Copy, Debug)]

@@ -9,6 +9,8 @@ const MOST_UNSENT = 100;
 
 let socket = null;
 let unsent = []; // {id, conversation_id, content, timestamp, state: "pending" | "failed", reason}
+let oneByOne = false; // too fast for the server: each waits for the one before it, until none waits
+let pause = 0; // runs until the server wants to hear more
 const timers = new Map();
 const key = () => `chinwag.unsent.${api.me().id}`;
 
@@ -20,6 +22,7 @@ export function startSends(liveSocket) {
 
 export const unsentIn = (conversationId) => unsent.filter((send) => send.conversation_id === conversationId);
 export const countUnsent = () => unsent.length;
+export const isSlowed = () => oneByOne;
 
 /** False when so much waits already that more would only be lost with the tab. */
 export function send(conversationId, content) {
@@ -46,6 +49,8 @@ export function resend() {
 export function suspend() {
   for (const timer of timers.values()) clearTimeout(timer);
   timers.clear();
+  clearTimeout(pause);
+  pause = 0;
 }
 
 export function retry(id) {
@@ -61,6 +66,7 @@ export function discard(id) {
   stopTimer(id);
   unsent = unsent.filter((message) => message.id !== id);
   keep();
+  goOn();
 }
 
 export function discardConversation(conversationId) {
@@ -77,7 +83,8 @@ export function fail(frame) {
   const message = find(frame.ref);
   if (!message) return false;
   // A server that drains is about to close; the next connection sends this again.
-  if (frame.code !== "draining") giveUp(message, frame.detail || frame.title || "The server refused it.", frame.code);
+  if (frame.code === "rate_limited") hold(message, frame.retry_after_ms ?? 1_000);
+  else if (frame.code !== "draining") giveUp(message, frame.detail || frame.title || "The server refused it.", frame.code);
   return true;
 }
 
@@ -87,7 +94,26 @@ export function forgetUnsent() {
   keep();
 }
 
+const firstPending = () => unsent.find((message) => message.state === "pending");
+
+// Nothing is lost by waiting, and what was written later waits too, so that the order stays.
+function hold({ id }, milliseconds) {
+  stopTimer(id);
+  oneByOne = true;
+  clearTimeout(pause);
+  pause = setTimeout(() => { pause = 0; goOn(); }, milliseconds);
+  keep();
+}
+
+function goOn() {
+  if (!oneByOne || pause) return;
+  const next = firstPending();
+  if (!next) oneByOne = false;
+  else if (!timers.has(next.id)) transmit(next);
+}
+
 function transmit(message) {
+  if (oneByOne && (pause || message !== firstPending())) return;
   const { id, conversation_id, content } = message;
   if (!socket.send({ type: "message.send", ref: id, conversation_id, id, content })) return;
   stopTimer(id);
@@ -98,6 +124,7 @@ function giveUp(message, reason, code) {
   stopTimer(message.id);
   Object.assign(message, { state: "failed", reason, code });
   keep();
+  goOn();
 }
 
 function stopTimer(id) {

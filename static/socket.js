@@ -6,6 +6,7 @@ const SILENCE_MS = 30_000; // nothing heard for so long: ask whether anyone is t
 const ANSWER_MS = 10_000; // and no answer for so long: nobody is
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
+const BREATHER_MS = 5_000; // after a close that means "too fast"
 const PENALTY_MS = 60_000; // after a close that means "do not come back until something changes"
 
 const REASONS = {
@@ -107,6 +108,7 @@ export class Socket {
       if (this.#refusals > 0) return this.#hooks.ended("You have been logged out. Please log in again.");
       return this.#refresh();
     }
+    if (code === 4029) return this.#wait(BREATHER_MS * (1 + Math.random()), "Messages came too fast");
     if (code >= 4500 && code !== 4502) return this.#wait(PENALTY_MS, REASONS[code] ?? `The server closed the connection (${code})`);
     this.#retry();
   }

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { $, arrange, avatar, clock, dayName, el, fullTime, icon, linked } from "./dom.js";
-import { discard, retry, unsentIn } from "./sends.js";
+import { discard, isSlowed, retry, unsentIn } from "./sends.js";
 import { conversations, nameOf, on, statusOf, timelines, view } from "./store.js";
 import { loadEarlier, markRead } from "./sync.js";
 
@@ -158,8 +158,13 @@ function messageRow(message, { senderId, name, status, first, time, foot }) {
 function footWords({ state, reason, edited_at, deleted_at }, next) {
   if (state === "failed") return `Not sent: ${reason}`;
   // Once for all that wait in a row.
-  if (state === "pending") return next?.state === "pending" ? "" : view.connected ? "Sending…" : "Waiting for the connection…";
+  if (state === "pending") return next?.state === "pending" ? "" : progressWords();
   return edited_at && !deleted_at ? "Edited" : "";
+}
+
+function progressWords() {
+  if (!view.connected) return "Waiting for the connection…";
+  return isSlowed() ? "That was fast! Sending one by one…" : "Sending…";
 }
 
 function footOf({ id, state }, words) {

@@ -16,6 +16,8 @@ missing() {
     for need in $needs; do
         (PATH=$folders && command -v "${need#*:}" >/dev/null) || echo "${need%:*}"
     done
+    # Debian keeps what makes an environment of Python's in a package without a program.
+    python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
 
 # A command in root's name; fails if that needs a password.

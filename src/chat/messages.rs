@@ -1,5 +1,7 @@
 //! Messages: sending them and reading them back.
 
+use std::time::Instant;
+
 use tokio::sync::oneshot;
 
 use super::journal::Reply;
@@ -7,7 +9,7 @@ use super::{Chat, no_conversation};
 use crate::domain::command::{Command, Outcome, Revision, Send};
 use crate::domain::message::{Content, Message};
 use crate::domain::session::Caller;
-use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp};
+use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
 use crate::limits;
 use crate::store::Range;
 use crate::wire::objects::Delivery;
@@ -94,6 +96,15 @@ fn status(message: &Message, caller: &Caller, receipts: Option<(Seq, Seq)>) -> D
     }
 }
 
+/// Whose command it is.
+fn author(command: &Command) -> UserId {
+    match command {
+        Command::Send(send) => send.sender_id,
+        Command::Revise(revision) => revision.actor_id,
+        Command::Change(change) => change.actor_id,
+    }
+}
+
 impl Chat {
     /// Sends a message and waits until it is durable. Says whether it is new, and its status.
     pub async fn send(&self, caller: &Caller, to: ConversationId, draft: Draft) -> Result<(Message, Delivery, bool)> {
@@ -126,16 +137,21 @@ impl Chat {
         Ok(status(message, caller, receipts))
     }
 
-    /// Hands a command to the journal, which calls `reply` when it is done. The commit authorises it.
-    pub async fn submit(&self, command: Command, reply: Reply) {
+    /// Hands a command to the journal, which calls `reply` when it is done. The commit authorises it. If its user writes too
+    /// fast it is `rate_limited` at once instead, and costs the journal nothing.
+    pub async fn submit(&self, command: Command, reply: Reply) -> Result<()> {
+        if let Some(writes) = &self.writes {
+            writes.take(author(&command), Instant::now())?;
+        }
         self.journal.submit(command, reply).await;
+        Ok(())
     }
 
     /// Hands a command to the journal and waits until it is done.
     pub(super) async fn command(&self, command: Command) -> Result<Outcome> {
         let (sender, outcome) = oneshot::channel();
         // Whoever waited may be gone; the command is committed all the same.
-        self.submit(command, Box::new(move |done| drop(sender.send(done)))).await;
+        self.submit(command, Box::new(move |done| drop(sender.send(done)))).await?;
         outcome.await.map_err(Error::internal)?
     }
 

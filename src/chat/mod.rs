@@ -5,6 +5,7 @@
 
 mod accounts;
 mod beliefs;
+mod checkup;
 mod conversations;
 mod delivery;
 mod healing;
@@ -15,7 +16,9 @@ mod parcels;
 mod password;
 mod presence;
 mod rounds;
+mod seal;
 mod subject;
+mod tickets;
 mod tokens;
 
 use std::sync::Arc;
@@ -25,12 +28,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bus::{Bus, Inbox};
+use crate::domain::bucket::Buckets;
 use crate::domain::user::Status;
 use crate::domain::{Error, Result, UserId};
+use crate::limits;
 use crate::registry::Registry;
 use crate::store::Store;
 pub use accounts::{LoggedIn, ProfileChange};
 use beliefs::Beliefs;
+use checkup::Checkup;
 pub use conversations::NewGroup;
 use delivery::Delivery;
 pub use healing::{Healer, Hints};
@@ -50,7 +56,7 @@ pub struct Settings {
     pub access_ttl: Duration,
     /// How long an unused refresh token lives.
     pub refresh_ttl: Duration,
-    /// Whether the counts per user are lifted (load tests).
+    /// Whether the rates and counts per user are lifted (load tests).
     pub unlimited: bool,
     /// How often a node compares itself with the store, and connections are told what is new.
     pub heartbeat: Duration,
@@ -69,7 +75,10 @@ pub struct Chat {
     passwords: Passwords,
     tokens: Tokens,
     presence: Arc<Presence>,
+    checkup: Arc<Checkup>,
     settings: Settings,
+    /// How often each user may write, unless that is lifted.
+    writes: Option<Buckets<UserId>>,
     /// Owns what must come to its end even if whoever asked for it has left.
     tasks: TaskTracker,
 }
@@ -92,6 +101,13 @@ impl Chat {
         let bus = join(inbox);
         let presence = Arc::new(Presence::default());
         tasks.spawn(presence::run(Arc::clone(&presence), Arc::clone(&store), Arc::clone(&registry), stop.clone()));
+        let checkup = Arc::<Checkup>::default();
+        let asked = Arc::clone(&store);
+        let ping = move || {
+            let store = Arc::clone(&asked);
+            async move { store.ping().await }
+        };
+        tasks.spawn(Arc::clone(&checkup).run(ping, stop.clone()));
         let heartbeat = settings.heartbeat;
         let chat = Arc::new(Self {
             journal: Journal::start(&store, &bus, &healer, tasks, stop),
@@ -102,6 +118,8 @@ impl Chat {
             bus,
             beliefs,
             presence,
+            checkup,
+            writes: (!settings.unlimited).then(|| Buckets::new(limits::WRITES)),
             settings,
             tasks: tasks.clone(),
             delivery,
@@ -122,9 +140,9 @@ impl Chat {
         self.tasks.spawn(work(Arc::clone(self))).await.map_err(Error::internal)?
     }
 
-    /// Whether the store can serve.
-    pub async fn ping(&self) -> Result<()> {
-        self.store.ping().await
+    /// Whether the store can serve, or could a moment ago.
+    pub async fn store_is_well(&self) -> bool {
+        self.checkup.is_well().await
     }
 
     /// What the store is.

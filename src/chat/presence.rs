@@ -89,7 +89,7 @@ async fn tell(changed: &[(UserId, Status)], store: &dyn Store, registry: &Regist
     for diff in diffs.into_values() {
         let of = |wanted| diff.users.iter().filter(|(_, status)| **status == wanted).map(|(id, _)| *id).collect();
         let (online, offline): (Vec<_>, Vec<_>) = (of(Status::Online), of(Status::Offline));
-        diff.connection.outbox.push(frames::presence_diff(&online, &offline));
+        diff.connection.outbox.push_ephemeral(frames::presence_diff(&online, &offline));
     }
     Ok(())
 }

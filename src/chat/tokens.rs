@@ -1,14 +1,12 @@
-//! Tokens: access tokens are JWTs (RFC 7519, HS256), refresh tokens are numbered and signed.
+//! Tokens: access tokens are JWTs (RFC 7519, HS256), refresh tokens are numbered and sealed, tickets are sealed ids.
 //!
 //! A refresh token is `session id (16 bytes) ‖ generation (8) ‖ HMAC-SHA-256 of both (32)` in base64url. It follows from
 //! its number, so that a client whose answer was lost can be given the same successor again, and the store keeps no
-//! secret of it.
+//! secret of it. A ticket is `id (16) ‖ HMAC-SHA-256 (32)`: what was made up never reaches the store.
 
 use std::sync::Once;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error as JwtError, ErrorKind};
 use jsonwebtoken::signature::{Error as SignatureError, Signer, Verifier};
@@ -17,8 +15,9 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::seal::Seal;
 use crate::domain::session::Caller;
-use crate::domain::{Code, Error, Result, SessionId, Timestamp, UserId};
+use crate::domain::{Code, Error, Result, SessionId, TicketId, Timestamp, UserId};
 
 /// The claims of an access token; all of them are required.
 #[derive(Serialize, Deserialize)]
@@ -34,7 +33,8 @@ pub struct Tokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
     validation: Validation,
-    refresh: hmac::Key,
+    refresh: Seal,
+    tickets: Seal,
     access_ttl: Duration,
 }
 
@@ -50,13 +50,12 @@ impl Tokens {
         validation.set_required_spec_claims(&["exp", "sub"]);
         validation.leeway = 0;
         validation.validate_aud = false;
-        // A key of its own for each purpose, so that no token of one kind can ever pass for another.
-        let refresh = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), b"chinwag refresh token v1");
         Self {
             encoding: EncodingKey::from_secret(secret),
             decoding: DecodingKey::from_secret(secret),
             validation,
-            refresh: hmac::Key::new(hmac::HMAC_SHA256, refresh.as_ref()),
+            refresh: Seal::new(secret, "chinwag refresh token v1"),
+            tickets: Seal::new(secret, "chinwag ticket v1"),
             access_ttl,
         }
     }
@@ -88,21 +87,24 @@ impl Tokens {
 
     /// The refresh token of a session's generation.
     pub fn refresh(&self, session_id: SessionId, generation: i64) -> String {
-        let mut bytes = Vec::with_capacity(56);
-        bytes.extend(session_id.0.as_bytes());
-        bytes.extend(generation.to_be_bytes());
-        let mac = hmac::sign(&self.refresh, &bytes);
-        bytes.extend(mac.as_ref());
-        BASE64.encode(bytes)
+        self.refresh.seal(&[&session_id.0.as_bytes()[..], &generation.to_be_bytes()].concat())
     }
 
     /// What a refresh token names, if it is one of ours.
     pub fn refreshed(&self, token: &str) -> Option<(SessionId, i64)> {
-        let bytes = BASE64.decode(token).ok()?;
-        let (named, mac) = bytes.split_at_checked(24)?;
-        hmac::verify(&self.refresh, named, mac).ok()?;
-        let (session_id, generation) = named.split_at_checked(16)?;
-        Some((SessionId(Uuid::from_slice(session_id).ok()?), i64::from_be_bytes(generation.try_into().ok()?)))
+        let named: [u8; 24] = self.refresh.open(token)?;
+        let (session_id, generation) = named.split_first_chunk()?;
+        Some((SessionId(Uuid::from_bytes(*session_id)), i64::from_be_bytes(generation.try_into().ok()?)))
+    }
+
+    /// The ticket that an id becomes.
+    pub fn ticket(&self, id: TicketId) -> String {
+        self.tickets.seal(id.0.as_bytes())
+    }
+
+    /// What a ticket names, if it is one of ours.
+    pub fn ticketed(&self, ticket: &str) -> Option<TicketId> {
+        self.tickets.open(ticket).map(Uuid::from_bytes).map(TicketId)
     }
 }
 
@@ -153,9 +155,10 @@ mod tests {
     use std::time::Duration;
 
     use base64::Engine;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 
-    use super::{BASE64, Tokens};
-    use crate::domain::{Code, SessionId, Timestamp, UserId};
+    use super::Tokens;
+    use crate::domain::{Code, SessionId, TicketId, Timestamp, UserId};
 
     fn tokens() -> Tokens {
         Tokens::new(b"0123456789abcdef0123456789abcdef", Duration::from_secs(60))
@@ -189,16 +192,21 @@ mod tests {
     }
 
     #[test]
-    fn a_refresh_token_is_the_same_each_time_and_cannot_be_made_up() {
+    fn a_refresh_token_is_the_same_each_time() {
         let (tokens, session_id) = (tokens(), SessionId::new());
         let token = tokens.refresh(session_id, 7);
         assert_eq!(token, tokens.refresh(session_id, 7));
         assert_eq!(tokens.refreshed(&token), Some((session_id, 7)));
-        let mut forged = BASE64.decode(&token).expect("base64");
-        forged[23] ^= 1;
-        for bad in ["", "AAAA", &BASE64.encode(&forged), &BASE64.encode(&forged[..24])] {
-            assert_eq!(tokens.refreshed(bad), None);
-        }
         assert!(tokens.caller(&token).is_err());
+        assert_eq!(tokens.ticketed(&token), None);
+    }
+
+    #[test]
+    fn a_ticket_is_good_for_nothing_else() {
+        let (tokens, id) = (tokens(), TicketId::new());
+        let ticket = tokens.ticket(id);
+        assert_eq!(tokens.ticketed(&ticket), Some(id));
+        assert!(tokens.caller(&ticket).is_err());
+        assert_eq!(tokens.refreshed(&ticket), None);
     }
 }

@@ -57,6 +57,14 @@ id!(
     SessionId
 );
 id!(
+    /// Names a ticket: leave to open one connection.
+    TicketId
+);
+id!(
     /// Names a connection: one WebSocket.
     ConnectionId
 );
+
+#[cfg(test)]
+#[path = "id_property_tests.rs"]
+mod properties;

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows HTTP, SQL or JSON; every value that exists is valid, because its constructor checked it.
 
+pub mod bucket;
 pub mod command;
 pub mod conversation;
 pub mod error;
@@ -15,7 +16,7 @@ pub mod time;
 pub mod user;
 
 pub use error::{Code, Error, FieldError, Result};
-pub use id::{ConnectionId, ConversationId, MessageId, SessionId, UserId};
+pub use id::{ConnectionId, ConversationId, MessageId, SessionId, TicketId, UserId};
 pub use time::Timestamp;
 
 /// The number of a thing that happened in its conversation: dense, from 1, in commit order.

@@ -1,6 +1,6 @@
-//! Sessions: a login, and the family of refresh tokens that continues it.
+//! Sessions: a login, the family of refresh tokens that continues it, and tickets to its connections.
 
-use super::{SessionId, Timestamp, UserId};
+use super::{SessionId, TicketId, Timestamp, UserId};
 
 /// A login. Its refresh tokens are numbered; only the newest may be used, and each use makes the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,5 +36,16 @@ pub struct Caller {
     /// The session.
     pub session_id: SessionId,
     /// When the access token expires.
+    pub expires_at: Timestamp,
+}
+
+/// Leave to open one connection, once and soon, given to whoever has an access token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// Names it.
+    pub id: TicketId,
+    /// Who asked for it, and until when their token is good: the connection lives as long as one that the token opened.
+    pub caller: Caller,
+    /// When it is too late to use it.
     pub expires_at: Timestamp,
 }

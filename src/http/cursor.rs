@@ -65,3 +65,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "cursor_property_tests.rs"]
+mod properties;

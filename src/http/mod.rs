@@ -3,12 +3,14 @@
 //! A request travels: [`server`] (hyper) → [`router`] (which row of [`routes`]) → [`chain`] (middleware, in the order of
 //! one list) → a handler of [`handlers`] → a verb of [`crate::chat`], and back.
 
+mod accept;
 mod access_log;
 mod auth;
 mod body;
 pub mod chain;
 mod client_address;
 mod cors;
+mod crowds;
 mod cursor;
 mod error;
 mod handlers;
@@ -27,6 +29,8 @@ mod well_formed;
 
 pub(crate) use auth::bearer;
 pub use cors::Origins;
+pub(crate) use crowds::Counted;
+pub use crowds::{Crowds, Place};
 pub(crate) use error::response as problem;
 pub use query::Query;
 pub use rate_limit::RateLimits;

@@ -9,9 +9,9 @@ use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName};
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Version};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::Arrival;
+use super::crowds::Place;
 use super::query::Query;
 use super::router::{Found, NoRoute};
 use super::site::Site;
@@ -50,7 +50,7 @@ pub struct Request {
     /// The socket, for whoever upgrades it.
     pub upgrade: Option<OnUpgrade>,
     /// The socket's place among those that may be open.
-    pub place: Arc<OwnedSemaphorePermit>,
+    pub place: Arc<Place>,
 }
 
 impl Request {

@@ -171,3 +171,7 @@ mod tests {
         assert_eq!(refused, Err((Code::MethodNotAllowed, "POST, GET, HEAD, OPTIONS".to_owned())));
     }
 }
+
+#[cfg(test)]
+#[path = "router_property_tests.rs"]
+mod properties;

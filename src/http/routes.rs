@@ -83,6 +83,7 @@ pub static ROUTES: &[Route] = &[
     route(POST,   "/v1/users/login",                           Limited, &sessions::login),
     route(POST,   "/v1/users/refresh",                         Public,  &sessions::refresh),
     route(POST,   "/v1/users/logout",                          User,    &sessions::logout),
+    route(POST,   "/v1/tickets",                               User,    &sessions::ticket),
 
     // People.
     route(GET,    "/v1/users/me",                              User,    &accounts::me),

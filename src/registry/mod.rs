@@ -8,6 +8,7 @@
 //! Invariants: no lock is held over an await; while bytes are pushed none is but the conversation's [turn](Turn), which only those
 //! take who deliver; a turn is taken before a connection's lock, and that before a room's; a connection leaves by `Drop`.
 
+mod backlog;
 mod connection;
 mod outbox;
 mod run;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use crate::domain::user::Status;
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
 use crate::limits;
+pub use backlog::Backlog;
 use connection::Hearing;
 pub use connection::{Connection, Scope};
 pub use outbox::{Close, Outbox, Put, Sink, Stir};
@@ -54,6 +56,7 @@ pub struct Registry {
     users: Sharded<UserId, Vec<Arc<Connection>>>,
     sessions: Sharded<SessionId, Vec<Arc<Connection>>>,
     turns: Turns,
+    backlog: Arc<Backlog>,
 }
 
 /// Keeps a connection registered; dropping it leaves everything.
@@ -87,11 +90,17 @@ fn remove<K: std::hash::Hash + Eq>(map: &Sharded<K, Vec<Arc<Connection>>>, key: 
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { rooms: Sharded::new(), users: Sharded::new(), sessions: Sharded::new(), turns: Turns::default() }
+        let (rooms, users, sessions) = (Sharded::new(), Sharded::new(), Sharded::new());
+        Self { rooms, users, sessions, turns: Turns::default(), backlog: Arc::default() }
     }
 }
 
 impl Registry {
+    /// An outbox for a connection of this node, corked.
+    pub fn outbox(&self, sink: Box<dyn Sink>) -> Arc<Outbox> {
+        Arc::new(Outbox::new(sink, Arc::clone(&self.backlog)))
+    }
+
     /// Registers a connection until the returned value is dropped; `None` if its user has too many (unless `unlimited`).
     pub fn register(self: &Arc<Self>, connection: &Arc<Connection>, unlimited: bool) -> Option<Registration> {
         let admitted = self.users.with(&connection.user_id, |shard| {
@@ -290,3 +299,7 @@ impl Registry {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+#[path = "property_tests.rs"]
+mod properties;

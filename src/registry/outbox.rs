@@ -6,11 +6,12 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, Bytes};
 use tokio::sync::Notify;
 
+use super::Backlog;
 use crate::limits;
 use crate::wire::framing;
 
@@ -55,6 +56,8 @@ pub enum Put {
 pub struct Outbox {
     sink: Box<dyn Sink>,
     queue: Mutex<Queue>,
+    /// What waits in this one and in all others.
+    backlog: Arc<Backlog>,
     /// Tells the connection's task that the kernel is full, or that the connection is closing.
     stirred: Notify,
     /// Tells whoever catches up that there is room for the next page.
@@ -66,6 +69,8 @@ struct Queue {
     corked: bool,
     frames: VecDeque<Bytes>,
     bytes: usize,
+    /// What the backlog knows of.
+    counted: usize,
     /// The kernel took no more; the connection's task flushes when it does.
     blocked: bool,
     /// The close frame is in; nothing more comes behind it.
@@ -87,10 +92,17 @@ pub enum Stir {
 
 impl Outbox {
     /// An empty one, corked.
-    pub fn new(sink: Box<dyn Sink>) -> Self {
-        let queue =
-            Queue { corked: true, frames: VecDeque::new(), bytes: 0, blocked: false, closing: None, broken: false };
-        Self { sink, queue: Mutex::new(queue), stirred: Notify::new(), eased: Notify::new() }
+    pub fn new(sink: Box<dyn Sink>, backlog: Arc<Backlog>) -> Self {
+        let queue = Queue {
+            corked: true,
+            frames: VecDeque::new(),
+            bytes: 0,
+            counted: 0,
+            blocked: false,
+            closing: None,
+            broken: false,
+        };
+        Self { sink, queue: Mutex::new(queue), backlog, stirred: Notify::new(), eased: Notify::new() }
     }
 
     /// Puts the first frame before all that came in meanwhile.
@@ -121,22 +133,49 @@ impl Outbox {
             // Much at once is not slowness: only what the kernel does not take counts.
             queue.blocked = queue.corked || queue.write_to(self.sink.as_ref());
             if queue.blocked {
-                queue.close(Close::SLOW_CONSUMER, true);
-                self.eased.notify_waiters();
-                self.stirred.notify_one();
+                self.give_up(&mut queue);
                 return Put::First;
             }
         }
         let first = queue.frames.is_empty();
         queue.bytes += bytes.len();
         queue.frames.push_back(bytes);
+        // Where the kernel is full nobody flushes, so it is counted here.
+        if queue.blocked {
+            self.count(&mut queue);
+        }
         if first { Put::First } else { Put::Joined }
+    }
+
+    /// Closes a slow consumer and drops what waits for it.
+    fn give_up(&self, queue: &mut Queue) {
+        queue.close(Close::SLOW_CONSUMER, true);
+        self.backlog.recount(&mut queue.counted, queue.bytes);
+        self.eased.notify_waiters();
+        self.stirred.notify_one();
+    }
+
+    /// Tells the backlog what waits; with too much in it, whoever has more than a share of it waiting is given up.
+    fn count(&self, queue: &mut Queue) {
+        self.backlog.recount(&mut queue.counted, queue.bytes);
+        if queue.bytes > self.backlog.share() && self.backlog.is_over() && queue.closing.is_none() {
+            self.give_up(queue);
+        }
     }
 
     /// Puts bytes in and writes what the kernel takes.
     pub fn push(&self, bytes: Bytes) {
         if self.put(bytes) == Put::First {
             self.flush();
+        }
+    }
+
+    /// Pushes what may be lost, unless so much waits already that it would only be in the way.
+    pub fn push_ephemeral(&self, bytes: Bytes) {
+        let waiting = self.waiting();
+        let in_the_way = waiting > limits::EPHEMERAL_BYTES || (waiting > 0 && self.backlog.is_over());
+        if !in_the_way {
+            self.push(bytes);
         }
     }
 
@@ -163,6 +202,7 @@ impl Outbox {
         }
         let news = queue.broken || (blocked && !queue.blocked);
         queue.blocked = blocked;
+        self.count(&mut queue);
         if news {
             self.stirred.notify_one();
         }
@@ -230,6 +270,13 @@ impl Outbox {
     }
 }
 
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let backlog = Arc::clone(&self.backlog);
+        backlog.recount(&mut self.lock().counted, 0);
+    }
+}
+
 impl Queue {
     fn close(&mut self, close: Close, drop_waiting: bool) {
         if self.closing.is_some() {
@@ -284,3 +331,7 @@ impl Queue {
 #[cfg(test)]
 #[path = "outbox_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "outbox_property_tests.rs"]
+mod properties;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::{Close, Outbox, Put, Sink, Stir};
+use super::{Backlog, Close, Outbox, Put, Sink, Stir};
 use crate::limits;
 use crate::wire::framing;
 
@@ -36,10 +36,14 @@ impl Sink for Kernel {
     }
 }
 
+fn outbox(backlog: &Arc<Backlog>) -> (Outbox, Kernel) {
+    let kernel = Kernel::default();
+    (Outbox::new(Box::new(kernel.clone()), Arc::clone(backlog)), kernel)
+}
+
 #[test]
 fn bytes_keep_their_order_over_partial_writes() {
-    let kernel = Kernel::default();
-    let outbox = Outbox::new(Box::new(kernel.clone()));
+    let (outbox, kernel) = outbox(&Arc::default());
     outbox.uncork();
     kernel.allow(4);
     outbox.push(Bytes::from_static(b"abc"));
@@ -53,8 +57,7 @@ fn bytes_keep_their_order_over_partial_writes() {
 
 #[test]
 fn nothing_is_written_while_it_is_corked() {
-    let kernel = Kernel::default();
-    let outbox = Outbox::new(Box::new(kernel.clone()));
+    let (outbox, kernel) = outbox(&Arc::default());
     kernel.allow(100);
     outbox.push(Bytes::from_static(b"hello"));
     outbox.push(Bytes::from_static(b"news"));
@@ -65,8 +68,7 @@ fn nothing_is_written_while_it_is_corked() {
 
 #[test]
 fn a_reader_that_does_not_read_is_closed_and_its_memory_freed() {
-    let kernel = Kernel::default();
-    let outbox = Outbox::new(Box::new(kernel.clone()));
+    let (outbox, kernel) = outbox(&Arc::default());
     outbox.uncork();
     let chunk = Bytes::from(vec![b'x'; limits::OUTBOX_BYTES / 4]);
     kernel.allow(10);
@@ -86,8 +88,7 @@ fn a_reader_that_does_not_read_is_closed_and_its_memory_freed() {
 
 #[test]
 fn much_at_once_is_not_slowness() {
-    let kernel = Kernel::default();
-    let outbox = Outbox::new(Box::new(kernel.clone()));
+    let (outbox, kernel) = outbox(&Arc::default());
     outbox.uncork();
     kernel.allow(usize::MAX);
     let chunk = Bytes::from(vec![b'x'; limits::OUTBOX_BYTES / 3]);
@@ -102,11 +103,91 @@ fn much_at_once_is_not_slowness() {
 
 #[test]
 fn the_first_frame_comes_first() {
-    let kernel = Kernel::default();
-    let outbox = Outbox::new(Box::new(kernel.clone()));
+    let (outbox, kernel) = outbox(&Arc::default());
     kernel.allow(100);
     outbox.push(Bytes::from_static(b"news"));
     outbox.lead(Bytes::from_static(b"hello"));
     outbox.uncork();
     assert_eq!(kernel.taken(), b"hellonews");
+}
+
+#[test]
+fn what_waits_is_counted_and_what_is_written_at_once_is_not() {
+    let backlog = Arc::default();
+    let (outbox, kernel) = outbox(&backlog);
+    outbox.push(Bytes::from_static(b"hello"));
+    kernel.allow(6);
+    outbox.uncork();
+    outbox.push(Bytes::from_static(b"news"));
+    assert_eq!(backlog.bytes(), 3, "the kernel took one byte of it");
+    outbox.push(Bytes::from_static(b"more"));
+    assert_eq!((backlog.bytes(), outbox.waiting()), (7, 7));
+    kernel.allow(5);
+    outbox.flush();
+    assert_eq!(backlog.bytes(), 2);
+    drop(outbox);
+    assert_eq!(backlog.bytes(), 0, "it takes its own along");
+}
+
+#[test]
+fn beyond_what_all_may_hold_whoever_has_more_than_a_share_is_closed_when_it_changes() {
+    let backlog = Arc::new(Backlog::new(1_000));
+    let stuck = |bytes: usize| {
+        let (outbox, kernel) = outbox(&backlog);
+        outbox.uncork();
+        outbox.push(vec![b'x'; bytes].into());
+        (outbox, kernel)
+    };
+    let (large, other) = (stuck(600), stuck(400));
+    assert_eq!((backlog.bytes(), large.0.stir(), other.0.stir()), (1_000, Some(Stir::Blocked), Some(Stir::Blocked)));
+    large.0.push(Bytes::from_static(b"more"));
+    assert_eq!(large.0.stir(), Some(Stir::Closing(Close::SLOW_CONSUMER)), "it wanted more than there is");
+    let (healthy, kernel) = outbox(&backlog);
+    healthy.uncork();
+    kernel.allow(usize::MAX);
+    healthy.push(vec![b'x'; 5_000].into());
+    assert_eq!((healthy.stir(), healthy.waiting()), (None, 0), "whoever reads notices nothing");
+    let late = stuck(600);
+    assert_eq!(late.0.stir(), Some(Stir::Closing(Close::SLOW_CONSUMER)), "nor may one that begins to wait");
+    assert_eq!(other.0.stir(), Some(Stir::Blocked), "whoever does not change is left alone");
+    drop((large, late));
+    assert_eq!(backlog.bytes(), 400);
+    other.0.push(vec![b'x'; 500].into());
+    assert_eq!(other.0.stir(), Some(Stir::Blocked), "there is room again");
+}
+
+#[test]
+fn a_share_is_kept_whatever_all_hold() {
+    let backlog = Arc::new(Backlog::new(10 * limits::SOCKETS));
+    let greedy: Vec<_> = (0..2)
+        .map(|_| {
+            let (outbox, kernel) = outbox(&backlog);
+            outbox.uncork();
+            outbox.push(vec![b'x'; 5 * limits::SOCKETS].into());
+            (outbox, kernel)
+        })
+        .collect();
+    let (modest, _kernel) = outbox(&backlog);
+    modest.uncork();
+    modest.push(Bytes::from_static(b"0123456789"));
+    assert_eq!((modest.stir(), backlog.bytes()), (Some(Stir::Blocked), 10 * limits::SOCKETS + 10));
+    modest.push(Bytes::from_static(b"!"));
+    assert_eq!(modest.stir(), Some(Stir::Closing(Close::SLOW_CONSUMER)));
+    assert!(greedy.iter().all(|(outbox, _)| !outbox.is_closing()));
+}
+
+#[test]
+fn what_may_be_lost_is_dropped_where_much_waits() {
+    let backlog = Arc::new(Backlog::new(limits::OUTBOX_BYTES));
+    let (outbox, kernel) = outbox(&backlog);
+    outbox.uncork();
+    outbox.push(vec![b'x'; limits::EPHEMERAL_BYTES].into());
+    outbox.push_ephemeral(Bytes::from_static(b"presence"));
+    outbox.push_ephemeral(Bytes::from_static(b"typing"));
+    outbox.push(Bytes::from_static(b"event"));
+    kernel.allow(usize::MAX);
+    outbox.flush();
+    assert!(kernel.taken().ends_with(b"xpresenceevent"));
+    outbox.push_ephemeral(Bytes::from_static(b"typing"));
+    assert!(kernel.taken().ends_with(b"xpresenceeventtyping"));
 }

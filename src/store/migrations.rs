@@ -18,6 +18,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, needs: 1 },
     // A binary that knows no edits would replay a conversation with holes in it.
     Migration { version: 2, needs: 2 },
+    Migration { version: 3, needs: 2 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

@@ -16,9 +16,9 @@ use crate::domain::command::{Change, Outcome, Revision, Send};
 use crate::domain::conversation::{Conversation, Member, NewConversation, View};
 use crate::domain::event::Event;
 use crate::domain::message::Message;
-use crate::domain::session::Session;
+use crate::domain::session::{Caller, Session, Ticket};
 use crate::domain::user::{Name, User};
-use crate::domain::{ConversationId, MessageId, Result, Seq, SessionId, Timestamp, UserId};
+use crate::domain::{ConversationId, MessageId, Result, Seq, SessionId, TicketId, Timestamp, UserId};
 
 mod migrations;
 pub mod postgres;
@@ -104,6 +104,14 @@ pub trait Store: std::marker::Send + Sync {
 
     /// Ends a session, if it has not ended yet.
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()>;
+
+    /// Keeps a ticket, unless its user has `at_most` that are neither used nor expired at `at`; says whether. Sweeps away some
+    /// that have expired.
+    async fn insert_ticket(&self, ticket: &Ticket, at: Timestamp, at_most: i64) -> Result<bool>;
+
+    /// Takes a ticket away and says whose it was, unless it has expired at `at`. Of many who ask, on whichever node, one is
+    /// told.
+    async fn take_ticket(&self, id: TicketId, at: Timestamp) -> Result<Option<Caller>>;
 
     // ── Conversations and members ───────────────────────────────────────────────────────────────────────────
 

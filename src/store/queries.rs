@@ -96,6 +96,14 @@ pub(super) const ROTATE_SESSION: &str = "UPDATE sessions SET generation = genera
 /// id, at
 pub(super) const END_SESSION: &str = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
 
+/// id, user, session, token_expires_at, expires_at, at, at most
+pub(super) const INSERT_TICKET: &str = "INSERT INTO tickets (id, user_id, session_id, token_expires_at, expires_at) \
+     SELECT $1, $2, $3, $4, $5 \
+     WHERE (SELECT count(*) FROM tickets WHERE user_id = $2 AND expires_at > $6) < $7";
+/// id, at
+pub(super) const TAKE_TICKET: &str =
+    "DELETE FROM tickets WHERE id = $1 AND expires_at > $2 RETURNING user_id, session_id, token_expires_at";
+
 // ── Conversations and members ───────────────────────────────────────────────────────────────────────────────────
 
 /// id, type, name, creator, created_at, direct_key

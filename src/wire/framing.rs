@@ -6,12 +6,19 @@ use bytes::{BufMut, Bytes};
 
 const FINAL: u8 = 0x80;
 const TEXT: u8 = 0x1;
+const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 
 /// Appends a text frame.
 pub fn put_text(out: &mut Vec<u8>, payload: &[u8]) {
     put_header(out, TEXT, payload.len());
+    out.put_slice(payload);
+}
+
+/// Appends a binary frame. Chinwag sends none; whoever proves its doors with an echo does.
+pub fn put_binary(out: &mut Vec<u8>, payload: &[u8]) {
+    put_header(out, BINARY, payload.len());
     out.put_slice(payload);
 }
 

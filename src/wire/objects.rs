@@ -234,3 +234,12 @@ pub struct TokensObject<'a> {
     /// Who logged in.
     pub user: UserObject<'a>,
 }
+
+/// Leave to open one WebSocket.
+#[derive(Serialize)]
+pub struct TicketObject<'a> {
+    /// For `?ticket=`.
+    pub ticket: &'a str,
+    /// Seconds until it is too late.
+    pub expires_in: u64,
+}

@@ -37,7 +37,10 @@ impl<'a> Problem<'a> {
             request_id,
             retryable: error.code.retryable(),
             errors: error.fields.iter().map(|f| FieldObject { field: &f.field, detail: &f.detail }).collect(),
-            retry_after_ms: error.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            // Rounded up: who comes back a moment too early is refused again.
+            retry_after_ms: error
+                .retry_after
+                .map(|wait| u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)),
         }
     }
 }

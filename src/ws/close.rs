@@ -14,6 +14,7 @@ pub(super) const INTERNAL: Close = Close { code: 1011, reason: "internal error" 
 /// The server is about to stop.
 pub const DRAINING: Close = Close { code: 1012, reason: "draining" };
 pub(super) const NO_PONG: Close = Close { code: 4012, reason: "no pong" };
+pub(super) const TOO_FAST: Close = Close { code: 4029, reason: "too fast" };
 pub(super) const TOKEN_EXPIRED: Close = Close { code: 4040, reason: "token expired" };
 pub(super) const BAD_TOKEN: Close = Close { code: 4500, reason: "bad token" };
 pub(super) const BAD_FRAMES: Close = Close { code: 4501, reason: "bad frames" };
@@ -21,7 +22,7 @@ pub(super) const NO_AUTHENTICATION: Close = Close { code: 4502, reason: "no auth
 
 /// How a connection comes to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub enum End {
     /// The server closes it.
     Close(Close),
     /// The peer closed it, and the answer to that is in the outbox.

@@ -12,11 +12,16 @@ use crate::wire::framing;
 /// Pings without an answer that close a connection.
 const UNANSWERED: u32 = 2;
 
-/// What the reading loop tells the heartbeat.
-#[derive(Default)]
+/// What the reading side tells the heartbeat.
 pub(super) struct Pulse {
     heard: AtomicBool,
     busy: AtomicBool,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self { heard: AtomicBool::new(false), busy: AtomicBool::new(true) }
+    }
 }
 
 impl Pulse {
@@ -25,7 +30,7 @@ impl Pulse {
         self.heard.store(true, Ordering::Relaxed);
     }
 
-    /// The reading loop does not read because it is waiting for the server itself: that is not the peer's silence.
+    /// Nobody reads, because the server itself is waited for: that is not the peer's silence.
     pub(super) fn set_busy(&self, busy: bool) {
         self.busy.store(busy, Ordering::Relaxed);
     }

@@ -1,16 +1,24 @@
-//! The WebSocket door: the handshake by hand ([`upgrade`]), and a connection's life ([`connection`]).
+//! The WebSocket door: the handshake by hand, and a connection's life.
 //!
-//! A connection is one task with three loops: [`reader`] reads frames and hands them to verbs, [`writer`] goes on where
-//! the kernel was full, [`heartbeat`] finds peers that are gone. tungstenite reads; what it wants to write goes into the
-//! connection's outbox like everything else.
+//! Below, an open [`Socket`], whatever its frames mean: tungstenite reads, and what it wants to write goes into the outbox like
+//! everything else; its other side goes on where the kernel was full, and finds peers that are gone. Above, what Chinwag makes
+//! of it: who somebody is, and which verbs their frames call. A connection is one task.
 
 mod close;
 mod connection;
+mod half;
+mod handshake;
 mod heartbeat;
 mod reader;
 mod socket;
+mod strikes;
 pub mod upgrade;
+mod visit;
 mod writer;
 
-pub use close::DRAINING;
-pub use socket::SocketSink;
+pub use close::{DRAINING, End};
+pub use half::SocketSink;
+pub use handshake::{Talk, accept};
+pub use reader::{Message, Reader};
+pub use socket::Socket;
+pub use writer::Writer;

@@ -1,72 +1,73 @@
-//! The two sides of a socket: the reading half that tungstenite is given, and the sink that an outbox writes to.
+//! An open WebSocket, whatever its frames mean: a side that reads, a side that writes, and how it ends.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::Bytes;
+use rustix::net::{Shutdown, shutdown};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use crate::registry::{Outbox, Sink};
+use super::close::End;
+use super::half::{Half, SocketSink};
+use super::reader::Reader;
+use super::writer::Writer;
+use crate::limits;
+use crate::registry::Registry;
 
-/// Writes to the socket, from whichever task has something to say.
-pub struct SocketSink(pub Arc<TcpStream>);
+/// An open WebSocket.
+pub struct Socket {
+    /// The side that reads.
+    pub reader: Reader,
+    /// The side that writes.
+    pub writer: Writer,
+}
 
-impl Sink for SocketSink {
-    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.try_write_vectored(slices)
+impl Socket {
+    /// The WebSocket on a stream of bytes, of which some may have come already. The peer's messages have at most so many bytes;
+    /// what waits for it counts with all that waits in `registry`.
+    pub async fn new(stream: Arc<TcpStream>, early: Bytes, message_bytes: usize, registry: &Registry) -> Self {
+        let outbox = registry.outbox(Box::new(SocketSink(Arc::clone(&stream))));
+        let half = Half::new(early, Arc::clone(&stream), Arc::clone(&outbox));
+        let writer = Writer::new(stream, outbox);
+        let reader = Reader::new(half, message_bytes, writer.pulse()).await;
+        Self { reader, writer }
     }
-}
 
-/// Reads from the socket; what is written to it goes into the outbox.
-pub(super) struct Half {
-    /// Bytes that came behind the handshake and were read with it.
-    early: Bytes,
-    socket: Arc<TcpStream>,
-    outbox: Arc<Outbox>,
-}
-
-impl Half {
-    pub(super) fn new(early: Bytes, socket: Arc<TcpStream>, outbox: Arc<Outbox>) -> Self {
-        Self { early, socket, outbox }
-    }
-}
-
-impl AsyncRead for Half {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if !self.early.is_empty() {
-            let count = self.early.len().min(buffer.remaining());
-            buffer.put_slice(&self.early[..count]);
-            self.early.advance(count);
-            return Poll::Ready(Ok(()));
+    /// The closing handshake, bounded in time: what waits is written, the sending side is closed, and the peer's last words
+    /// are read, so that it gets the close frame and not a reset.
+    pub async fn part(&mut self, end: End) {
+        let outbox = &self.writer.outbox;
+        if let End::Close(why) = end {
+            outbox.close(why);
         }
-        loop {
-            ready!(self.socket.poll_read_ready(cx))?;
-            match self.socket.try_read(buffer.initialize_unfilled()) {
-                Ok(count) => {
-                    buffer.advance(count);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
+        outbox.uncork();
+        if end != End::Broken {
+            // Whoever does not close in time is left.
+            let _ = timeout(limits::CLOSE_TIMEOUT, self.say_goodbye(end)).await;
+        }
+    }
+
+    async fn say_goodbye(&mut self, end: End) {
+        if end == End::Closed {
+            self.reader.answer_close().await;
+        }
+        let Writer { outbox, stream, .. } = &self.writer;
+        while outbox.waiting() > 0 {
+            match stream.writable().await {
+                Ok(()) => outbox.flush(),
+                Err(_) => return,
             }
         }
-    }
-}
-
-impl AsyncWrite for Half {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.outbox.push(Bytes::copy_from_slice(bytes));
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+        if shutdown(stream, Shutdown::Write).is_err() || end == End::Closed {
+            return;
+        }
+        let mut rest = [0; 1024];
+        while stream.readable().await.is_ok() {
+            match stream.try_read(&mut rest) {
+                Ok(0) => return,
+                Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return,
+                _ => {}
+            }
+        }
     }
 }

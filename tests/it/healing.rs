@@ -194,6 +194,8 @@ async fn an_echo_lets_nobody_in(store: On) {
     let (ada, grace) = (cluster.here.person("ada").await, cluster.here.person("grace").await);
     let room = ada.group("Lunch", &[]).await;
     let mut all = cluster.there(&grace).listen("/ws").await;
+    // So that what goes out says what is to be told to her.
+    let _here_too = grace.listen("/ws").await;
     ada.post(&room.members, &json!({"user_id": grace.id})).await.expect(201);
     assert_eq!(all.next_of(&["conversation.created"]).await["conversation_id"], room.id.as_str());
     ada.say(&room, "welcome").await;

@@ -23,11 +23,14 @@ macro_rules! on_each_store {
 
 mod bad_input;
 mod browser;
+mod conformance;
 mod demo;
+mod draining;
 mod faults;
 mod floors;
 mod healing;
 mod journal;
+mod limits;
 mod postgres;
 mod process;
 mod rest;

@@ -1,16 +1,23 @@
 //! The built binary, as an operator runs it.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::block_in_place;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use crate::support::client::{Person, get};
+use crate::support::client::{PASSWORD, Person, get};
 use crate::support::postgres::database;
+use crate::support::socket::{PATIENCE, Socket};
 
 /// The binary, with nothing of this environment that it would take for its configuration.
 fn chinwag(arguments: &[&str]) -> Command {
@@ -92,6 +99,122 @@ async fn sigterm_ends_it_well() {
         assert!(rest.last().unwrap().contains("stopped"), "{rest:?}");
         assert!(!rest.concat().contains(&ada.token), "no token is logged");
     }
+}
+
+/// A request that never ends: its body does not come.
+async fn half_a_request(address: SocketAddr) -> TcpStream {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let head =
+        "POST /v1/users/login HTTP/1.1\r\nHost: chinwag\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket
+}
+
+#[tokio::test]
+async fn the_grace_ends_what_does_not_end_by_itself() {
+    let mut running = Running::start(&["--drain-seconds", "1"]);
+    let _half = half_a_request(running.address).await;
+    get(running.address, "/livez").await.expect(200);
+    running.signal(Signal::TERM);
+    assert!(running.child.wait().unwrap().success());
+    let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
+    assert!(log.concat().contains("the grace time is over"), "{log:?}");
+}
+
+#[tokio::test]
+async fn a_second_signal_leaves_at_once() {
+    // It would wait for that request's body for longer than this test may take.
+    let mut running = Running::start(&["--drain-seconds", "600"]);
+    let _half = half_a_request(running.address).await;
+    get(running.address, "/livez").await.expect(200);
+    running.signal(Signal::TERM);
+    let mut line = String::new();
+    while !line.contains("draining") {
+        line.clear();
+        assert!(running.log.read_line(&mut line).unwrap() > 0, "it is gone");
+    }
+    running.signal(Signal::TERM);
+    assert_eq!(running.child.wait().unwrap().code(), Some(1));
+    let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
+    assert!(!log.concat().contains("stopped"), "{log:?}");
+}
+
+#[tokio::test]
+async fn no_log_level_tells_a_secret() {
+    let mut running = Running::start(&["--log", "trace"]);
+    let ada = Person::register(running.address, "ada").await;
+    let ticket = ada.post("/v1/tickets", &json!({})).await.expect(201).json();
+    let ticket = ticket["ticket"].as_str().unwrap();
+    for query in [format!("ticket={ticket}"), format!("ticket={ticket}"), format!("token={}", ada.token)] {
+        Socket::open(running.address, &format!("/ws?{query}"), &[]).await.unwrap().first().await;
+    }
+    running.signal(Signal::TERM);
+    assert!(running.child.wait().unwrap().success());
+    let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
+    assert!(log.len() > 10, "{log:?}");
+    for secret in [ticket, &ada.token, &ada.refresh_token, PASSWORD] {
+        assert!(!log.concat().contains(secret), "{secret}: {log:?}");
+    }
+}
+
+/// CPU time that a process has used, in ticks of 10 ms.
+fn ticks(process: &Child) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
+    let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
+    fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_file_descriptors_it_serves_who_is_there_and_recovers() {
+    const WARNING: &str = "no socket can be accepted";
+    let mut running = Running::start(&[]);
+    let (ada, grace) =
+        (Person::register(running.address, "ada").await, Person::register(running.address, "grace").await);
+    let room = ada.direct(&grace).await;
+    let mut established = TcpStream::connect(running.address).await.unwrap();
+    asks(&mut established).await;
+    let mut socket = ada.listen(&room.socket).await;
+
+    let open = fs::read_dir(format!("/proc/{}/fd", running.child.id())).unwrap().count() as u64;
+    let few = Rlimit { current: Some(open + 10), maximum: Some(open + 10) };
+    prlimit(Some(Pid::from_child(&running.child)), Resource::Nofile, few).unwrap();
+    // The kernel takes them all; the server cannot.
+    let mut idle = Vec::new();
+    for _ in 0..30 {
+        idle.push(TcpStream::connect(running.address).await.unwrap());
+    }
+    let mut log = running.log.by_ref().lines().map(Result::unwrap);
+    block_in_place(|| log.find(|line| line.contains(WARNING))).expect("it says so");
+
+    let before = ticks(&running.child);
+    for _ in 0..20 {
+        asks(&mut established).await;
+        socket.send(&json!({"type": "message.send", "content": "still here"})).await;
+        assert_eq!(socket.hears().await, "still here");
+        sleep(Duration::from_millis(100)).await;
+    }
+    let spent = ticks(&running.child) - before;
+    assert!(spent < 60, "it does not spin: {spent} ticks in some 200");
+
+    drop(idle);
+    asks(&mut TcpStream::connect(running.address).await.unwrap()).await;
+    ada.say(&room, "back to normal").await;
+    drop((established, socket));
+    running.signal(Signal::TERM);
+    assert!(running.child.wait().unwrap().success());
+    let again = running.log.by_ref().lines().map(Result::unwrap).filter(|line| line.contains(WARNING)).count();
+    assert_eq!(again, 0, "it says so once");
+}
+
+/// Asks on a connection that is kept open.
+async fn asks(socket: &mut TcpStream) {
+    socket.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut got = Vec::new();
+    while !got.ends_with(b"}") {
+        let count = timeout(PATIENCE, socket.read_buf(&mut got)).await.expect("an answer").unwrap();
+        assert!(count > 0, "{got:?}");
+    }
+    assert!(got.starts_with(b"HTTP/1.1 200 "), "{got:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! People.
 
+use std::time::Instant;
+
 use hyper::StatusCode;
 
 use crate::chat::ProfileChange;
@@ -28,7 +30,7 @@ pub(in crate::http) async fn update_me(mut request: Request) -> Result<Response>
     let (chat, caller) = (&request.site.chat, request.caller()?);
     let guess = (rate_limit::network(request.address), caller.user_id.to_string());
     let limits = request.site.rate_limits.as_ref().filter(|_| password.is_some());
-    limits.map_or(Ok(()), |limits| limits.login_failures.take(guess.clone()))?;
+    limits.map_or(Ok(()), |limits| limits.login_failures.take(guess.clone(), Instant::now()))?;
     let updated = chat.update_me(&caller, ProfileChange { name, password, current_password }).await;
     let is_wrong = |error: &Error| error.fields.iter().any(|field| field.field == "current_password");
     if let (false, Some(limits)) = (updated.as_ref().is_err_and(is_wrong), limits) {

@@ -43,7 +43,7 @@ pub(in crate::http) async fn readyz(request: Request) -> Result<Response> {
 
 /// 200 while it can serve; 503 while the store cannot be reached or the server drains.
 pub(in crate::http) async fn health(request: Request) -> Result<Response> {
-    let (reachable, draining) = (request.site.chat.ping().await.is_ok(), request.site.draining.is_cancelled());
+    let (reachable, draining) = (request.site.chat.store_is_well().await, request.site.draining.is_cancelled());
     let word = |well: bool, otherwise| if well { "ok" } else { otherwise };
     let well = reachable && !draining;
     let health = Health {

@@ -1,5 +1,7 @@
 //! Logging in and out.
 
+use std::time::Instant;
+
 use hyper::StatusCode;
 
 use crate::chat::LoggedIn;
@@ -8,7 +10,8 @@ use crate::domain::{Code, Result};
 use crate::http::request::{Request, Response};
 use crate::http::site::Site;
 use crate::http::{rate_limit, response};
-use crate::wire::objects::{TokensObject, UserObject};
+use crate::limits;
+use crate::wire::objects::{TicketObject, TokensObject, UserObject};
 use crate::wire::requests::{Login, Refresh};
 
 pub(in crate::http) async fn login(mut request: Request) -> Result<Response> {
@@ -21,7 +24,7 @@ pub(in crate::http) async fn login(mut request: Request) -> Result<Response> {
     let name = Username::parse(&username).map_or_else(|_| String::new(), |username| username.key());
     let attempt = (rate_limit::network(request.address), name);
     // Taken before, so that many guesses at once are limited as many in a row are.
-    limits.login_failures.take(attempt.clone())?;
+    limits.login_failures.take(attempt.clone(), Instant::now())?;
     let outcome = site.chat.login(&username, password).await;
     if !outcome.as_ref().is_err_and(|error| error.code == Code::BadCredentials) {
         limits.login_failures.give_back(&attempt);
@@ -38,6 +41,12 @@ pub(in crate::http) async fn refresh(mut request: Request) -> Result<Response> {
 pub(in crate::http) async fn logout(request: Request) -> Result<Response> {
     request.site.chat.logout(&request.caller()?).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
+}
+
+pub(in crate::http) async fn ticket(request: Request) -> Result<Response> {
+    let ticket = request.site.chat.ticket(&request.caller()?).await?;
+    let object = TicketObject { ticket: &ticket, expires_in: limits::TICKET_TTL.as_secs() };
+    Ok(response::json(StatusCode::CREATED, &object))
 }
 
 fn tokens(site: &Site, logged_in: &LoggedIn) -> Response {

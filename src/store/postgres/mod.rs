@@ -22,9 +22,9 @@ use crate::domain::command::{Change, Outcome, Revision, Send};
 use crate::domain::conversation::{Conversation, Member, NewConversation, View};
 use crate::domain::event::Event;
 use crate::domain::message::Message;
-use crate::domain::session::Session;
+use crate::domain::session::{Caller, Session, Ticket};
 use crate::domain::user::{Name, User, fold};
-use crate::domain::{Code, ConversationId, Error, MessageId, Result, Seq, SessionId, Timestamp, UserId};
+use crate::domain::{Code, ConversationId, Error, MessageId, Result, Seq, SessionId, TicketId, Timestamp, UserId};
 use crate::limits;
 
 mod change;
@@ -218,6 +218,18 @@ impl Store for Postgres {
 
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()> {
         self.count(queries::END_SESSION, &[&id, &at]).await.map(drop)
+    }
+
+    async fn insert_ticket(&self, ticket: &Ticket, at: Timestamp, at_most: i64) -> Result<bool> {
+        self.count(rare::SWEEP_TICKETS, &[&at, &limits::TICKETS_SWEPT]).await?;
+        let Ticket { id, caller, expires_at } = ticket;
+        let params: Params<'_> =
+            &[id, &caller.user_id, &caller.session_id, &caller.expires_at, expires_at, &at, &at_most];
+        Ok(self.count(queries::INSERT_TICKET, params).await? > 0)
+    }
+
+    async fn take_ticket(&self, id: TicketId, at: Timestamp) -> Result<Option<Caller>> {
+        self.one(queries::TAKE_TICKET, &[&id, &at], rows::caller).await
     }
 
     async fn create_conversation(&self, new: &NewConversation) -> Result<(ConversationId, bool)> {

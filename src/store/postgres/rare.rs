@@ -31,6 +31,10 @@ pub(super) const TOUCH_USERS: &str = "WITH locked AS ( \
          SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE \
      ) UPDATE users u SET last_seen_at = greatest(u.last_seen_at, $2) FROM locked WHERE u.id = locked.id";
 
+/// at, limit. Those that somebody else is taking away are passed over: two who wait for each other's would never end.
+pub(super) const SWEEP_TICKETS: &str = "DELETE FROM tickets WHERE id IN ( \
+         SELECT id FROM tickets WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
 /// Sets a password and ends the other sessions: one round trip.
 pub(super) async fn change_password(
     link: &Link,

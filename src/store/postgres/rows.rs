@@ -11,9 +11,9 @@ use super::errors::told;
 use crate::domain::conversation::{Conversation, Kind, Member, Role, Title, View};
 use crate::domain::event::{Event, Happening};
 use crate::domain::message::{Message, Note};
-use crate::domain::session::Session;
+use crate::domain::session::{Caller, Session};
 use crate::domain::user::{Name, User, Username};
-use crate::domain::{ConversationId, Error, MessageId, Result, SessionId, Timestamp, UserId};
+use crate::domain::{ConversationId, Error, MessageId, Result, SessionId, TicketId, Timestamp, UserId};
 
 macro_rules! as_uuid {
     ($($id:ident),*) => {$(
@@ -36,7 +36,7 @@ macro_rules! as_uuid {
         }
     )*};
 }
-as_uuid!(ConversationId, MessageId, SessionId, UserId);
+as_uuid!(ConversationId, MessageId, SessionId, TicketId, UserId);
 
 /// Microseconds from 1970, where our times start, to 2000, where PostgreSQL's do.
 const EPOCH: i64 = 946_684_800_000_000;
@@ -140,6 +140,11 @@ pub(super) fn session(columns: &mut Columns<'_>) -> Result<Session> {
         expires_at: columns.next()?,
         ended_at: columns.next()?,
     })
+}
+
+/// Reads whose ticket it was.
+pub(super) fn caller(columns: &mut Columns<'_>) -> Result<Caller> {
+    Ok(Caller { user_id: columns.next()?, session_id: columns.next()?, expires_at: columns.next()? })
 }
 
 /// Reads `conversation_columns!`.

@@ -28,9 +28,9 @@ use crate::domain::command::{self, Change, Outcome, Revision};
 use crate::domain::conversation::{Conversation, Member, NewConversation, View};
 use crate::domain::event::Event;
 use crate::domain::message::Message;
-use crate::domain::session::Session;
+use crate::domain::session::{Caller, Session, Ticket};
 use crate::domain::user::{Name, User, fold};
-use crate::domain::{Code, ConversationId, Error, MessageId, Result, Seq, SessionId, Timestamp, UserId};
+use crate::domain::{Code, ConversationId, Error, MessageId, Result, Seq, SessionId, TicketId, Timestamp, UserId};
 use crate::limits;
 
 /// Before everything that is sorted by [`ActivityCursor`].
@@ -39,6 +39,10 @@ const LATEST: ActivityCursor = (Timestamp(i64::MAX), ConversationId(Uuid::max())
 const ENDED_AT: &str = "SELECT ended_at FROM sessions WHERE id = ?1";
 /// id, at
 const TOUCH_USER: &str = "UPDATE users SET last_seen_at = max(coalesce(last_seen_at, ?2), ?2) WHERE id = ?1";
+
+/// at, limit
+const SWEEP_TICKETS: &str =
+    "DELETE FROM tickets WHERE id IN (SELECT id FROM tickets WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
 
 /// Durable truth in one file.
 pub struct Sqlite {
@@ -193,6 +197,20 @@ impl Store for Sqlite {
             Ok(())
         })
         .await
+    }
+
+    async fn insert_ticket(&self, ticket: &Ticket, at: Timestamp, at_most: i64) -> Result<bool> {
+        let Ticket { id, caller, expires_at } = ticket.clone();
+        self.write(move |db| {
+            run(db, SWEEP_TICKETS, params![at, limits::TICKETS_SWEPT])?;
+            let row = params![id, caller.user_id, caller.session_id, caller.expires_at, expires_at, at, at_most];
+            Ok(run(db, sql!(queries::INSERT_TICKET), row)? > 0)
+        })
+        .await
+    }
+
+    async fn take_ticket(&self, id: TicketId, at: Timestamp) -> Result<Option<Caller>> {
+        self.write(move |db| one(db, sql!(queries::TAKE_TICKET), params![id, at], rows::caller)).await
     }
 
     async fn create_conversation(&self, new: &NewConversation) -> Result<(ConversationId, bool)> {

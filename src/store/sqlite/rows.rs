@@ -7,9 +7,9 @@ use uuid::Uuid;
 use crate::domain::conversation::{Conversation, Kind, Member, Role, Title, View};
 use crate::domain::event::{Event, Happening};
 use crate::domain::message::{Message, Note};
-use crate::domain::session::Session;
+use crate::domain::session::{Caller, Session};
 use crate::domain::user::{Name, User, Username};
-use crate::domain::{ConversationId, MessageId, SessionId, Timestamp, UserId};
+use crate::domain::{ConversationId, MessageId, SessionId, TicketId, Timestamp, UserId};
 
 /// Where the columns of the other person begin in a row of a view: after the conversation, role, `read_seq` and count.
 const VIEW_PEER: usize = 8 + 3;
@@ -31,7 +31,7 @@ macro_rules! kept_as {
         }
     )*};
 }
-kept_as!(UserId: Uuid, ConversationId: Uuid, MessageId: Uuid, SessionId: Uuid, Timestamp: i64);
+kept_as!(UserId: Uuid, ConversationId: Uuid, MessageId: Uuid, SessionId: Uuid, TicketId: Uuid, Timestamp: i64);
 
 macro_rules! kept_as_word {
     ($($name:ident),*) => {$(
@@ -88,6 +88,11 @@ pub(super) fn session(row: &Row<'_>) -> Result<Session> {
         expires_at: row.get(5)?,
         ended_at: row.get(6)?,
     })
+}
+
+/// Reads whose ticket it was.
+pub(super) fn caller(row: &Row<'_>) -> Result<Caller> {
+    Ok(Caller { user_id: row.get(0)?, session_id: row.get(1)?, expires_at: row.get(2)? })
 }
 
 pub(super) fn member(row: &Row<'_>) -> Result<Member> {

@@ -82,3 +82,15 @@ CREATE TABLE changes (
     message_seq     INTEGER NOT NULL,
     PRIMARY KEY (conversation_id, seq)
 ) STRICT, WITHOUT ROWID;
+
+-- Version 3: tickets to open a WebSocket with.
+
+CREATE TABLE tickets (
+    id               BLOB PRIMARY KEY,
+    user_id          BLOB NOT NULL REFERENCES users ON DELETE CASCADE,
+    session_id       BLOB NOT NULL,
+    token_expires_at INTEGER NOT NULL,
+    expires_at       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tickets_by_user ON tickets (user_id);
+CREATE INDEX tickets_by_expiry ON tickets (expires_at);

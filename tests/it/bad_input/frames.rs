@@ -41,6 +41,17 @@ const ON_ALL: &[(&str, &str)] = &[
     (r#"{"type":"ping","type":"ping"}"#, "invalid"),
     (r#"{"type":"ping","ref":1}"#, "invalid"),
     (r#"{"type":"message.send","content":"hi"}"#, "invalid"),
+    (r#"{"type":"message.edit","conversation_id":"$room$","message_id":"$hers$"}"#, "invalid"),
+    (r#"{"type":"message.edit","conversation_id":"$room$","content":"x"}"#, "invalid"),
+    (r#"{"type":"message.edit","message_id":"$hers$","content":"x"}"#, "invalid"),
+    (r#"{"type":"message.edit","conversation_id":"$room$","message_id":"1","content":"x"}"#, "invalid"),
+    (r#"{"type":"message.edit","conversation_id":"$room$","message_id":"$hers$","content":" "}"#, "invalid"),
+    (r#"{"type":"message.edit","conversation_id":"$room$","message_id":"$grace_said$","content":"x"}"#, "forbidden"),
+    (r#"{"type":"message.edit","conversation_id":"$direct$","message_id":"$hers$","content":"x"}"#, "not_found"),
+    (r#"{"type":"message.delete","conversation_id":"$room$"}"#, "invalid"),
+    (r#"{"type":"message.delete","conversation_id":"$room$","message_id":["$hers$"]}"#, "invalid"),
+    (r#"{"type":"message.delete","conversation_id":"$theirs$","message_id":"$hers$"}"#, "not_found"),
+    (r#"{"type":"message.delete","conversation_id":"$room$","message_id":"$nowhere$"}"#, "not_found"),
     (r#"{"type":"message.send","conversation_id":"$room$"}"#, "invalid"),
     (r#"{"type":"message.send","conversation_id":"lunch","content":"hi"}"#, "invalid"),
     (r#"{"type":"message.send","conversation_id":7,"content":"hi"}"#, "invalid"),
@@ -84,7 +95,7 @@ const ON_ONE: &[(&str, &str)] = &[
     (r#"{"type":"message.send","conversation_id":"","content":"hi"}"#, "invalid"),
     (r#"{"type":"message.send","content":"\u0000"}"#, "invalid"),
     (r#"{"type":"resume","conversations":{"$direct$":0}}"#, "invalid"),
-    (r#"{"type":"resume","conversations":{"$room$":1}}"#, "resync"),
+    (r#"{"type":"resume","conversations":{"$room$":3}}"#, "resync"),
 ];
 
 /// Says each, and after each that the connection lives on; what was answered otherwise.

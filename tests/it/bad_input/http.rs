@@ -24,6 +24,7 @@ const CONVERSATIONS: &str = "/v1/conversations";
 const ROOM: &str = "/v1/conversations/$room$";
 const MEMBERS: &str = "/v1/conversations/$room$/members";
 const GRACE: &str = "/v1/conversations/$room$/members/$grace_id$";
+const HERS: &str = "/v1/conversations/$room$/messages/$hers$";
 const MESSAGES: &str = "/v1/conversations/$room$/messages";
 
 #[rustfmt::skip]
@@ -237,6 +238,24 @@ const TABLE: &[Row] = &[
     ("GET", "/v1/conversations/$room$/messages?around_seq=", ADA, b"", 422, "invalid"),
     ("GET", "/v1/conversations/$room$/messages?around_seq=1.0", ADA, b"", 422, "invalid"),
     ("GET", "/v1/conversations/$room$/messages?before_seq=1&around_seq=1", ADA, b"", 422, "invalid"),
+    // Editing and deleting.
+    ("PATCH", HERS, ADA, b"", 400, "malformed"),
+    ("PATCH", HERS, ADA, b"{}", 422, "invalid"),
+    ("PATCH", HERS, ADA, br#"{"content":null}"#, 422, "invalid"),
+    ("PATCH", HERS, ADA, br#"{"content":""}"#, 422, "invalid"),
+    ("PATCH", HERS, ADA, br#"{"content":"\u0000"}"#, 422, "invalid"),
+    ("PATCH", HERS, ADA, br#"{"content":"$x*16385$"}"#, 422, "invalid"),
+    ("PATCH", HERS, ANYBODY, br#"{"content":"x"}"#, 401, "unauthorized"),
+    ("PUT", HERS, ADA, br#"{"content":"x"}"#, 405, "method_not_allowed"),
+    ("GET", HERS, ADA, b"", 405, "method_not_allowed"),
+    ("PATCH", "/v1/conversations/$room$/messages/$grace_said$", ADA, br#"{"content":"x"}"#, 403, "forbidden"),
+    ("PATCH", "/v1/conversations/$room$/messages/1", ADA, br#"{"content":"x"}"#, 404, "not_found"),
+    ("PATCH", "/v1/conversations/$room$/messages/$nowhere$", ADA, br#"{"content":"x"}"#, 404, "not_found"),
+    ("PATCH", "/v1/conversations/$direct$/messages/$hers$", ADA, br#"{"content":"x"}"#, 404, "not_found"),
+    ("DELETE", "/v1/conversations/$theirs$/messages/$hers$", ADA, b"", 404, "not_found"),
+    ("DELETE", "/v1/conversations/$nowhere$/messages/$hers$", ADA, b"", 404, "not_found"),
+    ("DELETE", "/v1/conversations/x/messages/$hers$", ADA, b"", 404, "not_found"),
+    ("DELETE", HERS, NOTHING, b"", 401, "unauthorized"),
     // A door of another kind.
     ("GET", "/ws", ADA, b"", 426, "upgrade_required"),
     ("GET", "/ws/$room$", ADA, b"", 426, "upgrade_required"),

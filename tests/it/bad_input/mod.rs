@@ -20,6 +20,8 @@ struct World {
     direct: Conversation,
     /// Of grace alone.
     theirs: Conversation,
+    /// What ada said in the room, and grace.
+    said: [String; 2],
     before: Value,
 }
 
@@ -30,7 +32,11 @@ impl World {
         let room = ada.group("Lunch", &[&grace]).await;
         let direct = ada.direct(&grace).await;
         let theirs = grace.group("Private", &[]).await;
-        let mut world = Self { server, ada, grace, room, direct, theirs, before: Value::Null };
+        let mut said = [String::new(), String::new()];
+        for (id, person) in said.iter_mut().zip([&ada, &grace]) {
+            person.say(&room, "as it is").await["id"].as_str().unwrap().clone_into(id);
+        }
+        let mut world = Self { server, ada, grace, room, direct, theirs, said, before: Value::Null };
         world.before = world.look().await;
         world
     }
@@ -68,6 +74,8 @@ impl World {
                 "ada" => filled += &self.ada.token,
                 "ada_id" => filled += &self.ada.id,
                 "grace_id" => filled += &self.grace.id,
+                "hers" => filled += &self.said[0],
+                "grace_said" => filled += &self.said[1],
                 _ => {
                     let (what, times) = part.rsplit_once('*').unwrap();
                     let times = times.parse().unwrap();

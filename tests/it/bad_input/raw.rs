@@ -1,111 +1,23 @@
-//! What no HTTP library would send.
+//! Requests that are too long or too slow, and people who leave in the middle.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::time::Duration;
 
+use chinwag::limits;
+use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::World;
 use crate::support::client::get;
+use crate::support::raw::{exchange, rest, statuses, until};
 use crate::support::server::Server;
 use crate::support::socket::PATIENCE;
 
 const BODY_BYTES: usize = 128 * 1024;
 const HEAD_BYTES: usize = 16 * 1024;
-
-/// Writes, and reads until the server closes.
-async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
-    let mut socket = TcpStream::connect(address).await.unwrap();
-    socket.write_all(bytes).await.unwrap();
-    rest(&mut socket).await
-}
-
-async fn rest(socket: &mut TcpStream) -> String {
-    let mut answer = Vec::new();
-    // Closing with something unread resets the connection; what was answered has come all the same.
-    let _ = timeout(PATIENCE, socket.read_to_end(&mut answer)).await.expect("the server closes");
-    String::from_utf8_lossy(&answer).into_owned()
-}
-
-/// Reads until this has come.
-async fn until(socket: &mut TcpStream, expected: &str) -> String {
-    let (mut got, mut buffer) = (String::new(), [0; 4096]);
-    while !got.contains(expected) {
-        let count = timeout(PATIENCE, socket.read(&mut buffer)).await.expect(expected).unwrap();
-        assert!(count > 0, "{expected} is missing in {got}");
-        got += &String::from_utf8_lossy(&buffer[..count]);
-    }
-    got
-}
-
-/// The statuses of answers that came one after the other.
-fn statuses(answers: &str) -> Vec<u16> {
-    let heads = answers.split("HTTP/1.").skip(1);
-    heads.map(|head| head.split(' ').nth(1).unwrap().parse().unwrap()).collect()
-}
-
-/// Bytes of a request, the status that answers it, and whether the answer is Chinwag's own problem (else it is hyper's, which
-/// has no body).
-#[rustfmt::skip]
-const TABLE: &[(&[u8], u16, bool)] = &[
-    // Unusual, and fine.
-    (b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200, false),
-    (b"\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200, false),
-    (b"GET /livez HTTP/1.0\r\n\r\n", 200, false),
-    (b"GET http://elsewhere.example/livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200, false),
-    (b"GET /livez HTTP/1.1\r\nHost:x\r\nX-Empty:\r\nX-Latin: \xE9\r\nConnection: close\r\n\r\n", 200, false),
-    (b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-ID: \xFF\r\nConnection: close\r\n\r\n", 200, false),
-    // Hosts.
-    (b"GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n", 400, true),
-    (b"GET /livez HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n", 400, true),
-    (b"GET /livez HTTP/1.1\r\nHost: x\r\nHost: x\r\nConnection: close\r\n\r\n", 400, true),
-    (b"GET /livez HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n", 400, true),
-    (b"GET http://x/livez HTTP/1.1\r\nConnection: close\r\n\r\n", 400, true),
-    // Not HTTP.
-    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03\x00\x00", 400, false),
-    (b"GET /livez\r\n\r\n", 400, false),
-    (b"GET /livez HTTP/3.0\r\nHost: x\r\n\r\n", 400, false),
-    (b"GET  /livez HTTP/1.1\r\nHost: x\r\n\r\n", 400, false),
-    (b"GET /liv ez HTTP/1.1\r\nHost: x\r\n\r\n", 400, false),
-    (b"GE T /livez HTTP/1.1\r\nHost: x\r\n\r\n", 400, false),
-    (b"GET /livez\x00 HTTP/1.1\r\nHost: x\r\n\r\n", 400, false),
-    (b"GET /livez HTTP/1.1\r\nHost : x\r\n\r\n", 400, false),
-    (b"GET /livez HTTP/1.1\r\nHost: x\r\n: empty\r\n\r\n", 400, false),
-    (b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Nul: a\x00b\r\n\r\n", 400, false),
-    (b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Cr: a\rb\r\n\r\n", 400, false),
-    (b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Fold: a\r\n b\r\n\r\n", 400, false),
-    (b"GET /livez HTTP/1.1\r\n Host: x\r\n\r\n", 400, false),
-    // How long a body is.
-    (b"POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400, false),
-    (b"POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2, 3\r\n\r\n{}", 400, false),
-    (b"POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n{}", 400, false),
-    (b"POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Length: +2\r\n\r\n{}", 400, false),
-    (b"POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Length: 0x2\r\n\r\n{}", 400, false),
-    (b"POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", 400, false),
-    (b"POST /v1/users/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 400, false),
-    (b"POST /v1/users/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", 400, false),
-    (b"POST /v1/users/login HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, false),
-    (b"POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400, true),
-    (b"POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}zz", 400, true),
-    (b"POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n", 413, true),
-    (b"POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n", 415, true),
-];
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_http_is_refused() {
-    let server = Server::start().await;
-    let mut wrong = String::new();
-    for (bytes, status, is_problem) in TABLE {
-        let answer = exchange(server.address, bytes).await;
-        if statuses(&answer) != [*status] || answer.contains("application/problem+json") != *is_problem {
-            writeln!(wrong, "{:?}: {answer:?} instead of {status}", String::from_utf8_lossy(bytes)).unwrap();
-        }
-    }
-    assert!(wrong.is_empty(), "\n{wrong}");
-    get(server.address, "/health").await.expect(200);
-}
+const URI_BYTES: usize = 4 * 1024;
 
 #[tokio::test]
 async fn heads_are_bounded() {
@@ -119,6 +31,12 @@ async fn heads_are_bounded() {
         write!(many, "X-{number}: x\r\n").unwrap();
     }
     assert_eq!(statuses(&exchange(server.address, (many + "\r\n").as_bytes()).await), [431]);
+    // The target has a bound of its own; it is the longest part of a line that is still read.
+    for (length, status) in [(URI_BYTES, 404), (URI_BYTES + 1, 414)] {
+        let target = format!("/{}", "x".repeat(length - 1));
+        let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        assert_eq!(statuses(&exchange(server.address, request.as_bytes()).await), [status]);
+    }
     let long = "x".repeat(HEAD_BYTES / 2);
     let fine = format!("GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: {long}\r\nConnection: close\r\n\r\n");
     assert_eq!(statuses(&exchange(server.address, fine.as_bytes()).await), [200]);
@@ -147,6 +65,14 @@ async fn bodies_are_bounded_however_they_come() {
     let answer = exchange(world.server.address, format!("{chunked}1\r\n ").as_bytes()).await;
     assert_eq!(statuses(&answer), [413]);
     assert!(answer.contains(r#""code":"too_large""#), "{answer}");
+    // What decorates chunks is bounded too.
+    for decorated in [
+        format!("2;{}\r\n{{}}\r\n0\r\n\r\n", "x".repeat(BODY_BYTES)),
+        format!("2\r\n{{}}\r\n0\r\nX: {}\r\n\r\n", "x".repeat(BODY_BYTES)),
+    ] {
+        let request = format!("{head}Transfer-Encoding: chunked\r\n\r\n{decorated}");
+        assert_eq!(statuses(&exchange(world.server.address, request.as_bytes()).await), [400]);
+    }
     // At the limit it is read, and judged by what it says.
     let blank = " ".repeat(BODY_BYTES);
     let full = format!("{head}Content-Length: {BODY_BYTES}\r\n\r\n{blank}");
@@ -157,47 +83,20 @@ async fn bodies_are_bounded_however_they_come() {
 }
 
 #[tokio::test]
-async fn a_body_of_two_lengths_smuggles_nothing() {
+async fn the_time_that_a_body_takes_is_not_the_servers() {
     let server = Server::start().await;
-    for lengths in
-        ["Transfer-Encoding: chunked\r\nContent-Length: 5", "Content-Length: 5\r\nTransfer-Encoding: chunked"]
-    {
-        let smuggling = format!(
-            "POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{lengths}\r\n\r\n\
-             0\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
-        );
-        let answers = exchange(server.address, smuggling.as_bytes()).await;
-        assert_eq!(statuses(&answers), [400], "one answer, and the connection is closed: {lengths}");
-    }
-}
-
-#[tokio::test]
-async fn requests_in_a_row_are_answered_in_their_order() {
-    let server = Server::start().await;
-    let mut pipeline = String::new();
-    let mut expected = Vec::new();
-    for number in 0..20 {
-        // Some wait for the store and some for nothing; a body in between is not taken for a request.
-        let (request, status) = match number % 4 {
-            0 => ("GET /health", 200),
-            1 => ("GET /nothing", 404),
-            2 => ("POST /v1/users/login", 415),
-            _ => ("GET /livez", 200),
-        };
-        let body = if number % 4 == 2 { "GET /livez HTTP/1.1\r\n\r\n" } else { "" };
-        let close = if number == 19 { "Connection: close\r\n" } else { "" };
-        let length = body.len();
-        write!(
-            pipeline,
-            "{request} HTTP/1.1\r\nHost: x\r\nX-Request-ID: n{number}.\r\nContent-Length: {length}\r\n{close}\r\n{body}"
-        )
-        .unwrap();
-        expected.push(status);
-    }
-    let answers = exchange(server.address, pipeline.as_bytes()).await;
-    assert_eq!(statuses(&answers), expected);
-    let places: Vec<_> = (0..20).map(|number| answers.find(&format!("x-request-id: n{number}."))).collect();
-    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{answers}");
+    let body = br#"{"username": "nobody", "password": "correct horse"}"#;
+    let head = format!(
+        "POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        body.len()
+    );
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    slow.write_all(head.as_bytes()).await.unwrap();
+    // It is longer on its way than an answer may take.
+    sleep(limits::ANSWER_TIMEOUT + Duration::from_millis(500)).await;
+    slow.write_all(body).await.unwrap();
+    assert_eq!(statuses(&rest(&mut slow).await), [401]);
 }
 
 #[tokio::test]
@@ -242,4 +141,71 @@ async fn whoever_leaves_in_the_middle_harms_nobody() {
         assert!(!answer.starts_with("HTTP/1.1 2"), "{length}: {answer}");
     }
     world.assert_untouched().await;
+}
+
+const SLOW: Duration = Duration::from_millis(400);
+
+/// A server that waits for heads and bodies a little only.
+async fn impatient() -> Server {
+    Server::configured(&[], |config| (config.head_timeout, config.body_timeout) = (SLOW, SLOW)).await
+}
+
+/// What comes back while these bytes are said again and again, and how long that took.
+async fn drip(server: &Server, begin: &str, again: &[u8]) -> (String, Duration) {
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.write_all(begin.as_bytes()).await.unwrap();
+    let (mut reading, mut writing) = socket.split();
+    let (since, mut answer) = (Instant::now(), Vec::new());
+    let drips = async {
+        loop {
+            sleep(SLOW / 20).await;
+            // Writing to whoever has closed fails; the reading side sees it too.
+            let _ = writing.write_all(again).await;
+        }
+    };
+    tokio::select! {
+        // A reset is a close as well.
+        closed = timeout(PATIENCE, reading.read_to_end(&mut answer)) => drop(closed.expect("it is closed")),
+        () = drips => {}
+    }
+    (String::from_utf8_lossy(&answer).into_owned(), since.elapsed())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_that_takes_too_long_is_not_waited_for() {
+    let server = impatient().await;
+    let (head, request) = ("GET /livez HTTP/1.1\r\nHost: x\r\n", "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+    // The last two wait for the next request of a connection that has served.
+    let slow = [("", &b""[..]), (head, b""), (head, b"x"), (request, b""), (request, b"x")];
+    join_all(slow.map(async |(begin, again)| {
+        let (answer, took) = drip(&server, begin, again).await;
+        let expected: &[u16] = if begin == request { &[200] } else { &[] };
+        assert_eq!(statuses(&answer), expected, "{begin:?}");
+        assert!(took >= SLOW, "{begin:?}: {took:?}");
+    }))
+    .await;
+    get(server.address, "/health").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_takes_too_long_is_not_waited_for() {
+    let server = impatient().await;
+    let slow = [
+        ("Content-Length: 1000\r\n\r\n", &b""[..]),
+        ("Content-Length: 1000\r\n\r\n", b" "),
+        ("Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        ("Transfer-Encoding: chunked\r\n\r\n2;", b"x"),
+        ("Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: ", b"x"),
+        ("Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n{", b" "),
+        ("Expect: 100-continue\r\nContent-Length: 2\r\n\r\n", b""),
+    ];
+    join_all(slow.map(async |(length, again)| {
+        let head = "POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+        let (answer, took) = drip(&server, &format!("{head}{length}"), again).await;
+        let expected: &[u16] = if length.starts_with("Expect") { &[100, 408] } else { &[408] };
+        assert_eq!(statuses(&answer), expected, "{length}: {answer}");
+        assert!(answer.contains(r#""code":"timeout""#) && took >= SLOW, "{length}: {took:?} {answer}");
+    }))
+    .await;
+    get(server.address, "/health").await.expect(200);
 }

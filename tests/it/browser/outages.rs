@@ -1,6 +1,7 @@
-//! A server that goes away and comes back.
+//! A server that goes away and comes back, or asks for patience.
 
-use serde_json::json;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
 
 use super::visitor::{Visitor, message};
 use crate::support::browser::Browser;
@@ -65,4 +66,76 @@ async fn what_is_written_while_the_server_is_away_is_sent_exactly_once() {
     assert_eq!(contents, ["before", "one", "hers", "three", "two"]);
     assert_eq!(history["items"][1]["id"], ids[0]);
     assert_eq!(page.eval("Object.keys(sessionStorage).join()").await, "chinwag.session", "nothing waits any more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_restarts_is_come_back_to_when_it_asked() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.direct(&grace).await;
+    let browser = Browser::start().await;
+    let mut page = Visitor::enter(&browser, server.address, "ada").await;
+    page.tolerate("net::ERR_CONNECTION_REFUSED");
+    page.open("Grace").await;
+    page.say("before").await;
+    page.sees(&["before"]).await;
+
+    let away = server.away().await;
+    page.until("one('connection-state').dataset.state === 'waiting'").await;
+    page.say("meanwhile").await;
+    page.until("all('message', '[data-state=pending]').length === 1").await;
+    let id = page.eval("one('message', '[data-state=pending]').dataset.id").await;
+    let away = away
+        .meanwhile(async |address| {
+            let grace = Person::login(address, "grace").await;
+            grace.say(&room, "missed").await;
+        })
+        .await;
+    let server = away.back().await;
+    page.is_connected().await;
+    page.sees(&["before", "missed", "meanwhile"]).await;
+    let ada = Person { address: server.address, ..ada };
+    let history = ada.get(&room.messages).await.expect(200).json();
+    assert_eq!((&history["items"][2]["id"], &history["last_seq"]), (&id, &json!(3)));
+
+    let (heard, opened) = page.heard_and_opened();
+    let mut hints = heard.iter().map(|(at, frame)| (*at, serde_json::from_str::<Value>(frame).unwrap()));
+    let (told, hint) = hints.rfind(|(_, frame)| frame["type"] == "draining").expect("a hint");
+    let asked = hint["reconnect_after_ms"].as_f64().unwrap() / 1_000.0;
+    let back = opened.iter().find(|at| **at > told).expect("it came back");
+    // The browser's timers count in milliseconds.
+    assert!(back - told > asked - 0.01, "asked for {asked} s, and back after {}", back - told);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_too_fast_waits_and_loses_nothing() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (_, elsewhere) = (ada.direct(&grace).await, ada.group("Noise", &[]).await);
+    let browser = Browser::start().await;
+    let page = Visitor::enter(&browser, server.address, "ada").await;
+    page.open("Grace").await;
+    // Somebody else writes with her account, more than she may, and takes nearly all that there is.
+    let noise = tokio::spawn(async move {
+        loop {
+            let body = json!({"content": "noise"});
+            join_all((0..8).map(|_| ada.post(&elsewhere.messages, &body))).await;
+        }
+    });
+    let mut texts = Vec::new();
+    while texts.len() < 5 || page.eval("document.body.textContent.includes('That was fast!')").await != true {
+        assert!(texts.len() < 50, "it is never too fast");
+        texts.push(format!("number {}", texts.len()));
+        page.say(texts.last().unwrap()).await;
+    }
+    noise.abort();
+    page.until(&format!("all('message', '[data-state=sent]').length === {}", texts.len())).await;
+    let shown = "all('message').map((row) => row.querySelector('[data-testid=message-text]').textContent)";
+    let mut shown: Vec<Value> = page.eval(shown).await.as_array().unwrap().clone();
+    // One that was on its way when another was refused may have overtaken it.
+    shown.sort_by_key(|text| texts.iter().position(|one| text == one));
+    assert_eq!(shown, texts);
+    page.until("!document.body.textContent.includes('That was fast!')").await;
+    let sent = page.frames_sent().iter().filter(|frame| frame.contains("message.send")).count();
+    assert!((texts.len() + 1..20 * texts.len()).contains(&sent), "again, but not without end: {sent}");
 }

@@ -2,16 +2,23 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chinwag::domain::{SessionId, Timestamp};
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, interval};
+use uuid::Uuid;
 
 use crate::support::client::{Answer, PASSWORD, Person, ask, get, post};
+use crate::support::postgres::database;
 use crate::support::server::{On, Server};
 use crate::support::socket::PATIENCE;
 
 on_each_store! {
     a_refresh_continues_the_session,
+    two_tabs_that_refresh_at_once_get_the_same_successor,
+    a_refresh_token_used_late_ends_the_session,
     an_old_refresh_token_ends_the_session,
     a_logout_ends_the_session_and_only_that,
 }
@@ -56,6 +63,54 @@ async fn a_refresh_continues_the_session(store: On) {
     for tokens in [&first, &second, &third] {
         me(&server, &bearer(tokens)).await.expect(200);
     }
+}
+
+async fn two_tabs_that_refresh_at_once_get_the_same_successor(store: On) {
+    let server = Server::on(store).await;
+    let mut token = json!(server.person("ada").await.refresh_token);
+    for round in 0..20 {
+        let (one, other) = tokio::join!(refresh(&server, &token), refresh(&server, &token));
+        let (one, other) = (one.expect(200).json(), other.expect(200).json());
+        assert_eq!(one["refresh_token"], other["refresh_token"], "round {round}");
+        for tokens in [&one, &other] {
+            me(&server, &bearer(tokens)).await.expect(200);
+        }
+        token = one["refresh_token"].clone();
+    }
+}
+
+async fn a_refresh_token_used_late_ends_the_session(store: On) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = match store {
+        On::Sqlite => format!("sqlite:{}", folder.path().join("chinwag.db").display()),
+        On::Postgres => database().await,
+    };
+    let server = Server::with(&["--database-url", &url]).await;
+    let behind = chinwag::store::open(&url).await.unwrap();
+    for (seconds_ago, in_time) in [(20, true), (31, false)] {
+        let ada = server.person(&format!("ada{seconds_ago}")).await;
+        let mut socket = ada.listen("/ws").await;
+        // Somebody used the first token that long ago, and the answer was lost.
+        let now = Timestamp::now();
+        let (then, expires_at) = (Timestamp(now.0 - seconds_ago * 1_000_000), now.plus(Duration::from_secs(3_600)));
+        assert!(behind.rotate_session(session_id(&ada), 0, then, expires_at).await.unwrap());
+        let late = refresh(&server, &json!(ada.refresh_token)).await;
+        if in_time {
+            late.expect(200);
+            socket.send(&json!({"type": "ping"})).await;
+            assert_eq!(socket.until("pong").await.1, None);
+        } else {
+            assert_challenged(&late, "session_ended");
+            assert_eq!(socket.until("pong").await.1, Some(4504));
+            assert_challenged(&ada.get("/v1/users/me").await, "session_ended");
+        }
+    }
+}
+
+/// The session that somebody's tokens belong to: the first bytes of the refresh token.
+fn session_id(person: &Person) -> SessionId {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(&person.refresh_token).unwrap();
+    SessionId(Uuid::from_slice(&bytes[..16]).unwrap())
 }
 
 async fn an_old_refresh_token_ends_the_session(store: On) {
@@ -197,4 +252,26 @@ async fn logins_are_limited_unless_that_is_lifted() {
     for _ in 0..40 {
         post(lifted.address, "/v1/users/login", &wrong("ada")).await.expect(401);
     }
+}
+
+#[tokio::test]
+async fn an_address_is_the_one_that_trusted_proxies_name() {
+    let (direct, behind) = (Server::start().await, Server::with(&["--trusted-proxies", "127.0.0.0/8"]).await);
+    // Refused for its body, but counted before.
+    let call = async |server: &Server, forwarded: String| {
+        let headers = [("content-type", "application/json"), ("x-forwarded-for", forwarded.as_str())];
+        ask(server.address, Method::POST, "/v1/users/register", &headers, "{}").await.status
+    };
+    for (server, written_by) in
+        [(&direct, ""), (&behind, ", 198.51.100.7"), (&behind, ", [2001:db8::7]:443, 127.0.0.9")]
+    {
+        let mut statuses = Vec::new();
+        for number in 0..40 {
+            statuses.push(call(server, format!("192.0.2.{number}{written_by}")).await);
+        }
+        let (first, limited) = (statuses[0], statuses.contains(&429));
+        assert_eq!((first, limited), (422, true), "no other address helps: {written_by}: {statuses:?}");
+    }
+    assert_eq!(call(&behind, "198.51.100.8".to_owned()).await, 422, "each client has its own");
+    assert_eq!(call(&behind, "2001:db8::ffff".to_owned()).await, 429, "and a whole IPv6 network is one");
 }

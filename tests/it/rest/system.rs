@@ -1,12 +1,16 @@
 //! The page, health, and what every answer has in common.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use hyper::Method;
 use serde_json::{Value, json};
+use tokio::time::{interval, timeout};
 
 use crate::support::client::{Answer, ask, get, post};
 use crate::support::server::{On, Server};
+use crate::support::socket::PATIENCE;
 
 on_each_store! {
     health_says_that_the_server_is_well,
@@ -36,6 +40,40 @@ async fn health_says_that_the_server_is_well(store: On) {
         assert_eq!(health["checks"]["store"], json!({"status": "ok", "kind": kind}));
     }
     assert_eq!(get(server.address, "/livez").await.expect(200).json()["status"], "ok");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_tells_of_a_store_that_is_frozen_and_of_its_return() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chinwag.db");
+    let server = Server::with(&["--database-url", &format!("sqlite:{}", file.display())]).await;
+    get(server.address, "/health").await.expect(200);
+    let elsewhere = rusqlite::Connection::open(&file).unwrap();
+    elsewhere.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let until = async |status: u16| {
+        let mut pause = interval(Duration::from_millis(20));
+        let told = async {
+            loop {
+                pause.tick().await;
+                let probes = (0..20).map(|_| get(server.address, "/health"));
+                let answers = join_all(probes).await;
+                if let Some(answer) = answers.into_iter().find(|answer| answer.status == status) {
+                    return answer;
+                }
+            }
+        };
+        timeout(PATIENCE, told).await.expect("health changes")
+    };
+    let frozen = until(503).await.json();
+    assert_eq!(
+        (&frozen["status"], &frozen["checks"]["store"]["status"]),
+        (&json!("unavailable"), &json!("unavailable"))
+    );
+    assert_eq!(frozen["checks"]["server"]["status"], "ok");
+    get(server.address, "/readyz").await.expect(503);
+    get(server.address, "/livez").await.expect(200);
+    elsewhere.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(until(200).await.json()["status"], "ok");
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ on_each_store! {
 }
 
 async fn nothing_is_missed_between_hello_and_live(store: On) {
-    let server = Server::on(store).await;
+    let server = Server::on_with(store, &["--rate-limits", "off"]).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.direct(&grace).await;
     let (ada, there) = (ada.clone(), room.clone());

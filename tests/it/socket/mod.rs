@@ -1,7 +1,9 @@
 //! The WebSocket, as a client sees it.
 
 mod catching_up;
+mod endings;
 mod events;
 mod handshake;
 mod revisions;
 mod sends;
+mod tickets;

@@ -46,6 +46,7 @@ mod opening;
 mod revisions;
 mod sessions;
 mod sqlite_log;
+mod tickets;
 mod users;
 
 /// A store on a database of its own.

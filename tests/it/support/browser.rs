@@ -108,6 +108,12 @@ impl Page {
         self.tools.heard(&self.session).frames_sent
     }
 
+    /// The text frames that the page has heard, and when it began to open WebSockets; in seconds by one clock.
+    pub(crate) fn heard_and_opened(&self) -> (Vec<(f64, String)>, Vec<f64>) {
+        let heard = self.tools.heard(&self.session);
+        (heard.frames_received, heard.handshakes)
+    }
+
     /// The value of an expression, awaited.
     #[track_caller]
     pub(crate) fn eval<'a>(&'a self, expression: &str) -> impl Future<Output = Value> + use<'a> {

@@ -28,6 +28,10 @@ pub(crate) struct Heard {
     pub(crate) complaints: Vec<String>,
     /// The text frames that it has sent.
     pub(crate) frames_sent: Vec<String>,
+    /// The text frames that it has heard, each with the time in seconds by the browser's clock.
+    pub(crate) frames_received: Vec<(f64, String)>,
+    /// When it began to open a WebSocket, by the same clock.
+    pub(crate) handshakes: Vec<f64>,
 }
 
 struct Command {
@@ -118,6 +122,11 @@ fn note(heard: &mut Heard, event: &Value) {
         "Network.webSocketFrameSent" => {
             return heard.frames_sent.extend(params["response"]["payloadData"].as_str().map(str::to_owned));
         }
+        "Network.webSocketFrameReceived" => {
+            let (time, text) = (params["timestamp"].as_f64(), params["response"]["payloadData"].as_str());
+            return heard.frames_received.extend(time.zip(text.map(str::to_owned)));
+        }
+        "Network.webSocketWillSendHandshakeRequest" => return heard.handshakes.extend(params["timestamp"].as_f64()),
         _ => return,
     };
     heard.complaints.push(complaint);

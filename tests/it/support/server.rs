@@ -39,9 +39,17 @@ impl Server {
 
     /// A server on this store.
     pub(crate) async fn on(store: On) -> Self {
+        Self::on_with(store, &[]).await
+    }
+
+    /// A server on this store, with these arguments.
+    pub(crate) async fn on_with(store: On, arguments: &[&str]) -> Self {
         match store {
-            On::Sqlite => Self::start().await,
-            On::Postgres => Self::with(&["--database-url", &postgres::database().await]).await,
+            On::Sqlite => Self::with(arguments).await,
+            On::Postgres => {
+                let url = postgres::database().await;
+                Self::with(&[arguments, &["--database-url", &url]].concat()).await
+            }
         }
     }
 

@@ -45,6 +45,11 @@ impl Socket {
         self.stream.send(message).await.unwrap();
     }
 
+    /// Sends, unless the connection is closed already.
+    pub(crate) async fn try_send(&mut self, frame: &Value) {
+        let _ = self.stream.send(Message::text(frame.to_string())).await;
+    }
+
     async fn message(&mut self) -> Option<Result<Message, Error>> {
         timeout(PATIENCE, self.stream.next()).await.expect("a frame in time")
     }
@@ -64,6 +69,14 @@ impl Socket {
         }
     }
 
+    /// `hello`, unless the connection is closed instead.
+    pub(crate) async fn hello(&mut self) -> Option<Value> {
+        match self.message().await {
+            Some(Ok(Message::Text(text))) => serde_json::from_str(&text).ok(),
+            _ => None,
+        }
+    }
+
     /// The next frame that is of one of these types; others are passed over.
     #[track_caller]
     pub(crate) fn next_of(&mut self, types: &[&str]) -> impl Future<Output = Value> {
@@ -80,6 +93,35 @@ impl Socket {
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     other => panic!("{other:?} instead of {types:?}, at {caller}"),
                 }
+            }
+        }
+    }
+
+    /// What it begins with: the first frame's type, or the code of a close.
+    pub(crate) async fn first(&mut self) -> String {
+        match self.message().await {
+            Some(Ok(Message::Text(text))) => {
+                serde_json::from_str::<Value>(&text).unwrap()["type"].as_str().unwrap().to_owned()
+            }
+            Some(Ok(Message::Close(Some(close)))) => u16::from(close.code).to_string(),
+            other => panic!("{other:?} instead of a frame or a close"),
+        }
+    }
+
+    /// All frames up to one of this type, or up to the close, whose code it gives.
+    pub(crate) async fn until(&mut self, last: &str) -> (Vec<Value>, Option<u16>) {
+        let mut frames: Vec<Value> = Vec::new();
+        loop {
+            match self.message().await {
+                Some(Ok(Message::Text(text))) => {
+                    frames.push(serde_json::from_str(&text).unwrap());
+                    if frames.last().unwrap()["type"] == last {
+                        return (frames, None);
+                    }
+                }
+                Some(Ok(Message::Close(Some(close)))) => return (frames, Some(close.code.into())),
+                Some(Ok(_)) => {}
+                other => panic!("{other:?} instead of {last}"),
             }
         }
     }

@@ -1,0 +1,89 @@
+//! What is done with the bytes of a stranger, and what must hold whatever they are. Used by the fuzz targets and by the tests.
+
+#![allow(dead_code)] // each target is a program that uses one of these
+#![allow(clippy::unwrap_used)] // whatever cannot go on is what is looked for
+
+use std::cell::OnceCell;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chinwag::http::Query;
+use chinwag::http::router::Router;
+use chinwag::http::routes::ROUTES;
+use chinwag::limits;
+use chinwag::registry::Registry;
+use chinwag::wire::frames::ClientFrame;
+use chinwag::wire::{parse, requests};
+use chinwag::ws::{End, Message, Socket};
+use hyper::Method;
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Runtime};
+
+/// JSON of a frame or of a request's body.
+pub(crate) fn frames(bytes: &[u8]) {
+    if let Ok(frame) = parse::<ClientFrame>(bytes) {
+        assert!(str::from_utf8(bytes).unwrap().contains("type") || bytes.contains(&b'\\'), "{}", frame.r#type);
+    }
+    let _ = parse::<requests::Register>(bytes);
+    let _ = parse::<requests::CreateConversation>(bytes);
+    let _ = parse::<requests::SendMessage>(bytes);
+}
+
+/// A method's number, and a target.
+pub(crate) fn router(bytes: &[u8]) {
+    let methods = [Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE, Method::PUT];
+    let Some((number, target)) = bytes.split_first() else { return };
+    let target = String::from_utf8_lossy(target);
+    let (path, query) = target.split_once('?').map_or((&*target, None), |(path, query)| (path, Some(query)));
+    match Router::new(ROUTES).find(&methods[usize::from(*number) % methods.len()], path) {
+        Ok(found) => assert!(path.starts_with('/') && found.parameter("id").is_none_or(|id| !id.is_empty())),
+        Err(none) => assert!((400..500).contains(&chinwag::wire::problem::status(none.error.code))),
+    }
+    let query = Query::new(query);
+    let _ = (query.get("cursor"), query.seq("after_seq"), query.limit());
+}
+
+thread_local! {
+    static RUNTIME: Runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    /// A stream on which nothing comes and nothing goes any more.
+    static ENDED: OnceCell<Arc<TcpStream>> = const { OnceCell::new() };
+}
+
+fn ended() -> Arc<TcpStream> {
+    let connect = || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        drop(listener.accept().unwrap());
+        Arc::new(TcpStream::from_std(stream).unwrap())
+    };
+    ENDED.with(|ended| Arc::clone(ended.get_or_init(connect)))
+}
+
+/// Bytes behind a handshake.
+pub(crate) fn socket(bytes: &[u8]) {
+    RUNTIME.with(|runtime| runtime.block_on(read(bytes)));
+}
+
+async fn read(bytes: &[u8]) {
+    let mut socket =
+        Socket::new(ended(), Bytes::copy_from_slice(bytes), limits::FRAME_BYTES, &Registry::default()).await;
+    let mut said = 0;
+    let end = loop {
+        let length = match socket.reader.next().await {
+            Ok(Message::Text(text)) => {
+                frames(text.as_bytes());
+                text.len()
+            }
+            Ok(Message::Binary(bytes)) => bytes.len(),
+            Err(end) => break end,
+        };
+        assert!(length <= limits::FRAME_BYTES);
+        said += length;
+    };
+    assert!(said <= bytes.len(), "nobody says more than they send");
+    if let End::Close(close) = end {
+        assert!(matches!(close.code, 1002 | 1007 | 1009), "{close:?}");
+    }
+}

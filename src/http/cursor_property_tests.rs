@@ -1,0 +1,39 @@
+//! Cursors come back as they went, and made-up ones are refused or at least name a place.
+
+use proptest::prelude::*;
+
+use super::{activity, after_activity, after_key, key};
+use crate::domain::{ConversationId, Timestamp};
+use crate::http::query::Query;
+
+fn query(cursor: &str) -> Query {
+    Query::new(Some(&format!("limit=7&cursor={cursor}")))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+    #[test]
+    fn a_key_comes_back_as_it_went(text in "[^\\x00]*") {
+        prop_assert_eq!(key(&query(&after_key(&text))), Ok(Some(text)));
+    }
+
+    #[test]
+    fn a_place_comes_back_as_it_went(at in 0..i64::MAX, number: u128) {
+        let place = (Timestamp(at), ConversationId(uuid::Uuid::from_u128(number)));
+        prop_assert_eq!(activity(&query(&after_activity(place))), Ok(Some(place)));
+    }
+
+    #[test]
+    fn what_is_made_up_is_refused_or_a_place(
+        made_up in prop_oneof![".*", "[A-Za-z0-9_-]{0,80}", "-?[0-9]{0,20}[.][0-9a-f-]{35,37}".prop_map(|text| after_key(&text))]
+    ) {
+        if let Ok(Some(place)) = activity(&query(&made_up)) {
+            prop_assert!(place.0.0 >= 0);
+            prop_assert_eq!(activity(&query(&after_activity(place))), Ok(Some(place)));
+        }
+        if let Ok(Some(text)) = key(&query(&made_up)) {
+            prop_assert!(!text.contains('\0'));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! An outbox against a kernel that takes what it likes: whole frames, in order, bounded, and nothing behind a close.
+
+use std::io::{self, IoSlice};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use proptest::prelude::*;
+
+use super::{Close, Outbox, Put, Sink};
+use crate::limits;
+use crate::wire::framing;
+
+/// Takes so many bytes and then blocks.
+#[derive(Clone, Default)]
+struct Kernel(Arc<Mutex<(usize, Vec<u8>)>>);
+
+impl Sink for Kernel {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let (room, taken) = &mut *self.0.lock().expect("not poisoned");
+        let before = taken.len();
+        for slice in slices {
+            let count = slice.len().min(*room);
+            taken.extend_from_slice(&slice[..count]);
+            *room -= count;
+        }
+        if taken.len() == before { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken.len() - before) }
+    }
+}
+
+impl Kernel {
+    fn allow(&self, bytes: usize) {
+        self.0.lock().expect("not poisoned").0 = bytes;
+    }
+    fn taken(&self) -> Vec<u8> {
+        self.0.lock().expect("not poisoned").1.clone()
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put(usize),
+    Push(usize),
+    Lead(usize),
+    Uncork,
+    Flush,
+    Allow(usize),
+    Close,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let length = || prop_oneof![8 => 1_usize..200, 1 => limits::OUTBOX_BYTES / 5..limits::OUTBOX_BYTES / 2];
+    prop_oneof![
+        4 => length().prop_map(Step::Put),
+        8 => length().prop_map(Step::Push),
+        1 => length().prop_map(Step::Lead),
+        2 => Just(Step::Uncork),
+        4 => Just(Step::Flush),
+        4 => prop_oneof![0_usize..400, Just(limits::OUTBOX_BYTES)].prop_map(Step::Allow),
+        1 => Just(Step::Close),
+    ]
+}
+
+const OTHER: Close = Close { code: 4000, reason: "other" };
+
+/// A frame that no other looks like.
+fn frame(number: usize, length: usize) -> Bytes {
+    let mark = u8::try_from(number).expect("few steps");
+    Bytes::from(vec![mark; length])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn whole_frames_in_order_and_nothing_behind_a_close(steps in prop::collection::vec(step(), 1..60)) {
+        let kernel = Kernel::default();
+        let outbox = Outbox::new(Box::new(kernel.clone()), Arc::default());
+        let (mut accepted, mut corked, mut closed, mut longest) = (Vec::new(), true, None, 0);
+        for (number, step) in steps.into_iter().enumerate() {
+            let was_closing = outbox.is_closing();
+            match step {
+                Step::Put(length) | Step::Push(length) => {
+                    longest = longest.max(length);
+                    if matches!(step, Step::Put(_)) {
+                        let put = outbox.put(frame(number, length));
+                        prop_assert_eq!(put == Put::Closed, was_closing);
+                    } else {
+                        outbox.push(frame(number, length));
+                    }
+                    match (was_closing, outbox.is_closing()) {
+                        (false, false) => accepted.push(frame(number, length)),
+                        (false, true) => closed = Some(Close::SLOW_CONSUMER),
+                        (true, _) => {}
+                    }
+                }
+                Step::Lead(length) => {
+                    outbox.lead(frame(number, length));
+                    if corked && !was_closing {
+                        longest = longest.max(length);
+                        accepted.insert(0, frame(number, length));
+                    }
+                }
+                Step::Uncork => {
+                    outbox.uncork();
+                    corked = false;
+                }
+                Step::Flush => outbox.flush(),
+                Step::Allow(bytes) => kernel.allow(bytes),
+                Step::Close => {
+                    outbox.close(OTHER);
+                    closed = closed.or(Some(OTHER));
+                    corked = false;
+                }
+            }
+            prop_assert!(outbox.waiting() <= limits::OUTBOX_BYTES + 2 * longest + 32, "the bound, `lead` and one delivery");
+            if corked {
+                prop_assert!(kernel.taken().is_empty());
+            } else {
+                outbox.flush();
+                prop_assert!(outbox.waiting() == 0 || outbox.stirred().now_or_never().is_some(), "somebody goes on");
+            }
+        }
+        outbox.uncork();
+        let before = kernel.taken();
+        kernel.allow(usize::MAX);
+        outbox.flush();
+        let written = kernel.taken();
+        prop_assert!(written.starts_with(&before) && outbox.waiting() == 0);
+        let goodbye = closed.map(|close| framing::close(close.code, close.reason)).unwrap_or_default();
+        let (said, end) = written.split_at(written.len() - goodbye.len());
+        prop_assert_eq!(end, &goodbye[..]);
+        let whole: Vec<_> = accepted.concat();
+        prop_assert!(whole.starts_with(said), "what was put in, in order");
+        if closed == Some(Close::SLOW_CONSUMER) {
+            let mut ends = accepted.iter().scan(0, |end, frame| { *end += frame.len(); Some(*end) });
+            prop_assert!(said.is_empty() || ends.any(|end| end == said.len()), "a frame that was begun is finished");
+        } else {
+            prop_assert_eq!(said.len(), whole.len());
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The handshake (RFC 6455, section 4.2), by hand.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
+use hyper::header::{
+    CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::{HeaderMap, Method, StatusCode, Version};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tracing::{debug, info};
+
+use super::close::End;
+use super::socket::Socket;
+use crate::domain::{Code, Error, Result};
+use crate::http::{Place, Request, Response};
+use crate::registry::Registry;
+
+const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+const SUBPROTOCOL: &str = "chinwag.v1";
+
+/// What is said on an open socket.
+pub trait Talk: Send + 'static {
+    /// Lives on the socket until the connection ends, and says how it does.
+    fn talk(self, socket: &mut Socket) -> impl Future<Output = End> + Send;
+}
+
+/// Answers a handshake and, once it stands, leaves the socket to `talk`. The peer's messages have at most so many bytes.
+pub fn accept(mut request: Request, message_bytes: usize, talk: impl Talk) -> Result<Response> {
+    let accept_key = match check(&request)? {
+        Ok(key) => derive_accept_key(key.as_bytes()),
+        Err(required) => return Ok(required),
+    };
+    let offered = offers(&request.headers).any(|offer| offer == SUBPROTOCOL);
+    let upgrade = request.upgrade.take().ok_or_else(|| Error::internal("a request without its socket"))?;
+    let (place, id) = (request.place.clone(), request.id.clone());
+    let site = request.site.clone();
+    // Nothing of the request is kept while the connection lives.
+    drop(request);
+    let registry = Arc::clone(site.chat.registry());
+    site.sockets.spawn(run(upgrade, message_bytes, talk, place, registry, id));
+
+    let mut answer = crate::http::empty(StatusCode::SWITCHING_PROTOCOLS);
+    let headers = answer.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, WEBSOCKET);
+    headers.insert(SEC_WEBSOCKET_ACCEPT, HeaderValue::from_str(&accept_key).map_err(Error::internal)?);
+    if offered {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    Ok(answer)
+}
+
+async fn run(
+    upgrade: OnUpgrade,
+    message_bytes: usize,
+    talk: impl Talk,
+    place: Arc<Place>,
+    registry: Arc<Registry>,
+    request_id: Arc<str>,
+) {
+    let _held_as_long_as_the_socket = place;
+    let (stream, early) = match upgrade.await.map(Upgraded::downcast::<TokioIo<TcpStream>>) {
+        Ok(Ok(parts)) => (Arc::new(parts.io.into_inner()), parts.read_buf),
+        Ok(Err(_)) => return tracing::error!("an upgraded socket is not a TCP socket"),
+        Err(error) => return debug!(%error, "a socket was lost before it was upgraded"),
+    };
+    // Boxed, so that the task is as small as what lives long, not as what it once was.
+    let end = Box::pin(async move {
+        let mut socket = Socket::new(stream, early, message_bytes, &registry).await;
+        let end = talk.talk(&mut socket).await;
+        socket.part(end).await;
+        end
+    });
+    let end = end.await;
+    info!(%request_id, ?end, "connection ended");
+}
+
+/// The handshake's key, or the answer 426 that says what to speak here.
+fn check(request: &Request) -> Result<Result<String, Response>> {
+    let headers = &request.headers;
+    let malformed = |detail: &'static str| Error::new(Code::Malformed, detail);
+    if request.method != Method::GET || request.version != Version::HTTP_11 {
+        return Err(malformed("A WebSocket handshake is a GET request of HTTP/1.1."));
+    }
+    if !has_token(headers, CONNECTION, "upgrade") || !has_token(headers, UPGRADE, "websocket") {
+        return Ok(Err(required(request)));
+    }
+    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        return Ok(Err(required(request)));
+    }
+    let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
+    let (key, more) = (keys.next().and_then(|key| key.to_str().ok()), keys.next());
+    let is_key = |key: &&str| BASE64.decode(key).is_ok_and(|bytes| bytes.len() == 16);
+    let key = key.filter(is_key).filter(|_| more.is_none());
+    let key = key.ok_or_else(|| malformed("Sec-WebSocket-Key takes 16 bytes in base64."))?;
+    if let Some(origin) = headers.get(ORIGIN) {
+        let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
+        if !request.site.origins.allow(&origin, request.header(HOST)) {
+            return Err(Error::forbidden("Pages of this origin may not connect."));
+        }
+    }
+    if request.site.draining.is_cancelled() {
+        let wait = std::time::Duration::from_secs(1);
+        return Err(Error::new(Code::Draining, "The server is about to stop.").after(wait));
+    }
+    Ok(Ok(key.to_owned()))
+}
+
+fn required(request: &Request) -> Response {
+    let error = Error::new(Code::UpgradeRequired, "This address speaks WebSocket, version 13.");
+    let mut answer = crate::http::problem(&error, &request.id);
+    let headers = answer.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, WEBSOCKET);
+    headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    answer
+}
+
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+}
+
+pub(super) fn offers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
+}

@@ -1,0 +1,38 @@
+//! How much a connection may get wrong before it is closed.
+
+use std::time::Instant;
+
+use super::close;
+use crate::domain::bucket::Bucket;
+use crate::domain::{Code, Error};
+use crate::limits;
+use crate::registry::Close;
+
+/// What a connection got wrong so far.
+pub(super) struct Strikes {
+    bad_in_a_row: u32,
+    too_fast: Bucket,
+}
+
+impl Strikes {
+    pub(super) fn none() -> Self {
+        Self { bad_in_a_row: 0, too_fast: Bucket::full(limits::WRITES_REFUSED, Instant::now()) }
+    }
+
+    /// A frame was fine.
+    pub(super) fn forget(&mut self) {
+        self.bad_in_a_row = 0;
+    }
+
+    /// A frame was refused. Why the connection closes, if that was one too many.
+    pub(super) fn count(&mut self, error: &Error) -> Option<Close> {
+        if error.code == Code::RateLimited {
+            // A good frame, only too early.
+            self.forget();
+            let too_often = self.too_fast.take(limits::WRITES_REFUSED, Instant::now()).is_err();
+            return too_often.then_some(close::TOO_FAST);
+        }
+        self.bad_in_a_row += 1;
+        (self.bad_in_a_row >= limits::BAD_FRAMES).then_some(close::BAD_FRAMES)
+    }
+}

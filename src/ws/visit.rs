@@ -1,0 +1,251 @@
+//! What a connection's frames mean: verbs called, refusals told.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, watch};
+
+use super::close::{self, End};
+use super::reader::{Message, Reader};
+use super::strikes::Strikes;
+use crate::chat::{Chat, Draft, revision};
+use crate::domain::command::{Command, Outcome};
+use crate::domain::event::Happening;
+use crate::domain::session::Caller;
+use crate::domain::{Code, ConversationId, Error, Result, Seq, Timestamp};
+use crate::limits;
+use crate::registry::{Connection, Scope};
+use crate::wire::frames::{self, ClientFrame};
+use crate::wire::parse;
+
+/// The token of the first frame, which must be `auth`.
+pub(super) async fn first_token(reader: &mut Reader) -> Result<String, End> {
+    let text = text(reader).await?;
+    let frame: Option<ClientFrame> = parse(text.as_bytes()).ok();
+    let token = frame.filter(|frame| frame.r#type == "auth").and_then(|frame| frame.token);
+    token.ok_or_else(|| close::BAD_TOKEN.into())
+}
+
+/// The next text frame; binary ones are not spoken here.
+async fn text(reader: &mut Reader) -> Result<String, End> {
+    match reader.next().await? {
+        // A copy, because the payload is a slice of the read buffer and would keep all of it.
+        Message::Text(text) => Ok(text.as_str().to_owned()),
+        Message::Binary(_) => Err(close::BINARY.into()),
+    }
+}
+
+/// A frame that was refused, and what its answer repeats.
+struct Refused {
+    error: Error,
+    reference: Option<String>,
+    conversation_id: Option<ConversationId>,
+}
+
+/// What one connection's frames need.
+pub(super) struct Visit<'a> {
+    chat: &'a Arc<Chat>,
+    connection: &'a Arc<Connection>,
+    caller: Caller,
+    /// Told when a fresh token expires.
+    renew: watch::Sender<Timestamp>,
+    /// A place for each send that may be under way; with none left, nothing is read.
+    under_way: Arc<Semaphore>,
+}
+
+impl<'a> Visit<'a> {
+    pub(super) fn new(
+        chat: &'a Arc<Chat>,
+        connection: &'a Arc<Connection>,
+        caller: Caller,
+        renew: watch::Sender<Timestamp>,
+    ) -> Self {
+        Self { chat, connection, caller, renew, under_way: Arc::new(Semaphore::new(limits::UNDER_WAY)) }
+    }
+
+    /// Reads until the connection ends: `/ws/{id}` becomes live first, after `head` or after what follows `after_seq`.
+    pub(super) async fn run(&self, reader: &mut Reader, head: Option<Seq>, after_seq: Option<Seq>) -> End {
+        let outbox = &self.connection.outbox;
+        outbox.uncork();
+        // Boxed, here and where it resumes: catching up takes much, and seldom happens.
+        if let Err(error) = Box::pin(self.open(head, after_seq)).await {
+            return close::of_refused(&error).into();
+        }
+        let mut strikes = Strikes::none();
+        loop {
+            let text = match text(reader).await {
+                Ok(text) => text,
+                Err(end) => return end,
+            };
+            let Err(Refused { error, reference, conversation_id }) = self.handle(&text).await else {
+                strikes.forget();
+                continue;
+            };
+            if matches!(error.code, Code::SessionEnded | Code::TokenExpired | Code::Unauthorized) {
+                return close::of_refused(&error).into();
+            }
+            outbox.push(frames::error(&error, reference.as_deref(), conversation_id));
+            if let Some(why) = strikes.count(&error) {
+                return why.into();
+            }
+        }
+    }
+
+    /// Returns when nothing is under way any more.
+    pub(super) async fn all_answered(&self) {
+        let all = u32::try_from(limits::UNDER_WAY).unwrap_or(u32::MAX);
+        // The semaphore is never closed.
+        let _ = self.under_way.acquire_many(all).await;
+    }
+
+    /// `/ws/{id}` becomes live: after what `hello` named, or after everything behind `after_seq`.
+    async fn open(&self, head: Option<Seq>, after_seq: Option<Seq>) -> Result<()> {
+        let (Scope::One(id), Some(head)) = (self.connection.scope, head) else { return Ok(()) };
+        if let Some(after_seq) = after_seq {
+            match self.chat.resume(self.connection, id, after_seq, None).await {
+                Err(error) if error.code == Code::Resync => {
+                    self.connection.outbox.push(frames::error(&error, None, Some(id)));
+                }
+                done => return done,
+            }
+        }
+        self.chat.catch_up(self.connection, id, head).await.map(drop)
+    }
+
+    async fn handle(&self, text: &str) -> Result<(), Refused> {
+        let nameless = |error| Refused { error, reference: None, conversation_id: None };
+        let mut frame: ClientFrame = parse(text.as_bytes()).map_err(nameless)?;
+        let reference = frame.r#ref.take().map(|text| text.chars().take(limits::REF_CHARS).collect::<String>());
+        let conversation_id = match self.connection.scope {
+            Scope::One(id) => Some(id),
+            Scope::All | Scope::Held => frame.conversation_id,
+        };
+        let refused = |error, reference| Refused { error, reference, conversation_id };
+        match frame.r#type.as_str() {
+            "message.send" => {
+                // A send is matched by its id, where the client gave no `ref`.
+                let reference = reference.or_else(|| frame.id.map(|id| id.to_string()));
+                self.send(frame, reference.clone()).await.map_err(|error| refused(error, reference))
+            }
+            "message.edit" | "message.delete" => {
+                let reference = reference.or_else(|| frame.message_id.map(|id| id.to_string()));
+                self.revise(frame, reference.clone()).await.map_err(|error| refused(error, reference))
+            }
+            "resume" => {
+                Box::pin(self.resume(frame, reference.as_deref())).await.map_err(|error| refused(error, reference))
+            }
+            "auth" => self.authenticate(frame).await.map_err(|error| refused(error, reference)),
+            "ping" => {
+                self.connection.outbox.push(frames::pong(reference.as_deref()));
+                Ok(())
+            }
+            unknown => {
+                let error = Error::new(Code::Malformed, format!("There is no frame of the type {unknown:?}."));
+                Err(refused(error, reference))
+            }
+        }
+    }
+
+    /// Where a frame belongs: the address says on `/ws/{conversation_id}`, the frame on `/ws`.
+    fn conversation(&self, frame: &ClientFrame) -> Result<ConversationId> {
+        match (self.connection.scope, frame.conversation_id) {
+            (Scope::One(id), None) => Ok(id),
+            (Scope::One(id), Some(given)) if given != id => {
+                Err(Error::field("conversation_id", "is not the one of this connection"))
+            }
+            (_, Some(given)) => Ok(given),
+            (_, None) => Err(Error::field("conversation_id", "is missing")),
+        }
+    }
+
+    async fn send(&self, frame: ClientFrame, reference: Option<String>) -> Result<()> {
+        let to = self.conversation(&frame)?;
+        let content = frame.content.ok_or_else(|| Error::field("content", "is missing"))?;
+        let draft = Draft { id: frame.id, content, kind: frame.message_type, reply_to: frame.reply_to };
+        let command = draft.check(&self.caller, to, "message_type")?;
+        self.submit(command, to, reference).await
+    }
+
+    async fn revise(&self, frame: ClientFrame, reference: Option<String>) -> Result<()> {
+        let to = self.conversation(&frame)?;
+        let message_id = frame.message_id.ok_or_else(|| Error::field("message_id", "is missing"))?;
+        let content = match frame.r#type.as_str() {
+            "message.edit" => Some(frame.content.ok_or_else(|| Error::field("content", "is missing"))?),
+            _ => None,
+        };
+        let command = Command::Revise(revision(&self.caller, to, message_id, content)?);
+        self.submit(command, to, reference).await
+    }
+
+    async fn submit(&self, command: Command, to: ConversationId, reference: Option<String>) -> Result<()> {
+        let place = Arc::clone(&self.under_way).acquire_owned().await.map_err(Error::internal)?;
+        // What was read but not begun when the connection was closed is not begun any more: its session may have ended.
+        if self.connection.outbox.is_closing() {
+            return Ok(());
+        }
+        let connection = Arc::clone(self.connection);
+        let wanted = happening_of(&command);
+        let reply = move |outcome: Result<Outcome>| {
+            match outcome {
+                // Its event, which every listener gets, is the acknowledgement.
+                Ok(Outcome::Fresh(_)) if connection.live_from(to).is_some() => {}
+                Ok(Outcome::Fresh(event)) => connection.outbox.push(frames::event(&event)),
+                Ok(Outcome::Repeated(message)) => connection.outbox.push(frames::repeated(wanted, &message)),
+                Ok(Outcome::Unchanged) => {}
+                Err(error) => connection.outbox.push(frames::error(&error, reference.as_deref(), Some(to))),
+            }
+            drop(place);
+        };
+        self.chat.submit(command, Box::new(reply)).await
+    }
+
+    async fn resume(&self, frame: ClientFrame, reference: Option<&str>) -> Result<()> {
+        let wanted = frame.conversations.ok_or_else(|| Error::field("conversations", "is missing"))?;
+        if wanted.len() > limits::RESUME_CONVERSATIONS {
+            let detail = format!("takes at most {} conversations", limits::RESUME_CONVERSATIONS);
+            return Err(Error::field("conversations", detail));
+        }
+        if wanted.values().any(|seq| *seq < 0) {
+            return Err(Error::field("conversations", "takes whole numbers from 0"));
+        }
+        let mut unavailable = None;
+        for (id, after_seq) in wanted {
+            if matches!(self.connection.scope, Scope::One(own) if own != id) {
+                return Err(Error::field(
+                    "conversations",
+                    "names another conversation than the one of this connection",
+                ));
+            }
+            // A store that did not answer for one is not asked for the others: nobody waits for 500 time-outs.
+            let resumed = match unavailable.take() {
+                Some(error) => Err(error),
+                None => self.chat.resume(self.connection, id, after_seq, reference).await,
+            };
+            if let Err(error) = resumed {
+                self.connection.outbox.push(frames::error(&error, reference, Some(id)));
+                unavailable = Some(error).filter(|error| error.code == Code::Unavailable);
+            }
+        }
+        Ok(())
+    }
+
+    /// A fresh token of the same user and session lets the connection live on.
+    async fn authenticate(&self, frame: ClientFrame) -> Result<()> {
+        let token = frame.token.ok_or_else(|| Error::field("token", "is missing"))?;
+        let fresh = self.chat.authenticate(&token).await?;
+        if fresh.user_id != self.caller.user_id || fresh.session_id != self.caller.session_id {
+            return Err(Error::forbidden("This token belongs to another session."));
+        }
+        // The loop that listens ends with this one.
+        let _ = self.renew.send(fresh.expires_at);
+        Ok(())
+    }
+}
+
+/// What a command of a client makes happen.
+fn happening_of(command: &Command) -> Happening {
+    match command {
+        Command::Revise(revision) if revision.content.is_some() => Happening::Updated,
+        Command::Revise(_) => Happening::Deleted,
+        Command::Send(_) | Command::Change(_) => Happening::Created,
+    }
+}

@@ -1,0 +1,104 @@
+//! The Autobahn TestSuite's cases of RFC 6455, against an echo behind Chinwag's doors.
+//!
+//! `kosoku` runs Autobahn's own case files natively. It is installed once, at the version named here, below the target folder.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+#[path = "../../echo/server.rs"]
+mod echo;
+
+const RUNNER: &str = "kosoku==0.1.0";
+/// All but the compression (12 and 13), which Chinwag does not offer.
+const CASES: usize = 301;
+/// Far longer than the runner takes: some five seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What passes without being exactly what Autobahn would like best.
+const LENIENT: &[(&str, &str)] = &[
+    // Text that turns wrong in the middle of a frame is refused (1007) once the frame is whole, and not at the wrong byte:
+    // tungstenite judges a frame's text as a whole. It is bounded by the size of a frame all the same.
+    ("6.4.3", "NON-STRICT"),
+    ("6.4.4", "NON-STRICT"),
+    // These only look: a large message before a close, and close codes that the standard leaves open.
+    ("7.1.6", "INFORMATIONAL"),
+    ("7.13.1", "INFORMATIONAL"),
+    ("7.13.2", "INFORMATIONAL"),
+];
+
+#[derive(Debug, Deserialize)]
+struct Verdict {
+    behavior: String,
+    #[serde(rename = "behaviorClose")]
+    close: String,
+}
+
+impl Verdict {
+    /// Whether both are as good as that.
+    fn is(&self, verdict: &str) -> bool {
+        [&self.behavior, &self.close].iter().all(|found| *found == verdict || *found == "OK")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_case_of_autobahn_passes() {
+    let runner = spawn_blocking(installed).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(echo::serve(listener));
+
+    let reports = tempfile::tempdir().unwrap();
+    let mut command = Command::new(runner);
+    command.args(["--exclude", "12.*", "--exclude", "13.*", "--parallelism", "4", "--outdir"]).arg(reports.path());
+    let ran = command.arg(address.to_string()).stdin(Stdio::null()).kill_on_drop(true).output();
+    let ran = timeout(PATIENCE, ran).await.expect("the cases come to an end").unwrap();
+    let said = || format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+
+    let index = fs::read(reports.path().join("index.json")).unwrap_or_else(|error| panic!("{error}: {}", said()));
+    let index: BTreeMap<String, BTreeMap<String, Verdict>> = serde_json::from_slice(&index).unwrap();
+    let verdicts = index.into_values().next().unwrap();
+    let expected =
+        |case: &str| LENIENT.iter().find(|(lenient, _)| *lenient == case).map_or("OK", |(_, verdict)| verdict);
+    let wrong: Vec<_> = verdicts.iter().filter(|(case, verdict)| !verdict.is(expected(case))).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}\n{}", said());
+    assert_eq!(verdicts.len(), CASES, "{}", said());
+}
+
+/// The runner's program, installed if it is not there. Two runs of the tests at once install it one after the other.
+fn installed() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (environment, complete) = (folder.join(RUNNER), folder.join(RUNNER).join("complete"));
+    let lock = File::create(folder.join(format!("{RUNNER}.lock"))).unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    if !complete.exists() {
+        let environment = environment.as_os_str();
+        install(OsStr::new("python3"), &["-m".as_ref(), "venv".as_ref(), "--clear".as_ref(), environment]);
+        let arguments = ["-m", "pip", "--quiet", "--disable-pip-version-check", "install", RUNNER].map(OsStr::new);
+        install(Path::new(environment).join("bin/python").as_os_str(), &arguments);
+        File::create(complete).unwrap();
+    }
+    environment.join("bin/kosoku")
+}
+
+fn install(program: &OsStr, arguments: &[&OsStr]) {
+    let ran = std::process::Command::new(program).args(arguments).stdin(Stdio::null()).output();
+    let why = match ran {
+        Ok(ran) if ran.status.success() => return,
+        Ok(ran) => String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    panic!(
+        "Autobahn's cases need python3 with venv (`make test` installs it) and {RUNNER} from PyPI: {arguments:?}: {why}"
+    );
+}

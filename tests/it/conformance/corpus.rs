@@ -1,0 +1,28 @@
+//! What the fuzzer starts from, and what it once broke something with: see `fuzz/Cargo.toml`.
+
+use std::fs;
+use std::path::Path;
+
+#[path = "../../../fuzz/checks.rs"]
+mod checks;
+
+#[test]
+fn nothing_of_the_fuzz_corpus_breaks_anything() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    for (target, check) in
+        [("frames", checks::frames as fn(&[u8])), ("router", checks::router), ("socket", checks::socket)]
+    {
+        let files: Vec<_> = fs::read_dir(corpus.join(target)).unwrap().map(|file| file.unwrap().path()).collect();
+        assert!(files.len() >= 5, "the corpus of {target} is where it was");
+        for file in files {
+            // The name is seen only if what follows panics.
+            println!("{}", file.display());
+            let bytes = fs::read(file).unwrap();
+            check(&bytes);
+            // Cut off anywhere, it is as harmless.
+            for end in 0..bytes.len() {
+                check(&bytes[..end]);
+            }
+        }
+    }
+}

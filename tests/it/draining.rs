@@ -1,0 +1,104 @@
+//! What a server does between being told to stop and being gone.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::time::{interval, timeout};
+
+use crate::support::client::{ask, get};
+use crate::support::server::Server;
+use crate::support::socket::{PATIENCE, Socket};
+
+/// Waits until the server says that it drains.
+async fn drains(server: &Server) {
+    let mut pause = interval(Duration::from_millis(5));
+    let drains = async {
+        while get(server.address, "/readyz").await.status == 200 {
+            pause.tick().await;
+        }
+    };
+    timeout(PATIENCE, drains).await.expect("it drains");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_it_drains_it_answers_and_takes_nobody_new() {
+    let mut server = Server::start().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.direct(&grace).await;
+    let socket = TcpStream::connect(server.address).await.unwrap();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.unwrap();
+    let kept_alive = tokio::spawn(connection);
+    let mut probe = async || {
+        let request = Request::get("/livez").header("host", "chinwag").body(Full::<Bytes>::default()).unwrap();
+        let (head, body) = sender.send_request(request).await.unwrap().into_parts();
+        body.collect().await.unwrap();
+        (head.status.as_u16(), head.headers.get("connection").cloned())
+    };
+    assert_eq!(probe().await, (200, None));
+    // While nobody reads what this one is told, its goodbye takes until its time-out.
+    let mut silent = ada.listen("/ws").await;
+
+    server.stop();
+    drains(&server).await;
+    for path in ["/health", "/readyz"] {
+        let health = get(server.address, path).await.expect(503).json();
+        assert_eq!((&health["status"], &health["checks"]["store"]["status"]), (&json!("draining"), &json!("ok")));
+    }
+    get(server.address, "/livez").await.expect(200);
+    ada.say(&room, "still here").await;
+    let key = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let headers = [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13"), key];
+    let refused = ask(server.address, Method::GET, "/ws", &headers, "").await;
+    assert_eq!(refused.problem(), (503, "draining".to_owned()));
+    assert!(refused.header("retry-after").is_some() && refused.json()["retryable"] == true, "{refused:?}");
+    let (status, connection) = probe().await;
+    assert_eq!(
+        (status, connection.unwrap()),
+        (200, "close".parse().unwrap()),
+        "whoever stays connected is asked to go"
+    );
+    timeout(PATIENCE, kept_alive).await.expect("closed by the server").unwrap().unwrap();
+
+    assert_eq!(silent.next_of(&["draining", "message.new"]).await["type"], "draining");
+    assert_eq!(silent.close_code().await, 1012);
+    drop(silent);
+    timeout(PATIENCE, server.stopped()).await.expect("it stops");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_is_told_another_time_to_come_back() {
+    let mut server = Server::start().await;
+    let ada = server.person("ada").await;
+    let mut sockets: Vec<Socket> = Vec::new();
+    for _ in 0..30 {
+        sockets.push(ada.listen("/ws").await);
+    }
+    server.stop();
+    let mut hints = HashSet::new();
+    for socket in &mut sockets {
+        let hint = socket.next_of(&["draining"]).await["reconnect_after_ms"].as_u64().unwrap();
+        assert!((500..5_000).contains(&hint), "{hint}");
+        hints.insert(hint);
+        assert_eq!(socket.close_code().await, 1012);
+    }
+    assert!(hints.len() > 20, "they all come back at once: {hints:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_connection_does_not_hold_it_up() {
+    let mut server = Server::with(&["--drain-seconds", "600"]).await;
+    let mut idle = Vec::new();
+    for _ in 0..5 {
+        idle.push(TcpStream::connect(server.address).await.unwrap());
+    }
+    get(server.address, "/livez").await.expect(200);
+    server.stop();
+    timeout(PATIENCE, server.stopped()).await.expect("nobody is waited for who asks nothing");
+}

@@ -1,0 +1,159 @@
+//! Sockets of one address, and sockets whose connection has not begun.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use chinwag::app::raise_open_files;
+use chinwag::limits::{SOCKETS_PER_ADDRESS, STRANGERS_PER_ADDRESS};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::http::Response;
+
+use crate::support::client::{Person, get};
+use crate::support::server::Server;
+use crate::support::socket::{PATIENCE, Socket};
+
+/// A socket from this loopback address, in which nothing was said.
+async fn silent(from: &str, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(from.parse::<IpAddr>().unwrap(), 0)).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+/// Whether the server answers on this socket; else what it says before it closes.
+async fn asks(socket: &mut TcpStream) -> Result<(), String> {
+    let ask = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+    let exchange = async {
+        let mut got = Vec::new();
+        // A socket that was turned away may be closed by now.
+        let _ = socket.write_all(ask).await;
+        while socket.read_buf(&mut got).await.is_ok_and(|count| count > 0) {
+            if got.ends_with(b"}") && got.starts_with(b"HTTP/1.1 200 ") {
+                return Ok(());
+            }
+        }
+        Err(String::from_utf8(got).unwrap())
+    };
+    timeout(PATIENCE, exchange).await.expect("an answer or an end")
+}
+
+/// The answer that refuses a handshake.
+async fn refused(
+    opened: impl Future<Output = Result<Socket, Box<Error>>>,
+) -> Result<Socket, Response<Option<Vec<u8>>>> {
+    opened.await.map_err(|error| match *error {
+        Error::Http(response) => *response,
+        other => panic!("{other:?} instead of an answer"),
+    })
+}
+
+fn problem(response: &Response<Option<Vec<u8>>>) -> (u16, Value, bool) {
+    let problem: Value = serde_json::from_slice(response.body().as_ref().unwrap()).unwrap();
+    (response.status().as_u16(), problem["code"].clone(), response.headers().contains_key("retry-after"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_address_has_its_share_of_sockets_and_others_have_theirs() {
+    raise_open_files();
+    let server = Server::start().await;
+    let mut established = silent("127.0.0.2", server.address).await;
+    asks(&mut established).await.unwrap();
+    let mut sockets = Vec::new();
+    for _ in 1..SOCKETS_PER_ADDRESS {
+        sockets.push(silent("127.0.0.2", server.address).await);
+    }
+    let said = asks(&mut silent("127.0.0.2", server.address).await).await.unwrap_err();
+    assert!(said.starts_with("HTTP/1.1 429 ") && said.contains("\r\nRetry-After: 1\r\n"), "{said}");
+    asks(&mut silent("127.0.0.3", server.address).await).await.unwrap();
+    asks(&mut established).await.unwrap();
+
+    sockets.pop();
+    let served_again = async { while asks(&mut silent("127.0.0.2", server.address).await).await.is_err() {} };
+    timeout(PATIENCE, served_again).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sockets_through_a_proxy_count_for_those_who_sent_them() {
+    raise_open_files();
+    let server = Server::with(&["--trusted-proxies", "127.0.0.1"]).await;
+    let ada = server.person("ada").await;
+    let bearer = format!("Bearer {}", ada.token);
+    let through = async |client: &str| {
+        let headers = [("authorization", bearer.as_str()), ("x-forwarded-for", client)];
+        refused(Socket::open(server.address, "/ws", &headers)).await
+    };
+    let mut sockets = Vec::new();
+    for _ in 0..=SOCKETS_PER_ADDRESS {
+        sockets.push(silent("127.0.0.1", server.address).await);
+    }
+    get(server.address, "/livez").await.expect(200);
+    for _ in 1..SOCKETS_PER_ADDRESS {
+        sockets.push(silent("127.0.0.2", server.address).await);
+    }
+    // The last of these sockets is accepted when this one is.
+    asks(&mut silent("127.0.0.3", server.address).await).await.unwrap();
+    let last = through("127.0.0.2").await.expect("the last one of this address");
+    assert_eq!(problem(&through("127.0.0.2").await.err().unwrap()), (429, json!("rate_limited"), true));
+    through("127.0.0.4").await.expect("another");
+    drop(last);
+    let free_again = async { while through("127.0.0.2").await.is_err() {} };
+    timeout(PATIENCE, free_again).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_do_not_say_who_they_are_keep_nobody_else_out() {
+    raise_open_files();
+    let server = Server::with(&["--trusted-proxies", "127.0.0.1"]).await;
+    let ada = server.person("ada").await;
+    let come = async |client: &str| refused(Socket::open(server.address, "/ws", &[("x-forwarded-for", client)])).await;
+    let mut strangers = Vec::new();
+    let answer = loop {
+        // Each is closed after a while, so that on a slow machine there are more of them than at a time.
+        match come("198.51.100.1").await {
+            Ok(socket) => strangers.push(socket),
+            Err(answer) => break answer,
+        }
+        assert!(strangers.len() < 50 * STRANGERS_PER_ADDRESS);
+    };
+    assert!(strangers.len() >= STRANGERS_PER_ADDRESS);
+    assert_eq!(problem(&answer), (503, json!("busy"), true));
+    come("198.51.100.2").await.expect("somebody elsewhere");
+    let bearer = format!("Bearer {}", ada.token);
+    let known = [("authorization", bearer.as_str()), ("x-forwarded-for", "198.51.100.1")];
+    Socket::open(server.address, "/ws", &known).await.expect("whoever brings a token");
+
+    let mut newest = strangers.pop().unwrap();
+    newest.send(&json!({"type": "auth", "token": ada.token})).await;
+    assert_eq!(newest.next().await["type"], "hello");
+    come("198.51.100.1").await.expect("a place was free again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_who_come_back_at_once_all_get_in() {
+    const MANY: usize = 2_000;
+    raise_open_files();
+    let server = Server::with(&["--rate-limits", "off"]).await;
+    let ada = server.person("ada").await;
+    let room = ada.group("Lunch", &[]).await;
+    let come_back = async |ada: &Person| loop {
+        let bearer = format!("Bearer {}", ada.token);
+        let opened = Socket::open(server.address, &room.socket, &[("authorization", &bearer)]).await;
+        // As a client does: whoever is told to come back comes back.
+        if let Ok(mut socket) = opened
+            && let Some(hello) = socket.hello().await
+        {
+            assert_eq!(hello["conversation"]["id"], room.id.as_str());
+            return socket;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    let mut sockets = join_all((0..MANY).map(|_| come_back(&ada))).await;
+    ada.say(&room, "everybody?").await;
+    for socket in &mut sockets {
+        assert_eq!(socket.hears().await, "everybody?");
+    }
+}

@@ -1,0 +1,5 @@
+//! What the server does for nobody without end.
+
+mod crowds;
+mod rates;
+mod slow;

@@ -1,0 +1,111 @@
+//! Whoever writes too fast is told when to come back, through whichever door.
+
+use std::time::Duration;
+
+use chinwag::limits::WRITES;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+use uuid::Uuid;
+
+use crate::support::client::{Conversation, Person};
+use crate::support::server::{On, Server};
+use crate::support::socket::Socket;
+
+on_each_store! {
+    what_comes_too_fast_is_refused_and_may_come_again,
+}
+
+/// Sends many at once until some are refused; the refusals, and how many were taken.
+async fn send_until_refused(socket: &mut Socket) -> (Vec<Value>, usize) {
+    const AT_ONCE: usize = 100;
+    let mut taken = 0;
+    loop {
+        for _ in 0..AT_ONCE {
+            socket.send(&json!({"type": "message.send", "id": Uuid::now_v7(), "content": "fast"})).await;
+        }
+        let mut refused = Vec::new();
+        for _ in 0..AT_ONCE {
+            let answer = socket.next_of(&["message.new", "error"]).await;
+            if answer["type"] == "error" { refused.push(answer) } else { taken += 1 }
+        }
+        if !refused.is_empty() {
+            return (refused, taken);
+        }
+    }
+}
+
+/// Posts many at once until one is refused; the refusal, and how many were taken.
+async fn post_until_refused(person: &Person, room: &Conversation) -> (crate::support::client::Answer, usize) {
+    const AT_ONCE: usize = 50;
+    let mut taken = 0;
+    loop {
+        let bodies: Vec<Value> = (0..AT_ONCE).map(|_| json!({"content": "fast"})).collect();
+        let answers = join_all(bodies.iter().map(|body| person.post(&room.messages, body))).await;
+        taken += answers.iter().filter(|answer| answer.status == 201).count();
+        if let Some(refused) = answers.into_iter().find(|answer| answer.status != 201) {
+            return (refused, taken);
+        }
+    }
+}
+
+async fn what_comes_too_fast_is_refused_and_may_come_again(store: On) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.direct(&grace).await;
+    let mut hers = ada.listen(&room.socket).await;
+
+    let (refused, taken) = send_until_refused(&mut hers).await;
+    assert!(taken >= usize::try_from(WRITES.burst).unwrap(), "{taken}");
+    for error in &refused {
+        assert_eq!((&error["code"], &error["status"]), (&json!("rate_limited"), &json!(429)), "{error}");
+        assert_eq!(error["retryable"], true, "{error}");
+        assert!((1..=20).contains(&error["retry_after_ms"].as_u64().unwrap()), "50 a second come back: {error}");
+        Uuid::parse_str(error["ref"].as_str().unwrap()).unwrap();
+    }
+    let (answer, posted) = post_until_refused(&ada, &room).await;
+    assert_eq!(answer.problem(), (429, "rate_limited".to_owned()), "the same at the other door");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert!(answer.json()["retry_after_ms"].is_u64(), "{answer:?}");
+
+    // Nobody else is held up, and nothing of what was refused has a number.
+    let answer = grace.say(&room, "take your time").await;
+    let before = i64::try_from(taken + posted).unwrap();
+    assert_eq!(answer["seq"], before + 1);
+
+    let id = &refused[0]["ref"];
+    let retry = json!({"type": "message.send", "id": id, "content": "again"});
+    let arrived = loop {
+        hers.send(&retry).await;
+        let answer = hers.next_of(&["message.new", "error"]).await;
+        match &answer["message"]["id"] {
+            Value::Null => {
+                // What the server asks for.
+                let wait = answer["retry_after_ms"].as_u64().unwrap();
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+            }
+            arrived if arrived == id => break answer,
+            _ => {} // what was posted
+        }
+    };
+    assert_eq!((&arrived["seq"], &arrived["message"]["content"]), (&json!(before + 2), &json!("again")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_does_not_listen_is_closed() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.direct(&grace).await;
+    let (mut hers, mut theirs) = (ada.listen(&room.socket).await, grace.listen(&room.socket).await);
+    for number in 0..10_000 {
+        let send = json!({"type": "message.send", "content": number.to_string()});
+        // Closed in the midst of it.
+        if futures_util::SinkExt::send(&mut hers.stream, Message::text(send.to_string())).await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(hers.close_code().await, 4029);
+    theirs.send(&json!({"type": "message.send", "content": "peace"})).await;
+    while theirs.hears().await != "peace" {}
+    ada.listen(&room.socket).await;
+}
