@@ -33,11 +33,11 @@ test: services ## Runs every test; installs PostgreSQL and Chromium first where 
 	fi
 
 FAULT_ROUNDS = 30
-faults: build services ## Kills, stops and cuts off the server many times over, and tells what was counted
+faults: build services ## Kills, stops and cuts off the server many times over, and tells what was counted (FAULT=database: some)
 	@seed=$${CHINWAG_FAULT_SEED:-$$(date +%s)}; \
 	echo "CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS)"; \
 	CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS) CHINWAG_BIN=target/release/chinwag \
-	cargo test --locked --test it faults:: -- --nocapture --test-threads 2 $(ARGS)
+	cargo test --locked --test it faults::$(FAULT) -- --nocapture --test-threads 2 $(ARGS)
 
 services:
 	@tests/install-services.sh

@@ -159,7 +159,7 @@ impl Config {
             (None, None) => {
                 let file = self.data.join("jwt-secret");
                 if !file.exists() {
-                    generate_secret(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+                    generate_secret(&file).map_err(|error| format!("CHINWAG_DATA: {}: {error}", file.display()))?;
                 }
                 read_secret(&file, "CHINWAG_DATA")
             }
@@ -200,9 +200,8 @@ fn generate_secret(file: &Path) -> std::io::Result<()> {
     let secret = BASE64.encode(random);
     let aside = file.with_extension(format!("{}.new", uuid::Uuid::now_v7()));
     let mut made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
-    made.write_all(secret.as_bytes())?;
-    made.sync_all()?;
-    let linked = fs::hard_link(&aside, file);
+    let written = made.write_all(secret.as_bytes()).and_then(|()| made.sync_all());
+    let linked = written.and_then(|()| fs::hard_link(&aside, file));
     fs::remove_file(&aside)?;
     linked.or_else(|error| if error.kind() == std::io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })
 }

@@ -44,8 +44,9 @@ pub const BODY_BYTES: usize = 128 * 1024;
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Until a request's body must have arrived.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
-/// Until a request must be answered: longer than anything it may wait for, [`JOURNAL_TRIES_FOR`] included.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Until a request must be answered, whatever it asks the store for and however often; what its body takes to arrive is not counted.
+/// Also until a connection whose turn it is has begun. So everybody hears something within 5 s, whatever the store does.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_millis(4_750);
 /// Until a peer must have taken something of what is sent to it, be it an answer or a frame; beyond, it is gone. Longer than most
 /// tunnels, and as long as a page of history is held for somebody who does not read it.
 pub const STALL: Duration = Duration::from_secs(60);
@@ -118,8 +119,8 @@ pub const JOURNAL_QUEUE: usize = 2_048;
 pub const BATCH_ROWS: usize = 512;
 /// Bytes of text in one batch, so that one statement stays a small thing for the database.
 pub const BATCH_BYTES: usize = 1024 * 1024;
-/// A lane that admits nothing for so long is told as `busy`.
-pub const ADMISSION_TIMEOUT: Duration = Duration::from_secs(5);
+/// A lane that admits nothing for so long is told as `busy`: within 5 s, as everything.
+pub const ADMISSION_TIMEOUT: Duration = Duration::from_millis(4_500);
 /// A command that could not be committed so long after it arrived is told as `unavailable`: whoever sent it hears something
 /// within 5 s, whatever the store does.
 pub const JOURNAL_TRIES_FOR: Duration = Duration::from_millis(4_500);

@@ -136,8 +136,8 @@ impl Healer {
         self.hints.everything();
     }
 
-    /// Like [`Healer::fill`], for somebody who cannot wait for long: what takes longer is left for later.
-    pub(super) async fn fill_now(&self, mut ids: HashSet<ConversationId>) {
+    /// Like [`Healer::fill`], for somebody who cannot wait for long: what takes longer is left for later, and named.
+    pub(super) async fn fill_now(&self, mut ids: HashSet<ConversationId>) -> HashSet<ConversationId> {
         let filling = async {
             while let Some(&id) = ids.iter().next() {
                 self.fill(id).await?;
@@ -147,8 +147,9 @@ impl Healer {
         };
         // What failed, and what was not begun, stays in `ids`.
         let _ = timeout(limits::FILL_TIMEOUT, filling).await;
-        for id in ids {
-            self.hints.conversation(id);
+        for id in &ids {
+            self.hints.conversation(*id);
         }
+        ids
     }
 }

@@ -303,7 +303,7 @@ impl Chat {
         reference: Option<&str>,
     ) {
         let ids: Vec<ConversationId> = wanted.keys().copied().collect();
-        let seated = self.seat(connection, &ids).await;
+        let mut seated = self.seat(connection, &ids).await;
         for (id, after_seq) in wanted {
             let resumed = async {
                 let seated = seated.as_ref().map_err(Error::clone)?;
@@ -312,6 +312,10 @@ impl Chat {
             };
             if let Err(error) = resumed.await {
                 connection.outbox.push(frames::error(&error, reference, Some(id)));
+                // A store that did not answer for one is not asked for the others: nobody waits for 500 time-outs.
+                if error.code == Code::Unavailable {
+                    seated = Err(error);
+                }
             }
         }
     }

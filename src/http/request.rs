@@ -10,6 +10,7 @@ use hyper::header::{HeaderMap, HeaderName};
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Version};
 
+use super::body::Arrival;
 use super::crowds::Place;
 use super::query::Query;
 use super::router::{Found, NoRoute};
@@ -44,6 +45,8 @@ pub struct Request {
     pub caller: Option<Caller>,
     /// The body, until it is read.
     pub body: Option<Incoming>,
+    /// How long that takes.
+    pub arrival: Arc<Arrival>,
     /// The socket, for whoever upgrades it.
     pub upgrade: Option<OnUpgrade>,
     /// The socket's place among those that may be open.

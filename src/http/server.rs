@@ -116,6 +116,7 @@ async fn answer(
         headers: head.headers,
         caller: None,
         body: Some(body),
+        arrival: Arc::default(),
         upgrade: head.extensions.remove::<upgrade::OnUpgrade>(),
         place,
         site,

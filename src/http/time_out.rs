@@ -1,6 +1,8 @@
 //! A bound on how long a request takes.
 
-use tokio::time::timeout;
+use std::pin::pin;
+
+use tokio::time::{Instant, timeout_at};
 
 use super::chain::Next;
 use super::error;
@@ -8,9 +10,21 @@ use super::request::{Request, Response};
 use crate::domain::Error;
 use crate::limits;
 
-/// Answers `unavailable` if what comes next takes longer than anything it may wait for.
+/// Answers `unavailable` if what comes next takes too long: a store that is slow in each of several answers, say. The time in which the
+/// body arrives is the client's own, and bounded where the body is read.
 pub(super) async fn middleware(request: Request, next: Next) -> Response {
-    let id = request.id.clone();
-    let answered = timeout(limits::REQUEST_TIMEOUT, next.run(request)).await;
-    answered.unwrap_or_else(|_| error::response(&Error::unavailable("a request took too long"), &id))
+    let (id, arrival) = (request.id.clone(), request.arrival.clone());
+    let begun = Instant::now();
+    let mut deadline = begun + limits::ANSWER_TIMEOUT;
+    let mut answering = pin!(next.run(request));
+    loop {
+        if let Ok(answer) = timeout_at(deadline, &mut answering).await {
+            return answer;
+        }
+        let before = deadline;
+        deadline = begun + limits::ANSWER_TIMEOUT + arrival.took();
+        if deadline <= before {
+            return error::response(&Error::unavailable("a request took too long"), &id);
+        }
+    }
 }

@@ -74,19 +74,22 @@ async fn begin(
             Err(_) => return Err(close::NO_AUTHENTICATION.into()),
         },
     };
-    let _turn = site.crowds.turn().await.ok_or(Close::OVERLOADED)?;
-    let known = match proof {
-        Proof::Token(token) => site.chat.authenticate(&token).await,
-        Proof::Ticket(ticket) => site.chat.redeem(&ticket).await,
-    };
-    let caller = known.map_err(|error| close::of_refused(&error))?;
     let heartbeat_ms = u64::try_from(site.heartbeat.as_millis()).unwrap_or(u64::MAX);
-    let live = site.chat.begin(&caller, scope, Arc::clone(&socket.writer.outbox), heartbeat_ms).await;
-    let live = live.map_err(|refusal| match refusal {
-        Refusal::Close(why) => why,
-        Refusal::Error(error) => close::of_refused(&error),
-    })?;
-    Ok((live, caller))
+    let _turn = site.crowds.turn().await.ok_or(Close::OVERLOADED)?;
+    let beginning = async {
+        let caller = match proof {
+            Proof::Token(token) => site.chat.authenticate(&token).await?,
+            Proof::Ticket(ticket) => site.chat.redeem(&ticket).await?,
+        };
+        let live = site.chat.begin(&caller, scope, Arc::clone(&socket.writer.outbox), heartbeat_ms).await?;
+        Ok((live, caller))
+    };
+    match timeout(limits::ANSWER_TIMEOUT, beginning).await {
+        Ok(Ok(begun)) => Ok(begun),
+        Ok(Err(Refusal::Close(why))) => Err(why.into()),
+        Ok(Err(Refusal::Error(error))) => Err(close::of_refused(&error).into()),
+        Err(_) => Err(Close::OVERLOADED.into()),
+    }
 }
 
 /// Reads, writes and beats until one of them ends.

@@ -1,6 +1,6 @@
 //! The journal under pressure, with a database that is held up on purpose.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -146,20 +146,23 @@ async fn a_connection_with_too_much_under_way_is_not_read() {
 async fn what_cannot_be_committed_is_told_and_does_no_harm() {
     let scene = Scene::set().await;
     scene.hold().await;
-    let mut sockets: Vec<Socket> = Vec::new();
+    let mut sockets: Vec<(Socket, Instant)> = Vec::new();
     // Enough for a batch under way, a full queue, what two more batches take, and some who wait in vain.
     for _ in 0..(limits::JOURNAL_QUEUE + 4 * limits::BATCH_ROWS) / limits::UNDER_WAY {
         let mut socket = scene.ada.listen(&scene.room.socket).await;
+        let begun = Instant::now();
         for number in 0..limits::UNDER_WAY {
             socket.send(&send(&number.to_string())).await;
         }
-        sockets.push(socket);
+        sockets.push((socket, begun));
     }
-    let first_error = async |mut socket: Socket| {
+    let first_error = async |(mut socket, begun): (Socket, Instant)| {
         let error = socket.next_of(&["error", "message.new"]).await;
         assert_eq!((&error["type"], &error["retryable"]), (&json!("error"), &json!(true)), "{error}");
         assert!(error["retry_after_ms"].is_u64(), "{error}");
         assert!(["busy", "unavailable"].contains(&error["code"].as_str().unwrap()), "{error}");
+        // However many wait before it; with the time that a busy machine may add.
+        assert!(begun.elapsed() < limits::JOURNAL_TRIES_FOR + Duration::from_secs(4), "{:?}", begun.elapsed());
         socket
     };
     let _still_open = join_all(sockets.into_iter().map(first_error)).await;
@@ -176,4 +179,25 @@ async fn what_cannot_be_committed_is_told_and_does_no_harm() {
     let row = scene.database.query_one(counted, &[]).await.unwrap();
     assert!(row.get::<_, i64>(0) == row.get::<_, i64>(2) && row.get::<_, i64>(2) >= last && row.get::<_, i64>(1) == 1);
     drop(scene.server);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_slow_in_each_of_several_answers_is_not_waited_for() {
+    let scene = Scene::set().await;
+    scene.ada.say(&scene.room, "hello").await;
+    // What reads these takes its time, in a server that does not know them yet.
+    for table in ["members", "conversations"] {
+        let slowed = format!(
+            "ALTER TABLE {table} RENAME TO quick_{table}; \
+             CREATE VIEW {table} AS SELECT t.* FROM quick_{table} t, (SELECT pg_sleep(2) OFFSET 0) AS slow"
+        );
+        scene.database.batch_execute(&slowed).await.unwrap();
+    }
+    let slow = Scene::node(&scene.url).await;
+    let ada = Person { address: slow.address, ..scene.ada.clone() };
+    let begun = Instant::now();
+    let answer = ada.get(&scene.room.messages).await;
+    assert_eq!(answer.problem(), (503, "unavailable".to_owned()));
+    assert!(answer.json()["retry_after_ms"].is_u64());
+    assert!(begun.elapsed() < limits::ANSWER_TIMEOUT + Duration::from_secs(4), "{:?}", begun.elapsed());
 }

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+use rustix::process::{Pid, Signal, kill_process};
+
 use chinwag::domain::command::{Action, Change, Outcome, Send};
 use chinwag::domain::conversation::{Kind, NewConversation, Role};
 use chinwag::domain::message::Content;
@@ -120,6 +123,32 @@ async fn a_call_that_is_given_up_does_not_spoil_its_link() {
     for _ in 0..50 {
         assert_eq!(store.user(ada).await.unwrap().map(|user| user.id), Some(ada));
     }
+}
+
+/// The processes that serve a database, but those of whoever asks.
+async fn backends(url: &str) -> Vec<Pid> {
+    let client = connect(url).await;
+    let others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let rows = client.query(others, &[]).await.unwrap();
+    rows.iter().filter_map(|row| Pid::from_raw(row.get(0))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_that_died_in_silence_cost_one_time_out() {
+    let url = database().await;
+    let store = Postgres::open(&url).await.unwrap();
+    let ada = user(&store, "ada").await;
+    // All links that there may be, silent for so long that they are not believed any more.
+    let asked = join_all((0..40).map(|_| store.user(ada))).await;
+    assert!(asked.iter().all(Result::is_ok), "{asked:?}");
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let dead = backends(&url).await;
+    assert!(dead.len() > 4, "{dead:?}");
+    let tell_all = |signal| dead.iter().try_for_each(|pid| kill_process(*pid, signal));
+    tell_all(Signal::STOP).unwrap();
+    let answer = store.user(ada).await;
+    tell_all(Signal::CONT).unwrap();
+    assert_eq!(answer.unwrap().map(|user| user.id), Some(ada));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,8 +6,10 @@ use tokio::time::Instant;
 
 use super::Reply;
 use crate::domain::command::{Command, Outcome};
-use crate::domain::{Code, Error, Result};
+use crate::domain::event::Event;
+use crate::domain::{Code, Error, Result, Seq};
 use crate::limits;
+use crate::registry::Registry;
 
 /// A command that waits, and whoever waits for it.
 pub(super) struct Job {
@@ -18,11 +20,13 @@ pub(super) struct Job {
     reply: Option<Reply>,
     /// A try was made whose outcome is not known.
     pub(super) in_doubt: bool,
+    /// What this node had delivered in the conversation when the doubt began, if anybody listened.
+    delivered: Option<Seq>,
 }
 
 impl Job {
     pub(super) fn new(command: Command, arrived: Instant, reply: Reply) -> Self {
-        Self { command, arrived, reply: Some(reply), in_doubt: false }
+        Self { command, arrived, reply: Some(reply), in_doubt: false, delivered: None }
     }
 
     /// Whether somebody was told what became of it.
@@ -35,22 +39,42 @@ impl Job {
     }
 
     /// Answers, unless the outcome is not known and there is time for another try; then says yes.
-    pub(super) fn answer(&mut self, outcome: Result<Outcome>) -> bool {
+    pub(super) fn answer(&mut self, outcome: Result<Outcome>, registry: &Registry) -> bool {
         let is_unknown = outcome.as_ref().is_err_and(|error| error.code == Code::Unavailable);
         if is_unknown && !self.is_answered() && !self.is_late() {
-            self.in_doubt = true;
+            if !self.in_doubt {
+                self.in_doubt = true;
+                self.delivered = registry.watermark(self.command.conversation_id());
+            }
             return true;
         }
+        self.reply_with(outcome.map(|outcome| self.told(outcome)));
+        false
+    }
+
+    fn reply_with(&mut self, outcome: Result<Outcome>) {
         if let Some(reply) = self.reply.take() {
             reply(outcome);
         }
-        false
+    }
+
+    /// What was committed by a try of ours in doubt is news to everybody, to its sender too: they have sent it once, and hear of it
+    /// once, when it is delivered.
+    fn told(&self, outcome: Outcome) -> Outcome {
+        match (outcome, self.delivered) {
+            (Outcome::Repeated(message), Some(delivered))
+                if message.seq > delivered && self.command.as_send().is_some() =>
+            {
+                Outcome::Fresh(Event::created(message))
+            }
+            (outcome, _) => outcome,
+        }
     }
 
     /// Answers that the store does not, if it is time.
     pub(super) fn expire(&mut self) {
         if !self.is_answered() && self.is_late() {
-            self.answer(Err(Error::unavailable("the journal's time is over")));
+            self.reply_with(Err(Error::unavailable("the journal's time is over")));
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::chat::Healer;
 use crate::chat::parcels::parcel_of;
 use crate::domain::command::{Command, Outcome, Send};
 use crate::domain::event::Event;
-use crate::domain::{Code, ConversationId, Result, Seq};
+use crate::domain::{Code, ConversationId, Error, Result, Seq};
 use crate::limits;
 use crate::registry::Run;
 use crate::store::Store;
@@ -86,17 +86,27 @@ impl Lane {
                 patiently(self.commit_alone(&command), vec![job], waiting).await
             }
         };
-        self.deliver(self.news(&jobs, &outcomes)).await;
+        let held_up = self.deliver(self.news(&jobs, &outcomes)).await;
+        // What stands behind a hole nobody has heard of yet, so it is not acknowledged yet either: it is looked up again.
+        let undelivered =
+            (!held_up.is_empty()).then(|| Error::unavailable("what comes before a message cannot be read"));
         let mut outcomes = outcomes.into_iter();
+        let registry = &self.healer.registry;
         jobs.retain_mut(|job| {
-            outcomes.next().is_some_and(|outcome| {
-                let is_unknown = outcome.as_ref().is_err_and(|error| error.code == Code::Unavailable);
-                let again = job.answer(outcome);
-                if is_unknown && !again {
-                    self.healer.hint(job.command.conversation_id());
+            let Some(outcome) = outcomes.next() else { return false };
+            let id = job.command.conversation_id();
+            let told = match &undelivered {
+                Some(error) if outcome.is_ok() && job.command.as_send().is_some() && held_up.contains(&id) => {
+                    Err(error.clone())
                 }
-                again
-            })
+                _ => outcome,
+            };
+            let is_unknown = told.as_ref().is_err_and(|error| error.code == Code::Unavailable);
+            let again = job.answer(told, registry);
+            if is_unknown && !again {
+                self.healer.hint(id);
+            }
+            again
         });
         jobs
     }
@@ -125,17 +135,16 @@ impl Lane {
         news
     }
 
-    /// Delivers what happened, and before it what happened without our knowing.
-    async fn deliver(&self, news: News) {
-        if !news.holes.is_empty() {
-            self.healer.fill_now(news.holes).await;
-        }
+    /// Delivers what happened, and before it what happened without our knowing. Returns where the latter could not be read.
+    async fn deliver(&self, news: News) -> HashSet<ConversationId> {
+        let held_up = if news.holes.is_empty() { news.holes } else { self.healer.fill_now(news.holes).await };
         if !news.sent.is_empty() {
             self.bus.publish(Parcel::Numbered(news.sent));
         }
         for event in &news.others {
             self.bus.publish(parcel_of(event, self.store.as_ref(), &self.healer.registry).await);
         }
+        held_up
     }
 
     /// Whether a number was committed that this node has not delivered: by another node, or by a try whose answer was lost.

@@ -1,6 +1,7 @@
 //! The pool of links for reads and rare writes.
 
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bb8::{ManageConnection, Pool, RunError};
 
@@ -15,14 +16,19 @@ const BELIEVED: Duration = Duration::from_secs(1);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How the pool makes and judges links. bb8 by itself waits for ever on a peer that vanished.
-pub(super) struct Links(pub(super) Connector);
+pub(super) struct Links {
+    connector: Connector,
+    /// When a link was last found to be dead: those that have been silent since before may be dead as well, and to try each would
+    /// cost as many time-outs.
+    suspect: Mutex<Option<Instant>>,
+}
 
 impl ManageConnection for Links {
     type Connection = Link;
     type Error = Error;
 
     async fn connect(&self) -> Result<Link> {
-        self.0.connect(Purpose::General).await.map_err(Error::unavailable)
+        self.connector.connect(Purpose::General).await.map_err(Error::unavailable)
     }
 
     async fn is_valid(&self, link: &mut Link) -> Result<()> {
@@ -32,13 +38,23 @@ impl ManageConnection for Links {
         if link.silence() < BELIEVED {
             return Ok(());
         }
-        tokio::time::timeout(PROBE_TIMEOUT, link.probe())
-            .await
-            .unwrap_or_else(|_| Err(Error::unavailable("a link to PostgreSQL does not answer")))
+        if self.suspect().is_some_and(|suspect| link.silence() > suspect.elapsed()) {
+            return Err(Error::unavailable("a link to PostgreSQL is as old as one that was dead"));
+        }
+        tokio::time::timeout(PROBE_TIMEOUT, link.probe()).await.unwrap_or_else(|_| {
+            *self.suspect() = Some(Instant::now());
+            Err(Error::unavailable("a link to PostgreSQL does not answer"))
+        })
     }
 
     fn has_broken(&self, link: &mut Link) -> bool {
         !link.is_usable()
+    }
+}
+
+impl Links {
+    fn suspect(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.suspect.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -47,7 +63,7 @@ pub(super) fn build(connector: Connector) -> Pool<Links> {
     Pool::builder()
         .max_size(limits::POSTGRES_READERS)
         .connection_timeout(limits::CONNECT_TIMEOUT)
-        .build_unchecked(Links(connector))
+        .build_unchecked(Links { connector, suspect: Mutex::default() })
 }
 
 /// Why there is no link.

@@ -4,22 +4,35 @@ use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, ffi, params};
 
 use super::sql::is_busy;
-use crate::domain::{Error, Result};
+use crate::domain::{Code, Error, Result};
 use crate::limits;
-use crate::store::migrations;
+use crate::store::migrations::{self, Migration};
 
 /// Statements that stay prepared: more than the adapter knows.
 const STATEMENTS: usize = 96;
 /// Bytes of a page of the write-ahead log; SQLite's default.
 const PAGE_BYTES: i64 = 4_096;
 
-/// The connection that writes, to a database whose schema is this binary's.
+/// The connection that writes, to a database whose schema is this binary's. An error says in words for the operator why there is none.
 pub(super) fn writer(path: &Path) -> Result<Connection> {
+    let refused = |cause: rusqlite::Error| {
+        Error::new(Code::Unavailable, format!("the database {} cannot be opened: {cause}", path.display()))
+    };
+    let mut db = open(path).map_err(refused)?;
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(refused)?;
+    let (version, needs) = versions(&transaction).map_err(refused)?;
+    migrate(transaction, migrations::pending(version, needs)?).map_err(refused)?;
+    db.busy_timeout(limits::SQLITE_BUSY_TIMEOUT).map_err(refused)?;
+    Ok(db)
+}
+
+/// A connection that may write, and waits for those who migrate.
+fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut db = Connection::open_with_flags(path, flags)?;
+    let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(limits::MIGRATION_LOCK_TIMEOUT)?;
     use_wal(&db)?;
     // What is acknowledged survives a power failure: NORMAL would not flush the log at each commit.
@@ -28,8 +41,6 @@ pub(super) fn writer(path: &Path) -> Result<Connection> {
     db.pragma_update(None, "wal_autocheckpoint", limits::SQLITE_WAL_PAGES)?;
     db.pragma_update(None, "journal_size_limit", limits::SQLITE_WAL_PAGES * PAGE_BYTES)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
-    migrate(&mut db)?;
-    db.busy_timeout(limits::SQLITE_BUSY_TIMEOUT)?;
     Ok(db)
 }
 
@@ -44,32 +55,37 @@ pub(super) fn reader(path: &Path) -> Result<Connection> {
 
 /// Turns the write-ahead log on, which a database remembers. Of two that do so to a new database at once, SQLite tells one
 /// that it is busy without waiting, because both hold a lock that the other needs.
-fn use_wal(db: &Connection) -> Result<()> {
+fn use_wal(db: &Connection) -> rusqlite::Result<()> {
     let give_up = Instant::now() + limits::MIGRATION_LOCK_TIMEOUT;
-    let mode = loop {
+    loop {
         match db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
             Err(error) if is_busy(&error) && Instant::now() < give_up => thread::sleep(limits::RETRY_PAUSE),
-            answer => break answer?,
+            Ok(mode) if mode != "wal" => return Err(no_log()),
+            answer => return answer.map(drop),
         }
-    };
-    if mode == "wal" { Ok(()) } else { Err(Error::internal("SQLite: this file system takes no write-ahead log")) }
+    }
 }
 
-fn migrate(db: &mut Connection) -> Result<()> {
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+fn no_log() -> rusqlite::Error {
+    let why = "this file system takes no write-ahead log".to_owned();
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), Some(why))
+}
+
+/// The version of the schema, and what it needs.
+fn versions(transaction: &Transaction<'_>) -> rusqlite::Result<(i64, i64)> {
     transaction.execute_batch(migrations::TABLE)?;
-    let (version, needs) = transaction.query_row(
-        "SELECT coalesce(max(version), 0), coalesce(max(needs), 0) FROM schema_versions",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    for migration in migrations::pending(version, needs)? {
+    transaction.query_row("SELECT coalesce(max(version), 0), coalesce(max(needs), 0) FROM schema_versions", [], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
+}
+
+fn migrate(transaction: Transaction<'_>, pending: &[Migration]) -> rusqlite::Result<()> {
+    for migration in pending {
         transaction.execute_batch(migration.sqlite())?;
         transaction.execute(
             "INSERT INTO schema_versions (version, needs) VALUES (?1, ?2)",
             params![migration.version, migration.needs],
         )?;
     }
-    transaction.commit()?;
-    Ok(())
+    transaction.commit()
 }

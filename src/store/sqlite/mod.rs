@@ -88,8 +88,7 @@ impl Store for Sqlite {
     }
 
     async fn ping(&self) -> Result<()> {
-        // By the writer, whose lock another process may hold; nothing is written.
-        self.write(|_| Ok(())).await
+        self.writer.probe().await
     }
 
     async fn insert_user(&self, user: &User, password_hash: &str) -> Result<()> {

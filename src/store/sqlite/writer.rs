@@ -1,6 +1,8 @@
 //! The one thread that writes, so that nobody in this process ever waits for SQLite's lock on another.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -8,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::log::Log;
-use crate::domain::{Error, Result};
+use crate::domain::{Code, Error, Result};
 use crate::limits;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -18,6 +20,8 @@ pub(super) struct Writer {
     // Dropped in this order: the thread ends when its queue is closed and drained.
     queue: mpsc::Sender<Job>,
     _thread: Joined,
+    /// Whether the last thing that was to be written could not be.
+    in_doubt: Arc<AtomicBool>,
 }
 
 struct Joined(Option<JoinHandle<()>>);
@@ -44,7 +48,18 @@ impl Writer {
                 }
             })
             .map_err(Error::unavailable)?;
-        Ok(Self { queue, _thread: Joined(Some(thread)) })
+        Ok(Self { queue, _thread: Joined(Some(thread)), in_doubt: Arc::default() })
+    }
+
+    /// Whether it can write. It takes the lock, which another process may hold; and after a failure, such as a full disk, it is
+    /// believed only once something was written.
+    pub(super) async fn probe(&self) -> Result<()> {
+        if !self.in_doubt.load(Ordering::Relaxed) {
+            return self.run(|_| Ok(())).await;
+        }
+        self.run(rewrite).await?;
+        self.in_doubt.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Runs `job` in a transaction of its own, which is committed if it succeeds.
@@ -53,10 +68,18 @@ impl Writer {
         job: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (answer, answered) = oneshot::channel();
+        let in_doubt = Arc::clone(&self.in_doubt);
         let job: Job = Box::new(move |connection| {
             // Whoever gave up will ask again, or does not care; doing it now would only keep others waiting.
             if !answer.is_closed() {
-                let _ = answer.send(transact(connection, job));
+                let before = connection.total_changes();
+                let done = transact(connection, job);
+                match &done {
+                    Ok(_) if connection.total_changes() > before => in_doubt.store(false, Ordering::Relaxed),
+                    Err(error) if error.code == Code::Unavailable => in_doubt.store(true, Ordering::Relaxed),
+                    _ => {}
+                }
+                let _ = answer.send(done);
             }
         });
         let done = async {
@@ -67,6 +90,11 @@ impl Writer {
             .await
             .unwrap_or_else(|_| Err(Error::unavailable("SQLite's writer is late")))
     }
+}
+
+/// Writes where nobody looks: even what is there already is written again.
+fn rewrite(transaction: &Transaction<'_>) -> Result<()> {
+    Ok(transaction.pragma_update(None, "user_version", 0)?)
 }
 
 /// IMMEDIATE, because a transaction that becomes a writer halfway is told at once that the database is busy.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use chinwag::limits;
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -79,6 +80,23 @@ async fn bodies_are_bounded_however_they_come() {
     let full = format!("{chunked}0\r\n\r\n");
     assert_eq!(statuses(&exchange(world.server.address, full.as_bytes()).await), [400]);
     world.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn the_time_that_a_body_takes_is_not_the_servers() {
+    let server = Server::start().await;
+    let body = br#"{"username": "nobody", "password": "correct horse"}"#;
+    let head = format!(
+        "POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        body.len()
+    );
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    slow.write_all(head.as_bytes()).await.unwrap();
+    // It is longer on its way than an answer may take.
+    sleep(limits::ANSWER_TIMEOUT + Duration::from_millis(500)).await;
+    slow.write_all(body).await.unwrap();
+    assert_eq!(statuses(&rest(&mut slow).await), [401]);
 }
 
 #[tokio::test]

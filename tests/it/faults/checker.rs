@@ -33,7 +33,7 @@ fn acknowledged(number: u128, seq: i64) -> Entry {
 }
 
 fn refused(number: u128, code: &str) -> Entry {
-    Entry::Refused { id: id(number), code: code.to_owned() }
+    Entry::Refused { id: id(number), code: code.to_owned(), retry_after_ms: None }
 }
 
 fn opened(connection: u32, reader: u32, after: i64) -> Entry {

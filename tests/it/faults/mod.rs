@@ -3,6 +3,7 @@
 mod answers;
 mod checker;
 mod clock;
+mod database;
 mod drain;
 mod kill;
 mod proxy;

@@ -60,7 +60,12 @@ impl Run {
 
     /// How much of something: more where somebody asked for many rounds.
     pub(crate) fn full_size(&self, ordinary: usize, full: usize) -> usize {
-        if self.rounds.is_some() { full } else { ordinary }
+        if self.is_thorough() { full } else { ordinary }
+    }
+
+    /// Whether somebody wants more than an ordinary run of the tests.
+    pub(crate) fn is_thorough(&self) -> bool {
+        self.rounds.is_some()
     }
 
     /// Tells what was counted, if somebody asked for many rounds.

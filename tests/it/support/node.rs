@@ -3,8 +3,10 @@
 //! It is the binary that `CHINWAG_BIN` names, or else the one that was built with the tests.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, PipeReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::{env, io, thread};
@@ -31,11 +33,13 @@ pub(crate) struct Node {
     pub(crate) arguments: Vec<String>,
     /// Variables besides those of the tests' environment, none of which are Chinwag's.
     pub(crate) environment: Vec<(String, String)>,
+    /// What runs the program, if it is not run by itself.
+    pub(crate) runner: Vec<String>,
     child: Option<Child>,
     said: Arc<Said>,
     /// Keeps the port while the server is away: whoever connects is refused.
     _place: TcpSocket,
-    _data: TempDir,
+    data: TempDir,
 }
 
 /// Bytes of a process's memory.
@@ -76,24 +80,27 @@ impl Node {
             address,
             arguments,
             environment: Vec::new(),
+            runner: Vec::new(),
             child: None,
             said: Arc::default(),
             _place: place,
-            _data: data,
+            data,
         }
     }
 
     /// Starts it and waits until it is ready.
     pub(crate) async fn start(&mut self) {
         assert!(self.child.is_none(), "it runs");
-        let program = env::var_os("CHINWAG_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_chinwag").into());
-        let mut command = Command::new(program);
+        let mut words: Vec<OsString> = self.runner.iter().map(Into::into).collect();
+        words.push(program());
+        words.extend(self.arguments.iter().map(Into::into));
+        let mut command = Command::new(&words[0]);
         let ours = env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CHINWAG_"));
         for name in ours.chain(["DATABASE_URL", "NATS_URL", "RUST_LOG"].map(str::to_owned)) {
             command.env_remove(name);
         }
         let (output, input) = io::pipe().unwrap();
-        command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.args(&words[1..]).envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(input.try_clone().unwrap()).stderr(input).kill_on_drop(true);
         let mut ready = self.said.ready.subscribe();
         let before = *ready.borrow();
@@ -108,8 +115,17 @@ impl Node {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = self.child.as_ref().and_then(Child::id).expect("it runs");
-        kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
+        kill_process(Pid::from_raw(self.pid().cast_signed()).unwrap(), signal).unwrap();
+    }
+
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().and_then(Child::id).expect("it runs")
+    }
+
+    /// Its data folder.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
     }
 
     /// How many bytes of memory it has, and how many it has had at the most.
@@ -140,6 +156,11 @@ impl Node {
     pub(crate) async fn person(&self, username: &str) -> Person {
         Person::register(self.address, username).await
     }
+}
+
+/// The binary.
+pub(crate) fn program() -> OsString {
+    env::var_os("CHINWAG_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_chinwag").into())
 }
 
 impl Drop for Node {

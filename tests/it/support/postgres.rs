@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-use std::{env, iter, process, thread};
+use std::{env, process, thread};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
@@ -101,10 +101,20 @@ impl Cluster {
         fresh(self.port).await
     }
 
-    /// Kills the server as a crash would, and starts it again on the same folder and port.
+    /// Kills the server as a crash would, and starts it again.
     pub(crate) fn restart(&mut self) {
+        self.crash();
+        self.start_again();
+    }
+
+    /// Kills the server as a crash would.
+    pub(crate) fn crash(&mut self) {
         self.parent.stdin.as_mut().unwrap().write_all(b"keep\n").unwrap();
         self.stop();
+    }
+
+    /// Starts a crashed server again on the same folder and port, and waits until it answers.
+    pub(crate) fn start_again(&mut self) {
         self.parent = spawn(OWN, self.folder.path(), self.port, Stdio::piped());
         wait_until_it_answers(self.port, self.folder.path());
     }
@@ -123,12 +133,11 @@ impl Cluster {
     fn signal(&self, signal: Signal) {
         let lines = fs::read_to_string(self.folder.path().join("data/postmaster.pid")).unwrap();
         let postmaster = lines.lines().next().unwrap();
+        // First, so that it has no more children than those that are found.
+        send(postmaster, signal);
         let children = Command::new("pgrep").args(["-P", postmaster]).output().unwrap().stdout;
         let children = String::from_utf8(children).unwrap();
-        for pid in iter::once(postmaster).chain(children.lines()) {
-            let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
-            let _ = kill_process(pid, signal); // a child may be gone
-        }
+        children.lines().for_each(|child| send(child, signal));
     }
 
     fn stop(&mut self) {
@@ -142,6 +151,10 @@ impl Drop for Cluster {
         self.resume();
         self.stop();
     }
+}
+
+fn send(pid: &str, signal: Signal) {
+    let _ = kill_process(Pid::from_raw(pid.parse().unwrap()).unwrap(), signal); // a child may be gone
 }
 
 /// Finds or starts the shared server; returns its port.

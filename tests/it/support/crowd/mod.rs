@@ -20,6 +20,8 @@ use talker::Talker;
 
 /// A peer that says nothing for so long is asked; after as long again it is given up. A client's own time-out.
 const SILENCE: Duration = Duration::from_secs(2);
+/// An answer that takes so long is given up: twice as long as the server promises to take at most.
+const ANSWER: Duration = Duration::from_secs(10);
 /// Before somebody tries again; see [`Actor::pause`].
 const PAUSE: Duration = Duration::from_millis(10);
 /// So many may try that often.
@@ -153,7 +155,7 @@ impl Actor {
         let body = json!({"refresh_token": self.person.refresh_token}).to_string();
         let json = [("content-type", "application/json")];
         let asking = try_ask(self.person.address, Method::POST, "/v1/users/refresh", &json, body);
-        let answer = timeout(2 * SILENCE, asking).await??;
+        let answer = timeout(ANSWER, asking).await??;
         if answer.status == 503 {
             return Err("unavailable".into());
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{Actor, Goal, PAUSE, SILENCE};
+use super::{ANSWER, Actor, Goal, PAUSE};
 use crate::support::history::Entry;
 
 impl Actor {
@@ -30,7 +30,7 @@ impl Actor {
         self.sent(id, content, None);
         let body = json!({"id": id, "content": content});
         let asking = self.person.try_call(Method::POST, &self.room.messages, Some(&body));
-        let Ok(Ok(answer)) = timeout(2 * SILENCE, asking).await else { return Err(PAUSE) };
+        let Ok(Ok(answer)) = timeout(ANSWER, asking).await else { return Err(PAUSE) };
         if matches!(answer.status, 200 | 201) {
             let seq = answer.json()["seq"].as_i64().unwrap();
             self.log.note(Entry::Acknowledged { id, seq });
@@ -38,12 +38,13 @@ impl Actor {
         }
         let (_, code) = answer.problem();
         let problem = answer.json();
-        self.log.note(Entry::Refused { id, code: code.clone() });
+        let retry_after_ms = problem["retry_after_ms"].as_u64();
+        self.log.note(Entry::Refused { id, code: code.clone(), retry_after_ms });
         if code == "token_expired" {
             return self.refresh().await.map_or(Err(PAUSE), |()| Err(Duration::ZERO));
         }
         match problem["retryable"].as_bool() {
-            Some(true) => Err(problem["retry_after_ms"].as_u64().map_or(PAUSE, Duration::from_millis)),
+            Some(true) => Err(retry_after_ms.map_or(PAUSE, Duration::from_millis)),
             _ => Ok(()),
         }
     }

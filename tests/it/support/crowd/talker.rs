@@ -205,11 +205,12 @@ impl Talker {
         let place = self.pending.iter().position(|pending| Some(pending.id) == id);
         let place = place.unwrap_or_else(|| panic!("an error that answers nothing: {error}"));
         let code = error["code"].as_str().unwrap().to_owned();
-        self.actor.log.note(Entry::Refused { id: self.pending[place].id, code });
+        let retry_after_ms = error["retry_after_ms"].as_u64();
+        self.actor.log.note(Entry::Refused { id: self.pending[place].id, code, retry_after_ms });
         if error["retryable"] == true {
             self.pending[place].on = None;
             self.repeated.insert(self.pending[place].id);
-            line.not_before = Instant::now() + error["retry_after_ms"].as_u64().map_or(PAUSE, Duration::from_millis);
+            line.not_before = Instant::now() + retry_after_ms.map_or(PAUSE, Duration::from_millis);
         } else {
             self.pending.remove(place);
         }

@@ -166,7 +166,7 @@ impl<'a> Checker<'a> {
             Entry::Acknowledged { id, seq } => {
                 self.sends.get_mut(id).unwrap_or_else(|| unsent(id)).acknowledged.push(*seq);
             }
-            Entry::Refused { id, code } => {
+            Entry::Refused { id, code, .. } => {
                 let sending = self.sends.get_mut(id).unwrap_or_else(|| unsent(id));
                 sending.refused.extend(Some(code.as_str()).filter(|code| !OPEN_CODES.contains(code)));
             }

@@ -1,5 +1,6 @@
 //! What simulated clients did and saw, kept to be held against the stored truth.
 
+mod answers;
 mod check;
 mod truth;
 
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+pub(crate) use answers::Answers;
 pub(crate) use check::{Counts, Violation, check};
 pub(crate) use truth::{Stored, Truth};
 
@@ -35,8 +37,8 @@ pub(crate) enum Entry {
     Sent { id: Uuid, conversation: Uuid, sender: Uuid, content: String, on: Option<ConnectionNumber> },
     /// It was acknowledged with this number.
     Acknowledged { id: Uuid, seq: i64 },
-    /// It was refused with this code.
-    Refused { id: Uuid, code: String },
+    /// It was refused with this code, and told when to come back.
+    Refused { id: Uuid, code: String, retry_after_ms: Option<u64> },
     /// A reader listens to a conversation from the number after this one on.
     Opened { connection: ConnectionNumber, reader: ReaderNumber, user: Uuid, conversation: Uuid, after: i64 },
     /// A reader has been given all that they had missed.
@@ -83,6 +85,7 @@ pub(crate) struct Log {
     acknowledged: watch::Sender<usize>,
     opened: watch::Sender<usize>,
     resumed: watch::Sender<usize>,
+    refused: watch::Sender<usize>,
     numbers: Arc<AtomicU32>,
 }
 
@@ -103,15 +106,17 @@ impl fmt::Display for Waits {
 
 impl Log {
     pub(crate) fn new() -> Self {
-        let (acknowledged, opened, resumed) = (watch::Sender::new(0), watch::Sender::new(0), watch::Sender::new(0));
-        Self { entries: Arc::default(), acknowledged, opened, resumed, numbers: Arc::default() }
+        let (acknowledged, opened) = (watch::Sender::new(0), watch::Sender::new(0));
+        let (resumed, refused) = (watch::Sender::new(0), watch::Sender::new(0));
+        Self { entries: Arc::default(), acknowledged, opened, resumed, refused, numbers: Arc::default() }
     }
 
     pub(crate) fn note(&self, entry: Entry) {
-        let counter = match entry {
+        let counter = match &entry {
             Entry::Acknowledged { .. } => Some(&self.acknowledged),
             Entry::Opened { .. } => Some(&self.opened),
             Entry::Resumed => Some(&self.resumed),
+            Entry::Refused { .. } => Some(&self.refused),
             _ => None,
         };
         self.entries.lock().unwrap().push((Instant::now(), entry));
@@ -129,6 +134,12 @@ impl Log {
     pub(crate) async fn acknowledged(&self, more: usize) {
         let goal = *self.acknowledged.borrow() + more;
         reach(&self.acknowledged, goal, "sends acknowledged").await;
+    }
+
+    /// Waits until so many more sends are refused.
+    pub(crate) async fn refused(&self, more: usize) {
+        let goal = *self.refused.borrow() + more;
+        reach(&self.refused, goal, "sends refused").await;
     }
 
     /// Waits until so many connections have been opened since the beginning.
@@ -163,6 +174,11 @@ impl Log {
         waits.sort();
         let median = waits.get(waits.len() / 2).copied().unwrap_or_default();
         Waits { count: waits.len(), median, longest: waits.last().copied().unwrap_or_default() }
+    }
+
+    /// How the tries were answered so far.
+    pub(crate) fn answers(&self) -> Answers {
+        Answers::of(&self.entries.lock().unwrap())
     }
 
     /// Holds the log against the truth: what was counted. What is wrong fails the test.

@@ -1,0 +1,97 @@
+//! SQLite in trouble.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rusqlite::Connection;
+use rustix::process::geteuid;
+
+use super::{Fault, endure};
+use crate::support::node::{Node, program};
+use crate::support::server::On;
+
+/// Another process that writes and does not come to an end.
+struct Locked(Connection);
+
+impl Fault for Locked {
+    async fn begin(&mut self) {
+        self.0.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    }
+
+    async fn end(&mut self) {
+        self.0.execute_batch("ROLLBACK").unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn locked_by_another_process() {
+    endure("SQLite locked by another process", Node::on(On::Sqlite).await, async |scene| {
+        let other = Connection::open(scene.node.data().join("chinwag.db")).unwrap();
+        other.busy_timeout(super::PROMISED).unwrap();
+        Locked(other)
+    })
+    .await;
+}
+
+/// What runs a program with a small disk of its own mounted on a folder. The mount is seen by the program alone and goes with it; where
+/// that is not permitted the program does not start, and the test fails.
+fn on_a_small_disk(folder: &Path, size: &str) -> Vec<String> {
+    // Whoever is not root becomes it in a world of their own.
+    let become_root: &[&str] = if geteuid().is_root() { &[] } else { &["--map-root-user"] };
+    let mount = format!("mount -t tmpfs -o size={size} tmpfs \"$0\" && exec \"$@\"");
+    let words = [&["unshare", "--mount"], become_root, &["sh", "-c", &mount, folder.to_str().unwrap()]].concat();
+    words.into_iter().map(str::to_owned).collect()
+}
+
+/// A disk without room: filled up by somebody else, and cleared again.
+struct Full {
+    /// Seen from outside of the server's world.
+    ballast: PathBuf,
+}
+
+impl Fault for Full {
+    async fn begin(&mut self) {
+        let mut ballast = File::create(&self.ballast).unwrap();
+        for step in [1 << 16, 1 << 9] {
+            while ballast.write_all(&vec![0; step]).map_err(|error| error.kind()) != Err(ErrorKind::StorageFull) {}
+        }
+    }
+
+    async fn end(&mut self) {
+        fs::remove_file(&self.ballast).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn disk_full() {
+    let mut node = Node::on(On::Sqlite).await;
+    node.runner = on_a_small_disk(node.data(), "256m");
+    endure("SQLite's disk full", node, async |scene| {
+        let world = format!("/proc/{}/root", scene.node.pid());
+        let folder = scene.node.data().strip_prefix("/").unwrap();
+        Full { ballast: Path::new(&world).join(folder).join("ballast") }
+    })
+    .await;
+}
+
+#[test]
+fn a_disk_that_is_full_at_start_is_told_in_one_line() {
+    // Without room for a file; for the secret alone; for the database's first pages.
+    for (size, named) in [("4k,nr_inodes=1", "CHINWAG_DATA"), ("4k", "chinwag.db"), ("64k", "chinwag.db")] {
+        let data = tempfile::tempdir().unwrap();
+        let runner = on_a_small_disk(data.path(), size);
+        let mut command = Command::new(&runner[0]);
+        command.args(&runner[1..]).arg(program()).args(["--listen", "127.0.0.1:0", "--data"]).arg(data.path());
+        for variable in ["DATABASE_URL", "NATS_URL", "RUST_LOG"] {
+            command.env_remove(variable);
+        }
+        let ended = command.output().unwrap();
+        let said = [ended.stderr, ended.stdout].map(|said| String::from_utf8(said).unwrap()).concat();
+        assert!(!ended.status.success(), "{said}");
+        assert_eq!(said.lines().count(), 1, "{size}: {said}");
+        let full = ["database or disk is full", "No space left on device"].iter().any(|words| said.contains(words));
+        assert!(said.contains(named) && full, "{size}: {said}");
+    }
+}
