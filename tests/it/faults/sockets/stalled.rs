@@ -22,7 +22,7 @@ on_each_store! {
 const HELD_UP: Duration = Duration::from_secs(10);
 /// Bytes that a server has besides its outboxes: batches on their way, pages for those who catch up, two passwords' hashes, and what
 /// the allocator keeps of all that. Without bounds a minute of this would be more.
-const BESIDES: usize = 512 * 1024 * 1024;
+const BESIDES: usize = 128 * 1024 * 1024;
 /// A round is some thousand messages of 7 KB.
 const ROUNDS: usize = 3;
 
