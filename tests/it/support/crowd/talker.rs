@@ -220,6 +220,7 @@ impl Talker {
 /// When a server that refused a handshake wants to be asked again.
 fn refused(error: &Error) -> Option<Duration> {
     let Error::Http(answer) = error else { return None };
-    assert_eq!(answer.status(), 503, "{answer:?}");
+    // Too much for everybody, or too many from one address while those that were cut are not noticed yet.
+    assert!([503, 429].contains(&answer.status().as_u16()), "{answer:?}");
     answer.headers().get("retry-after")?.to_str().ok()?.parse().ok().map(Duration::from_secs)
 }
