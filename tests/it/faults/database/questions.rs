@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hyper::Method;
@@ -20,6 +19,8 @@ use crate::support::socket::PATIENCE;
 
 /// Between two questions of a kind; a login costs a core for a while.
 const PAUSE: Duration = Duration::from_millis(150);
+/// Kinds of questions.
+const KINDS: usize = 5;
 /// The close code of whoever may come back soon.
 const COME_BACK: u16 = 1013;
 
@@ -58,7 +59,7 @@ impl fmt::Display for Asked {
 
 /// The questions under way.
 pub(super) struct Questions {
-    asked: Arc<Mutex<Asked>>,
+    asked: watch::Sender<Asked>,
     /// What health and readiness say.
     health: watch::Receiver<Option<bool>>,
     asking: JoinSet<()>,
@@ -66,11 +67,11 @@ pub(super) struct Questions {
 
 impl Questions {
     pub(super) fn begin(scene: &Scene) -> Self {
-        let asked = Arc::<Mutex<Asked>>::default();
+        let asked = watch::Sender::new(Asked::default());
         let (tell, health) = watch::channel(None);
         let mut asking = JoinSet::new();
         let (address, ada, room) = (scene.node.address, scene.ada.clone(), scene.room.clone());
-        let notes = Arc::clone(&asked);
+        let notes = asked.clone();
         asking.spawn(repeat("health", notes, async move || {
             let (health, ready) = tokio::join!(get(address, "/health"), get(address, "/readyz"));
             let well = [&health, &ready].map(|answer| match answer.status {
@@ -83,17 +84,17 @@ impl Questions {
             }
             well[0]
         }));
-        let (notes, asks, path) = (Arc::clone(&asked), ada.clone(), room.messages.clone());
+        let (notes, asks, path) = (asked.clone(), ada.clone(), room.messages.clone());
         asking.spawn(repeat("history", notes, async move || is_well(&asks.get(&path).await)));
-        let (notes, asks) = (Arc::clone(&asked), ada.clone());
+        let (notes, asks) = (asked.clone(), ada.clone());
         asking.spawn(repeat("conversations", notes, async move || is_well(&asks.get("/v1/conversations").await)));
-        let notes = Arc::clone(&asked);
+        let notes = asked.clone();
         asking.spawn(repeat("login", notes, async move || {
             let body = json!({"username": "grace", "password": PASSWORD}).to_string();
             let json = [("content-type", "application/json")];
             is_well(&try_ask(address, Method::POST, "/v1/users/login", &json, body).await.unwrap())
         }));
-        let notes = Arc::clone(&asked);
+        let notes = asked.clone();
         asking.spawn(repeat("new socket", notes, async move || opens(&ada, &room).await));
         Self { asked, health, asking }
     }
@@ -105,26 +106,29 @@ impl Questions {
         assert!(said.is_ok(), "health and readiness do not say {well}");
     }
 
+    /// Ends them, once each was answered well since or before.
     pub(super) async fn end(mut self) -> Asked {
+        let mut asked = self.asked.subscribe();
+        let all_well = asked.wait_for(|asked| asked.0.len() == KINDS && asked.0.values().all(|tally| tally.well > 0));
+        assert!(timeout(PATIENCE, all_well).await.is_ok(), "not all is well again: {}", *self.asked.borrow());
         while let Some(failed) = self.asking.try_join_next() {
             failed.unwrap();
         }
         self.asking.shutdown().await;
-        self.asked.lock().unwrap().clone()
+        self.asked.borrow().clone()
     }
 }
 
 /// Asks over and over whether all is well.
-async fn repeat(question: &'static str, asked: Arc<Mutex<Asked>>, ask: impl AsyncFn() -> bool) {
+async fn repeat(question: &'static str, asked: watch::Sender<Asked>, ask: impl AsyncFn() -> bool) {
     loop {
         let begun = Instant::now();
         let well = ask().await;
-        {
-            let tally = &mut asked.lock().unwrap().0;
-            let tally = tally.entry(question).or_default();
+        asked.send_modify(|asked| {
+            let tally = asked.0.entry(question).or_default();
             tally.slowest = tally.slowest.max(begun.elapsed());
             *(if well { &mut tally.well } else { &mut tally.told }) += 1;
-        }
+        });
         sleep(PAUSE).await;
     }
 }
