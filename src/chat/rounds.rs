@@ -170,7 +170,7 @@ impl Chat {
     async fn leave_if_gone(&self, connection: &Arc<Connection>, id: ConversationId, version: i64) -> Result<()> {
         // The event by which they went is theirs to hear, and takes their seat when it is delivered.
         self.healer.fill(id).await?;
-        if !connection.conversations().contains(&id) || self.store.member(id, connection.user_id).await?.is_some() {
+        if !connection.has_seat(id) || self.store.member(id, connection.user_id).await?.is_some() {
             return Ok(());
         }
         self.registry.leave(connection, id);
