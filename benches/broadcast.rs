@@ -15,6 +15,7 @@ use chinwag::registry::{Connection, Registration, Registry, Run, Scope, Sink};
 use chinwag::ws::SocketSink;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::frames::messages;
@@ -45,7 +46,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     });
 
     let readers = Readers::start(&runtime);
-    let sockets: Vec<Arc<tokio::net::TcpStream>> = readers.sockets.clone();
+    let sockets: Vec<Arc<OwnedWriteHalf>> = readers.sockets.clone();
     let audience = Audience::new(sockets.into_iter().map(|socket| Box::new(SocketSink(socket)) as Box<dyn Sink>));
     for count in [1, 16] {
         let mut run = audience.run(count);
@@ -62,7 +63,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn write_plainly(socket: &tokio::net::TcpStream, bytes: &[u8]) {
+fn write_plainly(socket: &OwnedWriteHalf, bytes: &[u8]) {
     assert_eq!(socket.try_write(bytes).unwrap(), bytes.len(), "the readers keep up");
 }
 
@@ -156,7 +157,9 @@ impl Audience {
 
 /// The other ends of a thousand sockets, read by a thread of their own.
 struct Readers {
-    sockets: Vec<Arc<tokio::net::TcpStream>>,
+    sockets: Vec<Arc<OwnedWriteHalf>>,
+    /// Nobody writes to these.
+    _receiving: Vec<OwnedReadHalf>,
     received: Arc<AtomicU64>,
 }
 
@@ -165,7 +168,7 @@ impl Readers {
         let _inside = runtime.enter();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (mut sockets, mut ends) = (Vec::new(), Vec::new());
+        let (mut sockets, mut receiving, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..RECIPIENTS {
             let end = TcpStream::connect(address).unwrap();
             let (socket, _) = listener.accept().unwrap();
@@ -175,7 +178,9 @@ impl Readers {
             }
             let socket = tokio::net::TcpStream::from_std(socket).unwrap();
             runtime.block_on(socket.writable()).unwrap();
-            sockets.push(Arc::new(socket));
+            let (nobody_writes, sending) = socket.into_split();
+            sockets.push(Arc::new(sending));
+            receiving.push(nobody_writes);
             ends.push(end);
         }
         let received = Arc::new(AtomicU64::new(0));
@@ -189,7 +194,7 @@ impl Readers {
                 }
             });
         });
-        Self { sockets, received }
+        Self { sockets, _receiving: receiving, received }
     }
 
     /// Bytes that have been read.

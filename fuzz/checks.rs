@@ -5,7 +5,6 @@
 
 use std::cell::OnceCell;
 use std::net::TcpListener;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use chinwag::http::Query;
@@ -47,18 +46,18 @@ pub(crate) fn router(bytes: &[u8]) {
 thread_local! {
     static RUNTIME: Runtime = Builder::new_current_thread().enable_all().build().unwrap();
     /// A stream on which nothing comes and nothing goes any more.
-    static ENDED: OnceCell<Arc<TcpStream>> = const { OnceCell::new() };
+    static ENDED: OnceCell<std::net::TcpStream> = const { OnceCell::new() };
 }
 
-fn ended() -> Arc<TcpStream> {
+fn ended() -> TcpStream {
     let connect = || {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         stream.set_nonblocking(true).unwrap();
         drop(listener.accept().unwrap());
-        Arc::new(TcpStream::from_std(stream).unwrap())
+        stream
     };
-    ENDED.with(|ended| Arc::clone(ended.get_or_init(connect)))
+    ENDED.with(|ended| TcpStream::from_std(ended.get_or_init(connect).try_clone().unwrap()).unwrap())
 }
 
 /// Bytes behind a handshake.
@@ -67,8 +66,7 @@ pub(crate) fn socket(bytes: &[u8]) {
 }
 
 async fn read(bytes: &[u8]) {
-    let mut socket =
-        Socket::new(ended(), Bytes::copy_from_slice(bytes), limits::FRAME_BYTES, &Registry::default()).await;
+    let mut socket = Socket::new(ended(), Bytes::copy_from_slice(bytes), limits::FRAME_BYTES, &Registry::default());
     let mut said = 0;
     let end = loop {
         let length = match socket.reader.next().await {

@@ -64,8 +64,8 @@ pub const LOG_CALM: Duration = Duration::from_secs(10);
 
 /// Bytes of a client's frame and of a message in several frames.
 pub const FRAME_BYTES: usize = 64 * 1024;
-/// Bytes of a connection's read buffer: allocated for each, so small; a larger frame grows it.
-pub const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// Bytes that are read from a WebSocket at a time: some eighty short sends. A thread has one buffer for all its connections.
+pub const READ_BYTES: usize = 16 * 1024;
 /// Bytes that may wait for one connection; beyond, it is a slow consumer and is closed with 4008. (What one commit
 /// delivers may come on top, once.)
 pub const OUTBOX_BYTES: usize = 1024 * 1024;

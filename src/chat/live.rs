@@ -72,6 +72,11 @@ impl Drop for Live {
     }
 }
 
+/// Members asked for where it matters whether there are more than [`limits::INTIMATE_MEMBERS`].
+fn beyond_intimate() -> usize {
+    usize::try_from(limits::INTIMATE_MEMBERS).unwrap_or(0) + 1
+}
+
 /// Pushes once there is room. A peer that takes nothing for so long does not read.
 async fn push_when_eased(connection: &Connection, bytes: Vec<u8>) {
     if bytes.is_empty() {
@@ -93,7 +98,6 @@ impl Chat {
         outbox: Arc<Outbox>,
         heartbeat_ms: u64,
     ) -> Result<Live, Refusal> {
-        let user = self.me(caller).await?;
         let connection = Connection::new(caller, scope, outbox);
         let registration = self.registry.register(&connection, self.settings.unlimited);
         let registration = registration.ok_or(Refusal::Close(TOO_MANY_CONNECTIONS))?;
@@ -101,13 +105,18 @@ impl Chat {
         let connection = &live.connection;
         // Whoever ends the session from now on finds the connection; whoever did before is seen here.
         self.verify(caller).await?;
-        let version = self.store.membership_version(caller.user_id).await?;
+        let wanted = if let Scope::One(id) = scope { Some(id) } else { None };
+        let arrival = self.store.arrival(caller.user_id, wanted).await?.ok_or_else(|| Error::not_found("user"))?;
+        let version = arrival.membership_version;
         match scope {
             Scope::One(id) => {
-                self.head_for(caller.user_id, id).await?;
+                // Asked before a seat is taken, since even a silent one hears presence.
+                arrival.head.ok_or_else(no_conversation)?;
                 self.registry.sit(connection, id);
-                live.head = Some(self.head_for(caller.user_id, id).await?);
-                self.tell_presence_of(connection, id).await?;
+                let company = self.store.company(caller.user_id, id, beyond_intimate()).await?;
+                let (head, members) = company.ok_or_else(no_conversation)?;
+                live.head = Some(head);
+                self.tell_presence_of(connection, id, &members);
             }
             Scope::All | Scope::Held => {
                 self.take_seats(connection).await?;
@@ -121,7 +130,7 @@ impl Chat {
             Scope::One(id) => live.head.map(|head| (id, head)),
             Scope::All | Scope::Held => None,
         };
-        connection.outbox.lead(frames::hello(connection.id, &user, heartbeat_ms, version, head));
+        connection.outbox.lead(frames::hello(connection.id, &arrival.user, heartbeat_ms, version, head));
         self.presence.stir(caller.user_id);
         Ok(live)
     }
@@ -327,9 +336,8 @@ impl Chat {
         reached: Seq,
         reference: Option<&str>,
     ) -> Result<()> {
-        let count = usize::try_from(limits::INTIMATE_MEMBERS).unwrap_or(0);
-        let mut members = self.store.members(conversation_id, None, count + 1).await?;
-        if members.len() > count {
+        let mut members = self.store.members(conversation_id, None, beyond_intimate()).await?;
+        if members.len() == beyond_intimate() {
             members.clear();
         }
         let receipts: Vec<_> = members.iter().map(|m| (m.user.id, m.delivered_seq, m.read_seq)).collect();
@@ -337,19 +345,14 @@ impl Chat {
         Ok(())
     }
 
-    async fn tell_presence_of(&self, connection: &Arc<Connection>, conversation_id: ConversationId) -> Result<()> {
-        let count = usize::try_from(limits::INTIMATE_MEMBERS).unwrap_or(0);
-        let members = self.store.members(conversation_id, None, count + 1).await?;
-        let frame = if members.len() > count {
-            let seats = self.registry.seats(conversation_id);
-            let here: HashSet<UserId> = seats.iter().map(|seat| seat.connection.user_id).collect();
-            frames::presence_state(Some(conversation_id), &[], Some(here.len()))
+    fn tell_presence_of(&self, connection: &Arc<Connection>, conversation_id: ConversationId, members: &[UserId]) {
+        let frame = if members.len() == beyond_intimate() {
+            frames::presence_state(Some(conversation_id), &[], Some(self.registry.crowd(conversation_id)))
         } else {
-            let others = members.into_iter().map(|member| member.user.id).filter(|id| *id != connection.user_id);
+            let others = members.iter().copied().filter(|id| *id != connection.user_id);
             frames::presence_state(Some(conversation_id), &self.online(others), None)
         };
         connection.outbox.put(frame);
-        Ok(())
     }
 
     fn online(&self, users: impl IntoIterator<Item = UserId>) -> Vec<UserId> {

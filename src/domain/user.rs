@@ -1,6 +1,6 @@
 //! Users, and the values that make one up.
 
-use super::{FieldError, Timestamp, UserId};
+use super::{FieldError, Seq, Timestamp, UserId};
 
 /// Shortest and longest username, in characters (all of them ASCII).
 const USERNAME_LENGTH: std::ops::RangeInclusive<usize> = 2..=32;
@@ -106,6 +106,17 @@ pub struct User {
     pub created_at: Timestamp,
     /// When their last connection was lost, if they ever had one.
     pub last_seen_at: Option<Timestamp>,
+}
+
+/// What somebody who connects is told first, as it is at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Who they are.
+    pub user: User,
+    /// The number of the newest change to where they belong.
+    pub membership_version: i64,
+    /// The newest number of the conversation that was asked for, if they are in it.
+    pub head: Option<Seq>,
 }
 
 /// Whether somebody is there, as others see it. Derived from live connections, never stored.

@@ -15,7 +15,9 @@ mod run;
 mod sharded;
 mod turn;
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::domain::user::Status;
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
@@ -36,6 +38,8 @@ struct Room {
     watermark: Option<Seq>,
     /// Shared with the deliveries under way, and copied only if one is while it changes.
     seats: Arc<Vec<Seat>>,
+    /// How many users have seats, and when they were counted.
+    crowd: Option<(usize, Instant)>,
 }
 
 /// A connection in a room.
@@ -267,6 +271,22 @@ impl Registry {
     pub fn seats(&self, conversation_id: ConversationId) -> Arc<Vec<Seat>> {
         self.rooms.with(&conversation_id, |shard| {
             shard.get(&conversation_id).map(|room| Arc::clone(&room.seats)).unwrap_or_default()
+        })
+    }
+
+    /// How many users have seats in a conversation: now, or [`limits::PRESENCE_DEBOUNCE`] ago, since counting them each time
+    /// that one of them comes would be more work with each of them.
+    pub fn crowd(&self, conversation_id: ConversationId) -> usize {
+        self.rooms.with(&conversation_id, |shard| {
+            let Some(room) = shard.get_mut(&conversation_id) else { return 0 };
+            match room.crowd {
+                Some((crowd, counted_at)) if counted_at.elapsed() < limits::PRESENCE_DEBOUNCE => crowd,
+                _ => {
+                    let users: HashSet<UserId> = room.seats.iter().map(|seat| seat.connection.user_id).collect();
+                    room.crowd = Some((users.len(), Instant::now()));
+                    users.len()
+                }
+            }
         })
     }
 

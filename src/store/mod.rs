@@ -17,7 +17,7 @@ use crate::domain::conversation::{Conversation, Member, NewConversation, View};
 use crate::domain::event::Event;
 use crate::domain::message::Message;
 use crate::domain::session::{Caller, Session, Ticket};
-use crate::domain::user::{Name, User};
+use crate::domain::user::{Arrival, Name, User};
 use crate::domain::{ConversationId, MessageId, Result, Seq, SessionId, TicketId, Timestamp, UserId};
 
 mod migrations;
@@ -77,6 +77,9 @@ pub trait Store: std::marker::Send + Sync {
 
     /// Notes when these users were last seen; never backwards.
     async fn touch_users(&self, ids: &[UserId], at: Timestamp) -> Result<()>;
+
+    /// A user who connects, perhaps to one conversation; nothing if there is no such user.
+    async fn arrival(&self, id: UserId, conversation_id: Option<ConversationId>) -> Result<Option<Arrival>>;
 
     /// The number of the newest change to where a user belongs.
     async fn membership_version(&self, id: UserId) -> Result<i64>;
@@ -146,6 +149,9 @@ pub trait Store: std::marker::Send + Sync {
 
     /// The members by username, of those after `after` (a folded username).
     async fn members(&self, id: ConversationId, after: Option<&str>, limit: usize) -> Result<Vec<Member>>;
+
+    /// For somebody in a conversation: its newest number, and some of those in it, in no order.
+    async fn company(&self, user_id: UserId, id: ConversationId, limit: usize) -> Result<Option<(Seq, Vec<UserId>)>>;
 
     /// One member.
     async fn member(&self, id: ConversationId, user_id: UserId) -> Result<Option<Member>>;

@@ -9,6 +9,7 @@ const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
+const PONG: u8 = 0xA;
 
 /// Appends a text frame.
 pub fn put_text(out: &mut Vec<u8>, payload: &[u8]) {
@@ -25,6 +26,19 @@ pub fn put_binary(out: &mut Vec<u8>, payload: &[u8]) {
 /// A ping without payload.
 pub fn ping() -> Bytes {
     Bytes::from_static(&[FINAL | PING, 0])
+}
+
+/// A pong with the payload of the ping that it answers.
+pub fn pong(payload: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(2 + payload.len());
+    put_header(&mut out, PONG, payload.len());
+    out.put_slice(payload);
+    out.into()
+}
+
+/// A close frame that says nothing.
+pub fn close_without_code() -> Bytes {
+    Bytes::from_static(&[FINAL | CLOSE, 0])
 }
 
 /// A close frame with its code and a short reason.

@@ -1,8 +1,5 @@
 //! Why a connection ends, in the codes of `docs/protocol.md`.
 
-use tokio_tungstenite::tungstenite::Error as WsError;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
-
 use crate::domain::{Code, Error};
 use crate::registry::Close;
 
@@ -46,16 +43,5 @@ pub(super) fn of_refused(error: &Error) -> Close {
         Code::Busy | Code::Unavailable | Code::Draining => Close::OVERLOADED,
         Code::Internal => INTERNAL,
         _ => BAD_TOKEN,
-    }
-}
-
-/// What follows from an error of the protocol's library.
-pub(super) fn of_broken(error: &WsError) -> End {
-    match error {
-        WsError::ConnectionClosed | WsError::AlreadyClosed => End::Closed,
-        WsError::Capacity(_) => TOO_BIG.into(),
-        WsError::Utf8(_) => NOT_UTF8.into(),
-        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) | WsError::Io(_) => End::Broken,
-        _ => BROKEN_PROTOCOL.into(),
     }
 }

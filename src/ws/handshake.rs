@@ -66,13 +66,13 @@ async fn run(
 ) {
     let _held_as_long_as_the_socket = place;
     let (stream, early) = match upgrade.await.map(Upgraded::downcast::<TokioIo<TcpStream>>) {
-        Ok(Ok(parts)) => (Arc::new(parts.io.into_inner()), parts.read_buf),
+        Ok(Ok(parts)) => (parts.io.into_inner(), parts.read_buf),
         Ok(Err(_)) => return tracing::error!("an upgraded socket is not a TCP socket"),
         Err(error) => return debug!(%error, "a socket was lost before it was upgraded"),
     };
     // Boxed, so that the task is as small as what lives long, not as what it once was.
     let end = Box::pin(async move {
-        let mut socket = Socket::new(stream, early, message_bytes, &registry).await;
+        let mut socket = Socket::new(stream, early, message_bytes, &registry);
         let end = talk.talk(&mut socket).await;
         socket.part(end).await;
         end

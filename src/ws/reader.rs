@@ -1,45 +1,63 @@
-//! The side of a WebSocket that reads: bytes become messages, by tungstenite.
+//! The side of a WebSocket that reads.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Message as WsMessage, Utf8Bytes};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::tcp::OwnedReadHalf;
 
-use super::close::{self, End};
-use super::half::Half;
+use super::close::End;
+use super::decoder::{Decoder, Said};
 use super::heartbeat::Pulse;
 use crate::limits;
+use crate::registry::Outbox;
+use crate::wire::framing;
 
 /// A message of the peer's, whole.
 pub enum Message {
     /// Text.
-    Text(Utf8Bytes),
+    Text(String),
     /// Anything else.
-    Binary(Bytes),
+    Binary(Vec<u8>),
+}
+
+thread_local! {
+    /// Where a thread reads into, whoever it reads from: a connection has no memory of its own for what has not come.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; limits::READ_BYTES]);
 }
 
 /// Reads from a socket what the peer says.
 pub struct Reader {
-    stream: WebSocketStream<Half>,
+    socket: OwnedReadHalf,
+    outbox: Arc<Outbox>,
     pulse: Arc<Pulse>,
+    decoder: Decoder,
+    /// What was read and not decoded yet.
+    rest: Bytes,
+    /// What answers the peer's close.
+    farewell: Option<Bytes>,
 }
 
 impl Reader {
-    pub(super) async fn new(half: Half, message_bytes: usize, pulse: Arc<Pulse>) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(limits::READ_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_write_buffer_size(limits::FRAME_BYTES)
-            .max_message_size(Some(message_bytes))
-            .max_frame_size(Some(message_bytes));
-        Self { stream: WebSocketStream::from_raw_socket(half, Role::Server, Some(config)).await, pulse }
+    /// `early` was read with the handshake. The peer's messages have at most so many bytes.
+    pub(super) fn new(
+        early: Bytes,
+        socket: OwnedReadHalf,
+        outbox: Arc<Outbox>,
+        message_bytes: usize,
+        pulse: Arc<Pulse>,
+    ) -> Self {
+        let decoder = Decoder::new(message_bytes);
+        Self { socket, outbox, pulse, decoder, rest: early, farewell: None }
     }
 
-    /// The next message. Pings are answered by the library, through the outbox. Until this is called again, it is the server
-    /// that does not listen, and not the peer that is silent.
+    /// The next message. Pings are answered here, through the outbox. Until this is called again, it is the server that does not
+    /// listen, and not the peer that is silent.
     pub async fn next(&mut self) -> Result<Message, End> {
         self.pulse.set_busy(false);
         let message = self.message().await;
@@ -49,20 +67,67 @@ impl Reader {
 
     async fn message(&mut self) -> Result<Message, End> {
         loop {
-            let message = self.stream.next().await.ok_or(End::Broken)?.map_err(|error| close::of_broken(&error))?;
+            let said = self.said().await?;
             self.pulse.beat();
-            match message {
-                WsMessage::Text(text) => return Ok(Message::Text(text)),
-                WsMessage::Binary(bytes) => return Ok(Message::Binary(bytes)),
-                WsMessage::Close(_) => return Err(End::Closed),
-                WsMessage::Ping(_) | WsMessage::Pong(_) | WsMessage::Frame(_) => {}
+            match said {
+                Said::Text(text) => return Ok(Message::Text(text)),
+                Said::Binary(bytes) => return Ok(Message::Binary(bytes)),
+                Said::Ping(payload) => self.outbox.push(framing::pong(&payload)),
+                Said::Pong => {}
+                Said::Close(answer) => {
+                    self.farewell = Some(answer);
+                    return Err(End::Closed);
+                }
             }
         }
     }
 
-    /// Lets the library put its answer to the peer's close into the outbox.
-    pub(super) async fn answer_close(&mut self) {
-        // It says that the connection is closed, which is what is wanted.
-        let _ = self.stream.flush().await;
+    /// May be dropped while it waits: nothing that was read is lost.
+    async fn said(&mut self) -> Result<Said, End> {
+        let mut rest: &[u8] = &self.rest;
+        let mut said = self.decoder.next(&mut rest)?;
+        let taken = self.rest.len() - rest.len();
+        self.rest = if rest.is_empty() { Bytes::new() } else { self.rest.slice(taken..) };
+        loop {
+            match said {
+                Some(said) => return Ok(said),
+                None => said = poll_fn(|cx| self.poll_read(cx)).await?,
+            }
+        }
+    }
+
+    /// Reads what has come, and decodes the first thing that is said by it. (Half-read buffers tell the runtime that the kernel
+    /// has no more: it does not ask it again.)
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Said>, End>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            let read = ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buffer));
+            let mut rest: &[u8] = buffer.filled();
+            if read.is_err() || rest.is_empty() {
+                return Poll::Ready(Err(End::Broken));
+            }
+            let said = self.decoder.next(&mut rest)?;
+            self.rest = Bytes::copy_from_slice(rest);
+            Poll::Ready(Ok(said))
+        })
+    }
+
+    /// Puts the answer to the peer's close into the outbox.
+    pub(super) fn answer_close(&mut self) {
+        if let Some(answer) = self.farewell.take() {
+            self.outbox.push(answer);
+        }
+    }
+
+    /// Reads until the peer has nothing more to say, and drops it.
+    pub(super) async fn read_to_end(&mut self) {
+        let mut rest = [0; 1024];
+        while self.socket.readable().await.is_ok() {
+            match self.socket.try_read(&mut rest) {
+                Ok(0) => return,
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return,
+                _ => {}
+            }
+        }
     }
 }

@@ -8,8 +8,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::close::End;
-use super::half::{Half, SocketSink};
 use super::reader::Reader;
+use super::sink::SocketSink;
 use super::writer::Writer;
 use crate::limits;
 use crate::registry::Registry;
@@ -25,11 +25,12 @@ pub struct Socket {
 impl Socket {
     /// The WebSocket on a stream of bytes, of which some may have come already. The peer's messages have at most so many bytes;
     /// what waits for it counts with all that waits in `registry`.
-    pub async fn new(stream: Arc<TcpStream>, early: Bytes, message_bytes: usize, registry: &Registry) -> Self {
-        let outbox = registry.outbox(Box::new(SocketSink(Arc::clone(&stream))));
-        let half = Half::new(early, Arc::clone(&stream), Arc::clone(&outbox));
-        let writer = Writer::new(stream, outbox);
-        let reader = Reader::new(half, message_bytes, writer.pulse()).await;
+    pub fn new(stream: TcpStream, early: Bytes, message_bytes: usize, registry: &Registry) -> Self {
+        let (receiving, sending) = stream.into_split();
+        let sending = Arc::new(sending);
+        let outbox = registry.outbox(Box::new(SocketSink(Arc::clone(&sending))));
+        let writer = Writer::new(sending, Arc::clone(&outbox));
+        let reader = Reader::new(early, receiving, outbox, message_bytes, writer.pulse());
         Self { reader, writer }
     }
 
@@ -49,25 +50,18 @@ impl Socket {
 
     async fn say_goodbye(&mut self, end: End) {
         if end == End::Closed {
-            self.reader.answer_close().await;
+            self.reader.answer_close();
         }
-        let Writer { outbox, stream, .. } = &self.writer;
+        let Writer { outbox, sending, .. } = &self.writer;
         while outbox.waiting() > 0 {
-            match stream.writable().await {
+            match sending.writable().await {
                 Ok(()) => outbox.flush(),
                 Err(_) => return,
             }
         }
-        if shutdown(stream, Shutdown::Write).is_err() || end == End::Closed {
+        if shutdown(sending.as_ref().as_ref(), Shutdown::Write).is_err() || end == End::Closed {
             return;
         }
-        let mut rest = [0; 1024];
-        while stream.readable().await.is_ok() {
-            match stream.try_read(&mut rest) {
-                Ok(0) => return,
-                Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return,
-                _ => {}
-            }
-        }
+        self.reader.read_to_end().await;
     }
 }

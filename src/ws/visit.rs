@@ -28,8 +28,7 @@ pub(super) async fn first_token(reader: &mut Reader) -> Result<String, End> {
 /// The next text frame; binary ones are not spoken here.
 async fn text(reader: &mut Reader) -> Result<String, End> {
     match reader.next().await? {
-        // A copy, because the payload is a slice of the read buffer and would keep all of it.
-        Message::Text(text) => Ok(text.as_str().to_owned()),
+        Message::Text(text) => Ok(text),
         Message::Binary(_) => Err(close::BINARY.into()),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
 
 use super::close::End;
 use super::heartbeat::{self, Pulse};
@@ -13,13 +13,13 @@ use crate::registry::{Outbox, Stir};
 pub struct Writer {
     /// What is said to the peer.
     pub outbox: Arc<Outbox>,
-    pub(super) stream: Arc<TcpStream>,
+    pub(super) sending: Arc<OwnedWriteHalf>,
     pulse: Arc<Pulse>,
 }
 
 impl Writer {
-    pub(super) fn new(stream: Arc<TcpStream>, outbox: Arc<Outbox>) -> Self {
-        Self { outbox, stream, pulse: Arc::default() }
+    pub(super) fn new(sending: Arc<OwnedWriteHalf>, outbox: Arc<Outbox>) -> Self {
+        Self { outbox, sending, pulse: Arc::default() }
     }
 
     /// Where the reading side says that it has heard something.
@@ -41,7 +41,7 @@ impl Writer {
         loop {
             match self.outbox.stirred().await {
                 Stir::Blocked => tokio::select! {
-                    writable = self.stream.writable() => match writable {
+                    writable = self.sending.writable() => match writable {
                         Ok(()) => self.outbox.flush(),
                         Err(_) => return End::Broken,
                     },

@@ -23,7 +23,7 @@ use crate::domain::conversation::{Conversation, Member, NewConversation, View};
 use crate::domain::event::Event;
 use crate::domain::message::Message;
 use crate::domain::session::{Caller, Session, Ticket};
-use crate::domain::user::{Name, User, fold};
+use crate::domain::user::{Arrival, Name, User, fold};
 use crate::domain::{Code, ConversationId, Error, MessageId, Result, Seq, SessionId, TicketId, Timestamp, UserId};
 use crate::limits;
 
@@ -49,6 +49,10 @@ const HEADS_OF: &str = "SELECT conversation_id, last_seq FROM counters WHERE con
 const HEADS_FOR: &str = "SELECT k.conversation_id, k.last_seq FROM members mb \
      JOIN counters k ON k.conversation_id = mb.conversation_id \
      WHERE mb.user_id = $1 AND mb.conversation_id = ANY($2)";
+/// user, conversation, limit
+const COMPANY: &str = "SELECT k.last_seq, ARRAY(SELECT user_id FROM members WHERE conversation_id = $2 LIMIT $3) \
+     FROM members mb JOIN counters k ON k.conversation_id = mb.conversation_id \
+     WHERE mb.user_id = $1 AND mb.conversation_id = $2";
 /// users
 const MEMBERSHIP_VERSIONS: &str = "SELECT id, membership_version FROM users WHERE id = ANY($1)";
 /// sessions
@@ -187,6 +191,10 @@ impl Store for Postgres {
         self.count(rare::TOUCH_USERS, &[&ids, &at]).await.map(drop)
     }
 
+    async fn arrival(&self, id: UserId, conversation_id: Option<ConversationId>) -> Result<Option<Arrival>> {
+        self.one(queries::ARRIVAL, &[&id, &conversation_id], rows::arrival).await
+    }
+
     async fn membership_version(&self, id: UserId) -> Result<i64> {
         let version = self.one(queries::MEMBERSHIP_VERSION, &[&id], rows::value).await?;
         version.ok_or_else(|| Error::not_found("user"))
@@ -284,6 +292,10 @@ impl Store for Postgres {
 
     async fn members(&self, id: ConversationId, after: Option<&str>, limit: usize) -> Result<Vec<Member>> {
         self.all(queries::MEMBERS, &[&id, &after.unwrap_or_default(), &rows_at_most(limit)], rows::member).await
+    }
+
+    async fn company(&self, user_id: UserId, id: ConversationId, limit: usize) -> Result<Option<(Seq, Vec<UserId>)>> {
+        self.one(COMPANY, &[&user_id, &id, &rows_at_most(limit)], rows::pair).await
     }
 
     async fn member(&self, id: ConversationId, user_id: UserId) -> Result<Option<Member>> {

@@ -12,7 +12,7 @@ use crate::domain::conversation::{Conversation, Kind, Member, Role, Title, View}
 use crate::domain::event::{Event, Happening};
 use crate::domain::message::{Message, Note};
 use crate::domain::session::{Caller, Session};
-use crate::domain::user::{Name, User, Username};
+use crate::domain::user::{Arrival, Name, User, Username};
 use crate::domain::{ConversationId, Error, MessageId, Result, SessionId, TicketId, Timestamp, UserId};
 
 macro_rules! as_uuid {
@@ -112,6 +112,11 @@ pub(super) fn user(columns: &mut Columns<'_>) -> Result<User> {
     })
 }
 const USER_WIDTH: usize = 5;
+
+/// Reads `user_columns!`, the membership version, and the newest number of a conversation that may not be theirs.
+pub(super) fn arrival(columns: &mut Columns<'_>) -> Result<Arrival> {
+    Ok(Arrival { user: user(columns)?, membership_version: columns.next()?, head: columns.next()? })
+}
 
 /// Reads `user_columns!` and the password's hash.
 pub(super) fn credentials(columns: &mut Columns<'_>) -> Result<(User, String)> {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, ffi, params};
 
 use super::sql::is_busy;
@@ -40,7 +41,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     db.pragma_update(None, "foreign_keys", "ON")?;
     db.pragma_update(None, "wal_autocheckpoint", limits::SQLITE_WAL_PAGES)?;
     db.pragma_update(None, "journal_size_limit", limits::SQLITE_WAL_PAGES * PAGE_BYTES)?;
-    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_statements(&db)?;
     Ok(db)
 }
 
@@ -49,8 +50,16 @@ pub(super) fn reader(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(limits::SQLITE_BUSY_TIMEOUT)?;
-    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_statements(&db)?;
     Ok(db)
+}
+
+/// Statements stay prepared. With plans that may depend on bound values, SQLite prepares anew whatever has a bound LIMIT each time
+/// that it is used; without, the stability guarantee of its planner.
+fn keep_statements(db: &Connection) -> rusqlite::Result<()> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
 }
 
 /// Turns the write-ahead log on, which a database remembers. Of two that do so to a new database at once, SQLite tells one

@@ -29,7 +29,7 @@ use crate::domain::conversation::{Conversation, Member, NewConversation, View};
 use crate::domain::event::Event;
 use crate::domain::message::Message;
 use crate::domain::session::{Caller, Session, Ticket};
-use crate::domain::user::{Name, User, fold};
+use crate::domain::user::{Arrival, Name, User, fold};
 use crate::domain::{Code, ConversationId, Error, MessageId, Result, Seq, SessionId, TicketId, Timestamp, UserId};
 use crate::limits;
 
@@ -154,6 +154,10 @@ impl Store for Sqlite {
         .await
     }
 
+    async fn arrival(&self, id: UserId, conversation_id: Option<ConversationId>) -> Result<Option<Arrival>> {
+        self.read(move |db| one(db, sql!(queries::ARRIVAL), params![id, conversation_id], rows::arrival)).await
+    }
+
     async fn membership_version(&self, id: UserId) -> Result<i64> {
         let version = self.read(move |db| one(db, sql!(queries::MEMBERSHIP_VERSION), params![id], rows::first)).await?;
         version.ok_or_else(|| Error::not_found("user"))
@@ -268,6 +272,15 @@ impl Store for Sqlite {
     async fn members(&self, id: ConversationId, after: Option<&str>, limit: usize) -> Result<Vec<Member>> {
         let after = after.unwrap_or_default().to_owned();
         self.read(move |db| all(db, sql!(queries::MEMBERS), params![id, after, sql::rows(limit)], rows::member)).await
+    }
+
+    async fn company(&self, user_id: UserId, id: ConversationId, limit: usize) -> Result<Option<(Seq, Vec<UserId>)>> {
+        self.read(move |db| {
+            let head: Option<(ConversationId, Seq)> = one(db, HEAD_FOR, params![user_id, id], rows::pair)?;
+            let Some((_, head)) = head else { return Ok(None) };
+            Ok(Some((head, all(db, sql!(queries::MEMBER_IDS), params![id, sql::rows(limit)], rows::first)?)))
+        })
+        .await
     }
 
     async fn member(&self, id: ConversationId, user_id: UserId) -> Result<Option<Member>> {

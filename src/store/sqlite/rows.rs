@@ -8,7 +8,7 @@ use crate::domain::conversation::{Conversation, Kind, Member, Role, Title, View}
 use crate::domain::event::{Event, Happening};
 use crate::domain::message::{Message, Note};
 use crate::domain::session::{Caller, Session};
-use crate::domain::user::{Name, User, Username};
+use crate::domain::user::{Arrival, Name, User, Username};
 use crate::domain::{ConversationId, MessageId, SessionId, TicketId, Timestamp, UserId};
 
 /// Where the columns of the other person begin in a row of a view: after the conversation, role, `read_seq` and count.
@@ -72,6 +72,10 @@ fn user_at(row: &Row<'_>, at: usize) -> Result<User> {
         created_at: row.get(at + 3)?,
         last_seen_at: row.get(at + 4)?,
     })
+}
+
+pub(super) fn arrival(row: &Row<'_>) -> Result<Arrival> {
+    Ok(Arrival { user: user(row)?, membership_version: row.get(5)?, head: row.get(6)? })
 }
 
 pub(super) fn credentials(row: &Row<'_>) -> Result<(User, String)> {

@@ -1,0 +1,122 @@
+use super::{Decoder, Said};
+use crate::registry::Close;
+use crate::wire::framing;
+use crate::ws::close;
+
+const FINAL: u8 = 0x80;
+const MASKED: u8 = 0x80;
+const KEY: [u8; 4] = [7, 1, 200, 33];
+
+/// A client's frame.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut out = vec![first];
+    match payload.len() {
+        short @ 0..=125 => out.push(MASKED | u8::try_from(short).expect("short")),
+        medium => {
+            out.push(MASKED | 126);
+            out.extend(u16::try_from(medium).expect("medium").to_be_bytes());
+        }
+    }
+    out.extend(KEY);
+    out.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
+    out
+}
+
+/// What is said by these bytes, when they come in pieces of this size; with the reason that it ended, if it did.
+fn decode(bytes: &[u8], piece: usize) -> (Vec<Said>, Option<Close>) {
+    let mut decoder = Decoder::new(1_000);
+    let mut said = Vec::new();
+    for mut piece in bytes.chunks(piece) {
+        loop {
+            match decoder.next(&mut piece) {
+                Ok(Some(next)) => said.push(next),
+                Ok(None) => break,
+                Err(why) => return (said, Some(why)),
+            }
+        }
+        assert!(piece.is_empty(), "what is needed for the next is kept by the decoder");
+    }
+    (said, None)
+}
+
+#[test]
+fn however_the_bytes_come_the_same_is_said() {
+    let long = "Ünï".repeat(80);
+    let bytes = [
+        frame(FINAL | 1, b"hello"),
+        frame(FINAL | 9, b"are you there"),
+        frame(1, &long.as_bytes()[..100]),
+        frame(FINAL | 10, b""),
+        frame(0, &long.as_bytes()[100..101]),
+        frame(FINAL, &long.as_bytes()[101..]),
+        frame(FINAL | 2, &[0, 159, 146, 150]),
+        frame(FINAL | 1, b""),
+        frame(FINAL | 8, &[0x03, 0xE9, b'b', b'y', b'e']),
+    ]
+    .concat();
+    for piece in [1, 2, 3, 5, 7, 64, 1_000] {
+        let (said, why) = decode(&bytes, piece);
+        assert_eq!(why, None);
+        let expected = [
+            Said::Text("hello".to_owned()),
+            Said::Ping(b"are you there".to_vec()),
+            Said::Pong,
+            Said::Text(long.clone()),
+            Said::Binary(vec![0, 159, 146, 150]),
+            Said::Text(String::new()),
+            Said::Close(framing::close(1001, "")),
+        ];
+        assert_eq!(said, expected, "in pieces of {piece}");
+    }
+}
+
+#[test]
+fn what_breaks_the_protocol_is_refused() {
+    let unmasked = vec![FINAL | 1, 1, b'x'];
+    let mut endless = vec![FINAL | 1, MASKED | 127];
+    endless.extend(u64::MAX.to_be_bytes());
+    endless.extend(KEY);
+    let broken = close::BROKEN_PROTOCOL;
+    let cases = [
+        ("without a mask", unmasked, broken),
+        ("a reserved bit", frame(FINAL | 0x40 | 1, b"x"), broken),
+        ("a reserved kind of data", frame(FINAL | 3, b"x"), broken),
+        ("a reserved kind of control", frame(FINAL | 11, b""), broken),
+        ("nothing to continue", frame(FINAL, b"x"), broken),
+        ("a message within a message", [frame(1, b"x"), frame(FINAL | 1, b"x")].concat(), broken),
+        ("a ping in pieces", frame(9, b""), broken),
+        ("a long ping", frame(FINAL | 9, &[0; 126]), broken),
+        ("half a close code", frame(FINAL | 8, &[3]), broken),
+        ("a close code that is never sent", frame(FINAL | 8, &[0x03, 0xED]), broken),
+        ("a reason that is not text", frame(FINAL | 8, &[0x03, 0xE8, 0xFF]), close::NOT_UTF8),
+        ("text that is not", frame(FINAL | 1, &[b'x', 0xFF]), close::NOT_UTF8),
+        ("half a character", frame(FINAL | 1, &[0xC3]), close::NOT_UTF8),
+        ("a frame of more than may be", frame(FINAL | 2, &[0; 1_001]), close::TOO_BIG),
+        ("several of more than may be", [frame(2, &[0; 600]), frame(FINAL, &[0; 401])].concat(), close::TOO_BIG),
+        ("a length that nobody can have", endless, close::TOO_BIG),
+    ];
+    for (name, bytes, expected) in cases {
+        for piece in [1, 3, 2_000] {
+            assert_eq!(decode(&bytes, piece), (vec![], Some(expected)), "{name}, in pieces of {piece}");
+        }
+    }
+}
+
+#[test]
+fn text_is_judged_as_it_comes() {
+    let whole = frame(FINAL | 1, &[b"fine so far ".as_slice(), &[0xC3, 0x28], &[b'x'; 50]].concat());
+    let begun = &whole[..20 + 6];
+    assert_eq!(decode(begun, 1).1, Some(close::NOT_UTF8), "before the frame has ended");
+    let first = frame(1, &[0xE2, 0x82]);
+    assert_eq!(decode(&first, 9).1, None, "a character may go on in the next frame");
+    assert_eq!(decode(&[first, frame(0, &[0x28])].concat(), 9).1, Some(close::NOT_UTF8));
+}
+
+#[test]
+fn nothing_is_kept_of_what_was_said() {
+    let mut decoder = Decoder::new(1_000);
+    let bytes = [frame(FINAL | 1, &[b'x'; 900]), frame(FINAL | 9, &[b'x'; 100])].concat();
+    let mut input = bytes.as_slice();
+    while decoder.next(&mut input).expect("it is in order").is_some() {}
+    assert_eq!(decoder.message.capacity() + decoder.control.capacity() + decoder.header.capacity(), 0);
+}
