@@ -15,6 +15,9 @@ use super::Backlog;
 use crate::limits;
 use crate::wire::framing;
 
+/// Places that an empty queue keeps: what waits is mostly one delivery, or a greeting in two parts.
+const KEPT: usize = 4;
+
 /// Where the bytes go: a socket that never blocks.
 pub trait Sink: Send + Sync {
     /// Writes what the kernel takes now; `WouldBlock` if that is nothing.
@@ -311,7 +314,7 @@ impl Queue {
             }
         }
         // A queue that was long keeps no more memory than a short one.
-        self.frames.shrink_to(limits::WRITE_SLICES);
+        self.frames.shrink_to(KEPT);
         false
     }
 

@@ -1,19 +1,18 @@
 //! A connection's life: who it is, `hello`, what it hears and says, the end.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tracing::info;
 
 use super::close::{self, End};
 use super::handshake::Talk;
+use super::lease::Lease;
 use super::socket::Socket;
 use super::visit::{self, Visit};
 use crate::chat::{Live, Refusal};
+use crate::domain::Seq;
 use crate::domain::session::Caller;
-use crate::domain::{Seq, Timestamp};
 use crate::http::Counted;
 use crate::http::site::Site;
 use crate::limits;
@@ -40,25 +39,42 @@ pub(super) enum Proof {
     Ticket(String),
 }
 
+/// A connection that has begun.
+struct Life {
+    site: Arc<Site>,
+    live: Live,
+    lease: Lease,
+    caller: Caller,
+    after_seq: Option<Seq>,
+    /// Held to the end.
+    _counted: Option<Counted>,
+}
+
 impl Talk for Wish {
-    async fn talk(self, socket: &mut Socket) -> End {
-        let Self { site, scope, after_seq, proof, newcomer, counted } = self;
-        let _held_to_the_end = counted;
-        let begun = tokio::select! {
-            begun = begin(&site, socket, scope, proof, newcomer) => begun,
-            () = site.draining.cancelled() => Err(close::DRAINING.into()),
-        };
-        match begun {
-            Ok((live, caller)) => {
-                info!(user_id = %caller.user_id, connection_id = %live.connection.id, "connected");
-                live_on(&site, socket, &live, caller, after_seq).await
-            }
+    /// Each stage has a box of its own, which goes with it: what lives long takes no more memory than it needs.
+    async fn talk(self: Box<Self>, socket: &mut Socket) -> End {
+        match Box::pin(self.begin(socket)).await {
+            Ok(life) => Box::pin(life.run(socket)).await,
             Err(end) => end,
         }
     }
 }
 
-/// Finds out who it is, and begins the connection.
+impl Wish {
+    /// Finds out who it is, and begins the connection.
+    async fn begin(self: Box<Self>, socket: &mut Socket) -> Result<Box<Life>, End> {
+        let Self { site, scope, after_seq, proof, newcomer, counted } = *self;
+        let begun = tokio::select! {
+            begun = begin(&site, socket, scope, proof, newcomer) => begun,
+            () = site.draining.cancelled() => Err(close::DRAINING.into()),
+        };
+        let (live, caller) = begun?;
+        info!(user_id = %caller.user_id, connection_id = %live.connection.id, "connected");
+        let lease = Lease::until(caller.expires_at);
+        Ok(Box::new(Life { site, live, lease, caller, after_seq, _counted: counted }))
+    }
+}
+
 async fn begin(
     site: &Site,
     socket: &mut Socket,
@@ -92,34 +108,25 @@ async fn begin(
     }
 }
 
-/// Reads, writes and beats until one of them ends.
-async fn live_on(site: &Site, socket: &mut Socket, live: &Live, caller: Caller, after_seq: Option<Seq>) -> End {
-    let Socket { reader, writer } = socket;
-    let (renew, expiry) = watch::channel(caller.expires_at);
-    let visit = Visit::new(&site.chat, &live.connection, caller, renew);
-    tokio::select! {
-        end = visit.run(reader, live.head, after_seq) => end,
-        end = writer.run(site.heartbeat, || live.tell_news()) => end,
-        end = expire(expiry) => end,
-        () = site.draining.cancelled() => {
-            writer.outbox.push(frames::draining(spread_ms()));
-            // What was admitted is committed and answered before the goodbye; the drain's own time-out bounds this.
-            tokio::select! {
-                () = visit.all_answered() => {}
-                _ = writer.run(site.heartbeat, || {}) => {}
-            }
-            close::DRAINING.into()
-        }
-    }
-}
-
-/// Returns when the newest token of the connection has expired.
-async fn expire(mut expiry: watch::Receiver<Timestamp>) -> End {
-    loop {
-        let micros = expiry.borrow_and_update().0.saturating_sub(Timestamp::now().0);
+impl Life {
+    /// Reads, writes and beats until one of them ends.
+    async fn run(&self, socket: &mut Socket) -> End {
+        let Self { site, live, lease, .. } = self;
+        let Socket { reader, writer } = socket;
+        let visit = Visit::new(&site.chat, &live.connection, &self.caller, lease);
         tokio::select! {
-            () = sleep(Duration::from_micros(u64::try_from(micros).unwrap_or(0))) => return close::TOKEN_EXPIRED.into(),
-            renewed = expiry.changed() => if renewed.is_err() { std::future::pending::<()>().await },
+            end = visit.run(reader, live.head, self.after_seq) => end,
+            end = writer.run(site.heartbeat, || live.tell_news()) => end,
+            () = lease.expired() => close::TOKEN_EXPIRED.into(),
+            () = site.draining.cancelled() => {
+                writer.outbox.push(frames::draining(spread_ms()));
+                // What was admitted is committed and answered before the goodbye; the drain's own time-out bounds this.
+                tokio::select! {
+                    () = visit.all_answered() => {}
+                    _ = writer.run(site.heartbeat, || {}) => {}
+                }
+                close::DRAINING.into()
+            }
         }
     }
 }

@@ -27,7 +27,7 @@ const SUBPROTOCOL: &str = "chinwag.v1";
 /// What is said on an open socket.
 pub trait Talk: Send + 'static {
     /// Lives on the socket until the connection ends, and says how it does.
-    fn talk(self, socket: &mut Socket) -> impl Future<Output = End> + Send;
+    fn talk(self: Box<Self>, socket: &mut Socket) -> impl Future<Output = End> + Send;
 }
 
 /// Answers a handshake and, once it stands, leaves the socket to `talk`. The peer's messages have at most so many bytes.
@@ -43,7 +43,7 @@ pub fn accept(mut request: Request, message_bytes: usize, talk: impl Talk) -> Re
     // Nothing of the request is kept while the connection lives.
     drop(request);
     let registry = Arc::clone(site.chat.registry());
-    site.sockets.spawn(run(upgrade, message_bytes, talk, place, registry, id));
+    site.sockets.spawn(run(upgrade, message_bytes, Box::new(talk), place, registry, id));
 
     let mut answer = crate::http::empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = answer.headers_mut();
@@ -59,7 +59,7 @@ pub fn accept(mut request: Request, message_bytes: usize, talk: impl Talk) -> Re
 async fn run(
     upgrade: OnUpgrade,
     message_bytes: usize,
-    talk: impl Talk,
+    talk: Box<impl Talk>,
     place: Arc<Place>,
     registry: Arc<Registry>,
     request_id: Arc<str>,
@@ -70,14 +70,10 @@ async fn run(
         Ok(Err(_)) => return tracing::error!("an upgraded socket is not a TCP socket"),
         Err(error) => return debug!(%error, "a socket was lost before it was upgraded"),
     };
-    // Boxed, so that the task is as small as what lives long, not as what it once was.
-    let end = Box::pin(async move {
-        let mut socket = Socket::new(stream, early, message_bytes, &registry);
-        let end = talk.talk(&mut socket).await;
-        socket.part(end).await;
-        end
-    });
-    let end = end.await;
+    let mut socket = Box::new(Socket::new(stream, early, message_bytes, &registry));
+    let end = talk.talk(&mut socket).await;
+    // Boxed, since for most of its life a socket does not part.
+    Box::pin(socket.part(end)).await;
     info!(%request_id, ?end, "connection ended");
 }
 

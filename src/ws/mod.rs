@@ -9,6 +9,7 @@ mod connection;
 mod decoder;
 mod handshake;
 mod heartbeat;
+mod lease;
 mod reader;
 mod sink;
 mod socket;

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use super::close::{self, End};
+use super::lease::Lease;
 use super::reader::{Message, Reader};
 use super::strikes::Strikes;
 use crate::chat::{Chat, Draft, revision};
 use crate::domain::command::{Command, Outcome};
 use crate::domain::event::Happening;
 use crate::domain::session::Caller;
-use crate::domain::{Code, ConversationId, Error, Result, Seq, Timestamp};
+use crate::domain::{Code, ConversationId, Error, Result, Seq};
 use crate::limits;
 use crate::registry::{Connection, Scope};
 use crate::wire::frames::{self, ClientFrame};
@@ -44,9 +45,9 @@ struct Refused {
 pub(super) struct Visit<'a> {
     chat: &'a Arc<Chat>,
     connection: &'a Arc<Connection>,
-    caller: Caller,
-    /// Told when a fresh token expires.
-    renew: watch::Sender<Timestamp>,
+    caller: &'a Caller,
+    /// Renewed by a fresh token.
+    lease: &'a Lease,
     /// A place for each send that may be under way; with none left, nothing is read.
     under_way: Arc<Semaphore>,
 }
@@ -55,17 +56,17 @@ impl<'a> Visit<'a> {
     pub(super) fn new(
         chat: &'a Arc<Chat>,
         connection: &'a Arc<Connection>,
-        caller: Caller,
-        renew: watch::Sender<Timestamp>,
+        caller: &'a Caller,
+        lease: &'a Lease,
     ) -> Self {
-        Self { chat, connection, caller, renew, under_way: Arc::new(Semaphore::new(limits::UNDER_WAY)) }
+        Self { chat, connection, caller, lease, under_way: Arc::new(Semaphore::new(limits::UNDER_WAY)) }
     }
 
     /// Reads until the connection ends: `/ws/{id}` becomes live first, after `head` or after what follows `after_seq`.
     pub(super) async fn run(&self, reader: &mut Reader, head: Option<Seq>, after_seq: Option<Seq>) -> End {
         let outbox = &self.connection.outbox;
         outbox.uncork();
-        // Boxed, here and where it resumes: catching up takes much, and seldom happens.
+        // Boxed, as what is done for each frame: a connection that says nothing keeps no memory for it.
         if let Err(error) = Box::pin(self.open(head, after_seq)).await {
             return close::of_refused(&error).into();
         }
@@ -75,7 +76,7 @@ impl<'a> Visit<'a> {
                 Ok(text) => text,
                 Err(end) => return end,
             };
-            let Err(Refused { error, reference, conversation_id }) = self.handle(&text).await else {
+            let Err(Refused { error, reference, conversation_id }) = Box::pin(self.handle(&text)).await else {
                 strikes.forget();
                 continue;
             };
@@ -129,9 +130,7 @@ impl<'a> Visit<'a> {
                 let reference = reference.or_else(|| frame.message_id.map(|id| id.to_string()));
                 self.revise(frame, reference.clone()).await.map_err(|error| refused(error, reference))
             }
-            "resume" => {
-                Box::pin(self.resume(frame, reference.as_deref())).await.map_err(|error| refused(error, reference))
-            }
+            "resume" => self.resume(frame, reference.as_deref()).await.map_err(|error| refused(error, reference)),
             "auth" => self.authenticate(frame).await.map_err(|error| refused(error, reference)),
             "ping" => {
                 self.connection.outbox.push(frames::pong(reference.as_deref()));
@@ -160,7 +159,7 @@ impl<'a> Visit<'a> {
         let to = self.conversation(&frame)?;
         let content = frame.content.ok_or_else(|| Error::field("content", "is missing"))?;
         let draft = Draft { id: frame.id, content, kind: frame.message_type, reply_to: frame.reply_to };
-        let command = draft.check(&self.caller, to, "message_type")?;
+        let command = draft.check(self.caller, to, "message_type")?;
         self.submit(command, to, reference).await
     }
 
@@ -171,7 +170,7 @@ impl<'a> Visit<'a> {
             "message.edit" => Some(frame.content.ok_or_else(|| Error::field("content", "is missing"))?),
             _ => None,
         };
-        let command = Command::Revise(revision(&self.caller, to, message_id, content)?);
+        let command = Command::Revise(revision(self.caller, to, message_id, content)?);
         self.submit(command, to, reference).await
     }
 
@@ -226,8 +225,7 @@ impl<'a> Visit<'a> {
         if fresh.user_id != self.caller.user_id || fresh.session_id != self.caller.session_id {
             return Err(Error::forbidden("This token belongs to another session."));
         }
-        // The loop that listens ends with this one.
-        let _ = self.renew.send(fresh.expires_at);
+        self.lease.renew(fresh.expires_at);
         Ok(())
     }
 }

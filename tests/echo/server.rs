@@ -26,7 +26,7 @@ async fn echo(request: Request) -> Result<Response> {
 struct Echo;
 
 impl Talk for Echo {
-    async fn talk(self, Socket { reader, writer }: &mut Socket) -> End {
+    async fn talk(self: Box<Self>, Socket { reader, writer }: &mut Socket) -> End {
         let outbox = &writer.outbox;
         outbox.uncork();
         let repeat = async {
