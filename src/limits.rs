@@ -157,11 +157,15 @@ pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(4);
 pub const CHECKUP_BELIEVED: Duration = Duration::from_secs(1);
 /// Until it must have said so; later, it cannot serve. Load balancers wait for few seconds.
 pub const CHECKUP_TIMEOUT: Duration = Duration::from_secs(2);
-/// Pages of the write-ahead log after which SQLite folds it into the database: 4 MiB.
-pub const SQLITE_WAL_PAGES: i64 = 1_000;
+/// KiB of pages that the writer keeps in memory, once it has used so many: a batch for hundreds of conversations touches hundreds of
+/// index pages, and with SQLite's 2 MiB reads them from the file again each time.
+pub const SQLITE_WRITER_CACHE_KIB: i64 = 32 * 1024;
+/// Pages of the write-ahead log after which SQLite folds it into the database: 16 MiB. What many batches change is then written to the
+/// database once; a start after a crash reads so much.
+pub const SQLITE_WAL_PAGES: i64 = 4_000;
 /// Bytes of the write-ahead log beyond which the writer waits for the readers to let go of it; else, if there is always one, it
 /// grows for as long as they overlap.
-pub const SQLITE_WAL_BYTES: u64 = 16 * 1024 * 1024;
+pub const SQLITE_WAL_BYTES: u64 = 64 * 1024 * 1024;
 /// How long the writer waits for them, and for another process's.
 pub const SQLITE_WAL_TIMEOUT: Duration = Duration::from_millis(250);
 

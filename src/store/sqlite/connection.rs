@@ -41,6 +41,8 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     db.pragma_update(None, "foreign_keys", "ON")?;
     db.pragma_update(None, "wal_autocheckpoint", limits::SQLITE_WAL_PAGES)?;
     db.pragma_update(None, "journal_size_limit", limits::SQLITE_WAL_PAGES * PAGE_BYTES)?;
+    // Negative: in KiB and not in pages.
+    db.pragma_update(None, "cache_size", -limits::SQLITE_WRITER_CACHE_KIB)?;
     keep_statements(&db)?;
     Ok(db)
 }
