@@ -55,11 +55,6 @@ impl Rows {
         self.contents.iter().map(|range| &self.texts[range.clone()])
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.ids.len()
-    }
-
     /// Drops all, and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.conversations.clear();

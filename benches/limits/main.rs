@@ -5,11 +5,17 @@
 //! are ready, and run until they are killed. Without a mode, or with one that is another bench's, there is only [`USAGE`].
 //! `docs/performance.md` keeps the figures.
 
+mod answer;
 mod bare;
+mod bun;
 mod commit;
+mod counts;
+mod instructions;
 mod peer;
 mod relay;
 mod room;
+mod rows;
+mod select;
 mod speech;
 mod template;
 
@@ -19,7 +25,13 @@ use std::process::ExitCode;
 
 const USAGE: &str = "limits: give a mode after `--`
   relay [--join] [--commit sqlite:FILE|postgres://…]  serves: an epoll loop that passes each message on
-All that serve take --listen ADDRESS (a free port of 127.0.0.1).";
+  bun                                                 serves: the same on Bun, which is installed by npm if it must be
+  answer [--bytes N]                                  serves: a bare HTTP answer of so many bytes
+  rows --sqlite FILE|--postgres URL [--seconds S]     rows a second, bare and by Chinwag's own commit
+  select --sqlite FILE|--postgres URL [--seconds S]   pages of 50 rows a second
+  counts --pid PID [--seconds S]                      a process's calls of the kernel, and the threads that it wakes
+  instructions [PART]                                 instructions a message, and whether they are within budget
+What serves takes --listen ADDRESS (a free port of 127.0.0.1) and runs until it is killed.";
 
 /// What was said behind the mode.
 pub(crate) struct Arguments(Vec<String>);
@@ -34,6 +46,16 @@ impl Arguments {
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let place = self.0.iter().position(|argument| argument == name)?;
         self.0.get(place + 1).map(String::as_str).filter(|value| !value.starts_with("--"))
+    }
+
+    /// A number that follows an option.
+    pub(crate) fn number(&self, name: &str, default: usize) -> Result<usize, String> {
+        self.value(name).map_or(Ok(default), |text| text.parse().map_err(|_| format!("{name} takes a number")))
+    }
+
+    /// What stands first, unless it is an option.
+    pub(crate) fn word(&self) -> Option<&str> {
+        self.0.first().map(String::as_str).filter(|word| !word.starts_with("--"))
     }
 
     /// Binds the address that is asked for, and tells it.
@@ -53,6 +75,12 @@ fn main() -> ExitCode {
     let arguments = Arguments(words.collect());
     let ran = match mode.as_str() {
         "relay" => relay::serve(&arguments),
+        "bun" => bun::serve(&arguments),
+        "answer" => answer::serve(&arguments),
+        "rows" => rows::measure(&arguments),
+        "select" => select::measure(&arguments),
+        "counts" => counts::measure(&arguments),
+        "instructions" => instructions::measure(&arguments),
         _ => {
             println!("{USAGE}");
             Ok(())

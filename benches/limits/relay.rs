@@ -180,12 +180,11 @@ impl Relay {
     fn seat(&mut self, place: usize, handshake: &speech::Handshake) -> Result<(), String> {
         let mut rooms = Vec::with_capacity(handshake.conversations.len());
         for &id in &handshake.conversations {
-            let room = match self.rooms.find(&room::name(id)) {
-                Some(room) => room,
-                None => {
-                    let head = self.manner.commit.as_mut().map_or(Ok(0), |commit| commit.open_room(id))?;
-                    self.rooms.add(id, head)
-                }
+            let room = if let Some(room) = self.rooms.find(&room::name(id)) {
+                room
+            } else {
+                let head = self.manner.commit.as_mut().map_or(Ok(0), |commit| commit.open_room(id))?;
+                self.rooms.add(id, head)
             };
             self.rooms.all[room].members.push(place);
             rooms.push(room);

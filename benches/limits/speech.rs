@@ -98,7 +98,7 @@ pub(crate) fn frame(bytes: &[u8]) -> Result<Option<Frame>, String> {
 }
 
 /// A send, in the one form and order that it has.
-pub(crate) fn send<'a>(payload: &'a [u8], one: bool) -> Option<Send<'a>> {
+pub(crate) fn send(payload: &[u8], one: bool) -> Option<Send<'_>> {
     let rest = payload.strip_prefix(br#"{"type":"message.send","#)?;
     let (conversation, rest) = if one {
         (None, rest)

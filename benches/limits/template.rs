@@ -105,21 +105,26 @@ impl Template {
 
 /// The payload of `message.new` as Chinwag encodes it.
 fn encoded(conversation_id: ConversationId, id: MessageId) -> String {
-    let message = Message {
+    let mut frame = Vec::new();
+    let event = Event::created(message(conversation_id, id, SEQ, CONTENT));
+    frames::put_event(&mut frame, &event, &Subject::default());
+    payload(&frame)
+}
+
+/// A message that somebody sent.
+pub(crate) fn message(conversation_id: ConversationId, id: MessageId, seq: Seq, content: &str) -> Message {
+    Message {
         id,
         conversation_id,
-        seq: SEQ,
+        seq,
         sender_id: UserId::new(),
-        content: CONTENT.to_owned(),
+        content: content.to_owned(),
         reply_to: None,
         timestamp: TIME,
         edited_at: None,
         deleted_at: None,
         note: None,
-    };
-    let mut frame = Vec::new();
-    frames::put_event(&mut frame, &Event::created(message), &Subject::default());
-    payload(&frame)
+    }
 }
 
 /// Chinwag's `hello` on the door of this conversation, or on the door of all.
@@ -145,15 +150,12 @@ pub(crate) fn payload(frame: &[u8]) -> String {
 
 /// The header of a text frame, unmasked.
 fn put_header(out: &mut Vec<u8>, length: usize) {
-    match u16::try_from(length) {
-        Ok(length) => {
-            let [high, low] = length.to_be_bytes();
-            out.extend_from_slice(&[0x81, 126, high, low]);
-        }
-        Err(_) => {
-            out.extend_from_slice(&[0x81, 127]);
-            out.extend_from_slice(&(length as u64).to_be_bytes());
-        }
+    if let Ok(length) = u16::try_from(length) {
+        let [high, low] = length.to_be_bytes();
+        out.extend_from_slice(&[0x81, 126, high, low]);
+    } else {
+        out.extend_from_slice(&[0x81, 127]);
+        out.extend_from_slice(&(length as u64).to_be_bytes());
     }
 }
 
