@@ -21,11 +21,14 @@ use crate::limits;
 /// Shortest secret, in bytes: as long as the hash that it keys (RFC 7518, section 3.2).
 const SECRET_BYTES: usize = 32;
 
+/// What else the binary does; each command has arguments and help of its own.
+const COMMANDS: &str = "Commands:\n  chinwag bench SCENARIO  Measures how fast a server is; see chinwag bench --help";
+
 /// A chat server in one binary: accounts, conversations and durable real-time messages over REST and WebSocket.
 ///
 /// Without any configuration it keeps its data in SQLite below ./data and serves its page at http://127.0.0.1:8080.
 #[derive(Clone, Debug, Parser)]
-#[command(version, args_override_self = true, max_term_width = 110)]
+#[command(version, args_override_self = true, max_term_width = 110, after_help = COMMANDS)]
 pub struct Config {
     /// Address of REST, WebSocket and page.
     #[arg(long, env = "CHINWAG_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]

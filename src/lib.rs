@@ -3,7 +3,7 @@
 //! # The floors
 //!
 //! ```text
-//! app                      put together: configuration, start, drain
+//! app  bench               put together: configuration, start, drain; and measured, from outside
 //! http  ws                 doors: hyper and tungstenite live here and nowhere else
 //! chat                     verbs: what people do; commit, deliver, acknowledge
 //! store  registry  bus     seams: durable truth, who is connected here, the other nodes
@@ -51,6 +51,7 @@
 //! - Not here: no cache of messages, no timers that flush, no second order beside `seq`, no `unsafe`.
 
 pub mod app;
+pub mod bench;
 pub mod bus;
 pub mod chat;
 pub mod config;

@@ -1,8 +1,9 @@
-//! `chinwag`: reads the configuration, starts the log, serves until it is told to stop.
+//! `chinwag`: reads the configuration, starts the log, serves until it is told to stop. `chinwag bench` measures instead.
 
 use std::process::ExitCode;
 
 use chinwag::app::{self, App};
+use chinwag::bench;
 use chinwag::config::Config;
 use chinwag::telemetry;
 use tokio::net::TcpListener;
@@ -10,11 +11,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::info;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let ran = match Config::read(std::env::args_os()) {
-        Ok(config) => run(config).await,
-        Err(refused) => Err(refused),
+fn main() -> ExitCode {
+    let ran = match std::env::args_os().nth(1) {
+        Some(command) if command == "bench" => bench::run(std::env::args_os().skip(1)),
+        _ => Config::read(std::env::args_os()).and_then(serve),
     };
     match ran {
         Ok(()) => ExitCode::SUCCESS,
@@ -25,7 +25,8 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(config: Config) -> Result<(), String> {
+#[tokio::main]
+async fn serve(config: Config) -> Result<(), String> {
     telemetry::start(&config)?;
     let open_files = app::raise_open_files();
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;

@@ -1,0 +1,131 @@
+//! The scenarios in which messages are sent and heard.
+
+use std::time::Duration;
+
+use tokio::task::LocalSet;
+
+use super::crowd::{Crowd, Drive, Hears, Place};
+use super::figures::Figures;
+use super::options::{Fanout, Load, Pace, Pairs, Rooms};
+use super::prepare::Cast;
+use super::stage::Stage;
+
+impl Fanout {
+    /// Who has to be there.
+    pub(super) fn cast(&self) -> Cast {
+        let members = self.members.get();
+        Cast { users: members, rooms: vec![(0..members).collect()] }
+    }
+}
+
+impl Pairs {
+    /// Who has to be there.
+    pub(super) fn cast(&self) -> Cast {
+        let conversations = self.conversations.get();
+        let users = self.users.map_or(2 * conversations, |users| users.get().max(2));
+        // Round after round of neighbours, further and further apart; so everybody has as many.
+        let pair = |number: usize| {
+            let (first, round) = (number % users, number / users);
+            vec![first, (first + 1 + round % (users - 1)) % users]
+        };
+        let apart = |number: usize| vec![2 * number, 2 * number + 1];
+        let rooms = (0..conversations).map(|number| if self.users.is_some() { pair(number) } else { apart(number) });
+        Cast { users, rooms: rooms.collect() }
+    }
+}
+
+impl Rooms {
+    /// Who has to be there.
+    pub(super) fn cast(&self) -> Cast {
+        let users = self.users.get().max(self.members.get());
+        let mut dice = Dice(1);
+        let mut draw = |_| {
+            let mut members = Vec::with_capacity(self.members.get());
+            // A shuffle that ends when there are enough.
+            let mut all: Vec<usize> = (0..users).collect();
+            for place in 0..self.members.get() {
+                all.swap(place, place + dice.below(users - place));
+                members.push(all[place]);
+            }
+            members
+        };
+        Cast { users, rooms: (0..self.rooms.get()).map(&mut draw).collect() }
+    }
+}
+
+/// Numbers that look drawn and are the same each time (SplitMix64).
+pub(super) struct Dice(pub(super) u64);
+
+impl Dice {
+    /// From 0 to below `bound`.
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut drawn = self.0;
+        drawn = (drawn ^ (drawn >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        drawn = (drawn ^ (drawn >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        drawn ^= drawn >> 31;
+        usize::try_from(drawn % bound.max(1) as u64).unwrap_or_default()
+    }
+}
+
+/// One room: its first members send, all hear. The figures of each run. Wants a runtime of one thread.
+pub async fn fanout(stage: &Stage, options: &Fanout, pace: &Pace) -> Result<Vec<Figures>, String> {
+    let senders: Vec<Place> = (0..options.publishers.get()).map(|place| (0, place)).collect();
+    runs(stage, Hears::One, &senders, &options.load, pace).await
+}
+
+/// Many conversations, whose members all send. The figures of each run. Wants a runtime of one thread.
+pub async fn pairs(stage: &Stage, options: &Pairs, pace: &Pace) -> Result<Vec<Figures>, String> {
+    let hears = if options.users.is_some() { Hears::All } else { Hears::One };
+    runs(stage, hears, &everybody(stage), &options.load, pace).await
+}
+
+/// Rooms that share members: some of them send. The figures of each run. Wants a runtime of one thread.
+pub async fn rooms(stage: &Stage, options: &Rooms, pace: &Pace) -> Result<Vec<Figures>, String> {
+    let rooms = stage.rooms.len();
+    let senders: Vec<Place> = (0..options.publishers.get()).map(|number| (number % rooms, number / rooms)).collect();
+    runs(stage, Hears::All, &senders, &options.load, pace).await
+}
+
+/// Every member of every room, first all rooms' first ones: so that what is sent in turn is spread evenly.
+pub(super) fn everybody(stage: &Stage) -> Vec<Place> {
+    let largest = stage.rooms.iter().map(|room| room.tokens.len()).max().unwrap_or_default();
+    let places = (0..largest).flat_map(|place| (0..stage.rooms.len()).map(move |room| (room, place)));
+    places.filter(|&(room, place)| place < stage.rooms[room].tokens.len()).collect()
+}
+
+async fn runs(
+    stage: &Stage,
+    hears: Hears,
+    senders: &[Place],
+    load: &Load,
+    pace: &Pace,
+) -> Result<Vec<Figures>, String> {
+    let play = async {
+        let crowd = Crowd::gather(stage, hears).await?;
+        repeated(pace, async |length| {
+            let drive = match load.rate {
+                Some(rate) => Drive::Rate(rate.get(), length),
+                None => Drive::Window(load.window.get().into(), length),
+            };
+            crowd.run(senders, drive).await
+        })
+        .await
+    };
+    LocalSet::new().run_until(play).await
+}
+
+/// A warm-up, and then as many runs as there are to be.
+pub(super) async fn repeated(
+    pace: &Pace,
+    run: impl AsyncFn(Duration) -> Result<Figures, String>,
+) -> Result<Vec<Figures>, String> {
+    if !pace.warm_up.is_zero() {
+        run(pace.warm_up).await?;
+    }
+    let mut figures = Vec::with_capacity(pace.runs.get());
+    for _ in 0..pace.runs.get() {
+        figures.push(run(pace.seconds).await?);
+    }
+    Ok(figures)
+}

@@ -1,0 +1,28 @@
+//! `chinwag bench`: how fast a server is, in the manner of `nats bench` and `redis-benchmark`.
+//!
+//! The command prepares a database, starts this program on it as a server, and plays a scenario on that [`Stage`]. A program may
+//! bring a stage of its own, with another server on it, and call the scenarios itself: `benches/` measures limits so.
+//!
+//! - [`fanout`], [`pairs`], [`rooms`]: messages, which are counted at every ear (`crowd`).
+
+mod alarm;
+mod command;
+mod crowd;
+mod deliver;
+mod figures;
+mod frames;
+mod link;
+mod options;
+mod prepare;
+mod process;
+mod progress;
+mod report;
+mod server;
+mod stage;
+
+pub use command::run;
+pub use deliver::{fanout, pairs, rooms};
+pub use figures::{Count, Figures, median};
+pub use options::{Fanout, Load, Pace, Pairs, Rooms};
+pub use process::{Cpu, resident};
+pub use stage::{Room, Stage};

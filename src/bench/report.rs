@@ -1,0 +1,295 @@
+//! What is printed: a table for people or one JSON object for programs.
+
+use std::fmt::Write;
+use std::thread::available_parallelism;
+
+use serde_json::{Map, Value, json};
+
+use super::figures::{Figures, median};
+use super::options::{Load, Pace, Scenario};
+
+/// The parts of all that a latency is told for, and their names.
+const QUANTILES: [(&str, f64); 5] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)];
+/// Widths of the table's first columns and of each figure.
+const LABEL: usize = 34;
+const UNIT: usize = 6;
+const FIGURE: usize = 14;
+
+/// What a scenario came to, ready to be printed.
+pub(super) struct Report {
+    title: String,
+    about: String,
+    rows: Vec<Row>,
+    latencies: Vec<(&'static str, Vec<f64>)>,
+    notes: Vec<String>,
+    object: Map<String, Value>,
+}
+
+/// A figure of each run.
+struct Row {
+    key: String,
+    label: String,
+    unit: &'static str,
+    decimals: usize,
+    values: Vec<f64>,
+    /// Stands behind the figures.
+    note: String,
+    /// Whether it is for programs alone.
+    hidden: bool,
+}
+
+impl Row {
+    fn new(key: &str, label: &str, unit: &'static str, decimals: usize, values: Vec<f64>) -> Self {
+        Self {
+            key: key.to_owned(),
+            label: label.to_owned(),
+            unit,
+            decimals,
+            values,
+            note: String::new(),
+            hidden: false,
+        }
+    }
+
+    /// Median, least and most.
+    fn three(&self) -> [f64; 3] {
+        let least = self.values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        [median(self.values.clone()), least, most]
+    }
+}
+
+impl Report {
+    /// Of a scenario's runs.
+    pub(super) fn new(title: String, place: &str, pace: &Pace, figures: Vec<Figures>) -> Self {
+        let cores = available_parallelism().map_or(0, usize::from);
+        let about = format!(
+            "{place}; client, server and database share {cores} cores; {} of {:?} after {:?} of warm-up",
+            many(pace.runs.get(), "run"),
+            pace.seconds,
+            pace.warm_up
+        );
+        let names: Vec<&'static str> =
+            figures.first().map(|first| first.latencies.iter().map(|(name, _)| *name).collect()).unwrap_or_default();
+        let latencies = names.into_iter().map(|name| (name, percentiles(&figures, name))).collect();
+        let mut notes = Vec::new();
+        if place.contains("PostgreSQL") {
+            notes.push("PostgreSQL's own CPU time is not in the server's.".to_owned());
+        }
+        if figures.iter().any(|figures| figures.server.is_none()) {
+            notes.push("The server's CPU time is not known; --pid names its process.".to_owned());
+        }
+        let mut report = Self { title, about, rows: rows(&figures), latencies, notes, object: Map::new() };
+        report.object.insert("missing".to_owned(), json!(0));
+        report.object.insert("runs".to_owned(), figures.iter().map(run).collect());
+        report
+    }
+
+    /// Adds a member to the JSON object.
+    pub(super) fn with(mut self, key: &str, value: Value) -> Self {
+        self.object.insert(key.to_owned(), value);
+        self
+    }
+
+    /// Adds a line below the table.
+    pub(super) fn note(mut self, note: String) -> Self {
+        self.notes.push(note);
+        self
+    }
+
+    /// For people.
+    pub(super) fn table(&self) -> String {
+        let mut out = format!("{}\n{}\n", self.title, self.about);
+        if !self.rows.is_empty() {
+            let _ = write!(out, "\n{:LABEL$}{:UNIT$}", "", "");
+            for name in ["median", "least", "most"] {
+                let _ = write!(out, "{name:>FIGURE$}");
+            }
+            out.push('\n');
+        }
+        for row in self.rows.iter().filter(|row| !row.hidden) {
+            let _ = write!(out, "{:LABEL$}{:>UNIT$}", row.label, row.unit);
+            for value in row.three() {
+                let _ = write!(out, "{:>FIGURE$}", grouped(value, row.decimals));
+            }
+            let _ = writeln!(out, "{}", row.note);
+        }
+        if !self.latencies.is_empty() {
+            let _ = write!(out, "\n{:LABEL$}", "latency, ms");
+            for (name, _) in QUANTILES {
+                let _ = write!(out, "{name:>FIGURE$}");
+            }
+            out.push('\n');
+        }
+        for (name, values) in &self.latencies {
+            let _ = write!(out, "{:LABEL$}", latency_label(name));
+            for value in values {
+                let _ = write!(out, "{:>FIGURE$}", grouped(*value, 3));
+            }
+            out.push('\n');
+        }
+        for note in &self.notes {
+            let _ = write!(out, "\n{note}");
+        }
+        if !self.notes.is_empty() {
+            out.push('\n');
+        }
+        out
+    }
+
+    /// For programs.
+    pub(super) fn json(&self) -> String {
+        let mut object = self.object.clone();
+        object.insert("scenario".to_owned(), json!(self.title));
+        object.insert("about".to_owned(), json!(self.about));
+        for (place, name) in ["median", "least", "most"].into_iter().enumerate() {
+            let figures: Map<String, Value> =
+                self.rows.iter().map(|row| (row.key.clone(), json!(row.three()[place]))).collect();
+            object.insert(name.to_owned(), figures.into());
+        }
+        let latencies: Map<String, Value> = self
+            .latencies
+            .iter()
+            .map(|(name, values)| {
+                let parts: Map<String, Value> =
+                    QUANTILES.iter().zip(values).map(|((part, _), value)| ((*part).to_owned(), json!(value))).collect();
+                ((*name).to_owned(), parts.into())
+            })
+            .collect();
+        object.insert("latency_ms".to_owned(), latencies.into());
+        format!("{}\n", Value::from(object))
+    }
+}
+
+fn rows(figures: &[Figures]) -> Vec<Row> {
+    let each = |of: &dyn Fn(&Figures) -> f64| figures.iter().map(of).collect::<Vec<f64>>();
+    let mut rows = Vec::new();
+    let counts = figures.first().map(|first| first.counts.clone()).unwrap_or_default();
+    for count in &counts {
+        let values = each(&|figures| figures.rate(count.many));
+        rows.push(Row::new(&format!("{}_per_second", count.many), count.many, "/s", 0, values));
+    }
+    let server: Option<Vec<_>> = figures.iter().map(|figures| figures.server).collect();
+    for count in counts.iter().filter(|_| server.is_some()) {
+        let of = |part: fn(super::Cpu) -> std::time::Duration| {
+            each(&|figures| figures.micros(part(figures.server.unwrap_or_default()), count.many))
+        };
+        let label = format!("server CPU per {}", count.one);
+        let mut row = Row::new(&format!("server_us_per_{}", count.one), &label, "µs", 2, of(super::Cpu::total));
+        let (user, system) = (median(of(|cpu| cpu.user)), median(of(|cpu| cpu.system)));
+        row.note = format!("   = {} user + {} system", grouped(user, 2), grouped(system, 2));
+        rows.push(row);
+        for (part, value) in [("user", of(|cpu| cpu.user)), ("system", of(|cpu| cpu.system))] {
+            let key = format!("server_{part}_us_per_{}", count.one);
+            rows.push(Row { hidden: true, ..Row::new(&key, "", "µs", 2, value) });
+        }
+    }
+    if let Some(count) = counts.last() {
+        let values = each(&|figures| figures.micros(figures.client.total(), count.many));
+        let label = format!("client CPU per {}", count.one);
+        rows.push(Row::new(&format!("client_us_per_{}", count.one), &label, "µs", 2, values));
+    }
+    let shares: Option<Vec<f64>> = figures.iter().map(|figures| Some(100.0 * figures.client_share()?)).collect();
+    if let Some(shares) = shares {
+        rows.push(Row::new("client_share_percent", "client's share of both's CPU", "%", 1, shares));
+    }
+    rows.push(Row::new("missing", "missing, doubled, out of order", "", 0, each(&|_| 0.0)));
+    rows
+}
+
+/// A run's counts and times.
+fn run(figures: &Figures) -> Value {
+    let mut object: Map<String, Value> =
+        figures.counts.iter().map(|count| (count.many.to_owned(), json!(count.count))).collect();
+    object.insert("seconds".to_owned(), json!(figures.elapsed.as_secs_f64()));
+    object.into()
+}
+
+/// Of each run's percentile the median, of the longest the longest; in milliseconds.
+fn percentiles(figures: &[Figures], name: &str) -> Vec<f64> {
+    let of = |(_, part): &(&str, f64)| {
+        let values = figures.iter().filter_map(|figures| figures.latency(name, *part));
+        let values: Vec<f64> = values.map(|latency| latency.as_secs_f64() * 1e3).collect();
+        if *part < 1.0 { median(values) } else { values.into_iter().fold(0.0, f64::max) }
+    };
+    QUANTILES.iter().map(of).collect()
+}
+
+fn latency_label(name: &str) -> &str {
+    match name {
+        "acknowledgement" => "send to acknowledgement",
+        "delivery" => "send to delivery to the others",
+        "lateness" => "how late the client sent",
+        other => other,
+    }
+}
+
+/// The scenario and its parameters, as a sentence.
+pub(super) fn title(scenario: &Scenario) -> String {
+    match scenario {
+        Scenario::Fanout(options) => format!(
+            "one room of {}, {}, {}",
+            many(options.members.get(), "member"),
+            many(options.publishers.get(), "publisher"),
+            sends(&options.load)
+        ),
+        Scenario::Pairs(options) => {
+            let users = options.users.map(|users| format!(", shared by {} on /ws", many(users.get(), "user")));
+            format!(
+                "{} of two{}, all send, {}",
+                many(options.conversations.get(), "conversation"),
+                users.unwrap_or_default(),
+                sends(&options.load)
+            )
+        }
+        Scenario::Rooms(options) => format!(
+            "{} of {} drawn from {} on /ws, {}, {}",
+            many(options.rooms.get(), "room"),
+            many(options.members.get(), "member"),
+            many(options.users.get(), "user"),
+            many(options.publishers.get(), "publisher"),
+            sends(&options.load)
+        ),
+    }
+}
+
+fn sends(load: &Load) -> String {
+    match load.rate {
+        Some(rate) => format!("{} messages/s in all (open loop)", grouped(rate.get().into(), 0)),
+        None => format!("each with {} under way (closed loop)", load.window),
+    }
+}
+
+/// So many of them, in words.
+#[allow(clippy::cast_precision_loss)] // figures for people
+pub(super) fn many(count: usize, one: &str) -> String {
+    format!("{} {one}{}", grouped(count as f64, 0), if count == 1 { "" } else { "s" })
+}
+
+/// A number with so many decimals and commas between the thousands.
+pub(super) fn grouped(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let mut out = String::with_capacity(text.len() + text.len() / 3);
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && (whole.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn thousands_stand_apart() {
+        for (value, decimals, text) in
+            [(0.0, 0, "0"), (999.0, 0, "999"), (1_234_567.0, 0, "1,234,567"), (1_000.456, 2, "1,000.46")]
+        {
+            assert_eq!(grouped(value, decimals), text);
+        }
+    }
+}
