@@ -18,7 +18,7 @@ use super::http::Http;
 use super::link::Link;
 use super::options::{Connect, History, Login, Pace};
 use super::process::quiet;
-use super::stage::Stage;
+use super::stage::{Room, Stage};
 
 /// What a run's askers share: until when they ask, how many answers there were and how long each took.
 struct Asking {
@@ -65,8 +65,9 @@ pub async fn connect(stage: &Stage, options: &Connect, pace: &Pace) -> Result<Ve
                 let (room, token) = members[begun.get() % members.len()];
                 begun.set(begun.get() + 1);
                 let asked = Instant::now();
-                kept.borrow_mut().push(Link::open(stage.address, Some(room), token).await?);
+                let link = Link::open(stage.address, Some(room), token).await?;
                 asking.answered(asked);
+                kept.borrow_mut().push(link);
             }
             Ok::<_, String>(())
         };
@@ -88,32 +89,44 @@ pub async fn connect(stage: &Stage, options: &Connect, pace: &Pace) -> Result<Ve
 pub async fn history(stage: &Stage, options: &History, pace: &Pace) -> Result<Vec<Figures>, String> {
     let room = stage.rooms.first().ok_or("there is no conversation")?;
     let token = room.tokens.first().ok_or("there is nobody in the conversation")?;
-    let (messages, limit) = (options.messages.get(), usize::from(options.limit));
     let mut readers = Vec::with_capacity(options.connections.get());
     for number in 0..options.connections.get() {
-        readers.push(RefCell::new((Http::connect(stage.address).await?, Dice(number as u64))));
+        let http = Http::connect(stage.address).await?;
+        readers.push(Reader { http, dice: Dice(number as u64), room, token, options });
     }
     repeated(pace, async |length| {
         let meter = Meter::start(stage.pid)?;
         let asking = Asking::until(meter.started + length);
-        let page_after_page = async |reader: &RefCell<(Http, Dice)>| {
-            // Each has its own.
-            let (http, dice) = &mut *reader.borrow_mut();
-            while asking.goes_on() {
-                let before = 2 + dice.below(messages);
-                let target = format!("/v1/conversations/{}/messages?before_seq={before}&limit={limit}", room.id);
-                let asked = Instant::now();
-                let (status, page) = http.get(&target, token).await?;
-                asking.answered(asked);
-                let last = options.numbers.then_some(before - 1);
-                check_page(status, page, limit.min(before - 1), last)?;
-            }
-            Ok::<_, String>(())
-        };
-        try_join_all(readers.iter().map(page_after_page)).await?;
+        try_join_all(readers.iter_mut().map(|reader| reader.read(&asking))).await?;
         Ok(asking.counted(meter.stop()?, "pages", "page"))
     })
     .await
+}
+
+/// One who reads a history.
+struct Reader<'a> {
+    http: Http,
+    dice: Dice,
+    room: &'a Room,
+    token: &'a str,
+    options: &'a History,
+}
+
+impl Reader<'_> {
+    /// Page after page.
+    async fn read(&mut self, asking: &Asking) -> Result<(), String> {
+        let limit = usize::from(self.options.limit);
+        while asking.goes_on() {
+            let before = 2 + self.dice.below(self.options.messages.get());
+            let target = format!("/v1/conversations/{}/messages?before_seq={before}&limit={limit}", self.room.id);
+            let asked = Instant::now();
+            let (status, page) = self.http.get(&target, self.token).await?;
+            asking.answered(asked);
+            let count = if self.options.numbers { limit.min(before - 1) } else { limit };
+            check_page(status, page, count, self.options.numbers.then_some(before - 1))?;
+        }
+        Ok(())
+    }
 }
 
 /// A page has as many items as it should, and ends with this number. Only items begin with a brace, for the texts have none.

@@ -34,7 +34,8 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
             error.exit();
         }
         let text = error.to_string();
-        let said = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let said = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+        let said = said.trim_start_matches("error: ");
         format!("bench: {said} (chinwag bench --help explains)")
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -117,7 +117,7 @@ async fn runs(
 /// A warm-up, and then as many runs as there are to be.
 pub(super) async fn repeated(
     pace: &Pace,
-    run: impl AsyncFn(Duration) -> Result<Figures, String>,
+    mut run: impl AsyncFnMut(Duration) -> Result<Figures, String>,
 ) -> Result<Vec<Figures>, String> {
     if !pace.warm_up.is_zero() {
         run(pace.warm_up).await?;

@@ -53,7 +53,7 @@ pub struct Pace {
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds, global = true)]
     pub seconds: Duration,
 
-    /// How long everything runs before the first run, in seconds; 0 for not at all
+    /// How long it goes before the first run, in seconds; may be 0
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds_or_none, global = true)]
     pub warm_up: Duration,
 
@@ -196,7 +196,7 @@ pub struct History {
     #[arg(long, value_name = "NUMBER", default_value = "4")]
     pub connections: NonZeroUsize,
 
-    /// Whether a page must be the one that was asked for, besides having as many items: not so from a probe that has only one.
+    /// Whether a page must be the one that was asked for: not so from a probe that has only one, of `limit` items.
     #[arg(skip = true)]
     pub numbers: bool,
 }

@@ -12,7 +12,7 @@ const CONVERSATION: &str = "01234567-89ab-7def-8123-456789abcdef";
 /// The message with which something is wrong.
 const WRONG: usize = 10;
 /// Bytes of a send's frame on `/ws/{id}`: the head with its mask, and the payload.
-const SEND: usize = 8 + 143;
+const SEND: usize = 8 + 144;
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(super) struct Fake {
 struct Room {
     fault: Option<Fault>,
     seq: usize,
-    /// The connections; nothing closes one.
+    /// The connections; nothing instead of a frame closes one.
     listeners: Vec<UnboundedSender<Option<Vec<u8>>>>,
     /// What the last connection has yet to hear.
     held: Option<Vec<u8>>,
@@ -151,14 +151,18 @@ impl Room {
                 });
             }
             Some(Fault::Refuses) => all(&text(r#"{"type":"error","code":"rate_limited"}"#)),
-            Some(Fault::Closes) => return drop(self.listeners[0].send(None)),
+            Some(Fault::Closes) => vec![],
         };
+        let closes = self.fault == Some(Fault::Closes) && wrong.is_empty();
         let (last, others) = self.listeners.split_last().unwrap();
         for listener in others {
             drop(listener.send(Some(frame.clone()))); // it may be gone
         }
         for frame in wrong {
             drop(last.send(Some(frame)));
+        }
+        if closes {
+            drop(last.send(None));
         }
     }
 }
