@@ -13,16 +13,21 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::Arguments;
+use crate::template;
 
-/// About what a page of 50 messages of 64 bytes has.
-const BYTES: usize = 22_000;
-/// JSON around the filler.
+/// Messages of a page, as the bench asks for it.
+const PAGE: usize = 50;
+/// JSON around a filler.
 const AROUND: usize = r#"{"items":""}"#.len();
 
 /// Serves until it is killed.
 pub(crate) fn serve(arguments: &Arguments) -> Result<(), String> {
-    let bytes = arguments.number("--bytes", BYTES)?;
-    let body: Bytes = format!(r#"{{"items":"{}"}}"#, "x".repeat(bytes.saturating_sub(AROUND))).into();
+    let bytes = arguments.number("--bytes", 0)?;
+    let body: Bytes = match bytes {
+        0 => template::page(arguments.number("--items", PAGE)?),
+        _ => format!(r#"{{"items":"{}"}}"#, "x".repeat(bytes.saturating_sub(AROUND))),
+    }
+    .into();
     let runtime = Runtime::new().map_err(|error| error.to_string())?;
     let listener = arguments.listen()?;
     runtime.block_on(accept(listener, body)).map_err(|error| error.to_string())

@@ -57,8 +57,8 @@ const PARTS: [Part; 6] = [
 /// Runs a part so often, if it is told how often; else counts the part, or all of them, under callgrind, and fails if one is over
 /// its budget.
 pub(crate) fn measure(arguments: &Arguments) -> Result<(), String> {
-    let wanted: Vec<&Part> =
-        PARTS.iter().filter(|part| arguments.word().is_none_or(|word| word == part.name)).collect();
+    let words = arguments.words();
+    let wanted: Vec<&Part> = PARTS.iter().filter(|part| words.is_empty() || words.contains(&part.name)).collect();
     if wanted.is_empty() {
         return Err(format!("the parts are {}", PARTS.map(|part| part.name).join(", ")));
     }

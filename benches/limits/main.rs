@@ -10,27 +10,35 @@ mod bare;
 mod bun;
 mod commit;
 mod counts;
+mod database;
 mod instructions;
 mod peer;
+#[path = "../../tests/it/support/postgres.rs"]
+#[allow(clippy::unwrap_used, dead_code)] // it is made for tests, and can do more than a bench needs
+mod postgres;
 mod relay;
 mod room;
 mod rows;
 mod select;
 mod speech;
+mod table;
 mod template;
 
 use std::env;
 use std::net::TcpListener;
 use std::process::ExitCode;
+use std::time::Duration;
 
 const USAGE: &str = "limits: give a mode after `--`
   relay [--join] [--commit sqlite:FILE|postgres://…]  serves: an epoll loop that passes each message on
   bun                                                 serves: the same on Bun, which is installed by npm if it must be
-  answer [--bytes N]                                  serves: a bare HTTP answer of so many bytes
-  rows --sqlite FILE|--postgres URL [--seconds S]     rows a second, bare and by Chinwag's own commit
-  select --sqlite FILE|--postgres URL [--seconds S]   pages of 50 rows a second
+  answer [--items N] [--bytes N]                      serves: a page of so many messages, or so many bytes, by bare hyper
+  rows --sqlite [FILE]|--postgres [URL] [--seconds S]    rows a second, bare and by Chinwag's own commit
+  select --sqlite [FILE]|--postgres [URL] [--seconds S]  pages of 50 rows a second
   counts --pid PID [--seconds S]                      a process's calls of the kernel, and the threads that it wakes
   instructions [PART]                                 instructions a message, and whether they are within budget
+  table [ROW…] [--runs N] [--seconds S] [--store sqlite|postgres] [--json FILE]
+                                                      Chinwag and its limits by turns, row by row, and whether goals are met
 What serves takes --listen ADDRESS (a free port of 127.0.0.1) and runs until it is killed.";
 
 /// What was said behind the mode.
@@ -53,9 +61,14 @@ impl Arguments {
         self.value(name).map_or(Ok(default), |text| text.parse().map_err(|_| format!("{name} takes a number")))
     }
 
-    /// What stands first, unless it is an option.
-    pub(crate) fn word(&self) -> Option<&str> {
-        self.0.first().map(String::as_str).filter(|word| !word.starts_with("--"))
+    /// What follows `--seconds`.
+    pub(crate) fn seconds(&self, default: usize) -> Result<Duration, String> {
+        Ok(Duration::from_secs(self.number("--seconds", default)? as u64))
+    }
+
+    /// What stands before the first option.
+    pub(crate) fn words(&self) -> Vec<&str> {
+        self.0.iter().map(String::as_str).take_while(|word| !word.starts_with("--")).collect()
     }
 
     /// Binds the address that is asked for, and tells it.
@@ -80,6 +93,7 @@ fn main() -> ExitCode {
         "rows" => rows::measure(&arguments),
         "select" => select::measure(&arguments),
         "counts" => counts::measure(&arguments),
+        "table" => table::measure(&arguments),
         "instructions" => instructions::measure(&arguments),
         _ => {
             println!("{USAGE}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chinwag::domain::command::Send;
-use chinwag::domain::conversation::{Kind, NewConversation, Title};
+use chinwag::domain::conversation::{self, NewConversation, Title};
 use chinwag::domain::message::Content;
 use chinwag::domain::user::Username;
 use chinwag::domain::{ConversationId, MessageId, Timestamp, UserId};
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::Arguments;
 use crate::bare::{Postgres, Sqlite};
 use crate::commit::Rows;
+use crate::database::{Database, Kind};
 use crate::template;
 
 /// Rows of a large transaction: a large batch of the journal's.
@@ -25,31 +26,27 @@ const BATCH: usize = 512;
 const SOME: usize = 32;
 /// Conversations of each lane over which Chinwag's own commits are spread.
 const CONVERSATIONS: usize = 50;
+/// How long each figure is measured.
+const SECONDS: usize = 3;
 /// A message's text, as long as the bench's.
 const TEXT: &str = "Shall we have lunch at noon? The usual place, I think, at twelve";
 
-/// Measures what the arguments name.
+/// Measures on the database that is wanted.
 pub(crate) fn measure(arguments: &Arguments) -> Result<(), String> {
-    let length = Duration::from_secs(arguments.number("--seconds", 3)? as u64);
+    let length = arguments.seconds(SECONDS)?;
+    let database = Database::wanted(arguments)?;
     let runtime = Runtime::new().map_err(|error| error.to_string())?;
-    match (arguments.value("--sqlite"), arguments.value("--postgres")) {
-        (Some(file), None) => {
-            let url = format!("sqlite:{file}");
-            // Opened and left again, for its tables.
-            drop(runtime.block_on(store::open(&url)).map_err(|error| error.to_string())?);
-            sqlite(file, length)?;
-            runtime.block_on(chinwag_commits(&url, length))
+    // Opened and left again, for its tables.
+    drop(runtime.block_on(store::open(&database.url)).map_err(|error| error.to_string())?);
+    if database.kind == Kind::Sqlite {
+        sqlite(database.file(), length)?;
+    } else {
+        for connections in [1, 2] {
+            let rate = runtime.block_on(postgres(&database.url, connections, length))?;
+            print(&format!("bare `unnest` of {BATCH} rows, {connections} connection(s), rows"), rate);
         }
-        (None, Some(url)) => runtime.block_on(async {
-            drop(store::open(url).await.map_err(|error| error.to_string())?);
-            for connections in [1, 2] {
-                let rate = postgres(url, connections, length).await?;
-                print(&format!("bare `unnest` of {BATCH} rows, {connections} connection(s), rows"), rate);
-            }
-            chinwag_commits(url, length).await
-        }),
-        _ => Err("takes --sqlite FILE or --postgres URL".to_owned()),
     }
+    runtime.block_on(chinwag_commits(&database.url, length))
 }
 
 pub(crate) fn print(what: &str, rate: f64) {
@@ -161,7 +158,7 @@ async fn pair(store: &Arc<dyn Store>) -> chinwag::domain::Result<Pair> {
     store.insert_user(&user, "no password").await?;
     let new = NewConversation {
         id: ConversationId::new(),
-        kind: Kind::Group,
+        kind: conversation::Kind::Group,
         name: Some(Title::stored("Probe".to_owned())),
         creator_id: user.id,
         created_at: Timestamp::now(),

@@ -12,9 +12,12 @@ use uuid::Uuid;
 use crate::Arguments;
 use crate::bare::Postgres;
 use crate::commit::Commit;
+use crate::database::{Database, Kind};
 use crate::room;
 use crate::rows::{print, rate_of};
 
+/// How long each figure is measured.
+const SECONDS: usize = 3;
 /// Messages of the conversation, and of a page.
 const HISTORY: i64 = 1_000;
 const PAGE: i64 = 50;
@@ -26,31 +29,20 @@ const SELECT: &str = "SELECT m.id, m.conversation_id, m.seq, m.sender_id, m.cont
      m.edited_at, m.deleted_at, m.note_kind, m.note_user_id, m.note_value \
      FROM messages m WHERE m.conversation_id = $1 AND m.seq < $2 ORDER BY m.seq DESC LIMIT $3";
 
-/// Measures what the arguments name.
+/// Measures on the database that is wanted.
 pub(crate) fn measure(arguments: &Arguments) -> Result<(), String> {
-    let length = Duration::from_secs(arguments.number("--seconds", 3)? as u64);
-    match (arguments.value("--sqlite"), arguments.value("--postgres")) {
-        (Some(file), None) => {
-            let conversation = history(&format!("sqlite:{file}"))?;
-            for readers in READERS {
-                print(
-                    &format!("bare select of {PAGE} rows, SQLite, {readers} thread(s), pages"),
-                    sqlite(file, conversation, readers, length)?,
-                );
-            }
-            Ok(())
-        }
-        (None, Some(url)) => {
-            let conversation = history(url)?;
-            let runtime = Runtime::new().map_err(|error| error.to_string())?;
-            for readers in READERS {
-                let rate = runtime.block_on(postgres(url, conversation, readers, length))?;
-                print(&format!("bare select of {PAGE} rows, PostgreSQL, {readers} connection(s), pages"), rate);
-            }
-            Ok(())
-        }
-        _ => Err("takes --sqlite FILE or --postgres URL".to_owned()),
+    let length = arguments.seconds(SECONDS)?;
+    let database = Database::wanted(arguments)?;
+    let conversation = history(&database.url)?;
+    let runtime = Runtime::new().map_err(|error| error.to_string())?;
+    for readers in READERS {
+        let rate = match database.kind {
+            Kind::Sqlite => sqlite(database.file(), conversation, readers, length)?,
+            Kind::Postgres => runtime.block_on(postgres(&database.url, conversation, readers, length))?,
+        };
+        print(&format!("bare select of {PAGE} rows, {:?}, {readers} at a time, pages", database.kind), rate);
     }
+    Ok(())
 }
 
 /// A conversation with its messages.

@@ -7,8 +7,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::template::{ID, IdText};
 
-/// A longer head than any client of the bench sends.
-const HEAD_BYTES: usize = 8 * 1024;
+/// A longer head than any client of the bench sends: a token names up to a thousand conversations.
+const HEAD_BYTES: usize = 64 * 1024;
 /// A longer frame than any client of the bench sends; with its bytes before it fits the relay's buffer.
 const FRAME_BYTES: usize = 32 * 1024;
 

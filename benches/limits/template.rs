@@ -105,10 +105,24 @@ impl Template {
 
 /// The payload of `message.new` as Chinwag encodes it.
 fn encoded(conversation_id: ConversationId, id: MessageId) -> String {
+    told(message(conversation_id, id, SEQ, CONTENT))
+}
+
+fn told(message: Message) -> String {
     let mut frame = Vec::new();
-    let event = Event::created(message(conversation_id, id, SEQ, CONTENT));
-    frames::put_event(&mut frame, &event, &Subject::default());
+    frames::put_event(&mut frame, &Event::created(message), &Subject::default());
     payload(&frame)
+}
+
+/// A page of history with so many messages of the bench's, from the middle of as many as the bench has.
+pub(crate) fn page(items: usize) -> String {
+    let (id, text) = (ConversationId::new(), "x".repeat(64));
+    let item = |place: Seq| {
+        let payload = told(message(id, MessageId::new(), 5_000 + place, &text));
+        payload.split_once(r#""message":"#).map_or_else(String::new, |(_, rest)| rest[..rest.len() - 1].to_owned())
+    };
+    let items: Vec<String> = (0..).take(items).map(item).collect();
+    format!(r#"{{"items":[{}],"has_more":true,"last_seq":10000}}"#, items.join(","))
 }
 
 /// A message that somebody sent.
