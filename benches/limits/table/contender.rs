@@ -3,7 +3,6 @@
 use std::env;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::process::{Child, Command, Stdio};
 
 use chinwag::bench::{self, Connect, Fanout, Figures, History, Idle, Memory, Pace, Pairs, Room, Stage};
@@ -16,9 +15,6 @@ use crate::database::{Database, Kind};
 
 /// Conversations of two whose members connect, as `chinwag bench` has them.
 const CONNECTING: usize = 100;
-
-/// Messages of a conversation of which a probe has but one page, which is full: so many that the first ones are never asked for.
-const ENDLESS: NonZeroUsize = NonZeroUsize::new(1_000_000_000).expect("more than none");
 
 /// A mode of this program that serves; `DATABASE` stands for a fresh one's URL.
 pub(super) struct Probe {
