@@ -14,7 +14,7 @@ impl Fanout {
     /// Who has to be there.
     pub(super) fn cast(&self) -> Cast {
         let members = self.members.get();
-        Cast { users: members, rooms: vec![(0..members).collect()] }
+        Cast::new(members, vec![(0..members).collect()])
     }
 }
 
@@ -22,15 +22,14 @@ impl Pairs {
     /// Who has to be there.
     pub(super) fn cast(&self) -> Cast {
         let conversations = self.conversations.get();
-        let users = self.users.map_or(2 * conversations, |users| users.get().max(2));
+        let Some(users) = self.users else { return Cast::pairs(conversations) };
+        let users = users.get().max(2);
         // Round after round of neighbours, further and further apart; so everybody has as many.
         let pair = |number: usize| {
             let (first, round) = (number % users, number / users);
             vec![first, (first + 1 + round % (users - 1)) % users]
         };
-        let apart = |number: usize| vec![2 * number, 2 * number + 1];
-        let rooms = (0..conversations).map(|number| if self.users.is_some() { pair(number) } else { apart(number) });
-        Cast { users, rooms: rooms.collect() }
+        Cast::new(users, (0..conversations).map(pair).collect())
     }
 }
 
@@ -49,7 +48,7 @@ impl Rooms {
             }
             members
         };
-        Cast { users, rooms: (0..self.rooms.get()).map(&mut draw).collect() }
+        Cast::new(users, (0..self.rooms.get()).map(&mut draw).collect())
     }
 }
 
@@ -118,7 +117,7 @@ async fn runs(
 /// A warm-up, and then as many runs as there are to be.
 pub(super) async fn repeated(
     pace: &Pace,
-    run: impl AsyncFn(Duration) -> Result<Figures, String>,
+    mut run: impl AsyncFnMut(Duration) -> Result<Figures, String>,
 ) -> Result<Vec<Figures>, String> {
     if !pace.warm_up.is_zero() {
         run(pace.warm_up).await?;

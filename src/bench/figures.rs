@@ -1,6 +1,6 @@
 //! What a run came to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
@@ -72,6 +72,35 @@ impl Figures {
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// What happens between two moments: the clock and the CPU times.
+pub(super) struct Meter {
+    pid: Option<u32>,
+    server: Option<Cpu>,
+    client: Cpu,
+    pub(super) started: Instant,
+}
+
+impl Meter {
+    /// Begins; the server is this process.
+    pub(super) fn start(pid: Option<u32>) -> Result<Self, String> {
+        let (server, client) = (pid.map(Cpu::of).transpose()?, Cpu::of_this_process()?);
+        Ok(Self { pid, server, client, started: Instant::now() })
+    }
+
+    /// Ends, with what was counted.
+    pub(super) fn stop(self) -> Result<Figures, String> {
+        let elapsed = self.started.elapsed();
+        let server = self.pid.map(Cpu::of).transpose()?.zip(self.server).map(|(now, before)| now - before);
+        let client = Cpu::of_this_process()? - self.client;
+        Ok(Figures { counts: Vec::new(), elapsed, server, client, latencies: Vec::new() })
+    }
+}
+
+/// A duration as histograms have it.
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// An empty histogram.

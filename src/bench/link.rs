@@ -14,6 +14,8 @@ use crate::domain::ConversationId;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of an answer's head and `hello`; both together have some 1,500.
 const GREETING: usize = 16 * 1024;
+/// Bytes that are read at a time: a greeting fits.
+const READ_BYTES: usize = 2 * 1024;
 
 /// A connection that was greeted.
 pub(super) struct Link {
@@ -41,7 +43,7 @@ impl Link {
              Authorization: Bearer {token}\r\n\r\n"
         );
         write(&socket, request.as_bytes()).await?;
-        let mut buffer = Vec::with_capacity(2 * 1024);
+        let mut buffer = Vec::with_capacity(READ_BYTES);
         let end = loop {
             read(&socket, &mut buffer).await?;
             if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -84,12 +86,18 @@ pub(super) async fn write(socket: &TcpStream, mut bytes: &[u8]) -> Result<(), St
     Ok(())
 }
 
-/// Appends what there is, or waits for something.
-pub(super) async fn read(socket: &TcpStream, buffer: &mut Vec<u8>) -> Result<(), String> {
+/// Appends what there is to a greeting, or waits for something.
+async fn read(socket: &TcpStream, buffer: &mut Vec<u8>) -> Result<(), String> {
     if buffer.len() > GREETING {
         return Err("the server's greeting does not end".to_owned());
     }
+    read_some(socket, buffer).await
+}
+
+/// Appends what there is, or waits for something.
+pub(super) async fn read_some(socket: &TcpStream, buffer: &mut Vec<u8>) -> Result<(), String> {
     loop {
+        buffer.reserve(READ_BYTES);
         socket.readable().await.map_err(|error| error.to_string())?;
         match socket.try_read_buf(buffer) {
             Ok(0) => return Err("the server closed the connection".to_owned()),

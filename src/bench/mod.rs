@@ -4,13 +4,19 @@
 //! bring a stage of its own, with another server on it, and call the scenarios itself: `benches/` measures limits so.
 //!
 //! - [`fanout`], [`pairs`], [`rooms`]: messages, which are counted at every ear (`crowd`).
+//! - [`connect`], [`history`], [`login`]: what is asked for and answered.
+//! - [`idle`]: memory.
 
 mod alarm;
+mod answers;
 mod command;
 mod crowd;
 mod deliver;
+mod door;
 mod figures;
 mod frames;
+mod http;
+mod idle;
 mod link;
 mod options;
 mod prepare;
@@ -20,9 +26,11 @@ mod report;
 mod server;
 mod stage;
 
+pub use answers::{connect, history, login};
 pub use command::run;
 pub use deliver::{fanout, pairs, rooms};
 pub use figures::{Count, Figures, median};
-pub use options::{Fanout, Load, Pace, Pairs, Rooms};
+pub use idle::{Memory, idle};
+pub use options::{Connect, Fanout, History, Idle, Load, Login, Pace, Pairs, Rooms};
 pub use process::{Cpu, resident};
 pub use stage::{Room, Stage};

@@ -10,12 +10,13 @@ const LONGEST: f64 = 3_600.0;
 
 /// Measures how fast a server is, and how much of the machine it takes: chinwag bench SCENARIO.
 ///
-/// It prepares accounts and conversations in a database of its own, starts a server on it, drives it with a client that takes one
-/// core at the most, and prints the median, the least and the most of some runs. Every delivery is counted and its number, its id
-/// and its place checked: with anything missing, doubled or out of order there is an error and no figure. All that is
-/// measured is committed to disk first, as always; only the limits of rates are off.
+/// It prepares accounts and conversations in a database of its own, starts a server on it, drives it with a client
+/// of one thread, and prints the median, the least and the most of some runs. Every delivery is counted, and its
+/// number, its id and its order are checked: with anything missing, doubled or out of order there is an error and
+/// no figure. Messages have 64 bytes and are committed to disk before they are delivered, as always; only the limits
+/// of rates are off. Latency is taken at the senders and at the first 32 members of each room.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "chinwag bench", bin_name = "chinwag bench", version, max_term_width = 110)]
+#[command(verbatim_doc_comment, name = "chinwag bench", bin_name = "chinwag bench", version, max_term_width = 110)]
 pub(super) struct Bench {
     /// What is measured.
     #[command(subcommand)]
@@ -35,6 +36,14 @@ pub(super) enum Scenario {
     Pairs(Pairs),
     /// Many rooms that share members, of whom each hears all of theirs on one connection
     Rooms(Rooms),
+    /// Memory of idle connections, before and after a burst
+    Idle(Idle),
+    /// Connections that are opened, greeted and kept, one after another or many at once
+    Connect(Connect),
+    /// Pages of a conversation's history
+    History(History),
+    /// Logins with real passwords, and whether they disturb messages
+    Login(Login),
 }
 
 /// How long and how often.
@@ -44,7 +53,7 @@ pub struct Pace {
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds, global = true)]
     pub seconds: Duration,
 
-    /// How long everything runs before the first run, in seconds; 0 for not at all
+    /// How long it goes before the first run, in seconds; may be 0
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds_or_none, global = true)]
     pub warm_up: Duration,
 
@@ -63,18 +72,21 @@ pub(super) struct Common {
     #[arg(long, global = true)]
     pub(super) json: bool,
 
-    /// The database of the server that is started: postgres://…, postgresql://… or sqlite:FILE. It is filled with what the bench
-    /// needs, so give it one of its own [default: SQLite in a folder below $TMPDIR or /tmp that is removed afterwards]
-    #[arg(long, value_name = "URL", global = true, conflicts_with = "url")]
+    /// The database of the server that is started: postgres://…, postgresql://…
+    /// or sqlite:FILE. It is filled with accounts and messages, so give it one of
+    /// its own [default: SQLite in a folder below $TMPDIR or /tmp, then removed]
+    #[arg(verbatim_doc_comment, long, value_name = "URL", global = true, conflicts_with = "url")]
     pub(super) database_url: Option<String>,
 
-    /// Measures a server that runs already, such as http://127.0.0.1:8080. Accounts are then made through its front door, at most
-    /// 64 of them, which share the connections; its limits of rates should be off (CHINWAG_RATE_LIMITS=off)
-    #[arg(long, value_name = "URL", global = true)]
+    /// Measures a server that runs already, such as http://127.0.0.1:8080. At most
+    /// 64 accounts are made, through its front door; they share the connections.
+    /// Its limits of rates should be off (CHINWAG_RATE_LIMITS=off)
+    #[arg(verbatim_doc_comment, long, value_name = "URL", global = true)]
     pub(super) url: Option<String>,
 
-    /// The process of the server at --url, if it is on this machine: its CPU time and memory are read from /proc
-    #[arg(long, value_name = "NUMBER", global = true, requires = "url")]
+    /// The process of the server at --url, if it is on this machine: its CPU time
+    /// and memory are read from /proc
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", global = true, requires = "url")]
     pub(super) pid: Option<u32>,
 }
 
@@ -101,9 +113,10 @@ pub struct Pairs {
     #[arg(long, value_name = "NUMBER", default_value = "100")]
     pub conversations: NonZeroUsize,
 
-    /// Users who share the conversations, each with one connection to /ws that hears all of theirs [default: two for each
-    /// conversation, each with a connection to its /ws/{id}]
-    #[arg(long, value_name = "NUMBER")]
+    /// Users who share the conversations, each with one connection to /ws that hears
+    /// all of theirs [default: two users for each conversation, each with a
+    /// connection to its /ws/{id}]
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER")]
     pub users: Option<NonZeroUsize>,
 
     /// How they send.
@@ -122,8 +135,9 @@ pub struct Rooms {
     #[arg(long, value_name = "NUMBER", default_value = "50")]
     pub members: NonZeroUsize,
 
-    /// Users that the members are drawn from, each with one connection to /ws that hears all of their rooms
-    #[arg(long, value_name = "NUMBER", default_value = "500")]
+    /// Users that the members are drawn from, each with one connection to /ws that
+    /// hears all of their rooms
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", default_value = "500")]
     pub users: NonZeroUsize,
 
     /// Members who send, each in a room of their own as long as there are enough
@@ -135,16 +149,87 @@ pub struct Rooms {
     pub load: Load,
 }
 
+/// Memory of idle connections.
+#[derive(Clone, Debug, Args)]
+pub struct Idle {
+    /// Connections to /ws/{id}
+    #[arg(long, value_name = "NUMBER", default_value = "10000")]
+    pub connections: NonZeroUsize,
+
+    /// Members of each room that the connections are in
+    #[arg(long, value_name = "NUMBER", default_value = "100")]
+    pub room: NonZeroUsize,
+
+    /// Messages to each room in the burst, of which 4 are under way
+    #[arg(long, value_name = "NUMBER", default_value = "20")]
+    pub burst: NonZeroU32,
+
+    /// When memory is looked at after the burst: seconds, rising, with commas between
+    #[arg(long, value_name = "SECONDS", value_delimiter = ',', default_value = "5,10,20,30")]
+    pub after: Vec<u16>,
+}
+
+/// Connections that are opened.
+#[derive(Clone, Debug, Args)]
+pub struct Connect {
+    /// Connections that are kept at the most; with so many the run ends
+    #[arg(long, value_name = "NUMBER", default_value = "5000")]
+    pub connections: NonZeroUsize,
+
+    /// Connections that are opened at a time: 1 for one client in a row, many for a storm
+    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    pub at_once: NonZeroUsize,
+}
+
+/// Pages of history.
+#[derive(Clone, Debug, Args)]
+pub struct History {
+    /// Messages in the conversation; each page is from anywhere among them
+    #[arg(long, value_name = "NUMBER", default_value = "10000")]
+    pub messages: NonZeroUsize,
+
+    /// Messages of a page, at most 200
+    #[arg(long, value_name = "NUMBER", default_value = "50", value_parser = clap::value_parser!(u8).range(1..=200))]
+    pub limit: u8,
+
+    /// HTTP/1.1 connections, each of which asks for page after page
+    #[arg(long, value_name = "NUMBER", default_value = "4")]
+    pub connections: NonZeroUsize,
+
+    /// Whether a page must be the one that was asked for: not so from a probe that has only one, of `limit` items.
+    #[arg(skip = true)]
+    pub numbers: bool,
+}
+
+/// Logins.
+#[derive(Clone, Debug, Args)]
+pub struct Login {
+    /// Accounts that log in by turns; each is registered first
+    #[arg(long, value_name = "NUMBER", default_value = "8")]
+    pub accounts: NonZeroUsize,
+
+    /// Logins under way at a time
+    #[arg(long, value_name = "NUMBER", default_value = "2")]
+    pub at_once: NonZeroUsize,
+
+    /// Messages a second in 10 conversations of two (open loop), first alone and then
+    /// beside the logins [default: none]
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER")]
+    pub beside: Option<NonZeroU32>,
+}
+
 /// How senders send: in a closed loop, or at a fixed rate.
 #[derive(Clone, Debug, Args)]
 pub struct Load {
-    /// Sends that a sender has under way in a conversation: the next one begins when one comes back (closed loop)
-    #[arg(long, value_name = "NUMBER", default_value = "4")]
+    /// Sends that a sender has under way in a conversation: when one comes back, the
+    /// next one leaves (closed loop)
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", default_value = "4")]
     pub window: NonZeroU32,
 
-    /// Messages a second in all, spread evenly over time and senders, whatever comes back (open loop). Latency is then counted from
-    /// when a message should have been sent [default: closed loop]
-    #[arg(long, value_name = "NUMBER", conflicts_with = "window")]
+    /// Messages a second in all, spread evenly over time and senders, whatever comes
+    /// back (open loop); latency is then counted from when a message should have
+    /// been sent [default: closed loop]
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", conflicts_with = "window")]
     pub rate: Option<NonZeroU32>,
 }
 

@@ -8,21 +8,39 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::progress::Progress;
 use super::stage::Room;
 use crate::chat::Tokens;
+use crate::domain::command::Send;
 use crate::domain::conversation::{Kind, NewConversation, Title};
+use crate::domain::message::Content;
 use crate::domain::session::Session;
 use crate::domain::user::{Name, User, Username};
-use crate::domain::{ConversationId, Result, SessionId, Timestamp, UserId};
+use crate::domain::{ConversationId, MessageId, Result, SessionId, Timestamp, UserId};
 use crate::store::{self, Store};
 
 /// How long the tokens live: longer than any bench lasts.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Rows that are written at a time; the store orders them as it can.
 const AT_ONCE: usize = 16;
+/// Messages of one commit: enough that the disk is not what the preparation waits for, and well within a statement's time-out.
+const FILLED_AT_ONCE: usize = 4_096;
 
 /// Who is in which room: users are numbered from 0, each room has some of them, its owner first.
 pub(super) struct Cast {
     pub(super) users: usize,
     pub(super) rooms: Vec<Vec<usize>>,
+    /// Messages in the first room; its first member wrote them.
+    pub(super) messages: usize,
+}
+
+impl Cast {
+    /// These rooms, and nothing was said in them.
+    pub(super) fn new(users: usize, rooms: Vec<Vec<usize>>) -> Self {
+        Self { users, rooms, messages: 0 }
+    }
+
+    /// Conversations of two, each with users of its own.
+    pub(super) fn pairs(conversations: usize) -> Self {
+        Self::new(2 * conversations, (0..conversations).map(|number| vec![2 * number, 2 * number + 1]).collect())
+    }
 }
 
 /// Opens the store, migrates it and puts the cast into it.
@@ -36,7 +54,34 @@ pub(super) async fn prepare(url: &str, secret: &str, cast: &Cast) -> Result<Vec<
         rooms.push(room);
         progress.done(rooms.len());
     }
+    drop(making);
+    if let (Some(room), Some((sender_id, _))) = (rooms.first(), people.first()) {
+        fill(store.as_ref(), room.id, *sender_id, cast.messages).await?;
+    }
     Ok(rooms)
+}
+
+/// So many messages, in batches: the history that pages are read from.
+async fn fill(store: &dyn Store, conversation_id: ConversationId, sender_id: UserId, count: usize) -> Result<()> {
+    let content = Content::parse("abcdefghijklmnop".repeat(4))?;
+    let mut progress = Progress::new("messages", count);
+    for first in (0..count).step_by(FILLED_AT_ONCE) {
+        let batch: Vec<Send> = (first..count.min(first + FILLED_AT_ONCE))
+            .map(|_| Send {
+                conversation_id,
+                id: MessageId::new(),
+                sender_id,
+                content: content.clone(),
+                reply_to: None,
+                timestamp: Timestamp::now(),
+            })
+            .collect();
+        for outcome in store.commit(0, &batch).await? {
+            outcome?;
+        }
+        progress.done(first);
+    }
+    Ok(())
 }
 
 /// So many users, each with a session and its token.

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::ops::Sub;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
 
 /// CPU time that a process has used.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,4 +66,23 @@ pub fn resident(pid: u32) -> Result<u64, String> {
         }
     }
     Err(format!("/proc/{pid} does not tell the memory of the server"))
+}
+
+/// Waits until a process does next to nothing: at most a tick in half a second. After half a minute it is believed to be as quiet
+/// as it gets.
+pub(super) async fn quiet(pid: u32) -> Result<(), String> {
+    const GLANCE: Duration = Duration::from_millis(500);
+    const TICK: Duration = Duration::from_millis(10);
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let begun = Instant::now();
+    let mut before = Cpu::of(pid)?;
+    while begun.elapsed() < PATIENCE {
+        sleep(GLANCE).await;
+        let now = Cpu::of(pid)?;
+        if (now - before).total() <= TICK {
+            break;
+        }
+        before = now;
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@ use std::thread::available_parallelism;
 use serde_json::{Map, Value, json};
 
 use super::figures::{Figures, median};
+use super::idle::Memory;
 use super::options::{Load, Pace, Scenario};
 
 /// The parts of all that a latency is told for, and their names.
@@ -21,6 +22,8 @@ pub(super) struct Report {
     about: String,
     rows: Vec<Row>,
     latencies: Vec<(&'static str, Vec<f64>)>,
+    /// What no row has room for.
+    body: String,
     notes: Vec<String>,
     object: Map<String, Value>,
 }
@@ -61,7 +64,7 @@ impl Row {
 
 impl Report {
     /// Of a scenario's runs.
-    pub(super) fn new(title: String, place: &str, pace: &Pace, figures: Vec<Figures>) -> Self {
+    pub(super) fn new(title: String, place: &str, pace: &Pace, figures: &[Figures]) -> Self {
         let cores = available_parallelism().map_or(0, usize::from);
         let about = format!(
             "{place}; client, server and database share {cores} cores; {} of {:?} after {:?} of warm-up",
@@ -71,7 +74,7 @@ impl Report {
         );
         let names: Vec<&'static str> =
             figures.first().map(|first| first.latencies.iter().map(|(name, _)| *name).collect()).unwrap_or_default();
-        let latencies = names.into_iter().map(|name| (name, percentiles(&figures, name))).collect();
+        let latencies = names.into_iter().map(|name| (name, percentiles(figures, name))).collect();
         let mut notes = Vec::new();
         if place.contains("PostgreSQL") {
             notes.push("PostgreSQL's own CPU time is not in the server's.".to_owned());
@@ -79,22 +82,54 @@ impl Report {
         if figures.iter().any(|figures| figures.server.is_none()) {
             notes.push("The server's CPU time is not known; --pid names its process.".to_owned());
         }
-        let mut report = Self { title, about, rows: rows(&figures), latencies, notes, object: Map::new() };
+        let mut report =
+            Self { title, about, rows: rows(figures), latencies, body: String::new(), notes, object: Map::new() };
         report.object.insert("missing".to_owned(), json!(0));
         report.object.insert("runs".to_owned(), figures.iter().map(run).collect());
         report
     }
 
-    /// Adds a member to the JSON object.
-    pub(super) fn with(mut self, key: &str, value: Value) -> Self {
-        self.object.insert(key.to_owned(), value);
-        self
-    }
-
-    /// Adds a line below the table.
-    pub(super) fn note(mut self, note: String) -> Self {
-        self.notes.push(note);
-        self
+    /// Of connections' memory.
+    #[allow(clippy::cast_precision_loss)] // figures for people
+    pub(super) fn of_memory(title: String, place: &str, memory: &Memory) -> Self {
+        let mut states =
+            vec![("before the first connection".to_owned(), memory.before), ("idle".to_owned(), memory.idle)];
+        states.extend(memory.after.iter().map(|(after, bytes)| match after.as_secs() {
+            0 => ("right after the burst".to_owned(), *bytes),
+            seconds => (format!("{seconds} s after the burst"), *bytes),
+        }));
+        let mut body =
+            format!("\n{:LABEL$}{:>FIGURE$}{:>22}\n", "memory of the server", "resident, MiB", "KiB a connection");
+        for (name, bytes) in &states {
+            let resident = grouped(*bytes as f64 / 1024.0 / 1024.0, 1);
+            let _ = writeln!(body, "{name:LABEL$}{resident:>FIGURE$}{:>22}", grouped(memory.each(*bytes), 2));
+        }
+        let (messages, deliveries) = (memory.burst.count("messages"), memory.burst.count("deliveries"));
+        let note = format!(
+            "The burst: {} messages, {} deliveries in {:.1} s; none missing.",
+            grouped(messages as f64, 0),
+            grouped(deliveries as f64, 0),
+            memory.burst.elapsed.as_secs_f64()
+        );
+        let states = states.iter().map(|(name, bytes)| {
+            json!({
+                "when": name, "resident_bytes": bytes, "kib_per_connection": memory.each(*bytes),
+            })
+        });
+        let object = json!({
+            "missing": 0, "connections": memory.connections, "messages": messages, "deliveries": deliveries,
+            "memory": states.collect::<Vec<_>>(),
+        });
+        let object = object.as_object().cloned().unwrap_or_default();
+        Self {
+            title,
+            about: place.to_owned(),
+            rows: Vec::new(),
+            latencies: Vec::new(),
+            body,
+            notes: vec![note],
+            object,
+        }
     }
 
     /// For people.
@@ -128,11 +163,9 @@ impl Report {
             }
             out.push('\n');
         }
-        for note in &self.notes {
-            let _ = write!(out, "\n{note}");
-        }
-        if !self.notes.is_empty() {
-            out.push('\n');
+        out.push_str(&self.body);
+        for (number, note) in self.notes.iter().enumerate() {
+            let _ = writeln!(out, "{}{note}", if number == 0 { "\n" } else { "" });
         }
         out
     }
@@ -250,6 +283,26 @@ pub(super) fn title(scenario: &Scenario) -> String {
             many(options.publishers.get(), "publisher"),
             sends(&options.load)
         ),
+        Scenario::Idle(options) => format!(
+            "{} in rooms of {}, idle and after a burst",
+            many(options.connections.get(), "connection"),
+            options.room
+        ),
+        Scenario::Connect(options) => format!(
+            "connections to /ws/{{id}}, {} at a time, up to {}",
+            options.at_once,
+            many(options.connections.get(), "connection")
+        ),
+        Scenario::History(options) => format!(
+            "pages of {} from a conversation of {}, over {}",
+            options.limit,
+            many(options.messages.get(), "message"),
+            many(options.connections.get(), "connection")
+        ),
+        Scenario::Login(options) => {
+            let beside = options.beside.map(|rate| format!(", beside {} messages/s", grouped(rate.get().into(), 0)));
+            format!("logins, {} at a time{}", options.at_once, beside.unwrap_or_default())
+        }
     }
 }
 

@@ -22,6 +22,7 @@ macro_rules! on_each_store {
 }
 
 mod bad_input;
+mod bench;
 mod browser;
 mod conformance;
 mod demo;

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -17,6 +18,7 @@ use crate::bench::frames::{self, Heard, ID, Mark, PING, PONG, SENDER, TEXT, Temp
 
 /// Bytes that may wait for a server that does not take them; far beyond what a closed loop ever has under way.
 const WAITING_BYTES: usize = 16 * 1024 * 1024;
+const CLOSED: &str = "the server closed a connection";
 
 /// What a connection hears and says in one conversation.
 pub(super) struct Seat {
@@ -123,8 +125,8 @@ impl Member {
         while !out.is_empty() {
             match self.writer.try_write(&out) {
                 Ok(count) => drop(out.drain(..count)),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(format!("the server does not take what is sent: {error}")),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(broken(&error)),
             }
         }
         if out.len() > WAITING_BYTES {
@@ -159,10 +161,10 @@ impl Member {
         };
         front.copy_from_slice(rest);
         let mut into = ReadBuf::new(free);
-        ready!(Pin::new(reader).poll_read(context, &mut into)).map_err(|error| error.to_string())?;
+        ready!(Pin::new(reader).poll_read(context, &mut into)).map_err(|error| broken(&error))?;
         let count = into.filled().len();
         if count == 0 {
-            return Poll::Ready(Err("the server closed a connection".to_owned()));
+            return Poll::Ready(Err(CLOSED.to_owned()));
         }
         let end = rest.len() + count;
         let taken = self.hear_all(&buffer[..end])?;
@@ -247,6 +249,14 @@ impl Member {
         earned.clear();
         self.earned.replace(earned);
         if self.out.borrow().is_empty() { Ok(()) } else { self.flush() }
+    }
+}
+
+/// How a connection ended.
+fn broken(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => CLOSED.to_owned(),
+        _ => error.to_string(),
     }
 }
 

@@ -19,10 +19,9 @@ use tokio::time::{sleep, sleep_until, timeout};
 use self::member::{Member, Seat};
 use self::tally::{RoomTally, Tally};
 use super::alarm::Alarm;
-use super::figures::{Count, Figures};
+use super::figures::{Count, Figures, Meter, nanos};
 use super::frames::{SENDERS_MAX, Template};
 use super::link::Link;
-use super::process::Cpu;
 use super::progress::{self, Progress};
 use super::stage::Stage;
 use crate::domain::ConversationId;
@@ -129,9 +128,8 @@ impl Crowd {
     /// One run: these send, and all that they sent is waited for.
     pub(super) async fn run(&self, senders: &[Place], drive: Drive) -> Result<Figures, String> {
         let senders = self.begin(senders, drive)?;
-        let server = || self.pid.map(Cpu::of).transpose();
-        let (server_before, client_before) = (server()?, Cpu::of_this_process()?);
-        let started = Instant::now();
+        let meter = Meter::start(self.pid)?;
+        let started = meter.started;
         let watched = Watched::begin(&self.tally);
         match drive {
             Drive::Window(window, length) => {
@@ -143,14 +141,12 @@ impl Crowd {
         }
         let due = if let Drive::Each(count, _) = drive { count * senders.len() as u64 } else { 0 };
         self.heard_all(due).await?;
-        let elapsed = started.elapsed();
-        let (server_after, client) = (server()?, Cpu::of_this_process()? - client_before);
+        let figures = meter.stop()?;
         drop(watched);
         self.tally.looping.set(false);
         sleep(SILENCE).await;
         self.settle()?;
-        let server = server_after.zip(server_before).map(|(after, before)| after - before);
-        Ok(self.figures(elapsed, server, client))
+        Ok(self.counted(figures))
     }
 
     /// Forgets the last run; the senders become which member's which seat they are.
@@ -269,7 +265,7 @@ impl Crowd {
         Ok(())
     }
 
-    fn figures(&self, elapsed: Duration, server: Option<Cpu>, client: Cpu) -> Figures {
+    fn counted(&self, figures: Figures) -> Figures {
         let tally = &self.tally;
         let counts = vec![
             Count { many: "messages", one: "message", count: tally.sent.get() },
@@ -279,7 +275,7 @@ impl Crowd {
             [("acknowledgement", &tally.acknowledgement), ("delivery", &tally.delivery), ("lateness", &tally.lateness)];
         let latencies = latencies.map(|(name, histogram)| (name, histogram.borrow().clone()));
         let latencies = latencies.into_iter().filter(|(_, histogram)| !histogram.is_empty()).collect();
-        Figures { counts, elapsed, server, client, latencies }
+        Figures { counts, latencies, ..figures }
     }
 }
 
@@ -304,10 +300,6 @@ fn wanted(stage: &Stage, hears: Hears) -> (Vec<Wanted<'_>>, Vec<Vec<(usize, usiz
         places.push(seats);
     }
     (wanted, places)
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Shows a run while it lasts.

@@ -1,0 +1,178 @@
+//! `chinwag bench`: each scenario measures something, and what is not in order is not measured.
+
+mod fake;
+
+use std::process::Output;
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::support::server::Server;
+use fake::{Fake, Fault};
+
+/// Runs the bench to its end.
+async fn bench(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+    command.arg("bench").args(arguments).kill_on_drop(true);
+    command.output().await.unwrap()
+}
+
+/// Runs it in brief, and returns its figures.
+async fn figures(arguments: &[&str]) -> Value {
+    let brief = ["--seconds", "0.2", "--warm-up", "0", "--runs", "1", "--json"];
+    let output = bench(&[arguments, &brief[..]].concat()).await;
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(figures["missing"], 0);
+    figures
+}
+
+/// How many of these the only run counted; some.
+fn count(figures: &Value, many: &str) -> u64 {
+    let count = figures["runs"][0][many].as_u64().unwrap();
+    assert!(count > 0, "no {many}: {figures}");
+    count
+}
+
+#[tokio::test]
+async fn a_room_is_measured() {
+    let figures = figures(&["fanout", "--members", "5", "--publishers", "2"]).await;
+    assert_eq!(count(&figures, "deliveries"), 5 * count(&figures, "messages"));
+    assert!(figures["latency_ms"]["delivery"]["p50"].as_f64().unwrap() > 0.0);
+    assert!(
+        figures["median"]["server_us_per_message"].is_number() && figures["median"]["client_share_percent"].is_number()
+    );
+}
+
+#[tokio::test]
+async fn pairs_are_measured() {
+    let figures = figures(&["pairs", "--conversations", "3"]).await;
+    assert_eq!(count(&figures, "deliveries"), 2 * count(&figures, "messages"));
+}
+
+#[tokio::test]
+async fn pairs_that_share_users_are_measured_at_a_fixed_rate() {
+    let figures = figures(&["pairs", "--conversations", "9", "--users", "4", "--rate", "200"]).await;
+    assert_eq!((count(&figures, "messages"), count(&figures, "deliveries")), (40, 80), "200 a second for 0.2 s");
+    assert!(figures["latency_ms"]["lateness"]["p99"].is_number());
+}
+
+#[tokio::test]
+async fn rooms_are_measured() {
+    let figures = figures(&["rooms", "--rooms", "4", "--members", "3", "--users", "6", "--publishers", "5"]).await;
+    assert_eq!(count(&figures, "deliveries"), 3 * count(&figures, "messages"));
+}
+
+#[tokio::test]
+async fn idle_connections_are_measured() {
+    let arguments = ["idle", "--connections", "10", "--room", "4", "--burst", "6", "--after", "0,1"];
+    let figures = figures(&arguments).await;
+    // Two rooms of four and one of two.
+    assert_eq!((&figures["messages"], &figures["deliveries"]), (&18.into(), &60.into()));
+    let memory = figures["memory"].as_array().unwrap();
+    assert!(memory.iter().all(|state| state["resident_bytes"].as_u64().unwrap() > 1_000_000));
+    assert_eq!(memory.len(), 5, "before, idle, and three times after the burst");
+}
+
+#[tokio::test]
+async fn connections_are_measured() {
+    let figures = figures(&["connect", "--connections", "30", "--at-once", "3"]).await;
+    assert!(count(&figures, "connections") <= 30);
+}
+
+#[tokio::test]
+async fn pages_are_measured() {
+    count(&figures(&["history", "--messages", "120", "--connections", "2"]).await, "pages");
+}
+
+#[tokio::test]
+async fn logins_are_measured_beside_messages() {
+    let figures = figures(&["login", "--accounts", "2", "--beside", "100"]).await;
+    count(&figures, "logins");
+    for name in ["login", "delivery without logins", "delivery beside logins"] {
+        assert!(figures["latency_ms"][name]["p50"].is_number(), "{name}: {figures}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_runs_already_is_measured_through_its_front_door() {
+    let server = Server::with(&["--rate-limits", "off"]).await;
+    let url = format!("http://{}", server.address);
+    let pid = std::process::id().to_string();
+    let figures = figures(&["fanout", "--members", "3", "--url", &url, "--pid", &pid]).await;
+    assert_eq!(count(&figures, "deliveries"), 3 * count(&figures, "messages"));
+    assert!(figures["median"]["server_us_per_message"].is_number());
+    let figures = self::figures(&["history", "--messages", "70", "--url", &url]).await;
+    count(&figures, "pages");
+    assert!(figures["median"]["server_us_per_page"].is_null(), "nobody said which process it is");
+}
+
+#[tokio::test]
+async fn a_fake_that_does_it_right_is_measured() {
+    let fake = Fake::start(None).await;
+    let figures = figures(&["fanout", "--members", "4", "--url", &fake.url]).await;
+    assert_eq!(count(&figures, "deliveries"), 4 * count(&figures, "messages"));
+}
+
+#[tokio::test]
+async fn there_is_no_figure_of_what_is_not_in_order() {
+    for (fault, reason) in [
+        (Fault::Drops, "after"),
+        (Fault::Doubles, "after"),
+        (Fault::Reorders, "after"),
+        (Fault::Differs, "not the same message to everybody"),
+        (Fault::Renumbers, "one's own, but not the next one"),
+        (Fault::Refuses, "rate_limited"),
+        (Fault::Closes, "closed a connection"),
+    ] {
+        let fake = Fake::start(Some(fault)).await;
+        let output = bench(&[
+            "fanout",
+            "--members",
+            "4",
+            "--seconds",
+            "0.5",
+            "--warm-up",
+            "0",
+            "--runs",
+            "1",
+            "--url",
+            &fake.url,
+        ])
+        .await;
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{fault:?}");
+        assert!(output.stdout.is_empty(), "{fault:?}: {}", String::from_utf8_lossy(&output.stdout));
+        assert!(said.starts_with("chinwag: bench: ") && said.contains(reason) && said.lines().count() == 1, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn bad_usage_is_refused_in_one_line() {
+    for (arguments, named) in [
+        (&["fanout", "--members", "many"][..], "--members"),
+        (&["fanout", "--members", "2", "--publishers", "3"], "--publishers"),
+        (&["pairs", "--window", "2", "--rate", "10"], "--rate"),
+        (&["pairs", "--seconds", "0"], "--seconds"),
+        (&["pairs", "--pid", "1"], "--url"),
+        (&["history", "--limit", "201"], "--limit"),
+        (&["nonsense"], "nonsense"),
+    ] {
+        let output = bench(arguments).await;
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?}");
+        assert!(said.contains(named) && said.lines().count() == 1, "{arguments:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn help_explains_every_option() {
+    let output = bench(&["fanout", "--help"]).await;
+    let help = String::from_utf8(output.stdout).unwrap();
+    for option in
+        ["--members", "--publishers", "--window", "--rate", "--seconds", "--warm-up", "--json", "--database-url"]
+    {
+        assert!(help.contains(option), "{option}");
+    }
+    assert!(help.lines().all(|line| line.chars().count() <= 110), "{help}");
+}
