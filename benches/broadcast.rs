@@ -12,7 +12,6 @@ use chinwag::chat::journal::encode;
 use chinwag::domain::session::Caller;
 use chinwag::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
 use chinwag::registry::{Connection, Registration, Registry, Run, Scope, Sink};
-use chinwag::ws::SocketSink;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -39,7 +38,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(RECIPIENTS as u64));
 
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let null = Audience::new((0..RECIPIENTS).map(|_| Box::new(Null) as Box<dyn Sink>));
+    let null = Audience::new((0..RECIPIENTS).map(|_| Arc::new(Null) as Arc<dyn Sink>));
     group.bench_function("null", |bencher| {
         let mut run = null.run(1);
         bencher.iter(|| null.deliver(&mut run));
@@ -47,7 +46,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 
     let readers = Readers::start(&runtime);
     let sockets: Vec<Arc<OwnedWriteHalf>> = readers.sockets.clone();
-    let audience = Audience::new(sockets.into_iter().map(|socket| Box::new(SocketSink(socket)) as Box<dyn Sink>));
+    let audience = Audience::new(sockets.into_iter().map(|socket| socket as Arc<dyn Sink>));
     for count in [1, 16] {
         let mut run = audience.run(count);
         let bytes = run.frames.len();
@@ -114,7 +113,7 @@ struct Audience {
 }
 
 impl Audience {
-    fn new(sinks: impl Iterator<Item = Box<dyn Sink>>) -> Self {
+    fn new(sinks: impl Iterator<Item = Arc<dyn Sink>>) -> Self {
         let (registry, conversation_id) = (Arc::new(Registry::default()), ConversationId::new());
         let (mut connections, mut registrations) = (Vec::new(), Vec::new());
         for sink in sinks {

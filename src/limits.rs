@@ -117,6 +117,9 @@ pub const PRESENCE_DEBOUNCE: Duration = Duration::from_millis(500);
 pub const JOURNAL_QUEUE: usize = 2_048;
 /// Commands of one batch: where the cost of a commit is spread thin enough (512 rows in one statement cost as much as 30 alone).
 pub const BATCH_ROWS: usize = 512;
+/// Commands for which it is worth to commit while the last batch is still being delivered: enough to spread the cost of a commit.
+/// Fewer wait for it, so that what arrives meanwhile joins them, and each recipient gets more in one write.
+pub const BATCH_WORTH: usize = 64;
 /// Bytes of text in one batch, so that one statement stays a small thing for the database.
 pub const BATCH_BYTES: usize = 1024 * 1024;
 /// A lane that admits nothing for so long is told as `busy`: within 5 s, as everything.

@@ -154,7 +154,7 @@ impl Sink for Null {
 
 /// An open outbox, and a frame.
 fn outbox() -> (Outbox, Bytes) {
-    let outbox = Outbox::new(Box::new(Null), Arc::<Backlog>::default());
+    let outbox = Outbox::new(Arc::new(Null), Arc::<Backlog>::default());
     outbox.uncork();
     (outbox, vec![b'x'; 480].into())
 }

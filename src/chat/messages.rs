@@ -11,7 +11,7 @@ use crate::domain::message::{Content, Message};
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
 use crate::limits;
-use crate::store::Range;
+use crate::store::{Page, Range};
 use crate::wire::objects::Delivery;
 
 /// A message that somebody wants to send, as it came.
@@ -164,50 +164,48 @@ impl Chat {
         position: Position,
         limit: usize,
     ) -> Result<HistoryPage> {
-        self.store.member(id, caller.user_id).await?.ok_or_else(no_conversation)?;
-        // Read first, so that `last_seq` never names a number that a full page should have had and has not.
-        let conversation = self.store.conversation(id).await?.ok_or_else(no_conversation)?;
-        let (messages, more_before, more_after) = match position {
-            Position::Newest => {
-                let (page, more) = self.backwards(id, Range::Newest, limit).await?;
-                (page, more, false)
-            }
-            Position::Before(seq) => {
-                let (page, more) = self.backwards(id, Range::Before(seq), limit).await?;
-                (page, more, true)
+        let reader_id = caller.user_id;
+        // One more than asked for is read, to know whether there are more.
+        let page = |range, limit| self.store.page(reader_id, id, range, limit + 1);
+        let (Page { last_seq, member_count, messages }, more_before, more_after) = match position {
+            Position::Newest | Position::Before(_) => {
+                let range = if let Position::Before(seq) = position { Range::Before(seq) } else { Range::Newest };
+                let mut page = page(range, limit).await?.ok_or_else(no_conversation)?;
+                let more = cut_before(&mut page.messages, limit);
+                (page, more, range != Range::Newest)
             }
             Position::After(seq) => {
-                let (page, more) = self.forwards(id, seq, limit).await?;
+                let mut page = page(Range::After(seq), limit).await?.ok_or_else(no_conversation)?;
+                let more = cut_after(&mut page.messages, limit);
                 (page, true, more)
             }
             Position::Around(seq) => {
                 let half = limit / 2;
-                let (mut page, more_before) = self.backwards(id, Range::Before(seq), half).await?;
-                let (newer, more_after) = self.forwards(id, seq - 1, limit - half).await?;
-                page.extend(newer);
+                let mut page = page(Range::Before(seq), half).await?.ok_or_else(no_conversation)?;
+                let more_before = cut_before(&mut page.messages, half);
+                let mut newer = self.store.messages(id, Range::After(seq - 1), limit - half + 1).await?;
+                let more_after = cut_after(&mut newer, limit - half);
+                page.messages.extend(newer);
                 (page, more_before, more_after)
             }
         };
-        let intimate = conversation.member_count <= limits::INTIMATE_MEMBERS;
+        let intimate = member_count <= limits::INTIMATE_MEMBERS;
         let own = messages.iter().any(|message| message.sender_id == caller.user_id);
         let receipts = if intimate && own { self.store.receipts_of_others(id, caller.user_id).await? } else { None };
-        Ok(HistoryPage { messages, more_before, more_after, last_seq: conversation.last_seq, receipts })
+        Ok(HistoryPage { messages, more_before, more_after, last_seq, receipts })
     }
+}
 
-    /// One more than asked for is read, to know whether there are more.
-    async fn backwards(&self, id: ConversationId, range: Range, limit: usize) -> Result<(Vec<Message>, bool)> {
-        let mut page = self.store.messages(id, range, limit + 1).await?;
-        let more = page.len() > limit;
-        if more {
-            page.remove(0);
-        }
-        Ok((page, more))
-    }
+/// Leaves the newest `limit`, and says whether there were more.
+fn cut_before(messages: &mut Vec<Message>, limit: usize) -> bool {
+    let more = messages.len().saturating_sub(limit);
+    messages.drain(..more);
+    more > 0
+}
 
-    async fn forwards(&self, id: ConversationId, after: Seq, limit: usize) -> Result<(Vec<Message>, bool)> {
-        let mut page = self.store.messages(id, Range::After(after), limit + 1).await?;
-        let more = page.len() > limit;
-        page.truncate(limit);
-        Ok((page, more))
-    }
+/// Leaves the oldest `limit`, and says whether there were more.
+fn cut_after(messages: &mut Vec<Message>, limit: usize) -> bool {
+    let more = messages.len() > limit;
+    messages.truncate(limit);
+    more
 }

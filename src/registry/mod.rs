@@ -101,7 +101,7 @@ impl Default for Registry {
 
 impl Registry {
     /// An outbox for a connection of this node, corked.
-    pub fn outbox(&self, sink: Box<dyn Sink>) -> Arc<Outbox> {
+    pub fn outbox(&self, sink: Arc<dyn Sink>) -> Arc<Outbox> {
         Arc::new(Outbox::new(sink, Arc::clone(&self.backlog)))
     }
 

@@ -57,7 +57,7 @@ pub enum Put {
 
 /// The queue and its socket.
 pub struct Outbox {
-    sink: Box<dyn Sink>,
+    sink: Arc<dyn Sink>,
     queue: Mutex<Queue>,
     /// What waits in this one and in all others.
     backlog: Arc<Backlog>,
@@ -95,7 +95,7 @@ pub enum Stir {
 
 impl Outbox {
     /// An empty one, corked.
-    pub fn new(sink: Box<dyn Sink>, backlog: Arc<Backlog>) -> Self {
+    pub fn new(sink: Arc<dyn Sink>, backlog: Arc<Backlog>) -> Self {
         let queue = Queue {
             corked: true,
             frames: VecDeque::new(),
@@ -166,8 +166,19 @@ impl Outbox {
         }
     }
 
-    /// Puts bytes in and writes what the kernel takes.
-    pub fn push(&self, bytes: Bytes) {
+    /// Puts bytes in and writes what the kernel takes. Where nothing waits they go straight to the socket, and only what it does
+    /// not take goes in.
+    pub fn push(&self, mut bytes: Bytes) {
+        let queue = self.lock();
+        if queue.is_idle() {
+            match self.sink.try_write(&[IoSlice::new(&bytes)]) {
+                Ok(written) if written == bytes.len() => return,
+                Ok(written) => bytes.advance(written),
+                // Whatever it is, the flush meets it again.
+                Err(_) => {}
+            }
+        }
+        drop(queue);
         if self.put(bytes) == Put::First {
             self.flush();
         }
@@ -281,6 +292,11 @@ impl Drop for Outbox {
 }
 
 impl Queue {
+    /// Nothing waits, and nothing keeps it from being written.
+    fn is_idle(&self) -> bool {
+        self.frames.is_empty() && !self.corked && !self.blocked && self.closing.is_none() && !self.broken
+    }
+
     fn close(&mut self, close: Close, drop_waiting: bool) {
         if self.closing.is_some() {
             return;

@@ -75,7 +75,7 @@ proptest! {
     #[test]
     fn whole_frames_in_order_and_nothing_behind_a_close(steps in prop::collection::vec(step(), 1..60)) {
         let kernel = Kernel::default();
-        let outbox = Outbox::new(Box::new(kernel.clone()), Arc::default());
+        let outbox = Outbox::new(Arc::new(kernel.clone()), Arc::default());
         let (mut accepted, mut corked, mut closed, mut longest) = (Vec::new(), true, None, 0);
         for (number, step) in steps.into_iter().enumerate() {
             let was_closing = outbox.is_closing();

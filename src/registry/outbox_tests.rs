@@ -38,7 +38,7 @@ impl Sink for Kernel {
 
 fn outbox(backlog: &Arc<Backlog>) -> (Outbox, Kernel) {
     let kernel = Kernel::default();
-    (Outbox::new(Box::new(kernel.clone()), Arc::clone(backlog)), kernel)
+    (Outbox::new(Arc::new(kernel.clone()), Arc::clone(backlog)), kernel)
 }
 
 #[test]

@@ -36,6 +36,17 @@ pub enum Range {
     After(Seq),
 }
 
+/// Messages of a conversation, for somebody in it.
+#[derive(Debug)]
+pub struct Page {
+    /// The conversation's newest number, read before the messages.
+    pub last_seq: Seq,
+    /// How many are in it.
+    pub member_count: i64,
+    /// The messages, oldest first.
+    pub messages: Vec<Message>,
+}
+
 /// Where a page of conversations goes on: after this one, in the order of latest activity.
 pub type ActivityCursor = (Timestamp, ConversationId);
 
@@ -163,6 +174,9 @@ pub trait Store: std::marker::Send + Sync {
     async fn intimate_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;
 
     // ── Messages ────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Messages of a conversation as one of its members reads them; nothing if they are not in it.
+    async fn page(&self, reader_id: UserId, id: ConversationId, range: Range, limit: usize) -> Result<Option<Page>>;
 
     /// Messages of a conversation, oldest first.
     async fn messages(&self, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>>;

@@ -96,6 +96,10 @@ pub(super) const ARRIVAL: &str = concat!(
 );
 /// conversation, limit
 pub(super) const MEMBER_IDS: &str = "SELECT user_id FROM members WHERE conversation_id = $1 LIMIT $2";
+/// user, conversation
+pub(super) const STANDING: &str = "SELECT k.last_seq, k.member_count FROM members mb \
+     JOIN counters k ON k.conversation_id = mb.conversation_id \
+     WHERE mb.user_id = $1 AND mb.conversation_id = $2";
 /// id, user, generation, created_at, rotated_at, expires_at
 pub(super) const INSERT_SESSION: &str = "INSERT INTO sessions (id, user_id, generation, created_at, rotated_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
 /// id

@@ -48,10 +48,10 @@ fn frame(value: &impl Serialize) -> Bytes {
 }
 
 fn put(out: &mut Vec<u8>, value: &impl Serialize) {
-    match serde_json::to_vec(value) {
-        Ok(json) => framing::put_text(out, &json),
-        // Strings, numbers, and maps with string keys always have a JSON form.
-        Err(error) => tracing::error!(%error, "a frame could not be encoded"),
+    let encoded = framing::put_text_with(out, |out| serde_json::to_writer(out, value));
+    // Strings, numbers, and maps with string keys always have a JSON form.
+    if let Err(error) = encoded {
+        tracing::error!(%error, "a frame could not be encoded");
     }
 }
 

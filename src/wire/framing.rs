@@ -11,10 +11,31 @@ const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const PONG: u8 = 0xA;
 
+/// Bytes of a header for a payload of 126 bytes to 64 KiB.
+const MEDIUM_HEADER: usize = 4;
+/// Bytes of a header for a longer one.
+const LONG_HEADER: usize = 10;
+
 /// Appends a text frame.
 pub fn put_text(out: &mut Vec<u8>, payload: &[u8]) {
     put_header(out, TEXT, payload.len());
     out.put_slice(payload);
+}
+
+/// Appends a text frame whose payload `write` appends; nothing if that fails. The header is made for most lengths, so that the payload
+/// mostly stays where it is written.
+pub fn put_text_with<E>(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+    let start = out.len();
+    out.extend([0; MEDIUM_HEADER]);
+    if let Err(error) = write(out) {
+        out.truncate(start);
+        return Err(error);
+    }
+    let length = out.len() - start - MEDIUM_HEADER;
+    let mut header = Vec::with_capacity(LONG_HEADER);
+    put_header(&mut header, TEXT, length);
+    out.splice(start..start + MEDIUM_HEADER, header);
+    Ok(())
 }
 
 /// Appends a binary frame. Chinwag sends none; whoever proves its doors with an echo does.
@@ -65,7 +86,7 @@ fn put_header(out: &mut Vec<u8>, opcode: u8, length: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{close, put_text};
+    use super::{close, put_text, put_text_with};
 
     #[test]
     fn lengths_are_written_in_their_shortest_form() {
@@ -79,6 +100,29 @@ mod tests {
         assert_eq!(header(126), [0x81, 126, 0, 126]);
         assert_eq!(header(65_535), [0x81, 126, 255, 255]);
         assert_eq!(header(65_536), [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn a_payload_that_is_written_in_place_makes_the_same_frame() {
+        for length in [0, 1, 125, 126, 65_535, 65_536] {
+            let payload = vec![b'x'; length];
+            let (mut expected, mut out) = (b"before".to_vec(), b"before".to_vec());
+            put_text(&mut expected, &payload);
+            put_text_with(&mut out, |out| {
+                out.extend_from_slice(&payload);
+                Ok::<_, ()>(())
+            })
+            .expect("written");
+            assert_eq!(out, expected, "{length} bytes");
+            assert_eq!(
+                put_text_with(&mut out, |out| {
+                    out.push(b'y');
+                    Err(())
+                }),
+                Err(())
+            );
+            assert_eq!(out, expected, "nothing of what failed stays");
+        }
     }
 
     #[test]

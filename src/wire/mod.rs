@@ -12,18 +12,21 @@ use crate::domain::{Code, Error, Result};
 
 /// Reads a JSON object. Not JSON is `malformed`; JSON of another shape is `invalid` and names the field.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        let cause = error.into_inner();
-        if cause.is_data() { wrong_shape(path, &cause) } else { not_json(&cause) }
-    })?;
-    reader.end().map_err(|cause| not_json(&cause))?;
+    let value = serde_json::from_slice(bytes).map_err(|cause| refusal::<T>(bytes, &cause))?;
     // serde takes an array for a struct as well, by the order of its fields, which is nobody's promise.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(Error::new(Code::Invalid, "This takes a JSON object."));
     }
     Ok(value)
+}
+
+/// What is wrong with a JSON object. It is read once more, slowly, to find where: most objects are fine.
+fn refusal<T: DeserializeOwned>(bytes: &[u8], cause: &serde_json::Error) -> Error {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+        Err(error) if error.inner().is_data() => wrong_shape(error.path().to_string(), error.inner()),
+        _ => not_json(cause),
+    }
 }
 
 fn not_json(cause: &serde_json::Error) -> Error {

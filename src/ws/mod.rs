@@ -21,6 +21,5 @@ mod writer;
 pub use close::{DRAINING, End};
 pub use handshake::{Talk, accept};
 pub use reader::{Message, Reader};
-pub use sink::SocketSink;
 pub use socket::Socket;
 pub use writer::Writer;

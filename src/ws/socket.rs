@@ -9,10 +9,9 @@ use tokio::time::timeout;
 
 use super::close::End;
 use super::reader::Reader;
-use super::sink::SocketSink;
 use super::writer::Writer;
 use crate::limits;
-use crate::registry::Registry;
+use crate::registry::{Registry, Sink};
 
 /// An open WebSocket.
 pub struct Socket {
@@ -28,7 +27,7 @@ impl Socket {
     pub fn new(stream: TcpStream, early: Bytes, message_bytes: usize, registry: &Registry) -> Self {
         let (receiving, sending) = stream.into_split();
         let sending = Arc::new(sending);
-        let outbox = registry.outbox(Box::new(SocketSink(Arc::clone(&sending))));
+        let outbox = registry.outbox(Arc::clone(&sending) as Arc<dyn Sink>);
         let writer = Writer::new(sending, Arc::clone(&outbox));
         let reader = Reader::new(early, receiving, outbox, message_bytes, writer.pulse());
         Self { reader, writer }

@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
+use futures_util::future::join;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -39,13 +40,29 @@ struct News {
     others: Vec<Event>,
 }
 
+/// A batch whose outcomes are known, and nobody else knows yet.
+struct Done {
+    jobs: Vec<Job>,
+    outcomes: Vec<Result<Outcome>>,
+}
+
+impl Done {
+    /// Whether the next batch may be committed before this one is told: what is not known may have to come before it, and what
+    /// goes alone changes what others may do.
+    fn may_be_followed(&self) -> bool {
+        let is_known = |outcome: &Result<Outcome>| outcome.as_ref().err().is_none_or(|e| e.code != Code::Unavailable);
+        self.jobs.iter().all(|job| job.command.as_send().is_some()) && self.outcomes.iter().all(is_known)
+    }
+}
+
 impl Lane {
     pub(super) async fn run(self, queue: mpsc::Receiver<Job>, stop: CancellationToken) {
         let mut waiting = Waiting::new(queue);
         let mut patience = Patience::new();
         let mut was_alone = false;
+        let mut done: Option<Done> = None;
         loop {
-            if waiting.jobs.is_empty() {
+            if waiting.jobs.is_empty() && done.is_none() {
                 tokio::select! {
                     biased;
                     // After `close` the queue still gives what was admitted, and then says that it is empty.
@@ -54,29 +71,37 @@ impl Lane {
                 }
             }
             waiting.gather();
-            // What goes alone and what goes together take turns, so that neither keeps the other waiting.
-            let Some(batch) = next_batch(&mut waiting.jobs, was_alone) else { continue };
-            was_alone = matches!(batch, Batch::Alone(_));
-            let unknown = self.commit_and_tell(batch, &mut waiting).await;
-            if unknown.is_empty() {
-                if patience.is_over() {
-                    // Something may have been committed that was told as unavailable.
-                    self.healer.hint_of_everything();
+            // Where little waits it waits on, so that what arrives while the last batch is delivered joins it.
+            let is_worth_it =
+                waiting.jobs.len() >= limits::BATCH_WORTH && done.as_ref().is_some_and(Done::may_be_followed);
+            let unknown = match done.take() {
+                Some(last) if !is_worth_it => self.tell(last).await,
+                last => {
+                    // What goes alone and what goes together take turns, so that neither keeps the other waiting.
+                    let Some(batch) = next_batch(&mut waiting.jobs, was_alone) else { continue };
+                    was_alone = matches!(batch, Batch::Alone(_));
+                    let tell_last = async { if let Some(last) = last { self.tell(last).await } else { Vec::new() } };
+                    let (committed, unknown) = join(self.commit_batch(batch, &mut waiting), tell_last).await;
+                    done = Some(committed);
+                    unknown
                 }
-                continue;
+            };
+            if !unknown.is_empty() {
+                for job in unknown.into_iter().rev() {
+                    waiting.jobs.push_front(job);
+                }
+                patience.pause().await;
+                waiting.expire();
+            } else if done.is_none() && patience.is_over() {
+                // Something may have been committed that was told as unavailable.
+                self.healer.hint_of_everything();
             }
-            for job in unknown.into_iter().rev() {
-                waiting.jobs.push_front(job);
-            }
-            patience.pause().await;
-            waiting.expire();
         }
     }
 
-    /// Commits a batch, delivers it and answers. Returns what the store may have committed or not, to be tried again, which ids
-    /// make safe. Meanwhile, whoever has waited for too long, here or behind, is told so.
-    async fn commit_and_tell(&self, batch: Batch, waiting: &mut Waiting) -> Vec<Job> {
-        let (mut jobs, outcomes) = match batch {
+    /// Commits a batch. Meanwhile, whoever has waited for too long, in it or behind it, is told so.
+    async fn commit_batch(&self, batch: Batch, waiting: &mut Waiting) -> Done {
+        let (jobs, outcomes) = match batch {
             Batch::Sends(jobs) => {
                 let sends: Vec<Send> = jobs.iter().filter_map(|job| job.command.as_send().cloned()).collect();
                 patiently(self.commit(&sends), jobs, waiting).await
@@ -86,6 +111,11 @@ impl Lane {
                 patiently(self.commit_alone(&command), vec![job], waiting).await
             }
         };
+        Done { jobs, outcomes }
+    }
+
+    /// Delivers a batch and answers. Returns what the store may have committed or not, to be tried again, which ids make safe.
+    async fn tell(&self, Done { mut jobs, outcomes }: Done) -> Vec<Job> {
         let held_up = self.deliver(self.news(&jobs, &outcomes)).await;
         // What stands behind a hole nobody has heard of yet, so it is not acknowledged yet either: it is looked up again.
         let undelivered =

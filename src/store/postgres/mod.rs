@@ -17,7 +17,7 @@ use self::link::Params;
 use self::pool::Links;
 use self::rows::Columns;
 use super::queries::{self, TEXT_END};
-use super::{ActivityCursor, Range, Store};
+use super::{ActivityCursor, Page, Range, Store};
 use crate::domain::command::{Change, Outcome, Revision, Send};
 use crate::domain::conversation::{Conversation, Member, NewConversation, View};
 use crate::domain::event::Event;
@@ -34,6 +34,7 @@ mod errors;
 mod lane;
 mod link;
 mod migrate;
+mod page;
 mod pool;
 mod rare;
 mod revise;
@@ -312,16 +313,20 @@ impl Store for Postgres {
         self.all(queries::INTIMATE_CONVERSATIONS, params, rows::value).await
     }
 
+    async fn page(&self, reader_id: UserId, id: ConversationId, range: Range, limit: usize) -> Result<Option<Page>> {
+        bounded(async {
+            let link = self.pool.get().await.map_err(pool::told)?;
+            page::page(&link, reader_id, id, range, limit).await
+        })
+        .await
+    }
+
     async fn messages(&self, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>> {
-        let limit = rows_at_most(limit);
-        let before = match range {
-            Range::After(seq) => return self.all(queries::MESSAGES_AFTER, &[&id, &seq, &limit], rows::message).await,
-            Range::Before(seq) => seq,
-            Range::Newest => Seq::MAX,
-        };
-        let mut newest_first = self.all(queries::MESSAGES_BEFORE, &[&id, &before, &limit], rows::message).await?;
-        newest_first.reverse();
-        Ok(newest_first)
+        bounded(async {
+            let link = self.pool.get().await.map_err(pool::told)?;
+            page::messages(&link, id, range, limit).await
+        })
+        .await
     }
 
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use self::readers::Readers;
 use self::sql::{all, each, one, run, sql};
 use self::writer::Writer;
-use super::{ActivityCursor, Range, Store, queries};
+use super::{ActivityCursor, Page, Range, Store, queries};
 use crate::domain::command::{self, Change, Outcome, Revision};
 use crate::domain::conversation::{Conversation, Member, NewConversation, View};
 use crate::domain::event::Event;
@@ -74,6 +74,19 @@ impl Sqlite {
         job: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.writer.run(job).await
+    }
+}
+
+fn messages(db: &Connection, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>> {
+    let before = |seq: Seq| {
+        let mut page = all(db, sql!(queries::MESSAGES_BEFORE), params![id, seq, sql::rows(limit)], rows::message)?;
+        page.reverse();
+        Ok(page)
+    };
+    match range {
+        Range::Newest => before(Seq::MAX),
+        Range::Before(seq) => before(seq),
+        Range::After(seq) => all(db, sql!(queries::MESSAGES_AFTER), params![id, seq, sql::rows(limit)], rows::message),
     }
 }
 
@@ -303,23 +316,17 @@ impl Store for Sqlite {
         .await
     }
 
-    async fn messages(&self, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>> {
+    async fn page(&self, reader_id: UserId, id: ConversationId, range: Range, limit: usize) -> Result<Option<Page>> {
         self.read(move |db| {
-            let before = |seq: Seq| {
-                let mut page =
-                    all(db, sql!(queries::MESSAGES_BEFORE), params![id, seq, sql::rows(limit)], rows::message)?;
-                page.reverse();
-                Ok(page)
-            };
-            match range {
-                Range::Newest => before(Seq::MAX),
-                Range::Before(seq) => before(seq),
-                Range::After(seq) => {
-                    all(db, sql!(queries::MESSAGES_AFTER), params![id, seq, sql::rows(limit)], rows::message)
-                }
-            }
+            let standing = one(db, sql!(queries::STANDING), params![reader_id, id], rows::pair)?;
+            let Some((last_seq, member_count)) = standing else { return Ok(None) };
+            Ok(Some(Page { last_seq, member_count, messages: messages(db, id, range, limit)? }))
         })
         .await
+    }
+
+    async fn messages(&self, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>> {
+        self.read(move |db| messages(db, id, range, limit)).await
     }
 
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {
