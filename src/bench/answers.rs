@@ -130,6 +130,7 @@ impl Reader<'_> {
 }
 
 /// A page has as many items as it should, and ends with this number. Only items begin with a brace, for the texts have none.
+#[allow(clippy::naive_bytecount)] // the compiler does well, and another crate would be one more
 fn check_page(status: u16, page: &[u8], count: usize, last: Option<usize>) -> Result<(), String> {
     let items = page.iter().filter(|byte| **byte == b'{').count().saturating_sub(1);
     let tail = page.iter().rposition(|byte| *byte == b'{').map_or(page, |at| &page[at..]);

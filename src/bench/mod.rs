@@ -3,9 +3,8 @@
 //! The command prepares a database, starts this program on it as a server, and plays a scenario on that [`Stage`]. A program may
 //! bring a stage of its own, with another server on it, and call the scenarios itself: `benches/` measures limits so.
 //!
-//! - [`fanout`], [`pairs`], [`rooms`]: messages, which are counted at every ear (`crowd`).
-//! - [`connect`], [`history`], [`login`]: what is asked for and answered.
-//! - [`idle`]: memory.
+//! [`fanout`], [`pairs`] and [`rooms`] send messages, which are counted at every ear (`crowd`); [`connect`], [`history`] and
+//! [`login`] ask and are answered; [`idle()`] looks at memory.
 
 mod alarm;
 mod answers;

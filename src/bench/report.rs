@@ -64,10 +64,10 @@ impl Row {
 
 impl Report {
     /// Of a scenario's runs.
-    pub(super) fn new(title: String, place: &str, pace: &Pace, figures: &[Figures]) -> Self {
+    pub(super) fn new(title: String, server: &str, pace: &Pace, figures: &[Figures]) -> Self {
         let cores = available_parallelism().map_or(0, usize::from);
         let about = format!(
-            "{place}; client, server and database share {cores} cores; {} of {:?} after {:?} of warm-up",
+            "{server}; client, server and database share {cores} cores; {} of {:?} after {:?} of warm-up",
             many(pace.runs.get(), "run"),
             pace.seconds,
             pace.warm_up
@@ -76,7 +76,7 @@ impl Report {
             figures.first().map(|first| first.latencies.iter().map(|(name, _)| *name).collect()).unwrap_or_default();
         let latencies = names.into_iter().map(|name| (name, percentiles(figures, name))).collect();
         let mut notes = Vec::new();
-        if place.contains("PostgreSQL") {
+        if server.contains("PostgreSQL") {
             notes.push("PostgreSQL's own CPU time is not in the server's.".to_owned());
         }
         if figures.iter().any(|figures| figures.server.is_none()) {
@@ -175,6 +175,7 @@ impl Report {
         let mut object = self.object.clone();
         object.insert("scenario".to_owned(), json!(self.title));
         object.insert("about".to_owned(), json!(self.about));
+        object.insert("notes".to_owned(), json!(self.notes));
         for (place, name) in ["median", "least", "most"].into_iter().enumerate() {
             let figures: Map<String, Value> =
                 self.rows.iter().map(|row| (row.key.clone(), json!(row.three()[place]))).collect();
@@ -226,7 +227,10 @@ fn rows(figures: &[Figures]) -> Vec<Row> {
     if let Some(shares) = shares {
         rows.push(Row::new("client_share_percent", "client's share of both's CPU", "%", 1, shares));
     }
-    rows.push(Row::new("missing", "missing, doubled, out of order", "", 0, each(&|_| 0.0)));
+    if counts.iter().any(|count| count.many == "deliveries") {
+        // Else there would be no figures.
+        rows.push(Row::new("missing", "missing, doubled, out of order", "", 0, each(&|_| 0.0)));
+    }
     rows
 }
 
@@ -288,11 +292,9 @@ pub(super) fn title(scenario: &Scenario) -> String {
             many(options.connections.get(), "connection"),
             options.room
         ),
-        Scenario::Connect(options) => format!(
-            "connections to /ws/{{id}}, {} at a time, up to {}",
-            options.at_once,
-            many(options.connections.get(), "connection")
-        ),
+        Scenario::Connect(options) => {
+            format!("connections to /ws/{{id}}, {} at a time, until {} are open", options.at_once, options.connections)
+        }
         Scenario::History(options) => format!(
             "pages of {} from a conversation of {}, over {}",
             options.limit,

@@ -66,7 +66,7 @@ impl Member {
         let by_room = seats.iter().enumerate().filter(|_| several);
         let by_room = by_room.map(|(seat, of)| (tally.rooms[of.room].text, seat)).collect();
         let mut digits = [0; SENDER];
-        digits.copy_from_slice(format!("{number:0width$x}", width = SENDER).as_bytes());
+        digits.copy_from_slice(format!("{number:0SENDER$x}").as_bytes());
         Self {
             tally,
             writer,

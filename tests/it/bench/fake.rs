@@ -117,7 +117,7 @@ async fn chat(mut socket: TcpStream, room: &Mutex<Room>) {
                 }
                 while buffer.len() >= SEND {
                     let send: Vec<u8> = buffer.drain(..SEND).collect();
-                    room.lock().unwrap().deliver(&String::from_utf8(send[8..].to_vec()).unwrap());
+                    room.lock().unwrap().deliver(std::str::from_utf8(&send[8..]).unwrap());
                 }
             }
         }
@@ -136,7 +136,7 @@ impl Room {
                 Some(held) => vec![frame.clone(), held],
                 None => all(&frame),
             },
-            Some(Fault::Drops) => vec![],
+            Some(Fault::Drops | Fault::Closes) => vec![],
             Some(Fault::Doubles) => vec![frame.clone(), frame.clone()],
             Some(Fault::Reorders) => {
                 self.held = Some(frame.clone());
@@ -151,7 +151,6 @@ impl Room {
                 });
             }
             Some(Fault::Refuses) => all(&text(r#"{"type":"error","code":"rate_limited"}"#)),
-            Some(Fault::Closes) => vec![],
         };
         let closes = self.fault == Some(Fault::Closes) && wrong.is_empty();
         let (last, others) = self.listeners.split_last().unwrap();

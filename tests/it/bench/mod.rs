@@ -7,6 +7,7 @@ use std::process::Output;
 use serde_json::Value;
 use tokio::process::Command;
 
+use crate::support::postgres;
 use crate::support::server::Server;
 use fake::{Fake, Fault};
 
@@ -48,6 +49,14 @@ async fn a_room_is_measured() {
 async fn pairs_are_measured() {
     let figures = figures(&["pairs", "--conversations", "3"]).await;
     assert_eq!(count(&figures, "deliveries"), 2 * count(&figures, "messages"));
+}
+
+#[tokio::test]
+async fn pairs_on_postgresql_are_measured_and_its_cpu_is_said_not_to_be() {
+    let url = postgres::database().await;
+    let figures = figures(&["pairs", "--conversations", "3", "--database-url", &url]).await;
+    assert_eq!(count(&figures, "deliveries"), 2 * count(&figures, "messages"));
+    assert!(figures["notes"][0].as_str().unwrap().contains("PostgreSQL's own CPU time"), "{figures}");
 }
 
 #[tokio::test]
