@@ -129,10 +129,20 @@ impl Chat {
         Ok(caller)
     }
 
+    /// Who an access token says that they are; whether their session is still live is not asked.
+    pub fn caller(&self, access_token: &str) -> Result<Caller> {
+        self.tokens.caller(access_token)
+    }
+
     /// Whether the caller's session is still live.
     pub(super) async fn verify(&self, caller: &Caller) -> Result<()> {
         let Err(mark) = self.beliefs.is_live(caller.session_id) else { return Ok(()) };
         let session = self.store.session(caller.session_id).await?;
+        self.judge(caller, session, mark)
+    }
+
+    /// Whether the store's answer, asked after `mark` was given, says that the caller's session is live.
+    pub(super) fn judge(&self, caller: &Caller, session: Option<Session>, mark: u64) -> Result<()> {
         let now = Timestamp::now();
         if session.is_none_or(|session| session.user_id != caller.user_id || !session.is_live(now)) {
             return Err(Error::new(Code::SessionEnded, "The session has ended: log in again."));

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::subject::subject_of;
 use super::{Chat, no_conversation};
 use crate::domain::session::Caller;
-use crate::domain::user::Status;
+use crate::domain::user::{Arrival, Company, Status};
 use crate::domain::{Code, ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
 use crate::registry::{Close, Connection, Outbox, Registration, Scope};
@@ -89,7 +89,7 @@ async fn push_when_eased(connection: &Connection, bytes: Vec<u8>) {
 }
 
 impl Chat {
-    /// Begins a connection, which says `hello` first once it is uncorked. On all conversations it hears what happens from
+    /// Begins a connection of somebody whose token was read, but whose session may have ended. It says `hello` first once it is uncorked. On all conversations it hears what happens from
     /// then on; on one, once [`Chat::catch_up`] was called for it.
     pub async fn begin(
         self: &Arc<Self>,
@@ -103,18 +103,23 @@ impl Chat {
         let registration = registration.ok_or(Refusal::Close(TOO_MANY_CONNECTIONS))?;
         let mut live = Live { chat: Arc::clone(self), connection, registration: Some(registration), head: None };
         let connection = &live.connection;
+        let to = if let Scope::One(id) = scope { Some(id) } else { None };
+        if let Some(id) = to {
+            // Before the question whether they may: whoever is removed from now on loses the seat. What is said to a silent one
+            // waits, and is dropped if the answer is no.
+            self.registry.sit(connection, id);
+        }
         // Whoever ends the session from now on finds the connection; whoever did before is seen here.
-        self.verify(caller).await?;
-        let wanted = if let Scope::One(id) = scope { Some(id) } else { None };
-        let arrival = self.store.arrival(caller.user_id, wanted).await?.ok_or_else(|| Error::not_found("user"))?;
-        let version = arrival.membership_version;
+        let mark = self.beliefs.is_live(caller.session_id);
+        let arrival = self.store.arrival(caller, to, beyond_intimate()).await?;
+        let Arrival { user, membership_version: version, session, company } =
+            arrival.ok_or_else(|| Error::not_found("user"))?;
+        if let Err(mark) = mark {
+            self.judge(caller, session, mark)?;
+        }
         match scope {
             Scope::One(id) => {
-                // Asked before a seat is taken, since even a silent one hears presence.
-                arrival.head.ok_or_else(no_conversation)?;
-                self.registry.sit(connection, id);
-                let company = self.store.company(caller.user_id, id, beyond_intimate()).await?;
-                let (head, members) = company.ok_or_else(no_conversation)?;
+                let Company { head, members } = company.ok_or_else(no_conversation)?;
                 live.head = Some(head);
                 self.tell_presence_of(connection, id, &members);
             }
@@ -130,7 +135,7 @@ impl Chat {
             Scope::One(id) => live.head.map(|head| (id, head)),
             Scope::All | Scope::Held => None,
         };
-        connection.outbox.lead(frames::hello(connection.id, &arrival.user, heartbeat_ms, version, head));
+        connection.outbox.lead(frames::hello(connection.id, &user, heartbeat_ms, version, head));
         self.presence.stir(caller.user_id);
         Ok(live)
     }

@@ -167,7 +167,7 @@ impl Chat {
         let reader_id = caller.user_id;
         // One more than asked for is read, to know whether there are more.
         let page = |range, limit| self.store.page(reader_id, id, range, limit + 1);
-        let (Page { last_seq, member_count, messages }, more_before, more_after) = match position {
+        let (Page { last_seq, messages, receipts, .. }, more_before, more_after) = match position {
             Position::Newest | Position::Before(_) => {
                 let range = if let Position::Before(seq) = position { Range::Before(seq) } else { Range::Newest };
                 let mut page = page(range, limit).await?.ok_or_else(no_conversation)?;
@@ -186,12 +186,12 @@ impl Chat {
                 let mut newer = self.store.messages(id, Range::After(seq - 1), limit - half + 1).await?;
                 let more_after = cut_after(&mut newer, limit - half);
                 page.messages.extend(newer);
+                if page.receipts.is_none() && page.tells_receipts(reader_id) {
+                    page.receipts = self.store.receipts_of_others(id, reader_id).await?;
+                }
                 (page, more_before, more_after)
             }
         };
-        let intimate = member_count <= limits::INTIMATE_MEMBERS;
-        let own = messages.iter().any(|message| message.sender_id == caller.user_id);
-        let receipts = if intimate && own { self.store.receipts_of_others(id, caller.user_id).await? } else { None };
         Ok(HistoryPage { messages, more_before, more_after, last_seq, receipts })
     }
 }

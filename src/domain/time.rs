@@ -35,9 +35,14 @@ const TEXT: &[u8; 27] = b"0000-00-00T00:00:00.000000Z";
 const BEYOND: &str = "9999-12-31T23:59:59Z";
 
 impl Timestamp {
+    /// Room for any of them.
+    pub const fn buffer() -> [u8; TEXT.len()] {
+        [0; TEXT.len()]
+    }
+
     /// RFC 3339 in UTC, the fraction without its last zeros, written into `text`. By hand, since each message has one, and a
     /// general formatter takes longer for it than all the rest of the message.
-    fn write(self, text: &mut [u8; TEXT.len()]) -> &str {
+    pub fn write(self, text: &mut [u8; TEXT.len()]) -> &str {
         let (seconds, micros) = (self.unix_seconds(), self.0.rem_euclid(1_000_000));
         let Ok(moment) = OffsetDateTime::from_unix_timestamp(seconds) else { return BEYOND };
         let Ok(year @ 0..=9_999) = u32::try_from(moment.year()) else { return BEYOND };
@@ -69,13 +74,13 @@ fn put(room: &mut [u8], mut number: u32) {
 /// RFC 3339 in UTC.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.write(&mut [0; TEXT.len()]))
+        f.write_str(self.write(&mut Self::buffer()))
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.write(&mut [0; TEXT.len()]))
+        serializer.serialize_str(self.write(&mut Self::buffer()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Users, and the values that make one up.
 
+use super::session::Session;
 use super::{FieldError, Seq, Timestamp, UserId};
 
 /// Shortest and longest username, in characters (all of them ASCII).
@@ -115,8 +116,19 @@ pub struct Arrival {
     pub user: User,
     /// The number of the newest change to where they belong.
     pub membership_version: i64,
-    /// The newest number of the conversation that was asked for, if they are in it.
-    pub head: Option<Seq>,
+    /// The session by which they come, if there is such a one.
+    pub session: Option<Session>,
+    /// Of the conversation that was asked for, if they are in it.
+    pub company: Option<Company>,
+}
+
+/// A conversation as somebody finds it who connects to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Company {
+    /// The newest number.
+    pub head: Seq,
+    /// Some of those in it.
+    pub members: Vec<UserId>,
 }
 
 /// Whether somebody is there, as others see it. Derived from live connections, never stored.

@@ -193,9 +193,13 @@ impl Outbox {
         }
     }
 
-    /// Puts a close frame behind what waits, and nothing after it. The first close counts.
+    /// Puts a close frame behind what waits, and nothing after it. The first close counts. Corked, nothing has been said yet, and
+    /// nothing is but goodbye.
     pub fn close(&self, close: Close) {
         let mut queue = self.lock();
+        if queue.corked && queue.closing.is_none() {
+            queue.frames.clear();
+        }
         queue.close(close, false);
         queue.corked = false;
         drop(queue);

@@ -19,6 +19,7 @@ use crate::domain::message::Message;
 use crate::domain::session::{Caller, Session, Ticket};
 use crate::domain::user::{Arrival, Name, User};
 use crate::domain::{ConversationId, MessageId, Result, Seq, SessionId, TicketId, Timestamp, UserId};
+use crate::limits;
 
 mod migrations;
 pub mod postgres;
@@ -45,6 +46,16 @@ pub struct Page {
     pub member_count: i64,
     /// The messages, oldest first.
     pub messages: Vec<Message>,
+    /// The least `(delivered_seq, read_seq)` of the other members, if the page [tells](Page::tells_receipts) them.
+    pub receipts: Option<(Seq, Seq)>,
+}
+
+impl Page {
+    /// Whether the reader hears how far the others have come: among few, of their own messages.
+    pub fn tells_receipts(&self, reader_id: UserId) -> bool {
+        let is_own = |message: &Message| message.sender_id == reader_id;
+        self.member_count <= limits::INTIMATE_MEMBERS && self.messages.iter().any(is_own)
+    }
 }
 
 /// Where a page of conversations goes on: after this one, in the order of latest activity.
@@ -89,8 +100,9 @@ pub trait Store: std::marker::Send + Sync {
     /// Notes when these users were last seen; never backwards.
     async fn touch_users(&self, ids: &[UserId], at: Timestamp) -> Result<()>;
 
-    /// A user who connects, perhaps to one conversation; nothing if there is no such user.
-    async fn arrival(&self, id: UserId, conversation_id: Option<ConversationId>) -> Result<Option<Arrival>>;
+    /// What a user who connects is told, perhaps to one conversation, of whose members `limit` are named, in no order; nothing if
+    /// there is no such user.
+    async fn arrival(&self, caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<Arrival>>;
 
     /// The number of the newest change to where a user belongs.
     async fn membership_version(&self, id: UserId) -> Result<i64>;
@@ -160,9 +172,6 @@ pub trait Store: std::marker::Send + Sync {
 
     /// The members by username, of those after `after` (a folded username).
     async fn members(&self, id: ConversationId, after: Option<&str>, limit: usize) -> Result<Vec<Member>>;
-
-    /// For somebody in a conversation: its newest number, and some of those in it, in no order.
-    async fn company(&self, user_id: UserId, id: ConversationId, limit: usize) -> Result<Option<(Seq, Vec<UserId>)>>;
 
     /// One member.
     async fn member(&self, id: ConversationId, user_id: UserId) -> Result<Option<Member>>;

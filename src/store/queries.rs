@@ -85,15 +85,9 @@ pub(super) const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE
 pub(super) const END_OTHER_SESSIONS: &str = "UPDATE sessions SET ended_at = $3 WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL AND expires_at > $3 RETURNING id";
 /// id
 pub(super) const MEMBERSHIP_VERSION: &str = "SELECT membership_version FROM users WHERE id = $1";
-/// user, conversation (which may be NULL)
-pub(super) const ARRIVAL: &str = concat!(
-    "SELECT ",
-    user_columns!(),
-    ", u.membership_version, k.last_seq FROM users u \
-     LEFT JOIN members mb ON mb.user_id = u.id AND mb.conversation_id = $2 \
-     LEFT JOIN counters k ON k.conversation_id = mb.conversation_id \
-     WHERE u.id = $1"
-);
+/// id
+pub(super) const ARRIVAL: &str =
+    concat!("SELECT ", user_columns!(), ", u.membership_version FROM users u WHERE u.id = $1");
 /// conversation, limit
 pub(super) const MEMBER_IDS: &str = "SELECT user_id FROM members WHERE conversation_id = $1 LIMIT $2";
 /// user, conversation

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::framing;
+use super::message::{self, put_message};
 use super::objects::{ConversationObject, Delivery, MemberObject, MessageObject, UserObject};
 use super::problem::ErrorFrame;
 use crate::domain::conversation::{Conversation, Member};
@@ -48,11 +49,14 @@ fn frame(value: &impl Serialize) -> Bytes {
 }
 
 fn put(out: &mut Vec<u8>, value: &impl Serialize) {
-    let encoded = framing::put_text_with(out, |out| serde_json::to_writer(out, value));
-    // Strings, numbers, and maps with string keys always have a JSON form.
-    if let Err(error) = encoded {
-        tracing::error!(%error, "a frame could not be encoded");
-    }
+    framing::put_text_with(out, |out| {
+        let start = out.len();
+        // Strings, numbers, and maps with string keys always have a JSON form.
+        if let Err(error) = serde_json::to_writer(&mut *out, value) {
+            tracing::error!(%error, "a frame could not be encoded");
+            out.truncate(start);
+        }
+    });
 }
 
 #[derive(Serialize)]
@@ -80,6 +84,9 @@ pub struct Subject {
 /// Appends the frame of a numbered event: `message.new`, what a system message notes, or how a message changed.
 pub fn put_event(out: &mut Vec<u8>, event: &Event, subject: &Subject) {
     let Event { seq, happening, message } = event;
+    if subject.member.is_none() && subject.conversation.is_none() {
+        return framing::put_text_with(out, |out| put_plain(out, event));
+    }
     let numbered = Numbered {
         r#type: event_type(*happening, message),
         conversation_id: message.conversation_id,
@@ -89,6 +96,17 @@ pub fn put_event(out: &mut Vec<u8>, event: &Event, subject: &Subject) {
         conversation: subject.conversation.as_ref().map(ConversationObject::new),
     };
     put(out, &numbered);
+}
+
+/// By hand, like the message in it.
+fn put_plain(out: &mut Vec<u8>, Event { seq, happening, message }: &Event) {
+    message::put(out, "{\"type\":\"");
+    message::put(out, event_type(*happening, message));
+    message::put_id(out, "\",\"conversation_id\":\"", message.conversation_id.0);
+    message::put_number(out, "\",\"seq\":", *seq);
+    message::put(out, ",\"message\":");
+    put_message(out, message, Delivery::Sent);
+    message::put(out, "}");
 }
 
 fn event_type(happening: Happening, message: &Message) -> &'static str {

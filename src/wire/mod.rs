@@ -2,6 +2,8 @@
 
 pub mod frames;
 pub mod framing;
+pub mod history;
+pub mod message;
 pub mod objects;
 pub mod problem;
 pub mod requests;

@@ -52,7 +52,18 @@ pub enum Delivery {
     Read,
 }
 
-/// A message.
+impl Delivery {
+    /// As the API spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+        }
+    }
+}
+
+/// A message. Where there are many, [`put_message`](super::message::put_message) writes the same.
 #[derive(Serialize)]
 pub struct MessageObject<'a> {
     id: MessageId,
@@ -93,7 +104,7 @@ impl<'a> MessageObject<'a> {
 }
 
 #[derive(Serialize)]
-struct NoteObject<'a> {
+pub(super) struct NoteObject<'a> {
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<UserId>,
@@ -104,7 +115,7 @@ struct NoteObject<'a> {
 }
 
 impl<'a> NoteObject<'a> {
-    fn new(note: &'a Note) -> Self {
+    pub(super) fn new(note: &'a Note) -> Self {
         let names = matches!(note, Note::ConversationUpdated { .. });
         Self {
             kind: note.kind(),
@@ -200,24 +211,6 @@ pub struct List<T> {
     pub items: Vec<T>,
     /// Where the next page goes on, if there is one.
     pub next: Option<String>,
-}
-
-/// A page of history, oldest first.
-#[derive(Serialize)]
-pub struct History<'a> {
-    /// The page.
-    pub items: Vec<MessageObject<'a>>,
-    /// Whether there are more in the direction that was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub has_more: Option<bool>,
-    /// Whether there are more before, around a number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub has_more_before: Option<bool>,
-    /// Whether there are more after, around a number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub has_more_after: Option<bool>,
-    /// The newest number of the conversation.
-    pub last_seq: Seq,
 }
 
 /// What a login or a refresh gives.

@@ -94,7 +94,7 @@ async fn begin(
     let _turn = site.crowds.turn().await.ok_or(Close::OVERLOADED)?;
     let beginning = async {
         let caller = match proof {
-            Proof::Token(token) => site.chat.authenticate(&token).await?,
+            Proof::Token(token) => site.chat.caller(&token)?,
             Proof::Ticket(ticket) => site.chat.redeem(&ticket).await?,
         };
         let live = site.chat.begin(&caller, scope, Arc::clone(&socket.writer.outbox), heartbeat_ms).await?;

@@ -7,7 +7,9 @@ use crate::domain::message::Message;
 use crate::domain::{ConversationId, Error, MessageId, Result};
 use crate::http::request::{Request, Response};
 use crate::http::{Query, response};
-use crate::wire::objects::{Delivery, History, MessageObject};
+use crate::wire;
+use crate::wire::history::More;
+use crate::wire::objects::{Delivery, MessageObject};
 use crate::wire::requests::{EditMessage, SendMessage};
 
 fn conversation_id(request: &Request) -> Result<ConversationId> {
@@ -44,16 +46,13 @@ pub(in crate::http) async fn history(request: Request) -> Result<Response> {
     let (caller, position) = (request.caller()?, position(&request.query)?);
     let page = request.site.chat.history(&caller, conversation_id(&request)?, position, request.query.limit()?).await?;
     let HistoryPage { messages, more_before, more_after, last_seq, .. } = &page;
-    let around = matches!(position, Position::Around(_));
-    let asked = if matches!(position, Position::After(_)) { more_after } else { more_before };
-    let object = History {
-        items: messages.iter().map(|message| MessageObject::new(message, page.status(message, &caller))).collect(),
-        has_more: (!around).then_some(*asked),
-        has_more_before: around.then_some(*more_before),
-        has_more_after: around.then_some(*more_after),
-        last_seq: *last_seq,
+    let more = match position {
+        Position::Around(_) => More::Around(*more_before, *more_after),
+        Position::After(_) => More::Asked(*more_after),
+        Position::Newest | Position::Before(_) => More::Asked(*more_before),
     };
-    Ok(response::json(StatusCode::OK, &object))
+    let items = messages.iter().map(|message| (message, page.status(message, &caller)));
+    Ok(response::encoded(StatusCode::OK, wire::history::history(items, more, *last_seq)))
 }
 
 fn position(query: &Query) -> Result<Position> {

@@ -27,6 +27,7 @@ use crate::domain::user::{Arrival, Name, User, fold};
 use crate::domain::{Code, ConversationId, Error, MessageId, Result, Seq, SessionId, TicketId, Timestamp, UserId};
 use crate::limits;
 
+mod arrival;
 mod change;
 mod commit;
 mod connect;
@@ -50,10 +51,6 @@ const HEADS_OF: &str = "SELECT conversation_id, last_seq FROM counters WHERE con
 const HEADS_FOR: &str = "SELECT k.conversation_id, k.last_seq FROM members mb \
      JOIN counters k ON k.conversation_id = mb.conversation_id \
      WHERE mb.user_id = $1 AND mb.conversation_id = ANY($2)";
-/// user, conversation, limit
-const COMPANY: &str = "SELECT k.last_seq, ARRAY(SELECT user_id FROM members WHERE conversation_id = $2 LIMIT $3) \
-     FROM members mb JOIN counters k ON k.conversation_id = mb.conversation_id \
-     WHERE mb.user_id = $1 AND mb.conversation_id = $2";
 /// users
 const MEMBERSHIP_VERSIONS: &str = "SELECT id, membership_version FROM users WHERE id = ANY($1)";
 /// sessions
@@ -192,8 +189,12 @@ impl Store for Postgres {
         self.count(rare::TOUCH_USERS, &[&ids, &at]).await.map(drop)
     }
 
-    async fn arrival(&self, id: UserId, conversation_id: Option<ConversationId>) -> Result<Option<Arrival>> {
-        self.one(queries::ARRIVAL, &[&id, &conversation_id], rows::arrival).await
+    async fn arrival(&self, caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<Arrival>> {
+        bounded(async {
+            let link = self.pool.get().await.map_err(pool::told)?;
+            arrival::arrival(&link, caller, to, limit).await
+        })
+        .await
     }
 
     async fn membership_version(&self, id: UserId) -> Result<i64> {
@@ -295,10 +296,6 @@ impl Store for Postgres {
         self.all(queries::MEMBERS, &[&id, &after.unwrap_or_default(), &rows_at_most(limit)], rows::member).await
     }
 
-    async fn company(&self, user_id: UserId, id: ConversationId, limit: usize) -> Result<Option<(Seq, Vec<UserId>)>> {
-        self.one(COMPANY, &[&user_id, &id, &rows_at_most(limit)], rows::pair).await
-    }
-
     async fn member(&self, id: ConversationId, user_id: UserId) -> Result<Option<Member>> {
         self.one(queries::MEMBER, &[&id, &user_id], rows::member).await
     }
@@ -338,9 +335,11 @@ impl Store for Postgres {
     }
 
     async fn receipts_of_others(&self, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>> {
-        let least: Option<(Option<Seq>, Option<Seq>)> =
-            self.one(queries::RECEIPTS_OF_OTHERS, &[&id, &user_id], rows::pair).await?;
-        Ok(least.and_then(|(delivered, read)| Some((delivered?, read?))))
+        bounded(async {
+            let link = self.pool.get().await.map_err(pool::told)?;
+            page::receipts_of_others(&link, id, user_id).await
+        })
+        .await
     }
 
     async fn commit(&self, lane: usize, batch: &[Send]) -> Result<Vec<Result<Outcome>>> {

@@ -9,7 +9,7 @@ use crate::domain::message::Message;
 use crate::domain::{ConversationId, Result, Seq, UserId};
 use crate::store::{Page, Range, queries};
 
-/// A page and who may read it, in one round trip.
+/// A page and who may read it, in one round trip; in two, if it tells receipts.
 pub(super) async fn page(
     link: &Link,
     reader_id: UserId,
@@ -23,7 +23,19 @@ pub(super) async fn page(
     let (standing, messages) = try_join(link.send(queries::STANDING, reader), messages(link, id, range, limit)).await?;
     let Some(row) = standing.first() else { return Ok(None) };
     let (last_seq, member_count) = rows::pair(&mut Columns::of(row))?;
-    Ok(Some(Page { last_seq, member_count, messages }))
+    let mut page = Page { last_seq, member_count, messages, receipts: None };
+    if page.tells_receipts(reader_id) {
+        page.receipts = receipts_of_others(link, id, reader_id).await?;
+    }
+    Ok(Some(page))
+}
+
+/// The least receipts of the other members; nothing if there are none.
+pub(super) async fn receipts_of_others(link: &Link, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>> {
+    let rows = link.rows(queries::RECEIPTS_OF_OTHERS, &[&id, &user_id]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let (delivered, read): (Option<Seq>, Option<Seq>) = rows::pair(&mut Columns::of(row))?;
+    Ok(delivered.zip(read))
 }
 
 /// Messages, oldest first.

@@ -12,7 +12,7 @@ use crate::domain::conversation::{Conversation, Kind, Member, Role, Title, View}
 use crate::domain::event::{Event, Happening};
 use crate::domain::message::{Message, Note};
 use crate::domain::session::{Caller, Session};
-use crate::domain::user::{Arrival, Name, User, Username};
+use crate::domain::user::{Arrival, Company, Name, User, Username};
 use crate::domain::{ConversationId, Error, MessageId, Result, SessionId, TicketId, Timestamp, UserId};
 
 macro_rules! as_uuid {
@@ -113,9 +113,14 @@ pub(super) fn user(columns: &mut Columns<'_>) -> Result<User> {
 }
 const USER_WIDTH: usize = 5;
 
-/// Reads `user_columns!`, the membership version, and the newest number of a conversation that may not be theirs.
+/// Reads `user_columns!` and the membership version.
 pub(super) fn arrival(columns: &mut Columns<'_>) -> Result<Arrival> {
-    Ok(Arrival { user: user(columns)?, membership_version: columns.next()?, head: columns.next()? })
+    Ok(Arrival { user: user(columns)?, membership_version: columns.next()?, session: None, company: None })
+}
+
+/// Reads the newest number and the members.
+pub(super) fn company(columns: &mut Columns<'_>) -> Result<Company> {
+    Ok(Company { head: columns.next()?, members: columns.next()? })
 }
 
 /// Reads `user_columns!` and the password's hash.

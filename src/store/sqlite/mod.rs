@@ -29,7 +29,7 @@ use crate::domain::conversation::{Conversation, Member, NewConversation, View};
 use crate::domain::event::Event;
 use crate::domain::message::Message;
 use crate::domain::session::{Caller, Session, Ticket};
-use crate::domain::user::{Arrival, Name, User, fold};
+use crate::domain::user::{Arrival, Company, Name, User, fold};
 use crate::domain::{Code, ConversationId, Error, MessageId, Result, Seq, SessionId, TicketId, Timestamp, UserId};
 use crate::limits;
 
@@ -88,6 +88,11 @@ fn messages(db: &Connection, id: ConversationId, range: Range, limit: usize) -> 
         Range::Before(seq) => before(seq),
         Range::After(seq) => all(db, sql!(queries::MESSAGES_AFTER), params![id, seq, sql::rows(limit)], rows::message),
     }
+}
+
+fn receipts_of_others(db: &Connection, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>> {
+    let least = one(db, sql!(queries::RECEIPTS_OF_OTHERS), params![id, user_id], rows::pair)?;
+    Ok(least.and_then(|(delivered, read): (Option<Seq>, Option<Seq>)| delivered.zip(read)))
 }
 
 #[async_trait]
@@ -167,8 +172,21 @@ impl Store for Sqlite {
         .await
     }
 
-    async fn arrival(&self, id: UserId, conversation_id: Option<ConversationId>) -> Result<Option<Arrival>> {
-        self.read(move |db| one(db, sql!(queries::ARRIVAL), params![id, conversation_id], rows::arrival)).await
+    async fn arrival(&self, caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<Arrival>> {
+        let Caller { user_id, session_id, .. } = *caller;
+        self.read(move |db| {
+            let arrival = one(db, sql!(queries::ARRIVAL), params![user_id], rows::arrival)?;
+            let Some(mut arrival) = arrival else { return Ok(None) };
+            arrival.session = one(db, sql!(queries::SESSION), params![session_id], rows::session)?;
+            if let Some(id) = to
+                && let Some((_, head)) = one(db, HEAD_FOR, params![user_id, id], rows::pair::<ConversationId, Seq>)?
+            {
+                let members = all(db, sql!(queries::MEMBER_IDS), params![id, sql::rows(limit)], rows::first)?;
+                arrival.company = Some(Company { head, members });
+            }
+            Ok(Some(arrival))
+        })
+        .await
     }
 
     async fn membership_version(&self, id: UserId) -> Result<i64> {
@@ -287,15 +305,6 @@ impl Store for Sqlite {
         self.read(move |db| all(db, sql!(queries::MEMBERS), params![id, after, sql::rows(limit)], rows::member)).await
     }
 
-    async fn company(&self, user_id: UserId, id: ConversationId, limit: usize) -> Result<Option<(Seq, Vec<UserId>)>> {
-        self.read(move |db| {
-            let head: Option<(ConversationId, Seq)> = one(db, HEAD_FOR, params![user_id, id], rows::pair)?;
-            let Some((_, head)) = head else { return Ok(None) };
-            Ok(Some((head, all(db, sql!(queries::MEMBER_IDS), params![id, sql::rows(limit)], rows::first)?)))
-        })
-        .await
-    }
-
     async fn member(&self, id: ConversationId, user_id: UserId) -> Result<Option<Member>> {
         self.read(move |db| one(db, sql!(queries::MEMBER), params![id, user_id], rows::member)).await
     }
@@ -320,7 +329,12 @@ impl Store for Sqlite {
         self.read(move |db| {
             let standing = one(db, sql!(queries::STANDING), params![reader_id, id], rows::pair)?;
             let Some((last_seq, member_count)) = standing else { return Ok(None) };
-            Ok(Some(Page { last_seq, member_count, messages: messages(db, id, range, limit)? }))
+            let messages = messages(db, id, range, limit)?;
+            let mut page = Page { last_seq, member_count, messages, receipts: None };
+            if page.tells_receipts(reader_id) {
+                page.receipts = receipts_of_others(db, id, reader_id)?;
+            }
+            Ok(Some(page))
         })
         .await
     }
@@ -339,11 +353,7 @@ impl Store for Sqlite {
     }
 
     async fn receipts_of_others(&self, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>> {
-        self.read(move |db| {
-            let least = one(db, sql!(queries::RECEIPTS_OF_OTHERS), params![id, user_id], rows::pair)?;
-            Ok(least.and_then(|(delivered, read): (Option<Seq>, Option<Seq>)| delivered.zip(read)))
-        })
-        .await
+        self.read(move |db| receipts_of_others(db, id, user_id)).await
     }
 
     async fn commit(&self, _lane: usize, batch: &[command::Send]) -> Result<Vec<Result<Outcome>>> {

@@ -75,7 +75,7 @@ fn user_at(row: &Row<'_>, at: usize) -> Result<User> {
 }
 
 pub(super) fn arrival(row: &Row<'_>) -> Result<Arrival> {
-    Ok(Arrival { user: user(row)?, membership_version: row.get(5)?, head: row.get(6)? })
+    Ok(Arrival { user: user(row)?, membership_version: row.get(5)?, session: None, company: None })
 }
 
 pub(super) fn credentials(row: &Row<'_>) -> Result<(User, String)> {
