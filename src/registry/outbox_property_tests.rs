@@ -108,6 +108,9 @@ proptest! {
                 Step::Flush => outbox.flush(),
                 Step::Allow(bytes) => kernel.allow(bytes),
                 Step::Close => {
+                    if corked && !was_closing {
+                        accepted.clear();
+                    }
                     outbox.close(OTHER);
                     closed = closed.or(Some(OTHER));
                     corked = false;

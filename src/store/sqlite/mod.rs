@@ -78,16 +78,22 @@ impl Sqlite {
 }
 
 fn messages(db: &Connection, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>> {
-    let before = |seq: Seq| {
-        let mut page = all(db, sql!(queries::MESSAGES_BEFORE), params![id, seq, sql::rows(limit)], rows::message)?;
-        page.reverse();
-        Ok(page)
+    let (sql, seq) = match range {
+        Range::Newest => (sql!(queries::MESSAGES_BEFORE), Seq::MAX),
+        Range::Before(seq) => (sql!(queries::MESSAGES_BEFORE), seq),
+        Range::After(seq) => (sql!(queries::MESSAGES_AFTER), seq),
     };
-    match range {
-        Range::Newest => before(Seq::MAX),
-        Range::Before(seq) => before(seq),
-        Range::After(seq) => all(db, sql!(queries::MESSAGES_AFTER), params![id, seq, sql::rows(limit)], rows::message),
+    // At its full length from the start: a vector that grows would move each message several times.
+    let mut messages = Vec::with_capacity(limit.min(limits::PAGE_MAX + 1));
+    let mut statement = db.prepare_cached(sql)?;
+    let mut found = statement.query(params![id, seq, sql::rows(limit)])?;
+    while let Some(row) = found.next()? {
+        messages.push(rows::message(row)?);
     }
+    if !matches!(range, Range::After(_)) {
+        messages.reverse();
+    }
+    Ok(messages)
 }
 
 fn receipts_of_others(db: &Connection, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>> {
