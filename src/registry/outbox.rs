@@ -166,20 +166,31 @@ impl Outbox {
         }
     }
 
-    /// Puts bytes in and writes what the kernel takes. Where nothing waits they go straight to the socket, and only what it does
+    /// Puts bytes in and writes what the kernel takes.
+    pub fn push(&self, bytes: Bytes) {
+        self.pass(&bytes);
+    }
+
+    /// Like [`Outbox::push`], for bytes that many get. Where nothing waits they go straight to the socket, and only what it does
     /// not take goes in.
-    pub fn push(&self, mut bytes: Bytes) {
-        let queue = self.lock();
+    pub(super) fn pass(&self, bytes: &Bytes) {
+        let mut queue = self.lock();
         if queue.is_idle() {
-            match self.sink.try_write(&[IoSlice::new(&bytes)]) {
-                Ok(written) if written == bytes.len() => return,
-                Ok(written) => bytes.advance(written),
-                // Whatever it is, the flush meets it again.
-                Err(_) => {}
+            // Whatever goes wrong, the flush meets it again.
+            let written = self.sink.try_write(&[IoSlice::new(bytes)]).unwrap_or(0);
+            if written == bytes.len() {
+                return;
+            }
+            if written > 0 {
+                // Under the same lock: nobody may come between a frame's beginning and its end.
+                queue.bytes += bytes.len() - written;
+                queue.frames.push_back(bytes.slice(written..));
+                drop(queue);
+                return self.flush();
             }
         }
         drop(queue);
-        if self.put(bytes) == Put::First {
+        if self.put(bytes.clone()) == Put::First {
             self.flush();
         }
     }

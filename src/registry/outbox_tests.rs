@@ -191,3 +191,49 @@ fn what_may_be_lost_is_dropped_where_much_waits() {
     outbox.push_ephemeral(Bytes::from_static(b"typing"));
     assert!(kernel.taken().ends_with(b"xpresenceeventtyping"));
 }
+
+/// A kernel that takes a few bytes at a time, and now and then none.
+#[derive(Default)]
+struct Sips(Mutex<(usize, Vec<u8>)>);
+
+impl Sink for Sips {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut sips = self.0.lock().expect("not poisoned");
+        sips.0 += 1;
+        if sips.0 % 7 == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let sip = slices.iter().flat_map(|slice| slice.iter().copied()).take(3);
+        let before = sips.1.len();
+        sips.1.extend(sip);
+        Ok(sips.1.len() - before)
+    }
+}
+
+#[test]
+fn those_who_push_at_once_do_not_cut_into_one_another() {
+    const FRAMES: usize = 2_000;
+    const LENGTH: usize = 8;
+    let sips = Arc::new(Sips::default());
+    let outbox = Outbox::new(Arc::clone(&sips) as Arc<dyn Sink>, Arc::default());
+    outbox.uncork();
+    std::thread::scope(|scope| {
+        for letter in [b'a', b'b', b'c'] {
+            let frame = Bytes::from(vec![letter; LENGTH]);
+            let outbox = &outbox;
+            scope.spawn(move || {
+                for _ in 0..FRAMES {
+                    outbox.push(frame.clone());
+                    // So that the next one, too, finds it idle as a rule.
+                    outbox.flush();
+                }
+            });
+        }
+    });
+    while outbox.waiting() > 0 {
+        outbox.flush();
+    }
+    let taken = &sips.0.lock().expect("not poisoned").1;
+    assert_eq!(taken.len(), 3 * FRAMES * LENGTH);
+    assert!(taken.chunks(LENGTH).all(|frame| frame.iter().all(|letter| *letter == frame[0])), "each frame is whole");
+}

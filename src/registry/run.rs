@@ -23,11 +23,8 @@ impl Run {
         self.first_seq + Seq::try_from(self.ends.len()).unwrap_or(0) - 1
     }
 
-    /// The frames of the events after `from`.
+    /// The frames of the events after `from`, which is not before the first.
     pub(super) fn after(&self, from: Seq) -> Option<Bytes> {
-        if from < self.first_seq {
-            return Some(self.frames.clone());
-        }
         let skipped = usize::try_from(from - self.first_seq).ok()?;
         let start = *self.ends.get(skipped)?;
         (start < self.frames.len()).then(|| self.frames.slice(start..))

@@ -5,7 +5,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use super::{Connection, Put, Registry, Room, Run, Seat};
+use bytes::Bytes;
+
+use super::{Outbox, Put, Registry, Room, Run, Seat};
 use crate::domain::{ConversationId, Seq};
 
 /// Enough that those who deliver different conversations seldom meet.
@@ -87,19 +89,19 @@ impl Turn<'_> {
 
     /// Delivers a run of this conversation to whoever has not heard it: each gets it in one write.
     pub fn deliver(&self, run: &Run) -> Place {
-        self.hand_out(run, |connection, frames| connection.outbox.push(frames))
+        self.hand_out(run, |seat, frames| seat.outbox.pass(frames))
     }
 
     /// Like [`Turn::deliver`], but leaves the writing to whoever flushes those who are `due`.
-    pub(super) fn put(&self, run: &Run, due: &mut Vec<Arc<Connection>>) -> Place {
-        self.hand_out(run, |connection, frames| {
-            if connection.outbox.put(frames) == Put::First {
-                due.push(Arc::clone(connection));
+    pub(super) fn put(&self, run: &Run, due: &mut Vec<Arc<Outbox>>) -> Place {
+        self.hand_out(run, |seat, frames| {
+            if seat.outbox.put(frames.clone()) == Put::First {
+                due.push(Arc::clone(&seat.outbox));
             }
         })
     }
 
-    fn hand_out(&self, run: &Run, mut give: impl FnMut(&Arc<Connection>, bytes::Bytes)) -> Place {
+    fn hand_out(&self, run: &Run, mut give: impl FnMut(&Seat, &Bytes)) -> Place {
         let advanced = self.registry.rooms.with(&self.conversation_id, |shard| {
             let Some(room) = shard.get_mut(&self.conversation_id) else { return Err(Place::Next) };
             advance(room, run)
@@ -107,8 +109,12 @@ impl Turn<'_> {
         match advanced {
             Ok((seats, delivered)) => {
                 for seat in seats.iter() {
-                    if let Some(frames) = run.after(seat.from.max(delivered)) {
-                        give(&seat.connection, frames);
+                    let from = seat.from.max(delivered);
+                    // Nearly always all of it is new to all of them.
+                    if from < run.first_seq {
+                        give(seat, &run.frames);
+                    } else if let Some(frames) = run.after(from) {
+                        give(seat, &frames);
                     }
                 }
                 Place::Next

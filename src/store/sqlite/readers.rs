@@ -57,8 +57,11 @@ impl Idle {
     fn lend<T>(&self, job: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let idle = self.connections.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = idle.map_or_else(|| connection::reader(&self.path), Ok)?;
-        // One that failed is closed: the next reader starts afresh.
-        let value = job(&connection)?;
+        // All that one job asks is answered by one moment, and the lock that says so is taken once. One that failed is closed: the
+        // next reader starts afresh.
+        let moment = connection.unchecked_transaction()?;
+        let value = job(&moment)?;
+        moment.commit()?;
         self.connections.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         Ok(value)
     }

@@ -11,6 +11,8 @@ conformance!(
     texts_survive_byte_for_byte,
     ranges_are_runs_without_a_hole,
     conversations_do_not_mix,
+    a_page_is_for_members,
+    a_page_tells_receipts_to_those_whose_messages_are_on_it,
 );
 
 async fn a_message_is_kept_as_it_is(store: &Fixture) {
@@ -100,4 +102,34 @@ async fn conversations_do_not_mix(store: &Fixture) {
     assert_eq!(texts(&store.all(one).await), ["the same id twice"]);
     assert_eq!(texts(&store.all(two).await), ["the same id twice", "only here"]);
     assert_eq!(store.message(two, id).await.unwrap().unwrap().conversation_id, two);
+}
+
+async fn a_page_is_for_members(store: &Fixture) {
+    let (ada, bob, eve) = (store.register("ada").await, store.register("bob").await, store.register("eve").await);
+    let id = store.group("Lunch", ada, &[bob]).await;
+    for text in ["one", "two", "three", "four"] {
+        store.say(id, ada, text).await;
+    }
+    assert!(store.page(eve, id, Range::Newest, 10).await.unwrap().is_none());
+    assert!(store.page(ada, ConversationId::new(), Range::Newest, 10).await.unwrap().is_none());
+    for (range, expected) in
+        [(Range::Newest, ["three", "four"]), (Range::Before(4), ["two", "three"]), (Range::After(1), ["two", "three"])]
+    {
+        let page = store.page(bob, id, range, 2).await.unwrap().unwrap();
+        assert_eq!(texts(&page.messages), expected, "{range:?}");
+        assert_eq!((page.last_seq, page.member_count), (4, 2));
+        assert_eq!(page.messages, store.messages(id, range, 2).await.unwrap());
+    }
+}
+
+async fn a_page_tells_receipts_to_those_whose_messages_are_on_it(store: &Fixture) {
+    let (ada, bob, cat) = (store.register("ada").await, store.register("bob").await, store.register("cat").await);
+    let id = store.group("Lunch", ada, &[bob, cat]).await;
+    store.say(id, ada, "one").await;
+    store.say(id, bob, "two").await;
+    store.say(id, cat, "three").await;
+    let receipts = async |reader, range| store.page(reader, id, range, 10).await.unwrap().unwrap().receipts;
+    assert_eq!(receipts(ada, Range::Newest).await, Some((2, 2)));
+    assert_eq!(receipts(bob, Range::Newest).await, Some((1, 1)));
+    assert_eq!(receipts(ada, Range::After(1)).await, None, "nothing there is theirs");
 }

@@ -1,11 +1,15 @@
 //! Users.
 
+use std::collections::HashSet;
+
+use chinwag::domain::session::Caller;
 use chinwag::domain::user::{Name, User};
-use chinwag::domain::{Code, Timestamp, UserId};
+use chinwag::domain::{Code, SessionId, Timestamp, UserId};
 
 use super::{Fixture, refused};
 
 conformance!(
+    whoever_arrives_is_told_all_at_once,
     a_user_is_kept_as_they_are,
     usernames_are_unique_whatever_their_case,
     one_of_many_gets_a_username,
@@ -143,4 +147,26 @@ async fn users_are_touched_forwards_only(store: &Fixture) {
     for (id, seen) in [(ids[0], Some(7_000_001)), (ids[1], Some(6_000_001)), (cat, None)] {
         assert_eq!(store.user(id).await.unwrap().unwrap().last_seen_at, seen.map(Timestamp));
     }
+}
+
+async fn whoever_arrives_is_told_all_at_once(store: &Fixture) {
+    let (ada, bob, eve) = (store.register("ada").await, store.register("bob").await, store.register("eve").await);
+    let session = store.login(ada).await;
+    let id = store.group("Lunch", bob, &[ada]).await;
+    store.say(id, bob, "hello").await;
+    let caller = |user_id, session_id| Caller { user_id, session_id, expires_at: session.expires_at };
+    let arrival = async |caller: &Caller, to, limit| store.arrival(caller, to, limit).await.unwrap();
+
+    let told = arrival(&caller(ada, session.id), Some(id), 10).await.unwrap();
+    assert_eq!(Some(told.user), store.user(ada).await.unwrap());
+    assert_eq!(told.membership_version, 1);
+    assert_eq!(told.session, Some(session.clone()));
+    let company = told.company.unwrap();
+    assert_eq!((company.head, HashSet::from_iter(company.members)), (1, HashSet::from([ada, bob])));
+
+    assert_eq!(arrival(&caller(ada, session.id), Some(id), 1).await.unwrap().company.unwrap().members.len(), 1);
+    assert_eq!(arrival(&caller(ada, session.id), None, 10).await.unwrap().company, None);
+    assert_eq!(arrival(&caller(ada, SessionId::new()), Some(id), 10).await.unwrap().session, None);
+    assert_eq!(arrival(&caller(eve, session.id), Some(id), 10).await.unwrap().company, None, "they are not in it");
+    assert_eq!(arrival(&caller(UserId::new(), session.id), Some(id), 10).await, None);
 }
