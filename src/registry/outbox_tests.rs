@@ -200,7 +200,7 @@ impl Sink for Sips {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut sips = self.0.lock().expect("not poisoned");
         sips.0 += 1;
-        if sips.0 % 7 == 0 {
+        if sips.0.is_multiple_of(7) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let sip = slices.iter().flat_map(|slice| slice.iter().copied()).take(3);

@@ -30,13 +30,12 @@ pub fn put_text_with(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let payload = start + MEDIUM_HEADER;
     write(out);
     let length = out.len() - payload;
-    match u16::try_from(length) {
-        Ok(medium @ 126..) => out[start + 2..payload].copy_from_slice(&medium.to_be_bytes()),
-        _ => {
-            let mut header = Vec::with_capacity(LONG_HEADER);
-            put_header(&mut header, TEXT, length);
-            out.splice(start..payload, header);
-        }
+    if let Ok(medium @ 126..) = u16::try_from(length) {
+        out[start + 2..payload].copy_from_slice(&medium.to_be_bytes());
+    } else {
+        let mut header = Vec::with_capacity(LONG_HEADER);
+        put_header(&mut header, TEXT, length);
+        out.splice(start..payload, header);
     }
 }
 

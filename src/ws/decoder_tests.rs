@@ -13,7 +13,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         short @ 0..=125 => out.push(MASKED | u8::try_from(short).expect("short")),
         medium => {
-            out.push(MASKED | 126);
+            out.push(MASKED | 0x7E);
             out.extend(u16::try_from(medium).expect("medium").to_be_bytes());
         }
     }
@@ -43,15 +43,15 @@ fn decode(bytes: &[u8], piece: usize) -> (Vec<Said>, Option<Close>) {
 fn however_the_bytes_come_the_same_is_said() {
     let long = "Ünï".repeat(80);
     let bytes = [
-        frame(FINAL | 1, b"hello"),
-        frame(FINAL | 9, b"are you there"),
+        frame(FINAL | 0x1, b"hello"),
+        frame(FINAL | 0x9, b"are you there"),
         frame(1, &long.as_bytes()[..100]),
-        frame(FINAL | 10, b""),
+        frame(FINAL | 0xA, b""),
         frame(0, &long.as_bytes()[100..101]),
         frame(FINAL, &long.as_bytes()[101..]),
-        frame(FINAL | 2, &[0, 159, 146, 150]),
-        frame(FINAL | 1, b""),
-        frame(FINAL | 8, &[0x03, 0xE9, b'b', b'y', b'e']),
+        frame(FINAL | 0x2, &[0, 159, 146, 150]),
+        frame(FINAL | 0x1, b""),
+        frame(FINAL | 0x8, &[0x03, 0xE9, b'b', b'y', b'e']),
     ]
     .concat();
     for piece in [1, 2, 3, 5, 7, 64, 1_000] {
@@ -72,26 +72,26 @@ fn however_the_bytes_come_the_same_is_said() {
 
 #[test]
 fn what_breaks_the_protocol_is_refused() {
-    let unmasked = vec![FINAL | 1, 1, b'x'];
-    let mut endless = vec![FINAL | 1, MASKED | 127];
+    let unmasked = vec![FINAL | 0x1, 1, b'x'];
+    let mut endless = vec![FINAL | 0x1, MASKED | 0x7F];
     endless.extend(u64::MAX.to_be_bytes());
     endless.extend(KEY);
     let broken = close::BROKEN_PROTOCOL;
     let cases = [
         ("without a mask", unmasked, broken),
         ("a reserved bit", frame(FINAL | 0x40 | 1, b"x"), broken),
-        ("a reserved kind of data", frame(FINAL | 3, b"x"), broken),
-        ("a reserved kind of control", frame(FINAL | 11, b""), broken),
+        ("a reserved kind of data", frame(FINAL | 0x3, b"x"), broken),
+        ("a reserved kind of control", frame(FINAL | 0xB, b""), broken),
         ("nothing to continue", frame(FINAL, b"x"), broken),
-        ("a message within a message", [frame(1, b"x"), frame(FINAL | 1, b"x")].concat(), broken),
+        ("a message within a message", [frame(1, b"x"), frame(FINAL | 0x1, b"x")].concat(), broken),
         ("a ping in pieces", frame(9, b""), broken),
-        ("a long ping", frame(FINAL | 9, &[0; 126]), broken),
-        ("half a close code", frame(FINAL | 8, &[3]), broken),
-        ("a close code that is never sent", frame(FINAL | 8, &[0x03, 0xED]), broken),
-        ("a reason that is not text", frame(FINAL | 8, &[0x03, 0xE8, 0xFF]), close::NOT_UTF8),
-        ("text that is not", frame(FINAL | 1, &[b'x', 0xFF]), close::NOT_UTF8),
-        ("half a character", frame(FINAL | 1, &[0xC3]), close::NOT_UTF8),
-        ("a frame of more than may be", frame(FINAL | 2, &[0; 1_001]), close::TOO_BIG),
+        ("a long ping", frame(FINAL | 0x9, &[0; 126]), broken),
+        ("half a close code", frame(FINAL | 0x8, &[3]), broken),
+        ("a close code that is never sent", frame(FINAL | 0x8, &[0x03, 0xED]), broken),
+        ("a reason that is not text", frame(FINAL | 0x8, &[0x03, 0xE8, 0xFF]), close::NOT_UTF8),
+        ("text that is not", frame(FINAL | 0x1, &[b'x', 0xFF]), close::NOT_UTF8),
+        ("half a character", frame(FINAL | 0x1, &[0xC3]), close::NOT_UTF8),
+        ("a frame of more than may be", frame(FINAL | 0x2, &[0; 1_001]), close::TOO_BIG),
         ("several of more than may be", [frame(2, &[0; 600]), frame(FINAL, &[0; 401])].concat(), close::TOO_BIG),
         ("a length that nobody can have", endless, close::TOO_BIG),
     ];
@@ -104,7 +104,7 @@ fn what_breaks_the_protocol_is_refused() {
 
 #[test]
 fn text_is_judged_as_it_comes() {
-    let whole = frame(FINAL | 1, &[b"fine so far ".as_slice(), &[0xC3, 0x28], &[b'x'; 50]].concat());
+    let whole = frame(FINAL | 0x1, &[b"fine so far ".as_slice(), &[0xC3, 0x28], &[b'x'; 50]].concat());
     let begun = &whole[..20 + 6];
     assert_eq!(decode(begun, 1).1, Some(close::NOT_UTF8), "before the frame has ended");
     let first = frame(1, &[0xE2, 0x82]);
@@ -115,7 +115,7 @@ fn text_is_judged_as_it_comes() {
 #[test]
 fn nothing_is_kept_of_what_was_said() {
     let mut decoder = Decoder::new(1_000);
-    let bytes = [frame(FINAL | 1, &[b'x'; 900]), frame(FINAL | 9, &[b'x'; 100])].concat();
+    let bytes = [frame(FINAL | 0x1, &[b'x'; 900]), frame(FINAL | 0x9, &[b'x'; 100])].concat();
     let mut input = bytes.as_slice();
     while decoder.next(&mut input).expect("it is in order").is_some() {}
     assert_eq!(decoder.message.capacity() + decoder.control.capacity() + decoder.header.capacity(), 0);
