@@ -69,6 +69,8 @@ pub const READ_BYTES: usize = 16 * 1024;
 /// Bytes that may wait for one connection; beyond, it is a slow consumer and is closed with 4008. (What one commit
 /// delivers may come on top, once.)
 pub const OUTBOX_BYTES: usize = 1024 * 1024;
+/// Deliveries that may wait for one connection, however small: the place of each takes some 64 bytes. Events are rarely below 256.
+pub const OUTBOX_FRAMES: usize = OUTBOX_BYTES / 256;
 /// Bytes that may wait for all connections together, since not all have memory for [`OUTBOX_BYTES`]: 256 of them at their own
 /// bound, far more than stall at a time. Beyond, whoever has more than [`SOCKETS`] could share is closed with 4008.
 pub const OUTBOXES_BYTES: usize = 256 * 1024 * 1024;

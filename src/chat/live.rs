@@ -45,6 +45,8 @@ pub struct Live {
     /// The connection.
     pub connection: Arc<Connection>,
     registration: Option<Registration>,
+    /// Nobody hears of a connection that was refused.
+    has_begun: bool,
     /// The newest number that `hello` named, on one conversation.
     pub head: Option<Seq>,
 }
@@ -68,7 +70,9 @@ struct Seated {
 impl Drop for Live {
     fn drop(&mut self) {
         drop(self.registration.take());
-        self.chat.presence.stir(self.connection.user_id);
+        if self.has_begun {
+            self.chat.presence.stir(self.connection.user_id);
+        }
     }
 }
 
@@ -101,7 +105,8 @@ impl Chat {
         let connection = Connection::new(caller, scope, outbox);
         let registration = self.registry.register(&connection, self.settings.unlimited);
         let registration = registration.ok_or(Refusal::Close(TOO_MANY_CONNECTIONS))?;
-        let mut live = Live { chat: Arc::clone(self), connection, registration: Some(registration), head: None };
+        let mut live =
+            Live { chat: Arc::clone(self), connection, registration: Some(registration), has_begun: false, head: None };
         let connection = &live.connection;
         let to = if let Scope::One(id) = scope { Some(id) } else { None };
         if let Some(id) = to {
@@ -136,6 +141,7 @@ impl Chat {
             Scope::All | Scope::Held => None,
         };
         connection.outbox.lead(frames::hello(connection.id, &user, heartbeat_ms, version, head));
+        live.has_begun = true;
         self.presence.stir(caller.user_id);
         Ok(live)
     }

@@ -36,6 +36,8 @@ pub struct Close {
 impl Close {
     /// It does not read what it is sent; it resumes when it comes back.
     pub const SLOW_CONSUMER: Self = Self { code: 4008, reason: "slow consumer" };
+    /// The peer closed it, and was answered.
+    const ANSWERED: Self = Self { code: 1000, reason: "" };
     /// The server cannot serve it now.
     pub const OVERLOADED: Self = Self { code: 1013, reason: "try again later" };
     /// It is not, or no longer, in the conversation.
@@ -132,7 +134,7 @@ impl Outbox {
         if queue.closing.is_some() || queue.broken {
             return Put::Closed;
         }
-        if queue.bytes + bytes.len() > limits::OUTBOX_BYTES {
+        if queue.bytes + bytes.len() > limits::OUTBOX_BYTES || queue.frames.len() >= limits::OUTBOX_FRAMES {
             // Much at once is not slowness: only what the kernel does not take counts.
             queue.blocked = queue.corked || queue.write_to(self.sink.as_ref());
             if queue.blocked {
@@ -152,6 +154,9 @@ impl Outbox {
 
     /// Closes a slow consumer and drops what waits for it.
     fn give_up(&self, queue: &mut Queue) {
+        if queue.corked {
+            queue.frames.clear();
+        }
         queue.close(Close::SLOW_CONSUMER, true);
         self.backlog.recount(&mut queue.counted, queue.bytes);
         self.eased.notify_waiters();
@@ -217,6 +222,19 @@ impl Outbox {
         self.flush();
         self.eased.notify_waiters();
         self.stirred.notify_one();
+    }
+
+    /// Puts the answer to the peer's own close behind what waits, and nothing after it.
+    pub fn answer_close(&self, answer: Bytes) {
+        let mut queue = self.lock();
+        if queue.closing.is_none() && !queue.broken {
+            queue.bytes += answer.len();
+            queue.frames.push_back(answer);
+            queue.closing = Some(Close::ANSWERED);
+        }
+        drop(queue);
+        self.flush();
+        self.eased.notify_waiters();
     }
 
     /// Writes what waits, as far as the kernel takes it.

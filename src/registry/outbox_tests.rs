@@ -237,3 +237,19 @@ fn those_who_push_at_once_do_not_cut_into_one_another() {
     assert_eq!(taken.len(), 3 * FRAMES * LENGTH);
     assert!(taken.chunks(LENGTH).all(|frame| frame.iter().all(|letter| *letter == frame[0])), "each frame is whole");
 }
+
+#[test]
+fn many_small_frames_are_much_as_well() {
+    for corked in [true, false] {
+        let (outbox, _kernel) = outbox(&Arc::default());
+        if !corked {
+            outbox.uncork();
+        }
+        for _ in 0..limits::OUTBOX_FRAMES {
+            outbox.push(Bytes::from_static(b"\x8A\0"));
+        }
+        assert!(!outbox.is_closing());
+        outbox.push(Bytes::from_static(b"\x8A\0"));
+        assert_eq!(outbox.stir(), Some(Stir::Closing(Close::SLOW_CONSUMER)), "corked: {corked}");
+    }
+}

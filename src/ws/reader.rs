@@ -68,7 +68,6 @@ impl Reader {
     async fn message(&mut self) -> Result<Message, End> {
         loop {
             let said = self.said().await?;
-            self.pulse.beat();
             match said {
                 Said::Text(text) => return Ok(Message::Text(text)),
                 Said::Binary(bytes) => return Ok(Message::Binary(bytes)),
@@ -106,6 +105,7 @@ impl Reader {
             if read.is_err() || rest.is_empty() {
                 return Poll::Ready(Err(End::Broken));
             }
+            self.pulse.beat();
             let said = self.decoder.next(&mut rest)?;
             self.rest = Bytes::copy_from_slice(rest);
             Poll::Ready(Ok(said))
@@ -115,7 +115,7 @@ impl Reader {
     /// Puts the answer to the peer's close into the outbox.
     pub(super) fn answer_close(&mut self) {
         if let Some(answer) = self.farewell.take() {
-            self.outbox.push(answer);
+            self.outbox.answer_close(answer);
         }
     }
 
@@ -123,6 +123,8 @@ impl Reader {
     pub(super) async fn read_to_end(&mut self) {
         let mut rest = [0; 1024];
         while self.socket.readable().await.is_ok() {
+            // Whoever sends faster than this reads would never let the time for it end.
+            tokio::task::consume_budget().await;
             match self.socket.try_read(&mut rest) {
                 Ok(0) => return,
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return,

@@ -47,11 +47,9 @@ struct Done {
 }
 
 impl Done {
-    /// Whether the next batch may be committed before this one is told: what is not known may have to come before it, and what
-    /// goes alone changes what others may do.
-    fn may_be_followed(&self) -> bool {
-        let is_known = |outcome: &Result<Outcome>| outcome.as_ref().err().is_none_or(|e| e.code != Code::Unavailable);
-        self.jobs.iter().all(|job| job.command.as_send().is_some()) && self.outcomes.iter().all(is_known)
+    /// Whether it is known of all what became of them.
+    fn is_known(&self) -> bool {
+        self.outcomes.iter().all(|outcome| outcome.as_ref().err().is_none_or(|error| error.code != Code::Unavailable))
     }
 }
 
@@ -72,8 +70,8 @@ impl Lane {
             }
             waiting.gather();
             // Where little waits it waits on, so that what arrives while the last batch is delivered joins it.
-            let is_worth_it =
-                waiting.jobs.len() >= limits::BATCH_WORTH && done.as_ref().is_some_and(Done::may_be_followed);
+            let is_worth_it = waiting.jobs.len() >= limits::BATCH_WORTH
+                && done.as_ref().is_some_and(|last| self.may_be_followed(last));
             let unknown = match done.take() {
                 Some(last) if !is_worth_it => self.tell(last).await,
                 last => {
@@ -92,11 +90,26 @@ impl Lane {
                 }
                 patience.pause().await;
                 waiting.expire();
-            } else if done.is_none() && patience.is_over() {
+            } else if done.as_ref().is_none_or(Done::is_known) && patience.is_over() {
                 // Something may have been committed that was told as unavailable.
                 self.healer.hint_of_everything();
             }
         }
+    }
+
+    /// Whether the next batch may be committed before this one is told. What is not known may have to come before it, what goes
+    /// alone changes what others may do, and what stands behind a hole may have to wait.
+    fn may_be_followed(&self, last: &Done) -> bool {
+        let mut seen = HashSet::new();
+        let is_plain = |(job, outcome): (&Job, &Result<Outcome>)| match outcome {
+            Ok(Outcome::Fresh(event)) => {
+                let id = event.message.conversation_id;
+                job.command.as_send().is_some() && (!seen.insert(id) || !self.is_ahead(id, event.seq - 1))
+            }
+            Ok(Outcome::Repeated(_) | Outcome::Unchanged) => false,
+            Err(error) => error.code != Code::Unavailable,
+        };
+        last.jobs.iter().zip(&last.outcomes).all(is_plain)
     }
 
     /// Commits a batch. Meanwhile, whoever has waited for too long, in it or behind it, is told so.
