@@ -27,10 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What passes without being exactly what Autobahn would like best.
 const LENIENT: &[(&str, &str)] = &[
-    // Text that turns wrong in the middle of a frame is refused (1007) once the frame is whole, and not at the wrong byte:
-    // tungstenite judges a frame's text as a whole. It is bounded by the size of a frame all the same.
-    ("6.4.3", "NON-STRICT"),
-    ("6.4.4", "NON-STRICT"),
     // These only look: a large message before a close, and close codes that the standard leaves open.
     ("7.1.6", "INFORMATIONAL"),
     ("7.13.1", "INFORMATIONAL"),
