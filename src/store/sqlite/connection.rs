@@ -100,3 +100,32 @@ fn migrate(transaction: Transaction<'_>, pending: &[Migration]) -> rusqlite::Res
     }
     transaction.commit()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{migrate, open, versions, writer};
+    use crate::store::migrations::MIGRATIONS;
+
+    #[test]
+    fn messages_of_every_earlier_version_are_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for earlier in 1..MIGRATIONS.len() {
+            let path = folder.path().join(format!("{earlier}.db"));
+            let mut db = open(&path).expect("a database");
+            let transaction = db.transaction().expect("begins");
+            versions(&transaction).expect("the table of versions");
+            migrate(transaction, &MIGRATIONS[..earlier]).expect("an earlier version");
+            let insert = "INSERT INTO messages (conversation_id, seq, id, sender_id, content, timestamp)
+                 VALUES (x'01', 7, x'02', x'03', 'kept', 4)";
+            db.execute(insert, []).expect("inserted");
+            drop(db);
+
+            let db = writer(&path).expect("migrated");
+            let find = "SELECT seq, content, timestamp, edited_at FROM messages WHERE conversation_id = x'01' AND id = x'02'";
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+            let found: (i64, String, i64, Option<i64>) = db.query_row(find, [], row).expect("still there");
+            assert_eq!(found, (7, "kept".to_owned(), 4, None), "from version {earlier}");
+            assert!(db.execute(&insert.replace('7', "8"), []).is_err(), "an id is there once in a conversation");
+        }
+    }
+}

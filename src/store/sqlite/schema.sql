@@ -96,3 +96,27 @@ CREATE TABLE tickets (
 ) STRICT;
 CREATE INDEX tickets_by_user ON tickets (user_id);
 CREATE INDEX tickets_by_expiry ON tickets (expires_at);
+
+-- Version 4: ids are found in the order in which they are made. A batch then adds to the end of that index, and not to
+-- a page for each of its conversations. (The index of a UNIQUE clause goes only with its table.)
+
+CREATE TABLE messages_4 (
+    conversation_id BLOB NOT NULL,
+    seq             INTEGER NOT NULL,
+    id              BLOB NOT NULL,
+    sender_id       BLOB NOT NULL,
+    content         TEXT NOT NULL,
+    reply_to        BLOB,
+    timestamp       INTEGER NOT NULL,
+    note_kind       TEXT,
+    note_user_id    BLOB,
+    note_value      TEXT,
+    edited_at       INTEGER,
+    deleted_at      INTEGER,
+    PRIMARY KEY (conversation_id, seq)
+) STRICT;
+INSERT INTO messages_4 SELECT conversation_id, seq, id, sender_id, content, reply_to, timestamp, note_kind, note_user_id, note_value,
+    edited_at, deleted_at FROM messages ORDER BY rowid;
+DROP TABLE messages;
+ALTER TABLE messages_4 RENAME TO messages;
+CREATE UNIQUE INDEX messages_by_id ON messages (id, conversation_id);
