@@ -153,8 +153,8 @@ impl Sink for Null {
 }
 
 /// An open outbox, and a frame.
-fn outbox() -> (Outbox, Bytes) {
-    let outbox = Outbox::new(Arc::new(Null), Arc::<Backlog>::default());
+fn outbox() -> (Outbox<Null>, Bytes) {
+    let outbox = Outbox::new(Null, Arc::<Backlog>::default());
     outbox.uncork();
     (outbox, vec![b'x'; 480].into())
 }

@@ -1,6 +1,6 @@
 //! A connection, as the rest of this node sees it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -32,7 +32,7 @@ pub struct Connection {
     /// What waits to be written to it.
     pub outbox: Arc<Outbox>,
     /// Its seats. `None` once it has left.
-    seats: Mutex<Option<HashMap<ConversationId, Hearing>>>,
+    seats: Mutex<Option<Seats>>,
     /// The newest change to where its user belongs that it was compared with.
     membership_version: AtomicI64,
 }
@@ -58,24 +58,24 @@ impl Connection {
             session_id: caller.session_id,
             scope,
             outbox,
-            seats: Mutex::new(Some(HashMap::new())),
+            seats: Mutex::new(Some(Seats::default())),
             membership_version: AtomicI64::new(NOT_COMPARED),
         })
     }
 
     /// Where live began in this conversation, if it is live.
     pub fn live_from(&self, conversation_id: ConversationId) -> Option<Seq> {
-        self.seats().as_ref()?.get(&conversation_id)?.live_from
+        self.seats().as_ref()?.get(conversation_id)?.live_from
     }
 
     /// Whether it has a seat there.
     pub fn has_seat(&self, conversation_id: ConversationId) -> bool {
-        self.seats().as_ref().is_some_and(|seats| seats.contains_key(&conversation_id))
+        self.seats().as_ref().is_some_and(|seats| seats.get(conversation_id).is_some())
     }
 
     /// Where it has a seat.
     pub fn conversations(&self) -> HashSet<ConversationId> {
-        self.seats().as_ref().map(|seats| seats.keys().copied().collect()).unwrap_or_default()
+        self.seats().as_ref().map(|seats| seats.iter().map(|(id, _)| id).collect()).unwrap_or_default()
     }
 
     /// The newest change to where its user belongs that it was compared with; a connection that is only beginning is ahead of
@@ -91,11 +91,47 @@ impl Connection {
 
     /// Whether it hears this conversation live; `None` once it has left, and hears nothing any more.
     pub fn hears(&self, conversation_id: ConversationId) -> Option<bool> {
-        Some(self.seats().as_ref()?.get(&conversation_id).is_some_and(|hearing| hearing.live_from.is_some()))
+        Some(self.seats().as_ref()?.get(conversation_id).is_some_and(|hearing| hearing.live_from.is_some()))
     }
 
     /// Taken before a room's lock, never after it.
-    pub(super) fn seats(&self) -> MutexGuard<'_, Option<HashMap<ConversationId, Hearing>>> {
+    pub(super) fn seats(&self) -> MutexGuard<'_, Option<Seats>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a connection has seats, in the order of the conversations' ids: most have one, and few many.
+#[derive(Default)]
+pub(super) struct Seats(Vec<(ConversationId, Hearing)>);
+
+impl Seats {
+    fn place(&self, id: ConversationId) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&id, |(other, _)| *other)
+    }
+
+    pub(super) fn get(&self, id: ConversationId) -> Option<&Hearing> {
+        self.place(id).ok().and_then(|place| self.0.get(place)).map(|(_, hearing)| hearing)
+    }
+
+    pub(super) fn get_mut(&mut self, id: ConversationId) -> Option<&mut Hearing> {
+        self.place(id).ok().and_then(|place| self.0.get_mut(place)).map(|(_, hearing)| hearing)
+    }
+
+    /// Says whether it is new.
+    pub(super) fn insert(&mut self, id: ConversationId) -> bool {
+        let Err(place) = self.place(id) else { return false };
+        if self.0.is_empty() {
+            self.0.reserve_exact(1);
+        }
+        self.0.insert(place, (id, Hearing::default()));
+        true
+    }
+
+    pub(super) fn remove(&mut self, id: ConversationId) -> Option<Hearing> {
+        self.place(id).ok().map(|place| self.0.remove(place).1)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ConversationId, Hearing)> {
+        self.0.iter().copied()
     }
 }

@@ -23,8 +23,8 @@ use crate::domain::user::Status;
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
 use crate::limits;
 pub use backlog::Backlog;
-use connection::Hearing;
 pub use connection::{Connection, Scope};
+use connection::{Hearing, Seats};
 pub use outbox::{Close, Outbox, Put, Sink, Stir};
 pub use run::Run;
 use sharded::Sharded;
@@ -75,7 +75,7 @@ impl Drop for Registration {
     fn drop(&mut self) {
         let connection = &self.connection;
         let seats = connection.seats().take().unwrap_or_default();
-        for conversation_id in seats.into_keys() {
+        for (conversation_id, _) in seats.iter() {
             self.registry.vacate(connection, conversation_id);
         }
         remove(&self.registry.users, connection.user_id, connection);
@@ -103,14 +103,14 @@ impl Default for Registry {
 
 impl Registry {
     /// An outbox for a connection of this node, corked.
-    pub fn outbox(&self, sink: Arc<dyn Sink>) -> Arc<Outbox> {
+    pub fn outbox<S: Sink>(&self, sink: S) -> Arc<Outbox<S>> {
         Arc::new(Outbox::new(sink, Arc::clone(&self.backlog)))
     }
 
     /// Registers a connection until the returned value is dropped; `None` if its user has too many (unless `unlimited`).
     pub fn register(self: &Arc<Self>, connection: &Arc<Connection>, unlimited: bool) -> Option<Registration> {
         let admitted = self.users.with(&connection.user_id, |shard| {
-            let connections = shard.entry(connection.user_id).or_default();
+            let connections = shard.entry(connection.user_id).or_insert_with(|| Vec::with_capacity(1));
             let admitted = unlimited || connections.len() < limits::CONNECTIONS_PER_USER;
             if admitted {
                 connections.push(Arc::clone(connection));
@@ -119,7 +119,8 @@ impl Registry {
         });
         admitted.then(|| {
             self.sessions.with(&connection.session_id, |shard| {
-                shard.entry(connection.session_id).or_default().push(Arc::clone(connection));
+                let connections = shard.entry(connection.session_id).or_insert_with(|| Vec::with_capacity(1));
+                connections.push(Arc::clone(connection));
             });
             Registration { registry: Arc::clone(self), connection: Arc::clone(connection) }
         })
@@ -129,10 +130,9 @@ impl Registry {
     pub fn sit(&self, connection: &Arc<Connection>, conversation_id: ConversationId) -> bool {
         let mut seats = connection.seats();
         let Some(seats) = seats.as_mut() else { return false };
-        if seats.contains_key(&conversation_id) {
+        if !seats.insert(conversation_id) {
             return false;
         }
-        seats.insert(conversation_id, Hearing::default());
         self.rooms.with(&conversation_id, |shard| {
             let room = shard.entry(conversation_id).or_default();
             Arc::make_mut(&mut room.seats).push(Seat {
@@ -153,7 +153,7 @@ impl Registry {
         cursor: Seq,
     ) -> Result<(), Seq> {
         let mut seats = connection.seats();
-        let Some(hearing) = seats.as_mut().and_then(|seats| seats.get_mut(&conversation_id)) else { return Ok(()) };
+        let Some(hearing) = seats.as_mut().and_then(|seats| seats.get_mut(conversation_id)) else { return Ok(()) };
         if hearing.live_from.is_some() {
             return Ok(());
         }
@@ -187,7 +187,7 @@ impl Registry {
     /// Takes a connection's seat away.
     pub fn leave(&self, connection: &Arc<Connection>, conversation_id: ConversationId) {
         let mut seats = connection.seats();
-        if seats.as_mut().and_then(|seats| seats.remove(&conversation_id)).is_some() {
+        if seats.as_mut().and_then(|seats| seats.remove(conversation_id)).is_some() {
             self.vacate(connection, conversation_id);
         }
     }
@@ -196,8 +196,8 @@ impl Registry {
     pub fn leave_if_silent(&self, connection: &Arc<Connection>, conversation_id: ConversationId) {
         let mut seats = connection.seats();
         let Some(seats) = seats.as_mut() else { return };
-        if seats.get(&conversation_id).is_some_and(|hearing| hearing.live_from.is_none()) {
-            seats.remove(&conversation_id);
+        if seats.get(conversation_id).is_some_and(|hearing| hearing.live_from.is_none()) {
+            seats.remove(conversation_id);
             self.vacate(connection, conversation_id);
         }
     }
@@ -256,8 +256,8 @@ impl Registry {
     pub fn news(&self, connection: &Connection, limit: usize) -> Vec<(ConversationId, Seq)> {
         let live: Vec<(ConversationId, Seq)> = {
             let seats = connection.seats();
-            let live = seats.iter().flatten().filter(|(_, hearing)| hearing.live_from.is_some());
-            live.map(|(id, hearing)| (*id, hearing.told)).collect()
+            let live = seats.iter().flat_map(Seats::iter).filter(|(_, hearing)| hearing.live_from.is_some());
+            live.map(|(id, hearing)| (id, hearing.told)).collect()
         };
         // Where somebody is delivering at this moment the watermark may be ahead of the outbox: that is told the next time.
         let newest = |id| self.free_turn(id)?.watermark();
@@ -265,7 +265,7 @@ impl Registry {
         let news: Vec<(ConversationId, Seq)> = news.take(limit).collect();
         if let Some(seats) = connection.seats().as_mut() {
             for (id, newest) in &news {
-                if let Some(hearing) = seats.get_mut(id) {
+                if let Some(hearing) = seats.get_mut(*id) {
                     hearing.told = *newest;
                 }
             }

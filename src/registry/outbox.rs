@@ -7,21 +7,26 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
+use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
 use super::Backlog;
 use crate::limits;
 use crate::wire::framing;
 
-/// Places that an empty queue keeps: what waits is mostly one delivery, or a greeting in two parts.
-const KEPT: usize = 4;
-
 /// Where the bytes go: a socket that never blocks.
 pub trait Sink: Send + Sync {
     /// Writes what the kernel takes now; `WouldBlock` if that is nothing.
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+}
+
+impl<S: Sink + ?Sized> Sink for Arc<S> {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        (**self).try_write(slices)
+    }
 }
 
 /// Why the server closes a connection.
@@ -57,16 +62,16 @@ pub enum Put {
     Closed,
 }
 
-/// The queue and its socket.
-pub struct Outbox {
-    sink: Arc<dyn Sink>,
+/// The queue and its socket, side by side: a delivery to many finds both in one place.
+pub struct Outbox<S: ?Sized = dyn Sink> {
     queue: Mutex<Queue>,
     /// What waits in this one and in all others.
     backlog: Arc<Backlog>,
-    /// Tells the connection's task that the kernel is full, or that the connection is closing.
-    stirred: Notify,
+    /// The connection's task, for when the kernel is full or the connection is closing.
+    stirred: AtomicWaker,
     /// Tells whoever catches up that there is room for the next page.
     eased: Notify,
+    sink: S,
 }
 
 struct Queue {
@@ -95,9 +100,9 @@ pub enum Stir {
     Broken,
 }
 
-impl Outbox {
+impl<S: Sink> Outbox<S> {
     /// An empty one, corked.
-    pub fn new(sink: Arc<dyn Sink>, backlog: Arc<Backlog>) -> Self {
+    pub fn new(sink: S, backlog: Arc<Backlog>) -> Self {
         let queue = Queue {
             corked: true,
             frames: VecDeque::new(),
@@ -107,9 +112,16 @@ impl Outbox {
             closing: None,
             broken: false,
         };
-        Self { sink, queue: Mutex::new(queue), backlog, stirred: Notify::new(), eased: Notify::new() }
+        Self { queue: Mutex::new(queue), backlog, stirred: AtomicWaker::new(), eased: Notify::new(), sink }
     }
 
+    /// The socket.
+    pub fn sink(&self) -> &S {
+        &self.sink
+    }
+}
+
+impl<S: Sink + ?Sized> Outbox<S> {
     /// Puts the first frame before all that came in meanwhile.
     pub fn lead(&self, bytes: Bytes) {
         let mut queue = self.lock();
@@ -136,7 +148,7 @@ impl Outbox {
         }
         if queue.bytes + bytes.len() > limits::OUTBOX_BYTES || queue.frames.len() >= limits::OUTBOX_FRAMES {
             // Much at once is not slowness: only what the kernel does not take counts.
-            queue.blocked = queue.corked || queue.write_to(self.sink.as_ref());
+            queue.blocked = queue.corked || queue.write_to(&self.sink);
             if queue.blocked {
                 self.give_up(&mut queue);
                 return Put::First;
@@ -160,7 +172,7 @@ impl Outbox {
         queue.close(Close::SLOW_CONSUMER, true);
         self.backlog.recount(&mut queue.counted, queue.bytes);
         self.eased.notify_waiters();
-        self.stirred.notify_one();
+        self.stirred.wake();
     }
 
     /// Tells the backlog what waits; with too much in it, whoever has more than a share of it waiting is given up.
@@ -221,7 +233,7 @@ impl Outbox {
         drop(queue);
         self.flush();
         self.eased.notify_waiters();
-        self.stirred.notify_one();
+        self.stirred.wake();
     }
 
     /// Puts the answer to the peer's own close behind what waits, and nothing after it.
@@ -243,7 +255,7 @@ impl Outbox {
         if queue.corked {
             return;
         }
-        let blocked = queue.write_to(self.sink.as_ref());
+        let blocked = queue.write_to(&self.sink);
         if queue.bytes < limits::CATCH_UP_BYTES {
             self.eased.notify_waiters();
         }
@@ -251,7 +263,7 @@ impl Outbox {
         queue.blocked = blocked;
         self.count(&mut queue);
         if news {
-            self.stirred.notify_one();
+            self.stirred.wake();
         }
     }
 
@@ -284,20 +296,10 @@ impl Outbox {
         self.lock().bytes
     }
 
-    /// Waits until something changed; there may be nothing to do.
-    pub async fn news(&self) {
-        self.stirred.notified().await;
-    }
-
-    /// Waits until the connection's task has something to do.
-    pub async fn stirred(&self) -> Stir {
-        loop {
-            let stirred = self.stirred.notified();
-            if let Some(stir) = self.stir() {
-                return stir;
-            }
-            stirred.await;
-        }
+    /// Whether the connection's task has something to do; if not, it is woken when it has. Only one task may ask.
+    pub fn poll_stirred(&self, cx: &Context<'_>) -> Poll<Stir> {
+        self.stirred.register(cx.waker());
+        self.stir().map_or(Poll::Pending, Poll::Ready)
     }
 
     fn stir(&self) -> Option<Stir> {
@@ -317,10 +319,10 @@ impl Outbox {
     }
 }
 
-impl Drop for Outbox {
+impl<S: ?Sized> Drop for Outbox<S> {
     fn drop(&mut self) {
-        let backlog = Arc::clone(&self.backlog);
-        backlog.recount(&mut self.lock().counted, 0);
+        let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.backlog.recount(&mut queue.counted, 0);
     }
 }
 
@@ -344,7 +346,7 @@ impl Queue {
     }
 
     /// Says whether something is left because the kernel is full.
-    fn write_to(&mut self, sink: &dyn Sink) -> bool {
+    fn write_to(&mut self, sink: &(impl Sink + ?Sized)) -> bool {
         while !self.frames.is_empty() {
             let mut slices = [IoSlice::new(&[]); limits::WRITE_SLICES];
             let count = self.frames.len().min(slices.len());
@@ -362,8 +364,8 @@ impl Queue {
                 }
             }
         }
-        // A queue that was long keeps no more memory than a short one.
-        self.frames.shrink_to(KEPT);
+        // Most connections are silent most of the time.
+        self.frames = VecDeque::new();
         false
     }
 

@@ -2,9 +2,9 @@
 
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use proptest::prelude::*;
 
 use super::{Close, Outbox, Put, Sink};
@@ -75,7 +75,7 @@ proptest! {
     #[test]
     fn whole_frames_in_order_and_nothing_behind_a_close(steps in prop::collection::vec(step(), 1..60)) {
         let kernel = Kernel::default();
-        let outbox = Outbox::new(Arc::new(kernel.clone()), Arc::default());
+        let outbox = Outbox::new(kernel.clone(), Arc::default());
         let (mut accepted, mut corked, mut closed, mut longest) = (Vec::new(), true, None, 0);
         for (number, step) in steps.into_iter().enumerate() {
             let was_closing = outbox.is_closing();
@@ -121,7 +121,7 @@ proptest! {
                 prop_assert!(kernel.taken().is_empty());
             } else {
                 outbox.flush();
-                prop_assert!(outbox.waiting() == 0 || outbox.stirred().now_or_never().is_some(), "somebody goes on");
+                prop_assert!(outbox.waiting() == 0 || outbox.poll_stirred(&Context::from_waker(Waker::noop())).is_ready(), "somebody goes on");
             }
         }
         outbox.uncork();

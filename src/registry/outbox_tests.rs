@@ -36,9 +36,9 @@ impl Sink for Kernel {
     }
 }
 
-fn outbox(backlog: &Arc<Backlog>) -> (Outbox, Kernel) {
+fn outbox(backlog: &Arc<Backlog>) -> (Outbox<Kernel>, Kernel) {
     let kernel = Kernel::default();
-    (Outbox::new(Arc::new(kernel.clone()), Arc::clone(backlog)), kernel)
+    (Outbox::new(kernel.clone(), Arc::clone(backlog)), kernel)
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn those_who_push_at_once_do_not_cut_into_one_another() {
     const FRAMES: usize = 2_000;
     const LENGTH: usize = 8;
     let sips = Arc::new(Sips::default());
-    let outbox = Outbox::new(Arc::clone(&sips) as Arc<dyn Sink>, Arc::default());
+    let outbox = Outbox::new(Arc::clone(&sips), Arc::default());
     outbox.uncork();
     std::thread::scope(|scope| {
         for letter in [b'a', b'b', b'c'] {

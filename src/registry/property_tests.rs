@@ -99,7 +99,7 @@ proptest! {
         let people: [_; CONNECTIONS] = std::array::from_fn(|_| {
             let caller = Caller { user_id: UserId::new(), session_id: SessionId::new(), expires_at: Timestamp(0) };
             let page = Page::default();
-            let outbox = Arc::new(Outbox::new(Arc::new(page.clone()), Arc::default()));
+            let outbox = Arc::new(Outbox::new(page.clone(), Arc::default()));
             outbox.uncork();
             let connection = Connection::new(&caller, Scope::Held, outbox);
             let registration = registry.register(&connection, false).expect("the first");

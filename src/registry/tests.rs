@@ -38,7 +38,7 @@ impl Page {
 fn connect(user_id: UserId) -> (Arc<Connection>, Page) {
     let caller = Caller { user_id, session_id: SessionId::new(), expires_at: Timestamp(0) };
     let page = Page::default();
-    let outbox = Arc::new(Outbox::new(Arc::new(page.clone()), Arc::default()));
+    let outbox = Arc::new(Outbox::new(page.clone(), Arc::default()));
     outbox.uncork();
     (Connection::new(&caller, Scope::All, outbox), page)
 }

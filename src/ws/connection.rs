@@ -7,7 +7,6 @@ use tracing::info;
 
 use super::close::{self, End};
 use super::handshake::Talk;
-use super::lease::Lease;
 use super::socket::Socket;
 use super::visit::{self, Visit};
 use crate::chat::{Live, Refusal};
@@ -22,6 +21,7 @@ use crate::wire::frames;
 /// What a handshake asked for.
 pub(super) struct Wish {
     pub(super) site: Arc<Site>,
+    pub(super) request_id: Arc<str>,
     pub(super) scope: Scope,
     pub(super) after_seq: Option<Seq>,
     pub(super) proof: Option<Proof>,
@@ -43,7 +43,6 @@ pub(super) enum Proof {
 struct Life {
     site: Arc<Site>,
     live: Live,
-    lease: Lease,
     caller: Caller,
     after_seq: Option<Seq>,
     /// Held to the end.
@@ -52,10 +51,15 @@ struct Life {
 
 impl Talk for Wish {
     /// Each stage has a box of its own, which goes with it: what lives long takes no more memory than it needs.
-    async fn talk(self: Box<Self>, socket: &mut Socket) -> End {
-        match Box::pin(self.begin(socket)).await {
-            Ok(life) => Box::pin(life.run(socket)).await,
-            Err(end) => end,
+    fn talk(self: Box<Self>, socket: &mut Socket) -> impl Future<Output = End> + Send {
+        async move {
+            let life = match Box::pin(self.begin(socket)).await {
+                Ok(life) => life,
+                Err(end) => return end,
+            };
+            let end = Box::pin(life.run(socket)).await;
+            info!(connection_id = %life.live.connection.id, ?end, "connection ended");
+            end
         }
     }
 }
@@ -63,15 +67,15 @@ impl Talk for Wish {
 impl Wish {
     /// Finds out who it is, and begins the connection.
     async fn begin(self: Box<Self>, socket: &mut Socket) -> Result<Box<Life>, End> {
-        let Self { site, scope, after_seq, proof, newcomer, counted } = *self;
+        let Self { site, request_id, scope, after_seq, proof, newcomer, counted } = *self;
         let begun = tokio::select! {
             begun = begin(&site, socket, scope, proof, newcomer) => begun,
             () = site.draining.cancelled() => Err(close::DRAINING.into()),
         };
-        let (live, caller) = begun?;
-        info!(user_id = %caller.user_id, connection_id = %live.connection.id, "connected");
-        let lease = Lease::until(caller.expires_at);
-        Ok(Box::new(Life { site, live, lease, caller, after_seq, _counted: counted }))
+        let (live, caller) = begun.inspect_err(|end| info!(%request_id, ?end, "connection refused"))?;
+        info!(%request_id, user_id = %caller.user_id, connection_id = %live.connection.id, "connected");
+        socket.writer.lease.renew(caller.expires_at);
+        Ok(Box::new(Life { site, live, caller, after_seq, _counted: counted }))
     }
 }
 
@@ -97,7 +101,7 @@ async fn begin(
             Proof::Token(token) => site.chat.caller(&token)?,
             Proof::Ticket(ticket) => site.chat.redeem(&ticket).await?,
         };
-        let live = site.chat.begin(&caller, scope, Arc::clone(&socket.writer.outbox), heartbeat_ms).await?;
+        let live = site.chat.begin(&caller, scope, Arc::clone(&socket.writer.outbox) as _, heartbeat_ms).await?;
         Ok((live, caller))
     };
     match timeout(limits::ANSWER_TIMEOUT, beginning).await {
@@ -111,20 +115,22 @@ async fn begin(
 impl Life {
     /// Reads, writes and beats until one of them ends.
     async fn run(&self, socket: &mut Socket) -> End {
-        let Self { site, live, lease, .. } = self;
+        let Self { site, live, .. } = self;
         let Socket { reader, writer } = socket;
-        let visit = Visit::new(&site.chat, &live.connection, &self.caller, lease);
+        let visit = Visit::new(&site.chat, &live.connection, &self.caller, &writer.lease);
         tokio::select! {
-            end = visit.run(reader, live.head, self.after_seq) => end,
+            end = visit.run(reader, Box::pin(visit.open(live.head, self.after_seq))) => end,
             end = writer.run(site.heartbeat, || live.tell_news()) => end,
-            () = lease.expired() => close::TOKEN_EXPIRED.into(),
             () = site.draining.cancelled() => {
                 writer.outbox.push(frames::draining(spread_ms()));
                 // What was admitted is committed and answered before the goodbye; the drain's own time-out bounds this.
-                tokio::select! {
-                    () = visit.all_answered() => {}
-                    _ = writer.run(site.heartbeat, || {}) => {}
-                }
+                Box::pin(async {
+                    tokio::select! {
+                        () = visit.all_answered() => {}
+                        _ = writer.run(site.heartbeat, || {}) => {}
+                    }
+                })
+                .await;
                 close::DRAINING.into()
             }
         }

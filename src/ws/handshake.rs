@@ -13,7 +13,7 @@ use hyper::{HeaderMap, Method, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::close::End;
 use super::socket::Socket;
@@ -38,12 +38,12 @@ pub fn accept(mut request: Request, message_bytes: usize, talk: impl Talk) -> Re
     };
     let offered = offers(&request.headers).any(|offer| offer == SUBPROTOCOL);
     let upgrade = request.upgrade.take().ok_or_else(|| Error::internal("a request without its socket"))?;
-    let (place, id) = (request.place.clone(), request.id.clone());
+    let place = request.place.clone();
     let site = request.site.clone();
     // Nothing of the request is kept while the connection lives.
     drop(request);
     let registry = Arc::clone(site.chat.registry());
-    site.sockets.spawn(run(upgrade, message_bytes, Box::new(talk), place, registry, id));
+    site.sockets.spawn(run(upgrade, message_bytes, Box::new(talk), place, registry));
 
     let mut answer = crate::http::empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = answer.headers_mut();
@@ -56,25 +56,27 @@ pub fn accept(mut request: Request, message_bytes: usize, talk: impl Talk) -> Re
     Ok(answer)
 }
 
-async fn run(
+/// A connection's task. (Not an `async fn`: that would keep its arguments twice.)
+fn run(
     upgrade: OnUpgrade,
     message_bytes: usize,
     talk: Box<impl Talk>,
     place: Arc<Place>,
     registry: Arc<Registry>,
-    request_id: Arc<str>,
-) {
-    let _held_as_long_as_the_socket = place;
-    let (stream, early) = match upgrade.await.map(Upgraded::downcast::<TokioIo<TcpStream>>) {
-        Ok(Ok(parts)) => (parts.io.into_inner(), parts.read_buf),
-        Ok(Err(_)) => return tracing::error!("an upgraded socket is not a TCP socket"),
-        Err(error) => return debug!(%error, "a socket was lost before it was upgraded"),
-    };
-    let mut socket = Box::new(Socket::new(stream, early, message_bytes, &registry));
-    let end = talk.talk(&mut socket).await;
-    // Boxed, since for most of its life a socket does not part.
-    Box::pin(socket.part(end)).await;
-    info!(%request_id, ?end, "connection ended");
+) -> impl Future<Output = ()> + Send {
+    async move {
+        let (stream, early) = match upgrade.await.map(Upgraded::downcast::<TokioIo<TcpStream>>) {
+            Ok(Ok(parts)) => (parts.io.into_inner(), parts.read_buf),
+            Ok(Err(_)) => return tracing::error!("an upgraded socket is not a TCP socket"),
+            Err(error) => return debug!(%error, "a socket was lost before it was upgraded"),
+        };
+        let mut socket = Box::new(Socket::new(stream, early, message_bytes, &registry));
+        let end = talk.talk(&mut socket).await;
+        // Boxed, since for most of its life a socket does not part.
+        Box::pin(socket.part(end)).await;
+        // Held as long as the socket.
+        drop(place);
+    }
 }
 
 /// The handshake's key, or the answer 426 that says what to speak here.

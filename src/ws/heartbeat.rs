@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::Instant;
 
 use super::close::{self, End};
 use crate::registry::Outbox;
@@ -40,22 +40,40 @@ impl Pulse {
     }
 }
 
-/// Pings every `period`, after calling `on_beat`; returns when too many pings in a row were not answered.
-pub(super) async fn run(outbox: &Outbox, pulse: &Pulse, period: Duration, on_beat: impl Fn()) -> End {
-    let mut ticks = interval(period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks.tick().await;
-    let mut unanswered = 0;
-    loop {
-        ticks.tick().await;
-        if pulse.take() {
-            unanswered = 0;
+/// A connection's heart.
+pub(super) struct Heart {
+    period: Duration,
+    next: Instant,
+    unanswered: u32,
+}
+
+impl Heart {
+    pub(super) fn new(period: Duration) -> Self {
+        Self { period, next: Instant::now() + period, unanswered: 0 }
+    }
+
+    /// When it beats next.
+    pub(super) fn next(&self) -> Instant {
+        self.next
+    }
+
+    /// If it is time, pings after calling `on_beat`. An error if too many pings in a row were not answered.
+    pub(super) fn beat(&mut self, outbox: &Outbox, pulse: &Pulse, on_beat: impl Fn()) -> Result<(), End> {
+        let now = Instant::now();
+        if now < self.next {
+            return Ok(());
         }
-        if unanswered == UNANSWERED {
-            return close::NO_PONG.into();
+        // A beat that came late delays those after it.
+        self.next = now + self.period;
+        if pulse.take() {
+            self.unanswered = 0;
+        }
+        if self.unanswered == UNANSWERED {
+            return Err(close::NO_PONG.into());
         }
         on_beat();
         outbox.push(framing::ping());
-        unanswered += 1;
+        self.unanswered += 1;
+        Ok(())
     }
 }

@@ -3,36 +3,29 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::time::sleep;
-
 use crate::domain::Timestamp;
 
 /// The time to live, which fresh tokens prolong.
 pub(super) struct Lease {
     expires_at: AtomicI64,
-    renewed: Notify,
+}
+
+impl Default for Lease {
+    /// One without end.
+    fn default() -> Self {
+        Self { expires_at: AtomicI64::new(i64::MAX) }
+    }
 }
 
 impl Lease {
-    pub(super) fn until(expires_at: Timestamp) -> Self {
-        Self { expires_at: AtomicI64::new(expires_at.0), renewed: Notify::new() }
-    }
-
-    /// A token came that expires then.
+    /// A token came that expires then. (Should that be sooner than before, the next heartbeat notices.)
     pub(super) fn renew(&self, expires_at: Timestamp) {
         self.expires_at.store(expires_at.0, Ordering::Relaxed);
-        self.renewed.notify_one();
     }
 
-    /// Returns when the newest token has expired.
-    pub(super) async fn expired(&self) {
-        loop {
-            let left = self.expires_at.load(Ordering::Relaxed).saturating_sub(Timestamp::now().0);
-            tokio::select! {
-                () = sleep(Duration::from_micros(u64::try_from(left).unwrap_or(0))) => return,
-                () = self.renewed.notified() => {}
-            }
-        }
+    /// What is left of it; nothing once it is over.
+    pub(super) fn left(&self) -> Duration {
+        let left = self.expires_at.load(Ordering::Relaxed).saturating_sub(Timestamp::now().0);
+        Duration::from_micros(u64::try_from(left).unwrap_or(0))
     }
 }

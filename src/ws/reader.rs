@@ -13,7 +13,7 @@ use tokio::net::tcp::OwnedReadHalf;
 
 use super::close::End;
 use super::decoder::{Decoder, Said};
-use super::heartbeat::Pulse;
+use super::sink::Peer;
 use crate::limits;
 use crate::registry::Outbox;
 use crate::wire::framing;
@@ -34,65 +34,62 @@ thread_local! {
 /// Reads from a socket what the peer says.
 pub struct Reader {
     socket: OwnedReadHalf,
-    outbox: Arc<Outbox>,
-    pulse: Arc<Pulse>,
+    outbox: Arc<Outbox<Peer>>,
     decoder: Decoder,
     /// What was read and not decoded yet.
     rest: Bytes,
-    /// What answers the peer's close.
-    farewell: Option<Bytes>,
 }
 
 impl Reader {
     /// `early` was read with the handshake. The peer's messages have at most so many bytes.
-    pub(super) fn new(
-        early: Bytes,
-        socket: OwnedReadHalf,
-        outbox: Arc<Outbox>,
-        message_bytes: usize,
-        pulse: Arc<Pulse>,
-    ) -> Self {
+    pub(super) fn new(early: Bytes, socket: OwnedReadHalf, outbox: Arc<Outbox<Peer>>, message_bytes: usize) -> Self {
         let decoder = Decoder::new(message_bytes);
-        Self { socket, outbox, pulse, decoder, rest: early, farewell: None }
+        // A copy: a slice, empty or not, would keep all of the buffer that the handshake was read into.
+        let rest = Bytes::copy_from_slice(&early);
+        Self { socket, outbox, decoder, rest }
     }
 
     /// The next message. Pings are answered here, through the outbox. Until this is called again, it is the server that does not
-    /// listen, and not the peer that is silent.
-    pub async fn next(&mut self) -> Result<Message, End> {
-        self.pulse.set_busy(false);
-        let message = self.message().await;
-        self.pulse.set_busy(true);
-        message
+    /// listen, and not the peer that is silent. May be dropped while it waits: nothing that was read is lost.
+    pub fn next(&mut self) -> impl Future<Output = Result<Message, End>> + Send {
+        poll_fn(|cx| {
+            let message = self.poll_message(cx);
+            self.outbox.sink().pulse.set_busy(message.is_ready());
+            message
+        })
     }
 
-    async fn message(&mut self) -> Result<Message, End> {
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, End>> {
         loop {
-            let said = self.said().await?;
+            let said = match self.decode_rest()? {
+                Some(said) => said,
+                None => match ready!(self.poll_read(cx))? {
+                    Some(said) => said,
+                    None => continue,
+                },
+            };
             match said {
-                Said::Text(text) => return Ok(Message::Text(text)),
-                Said::Binary(bytes) => return Ok(Message::Binary(bytes)),
+                Said::Text(text) => return Poll::Ready(Ok(Message::Text(text))),
+                Said::Binary(bytes) => return Poll::Ready(Ok(Message::Binary(bytes))),
                 Said::Ping(payload) => self.outbox.push(framing::pong(&payload)),
                 Said::Pong => {}
                 Said::Close(answer) => {
-                    self.farewell = Some(answer);
-                    return Err(End::Closed);
+                    self.outbox.answer_close(answer);
+                    return Poll::Ready(Err(End::Closed));
                 }
             }
         }
     }
 
-    /// May be dropped while it waits: nothing that was read is lost.
-    async fn said(&mut self) -> Result<Said, End> {
+    fn decode_rest(&mut self) -> Result<Option<Said>, End> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
         let mut rest: &[u8] = &self.rest;
-        let mut said = self.decoder.next(&mut rest)?;
+        let said = self.decoder.next(&mut rest)?;
         let taken = self.rest.len() - rest.len();
         self.rest = if rest.is_empty() { Bytes::new() } else { self.rest.slice(taken..) };
-        loop {
-            match said {
-                Some(said) => return Ok(said),
-                None => said = poll_fn(|cx| self.poll_read(cx)).await?,
-            }
-        }
+        Ok(said)
     }
 
     /// Reads what has come, and decodes the first thing that is said by it. (Half-read buffers tell the runtime that the kernel
@@ -105,18 +102,11 @@ impl Reader {
             if read.is_err() || rest.is_empty() {
                 return Poll::Ready(Err(End::Broken));
             }
-            self.pulse.beat();
+            self.outbox.sink().pulse.beat();
             let said = self.decoder.next(&mut rest)?;
             self.rest = Bytes::copy_from_slice(rest);
             Poll::Ready(Ok(said))
         })
-    }
-
-    /// Puts the answer to the peer's close into the outbox.
-    pub(super) fn answer_close(&mut self) {
-        if let Some(answer) = self.farewell.take() {
-            self.outbox.answer_close(answer);
-        }
     }
 
     /// Reads until the peer has nothing more to say, and drops it.

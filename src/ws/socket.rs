@@ -9,9 +9,10 @@ use tokio::time::timeout;
 
 use super::close::End;
 use super::reader::Reader;
+use super::sink::Peer;
 use super::writer::Writer;
 use crate::limits;
-use crate::registry::{Registry, Sink};
+use crate::registry::Registry;
 
 /// An open WebSocket.
 pub struct Socket {
@@ -26,11 +27,9 @@ impl Socket {
     /// what waits for it counts with all that waits in `registry`.
     pub fn new(stream: TcpStream, early: Bytes, message_bytes: usize, registry: &Registry) -> Self {
         let (receiving, sending) = stream.into_split();
-        let sending = Arc::new(sending);
-        let outbox = registry.outbox(Arc::clone(&sending) as Arc<dyn Sink>);
-        let writer = Writer::new(sending, Arc::clone(&outbox));
-        let reader = Reader::new(early, receiving, outbox, message_bytes, writer.pulse());
-        Self { reader, writer }
+        let outbox = registry.outbox(Peer::new(sending));
+        let reader = Reader::new(early, receiving, Arc::clone(&outbox), message_bytes);
+        Self { reader, writer: Writer::new(outbox) }
     }
 
     /// The closing handshake, bounded in time: what waits is written, the sending side is closed, and the peer's last words
@@ -48,17 +47,15 @@ impl Socket {
     }
 
     async fn say_goodbye(&mut self, end: End) {
-        if end == End::Closed {
-            self.reader.answer_close();
-        }
-        let Writer { outbox, sending, .. } = &self.writer;
+        let outbox = &self.writer.outbox;
+        let sending = &outbox.sink().socket;
         while outbox.waiting() > 0 {
             match sending.writable().await {
                 Ok(()) => outbox.flush(),
                 Err(_) => return,
             }
         }
-        if shutdown(sending.as_ref().as_ref(), Shutdown::Write).is_err() || end == End::Closed {
+        if shutdown::<&TcpStream>(sending.as_ref(), Shutdown::Write).is_err() || end == End::Closed {
             return;
         }
         self.reader.read_to_end().await;

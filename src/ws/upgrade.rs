@@ -30,7 +30,8 @@ fn enter(request: Request, scope: Scope, after_seq: Option<Seq>) -> Result<Respo
     let (site, proof) = (request.site.clone(), proof(&request)?);
     let counted = site.crowds.count_through_proxy(&request.place, request.address)?;
     let newcomer = site.crowds.newcomer(proof.is_some(), request.address)?;
-    accept(request, limits::FRAME_BYTES, Wish { site, scope, after_seq, proof, newcomer, counted })
+    let request_id = request.id.clone();
+    accept(request, limits::FRAME_BYTES, Wish { site, request_id, scope, after_seq, proof, newcomer, counted })
 }
 
 /// Who it is, wherever the client could say so, best first; without a word, the first frame does.

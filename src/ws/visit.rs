@@ -1,6 +1,7 @@
 //! What a connection's frames mean: verbs called, refusals told.
 
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Semaphore;
 
@@ -20,15 +21,15 @@ use crate::wire::parse;
 
 /// The token of the first frame, which must be `auth`.
 pub(super) async fn first_token(reader: &mut Reader) -> Result<String, End> {
-    let text = text(reader).await?;
+    let text = reader.next().await.and_then(text)?;
     let frame: Option<ClientFrame> = parse(text.as_bytes()).ok();
     let token = frame.filter(|frame| frame.r#type == "auth").and_then(|frame| frame.token);
     token.ok_or_else(|| close::BAD_TOKEN.into())
 }
 
-/// The next text frame; binary ones are not spoken here.
-async fn text(reader: &mut Reader) -> Result<String, End> {
-    match reader.next().await? {
+/// The text of a frame; binary ones are not spoken here.
+fn text(message: Message) -> Result<String, End> {
+    match message {
         Message::Text(text) => Ok(text),
         Message::Binary(_) => Err(close::BINARY.into()),
     }
@@ -48,8 +49,8 @@ pub(super) struct Visit<'a> {
     caller: &'a Caller,
     /// Renewed by a fresh token.
     lease: &'a Lease,
-    /// A place for each send that may be under way; with none left, nothing is read.
-    under_way: Arc<Semaphore>,
+    /// A place for each send that may be under way; with none left, nothing is read. Most connections never send.
+    under_way: OnceLock<Arc<Semaphore>>,
 }
 
 impl<'a> Visit<'a> {
@@ -59,24 +60,25 @@ impl<'a> Visit<'a> {
         caller: &'a Caller,
         lease: &'a Lease,
     ) -> Self {
-        Self { chat, connection, caller, lease, under_way: Arc::new(Semaphore::new(limits::UNDER_WAY)) }
+        Self { chat, connection, caller, lease, under_way: OnceLock::new() }
     }
 
-    /// Reads until the connection ends: `/ws/{id}` becomes live first, after `head` or after what follows `after_seq`.
-    pub(super) async fn run(&self, reader: &mut Reader, head: Option<Seq>, after_seq: Option<Seq>) -> End {
+    /// Reads until the connection ends, once it is [open](Self::open).
+    ///
+    /// What this does first, and for each frame, is boxed: a connection that says nothing keeps no memory for it.
+    pub(super) async fn run(&self, reader: &mut Reader, opening: Pin<Box<impl Future<Output = Result<()>>>>) -> End {
         let outbox = &self.connection.outbox;
         outbox.uncork();
-        // Boxed, as what is done for each frame: a connection that says nothing keeps no memory for it.
-        if let Err(error) = Box::pin(self.open(head, after_seq)).await {
+        if let Err(error) = opening.await {
             return close::of_refused(&error).into();
         }
         let mut strikes = Strikes::none();
         loop {
-            let text = match text(reader).await {
+            let text = match reader.next().await.and_then(text) {
                 Ok(text) => text,
                 Err(end) => return end,
             };
-            let Err(Refused { error, reference, conversation_id }) = Box::pin(self.handle(&text)).await else {
+            let Err(Refused { error, reference, conversation_id }) = Box::pin(self.handle(text)).await else {
                 strikes.forget();
                 continue;
             };
@@ -92,13 +94,14 @@ impl<'a> Visit<'a> {
 
     /// Returns when nothing is under way any more.
     pub(super) async fn all_answered(&self) {
+        let Some(under_way) = self.under_way.get() else { return };
         let all = u32::try_from(limits::UNDER_WAY).unwrap_or(u32::MAX);
         // The semaphore is never closed.
-        let _ = self.under_way.acquire_many(all).await;
+        let _ = under_way.acquire_many(all).await;
     }
 
     /// `/ws/{id}` becomes live: after what `hello` named, or after everything behind `after_seq`.
-    async fn open(&self, head: Option<Seq>, after_seq: Option<Seq>) -> Result<()> {
+    pub(super) async fn open(&self, head: Option<Seq>, after_seq: Option<Seq>) -> Result<()> {
         let (Scope::One(id), Some(head)) = (self.connection.scope, head) else { return Ok(()) };
         if let Some(after_seq) = after_seq {
             match self.chat.resume(self.connection, id, after_seq).await {
@@ -111,7 +114,7 @@ impl<'a> Visit<'a> {
         self.chat.catch_up(self.connection, id, head).await.map(drop)
     }
 
-    async fn handle(&self, text: &str) -> Result<(), Refused> {
+    async fn handle(&self, text: String) -> Result<(), Refused> {
         let nameless = |error| Refused { error, reference: None, conversation_id: None };
         let mut frame: ClientFrame = parse(text.as_bytes()).map_err(nameless)?;
         let reference = frame.r#ref.take().map(|text| text.chars().take(limits::REF_CHARS).collect::<String>());
@@ -175,7 +178,8 @@ impl<'a> Visit<'a> {
     }
 
     async fn submit(&self, command: Command, to: ConversationId, reference: Option<String>) -> Result<()> {
-        let place = Arc::clone(&self.under_way).acquire_owned().await.map_err(Error::internal)?;
+        let under_way = self.under_way.get_or_init(|| Arc::new(Semaphore::new(limits::UNDER_WAY)));
+        let place = Arc::clone(under_way).acquire_owned().await.map_err(Error::internal)?;
         // What was read but not begun when the connection was closed is not begun any more: its session may have ended.
         if self.connection.outbox.is_closing() {
             return Ok(());

@@ -1,55 +1,77 @@
-//! The side of a WebSocket that writes: goes on where the kernel was full, and pings.
+//! The side of a WebSocket that writes: goes on where the kernel was full, and does what is done by the clock.
+//!
+//! A connection that says nothing is mostly this, so it is made to be small: one timer for all, and no future but its own.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until};
 
-use super::close::End;
-use super::heartbeat::{self, Pulse};
+use super::close::{self, End};
+use super::heartbeat::Heart;
+use super::lease::Lease;
+use super::sink::Peer;
 use crate::registry::{Outbox, Stir};
 
 /// Writes to a socket what waits in its outbox.
 pub struct Writer {
     /// What is said to the peer.
-    pub outbox: Arc<Outbox>,
-    pub(super) sending: Arc<OwnedWriteHalf>,
-    pulse: Arc<Pulse>,
+    pub outbox: Arc<Outbox<Peer>>,
+    /// How long the socket may stay open.
+    pub(super) lease: Lease,
 }
 
 impl Writer {
-    pub(super) fn new(sending: Arc<OwnedWriteHalf>, outbox: Arc<Outbox>) -> Self {
-        Self { outbox, sending, pulse: Arc::default() }
+    pub(super) fn new(outbox: Arc<Outbox<Peer>>) -> Self {
+        Self { outbox, lease: Lease::default() }
     }
 
-    /// Where the reading side says that it has heard something.
-    pub(super) fn pulse(&self) -> Arc<Pulse> {
-        Arc::clone(&self.pulse)
-    }
-
-    /// Writes, and pings every `heartbeat` after calling `on_beat`; returns when the server closes the connection, the peer is silent, or the socket is
-    /// gone.
+    /// Writes, and pings every `heartbeat` after calling `on_beat`; returns when the server closes the connection, its lease is over,
+    /// the peer is silent, or the socket is gone.
     pub async fn run(&self, heartbeat: Duration, on_beat: impl Fn()) -> End {
-        tokio::select! {
-            end = self.write() => end,
-            end = heartbeat::run(&self.outbox, &self.pulse, heartbeat, on_beat) => end,
-        }
+        let mut heart = Heart::new(heartbeat);
+        let mut timer = pin!(sleep_until(self.until(&heart)));
+        poll_fn(|cx| {
+            if let Poll::Ready(end) = self.poll_write(cx) {
+                return Poll::Ready(end);
+            }
+            loop {
+                ready!(timer.as_mut().poll(cx));
+                if self.lease.left().is_zero() {
+                    return Poll::Ready(close::TOKEN_EXPIRED.into());
+                }
+                if let Err(end) = heart.beat(self.outbox.as_ref(), &self.outbox.sink().pulse, &on_beat) {
+                    return Poll::Ready(end);
+                }
+                timer.as_mut().reset(self.until(&heart));
+            }
+        })
+        .await
+    }
+
+    /// How long nothing is to be done by the clock.
+    fn until(&self, heart: &Heart) -> Instant {
+        let (next, now) = (heart.next(), Instant::now());
+        next.min(now + self.lease.left().min(next - now))
     }
 
     /// Flushes whenever the socket can be written again.
-    async fn write(&self) -> End {
+    fn poll_write(&self, cx: &mut Context<'_>) -> Poll<End> {
         loop {
-            match self.outbox.stirred().await {
-                Stir::Blocked => tokio::select! {
-                    writable = self.sending.writable() => match writable {
+            match ready!(self.outbox.poll_stirred(cx)) {
+                Stir::Blocked => {
+                    let socket: &TcpStream = self.outbox.sink().socket.as_ref();
+                    match ready!(socket.poll_write_ready(cx)) {
                         Ok(()) => self.outbox.flush(),
-                        Err(_) => return End::Broken,
-                    },
-                    // The server may close a connection whose peer never reads again.
-                    () = self.outbox.news() => {}
-                },
-                Stir::Closing(close) => return End::Close(close),
-                Stir::Broken => return End::Broken,
+                        Err(_) => return Poll::Ready(End::Broken),
+                    }
+                }
+                Stir::Closing(close) => return Poll::Ready(End::Close(close)),
+                Stir::Broken => return Poll::Ready(End::Broken),
             }
         }
     }

@@ -52,6 +52,8 @@ pub(super) fn reader(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(limits::SQLITE_BUSY_TIMEOUT)?;
+    // Negative: in KiB and not in pages.
+    db.pragma_update(None, "cache_size", -limits::SQLITE_READER_CACHE_KIB)?;
     keep_statements(&db)?;
     Ok(db)
 }
@@ -121,7 +123,8 @@ mod tests {
             drop(db);
 
             let db = writer(&path).expect("migrated");
-            let find = "SELECT seq, content, timestamp, edited_at FROM messages WHERE conversation_id = x'01' AND id = x'02'";
+            let find =
+                "SELECT seq, content, timestamp, edited_at FROM messages WHERE conversation_id = x'01' AND id = x'02'";
             let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
             let found: (i64, String, i64, Option<i64>) = db.query_row(find, [], row).expect("still there");
             assert_eq!(found, (7, "kept".to_owned(), 4, None), "from version {earlier}");
