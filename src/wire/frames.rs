@@ -102,7 +102,7 @@ pub fn put_event(out: &mut Vec<u8>, event: &Event, subject: &Subject) {
 fn put_plain(out: &mut Vec<u8>, Event { seq, happening, message }: &Event) {
     message::put(out, "{\"type\":\"");
     message::put(out, event_type(*happening, message));
-    message::put_id(out, "\",\"conversation_id\":\"", message.conversation_id.0);
+    message::put_id(out, b"\",\"conversation_id\":\"", message.conversation_id.0);
     message::put_number(out, "\",\"seq\":", *seq);
     message::put(out, ",\"message\":");
     put_message(out, message, Delivery::Sent);

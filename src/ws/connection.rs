@@ -51,6 +51,7 @@ struct Life {
 
 impl Talk for Wish {
     /// Each stage has a box of its own, which goes with it: what lives long takes no more memory than it needs.
+    #[allow(clippy::manual_async_fn)] // an `async fn` keeps its arguments twice
     fn talk(self: Box<Self>, socket: &mut Socket) -> impl Future<Output = End> + Send {
         async move {
             let life = match Box::pin(self.begin(socket)).await {

@@ -56,7 +56,8 @@ pub fn accept(mut request: Request, message_bytes: usize, talk: impl Talk) -> Re
     Ok(answer)
 }
 
-/// A connection's task. (Not an `async fn`: that would keep its arguments twice.)
+/// A connection's task.
+#[allow(clippy::manual_async_fn)] // an `async fn` keeps its arguments twice
 fn run(
     upgrade: OnUpgrade,
     message_bytes: usize,

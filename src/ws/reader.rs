@@ -51,12 +51,13 @@ impl Reader {
 
     /// The next message. Pings are answered here, through the outbox. Until this is called again, it is the server that does not
     /// listen, and not the peer that is silent. May be dropped while it waits: nothing that was read is lost.
-    pub fn next(&mut self) -> impl Future<Output = Result<Message, End>> + Send {
+    pub async fn next(&mut self) -> Result<Message, End> {
         poll_fn(|cx| {
             let message = self.poll_message(cx);
             self.outbox.sink().pulse.set_busy(message.is_ready());
             message
         })
+        .await
     }
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, End>> {

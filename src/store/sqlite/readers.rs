@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::connection;
+use super::sql::run;
 use crate::domain::{Error, Result};
 use crate::limits;
 
@@ -59,9 +60,9 @@ impl Idle {
         let connection = idle.map_or_else(|| connection::reader(&self.path), Ok)?;
         // All that one job asks is answered by one moment, and the lock that says so is taken once. One that failed is closed: the
         // next reader starts afresh.
-        let moment = connection.unchecked_transaction()?;
-        let value = job(&moment)?;
-        moment.commit()?;
+        run(&connection, "BEGIN", [])?;
+        let value = job(&connection)?;
+        run(&connection, "COMMIT", [])?;
         self.connections.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         Ok(value)
     }
