@@ -153,7 +153,9 @@ impl Chat {
     async fn take_seats(&self, connection: &Arc<Connection>) -> Result<()> {
         let mut seated = HashSet::new();
         for _ in 0..LISTINGS {
-            let heads = self.store.heads(connection.user_id, limits::CONVERSATIONS_HEARD).await?;
+            let mut heads = self.store.heads(connection.user_id, limits::CONVERSATIONS_HEARD).await?;
+            // A connection keeps its seats in this order: each new one is then the last.
+            heads.sort_unstable_by_key(|(id, _)| *id);
             let listed: HashSet<ConversationId> = heads.iter().map(|(id, _)| *id).collect();
             let gone: Vec<ConversationId> = seated.difference(&listed).copied().collect();
             let mut anything_new = !gone.is_empty();

@@ -17,6 +17,9 @@ use super::Backlog;
 use crate::limits;
 use crate::wire::framing;
 
+/// Places that a queue keeps once something has waited in it: that is mostly one delivery.
+const KEPT: usize = 4;
+
 /// Where the bytes go: a socket that never blocks.
 pub trait Sink: Send + Sync {
     /// Writes what the kernel takes now; `WouldBlock` if that is nothing.
@@ -137,6 +140,8 @@ impl<S: Sink + ?Sized> Outbox<S> {
     pub fn uncork(&self) {
         self.lock().corked = false;
         self.flush();
+        // Nothing may wait here for long after the greeting.
+        self.lock().frames.shrink_to_fit();
     }
 
     /// Puts bytes in: whole frames. Beyond the bound, and the kernel full, the connection is closed as a slow consumer
@@ -364,8 +369,8 @@ impl Queue {
                 }
             }
         }
-        // Most connections are silent most of the time.
-        self.frames = VecDeque::new();
+        // A queue that was long keeps no more memory than a short one.
+        self.frames.shrink_to(KEPT);
         false
     }
 

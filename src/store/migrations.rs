@@ -62,6 +62,9 @@ pub(super) fn pending(version: i64, needs: i64) -> Result<&'static [Migration]> 
             format!("the database is at schema version {version}, which this version of chinwag is too old for"),
         ));
     }
+    if (1..known).contains(&applied) {
+        tracing::info!(from = applied, to = known, "migrating the database, which takes longer the larger it is");
+    }
     Ok(&MIGRATIONS[applied..])
 }
 

@@ -7,6 +7,7 @@ use tracing::info;
 
 use super::close::{self, End};
 use super::handshake::Talk;
+use super::lease::Lease;
 use super::socket::Socket;
 use super::visit::{self, Visit};
 use crate::chat::{Live, Refusal};
@@ -43,6 +44,7 @@ pub(super) enum Proof {
 struct Life {
     site: Arc<Site>,
     live: Live,
+    lease: Lease,
     caller: Caller,
     after_seq: Option<Seq>,
     /// Held to the end.
@@ -73,10 +75,13 @@ impl Wish {
             begun = begin(&site, socket, scope, proof, newcomer) => begun,
             () = site.draining.cancelled() => Err(close::DRAINING.into()),
         };
-        let (live, caller) = begun.inspect_err(|end| info!(%request_id, ?end, "connection refused"))?;
+        let (live, caller) = begun.inspect_err(|end| match end {
+            End::Close(why) => info!(%request_id, ?why, "connection refused"),
+            End::Closed | End::Broken => info!(%request_id, ?end, "connection ended before it began"),
+        })?;
         info!(%request_id, user_id = %caller.user_id, connection_id = %live.connection.id, "connected");
-        socket.writer.lease.renew(caller.expires_at);
-        Ok(Box::new(Life { site, live, caller, after_seq, _counted: counted }))
+        let lease = Lease::until(caller.expires_at);
+        Ok(Box::new(Life { site, live, lease, caller, after_seq, _counted: counted }))
     }
 }
 
@@ -116,19 +121,21 @@ async fn begin(
 impl Life {
     /// Reads, writes and beats until one of them ends.
     async fn run(&self, socket: &mut Socket) -> End {
-        let Self { site, live, .. } = self;
+        let Self { site, live, lease, .. } = self;
         let Socket { reader, writer } = socket;
-        let visit = Visit::new(&site.chat, &live.connection, &self.caller, &writer.lease);
+        let visit = Visit::new(&site.chat, &live.connection, &self.caller, lease);
         tokio::select! {
             end = visit.run(reader, Box::pin(visit.open(live.head, self.after_seq))) => end,
-            end = writer.run(site.heartbeat, || live.tell_news()) => end,
+            end = writer.run(site.heartbeat, lease, || live.tell_news()) => end,
             () = site.draining.cancelled() => {
                 writer.outbox.push(frames::draining(spread_ms()));
-                // What was admitted is committed and answered before the goodbye; the drain's own time-out bounds this.
+                // What was admitted is committed and answered before the goodbye, though its token may expire; the drain's own time-out
+                // bounds this.
+                let endless = Lease::endless();
                 Box::pin(async {
                     tokio::select! {
                         () = visit.all_answered() => {}
-                        _ = writer.run(site.heartbeat, || {}) => {}
+                        _ = writer.run(site.heartbeat, &endless, || {}) => {}
                     }
                 })
                 .await;

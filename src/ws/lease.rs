@@ -1,4 +1,4 @@
-//! How long a connection may live: until its newest token expires.
+//! How long a connection may live: until the last of its tokens expires.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -6,21 +6,24 @@ use std::time::Duration;
 use crate::domain::Timestamp;
 
 /// The time to live, which fresh tokens prolong.
-pub(super) struct Lease {
+pub struct Lease {
     expires_at: AtomicI64,
 }
 
-impl Default for Lease {
-    /// One without end.
-    fn default() -> Self {
-        Self { expires_at: AtomicI64::new(i64::MAX) }
-    }
-}
-
 impl Lease {
-    /// A token came that expires then. (Should that be sooner than before, the next heartbeat notices.)
+    /// One that ends then.
+    pub(super) fn until(expires_at: Timestamp) -> Self {
+        Self { expires_at: AtomicI64::new(expires_at.0) }
+    }
+
+    /// One without end.
+    pub fn endless() -> Self {
+        Self::until(Timestamp(i64::MAX))
+    }
+
+    /// A token came that expires then. It cannot shorten what an earlier one gave.
     pub(super) fn renew(&self, expires_at: Timestamp) {
-        self.expires_at.store(expires_at.0, Ordering::Relaxed);
+        self.expires_at.fetch_max(expires_at.0, Ordering::Relaxed);
     }
 
     /// What is left of it; nothing once it is over.

@@ -20,6 +20,7 @@ mod writer;
 
 pub use close::{DRAINING, End};
 pub use handshake::{Talk, accept};
+pub use lease::Lease;
 pub use reader::{Message, Reader};
 pub use socket::Socket;
 pub use writer::Writer;

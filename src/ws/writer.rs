@@ -21,42 +21,34 @@ use crate::registry::{Outbox, Stir};
 pub struct Writer {
     /// What is said to the peer.
     pub outbox: Arc<Outbox<Peer>>,
-    /// How long the socket may stay open.
-    pub(super) lease: Lease,
 }
 
 impl Writer {
     pub(super) fn new(outbox: Arc<Outbox<Peer>>) -> Self {
-        Self { outbox, lease: Lease::default() }
+        Self { outbox }
     }
 
-    /// Writes, and pings every `heartbeat` after calling `on_beat`; returns when the server closes the connection, its lease is over,
+    /// Writes, and pings every `heartbeat` after calling `on_beat`; returns when the server closes the connection, the lease is over,
     /// the peer is silent, or the socket is gone.
-    pub async fn run(&self, heartbeat: Duration, on_beat: impl Fn()) -> End {
+    pub async fn run(&self, heartbeat: Duration, lease: &Lease, on_beat: impl Fn()) -> End {
         let mut heart = Heart::new(heartbeat);
-        let mut timer = pin!(sleep_until(self.until(&heart)));
+        let mut timer = pin!(sleep_until(next(&heart, lease)));
         poll_fn(|cx| {
             if let Poll::Ready(end) = self.poll_write(cx) {
                 return Poll::Ready(end);
             }
             loop {
                 ready!(timer.as_mut().poll(cx));
-                if self.lease.left().is_zero() {
+                if lease.left().is_zero() {
                     return Poll::Ready(close::TOKEN_EXPIRED.into());
                 }
                 if let Err(end) = heart.beat(self.outbox.as_ref(), &self.outbox.sink().pulse, &on_beat) {
                     return Poll::Ready(end);
                 }
-                timer.as_mut().reset(self.until(&heart));
+                timer.as_mut().reset(next(&heart, lease));
             }
         })
         .await
-    }
-
-    /// How long nothing is to be done by the clock.
-    fn until(&self, heart: &Heart) -> Instant {
-        let (next, now) = (heart.next(), Instant::now());
-        next.min(now + self.lease.left().min(next - now))
     }
 
     /// Flushes whenever the socket can be written again.
@@ -75,4 +67,11 @@ impl Writer {
             }
         }
     }
+}
+
+/// When something is to be done by the clock.
+fn next(heart: &Heart, lease: &Lease) -> Instant {
+    let now = Instant::now();
+    let until_beat = heart.next().saturating_duration_since(now);
+    now + until_beat.min(lease.left())
 }

@@ -10,7 +10,7 @@ use chinwag::http::routes::{Access, Route};
 use chinwag::http::{Request, Response};
 use chinwag::limits;
 use chinwag::wire::framing;
-use chinwag::ws::{End, Message, Socket, Talk, accept};
+use chinwag::ws::{End, Lease, Message, Socket, Talk, accept};
 use hyper::Method;
 use tokio::net::TcpListener;
 
@@ -42,9 +42,10 @@ impl Talk for Echo {
                 outbox.push(frame.into());
             }
         };
+        let endless = Lease::endless();
         tokio::select! {
             end = repeat => end,
-            end = writer.run(limits::HEARTBEAT, || {}) => end,
+            end = writer.run(limits::HEARTBEAT, &endless, || {}) => end,
         }
     }
 }

@@ -47,7 +47,6 @@ async fn begin(client: &Client) -> Result<(i64, i64), Failure> {
 
 async fn apply(client: &Client, pending: &[Migration]) -> Result<(), Failure> {
     for migration in pending {
-        tracing::debug!(version = migration.version, "migrating the database");
         client.batch_execute(migration.postgres()).await?;
         client
             .execute(

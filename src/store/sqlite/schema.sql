@@ -54,6 +54,7 @@ CREATE TABLE members (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX members_by_user ON members (user_id);
 
+-- With its integer rowid, for a full-text index to refer to.
 CREATE TABLE messages (
     conversation_id BLOB NOT NULL,
     seq             INTEGER NOT NULL,
@@ -96,8 +97,8 @@ CREATE TABLE tickets (
 CREATE INDEX tickets_by_user ON tickets (user_id);
 CREATE INDEX tickets_by_expiry ON tickets (expires_at);
 
--- Version 4: messages lie in the order in which they are read, a page of history in a few pages of the file; and their ids in the order in
--- which ids are made, so that a batch adds to one end of that index and not to a page for each of its conversations.
+-- Version 4: ids are found in the order in which they are made. A batch then adds to the end of that index, and not to
+-- a page for each of its conversations. (The index of a UNIQUE clause goes only with its table.)
 
 CREATE TABLE messages_4 (
     conversation_id BLOB NOT NULL,
@@ -113,9 +114,9 @@ CREATE TABLE messages_4 (
     edited_at       INTEGER,
     deleted_at      INTEGER,
     PRIMARY KEY (conversation_id, seq)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 INSERT INTO messages_4 SELECT conversation_id, seq, id, sender_id, content, reply_to, timestamp, note_kind, note_user_id, note_value,
-    edited_at, deleted_at FROM messages ORDER BY conversation_id, seq;
+    edited_at, deleted_at FROM messages ORDER BY rowid;
 DROP TABLE messages;
 ALTER TABLE messages_4 RENAME TO messages;
 CREATE UNIQUE INDEX messages_by_id ON messages (id, conversation_id);
