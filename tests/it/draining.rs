@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use rusqlite::Connection;
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
@@ -70,6 +71,36 @@ async fn while_it_drains_it_answers_and_takes_nobody_new() {
     assert_eq!(silent.close_code().await, 1012);
     drop(silent);
     timeout(PATIENCE, server.stopped()).await.expect("it stops");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_under_way_is_answered_though_the_token_expires() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chinwag.db");
+    let url = format!("sqlite:{}", file.display());
+    let mut server = Server::with(&["--access-token-ttl", "3s", "--database-url", &url]).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.direct(&grace).await;
+    let mut socket = ada.listen(&room.socket).await;
+    let another_writer = Connection::open(&file).unwrap();
+    another_writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    socket.send(&json!({"type": "message.send", "content": "on the way"})).await;
+    // Read behind it, and so begun before the end.
+    socket.send(&json!({"type": "ping"})).await;
+    socket.next_of(&["pong"]).await;
+
+    server.stop();
+    socket.next_of(&["draining"]).await;
+    let mut pause = interval(Duration::from_millis(20));
+    let expires = async {
+        while ada.get("/v1/users/me").await.status == 200 {
+            pause.tick().await;
+        }
+    };
+    timeout(PATIENCE, expires).await.expect("the token expires");
+    another_writer.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(socket.next_of(&["message.new"]).await["message"]["content"], "on the way");
+    assert_eq!(socket.close_code().await, 1012);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
