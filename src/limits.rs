@@ -166,7 +166,7 @@ pub const CHECKUP_TIMEOUT: Duration = Duration::from_secs(2);
 /// index pages, and with SQLite's 2 MiB reads them from the file again each time.
 pub const SQLITE_WRITER_CACHE_KIB: i64 = 32 * 1024;
 /// KiB of pages that each reader keeps in memory. The kernel has them all; with 128 KiB or 2 MiB pages of history cost the same.
-pub const SQLITE_READER_CACHE_KIB: i64 = 512;
+pub const SQLITE_READER_CACHE_KIB: i64 = 128;
 /// Pages of the write-ahead log after which SQLite folds it into the database: 16 MiB. What many batches change is then written to the
 /// database once; a start after a crash reads so much.
 pub const SQLITE_WAL_PAGES: i64 = 4_000;
