@@ -23,8 +23,8 @@
 //!
 //! # The journey of a message
 //!
-//! 1. It comes by `POST` or as a `message.send` frame (`ws::decoder`, `ws::visit`), is checked, and becomes a [`domain::command::Send`]. (An edit or
-//!    a deletion is a `Revision`, a change of members a `Change`: they go the same way.)
+//! 1. It comes by `POST` or as a `message.send` frame (`ws::decoder`, `ws::visit`), is checked, and becomes a
+//!    [`domain::command::Send`]. (An edit or a deletion is a `Revision`, a change of members a `Change`: they go the same way.)
 //! 2. [`chat::journal`] admits it to the lane of its conversation. While one batch is committed, the next gathers.
 //! 3. [`store::Store::commit`] locks the conversations' counters, looks each message up by its id, checks the sender's
 //!    membership, numbers, inserts and commits the batch: in one transaction, and on PostgreSQL in one round trip.

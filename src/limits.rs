@@ -117,7 +117,7 @@ pub const PRESENCE_DEBOUNCE: Duration = Duration::from_millis(500);
 
 /// Commands that wait for admission to one lane, and as many that were admitted: twice 2,048 of 16 KiB are 64 MiB.
 pub const JOURNAL_QUEUE: usize = 2_048;
-/// Commands of one batch: where the cost of a commit is spread thin enough (1,024 rows in one statement cost as much as 60 alone).
+/// Commands of one batch: where the cost of a commit is spread thin enough, and each index page is touched once for many of them.
 pub const BATCH_ROWS: usize = 1_024;
 /// Commands for which it is worth to commit while the last batch is still being delivered: enough to spread the cost of a commit.
 /// Fewer wait for it, so that what arrives meanwhile joins them, and each recipient gets more in one write.

@@ -110,11 +110,12 @@ impl Seats {
     }
 
     pub(super) fn get(&self, id: ConversationId) -> Option<&Hearing> {
-        self.place(id).ok().and_then(|place| self.0.get(place)).map(|(_, hearing)| hearing)
+        Some(&self.0.get(self.place(id).ok()?)?.1)
     }
 
     pub(super) fn get_mut(&mut self, id: ConversationId) -> Option<&mut Hearing> {
-        self.place(id).ok().and_then(|place| self.0.get_mut(place)).map(|(_, hearing)| hearing)
+        let place = self.place(id).ok()?;
+        Some(&mut self.0.get_mut(place)?.1)
     }
 
     /// Says whether it is new.

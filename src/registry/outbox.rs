@@ -140,7 +140,7 @@ impl<S: Sink + ?Sized> Outbox<S> {
     pub fn uncork(&self) {
         self.lock().corked = false;
         self.flush();
-        // Nothing may wait here for long after the greeting.
+        // The greeting is said, and behind it most have nothing wait again for long.
         self.lock().frames.shrink_to_fit();
     }
 

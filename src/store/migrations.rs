@@ -82,8 +82,10 @@ mod tests {
                 assert!(schema.contains(&mark), "{mark}");
                 assert!(schema.split_once(&mark).expect("there").1.contains(migration.section(schema)), "{mark}");
             }
-            let statements = [migration.postgres(), migration.sqlite()];
-            assert!(statements.iter().any(|section| section.contains("CREATE TABLE")), "version {}", migration.version);
+            assert!(migration.sqlite().contains("CREATE TABLE"), "version {}", migration.version);
+            // The fourth is SQLite's alone.
+            let postgres = migration.postgres();
+            assert!(postgres.contains("CREATE TABLE") != (migration.version == 4), "version {}", migration.version);
             assert_eq!([POSTGRES, SQLITE].map(|schema| schema.matches(SECTION).count()), [MIGRATIONS.len(); 2]);
         }
     }

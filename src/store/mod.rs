@@ -37,6 +37,26 @@ pub enum Range {
     After(Seq),
 }
 
+impl Range {
+    /// Which of two statements finds it, and the number to bind: the one that finds the newest `before` a number, newest first, or
+    /// the one that finds the oldest `after` it.
+    fn found_by(self, before: &'static str, after: &'static str) -> (&'static str, Seq) {
+        match self {
+            Self::Newest => (before, Seq::MAX),
+            Self::Before(seq) => (before, seq),
+            Self::After(seq) => (after, seq),
+        }
+    }
+
+    /// What was found, oldest first.
+    fn in_order(self, mut found: Vec<Message>) -> Vec<Message> {
+        if !matches!(self, Self::After(_)) {
+            found.reverse();
+        }
+        found
+    }
+}
+
 /// Messages of a conversation, for somebody in it.
 #[derive(Debug)]
 pub struct Page {

@@ -46,10 +46,15 @@ struct Done {
     outcomes: Vec<Result<Outcome>>,
 }
 
+/// Whether it is known what became of a command: what is unavailable may have been committed.
+fn is_known(outcome: &Result<Outcome>) -> bool {
+    outcome.as_ref().err().is_none_or(|error| error.code != Code::Unavailable)
+}
+
 impl Done {
     /// Whether it is known of all what became of them.
     fn is_known(&self) -> bool {
-        self.outcomes.iter().all(|outcome| outcome.as_ref().err().is_none_or(|error| error.code != Code::Unavailable))
+        self.outcomes.iter().all(is_known)
     }
 }
 
@@ -107,7 +112,7 @@ impl Lane {
                 job.command.as_send().is_some() && (!seen.insert(id) || !self.is_ahead(id, event.seq - 1))
             }
             Ok(Outcome::Repeated(_) | Outcome::Unchanged) => false,
-            Err(error) => error.code != Code::Unavailable,
+            Err(_) => is_known(outcome),
         };
         last.jobs.iter().zip(&last.outcomes).all(is_plain)
     }

@@ -39,11 +39,7 @@ pub(super) async fn page(
     range: Range,
     limit: usize,
 ) -> Result<Option<Page>> {
-    let (sql, seq) = match range {
-        Range::Newest => (PAGE_BEFORE, Seq::MAX),
-        Range::Before(seq) => (PAGE_BEFORE, seq),
-        Range::After(seq) => (PAGE_AFTER, seq),
-    };
+    let (sql, seq) = range.found_by(PAGE_BEFORE, PAGE_AFTER);
     link.prepare(&[queries::STANDING, sql]).await?;
     let limit = rows_at_most(limit);
     let (reader, page): (Params<'_>, Params<'_>) = (&[&reader_id, &id], &[&id, &seq, &limit, &reader_id]);
@@ -60,21 +56,15 @@ pub(super) async fn page(
 
 /// Messages, oldest first.
 pub(super) async fn messages(link: &Link, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>> {
-    let (sql, seq) = match range {
-        Range::Newest => (queries::MESSAGES_BEFORE, Seq::MAX),
-        Range::Before(seq) => (queries::MESSAGES_BEFORE, seq),
-        Range::After(seq) => (queries::MESSAGES_AFTER, seq),
-    };
+    let (sql, seq) = range.found_by(queries::MESSAGES_BEFORE, queries::MESSAGES_AFTER);
     read(&link.rows(sql, &[&id, &seq, &rows_at_most(limit)]).await?, range)
 }
 
 fn read(rows: &[Row], range: Range) -> Result<Vec<Message>> {
-    let mut messages: Vec<Message> =
-        rows.iter().map(|row| rows::message(&mut Columns::of(row))).collect::<Result<_>>()?;
-    if !matches!(range, Range::After(_)) {
-        messages.reverse();
-    }
-    Ok(messages)
+    rows.iter()
+        .map(|row| rows::message(&mut Columns::of(row)))
+        .collect::<Result<_>>()
+        .map(|found| range.in_order(found))
 }
 
 /// The least receipts of the other members; nothing if there are none.

@@ -78,11 +78,7 @@ impl Sqlite {
 }
 
 fn messages(db: &Connection, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>> {
-    let (sql, seq) = match range {
-        Range::Newest => (sql!(queries::MESSAGES_BEFORE), Seq::MAX),
-        Range::Before(seq) => (sql!(queries::MESSAGES_BEFORE), seq),
-        Range::After(seq) => (sql!(queries::MESSAGES_AFTER), seq),
-    };
+    let (sql, seq) = range.found_by(sql!(queries::MESSAGES_BEFORE), sql!(queries::MESSAGES_AFTER));
     // At its full length from the start: a vector that grows would move each message several times.
     let mut messages = Vec::with_capacity(limit.min(limits::PAGE_MAX + 1));
     let mut statement = db.prepare_cached(sql)?;
@@ -90,10 +86,7 @@ fn messages(db: &Connection, id: ConversationId, range: Range, limit: usize) -> 
     while let Some(row) = found.next()? {
         messages.push(rows::message(row)?);
     }
-    if !matches!(range, Range::After(_)) {
-        messages.reverse();
-    }
-    Ok(messages)
+    Ok(range.in_order(messages))
 }
 
 fn receipts_of_others(db: &Connection, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>> {
