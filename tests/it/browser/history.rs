@@ -42,6 +42,9 @@ async fn history_loads_while_one_scrolls_up() {
 
     // Whoever reads old things is not carried away by new ones, and is told of them.
     page.until("seen(one('jump-newest'))").await;
+    // A turn of the wheel may be still to come; at the top it moves nothing.
+    page.wheel("document.getElementById('scroller')", -100_000).await;
+    page.until("document.getElementById('scroller').scrollTop === 0").await;
     let reading = "(() => { const top = document.getElementById('scroller').getBoundingClientRect().top;
         const row = all('message').find((row) => row.getBoundingClientRect().bottom > top);
         return row.dataset.seq + ' ' + Math.round(row.getBoundingClientRect().top); })()";
