@@ -152,10 +152,12 @@ async fn impatient() -> Server {
 
 /// What comes back while these bytes are said again and again, and how long that took.
 async fn drip(server: &Server, begin: &str, again: &[u8]) -> (String, Duration) {
+    // The server's patience begins no earlier than this: it may accept before `connect` has returned here.
+    let since = Instant::now();
     let mut socket = TcpStream::connect(server.address).await.unwrap();
     socket.write_all(begin.as_bytes()).await.unwrap();
     let (mut reading, mut writing) = socket.split();
-    let (since, mut answer) = (Instant::now(), Vec::new());
+    let mut answer = Vec::new();
     let drips = async {
         loop {
             sleep(SLOW / 20).await;
