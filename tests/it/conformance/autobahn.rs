@@ -47,28 +47,50 @@ impl Verdict {
     }
 }
 
+type Verdicts = BTreeMap<String, Verdict>;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_case_of_autobahn_passes() {
     let runner = spawn_blocking(installed).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(echo::serve(listener));
 
+    let all = ["--exclude", "12.*", "--exclude", "13.*", "--parallelism", "4"];
+    let (verdicts, said) = run(&runner, &address, &all).await;
+    assert_eq!(verdicts.len(), CASES, "{said}");
+    let wrong = short_of_expected(verdicts);
+    if wrong.is_empty() {
+        return;
+    }
+    // The runner gives an answer one second, which it may not get while others keep both cores busy. What is wrong is wrong again
+    // when each case is alone.
+    let alone: Vec<_> = wrong.keys().flat_map(|case| ["--include", case]).collect();
+    let (verdicts, said) = run(&runner, &address, &alone).await;
+    assert_eq!(verdicts.len(), wrong.len(), "{said}");
+    let wrong = short_of_expected(verdicts);
+    assert!(wrong.is_empty(), "{wrong:#?}\n{said}");
+}
+
+/// What the runner finds of these cases, and what it says.
+async fn run(runner: &Path, address: &str, cases: &[&str]) -> (Verdicts, String) {
     let reports = tempfile::tempdir().unwrap();
     let mut command = Command::new(runner);
-    command.args(["--exclude", "12.*", "--exclude", "13.*", "--parallelism", "4", "--outdir"]).arg(reports.path());
-    let ran = command.arg(address.to_string()).stdin(Stdio::null()).kill_on_drop(true).output();
+    command.args(cases).arg("--outdir").arg(reports.path()).arg(address);
+    let ran = command.stdin(Stdio::null()).kill_on_drop(true).output();
     let ran = timeout(PATIENCE, ran).await.expect("the cases come to an end").unwrap();
-    let said = || format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    let index = fs::read(reports.path().join("index.json")).unwrap_or_else(|error| panic!("{error}: {said}"));
+    let index: BTreeMap<String, Verdicts> = serde_json::from_slice(&index).unwrap();
+    (index.into_values().next().unwrap(), said)
+}
 
-    let index = fs::read(reports.path().join("index.json")).unwrap_or_else(|error| panic!("{error}: {}", said()));
-    let index: BTreeMap<String, BTreeMap<String, Verdict>> = serde_json::from_slice(&index).unwrap();
-    let verdicts = index.into_values().next().unwrap();
+/// Those that are not as good as they have to be.
+fn short_of_expected(mut verdicts: Verdicts) -> Verdicts {
     let expected =
         |case: &str| LENIENT.iter().find(|(lenient, _)| *lenient == case).map_or("OK", |(_, verdict)| verdict);
-    let wrong: Vec<_> = verdicts.iter().filter(|(case, verdict)| !verdict.is(expected(case))).collect();
-    assert!(wrong.is_empty(), "{wrong:#?}\n{}", said());
-    assert_eq!(verdicts.len(), CASES, "{}", said());
+    verdicts.retain(|case, verdict| !verdict.is(expected(case)));
+    verdicts
 }
 
 /// The runner's program, installed if it is not there. Two runs of the tests at once install it one after the other.
