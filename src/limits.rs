@@ -180,8 +180,6 @@ pub const SQLITE_WAL_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Passwords that are hashed or compared at a time: each takes a core and 19 MiB.
 pub const HASHES_AT_ONCE: usize = 2;
-/// Bytes from which on the C library maps an allocation, whatever came before (glibc's DEFAULT_MMAP_THRESHOLD_MAX), and one page more.
-pub const MAPPED_BYTES: usize = 32 * 1024 * 1024 + 4_096;
 /// Requests that wait for their password's turn: at 30 ms each, the last waits about a second.
 pub const HASHES_WAITING: usize = 64;
 /// A refresh token may be used again for so long, while its successor is unused (two tabs, a lost answer).

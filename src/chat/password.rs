@@ -6,8 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use tokio::sync::Semaphore;
 
 use crate::domain::user::Password;
@@ -43,7 +44,7 @@ impl Passwords {
     pub(super) async fn verify(&self, password: String, stored: Option<String>) -> Result<bool> {
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.decoy.clone());
-        let matches = self.run(move || is_of(password.as_bytes(), &stored).unwrap_or(false)).await?;
+        let matches = self.run(move || is_of(password.as_bytes(), &stored)).await?;
         Ok(known && matches)
     }
 
@@ -60,36 +61,13 @@ impl Passwords {
     }
 }
 
-/// The hash of a new password, in PHC form.
 fn hash(password: &[u8]) -> Result<String> {
-    let (params, salt) = (Params::default(), Salt::generate());
-    let hash = PasswordHash {
-        algorithm: ARGON2ID_IDENT,
-        version: Some(Version::default().into()),
-        params: ParamsString::try_from(&params).map_err(Error::internal)?,
-        hash: Some(derive(password, &salt, params)?),
-        salt: Some(salt),
-    };
-    Ok(hash.to_string())
+    Argon2::default().hash_password(password).map(|hash| hash.to_string()).map_err(Error::internal)
 }
 
-/// Whether a hash is this password's. Outputs are compared in constant time.
-fn is_of(password: &[u8], stored: &str) -> Result<bool> {
-    let stored = PasswordHash::new(stored).map_err(Error::internal)?;
-    let params = Params::try_from(&stored).map_err(Error::internal)?;
-    let Some(salt) = &stored.salt else { return Ok(false) };
-    Ok(stored.algorithm == ARGON2ID_IDENT && stored.hash == Some(derive(password, salt, params)?))
-}
-
-/// Argon2id. Its memory goes back to the system at once: from [`limits::MAPPED_BYTES`] on glibc maps and unmaps each allocation, while a
-/// smaller one would stay with whichever thread freed it, and there are many. What is not used of it is never touched.
-fn derive(password: &[u8], salt: &Salt, params: Params) -> Result<Output> {
-    let mut memory = Vec::with_capacity(limits::MAPPED_BYTES / Block::SIZE);
-    memory.resize(params.block_count(), Block::default());
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::default(), params);
-    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
-    argon2.hash_password_into_with_memory(password, salt, &mut output, &mut memory).map_err(Error::internal)?;
-    Output::new(&output).map_err(Error::internal)
+/// Whether a hash is this password's.
+fn is_of(password: &[u8], stored: &str) -> bool {
+    PasswordHash::new(stored).is_ok_and(|stored| Argon2::default().verify_password(password, &stored).is_ok())
 }
 
 #[cfg(test)]
