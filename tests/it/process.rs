@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -16,7 +17,9 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::support::client::{PASSWORD, Person, get};
+use crate::support::node::{Memory, Node};
 use crate::support::postgres::database;
+use crate::support::server::On;
 use crate::support::socket::{PATIENCE, Socket};
 
 /// The binary, with nothing of this environment that it would take for its configuration.
@@ -251,6 +254,23 @@ async fn two_processes_on_one_database_keep_one_truth() {
         assert_eq!(statuses, [200, 201], "one of them is the first");
         assert_eq!((&here.json()["seq"], &there.json()["seq"]), (&json!(number), &json!(number)));
     }
+}
+
+#[tokio::test]
+async fn the_memory_of_passwords_goes_back() {
+    // What Argon2id takes for one.
+    const HASH_BYTES: usize = 19 * 1024 * 1024;
+    let mut node = Node::on(On::Sqlite).await;
+    node.start().await;
+    let node = &node;
+    join_all((0..16).map(async |number| node.person(&format!("person{number}")).await)).await;
+    let is_back = |Memory { now, peak }| peak - now >= HASH_BYTES;
+    let returned = async {
+        while !is_back(node.memory()) {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, returned).await.unwrap_or_else(|_| panic!("{:?}", node.memory()));
 }
 
 #[test]
