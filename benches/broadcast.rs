@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chinwag::app;
-use chinwag::chat::journal::encode;
+use chinwag::delivery::encode;
 use chinwag::domain::session::Caller;
 use chinwag::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
 use chinwag::registry::{Connection, Registration, Registry, Run, Scope, Sink};
+use chinwag::server;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -32,7 +32,7 @@ const UNREAD: usize = 16 * 1024;
 ///   `plain writes`, a bare loop that writes the same bytes to the same sockets: what is above it is ours. What 16
 ///   messages in one write save over 16 writes is what natural batching lives on.
 pub(crate) fn bench(criterion: &mut Criterion) {
-    app::raise_open_files();
+    server::raise_open_files();
     let mut group = criterion.benchmark_group("broadcast");
     group.sample_size(15).sampling_mode(SamplingMode::Flat).measurement_time(Duration::from_secs(3));
     group.throughput(Throughput::Elements(RECIPIENTS as u64));

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use chinwag::chat::journal::encode;
+use chinwag::delivery::encode;
 use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
 use chinwag::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use chinwag::bus::local::Local;
 use chinwag::bus::{Bus, Inbox, Parcel};
-use chinwag::chat::Healer;
-use chinwag::chat::journal::Journal;
+use chinwag::delivery::GapRepair;
 use chinwag::domain::command::{Command, Outcome, Send};
 use chinwag::domain::conversation::{Kind, NewConversation};
 use chinwag::domain::message::Content;
 use chinwag::domain::user::{Name, User, Username};
 use chinwag::domain::{ConversationId, MessageId, Timestamp, UserId};
+use chinwag::journal::Journal;
 use chinwag::store;
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use tempfile::TempDir;
@@ -104,8 +104,8 @@ impl Bench {
             }
             let bus: Arc<dyn Bus> = Arc::new(Local::new(Arc::new(Nobody)));
             let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-            let healer = Arc::new(Healer::new(&store, &Arc::default(), Arc::new(Nobody), Arc::default()));
-            let journal = Journal::start(&store, &bus, &healer, &tasks, &stop);
+            let gap_repair = Arc::new(GapRepair::new(&store, &Arc::default(), Arc::new(Nobody), Arc::default()));
+            let journal = Journal::start(&store, &bus, &gap_repair, &tasks, &stop);
             Self { journal, pairs, _folder: folder }
         })
     }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use chinwag::chat::Tokens;
+use chinwag::auth::Tokens;
 use chinwag::domain::{SessionId, Timestamp, UserId};
 use criterion::Criterion;
 use ring::hmac;

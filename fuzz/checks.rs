@@ -7,14 +7,14 @@ use std::cell::OnceCell;
 use std::net::TcpListener;
 
 use bytes::Bytes;
-use chinwag::http::Query;
 use chinwag::http::router::Router;
 use chinwag::http::routes::ROUTES;
 use chinwag::limits;
 use chinwag::registry::Registry;
+use chinwag::transport::Query;
 use chinwag::wire::frames::ClientFrame;
 use chinwag::wire::{parse, requests};
-use chinwag::ws::{End, Message, Socket};
+use chinwag::ws::{ClientMessage, ConnectionEnd, Socket};
 use hyper::Method;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -35,7 +35,7 @@ pub(crate) fn router(bytes: &[u8]) {
     let Some((number, target)) = bytes.split_first() else { return };
     let target = String::from_utf8_lossy(target);
     let (path, query) = target.split_once('?').map_or((&*target, None), |(path, query)| (path, Some(query)));
-    match Router::new(ROUTES).find(&methods[usize::from(*number) % methods.len()], path) {
+    match Router::new(&[ROUTES]).find(&methods[usize::from(*number) % methods.len()], path) {
         Ok(found) => assert!(path.starts_with('/') && found.parameter("id").is_none_or(|id| !id.is_empty())),
         Err(none) => assert!((400..500).contains(&chinwag::wire::problem::status(none.error.code))),
     }
@@ -70,18 +70,18 @@ async fn read(bytes: &[u8]) {
     let mut said = 0;
     let end = loop {
         let length = match socket.reader.next().await {
-            Ok(Message::Text(text)) => {
+            Ok(ClientMessage::Text(text)) => {
                 frames(text.as_bytes());
                 text.len()
             }
-            Ok(Message::Binary(bytes)) => bytes.len(),
+            Ok(ClientMessage::Binary(bytes)) => bytes.len(),
             Err(end) => break end,
         };
         assert!(length <= limits::FRAME_BYTES);
         said += length;
     };
     assert!(said <= bytes.len(), "nobody says more than they send");
-    if let End::Close(close) = end {
+    if let ConnectionEnd::Close(close) = end {
         assert!(matches!(close.code, 1002 | 1007 | 1009), "{close:?}");
     }
 }

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use chinwag::app::{self, App};
 use chinwag::bench;
-use chinwag::config::Config;
-use chinwag::telemetry;
+use chinwag::server::config::Config;
+use chinwag::server::{App, raise_open_files, telemetry};
 use tikv_jemallocator::Jemalloc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,7 +33,7 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn serve(config: Config) -> Result<(), String> {
     telemetry::start(&config)?;
-    let open_files = app::raise_open_files();
+    let open_files = raise_open_files();
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let mut told_to_stop = async move || {

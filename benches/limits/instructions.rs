@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chinwag::chat::Tokens;
-use chinwag::chat::journal::encode;
+use chinwag::auth::Tokens;
+use chinwag::delivery::encode;
 use chinwag::domain::event::Event;
 use chinwag::domain::{ConversationId, MessageId, SessionId, Timestamp, UserId};
 use chinwag::http::router::Router;
@@ -130,7 +130,7 @@ fn run_decode(repetitions: usize) {
 
 /// From a path to the row of the table.
 fn run_route(repetitions: usize) {
-    let router = Router::new(ROUTES);
+    let router = Router::new(&[ROUTES]);
     let path = format!("/v1/conversations/{}/messages", ConversationId::new());
     assert!(router.find(&Method::POST, &path).is_ok(), "{path}");
     repeat(repetitions, || (), || router.find(&Method::POST, black_box(&path)));

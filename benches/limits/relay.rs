@@ -7,7 +7,7 @@
 
 use std::net::TcpListener;
 
-use chinwag::app;
+use chinwag::server;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
@@ -50,7 +50,7 @@ struct Relay {
 
 /// Serves until it is killed.
 pub(crate) fn serve(arguments: &Arguments) -> Result<(), String> {
-    app::raise_open_files();
+    server::raise_open_files();
     let commit = arguments.value("--commit").map(Commit::open).transpose()?;
     let manner = Manner { join: arguments.has("--join"), commit };
     let listener = arguments.listen()?;

@@ -17,7 +17,7 @@ use super::prepare::{Cast, prepare};
 use super::report::{Report, title};
 use super::server::{Folder, SECRET, Server};
 use super::stage::Stage;
-use crate::app;
+use crate::server::raise_open_files;
 
 /// Conversations of two whose members connect.
 const CONNECTING: usize = 100;
@@ -55,7 +55,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
 }
 
 async fn measure(bench: Bench) -> Result<Report, String> {
-    app::raise_open_files();
+    raise_open_files();
     let Bench { mut scenario, common } = bench;
     if common.url.is_some() {
         share_accounts(&mut scenario)?;

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::progress::Progress;
 use super::stage::Room;
-use crate::chat::Tokens;
+use crate::auth::Tokens;
 use crate::domain::command::Send;
 use crate::domain::conversation::{Kind, NewConversation, Title};
 use crate::domain::message::Content;

@@ -35,7 +35,7 @@ impl Chat {
         let username = Username::parse(username)?;
         let name = Name::parse(name.unwrap_or(username.as_str()))?;
         let password = Password::parse(password)?;
-        let hash = self.passwords.hash(password).await?;
+        let hash = self.auth.passwords.hash(password).await?;
         let user = User { id: UserId::new(), username, name, created_at: Timestamp::now(), last_seen_at: None };
         self.store.insert_user(&user, &hash).await?;
         Ok(user)
@@ -48,7 +48,7 @@ impl Chat {
             Err(_) => None,
         };
         let (user, hash) = known.unzip();
-        let matches = self.passwords.verify(password, hash.clone()).await?;
+        let matches = self.auth.passwords.verify(password, hash.clone()).await?;
         let wrong = || Error::new(Code::BadCredentials, "This username and this password do not belong together.");
         let user = user.filter(|_| matches).ok_or_else(wrong)?;
         let now = Timestamp::now();
@@ -72,8 +72,8 @@ impl Chat {
 
     fn logged_in(&self, user: User, session: SessionId, generation: i64, now: Timestamp) -> Result<LoggedIn> {
         Ok(LoggedIn {
-            access_token: self.tokens.access(user.id, session, now)?,
-            refresh_token: self.tokens.refresh(session, generation),
+            access_token: self.auth.tokens.access(user.id, session, now)?,
+            refresh_token: self.auth.tokens.refresh(session, generation),
             user,
         })
     }
@@ -82,7 +82,7 @@ impl Chat {
     /// for [`limits::REFRESH_GRACE`]; any older one was stolen, or its successor was, and ends the session.
     pub async fn refresh(self: &Arc<Self>, refresh_token: &str) -> Result<LoggedIn> {
         let refused = || Error::new(Code::Unauthorized, "The refresh token is not valid.");
-        let (id, generation) = self.tokens.refreshed(refresh_token).ok_or_else(refused)?;
+        let (id, generation) = self.auth.tokens.refreshed(refresh_token).ok_or_else(refused)?;
         let now = Timestamp::now();
         let expires_at = now.plus(self.settings.refresh_ttl);
         let rotated = self.store.rotate_session(id, generation, now, expires_at).await?;
@@ -105,7 +105,7 @@ impl Chat {
     }
 
     async fn end_session(self: &Arc<Self>, id: SessionId) -> Result<()> {
-        self.to_the_end(async move |chat| {
+        self.run_to_completion(async move |chat| {
             let ended = chat.store.end_session(id, Timestamp::now()).await;
             // With the outcome unknown its sockets are closed all the same: if it is live, they come back.
             if ended.as_ref().map_or_else(|error| error.code == Code::Unavailable, |()| true) {
@@ -122,38 +122,9 @@ impl Chat {
         connections.iter().map(|connection| connection.session_id).filter(|id| *id != caller.session_id).collect()
     }
 
-    /// Who an access token names, if it and its session are good.
-    pub async fn authenticate(&self, access_token: &str) -> Result<Caller> {
-        let caller = self.tokens.caller(access_token)?;
-        self.verify(&caller).await?;
-        Ok(caller)
-    }
-
-    /// Who an access token says that they are; whether their session is still live is not asked.
-    pub fn caller(&self, access_token: &str) -> Result<Caller> {
-        self.tokens.caller(access_token)
-    }
-
-    /// Whether the caller's session is still live.
-    pub(super) async fn verify(&self, caller: &Caller) -> Result<()> {
-        let Err(mark) = self.beliefs.is_live(caller.session_id) else { return Ok(()) };
-        let session = self.store.session(caller.session_id).await?;
-        self.judge(caller, session, mark)
-    }
-
-    /// Whether the store's answer, asked after `mark` was given, says that the caller's session is live.
-    pub(super) fn judge(&self, caller: &Caller, session: Option<Session>, mark: u64) -> Result<()> {
-        let now = Timestamp::now();
-        if session.is_none_or(|session| session.user_id != caller.user_id || !session.is_live(now)) {
-            return Err(Error::new(Code::SessionEnded, "The session has ended: log in again."));
-        }
-        self.beliefs.believe(caller.session_id, mark);
-        Ok(())
-    }
-
     /// Seconds until a new access token expires.
     pub fn access_token_seconds(&self) -> u64 {
-        self.tokens.access_ttl().as_secs()
+        self.auth.tokens.access_ttl().as_secs()
     }
 
     /// The caller.
@@ -181,11 +152,11 @@ impl Chat {
         if let Some(password) = password {
             let current = change.current_password.ok_or_else(|| Error::field("current_password", "is missing"))?;
             let hash = self.store.password_hash(caller.user_id).await?;
-            if !self.passwords.verify(current, hash).await? {
+            if !self.auth.passwords.verify(current, hash).await? {
                 return Err(Error::field("current_password", "is not the present password"));
             }
-            let (hash, caller) = (self.passwords.hash(password).await?, *caller);
-            self.to_the_end(async move |chat| {
+            let (hash, caller) = (self.auth.passwords.hash(password).await?, *caller);
+            self.run_to_completion(async move |chat| {
                 let now = Timestamp::now();
                 let changed = chat.store.change_password(caller.user_id, &hash, caller.session_id, now).await;
                 let ended = match &changed {

@@ -58,7 +58,7 @@ impl Chat {
     /// Makes a conversation, and tells its members. Says whether it is new: a direct pair has only one.
     pub async fn create_conversation(self: &Arc<Self>, caller: &Caller, wanted: NewGroup) -> Result<(View, bool)> {
         let (new, caller) = (wanted.check(caller)?, *caller);
-        self.to_the_end(async move |chat| {
+        self.run_to_completion(async move |chat| {
             let (id, is_new) = chat.store.create_conversation(&new).await?;
             if is_new {
                 let members: Vec<UserId> = new.other_ids.iter().copied().chain([caller.user_id]).collect();
@@ -80,7 +80,7 @@ impl Chat {
             if is_empty && self.registry.go_live(&connection, id, 0).is_ok() {
                 continue;
             }
-            self.catch_up_aside(&connection, id, 0);
+            self.subscriptions.catch_up_in_background(&connection, id, 0);
         }
     }
 
@@ -122,7 +122,7 @@ impl Chat {
     /// Deletes a group, and tells those who were in it.
     pub async fn delete_conversation(self: &Arc<Self>, caller: &Caller, id: ConversationId) -> Result<()> {
         let actor_id = caller.user_id;
-        self.to_the_end(async move |chat| {
+        self.run_to_completion(async move |chat| {
             let conversation = chat.store.conversation(id).await?.ok_or_else(no_conversation)?;
             let members = chat.store.delete_conversation(id, actor_id).await?;
             let told = chat.tidings("conversation.deleted", &conversation, &members).await;

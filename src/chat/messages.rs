@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::journal::{Reply, stopping};
 use super::{Chat, no_conversation};
 use crate::domain::command::{Command, Outcome, Revision, Send};
 use crate::domain::message::{Content, Message};
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
+use crate::journal::{Reply, draining_error};
 use crate::limits;
 use crate::store::{Page, Range};
 use crate::wire::objects::Delivery;
@@ -153,7 +153,7 @@ impl Chat {
         // Whoever waited may be gone; the command is committed all the same.
         self.submit(command, Box::new(move |done| drop(sender.send(done)))).await?;
         // Each command is answered, unless the process leaves at once: then nobody knows what became of it.
-        outcome.await.map_err(|_| stopping())?
+        outcome.await.map_err(|_| draining_error())?
     }
 
     /// A page of a conversation's history, for its members.

@@ -1,94 +1,72 @@
-//! The verbs: what people do. Every function that a door calls authorises.
+//! Operations: what users do. Every function that a transport calls authorises.
 //!
-//! A write goes to the [`journal`], which commits it and publishes what happened on the bus; [`delivery`] takes it from
-//! there to the connections. A read goes to the store.
+//! A write goes to the [`crate::journal`], which commits it and publishes what happened on the bus; [`crate::delivery`] takes it
+//! from there to the connections. A read goes to the store.
 
 mod accounts;
-mod beliefs;
-mod checkup;
+mod connect;
 mod conversations;
-mod delivery;
-mod healing;
-pub mod journal;
-mod live;
 mod messages;
-mod parcels;
-mod password;
-mod presence;
-mod rounds;
-mod seal;
-mod subject;
-mod tickets;
-mod tokens;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-
-use futures_util::FutureExt;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::{Auth, SessionCache};
 use crate::bus::{Bus, Inbox};
+use crate::delivery::{GapRepair, LocalInbox, RepairQueue, supervised};
 use crate::domain::bucket::Buckets;
 use crate::domain::user::Status;
 use crate::domain::{Error, Result, UserId};
+use crate::journal::Journal;
 use crate::limits;
 use crate::registry::Registry;
-use crate::store::Store;
+use crate::store::{Store, StoreHealth};
+use crate::sync::{Presence, Reconciler, Subscriptions, run_presence};
 pub use accounts::{LoggedIn, ProfileChange};
-use beliefs::Beliefs;
-use checkup::Checkup;
+pub use connect::{Live, Refusal};
 pub use conversations::NewGroup;
-use delivery::Delivery;
-pub use healing::{Healer, Hints};
-use journal::Journal;
-pub use live::{Live, Refusal};
 pub use messages::{Draft, HistoryPage, Position, revision};
-use password::Passwords;
-use presence::Presence;
-pub use tokens::Tokens;
 
-/// What the verbs need to know of the configuration.
+/// What the operations need to know of the configuration.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What tokens are signed with.
+    /// Signs tokens.
     pub secret: Vec<u8>,
     /// How long an access token lives.
     pub access_ttl: Duration,
     /// How long an unused refresh token lives.
     pub refresh_ttl: Duration,
-    /// Whether the rates and counts per user are lifted (load tests).
+    /// Lifts the rates and counts per user (load tests).
     pub unlimited: bool,
-    /// How often a node compares itself with the store, and connections are told what is new.
+    /// How often a node compares itself with the store, and connections get a heartbeat.
     pub heartbeat: Duration,
 }
 
-/// Everything that people can do, in one handle.
+/// Everything that users can do, in one handle.
 pub struct Chat {
     store: Arc<dyn Store>,
     registry: Arc<Registry>,
     bus: Arc<dyn Bus>,
-    beliefs: Arc<Beliefs>,
-    delivery: Arc<Delivery>,
-    healer: Arc<Healer>,
-    hints: Arc<Hints>,
+    /// Tokens, sessions, tickets and passwords.
+    pub auth: Auth,
+    /// Where connections hear events.
+    pub subscriptions: Arc<Subscriptions>,
     journal: Journal,
-    passwords: Passwords,
-    tokens: Tokens,
     presence: Arc<Presence>,
-    checkup: Arc<Checkup>,
+    health: Arc<StoreHealth>,
     settings: Settings,
     /// How often each user may write, unless that is lifted.
     writes: Option<Buckets<UserId>>,
-    /// Owns what must come to its end even if whoever asked for it has left.
+    /// Owns the tasks of [`Chat::run_to_completion`].
     tasks: TaskTracker,
 }
 
 impl Chat {
-    /// Starts the journal, the presence task and the rounds in `tasks`; they end, with all that was admitted committed, after
-    /// `stop`. `join` gives this node's inbox to the bus that it is to hear.
+    /// Starts the journal, presence and reconciling in `tasks`; they end after `stop`, with all that was admitted committed. `join`
+    /// gives this node's inbox to the bus.
     pub async fn start(
         store: Arc<dyn Store>,
         join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
@@ -96,46 +74,52 @@ impl Chat {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Arc<Self>> {
-        let (registry, beliefs, hints) =
-            (Arc::<Registry>::default(), Arc::<Beliefs>::default(), Arc::<Hints>::default());
-        let delivery = Arc::new(Delivery::new(Arc::clone(&registry), Arc::clone(&beliefs), Arc::clone(&hints)));
-        let inbox: Arc<dyn Inbox> = Arc::clone(&delivery) as _;
-        let healer = Arc::new(Healer::new(&store, &registry, Arc::clone(&inbox), Arc::clone(&hints)));
-        let bus = join(inbox);
+        let (registry, sessions, repair_queue) =
+            (Arc::<Registry>::default(), Arc::<SessionCache>::default(), Arc::<RepairQueue>::default());
+        let cache = Arc::clone(&sessions);
+        let forget = Box::new(move |ended: &[_]| cache.invalidate(ended));
+        let inbox = Arc::new(LocalInbox::new(Arc::clone(&registry), forget, Arc::clone(&repair_queue)));
+        let gap_repair =
+            Arc::new(GapRepair::new(&store, &registry, Arc::clone(&inbox) as _, Arc::clone(&repair_queue)));
+        let bus = join(Arc::clone(&inbox) as _);
         let presence = Arc::new(Presence::default());
-        tasks.spawn(presence::run(Arc::clone(&presence), Arc::clone(&store), Arc::clone(&registry), stop.clone()));
-        let checkup = Arc::<Checkup>::default();
+        tasks.spawn(run_presence(Arc::clone(&presence), Arc::clone(&store), Arc::clone(&registry), stop.clone()));
+        let health = Arc::<StoreHealth>::default();
         let asked = Arc::clone(&store);
         let ping = move || {
             let store = Arc::clone(&asked);
             async move { store.ping().await }
         };
-        tasks.spawn(Arc::clone(&checkup).run(ping, stop.clone()));
-        let heartbeat = settings.heartbeat;
-        let chat = Arc::new(Self {
-            journal: Journal::start(&store, &bus, &healer, tasks, stop),
-            passwords: Passwords::new().await?,
-            tokens: Tokens::new(&settings.secret, settings.access_ttl),
+        tasks.spawn(Arc::clone(&health).run(ping, stop.clone()));
+        let subscriptions = Arc::new(Subscriptions::new(&store, &registry, tasks));
+        let reconciler = Reconciler {
+            store: Arc::clone(&store),
+            registry: Arc::clone(&registry),
+            inbox,
+            gap_repair: Arc::clone(&gap_repair),
+            repair_queue,
+            subscriptions: Arc::clone(&subscriptions),
+        };
+        tasks.spawn(supervised(reconciler.run(settings.heartbeat, stop.clone())));
+        let auth =
+            Auth::new(Arc::clone(&store), &settings.secret, settings.access_ttl, sessions, settings.unlimited).await?;
+        Ok(Arc::new(Self {
+            journal: Journal::start(&store, &bus, &gap_repair, tasks, stop),
+            auth,
+            subscriptions,
             store,
             registry,
             bus,
-            beliefs,
             presence,
-            checkup,
+            health,
             writes: (!settings.unlimited).then(|| Buckets::new(limits::WRITES)),
             settings,
             tasks: tasks.clone(),
-            delivery,
-            healer,
-            hints,
-        });
-        tasks.spawn(supervised(Arc::clone(&chat).look_after(heartbeat, stop.clone())));
-        Ok(chat)
+        }))
     }
 
-    /// Does what must come to its end once it has begun: a request's future is dropped when its client leaves, and then
-    /// something would be stored that nobody is told.
-    async fn to_the_end<T, Fut>(self: &Arc<Self>, work: impl FnOnce(Arc<Self>) -> Fut) -> Result<T>
+    /// Runs `work` in a task owned by the server, because a client that disconnects drops its request's future.
+    async fn run_to_completion<T, Fut>(self: &Arc<Self>, work: impl FnOnce(Arc<Self>) -> Fut) -> Result<T>
     where
         T: Send + 'static,
         Fut: Future<Output = Result<T>> + Send + 'static,
@@ -143,12 +127,12 @@ impl Chat {
         self.tasks.spawn(work(Arc::clone(self))).await.map_err(Error::internal)?
     }
 
-    /// Whether the store can serve, or could a moment ago.
+    /// Returns true if the store can serve, or could a moment ago.
     pub async fn store_is_well(&self) -> bool {
-        self.checkup.is_well().await
+        self.health.is_well().await
     }
 
-    /// What the store is.
+    /// Returns the store's kind.
     pub fn store_kind(&self) -> &'static str {
         self.store.kind()
     }
@@ -158,22 +142,13 @@ impl Chat {
         &self.registry
     }
 
-    /// Whether somebody is there.
+    /// Returns a user's presence.
     pub fn status(&self, user_id: UserId) -> Status {
         self.registry.status(user_id)
     }
 }
 
-/// What delivers must not panic: conversations would be deaf while the node looks well. Everything that was acknowledged is durable,
-/// so the process ends at once and whoever started it starts it again.
-async fn supervised(work: impl Future<Output = ()>) {
-    if AssertUnwindSafe(work).catch_unwind().await.is_err() {
-        tracing::error!("what delivers panicked");
-        std::process::abort();
-    }
-}
-
-/// For whoever asks about a conversation that they are not in: it might as well not exist.
+/// A conversation that does not exist, or that the caller is not in: the two cannot be told apart.
 fn no_conversation() -> Error {
     Error::not_found("conversation")
 }

@@ -16,13 +16,13 @@ const CROWDED: &[u8] =
 /// A listener that gets over what happens to it.
 pub(super) struct Acceptor {
     listener: TcpListener,
-    failing: Series,
-    crowded: Series,
+    failing: LogThrottle,
+    crowded: LogThrottle,
 }
 
 impl Acceptor {
     pub(super) fn new(listener: TcpListener) -> Self {
-        Self { listener, failing: Series::default(), crowded: Series::default() }
+        Self { listener, failing: LogThrottle::default(), crowded: LogThrottle::default() }
     }
 
     /// The next socket. With none to be had (no file descriptor is free) it tries again from time to time, and finds those
@@ -43,7 +43,7 @@ impl Acceptor {
     }
 
     /// Closes a socket with a word, if the kernel takes it at once: whoever comes too often costs no more.
-    pub(super) fn turn_away(&mut self, socket: TcpStream, peer: SocketAddr) {
+    pub(super) fn reject(&mut self, socket: TcpStream, peer: SocketAddr) {
         if self.crowded.begins() {
             warn!(%peer, "too many sockets of one address; a proxy should be named in CHINWAG_TRUSTED_PROXIES");
         }
@@ -63,11 +63,11 @@ fn is_of_one(error: &io::Error) -> bool {
 
 /// Something that goes on happening and is told only when it begins.
 #[derive(Default)]
-struct Series {
+struct LogThrottle {
     last: Option<Instant>,
 }
 
-impl Series {
+impl LogThrottle {
     /// It happened. Says whether it had not for a while.
     fn begins(&mut self) -> bool {
         let now = Instant::now();

@@ -5,7 +5,8 @@ use std::time::Instant;
 use tracing::{debug, info};
 
 use super::chain::Next;
-use super::request::{Request, Response};
+use super::request::Request;
+use crate::transport::Response;
 
 /// Logs what was asked, what was answered, and how long it took. Probes are logged only at `debug`.
 pub(super) async fn middleware(request: Request, next: Next) -> Response {

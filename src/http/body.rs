@@ -49,7 +49,7 @@ impl Request {
         }
         let reading = Limited::new(body, limits::BODY_BYTES).collect();
         self.arrival.begun.get_or_init(Instant::now);
-        let read = timeout(self.site.body_timeout, reading).await;
+        let read = timeout(self.state.body_timeout, reading).await;
         self.arrival.ended.get_or_init(Instant::now);
         match read {
             Ok(Ok(body)) => Ok(body.to_bytes()),

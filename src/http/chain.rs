@@ -1,8 +1,9 @@
 //! The middleware chain, in the order of one list.
 
-use super::request::{Request, Response};
+use super::request::Request;
 use super::routes::Answering;
-use super::{access_log, auth, cors, error, panic_guard, rate_limit, request_id, time_out, well_formed};
+use super::{access_log, auth, cors, error, panic_guard, rate_limit, request_id, request_validation, timeout};
+use crate::transport::Response;
 
 /// What stands between the server and a handler: any `async fn(Request, Next) -> Response`.
 pub trait Middleware: Sync {
@@ -22,14 +23,14 @@ where
 
 /// The chain, outermost first.
 static CHAIN: &[&dyn Middleware] = &[
-    &request_id::middleware,  // on every answer, so first
-    &access_log::middleware,  // logs what really went out
-    &cors::middleware,        // so that pages of other origins can read errors too
-    &panic_guard::middleware, // a defect costs one request
-    &well_formed::middleware, // what RFC 9112 wants and hyper does not check
-    &time_out::middleware,    // everything below waits for others
-    &auth::middleware,        // who it is, where the route wants to know
-    &rate_limit::middleware,  // how often, where the route is limited
+    &request_id::middleware,         // on every answer, so first
+    &access_log::middleware,         // logs what really went out
+    &cors::middleware,               // so that pages of other origins can read errors too
+    &panic_guard::middleware,        // a defect costs one request
+    &request_validation::middleware, // what RFC 9112 wants and hyper does not check
+    &timeout::middleware,            // everything below waits for others
+    &auth::middleware,               // who it is, where the route wants to know
+    &rate_limit::middleware,         // how often, where the route is limited
 ];
 
 /// What comes next in the chain, and at its end the handler.
@@ -57,7 +58,7 @@ async fn answer(request: Request) -> Response {
     match &request.route {
         Ok(found) => {
             let answered = found.route.handler.call(request).await;
-            answered.unwrap_or_else(|failed| error::response(&failed, &id))
+            answered.unwrap_or_else(|failed| error::problem(&failed, &id))
         }
         Err(none) => error::no_route(none, &request.method, &id),
     }

@@ -10,8 +10,8 @@ use hyper::header::{
 use hyper::{Method, StatusCode};
 
 use super::chain::Next;
-use super::request::{Request, Response};
-use super::response;
+use super::request::Request;
+use crate::transport::{Origins, Response, empty};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type, X-Request-ID");
@@ -19,34 +19,9 @@ const EXPOSED: HeaderValue = HeaderValue::from_static("X-Request-ID, Retry-After
 /// Seconds for which a browser remembers a preflight's answer; Chromium's own bound.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
-/// Which origins may use the API besides the server's own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origins {
-    /// All of them.
-    Any,
-    /// These: `https://example.org`, in lower case.
-    These(Vec<String>),
-}
-
-impl Origins {
-    /// Whether a page of this origin may use the API. The server's own origin always may; behind a proxy that speaks TLS
-    /// only host and port can be compared.
-    pub fn allow(&self, origin: &str, host: Option<&str>) -> bool {
-        let own = || {
-            origin
-                .split_once("://")
-                .is_some_and(|(_, authority)| host.is_some_and(|host| authority.eq_ignore_ascii_case(host)))
-        };
-        match self {
-            Self::Any => true,
-            Self::These(origins) => origins.iter().any(|allowed| allowed == origin) || own(),
-        }
-    }
-}
-
 /// Answers preflights, and tells browsers who may read an answer.
 pub(super) async fn middleware(request: Request, next: Next) -> Response {
-    let origins = request.site.origins.clone();
+    let origins = request.state.origins.clone();
     let allowed = request.headers.get(ORIGIN).cloned().filter(|origin| {
         origin.to_str().is_ok_and(|text| origins.allow(&text.to_ascii_lowercase(), request.header(HOST)))
     });
@@ -69,26 +44,10 @@ pub(super) async fn middleware(request: Request, next: Next) -> Response {
 }
 
 fn preflight() -> Response {
-    let mut answer = response::empty(StatusCode::NO_CONTENT);
+    let mut answer = empty(StatusCode::NO_CONTENT);
     let headers = answer.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
     headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
     answer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Origins;
-
-    #[test]
-    fn ones_own_origin_and_the_listed_ones_are_allowed() {
-        let origins = Origins::These(vec!["https://app.example".to_owned()]);
-        assert!(origins.allow("https://app.example", Some("chat.example")));
-        assert!(origins.allow("https://chat.example", Some("chat.example")));
-        for foreign in ["https://evil.example", "https://app.example.evil", "null", "", "chat.example"] {
-            assert!(!origins.allow(foreign, Some("chat.example")), "{foreign}");
-            assert!(Origins::Any.allow(foreign, None));
-        }
-    }
 }

@@ -3,9 +3,9 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 
-use super::query::Query;
 use crate::domain::{ConversationId, Error, Result, Timestamp};
 use crate::store::ActivityCursor;
+use crate::transport::Query;
 
 /// The cursor after a text key.
 pub(super) fn after_key(key: &str) -> String {
@@ -44,7 +44,7 @@ fn refused() -> Error {
 mod tests {
     use super::{activity, after_activity, after_key, key};
     use crate::domain::{ConversationId, Timestamp};
-    use crate::http::query::Query;
+    use crate::transport::Query;
 
     fn query(cursor: &str) -> Query {
         Query::new(Some(&format!("cursor={cursor}")))

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{activity, after_activity, after_key, key};
 use crate::domain::{ConversationId, Timestamp};
-use crate::http::query::Query;
+use crate::transport::Query;
 
 fn query(cursor: &str) -> Query {
     Query::new(Some(&format!("limit=7&cursor={cursor}")))

@@ -1,24 +1,31 @@
 //! The one place that turns an error into an HTTP answer.
 
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+};
 use hyper::{Method, StatusCode};
 
-use super::request::Response;
 use super::response;
 use super::router::NoRoute;
 use crate::domain::{Code, Error};
+use crate::transport::{Response, empty};
 use crate::wire::problem::{ProblemBody, status};
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// The answer to a request that failed.
-pub(crate) fn response(error: &Error, request_id: &str) -> Response {
+pub(super) fn problem(error: &Error, request_id: &str) -> Response {
     let status = StatusCode::from_u16(status(error.code)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = response::json(status, &ProblemBody::new(error, request_id));
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, PROBLEM_JSON);
     if status == StatusCode::UNAUTHORIZED && error.code != Code::BadCredentials {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if error.code == Code::UpgradeRequired {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }
     if let Some(wait) = error.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)));
@@ -30,9 +37,9 @@ pub(crate) fn response(error: &Error, request_id: &str) -> Response {
 pub(super) fn no_route(none: &NoRoute, method: &Method, request_id: &str) -> Response {
     let known = !none.allowed.is_empty();
     let mut answer = if known && method == Method::OPTIONS {
-        response::empty(StatusCode::NO_CONTENT)
+        empty(StatusCode::NO_CONTENT)
     } else {
-        response(&none.error, request_id)
+        problem(&none.error, request_id)
     };
     if let (true, Ok(allowed)) = (known, HeaderValue::from_str(&none.allowed)) {
         answer.headers_mut().insert(ALLOW, allowed);

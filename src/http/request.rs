@@ -3,28 +3,21 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName};
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Version};
 
 use super::body::Arrival;
-use super::crowds::Place;
-use super::query::Query;
 use super::router::{Found, NoRoute};
-use super::site::Site;
 use crate::domain::session::Caller;
 use crate::domain::{Code, Error, Result};
-
-/// What goes back.
-pub type Response = hyper::Response<Full<Bytes>>;
+use crate::transport::{AppState, Query, SocketPermit, UpgradeRequest};
 
 /// What came in, and what the chain found out about it.
 pub struct Request {
-    /// What all requests share.
-    pub site: Arc<Site>,
+    /// The state that all requests share.
+    pub state: Arc<AppState>,
     /// Names this request on every answer, log line and problem.
     pub id: Arc<str>,
     /// The method.
@@ -49,14 +42,20 @@ pub struct Request {
     pub arrival: Arc<Arrival>,
     /// The socket, for whoever upgrades it.
     pub upgrade: Option<OnUpgrade>,
-    /// The socket's place among those that may be open.
-    pub place: Arc<Place>,
+    /// The socket's permit to be open.
+    pub permit: Arc<SocketPermit>,
 }
 
 impl Request {
     /// A header field's value, if it is there once and is text.
     pub fn header(&self, name: HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Gives the parts that a WebSocket handshake needs, and drops the rest.
+    pub fn into_upgrade(self) -> UpgradeRequest {
+        let Self { state, id, method, version, headers, query, address, upgrade, permit, .. } = self;
+        UpgradeRequest { state, id, method, version, headers, query, address, upgrade, permit }
     }
 
     /// Who makes it. On a route for users, [`super::auth`] has seen to it that there is somebody.

@@ -4,7 +4,8 @@ use hyper::header::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
 use super::chain::Next;
-use super::request::{Request, Response};
+use super::request::Request;
+use crate::transport::Response;
 
 /// The header field.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -1,19 +1,12 @@
-//! Answers.
+//! Answers with a JSON body.
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use serde::Serialize;
 
-use super::request::Response;
+use crate::transport::{Response, empty, with_body};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-
-/// An answer without a body.
-pub(crate) fn empty(status: StatusCode) -> Response {
-    with_body(status, Bytes::new())
-}
 
 /// An answer with a JSON body.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
@@ -40,16 +33,5 @@ pub(super) fn created(is_new: bool, location: String, value: &impl Serialize) ->
     if let Ok(location) = HeaderValue::from_str(&location) {
         answer.headers_mut().insert(LOCATION, location);
     }
-    answer
-}
-
-/// An answer with a body of any kind. What the API says is about one person at one moment, so nobody keeps it.
-pub(super) fn with_body(status: StatusCode, body: Bytes) -> Response {
-    let mut answer = Response::new(Full::new(body));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
     answer
 }

@@ -7,9 +7,9 @@ use std::collections::HashMap;
 
 use hyper::Method;
 
-use super::query::decode;
 use super::routes::Route;
 use crate::domain::{Code, Error, Result};
+use crate::transport::decode;
 
 /// The table, ready for look-ups.
 pub struct Router {
@@ -48,10 +48,10 @@ pub struct NoRoute {
 }
 
 impl Router {
-    /// A router for a table. Rows that share a place must call its parameter the same.
-    pub fn new(table: &'static [Route]) -> Self {
+    /// A router for the rows of some tables. Rows that share a place must give its parameter the same name.
+    pub fn new(tables: &[&'static [Route]]) -> Self {
         let mut root = Node::default();
-        for route in table {
+        for route in tables.iter().copied().flatten() {
             let mut node = &mut root;
             for segment in segments(route.pattern) {
                 node = match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
@@ -129,7 +129,7 @@ mod tests {
     use crate::http::routes::ROUTES;
 
     fn find(method: &Method, path: &str) -> Result<(&'static str, Option<String>), (Code, String)> {
-        Router::new(ROUTES)
+        Router::new(&[ROUTES])
             .find(method, path)
             .map(|found| (found.route.pattern, found.parameter("id").map(str::to_owned)))
             .map_err(|none| (none.error.code, none.allowed))

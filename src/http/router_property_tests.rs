@@ -65,7 +65,7 @@ proptest! {
 
     #[test]
     fn nothing_makes_it_panic(method in select(&METHODS[..]), path in prop_oneof![".*", "/.*", "(/|%|[.]|%2[eEfF]|%00|v1|users|a)*"]) {
-        let found = Router::new(ROUTES).find(method, &path);
+        let found = Router::new(&[ROUTES]).find(method, &path);
         if let Ok(found) = found {
             prop_assert!(path.starts_with('/'));
             prop_assert_eq!(segments(&path).count(), segments(found.route.pattern).count());
@@ -79,7 +79,7 @@ proptest! {
         path in prop::collection::vec(select(&["a", "b", "c", ""][..]), 0..5),
     ) {
         let path = format!("/{}", path.join("/"));
-        let found = Router::new(table).find(method, &path).map(|found| found.route.pattern).map_err(|none| none.error.code);
+        let found = Router::new(&[table]).find(method, &path).map(|found| found.route.pattern).map_err(|none| none.error.code);
         prop_assert_eq!(found, plain(table, method, &path).map(|route| route.pattern));
     }
 
@@ -102,7 +102,7 @@ proptest! {
             None => encoded(segment, &raw),
         };
         let path: Vec<_> = segments(route.pattern).map(fill).collect();
-        let found = Router::new(ROUTES).find(route.method, &format!("/{}", path.join("/"))).expect("it is in the table");
+        let found = Router::new(&[ROUTES]).find(route.method, &format!("/{}", path.join("/"))).expect("it is in the table");
         prop_assert_eq!(found.route.pattern, route.pattern);
         for (name, value) in expected {
             prop_assert_eq!(found.parameter(name), Some(value));

@@ -5,10 +5,11 @@ use std::pin::Pin;
 
 use hyper::Method;
 
-use super::handlers::{accounts, conversations, files, health, messages, sessions};
-use super::request::{Request, Response};
+use super::handlers::{accounts, conversations, messages, sessions};
+use super::request::Request;
+use super::{health, static_files};
 use crate::domain::Result;
-use crate::ws::upgrade;
+use crate::transport::Response;
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +59,13 @@ impl fmt::Debug for Route {
     }
 }
 
-const fn route(method: &'static Method, pattern: &'static str, access: Access, handler: &'static dyn Handler) -> Route {
+/// A row.
+pub const fn route(
+    method: &'static Method,
+    pattern: &'static str,
+    access: Access,
+    handler: &'static dyn Handler,
+) -> Route {
     Route { method, pattern, access, handler }
 }
 
@@ -72,8 +79,8 @@ const POST: &Method = &Method::POST;
 #[rustfmt::skip]
 pub static ROUTES: &[Route] = &[
     // The page, and whether the server is well.
-    route(GET,    "/",                                         Public,  &files::root),
-    route(GET,    "/static/{name}",                            Public,  &files::asset),
+    route(GET,    "/",                                         Public,  &static_files::root),
+    route(GET,    "/static/{name}",                            Public,  &static_files::asset),
     route(GET,    "/health",                                   Public,  &health::health),
     route(GET,    "/livez",                                    Public,  &health::livez),
     route(GET,    "/readyz",                                   Public,  &health::readyz),
@@ -107,8 +114,4 @@ pub static ROUTES: &[Route] = &[
     route(POST,   "/v1/conversations/{id}/messages",           User,    &messages::send),
     route(PATCH,  "/v1/conversations/{id}/messages/{message_id}", User, &messages::edit),
     route(DELETE, "/v1/conversations/{id}/messages/{message_id}", User, &messages::delete),
-
-    // Live. These say who they are in ways of their own, see `ws::upgrade`.
-    route(GET,    "/ws",                                       Public,  &upgrade::all),
-    route(GET,    "/ws/{conversation_id}",                     Public,  &upgrade::one),
 ];

@@ -25,7 +25,7 @@ use crate::limits;
 pub use backlog::Backlog;
 pub use connection::{Connection, Scope};
 use connection::{Hearing, Seats};
-pub use outbox::{Close, Outbox, Put, Sink, Stir};
+pub use outbox::{Outbox, Put, Sink, Stir};
 pub use run::Run;
 use sharded::Sharded;
 use turn::Turns;

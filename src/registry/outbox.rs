@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::Backlog;
 use crate::limits;
+use crate::wire::close::Close;
 use crate::wire::framing;
 
 /// Places that a queue keeps once something has waited in it: that is mostly one delivery.
@@ -30,28 +31,6 @@ impl<S: Sink + ?Sized> Sink for Arc<S> {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         (**self).try_write(slices)
     }
-}
-
-/// Why the server closes a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Close {
-    /// The close code of `docs/protocol.md`.
-    pub code: u16,
-    /// A few words for people.
-    pub reason: &'static str,
-}
-
-impl Close {
-    /// It does not read what it is sent; it resumes when it comes back.
-    pub const SLOW_CONSUMER: Self = Self { code: 4008, reason: "slow consumer" };
-    /// The peer closed it, and was answered.
-    const ANSWERED: Self = Self { code: 1000, reason: "" };
-    /// The server cannot serve it now.
-    pub const OVERLOADED: Self = Self { code: 1013, reason: "try again later" };
-    /// It is not, or no longer, in the conversation.
-    pub const NOT_A_MEMBER: Self = Self { code: 4503, reason: "not a member" };
-    /// Its session has ended.
-    pub const SESSION_ENDED: Self = Self { code: 4504, reason: "session ended" };
 }
 
 /// What putting something in came to.

@@ -7,8 +7,9 @@ use std::task::{Context, Waker};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Close, Outbox, Put, Sink};
+use super::{Outbox, Put, Sink};
 use crate::limits;
+use crate::wire::close::Close;
 use crate::wire::framing;
 
 /// Takes so many bytes and then blocks.

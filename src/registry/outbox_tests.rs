@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::{Backlog, Close, Outbox, Put, Sink, Stir};
+use super::{Backlog, Outbox, Put, Sink, Stir};
 use crate::limits;
+use crate::wire::close::Close;
 use crate::wire::framing;
 
 /// Takes so many bytes and then blocks.

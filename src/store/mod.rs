@@ -21,10 +21,13 @@ use crate::domain::user::{Arrival, Name, User};
 use crate::domain::{ConversationId, MessageId, Result, Seq, SessionId, TicketId, Timestamp, UserId};
 use crate::limits;
 
+mod health;
 mod migrations;
 pub mod postgres;
 mod queries;
 pub mod sqlite;
+
+pub use health::StoreHealth;
 
 /// Which messages of a conversation; the numbers that were changes are missing among theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! JSON in and out, as `docs/protocol.md` has it; what goes to many is encoded once.
 
+pub mod close;
 pub mod frames;
 pub mod framing;
 pub mod history;

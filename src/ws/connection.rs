@@ -1,39 +1,39 @@
-//! A connection's life: who it is, `hello`, what it hears and says, the end.
+//! A connection's established: who it is, `hello`, what it hears and says, the end.
 
 use std::sync::Arc;
 
 use tokio::time::timeout;
 use tracing::info;
 
-use super::close::{self, End};
-use super::handshake::Talk;
-use super::lease::Lease;
+use super::dispatch::{self, FrameDispatcher};
+use super::end::ConnectionEnd;
+use super::handshake::SocketHandler;
 use super::socket::Socket;
-use super::visit::{self, Visit};
+use super::token_deadline::TokenDeadline;
 use crate::chat::{Live, Refusal};
 use crate::domain::Seq;
 use crate::domain::session::Caller;
-use crate::http::Counted;
-use crate::http::site::Site;
 use crate::limits;
-use crate::registry::{Close, Scope};
+use crate::registry::Scope;
+use crate::transport::{AppState, CountedPermit};
+use crate::wire::close::Close;
 use crate::wire::frames;
 
 /// What a handshake asked for.
-pub(super) struct Wish {
-    pub(super) site: Arc<Site>,
+pub(super) struct ConnectRequest {
+    pub(super) state: Arc<AppState>,
     pub(super) request_id: Arc<str>,
     pub(super) scope: Scope,
     pub(super) after_seq: Option<Seq>,
-    pub(super) proof: Option<Proof>,
+    pub(super) auth: Option<HandshakeAuth>,
     /// Its place among those whose connection has not begun.
-    pub(super) newcomer: Counted,
+    pub(super) pending: CountedPermit,
     /// Its place among those of its address behind a proxy, for as long as it is open.
-    pub(super) counted: Option<Counted>,
+    pub(super) counted: Option<CountedPermit>,
 }
 
 /// How the handshake says who it is.
-pub(super) enum Proof {
+pub(super) enum HandshakeAuth {
     /// By an access token.
     Token(String),
     /// By a ticket, which is spent by it.
@@ -41,112 +41,114 @@ pub(super) enum Proof {
 }
 
 /// A connection that has begun.
-struct Life {
-    site: Arc<Site>,
+struct Established {
+    state: Arc<AppState>,
     live: Live,
-    lease: Lease,
+    deadline: TokenDeadline,
     caller: Caller,
     after_seq: Option<Seq>,
     /// Held to the end.
-    _counted: Option<Counted>,
+    _counted: Option<CountedPermit>,
 }
 
-impl Talk for Wish {
+impl SocketHandler for ConnectRequest {
     /// Each stage has a box of its own, which goes with it: what lives long takes no more memory than it needs.
     #[allow(clippy::manual_async_fn)] // an `async fn` keeps its arguments twice
-    fn talk(self: Box<Self>, socket: &mut Socket) -> impl Future<Output = End> + Send {
+    fn handle(self: Box<Self>, socket: &mut Socket) -> impl Future<Output = ConnectionEnd> + Send {
         async move {
-            let life = match Box::pin(self.begin(socket)).await {
-                Ok(life) => life,
+            let established = match Box::pin(self.begin(socket)).await {
+                Ok(established) => established,
                 Err(end) => return end,
             };
-            let end = Box::pin(life.run(socket)).await;
-            info!(connection_id = %life.live.connection.id, ?end, "connection ended");
+            let end = Box::pin(established.run(socket)).await;
+            info!(connection_id = %established.live.connection.id, ?end, "connection ended");
             end
         }
     }
 }
 
-impl Wish {
+impl ConnectRequest {
     /// Finds out who it is, and begins the connection.
-    async fn begin(self: Box<Self>, socket: &mut Socket) -> Result<Box<Life>, End> {
-        let Self { site, request_id, scope, after_seq, proof, newcomer, counted } = *self;
+    async fn begin(self: Box<Self>, socket: &mut Socket) -> Result<Box<Established>, ConnectionEnd> {
+        let Self { state, request_id, scope, after_seq, auth, pending, counted } = *self;
         let begun = tokio::select! {
-            begun = begin(&site, socket, scope, proof, newcomer) => begun,
-            () = site.draining.cancelled() => Err(close::DRAINING.into()),
+            begun = begin(&state, socket, scope, auth, pending) => begun,
+            () = state.draining.cancelled() => Err(Close::DRAINING.into()),
         };
         let (live, caller) = begun.inspect_err(|end| match end {
-            End::Close(why) => info!(%request_id, ?why, "connection refused"),
-            End::Closed | End::Broken => info!(%request_id, ?end, "connection ended before it began"),
+            ConnectionEnd::Close(why) => info!(%request_id, ?why, "connection refused"),
+            ConnectionEnd::Closed | ConnectionEnd::Broken => {
+                info!(%request_id, ?end, "connection ended before it began")
+            }
         })?;
         info!(%request_id, user_id = %caller.user_id, connection_id = %live.connection.id, "connected");
-        let lease = Lease::until(caller.expires_at);
-        Ok(Box::new(Life { site, live, lease, caller, after_seq, _counted: counted }))
+        let deadline = TokenDeadline::until(caller.expires_at);
+        Ok(Box::new(Established { state, live, deadline, caller, after_seq, _counted: counted }))
     }
 }
 
 async fn begin(
-    site: &Site,
+    state: &AppState,
     socket: &mut Socket,
     scope: Scope,
-    proof: Option<Proof>,
-    newcomer: Counted,
-) -> Result<(Live, Caller), End> {
-    let _free_for_others_after_this = newcomer;
-    let proof = match proof {
-        Some(proof) => proof,
-        None => match timeout(limits::AUTH_TIMEOUT, visit::first_token(&mut socket.reader)).await {
-            Ok(token) => Proof::Token(token?),
-            Err(_) => return Err(close::NO_AUTHENTICATION.into()),
+    auth: Option<HandshakeAuth>,
+    pending: CountedPermit,
+) -> Result<(Live, Caller), ConnectionEnd> {
+    let _free_for_others_after_this = pending;
+    let auth = match auth {
+        Some(auth) => auth,
+        None => match timeout(limits::AUTH_TIMEOUT, dispatch::first_token(&mut socket.reader)).await {
+            Ok(token) => HandshakeAuth::Token(token?),
+            Err(_) => return Err(Close::NO_AUTHENTICATION.into()),
         },
     };
-    let heartbeat_ms = u64::try_from(site.heartbeat.as_millis()).unwrap_or(u64::MAX);
-    let _turn = site.crowds.turn().await.ok_or(Close::OVERLOADED)?;
+    let heartbeat_ms = u64::try_from(state.heartbeat.as_millis()).unwrap_or(u64::MAX);
+    let _turn = state.connection_limits.connect_permit().await.ok_or(Close::OVERLOADED)?;
     let beginning = async {
-        let caller = match proof {
-            Proof::Token(token) => site.chat.caller(&token)?,
-            Proof::Ticket(ticket) => site.chat.redeem(&ticket).await?,
+        let caller = match auth {
+            HandshakeAuth::Token(token) => state.chat.auth.tokens.caller(&token)?,
+            HandshakeAuth::Ticket(ticket) => state.chat.auth.redeem(&ticket).await?,
         };
-        let live = site.chat.begin(&caller, scope, Arc::clone(&socket.writer.outbox) as _, heartbeat_ms).await?;
+        let live = state.chat.connect(&caller, scope, Arc::clone(&socket.writer.outbox) as _, heartbeat_ms).await?;
         Ok((live, caller))
     };
     match timeout(limits::ANSWER_TIMEOUT, beginning).await {
         Ok(Ok(begun)) => Ok(begun),
         Ok(Err(Refusal::Close(why))) => Err(why.into()),
-        Ok(Err(Refusal::Error(error))) => Err(close::of_refused(&error).into()),
+        Ok(Err(Refusal::Error(error))) => Err(Close::for_error(&error).into()),
         Err(_) => Err(Close::OVERLOADED.into()),
     }
 }
 
-impl Life {
+impl Established {
     /// Reads, writes and beats until one of them ends.
-    async fn run(&self, socket: &mut Socket) -> End {
-        let Self { site, live, lease, .. } = self;
+    async fn run(&self, socket: &mut Socket) -> ConnectionEnd {
+        let Self { state, live, deadline, .. } = self;
         let Socket { reader, writer } = socket;
-        let visit = Visit::new(&site.chat, &live.connection, &self.caller, lease);
+        let dispatcher = FrameDispatcher::new(&state.chat, &live.connection, &self.caller, deadline);
         tokio::select! {
-            end = visit.run(reader, Box::pin(visit.open(live.head, self.after_seq))) => end,
-            end = writer.run(site.heartbeat, lease, || live.tell_news()) => end,
-            () = site.draining.cancelled() => {
-                writer.outbox.push(frames::draining(spread_ms()));
+            end = dispatcher.run(reader, Box::pin(dispatcher.open(live.head, self.after_seq))) => end,
+            end = writer.run(state.heartbeat, deadline, || live.tell_news()) => end,
+            () = state.draining.cancelled() => {
+                writer.outbox.push(frames::draining(reconnect_jitter_ms()));
                 // What was admitted is committed and answered before the goodbye, though its token may expire; the drain's own time-out
                 // bounds this.
-                let endless = Lease::endless();
+                let endless = TokenDeadline::endless();
                 Box::pin(async {
                     tokio::select! {
-                        () = visit.all_answered() => {}
-                        _ = writer.run(site.heartbeat, &endless, || {}) => {}
+                        () = dispatcher.all_answered() => {}
+                        _ = writer.run(state.heartbeat, &endless, || {}) => {}
                     }
                 })
                 .await;
-                close::DRAINING.into()
+                Close::DRAINING.into()
             }
         }
     }
 }
 
 /// When to come back, different for each client, so that the next node is not stormed.
-fn spread_ms() -> u64 {
+fn reconnect_jitter_ms() -> u64 {
     const EARLIEST_MS: u64 = 500;
     const SPREAD_MS: u128 = 4_500;
     EARLIEST_MS + u64::try_from(crate::domain::ConnectionId::new().0.as_u128() % SPREAD_MS).unwrap_or(0)

@@ -10,8 +10,7 @@ use bytes::Bytes;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
-use super::close;
-use crate::registry::Close;
+use crate::wire::close::Close;
 use crate::wire::framing;
 
 /// The longest header (section 5.2): two bytes, eight of length, four of the mask's key.
@@ -19,9 +18,9 @@ const HEADER_BYTES: usize = 14;
 /// The longest payload of a control frame (section 5.5).
 const CONTROL_BYTES: u64 = 125;
 
-/// What the peer said.
+/// A frame or a message of the peer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum DecodedFrame {
     /// A whole message of text.
     Text(String),
     /// A whole message of anything else.
@@ -66,9 +65,9 @@ impl Decoder {
         Self { most, header, frame: None, kind: None, message, checked: 0, control }
     }
 
-    /// Decodes `input` up to the end of the next thing that was said, and leaves what follows; `None` if all of it was taken and
+    /// Decodes `input` up to the end of the next frame or message, and leaves what follows; `None` if all of it was taken and
     /// more is needed.
-    pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Said>, Close> {
+    pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<DecodedFrame>, Close> {
         loop {
             let mut frame = match self.frame.take() {
                 Some(frame) => frame,
@@ -85,8 +84,8 @@ impl Decoder {
                 self.check_text()?;
                 return Ok(None);
             }
-            if let Some(said) = self.end(&frame)? {
-                return Ok(Some(said));
+            if let Some(decoded) = self.end(&frame)? {
+                return Ok(Some(decoded));
             }
         }
     }
@@ -115,29 +114,29 @@ impl Decoder {
 
     /// Judges a frame by its header.
     fn begin(&mut self, header: &FrameHeader, length: u64) -> Result<Frame, Close> {
-        let mask = header.mask.ok_or(close::BROKEN_PROTOCOL)?;
+        let mask = header.mask.ok_or(Close::PROTOCOL_ERROR)?;
         if header.rsv1 || header.rsv2 || header.rsv3 {
-            return Err(close::BROKEN_PROTOCOL);
+            return Err(Close::PROTOCOL_ERROR);
         }
         match header.opcode {
-            OpCode::Control(_) if !header.is_final || length > CONTROL_BYTES => return Err(close::BROKEN_PROTOCOL),
+            OpCode::Control(_) if !header.is_final || length > CONTROL_BYTES => return Err(Close::PROTOCOL_ERROR),
             OpCode::Control(_) => {}
             OpCode::Data(data) => {
                 if (data == Data::Continue) != self.kind.is_some() {
-                    return Err(close::BROKEN_PROTOCOL);
+                    return Err(Close::PROTOCOL_ERROR);
                 }
                 self.kind.get_or_insert(data);
                 if length > (self.most - self.message.len()) as u64 {
-                    return Err(close::TOO_BIG);
+                    return Err(Close::TOO_BIG);
                 }
             }
         }
-        let left = usize::try_from(length).map_err(|_| close::TOO_BIG)?;
+        let left = usize::try_from(length).map_err(|_| Close::TOO_BIG)?;
         Ok(Frame { opcode: header.opcode, is_final: header.is_final, mask, left })
     }
 
     /// What a frame says that is there as a whole, if it does not go on in the next.
-    fn end(&mut self, frame: &Frame) -> Result<Option<Said>, Close> {
+    fn end(&mut self, frame: &Frame) -> Result<Option<DecodedFrame>, Close> {
         Ok(match frame.opcode {
             OpCode::Data(_) if !frame.is_final => {
                 self.check_text()?;
@@ -147,15 +146,15 @@ impl Decoder {
                 let message = mem::take(&mut self.message);
                 self.checked = 0;
                 Some(match self.kind.take() {
-                    Some(Data::Text) => Said::Text(String::from_utf8(message).map_err(|_| close::NOT_UTF8)?),
-                    _ => Said::Binary(message),
+                    Some(Data::Text) => DecodedFrame::Text(String::from_utf8(message).map_err(|_| Close::NOT_UTF8)?),
+                    _ => DecodedFrame::Binary(message),
                 })
             }
-            OpCode::Control(Control::Ping) => Some(Said::Ping(mem::take(&mut self.control))),
-            OpCode::Control(Control::Close) => Some(Said::Close(answer(&mem::take(&mut self.control))?)),
+            OpCode::Control(Control::Ping) => Some(DecodedFrame::Ping(mem::take(&mut self.control))),
+            OpCode::Control(Control::Close) => Some(DecodedFrame::Close(answer(&mem::take(&mut self.control))?)),
             OpCode::Control(_) => {
                 self.control = Vec::new();
-                Some(Said::Pong)
+                Some(DecodedFrame::Pong)
             }
         })
     }
@@ -166,7 +165,7 @@ impl Decoder {
             match std::str::from_utf8(&self.message[self.checked..]) {
                 Ok(_) => self.checked = self.message.len(),
                 Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
-                Err(_) => return Err(close::NOT_UTF8),
+                Err(_) => return Err(Close::NOT_UTF8),
             }
         }
         Ok(())
@@ -197,7 +196,7 @@ impl Frame {
 /// Takes a header from the front of `input`, if all of it is there.
 fn parse(input: &mut &[u8]) -> Result<Option<(FrameHeader, u64)>, Close> {
     let mut cursor = Cursor::new(*input);
-    let parsed = FrameHeader::parse(&mut cursor).map_err(|_| close::BROKEN_PROTOCOL)?;
+    let parsed = FrameHeader::parse(&mut cursor).map_err(|_| Close::PROTOCOL_ERROR)?;
     *input = &input[usize::try_from(cursor.position()).unwrap_or(0)..];
     Ok(parsed)
 }
@@ -208,11 +207,11 @@ fn answer(payload: &[u8]) -> Result<Bytes, Close> {
         [] => Ok(framing::close_without_code()),
         [high, low, reason @ ..] => {
             let code = u16::from_be_bytes([*high, *low]);
-            std::str::from_utf8(reason).map_err(|_| close::NOT_UTF8)?;
+            std::str::from_utf8(reason).map_err(|_| Close::NOT_UTF8)?;
             let is_allowed = CloseCode::from(code).is_allowed();
-            is_allowed.then(|| framing::close(code, "")).ok_or(close::BROKEN_PROTOCOL)
+            is_allowed.then(|| framing::close(code, "")).ok_or(Close::PROTOCOL_ERROR)
         }
-        [_] => Err(close::BROKEN_PROTOCOL),
+        [_] => Err(Close::PROTOCOL_ERROR),
     }
 }
 

@@ -1,7 +1,6 @@
-use super::{Decoder, Said};
-use crate::registry::Close;
+use super::{DecodedFrame, Decoder};
+use crate::wire::close::Close;
 use crate::wire::framing;
-use crate::ws::close;
 
 const FINAL: u8 = 0x80;
 const MASKED: u8 = 0x80;
@@ -22,21 +21,21 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What is said by these bytes, when they come in pieces of this size; with the reason that it ended, if it did.
-fn decode(bytes: &[u8], piece: usize) -> (Vec<Said>, Option<Close>) {
+/// What is frame by these bytes, when they come in pieces of this size; with the reason that it ended, if it did.
+fn decode(bytes: &[u8], piece: usize) -> (Vec<DecodedFrame>, Option<Close>) {
     let mut decoder = Decoder::new(1_000);
-    let mut said = Vec::new();
+    let mut frame = Vec::new();
     for mut piece in bytes.chunks(piece) {
         loop {
             match decoder.next(&mut piece) {
-                Ok(Some(next)) => said.push(next),
+                Ok(Some(next)) => frame.push(next),
                 Ok(None) => break,
-                Err(why) => return (said, Some(why)),
+                Err(why) => return (frame, Some(why)),
             }
         }
         assert!(piece.is_empty(), "what is needed for the next is kept by the decoder");
     }
-    (said, None)
+    (frame, None)
 }
 
 #[test]
@@ -55,18 +54,18 @@ fn however_the_bytes_come_the_same_is_said() {
     ]
     .concat();
     for piece in [1, 2, 3, 5, 7, 64, 1_000] {
-        let (said, why) = decode(&bytes, piece);
+        let (frame, why) = decode(&bytes, piece);
         assert_eq!(why, None);
         let expected = [
-            Said::Text("hello".to_owned()),
-            Said::Ping(b"are you there".to_vec()),
-            Said::Pong,
-            Said::Text(long.clone()),
-            Said::Binary(vec![0, 159, 146, 150]),
-            Said::Text(String::new()),
-            Said::Close(framing::close(1001, "")),
+            DecodedFrame::Text("hello".to_owned()),
+            DecodedFrame::Ping(b"are you there".to_vec()),
+            DecodedFrame::Pong,
+            DecodedFrame::Text(long.clone()),
+            DecodedFrame::Binary(vec![0, 159, 146, 150]),
+            DecodedFrame::Text(String::new()),
+            DecodedFrame::Close(framing::close(1001, "")),
         ];
-        assert_eq!(said, expected, "in pieces of {piece}");
+        assert_eq!(frame, expected, "in pieces of {piece}");
     }
 }
 
@@ -76,7 +75,7 @@ fn what_breaks_the_protocol_is_refused() {
     let mut endless = vec![FINAL | 0x1, MASKED | 0x7F];
     endless.extend(u64::MAX.to_be_bytes());
     endless.extend(KEY);
-    let broken = close::BROKEN_PROTOCOL;
+    let broken = Close::PROTOCOL_ERROR;
     let cases = [
         ("without a mask", unmasked, broken),
         ("a reserved bit", frame(FINAL | 0x40 | 1, b"x"), broken),
@@ -88,12 +87,12 @@ fn what_breaks_the_protocol_is_refused() {
         ("a long ping", frame(FINAL | 0x9, &[0; 126]), broken),
         ("half a close code", frame(FINAL | 0x8, &[3]), broken),
         ("a close code that is never sent", frame(FINAL | 0x8, &[0x03, 0xED]), broken),
-        ("a reason that is not text", frame(FINAL | 0x8, &[0x03, 0xE8, 0xFF]), close::NOT_UTF8),
-        ("text that is not", frame(FINAL | 0x1, &[b'x', 0xFF]), close::NOT_UTF8),
-        ("half a character", frame(FINAL | 0x1, &[0xC3]), close::NOT_UTF8),
-        ("a frame of more than may be", frame(FINAL | 0x2, &[0; 1_001]), close::TOO_BIG),
-        ("several of more than may be", [frame(2, &[0; 600]), frame(FINAL, &[0; 401])].concat(), close::TOO_BIG),
-        ("a length that nobody can have", endless, close::TOO_BIG),
+        ("a reason that is not text", frame(FINAL | 0x8, &[0x03, 0xE8, 0xFF]), Close::NOT_UTF8),
+        ("text that is not", frame(FINAL | 0x1, &[b'x', 0xFF]), Close::NOT_UTF8),
+        ("half a character", frame(FINAL | 0x1, &[0xC3]), Close::NOT_UTF8),
+        ("a frame of more than may be", frame(FINAL | 0x2, &[0; 1_001]), Close::TOO_BIG),
+        ("several of more than may be", [frame(2, &[0; 600]), frame(FINAL, &[0; 401])].concat(), Close::TOO_BIG),
+        ("a length that nobody can have", endless, Close::TOO_BIG),
     ];
     for (name, bytes, expected) in cases {
         for piece in [1, 3, 2_000] {
@@ -106,10 +105,10 @@ fn what_breaks_the_protocol_is_refused() {
 fn text_is_judged_as_it_comes() {
     let whole = frame(FINAL | 0x1, &[b"fine so far ".as_slice(), &[0xC3, 0x28], &[b'x'; 50]].concat());
     let begun = &whole[..20 + 6];
-    assert_eq!(decode(begun, 1).1, Some(close::NOT_UTF8), "before the frame has ended");
+    assert_eq!(decode(begun, 1).1, Some(Close::NOT_UTF8), "before the frame has ended");
     let first = frame(1, &[0xE2, 0x82]);
     assert_eq!(decode(&first, 9).1, None, "a character may go on in the next frame");
-    assert_eq!(decode(&[first, frame(0, &[0x28])].concat(), 9).1, Some(close::NOT_UTF8));
+    assert_eq!(decode(&[first, frame(0, &[0x28])].concat(), 9).1, Some(Close::NOT_UTF8));
 }
 
 #[test]

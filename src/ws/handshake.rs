@@ -15,37 +15,33 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::debug;
 
-use super::close::End;
+use super::end::ConnectionEnd;
 use super::socket::Socket;
 use crate::domain::{Code, Error, Result};
-use crate::http::{Place, Request, Response};
 use crate::registry::Registry;
+use crate::transport::{Response, SocketPermit, UpgradeRequest, empty};
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const SUBPROTOCOL: &str = "chinwag.v1";
 
-/// What is said on an open socket.
-pub trait Talk: Send + 'static {
+/// What is frame on an open socket.
+pub trait SocketHandler: Send + 'static {
     /// Lives on the socket until the connection ends, and says how it does.
-    fn talk(self: Box<Self>, socket: &mut Socket) -> impl Future<Output = End> + Send;
+    fn handle(self: Box<Self>, socket: &mut Socket) -> impl Future<Output = ConnectionEnd> + Send;
 }
 
-/// Answers a handshake and, once it stands, leaves the socket to `talk`. The peer's messages have at most so many bytes.
-pub fn accept(mut request: Request, message_bytes: usize, talk: impl Talk) -> Result<Response> {
-    let accept_key = match check(&request)? {
-        Ok(key) => derive_accept_key(key.as_bytes()),
-        Err(required) => return Ok(required),
-    };
+/// Answers a handshake and, once it stands, leaves the socket to `handler`. The peer's messages have at most so many bytes.
+pub fn accept(mut request: UpgradeRequest, message_bytes: usize, handler: impl SocketHandler) -> Result<Response> {
+    let accept_key = derive_accept_key(check(&request)?.as_bytes());
     let offered = offers(&request.headers).any(|offer| offer == SUBPROTOCOL);
     let upgrade = request.upgrade.take().ok_or_else(|| Error::internal("a request without its socket"))?;
-    let place = request.place.clone();
-    let site = request.site.clone();
+    let (permit, state) = (request.permit.clone(), request.state.clone());
     // Nothing of the request is kept while the connection lives.
     drop(request);
-    let registry = Arc::clone(site.chat.registry());
-    site.sockets.spawn(run(upgrade, message_bytes, Box::new(talk), place, registry));
+    let registry = Arc::clone(state.chat.registry());
+    state.sockets.spawn(run(upgrade, message_bytes, Box::new(handler), permit, registry));
 
-    let mut answer = crate::http::empty(StatusCode::SWITCHING_PROTOCOLS);
+    let mut answer = empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = answer.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, WEBSOCKET);
@@ -61,8 +57,8 @@ pub fn accept(mut request: Request, message_bytes: usize, talk: impl Talk) -> Re
 fn run(
     upgrade: OnUpgrade,
     message_bytes: usize,
-    talk: Box<impl Talk>,
-    place: Arc<Place>,
+    handler: Box<impl SocketHandler>,
+    permit: Arc<SocketPermit>,
     registry: Arc<Registry>,
 ) -> impl Future<Output = ()> + Send {
     async move {
@@ -72,26 +68,26 @@ fn run(
             Err(error) => return debug!(%error, "a socket was lost before it was upgraded"),
         };
         let mut socket = Box::new(Socket::new(stream, early, message_bytes, &registry));
-        let end = talk.talk(&mut socket).await;
-        // Boxed, since for most of its life a socket does not part.
-        Box::pin(socket.part(end)).await;
+        let end = handler.handle(&mut socket).await;
+        // Boxed, since for most of its established a socket does not part.
+        Box::pin(socket.close(end)).await;
         // Held as long as the socket.
-        drop(place);
+        drop(permit);
     }
 }
 
-/// The handshake's key, or the answer 426 that says what to speak here.
-fn check(request: &Request) -> Result<Result<String, Response>> {
+/// Returns the handshake's key; `upgrade_required` if the request asks for another protocol.
+fn check(request: &UpgradeRequest) -> Result<String> {
     let headers = &request.headers;
     let malformed = |detail: &'static str| Error::new(Code::Malformed, detail);
     if request.method != Method::GET || request.version != Version::HTTP_11 {
         return Err(malformed("A WebSocket handshake is a GET request of HTTP/1.1."));
     }
     if !has_token(headers, CONNECTION, "upgrade") || !has_token(headers, UPGRADE, "websocket") {
-        return Ok(Err(required(request)));
+        return Err(required());
     }
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        return Ok(Err(required(request)));
+        return Err(required());
     }
     let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
     let (key, more) = (keys.next().and_then(|key| key.to_str().ok()), keys.next());
@@ -99,26 +95,21 @@ fn check(request: &Request) -> Result<Result<String, Response>> {
     let key = key.filter(is_key).filter(|_| more.is_none());
     let key = key.ok_or_else(|| malformed("Sec-WebSocket-Key takes 16 bytes in base64."))?;
     if let Some(origin) = headers.get(ORIGIN) {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
-        if !request.site.origins.allow(&origin, request.header(HOST)) {
+        if !request.state.origins.allow(&origin, host) {
             return Err(Error::forbidden("Pages of this origin may not connect."));
         }
     }
-    if request.site.draining.is_cancelled() {
+    if request.state.draining.is_cancelled() {
         let wait = std::time::Duration::from_secs(1);
         return Err(Error::new(Code::Draining, "The server is about to stop.").after(wait));
     }
-    Ok(Ok(key.to_owned()))
+    Ok(key.to_owned())
 }
 
-fn required(request: &Request) -> Response {
-    let error = Error::new(Code::UpgradeRequired, "This address speaks WebSocket, version 13.");
-    let mut answer = crate::http::problem(&error, &request.id);
-    let headers = answer.headers_mut();
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, WEBSOCKET);
-    headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-    answer
+fn required() -> Error {
+    Error::new(Code::UpgradeRequired, "This address speaks WebSocket, version 13.")
 }
 
 fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {

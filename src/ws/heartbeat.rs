@@ -5,26 +5,27 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::close::{self, End};
+use super::end::ConnectionEnd;
 use crate::registry::Outbox;
+use crate::wire::close::Close;
 use crate::wire::framing;
 
 /// Pings without an answer that close a connection.
 const UNANSWERED: u32 = 2;
 
 /// What the reading side tells the heartbeat.
-pub(super) struct Pulse {
+pub(super) struct PeerActivity {
     heard: AtomicBool,
     busy: AtomicBool,
 }
 
-impl Default for Pulse {
+impl Default for PeerActivity {
     fn default() -> Self {
         Self { heard: AtomicBool::new(false), busy: AtomicBool::new(true) }
     }
 }
 
-impl Pulse {
+impl PeerActivity {
     /// Something came from the peer; anything shows that it is there.
     pub(super) fn beat(&self) {
         self.heard.store(true, Ordering::Relaxed);
@@ -58,18 +59,23 @@ impl Heart {
     }
 
     /// If it is time, pings after calling `on_beat`. An error if too many pings in a row were not answered.
-    pub(super) fn beat(&mut self, outbox: &Outbox, pulse: &Pulse, on_beat: impl Fn()) -> Result<(), End> {
+    pub(super) fn beat(
+        &mut self,
+        outbox: &Outbox,
+        activity: &PeerActivity,
+        on_beat: impl Fn(),
+    ) -> Result<(), ConnectionEnd> {
         let now = Instant::now();
         if now < self.next {
             return Ok(());
         }
         // A beat that came late delays those after it.
         self.next = now + self.period;
-        if pulse.take() {
+        if activity.take() {
             self.unanswered = 0;
         }
         if self.unanswered == UNANSWERED {
-            return Err(close::NO_PONG.into());
+            return Err(Close::NO_PONG.into());
         }
         on_beat();
         outbox.push(framing::ping());

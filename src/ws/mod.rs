@@ -1,26 +1,26 @@
-//! The WebSocket door: the handshake by hand, and a connection's life.
+//! The WebSocket transport: the handshake by hand, and a connection's life.
 //!
-//! Below, an open [`Socket`], whatever its frames mean: tungstenite reads their headers, and what is answered goes into the outbox like
-//! everything else; its other side goes on where the kernel was full, and finds peers that are gone. Above, what Chinwag makes
-//! of it: who somebody is, and which verbs their frames call. A connection is one task.
+//! Below, an open [`Socket`], whatever its frames mean: tungstenite reads their headers, and answers go into the outbox like
+//! everything else; its other side continues where the kernel was full, and finds peers that are gone. Above, Chinwag's part:
+//! authentication, and the operations that frames call. A connection is one task.
 
-mod close;
 mod connection;
 mod decoder;
+mod dispatch;
+mod end;
 mod handshake;
 mod heartbeat;
-mod lease;
 mod reader;
 mod sink;
 mod socket;
-mod strikes;
+mod token_deadline;
 pub mod upgrade;
-mod visit;
+mod violations;
 mod writer;
 
-pub use close::{DRAINING, End};
-pub use handshake::{Talk, accept};
-pub use lease::Lease;
-pub use reader::{Message, Reader};
+pub use end::ConnectionEnd;
+pub use handshake::{SocketHandler, accept};
+pub use reader::{ClientMessage, Reader};
 pub use socket::Socket;
+pub use token_deadline::TokenDeadline;
 pub use writer::Writer;

@@ -11,15 +11,15 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
-use super::close::End;
-use super::decoder::{Decoder, Said};
+use super::decoder::{DecodedFrame, Decoder};
+use super::end::ConnectionEnd;
 use super::sink::Peer;
 use crate::limits;
 use crate::registry::Outbox;
 use crate::wire::framing;
 
 /// A message of the peer's, whole.
-pub enum Message {
+pub enum ClientMessage {
     /// Text.
     Text(String),
     /// Anything else.
@@ -51,62 +51,62 @@ impl Reader {
 
     /// The next message. Pings are answered here, through the outbox. Until this is called again, it is the server that does not
     /// listen, and not the peer that is silent. May be dropped while it waits: nothing that was read is lost.
-    pub async fn next(&mut self) -> Result<Message, End> {
+    pub async fn next(&mut self) -> Result<ClientMessage, ConnectionEnd> {
         poll_fn(|cx| {
             let message = self.poll_message(cx);
-            self.outbox.sink().pulse.set_busy(message.is_ready());
+            self.outbox.sink().activity.set_busy(message.is_ready());
             message
         })
         .await
     }
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, End>> {
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<ClientMessage, ConnectionEnd>> {
         loop {
-            let said = match self.decode_rest()? {
-                Some(said) => said,
+            let frame = match self.decode_rest()? {
+                Some(frame) => frame,
                 None => match ready!(self.poll_read(cx))? {
-                    Some(said) => said,
+                    Some(frame) => frame,
                     None => continue,
                 },
             };
-            match said {
-                Said::Text(text) => return Poll::Ready(Ok(Message::Text(text))),
-                Said::Binary(bytes) => return Poll::Ready(Ok(Message::Binary(bytes))),
-                Said::Ping(payload) => self.outbox.push(framing::pong(&payload)),
-                Said::Pong => {}
-                Said::Close(answer) => {
+            match frame {
+                DecodedFrame::Text(text) => return Poll::Ready(Ok(ClientMessage::Text(text))),
+                DecodedFrame::Binary(bytes) => return Poll::Ready(Ok(ClientMessage::Binary(bytes))),
+                DecodedFrame::Ping(payload) => self.outbox.push(framing::pong(&payload)),
+                DecodedFrame::Pong => {}
+                DecodedFrame::Close(answer) => {
                     self.outbox.answer_close(answer);
-                    return Poll::Ready(Err(End::Closed));
+                    return Poll::Ready(Err(ConnectionEnd::Closed));
                 }
             }
         }
     }
 
-    fn decode_rest(&mut self) -> Result<Option<Said>, End> {
+    fn decode_rest(&mut self) -> Result<Option<DecodedFrame>, ConnectionEnd> {
         if self.rest.is_empty() {
             return Ok(None);
         }
         let mut rest: &[u8] = &self.rest;
-        let said = self.decoder.next(&mut rest)?;
+        let frame = self.decoder.next(&mut rest)?;
         let taken = self.rest.len() - rest.len();
         self.rest = if rest.is_empty() { Bytes::new() } else { self.rest.slice(taken..) };
-        Ok(said)
+        Ok(frame)
     }
 
-    /// Reads what has come, and decodes the first thing that is said by it. (Half-read buffers tell the runtime that the kernel
+    /// Reads what has come, and decodes the first thing that is frame by it. (Half-read buffers tell the runtime that the kernel
     /// has no more: it does not ask it again.)
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Said>, End>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<DecodedFrame>, ConnectionEnd>> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
             let read = ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buffer));
             let mut rest: &[u8] = buffer.filled();
             if read.is_err() || rest.is_empty() {
-                return Poll::Ready(Err(End::Broken));
+                return Poll::Ready(Err(ConnectionEnd::Broken));
             }
-            self.outbox.sink().pulse.beat();
-            let said = self.decoder.next(&mut rest)?;
+            self.outbox.sink().activity.beat();
+            let frame = self.decoder.next(&mut rest)?;
             self.rest = Bytes::copy_from_slice(rest);
-            Poll::Ready(Ok(said))
+            Poll::Ready(Ok(frame))
         })
     }
 

@@ -8,18 +8,18 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use super::heartbeat::Pulse;
+use super::heartbeat::PeerActivity;
 use crate::registry::Sink;
 
 /// The peer: how to write to it, and whether it was heard of.
 pub struct Peer {
     pub(super) socket: OwnedWriteHalf,
-    pub(super) pulse: Pulse,
+    pub(super) activity: PeerActivity,
 }
 
 impl Peer {
     pub(super) fn new(socket: OwnedWriteHalf) -> Self {
-        Self { socket, pulse: Pulse::default() }
+        Self { socket, activity: PeerActivity::default() }
     }
 }
 

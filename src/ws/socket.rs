@@ -7,7 +7,7 @@ use rustix::net::{Shutdown, shutdown};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::close::End;
+use super::end::ConnectionEnd;
 use super::reader::Reader;
 use super::sink::Peer;
 use super::writer::Writer;
@@ -34,19 +34,19 @@ impl Socket {
 
     /// The closing handshake, bounded in time: what waits is written, the sending side is closed, and the peer's last words
     /// are read, so that it gets the close frame and not a reset.
-    pub async fn part(&mut self, end: End) {
+    pub async fn close(&mut self, end: ConnectionEnd) {
         let outbox = &self.writer.outbox;
-        if let End::Close(why) = end {
+        if let ConnectionEnd::Close(why) = end {
             outbox.close(why);
         }
         outbox.uncork();
-        if end != End::Broken {
+        if end != ConnectionEnd::Broken {
             // Whoever does not close in time is left.
             let _ = timeout(limits::CLOSE_TIMEOUT, self.say_goodbye(end)).await;
         }
     }
 
-    async fn say_goodbye(&mut self, end: End) {
+    async fn say_goodbye(&mut self, end: ConnectionEnd) {
         let outbox = &self.writer.outbox;
         let sending = &outbox.sink().socket;
         while outbox.waiting() > 0 {
@@ -55,7 +55,7 @@ impl Socket {
                 Err(_) => return,
             }
         }
-        if shutdown::<&TcpStream>(sending.as_ref(), Shutdown::Write).is_err() || end == End::Closed {
+        if shutdown::<&TcpStream>(sending.as_ref(), Shutdown::Write).is_err() || end == ConnectionEnd::Closed {
             return;
         }
         self.reader.read_to_end().await;

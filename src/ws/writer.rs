@@ -11,15 +11,16 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
-use super::close::{self, End};
+use super::end::ConnectionEnd;
 use super::heartbeat::Heart;
-use super::lease::Lease;
 use super::sink::Peer;
+use super::token_deadline::TokenDeadline;
 use crate::registry::{Outbox, Stir};
+use crate::wire::close::Close;
 
 /// Writes to a socket what waits in its outbox.
 pub struct Writer {
-    /// What is said to the peer.
+    /// What is frame to the peer.
     pub outbox: Arc<Outbox<Peer>>,
 }
 
@@ -28,50 +29,50 @@ impl Writer {
         Self { outbox }
     }
 
-    /// Writes, and pings every `heartbeat` after calling `on_beat`; returns when the server closes the connection, the lease is over,
+    /// Writes, and pings every `heartbeat` after calling `on_beat`; returns when the server closes the connection, the deadline is over,
     /// the peer is silent, or the socket is gone.
-    pub async fn run(&self, heartbeat: Duration, lease: &Lease, on_beat: impl Fn()) -> End {
+    pub async fn run(&self, heartbeat: Duration, deadline: &TokenDeadline, on_beat: impl Fn()) -> ConnectionEnd {
         let mut heart = Heart::new(heartbeat);
-        let mut timer = pin!(sleep_until(next(&heart, lease)));
+        let mut timer = pin!(sleep_until(next(&heart, deadline)));
         poll_fn(|cx| {
             if let Poll::Ready(end) = self.poll_write(cx) {
                 return Poll::Ready(end);
             }
             loop {
                 ready!(timer.as_mut().poll(cx));
-                if lease.left().is_zero() {
-                    return Poll::Ready(close::TOKEN_EXPIRED.into());
+                if deadline.left().is_zero() {
+                    return Poll::Ready(Close::TOKEN_EXPIRED.into());
                 }
-                if let Err(end) = heart.beat(self.outbox.as_ref(), &self.outbox.sink().pulse, &on_beat) {
+                if let Err(end) = heart.beat(self.outbox.as_ref(), &self.outbox.sink().activity, &on_beat) {
                     return Poll::Ready(end);
                 }
-                timer.as_mut().reset(next(&heart, lease));
+                timer.as_mut().reset(next(&heart, deadline));
             }
         })
         .await
     }
 
     /// Flushes whenever the socket can be written again.
-    fn poll_write(&self, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll_write(&self, cx: &mut Context<'_>) -> Poll<ConnectionEnd> {
         loop {
             match ready!(self.outbox.poll_stirred(cx)) {
                 Stir::Blocked => {
                     let socket: &TcpStream = self.outbox.sink().socket.as_ref();
                     match ready!(socket.poll_write_ready(cx)) {
                         Ok(()) => self.outbox.flush(),
-                        Err(_) => return Poll::Ready(End::Broken),
+                        Err(_) => return Poll::Ready(ConnectionEnd::Broken),
                     }
                 }
-                Stir::Closing(close) => return Poll::Ready(End::Close(close)),
-                Stir::Broken => return Poll::Ready(End::Broken),
+                Stir::Closing(close) => return Poll::Ready(ConnectionEnd::Close(close)),
+                Stir::Broken => return Poll::Ready(ConnectionEnd::Broken),
             }
         }
     }
 }
 
 /// When something is to be done by the clock.
-fn next(heart: &Heart, lease: &Lease) -> Instant {
+fn next(heart: &Heart, deadline: &TokenDeadline) -> Instant {
     let now = Instant::now();
     let until_beat = heart.next().saturating_duration_since(now);
-    now + until_beat.min(lease.left())
+    now + until_beat.min(deadline.left())
 }

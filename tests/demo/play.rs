@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::net::SocketAddr;
 
-use chinwag::app::App;
-use chinwag::config::Config;
+use chinwag::server::App;
+use chinwag::server::config::Config;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;

@@ -3,14 +3,15 @@
 //! A conformance test needs a peer that repeats text and bytes of 16 MiB; Chinwag's own clients speak JSON of 64 KiB. All that is
 //! between the socket and the meaning of its frames is the same: accepting, handshake, reading, writing, pings and the goodbye.
 
-use chinwag::app::App;
-use chinwag::config::Config;
 use chinwag::domain::Result;
+use chinwag::http::Request;
 use chinwag::http::routes::{Access, Route};
-use chinwag::http::{Request, Response};
 use chinwag::limits;
+use chinwag::server::App;
+use chinwag::server::config::Config;
+use chinwag::transport::Response;
 use chinwag::wire::framing;
-use chinwag::ws::{End, Lease, Message, Socket, Talk, accept};
+use chinwag::ws::{ClientMessage, ConnectionEnd, Socket, SocketHandler, TokenDeadline, accept};
 use hyper::Method;
 use tokio::net::TcpListener;
 
@@ -20,21 +21,21 @@ const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 static TABLE: &[Route] = &[Route { method: &Method::GET, pattern: "/", access: Access::Public, handler: &echo }];
 
 async fn echo(request: Request) -> Result<Response> {
-    accept(request, MESSAGE_BYTES, Echo)
+    accept(request.into_upgrade(), MESSAGE_BYTES, Echo)
 }
 
 struct Echo;
 
-impl Talk for Echo {
-    async fn talk(self: Box<Self>, Socket { reader, writer }: &mut Socket) -> End {
+impl SocketHandler for Echo {
+    async fn handle(self: Box<Self>, Socket { reader, writer }: &mut Socket) -> ConnectionEnd {
         let outbox = &writer.outbox;
         outbox.uncork();
         let repeat = async {
             loop {
                 let mut frame = Vec::new();
                 match reader.next().await {
-                    Ok(Message::Text(text)) => framing::put_text(&mut frame, text.as_bytes()),
-                    Ok(Message::Binary(bytes)) => framing::put_binary(&mut frame, &bytes),
+                    Ok(ClientMessage::Text(text)) => framing::put_text(&mut frame, text.as_bytes()),
+                    Ok(ClientMessage::Binary(bytes)) => framing::put_binary(&mut frame, &bytes),
                     Err(end) => return end,
                 }
                 // Whoever talks faster than they listen is not read meanwhile, and so not too slow.
@@ -42,7 +43,7 @@ impl Talk for Echo {
                 outbox.push(frame.into());
             }
         };
-        let endless = Lease::endless();
+        let endless = TokenDeadline::endless();
         tokio::select! {
             end = repeat => end,
             end = writer.run(limits::HEARTBEAT, &endless, || {}) => end,

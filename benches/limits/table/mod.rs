@@ -9,7 +9,7 @@ mod verdict;
 
 use std::fs;
 
-use chinwag::app;
+use chinwag::server;
 use serde_json::{Value, json};
 
 use self::contender::Manner;
@@ -37,7 +37,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<(), String> {
     };
     let manner = Manner { seconds: arguments.number("--seconds", SECONDS)?, store };
     let runs = arguments.number("--runs", RUNS)?.max(1);
-    app::raise_open_files();
+    server::raise_open_files();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     println!(
         "medians of {runs} runs of {} s by turns; server, clients and database share {cores} cores",

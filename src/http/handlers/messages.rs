@@ -5,8 +5,9 @@ use hyper::StatusCode;
 use crate::chat::{Draft, HistoryPage, Position, revision};
 use crate::domain::message::Message;
 use crate::domain::{ConversationId, Error, MessageId, Result};
-use crate::http::request::{Request, Response};
-use crate::http::{Query, response};
+use crate::http::request::Request;
+use crate::http::response;
+use crate::transport::{Query, Response, empty};
 use crate::wire;
 use crate::wire::history::More;
 use crate::wire::objects::{Delivery, MessageObject};
@@ -20,7 +21,7 @@ pub(in crate::http) async fn send(mut request: Request) -> Result<Response> {
     let body: SendMessage = request.json().await?;
     let (caller, id) = (request.caller()?, conversation_id(&request)?);
     let draft = Draft { id: body.id, content: body.content, kind: body.r#type, reply_to: body.reply_to };
-    let (message, status, is_new) = request.site.chat.send(&caller, id, draft).await?;
+    let (message, status, is_new) = request.state.chat.send(&caller, id, draft).await?;
     let location = format!("/v1/conversations/{id}/messages?around_seq={}", message.seq);
     Ok(response::created(is_new, location, &MessageObject::new(&message, status)))
 }
@@ -33,18 +34,19 @@ pub(in crate::http) async fn edit(mut request: Request) -> Result<Response> {
 
 pub(in crate::http) async fn delete(request: Request) -> Result<Response> {
     revise(&request, None).await?;
-    Ok(response::empty(StatusCode::NO_CONTENT))
+    Ok(empty(StatusCode::NO_CONTENT))
 }
 
 async fn revise(request: &Request, content: Option<String>) -> Result<(Message, Delivery)> {
     let (caller, id) = (request.caller()?, conversation_id(request)?);
     let message_id = request.path_id("message_id", "message", MessageId::parse)?;
-    request.site.chat.revise(revision(&caller, id, message_id, content)?, &caller).await
+    request.state.chat.revise(revision(&caller, id, message_id, content)?, &caller).await
 }
 
 pub(in crate::http) async fn history(request: Request) -> Result<Response> {
     let (caller, position) = (request.caller()?, position(&request.query)?);
-    let page = request.site.chat.history(&caller, conversation_id(&request)?, position, request.query.limit()?).await?;
+    let page =
+        request.state.chat.history(&caller, conversation_id(&request)?, position, request.query.limit()?).await?;
     let HistoryPage { messages, more_before, more_after, last_seq, .. } = &page;
     let more = match position {
         Position::Around(_) => More::Around(*more_before, *more_after),

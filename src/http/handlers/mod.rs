@@ -2,7 +2,5 @@
 
 pub(super) mod accounts;
 pub(super) mod conversations;
-pub(super) mod files;
-pub(super) mod health;
 pub(super) mod messages;
 pub(super) mod sessions;

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use chinwag::app::raise_open_files;
 use chinwag::limits::{SOCKETS_PER_ADDRESS, STRANGERS_PER_ADDRESS};
+use chinwag::server::raise_open_files;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

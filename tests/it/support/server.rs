@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chinwag::app::App;
-use chinwag::config::Config;
+use chinwag::server::App;
+use chinwag::server::config::Config;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use chinwag::app::raise_open_files;
+use chinwag::server::raise_open_files;
 
 use super::grown;
 use crate::support::chance::Run;

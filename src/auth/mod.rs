@@ -1,0 +1,73 @@
+//! Authentication: passwords, tokens, sessions and tickets.
+
+mod passwords;
+mod session_cache;
+mod signer;
+mod tickets;
+mod tokens;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::session::{Caller, Session};
+use crate::domain::{Code, Error, Result, SessionId, Timestamp};
+use crate::store::Store;
+pub use passwords::Passwords;
+pub use session_cache::SessionCache;
+pub use tokens::Tokens;
+
+/// Finds out who makes a request, and whether their session is live.
+pub struct Auth {
+    store: Arc<dyn Store>,
+    /// Hashes and compares passwords.
+    pub passwords: Passwords,
+    /// Makes and reads tokens.
+    pub tokens: Tokens,
+    sessions: Arc<SessionCache>,
+    /// Lifts the number of unused tickets of a user.
+    unlimited: bool,
+}
+
+impl Auth {
+    /// Tokens are signed with `secret`; an access token lives for `access_ttl`. Hashes one password, as a decoy.
+    pub async fn new(
+        store: Arc<dyn Store>,
+        secret: &[u8],
+        access_ttl: Duration,
+        sessions: Arc<SessionCache>,
+        unlimited: bool,
+    ) -> Result<Self> {
+        let (passwords, tokens) = (Passwords::new().await?, Tokens::new(secret, access_ttl));
+        Ok(Self { store, passwords, tokens, sessions, unlimited })
+    }
+
+    /// Returns the caller that an access token names, if token and session are good.
+    pub async fn authenticate(&self, access_token: &str) -> Result<Caller> {
+        let caller = self.tokens.caller(access_token)?;
+        self.check_session(&caller).await?;
+        Ok(caller)
+    }
+
+    /// Checks that the caller's session is live: `session_ended` if it is not. Asks the store at most every
+    /// [`crate::limits::SESSION_BELIEVED`].
+    pub async fn check_session(&self, caller: &Caller) -> Result<()> {
+        let Err(epoch) = self.cached(caller.session_id) else { return Ok(()) };
+        let session = self.store.session(caller.session_id).await?;
+        self.check_loaded(caller, session, epoch)
+    }
+
+    /// Returns the epoch of the cache as the error if the session is not known to be live.
+    pub fn cached(&self, id: SessionId) -> Result<(), u64> {
+        self.sessions.get(id)
+    }
+
+    /// Checks a session that was read from the store after the cache returned `epoch`.
+    pub fn check_loaded(&self, caller: &Caller, session: Option<Session>, epoch: u64) -> Result<()> {
+        let now = Timestamp::now();
+        if session.is_none_or(|session| session.user_id != caller.user_id || !session.is_live(now)) {
+            return Err(Error::new(Code::SessionEnded, "The session has ended: log in again."));
+        }
+        self.sessions.insert(caller.session_id, epoch);
+        Ok(())
+    }
+}

@@ -1,0 +1,212 @@
+//! Tokens: access tokens are JWTs (RFC 7519, HS256), refresh tokens are numbered and sealed, tickets are sealed ids.
+//!
+//! A refresh token is `session id (16 bytes) ‖ generation (8) ‖ HMAC-SHA-256 of both (32)` in base64url. It follows from
+//! its number, so that a client whose answer was lost can be given the same successor again, and the store keeps no
+//! secret of it. A ticket is `id (16) ‖ HMAC-SHA-256 (32)`: what was made up never reaches the store.
+
+use std::sync::Once;
+use std::time::Duration;
+
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{Error as JwtError, ErrorKind};
+use jsonwebtoken::signature::{Error as SignatureError, Signer as JwtSign, Verifier};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use ring::hmac;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::signer::Signer;
+use crate::domain::session::Caller;
+use crate::domain::{Code, Error, Result, SessionId, TicketId, Timestamp, UserId};
+
+/// The claims of an access token; all of them are required.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: UserId,
+    sid: SessionId,
+    iat: i64,
+    exp: i64,
+}
+
+/// Makes and checks tokens.
+pub struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+    refresh: Signer,
+    tickets: Signer,
+    access_ttl: Duration,
+}
+
+impl Tokens {
+    /// Tokens signed with `secret`; access tokens live for `access_ttl`.
+    pub fn new(secret: &[u8], access_ttl: Duration) -> Self {
+        static PROVIDER: Once = Once::new();
+        // Fails only if some other part of the process installed a provider first, which then serves as well.
+        PROVIDER.call_once(|| {
+            let _ = RING.install_default();
+        });
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_required_spec_claims(&["exp", "sub"]);
+        validation.leeway = 0;
+        validation.validate_aud = false;
+        Self {
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
+            validation,
+            refresh: Signer::new(secret, "chinwag refresh token v1"),
+            tickets: Signer::new(secret, "chinwag ticket v1"),
+            access_ttl,
+        }
+    }
+
+    /// How long an access token lives.
+    pub fn access_ttl(&self) -> Duration {
+        self.access_ttl
+    }
+
+    /// An access token for a user's session.
+    pub fn access(&self, user_id: UserId, session_id: SessionId, now: Timestamp) -> Result<String> {
+        let exp = now.plus(self.access_ttl).unix_seconds();
+        let claims = Claims { sub: user_id, sid: session_id, iat: now.unix_seconds(), exp };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).map_err(Error::internal)
+    }
+
+    /// Who an access token names: `token_expired` or `unauthorized` if it is not good.
+    pub fn caller(&self, token: &str) -> Result<Caller> {
+        let data =
+            jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|error| {
+                match error.kind() {
+                    ErrorKind::ExpiredSignature => Error::new(Code::TokenExpired, "The access token has expired."),
+                    _ => Error::new(Code::Unauthorized, "The access token is not valid."),
+                }
+            })?;
+        let Claims { sub: user_id, sid: session_id, exp, .. } = data.claims;
+        Ok(Caller { user_id, session_id, expires_at: Timestamp(exp.saturating_mul(1_000_000)) })
+    }
+
+    /// The refresh token of a session's generation.
+    pub fn refresh(&self, session_id: SessionId, generation: i64) -> String {
+        self.refresh.sign(&[&session_id.0.as_bytes()[..], &generation.to_be_bytes()].concat())
+    }
+
+    /// What a refresh token names, if it is one of ours.
+    pub fn refreshed(&self, token: &str) -> Option<(SessionId, i64)> {
+        let named: [u8; 24] = self.refresh.verify(token)?;
+        let (session_id, generation) = named.split_first_chunk()?;
+        Some((SessionId(Uuid::from_bytes(*session_id)), i64::from_be_bytes(generation.try_into().ok()?)))
+    }
+
+    /// The ticket that an id becomes.
+    pub fn ticket(&self, id: TicketId) -> String {
+        self.tickets.sign(id.0.as_bytes())
+    }
+
+    /// What a ticket names, if it is one of ours.
+    pub fn ticketed(&self, ticket: &str) -> Option<TicketId> {
+        self.tickets.verify(ticket).map(Uuid::from_bytes).map(TicketId)
+    }
+}
+
+/// `jsonwebtoken` brings no cryptography of its own; ring's HMAC keeps one such library in the tree.
+static RING: CryptoProvider = CryptoProvider {
+    signer_factory: |algorithm, key| Hs256::new(*algorithm, key.as_bytes()).map(|key| Box::new(key) as _),
+    verifier_factory: |algorithm, key| Hs256::new(*algorithm, key.try_get_as_bytes()?).map(|key| Box::new(key) as _),
+    key_utils: KeyUtils::new_unimplemented(),
+};
+
+struct Hs256(hmac::Key);
+
+impl Hs256 {
+    fn new(algorithm: Algorithm, secret: &[u8]) -> Result<Self, JwtError> {
+        match algorithm {
+            Algorithm::HS256 => Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, secret))),
+            _ => Err(ErrorKind::InvalidAlgorithm.into()),
+        }
+    }
+}
+
+impl JwtSign<Vec<u8>> for Hs256 {
+    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, SignatureError> {
+        Ok(hmac::sign(&self.0, message).as_ref().to_vec())
+    }
+}
+
+impl Verifier<Vec<u8>> for Hs256 {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), SignatureError> {
+        hmac::verify(&self.0, message, signature).map_err(|_| SignatureError::new())
+    }
+}
+
+impl JwtSigner for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+impl JwtVerifier for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use base64::Engine;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+
+    use super::Tokens;
+    use crate::domain::{Code, SessionId, TicketId, Timestamp, UserId};
+
+    fn tokens() -> Tokens {
+        Tokens::new(b"0123456789abcdef0123456789abcdef", Duration::from_secs(60))
+    }
+
+    #[test]
+    fn an_access_token_names_its_user_and_session() {
+        let (user_id, session_id) = (UserId::new(), SessionId::new());
+        let token = tokens().access(user_id, session_id, Timestamp::now()).expect("signed");
+        let caller = tokens().caller(&token).expect("valid");
+        assert_eq!((caller.user_id, caller.session_id), (user_id, session_id));
+    }
+
+    #[test]
+    fn tokens_that_were_tampered_with_are_refused() {
+        let now = Timestamp::now();
+        let token = tokens().access(UserId::new(), SessionId::new(), now).expect("signed");
+        let code = |token: &str| tokens().caller(token).map(|_| ()).map_err(|error| error.code);
+        let parts: Vec<&str> = token.split('.').collect();
+        let none = BASE64.encode(r#"{"alg":"none","typ":"JWT"}"#);
+        let unsigned = format!("{none}.{}.", parts[1]);
+        let hs384 = BASE64.encode(r#"{"alg":"HS384","typ":"JWT"}"#);
+        let swapped = format!("{}.{}.{}", parts[0], BASE64.encode("{}"), parts[2]);
+        for bad in ["", "x", "a.b.c", &unsigned, &format!("{hs384}.{}.{}", parts[1], parts[2]), &swapped] {
+            assert_eq!(code(bad), Err(Code::Unauthorized), "{bad}");
+        }
+        let other = Tokens::new(b"another secret of 32 bytes or so!", Duration::from_secs(60));
+        assert!(other.caller(&token).is_err());
+        let old = tokens().access(UserId::new(), SessionId::new(), Timestamp(now.0 - 61_000_000)).expect("signed");
+        assert_eq!(code(&old), Err(Code::TokenExpired), "no leeway");
+    }
+
+    #[test]
+    fn a_refresh_token_is_the_same_each_time() {
+        let (tokens, session_id) = (tokens(), SessionId::new());
+        let token = tokens.refresh(session_id, 7);
+        assert_eq!(token, tokens.refresh(session_id, 7));
+        assert_eq!(tokens.refreshed(&token), Some((session_id, 7)));
+        assert!(tokens.caller(&token).is_err());
+        assert_eq!(tokens.ticketed(&token), None);
+    }
+
+    #[test]
+    fn a_ticket_is_good_for_nothing_else() {
+        let (tokens, id) = (tokens(), TicketId::new());
+        let ticket = tokens.ticket(id);
+        assert_eq!(tokens.ticketed(&ticket), Some(id));
+        assert!(tokens.caller(&ticket).is_err());
+        assert_eq!(tokens.refreshed(&ticket), None);
+    }
+}

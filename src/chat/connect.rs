@@ -1,0 +1,126 @@
+//! Connecting: the beginning of a live connection.
+
+use std::sync::Arc;
+
+use super::Chat;
+use crate::domain::session::Caller;
+use crate::domain::user::{Arrival, Company, Status};
+use crate::domain::{ConversationId, Error, Seq, UserId};
+use crate::limits;
+use crate::registry::{Connection, Outbox, Registration, Scope};
+use crate::sync::beyond_small;
+use crate::wire::close::Close;
+use crate::wire::frames;
+
+/// Why a connection does not begin.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It closes with this code.
+    Close(Close),
+    /// Something failed.
+    Error(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// A connection that has begun; dropping it leaves everything.
+pub struct Live {
+    chat: Arc<Chat>,
+    /// The connection.
+    pub connection: Arc<Connection>,
+    registration: Option<Registration>,
+    /// Nobody hears of a connection that was refused.
+    has_begun: bool,
+    /// The newest number that `hello` named, on one conversation.
+    pub head: Option<Seq>,
+}
+
+impl Live {
+    /// Tells the connection what is new since the last time.
+    pub fn tell_news(&self) {
+        let news = self.chat.registry.news(&self.connection, limits::HEADS_TOLD);
+        self.connection.outbox.push(frames::heartbeat(news, self.connection.membership_version()));
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        drop(self.registration.take());
+        if self.has_begun {
+            self.chat.presence.stir(self.connection.user_id);
+        }
+    }
+}
+
+impl Chat {
+    /// Begins a connection of somebody whose token was read, but whose session may have ended. It says `hello` first once it is uncorked. On all conversations it hears what happens from
+    /// then on; on one, once [`Subscriptions::catch_up`] was called for it.
+    pub async fn connect(
+        self: &Arc<Self>,
+        caller: &Caller,
+        scope: Scope,
+        outbox: Arc<Outbox>,
+        heartbeat_ms: u64,
+    ) -> Result<Live, Refusal> {
+        let connection = Connection::new(caller, scope, outbox);
+        let registration = self.registry.register(&connection, self.settings.unlimited);
+        let registration = registration.ok_or(Refusal::Close(Close::TOO_MANY_CONNECTIONS))?;
+        let mut live =
+            Live { chat: Arc::clone(self), connection, registration: Some(registration), has_begun: false, head: None };
+        let connection = &live.connection;
+        let to = if let Scope::One(id) = scope { Some(id) } else { None };
+        if let Some(id) = to {
+            // Before the question whether they may: whoever is removed from now on loses the seat. What is said to a silent one
+            // waits, and is dropped if the answer is no.
+            self.registry.sit(connection, id);
+        }
+        // Whoever ends the session from now on finds the connection; whoever did before is seen here.
+        let epoch = self.auth.cached(caller.session_id);
+        let arrival = self.store.arrival(caller, to, beyond_small()).await?;
+        let Arrival { user, membership_version: version, session, company } =
+            arrival.ok_or_else(|| Error::not_found("user"))?;
+        if let Err(epoch) = epoch {
+            self.auth.check_loaded(caller, session, epoch)?;
+        }
+        match scope {
+            Scope::One(id) => {
+                let Company { head, members } = company.ok_or_else(|| Error::not_found("conversation"))?;
+                live.head = Some(head);
+                self.tell_presence_of(connection, id, &members);
+            }
+            Scope::All | Scope::Held => {
+                self.subscriptions.subscribe_all(connection).await?;
+                let contacts = self.store.contacts(caller.user_id, limits::CONTACTS).await?;
+                connection.outbox.put(frames::presence_state(None, &self.online(contacts), None));
+            }
+        }
+        // From here on the rounds compare it, with what it was told and has.
+        connection.set_membership_version(version);
+        let head = match scope {
+            Scope::One(id) => live.head.map(|head| (id, head)),
+            Scope::All | Scope::Held => None,
+        };
+        connection.outbox.lead(frames::hello(connection.id, &user, heartbeat_ms, version, head));
+        live.has_begun = true;
+        self.presence.stir(caller.user_id);
+        Ok(live)
+    }
+
+    fn tell_presence_of(&self, connection: &Arc<Connection>, conversation_id: ConversationId, members: &[UserId]) {
+        let frame = if members.len() == beyond_small() {
+            frames::presence_state(Some(conversation_id), &[], Some(self.registry.crowd(conversation_id)))
+        } else {
+            let others = members.iter().copied().filter(|id| *id != connection.user_id);
+            frames::presence_state(Some(conversation_id), &self.online(others), None)
+        };
+        connection.outbox.put(frame);
+    }
+
+    fn online(&self, users: impl IntoIterator<Item = UserId>) -> Vec<UserId> {
+        users.into_iter().filter(|id| self.status(*id) == Status::Online).collect()
+    }
+}

@@ -1,0 +1,15 @@
+//! Delivery: encodes events once, brings them to this node's connections, and reads from the store what is missing.
+
+mod encode;
+mod envelopes;
+mod event_details;
+mod gap_repair;
+mod local_inbox;
+mod supervised;
+
+pub use encode::encode;
+pub use envelopes::parcel_of;
+pub use event_details::subject_of;
+pub use gap_repair::{GapRepair, RepairQueue, Repairs};
+pub use local_inbox::{ForgetSessions, LocalInbox};
+pub use supervised::supervised;

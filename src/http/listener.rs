@@ -1,0 +1,144 @@
+//! The server: accepts sockets and lets hyper speak HTTP/1.1 on them.
+//!
+//! The listener and the signal to stop are arguments, so that tests bind port 0 and never wait by guessing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::upgrade;
+use hyper_util::rt::{TokioIo, TokioTimer};
+#[cfg(target_os = "linux")]
+use rustix::net::sockopt::set_tcp_user_timeout;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::debug;
+
+use super::accept::Acceptor;
+use super::chain;
+use super::request::Request;
+use super::router::Router;
+use crate::limits;
+use crate::transport::{AppState, Query, Response, SocketPermit, client_address, is_trusted};
+
+/// The HTTP side of a server.
+pub struct Server {
+    /// The state that all requests share.
+    pub state: Arc<AppState>,
+    /// The routes.
+    pub router: Router,
+}
+
+/// Accepts sockets until `stop`; then answers what was asked and closes them. Returns when all are closed.
+pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: CancellationToken) {
+    let state = &server.state;
+    let permits = Arc::new(Semaphore::new(limits::SOCKETS));
+    let connections = TaskTracker::new();
+    let mut acceptor = Acceptor::new(listener);
+    let accepting = async {
+        loop {
+            // The semaphore is never closed; and one that were would only stop the accepting.
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+            let (socket, peer) = acceptor.next().await;
+            let address = Some(peer.ip()).filter(|peer| !is_trusted(*peer, &state.trusted_proxies));
+            let Some(permit) = state.connection_limits.accepted(permit, address) else {
+                acceptor.reject(socket, peer);
+                continue;
+            };
+            connections.spawn(connection(socket, peer, Arc::clone(&server), stop.clone(), permit));
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = accepting => {}
+    }
+    drop(acceptor);
+    connections.close();
+    connections.wait().await;
+}
+
+async fn connection(
+    socket: TcpStream,
+    peer: SocketAddr,
+    server: Arc<Server>,
+    stop: CancellationToken,
+    permit: SocketPermit,
+) {
+    // Answers are small and complete: waiting for more to send only adds latency.
+    if let Err(error) = socket.set_nodelay(true) {
+        debug!(%error, "TCP_NODELAY refused");
+    }
+    set_write_timeout(&socket, server.state.peer_write_timeout);
+    // A socket that is upgraded outlives this task, so its permit goes with each of its requests.
+    let permit = Arc::new(permit);
+    let head_timeout = server.state.head_timeout;
+    let service = service_fn(move |incoming| answer(incoming, peer, Arc::clone(&server), Arc::clone(&permit)));
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_timeout)
+        .max_buf_size(limits::HEAD_BYTES)
+        // Who has said everything and closes that side still wants the answer.
+        .half_close(true)
+        .serve_connection(TokioIo::new(socket), service)
+        .with_upgrades();
+    tokio::pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = stop.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%error, %peer, "connection ended badly");
+    }
+}
+
+/// Lets the kernel close a socket whose peer takes nothing of what is sent to it for so long: hyper waits for it for ever.
+fn set_write_timeout(socket: &TcpStream, timeout: Duration) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = set_tcp_user_timeout(socket, u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX)) {
+        debug!(%error, "TCP_USER_TIMEOUT refused");
+    }
+}
+
+async fn answer(
+    incoming: hyper::Request<Incoming>,
+    peer: SocketAddr,
+    server: Arc<Server>,
+    permit: Arc<SocketPermit>,
+) -> Result<Response, std::convert::Infallible> {
+    let state = Arc::clone(&server.state);
+    let draining = state.draining.clone();
+    let (mut head, body) = incoming.into_parts();
+    let path = head.uri.path().to_owned();
+    let request = Request {
+        id: Arc::default(),
+        route: server.router.find(&head.method, &path),
+        method: head.method,
+        path,
+        query: Query::new(head.uri.query()),
+        version: head.version,
+        address: client_address(peer.ip(), &head.headers, &state.trusted_proxies),
+        headers: head.headers,
+        caller: None,
+        body: Some(body),
+        arrival: Arc::default(),
+        upgrade: head.extensions.remove::<upgrade::OnUpgrade>(),
+        permit,
+        state,
+    };
+    let mut answer = chain::run(request).await;
+    // Told to go, a client goes between two requests; otherwise the end could come while its next one is on the way.
+    if draining.is_cancelled() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(answer)
+}

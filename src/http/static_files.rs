@@ -1,0 +1,119 @@
+//! The page: the files of `static/`, embedded in the binary.
+
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
+};
+use ring::digest;
+use serde::Serialize;
+
+use super::request::Request;
+use super::response;
+use crate::domain::{Error, Result};
+use crate::transport::{Response, empty, with_body};
+
+/// Nothing but what the server itself serves, and no page may frame it.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'",
+);
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const IMAGE: &str = "image/svg+xml";
+
+struct File {
+    name: &'static str,
+    media_type: &'static str,
+    content: &'static [u8],
+    /// The content's hash: browsers keep a file and ask whether it is still the same.
+    tag: String,
+}
+
+macro_rules! files {
+    ($($media_type:ident: $($name:literal)+;)+) => {
+        [$($(File {
+            name: $name,
+            media_type: $media_type,
+            content: include_bytes!(concat!("../../static/", $name)),
+            tag: tag(include_bytes!(concat!("../../static/", $name))),
+        },)+)+]
+    };
+}
+
+static FILES: LazyLock<[File; 17]> = LazyLock::new(|| {
+    files! {
+        HTML: "index.html";
+        STYLE: "style.css";
+        IMAGE: "icon.svg";
+        SCRIPT: "api.js" "app.js" "dom.js" "sends.js" "socket.js" "store.js" "sync.js" "view-auth.js" "view-chat.js"
+                "view-list.js" "view-members.js" "view-people.js" "view-revise.js" "view-timeline.js";
+    }
+});
+
+fn tag(content: &[u8]) -> String {
+    format!("\"{}\"", BASE64.encode(&digest::digest(&digest::SHA256, content).as_ref()[..12]))
+}
+
+/// The page for browsers, a welcome with links for everybody else.
+pub(super) async fn root(request: Request) -> Result<Response> {
+    let is_browser = request.header(ACCEPT).is_some_and(|accepted| accepted.contains("text/html"));
+    let mut answer = if is_browser { serve(&request, "index.html")? } else { welcome() };
+    answer.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
+    Ok(answer)
+}
+
+/// A file of the page.
+pub(super) async fn asset(request: Request) -> Result<Response> {
+    let name: String = request.path_id("name", "file", |name| Some(name.to_owned()))?;
+    serve(&request, &name)
+}
+
+fn serve(request: &Request, name: &str) -> Result<Response> {
+    let file = FILES.iter().find(|file| file.name == name).ok_or_else(|| Error::not_found("file"))?;
+    let known = request.header(IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == file.tag));
+    let mut answer = if known {
+        empty(StatusCode::NOT_MODIFIED)
+    } else {
+        with_body(StatusCode::OK, Bytes::from_static(file.content))
+    };
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.media_type));
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(ETAG, HeaderValue::from_str(&file.tag).map_err(Error::internal)?);
+    Ok(answer)
+}
+
+fn welcome() -> Response {
+    #[derive(Serialize)]
+    struct Welcome {
+        message: &'static str,
+        version: &'static str,
+        links: Links,
+    }
+    #[derive(Serialize)]
+    struct Links {
+        health: &'static str,
+        register: &'static str,
+        login: &'static str,
+        users: &'static str,
+        conversations: &'static str,
+        websocket: &'static str,
+    }
+    let links = Links {
+        health: "/health",
+        register: "/v1/users/register",
+        login: "/v1/users/login",
+        users: "/v1/users",
+        conversations: "/v1/conversations",
+        websocket: "/ws",
+    };
+    let message = "Welcome to Chinwag. A browser finds the page here.";
+    response::json(StatusCode::OK, &Welcome { message, version: env!("CARGO_PKG_VERSION"), links })
+}

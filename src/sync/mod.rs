@@ -1,0 +1,11 @@
+//! Sync: keeps connections and this node in step with the store, and users informed of each other's presence.
+
+mod catch_up;
+mod presence;
+mod reconcile;
+mod subscriptions;
+
+pub use catch_up::beyond_small;
+pub use presence::{Presence, run as run_presence};
+pub use reconcile::Reconciler;
+pub use subscriptions::Subscriptions;

@@ -1,0 +1,118 @@
+//! Where a request comes from, seen through the proxies that are trusted.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use hyper::HeaderMap;
+use ipnet::IpNet;
+
+/// Whether a socket's peer is a proxy that is trusted.
+pub fn is_trusted(peer: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(&peer.to_canonical()))
+}
+
+/// The client's address: the socket's peer, or, while that is a trusted proxy, the next one from the right of
+/// `X-Forwarded-For`. What stands left of the first address that is not trusted was written by the client.
+pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let fields: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
+    let mut hops = fields.iter().rev().flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b','));
+    let mut address = peer.to_canonical();
+    while is_trusted(address, trusted) {
+        let Some(next) = hops.next().and_then(hop) else { break };
+        address = next.to_canonical();
+    }
+    address
+}
+
+/// An address; some proxies write it with its port, and then IPv6 in brackets.
+fn hop(bytes: &[u8]) -> Option<IpAddr> {
+    let text = str::from_utf8(bytes).ok()?.trim();
+    let bare = text.parse().or_else(|_| text.parse().map(|place: SocketAddr| place.ip()));
+    bare.ok().or_else(|| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok())
+}
+
+/// Returns the network that one party is assumed to have: an IPv4 address, or the first 64 bits of an IPv6 address.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use hyper::HeaderMap;
+    use hyper::header::HeaderValue;
+
+    use super::client_address;
+
+    fn seen(peer: &str, forwarded: &[&str]) -> IpAddr {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append("x-forwarded-for", HeaderValue::from_bytes(value.as_bytes()).expect("a header value"));
+        }
+        let trusted = ["10.0.0.0/8", "2001:db8:ff::/48"].map(|network| network.parse().expect("a network"));
+        client_address(peer.parse().expect("an address"), &headers, &trusted)
+    }
+
+    #[track_caller]
+    fn check(cases: &[(&str, &[&str], &str)]) {
+        for (peer, forwarded, expected) in cases {
+            assert_eq!(seen(peer, forwarded), expected.parse::<IpAddr>().expect("an address"), "{forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        check(&[
+            ("192.0.2.1", &["198.51.100.7"], "192.0.2.1"),
+            ("10.0.0.1", &["198.51.100.7"], "198.51.100.7"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("::ffff:10.0.0.1", &["2001:db8::1"], "2001:db8::1"),
+            ("2001:db8:ff::1", &["198.51.100.7"], "198.51.100.7"),
+            ("2001:db8::1", &["198.51.100.7"], "2001:db8::1"),
+        ]);
+    }
+
+    #[test]
+    fn a_chain_of_proxies_is_seen_through_up_to_what_the_client_wrote() {
+        check(&[
+            ("10.0.0.1", &["1.1.1.1, 198.51.100.7, 10.0.0.2"], "198.51.100.7"),
+            ("10.0.0.1", &["1.1.1.1", "198.51.100.7"], "198.51.100.7"),
+            ("10.0.0.1", &["1.1.1.1", "198.51.100.7, 10.0.0.3", "10.0.0.2"], "198.51.100.7"),
+            ("10.0.0.1", &["10.9.9.9, 198.51.100.7, 2001:db8:ff::2,10.0.0.2"], "198.51.100.7"),
+            ("10.0.0.1", &["10.9.9.9, 10.8.8.8, 198.51.100.7"], "198.51.100.7"),
+            ("10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+            ("10.0.0.1", &["::ffff:198.51.100.7"], "198.51.100.7"),
+            ("10.0.0.1", &["198.51.100.7, ::ffff:10.0.0.2"], "198.51.100.7"),
+        ]);
+    }
+
+    #[test]
+    fn ports_are_left_out() {
+        check(&[
+            ("10.0.0.1", &["198.51.100.7:4711"], "198.51.100.7"),
+            ("10.0.0.1", &["[2001:db8::1]:4711"], "2001:db8::1"),
+            ("10.0.0.1", &["[2001:db8::1]"], "2001:db8::1"),
+            ("10.0.0.1", &["198.51.100.7:4711, 10.0.0.2:443"], "198.51.100.7"),
+        ]);
+    }
+
+    #[test]
+    fn behind_what_is_no_address_nothing_is_believed() {
+        for nonsense in ["nonsense", "", " ", "unknown", "_hidden", "10.0.0", "10.0.0.1:x", "[10.0.0.1]x", "é", "a b"]
+        {
+            check(&[
+                ("10.0.0.1", &[nonsense], "10.0.0.1"),
+                ("10.0.0.1", &[&format!("198.51.100.7, {nonsense}")], "10.0.0.1"),
+                ("10.0.0.1", &["198.51.100.7", nonsense], "10.0.0.1"),
+                ("10.0.0.1", &[&format!("198.51.100.7, {nonsense}, 10.0.0.2")], "10.0.0.2"),
+                ("10.0.0.1", &[&format!("{nonsense}, 198.51.100.7")], "198.51.100.7"),
+            ]);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What both transports share: state, client addresses, limits of sockets, answers.
+
+mod app_state;
+mod bearer;
+mod client_address;
+mod connection_limits;
+mod origins;
+mod query;
+mod rate_limits;
+mod response;
+mod upgrade;
+
+pub use app_state::AppState;
+pub use bearer::bearer;
+pub use client_address::{client_address, is_trusted, network};
+pub use connection_limits::{ConnectionLimits, CountedPermit, SocketPermit};
+pub use origins::Origins;
+pub use query::{Query, decode};
+pub use rate_limits::RateLimits;
+pub use response::{Response, empty, with_body};
+pub use upgrade::UpgradeRequest;

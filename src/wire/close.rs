@@ -1,0 +1,75 @@
+//! The close codes of a WebSocket, all in one place. `docs/protocol.md` has the same table.
+//!
+//! 1000 to 1015 are RFC 6455's. 4000 to 4499 ask the client to come back. 4500 to 4999 ask it not to, until something changes.
+
+use crate::domain::{Code, Error};
+
+/// Why the server closes a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// The code.
+    pub code: u16,
+    /// A few words for people.
+    pub reason: &'static str,
+}
+
+const fn close(code: u16, reason: &'static str) -> Close {
+    Close { code, reason }
+}
+
+impl Close {
+    /// The peer closed the connection, and the server answers.
+    pub const ANSWERED: Self = close(1000, "");
+    /// The client broke RFC 6455.
+    pub const PROTOCOL_ERROR: Self = close(1002, "protocol error");
+    /// The client sent a binary frame.
+    pub const BINARY: Self = close(1003, "text frames only");
+    /// The client sent text that is not UTF-8.
+    pub const NOT_UTF8: Self = close(1007, "not UTF-8");
+    /// The client sent a frame or a message over the limit.
+    pub const TOO_BIG: Self = close(1009, "too big");
+    /// The server has a defect.
+    pub const INTERNAL: Self = close(1011, "internal error");
+    /// The server is about to stop.
+    pub const DRAINING: Self = close(1012, "draining");
+    /// The server is overloaded, or the numbers of a conversation went back with a restored backup.
+    pub const OVERLOADED: Self = close(1013, "try again later");
+
+    // Come back.
+
+    /// The client does not read fast enough; it can reconnect and resume.
+    pub const SLOW_CONSUMER: Self = close(4008, "slow consumer");
+    /// The client left two pings unanswered.
+    pub const NO_PONG: Self = close(4012, "no pong");
+    /// The client sends too fast although it is refused.
+    pub const TOO_FAST: Self = close(4029, "too fast");
+    /// The access token has expired; the client refreshes it first.
+    pub const TOKEN_EXPIRED: Self = close(4040, "token expired");
+
+    // Do not come back, until something changes.
+
+    /// The token is not valid.
+    pub const BAD_TOKEN: Self = close(4500, "bad token");
+    /// The client sent too many malformed frames in a row.
+    pub const BAD_FRAMES: Self = close(4501, "bad frames");
+    /// The client did not authenticate in time.
+    pub const NO_AUTHENTICATION: Self = close(4502, "no authentication in time");
+    /// The user is not, or no longer, in the conversation.
+    pub const NOT_A_MEMBER: Self = close(4503, "not a member");
+    /// The session has ended.
+    pub const SESSION_ENDED: Self = close(4504, "session ended");
+    /// The user has too many connections.
+    pub const TOO_MANY_CONNECTIONS: Self = close(4505, "too many connections");
+
+    /// The close that tells a client why its connection is refused.
+    pub fn for_error(error: &Error) -> Self {
+        match error.code {
+            Code::TokenExpired => Self::TOKEN_EXPIRED,
+            Code::SessionEnded => Self::SESSION_ENDED,
+            Code::NotFound => Self::NOT_A_MEMBER,
+            Code::Busy | Code::Unavailable | Code::Draining => Self::OVERLOADED,
+            Code::Internal => Self::INTERNAL,
+            _ => Self::BAD_TOKEN,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! How much a connection may get wrong before it is closed.
+
+use std::time::Instant;
+
+use crate::domain::bucket::Bucket;
+use crate::domain::{Code, Error};
+use crate::limits;
+use crate::wire::close::Close;
+
+/// What a connection got wrong so far.
+pub(super) struct ViolationCounter {
+    bad_in_a_row: u32,
+    too_fast: Bucket,
+}
+
+impl ViolationCounter {
+    pub(super) fn none() -> Self {
+        Self { bad_in_a_row: 0, too_fast: Bucket::full(limits::WRITES_REFUSED, Instant::now()) }
+    }
+
+    /// A frame was fine.
+    pub(super) fn forget(&mut self) {
+        self.bad_in_a_row = 0;
+    }
+
+    /// A frame was refused. Why the connection closes, if that was one too many.
+    pub(super) fn count(&mut self, error: &Error) -> Option<Close> {
+        if error.code == Code::RateLimited {
+            // A good frame, only too early.
+            self.forget();
+            let too_often = self.too_fast.take(limits::WRITES_REFUSED, Instant::now()).is_err();
+            return too_often.then_some(Close::TOO_FAST);
+        }
+        self.bad_in_a_row += 1;
+        (self.bad_in_a_row >= limits::BAD_FRAMES).then_some(Close::BAD_FRAMES)
+    }
+}
