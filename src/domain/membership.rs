@@ -66,6 +66,15 @@ pub fn decide(action: &Action, facts: &Facts) -> Result<Option<Decision>> {
     }
 }
 
+/// Fails unless a user with this role in a conversation (`None`: no member) can delete it.
+pub fn may_delete(role: Option<Role>) -> Result<()> {
+    match role {
+        Some(Role::Owner) => Ok(()),
+        Some(Role::Admin | Role::Member) => Err(Error::forbidden("Only the owner can delete the conversation.")),
+        None => Err(Error::not_found("conversation")),
+    }
+}
+
 fn add(user_id: UserId, role: Role, actor: &Member, facts: &Facts) -> Result<Option<Decision>> {
     require(actor, Role::Admin, "Only an admin or the owner can add members.")?;
     if role >= actor.role {
@@ -151,7 +160,7 @@ fn require(actor: &Member, role: Role, otherwise: &'static str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Decision, Effect, Facts, decide};
+    use super::{Decision, Effect, Facts, decide, may_delete};
     use crate::domain::command::Action;
     use crate::domain::conversation::{Kind, Member, Role, Title};
     use crate::domain::user::{Name, User, Username};
@@ -227,6 +236,15 @@ mod tests {
             verdict(|user_id| Action::SetRole { user_id, role: Role::Owner }, Role::Owner, Some(Role::Member));
         let effects = decision.ok().flatten().map(|decision| decision.effects).unwrap_or_default();
         assert!(matches!(effects[..], [Effect::SetRole(_, Role::Owner), Effect::SetRole(_, Role::Admin)]));
+    }
+
+    #[test]
+    fn only_the_owner_deletes_a_conversation() {
+        let refusal = |role| may_delete(role).map_err(|error| error.code);
+        assert_eq!(refusal(Some(Role::Owner)), Ok(()));
+        assert_eq!(refusal(Some(Role::Admin)), Err(Code::Forbidden));
+        assert_eq!(refusal(Some(Role::Member)), Err(Code::Forbidden));
+        assert_eq!(refusal(None), Err(Code::NotFound), "outsiders do not learn that it exists");
     }
 
     #[test]
