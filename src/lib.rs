@@ -26,7 +26,7 @@
 //! 1. It comes by `POST` or as a `message.send` frame (`ws::decoder`, `ws::visit`), is checked, and becomes a
 //!    [`domain::command::Send`]. (An edit or a deletion is a `Revision`, a change of members a `Change`: they go the same way.)
 //! 2. [`chat::journal`] admits it to the lane of its conversation. While one batch is committed, the next gathers.
-//! 3. [`store::Store::commit`] locks the conversations' counters, looks each message up by its id, checks the sender's
+//! 3. [`store::Commands::commit`] locks the conversations' counters, looks each message up by its id, checks the sender's
 //!    membership, numbers, inserts and commits the batch: in one transaction, and on PostgreSQL in one round trip.
 //! 4. The journal encodes what is new, once for all recipients, and publishes it on the [`bus`].
 //! 5. `chat::delivery` takes it to the [`registry`]: the room's watermark rises, and each seat that is live gets the bytes

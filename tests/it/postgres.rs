@@ -11,7 +11,7 @@ use chinwag::domain::message::Content;
 use chinwag::domain::user::{Name, User, Username};
 use chinwag::domain::{Code, ConversationId, MessageId, Timestamp, UserId};
 use chinwag::store::postgres::Postgres;
-use chinwag::store::{Range, Store};
+use chinwag::store::{Commands, Conversations, Heads, Members, Messages, Range, Store, Users};
 
 use crate::support::postgres::{Cluster, connect, database};
 

@@ -4,8 +4,11 @@ use futures_util::future::{join, join_all};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::link::{Link, Params};
-use super::rows::{self, Columns};
+use super::connection::{Params, PgConnection};
+use super::members::member;
+use super::messages::message;
+use super::rows::Columns;
+use super::users::user;
 use crate::domain::command::{Change, Outcome};
 use crate::domain::conversation::{Kind, Role, Title};
 use crate::domain::event::Event;
@@ -47,45 +50,46 @@ enum Found {
 }
 
 /// What the first round trip asks, in this order.
-const LOOK: [&str; 6] = [LOCK, queries::MESSAGE, KIND_AND_NAME, queries::MEMBER, queries::USER, ROLE];
+const LOOK: [&str; 6] =
+    [LOCK, queries::messages::MESSAGE, KIND_AND_NAME, queries::members::MEMBER, queries::users::USER, ROLE];
 /// What the second one may say.
 const WRITE: [&str; 8] = [
-    queries::INSERT_MEMBER,
-    queries::DELETE_MEMBER,
-    queries::SET_ROLE,
-    queries::SET_NAME,
-    queries::RAISE_MEMBERSHIP_VERSION,
-    queries::INSERT_MESSAGE,
-    queries::ADVANCE_COUNTER,
+    queries::members::INSERT_MEMBER,
+    queries::members::DELETE_MEMBER,
+    queries::members::SET_ROLE,
+    queries::conversations::SET_NAME,
+    queries::members::RAISE_MEMBERSHIP_VERSION,
+    queries::messages::INSERT_MESSAGE,
+    queries::heads::ADVANCE_COUNTER,
     RECEIVED,
 ];
 
 /// Commits a change. Whoever calls bounds the time.
-pub(super) async fn change(link: &Link, change: &Change) -> Result<Outcome> {
-    link.prepare(&LOOK).await?;
-    link.prepare(&WRITE).await?;
-    let refused = match look(link, change).await {
+pub(super) async fn change(connection: &PgConnection, change: &Change) -> Result<Outcome> {
+    connection.prepare(&LOOK).await?;
+    connection.prepare(&WRITE).await?;
+    let refused = match look(connection, change).await {
         Ok(Found::Message(stored)) => Outcome::repeated(stored, change.actor_id, true),
         Ok(Found::Facts(counter, facts)) => match decide(&change.action, &facts) {
-            Ok(Some(decision)) => return write(link, change, &counter, decision).await,
+            Ok(Some(decision)) => return write(connection, change, &counter, decision).await,
             Ok(None) => Ok(Outcome::Unchanged),
             Err(error) => Err(error),
         },
         Err(error) => Err(error),
     };
-    // Nothing was written. Should this fail too, the link is given up and the server rolls back by itself.
-    let _ = link.rollback().await;
+    // Nothing was written. Should this fail too, the connection is given up and the server rolls back by itself.
+    let _ = connection.rollback().await;
     refused
 }
 
 /// Begins, locks the counter and gathers what is true under the lock, all in one round trip.
-async fn look(link: &Link, change: &Change) -> Result<Found> {
+async fn look(connection: &PgConnection, change: &Change) -> Result<Found> {
     let (id, actor_id) = (&change.conversation_id, &change.actor_id);
     // A change of the name concerns nobody; whoever wants it is asked for once more, and not looked at.
     let target_id = &change.action.user_id().unwrap_or(change.actor_id);
     let params: [Params<'_>; 6] = [&[id], &[id, &change.id], &[id], &[id, actor_id], &[target_id], &[id, target_id]];
-    let asked = LOOK.into_iter().zip(params).map(|(sql, params)| link.send(sql, params));
-    let (begun, answers) = join(link.begin(), join_all(asked)).await;
+    let asked = LOOK.into_iter().zip(params).map(|(sql, params)| connection.send(sql, params));
+    let (begun, answers) = join(connection.begin(), join_all(asked)).await;
     begun?;
     let mut answers = answers.into_iter();
     let mut first =
@@ -93,7 +97,7 @@ async fn look(link: &Link, change: &Change) -> Result<Found> {
 
     let counter = Counter::of(first()?.as_ref())?;
     if let Some(row) = first()? {
-        return rows::message(&mut Columns::of(&row)).map(Found::Message);
+        return message(&mut Columns::of(&row)).map(Found::Message);
     }
     let conversation = first()?.ok_or_else(|| Error::not_found("conversation"))?;
     let mut columns = Columns::of(&conversation);
@@ -101,8 +105,8 @@ async fn look(link: &Link, change: &Change) -> Result<Found> {
         kind: columns.word(Kind::parse)?,
         name: columns.next::<Option<String>>()?.map(Title::stored),
         member_count: counter.member_count,
-        actor: first()?.map(|row| rows::member(&mut Columns::of(&row))).transpose()?,
-        target: first()?.map(|row| rows::user(&mut Columns::of(&row))).transpose()?,
+        actor: first()?.map(|row| member(&mut Columns::of(&row))).transpose()?,
+        target: first()?.map(|row| user(&mut Columns::of(&row))).transpose()?,
         target_role: first()?.map(|row| Columns::of(&row).word(Role::parse)).transpose()?,
     };
     Ok(Found::Facts(counter, Box::new(facts)))
@@ -122,7 +126,7 @@ impl Writes {
 }
 
 /// Applies the decision, notes it and commits, all in one round trip.
-async fn write(link: &Link, change: &Change, counter: &Counter, decision: Decision) -> Result<Outcome> {
+async fn write(connection: &PgConnection, change: &Change, counter: &Counter, decision: Decision) -> Result<Outcome> {
     let (id, actor_id) = (change.conversation_id, change.actor_id);
     let seq = counter.last_seq + 1;
     let mut writes = Writes::default();
@@ -138,19 +142,19 @@ async fn write(link: &Link, change: &Change, counter: &Counter, decision: Decisi
                     Box::new(change.timestamp),
                     Box::new(seq),
                 ];
-                writes.add(queries::INSERT_MEMBER, values);
-                writes.add(queries::RAISE_MEMBERSHIP_VERSION, vec![Box::new(user_id)]);
+                writes.add(queries::members::INSERT_MEMBER, values);
+                writes.add(queries::members::RAISE_MEMBERSHIP_VERSION, vec![Box::new(user_id)]);
             }
             Effect::Delete(user_id) => {
                 growth -= 1;
-                writes.add(queries::DELETE_MEMBER, vec![Box::new(id), Box::new(user_id)]);
-                writes.add(queries::RAISE_MEMBERSHIP_VERSION, vec![Box::new(user_id)]);
+                writes.add(queries::members::DELETE_MEMBER, vec![Box::new(id), Box::new(user_id)]);
+                writes.add(queries::members::RAISE_MEMBERSHIP_VERSION, vec![Box::new(user_id)]);
             }
             Effect::SetRole(user_id, role) => {
-                writes.add(queries::SET_ROLE, vec![Box::new(id), Box::new(role.as_str()), Box::new(user_id)]);
+                writes.add(queries::members::SET_ROLE, vec![Box::new(id), Box::new(role.as_str()), Box::new(user_id)]);
             }
             Effect::SetName(name) => {
-                writes.add(queries::SET_NAME, vec![Box::new(id), Box::new(name.as_str().to_owned())]);
+                writes.add(queries::conversations::SET_NAME, vec![Box::new(id), Box::new(name.as_str().to_owned())]);
             }
         }
     }
@@ -166,16 +170,17 @@ async fn write(link: &Link, change: &Change, counter: &Counter, decision: Decisi
         deleted_at: None,
         note: Some(decision.note),
     };
-    writes.add(queries::INSERT_MESSAGE, columns_of(&message));
+    writes.add(queries::messages::INSERT_MESSAGE, columns_of(&message));
     let active_at = counter.active_at.max(change.timestamp);
-    writes.add(queries::ADVANCE_COUNTER, vec![Box::new(id), Box::new(seq), Box::new(growth), Box::new(active_at)]);
+    writes
+        .add(queries::heads::ADVANCE_COUNTER, vec![Box::new(id), Box::new(seq), Box::new(growth), Box::new(active_at)]);
     writes.add(RECEIVED, vec![Box::new(id), Box::new(actor_id), Box::new(seq)]);
 
     let requests = writes.0.iter().map(async |(sql, values)| {
         let params: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
-        link.send_count(sql, &params).await
+        connection.send_count(sql, &params).await
     });
-    let (written, committed) = join(join_all(requests), link.commit()).await;
+    let (written, committed) = join(join_all(requests), connection.commit()).await;
     for answer in written {
         answer?;
     }

@@ -5,7 +5,8 @@ use std::collections::hash_map::Entry;
 
 use rusqlite::{CachedStatement, Connection, params};
 
-use super::rows::{first, message, pair};
+use super::messages::message;
+use super::rows::{pair, value};
 use super::sql::{one, run, sql};
 use crate::domain::command::{Outcome, Send};
 use crate::domain::event::Event;
@@ -60,7 +61,7 @@ impl Batch<'_> {
         {
             return Ok(Ok(Outcome::Fresh(Event::created(message))));
         }
-        match one(self.db, sql!(queries::MESSAGE), params![send.conversation_id, send.id], message)? {
+        match one(self.db, sql!(queries::messages::MESSAGE), params![send.conversation_id, send.id], message)? {
             Some(stored) => Ok(Outcome::repeated(stored, send.sender_id, self.is_member(send)?)),
             None => Ok(Err(refusal.unwrap_or_else(|| Error::internal("SQLite: an id conflicts, and is not there")))),
         }
@@ -72,7 +73,7 @@ impl Batch<'_> {
             return Ok(Some(Error::not_found("conversation")));
         }
         if let Some(id) = send.reply_to
-            && one(self.db, IS_MESSAGE, params![send.conversation_id, id], first)? != Some(true)
+            && one(self.db, IS_MESSAGE, params![send.conversation_id, id], value)? != Some(true)
         {
             return Ok(Some(Error::field("reply_to", "there is no such message in this conversation")));
         }
@@ -93,7 +94,7 @@ impl Batch<'_> {
         Ok(match self.senders.entry((send.conversation_id, send.sender_id)) {
             Entry::Occupied(known) => known.get().is_some(),
             Entry::Vacant(unknown) => {
-                let is_member = one(self.db, IS_MEMBER, params![send.conversation_id, send.sender_id], first)?;
+                let is_member = one(self.db, IS_MEMBER, params![send.conversation_id, send.sender_id], value)?;
                 unknown.insert((is_member == Some(true)).then_some(0)).is_some()
             }
         })
@@ -127,7 +128,7 @@ impl Batch<'_> {
     fn finish(self) -> Result<()> {
         for (id, counter) in self.counters {
             if let Some(Counter { last_seq, active_at, advanced: true }) = counter {
-                run(self.db, sql!(queries::ADVANCE_COUNTER), params![id, last_seq, 0, active_at])?;
+                run(self.db, sql!(queries::heads::ADVANCE_COUNTER), params![id, last_seq, 0, active_at])?;
             }
         }
         for ((conversation_id, user_id), newest) in self.senders {
