@@ -112,3 +112,12 @@ CREATE INDEX tickets_by_user ON tickets (user_id);
 CREATE INDEX tickets_by_expiry ON tickets (expires_at);
 
 -- Version 4: SQLite's index of ids; nothing here, where the order of its columns was measured to make no difference.
+
+-- Version 5: events of any kind, about a message or not; and further fields of messages.
+
+ALTER TABLE changes DROP CONSTRAINT changes_kind_check;
+ALTER TABLE changes ALTER COLUMN message_seq DROP NOT NULL;
+-- The frame's public fields besides the message, a JSON object. Nodes that do not know the kind pass them on.
+ALTER TABLE changes ADD COLUMN payload text;
+-- Public fields that few messages have, a JSON object. Nodes that do not know a field pass it on.
+ALTER TABLE messages ADD COLUMN extra text;

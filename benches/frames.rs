@@ -35,6 +35,7 @@ pub(crate) fn messages(conversation_id: ConversationId, count: u64) -> Vec<Event
         edited_at: None,
         deleted_at: None,
         note: None,
+        extra: None,
     };
     (1..=Seq::try_from(count).unwrap()).map(|seq| Event::created(message(seq))).collect()
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chinwag::bus::local::Local;
 use chinwag::bus::{Bus, Inbox, Parcel};
 use chinwag::delivery::GapRepair;
-use chinwag::domain::command::{Command, Outcome, Send};
+use chinwag::domain::command::{NewMessage, Outcome, Write};
 use chinwag::domain::conversation::{Kind, NewConversation};
 use chinwag::domain::message::Content;
 use chinwag::domain::user::{Name, User, Username};
@@ -110,9 +110,9 @@ impl Bench {
         })
     }
 
-    fn send(&self, number: usize) -> Command {
+    fn send(&self, number: usize) -> Write {
         let (conversation_id, members) = self.pairs[number % CONVERSATIONS];
-        Command::Send(Send {
+        Write::Send(NewMessage {
             conversation_id,
             id: MessageId::new(),
             sender_id: members[number / CONVERSATIONS % 2],
@@ -124,12 +124,12 @@ impl Bench {
 
     async fn round(&self) -> Duration {
         let (left, done) = (Arc::new(AtomicUsize::new(ROUND)), Arc::new(Notify::new()));
-        let commands: Vec<Command> = (0..ROUND).map(|number| self.send(number)).collect();
+        let commands: Vec<Write> = (0..ROUND).map(|number| self.send(number)).collect();
         let started = Instant::now();
         for command in commands {
             let (left, done) = (Arc::clone(&left), Arc::clone(&done));
             let reply = move |outcome: chinwag::domain::Result<Outcome>| {
-                assert!(matches!(outcome, Ok(Outcome::Fresh(_))), "{outcome:?}");
+                assert!(matches!(outcome, Ok(Outcome::Committed(_))), "{outcome:?}");
                 if left.fetch_sub(1, Ordering::AcqRel) == 1 {
                     done.notify_one();
                 }
@@ -141,13 +141,13 @@ impl Bench {
     }
 
     async fn one_by_one(&self, count: u64) -> Duration {
-        let commands: Vec<Command> = (0..usize::try_from(count).unwrap()).map(|number| self.send(number)).collect();
+        let commands: Vec<Write> = (0..usize::try_from(count).unwrap()).map(|number| self.send(number)).collect();
         let started = Instant::now();
         for command in commands {
             let (tell, told) = tokio::sync::oneshot::channel();
             self.journal.submit(command, Box::new(move |outcome| drop(tell.send(outcome)))).await;
             let outcome = told.await.unwrap();
-            assert!(matches!(outcome, Ok(Outcome::Fresh(_))), "{outcome:?}");
+            assert!(matches!(outcome, Ok(Outcome::Committed(_))), "{outcome:?}");
         }
         started.elapsed()
     }

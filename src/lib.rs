@@ -28,9 +28,9 @@
 //! # The journey of a message
 //!
 //! 1. It comes by `POST` or as a `message.send` frame (`ws::decoder`, `ws::dispatch`), is checked, and becomes a
-//!    [`domain::command::Send`]. (An edit or a deletion is a `Revision`, a change of members a `Change`: they go the same way.)
+//!    [`domain::command::NewMessage`]. (Everything else that is numbered is a [`domain::command::Command`] and goes the same way.)
 //! 2. [`journal`] admits it to the lane of its conversation. While one batch is committed, the next gathers.
-//! 3. [`store::Store::commit`] locks the conversations' counters, looks each message up by its id, checks the sender's
+//! 3. [`store::Commands::commit`] locks the conversations' counters, looks each message up by its id, checks the sender's
 //!    membership, numbers, inserts and commits the batch: in one transaction, and on PostgreSQL in one round trip.
 //! 4. The journal encodes what is new, once for all recipients, and publishes it on the [`bus`].
 //! 5. `delivery::local_inbox` takes it to the [`registry`]: the room's watermark rises, and each seat that is live gets the bytes

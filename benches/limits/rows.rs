@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chinwag::domain::command::Send;
+use chinwag::domain::command::NewMessage as Send;
 use chinwag::domain::conversation::{self, NewConversation, Title};
 use chinwag::domain::message::Content;
 use chinwag::domain::user::Username;
@@ -129,7 +129,7 @@ async fn chinwag_commits(url: &str, length: Duration) -> Result<(), String> {
             let (store, lane) = (&store, *lane);
             rate_of(length, move || async move {
                 let batch: Vec<Send> = (0..BATCH).map(|number| send(&pairs[number % pairs.len()])).collect();
-                let outcomes = store.commit(lane, &batch).await.map_err(|error| error.to_string())?;
+                let outcomes = store.commit(lane, batch.into()).await.map_err(|error| error.to_string())?;
                 outcomes.into_iter().try_for_each(|outcome| outcome.map(drop)).map_err(|error| error.to_string())
             })
         });

@@ -4,7 +4,7 @@ use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
 use chinwag::domain::user::{Name, User, Username};
 use chinwag::domain::{ConnectionId, ConversationId, MessageId, Seq, Timestamp, UserId};
-use chinwag::wire::frames::{self, Subject};
+use chinwag::wire::frames::{self, EventDetails};
 
 /// What stands for the number in the frame that is taken apart; it occurs nowhere else.
 const SEQ: Seq = 7_777_777_777_777_777_777;
@@ -110,7 +110,7 @@ fn encoded(conversation_id: ConversationId, id: MessageId) -> String {
 
 fn told(message: Message) -> String {
     let mut frame = Vec::new();
-    frames::put_event(&mut frame, &Event::created(message), &Subject::default());
+    frames::put_event(&mut frame, &Event::created(message), &EventDetails::default());
     payload(&frame)
 }
 
@@ -138,6 +138,7 @@ pub(crate) fn message(conversation_id: ConversationId, id: MessageId, seq: Seq, 
         edited_at: None,
         deleted_at: None,
         note: None,
+        extra: None,
     }
 }
 

@@ -131,10 +131,10 @@ pub(super) fn first(buffer: &[u8]) -> Option<(u8, &[u8], usize)> {
 #[cfg(test)]
 mod tests {
     use super::{Heard, Template, first};
-    use crate::domain::event::{Event, Happening};
+    use crate::domain::event::Event;
     use crate::domain::message::Message;
     use crate::domain::{ConversationId, Timestamp, UserId};
-    use crate::wire::frames::{ClientFrame, Subject, put_event};
+    use crate::wire::frames::{ClientFrame, EventDetails, put_event};
 
     fn sent(id: ConversationId) -> ClientFrame {
         let mut template = Template::new(0xABCDE, Some(id));
@@ -162,9 +162,10 @@ mod tests {
             edited_at: None,
             deleted_at: None,
             note: None,
+            extra: None,
         };
         let mut out = Vec::new();
-        put_event(&mut out, &Event { seq: 120, happening: Happening::Created, message }, &Subject::default());
+        put_event(&mut out, &Event { seq: 120, ..Event::created(message) }, &EventDetails::default());
         let (kind, payload, length) = first(&out).expect("a whole frame");
         assert_eq!((kind, length), (0x81, out.len()));
         assert!(first(&out[..out.len() - 1]).is_none());

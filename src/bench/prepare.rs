@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::progress::Progress;
 use super::stage::Room;
 use crate::auth::Tokens;
-use crate::domain::command::Send;
+use crate::domain::command::NewMessage;
 use crate::domain::conversation::{Kind, NewConversation, Title};
 use crate::domain::message::Content;
 use crate::domain::session::Session;
@@ -66,8 +66,8 @@ async fn fill(store: &dyn Store, conversation_id: ConversationId, sender_id: Use
     let content = Content::parse("abcdefghijklmnop".repeat(4))?;
     let mut progress = Progress::new("messages", count);
     for first in (0..count).step_by(FILLED_AT_ONCE) {
-        let batch: Vec<Send> = (first..count.min(first + FILLED_AT_ONCE))
-            .map(|_| Send {
+        let batch: Vec<NewMessage> = (first..count.min(first + FILLED_AT_ONCE))
+            .map(|_| NewMessage {
                 conversation_id,
                 id: MessageId::new(),
                 sender_id,
@@ -76,7 +76,7 @@ async fn fill(store: &dyn Store, conversation_id: ConversationId, sender_id: Use
                 timestamp: Timestamp::now(),
             })
             .collect();
-        for outcome in store.commit(0, &batch).await? {
+        for outcome in store.commit(0, batch.into()).await? {
             outcome?;
         }
         progress.done(first);

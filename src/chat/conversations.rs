@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::messages::command;
 use super::{Chat, no_conversation};
 use crate::bus::Parcel;
-use crate::domain::command::{Action, Change, Command, Outcome};
+use crate::domain::command::{Action, Outcome, Write};
 use crate::domain::conversation::{Conversation, Kind, Member, NewConversation, Role, Title, View};
 use crate::domain::session::Caller;
-use crate::domain::{ConversationId, Error, MessageId, Result, Timestamp, UserId};
+use crate::domain::{ConversationId, Error, Result, Timestamp, UserId};
 use crate::limits;
 use crate::registry::Scope;
 use crate::store::ActivityCursor;
@@ -153,8 +154,8 @@ impl Chat {
         role: Option<&str>,
     ) -> Result<(Member, bool)> {
         let role = role.map_or(Ok(Role::Member), parse_role)?;
-        let outcome = self.change(caller, id, Action::Add { user_id, role }).await?;
-        Ok((self.member(id, user_id).await?, outcome != Outcome::Unchanged))
+        let outcome = self.change(caller, id, Action::AddMember { user_id, role }).await?;
+        Ok((self.member(id, user_id).await?, outcome != Outcome::NoChange))
     }
 
     /// Gives a member a role.
@@ -165,12 +166,11 @@ impl Chat {
 
     /// Removes a member, or leaves.
     pub async fn remove_member(&self, caller: &Caller, id: ConversationId, user_id: UserId) -> Result<()> {
-        self.change(caller, id, Action::Remove { user_id }).await.map(drop)
+        self.change(caller, id, Action::RemoveMember { user_id }).await.map(drop)
     }
 
     async fn change(&self, caller: &Caller, conversation_id: ConversationId, action: Action) -> Result<Outcome> {
-        let (id, actor_id, timestamp) = (MessageId::new(), caller.user_id, Timestamp::now());
-        self.command(Command::Change(Change { conversation_id, id, actor_id, action, timestamp })).await
+        self.write(Write::Apply(command(caller, conversation_id, action))).await
     }
 
     async fn member(&self, id: ConversationId, user_id: UserId) -> Result<Member> {

@@ -5,10 +5,10 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::{Chat, no_conversation};
-use crate::domain::command::{Command, Outcome, Revision, Send};
+use crate::domain::command::{Action, Command, NewMessage, Outcome, Write};
 use crate::domain::message::{Content, Message};
 use crate::domain::session::Caller;
-use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
+use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp};
 use crate::journal::{Reply, draining_error};
 use crate::limits;
 use crate::store::{Page, Range};
@@ -28,11 +28,11 @@ pub struct Draft {
 
 impl Draft {
     /// Checks it. `kind_field` is what the type is called at this door.
-    pub fn check(self, caller: &Caller, to: ConversationId, kind_field: &'static str) -> Result<Command> {
+    pub fn check(self, caller: &Caller, to: ConversationId, kind_field: &'static str) -> Result<Write> {
         if self.kind.is_some_and(|kind| kind != "text") {
             return Err(Error::field(kind_field, "only `text` can be sent"));
         }
-        Ok(Command::Send(Send {
+        Ok(Write::Send(NewMessage {
             conversation_id: to,
             id: self.id.unwrap_or_default(),
             sender_id: caller.user_id,
@@ -43,15 +43,24 @@ impl Draft {
     }
 }
 
-/// A revision that somebody wants, as it came: with a new text, or without one to delete the message.
+/// The command that edits a message or, without a text, deletes it.
 pub fn revision(
     caller: &Caller,
     conversation_id: ConversationId,
     message_id: MessageId,
     content: Option<String>,
-) -> Result<Revision> {
-    let content = content.map(Content::parse).transpose()?;
-    Ok(Revision { conversation_id, message_id, actor_id: caller.user_id, content, timestamp: Timestamp::now() })
+) -> Result<Command> {
+    let action = match content.map(Content::parse).transpose()? {
+        Some(content) => Action::EditMessage { message_id, content },
+        None => Action::DeleteMessage { message_id },
+    };
+    Ok(command(caller, conversation_id, action))
+}
+
+/// A command of the caller's, made now.
+pub(super) fn command(caller: &Caller, conversation_id: ConversationId, action: Action) -> Command {
+    let (actor_id, timestamp) = (caller.user_id, Timestamp::now());
+    Command { conversation_id, actor_id, id: MessageId::new(), timestamp, action }
 }
 
 /// Where a page of history lies.
@@ -96,35 +105,30 @@ fn status(message: &Message, caller: &Caller, receipts: Option<(Seq, Seq)>) -> D
     }
 }
 
-/// Whose command it is.
-fn author(command: &Command) -> UserId {
-    match command {
-        Command::Send(send) => send.sender_id,
-        Command::Revise(revision) => revision.actor_id,
-        Command::Change(change) => change.actor_id,
-    }
-}
-
 impl Chat {
     /// Sends a message and waits until it is durable. Says whether it is new, and its status.
     pub async fn send(&self, caller: &Caller, to: ConversationId, draft: Draft) -> Result<(Message, Delivery, bool)> {
-        match self.command(draft.check(caller, to, "type")?).await? {
-            Outcome::Fresh(event) => Ok((event.message, Delivery::Sent, true)),
-            Outcome::Repeated(message) => {
+        match self.write(draft.check(caller, to, "type")?).await? {
+            Outcome::Committed(event) => {
+                let message = event.message.ok_or_else(|| Error::internal("a send without its message"))?;
+                Ok((message, Delivery::Sent, true))
+            }
+            Outcome::Duplicate(message) => {
                 let status = self.status_of(&message, caller).await?;
                 Ok((message, status, false))
             }
-            Outcome::Unchanged => Err(Error::internal("a send left things unchanged")),
+            Outcome::NoChange => Err(Error::internal("a send left things unchanged")),
         }
     }
 
     /// Edits or deletes a message, and waits until that is durable. Returns it as it is now, and its status.
-    pub async fn revise(&self, revision: Revision, caller: &Caller) -> Result<(Message, Delivery)> {
-        let message = match self.command(Command::Revise(revision)).await? {
-            Outcome::Fresh(event) => event.message,
-            Outcome::Repeated(message) => message,
-            Outcome::Unchanged => return Err(Error::internal("a revision without its message")),
+    pub async fn revise(&self, revision: Command, caller: &Caller) -> Result<(Message, Delivery)> {
+        let message = match self.write(Write::Apply(revision)).await? {
+            Outcome::Committed(event) => event.message,
+            Outcome::Duplicate(message) => Some(message),
+            Outcome::NoChange => None,
         };
+        let message = message.ok_or_else(|| Error::internal("a revision without its message"))?;
         let status = self.status_of(&message, caller).await?;
         Ok((message, status))
     }
@@ -137,21 +141,21 @@ impl Chat {
         Ok(status(message, caller, receipts))
     }
 
-    /// Hands a command to the journal, which calls `reply` when it is done. The commit authorises it. If its user writes too
+    /// Hands a write to the journal, which calls `reply` when it is done. The commit authorises it. If its user writes too
     /// fast it is `rate_limited` at once instead, and costs the journal nothing.
-    pub async fn submit(&self, command: Command, reply: Reply) -> Result<()> {
+    pub async fn submit(&self, write: Write, reply: Reply) -> Result<()> {
         if let Some(writes) = &self.writes {
-            writes.take(author(&command), Instant::now())?;
+            writes.take(write.actor_id(), Instant::now())?;
         }
-        self.journal.submit(command, reply).await;
+        self.journal.submit(write, reply).await;
         Ok(())
     }
 
-    /// Hands a command to the journal and waits until it is done.
-    pub(super) async fn command(&self, command: Command) -> Result<Outcome> {
+    /// Hands a write to the journal and waits until it is done.
+    pub(super) async fn write(&self, write: Write) -> Result<Outcome> {
         let (sender, outcome) = oneshot::channel();
         // Whoever waited may be gone; the command is committed all the same.
-        self.submit(command, Box::new(move |done| drop(sender.send(done)))).await?;
+        self.submit(write, Box::new(move |done| drop(sender.send(done)))).await?;
         // Each command is answered, unless the process leaves at once: then nobody knows what became of it.
         outcome.await.map_err(|_| draining_error())?
     }

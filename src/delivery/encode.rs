@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::domain::event::Event;
 use crate::domain::{ConversationId, Seq};
 use crate::registry::Run;
-use crate::wire::frames::{self, Subject};
+use crate::wire::frames::{self, EventDetails};
 
 /// Encodes a commit's events once, in commit order: for each conversation one run, or more where another process
 /// numbered something between two halves of a batch.
@@ -20,7 +20,7 @@ pub fn encode<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Run> {
     let mut runs: Vec<Encoding> = Vec::new();
     let mut newest: HashMap<ConversationId, usize> = HashMap::new();
     for event in events {
-        let (conversation_id, seq) = (event.message.conversation_id, event.seq);
+        let (conversation_id, seq) = (event.conversation_id, event.seq);
         let index = match newest.get(&conversation_id) {
             Some(&index) if runs[index].next_seq == seq => index,
             _ => {
@@ -31,7 +31,7 @@ pub fn encode<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Run> {
             }
         };
         let run = &mut runs[index];
-        frames::put_event(&mut run.frames, event, &Subject::default());
+        frames::put_event(&mut run.frames, event, &EventDetails::default());
         run.ends.push(run.frames.len());
         run.next_seq = seq + 1;
     }

@@ -1,12 +1,12 @@
-//! Parcels: an event made ready for delivery, with what goes with it.
+//! Envelopes: an event made ready for the bus, with what goes with it.
 
 use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::encode::encode;
-use super::event_details::subject_of;
+use super::event_details::event_details;
 use crate::bus::{Joined, Parcel};
-use crate::domain::event::{Event, Happening};
+use crate::domain::event::Event;
 use crate::domain::message::Note;
 use crate::domain::{ConversationId, UserId};
 use crate::limits;
@@ -14,33 +14,36 @@ use crate::registry::{Registry, Run};
 use crate::store::Store;
 use crate::wire::frames;
 
-/// The parcel of an event. What the store cannot tell in time is left out: the event is committed, and goes without.
+/// Returns true if an event goes with others in one envelope: it has no details, and changes nobody's subscriptions.
+pub fn is_plain(event: &Event) -> bool {
+    event.message.as_ref().is_none_or(|message| message.note.is_none())
+}
+
+/// The envelope of one event. Details that the store cannot give in time are left out: the event is committed, and goes without.
 pub async fn parcel_of(event: &Event, store: &dyn Store, registry: &Registry) -> Parcel {
-    let Event { seq, happening: Happening::Created, message } = event else {
+    let Some(note) = event.message.as_ref().and_then(|message| message.note.as_ref()) else {
         return Parcel::Numbered(encode(std::iter::once(event)));
     };
-    let conversation_id = message.conversation_id;
-    let mut left = None;
-    let mut joined = None;
-    match message.note {
-        None => return Parcel::Numbered(encode(std::iter::once(event))),
-        Some(Note::MemberAdded { user_id, .. }) => {
-            let told = timeout(limits::FILL_TIMEOUT, told_of(conversation_id, user_id, store, registry)).await;
-            joined = Some(Joined { user_id, told: told.ok().flatten() });
+    let conversation_id = event.conversation_id;
+    let (mut joined, mut left) = (None, None);
+    match note {
+        Note::MemberAdded { user_id, .. } => {
+            let told = timeout(limits::FILL_TIMEOUT, created_frame(conversation_id, *user_id, store, registry)).await;
+            joined = Some(Joined { user_id: *user_id, told: told.ok().flatten() });
         }
-        Some(Note::MemberRemoved { user_id }) => left = Some(user_id),
-        Some(Note::MemberUpdated { .. } | Note::ConversationUpdated { .. }) => {}
+        Note::MemberRemoved { user_id } => left = Some(*user_id),
+        Note::MemberUpdated { .. } | Note::ConversationUpdated { .. } | Note::Other { .. } => {}
     }
-    let subject = timeout(limits::FILL_TIMEOUT, subject_of(event, store, registry)).await;
+    let details = timeout(limits::FILL_TIMEOUT, event_details(event, store, registry)).await;
     let mut frames = Vec::new();
-    frames::put_event(&mut frames, event, &subject.ok().and_then(Result::ok).unwrap_or_default());
+    frames::put_event(&mut frames, event, &details.ok().and_then(Result::ok).unwrap_or_default());
     let ends = vec![frames.len()];
-    let run = Run { conversation_id, first_seq: *seq, frames: frames.into(), ends };
+    let run = Run { conversation_id, first_seq: event.seq, frames: frames.into(), ends };
     Parcel::Moved { run, joined, left }
 }
 
-/// The frame that tells somebody who is connected here that they are in a conversation now.
-async fn told_of(id: ConversationId, user_id: UserId, store: &dyn Store, registry: &Registry) -> Option<Bytes> {
+/// The frame `conversation.created` for a user who is connected here.
+async fn created_frame(id: ConversationId, user_id: UserId, store: &dyn Store, registry: &Registry) -> Option<Bytes> {
     if registry.of_user(user_id).is_empty() {
         return None;
     }

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::encode::encode;
-use super::envelopes::parcel_of;
+use super::envelopes::{is_plain, parcel_of};
 use crate::bus::{Inbox, Parcel};
 use crate::domain::event::Event;
 use crate::domain::{ConversationId, Error, Result, UserId};
@@ -123,7 +123,7 @@ impl GapRepair {
                     self.registry.step_over(id, event.seq - 1);
                 }
                 next = event.seq + 1;
-                if event.message.note.is_none() {
+                if is_plain(event) {
                     plain.push(event);
                 } else {
                     self.hand_over(&mut plain);

@@ -1,50 +1,71 @@
-//! Commands: every numbered write, of one type, because all of them go through the journal.
+//! Writes: every numbered write, of one type, because all of them go through the journal.
 
 use super::conversation::{Role, Title};
 use super::event::Event;
 use super::message::{Content, Message};
 use super::{Code, ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
 
-/// A numbered write that somebody wants, safe to repeat: what has happened already does not happen again.
+/// A numbered write, as the journal takes it.
 #[derive(Clone, Debug)]
-pub enum Command {
-    /// Write a message.
-    Send(Send),
-    /// Edit or delete a message.
-    Revise(Revision),
-    /// Change the members or the name.
-    Change(Change),
+pub enum Write {
+    /// A new message. It has a statement of its own, since there are so many.
+    Send(NewMessage),
+    /// Everything else.
+    Apply(Command),
 }
 
-impl Command {
-    /// The message that it writes, if it is a send.
-    pub fn as_send(&self) -> Option<&Send> {
+impl Write {
+    /// The message, if the write is a send.
+    pub fn as_send(&self) -> Option<&NewMessage> {
         match self {
-            Self::Send(send) => Some(send),
-            Self::Revise(_) | Self::Change(_) => None,
+            Self::Send(message) => Some(message),
+            Self::Apply(_) => None,
         }
     }
 
-    /// Where.
+    /// The command, if the write is one.
+    pub fn as_command(&self) -> Option<&Command> {
+        match self {
+            Self::Send(_) => None,
+            Self::Apply(command) => Some(command),
+        }
+    }
+
+    /// The conversation.
     pub fn conversation_id(&self) -> ConversationId {
         match self {
-            Self::Send(send) => send.conversation_id,
-            Self::Revise(revision) => revision.conversation_id,
-            Self::Change(change) => change.conversation_id,
+            Self::Send(message) => message.conversation_id,
+            Self::Apply(command) => command.conversation_id,
+        }
+    }
+
+    /// Bytes of text that it carries.
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Self::Send(message) => message.content.as_str().len(),
+            Self::Apply(command) => command.action.text_bytes(),
+        }
+    }
+
+    /// The user who writes.
+    pub fn actor_id(&self) -> UserId {
+        match self {
+            Self::Send(message) => message.sender_id,
+            Self::Apply(command) => command.actor_id,
         }
     }
 }
 
-/// Write a message. Its `id` makes it safe to repeat: if that is in the conversation already, nothing changes.
+/// A message that is to be sent. Its `id` makes it safe to repeat: if that is in the conversation already, nothing changes.
 #[derive(Clone, Debug)]
-pub struct Send {
-    /// Where.
+pub struct NewMessage {
+    /// The conversation.
     pub conversation_id: ConversationId,
     /// The message's id: the client's choice, or new.
     pub id: MessageId,
-    /// Who.
+    /// The user who sends.
     pub sender_id: UserId,
-    /// What.
+    /// The text.
     pub content: Content,
     /// The message that it answers; it must be in the same conversation.
     pub reply_to: Option<MessageId>,
@@ -52,9 +73,9 @@ pub struct Send {
     pub timestamp: Timestamp,
 }
 
-impl Send {
+impl NewMessage {
     /// The message that it becomes with this number.
-    pub fn numbered(&self, seq: Seq) -> Message {
+    pub fn with_seq(&self, seq: Seq) -> Message {
         Message {
             id: self.id,
             conversation_id: self.conversation_id,
@@ -66,108 +87,101 @@ impl Send {
             edited_at: None,
             deleted_at: None,
             note: None,
+            extra: None,
         }
     }
 }
 
-/// Edit or delete a message, by the rules of [`super::revision`].
+/// A numbered write that is decided by [`super::rules::decide`].
 ///
-/// Safe to repeat: what is as wanted already changes nothing.
+/// It is safe to repeat: one that leaves a system message by its `id`, any other because the same state again changes nothing.
 #[derive(Clone, Debug)]
-pub struct Revision {
-    /// Where.
+pub struct Command {
+    /// The conversation.
     pub conversation_id: ConversationId,
-    /// Which.
-    pub message_id: MessageId,
-    /// Who wants it.
+    /// The user who acts.
     pub actor_id: UserId,
-    /// The new text; without one the message is deleted.
-    pub content: Option<Content>,
-    /// When the server took it.
-    pub timestamp: Timestamp,
-}
-
-/// Change the members or the name of a group.
-#[derive(Clone, Debug)]
-pub struct Change {
-    /// Where.
-    pub conversation_id: ConversationId,
-    /// The id of the system message that will note it.
+    /// The id of the system message, if the action leaves one.
     pub id: MessageId,
-    /// Who wants it.
-    pub actor_id: UserId,
-    /// What.
-    pub action: Action,
     /// When the server took it.
     pub timestamp: Timestamp,
+    /// What to do.
+    pub action: Action,
 }
 
-/// What a [`Change`] does.
+/// What a [`Command`] does.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub enum Action {
-    /// Let somebody in.
-    Add {
-        /// Whom.
-        user_id: UserId,
-        /// As what.
-        role: Role,
-    },
-    /// Remove somebody, or leave.
-    Remove {
-        /// Whom.
-        user_id: UserId,
-    },
-    /// Give somebody a role. Making another the owner makes the present one an admin.
-    SetRole {
-        /// Whom.
-        user_id: UserId,
-        /// Which.
-        role: Role,
-    },
-    /// Name the conversation.
-    Rename {
-        /// How.
-        name: Title,
-    },
+    /// Changes the text of a message.
+    EditMessage { message_id: MessageId, content: Content },
+    /// Deletes a message.
+    DeleteMessage { message_id: MessageId },
+    /// Adds a member.
+    AddMember { user_id: UserId, role: Role },
+    /// Removes a member, or leaves.
+    RemoveMember { user_id: UserId },
+    /// Changes a member's role. A new owner makes the present one an admin.
+    SetRole { user_id: UserId, role: Role },
+    /// Names the group.
+    Rename { name: Title },
 }
 
 impl Action {
-    /// Whom it concerns, if it is about a member.
+    /// The user whom it concerns, if it is about one.
     pub fn user_id(&self) -> Option<UserId> {
         match self {
-            Self::Add { user_id, .. } | Self::Remove { user_id } | Self::SetRole { user_id, .. } => Some(*user_id),
-            Self::Rename { .. } => None,
+            Self::AddMember { user_id, .. } | Self::RemoveMember { user_id } | Self::SetRole { user_id, .. } => {
+                Some(*user_id)
+            }
+            Self::EditMessage { .. } | Self::DeleteMessage { .. } | Self::Rename { .. } => None,
+        }
+    }
+
+    fn text_bytes(&self) -> usize {
+        match self {
+            Self::EditMessage { content, .. } => content.as_str().len(),
+            Self::Rename { name } => name.as_str().len(),
+            _ => 0,
+        }
+    }
+
+    /// The message that it concerns, if it is about one.
+    pub fn message_id(&self) -> Option<MessageId> {
+        match self {
+            Self::EditMessage { message_id, .. } | Self::DeleteMessage { message_id } => Some(*message_id),
+            Self::AddMember { .. } | Self::RemoveMember { .. } | Self::SetRole { .. } | Self::Rename { .. } => None,
         }
     }
 }
 
-/// What became of a command that was not refused.
+/// The result of a write that was not refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It happened, just now.
-    Fresh(Event),
-    /// It had happened before; this is the message as it is now.
-    Repeated(Message),
-    /// There was nothing to do: things are already as wanted.
-    Unchanged,
+    /// It was committed, just now.
+    Committed(Event),
+    /// It had been committed before; this is the message as it is now.
+    Duplicate(Message),
+    /// Nothing was to be done.
+    NoChange,
 }
 
 impl Outcome {
-    /// What happened, if something did.
+    /// The event, if the write caused one.
     pub fn event(&self) -> Option<&Event> {
         match self {
-            Self::Fresh(event) => Some(event),
-            Self::Repeated(_) | Self::Unchanged => None,
+            Self::Committed(event) => Some(event),
+            Self::Duplicate(_) | Self::NoChange => None,
         }
     }
 
-    /// What a command comes to whose id is in the conversation already.
+    /// The outcome of a write whose id is in the conversation already.
     ///
-    /// The same sender's is a retry, even of somebody who has left since: what they sent was sent. To another member it says
-    /// that the id is taken, and nothing of the first; to a stranger there is no such conversation.
-    pub fn repeated(stored: Message, sender_id: UserId, is_member: bool) -> Result<Self> {
+    /// The same sender's is a retry, even of a user who has left since. Another member gets `id_taken`, which says nothing of the
+    /// first message. For anybody else there is no such conversation.
+    pub fn duplicate(stored: Message, sender_id: UserId, is_member: bool) -> Result<Self> {
         if stored.sender_id == sender_id {
-            Ok(Self::Repeated(stored))
+            Ok(Self::Duplicate(stored))
         } else if is_member {
             Err(Error::new(Code::IdTaken, "This id is taken; choose another."))
         } else {

@@ -1,58 +1,124 @@
 //! Events: what happens in a conversation, numbered.
 
-use super::Seq;
-use super::message::Message;
+use serde::{Serialize, Serializer};
 
-/// What happened to a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Happening {
-    /// It was written, or the conversation noted something.
-    Created,
-    /// Its text was changed.
-    Updated,
-    /// It was deleted; a tombstone stays.
-    Deleted,
+use super::message::{Message, Note};
+use super::{ConversationId, Seq};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)+) => {
+        /// The kind of an event: the `type` of its frame, and how the stores keep it.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum EventKind {
+            $($(#[$doc])* $name,)+
+            /// A kind of a newer version, which this node passes on.
+            Other(Box<str>),
+        }
+
+        impl EventKind {
+            /// The kind as the API and the stores spell it.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$name => $text,)+
+                    Self::Other(text) => text,
+                }
+            }
+
+            /// The inverse of [`EventKind::as_str`].
+            pub fn parse(text: &str) -> Self {
+                match text {
+                    $($text => Self::$name,)+
+                    _ => Self::Other(text.into()),
+                }
+            }
+        }
+    };
 }
 
-impl Happening {
-    /// As the stores spell a change of a message; also the type of the frame that tells it. Nothing for its creation, which is
-    /// the message itself.
-    pub fn change(self) -> Option<&'static str> {
-        match self {
-            Self::Created => None,
-            Self::Updated => Some("message.updated"),
-            Self::Deleted => Some("message.deleted"),
-        }
-    }
+kinds! {
+    /// A user sent a message.
+    MessageNew = "message.new";
+    /// The sender edited a message.
+    MessageUpdated = "message.updated";
+    /// A message was deleted; a tombstone stays.
+    MessageDeleted = "message.deleted";
+    /// A user became a member.
+    MemberAdded = "member.added";
+    /// A member's role changed.
+    MemberUpdated = "member.updated";
+    /// A member was removed, or left.
+    MemberRemoved = "member.removed";
+    /// The conversation's name changed.
+    ConversationUpdated = "conversation.updated";
+}
 
-    /// The inverse of [`Happening::change`].
-    pub fn stored(change: Option<&str>) -> Option<Self> {
-        match change {
-            None => Some(Self::Created),
-            Some("message.updated") => Some(Self::Updated),
-            Some("message.deleted") => Some(Self::Deleted),
-            Some(_) => None,
-        }
+impl Serialize for EventKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
-/// Something that happened and survives, with its number.
+/// The public fields of an event besides its message: the text of a JSON object. The stores keep it and nodes pass it on, whether they
+/// know the kind or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload(Box<str>);
+
+impl Payload {
+    /// A payload that a store kept.
+    pub fn from_trusted(json: String) -> Self {
+        Self(json.into())
+    }
+
+    /// The JSON object.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An event that is durable, with its number.
 ///
-/// It shows its message as that is now, so that nothing deleted comes back in a replay, and applying an event twice is
-/// harmless.
+/// It shows its message as that is now, so that a deleted text does not come back in a replay, and applying an event twice is harmless.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Its own number; a creation's is the message's.
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// The event's own number; a new message's is the message's.
     pub seq: Seq,
     /// What happened.
-    pub happening: Happening,
-    /// To which message.
-    pub message: Message,
+    pub kind: EventKind,
+    /// The message that is new or has changed, if the event is about one.
+    pub message: Option<Message>,
+    /// What the event says besides.
+    pub payload: Option<Payload>,
 }
 
 impl Event {
-    /// The event that a message's creation is.
+    /// The event that a new message is: `message.new`, or what a system message notes.
     pub fn created(message: Message) -> Self {
-        Self { seq: message.seq, happening: Happening::Created, message }
+        let kind = Self::kind_of(Some(&message));
+        Self { conversation_id: message.conversation_id, seq: message.seq, kind, message: Some(message), payload: None }
+    }
+
+    /// The kind of a new message's event.
+    pub fn kind_of(message: Option<&Message>) -> EventKind {
+        message.and_then(|message| message.note.as_ref()).map_or(EventKind::MessageNew, Note::kind)
+    }
+
+    /// Returns true if the event is the creation of its message, which stands in the table of messages.
+    pub fn is_message(&self) -> bool {
+        self.message.as_ref().is_some_and(|message| message.seq == self.seq)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EventKind;
+
+    #[test]
+    fn kinds_survive_a_store() {
+        for text in ["message.new", "message.deleted", "conversation.updated", "message.pinned"] {
+            assert_eq!(EventKind::parse(text).as_str(), text);
+        }
+        assert_eq!(EventKind::parse("message.pinned"), EventKind::Other("message.pinned".into()));
     }
 }

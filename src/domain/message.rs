@@ -1,12 +1,15 @@
 //! Messages: what people write, and what the conversation notes by itself.
 
+use std::sync::Arc;
+
 use super::conversation::{Role, Title};
+use super::event::{EventKind, Payload};
 use super::{ConversationId, FieldError, MessageId, Seq, Timestamp, UserId};
 use crate::limits;
 
-/// The text of a message: 1 byte to 16 KiB of UTF-8, without U+0000, not blank.
+/// The text of a message: 1 byte to 16 KiB of UTF-8, without U+0000, not blank. Clones share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content(String);
+pub struct Content(Arc<String>);
 
 impl Content {
     /// Checks the form. The text stays as it is written.
@@ -19,7 +22,7 @@ impl Content {
         } else if text.trim().is_empty() {
             refuse("must not be blank")
         } else {
-            Ok(Self(text))
+            Ok(Self(Arc::new(text)))
         }
     }
 
@@ -56,26 +59,37 @@ pub enum Note {
         /// Which.
         name: Title,
     },
+    /// A note of a newer version, which this node passes on.
+    Other {
+        /// What it notes.
+        kind: EventKind,
+        /// The user whom it concerns.
+        user_id: Option<UserId>,
+        /// What else it says, in the newer version's own way.
+        value: Option<String>,
+    },
 }
 
 impl Note {
-    /// As the API and the stores spell it; also the type of the frame that tells it.
-    pub fn kind(&self) -> &'static str {
+    /// The kind of the event that the note is.
+    pub fn kind(&self) -> EventKind {
         match self {
-            Self::MemberAdded { .. } => "member.added",
-            Self::MemberUpdated { .. } => "member.updated",
-            Self::MemberRemoved { .. } => "member.removed",
-            Self::ConversationUpdated { .. } => "conversation.updated",
+            Self::MemberAdded { .. } => EventKind::MemberAdded,
+            Self::MemberUpdated { .. } => EventKind::MemberUpdated,
+            Self::MemberRemoved { .. } => EventKind::MemberRemoved,
+            Self::ConversationUpdated { .. } => EventKind::ConversationUpdated,
+            Self::Other { kind, .. } => kind.clone(),
         }
     }
 
-    /// Whom it concerns, if it is about a member.
+    /// The user whom it concerns, if it is about one.
     pub fn user_id(&self) -> Option<UserId> {
         match self {
             Self::MemberAdded { user_id, .. }
             | Self::MemberUpdated { user_id, .. }
             | Self::MemberRemoved { user_id } => Some(*user_id),
             Self::ConversationUpdated { .. } => None,
+            Self::Other { user_id, .. } => *user_id,
         }
     }
 
@@ -85,19 +99,22 @@ impl Note {
             Self::MemberAdded { role, .. } | Self::MemberUpdated { role, .. } => Some(role.as_str()),
             Self::MemberRemoved { .. } => None,
             Self::ConversationUpdated { name } => Some(name.as_str()),
+            Self::Other { value, .. } => value.as_deref(),
         }
     }
 
     /// The inverse of `kind`, `user_id` and `value`, which is how the stores keep a note.
-    pub fn stored(kind: &str, user_id: Option<UserId>, value: Option<String>) -> Option<Self> {
+    pub fn from_trusted(kind: &str, user_id: Option<UserId>, value: Option<String>) -> Self {
         let role = || Role::parse(value.as_deref()?);
-        Some(match kind {
-            "member.added" => Self::MemberAdded { user_id: user_id?, role: role()? },
-            "member.updated" => Self::MemberUpdated { user_id: user_id?, role: role()? },
-            "member.removed" => Self::MemberRemoved { user_id: user_id? },
-            "conversation.updated" => Self::ConversationUpdated { name: Title::stored(value?) },
-            _ => return None,
-        })
+        match (EventKind::parse(kind), user_id, role()) {
+            (EventKind::MemberAdded, Some(user_id), Some(role)) => Self::MemberAdded { user_id, role },
+            (EventKind::MemberUpdated, Some(user_id), Some(role)) => Self::MemberUpdated { user_id, role },
+            (EventKind::MemberRemoved, Some(user_id), _) => Self::MemberRemoved { user_id },
+            (EventKind::ConversationUpdated, _, _) if value.is_some() => {
+                Self::ConversationUpdated { name: Title::stored(value.unwrap_or_default()) }
+            }
+            (kind, user_id, _) => Self::Other { kind, user_id, value },
+        }
     }
 }
 
@@ -124,6 +141,8 @@ pub struct Message {
     pub deleted_at: Option<Timestamp>,
     /// What it notes, if it is a system message.
     pub note: Option<Note>,
+    /// Further public fields, which few messages have. Nodes pass them on, whether they know them or not.
+    pub extra: Option<Payload>,
 }
 
 impl Message {
@@ -138,6 +157,7 @@ mod tests {
     use super::{Content, Note};
     use crate::domain::UserId;
     use crate::domain::conversation::{Role, Title};
+    use crate::domain::event::EventKind;
     use crate::limits;
 
     #[test]
@@ -157,9 +177,14 @@ mod tests {
             Note::MemberUpdated { user_id, role: Role::Owner },
             Note::MemberRemoved { user_id },
             Note::ConversationUpdated { name: Title::stored("Lunch".to_owned()) },
+            Note::Other {
+                kind: EventKind::parse("message.pinned"),
+                user_id: Some(user_id),
+                value: Some("x".to_owned()),
+            },
         ] {
-            let kept = Note::stored(note.kind(), note.user_id(), note.value().map(str::to_owned));
-            assert_eq!(kept, Some(note));
+            let kept = Note::from_trusted(note.kind().as_str(), note.user_id(), note.value().map(str::to_owned));
+            assert_eq!(kept, note);
         }
     }
 }

@@ -5,15 +5,15 @@ use std::collections::{HashSet, VecDeque};
 use tokio::time::Instant;
 
 use super::Reply;
-use crate::domain::command::{Command, Outcome};
+use crate::domain::command::{Outcome, Write};
 use crate::domain::event::Event;
 use crate::domain::{Code, Error, Result, Seq};
 use crate::limits;
 use crate::registry::Registry;
 
-/// A command that waits, and whoever waits for it.
+/// A write that waits, and who gets its outcome.
 pub(super) struct Job {
-    pub(super) command: Command,
+    pub(super) write: Write,
     /// When it was submitted.
     arrived: Instant,
     /// Until it is answered.
@@ -25,8 +25,8 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn new(command: Command, arrived: Instant, reply: Reply) -> Self {
-        Self { command, arrived, reply: Some(reply), in_doubt: false, delivered: None }
+    pub(super) fn new(write: Write, arrived: Instant, reply: Reply) -> Self {
+        Self { write, arrived, reply: Some(reply), in_doubt: false, delivered: None }
     }
 
     /// Whether somebody was told what became of it.
@@ -44,11 +44,11 @@ impl Job {
         if is_unknown && !self.is_answered() && !self.is_late() {
             if !self.in_doubt {
                 self.in_doubt = true;
-                self.delivered = registry.watermark(self.command.conversation_id());
+                self.delivered = registry.watermark(self.write.conversation_id());
             }
             return true;
         }
-        self.reply_with(outcome.map(|outcome| self.told(outcome)));
+        self.reply_with(outcome.map(|outcome| self.published(outcome)));
         false
     }
 
@@ -60,12 +60,12 @@ impl Job {
 
     /// What was committed by a try of ours in doubt is news to everybody, to its sender too: they have sent it once, and hear of it
     /// once, when it is delivered.
-    fn told(&self, outcome: Outcome) -> Outcome {
+    fn published(&self, outcome: Outcome) -> Outcome {
         match (outcome, self.delivered) {
-            (Outcome::Repeated(message), Some(delivered))
-                if message.seq > delivered && self.command.as_send().is_some() =>
+            (Outcome::Duplicate(message), Some(delivered))
+                if message.seq > delivered && self.write.as_send().is_some() =>
             {
-                Outcome::Fresh(Event::created(message))
+                Outcome::Committed(Event::created(message))
             }
             (outcome, _) => outcome,
         }
@@ -81,37 +81,55 @@ impl Job {
 
 /// What is committed at a time.
 pub(super) enum Batch {
+    /// New messages, in one statement.
     Sends(Vec<Job>),
-    /// A change or a revision: rare, and decided between two round trips.
-    Alone(Job),
+    /// Commands, at most one of each conversation.
+    Commands(Vec<Job>),
 }
 
-/// Takes the next batch from what waits: sends, up to the bounds, or one of the others.
-///
-/// A send whose id, or whose `reply_to`, is in the batch already waits for the next one, and so does everything behind it,
-/// or behind one that goes alone, in the same conversation: what one client sends keeps its order. With `sends_first` one that
-/// goes alone lets those of other conversations pass.
-pub(super) fn next_batch(waiting: &mut VecDeque<Job>, sends_first: bool) -> Option<Batch> {
-    let goes_alone = |job: &Job| job.command.as_send().is_none();
-    if !sends_first && waiting.front().is_some_and(goes_alone) {
-        return waiting.pop_front().map(Batch::Alone);
+impl Batch {
+    fn of(is_send: bool, jobs: Vec<Job>) -> Self {
+        if is_send { Self::Sends(jobs) } else { Self::Commands(jobs) }
     }
+}
+
+/// Takes the next batch from what waits: sends or commands, up to the bounds.
+///
+/// A conversation keeps its order: once one of its writes has to wait for the next batch, all behind it wait too. A send waits if its
+/// id, or what it replies to, is in the batch. A command waits if its conversation has one in the batch. The oldest write decides of which
+/// kind the batch is, unless `sends_first` asks for sends and there is one that may go.
+pub(super) fn next_batch(waiting: &mut VecDeque<Job>, sends_first: bool) -> Option<Batch> {
+    let is_send = |job: &Job| job.write.as_send().is_some();
+    let oldest_is_send = is_send(waiting.front()?);
+    let jobs = if sends_first && !oldest_is_send { take(waiting, true) } else { take(waiting, oldest_is_send) };
+    if !jobs.is_empty() {
+        return Some(Batch::of(sends_first || oldest_is_send, jobs));
+    }
+    Some(Batch::of(oldest_is_send, take(waiting, oldest_is_send)))
+}
+
+/// Takes the writes of one kind that may go together.
+fn take(waiting: &mut VecDeque<Job>, sends: bool) -> Vec<Job> {
     let mut batch = Vec::with_capacity(waiting.len().min(limits::BATCH_ROWS));
     let (mut ids, mut stopped, mut bytes) = (HashSet::new(), HashSet::new(), 0);
     let mut later = VecDeque::new();
     while batch.len() < limits::BATCH_ROWS && bytes < limits::BATCH_BYTES {
         let Some(job) = waiting.pop_front() else { break };
-        let conversation_id = job.command.conversation_id();
-        let joins = match &job.command {
-            Command::Change(_) | Command::Revise(_) => false,
-            Command::Send(send) => {
-                bytes += send.content.as_str().len();
-                !stopped.contains(&conversation_id)
-                    && send.reply_to.is_none_or(|id| !ids.contains(&(conversation_id, id)))
-                    && ids.insert((conversation_id, send.id))
-            }
-        };
+        let conversation_id = job.write.conversation_id();
+        let joins = !stopped.contains(&conversation_id)
+            && match &job.write {
+                Write::Apply(_) => !sends,
+                Write::Send(message) => {
+                    sends
+                        && message.reply_to.is_none_or(|id| !ids.contains(&(conversation_id, id)))
+                        && ids.insert((conversation_id, message.id))
+                }
+            };
         if joins {
+            bytes += job.write.text_bytes();
+            if !sends {
+                stopped.insert(conversation_id);
+            }
             batch.push(job);
         } else {
             stopped.insert(conversation_id);
@@ -120,7 +138,7 @@ pub(super) fn next_batch(waiting: &mut VecDeque<Job>, sends_first: bool) -> Opti
     }
     later.append(waiting);
     *waiting = later;
-    if batch.is_empty() { waiting.pop_front().map(Batch::Alone) } else { Some(Batch::Sends(batch)) }
+    batch
 }
 
 #[cfg(test)]
@@ -130,37 +148,38 @@ mod tests {
     use tokio::time::Instant;
 
     use super::{Batch, Job, next_batch};
-    use crate::domain::command::{Action, Change, Command, Send};
+    use crate::domain::command::{Action, Command, NewMessage, Write};
     use crate::domain::conversation::Title;
     use crate::domain::message::Content;
     use crate::domain::{ConversationId, MessageId, Timestamp, UserId};
     use crate::limits;
 
-    fn job(command: Command) -> Job {
-        Job::new(command, Instant::now(), Box::new(drop))
+    fn job(write: Write) -> Job {
+        Job::new(write, Instant::now(), Box::new(drop))
     }
 
     fn send(conversation_id: ConversationId, id: MessageId, reply_to: Option<MessageId>) -> Job {
         let content = Content::parse("hi".to_owned()).expect("short");
         let sender_id = UserId::new();
         let timestamp = Timestamp(0);
-        job(Command::Send(Send { conversation_id, id, sender_id, content, reply_to, timestamp }))
+        job(Write::Send(NewMessage { conversation_id, id, sender_id, content, reply_to, timestamp }))
     }
 
     fn change(conversation_id: ConversationId) -> Job {
         let action = Action::Rename { name: Title::stored("x".to_owned()) };
         let (id, actor_id) = (MessageId::new(), UserId::new());
-        job(Command::Change(Change { conversation_id, id, actor_id, action, timestamp: Timestamp(0) }))
+        job(Write::Apply(Command { conversation_id, id, actor_id, action, timestamp: Timestamp(0) }))
     }
 
-    /// The conversations of each batch, with a change as a batch of its own.
+    /// The conversations of each batch.
     fn batches(jobs: impl IntoIterator<Item = Job>) -> Vec<Vec<ConversationId>> {
         let mut waiting: VecDeque<Job> = jobs.into_iter().collect();
         let mut batches = Vec::new();
         while let Some(batch) = next_batch(&mut waiting, false) {
             batches.push(match batch {
-                Batch::Sends(jobs) => jobs.iter().map(|job| job.command.conversation_id()).collect(),
-                Batch::Alone(job) => vec![job.command.conversation_id()],
+                Batch::Sends(jobs) | Batch::Commands(jobs) => {
+                    jobs.iter().map(|job| job.write.conversation_id()).collect()
+                }
             });
         }
         assert!(waiting.is_empty());
@@ -183,26 +202,34 @@ mod tests {
     }
 
     #[test]
-    fn a_change_stands_alone_and_keeps_its_place_in_its_conversation() {
+    fn a_command_keeps_its_place_in_its_conversation() {
         let (a, b) = (ConversationId::new(), ConversationId::new());
         let new = |conversation_id| send(conversation_id, MessageId::new(), None);
         assert_eq!(batches([new(a), change(a), new(a), new(b)]), [vec![a, b], vec![a], vec![a]]);
     }
 
     #[test]
-    fn what_goes_alone_lets_others_pass() {
+    fn sends_of_other_conversations_pass_a_command() {
         let (a, b) = (ConversationId::new(), ConversationId::new());
         let new = |conversation_id| send(conversation_id, MessageId::new(), None);
         let mut waiting: VecDeque<Job> = [change(a), change(a), new(a), new(b)].into();
         let conversations = |batch| match batch {
-            Some(Batch::Sends(jobs)) => jobs.iter().map(|job| job.command.conversation_id()).collect(),
-            Some(Batch::Alone(_)) | None => Vec::new(),
+            Some(Batch::Sends(jobs)) => jobs.iter().map(|job| job.write.conversation_id()).collect(),
+            Some(Batch::Commands(_)) | None => Vec::new(),
         };
-        assert!(matches!(next_batch(&mut waiting, false), Some(Batch::Alone(_))));
+        assert!(matches!(next_batch(&mut waiting, false), Some(Batch::Commands(_))));
         assert_eq!(conversations(next_batch(&mut waiting, true)), [b], "and nobody passes in the same conversation");
-        assert!(matches!(next_batch(&mut waiting, true), Some(Batch::Alone(_))), "there is nothing else");
+        assert!(matches!(next_batch(&mut waiting, true), Some(Batch::Commands(_))), "there is nothing else");
         assert_eq!(conversations(next_batch(&mut waiting, true)), [a]);
         assert!(next_batch(&mut waiting, true).is_none());
+    }
+
+    #[test]
+    fn commands_of_several_conversations_go_together() {
+        let (a, b, c) = (ConversationId::new(), ConversationId::new(), ConversationId::new());
+        let new = |conversation_id| send(conversation_id, MessageId::new(), None);
+        let jobs = [change(a), change(b), change(a), new(b), new(c), change(b)];
+        assert_eq!(batches(jobs), [vec![a, b], vec![a], vec![b, c], vec![b]]);
     }
 
     #[test]

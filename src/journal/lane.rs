@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::batch::{Batch, Job, next_batch};
 use crate::bus::{Bus, Parcel};
-use crate::delivery::{GapRepair, encode, parcel_of};
-use crate::domain::command::{Command, Outcome, Send};
+use crate::delivery::{GapRepair, encode, is_plain, parcel_of};
+use crate::domain::command::{Command, NewMessage, Outcome};
 use crate::domain::event::Event;
 use crate::domain::{Code, ConversationId, Error, Result, Seq};
 use crate::limits;
@@ -32,9 +32,9 @@ pub(super) struct Lane {
 struct News {
     /// Where something was committed before it that this node has not delivered.
     holes: HashSet<ConversationId>,
-    /// The messages.
-    sent: Vec<Run>,
-    /// What else happened.
+    /// Events that go together.
+    plain: Vec<Run>,
+    /// Events that go each by itself.
     others: Vec<Event>,
 }
 
@@ -60,7 +60,7 @@ impl Lane {
     pub(super) async fn run(self, queue: mpsc::Receiver<Job>, stop: CancellationToken) {
         let mut waiting = Waiting::new(queue);
         let mut backoff = Backoff::new();
-        let mut was_alone = false;
+        let mut was_commands = false;
         let mut done: Option<Done> = None;
         loop {
             if waiting.jobs.is_empty() && done.is_none() {
@@ -78,9 +78,9 @@ impl Lane {
             let unknown = match done.take() {
                 Some(last) if !is_worth_it => self.tell(last).await,
                 last => {
-                    // What goes alone and what goes together take turns, so that neither keeps the other waiting.
-                    let Some(batch) = next_batch(&mut waiting.jobs, was_alone) else { continue };
-                    was_alone = matches!(batch, Batch::Alone(_));
+                    // Commands and sends take turns, so that neither keeps the other waiting.
+                    let Some(batch) = next_batch(&mut waiting.jobs, was_commands) else { continue };
+                    was_commands = matches!(batch, Batch::Commands(_));
                     let tell_last = async { if let Some(last) = last { self.tell(last).await } else { Vec::new() } };
                     let (committed, unknown) = join(self.commit_batch(batch, &mut waiting), tell_last).await;
                     done = Some(committed);
@@ -105,26 +105,28 @@ impl Lane {
     fn may_be_followed(&self, last: &Done) -> bool {
         let mut seen = HashSet::new();
         let is_plain = |(job, outcome): (&Job, &Result<Outcome>)| match outcome {
-            Ok(Outcome::Fresh(event)) => {
-                let id = event.message.conversation_id;
-                job.command.as_send().is_some() && (!seen.insert(id) || !self.is_ahead(id, event.seq - 1))
+            Ok(Outcome::Committed(event)) => {
+                let id = event.conversation_id;
+                job.write.as_send().is_some() && (!seen.insert(id) || !self.is_ahead(id, event.seq - 1))
             }
-            Ok(Outcome::Repeated(_) | Outcome::Unchanged) => false,
+            Ok(Outcome::Duplicate(_) | Outcome::NoChange) => false,
             Err(_) => is_known(outcome),
         };
         last.jobs.iter().zip(&last.outcomes).all(is_plain)
     }
 
-    /// Commits a batch. Meanwhile, whoever has waited for too long, in it or behind it, is told so.
+    /// Commits a batch. Meanwhile, the writes that have waited for too long, in it or behind it, are answered.
     async fn commit_batch(&self, batch: Batch, waiting: &mut Waiting) -> Done {
         let (jobs, outcomes) = match batch {
             Batch::Sends(jobs) => {
-                let sends: Vec<Send> = jobs.iter().filter_map(|job| job.command.as_send().cloned()).collect();
-                patiently(self.commit(&sends), jobs, waiting).await
+                let sends: Arc<[NewMessage]> = jobs.iter().filter_map(|job| job.write.as_send().cloned()).collect();
+                let commit = |part| self.store.commit(self.number, part);
+                patiently(in_halves(sends, commit), jobs, waiting).await
             }
-            Batch::Alone(job) => {
-                let command = job.command.clone();
-                patiently(self.commit_alone(&command), vec![job], waiting).await
+            Batch::Commands(jobs) => {
+                let commands: Arc<[Command]> = jobs.iter().filter_map(|job| job.write.as_command().cloned()).collect();
+                let apply = |part| self.store.apply(self.number, part);
+                patiently(in_halves(commands, apply), jobs, waiting).await
             }
         };
         Done { jobs, outcomes }
@@ -140,9 +142,9 @@ impl Lane {
         let registry = self.gap_repair.registry();
         jobs.retain_mut(|job| {
             let Some(outcome) = outcomes.next() else { return false };
-            let id = job.command.conversation_id();
+            let id = job.write.conversation_id();
             let told = match &undelivered {
-                Some(error) if outcome.is_ok() && job.command.as_send().is_some() && held_up.contains(&id) => {
+                Some(error) if outcome.is_ok() && job.write.as_send().is_some() && held_up.contains(&id) => {
                     Err(error.clone())
                 }
                 _ => outcome,
@@ -160,32 +162,32 @@ impl Lane {
     /// What there is to deliver of a batch.
     fn news(&self, jobs: &[Job], outcomes: &[Result<Outcome>]) -> News {
         let mut news = News::default();
-        let mut sent = Vec::with_capacity(outcomes.len());
+        let mut plain = Vec::with_capacity(outcomes.len());
         for (job, outcome) in jobs.iter().zip(outcomes) {
             match outcome {
-                Ok(Outcome::Fresh(event)) if job.command.as_send().is_some() => sent.push(event),
-                Ok(Outcome::Fresh(event)) => news.others.push(event.clone()),
-                Ok(Outcome::Repeated(message)) => {
+                Ok(Outcome::Committed(event)) if is_plain(event) => plain.push(event),
+                Ok(Outcome::Committed(event)) => news.others.push(event.clone()),
+                Ok(Outcome::Duplicate(message)) => {
                     // Its first try may have been committed under a number that we were not told.
                     if job.in_doubt || self.is_ahead(message.conversation_id, message.seq) {
                         news.holes.insert(message.conversation_id);
                     }
                 }
-                Ok(Outcome::Unchanged) | Err(_) => {}
+                Ok(Outcome::NoChange) | Err(_) => {}
             }
         }
-        news.sent = encode(sent.into_iter());
-        let sent = news.sent.iter().map(|run| (run.conversation_id, run.first_seq));
-        let others = news.others.iter().map(|event| (event.message.conversation_id, event.seq));
-        news.holes.extend(sent.chain(others).filter(|(id, seq)| self.is_ahead(*id, seq - 1)).map(|(id, _)| id));
+        news.plain = encode(plain.into_iter());
+        let plain = news.plain.iter().map(|run| (run.conversation_id, run.first_seq));
+        let others = news.others.iter().map(|event| (event.conversation_id, event.seq));
+        news.holes.extend(plain.chain(others).filter(|(id, seq)| self.is_ahead(*id, seq - 1)).map(|(id, _)| id));
         news
     }
 
     /// Delivers what happened, and before it what happened without our knowing. Returns where the latter could not be read.
     async fn deliver(&self, news: News) -> HashSet<ConversationId> {
         let held_up = if news.holes.is_empty() { news.holes } else { self.gap_repair.backfill_now(news.holes).await };
-        if !news.sent.is_empty() {
-            self.bus.publish(Parcel::Numbered(news.sent));
+        if !news.plain.is_empty() {
+            self.bus.publish(Parcel::Numbered(news.plain));
         }
         for event in &news.others {
             self.bus.publish(parcel_of(event, self.store.as_ref(), self.gap_repair.registry()).await);
@@ -197,36 +199,32 @@ impl Lane {
     fn is_ahead(&self, id: ConversationId, seq: Seq) -> bool {
         self.gap_repair.registry().watermark(id).is_some_and(|watermark| watermark < seq)
     }
+}
 
-    /// Commits a batch. One that is refused for its data is tried in halves, so that only the offender gets the error.
-    async fn commit(&self, sends: &[Send]) -> Vec<Result<Outcome>> {
-        let mut outcomes = Vec::with_capacity(sends.len());
-        let mut parts = vec![sends];
-        while let Some(part) = parts.pop() {
-            match self.store.commit(self.number, part).await {
-                Ok(done) => outcomes.extend(done),
-                // What follows is not tried either, or it would overtake what is tried again.
-                Err(error) if error.code == Code::Unavailable => {
-                    outcomes.resize_with(sends.len(), || Err(error.clone()));
-                    break;
-                }
-                Err(error) if part.len() == 1 => outcomes.push(Err(error)),
-                Err(_) => {
-                    let (first, second) = part.split_at(part.len() / 2);
-                    parts.extend([second, first]);
-                }
+/// Commits a batch with `commit`. One that is refused for its data is tried in halves, so that only the offender gets the error.
+async fn in_halves<T: Clone, Fut>(batch: Arc<[T]>, commit: impl Fn(Arc<[T]>) -> Fut) -> Vec<Result<Outcome>>
+where
+    Fut: Future<Output = Result<Vec<Result<Outcome>>>>,
+{
+    let mut outcomes = Vec::with_capacity(batch.len());
+    let whole = batch.len();
+    let mut parts = vec![batch];
+    while let Some(part) = parts.pop() {
+        match commit(Arc::clone(&part)).await {
+            Ok(done) => outcomes.extend(done),
+            // What follows is not tried either, or it would overtake what is tried again.
+            Err(error) if error.code == Code::Unavailable => {
+                outcomes.resize_with(whole, || Err(error.clone()));
+                break;
+            }
+            Err(error) if part.len() == 1 => outcomes.push(Err(error)),
+            Err(_) => {
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.extend([second.into(), first.into()]);
             }
         }
-        outcomes
     }
-
-    async fn commit_alone(&self, command: &Command) -> Vec<Result<Outcome>> {
-        match command {
-            Command::Send(send) => self.commit(std::slice::from_ref(send)).await,
-            Command::Revise(revision) => vec![self.store.revise(self.number, revision).await],
-            Command::Change(change) => vec![self.store.change(self.number, change).await],
-        }
-    }
+    outcomes
 }
 
 /// What was admitted and is not committed yet.

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bus::Bus;
 use crate::delivery::{GapRepair, supervised};
-use crate::domain::command::{Command, Outcome};
+use crate::domain::command::{Outcome, Write};
 use crate::domain::{Code, ConversationId, Error, Result};
 use crate::limits;
 use crate::store::Store;
@@ -53,11 +53,11 @@ impl Journal {
     }
 
     /// Admits a command. Waits while its lane is full; `busy` if the lane does not move, `draining` if it has ended.
-    pub async fn submit(&self, command: Command, reply: Reply) {
+    pub async fn submit(&self, write: Write, reply: Reply) {
         let arrived = Instant::now();
-        let lane = &self.lanes[lane_of(command.conversation_id(), self.lanes.len())];
+        let lane = &self.lanes[lane_of(write.conversation_id(), self.lanes.len())];
         match timeout(limits::ADMISSION_TIMEOUT, lane.reserve()).await {
-            Ok(Ok(place)) => place.send(Job::new(command, arrived, reply)),
+            Ok(Ok(place)) => place.send(Job::new(write, arrived, reply)),
             Ok(Err(_)) => reply(Err(draining_error())),
             Err(_) => {
                 let busy = Error::new(Code::Busy, "The journal admits nothing at the moment.");

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::time::timeout;
 
 use super::subscriptions::{Seated, Subscriptions};
-use crate::delivery::subject_of;
+use crate::delivery::event_details;
 use crate::domain::{Code, ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
 use crate::registry::Connection;
@@ -123,8 +123,8 @@ impl Subscriptions {
             }
             let mut bytes = Vec::new();
             for event in &page {
-                let subject = subject_of(event, self.store.as_ref(), &self.registry).await?;
-                frames::put_event(&mut bytes, event, &subject);
+                let details = event_details(event, self.store.as_ref(), &self.registry).await?;
+                frames::put_event(&mut bytes, event, &details);
                 cursor = event.seq;
                 if bytes.len() >= limits::CATCH_UP_BYTES || cursor == target {
                     push_with_backpressure(connection, std::mem::take(&mut bytes)).await;

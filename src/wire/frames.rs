@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::framing;
 use super::message::{self, put_message};
-use super::objects::{ConversationObject, Delivery, MemberObject, MessageObject, UserObject};
+use super::objects::{ConversationObject, Delivery, MemberObject, UserObject};
 use super::problem::ErrorFrame;
 use crate::domain::conversation::{Conversation, Member};
-use crate::domain::event::{Event, Happening};
-use crate::domain::message::{Message, Note};
+use crate::domain::event::{Event, EventKind};
+use crate::domain::message::Message;
 use crate::domain::user::{Status, User};
 use crate::domain::{ConnectionId, ConversationId, Error, MessageId, Seq, UserId};
 use crate::limits;
@@ -59,78 +59,76 @@ fn put(out: &mut Vec<u8>, value: &impl Serialize) {
     });
 }
 
-#[derive(Serialize)]
-struct Numbered<'a> {
-    r#type: &'static str,
-    conversation_id: ConversationId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seq: Option<Seq>,
-    message: MessageObject<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    member: Option<MemberObject<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    conversation: Option<ConversationObject<'a>>,
-}
-
-/// What goes with a numbered event: the member or the conversation as it is now.
+/// The member or the conversation that an event is about, as it is now.
 #[derive(Default)]
-pub struct Subject {
-    /// With a member's events, unless they are gone.
+pub struct EventDetails {
+    /// With a member's events, unless they have left.
     pub member: Option<(Member, Status)>,
     /// With the conversation's.
     pub conversation: Option<Conversation>,
 }
 
-/// Appends the frame of a numbered event: `message.new`, what a system message notes, or how a message changed.
-pub fn put_event(out: &mut Vec<u8>, event: &Event, subject: &Subject) {
-    let Event { seq, happening, message } = event;
-    if subject.member.is_none() && subject.conversation.is_none() {
-        return framing::put_text_with(out, |out| put_plain(out, event));
+/// Appends the frame of a numbered event.
+pub fn put_event(out: &mut Vec<u8>, event: &Event, details: &EventDetails) {
+    framing::put_text_with(out, |out| {
+        put_head(out, &event.kind, event.conversation_id, Some(event.seq), event.message.as_ref());
+        if let Some((member, status)) = &details.member {
+            put_member(out, ",\"member\":", &MemberObject::new(member, *status));
+        }
+        if let Some(conversation) = &details.conversation {
+            put_member(out, ",\"conversation\":", &ConversationObject::new(conversation));
+        }
+        if let Some(payload) = &event.payload {
+            message::put_fields(out, payload);
+        }
+        message::put(out, "}");
+    });
+}
+
+/// Appends the beginning of an event, which stays open. By hand, like the message in it: every delivery goes through here.
+fn put_head(
+    out: &mut Vec<u8>,
+    kind: &EventKind,
+    conversation_id: ConversationId,
+    seq: Option<Seq>,
+    message: Option<&Message>,
+) {
+    message::put(out, "{\"type\":");
+    message::put_text(out, kind.as_str());
+    message::put_id(out, b",\"conversation_id\":\"", conversation_id.0);
+    message::put(out, "\"");
+    if let Some(seq) = seq {
+        message::put_number(out, ",\"seq\":", seq);
     }
-    let numbered = Numbered {
-        r#type: event_type(*happening, message),
-        conversation_id: message.conversation_id,
-        seq: Some(*seq),
-        message: MessageObject::new(message, Delivery::Sent),
-        member: subject.member.as_ref().map(|(member, status)| MemberObject::new(member, *status)),
-        conversation: subject.conversation.as_ref().map(ConversationObject::new),
-    };
-    put(out, &numbered);
+    if let Some(message) = message {
+        message::put(out, ",\"message\":");
+        put_message(out, message, Delivery::Sent);
+    }
 }
 
-/// By hand, like the message in it.
-fn put_plain(out: &mut Vec<u8>, Event { seq, happening, message }: &Event) {
-    message::put(out, "{\"type\":\"");
-    message::put(out, event_type(*happening, message));
-    message::put_id(out, b"\",\"conversation_id\":\"", message.conversation_id.0);
-    message::put_number(out, "\",\"seq\":", *seq);
-    message::put(out, ",\"message\":");
-    put_message(out, message, Delivery::Sent);
-    message::put(out, "}");
+fn put_member(out: &mut Vec<u8>, name: &str, value: &impl Serialize) {
+    message::put(out, name);
+    // Strings, numbers and ids always have a JSON form, and a vector takes all of it.
+    let _ = serde_json::to_writer(out, value);
 }
 
-fn event_type(happening: Happening, message: &Message) -> &'static str {
-    happening.change().unwrap_or_else(|| message.note.as_ref().map_or("message.new", Note::kind))
-}
-
-/// A numbered event for one connection that does not hear the conversation: the answer to its own command.
+/// A numbered event for one connection that is not subscribed to the conversation: the answer to its own command.
 pub fn event(event: &Event) -> Bytes {
     let mut out = Vec::with_capacity(512);
-    put_event(&mut out, event, &Subject::default());
+    put_event(&mut out, event, &EventDetails::default());
     out.into()
 }
 
-/// The answer to a command that had happened before: the message as it is now. A send's has its number; an edit or a deletion that
-/// changed nothing has none.
-pub fn repeated(happening: Happening, message: &Message) -> Bytes {
-    frame(&Numbered {
-        r#type: event_type(happening, message),
-        conversation_id: message.conversation_id,
-        seq: (happening == Happening::Created).then_some(message.seq),
-        message: MessageObject::new(message, Delivery::Sent),
-        member: None,
-        conversation: None,
-    })
+/// The answer to a command that had been committed before: the message as it is now. A send's has its number; an edit or a deletion
+/// that changed nothing has none.
+pub fn duplicate(kind: &EventKind, message: &Message) -> Bytes {
+    let is_change = matches!(kind, EventKind::MessageUpdated | EventKind::MessageDeleted);
+    let mut out = Vec::with_capacity(512);
+    framing::put_text_with(&mut out, |out| {
+        put_head(out, kind, message.conversation_id, (!is_change).then_some(message.seq), Some(message));
+        message::put(out, "}");
+    });
+    out.into()
 }
 
 /// The first frame.

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use super::objects::{Delivery, NoteObject};
+use crate::domain::event::Payload;
 use crate::domain::message::Message;
 use crate::domain::{Seq, Timestamp};
 
@@ -46,7 +47,19 @@ pub fn put_message(out: &mut Vec<u8>, message: &Message, status: Delivery) {
         // Strings and ids always have a JSON form, and a vector takes all of it.
         let _ = serde_json::to_writer(&mut *out, &NoteObject::new(note));
     }
+    if let Some(extra) = &message.extra {
+        put_fields(out, extra);
+    }
     put(out, "}");
+}
+
+/// Appends the fields of a JSON object behind others.
+pub(super) fn put_fields(out: &mut Vec<u8>, payload: &Payload) {
+    let fields = payload.as_str().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+    if !fields.is_empty() {
+        put(out, ",");
+        put(out, fields);
+    }
 }
 
 /// Appends what needs no escaping. (Inlined, so that where the text stands in the code its length is known, and it is copied by a few
@@ -74,7 +87,7 @@ pub(super) fn put_number(out: &mut Vec<u8>, before: &str, number: Seq) {
 }
 
 /// Appends a text, escaped where it must be.
-fn put_text(out: &mut Vec<u8>, text: &str) {
+pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
     let _ = serde_json::to_writer(out, text);
 }
 
@@ -100,12 +113,13 @@ mod tests {
             conversation_id: ConversationId::new(),
             seq: 1_234_567,
             sender_id: UserId::new(),
-            content: "\"quoted\" \\ tab\t line\n bell\u{7} é 🦀 </script>".to_owned(),
+            content: "\"quoted\" \\ tab\t line\n bell\u{7} é 🦀 </script>".into(),
             reply_to: None,
             timestamp: Timestamp(1_700_000_000_123_456),
             edited_at: None,
             deleted_at: None,
             note: None,
+            extra: None,
         };
         let user_id = UserId::new();
         let with = |note| Message { note: Some(note), ..plain.clone() };
@@ -114,7 +128,7 @@ mod tests {
             Message {
                 edited_at: Some(Timestamp(0)),
                 deleted_at: Some(Timestamp(-1)),
-                content: String::new(),
+                content: "".into(),
                 ..plain.clone()
             },
             with(Note::MemberAdded { user_id, role: Role::Admin }),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::conversation::{Conversation, Member, Title, View};
+use crate::domain::event::EventKind;
 use crate::domain::message::{Message, Note};
 use crate::domain::user::{Status, User};
 use crate::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
@@ -105,7 +106,7 @@ impl<'a> MessageObject<'a> {
 
 #[derive(Serialize)]
 pub(super) struct NoteObject<'a> {
-    kind: &'static str,
+    kind: EventKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<UserId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,13 +117,12 @@ pub(super) struct NoteObject<'a> {
 
 impl<'a> NoteObject<'a> {
     pub(super) fn new(note: &'a Note) -> Self {
-        let names = matches!(note, Note::ConversationUpdated { .. });
-        Self {
-            kind: note.kind(),
-            user_id: note.user_id(),
-            role: note.value().filter(|_| !names),
-            name: note.value().filter(|_| names),
-        }
+        let (role, name) = match note {
+            Note::MemberAdded { .. } | Note::MemberUpdated { .. } => (note.value(), None),
+            Note::ConversationUpdated { .. } => (None, note.value()),
+            Note::MemberRemoved { .. } | Note::Other { .. } => (None, None),
+        };
+        Self { kind: note.kind(), user_id: note.user_id(), role, name }
     }
 }
 

@@ -10,8 +10,8 @@ use super::reader::{ClientMessage, Reader};
 use super::token_deadline::TokenDeadline;
 use super::violations::ViolationCounter;
 use crate::chat::{Chat, Draft, revision};
-use crate::domain::command::{Command, Outcome};
-use crate::domain::event::Happening;
+use crate::domain::command::{Action, Outcome, Write};
+use crate::domain::event::{Event, EventKind};
 use crate::domain::session::Caller;
 use crate::domain::{Code, ConversationId, Error, Result, Seq};
 use crate::limits;
@@ -178,11 +178,11 @@ impl<'a> FrameDispatcher<'a> {
             "message.edit" => Some(frame.content.ok_or_else(|| Error::field("content", "is missing"))?),
             _ => None,
         };
-        let command = Command::Revise(revision(self.caller, to, message_id, content)?);
+        let command = Write::Apply(revision(self.caller, to, message_id, content)?);
         self.submit(command, to, reference).await
     }
 
-    async fn submit(&self, command: Command, to: ConversationId, reference: Option<String>) -> Result<()> {
+    async fn submit(&self, write: Write, to: ConversationId, reference: Option<String>) -> Result<()> {
         let under_way = self.under_way.get_or_init(|| Arc::new(Semaphore::new(limits::UNDER_WAY)));
         let place = Arc::clone(under_way).acquire_owned().await.map_err(Error::internal)?;
         // What was read but not begun when the connection was closed is not begun any more: its session may have ended.
@@ -190,22 +190,25 @@ impl<'a> FrameDispatcher<'a> {
             return Ok(());
         }
         let connection = Arc::clone(self.connection);
-        let wanted = happening_of(&command);
+        let change = change_of(&write);
         let reply = move |outcome: Result<Outcome>| {
             let hears = connection.hears(to);
             match outcome {
                 // Once it has left, what was delivered before this may have missed it: a hole that it would never ask about.
                 Ok(_) if hears.is_none() => {}
                 // Its event, which every listener gets, is the acknowledgement.
-                Ok(Outcome::Fresh(_)) if hears == Some(true) => {}
-                Ok(Outcome::Fresh(event)) => connection.outbox.push(frames::event(&event)),
-                Ok(Outcome::Repeated(message)) => connection.outbox.push(frames::repeated(wanted, &message)),
-                Ok(Outcome::Unchanged) => {}
+                Ok(Outcome::Committed(_)) if hears == Some(true) => {}
+                Ok(Outcome::Committed(event)) => connection.outbox.push(frames::event(&event)),
+                Ok(Outcome::Duplicate(message)) => {
+                    let kind = change.unwrap_or_else(|| Event::kind_of(Some(&message)));
+                    connection.outbox.push(frames::duplicate(&kind, &message));
+                }
+                Ok(Outcome::NoChange) => {}
                 Err(error) => connection.outbox.push(frames::error(&error, reference.as_deref(), Some(to))),
             }
             drop(place);
         };
-        self.chat.submit(command, Box::new(reply)).await
+        self.chat.submit(write, Box::new(reply)).await
     }
 
     async fn resume(&self, frame: ClientFrame, reference: Option<&str>) -> Result<()> {
@@ -239,11 +242,14 @@ impl<'a> FrameDispatcher<'a> {
     }
 }
 
-/// What a command of a client makes happen.
-fn happening_of(command: &Command) -> Happening {
-    match command {
-        Command::Revise(revision) if revision.content.is_some() => Happening::Updated,
-        Command::Revise(_) => Happening::Deleted,
-        Command::Send(_) | Command::Change(_) => Happening::Created,
+/// The kind of the event that a change of a message causes.
+fn change_of(write: &Write) -> Option<EventKind> {
+    match write {
+        Write::Apply(command) => match command.action {
+            Action::EditMessage { .. } => Some(EventKind::MessageUpdated),
+            Action::DeleteMessage { .. } => Some(EventKind::MessageDeleted),
+            _ => None,
+        },
+        Write::Send(_) => None,
     }
 }

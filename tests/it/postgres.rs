@@ -1,18 +1,20 @@
 //! What only a server can do to us: it is elsewhere, and others write to it too.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
 
-use chinwag::domain::command::{Action, Change, Outcome, Send};
+use chinwag::domain::command::{Action, Outcome};
 use chinwag::domain::conversation::{Kind, NewConversation, Role};
 use chinwag::domain::message::Content;
 use chinwag::domain::user::{Name, User, Username};
 use chinwag::domain::{Code, ConversationId, MessageId, Timestamp, UserId};
 use chinwag::store::postgres::Postgres;
-use chinwag::store::{Range, Store};
+use chinwag::store::{Commands, Conversations, Heads, Members, Messages, Range, Store, Users};
 
+use crate::store::shims::{Alone, Change, Send};
 use crate::support::postgres::{Cluster, connect, database};
 
 async fn user(store: &Postgres, name: &str) -> UserId {
@@ -42,9 +44,9 @@ fn send(conversation_id: ConversationId, sender_id: UserId) -> Send {
 
 fn seq(outcome: &Outcome) -> i64 {
     match outcome {
-        Outcome::Fresh(event) => event.seq,
-        Outcome::Repeated(message) => message.seq,
-        Outcome::Unchanged => 0,
+        Outcome::Committed(event) => event.seq,
+        Outcome::Duplicate(message) => message.seq,
+        Outcome::NoChange => 0,
     }
 }
 
@@ -71,8 +73,8 @@ async fn nodes_that_write_at_once_leave_neither_hole_nor_double() {
             timestamp: Timestamp::now(),
         };
         let (first, second, renamed, again) = tokio::join!(
-            one.commit(0, &sends),
-            other.commit(0, &reversed),
+            one.commit(0, sends.clone().into()),
+            other.commit(0, reversed.clone().into()),
             one.change(1, &change),
             other.change(1, &change)
         );
@@ -80,7 +82,7 @@ async fn nodes_that_write_at_once_leave_neither_hole_nor_double() {
         for (a, b) in first.iter().zip(second.iter().rev()) {
             assert_eq!(seq(a.as_ref().unwrap()), seq(b.as_ref().unwrap()));
         }
-        let kinds = [renamed.unwrap(), again.unwrap()].map(|outcome| matches!(outcome, Outcome::Fresh(_)));
+        let kinds = [renamed.unwrap(), again.unwrap()].map(|outcome| matches!(outcome, Outcome::Committed(_)));
         assert_eq!(kinds.iter().filter(|fresh| **fresh).count(), 1);
     }
     for (room, expected) in rooms.into_iter().zip([550, 500]) {
@@ -158,21 +160,21 @@ async fn a_server_that_crashes_and_comes_back_is_used_again() {
     let ada = user(&store, "ada").await;
     let room = group(&store, ada, vec![]).await;
     let first = send(room, ada);
-    assert!(matches!(store.commit(0, std::slice::from_ref(&first)).await.unwrap()[..], [Ok(Outcome::Fresh(_))]));
+    assert!(matches!(store.commit(0, Arc::new([first.clone()])).await.unwrap()[..], [Ok(Outcome::Committed(_))]));
     tokio::task::block_in_place(|| cluster.restart());
     // The lost links are noticed by themselves, or by the first call.
     let started = Instant::now();
-    while store.ping().await.is_err() || store.commit(0, &[]).await.is_err() {
+    while store.ping().await.is_err() || store.commit(0, Arc::new([])).await.is_err() {
         assert!(started.elapsed() < Duration::from_secs(5));
     }
-    let mut outcome = store.commit(0, &[first.clone(), send(room, ada)]).await;
+    let mut outcome = store.commit(0, Arc::new([first.clone(), send(room, ada)])).await;
     if let Err(error) = outcome {
         assert_eq!(error.code, Code::Unavailable);
-        outcome = store.commit(0, &[first.clone(), send(room, ada)]).await;
+        outcome = store.commit(0, Arc::new([first.clone(), send(room, ada)])).await;
     }
     let outcome = outcome.unwrap();
-    assert!(matches!(&outcome[0], Ok(Outcome::Repeated(message)) if message.seq == 1 && message.id == first.id));
-    assert!(matches!(&outcome[1], Ok(Outcome::Fresh(message)) if message.seq == 2));
+    assert!(matches!(&outcome[0], Ok(Outcome::Duplicate(message)) if message.seq == 1 && message.id == first.id));
+    assert!(matches!(&outcome[1], Ok(Outcome::Committed(message)) if message.seq == 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,7 +184,7 @@ async fn a_server_that_is_paused_is_unavailable_in_time_and_loses_nothing() {
     let ada = user(&store, "ada").await;
     let eve = user(&store, "eve").await;
     let room = group(&store, ada, vec![]).await;
-    store.commit(0, &[send(room, ada)]).await.unwrap();
+    store.commit(0, Arc::new([send(room, ada)])).await.unwrap();
 
     cluster.pause();
     let batch = [send(room, ada), send(room, ada)];
@@ -190,12 +192,12 @@ async fn a_server_that_is_paused_is_unavailable_in_time_and_loses_nothing() {
         conversation_id: room,
         id: MessageId::new(),
         actor_id: ada,
-        action: Action::Add { user_id: eve, role: Role::Member },
+        action: Action::AddMember { user_id: eve, role: Role::Member },
         timestamp: Timestamp::now(),
     };
     let started = Instant::now();
     let (committed, changed, read, pinged) =
-        tokio::join!(store.commit(0, &batch), store.change(1, &change), store.user(ada), store.ping());
+        tokio::join!(store.commit(0, batch.clone().into()), store.change(1, &change), store.user(ada), store.ping());
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     assert_eq!(committed.err().map(|error| error.code), Some(Code::Unavailable));
     assert_eq!(changed.err().map(|error| error.code), Some(Code::Unavailable));
@@ -204,7 +206,7 @@ async fn a_server_that_is_paused_is_unavailable_in_time_and_loses_nothing() {
 
     cluster.resume();
     // The server may now carry out what was given up; the same calls find that, or do it.
-    let outcomes = store.commit(0, &batch).await.unwrap();
+    let outcomes = store.commit(0, batch.clone().into()).await.unwrap();
     store.change(1, &change).await.unwrap();
     store.ping().await.unwrap();
     let messages = store.messages(room, Range::Newest, 10).await.unwrap();

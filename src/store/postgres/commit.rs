@@ -3,12 +3,13 @@
 use futures_util::future::join4;
 use tokio_postgres::Row;
 
-use super::link::Link;
-use super::rows::{Columns, joined_message};
-use crate::domain::command::{Outcome, Send};
+use super::connection::PgConnection;
+use super::messages::joined_message;
+use super::rows::Columns;
+use crate::domain::command::{NewMessage, Outcome};
 use crate::domain::event::Event;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
-use crate::store::queries::message_columns;
+use crate::store::queries::messages::message_columns;
 
 /// conversations. A statement of its own: what comes after it sees what others committed while it waited. In one order for all,
 /// or two batches could wait for each other.
@@ -55,7 +56,7 @@ const COMMIT: &str = concat!(
 );
 
 /// Commits a batch. Whoever calls bounds the time.
-pub(super) async fn commit(link: &Link, batch: &[Send]) -> Result<Vec<Result<Outcome>>> {
+pub(super) async fn commit(connection: &PgConnection, batch: &[NewMessage]) -> Result<Vec<Result<Outcome>>> {
     let conversations: Vec<ConversationId> = batch.iter().map(|send| send.conversation_id).collect();
     let ids: Vec<MessageId> = batch.iter().map(|send| send.id).collect();
     let senders: Vec<UserId> = batch.iter().map(|send| send.sender_id).collect();
@@ -66,12 +67,12 @@ pub(super) async fn commit(link: &Link, batch: &[Send]) -> Result<Vec<Result<Out
     locks.sort_unstable();
     locks.dedup();
 
-    link.prepare(&[LOCK, COMMIT]).await?;
+    connection.prepare(&[LOCK, COMMIT]).await?;
     let (begun, locked, rows, committed) = join4(
-        link.begin(),
-        link.send(LOCK, &[&locks]),
-        link.send(COMMIT, &[&conversations, &ids, &senders, &contents, &replies, &timestamps]),
-        link.commit(),
+        connection.begin(),
+        connection.send(LOCK, &[&locks]),
+        connection.send(COMMIT, &[&conversations, &ids, &senders, &contents, &replies, &timestamps]),
+        connection.commit(),
     )
     .await;
     // In this order: after a failure PostgreSQL answers COMMIT with a ROLLBACK that looks like a success.
@@ -86,13 +87,13 @@ pub(super) async fn commit(link: &Link, batch: &[Send]) -> Result<Vec<Result<Out
     Ok(batch.iter().zip(&rows).map(|(send, row)| outcome(send, row)).collect())
 }
 
-fn outcome(send: &Send, row: &Row) -> Result<Outcome> {
+fn outcome(send: &NewMessage, row: &Row) -> Result<Outcome> {
     let mut columns = Columns::of(row);
     let seq: Option<Seq> = columns.next()?;
     let is_member: bool = columns.next()?;
     match (seq, joined_message(&mut columns)?) {
-        (Some(seq), _) => Ok(Outcome::Fresh(Event::created(send.numbered(seq)))),
-        (None, Some(stored)) => Outcome::repeated(stored, send.sender_id, is_member),
+        (Some(seq), _) => Ok(Outcome::Committed(Event::created(send.with_seq(seq)))),
+        (None, Some(stored)) => Outcome::duplicate(stored, send.sender_id, is_member),
         (None, None) if !is_member => Err(Error::not_found("conversation")),
         (None, None) => Err(Error::field("reply_to", "there is no such message in this conversation")),
     }

@@ -1,4 +1,4 @@
-//! Where the server is and how a link to it is made.
+//! The server's address, and opening connections to it.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::connection::PgConnection;
 use super::errors::described;
-use super::link::Link;
 use super::tls::Tls;
 use crate::domain::{Code, Error, Result};
 use crate::limits;
 
-/// A silent peer is asked whether it lives after so long.
+/// TCP probes a silent server after this long.
 const KEEPALIVE: Duration = Duration::from_secs(15);
-/// The server gives up before we do, so that it tells us, and the link stays usable.
+/// The server cancels a statement before the client's own time-out, so that the client gets an answer and the connection stays usable.
 const STATEMENT_TIMEOUT: Duration = limits::QUERY_TIMEOUT.saturating_sub(Duration::from_millis(500));
-/// Waiting for a lock ends earlier still: nobody holds one for long, unless they hang.
+/// Waiting for a lock ends earlier still: a transaction that holds one for longer hangs.
 const LOCK_TIMEOUT: Duration = limits::QUERY_TIMEOUT.saturating_sub(Duration::from_secs(1));
 
-/// What a link is for.
+/// The use of a connection, on which its settings depend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Reading, and rare writes.
@@ -79,24 +79,24 @@ impl Connector {
         format!("{}{}", hosts.join(","), ports.join(","))
     }
 
-    /// Makes a link. Every failure is told the same way to clients; `Err`'s text is for the log or the operator.
-    pub(super) async fn connect(&self, purpose: Purpose) -> Result<Link, String> {
+    /// Opens a connection. `Err`'s text is for the log or the operator; clients get the same answer for every failure.
+    pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgConnection, String> {
         let handshake = async {
             let (client, connection) = self.config.connect(self.tls.clone()).await?;
-            let link = Link::new(client, connection);
-            link.client().batch_execute(&settings(purpose)).await?;
-            Ok(link)
+            let connection = PgConnection::new(client, connection);
+            connection.client().batch_execute(&settings(purpose)).await?;
+            Ok(connection)
         };
         // The server enforces none of its own time-outs while it is paused, and `connect_timeout` ends with the TCP connect.
         match tokio::time::timeout(limits::CONNECT_TIMEOUT, handshake).await {
-            Ok(Ok(link)) => Ok(link),
+            Ok(Ok(connection)) => Ok(connection),
             Ok(Err(failure)) => Err(described(&failure)),
             Err(_) => Err(format!("PostgreSQL: no answer within {:?}", limits::CONNECT_TIMEOUT)),
         }
     }
 }
 
-/// A link's own settings, said after connecting, because poolers in between may refuse them as start-up options.
+/// A connection's settings. They are sent after connecting, because poolers in between may refuse them as start-up options.
 fn settings(purpose: Purpose) -> String {
     let mut text = format!(
         "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \

@@ -1,4 +1,4 @@
-//! What PostgreSQL's failures mean, in one place: for the caller, and for the link they came over.
+//! The meaning of PostgreSQL's failures, in one place: for the caller, and for the connection on which they came.
 
 use std::error::Error as _;
 
@@ -7,9 +7,9 @@ use tokio_postgres::error::SqlState;
 
 use crate::domain::{Code, Error};
 
-/// The domain's word for a failure. `unavailable` is what passes by itself; `invalid` is what the data is to blame for, so that
-/// the journal can look for the offender; the rest is a defect.
-pub(super) fn told(failure: Failure) -> Error {
+/// Translates a failure. `unavailable` passes by itself. `invalid` was caused by the data, so that the journal can look for the
+/// command that did. Anything else is a defect.
+pub(super) fn to_domain_error(failure: Failure) -> Error {
     let Some(state) = failure.code() else {
         // No SQLSTATE and yet an answer that does not fit our types is a defect; everything else is the way to the server.
         return if failure.is_closed() || is_transport(&failure) {
@@ -19,7 +19,7 @@ pub(super) fn told(failure: Failure) -> Error {
         };
     };
     match state.code() {
-        // What follows the first failure in a transaction; that one has been told already.
+        // PostgreSQL repeats this after the first failure in a transaction, and that one has been reported.
         "25P02" => Error::new(Code::Unavailable, "The store gave up."),
         "25006" | "40001" | "40P01" | "55P03" | "57014" => Error::unavailable(described(&failure)),
         code => match &code[..2] {
@@ -33,16 +33,16 @@ pub(super) fn told(failure: Failure) -> Error {
     }
 }
 
-/// Whether the link may be used again after this failure. A server that turned read-only after a failover answers well, but never
-/// what we need: only a new link finds the new primary.
-pub(super) fn spares_the_link(failure: &Failure) -> bool {
+/// Returns true if the connection can be used again after this failure. A server that turned read-only in a failover still
+/// answers, but takes no writes: only a new connection finds the new primary.
+pub(super) fn keeps_connection(failure: &Failure) -> bool {
     failure.code().is_some_and(|state| {
         *state != SqlState::READ_ONLY_SQL_TRANSACTION && !matches!(&state.code()[..2], "08" | "57" | "58")
             || *state == SqlState::QUERY_CANCELED
     })
 }
 
-/// The failure and what caused it, without the row it was about: that is people's talk and belongs into no log.
+/// The failure and its causes, without the row that it was about: messages belong into no log.
 pub(super) fn described(failure: &Failure) -> String {
     if let Some(error) = failure.as_db_error() {
         let constraint = error.constraint().map(|name| format!(" ({name})")).unwrap_or_default();

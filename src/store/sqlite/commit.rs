@@ -5,9 +5,10 @@ use std::collections::hash_map::Entry;
 
 use rusqlite::{CachedStatement, Connection, params};
 
-use super::rows::{first, message, pair};
+use super::messages::message;
+use super::rows::{pair, value};
 use super::sql::{one, run, sql};
-use crate::domain::command::{Outcome, Send};
+use crate::domain::command::{NewMessage, Outcome};
 use crate::domain::event::Event;
 use crate::domain::message::Message;
 use crate::domain::{ConversationId, Error, Result, Seq, Timestamp, UserId};
@@ -24,7 +25,7 @@ pub(super) const ADVANCE_RECEIPTS: &str = "UPDATE members SET delivered_seq = ma
      read_seq = max(read_seq, ?3) WHERE conversation_id = ?1 AND user_id = ?2";
 
 /// Commits `batch` in its order; one result for each.
-pub(super) fn commit(db: &Connection, batch: &[Send]) -> Result<Vec<Result<Outcome>>> {
+pub(super) fn commit(db: &Connection, batch: &[NewMessage]) -> Result<Vec<Result<Outcome>>> {
     let mut under_way =
         Batch { db, insert: db.prepare_cached(INSERT)?, counters: HashMap::new(), senders: HashMap::new() };
     let outcomes = batch.iter().map(|send| under_way.send(send)).collect::<Result<_>>()?;
@@ -53,26 +54,26 @@ impl Batch<'_> {
     /// The result of one send, and outside it what makes the whole batch fail.
     ///
     /// A retry is rare, so that it is found by the conflict of its id, and looked up before anybody is refused.
-    fn send(&mut self, send: &Send) -> Result<Result<Outcome>> {
+    fn send(&mut self, send: &NewMessage) -> Result<Result<Outcome>> {
         let refusal = self.refusal(send)?;
         if refusal.is_none()
             && let Some(message) = self.insert(send)?
         {
-            return Ok(Ok(Outcome::Fresh(Event::created(message))));
+            return Ok(Ok(Outcome::Committed(Event::created(message))));
         }
-        match one(self.db, sql!(queries::MESSAGE), params![send.conversation_id, send.id], message)? {
-            Some(stored) => Ok(Outcome::repeated(stored, send.sender_id, self.is_member(send)?)),
+        match one(self.db, sql!(queries::messages::MESSAGE), params![send.conversation_id, send.id], message)? {
+            Some(stored) => Ok(Outcome::duplicate(stored, send.sender_id, self.is_member(send)?)),
             None => Ok(Err(refusal.unwrap_or_else(|| Error::internal("SQLite: an id conflicts, and is not there")))),
         }
     }
 
     /// Why a send that is new may not be.
-    fn refusal(&mut self, send: &Send) -> Result<Option<Error>> {
+    fn refusal(&mut self, send: &NewMessage) -> Result<Option<Error>> {
         if self.counter(send.conversation_id)?.is_none() || !self.is_member(send)? {
             return Ok(Some(Error::not_found("conversation")));
         }
         if let Some(id) = send.reply_to
-            && one(self.db, IS_MESSAGE, params![send.conversation_id, id], first)? != Some(true)
+            && one(self.db, IS_MESSAGE, params![send.conversation_id, id], value)? != Some(true)
         {
             return Ok(Some(Error::field("reply_to", "there is no such message in this conversation")));
         }
@@ -89,18 +90,18 @@ impl Batch<'_> {
         })
     }
 
-    fn is_member(&mut self, send: &Send) -> Result<bool> {
+    fn is_member(&mut self, send: &NewMessage) -> Result<bool> {
         Ok(match self.senders.entry((send.conversation_id, send.sender_id)) {
             Entry::Occupied(known) => known.get().is_some(),
             Entry::Vacant(unknown) => {
-                let is_member = one(self.db, IS_MEMBER, params![send.conversation_id, send.sender_id], first)?;
+                let is_member = one(self.db, IS_MEMBER, params![send.conversation_id, send.sender_id], value)?;
                 unknown.insert((is_member == Some(true)).then_some(0)).is_some()
             }
         })
     }
 
     /// Numbers and keeps a send that may be; `None`, and no number is used, if its id is there.
-    fn insert(&mut self, send: &Send) -> Result<Option<Message>> {
+    fn insert(&mut self, send: &NewMessage) -> Result<Option<Message>> {
         let Some(counter) = self.counters.get_mut(&send.conversation_id).and_then(Option::as_mut) else {
             return Ok(None);
         };
@@ -120,14 +121,14 @@ impl Batch<'_> {
         let active_at = counter.active_at.max(send.timestamp);
         *counter = Counter { last_seq: seq, active_at, advanced: true };
         self.senders.insert((send.conversation_id, send.sender_id), Some(seq));
-        Ok(Some(send.numbered(seq)))
+        Ok(Some(send.with_seq(seq)))
     }
 
     /// Writes back what advanced.
     fn finish(self) -> Result<()> {
         for (id, counter) in self.counters {
             if let Some(Counter { last_seq, active_at, advanced: true }) = counter {
-                run(self.db, sql!(queries::ADVANCE_COUNTER), params![id, last_seq, 0, active_at])?;
+                run(self.db, sql!(queries::heads::ADVANCE_COUNTER), params![id, last_seq, 0, active_at])?;
             }
         }
         for ((conversation_id, user_id), newest) in self.senders {

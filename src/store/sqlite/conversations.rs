@@ -1,151 +1,131 @@
-//! Conversations as a whole: made, changed by the rules of membership, deleted.
+//! Conversations.
 
+use std::iter;
+
+use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
-use super::commit::ADVANCE_RECEIPTS;
-use super::rows::{conversation, first, member, message, user};
+use super::Sqlite;
+use super::members::member;
+use super::messages::joined_message;
+use super::rows::{Columns, value};
 use super::sql::{all, one, run, sql};
-use crate::domain::command::{Change, Outcome};
-use crate::domain::conversation::{NewConversation, Role, Title};
-use crate::domain::event::Event;
-use crate::domain::membership::{Decision, Effect, Facts, decide};
-use crate::domain::message::Message;
-use crate::domain::{ConversationId, Error, Result, Seq, Timestamp, UserId};
-use crate::store::queries;
+use super::users::user;
+use crate::domain::conversation::{Conversation, NewConversation, Role, Title, View};
+use crate::domain::rules::may_delete;
+use crate::domain::{ConversationId, Result, UserId};
+use crate::limits;
+use crate::store::conversations::{ActivityCursor, Conversations, LATEST, no_such_member};
+use crate::store::queries::conversations::{
+    CONVERSATION, DELETE_CONVERSATION, EXISTING_CONVERSATION, INSERT_CONVERSATION, INTIMATE_CONVERSATIONS, VIEW, VIEWS,
+};
+use crate::store::queries::heads::INSERT_COUNTER;
+use crate::store::queries::members::{INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION};
+use crate::store::queries::messages::{DELETE_CHANGES, DELETE_MESSAGES};
+use crate::store::queries::row_limit;
+use crate::store::queries::users::{USER, USER_WIDTH};
 
-/// Makes a conversation; the one that is there if the pair has one, or if this one was made by an earlier try.
-pub(super) fn create(db: &Connection, new: &NewConversation) -> Result<(ConversationId, bool)> {
+/// conversation
+const MEMBER_IDS: &str = "SELECT user_id FROM members WHERE conversation_id = ?1";
+
+/// Reads `conversation_columns!`.
+pub(super) fn conversation(columns: &mut Columns<'_>) -> rusqlite::Result<Conversation> {
+    Ok(Conversation {
+        id: columns.next()?,
+        kind: columns.next()?,
+        name: columns.next::<Option<_>>()?.map(Title::stored),
+        creator_id: columns.next()?,
+        created_at: columns.next()?,
+        member_count: columns.next()?,
+        last_seq: columns.next()?,
+        active_at: columns.next()?,
+    })
+}
+
+/// Reads the columns of `view_select!`.
+fn view(columns: &mut Columns<'_>) -> rusqlite::Result<View> {
+    Ok(View {
+        conversation: conversation(columns)?,
+        role: columns.next()?,
+        read_seq: columns.next()?,
+        unread_count: columns.next()?,
+        peer: columns.joined(USER_WIDTH, user)?,
+        last_message: joined_message(columns)?,
+    })
+}
+
+#[async_trait]
+impl Conversations for Sqlite {
+    async fn create_conversation(&self, new: &NewConversation) -> Result<(ConversationId, bool)> {
+        let new = new.clone();
+        self.write(move |db| create(db, &new)).await
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
+        self.read(move |db| one(db, sql!(CONVERSATION), params![id], conversation)).await
+    }
+
+    async fn view(&self, id: ConversationId, user_id: UserId) -> Result<Option<View>> {
+        self.read(move |db| one(db, sql!(VIEW), params![user_id, limits::UNREAD_MAX, id], view)).await
+    }
+
+    async fn views(&self, user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<View>> {
+        let (active_at, id) = after.unwrap_or(LATEST);
+        self.read(move |db| {
+            let params = params![user_id, limits::UNREAD_MAX, active_at, id, row_limit(limit)];
+            all(db, sql!(VIEWS), params, view)
+        })
+        .await
+    }
+
+    async fn intimate_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>> {
+        self.read(move |db| {
+            let params = params![user_id, limits::INTIMATE_MEMBERS, row_limit(limit)];
+            all(db, sql!(INTIMATE_CONVERSATIONS), params, value)
+        })
+        .await
+    }
+
+    async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
+        self.write(move |db| delete(db, id, actor_id)).await
+    }
+}
+
+/// Makes a conversation, or finds the existing one: the pair's, or that of an earlier try.
+fn create(db: &Connection, new: &NewConversation) -> Result<(ConversationId, bool)> {
     let direct_key = new.direct_key();
-    if let Some(id) = one(db, sql!(queries::EXISTING_CONVERSATION), params![new.id, direct_key], first)? {
+    if let Some(id) = one(db, sql!(EXISTING_CONVERSATION), params![new.id, direct_key], value)? {
         return Ok((id, false));
     }
     for id in &new.other_ids {
-        if one(db, sql!(queries::USER), params![id], user)?.is_none() {
-            return Err(Error::field("member_ids", format!("there is no user {id}")));
+        if one(db, sql!(USER), params![id], user)?.is_none() {
+            return Err(no_such_member(*id));
         }
     }
     let name = new.name.as_ref().map(Title::as_str);
-    run(
-        db,
-        sql!(queries::INSERT_CONVERSATION),
-        params![new.id, new.kind, name, new.creator_id, new.created_at, direct_key],
-    )?;
-    // Bounded by INITIAL_MEMBERS, and so far from where it could not be a number.
+    let row = params![new.id, new.kind, name, new.creator_id, new.created_at, direct_key];
+    run(db, sql!(INSERT_CONVERSATION), row)?;
+    // INITIAL_MEMBERS bounds it, far from where it would not fit.
     let member_count = i64::try_from(new.other_ids.len()).unwrap_or(i64::MAX).saturating_add(1);
-    run(db, sql!(queries::INSERT_COUNTER), params![new.id, member_count, new.created_at])?;
+    run(db, sql!(INSERT_COUNTER), params![new.id, member_count, new.created_at])?;
     let others = new.other_ids.iter().map(|id| (*id, Role::Member));
-    for (user_id, role) in std::iter::once((new.creator_id, new.creator_role())).chain(others) {
-        run(db, sql!(queries::INSERT_MEMBER), params![new.id, user_id, role, new.created_at, 0])?;
-        run(db, sql!(queries::RAISE_MEMBERSHIP_VERSION), params![user_id])?;
+    for (user_id, role) in iter::once((new.creator_id, new.creator_role())).chain(others) {
+        run(db, sql!(INSERT_MEMBER), params![new.id, user_id, role, new.created_at, 0])?;
+        run(db, sql!(RAISE_MEMBERSHIP_VERSION), params![user_id])?;
     }
     Ok((new.id, true))
 }
 
-/// Deletes a conversation and all in it; returns who was in it.
-pub(super) fn delete(db: &Connection, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
-    let actor = one(db, sql!(queries::MEMBER), params![id, actor_id], member)?;
-    match actor.ok_or_else(|| Error::not_found("conversation"))?.role {
-        Role::Owner => {}
-        Role::Admin | Role::Member => return Err(Error::forbidden("Only the owner can delete the conversation.")),
-    }
-    let members = all(db, "SELECT user_id FROM members WHERE conversation_id = ?1", params![id], first)?;
+/// Deletes a conversation and all in it. Returns its former members.
+fn delete(db: &Connection, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
+    let actor = one(db, sql!(MEMBER), params![id, actor_id], member)?;
+    may_delete(actor.map(|actor| actor.role))?;
+    let members = all(db, MEMBER_IDS, params![id], value)?;
     for user_id in &members {
-        run(db, sql!(queries::RAISE_MEMBERSHIP_VERSION), params![user_id])?;
+        run(db, sql!(RAISE_MEMBERSHIP_VERSION), params![user_id])?;
     }
-    run(db, "DELETE FROM changes WHERE conversation_id = ?1", params![id])?;
-    run(db, "DELETE FROM messages WHERE conversation_id = ?1", params![id])?;
-    run(db, "DELETE FROM conversations WHERE id = ?1", params![id])?;
+    run(db, sql!(DELETE_CHANGES), params![id])?;
+    run(db, sql!(DELETE_MESSAGES), params![id])?;
+    run(db, sql!(DELETE_CONVERSATION), params![id])?;
     Ok(members)
-}
-
-/// Changes members or name, and notes it.
-pub(super) fn change(db: &Connection, change: &Change) -> Result<Outcome> {
-    let Change { conversation_id: id, actor_id, .. } = *change;
-    let Some(before) = one(db, sql!(queries::CONVERSATION), params![id], conversation)? else {
-        return Err(Error::not_found("conversation"));
-    };
-    if let Some(stored) = one(db, sql!(queries::MESSAGE), params![id, change.id], message)? {
-        return Outcome::repeated(stored, actor_id, true);
-    }
-    let target_id = change.action.user_id();
-    let facts = Facts {
-        kind: before.kind,
-        name: before.name,
-        member_count: before.member_count,
-        actor: one(db, sql!(queries::MEMBER), params![id, actor_id], member)?,
-        target: one(db, sql!(queries::USER), params![target_id], user)?,
-        target_role: one(db, sql!(queries::MEMBER), params![id, target_id], member)?.map(|member| member.role),
-    };
-    let Some(decision) = decide(&change.action, &facts)? else {
-        return Ok(Outcome::Unchanged);
-    };
-    let seq = before.last_seq + 1;
-    let joined = apply(db, change, &decision.effects, seq)?;
-    let active_at = before.active_at.max(change.timestamp);
-    run(db, sql!(queries::ADVANCE_COUNTER), params![id, seq, joined, active_at])?;
-    let note = note(db, change, decision, seq)?;
-    run(db, ADVANCE_RECEIPTS, params![id, actor_id, seq])?;
-    Ok(Outcome::Fresh(Event::created(note)))
-}
-
-/// Applies what was decided; returns by how many the members became more.
-fn apply(db: &Connection, change: &Change, effects: &[Effect], seq: Seq) -> Result<i64> {
-    let id = change.conversation_id;
-    let mut joined = 0;
-    for effect in effects {
-        match effect {
-            Effect::Insert(user_id, role) => {
-                run(db, sql!(queries::INSERT_MEMBER), params![id, user_id, role, change.timestamp, seq])?;
-                run(db, sql!(queries::RAISE_MEMBERSHIP_VERSION), params![user_id])?;
-                joined += 1;
-            }
-            Effect::Delete(user_id) => {
-                run(db, sql!(queries::DELETE_MEMBER), params![id, user_id])?;
-                run(db, sql!(queries::RAISE_MEMBERSHIP_VERSION), params![user_id])?;
-                joined -= 1;
-            }
-            Effect::SetRole(user_id, role) => {
-                run(db, sql!(queries::SET_ROLE), params![id, role, user_id])?;
-            }
-            Effect::SetName(name) => {
-                run(db, sql!(queries::SET_NAME), params![id, name.as_str()])?;
-            }
-        }
-    }
-    Ok(joined)
-}
-
-/// Keeps the system message.
-fn note(db: &Connection, change: &Change, decision: Decision, seq: Seq) -> Result<Message> {
-    let Decision { note, content, .. } = decision;
-    run(
-        db,
-        sql!(queries::INSERT_MESSAGE),
-        params![
-            change.id,
-            change.conversation_id,
-            seq,
-            change.actor_id,
-            content,
-            None::<&str>,
-            change.timestamp,
-            None::<Timestamp>,
-            None::<Timestamp>,
-            note.kind(),
-            note.user_id(),
-            note.value()
-        ],
-    )?;
-    Ok(Message {
-        id: change.id,
-        conversation_id: change.conversation_id,
-        seq,
-        sender_id: change.actor_id,
-        content,
-        reply_to: None,
-        timestamp: change.timestamp,
-        edited_at: None,
-        deleted_at: None,
-        note: Some(note),
-    })
 }

@@ -120,3 +120,18 @@ INSERT INTO messages_4 SELECT conversation_id, seq, id, sender_id, content, repl
 DROP TABLE messages;
 ALTER TABLE messages_4 RENAME TO messages;
 CREATE UNIQUE INDEX messages_by_id ON messages (id, conversation_id);
+
+-- Version 5: events of any kind, about a message or not; and further fields of messages. The columns are PostgreSQL's.
+
+CREATE TABLE changes_5 (
+    conversation_id BLOB NOT NULL,
+    seq             INTEGER NOT NULL,
+    kind            TEXT NOT NULL,
+    message_seq     INTEGER,
+    payload         TEXT,
+    PRIMARY KEY (conversation_id, seq)
+) STRICT, WITHOUT ROWID;
+INSERT INTO changes_5 SELECT conversation_id, seq, kind, message_seq, NULL FROM changes;
+DROP TABLE changes;
+ALTER TABLE changes_5 RENAME TO changes;
+ALTER TABLE messages ADD COLUMN extra TEXT;

@@ -1,8 +1,9 @@
-//! Asking SQLite: the shared SQL in its dialect, statements that stay prepared, and what its failures mean.
+//! Statements: the shared SQL in SQLite's dialect, running it with statements that stay prepared, and the meaning of failures.
 
 use rusqlite::types::FromSql;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row, ToSql};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, ToSql};
 
+use super::rows::{Columns, value};
 use crate::domain::{Error, Result};
 
 /// The shared SQL with its parameters written `?n`, made at compile time. SQLite would take `$n` for a name, and bind
@@ -37,9 +38,9 @@ pub(super) fn one<T>(
     db: &Connection,
     sql: &'static str,
     params: impl Params,
-    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    read: impl FnOnce(&mut Columns<'_>) -> rusqlite::Result<T>,
 ) -> Result<Option<T>> {
-    Ok(db.prepare_cached(sql)?.query_row(params, read).optional()?)
+    Ok(db.prepare_cached(sql)?.query_row(params, |row| read(&mut Columns::of(row))).optional()?)
 }
 
 /// All rows.
@@ -47,10 +48,10 @@ pub(super) fn all<T>(
     db: &Connection,
     sql: &'static str,
     params: impl Params,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    mut read: impl FnMut(&mut Columns<'_>) -> rusqlite::Result<T>,
 ) -> Result<Vec<T>> {
     let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map(params, read)?.collect::<rusqlite::Result<_>>()?;
+    let rows = statement.query_map(params, |row| read(&mut Columns::of(row)))?.collect::<rusqlite::Result<_>>()?;
     Ok(rows)
 }
 
@@ -58,29 +59,24 @@ pub(super) fn all<T>(
 pub(super) fn each<I: ToSql + Copy, T: FromSql>(db: &Connection, sql: &'static str, ids: &[I]) -> Result<Vec<(I, T)>> {
     let mut found = Vec::with_capacity(ids.len());
     for &id in ids {
-        if let Some(value) = one(db, sql, [id], |row| row.get(0))? {
+        if let Some(value) = one(db, sql, [id], value)? {
             found.push((id, value));
         }
     }
     Ok(found)
 }
 
-/// Changes rows; says how many.
+/// Changes rows. Returns their number.
 pub(super) fn run(db: &Connection, sql: &'static str, params: impl Params) -> Result<usize> {
     Ok(db.prepare_cached(sql)?.execute(params)?)
 }
 
-/// A page's size as SQL takes it.
-pub(super) fn rows(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-/// Whether somebody else has the lock.
+/// Returns true if another connection has the lock.
 pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-/// What may go away by itself, or when somebody makes room, is `unavailable`; all else is a defect.
+/// Failures that pass by themselves, or when the operator makes room, are `unavailable`. Anything else is a defect.
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {

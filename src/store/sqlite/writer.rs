@@ -9,7 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::log::Log;
+use super::wal::Wal;
 use crate::domain::{Code, Error, Result};
 use crate::limits;
 
@@ -37,14 +37,14 @@ impl Drop for Joined {
 impl Writer {
     /// Gives the connection to a thread of its own.
     pub(super) fn start(mut connection: Connection, path: &Path) -> Result<Self> {
-        let mut log = Log::of(path);
+        let mut wal = Wal::of(path);
         let (queue, mut jobs) = mpsc::channel::<Job>(limits::SQLITE_WRITER_QUEUE);
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || {
                 while let Some(job) = jobs.blocking_recv() {
                     job(&mut connection);
-                    log.bound(&connection);
+                    wal.bound(&connection);
                 }
             })
             .map_err(Error::unavailable)?;

@@ -5,7 +5,8 @@ use chinwag::domain::conversation::{Role, Title};
 use chinwag::domain::message::{Message, Note};
 use chinwag::domain::{Code, ConversationId, MessageId, UserId};
 
-use super::{Change, Fixture, Send, fresh, lane, refused, refused_field, repeated, seqs};
+use super::shims::{Alone, Change, Send};
+use super::{Fixture, fresh, lane, refused, refused_field, repeated, seqs};
 
 conformance!(
     adding_is_noted_and_counted,
@@ -39,7 +40,7 @@ async fn role(store: &Fixture, id: ConversationId, user_id: UserId) -> Option<Ro
 async fn adding_is_noted_and_counted(store: &Fixture) {
     let (id, ada, bob, cat) = lunch(store).await;
     store.say(id, bob, "who else?").await;
-    let change_of = store.change_of(id, ada, Action::Add { user_id: cat, role: Role::Admin });
+    let change_of = store.change_of(id, ada, Action::AddMember { user_id: cat, role: Role::Admin });
     let note = fresh(change(store, &change_of).await);
     let expected = Message {
         id: change_of.id,
@@ -52,6 +53,7 @@ async fn adding_is_noted_and_counted(store: &Fixture) {
         edited_at: None,
         deleted_at: None,
         note: Some(Note::MemberAdded { user_id: cat, role: Role::Admin }),
+        extra: None,
     };
     assert_eq!(note, expected);
     assert_eq!(store.message(id, note.id).await.unwrap(), Some(expected));
@@ -98,8 +100,8 @@ async fn removing_is_noted_and_counted(store: &Fixture) {
 
 async fn leaving_is_removing_oneself(store: &Fixture) {
     let (id, ada, bob, _) = lunch(store).await;
-    assert_eq!(refused(store.alter(id, ada, Action::Remove { user_id: ada }).await), Code::Forbidden);
-    let leave = store.change_of(id, bob, Action::Remove { user_id: bob });
+    assert_eq!(refused(store.alter(id, ada, Action::RemoveMember { user_id: ada }).await), Code::Forbidden);
+    let leave = store.change_of(id, bob, Action::RemoveMember { user_id: bob });
     let note = fresh(change(store, &leave).await);
     assert_eq!((note.sender_id, note.content.as_str()), (bob, "bob left"));
     assert_eq!(store.membership_version(bob).await.unwrap(), 2);
@@ -140,11 +142,11 @@ async fn what_is_as_wanted_is_left_alone(store: &Fixture) {
     let (id, ada, bob, _) = lunch(store).await;
     let before = store.conversation(id).await.unwrap();
     for action in [
-        Action::Add { user_id: bob, role: Role::Admin },
+        Action::AddMember { user_id: bob, role: Role::Admin },
         Action::SetRole { user_id: bob, role: Role::Member },
         Action::Rename { name: Title::parse("Lunch").unwrap() },
     ] {
-        assert_eq!(store.alter(id, ada, action.clone()).await, Ok(Outcome::Unchanged), "{action:?}");
+        assert_eq!(store.alter(id, ada, action.clone()).await, Ok(Outcome::NoChange), "{action:?}");
     }
     assert_eq!(store.conversation(id).await.unwrap(), before);
     assert_eq!(store.all(id).await, []);
@@ -155,16 +157,16 @@ async fn a_refused_change_leaves_nothing(store: &Fixture) {
     let (id, ada, bob, cat) = lunch(store).await;
     let before = store.conversation(id).await.unwrap();
     for (actor_id, action) in [
-        (bob, Action::Add { user_id: cat, role: Role::Member }),
-        (bob, Action::Remove { user_id: ada }),
+        (bob, Action::AddMember { user_id: cat, role: Role::Member }),
+        (bob, Action::RemoveMember { user_id: ada }),
         (bob, Action::Rename { name: Title::parse("Mine").unwrap() }),
-        (ada, Action::Add { user_id: cat, role: Role::Owner }),
+        (ada, Action::AddMember { user_id: cat, role: Role::Owner }),
     ] {
         assert_eq!(refused(store.alter(id, actor_id, action.clone()).await), Code::Forbidden, "{action:?}");
     }
-    let unknown = Action::Add { user_id: UserId::new(), role: Role::Member };
+    let unknown = Action::AddMember { user_id: UserId::new(), role: Role::Member };
     assert_eq!(refused_field(store.alter(id, ada, unknown).await), "user_id");
-    assert_eq!(refused(store.alter(id, ada, Action::Remove { user_id: cat }).await), Code::NotFound);
+    assert_eq!(refused(store.alter(id, ada, Action::RemoveMember { user_id: cat }).await), Code::NotFound);
     assert_eq!(store.conversation(id).await.unwrap(), before);
     assert_eq!(store.all(id).await, []);
     assert_eq!(store.members(id, None, 10).await.unwrap().len(), 2);
@@ -172,7 +174,7 @@ async fn a_refused_change_leaves_nothing(store: &Fixture) {
 
 async fn a_change_is_made_once_for_its_id(store: &Fixture) {
     let (id, ada, bob, cat) = lunch(store).await;
-    let adding = store.change_of(id, ada, Action::Add { user_id: cat, role: Role::Member });
+    let adding = store.change_of(id, ada, Action::AddMember { user_id: cat, role: Role::Member });
     let note = fresh(change(store, &adding).await);
     store.remove(id, ada, cat).await;
     assert_eq!(repeated(change(store, &adding).await), note, "a late retry does not bring them back");
@@ -188,7 +190,7 @@ async fn a_change_is_made_once_for_its_id(store: &Fixture) {
 async fn a_change_and_a_send_cannot_have_the_same_id(store: &Fixture) {
     let (id, ada, bob, cat) = lunch(store).await;
     let said = store.say(id, bob, "first").await;
-    let adding = Action::Add { user_id: cat, role: Role::Member };
+    let adding = Action::AddMember { user_id: cat, role: Role::Member };
     let as_said = Change { id: said.id, ..store.change_of(id, ada, adding.clone()) };
     assert_eq!(refused(change(store, &as_said).await), Code::IdTaken);
     let noted = fresh(store.alter(id, ada, adding).await);
@@ -202,11 +204,11 @@ async fn a_change_and_a_send_cannot_have_the_same_id(store: &Fixture) {
 async fn strangers_and_direct_conversations_are_left_alone(store: &Fixture) {
     let (id, ada, bob, cat) = lunch(store).await;
     let pair = store.direct(ada, bob).await;
-    let adding = |user_id| Action::Add { user_id, role: Role::Member };
+    let adding = |user_id| Action::AddMember { user_id, role: Role::Member };
     assert_eq!(refused(store.alter(id, cat, adding(cat)).await), Code::NotFound);
     assert_eq!(refused(store.alter(ConversationId::new(), ada, adding(cat)).await), Code::NotFound);
     assert_eq!(refused(store.alter(pair, ada, adding(cat)).await), Code::Forbidden);
-    assert_eq!(refused(store.alter(pair, ada, Action::Remove { user_id: ada }).await), Code::Forbidden);
+    assert_eq!(refused(store.alter(pair, ada, Action::RemoveMember { user_id: ada }).await), Code::Forbidden);
     assert_eq!(store.head(id).await.unwrap(), Some(0));
     assert_eq!(store.head(pair).await.unwrap(), Some(0));
     assert_eq!(store.message(pair, MessageId::new()).await.unwrap(), None);
@@ -220,8 +222,8 @@ async fn changes_at_once_from_two_processes_leave_no_hole(store: &Fixture) {
             let adapter = adapters[task % 2].clone();
             let changes: Vec<_> = (0..10)
                 .map(|n| {
-                    let adding = Action::Add { user_id: cat, role: Role::Member };
-                    let action = if n % 2 == 0 { adding } else { Action::Remove { user_id: cat } };
+                    let adding = Action::AddMember { user_id: cat, role: Role::Member };
+                    let action = if n % 2 == 0 { adding } else { Action::RemoveMember { user_id: cat } };
                     (store.change_of(id, ada, action), store.send_of(id, bob, &format!("{task}:{n}")))
                 })
                 .collect();
@@ -229,9 +231,9 @@ async fn changes_at_once_from_two_processes_leave_no_hole(store: &Fixture) {
                 let mut numbered = 0;
                 for (change, send) in changes {
                     match adapter.change(lane(&*adapter, id), &change).await {
-                        Ok(Outcome::Fresh(_)) => numbered += 1,
-                        Ok(Outcome::Unchanged) => {}
-                        Ok(Outcome::Repeated(note)) => panic!("nobody has made this one: {note:?}"),
+                        Ok(Outcome::Committed(_)) => numbered += 1,
+                        Ok(Outcome::NoChange) => {}
+                        Ok(Outcome::Duplicate(note)) => panic!("nobody has made this one: {note:?}"),
                         Err(error) => assert_eq!(error.code, Code::NotFound, "removed by another: {error}"),
                     }
                     fresh(super::commit_one(&*adapter, &send).await);

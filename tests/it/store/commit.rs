@@ -7,7 +7,8 @@ use chinwag::domain::command::Outcome;
 use chinwag::domain::{Code, ConversationId, MessageId};
 use chinwag::store::Store;
 
-use super::{Fixture, Send, commit_one, fresh, lane, refused, refused_field, repeated, seqs, texts};
+use super::shims::Send;
+use super::{Fixture, commit_one, fresh, lane, refused, refused_field, repeated, seqs, texts};
 
 conformance!(
     a_batch_is_numbered_densely_in_its_order,
@@ -25,7 +26,7 @@ conformance!(
 );
 
 async fn commit(store: &Fixture, batch: &[Send]) -> Vec<super::Result<Outcome>> {
-    let outcomes = store.commit(lane(&*store.store, batch[0].conversation_id), batch).await.unwrap();
+    let outcomes = store.commit(lane(&*store.store, batch[0].conversation_id), batch.into()).await.unwrap();
     assert_eq!(outcomes.len(), batch.len());
     outcomes
 }
@@ -57,7 +58,7 @@ async fn a_batch_is_numbered_densely_in_its_order(store: &Fixture) {
 }
 
 async fn an_empty_batch_is_nothing(store: &Fixture) {
-    assert_eq!(store.commit(0, &[]).await, Ok(Vec::new()));
+    assert_eq!(store.commit(0, Arc::new([])).await, Ok(Vec::new()));
 }
 
 async fn a_retry_is_the_message_that_is_there(store: &Fixture) {
@@ -148,7 +149,7 @@ async fn one_refused_send_does_not_hurt_its_batch(store: &Fixture) {
     let told: Vec<_> = outcomes
         .iter()
         .map(|outcome| match outcome {
-            Ok(Outcome::Fresh(message)) => Ok(message.seq),
+            Ok(Outcome::Committed(message)) => Ok(message.seq),
             Ok(other) => panic!("{other:?}"),
             Err(error) => Err(error.code),
         })
@@ -195,7 +196,7 @@ async fn a_removed_member_sends_no_more_but_may_retry(store: &Fixture) {
 /// Commits `batch`, again and again while the store says that the outcome is not known, as the journal does.
 async fn insist(store: &dyn Store, batch: &[Send]) -> Vec<super::Result<Outcome>> {
     for _ in 0..10 {
-        match store.commit(lane(store, batch[0].conversation_id), batch).await {
+        match store.commit(lane(store, batch[0].conversation_id), batch.into()).await {
             Err(error) if error.code == Code::Unavailable => {}
             outcomes => return outcomes.unwrap(),
         }
@@ -218,9 +219,9 @@ async fn retries_at_once_from_two_processes_are_one_message(store: &Fixture) {
                 for batch in order.chunks(1 + task % 3) {
                     for outcome in insist(&*adapter, batch).await {
                         match outcome.unwrap() {
-                            Outcome::Fresh(event) => fresh_ids.push(event.message.id),
-                            Outcome::Repeated(_) => {}
-                            Outcome::Unchanged => panic!("a send always does something"),
+                            Outcome::Committed(event) => fresh_ids.push(event.message.unwrap().id),
+                            Outcome::Duplicate(_) => {}
+                            Outcome::NoChange => panic!("a send always does something"),
                         }
                     }
                 }
@@ -257,9 +258,9 @@ async fn sends_at_once_from_two_processes_leave_no_hole(store: &Fixture) {
                 for batch in sends.chunks(5) {
                     let outcomes = insist(&*adapter, batch).await;
                     told.extend(outcomes.into_iter().filter_map(Result::ok).map(|outcome| match outcome {
-                        Outcome::Fresh(event) => event.message,
-                        Outcome::Repeated(message) => message,
-                        Outcome::Unchanged => panic!("a send always does something"),
+                        Outcome::Committed(event) => event.message.unwrap(),
+                        Outcome::Duplicate(message) => message,
+                        Outcome::NoChange => panic!("a send always does something"),
                     }));
                 }
                 told
@@ -299,7 +300,7 @@ async fn batches_that_overlap_do_not_lock_each_other_out(store: &Fixture) {
             tokio::spawn(async move {
                 for batch in batches {
                     // No second try: a deadlock would be one.
-                    for outcome in adapter.commit(0, &batch).await.unwrap() {
+                    for outcome in adapter.commit(0, batch.into()).await.unwrap() {
                         fresh(outcome);
                     }
                 }

@@ -190,7 +190,7 @@ async fn unread_counts_messages_of_others_up_to_a_bound(store: &Fixture) {
     assert_eq!((view.read_seq, view.unread_count), (4, 0));
 
     let many: Vec<_> = (0..=limits::UNREAD_MAX).map(|n| store.send_of(id, ada, &format!("{n}"))).collect();
-    for outcome in store.commit(super::lane(&*store.store, id), &many).await.unwrap() {
+    for outcome in store.commit(super::lane(&*store.store, id), many.into()).await.unwrap() {
         fresh(outcome);
     }
     assert_eq!(store.view(id, bob).await.unwrap().unwrap().unread_count, limits::UNREAD_MAX);

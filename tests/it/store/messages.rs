@@ -30,6 +30,7 @@ async fn a_message_is_kept_as_it_is(store: &Fixture) {
         edited_at: None,
         deleted_at: None,
         note: None,
+        extra: None,
     };
     assert_eq!(fresh(store.commit_one(&first).await), expected);
     assert_eq!(store.message(id, first.id).await.unwrap(), Some(expected.clone()));
@@ -57,7 +58,7 @@ async fn texts_survive_byte_for_byte(store: &Fixture) {
     ];
     let sends: Vec<_> = written.iter().map(|text| store.send_of(id, ada, text)).collect();
     let told: Vec<_> =
-        store.commit(super::lane(&*store.store, id), &sends).await.unwrap().into_iter().map(fresh).collect();
+        store.commit(super::lane(&*store.store, id), sends.into()).await.unwrap().into_iter().map(fresh).collect();
     assert_eq!(texts(&told), written);
     let kept = store.all(id).await;
     assert_eq!(texts(&kept), written);

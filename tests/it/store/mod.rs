@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chinwag::domain::command::{Action, Change, Outcome, Send};
+use chinwag::domain::command::{Action, Outcome};
 use chinwag::domain::conversation::{Kind, NewConversation, Role, Title};
 use chinwag::domain::message::{Content, Message};
 use chinwag::domain::session::Session;
@@ -17,6 +17,7 @@ use chinwag::store::{self, Range, Store};
 use tempfile::TempDir;
 
 use crate::support;
+use shims::{Alone, Change, Send};
 
 /// Makes of each specification a test for each adapter.
 macro_rules! conformance {
@@ -45,6 +46,7 @@ mod messages;
 mod opening;
 mod revisions;
 mod sessions;
+pub(crate) mod shims;
 mod sqlite_log;
 mod tickets;
 mod users;
@@ -177,15 +179,15 @@ impl Fixture {
     /// Makes a change, with a new id.
     async fn alter(&self, conversation_id: ConversationId, actor_id: UserId, action: Action) -> Result<Outcome> {
         let change = self.change_of(conversation_id, actor_id, action);
-        self.change(lane(&*self.store, conversation_id), &change).await
+        self.store.change(lane(&*self.store, conversation_id), &change).await
     }
 
     async fn add(&self, conversation_id: ConversationId, actor_id: UserId, user_id: UserId, role: Role) -> Message {
-        fresh(self.alter(conversation_id, actor_id, Action::Add { user_id, role }).await)
+        fresh(self.alter(conversation_id, actor_id, Action::AddMember { user_id, role }).await)
     }
 
     async fn remove(&self, conversation_id: ConversationId, actor_id: UserId, user_id: UserId) -> Message {
-        fresh(self.alter(conversation_id, actor_id, Action::Remove { user_id }).await)
+        fresh(self.alter(conversation_id, actor_id, Action::RemoveMember { user_id }).await)
     }
 
     /// All messages of a conversation, oldest first.
@@ -208,7 +210,7 @@ fn lane(store: &dyn Store, conversation_id: ConversationId) -> usize {
 
 async fn commit_one(store: &dyn Store, send: &Send) -> Result<Outcome> {
     let lane = lane(store, send.conversation_id);
-    let mut outcomes = store.commit(lane, std::slice::from_ref(send)).await?;
+    let mut outcomes = store.commit(lane, Arc::new([send.clone()])).await?;
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)
 }
@@ -216,7 +218,7 @@ async fn commit_one(store: &dyn Store, send: &Send) -> Result<Outcome> {
 #[track_caller]
 fn fresh(outcome: Result<Outcome>) -> Message {
     match outcome {
-        Ok(Outcome::Fresh(event)) => event.message,
+        Ok(Outcome::Committed(event)) => event.message.expect("a message"),
         other => panic!("expected a fresh message, not {other:?}"),
     }
 }
@@ -224,7 +226,7 @@ fn fresh(outcome: Result<Outcome>) -> Message {
 #[track_caller]
 fn repeated(outcome: Result<Outcome>) -> Message {
     match outcome {
-        Ok(Outcome::Repeated(message)) => message,
+        Ok(Outcome::Duplicate(message)) => message,
         other => panic!("expected a repeated message, not {other:?}"),
     }
 }

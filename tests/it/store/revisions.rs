@@ -1,11 +1,11 @@
 //! Edits and deletions: numbered by the same counter, replayed as what the message is now.
 
-use chinwag::domain::command::{Outcome, Revision};
+use chinwag::domain::command::Outcome;
 use chinwag::domain::conversation::Role;
-use chinwag::domain::event::{Event, Happening};
 use chinwag::domain::message::{Content, Message};
 use chinwag::domain::{Code, ConversationId, MessageId, Seq, SessionId, UserId};
 
+use super::shims::{Alone, Event, Happening, Revision};
 use super::{Fixture, fresh, lane, refused, repeated, seqs};
 
 conformance!(
@@ -38,14 +38,14 @@ async fn revise(store: &Fixture, revision: &Revision) -> super::Result<Outcome> 
 #[track_caller]
 fn happened(outcome: super::Result<Outcome>) -> Event {
     match outcome {
-        Ok(Outcome::Fresh(event)) => event,
+        Ok(Outcome::Committed(event)) => event.into(),
         other => panic!("expected an event, not {other:?}"),
     }
 }
 
 async fn replay(store: &Fixture, id: ConversationId, after: Seq) -> Vec<(Seq, Happening, Seq)> {
     let events = store.events(id, after, 100_000).await.unwrap();
-    events.iter().map(|event| (event.seq, event.happening, event.message.seq)).collect()
+    events.into_iter().map(Event::from).map(|event| (event.seq, event.happening, event.message.seq)).collect()
 }
 
 async fn pair(store: &Fixture) -> (ConversationId, UserId, UserId) {
@@ -136,7 +136,8 @@ async fn a_replay_shows_what_is_there_now(store: &Fixture) {
     }
     let page = store.events(id, 1, 3).await.unwrap();
     assert_eq!(page.iter().map(|event| event.seq).collect::<Vec<_>>(), [2, 3, 4]);
-    let texts: Vec<String> = store.events(id, 0, 9).await.unwrap().into_iter().map(|e| e.message.content).collect();
+    let texts: Vec<String> =
+        store.events(id, 0, 9).await.unwrap().into_iter().map(|e| Event::from(e).message.content).collect();
     assert_eq!(texts, ["", "f", "", "", "e", "", "f"], "nothing deleted comes back");
 }
 

@@ -25,7 +25,7 @@ async fn overfill(store: &Fixture, id: ConversationId, sender_id: UserId) {
     let mut missing = limits::SQLITE_WAL_BYTES + 1024 * 1024;
     while missing > 0 {
         let batch: Vec<_> = (0..64).map(|_| store.send_of(id, sender_id, &text)).collect();
-        store.commit(0, &batch).await.unwrap().into_iter().for_each(|outcome| drop(fresh(outcome)));
+        store.commit(0, batch.into()).await.unwrap().into_iter().for_each(|outcome| drop(fresh(outcome)));
         missing = missing.saturating_sub(64 * u64::try_from(text.len()).unwrap());
     }
     // The writer looks at the log between two jobs: after this one it has.

@@ -8,15 +8,15 @@ use rusqlite::Connection;
 
 use crate::limits;
 
-/// The write-ahead log. SQLite folds it into the database by itself, but starts it over only in a moment without a reader,
-/// and under load there may be none.
-pub(super) struct Log {
+/// The write-ahead log. SQLite checkpoints it by itself, but starts it over only in a moment without a reader, and under load
+/// there may be none.
+pub(super) struct Wal {
     path: PathBuf,
-    /// Bytes at which to do something about it.
+    /// The length in bytes above which it is emptied.
     bound: u64,
 }
 
-impl Log {
+impl Wal {
     /// The log of the database at `path`.
     pub(super) fn of(path: &Path) -> Self {
         let mut name = OsString::from(path);
@@ -24,8 +24,8 @@ impl Log {
         Self { path: name.into(), bound: limits::SQLITE_WAL_BYTES }
     }
 
-    /// Empties the log if it is too long. If somebody reads for so long that it cannot be, lets it grow some more before
-    /// the next try: a backup that another process makes does not stop the writer.
+    /// Empties the log if it is too long. If a long read prevents that, the log may grow some more before the next try: a backup
+    /// by another process does not stop the writer.
     pub(super) fn bound(&mut self, connection: &Connection) {
         let length = fs::metadata(&self.path).map_or(0, |file| file.len());
         if length <= self.bound {
@@ -40,7 +40,7 @@ impl Log {
     }
 }
 
-/// Says whether nobody was in the way for longer than the time-out.
+/// Returns false if a reader was in the way for longer than the time-out.
 fn truncate(connection: &Connection) -> bool {
     let emptied = connection.busy_timeout(limits::SQLITE_WAL_TIMEOUT).and_then(|()| {
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))

@@ -1,4 +1,4 @@
-//! A link: one connection to PostgreSQL. (A connection, in this house, is a WebSocket.)
+//! One connection to PostgreSQL. (A connection without `Pg` is a client's WebSocket.)
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,24 +12,24 @@ use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Connection, Error as Failure, Row, Statement};
 
-use super::errors::{spares_the_link, told};
+use super::errors::{keeps_connection, to_domain_error};
 use crate::domain::{Error, Result};
 
 /// A statement's parameters.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// One connection to PostgreSQL, its prepared statements, and whether it is still good.
-pub(super) struct Link {
+/// One connection to PostgreSQL, its prepared statements, and the count that says if it can be used again.
+pub(super) struct PgConnection {
     client: Client,
     driver: JoinHandle<()>,
     statements: Mutex<HashMap<&'static str, Statement>>,
-    /// Requests without an answer, and a transaction without its end. Whoever gives up in the middle leaves the count above
-    /// zero, and a link with that is never used again.
+    /// Requests without an answer, and a transaction without its end. A caller that gives up in the middle leaves the count above
+    /// zero, and such a connection is never used again.
     open: AtomicUsize,
     answered_at: Mutex<Instant>,
 }
 
-impl Link {
+impl PgConnection {
     /// Owns the task that drives the connection.
     pub(super) fn new<S, T>(client: Client, connection: Connection<S, T>) -> Self
     where
@@ -37,7 +37,7 @@ impl Link {
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let driver = tokio::spawn(async move {
-            // Its failure is told to whoever waits for an answer; without anybody, it is only a link that is closed.
+            // Callers that wait for an answer get the failure from the client; without any, an idle connection was closed.
             if let Err(failure) = connection.await {
                 tracing::debug!(failure = super::errors::described(&failure), "a link to PostgreSQL is lost");
             }
@@ -51,22 +51,22 @@ impl Link {
         }
     }
 
-    /// For what needs neither a prepared statement nor the count of open requests.
+    /// The client, for requests that need neither a prepared statement nor the count of open requests.
     pub(super) fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Whether nothing is left open on it.
+    /// Returns true if nothing is left open on it.
     pub(super) fn is_usable(&self) -> bool {
         self.open.load(Ordering::Relaxed) == 0 && !self.client.is_closed()
     }
 
-    /// How long ago the server last said something.
-    pub(super) fn silence(&self) -> Duration {
+    /// The time since the server's last answer.
+    pub(super) fn idle_time(&self) -> Duration {
         self.answered_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
-    /// Prepares what is not yet.
+    /// Prepares the statements that are not prepared yet.
     pub(super) async fn prepare(&self, all: &[&'static str]) -> Result<()> {
         for sql in all {
             if self.statement(sql).is_none() {
@@ -89,41 +89,42 @@ impl Link {
         self.send_count(sql, params).await
     }
 
-    /// Like [`Link::rows`], for pipelines: the request is sent when the future is first polled, so that futures joined together are
-    /// one round trip in their order. The statement must be prepared, or it would be late.
+    /// Like [`PgConnection::rows`], for pipelines: the request is sent when the future is first polled, so that futures joined
+    /// together are one round trip in their order. The statement must be prepared, or it would be late.
     pub(super) async fn send(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>> {
         let statement = self.statement(sql).ok_or_else(|| unprepared(sql))?;
         self.answer(self.client.query(&statement, params)).await
     }
 
-    /// Like [`Link::count`], for pipelines.
+    /// Like [`PgConnection::count`], for pipelines.
     pub(super) async fn send_count(&self, sql: &'static str, params: Params<'_>) -> Result<u64> {
         let statement = self.statement(sql).ok_or_else(|| unprepared(sql))?;
         self.answer(self.client.execute(&statement, params)).await
     }
 
-    /// Starts a transaction; until [`Link::commit`] or [`Link::rollback`] is answered the link counts as in use.
+    /// Starts a transaction. The connection counts as in use until [`PgConnection::commit`] or [`PgConnection::rollback`] is
+    /// answered.
     pub(super) async fn begin(&self) -> Result<()> {
         self.open.fetch_add(1, Ordering::Relaxed);
         self.answer(self.client.batch_execute("BEGIN")).await
     }
 
-    /// Ends the transaction. After a failure within it PostgreSQL rolls back and calls that a success: look at the statements'
-    /// own answers first.
+    /// Commits the transaction. After a failure within it PostgreSQL rolls back and calls that a success: the caller looks at the
+    /// statements' own answers first.
     pub(super) async fn commit(&self) -> Result<()> {
         self.answer(self.client.batch_execute("COMMIT")).await?;
         self.open.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Gives the transaction up.
+    /// Rolls the transaction back.
     pub(super) async fn rollback(&self) -> Result<()> {
         self.answer(self.client.batch_execute("ROLLBACK")).await?;
         self.open.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Asks the server whether it is there.
+    /// Sends an empty query, which a live server answers.
     pub(super) async fn probe(&self) -> Result<()> {
         self.answer(self.client.batch_execute("")).await
     }
@@ -131,11 +132,11 @@ impl Link {
     async fn answer<T>(&self, request: impl Future<Output = Result<T, Failure>>) -> Result<T> {
         self.open.fetch_add(1, Ordering::Relaxed);
         let answer = request.await;
-        if answer.as_ref().err().is_none_or(spares_the_link) {
+        if answer.as_ref().err().is_none_or(keeps_connection) {
             self.open.fetch_sub(1, Ordering::Relaxed);
             *self.answered_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         }
-        answer.map_err(told)
+        answer.map_err(to_domain_error)
     }
 
     fn statement(&self, sql: &'static str) -> Option<Statement> {
@@ -147,14 +148,14 @@ fn unprepared(sql: &str) -> Error {
     Error::internal(format!("not prepared: {sql}"))
 }
 
-impl fmt::Debug for Link {
+impl fmt::Debug for PgConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("open", &self.open).finish_non_exhaustive()
+        f.debug_struct("PgConnection").field("open", &self.open).finish_non_exhaustive()
     }
 }
 
-impl Drop for Link {
-    /// The driver would otherwise go on until the server has answered everything that nobody waits for any more.
+impl Drop for PgConnection {
+    /// The driver would otherwise run on until the server has answered every request that was given up.
     fn drop(&mut self) {
         self.driver.abort();
     }

@@ -1,0 +1,240 @@
+//! The rules of membership and names: who may change what, and what follows from it.
+
+use super::{Decision, Facts, NewEvent, RowWrite, Verdict};
+use crate::domain::command::{Command, Outcome};
+use crate::domain::conversation::{Kind, Member, Role, Title};
+use crate::domain::message::Note;
+use crate::domain::{Error, Result, UserId};
+use crate::limits;
+
+/// Checks what all these actions need. Returns the actor, or the outcome if an earlier try was committed.
+fn actor<'a>(command: &Command, facts: &'a Facts) -> Result<Result<&'a Member, Verdict>> {
+    if let Some(stored) = &facts.message {
+        return Outcome::duplicate(stored.clone(), command.actor_id, true)
+            .map(|outcome| Err(Verdict::Nothing(outcome)));
+    }
+    let actor = facts.actor.as_ref().ok_or_else(|| Error::not_found("conversation"))?;
+    if facts.kind == Kind::Direct {
+        return Err(Error::forbidden("The two members of a direct conversation are fixed, and it has no name."));
+    }
+    Ok(Ok(actor))
+}
+
+/// A decision that leaves a system message.
+fn noted(writes: Vec<RowWrite>, note: Note, content: String) -> Verdict {
+    Verdict::Write(Decision { writes, event: NewEvent::SystemMessage { note, content } })
+}
+
+/// Fails unless a user with this role in a conversation (`None`: no member) can delete it.
+pub fn may_delete(role: Option<Role>) -> Result<()> {
+    match role {
+        Some(Role::Owner) => Ok(()),
+        Some(Role::Admin | Role::Member) => Err(Error::forbidden("Only the owner can delete the conversation.")),
+        None => Err(Error::not_found("conversation")),
+    }
+}
+
+/// Decides whether a member is added.
+pub(super) fn add(user_id: UserId, role: Role, command: &Command, facts: &Facts) -> Result<Verdict> {
+    let actor = match actor(command, facts)? {
+        Ok(actor) => actor,
+        Err(verdict) => return Ok(verdict),
+    };
+    require(actor, Role::Admin, "Only an admin or the owner can add members.")?;
+    if role >= actor.role {
+        return Err(Error::forbidden("You can only assign roles below your own."));
+    }
+    let Some(target) = &facts.target else {
+        return Err(Error::field("user_id", "there is no such user"));
+    };
+    if facts.target_role.is_some() {
+        return Ok(Verdict::Nothing(Outcome::NoChange));
+    }
+    if facts.member_count >= limits::GROUP_MEMBERS {
+        return Err(Error::field("user_id", format!("a group has at most {} members", limits::GROUP_MEMBERS)));
+    }
+    let content = format!("{} added {}", actor.name().as_str(), target.name.as_str());
+    Ok(noted(vec![RowWrite::InsertMember(user_id, role)], Note::MemberAdded { user_id, role }, content))
+}
+
+/// Decides whether a member is removed, or leaves.
+pub(super) fn remove(user_id: UserId, command: &Command, facts: &Facts) -> Result<Verdict> {
+    let actor = match actor(command, facts)? {
+        Ok(actor) => actor,
+        Err(verdict) => return Ok(verdict),
+    };
+    let (Some(target), Some(target_role)) = (&facts.target, facts.target_role) else {
+        return Err(Error::not_found("member"));
+    };
+    let content = if user_id == actor.user.id {
+        if actor.role == Role::Owner && facts.member_count > 1 {
+            return Err(Error::forbidden("Make another member the owner before you leave."));
+        }
+        format!("{} left", target.name.as_str())
+    } else {
+        require(actor, Role::Admin, "Only an admin or the owner can remove members.")?;
+        if target_role >= actor.role {
+            return Err(Error::forbidden("You can only remove members whose role is below your own."));
+        }
+        format!("{} removed {}", actor.name().as_str(), target.name.as_str())
+    };
+    Ok(noted(vec![RowWrite::DeleteMember(user_id)], Note::MemberRemoved { user_id }, content))
+}
+
+/// Decides whether a member's role changes.
+pub(super) fn set_role(user_id: UserId, role: Role, command: &Command, facts: &Facts) -> Result<Verdict> {
+    let actor = match actor(command, facts)? {
+        Ok(actor) => actor,
+        Err(verdict) => return Ok(verdict),
+    };
+    require(actor, Role::Owner, "Only the owner can assign roles.")?;
+    let (Some(target), Some(target_role)) = (&facts.target, facts.target_role) else {
+        return Err(Error::not_found("member"));
+    };
+    if target_role == role {
+        return Ok(Verdict::Nothing(Outcome::NoChange));
+    }
+    if user_id == actor.user.id {
+        return Err(Error::forbidden("Make another member the owner to hand the group over."));
+    }
+    let mut writes = vec![RowWrite::SetRole(user_id, role)];
+    if role == Role::Owner {
+        writes.push(RowWrite::SetRole(actor.user.id, Role::Admin));
+    }
+    let became = match role {
+        Role::Owner => "the owner",
+        Role::Admin => "an admin",
+        Role::Member => "a member",
+    };
+    let content = format!("{} made {} {became}", actor.name().as_str(), target.name.as_str());
+    Ok(noted(writes, Note::MemberUpdated { user_id, role }, content))
+}
+
+/// Decides whether the group gets a name.
+pub(super) fn rename(name: &Title, command: &Command, facts: &Facts) -> Result<Verdict> {
+    let actor = match actor(command, facts)? {
+        Ok(actor) => actor,
+        Err(verdict) => return Ok(verdict),
+    };
+    require(actor, Role::Admin, "Only an admin or the owner can rename the conversation.")?;
+    if facts.name.as_ref() == Some(name) {
+        return Ok(Verdict::Nothing(Outcome::NoChange));
+    }
+    let content = format!("{} named the conversation “{}”", actor.name().as_str(), name.as_str());
+    Ok(noted(vec![RowWrite::SetName(name.clone())], Note::ConversationUpdated { name: name.clone() }, content))
+}
+
+fn require(actor: &Member, role: Role, otherwise: &'static str) -> Result<()> {
+    if actor.role >= role { Ok(()) } else { Err(Error::forbidden(otherwise)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Facts, RowWrite, Verdict, decide};
+    use super::may_delete;
+    use crate::domain::command::{Action, Command, Outcome};
+    use crate::domain::conversation::{Kind, Member, Role, Title};
+    use crate::domain::user::{Name, User, Username};
+    use crate::domain::{Code, ConversationId, MessageId, Result, Timestamp, UserId};
+
+    fn user(name: &str) -> User {
+        User {
+            id: UserId::new(),
+            username: Username::stored(name.to_lowercase()),
+            name: Name::stored(name.to_owned()),
+            created_at: Timestamp(0),
+            last_seen_at: None,
+        }
+    }
+
+    fn facts(actor_role: Role, target_role: Option<Role>) -> (Facts, UserId) {
+        let target = user("Grace");
+        let target_id = target.id;
+        let actor = Member {
+            user: user("Ada"),
+            role: actor_role,
+            joined_at: Timestamp(0),
+            joined_seq: 0,
+            delivered_seq: 0,
+            read_seq: 0,
+        };
+        let facts = Facts {
+            kind: Kind::Group,
+            name: None,
+            member_count: 3,
+            actor: Some(actor),
+            target: Some(target),
+            target_role,
+            message: None,
+        };
+        (facts, target_id)
+    }
+
+    fn judge(action: Action, facts: &Facts) -> Result<Verdict> {
+        let (conversation_id, actor_id) = (ConversationId::new(), UserId::new());
+        decide(&Command { conversation_id, actor_id, id: MessageId::new(), timestamp: Timestamp(0), action }, facts)
+    }
+
+    fn verdict(action: impl Fn(UserId) -> Action, actor: Role, target: Option<Role>) -> Result<Verdict, Code> {
+        let (facts, target_id) = facts(actor, target);
+        judge(action(target_id), &facts).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn roles_decide_who_adds_and_removes() {
+        let add = |user_id| Action::AddMember { user_id, role: Role::Member };
+        let remove = |user_id| Action::RemoveMember { user_id };
+        assert_eq!(verdict(add, Role::Member, None), Err(Code::Forbidden));
+        assert!(matches!(verdict(add, Role::Admin, None), Ok(Verdict::Write(_))));
+        assert_eq!(
+            verdict(add, Role::Admin, Some(Role::Member)),
+            Ok(Verdict::Nothing(Outcome::NoChange)),
+            "already in"
+        );
+        assert_eq!(
+            verdict(|user_id| Action::AddMember { user_id, role: Role::Admin }, Role::Admin, None),
+            Err(Code::Forbidden)
+        );
+        assert_eq!(verdict(remove, Role::Member, Some(Role::Member)), Err(Code::Forbidden));
+        assert_eq!(verdict(remove, Role::Admin, Some(Role::Admin)), Err(Code::Forbidden));
+        assert!(matches!(verdict(remove, Role::Owner, Some(Role::Admin)), Ok(Verdict::Write(_))));
+        assert_eq!(verdict(remove, Role::Owner, None), Err(Code::NotFound));
+    }
+
+    #[test]
+    fn an_owner_hands_over_before_leaving() {
+        let (mut facts, _) = facts(Role::Owner, Some(Role::Owner));
+        facts.target = facts.actor.as_ref().map(|actor| actor.user.clone());
+        let leave = Action::RemoveMember { user_id: facts.target.as_ref().expect("just set").id };
+        assert_eq!(judge(leave.clone(), &facts).map_err(|error| error.code), Err(Code::Forbidden));
+        facts.member_count = 1;
+        assert!(matches!(judge(leave.clone(), &facts), Ok(Verdict::Write(_))), "the last one may go");
+    }
+
+    #[test]
+    fn a_new_owner_replaces_the_old_one() {
+        let decision =
+            verdict(|user_id| Action::SetRole { user_id, role: Role::Owner }, Role::Owner, Some(Role::Member));
+        let Ok(Verdict::Write(decision)) = decision else { panic!("the owner may") };
+        assert!(matches!(decision.writes[..], [RowWrite::SetRole(_, Role::Owner), RowWrite::SetRole(_, Role::Admin)]));
+    }
+
+    #[test]
+    fn only_the_owner_deletes_a_conversation() {
+        let refusal = |role| may_delete(role).map_err(|error| error.code);
+        assert_eq!(refusal(Some(Role::Owner)), Ok(()));
+        assert_eq!(refusal(Some(Role::Admin)), Err(Code::Forbidden));
+        assert_eq!(refusal(Some(Role::Member)), Err(Code::Forbidden));
+        assert_eq!(refusal(None), Err(Code::NotFound), "outsiders do not learn that it exists");
+    }
+
+    #[test]
+    fn strangers_and_direct_conversations_are_left_alone() {
+        let rename = Action::Rename { name: Title::stored("Lunch".to_owned()) };
+        let (mut facts, _) = facts(Role::Owner, None);
+        facts.kind = Kind::Direct;
+        assert_eq!(judge(rename.clone(), &facts).map_err(|error| error.code), Err(Code::Forbidden));
+        facts.actor = None;
+        assert_eq!(judge(rename.clone(), &facts).map_err(|error| error.code), Err(Code::NotFound));
+    }
+}

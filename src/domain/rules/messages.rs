@@ -1,0 +1,165 @@
+//! The rules of editing and deleting messages.
+
+use super::{Decision, Facts, NewEvent, RowWrite, Verdict};
+use crate::domain::command::{Command, Outcome};
+use crate::domain::conversation::Role;
+use crate::domain::event::EventKind;
+use crate::domain::message::{Content, Message};
+use crate::domain::{Error, Result};
+
+/// Decides an edit. The same text again changes nothing.
+pub(super) fn edit(content: &Content, command: &Command, facts: &Facts) -> Result<Verdict> {
+    let (_, stored) = found(facts)?;
+    if stored.sender_id != command.actor_id {
+        return Err(Error::forbidden("Only its sender can edit a message."));
+    }
+    if stored.deleted_at.is_some() {
+        return Err(Error::not_found("message"));
+    }
+    if content.as_str() == stored.content {
+        return Ok(Verdict::Nothing(Outcome::Duplicate(stored.clone())));
+    }
+    let message =
+        Message { content: content.as_str().to_owned(), edited_at: Some(command.timestamp), ..stored.clone() };
+    Ok(changed(EventKind::MessageUpdated, message))
+}
+
+/// Decides a deletion. What is deleted already stays as it is.
+pub(super) fn delete(command: &Command, facts: &Facts) -> Result<Verdict> {
+    let (role, stored) = found(facts)?;
+    if stored.sender_id != command.actor_id && role < Role::Admin {
+        return Err(Error::forbidden("Only its sender, an admin or the owner can delete a message."));
+    }
+    if stored.deleted_at.is_some() {
+        return Ok(Verdict::Nothing(Outcome::Duplicate(stored.clone())));
+    }
+    let message = Message { content: String::new(), deleted_at: Some(command.timestamp), ..stored.clone() };
+    Ok(changed(EventKind::MessageDeleted, message))
+}
+
+/// The actor's role, and the text message that the action names.
+fn found(facts: &Facts) -> Result<(Role, &Message)> {
+    let actor = facts.actor.as_ref().ok_or_else(|| Error::not_found("conversation"))?;
+    let message = facts.message.as_ref().ok_or_else(|| Error::not_found("message"))?;
+    if message.note.is_some() {
+        return Err(Error::forbidden("System messages cannot be changed."));
+    }
+    Ok((actor.role, message))
+}
+
+fn changed(kind: EventKind, message: Message) -> Verdict {
+    let event = NewEvent::Change { kind, message: Some(message.clone()), payload: None };
+    Verdict::Write(Decision { writes: vec![RowWrite::UpdateMessage(message)], event })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Decision, Facts, NewEvent, Verdict, decide};
+    use crate::domain::command::{Action, Command, Outcome};
+    use crate::domain::conversation::{Kind, Member, Role};
+    use crate::domain::event::EventKind;
+    use crate::domain::message::{Content, Message, Note};
+    use crate::domain::user::{Name, User, Username};
+    use crate::domain::{Code, ConversationId, MessageId, Result, Timestamp, UserId};
+
+    fn message() -> Message {
+        Message {
+            id: MessageId::new(),
+            conversation_id: ConversationId::new(),
+            seq: 3,
+            sender_id: UserId::new(),
+            content: "first".into(),
+            reply_to: None,
+            timestamp: Timestamp(1),
+            edited_at: None,
+            deleted_at: None,
+            note: None,
+            extra: None,
+        }
+    }
+
+    fn member(id: UserId, role: Role) -> Member {
+        let (username, name) = (Username::stored("ada".to_owned()), Name::stored("Ada".to_owned()));
+        let user = User { id, username, name, created_at: Timestamp(0), last_seen_at: None };
+        Member { user, role, joined_at: Timestamp(0), joined_seq: 0, delivered_seq: 0, read_seq: 0 }
+    }
+
+    /// Edits or, without a text, deletes.
+    fn judge(content: Option<&str>, actor_id: UserId, role: Option<Role>, stored: Option<Message>) -> Result<Verdict> {
+        let message_id = stored.as_ref().map_or_else(MessageId::new, |stored| stored.id);
+        let action = match content {
+            Some(text) => {
+                let content = Content::parse(text.to_owned()).expect("short");
+                Action::EditMessage { message_id, content }
+            }
+            None => Action::DeleteMessage { message_id },
+        };
+        let conversation_id = ConversationId::new();
+        let command = Command { conversation_id, actor_id, id: MessageId::new(), timestamp: Timestamp(2), action };
+        let facts = Facts {
+            kind: Kind::Group,
+            name: None,
+            member_count: 2,
+            actor: role.map(|role| member(actor_id, role)),
+            target: None,
+            target_role: None,
+            message: stored,
+        };
+        decide(&command, &facts)
+    }
+
+    fn change(verdict: Result<Verdict>) -> (EventKind, Message) {
+        let Ok(Verdict::Write(Decision { event: NewEvent::Change { kind, message: Some(message), .. }, .. })) = verdict
+        else {
+            panic!("it changes the message");
+        };
+        (kind, message)
+    }
+
+    #[test]
+    fn a_sender_edits_and_deletes() {
+        let stored = message();
+        let sender = stored.sender_id;
+        let (kind, edited) = change(judge(Some("second"), sender, Some(Role::Member), Some(stored)));
+        assert_eq!(kind, EventKind::MessageUpdated);
+        assert_eq!((edited.content.as_str(), edited.edited_at, edited.seq), ("second", Some(Timestamp(2)), 3));
+        assert_eq!(
+            judge(Some("second"), sender, Some(Role::Member), Some(edited.clone())),
+            Ok(Verdict::Nothing(Outcome::Duplicate(edited.clone()))),
+            "again"
+        );
+
+        let (kind, gone) = change(judge(None, sender, Some(Role::Member), Some(edited)));
+        assert_eq!(kind, EventKind::MessageDeleted);
+        assert_eq!((gone.content.as_str(), gone.deleted_at), ("", Some(Timestamp(2))));
+        assert_eq!(
+            judge(None, sender, Some(Role::Member), Some(gone.clone())),
+            Ok(Verdict::Nothing(Outcome::Duplicate(gone.clone()))),
+            "again"
+        );
+        let edit = judge(Some("third"), sender, Some(Role::Member), Some(gone));
+        assert_eq!(edit.map_err(|error| error.code), Err(Code::NotFound));
+    }
+
+    #[test]
+    fn others_may_not_unless_they_moderate() {
+        let (stored, other) = (message(), UserId::new());
+        let code = |content, role, stored: &Message| {
+            judge(content, other, role, Some(stored.clone())).map(drop).map_err(|error| error.code)
+        };
+        for role in [Role::Member, Role::Admin, Role::Owner] {
+            assert_eq!(code(Some("mine"), Some(role), &stored), Err(Code::Forbidden), "{role:?}");
+        }
+        assert_eq!(code(None, Some(Role::Member), &stored), Err(Code::Forbidden));
+        assert_eq!(code(None, Some(Role::Admin), &stored), Ok(()));
+        assert_eq!(code(None, None, &stored), Err(Code::NotFound));
+        let noted = Message { sender_id: other, note: Some(Note::MemberRemoved { user_id: other }), ..stored };
+        assert_eq!(code(None, Some(Role::Owner), &noted), Err(Code::Forbidden));
+    }
+
+    #[test]
+    fn there_must_be_a_message() {
+        let delete = judge(None, UserId::new(), Some(Role::Owner), None);
+        assert_eq!(delete.map_err(|error| error.code), Err(Code::NotFound));
+    }
+}

@@ -1,0 +1,31 @@
+//! Commands: the writes that take a number in their conversation, under the lock of its counter.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::domain::Result;
+use crate::domain::command::{Command, NewMessage, Outcome};
+
+/// Commands. An error of a whole call means that nothing of its batch was committed or, if the code is `unavailable`, that this is
+/// not known.
+#[async_trait]
+pub trait Commands: Send + Sync {
+    /// Commits new messages on a lane, in their order, in one transaction. Returns one result for each, in the same order.
+    ///
+    /// Under the lock of its conversation's counter each message is looked up by its id (the same sender's is
+    /// [`Outcome::Duplicate`], another's is `id_taken`), its sender must be a member (else `not_found`) and the message that it
+    /// replies to must be there (else `invalid`, field `reply_to`). Then it is numbered and inserted, and the sender's own receipts
+    /// advance.
+    ///
+    /// The caller makes sure that no id stands twice in a batch, and that no message replies to another of the same batch.
+    async fn commit(&self, lane: usize, batch: Arc<[NewMessage]>) -> Result<Vec<Result<Outcome>>>;
+
+    /// Commits commands on a lane in one transaction. Returns one result for each, in the same order.
+    ///
+    /// Under the locks of the conversations' counters the facts are loaded, and each command is decided by the
+    /// [rules](crate::domain::rules). One that is refused, or changes nothing, takes no number.
+    ///
+    /// The caller makes sure that a batch has at most one command of each conversation.
+    async fn apply(&self, lane: usize, batch: Arc<[Command]>) -> Result<Vec<Result<Outcome>>>;
+}

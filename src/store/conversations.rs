@@ -1,0 +1,42 @@
+//! Conversations as a whole: made, listed, deleted.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::domain::conversation::{Conversation, NewConversation, View};
+use crate::domain::{ConversationId, Error, Result, Timestamp, UserId};
+
+/// The position from which a page of conversations goes on: after this one, in the order of latest activity.
+pub type ActivityCursor = (Timestamp, ConversationId);
+
+/// The position before the first conversation.
+pub(super) const LATEST: ActivityCursor = (Timestamp(i64::MAX), ConversationId(Uuid::max()));
+
+/// Conversations.
+#[async_trait]
+pub trait Conversations: Send + Sync {
+    /// Makes a conversation with its members, and raises their membership versions. A direct pair that exists is left alone.
+    /// Returns the conversation's id, and true if it is new. Fails with `invalid` (field `member_ids`) if a member does not exist.
+    async fn create_conversation(&self, new: &NewConversation) -> Result<(ConversationId, bool)>;
+
+    /// The conversation, for any caller.
+    async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>>;
+
+    /// The conversation as this user sees it; `None` if they are not in it.
+    async fn view(&self, id: ConversationId, user_id: UserId) -> Result<Option<View>>;
+
+    /// The user's conversations, latest activity first, of those after `after`.
+    async fn views(&self, user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<View>>;
+
+    /// The user's conversations of at most [`crate::limits::INTIMATE_MEMBERS`].
+    async fn intimate_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;
+
+    /// Deletes a conversation and all in it, and raises its members' membership versions. Returns its former members. Fails by
+    /// the rule of [`may_delete`](crate::domain::rules::may_delete).
+    async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
+}
+
+/// The failure of a new conversation with a member who does not exist.
+pub(super) fn no_such_member(id: UserId) -> Error {
+    Error::field("member_ids", format!("there is no user {id}"))
+}

@@ -1,0 +1,29 @@
+//! Members: the users in a conversation, and how far each has received and read.
+
+use async_trait::async_trait;
+
+use crate::domain::conversation::Member;
+use crate::domain::{ConversationId, Result, Seq, UserId};
+
+/// Members.
+#[async_trait]
+pub trait Members: Send + Sync {
+    /// One member.
+    async fn member(&self, id: ConversationId, user_id: UserId) -> Result<Option<Member>>;
+
+    /// The members by username, of those after `after` (a folded username).
+    async fn members(&self, id: ConversationId, after: Option<&str>, limit: usize) -> Result<Vec<Member>>;
+
+    /// The other members of the user's conversations of at most [`crate::limits::INTIMATE_MEMBERS`].
+    async fn contacts(&self, user_id: UserId, limit: usize) -> Result<Vec<UserId>>;
+
+    /// The least `(delivered_seq, read_seq)` of the other members; `None` if there are none.
+    async fn receipts_of_others(&self, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>>;
+
+    /// The number of the newest change to the set of conversations that a user is in. Fails with `not_found` if there is no such
+    /// user.
+    async fn membership_version(&self, id: UserId) -> Result<i64>;
+
+    /// The same for many users; those who do not exist are left out.
+    async fn membership_versions(&self, ids: &[UserId]) -> Result<Vec<(UserId, i64)>>;
+}

@@ -1,0 +1,183 @@
+//! What a batch of commands writes: for each kind of row one statement, with one element of each array a row.
+
+use std::mem;
+
+use futures_util::future::{join, join_all};
+use tokio_postgres::types::ToSql;
+
+use super::connection::PgConnection;
+use crate::domain::command::Command;
+use crate::domain::event::{Event, Payload};
+use crate::domain::message::Note;
+use crate::domain::rules::{Decision, RowWrite};
+use crate::domain::{ConversationId, MessageId, Result, Seq, Timestamp, UserId};
+
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident { $($column:ident: $type:ty),+ $(,)? } $sql:expr;)+) => {
+        /// The rows of a batch, by statement, in the order in which the statements run.
+        #[derive(Default)]
+        pub(super) struct Writes {
+            $($name: $name,)+
+        }
+
+        $(
+            $(#[$doc])*
+            #[derive(Default)]
+            #[expect(non_camel_case_types, reason = "the field of the same name holds the rows")]
+            struct $name { $($column: Vec<$type>,)+ }
+
+            impl $name {
+                const SQL: &'static str = $sql;
+
+                fn push(&mut self, $($column: $type),+) {
+                    $(self.$column.push($column);)+
+                }
+
+                /// The statement, if it has rows.
+                fn statement(self) -> Option<Statement> {
+                    let first = [$(self.$column.len()),+][0];
+                    (first > 0).then(|| (Self::SQL, vec![$(Box::new(self.$column) as Value),+]))
+                }
+            }
+        )+
+
+        impl Writes {
+            fn statements(self) -> impl Iterator<Item = Statement> {
+                [$(self.$name.statement()),+].into_iter().flatten()
+            }
+        }
+    };
+}
+
+type Value = Box<dyn ToSql + Sync + Send>;
+type Statement = (&'static str, Vec<Value>);
+
+statements! {
+    /// Locked in one order for all, because two transactions may raise the versions of the same users.
+    lock_users { users: UserId }
+        "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
+    raise_versions { users: UserId }
+        "UPDATE users u SET membership_version = membership_version + w.times \
+         FROM (SELECT id, count(*) AS times FROM unnest($1::uuid[]) AS w (id) GROUP BY id) w WHERE u.id = w.id";
+    insert_members { conversations: ConversationId, users: UserId, roles: &'static str, joined_at: Timestamp, seqs: Seq }
+        "INSERT INTO members (conversation_id, user_id, role, joined_at, joined_seq, delivered_seq, read_seq) \
+         SELECT conversation_id, user_id, role, joined_at, seq, seq, seq \
+         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::bigint[]) \
+             AS w (conversation_id, user_id, role, joined_at, seq)";
+    delete_members { conversations: ConversationId, users: UserId }
+        "DELETE FROM members mb USING unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
+         WHERE mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id";
+    set_roles { conversations: ConversationId, users: UserId, roles: &'static str }
+        "UPDATE members mb SET role = w.role FROM unnest($1::uuid[], $2::uuid[], $3::text[]) \
+             AS w (conversation_id, user_id, role) \
+         WHERE mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id";
+    set_names { conversations: ConversationId, names: String }
+        "UPDATE conversations c SET name = w.name FROM unnest($1::uuid[], $2::text[]) AS w (id, name) WHERE c.id = w.id";
+    update_messages {
+        conversations: ConversationId, seqs: Seq, contents: String,
+        edited_at: Option<Timestamp>, deleted_at: Option<Timestamp>, extras: Option<String>,
+    }
+        "UPDATE messages m SET content = w.content, edited_at = w.edited_at, deleted_at = w.deleted_at, extra = w.extra \
+         FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[]) \
+             AS w (conversation_id, seq, content, edited_at, deleted_at, extra) \
+         WHERE m.conversation_id = w.conversation_id AND m.seq = w.seq";
+    insert_messages {
+        conversations: ConversationId, seqs: Seq, ids: MessageId, senders: UserId, contents: String, timestamps: Timestamp,
+        note_kinds: Option<String>, note_users: Option<UserId>, note_values: Option<String>,
+    }
+        "INSERT INTO messages (conversation_id, seq, id, sender_id, content, timestamp, note_kind, note_user_id, note_value) \
+         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[], $7::text[], \
+             $8::uuid[], $9::text[])";
+    insert_changes {
+        conversations: ConversationId, seqs: Seq, kinds: String, message_seqs: Option<Seq>, payloads: Option<String>,
+    }
+        "INSERT INTO changes (conversation_id, seq, kind, message_seq, payload) \
+         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[])";
+    /// A time of NULL leaves the conversation where it is in the order of latest activity.
+    advance_counters { conversations: ConversationId, seqs: Seq, growths: i64, active_at: Option<Timestamp> }
+        "UPDATE counters k SET last_seq = w.seq, member_count = k.member_count + w.growth, \
+             active_at = greatest(k.active_at, w.active_at) \
+         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[]) AS w (conversation_id, seq, growth, active_at) \
+         WHERE k.conversation_id = w.conversation_id";
+    advance_receipts { conversations: ConversationId, users: UserId, seqs: Seq }
+        "UPDATE members mb SET delivered_seq = greatest(mb.delivered_seq, w.seq), read_seq = greatest(mb.read_seq, w.seq) \
+         FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS w (conversation_id, user_id, seq) \
+         WHERE mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id";
+}
+
+impl Writes {
+    /// Returns true if nothing is to be written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.advance_counters.conversations.is_empty()
+    }
+
+    /// Adds the rows of a decision and its event.
+    pub(super) fn add(&mut self, command: &Command, seq: Seq, decision: &Decision, event: &Event) {
+        let id = command.conversation_id;
+        for row in &decision.writes {
+            self.add_row(command, seq, row);
+            if let Some(user_id) = row.moved_user() {
+                self.lock_users.push(user_id);
+                self.raise_versions.push(user_id);
+            }
+        }
+        let text = |text: &str| text.to_owned();
+        let mut active_at = None;
+        if let Some(message) = event.message.as_ref().filter(|_| event.is_message()) {
+            active_at = Some(command.timestamp);
+            let note = message.note.as_ref();
+            self.insert_messages.push(
+                id,
+                seq,
+                message.id,
+                message.sender_id,
+                text(&message.content),
+                message.timestamp,
+                note.map(|note| text(note.kind().as_str())),
+                note.and_then(Note::user_id),
+                note.and_then(Note::value).map(text),
+            );
+            self.advance_receipts.push(id, command.actor_id, seq);
+        } else {
+            let message_seq = event.message.as_ref().map(|message| message.seq);
+            let payload = event.payload.as_ref().map(Payload::as_str).map(text);
+            self.insert_changes.push(id, seq, text(event.kind.as_str()), message_seq, payload);
+        }
+        self.advance_counters.push(id, seq, decision.growth(), active_at);
+    }
+
+    fn add_row(&mut self, command: &Command, seq: Seq, row: &RowWrite) {
+        let id = command.conversation_id;
+        match row {
+            RowWrite::InsertMember(user_id, role) => {
+                self.insert_members.push(id, *user_id, role.as_str(), command.timestamp, seq);
+            }
+            RowWrite::DeleteMember(user_id) => self.delete_members.push(id, *user_id),
+            RowWrite::SetRole(user_id, role) => self.set_roles.push(id, *user_id, role.as_str()),
+            RowWrite::SetName(name) => self.set_names.push(id, name.as_str().to_owned()),
+            RowWrite::UpdateMessage(message) => {
+                let extra = message.extra.as_ref().map(|extra| extra.as_str().to_owned());
+                let content = message.content.clone();
+                self.update_messages.push(id, message.seq, content, message.edited_at, message.deleted_at, extra);
+            }
+        }
+    }
+
+    /// Writes all rows and commits, in one round trip.
+    pub(super) async fn commit(mut self, connection: &PgConnection) -> Result<()> {
+        let statements: Vec<Statement> = mem::take(&mut self).statements().collect();
+        for (sql, _) in &statements {
+            connection.prepare(&[sql]).await?;
+        }
+        let requests = statements.iter().map(async |(sql, values)| {
+            let params: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
+            connection.send_count(sql, &params).await
+        });
+        let (written, committed) = join(join_all(requests), connection.commit()).await;
+        // In this order: after a failure PostgreSQL answers COMMIT with a ROLLBACK that looks like a success.
+        for answer in written {
+            answer?;
+        }
+        committed
+    }
+}

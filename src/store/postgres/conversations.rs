@@ -1,0 +1,183 @@
+//! Conversations.
+
+use async_trait::async_trait;
+use futures_util::future::{join, join3, join4, join5};
+
+use super::connection::{Params, PgConnection};
+use super::messages::joined_message;
+use super::rows::{self, Columns};
+use super::users::user;
+use super::{Postgres, bounded};
+use crate::domain::conversation::{Conversation, Kind, NewConversation, Role, Title, View};
+use crate::domain::rules::may_delete;
+use crate::domain::{ConversationId, Error, Result, UserId};
+use crate::limits;
+use crate::store::conversations::{ActivityCursor, Conversations, LATEST, no_such_member};
+use crate::store::queries::conversations::{
+    CONVERSATION, DELETE_CONVERSATION, EXISTING_CONVERSATION, INSERT_CONVERSATION, INTIMATE_CONVERSATIONS, VIEW, VIEWS,
+};
+use crate::store::queries::heads::INSERT_COUNTER;
+use crate::store::queries::messages::{DELETE_CHANGES, DELETE_MESSAGES};
+use crate::store::queries::row_limit;
+use crate::store::queries::users::USER_WIDTH;
+
+/// users; those that exist. Locked in one order everywhere, because two transactions may raise the versions of the same users.
+const LOCK_USERS: &str = "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
+/// users
+const RAISE_MEMBERSHIP_VERSIONS: &str =
+    "UPDATE users SET membership_version = membership_version + 1 WHERE id = ANY($1)";
+/// conversation, users, roles, joined_at
+const INSERT_MEMBERS: &str = "INSERT INTO members (conversation_id, user_id, role, joined_at) \
+     SELECT $1, m.user_id, m.role, $4 FROM unnest($2::uuid[], $3::text[]) AS m (user_id, role)";
+/// conversation
+const LOCK_COUNTER: &str = "SELECT 1 FROM counters WHERE conversation_id = $1 FOR UPDATE";
+/// conversation
+const ROLES: &str = "SELECT user_id, role FROM members WHERE conversation_id = $1";
+
+/// Reads `conversation_columns!`.
+pub(super) fn conversation(columns: &mut Columns<'_>) -> Result<Conversation> {
+    Ok(Conversation {
+        id: columns.next()?,
+        kind: columns.word(Kind::parse)?,
+        name: columns.next::<Option<String>>()?.map(Title::stored),
+        creator_id: columns.next()?,
+        created_at: columns.next()?,
+        member_count: columns.next()?,
+        last_seq: columns.next()?,
+        active_at: columns.next()?,
+    })
+}
+
+/// Reads the columns of `view_select!`.
+fn view(columns: &mut Columns<'_>) -> Result<View> {
+    Ok(View {
+        conversation: conversation(columns)?,
+        role: columns.word(Role::parse)?,
+        read_seq: columns.next()?,
+        unread_count: columns.next()?,
+        peer: columns.joined(USER_WIDTH, user)?,
+        last_message: joined_message(columns)?,
+    })
+}
+
+#[async_trait]
+impl Conversations for Postgres {
+    async fn create_conversation(&self, new: &NewConversation) -> Result<(ConversationId, bool)> {
+        bounded(async { Box::pin(create(&*self.connection().await?, new)).await }).await
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
+        self.one(CONVERSATION, &[&id], conversation).await
+    }
+
+    async fn view(&self, id: ConversationId, user_id: UserId) -> Result<Option<View>> {
+        self.one(VIEW, &[&user_id, &limits::UNREAD_MAX, &id], view).await
+    }
+
+    async fn views(&self, user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<View>> {
+        let (active_at, id) = after.unwrap_or(LATEST);
+        let params: Params<'_> = &[&user_id, &limits::UNREAD_MAX, &active_at, &id, &row_limit(limit)];
+        self.all(VIEWS, params, view).await
+    }
+
+    async fn intimate_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>> {
+        let params: Params<'_> = &[&user_id, &limits::INTIMATE_MEMBERS, &row_limit(limit)];
+        self.all(INTIMATE_CONVERSATIONS, params, rows::value).await
+    }
+
+    async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
+        bounded(async { Box::pin(delete(&*self.connection().await?, id, actor_id)).await }).await
+    }
+}
+
+/// Makes a conversation, or finds the existing one: the pair's, or that of an earlier try. One transaction in two round trips.
+async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(ConversationId, bool)> {
+    let mut users = vec![new.creator_id];
+    users.extend(&new.other_ids);
+    let mut roles = vec![Role::Member.as_str(); users.len()];
+    roles[0] = new.creator_role().as_str();
+    let members = i64::try_from(users.len()).unwrap_or(i64::MAX);
+    let (id, at) = (&new.id, &new.created_at);
+    let (kind, name) = (new.kind.as_str(), new.name.as_ref().map(Title::as_str));
+    let direct_key = new.direct_key();
+
+    connection.prepare(&[LOCK_USERS, INSERT_CONVERSATION, EXISTING_CONVERSATION]).await?;
+    connection.prepare(&[INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS]).await?;
+    // The pair's key first, and the users after: a transaction that waits for another's key holds nothing that the other needs.
+    let (begun, inserted, found, existing) = join4(
+        connection.begin(),
+        connection.send_count(INSERT_CONVERSATION, &[id, &kind, &name, &new.creator_id, at, &direct_key]),
+        connection.send(LOCK_USERS, &[&users]),
+        connection.send(EXISTING_CONVERSATION, &[id, &direct_key]),
+    )
+    .await;
+    begun?;
+    let (inserted, found, existing) = (inserted?, found?, existing?);
+    if inserted == 0 {
+        connection.rollback().await?;
+        // It was deleted in between: the same call will make it.
+        let existing = rows::first(&existing, rows::value)?
+            .ok_or_else(|| Error::unavailable("the conversation vanished while it was made"))?;
+        return Ok((existing, false));
+    }
+    let found: Vec<UserId> = rows::all(&found, rows::value)?;
+    if let Some(missing) = users.iter().find(|user_id| found.binary_search(user_id).is_err()) {
+        connection.rollback().await?;
+        return Err(no_such_member(*missing));
+    }
+    let (counted, joined, raised, committed) = join4(
+        connection.send_count(INSERT_COUNTER, &[id, &members, at]),
+        connection.send_count(INSERT_MEMBERS, &[id, &users, &roles, at]),
+        connection.send_count(RAISE_MEMBERSHIP_VERSIONS, &[&users]),
+        connection.commit(),
+    )
+    .await;
+    counted?;
+    joined?;
+    raised?;
+    committed?;
+    Ok((new.id, true))
+}
+
+/// Deletes a conversation. One transaction in two round trips, with the decision between them.
+async fn delete(connection: &PgConnection, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
+    connection.prepare(&[LOCK_COUNTER, ROLES, LOCK_USERS, RAISE_MEMBERSHIP_VERSIONS]).await?;
+    connection.prepare(&[DELETE_CHANGES, DELETE_MESSAGES, DELETE_CONVERSATION]).await?;
+    let (begun, locked, members) =
+        join3(connection.begin(), connection.send(LOCK_COUNTER, &[&id]), connection.send(ROLES, &[&id])).await;
+    begun?;
+    locked?;
+    let mut users = Vec::new();
+    let mut role = None;
+    for row in &members? {
+        let mut columns = Columns::of(row);
+        let user_id: UserId = columns.next()?;
+        if user_id == actor_id {
+            role = Some(columns.word(Role::parse)?);
+        }
+        users.push(user_id);
+    }
+    if let Err(refusal) = may_delete(role) {
+        connection.rollback().await?;
+        return Err(refusal);
+    }
+    let (written, committed) = join(
+        join5(
+            connection.send(LOCK_USERS, &[&users]),
+            connection.send_count(RAISE_MEMBERSHIP_VERSIONS, &[&users]),
+            connection.send_count(DELETE_CHANGES, &[&id]),
+            connection.send_count(DELETE_MESSAGES, &[&id]),
+            connection.send_count(DELETE_CONVERSATION, &[&id]),
+        ),
+        connection.commit(),
+    )
+    .await;
+    let (locked, raised, forgotten, emptied, deleted) = written;
+    locked?;
+    raised?;
+    forgotten?;
+    emptied?;
+    deleted?;
+    committed?;
+    Ok(users)
+}

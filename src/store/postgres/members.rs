@@ -1,0 +1,69 @@
+//! Members.
+
+use async_trait::async_trait;
+
+use super::connection::{Params, PgConnection};
+use super::rows::{self, Columns};
+use super::users::user;
+use super::{Postgres, bounded};
+use crate::domain::conversation::{Member, Role};
+use crate::domain::{ConversationId, Error, Result, Seq, UserId};
+use crate::limits;
+use crate::store::queries::row_limit;
+use crate::store::{Members, queries};
+
+/// users
+const MEMBERSHIP_VERSIONS: &str = "SELECT id, membership_version FROM users WHERE id = ANY($1)";
+
+/// Reads `member_columns!`.
+pub(super) fn member(columns: &mut Columns<'_>) -> Result<Member> {
+    Ok(Member {
+        user: user(columns)?,
+        role: columns.word(Role::parse)?,
+        joined_at: columns.next()?,
+        joined_seq: columns.next()?,
+        delivered_seq: columns.next()?,
+        read_seq: columns.next()?,
+    })
+}
+
+/// The least receipts of the other members, on a connection of the caller's.
+pub(super) async fn receipts_of_others(
+    connection: &PgConnection,
+    id: ConversationId,
+    user_id: UserId,
+) -> Result<Option<(Seq, Seq)>> {
+    let least = connection.rows(queries::members::RECEIPTS_OF_OTHERS, &[&id, &user_id]).await?;
+    let least: Option<(Option<Seq>, Option<Seq>)> = rows::first(&least, rows::pair)?;
+    Ok(least.and_then(|(delivered, read)| delivered.zip(read)))
+}
+
+#[async_trait]
+impl Members for Postgres {
+    async fn member(&self, id: ConversationId, user_id: UserId) -> Result<Option<Member>> {
+        self.one(queries::members::MEMBER, &[&id, &user_id], member).await
+    }
+
+    async fn members(&self, id: ConversationId, after: Option<&str>, limit: usize) -> Result<Vec<Member>> {
+        let params: Params<'_> = &[&id, &after.unwrap_or_default(), &row_limit(limit)];
+        self.all(queries::members::MEMBERS, params, member).await
+    }
+
+    async fn contacts(&self, user_id: UserId, limit: usize) -> Result<Vec<UserId>> {
+        let params: Params<'_> = &[&user_id, &limits::INTIMATE_MEMBERS, &row_limit(limit)];
+        self.all(queries::members::CONTACTS, params, rows::value).await
+    }
+
+    async fn receipts_of_others(&self, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>> {
+        bounded(async { receipts_of_others(&*self.connection().await?, id, user_id).await }).await
+    }
+
+    async fn membership_version(&self, id: UserId) -> Result<i64> {
+        let version = self.one(queries::members::MEMBERSHIP_VERSION, &[&id], rows::value).await?;
+        version.ok_or_else(|| Error::not_found("user"))
+    }
+
+    async fn membership_versions(&self, ids: &[UserId]) -> Result<Vec<(UserId, i64)>> {
+        self.all(MEMBERSHIP_VERSIONS, &[&ids], rows::pair).await
+    }
+}

@@ -1,0 +1,112 @@
+//! Messages.
+
+use async_trait::async_trait;
+use futures_util::future::try_join;
+
+use super::connection::Params;
+use super::members::receipts_of_others;
+use super::rows::{self, Columns};
+use super::{Postgres, bounded};
+use crate::domain::event::{Event, EventKind, Payload};
+use crate::domain::message::{Message, Note};
+use crate::domain::{ConversationId, MessageId, Result, Seq, UserId};
+use crate::store::queries::messages::{MESSAGE_WIDTH, message_columns};
+use crate::store::queries::{self, row_limit};
+use crate::store::{Messages, Page, Range};
+
+macro_rules! page_select {
+    ($range:literal, $order:literal) => {
+        concat!(
+            "SELECT ",
+            message_columns!(),
+            " FROM messages m WHERE m.conversation_id = $1 AND ",
+            $range,
+            " AND EXISTS (SELECT 1 FROM members WHERE conversation_id = $1 AND user_id = $4) \
+             ORDER BY m.seq ",
+            $order,
+            " LIMIT $3"
+        )
+    };
+}
+
+/// conversation, before (exclusive), limit, reader. PostgreSQL checks the membership first and once, so that a reader who is not in
+/// the conversation costs no search for messages.
+const PAGE_BEFORE: &str = page_select!("m.seq < $2", "DESC");
+/// conversation, after (exclusive), limit, reader
+const PAGE_AFTER: &str = page_select!("m.seq > $2", "ASC");
+
+/// Reads `message_columns!`.
+pub(super) fn message(columns: &mut Columns<'_>) -> Result<Message> {
+    Ok(Message {
+        id: columns.next()?,
+        conversation_id: columns.next()?,
+        seq: columns.next()?,
+        sender_id: columns.next()?,
+        content: columns.next()?,
+        reply_to: columns.next()?,
+        timestamp: columns.next()?,
+        edited_at: columns.next()?,
+        deleted_at: columns.next()?,
+        note: note(columns)?,
+        extra: columns.next::<Option<String>>()?.map(Payload::from_trusted),
+    })
+}
+
+/// Reads `message_columns!` of an outer join.
+pub(super) fn joined_message(columns: &mut Columns<'_>) -> Result<Option<Message>> {
+    columns.joined(MESSAGE_WIDTH, message)
+}
+
+fn note(columns: &mut Columns<'_>) -> Result<Option<Note>> {
+    let kind: Option<&str> = columns.next()?;
+    let (user_id, value) = rows::pair(columns)?;
+    Ok(kind.map(|kind| Note::from_trusted(kind, user_id, value)))
+}
+
+/// Reads the columns of `EVENTS_AFTER`.
+fn event(columns: &mut Columns<'_>) -> Result<Event> {
+    let (conversation_id, seq) = rows::pair(columns)?;
+    let change: Option<&str> = columns.next()?;
+    let payload = columns.next::<Option<String>>()?.map(Payload::from_trusted);
+    let message = joined_message(columns)?;
+    let kind = change.map(EventKind::parse).unwrap_or_else(|| Event::kind_of(message.as_ref()));
+    Ok(Event { conversation_id, seq, kind, message, payload })
+}
+
+#[async_trait]
+impl Messages for Postgres {
+    /// One round trip, or two if the page tells receipts.
+    async fn page(&self, reader_id: UserId, id: ConversationId, range: Range, limit: usize) -> Result<Option<Page>> {
+        bounded(async {
+            let (sql, seq) = range.found_by(PAGE_BEFORE, PAGE_AFTER);
+            let connection = self.connection().await?;
+            connection.prepare(&[queries::messages::STANDING, sql]).await?;
+            let limit = row_limit(limit);
+            let (reader, page): (Params<'_>, Params<'_>) = (&[&reader_id, &id], &[&id, &seq, &limit, &reader_id]);
+            // In this order, so that the page lacks no message up to the newest number.
+            let (standing, found) =
+                try_join(connection.send(queries::messages::STANDING, reader), connection.send(sql, page)).await?;
+            let Some((last_seq, member_count)) = rows::first(&standing, rows::pair)? else { return Ok(None) };
+            let messages = range.in_order(rows::all(&found, message)?);
+            let mut page = Page { last_seq, member_count, messages, receipts: None };
+            if page.tells_receipts(reader_id) {
+                page.receipts = receipts_of_others(&connection, id, reader_id).await?;
+            }
+            Ok(Some(page))
+        })
+        .await
+    }
+
+    async fn messages(&self, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>> {
+        let (sql, seq) = range.found_by(queries::messages::MESSAGES_BEFORE, queries::messages::MESSAGES_AFTER);
+        self.all(sql, &[&id, &seq, &row_limit(limit)], message).await.map(|found| range.in_order(found))
+    }
+
+    async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {
+        self.all(queries::messages::EVENTS_AFTER, &[&id, &after, &row_limit(limit)], event).await
+    }
+
+    async fn message(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>> {
+        self.one(queries::messages::MESSAGE, &[&id, &message_id], message).await
+    }
+}

@@ -1,0 +1,132 @@
+//! Users.
+
+use async_trait::async_trait;
+use futures_util::future::{join4, try_join3};
+
+use super::connection::Params;
+use super::rows::{self, Columns};
+use super::{Postgres, bounded, sessions};
+use crate::domain::session::Caller;
+use crate::domain::user::{Arrival, Company, Name, User, Username, fold};
+use crate::domain::{ConversationId, Result, SessionId, Timestamp, UserId};
+use crate::store::queries::{self, TEXT_END, row_limit};
+use crate::store::users::{Users, username_taken};
+
+/// users, at
+const TOUCH_USERS: &str = "WITH locked AS ( \
+         SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE \
+     ) UPDATE users u SET last_seen_at = greatest(u.last_seen_at, $2) FROM locked WHERE u.id = locked.id";
+/// user, conversation (NULL for none), limit
+const COMPANY: &str = "SELECT k.last_seq, ARRAY(SELECT user_id FROM members WHERE conversation_id = $2 LIMIT $3) \
+     FROM members mb JOIN counters k ON k.conversation_id = mb.conversation_id \
+     WHERE mb.user_id = $1 AND mb.conversation_id = $2";
+
+/// Reads `user_columns!`.
+pub(super) fn user(columns: &mut Columns<'_>) -> Result<User> {
+    Ok(User {
+        id: columns.next()?,
+        username: Username::stored(columns.next()?),
+        name: Name::stored(columns.next()?),
+        created_at: columns.next()?,
+        last_seen_at: columns.next()?,
+    })
+}
+
+/// Reads `user_columns!` and the password's hash.
+fn credentials(columns: &mut Columns<'_>) -> Result<(User, String)> {
+    Ok((user(columns)?, columns.next()?))
+}
+
+/// Reads `user_columns!` and the membership version.
+fn arrival(columns: &mut Columns<'_>) -> Result<Arrival> {
+    Ok(Arrival { user: user(columns)?, membership_version: columns.next()?, session: None, company: None })
+}
+
+/// Reads the newest number and the members.
+fn company(columns: &mut Columns<'_>) -> Result<Company> {
+    Ok(Company { head: columns.next()?, members: columns.next()? })
+}
+
+#[async_trait]
+impl Users for Postgres {
+    async fn insert_user(&self, user: &User, password_hash: &str) -> Result<()> {
+        let (username, name) = (user.username.as_str(), user.name.as_str());
+        let params: Params<'_> =
+            &[&user.id, &username, &user.username.key(), &name, &fold(name), &password_hash, &user.created_at];
+        match self.count(queries::users::INSERT_USER, params).await? {
+            0 => Err(username_taken()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>> {
+        self.one(queries::users::USER, &[&id], user).await
+    }
+
+    async fn credentials(&self, username_key: &str) -> Result<Option<(User, String)>> {
+        self.one(queries::users::CREDENTIALS, &[&username_key], credentials).await
+    }
+
+    async fn password_hash(&self, id: UserId) -> Result<Option<String>> {
+        self.one(queries::users::PASSWORD_HASH, &[&id], rows::value).await
+    }
+
+    async fn users(&self, prefix: Option<&str>, after: Option<&str>, limit: usize) -> Result<Vec<User>> {
+        let (prefix, after) = (prefix.unwrap_or_default(), after.unwrap_or_default());
+        let end = format!("{prefix}{TEXT_END}");
+        self.all(queries::users::USERS, &[&after, &prefix, &end, &row_limit(limit)], user).await
+    }
+
+    async fn rename_user(&self, id: UserId, name: &Name) -> Result<()> {
+        self.count(queries::users::RENAME_USER, &[&id, &name.as_str(), &fold(name.as_str())]).await.map(drop)
+    }
+
+    /// One transaction in one round trip.
+    async fn change_password(&self, id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>> {
+        bounded(async {
+            let (set_password, end_others) = (queries::users::SET_PASSWORD, queries::sessions::END_OTHER_SESSIONS);
+            let connection = self.connection().await?;
+            connection.prepare(&[set_password, end_others]).await?;
+            let (begun, set, ended, committed) = join4(
+                connection.begin(),
+                connection.send_count(set_password, &[&id, &hash]),
+                connection.send(end_others, &[&id, &keep, &at]),
+                connection.commit(),
+            )
+            .await;
+            begun?;
+            set?;
+            let ended = ended?;
+            committed?;
+            rows::all(&ended, rows::value)
+        })
+        .await
+    }
+
+    async fn touch_users(&self, ids: &[UserId], at: Timestamp) -> Result<()> {
+        self.count(TOUCH_USERS, &[&ids, &at]).await.map(drop)
+    }
+
+    /// One round trip.
+    async fn arrival(&self, caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<Arrival>> {
+        bounded(async {
+            let (find_user, find_session) = (queries::users::ARRIVAL, queries::sessions::SESSION);
+            let connection = self.connection().await?;
+            connection.prepare(&[find_user, find_session, COMPANY]).await?;
+            let limit = row_limit(limit);
+            let (user, session): (Params<'_>, Params<'_>) = (&[&caller.user_id], &[&caller.session_id]);
+            let in_company: Params<'_> = &[&caller.user_id, &to, &limit];
+            let (users, found_sessions, companies) = try_join3(
+                connection.send(find_user, user),
+                connection.send(find_session, session),
+                connection.send(COMPANY, in_company),
+            )
+            .await?;
+            let Some(mut arrival) = rows::first(&users, arrival)? else { return Ok(None) };
+            arrival.session = rows::first(&found_sessions, sessions::session)?;
+            arrival.company = rows::first(&companies, company)?;
+            Ok(Some(arrival))
+        })
+        .await
+    }
+}

@@ -1,0 +1,69 @@
+//! SQL for conversations.
+
+use super::messages::message_columns;
+use super::users::user_columns;
+
+macro_rules! conversation_columns {
+    () => {
+        "c.id, c.type, c.name, c.creator_id, c.created_at, k.member_count, k.last_seq, k.active_at"
+    };
+}
+
+// A member's sight of a conversation: its columns, their role, the number up to which they read, the count of unread messages (up
+// to a bound, `$2`), the other user of a direct conversation (or NULLs), the newest message (or NULLs). The page is chosen first,
+// so that only its rows are looked up further. A group's members are not looked up (a NULL finds nothing): there can be many.
+macro_rules! view_select {
+    ($page:literal) => {
+        concat!(
+            "SELECT ",
+            conversation_columns!(),
+            ", k.role, k.read_seq, \
+             (SELECT count(*) FROM (SELECT 1 FROM messages t WHERE t.conversation_id = k.id AND t.seq > k.read_seq \
+                 AND t.sender_id <> k.user_id AND t.note_kind IS NULL AND t.deleted_at IS NULL ORDER BY t.seq LIMIT $2) unread), ",
+            user_columns!(),
+            ", ",
+            message_columns!(),
+            " FROM (SELECT mb.conversation_id AS id, mb.user_id, mb.role, mb.read_seq, \
+                     counters.member_count, counters.last_seq, counters.active_at \
+                 FROM members mb JOIN counters ON counters.conversation_id = mb.conversation_id \
+                 WHERE mb.user_id = $1 AND ",
+            $page,
+            ") k \
+             JOIN conversations c ON c.id = k.id \
+             LEFT JOIN members other ON other.conversation_id = CASE WHEN c.type = 'direct' THEN c.id END \
+                 AND other.user_id <> k.user_id \
+             LEFT JOIN users u ON u.id = other.user_id \
+             LEFT JOIN messages m ON m.conversation_id = k.id \
+                 AND m.seq = (SELECT max(n.seq) FROM messages n WHERE n.conversation_id = k.id)"
+        )
+    };
+}
+
+/// id, type, name, creator, created_at, direct_key
+pub(crate) const INSERT_CONVERSATION: &str = "INSERT INTO conversations (id, type, name, creator_id, created_at, direct_key) \
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+/// id, direct_key; what made [`INSERT_CONVERSATION`] do nothing
+pub(crate) const EXISTING_CONVERSATION: &str = "SELECT id FROM conversations WHERE id = $1 OR direct_key = $2";
+/// id
+pub(crate) const CONVERSATION: &str = concat!(
+    "SELECT ",
+    conversation_columns!(),
+    " FROM conversations c JOIN counters k ON k.conversation_id = c.id WHERE c.id = $1"
+);
+/// user, unread bound, conversation
+pub(crate) const VIEW: &str = view_select!("mb.conversation_id = $3");
+/// user, unread bound, active_at, conversation, limit
+pub(crate) const VIEWS: &str = concat!(
+    view_select!(
+        "(counters.active_at, mb.conversation_id) < ($3, $4) ORDER BY counters.active_at DESC, mb.conversation_id DESC LIMIT $5"
+    ),
+    " ORDER BY k.active_at DESC, k.id DESC"
+);
+/// user, largest member_count, limit
+pub(crate) const INTIMATE_CONVERSATIONS: &str = "SELECT mb.conversation_id FROM members mb \
+     JOIN counters k ON k.conversation_id = mb.conversation_id AND k.member_count <= $2 \
+     WHERE mb.user_id = $1 LIMIT $3";
+/// conversation, name
+pub(crate) const SET_NAME: &str = "UPDATE conversations SET name = $2 WHERE id = $1";
+/// conversation; its counter and members go with it, by their foreign keys
+pub(crate) const DELETE_CONVERSATION: &str = "DELETE FROM conversations WHERE id = $1";

@@ -1,0 +1,14 @@
+//! SQL for heads, which are kept in the conversations' counters.
+
+/// conversation, member_count, active_at
+pub(crate) const INSERT_COUNTER: &str =
+    "INSERT INTO counters (conversation_id, member_count, active_at) VALUES ($1, $2, $3)";
+/// conversation, last_seq, change of member_count, active_at
+pub(crate) const ADVANCE_COUNTER: &str = "UPDATE counters SET last_seq = $2, member_count = member_count + $3, active_at = $4 \
+     WHERE conversation_id = $1";
+/// conversation
+pub(crate) const HEAD: &str = "SELECT last_seq FROM counters WHERE conversation_id = $1";
+/// user, limit
+pub(crate) const HEADS: &str = "SELECT k.conversation_id, k.last_seq FROM members mb \
+     JOIN counters k ON k.conversation_id = mb.conversation_id \
+     WHERE mb.user_id = $1 ORDER BY k.active_at DESC LIMIT $2";

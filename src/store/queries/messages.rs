@@ -1,0 +1,61 @@
+//! SQL for messages and for the changes of messages.
+
+use super::width;
+
+macro_rules! message_columns {
+    () => {
+        "m.id, m.conversation_id, m.seq, m.sender_id, m.content, m.reply_to, m.timestamp, \
+         m.edited_at, m.deleted_at, m.note_kind, m.note_user_id, m.note_value, m.extra"
+    };
+}
+pub(crate) use message_columns;
+
+/// The number of columns in `message_columns!`.
+pub(crate) const MESSAGE_WIDTH: usize = width(message_columns!());
+
+/// A message's columns, in the order of `message_columns!`.
+pub(crate) const INSERT_MESSAGE: &str = "INSERT INTO messages (id, conversation_id, seq, sender_id, content, reply_to, timestamp, \
+     edited_at, deleted_at, note_kind, note_user_id, note_value, extra) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+/// conversation, seq, content, edited_at, deleted_at, extra
+pub(crate) const UPDATE_MESSAGE: &str = "UPDATE messages SET content = $3, edited_at = $4, deleted_at = $5, extra = $6 \
+     WHERE conversation_id = $1 AND seq = $2";
+/// conversation, seq, kind, message_seq, payload
+pub(crate) const INSERT_CHANGE: &str =
+    "INSERT INTO changes (conversation_id, seq, kind, message_seq, payload) VALUES ($1, $2, $3, $4, $5)";
+/// conversation, id
+pub(crate) const MESSAGE: &str =
+    concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.conversation_id = $1 AND m.id = $2");
+/// conversation, before (exclusive), limit; newest first
+pub(crate) const MESSAGES_BEFORE: &str = concat!(
+    "SELECT ",
+    message_columns!(),
+    " FROM messages m WHERE m.conversation_id = $1 AND m.seq < $2 ORDER BY m.seq DESC LIMIT $3"
+);
+/// conversation, after (exclusive), limit; oldest first
+pub(crate) const MESSAGES_AFTER: &str = concat!(
+    "SELECT ",
+    message_columns!(),
+    " FROM messages m WHERE m.conversation_id = $1 AND m.seq > $2 ORDER BY m.seq LIMIT $3"
+);
+/// conversation, after (exclusive), limit; oldest first. The event's conversation and number; the change's kind and payload, or NULLs;
+/// the message, or NULLs where an event is about none.
+///
+/// Each table is read in its order and only as far as the page can reach: PostgreSQL would otherwise read and sort both to their end.
+pub(crate) const EVENTS_AFTER: &str = concat!(
+    "SELECT * FROM (SELECT m.conversation_id AS event_conversation_id, m.seq AS event_seq, NULL AS kind, NULL AS payload, ",
+    message_columns!(),
+    " FROM messages m WHERE m.conversation_id = $1 AND m.seq > $2 ORDER BY m.seq LIMIT $3) written \
+     UNION ALL SELECT * FROM (SELECT c.conversation_id, c.seq AS event_seq, c.kind, c.payload, ",
+    message_columns!(),
+    " FROM (SELECT * FROM changes WHERE conversation_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) c \
+         LEFT JOIN messages m ON m.conversation_id = c.conversation_id AND m.seq = c.message_seq) changed \
+     ORDER BY event_seq LIMIT $3"
+);
+/// user, conversation
+pub(crate) const STANDING: &str = "SELECT k.last_seq, k.member_count FROM members mb \
+     JOIN counters k ON k.conversation_id = mb.conversation_id \
+     WHERE mb.user_id = $1 AND mb.conversation_id = $2";
+/// conversation
+pub(crate) const DELETE_MESSAGES: &str = "DELETE FROM messages WHERE conversation_id = $1";
+/// conversation
+pub(crate) const DELETE_CHANGES: &str = "DELETE FROM changes WHERE conversation_id = $1";

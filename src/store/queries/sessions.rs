@@ -1,0 +1,14 @@
+//! SQL for sessions.
+
+/// id, user, generation, created_at, rotated_at, expires_at
+pub(crate) const INSERT_SESSION: &str = "INSERT INTO sessions (id, user_id, generation, created_at, rotated_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
+/// id
+pub(crate) const SESSION: &str =
+    "SELECT id, user_id, generation, created_at, rotated_at, expires_at, ended_at FROM sessions WHERE id = $1";
+/// id, generation, at, expires_at
+pub(crate) const ROTATE_SESSION: &str = "UPDATE sessions SET generation = generation + 1, rotated_at = $3, expires_at = $4 \
+     WHERE id = $1 AND generation = $2 AND ended_at IS NULL AND expires_at > $3";
+/// id, at
+pub(crate) const END_SESSION: &str = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
+/// user, keep, at
+pub(crate) const END_OTHER_SESSIONS: &str = "UPDATE sessions SET ended_at = $3 WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL AND expires_at > $3 RETURNING id";

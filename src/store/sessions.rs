@@ -1,0 +1,32 @@
+//! Sessions: logins and their refresh tokens.
+
+use async_trait::async_trait;
+
+use crate::domain::session::Session;
+use crate::domain::{Result, SessionId, Timestamp};
+
+/// Sessions.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// Inserts a session.
+    async fn insert_session(&self, session: &Session) -> Result<()>;
+
+    /// The session, ended or not.
+    async fn session(&self, id: SessionId) -> Result<Option<Session>>;
+
+    /// Makes the next refresh token the newest one, if `generation` is still the newest and the session is live. Returns true
+    /// if it did.
+    async fn rotate_session(
+        &self,
+        id: SessionId,
+        generation: i64,
+        at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<bool>;
+
+    /// Those of these sessions that have not been ended.
+    async fn live_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>>;
+
+    /// Ends a session, if it has not ended yet.
+    async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()>;
+}

@@ -1,0 +1,21 @@
+//! Commands, each batch in a transaction of the writer.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Sqlite, apply, commit};
+use crate::domain::Result;
+use crate::domain::command::{Command, NewMessage, Outcome};
+use crate::store::Commands;
+
+#[async_trait]
+impl Commands for Sqlite {
+    async fn commit(&self, _lane: usize, batch: Arc<[NewMessage]>) -> Result<Vec<Result<Outcome>>> {
+        self.write(move |db| commit::commit(db, &batch)).await
+    }
+
+    async fn apply(&self, _lane: usize, batch: Arc<[Command]>) -> Result<Vec<Result<Outcome>>> {
+        self.write(move |db| apply::apply(db, &batch)).await
+    }
+}

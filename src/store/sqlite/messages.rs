@@ -1,0 +1,100 @@
+//! Messages.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+
+use super::Sqlite;
+use super::members::receipts_of_others;
+use super::rows::{Columns, pair};
+use super::sql::{all, one, sql};
+use crate::domain::event::{Event, EventKind, Payload};
+use crate::domain::message::{Message, Note};
+use crate::domain::{ConversationId, MessageId, Result, Seq, UserId};
+use crate::limits;
+use crate::store::queries::messages::MESSAGE_WIDTH;
+use crate::store::queries::{self, row_limit};
+use crate::store::{Messages, Page, Range};
+
+/// Reads `message_columns!`.
+pub(super) fn message(columns: &mut Columns<'_>) -> rusqlite::Result<Message> {
+    Ok(Message {
+        id: columns.next()?,
+        conversation_id: columns.next()?,
+        seq: columns.next()?,
+        sender_id: columns.next()?,
+        content: columns.next()?,
+        reply_to: columns.next()?,
+        timestamp: columns.next()?,
+        edited_at: columns.next()?,
+        deleted_at: columns.next()?,
+        note: note(columns)?,
+        extra: columns.text()?.map(|extra| Payload::from_trusted(extra.to_owned())),
+    })
+}
+
+/// Reads `message_columns!` of an outer join.
+pub(super) fn joined_message(columns: &mut Columns<'_>) -> rusqlite::Result<Option<Message>> {
+    columns.joined(MESSAGE_WIDTH, message)
+}
+
+fn note(columns: &mut Columns<'_>) -> rusqlite::Result<Option<Note>> {
+    let Some(kind) = columns.text()? else {
+        columns.skip(2);
+        return Ok(None);
+    };
+    let (user_id, value) = pair(columns)?;
+    Ok(Some(Note::from_trusted(kind, user_id, value)))
+}
+
+/// Reads the columns of `EVENTS_AFTER`.
+fn event(columns: &mut Columns<'_>) -> rusqlite::Result<Event> {
+    let (conversation_id, seq) = pair(columns)?;
+    let change = columns.text()?;
+    let payload = columns.text()?.map(|payload| Payload::from_trusted(payload.to_owned()));
+    let message = joined_message(columns)?;
+    let kind = change.map_or_else(|| Event::kind_of(message.as_ref()), EventKind::parse);
+    Ok(Event { conversation_id, seq, kind, message, payload })
+}
+
+/// A range of messages, oldest first.
+fn range_of(db: &Connection, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>> {
+    let (sql, seq) = range.found_by(sql!(queries::messages::MESSAGES_BEFORE), sql!(queries::messages::MESSAGES_AFTER));
+    // At its full length from the start: a vector that grows would move each message several times.
+    let mut messages = Vec::with_capacity(limit.min(limits::PAGE_MAX + 1));
+    let mut statement = db.prepare_cached(sql)?;
+    let mut found = statement.query(params![id, seq, row_limit(limit)])?;
+    while let Some(row) = found.next()? {
+        messages.push(message(&mut Columns::of(row))?);
+    }
+    Ok(range.in_order(messages))
+}
+
+#[async_trait]
+impl Messages for Sqlite {
+    async fn page(&self, reader_id: UserId, id: ConversationId, range: Range, limit: usize) -> Result<Option<Page>> {
+        self.read(move |db| {
+            let standing = one(db, sql!(queries::messages::STANDING), params![reader_id, id], pair)?;
+            let Some((last_seq, member_count)) = standing else { return Ok(None) };
+            let messages = range_of(db, id, range, limit)?;
+            let mut page = Page { last_seq, member_count, messages, receipts: None };
+            if page.tells_receipts(reader_id) {
+                page.receipts = receipts_of_others(db, id, reader_id)?;
+            }
+            Ok(Some(page))
+        })
+        .await
+    }
+
+    async fn messages(&self, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>> {
+        self.read(move |db| range_of(db, id, range, limit)).await
+    }
+
+    async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {
+        self.read(move |db| all(db, sql!(queries::messages::EVENTS_AFTER), params![id, after, row_limit(limit)], event))
+            .await
+    }
+
+    async fn message(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>> {
+        self.read(move |db| one(db, sql!(queries::messages::MESSAGE), params![id, message_id], message)).await
+    }
+}

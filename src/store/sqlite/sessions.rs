@@ -1,0 +1,72 @@
+//! Sessions.
+
+use async_trait::async_trait;
+use rusqlite::params;
+
+use super::Sqlite;
+use super::rows::Columns;
+use super::sql::{each, one, run, sql};
+use crate::domain::session::Session;
+use crate::domain::{Result, SessionId, Timestamp};
+use crate::store::{Sessions, queries};
+
+/// id
+const ENDED_AT: &str = "SELECT ended_at FROM sessions WHERE id = ?1";
+
+/// Reads a session.
+pub(super) fn session(columns: &mut Columns<'_>) -> rusqlite::Result<Session> {
+    Ok(Session {
+        id: columns.next()?,
+        user_id: columns.next()?,
+        generation: columns.next()?,
+        created_at: columns.next()?,
+        rotated_at: columns.next()?,
+        expires_at: columns.next()?,
+        ended_at: columns.next()?,
+    })
+}
+
+#[async_trait]
+impl Sessions for Sqlite {
+    async fn insert_session(&self, session: &Session) -> Result<()> {
+        let Session { id, user_id, generation, created_at, rotated_at, expires_at, ended_at: _ } = *session;
+        self.write(move |db| {
+            let row = params![id, user_id, generation, created_at, rotated_at, expires_at];
+            run(db, sql!(queries::sessions::INSERT_SESSION), row)?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn session(&self, id: SessionId) -> Result<Option<Session>> {
+        self.read(move |db| one(db, sql!(queries::sessions::SESSION), params![id], session)).await
+    }
+
+    async fn rotate_session(
+        &self,
+        id: SessionId,
+        generation: i64,
+        at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<bool> {
+        self.write(move |db| {
+            let params = params![id, generation, at, expires_at];
+            Ok(run(db, sql!(queries::sessions::ROTATE_SESSION), params)? > 0)
+        })
+        .await
+    }
+
+    async fn live_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>> {
+        let ids = ids.to_vec();
+        let known = self.read(move |db| each::<_, Option<i64>>(db, ENDED_AT, &ids)).await?;
+        Ok(known.into_iter().filter(|(_, ended_at)| ended_at.is_none()).map(|(id, _)| id).collect())
+    }
+
+    async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()> {
+        self.write(move |db| {
+            run(db, sql!(queries::sessions::END_SESSION), params![id, at])?;
+            Ok(())
+        })
+        .await
+    }
+}

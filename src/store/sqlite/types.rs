@@ -1,0 +1,42 @@
+//! Conversions between the domain's values and SQLite's.
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::{Result, ToSql};
+use uuid::Uuid;
+
+use crate::domain::conversation::{Kind, Role};
+use crate::domain::{ConversationId, MessageId, SessionId, TicketId, Timestamp, UserId};
+
+macro_rules! kept_as {
+    ($($name:ident: $inner:ty),*) => {$(
+        impl ToSql for $name {
+            fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+                self.0.to_sql()
+            }
+        }
+
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                <$inner>::column_result(value).map(Self)
+            }
+        }
+    )*};
+}
+kept_as!(UserId: Uuid, ConversationId: Uuid, MessageId: Uuid, SessionId: Uuid, TicketId: Uuid, Timestamp: i64);
+
+macro_rules! kept_as_word {
+    ($($name:ident),*) => {$(
+        impl ToSql for $name {
+            fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+                self.as_str().to_sql()
+            }
+        }
+
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
+            }
+        }
+    )*};
+}
+kept_as_word!(Kind, Role);

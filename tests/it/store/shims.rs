@@ -1,0 +1,85 @@
+//! What the specifications say, in the words of the store's interface: they were written before it had one method for all commands.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chinwag::domain::command::{Action, Outcome};
+pub(crate) use chinwag::domain::command::{Command as Change, NewMessage as Send};
+use chinwag::domain::event::EventKind;
+use chinwag::domain::message::{Content, Message};
+use chinwag::domain::{self, ConversationId, MessageId, Result, Seq, Timestamp, UserId};
+use chinwag::store::Commands;
+
+/// Edit or, without a text, delete.
+#[derive(Clone, Debug)]
+pub(crate) struct Revision {
+    pub(crate) conversation_id: ConversationId,
+    pub(crate) message_id: MessageId,
+    pub(crate) actor_id: UserId,
+    pub(crate) content: Option<Content>,
+    pub(crate) timestamp: Timestamp,
+}
+
+impl Revision {
+    fn command(&self) -> Change {
+        let Self { conversation_id, message_id, actor_id, timestamp, .. } = *self;
+        let action = match self.content.clone() {
+            Some(content) => Action::EditMessage { message_id, content },
+            None => Action::DeleteMessage { message_id },
+        };
+        Change { conversation_id, actor_id, id: MessageId::new(), timestamp, action }
+    }
+}
+
+/// What happened to a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Happening {
+    Created,
+    Updated,
+    Deleted,
+}
+
+/// An event about a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) seq: Seq,
+    pub(crate) happening: Happening,
+    pub(crate) message: Message,
+}
+
+impl From<domain::event::Event> for Event {
+    fn from(event: domain::event::Event) -> Self {
+        let happening = match event.kind {
+            EventKind::MessageUpdated => Happening::Updated,
+            EventKind::MessageDeleted => Happening::Deleted,
+            _ => Happening::Created,
+        };
+        let message = event.message.expect("an event about a message");
+        assert_eq!((event.conversation_id, event.payload), (message.conversation_id, None));
+        Self { seq: event.seq, happening, message }
+    }
+}
+
+/// One write, committed alone.
+#[async_trait]
+pub(crate) trait Alone {
+    async fn change(&self, lane: usize, change: &Change) -> Result<Outcome>;
+    async fn revise(&self, lane: usize, revision: &Revision) -> Result<Outcome>;
+}
+
+#[async_trait]
+impl<S: Commands + ?Sized> Alone for S {
+    async fn change(&self, lane: usize, change: &Change) -> Result<Outcome> {
+        apply(self, lane, change.clone()).await
+    }
+
+    async fn revise(&self, lane: usize, revision: &Revision) -> Result<Outcome> {
+        apply(self, lane, revision.command()).await
+    }
+}
+
+async fn apply<S: Commands + ?Sized>(store: &S, lane: usize, command: Change) -> Result<Outcome> {
+    let mut outcomes = store.apply(lane, Arc::new([command])).await?;
+    assert_eq!(outcomes.len(), 1);
+    outcomes.remove(0)
+}
