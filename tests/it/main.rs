@@ -32,6 +32,7 @@ mod floors;
 mod healing;
 mod journal;
 mod limits;
+mod migration;
 mod postgres;
 mod process;
 mod rest;
