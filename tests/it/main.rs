@@ -32,6 +32,7 @@ mod healing;
 mod journal;
 mod layers;
 mod limits;
+mod migration;
 mod postgres;
 mod process;
 mod rest;

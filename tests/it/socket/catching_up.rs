@@ -59,6 +59,31 @@ async fn large_messages_reach_whoever_reads(store: On) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_pauses_in_a_replay_gets_all_of_it() {
+    const PAUSE: Duration = Duration::from_secs(3);
+    let server = Server::with(&["--rate-limits", "off"]).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.direct(&grace).await;
+    // Far more than the kernel's buffers and the connection's queue hold.
+    let (count, text, mut hers) = (600, "x".repeat(16 * 1024), ada.listen(&room.socket).await);
+    for _ in 0..count / 100 {
+        for _ in 0..100 {
+            hers.send(&json!({"type": "message.send", "content": text})).await;
+        }
+        hers.numbers(100).await;
+    }
+    let mut socket = grace.listen(&format!("{}?after_seq=0", room.socket)).await;
+    let everything: Vec<i64> = (1..).take(count).collect();
+    let (before, after) = everything.split_at(5);
+    assert_eq!(socket.numbers(before.len()).await, before);
+    tokio::time::sleep(PAUSE).await;
+    assert_eq!(socket.numbers(after.len()).await, after);
+    assert_eq!(socket.next_of(&["resumed", "message.new"]).await["type"], "resumed");
+    ada.say(&room, "and live").await;
+    assert_eq!(socket.hears().await, "and live");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_number_that_was_missed_is_sent_again_on_a_live_seat() {
     let server = Server::start().await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);

@@ -1,0 +1,112 @@
+//! Everything that a server answers about the story: over REST, and in the frames of a resume from 0.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::story::{self, PEOPLE};
+use crate::support::client::Person;
+use crate::support::socket::Socket;
+
+/// Asks in the name of everyone in the story. Every socket stays open to the end, so that presence is the same each time and no
+/// `last_seen_at` changes.
+pub(super) async fn answers(address: SocketAddr) -> BTreeMap<String, Value> {
+    let mut answers = BTreeMap::new();
+    let mut readers = BTreeMap::new();
+    for (username, _) in PEOPLE {
+        let person = story::login(address, username).await;
+        let mut ask = async |path: &str| {
+            let answer = person.get(path).await.expect(200).json();
+            answers.insert(format!("{username} GET {path}"), answer.clone());
+            answer
+        };
+        ask("/v1/users/me").await;
+        let listed = ask("/v1/conversations?limit=200").await;
+        for conversation in listed["items"].as_array().unwrap() {
+            let id = conversation["id"].as_str().unwrap().to_owned();
+            for rest in ["", "/members?limit=200", "/messages?after_seq=0&limit=200"] {
+                ask(&format!("/v1/conversations/{id}{rest}")).await;
+            }
+            let (members, last_seq) = readers.entry(id).or_insert((Vec::new(), 0));
+            members.push(person.clone());
+            *last_seq = conversation["last_seq"].as_i64().unwrap();
+        }
+        if username == PEOPLE[0].0 {
+            ask("/v1/users?limit=200").await;
+        }
+    }
+    // Events are the same for every member.
+    let mut open = Vec::new();
+    for (id, (members, last_seq)) in readers {
+        for (question, (frames, socket)) in [
+            (format!("/ws/{id}?after_seq=0"), replay(&members[0], &id, last_seq).await),
+            (format!("/ws?hold=1 resume {id}"), resume(&members[members.len() - 1], &id).await),
+        ] {
+            answers.insert(question, frames);
+            open.push(socket);
+        }
+    }
+    answers
+}
+
+/// What stays the same of a `hello`.
+fn greeting(hello: &Value) -> Value {
+    json!({"membership_version": hello["membership_version"], "conversation": hello["conversation"]})
+}
+
+/// A connection to one conversation that asks for everything.
+async fn replay(person: &Person, id: &str, last_seq: i64) -> (Value, Socket) {
+    let mut socket = person.open(&format!("/ws/{id}?after_seq=0")).await;
+    let mut frames = vec![greeting(&socket.next().await)];
+    while frames.len() <= usize::try_from(last_seq).unwrap() {
+        let frame = socket.next().await;
+        if frame["seq"].is_i64() {
+            frames.push(frame);
+        }
+    }
+    (frames.into(), socket)
+}
+
+/// A held connection that resumes from 0: the numbered events, and `resumed`.
+async fn resume(person: &Person, id: &str) -> (Value, Socket) {
+    let mut socket = person.open("/ws?hold=1").await;
+    let mut frames = vec![greeting(&socket.next().await)];
+    socket.send(&json!({"type": "resume", "conversations": {id: 0}})).await;
+    let (resumed, _) = socket.until("resumed").await;
+    frames.extend(resumed.into_iter().filter(|frame| frame["seq"].is_i64() || frame["type"] == "resumed"));
+    (frames.into(), socket)
+}
+
+/// The answers without what differs between two tellings of the story: an id becomes the number of its first appearance, and a time
+/// is any time.
+pub(super) fn same_story(answers: &Value) -> Value {
+    plain(answers, &mut HashMap::new())
+}
+
+fn plain(value: &Value, ids: &mut HashMap<Uuid, usize>) -> Value {
+    let mut object = |(key, value): (&String, &Value)| {
+        let is_time = (key.ends_with("_at") || key == "timestamp") && value.is_string();
+        let key = plain_text(key, ids);
+        (key, if is_time { json!("a time") } else { plain(value, ids) })
+    };
+    match value {
+        Value::Object(members) => members.iter().map(&mut object).collect(),
+        Value::Array(items) => items.iter().map(|item| plain(item, ids)).collect(),
+        Value::String(text) => plain_text(text, ids).into(),
+        other => other.clone(),
+    }
+}
+
+/// Ids also stand in questions.
+fn plain_text(text: &str, ids: &mut HashMap<Uuid, usize>) -> String {
+    let mut part = |part: &str| match part.parse() {
+        Ok(id) => {
+            let next = ids.len();
+            format!("id {}", ids.entry(id).or_insert(next))
+        }
+        Err(_) => part.to_owned(),
+    };
+    text.split(['/', '?', ' ']).map(&mut part).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,167 @@
+//! A database that an older server wrote still gives the same answers.
+//!
+//! `fixtures/schema-4.db` (SQLite), `schema-4.sql` (PostgreSQL) and `schema-4.json` (what the server of that day answered) were
+//! made by the server of schema 4 itself. They are never changed. Fixtures of a later schema are made by [`story`] with
+//!
+//! ```sh
+//! cargo nextest run --locked --run-ignored only -E 'test(/^migration::story/)'
+//! ```
+//!
+//! which leaves them in `target/tmp/fixtures`; `CHINWAG_BIN` names another server to make them with.
+
+mod answers;
+mod story;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::support::client::{Conversation, post};
+use crate::support::postgres::{connect, database};
+use crate::support::server::{On, Server};
+use crate::support::socket::Socket;
+use answers::{answers, same_story};
+
+on_each_store! {
+    a_database_of_schema_4_gives_the_same_answers,
+    a_database_of_schema_4_goes_on_without_a_gap,
+    sessions_and_tickets_of_schema_4_are_still_good,
+}
+
+/// The secret of the servers that wrote the fixtures, without which their tokens and tickets are worth nothing.
+const SECRET: &str = "the secret of the servers that wrote the fixtures";
+
+/// Its key in the golden file.
+fn name(store: On) -> &'static str {
+    match store {
+        On::Sqlite => "sqlite",
+        On::Postgres => "postgres",
+    }
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures").join(name)
+}
+
+/// What the golden file holds of a store: `answers`, and `given`, the tokens and tickets that clients still have.
+fn golden(store: On) -> Value {
+    let mut golden: Value = serde_json::from_slice(&fs::read(fixture("schema-4.json")).unwrap()).unwrap();
+    golden[name(store)].take()
+}
+
+/// A server on a copy of the fixture of schema 4.
+async fn server(store: On) -> (Server, TempDir) {
+    let data = tempfile::tempdir().unwrap();
+    let url = match store {
+        On::Sqlite => {
+            let file = data.path().join("chinwag.db");
+            fs::copy(fixture("schema-4.db"), &file).unwrap();
+            format!("sqlite:{}", file.display())
+        }
+        On::Postgres => {
+            let url = database().await;
+            let dump = fs::read_to_string(fixture("schema-4.sql")).unwrap();
+            connect(&url).await.batch_execute(&dump).await.unwrap();
+            url
+        }
+    };
+    let server = Server::with(&["--database-url", &url, "--jwt-secret", SECRET, "--rate-limits", "off"]).await;
+    (server, data)
+}
+
+async fn a_database_of_schema_4_gives_the_same_answers(store: On) {
+    let (server, _data) = server(store).await;
+    let (given, golden) = (answers(server.address).await, golden(store));
+    let expected = golden["answers"].as_object().unwrap();
+    for (question, answer) in expected {
+        assert_eq!(given.get(question), Some(answer), "{question}");
+    }
+    assert_eq!(given.len(), expected.len(), "{:?}", given.keys());
+}
+
+#[test]
+fn the_fixtures_of_both_stores_hold_the_same_story() {
+    let [sqlite, postgres] = [On::Sqlite, On::Postgres].map(|store| same_story(&golden(store)["answers"]));
+    assert_eq!(sqlite, postgres);
+}
+
+async fn a_database_of_schema_4_goes_on_without_a_gap(store: On) {
+    let (server, _data) = server(store).await;
+    let grace = story::login(server.address, "grace").await;
+    let listed = grace.get("/v1/conversations").await.expect(200).json();
+    let listed = listed["items"].as_array().unwrap();
+    let supper = listed.iter().find(|conversation| conversation["name"] == story::GROUP).unwrap();
+    let (room, last_seq) = (Conversation::from(supper), supper["last_seq"].as_i64().unwrap());
+    assert!(last_seq > 20, "{last_seq}");
+    let mut socket = grace.listen(&format!("{}?after_seq={last_seq}", room.socket)).await;
+
+    // A retry from before is still a retry.
+    let before = grace.get(&format!("{}?after_seq=0", room.messages)).await.expect(200).json();
+    let own = |message: &&Value| message["sender_id"] == grace.id && message["type"] == "text";
+    let old = before["items"].as_array().unwrap().iter().rfind(own).unwrap();
+    let retry = json!({"id": old["id"], "content": "whatever it says now"});
+    assert_eq!(grace.post(&room.messages, &retry).await.expect(200).json(), *old);
+
+    let sent = grace.say(&room, "still here").await;
+    let path = format!("{}/{}", room.messages, sent["id"].as_str().unwrap());
+    grace.patch(&path, &json!({"content": "still here, edited"})).await.expect(200);
+    grace.delete(&path).await.expect(204);
+    let old_path = format!("{}/{}", room.messages, old["id"].as_str().unwrap());
+    grace.patch(&old_path, &json!({"content": "edited by a later version"})).await.expect(200);
+    grace.patch(&room.path, &json!({"name": "Breakfast"})).await.expect(200);
+    let lin = story::login(server.address, "lin").await;
+    grace.post(&room.members, &json!({"user_id": lin.id, "role": "admin"})).await.expect(201);
+    let reply = json!({"id": Uuid::now_v7(), "content": "and an answer", "reply_to": old["id"]});
+    lin.post(&room.messages, &reply).await.expect(201);
+
+    let expected = [
+        "message.new",
+        "message.updated",
+        "message.deleted",
+        "message.updated",
+        "conversation.updated",
+        "member.added",
+        "message.new",
+    ];
+    assert_eq!(numbered(&mut socket, expected.len()).await, (last_seq + 1..).zip(expected).collect::<Vec<_>>());
+    let replayed = format!("{}?after_seq={last_seq}", room.socket);
+    let mut later = lin.listen(&replayed).await;
+    assert_eq!(later.numbers(expected.len()).await, (last_seq + 1..).take(expected.len()).collect::<Vec<_>>());
+}
+
+/// Number and type of the next numbered events.
+async fn numbered(socket: &mut Socket, count: usize) -> Vec<(i64, &'static str)> {
+    const TYPES: [&str; 5] =
+        ["message.new", "message.updated", "message.deleted", "conversation.updated", "member.added"];
+    let mut events = Vec::new();
+    while events.len() < count {
+        let event = socket.next_of(&TYPES).await;
+        let kind = TYPES.into_iter().find(|kind| event["type"] == *kind).unwrap();
+        events.push((event["seq"].as_i64().unwrap(), kind));
+    }
+    events
+}
+
+async fn sessions_and_tickets_of_schema_4_are_still_good(store: On) {
+    let (server, _data) = server(store).await;
+    let given = golden(store)["given"].take();
+    let refresh =
+        async |name: &str| post(server.address, "/v1/users/refresh", &json!({"refresh_token": given[name]})).await;
+    for (name, username) in [("live", "Ada.L"), ("rotated", "mary")] {
+        let answer = refresh(name).await.expect(200).json();
+        assert_eq!(answer["user"]["username"], username, "{name}");
+    }
+    for name in ["logged_out", "password_changed"] {
+        assert_eq!(refresh(name).await.problem(), (401, "session_ended".to_owned()), "{name}");
+    }
+    let path = format!("/ws?ticket={}", given["ticket"].as_str().unwrap());
+    let mut socket = Socket::open(server.address, &path, &[]).await.unwrap();
+    assert_eq!(socket.next().await["user"]["username"], "Ada.L");
+    for ticket in ["ticket", "used_ticket"] {
+        let path = format!("/ws?ticket={}", given[ticket].as_str().unwrap());
+        assert_eq!(Socket::open(server.address, &path, &[]).await.unwrap().close_code().await, 4500, "{ticket}");
+    }
+}
