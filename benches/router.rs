@@ -3,14 +3,14 @@
 use std::hint::black_box;
 
 use chinwag::http::router::Router;
-use chinwag::http::routes::ROUTES;
+use chinwag::server::routes;
 use criterion::Criterion;
 use hyper::Method;
 
 /// A look-up in the site's own table, decoding and parameters included; nothing else is inside the clock. Compare it with a
 /// small write to a socket, 5 to 8 µs, which every answer costs besides: a look-up should be lost in it.
 pub(crate) fn bench(criterion: &mut Criterion) {
-    let router = Router::new(&[ROUTES]);
+    let router = Router::new(routes::all());
     let mut group = criterion.benchmark_group("router");
     for (name, path, is_there) in [
         ("literal", "/v1/users/me", true),

@@ -7,12 +7,14 @@ use std::cell::OnceCell;
 use std::net::TcpListener;
 
 use bytes::Bytes;
+use chinwag::domain::ConversationId;
 use chinwag::http::router::Router;
-use chinwag::http::routes::ROUTES;
 use chinwag::limits;
 use chinwag::registry::Registry;
+use chinwag::server::routes;
 use chinwag::transport::Query;
-use chinwag::wire::frames::ClientFrame;
+use chinwag::wire::frames::{ClientFrame, Reference};
+use chinwag::wire::input::Input;
 use chinwag::wire::{parse, requests};
 use chinwag::ws::{ClientMessage, ConnectionEnd, Socket};
 use hyper::Method;
@@ -21,12 +23,19 @@ use tokio::runtime::{Builder, Runtime};
 
 /// JSON of a frame or of a request's body.
 pub(crate) fn frames(bytes: &[u8]) {
-    if let Ok(frame) = parse::<ClientFrame>(bytes) {
+    if let Ok(frame) = parse::<ClientFrame<'_>>(bytes) {
         assert!(str::from_utf8(bytes).unwrap().contains("type") || bytes.contains(&b'\\'), "{}", frame.r#type);
     }
-    let _ = parse::<requests::Register>(bytes);
-    let _ = parse::<requests::CreateConversation>(bytes);
-    let _ = parse::<requests::SendMessage>(bytes);
+    let input = Input { body: Bytes::copy_from_slice(bytes), ..Input::default() };
+    let _ = input.parse::<requests::Register>();
+    let _ = input.parse::<requests::CreateConversation>();
+    let _ = input.parse::<requests::ListMessages>();
+    let path = Input { fields: vec![("conversation_id".into(), ConversationId::new().to_string())], ..input };
+    let _ = path.parse::<requests::SendMessage>();
+    if let Ok(text) = str::from_utf8(bytes) {
+        let reference = Reference::skim(text);
+        assert!(reference.reference.is_none_or(|text| text.chars().count() <= limits::REF_CHARS));
+    }
 }
 
 /// A method's number, and a target.
@@ -35,12 +44,12 @@ pub(crate) fn router(bytes: &[u8]) {
     let Some((number, target)) = bytes.split_first() else { return };
     let target = String::from_utf8_lossy(target);
     let (path, query) = target.split_once('?').map_or((&*target, None), |(path, query)| (path, Some(query)));
-    match Router::new(&[ROUTES]).find(&methods[usize::from(*number) % methods.len()], path) {
-        Ok(found) => assert!(path.starts_with('/') && found.parameter("id").is_none_or(|id| !id.is_empty())),
+    match Router::new(routes::all()).find(&methods[usize::from(*number) % methods.len()], path) {
+        Ok(found) => assert!(path.starts_with('/') && found.parameters.iter().all(|(_, value)| !value.is_empty())),
         Err(none) => assert!((400..500).contains(&chinwag::wire::problem::status(none.error.code))),
     }
     let query = Query::new(query);
-    let _ = (query.get("cursor"), query.seq("after_seq"), query.limit());
+    let _ = (query.get("cursor"), query.seq("after_seq"), query.pairs());
 }
 
 thread_local! {

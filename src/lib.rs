@@ -54,6 +54,7 @@
 //!   exist.
 //! - Not here: no cache of messages, no timers that flush, no second order beside `seq`, no `unsafe`.
 
+pub mod api;
 pub mod auth;
 pub mod bench;
 pub mod bus;

@@ -108,6 +108,9 @@ pub const BEGIN_WAIT: Duration = Duration::from_secs(10);
 pub const BAD_FRAMES: u32 = 10;
 /// How long a closing connection waits for the peer's own close.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Bytes of the answer to an operation over WebSocket: a quarter of [`OUTBOX_BYTES`], so that one leaves room for events. A page of
+/// 200 items of the usual size fits.
+pub const REPLY_BYTES: usize = OUTBOX_BYTES / 4;
 /// Characters of a `ref`, which is repeated as it came.
 pub const REF_CHARS: usize = 64;
 /// How long presence changes gather before they are told: a page reload is not an absence.

@@ -13,8 +13,8 @@ use chinwag::delivery::encode;
 use chinwag::domain::event::Event;
 use chinwag::domain::{ConversationId, MessageId, SessionId, Timestamp, UserId};
 use chinwag::http::router::Router;
-use chinwag::http::routes::ROUTES;
 use chinwag::registry::{Backlog, Outbox, Put, Sink};
+use chinwag::server::routes;
 use chinwag::wire::{self, frames::ClientFrame};
 use hyper::Method;
 
@@ -130,7 +130,7 @@ fn run_decode(repetitions: usize) {
 
 /// From a path to the row of the table.
 fn run_route(repetitions: usize) {
-    let router = Router::new(&[ROUTES]);
+    let router = Router::new(routes::all());
     let path = format!("/v1/conversations/{}/messages", ConversationId::new());
     assert!(router.find(&Method::POST, &path).is_ok(), "{path}");
     repeat(repetitions, || (), || router.find(&Method::POST, black_box(&path)));

@@ -1,75 +1,117 @@
-//! Conversations and their members.
+//! Conversations.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::messages::command;
-use super::{Chat, no_conversation};
+use super::{Chat, Context, no_conversation};
 use crate::bus::Parcel;
 use crate::domain::command::{Action, Outcome, Write};
-use crate::domain::conversation::{Conversation, Kind, Member, NewConversation, Role, Title, View};
+use crate::domain::conversation::{Conversation, Kind, NewConversation, Title};
+use crate::domain::conversation_view::ConversationView;
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Error, Result, Timestamp, UserId};
 use crate::limits;
 use crate::registry::Scope;
-use crate::store::ActivityCursor;
-use crate::wire::frames;
+use crate::wire::answer::Answer;
+use crate::wire::objects::{List, ViewObject};
+use crate::wire::requests::{CreateConversation, ListConversations, OneConversation, UpdateConversation};
+use crate::wire::{cursor, frames};
 
-/// A conversation that somebody wants to have, as it came.
-pub struct NewGroup {
-    /// `direct` or `group`.
-    pub kind: String,
-    /// A group's name.
-    pub name: Option<String>,
-    /// The others.
-    pub member_ids: Vec<UserId>,
+/// Makes a conversation. A direct pair has only one.
+pub async fn create(context: Context, input: CreateConversation) -> Result<Answer> {
+    let caller = context.caller()?;
+    let new = check(input, &caller)?;
+    let chat = &context.chat;
+    let (id, is_new) = chat.run_to_completion(async move |chat| chat.create(new).await).await?;
+    let view = view(chat, &caller, id).await?;
+    Answer::created(is_new, format!("/v1/conversations/{id}"), &ViewObject::new(&view, |id| chat.status(id)))
 }
 
-impl NewGroup {
-    fn check(self, caller: &Caller) -> Result<NewConversation> {
-        let kind = Kind::parse(&self.kind).ok_or_else(|| Error::field("type", "takes `direct` or `group`"))?;
-        let mut other_ids = self.member_ids;
-        other_ids.sort_unstable();
-        other_ids.dedup();
-        other_ids.retain(|id| *id != caller.user_id);
-        if other_ids.len() > limits::INITIAL_MEMBERS {
-            let detail = format!("takes at most {} members; add more later", limits::INITIAL_MEMBERS);
-            return Err(Error::field("member_ids", detail));
-        }
-        let name = match (kind, self.name) {
-            (Kind::Direct, Some(_)) => return Err(Error::field("name", "a direct conversation has none")),
-            (Kind::Direct, None) if other_ids.len() != 1 => {
-                return Err(Error::field("member_ids", "a direct conversation takes exactly one other person"));
-            }
-            (_, name) => name.as_deref().map(Title::parse).transpose()?,
-        };
-        Ok(NewConversation {
-            id: ConversationId::new(),
-            kind,
-            name,
-            creator_id: caller.user_id,
-            created_at: Timestamp::now(),
-            other_ids,
-        })
+fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> {
+    let kind = Kind::parse(&input.r#type).ok_or_else(|| Error::field("type", "takes `direct` or `group`"))?;
+    let mut other_ids = input.member_ids;
+    other_ids.sort_unstable();
+    other_ids.dedup();
+    other_ids.retain(|id| *id != caller.user_id);
+    if other_ids.len() > limits::INITIAL_MEMBERS {
+        let detail = format!("takes at most {} members; add more later", limits::INITIAL_MEMBERS);
+        return Err(Error::field("member_ids", detail));
     }
+    let name = match (kind, input.name) {
+        (Kind::Direct, Some(_)) => return Err(Error::field("name", "a direct conversation has none")),
+        (Kind::Direct, None) if other_ids.len() != 1 => {
+            return Err(Error::field("member_ids", "a direct conversation takes exactly one other person"));
+        }
+        (_, name) => name.as_deref().map(Title::parse).transpose()?,
+    };
+    let (id, creator_id, created_at) = (ConversationId::new(), caller.user_id, Timestamp::now());
+    Ok(NewConversation { id, kind, name, creator_id, created_at, other_ids })
+}
+
+/// The caller's conversations, latest activity first.
+pub async fn list(context: Context, input: ListConversations) -> Result<Answer> {
+    let (chat, limit) = (&context.chat, input.limit.0);
+    let after = cursor::activity(input.cursor.as_deref())?;
+    let views = chat.store.views(context.caller()?.user_id, after, limit).await?;
+    let last = views.last().filter(|_| views.len() == limit).map(|view| &view.conversation);
+    let next = last.map(|last| cursor::after_activity((last.active_at, last.id)));
+    let items = views.iter().map(|view| ViewObject::new(view, |id| chat.status(id))).collect();
+    Answer::ok(&List { items, next })
+}
+
+/// A conversation as the caller sees it.
+pub async fn get(context: Context, input: OneConversation) -> Result<Answer> {
+    answer(&context, input.conversation_id).await
+}
+
+async fn answer(context: &Context, id: ConversationId) -> Result<Answer> {
+    let chat = &context.chat;
+    let view = view(chat, &context.caller()?, id).await?;
+    Answer::ok(&ViewObject::new(&view, |id| chat.status(id)))
+}
+
+async fn view(chat: &Chat, caller: &Caller, id: ConversationId) -> Result<ConversationView> {
+    chat.store.view(id, caller.user_id).await?.ok_or_else(no_conversation)
+}
+
+/// Names a group.
+pub fn update(caller: &Caller, input: UpdateConversation) -> Result<Write> {
+    let name = Title::parse(&input.name)?;
+    Ok(command(caller, input.conversation_id, Action::Rename { name }))
+}
+
+/// The conversation with its new name.
+pub async fn updated(context: Context, write: Write, _: Outcome) -> Result<Answer> {
+    answer(&context, write.conversation_id()).await
+}
+
+/// Deletes a group, and informs its members.
+pub async fn delete(context: Context, input: OneConversation) -> Result<Answer> {
+    let (id, actor_id) = (input.conversation_id, context.caller()?.user_id);
+    let delete = async move |chat: Arc<Chat>| {
+        let conversation = chat.store.conversation(id).await?.ok_or_else(no_conversation)?;
+        let members = chat.store.delete_conversation(id, actor_id).await?;
+        let told = chat.frames_for("conversation.deleted", &conversation, &members).await;
+        chat.bus.publish(Parcel::Deleted { conversation_id: id, members, told });
+        Ok(())
+    };
+    context.chat.run_to_completion(delete).await?;
+    Ok(Answer::no_content())
 }
 
 impl Chat {
-    /// Makes a conversation, and tells its members. Says whether it is new: a direct pair has only one.
-    pub async fn create_conversation(self: &Arc<Self>, caller: &Caller, wanted: NewGroup) -> Result<(View, bool)> {
-        let (new, caller) = (wanted.check(caller)?, *caller);
-        self.run_to_completion(async move |chat| {
-            let (id, is_new) = chat.store.create_conversation(&new).await?;
-            if is_new {
-                let members: Vec<UserId> = new.other_ids.iter().copied().chain([caller.user_id]).collect();
-                let told = chat.tidings("conversation.created", &new.made(), &members).await;
-                chat.bus.publish(Parcel::Created { conversation_id: id, members: members.clone(), told });
-                chat.begin_hearing(id, &members).await;
-            }
-            Ok((chat.conversation(&caller, id).await?, is_new))
-        })
-        .await
+    /// Makes a conversation, or finds the pair's, and informs the members of a new one. Returns true if it is new.
+    async fn create(self: &Arc<Self>, new: NewConversation) -> Result<(ConversationId, bool)> {
+        let (id, is_new) = self.store.create_conversation(&new).await?;
+        if is_new {
+            let members: Vec<UserId> = new.other_ids.iter().copied().chain([new.creator_id]).collect();
+            let told = self.frames_for("conversation.created", &new.made(), &members).await;
+            self.bus.publish(Parcel::Created { conversation_id: id, members: members.clone(), told });
+            self.begin_hearing(id, &members).await;
+        }
+        Ok((id, is_new))
     }
 
     /// Makes the silent seats of a new conversation live. Somebody may have sent something already, or have left; nobody waits
@@ -85,8 +127,8 @@ impl Chat {
         }
     }
 
-    /// For each of these users who is connected, the frame that tells them that a conversation begins or ends.
-    async fn tidings(&self, kind: &'static str, about: &Conversation, users: &[UserId]) -> Vec<(UserId, Bytes)> {
+    /// The frame that a conversation begins or ends, for each of these users who is connected here.
+    async fn frames_for(&self, kind: &'static str, about: &Conversation, users: &[UserId]) -> Vec<(UserId, Bytes)> {
         let mut told = Vec::new();
         for &user_id in users {
             if !self.registry.of_user(user_id).is_empty() {
@@ -97,87 +139,4 @@ impl Chat {
         }
         told
     }
-
-    /// A conversation as the caller sees it.
-    pub async fn conversation(&self, caller: &Caller, id: ConversationId) -> Result<View> {
-        self.store.view(id, caller.user_id).await?.ok_or_else(no_conversation)
-    }
-
-    /// The caller's conversations, latest activity first.
-    pub async fn conversations(
-        &self,
-        caller: &Caller,
-        after: Option<ActivityCursor>,
-        limit: usize,
-    ) -> Result<Vec<View>> {
-        self.store.views(caller.user_id, after, limit).await
-    }
-
-    /// Names a group.
-    pub async fn rename(&self, caller: &Caller, id: ConversationId, name: &str) -> Result<View> {
-        let name = Title::parse(name)?;
-        self.change(caller, id, Action::Rename { name }).await?;
-        self.conversation(caller, id).await
-    }
-
-    /// Deletes a group, and tells those who were in it.
-    pub async fn delete_conversation(self: &Arc<Self>, caller: &Caller, id: ConversationId) -> Result<()> {
-        let actor_id = caller.user_id;
-        self.run_to_completion(async move |chat| {
-            let conversation = chat.store.conversation(id).await?.ok_or_else(no_conversation)?;
-            let members = chat.store.delete_conversation(id, actor_id).await?;
-            let told = chat.tidings("conversation.deleted", &conversation, &members).await;
-            chat.bus.publish(Parcel::Deleted { conversation_id: id, members, told });
-            Ok(())
-        })
-        .await
-    }
-
-    /// The members by username, after a folded username.
-    pub async fn members(
-        &self,
-        caller: &Caller,
-        id: ConversationId,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<Member>> {
-        self.store.member(id, caller.user_id).await?.ok_or_else(no_conversation)?;
-        self.store.members(id, after, limit).await
-    }
-
-    /// Lets somebody in. Says whether they are new.
-    pub async fn add_member(
-        &self,
-        caller: &Caller,
-        id: ConversationId,
-        user_id: UserId,
-        role: Option<&str>,
-    ) -> Result<(Member, bool)> {
-        let role = role.map_or(Ok(Role::Member), parse_role)?;
-        let outcome = self.change(caller, id, Action::AddMember { user_id, role }).await?;
-        Ok((self.member(id, user_id).await?, outcome != Outcome::NoChange))
-    }
-
-    /// Gives a member a role.
-    pub async fn set_role(&self, caller: &Caller, id: ConversationId, user_id: UserId, role: &str) -> Result<Member> {
-        self.change(caller, id, Action::SetRole { user_id, role: parse_role(role)? }).await?;
-        self.member(id, user_id).await
-    }
-
-    /// Removes a member, or leaves.
-    pub async fn remove_member(&self, caller: &Caller, id: ConversationId, user_id: UserId) -> Result<()> {
-        self.change(caller, id, Action::RemoveMember { user_id }).await.map(drop)
-    }
-
-    async fn change(&self, caller: &Caller, conversation_id: ConversationId, action: Action) -> Result<Outcome> {
-        self.write(Write::Apply(command(caller, conversation_id, action))).await
-    }
-
-    async fn member(&self, id: ConversationId, user_id: UserId) -> Result<Member> {
-        self.store.member(id, user_id).await?.ok_or_else(|| Error::not_found("member"))
-    }
-}
-
-fn parse_role(text: &str) -> Result<Role> {
-    Role::parse(text).ok_or_else(|| Error::field("role", "takes `member`, `admin` or `owner`"))
 }

@@ -3,32 +3,37 @@
 //! A write goes to the [`crate::journal`], which commits it and publishes what happened on the bus; [`crate::delivery`] takes it
 //! from there to the connections. A read goes to the store.
 
-mod accounts;
 mod connect;
-mod conversations;
-mod messages;
+mod context;
+pub mod conversations;
+pub mod history;
+pub mod members;
+pub mod messages;
+mod rate_limits;
+pub mod sessions;
+pub mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::{Auth, SessionCache};
 use crate::bus::{Bus, Inbox};
 use crate::delivery::{GapRepair, LocalInbox, RepairQueue, supervised};
-use crate::domain::bucket::Buckets;
+use crate::domain::command::{Outcome, Write};
 use crate::domain::user::Status;
 use crate::domain::{Error, Result, UserId};
-use crate::journal::Journal;
-use crate::limits;
+use crate::journal::{Journal, Reply, draining_error};
 use crate::registry::Registry;
 use crate::store::{Store, StoreHealth};
 use crate::sync::{Presence, Reconciler, Subscriptions, run_presence};
-pub use accounts::{LoggedIn, ProfileChange};
 pub use connect::{Live, Refusal};
-pub use conversations::NewGroup;
-pub use messages::{Draft, HistoryPage, Position, revision};
+pub use context::Context;
+pub use rate_limits::RateLimits;
 
 /// What the operations need to know of the configuration.
 #[derive(Clone, Debug)]
@@ -58,8 +63,8 @@ pub struct Chat {
     presence: Arc<Presence>,
     health: Arc<StoreHealth>,
     settings: Settings,
-    /// How often each user may write, unless that is lifted.
-    writes: Option<Buckets<UserId>>,
+    /// What clients may do how often.
+    pub rate_limits: RateLimits,
     /// Owns the tasks of [`Chat::run_to_completion`].
     tasks: TaskTracker,
 }
@@ -112,7 +117,7 @@ impl Chat {
             bus,
             presence,
             health,
-            writes: (!settings.unlimited).then(|| Buckets::new(limits::WRITES)),
+            rate_limits: RateLimits::new(settings.unlimited),
             settings,
             tasks: tasks.clone(),
         }))
@@ -125,6 +130,25 @@ impl Chat {
         Fut: Future<Output = Result<T>> + Send + 'static,
     {
         self.tasks.spawn(work(Arc::clone(self))).await.map_err(Error::internal)?
+    }
+
+    /// Hands a write to the journal, which calls `reply` when it is done. The commit authorises it.
+    pub async fn submit(&self, write: Write, reply: Reply) {
+        self.journal.submit(write, reply).await;
+    }
+
+    /// Hands a write to the journal and waits until it is done.
+    pub async fn write(&self, write: Write) -> Result<Outcome> {
+        let (sender, outcome) = oneshot::channel();
+        // The caller may be gone by then; the write is committed all the same.
+        self.submit(write, Box::new(move |done| drop(sender.send(done)))).await;
+        // Each write is answered, unless the process leaves at once: then its outcome is unknown.
+        outcome.await.map_err(|_| draining_error())?
+    }
+
+    /// Runs `work` in a task owned by the server.
+    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.tasks.spawn(work)
     }
 
     /// Returns true if the store can serve, or could a moment ago.

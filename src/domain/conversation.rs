@@ -1,6 +1,5 @@
 //! Conversations and their members.
 
-use super::message::Message;
 use super::user::{Name, User};
 use super::{ConversationId, FieldError, Seq, Timestamp, UserId};
 
@@ -104,23 +103,6 @@ pub struct Conversation {
     pub last_seq: Seq,
     /// When the newest thing happened, or the conversation was made.
     pub active_at: Timestamp,
-}
-
-/// A conversation as one of its members sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View {
-    /// The conversation itself.
-    pub conversation: Conversation,
-    /// The other person of a direct conversation.
-    pub peer: Option<User>,
-    /// The newest message.
-    pub last_message: Option<Message>,
-    /// This member's role.
-    pub role: Role,
-    /// Up to where this member has read.
-    pub read_seq: Seq,
-    /// How many messages of others come after `read_seq`; counted up to [`crate::limits::UNREAD_MAX`].
-    pub unread_count: i64,
 }
 
 /// Somebody's being in a conversation.

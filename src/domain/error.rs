@@ -161,9 +161,9 @@ impl Error {
         FieldError::new(field, detail).into()
     }
 
-    /// There is no such `what`, or none that the caller may know of.
-    pub fn not_found(what: &'static str) -> Self {
-        Self::new(Code::NotFound, format!("There is no such {what}."))
+    /// There is no such `noun`, or none that the caller may know of.
+    pub fn not_found(noun: &str) -> Self {
+        Self::new(Code::NotFound, format!("There is no such {noun}."))
     }
 
     /// The caller may not do this.

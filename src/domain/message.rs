@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::conversation::{Role, Title};
-use super::event::{EventKind, Payload};
+use super::event_kind::EventKind;
+use super::payload::Payload;
 use super::{ConversationId, FieldError, MessageId, Seq, Timestamp, UserId};
 use crate::limits;
 

@@ -5,10 +5,13 @@
 pub mod bucket;
 pub mod command;
 pub mod conversation;
+pub mod conversation_view;
 pub mod error;
 pub mod event;
+pub mod event_kind;
 pub mod id;
 pub mod message;
+pub mod payload;
 pub mod rules;
 pub mod session;
 pub mod time;

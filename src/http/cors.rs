@@ -9,7 +9,7 @@ use hyper::header::{
 };
 use hyper::{Method, StatusCode};
 
-use super::chain::Next;
+use super::middleware::Next;
 use super::request::Request;
 use crate::transport::{Origins, Response, empty};
 

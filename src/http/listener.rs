@@ -24,7 +24,7 @@ use tracing::debug;
 use super::accept::Acceptor;
 use super::chain;
 use super::request::Request;
-use super::router::Router;
+use super::router::{Found, Router};
 use crate::limits;
 use crate::transport::{AppState, Query, Response, SocketPermit, client_address, is_trusted};
 
@@ -119,23 +119,27 @@ async fn answer(
     let draining = state.draining.clone();
     let (mut head, body) = incoming.into_parts();
     let path = head.uri.path().to_owned();
+    let (pattern, parameters, endpoint) = match server.router.find(&head.method, &path) {
+        Ok(Found { pattern, parameters, endpoint }) => (pattern, parameters, Ok(endpoint)),
+        Err(none) => ("", Vec::new(), Err(none)),
+    };
     let request = Request {
         id: Arc::default(),
-        route: server.router.find(&head.method, &path),
+        pattern,
+        parameters,
         method: head.method,
         path,
         query: Query::new(head.uri.query()),
         version: head.version,
         address: client_address(peer.ip(), &head.headers, &state.trusted_proxies),
         headers: head.headers,
-        caller: None,
+        token: None,
         body: Some(body),
-        arrival: Arc::default(),
         upgrade: head.extensions.remove::<upgrade::OnUpgrade>(),
         permit,
         state,
     };
-    let mut answer = chain::run(request).await;
+    let mut answer = chain::run(request, endpoint).await;
     // Told to go, a client goes between two requests; otherwise the end could come while its next one is on the way.
     if draining.is_cancelled() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

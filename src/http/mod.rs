@@ -1,7 +1,7 @@
 //! The HTTP transport: everything between a socket and the operations.
 //!
-//! A request travels: [`listener`] (hyper) → [`router`] (which row of [`routes`]) → [`chain`] (middleware, in the order of
-//! one list) → a handler of [`handlers`] → an operation of [`crate::chat`], and back.
+//! A request travels: [`listener`] (hyper) → [`router`] (which row of the tables) → [`chain`] (middleware, in the order of one list) →
+//! its [`endpoint`]: an operation of [`crate::api`], or a handler of the page and of health; and back.
 
 mod accept;
 mod access_log;
@@ -9,13 +9,13 @@ mod auth;
 mod body;
 pub mod chain;
 mod cors;
-mod cursor;
+pub mod endpoint;
 mod error;
-mod handlers;
 mod health;
 mod listener;
+mod middleware;
+mod operation;
 mod panic_guard;
-mod rate_limit;
 mod request;
 mod request_id;
 mod request_validation;
@@ -23,7 +23,6 @@ mod response;
 pub mod router;
 pub mod routes;
 mod static_files;
-mod timeout;
 
 pub use listener::{Server, serve};
 pub use request::Request;

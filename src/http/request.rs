@@ -8,10 +8,7 @@ use hyper::header::{HeaderMap, HeaderName};
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Version};
 
-use super::body::Arrival;
-use super::router::{Found, NoRoute};
-use crate::domain::session::Caller;
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Error, Result};
 use crate::transport::{AppState, Query, SocketPermit, UpgradeRequest};
 
 /// What came in, and what the chain found out about it.
@@ -24,23 +21,23 @@ pub struct Request {
     pub method: Method,
     /// The path, as it came.
     pub path: String,
+    /// The pattern of the row that it matches; empty if there is none.
+    pub pattern: &'static str,
+    /// The decoded parts of the path that the pattern calls `{name}`.
+    pub parameters: Vec<(&'static str, String)>,
     /// The query, parsed where it is needed.
     pub query: Query,
     /// The protocol's version.
     pub version: Version,
     /// The header fields.
     pub headers: HeaderMap,
-    /// Where it comes from; proxies that are trusted are seen through.
+    /// The client's address; trusted proxies are seen through.
     pub address: IpAddr,
-    /// The row of the table that it matches.
-    pub route: Result<Found, NoRoute>,
-    /// Who makes it, once that is known.
-    pub caller: Option<Caller>,
+    /// The access token, if there is one.
+    pub token: Option<String>,
     /// The body, until it is read.
     pub body: Option<Incoming>,
-    /// How long that takes.
-    pub arrival: Arc<Arrival>,
-    /// The socket, for whoever upgrades it.
+    /// The socket, for an upgrade.
     pub upgrade: Option<OnUpgrade>,
     /// The socket's permit to be open.
     pub permit: Arc<SocketPermit>,
@@ -52,20 +49,15 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// A part of the path that names something. `noun` does not exist if it cannot be an id.
+    pub fn path_id<T>(&self, name: &str, noun: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
+        let text = self.parameters.iter().find(|(parameter, _)| *parameter == name).map(|(_, value)| value.as_str());
+        text.and_then(parse).ok_or_else(|| Error::not_found(noun))
+    }
+
     /// Gives the parts that a WebSocket handshake needs, and drops the rest.
     pub fn into_upgrade(self) -> UpgradeRequest {
         let Self { state, id, method, version, headers, query, address, upgrade, permit, .. } = self;
         UpgradeRequest { state, id, method, version, headers, query, address, upgrade, permit }
-    }
-
-    /// Who makes it. On a route for users, [`super::auth`] has seen to it that there is somebody.
-    pub fn caller(&self) -> Result<Caller> {
-        self.caller.ok_or_else(|| Error::new(Code::Unauthorized, "Log in first."))
-    }
-
-    /// A part of the path that names something: `what` does not exist if it cannot be an id.
-    pub fn path_id<T>(&self, name: &str, what: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
-        let text = self.route.as_ref().ok().and_then(|found| found.parameter(name));
-        text.and_then(parse).ok_or_else(|| Error::not_found(what))
     }
 }

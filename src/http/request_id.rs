@@ -3,7 +3,7 @@
 use hyper::header::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
-use super::chain::Next;
+use super::middleware::Next;
 use super::request::Request;
 use crate::transport::Response;
 

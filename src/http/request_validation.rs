@@ -4,8 +4,8 @@ use hyper::Version;
 use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::uri::Authority;
 
-use super::chain::Next;
 use super::error;
+use super::middleware::Next;
 use super::request::Request;
 use crate::domain::{Code, Error, Result};
 use crate::limits;

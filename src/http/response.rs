@@ -1,7 +1,7 @@
 //! Answers with a JSON body.
 
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 
 use crate::transport::{Response, empty, with_body};
@@ -24,14 +24,5 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
 pub(super) fn encoded(status: StatusCode, json: Vec<u8>) -> Response {
     let mut answer = with_body(status, json.into());
     answer.headers_mut().insert(CONTENT_TYPE, JSON);
-    answer
-}
-
-/// 201 with a JSON body, and where the new thing is; 200 if it was there already.
-pub(super) fn created(is_new: bool, location: String, value: &impl Serialize) -> Response {
-    let mut answer = json(if is_new { StatusCode::CREATED } else { StatusCode::OK }, value);
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        answer.headers_mut().insert(LOCATION, location);
-    }
     answer
 }

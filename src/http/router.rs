@@ -4,14 +4,32 @@
 //! as long as the path is long.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use hyper::Method;
 
-use super::routes::Route;
+use super::endpoint::Endpoint;
 use crate::domain::{Code, Error, Result};
 use crate::transport::decode;
 
-/// The table, ready for look-ups.
+/// A row of a table: method, path and what answers.
+#[derive(Clone, Copy)]
+pub struct Route {
+    /// The method, as HTTP spells it.
+    pub method: &'static str,
+    /// The path; `{name}` stands for one segment.
+    pub pattern: &'static str,
+    /// What answers.
+    pub endpoint: Endpoint,
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.pattern)
+    }
+}
+
+/// The rows, ready for look-ups.
 pub struct Router {
     root: Node,
 }
@@ -20,22 +38,17 @@ pub struct Router {
 struct Node {
     literals: HashMap<&'static str, Node>,
     parameter: Option<(&'static str, Box<Node>)>,
-    routes: Vec<&'static Route>,
+    routes: Vec<Route>,
 }
 
-/// A row that matches, and what its parameters are.
-#[derive(Debug)]
+/// The row that a request matches.
 pub struct Found {
-    /// The row.
-    pub route: &'static Route,
-    parameters: Vec<(&'static str, String)>,
-}
-
-impl Found {
-    /// The decoded part of the path that the pattern calls `{name}`.
-    pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
-    }
+    /// What answers.
+    pub endpoint: Endpoint,
+    /// The path of the row.
+    pub pattern: &'static str,
+    /// The decoded parts of the path that the pattern calls `{name}`.
+    pub parameters: Vec<(&'static str, String)>,
 }
 
 /// Why no row matches.
@@ -48,10 +61,10 @@ pub struct NoRoute {
 }
 
 impl Router {
-    /// A router for the rows of some tables. Rows that share a place must give its parameter the same name.
-    pub fn new(tables: &[&'static [Route]]) -> Self {
+    /// A router for some rows. Rows that share a place must give its parameter the same name.
+    pub fn new(routes: impl IntoIterator<Item = Route>) -> Self {
         let mut root = Node::default();
-        for route in tables.iter().copied().flatten() {
+        for route in routes {
             let mut node = &mut root;
             for segment in segments(route.pattern) {
                 node = match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
@@ -82,9 +95,9 @@ impl Router {
         if node.routes.is_empty() || !path.starts_with('/') {
             return Err(not_found());
         }
-        let wanted = if method == Method::HEAD { &Method::GET } else { method };
+        let wanted = if method == Method::HEAD { "GET" } else { method.as_str() };
         match node.routes.iter().find(|route| route.method == wanted) {
-            Some(route) => Ok(Found { route, parameters }),
+            Some(&Route { endpoint, pattern, .. }) => Ok(Found { endpoint, pattern, parameters }),
             None => Err(not_allowed(method, &node.routes)),
         }
     }
@@ -109,8 +122,8 @@ fn not_found() -> NoRoute {
     NoRoute { error: Error::new(Code::NotFound, "There is nothing at this address."), allowed: String::new() }
 }
 
-fn not_allowed(method: &Method, routes: &[&'static Route]) -> NoRoute {
-    let mut allowed: Vec<&str> = routes.iter().map(|route| route.method.as_str()).collect();
+fn not_allowed(method: &Method, routes: &[Route]) -> NoRoute {
+    let mut allowed: Vec<&str> = routes.iter().map(|route| route.method).collect();
     if allowed.contains(&"GET") {
         allowed.push("HEAD");
     }
@@ -126,18 +139,19 @@ mod tests {
 
     use super::Router;
     use crate::domain::Code;
-    use crate::http::routes::ROUTES;
+    use crate::server::routes;
 
-    fn find(method: &Method, path: &str) -> Result<(&'static str, Option<String>), (Code, String)> {
-        Router::new(&[ROUTES])
-            .find(method, path)
-            .map(|found| (found.route.pattern, found.parameter("id").map(str::to_owned)))
+    fn find(method: &str, path: &str) -> Result<(&'static str, Option<String>), (Code, String)> {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        Router::new(routes::all())
+            .find(&method, path)
+            .map(|found| (found.pattern, found.parameters.first().map(|(_, value)| value.clone())))
             .map_err(|none| (none.error.code, none.allowed))
     }
 
     #[test]
     fn every_row_of_the_table_is_found() {
-        for route in ROUTES {
+        for route in routes::all() {
             let path = route.pattern.replace(['{', '}'], "");
             assert_eq!(find(route.method, &path).map(|(pattern, _)| pattern), Ok(route.pattern));
         }
@@ -145,29 +159,29 @@ mod tests {
 
     #[test]
     fn a_literal_beats_a_parameter() {
-        assert_eq!(find(&Method::GET, "/v1/users/me"), Ok(("/v1/users/me", None)));
-        assert_eq!(find(&Method::GET, "/v1/users/m%65"), Ok(("/v1/users/me", None)));
-        assert_eq!(find(&Method::GET, "/v1/users/you%2Fme"), Ok(("/v1/users/{id}", Some("you/me".to_owned()))));
+        assert_eq!(find("GET", "/v1/users/me"), Ok(("/v1/users/me", None)));
+        assert_eq!(find("GET", "/v1/users/m%65"), Ok(("/v1/users/me", None)));
+        assert_eq!(find("GET", "/v1/users/you%2Fme"), Ok(("/v1/users/{user_id}", Some("you/me".to_owned()))));
     }
 
     #[test]
     fn what_is_not_there_is_not_found() {
         for path in ["", "x", "/nothing", "//", "/v1", "/v1/users/", "/v1//users", "/v1/users/me/x", "/V1/users"] {
-            assert_eq!(find(&Method::GET, path), Err((Code::NotFound, String::new())), "{path}");
+            assert_eq!(find("GET", path), Err((Code::NotFound, String::new())), "{path}");
         }
     }
 
     #[test]
     fn tricks_are_malformed() {
         for path in ["/v1/users/..", "/./v1", "/v1/%2e%2E/x", "/v1/users/%00", "/v1/%", "/v1/%zz", "/v1/%FF"] {
-            assert_eq!(find(&Method::GET, path).map_err(|none| none.0), Err(Code::Malformed), "{path}");
+            assert_eq!(find("GET", path).map_err(|none| none.0), Err(Code::Malformed), "{path}");
         }
     }
 
     #[test]
     fn a_method_that_is_not_allowed_says_which_are() {
-        assert_eq!(find(&Method::HEAD, "/health").map(|found| found.0), Ok("/health"));
-        let refused = find(&Method::PUT, "/v1/conversations");
+        assert_eq!(find("HEAD", "/health").map(|found| found.0), Ok("/health"));
+        let refused = find("PUT", "/v1/conversations");
         assert_eq!(refused, Err((Code::MethodNotAllowed, "POST, GET, HEAD, OPTIONS".to_owned())));
     }
 }

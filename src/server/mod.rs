@@ -17,14 +17,12 @@ use tracing::{info, warn};
 use crate::bus::local::Local;
 use crate::bus::{Bus, Inbox};
 use crate::chat::{Chat, Settings};
-use crate::http::router::Router;
-use crate::http::routes::{ROUTES, Route};
+use crate::http::router::{Route, Router};
 use crate::http::{Server, serve};
 use crate::store;
-use crate::transport::{AppState, ConnectionLimits, RateLimits};
+use crate::transport::{AppState, ConnectionLimits};
 use crate::wire::close::Close;
 use config::{Config, Switch};
-use routes::WEBSOCKET_ROUTES;
 
 /// The part of the grace after which WebSockets that are still open are closed, answered or not.
 const FOR_GOODBYES: f64 = 0.6;
@@ -44,22 +42,22 @@ pub struct App {
 impl App {
     /// Opens the store, migrates it, and starts what runs behind the doors. An error is one line for people.
     pub async fn open(config: Config) -> Result<Self, String> {
-        Self::assemble(config, &[ROUTES, WEBSOCKET_ROUTES], alone).await
+        Self::assemble(config, routes::all(), alone).await
     }
 
     /// Like [`App::open`], on a bus that other nodes may be on.
     pub async fn open_on(config: Config, join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>) -> Result<Self, String> {
-        Self::assemble(config, &[ROUTES, WEBSOCKET_ROUTES], join).await
+        Self::assemble(config, routes::all(), join).await
     }
 
-    /// Like [`App::open`], with another table behind the doors.
+    /// Like [`App::open`], with other routes.
     pub async fn open_with(config: Config, table: &'static [Route]) -> Result<Self, String> {
-        Self::assemble(config, &[table], alone).await
+        Self::assemble(config, table.iter().copied(), alone).await
     }
 
     async fn assemble(
         config: Config,
-        tables: &[&'static [Route]],
+        routes: impl IntoIterator<Item = Route>,
         join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
     ) -> Result<Self, String> {
         config.prepare_data()?;
@@ -80,7 +78,6 @@ impl App {
             chat,
             origins: Arc::new(config.allowed_origins),
             trusted_proxies: config.trusted_proxies,
-            rate_limits: (!unlimited).then(RateLimits::default),
             connection_limits: ConnectionLimits::new(unlimited),
             head_timeout: config.head_timeout,
             body_timeout: config.body_timeout,
@@ -89,7 +86,7 @@ impl App {
             sockets: TaskTracker::new(),
             draining: CancellationToken::new(),
         });
-        let server = Arc::new(Server { state, router: Router::new(tables) });
+        let server = Arc::new(Server { state, router: Router::new(routes) });
         Ok(Self { server, tasks, stop, drain_time: Duration::from_secs(config.drain_seconds.into()) })
     }
 

@@ -1,20 +1,29 @@
-//! The rows of the table that open a WebSocket. Only here do the two transports meet.
+//! All routes: the operations, the rows that are HTTP's alone, and those that open a WebSocket. Only here do the transports meet.
 
-use hyper::Method;
-
+use crate::api::OPERATIONS;
 use crate::domain::{ConversationId, Result};
 use crate::http::Request;
-use crate::http::routes::{Access, Route, route};
+use crate::http::endpoint::Endpoint;
+use crate::http::router::Route;
+use crate::http::routes::{ROUTES, route};
 use crate::transport::Response;
 use crate::ws::upgrade;
 
 /// Clients authenticate in ways of their own here, see [`upgrade`].
-pub static WEBSOCKET_ROUTES: &[Route] = &[
-    route(&Method::GET, "/ws", Access::Public, &all),
-    route(&Method::GET, "/ws/{conversation_id}", Access::Public, &one),
-];
+static WEBSOCKET_ROUTES: &[Route] =
+    &[route("GET", "/ws", &all_conversations), route("GET", "/ws/{conversation_id}", &one)];
 
-async fn all(request: Request) -> Result<Response> {
+/// Every route of the server.
+pub fn all() -> impl Iterator<Item = Route> {
+    let operations = OPERATIONS.iter().map(|operation| Route {
+        method: operation.method.as_str(),
+        pattern: operation.path,
+        endpoint: Endpoint::Operation(operation),
+    });
+    operations.chain(ROUTES.iter().copied()).chain(WEBSOCKET_ROUTES.iter().copied())
+}
+
+async fn all_conversations(request: Request) -> Result<Response> {
     upgrade::all(request.into_upgrade())
 }
 

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::domain::conversation::{Conversation, NewConversation, View};
+use crate::domain::conversation::{Conversation, NewConversation};
+use crate::domain::conversation_view::ConversationView;
 use crate::domain::{ConversationId, Error, Result, Timestamp, UserId};
 
 /// The position from which a page of conversations goes on: after this one, in the order of latest activity.
@@ -23,10 +24,15 @@ pub trait Conversations: Send + Sync {
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>>;
 
     /// The conversation as this user sees it; `None` if they are not in it.
-    async fn view(&self, id: ConversationId, user_id: UserId) -> Result<Option<View>>;
+    async fn view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>>;
 
     /// The user's conversations, latest activity first, of those after `after`.
-    async fn views(&self, user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<View>>;
+    async fn views(
+        &self,
+        user_id: UserId,
+        after: Option<ActivityCursor>,
+        limit: usize,
+    ) -> Result<Vec<ConversationView>>;
 
     /// The user's conversations of at most [`crate::limits::INTIMATE_MEMBERS`].
     async fn intimate_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::subscriptions::{Seated, Subscriptions};
@@ -23,14 +24,14 @@ pub fn beyond_small() -> usize {
 }
 
 /// Pushes once there is room. A peer that takes nothing for so long does not read.
-async fn push_with_backpressure(connection: &Connection, bytes: Vec<u8>) {
+pub async fn push_with_backpressure(connection: &Connection, bytes: Bytes) {
     if bytes.is_empty() {
         return;
     }
     if timeout(limits::CATCH_UP_TIMEOUT, connection.outbox.eased()).await.is_err() {
         connection.outbox.close(Close::SLOW_CONSUMER);
     }
-    connection.outbox.push(bytes.into());
+    connection.outbox.push(bytes);
 }
 
 impl Subscriptions {
@@ -127,10 +128,10 @@ impl Subscriptions {
                 frames::put_event(&mut bytes, event, &details);
                 cursor = event.seq;
                 if bytes.len() >= limits::CATCH_UP_BYTES || cursor == target {
-                    push_with_backpressure(connection, std::mem::take(&mut bytes)).await;
+                    push_with_backpressure(connection, std::mem::take(&mut bytes).into()).await;
                 }
             }
-            push_with_backpressure(connection, bytes).await;
+            push_with_backpressure(connection, bytes.into()).await;
         }
         Ok(cursor)
     }

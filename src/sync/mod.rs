@@ -5,7 +5,7 @@ mod presence;
 mod reconcile;
 mod subscriptions;
 
-pub use catch_up::beyond_small;
+pub use catch_up::{beyond_small, push_with_backpressure};
 pub use presence::{Presence, run as run_presence};
 pub use reconcile::Reconciler;
 pub use subscriptions::Subscriptions;

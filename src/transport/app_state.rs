@@ -9,7 +9,6 @@ use tokio_util::task::TaskTracker;
 
 use super::connection_limits::ConnectionLimits;
 use super::origins::Origins;
-use super::rate_limits::RateLimits;
 use crate::chat::Chat;
 
 /// The state that all requests and connections share.
@@ -20,8 +19,6 @@ pub struct AppState {
     pub origins: Arc<Origins>,
     /// Networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// The rate limits, unless they are lifted.
-    pub rate_limits: Option<RateLimits>,
     /// How many sockets may be open.
     pub connection_limits: ConnectionLimits,
     /// Until a request's head must have arrived; also how long an idle connection is kept.

@@ -6,7 +6,6 @@ mod client_address;
 mod connection_limits;
 mod origins;
 mod query;
-mod rate_limits;
 mod response;
 mod upgrade;
 
@@ -16,6 +15,5 @@ pub use client_address::{client_address, is_trusted, network};
 pub use connection_limits::{ConnectionLimits, CountedPermit, SocketPermit};
 pub use origins::Origins;
 pub use query::{Query, decode};
-pub use rate_limits::RateLimits;
 pub use response::{Response, empty, with_body};
 pub use upgrade::UpgradeRequest;

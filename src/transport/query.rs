@@ -1,9 +1,10 @@
 //! The query of a request's target.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 use crate::domain::{Code, Error, Result, Seq};
-use crate::limits;
 
 /// A query as it came.
 #[derive(Clone, Debug, Default)]
@@ -37,12 +38,16 @@ impl Query {
         self.get(name)?.map(|text| number(text).ok_or_else(refused)).transpose()
     }
 
-    /// How many items a page may have.
-    pub fn limit(&self) -> Result<usize> {
-        let refused = || Error::field("limit", format!("takes a whole number from 1 to {}", limits::PAGE_MAX));
-        let number = |text: String| text.parse().ok().filter(|limit| (1..=limits::PAGE_MAX).contains(limit));
-        let limit = self.get("limit")?.map(|text| number(text).ok_or_else(refused)).transpose()?;
-        Ok(limit.unwrap_or(limits::PAGE_DEFAULT))
+    /// Every `name=value`, decoded, the first of each name; `malformed` if one is not UTF-8.
+    pub fn pairs(&self) -> Result<Vec<(Cow<'static, str>, String)>> {
+        let mut pairs: Vec<(Cow<'static, str>, String)> = Vec::new();
+        for pair in self.0.as_deref().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if !pairs.iter().any(|(known, _)| known == name) {
+                pairs.push((name.to_owned().into(), decode(&value.replace('+', " "))?));
+            }
+        }
+        Ok(pairs)
     }
 }
 
@@ -65,23 +70,22 @@ mod tests {
 
     #[test]
     fn values_are_decoded() {
-        let query = Query::new(Some("q=a+b%20c%C3%A9&limit=7&empty=&flag"));
+        let query = Query::new(Some("q=a+b%20c%C3%A9&limit=7&empty=&flag&&q=twice"));
         assert_eq!(query.get("q"), Ok(Some("a b cé".to_owned())));
         assert_eq!(query.get("empty"), Ok(Some(String::new())));
         assert_eq!(query.get("flag"), Ok(Some(String::new())));
         assert_eq!(query.get("none"), Ok(None));
-        assert_eq!(query.limit(), Ok(7));
+        let pairs = query.pairs().expect("decoded");
+        let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_ref(), value.as_str())).collect();
+        assert_eq!(pairs, [("q", "a b cé"), ("limit", "7"), ("empty", ""), ("flag", "")]);
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for (raw, code) in
-            [("limit=%zz", Code::Malformed), ("limit=%FF", Code::Malformed), ("limit=%2", Code::Malformed)]
-        {
-            assert_eq!(Query::new(Some(raw)).limit().map_err(|error| error.code), Err(code), "{raw}");
-        }
-        for raw in ["limit=0", "limit=201", "limit=-1", "limit=x", "limit=99999999999999999999"] {
-            assert_eq!(Query::new(Some(raw)).limit().map_err(|error| error.code), Err(Code::Invalid), "{raw}");
+        for raw in ["limit=%zz", "limit=%FF", "limit=%2"] {
+            let query = Query::new(Some(raw));
+            assert_eq!(query.pairs().map_err(|error| error.code), Err(Code::Malformed), "{raw}");
+            assert_eq!(query.get("limit").map_err(|error| error.code), Err(Code::Malformed), "{raw}");
         }
         assert!(Query::new(Some("after_seq=-1")).seq("after_seq").is_err());
     }

@@ -1,9 +1,13 @@
 //! The frames of the WebSocket: what clients say and what they are told.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 
 use bytes::Bytes;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::framing;
 use super::message::{self, put_message};
@@ -16,18 +20,21 @@ use crate::domain::user::{Status, User};
 use crate::domain::{ConnectionId, ConversationId, Error, MessageId, Seq, UserId};
 use crate::limits;
 
-/// What a client says: one flat shape, of which `type` tells the fields that count.
+/// A client's frame: one flat shape, of which `type` says which fields count.
 #[derive(Deserialize)]
-pub struct ClientFrame {
-    /// What it is.
+pub struct ClientFrame<'a> {
+    /// The name of a frame or of an operation.
     pub r#type: String,
     /// Repeated by the answer.
     pub r#ref: Option<String>,
-    /// Where; given by the address on `/ws/{conversation_id}`.
+    /// The conversation; the address gives it on `/ws/{conversation_id}`.
     pub conversation_id: Option<ConversationId>,
+    /// An operation's input: a JSON object.
+    #[serde(borrow)]
+    pub input: Option<&'a RawValue>,
     /// `message.send`: the client's choice.
     pub id: Option<MessageId>,
-    /// `message.edit`, `message.delete`: which message.
+    /// `message.edit`, `message.delete`: the message.
     pub message_id: Option<MessageId>,
     /// `message.send`, `message.edit`: the text.
     pub content: Option<String>,
@@ -35,10 +42,61 @@ pub struct ClientFrame {
     pub message_type: Option<String>,
     /// `message.send`: the message that it answers.
     pub reply_to: Option<MessageId>,
-    /// `resume`: from where in which conversations.
+    /// `resume`: after which number in which conversations.
     pub conversations: Option<HashMap<ConversationId, Seq>>,
     /// `auth`: an access token.
     pub token: Option<String>,
+}
+
+/// The members by which a client recognises the answer to its frame, as far as a frame that was refused gives them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reference {
+    /// `ref`, or without one `id` or `message_id`. At most [`limits::REF_CHARS`] characters.
+    pub reference: Option<String>,
+    /// The conversation.
+    pub conversation_id: Option<ConversationId>,
+}
+
+impl Reference {
+    /// Skims a frame that could not be read. What is wrong with its other members does not matter, as long as it is a JSON object.
+    pub fn skim(text: &str) -> Self {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        reader.deserialize_map(Skimmer).unwrap_or_default()
+    }
+
+    /// The `ref` as it is repeated.
+    pub fn shorten(reference: String) -> String {
+        if reference.len() <= limits::REF_CHARS {
+            reference
+        } else {
+            reference.chars().take(limits::REF_CHARS).collect()
+        }
+    }
+}
+
+struct Skimmer;
+
+impl<'de> Visitor<'de> for Skimmer {
+    type Value = Reference;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Reference, A::Error> {
+        let mut found = [None; 4];
+        while let Some(name) = members.next_key::<Cow<'de, str>>()? {
+            match ["ref", "id", "message_id", "conversation_id"].iter().position(|known| *known == name) {
+                Some(place) => found[place] = Some(members.next_value::<&RawValue>()?),
+                None => _ = members.next_value::<IgnoredAny>()?,
+            }
+        }
+        let text = |raw: Option<&RawValue>| serde_json::from_str::<String>(raw?.get()).ok();
+        let [reference, id, message_id, conversation_id] = found;
+        let reference = text(reference).or_else(|| text(id)).or_else(|| text(message_id)).map(Reference::shorten);
+        let conversation_id = text(conversation_id).and_then(|id| ConversationId::parse(&id));
+        Ok(Reference { reference, conversation_id })
+    }
 }
 
 /// A text frame of `value`'s JSON.
@@ -263,6 +321,23 @@ pub fn presence_diff(online: &[UserId], offline: &[UserId]) -> Bytes {
     frame(&Diff { r#type: "presence.diff", online, away: [], offline })
 }
 
+/// The answer to an operation. `body` is JSON.
+pub fn reply(reference: Option<&str>, status: u16, body: Option<&[u8]>) -> Bytes {
+    let mut out = Vec::with_capacity(128 + body.map_or(0, <[u8]>::len));
+    framing::put_text_with(&mut out, |out| {
+        message::put(out, "{\"type\":\"reply\"");
+        if let Some(reference) = reference {
+            message::put(out, ",\"ref\":");
+            message::put_text(out, reference);
+        }
+        message::put_number(out, ",\"status\":", i64::from(status));
+        message::put(out, ",\"body\":");
+        out.extend_from_slice(body.unwrap_or(b"null"));
+        message::put(out, "}");
+    });
+    out.into()
+}
+
 /// The end of a resume.
 pub fn resumed(
     conversation_id: ConversationId,
@@ -315,4 +390,25 @@ pub fn draining(reconnect_after_ms: u64) -> Bytes {
 /// A frame that was refused.
 pub fn error(error: &Error, reference: Option<&str>, conversation_id: Option<ConversationId>) -> Bytes {
     frame(&ErrorFrame::new(error, reference, conversation_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reference;
+    use crate::domain::ConversationId;
+
+    #[test]
+    fn a_refused_frame_is_skimmed_for_its_reference() {
+        let id = ConversationId::new();
+        let found = |text: &str| Reference::skim(text).reference;
+        assert_eq!(found(r#"{"ref":"a","type":7}"#).as_deref(), Some("a"));
+        assert_eq!(found(r#"{"content":"\ud83d","ref":"a"}"#).as_deref(), Some("a"), "half an emoji");
+        assert_eq!(found(r#"{"ref":"a","type":"x","type":"x"}"#).as_deref(), Some("a"), "twice");
+        assert_eq!(found(r#"{"ref":1,"id":"b"}"#).as_deref(), Some("b"));
+        assert_eq!(found(r#"{"message_id":"c","ref":null}"#).as_deref(), Some("c"));
+        for text in ["", "{", "[]", "7", r#"{"ref":"a""#, r#"["ref","a"]"#] {
+            assert_eq!(Reference::skim(text), Reference::default(), "{text}");
+        }
+        assert_eq!(Reference::skim(&format!(r#"{{"conversation_id":"{id}"}}"#)).conversation_id, Some(id));
+    }
 }

@@ -1,21 +1,24 @@
 //! JSON in and out, as `docs/protocol.md` has it; what goes to many is encoded once.
 
+pub mod answer;
 pub mod close;
+pub mod cursor;
 pub mod frames;
 pub mod framing;
 pub mod history;
+pub mod input;
 pub mod message;
 pub mod objects;
 pub mod problem;
 pub mod requests;
 
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 
 use crate::domain::{Code, Error, Result};
 
 /// Reads a JSON object. Not JSON is `malformed`; JSON of another shape is `invalid` and names the field.
-pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    let value = serde_json::from_slice(bytes).map_err(|cause| refusal::<T>(bytes, &cause))?;
+pub fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T> {
+    let value = serde_json::from_slice(bytes).map_err(|_| refusal_of::<T>(bytes))?;
     // serde takes an array for a struct as well, by the order of its fields, which is nobody's promise.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(Error::new(Code::Invalid, "This takes a JSON object."));
@@ -24,12 +27,21 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 }
 
 /// What is wrong with a JSON object. It is read once more, slowly, to find where: most objects are fine.
-fn refusal<T: DeserializeOwned>(bytes: &[u8], cause: &serde_json::Error) -> Error {
+fn refusal_of<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Error {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-        Err(error) if error.inner().is_data() => wrong_shape(error.path().to_string(), error.inner()),
-        _ => not_json(cause),
+        Err(error) => refusal(error),
+        // The object is fine, and something follows it.
+        Ok(_) => Error::new(Code::Malformed, "This is not JSON: trailing characters."),
     }
+}
+
+/// The domain's word for JSON that was refused, and where.
+fn refusal(error: serde_path_to_error::Error<serde_json::Error>) -> Error {
+    if error.inner().is_data() {
+        return wrong_shape(error.path().to_string(), error.inner());
+    }
+    not_json(error.inner())
 }
 
 fn not_json(cause: &serde_json::Error) -> Error {

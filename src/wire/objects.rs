@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::domain::conversation::{Conversation, Member, Title, View};
+use crate::domain::conversation::{Conversation, Member, Title};
+use crate::domain::conversation_view::ConversationView;
 use crate::domain::event::EventKind;
 use crate::domain::message::{Message, Note};
 use crate::domain::user::{Status, User};
@@ -168,7 +169,7 @@ pub struct ViewObject<'a> {
 
 impl<'a> ViewObject<'a> {
     /// The view; `status_of` tells who is there.
-    pub fn new(view: &'a View, status_of: impl Fn(UserId) -> Status) -> Self {
+    pub fn new(view: &'a ConversationView, status_of: impl Fn(UserId) -> Status) -> Self {
         Self {
             conversation: ConversationObject::new(&view.conversation),
             role: view.role.as_str(),

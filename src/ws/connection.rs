@@ -1,5 +1,6 @@
 //! A connection's established: who it is, `hello`, what it hears and says, the end.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::time::timeout;
@@ -23,6 +24,8 @@ use crate::wire::frames;
 pub(super) struct ConnectRequest {
     pub(super) state: Arc<AppState>,
     pub(super) request_id: Arc<str>,
+    /// The client's network, to which operations are charged.
+    pub(super) network: IpAddr,
     pub(super) scope: Scope,
     pub(super) after_seq: Option<Seq>,
     pub(super) auth: Option<HandshakeAuth>,
@@ -43,6 +46,7 @@ pub(super) enum HandshakeAuth {
 /// A connection that has begun.
 struct Established {
     state: Arc<AppState>,
+    network: IpAddr,
     live: Live,
     deadline: TokenDeadline,
     caller: Caller,
@@ -70,7 +74,7 @@ impl SocketHandler for ConnectRequest {
 impl ConnectRequest {
     /// Finds out who it is, and begins the connection.
     async fn begin(self: Box<Self>, socket: &mut Socket) -> Result<Box<Established>, ConnectionEnd> {
-        let Self { state, request_id, scope, after_seq, auth, pending, counted } = *self;
+        let Self { state, request_id, network, scope, after_seq, auth, pending, counted } = *self;
         let begun = tokio::select! {
             begun = begin(&state, socket, scope, auth, pending) => begun,
             () = state.draining.cancelled() => Err(Close::DRAINING.into()),
@@ -83,7 +87,7 @@ impl ConnectRequest {
         })?;
         info!(%request_id, user_id = %caller.user_id, connection_id = %live.connection.id, "connected");
         let deadline = TokenDeadline::until(caller.expires_at);
-        Ok(Box::new(Established { state, live, deadline, caller, after_seq, _counted: counted }))
+        Ok(Box::new(Established { state, network, live, deadline, caller, after_seq, _counted: counted }))
     }
 }
 
@@ -125,7 +129,7 @@ impl Established {
     async fn run(&self, socket: &mut Socket) -> ConnectionEnd {
         let Self { state, live, deadline, .. } = self;
         let Socket { reader, writer } = socket;
-        let dispatcher = FrameDispatcher::new(&state.chat, &live.connection, &self.caller, deadline);
+        let dispatcher = FrameDispatcher::new(&state.chat, &live.connection, &self.caller, self.network, deadline);
         tokio::select! {
             end = dispatcher.run(reader, Box::pin(dispatcher.open(live.head, self.after_seq))) => end,
             end = writer.run(state.heartbeat, deadline, || live.tell_news()) => end,

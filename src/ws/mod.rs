@@ -10,12 +10,14 @@ mod dispatch;
 mod end;
 mod handshake;
 mod heartbeat;
+mod operation;
 mod reader;
 mod sink;
 mod socket;
 mod token_deadline;
 pub mod upgrade;
 mod violations;
+mod write;
 mod writer;
 
 pub use end::ConnectionEnd;

@@ -8,7 +8,7 @@ use super::handshake::{accept, offers};
 use crate::domain::{ConversationId, Result, Seq};
 use crate::limits;
 use crate::registry::Scope;
-use crate::transport::{Response, UpgradeRequest, bearer};
+use crate::transport::{Response, UpgradeRequest, bearer, network};
 
 /// What stands before a token among the subprotocols.
 const BEARER: &str = "bearer.";
@@ -29,8 +29,12 @@ fn enter(request: UpgradeRequest, scope: Scope, after_seq: Option<Seq>) -> Resul
     let (state, auth) = (request.state.clone(), auth(&request)?);
     let counted = state.connection_limits.count_through_proxy(&request.permit, request.address)?;
     let pending = state.connection_limits.pending_permit(auth.is_some(), request.address)?;
-    let request_id = request.id.clone();
-    accept(request, limits::FRAME_BYTES, ConnectRequest { state, request_id, scope, after_seq, auth, pending, counted })
+    let (request_id, network) = (request.id.clone(), network(request.address));
+    accept(
+        request,
+        limits::FRAME_BYTES,
+        ConnectRequest { state, request_id, network, scope, after_seq, auth, pending, counted },
+    )
 }
 
 /// Who it is, wherever the client could say so, best first; without a word, the first frame does.

@@ -31,6 +31,11 @@ impl ViolationCounter {
             let too_often = self.too_fast.take(limits::WRITES_REFUSED, Instant::now()).is_err();
             return too_often.then_some(Close::TOO_FAST);
         }
+        // A frame that is well formed and refused, for the role of its user say, is no violation.
+        if !matches!(error.code, Code::Malformed | Code::Invalid) {
+            self.forget();
+            return None;
+        }
         self.bad_in_a_row += 1;
         (self.bad_in_a_row >= limits::BAD_FRAMES).then_some(Close::BAD_FRAMES)
     }

@@ -5,20 +5,20 @@
 
 use chinwag::domain::Result;
 use chinwag::http::Request;
-use chinwag::http::routes::{Access, Route};
+use chinwag::http::router::Route;
+use chinwag::http::routes::route;
 use chinwag::limits;
 use chinwag::server::App;
 use chinwag::server::config::Config;
 use chinwag::transport::Response;
 use chinwag::wire::framing;
 use chinwag::ws::{ClientMessage, ConnectionEnd, Socket, SocketHandler, TokenDeadline, accept};
-use hyper::Method;
 use tokio::net::TcpListener;
 
 /// Bytes of the largest message of the Autobahn TestSuite.
 const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 
-static TABLE: &[Route] = &[Route { method: &Method::GET, pattern: "/", access: Access::Public, handler: &echo }];
+static TABLE: &[Route] = &[route("GET", "/", &echo)];
 
 async fn echo(request: Request) -> Result<Response> {
     accept(request.into_upgrade(), MESSAGE_BYTES, Echo)

@@ -9,6 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["server", "bench"],
     &["http", "ws"],
     &["transport"],
+    &["api"],
     &["chat"],
     &["sync", "auth"],
     &["journal"],
@@ -86,4 +87,95 @@ fn imports_point_down() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The siblings that a file or a folder imports from, by their names.
+fn imports_of(place: &Path, folder: &Path, root: &Path, siblings: &[String]) -> Vec<String> {
+    let mut files = Vec::new();
+    if place.is_dir() {
+        sources(place, &mut files);
+    } else {
+        files.push(place.to_owned());
+    }
+    let absolute: String = folder
+        .strip_prefix(root)
+        .unwrap()
+        .iter()
+        .fold("crate".to_owned(), |path, part| format!("{path}::{}", part.to_str().unwrap()));
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| !file.to_string_lossy().ends_with("tests.rs")) {
+        let code = code(file);
+        // A file in a folder beside the others reaches them by one `super` more.
+        let depth = file.strip_prefix(folder).unwrap().iter().count();
+        let relative = "super::".repeat(depth - usize::from(file.ends_with("mod.rs")));
+        for prefix in [format!("{absolute}::"), relative] {
+            for (at, _) in code.match_indices(&prefix).filter(|(at, _)| !code[..*at].ends_with("super::")) {
+                let rest = &code[at + prefix.len()..];
+                let names: Vec<&str> = match rest.strip_prefix('{') {
+                    Some(list) => list.split('}').next().unwrap().split(',').map(str::trim).collect(),
+                    None => vec![rest],
+                };
+                for name in names {
+                    let name: String = name.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+                    if siblings.contains(&name) {
+                        found.push(name);
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+/// A circle of imports among files and folders that stand side by side.
+fn circle(graph: &[(String, Vec<String>)]) -> Option<Vec<String>> {
+    fn walk(name: &str, graph: &[(String, Vec<String>)], path: &mut Vec<String>, done: &mut Vec<String>) -> bool {
+        if let Some(start) = path.iter().position(|other| other == name) {
+            path.drain(..start);
+            return true;
+        }
+        if done.iter().any(|other| other == name) {
+            return false;
+        }
+        path.push(name.to_owned());
+        let imports = graph.iter().find(|(other, _)| other == name).map(|(_, imports)| imports);
+        if imports.into_iter().flatten().any(|import| import != name && walk(import, graph, path, done)) {
+            return true;
+        }
+        done.push(path.pop().unwrap());
+        false
+    }
+    let (mut path, mut done) = (Vec::new(), Vec::new());
+    graph.iter().any(|(name, _)| walk(name, graph, &mut path, &mut done)).then_some(path)
+}
+
+fn folders(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            folders(&path, found);
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn files_inside_a_folder_import_in_no_circle() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = Vec::new();
+    folders(&root, &mut all);
+    assert!(all.len() > 15, "the folders are where they were");
+    let mut circles = Vec::new();
+    for folder in all {
+        let places: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let name = |place: &Path| place.file_stem().unwrap().to_str().unwrap().to_owned();
+        let places: Vec<_> = places.into_iter().filter(|place| name(place) != "mod").collect();
+        let names: Vec<String> = places.iter().map(|place| name(place)).collect();
+        let graph: Vec<_> =
+            places.iter().map(|place| (name(place), imports_of(place, &folder, &root, &names))).collect();
+        if let Some(circle) = circle(&graph) {
+            circles.push(format!("{}: {}", folder.strip_prefix(&root).unwrap().display(), circle.join(" → ")));
+        }
+    }
+    assert!(circles.is_empty(), "{circles:#?}");
 }

@@ -8,7 +8,8 @@ use super::messages::joined_message;
 use super::rows::{self, Columns};
 use super::users::user;
 use super::{Postgres, bounded};
-use crate::domain::conversation::{Conversation, Kind, NewConversation, Role, Title, View};
+use crate::domain::conversation::{Conversation, Kind, NewConversation, Role, Title};
+use crate::domain::conversation_view::ConversationView;
 use crate::domain::rules::may_delete;
 use crate::domain::{ConversationId, Error, Result, UserId};
 use crate::limits;
@@ -49,8 +50,8 @@ pub(super) fn conversation(columns: &mut Columns<'_>) -> Result<Conversation> {
 }
 
 /// Reads the columns of `view_select!`.
-fn view(columns: &mut Columns<'_>) -> Result<View> {
-    Ok(View {
+fn view(columns: &mut Columns<'_>) -> Result<ConversationView> {
+    Ok(ConversationView {
         conversation: conversation(columns)?,
         role: columns.word(Role::parse)?,
         read_seq: columns.next()?,
@@ -70,11 +71,16 @@ impl Conversations for Postgres {
         self.one(CONVERSATION, &[&id], conversation).await
     }
 
-    async fn view(&self, id: ConversationId, user_id: UserId) -> Result<Option<View>> {
+    async fn view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
         self.one(VIEW, &[&user_id, &limits::UNREAD_MAX, &id], view).await
     }
 
-    async fn views(&self, user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<View>> {
+    async fn views(
+        &self,
+        user_id: UserId,
+        after: Option<ActivityCursor>,
+        limit: usize,
+    ) -> Result<Vec<ConversationView>> {
         let (active_at, id) = after.unwrap_or(LATEST);
         let params: Params<'_> = &[&user_id, &limits::UNREAD_MAX, &active_at, &id, &row_limit(limit)];
         self.all(VIEWS, params, view).await

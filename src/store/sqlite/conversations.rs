@@ -11,7 +11,8 @@ use super::messages::joined_message;
 use super::rows::{Columns, value};
 use super::sql::{all, one, run, sql};
 use super::users::user;
-use crate::domain::conversation::{Conversation, NewConversation, Role, Title, View};
+use crate::domain::conversation::{Conversation, NewConversation, Role, Title};
+use crate::domain::conversation_view::ConversationView;
 use crate::domain::rules::may_delete;
 use crate::domain::{ConversationId, Result, UserId};
 use crate::limits;
@@ -43,8 +44,8 @@ pub(super) fn conversation(columns: &mut Columns<'_>) -> rusqlite::Result<Conver
 }
 
 /// Reads the columns of `view_select!`.
-fn view(columns: &mut Columns<'_>) -> rusqlite::Result<View> {
-    Ok(View {
+fn view(columns: &mut Columns<'_>) -> rusqlite::Result<ConversationView> {
+    Ok(ConversationView {
         conversation: conversation(columns)?,
         role: columns.next()?,
         read_seq: columns.next()?,
@@ -65,11 +66,16 @@ impl Conversations for Sqlite {
         self.read(move |db| one(db, sql!(CONVERSATION), params![id], conversation)).await
     }
 
-    async fn view(&self, id: ConversationId, user_id: UserId) -> Result<Option<View>> {
+    async fn view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
         self.read(move |db| one(db, sql!(VIEW), params![user_id, limits::UNREAD_MAX, id], view)).await
     }
 
-    async fn views(&self, user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<View>> {
+    async fn views(
+        &self,
+        user_id: UserId,
+        after: Option<ActivityCursor>,
+        limit: usize,
+    ) -> Result<Vec<ConversationView>> {
         let (active_at, id) = after.unwrap_or(LATEST);
         self.read(move |db| {
             let params = params![user_id, limits::UNREAD_MAX, active_at, id, row_limit(limit)];

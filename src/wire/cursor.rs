@@ -1,35 +1,33 @@
-//! Opaque cursors: where the next page of a list goes on.
+//! Opaque cursors: where the next page of a list starts.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 
 use crate::domain::{ConversationId, Error, Result, Timestamp};
-use crate::store::ActivityCursor;
-use crate::transport::Query;
 
 /// The cursor after a text key.
-pub(super) fn after_key(key: &str) -> String {
+pub fn after_key(key: &str) -> String {
     BASE64.encode(key)
 }
 
-/// The text key of the `cursor` in a query.
-pub(super) fn key(query: &Query) -> Result<Option<String>> {
-    query.get("cursor")?.map(|cursor| text(&cursor).ok_or_else(refused)).transpose()
+/// The text key of a cursor; `invalid` if it was not made here.
+pub fn key(cursor: Option<&str>) -> Result<Option<String>> {
+    cursor.map(|cursor| text(cursor).ok_or_else(refused)).transpose()
 }
 
 /// The cursor after a place in the order of latest activity.
-pub(super) fn after_activity((at, id): ActivityCursor) -> String {
+pub fn after_activity((at, id): (Timestamp, ConversationId)) -> String {
     BASE64.encode(format!("{}.{id}", at.0))
 }
 
-/// The place in the order of latest activity of the `cursor` in a query.
-pub(super) fn activity(query: &Query) -> Result<Option<ActivityCursor>> {
-    let parse = |cursor: String| {
-        let text = text(&cursor)?;
+/// The place in the order of latest activity of a cursor; `invalid` if it was not made here.
+pub fn activity(cursor: Option<&str>) -> Result<Option<(Timestamp, ConversationId)>> {
+    let parse = |cursor: &str| {
+        let text = text(cursor)?;
         let (at, id) = text.split_once('.')?;
         Some((Timestamp(at.parse().ok().filter(|at| *at >= 0)?), ConversationId::parse(id)?))
     };
-    query.get("cursor")?.map(|cursor| parse(cursor).ok_or_else(refused)).transpose()
+    cursor.map(|cursor| parse(cursor).ok_or_else(refused)).transpose()
 }
 
 fn text(cursor: &str) -> Option<String> {
@@ -44,24 +42,19 @@ fn refused() -> Error {
 mod tests {
     use super::{activity, after_activity, after_key, key};
     use crate::domain::{ConversationId, Timestamp};
-    use crate::transport::Query;
-
-    fn query(cursor: &str) -> Query {
-        Query::new(Some(&format!("cursor={cursor}")))
-    }
 
     #[test]
     fn cursors_come_back_as_they_went() {
         let place = (Timestamp(1_700_000_000_000_000), ConversationId::new());
-        assert_eq!(activity(&query(&after_activity(place))), Ok(Some(place)));
-        assert_eq!(key(&query(&after_key("ada"))), Ok(Some("ada".to_owned())));
-        assert_eq!(key(&Query::new(None)), Ok(None));
+        assert_eq!(activity(Some(&after_activity(place))), Ok(Some(place)));
+        assert_eq!(key(Some(&after_key("ada"))), Ok(Some("ada".to_owned())));
+        assert_eq!(key(None), Ok(None));
     }
 
     #[test]
     fn made_up_cursors_are_refused() {
         for made_up in ["x", "AA", "!!!!", &after_key("1.2"), &after_key("\0"), ""] {
-            assert!(activity(&query(made_up)).is_err(), "{made_up}");
+            assert!(activity(Some(made_up)).is_err(), "{made_up}");
         }
     }
 }

@@ -1,0 +1,105 @@
+//! What a row of the operations table says.
+
+use std::pin::Pin;
+
+use crate::chat::Context;
+use crate::domain::Result;
+use crate::domain::command::{Outcome, Write};
+use crate::domain::session::Caller;
+use crate::wire::answer::Answer;
+use crate::wire::input::Input;
+
+/// A row of the operations table.
+pub struct Operation {
+    /// Its name, which is the `type` of its frame.
+    pub name: &'static str,
+    /// Its method over HTTP. `POST`, `PUT` and `PATCH` take their input as a body, others take it from the query.
+    pub method: Method,
+    /// Its path over HTTP. `{name}` stands for one segment, the input's field of that name; a field that ends in `_id` is an id.
+    pub path: &'static str,
+    /// Who may call it. Roles in a conversation are decided under the lock.
+    pub access: Access,
+    /// How many tokens a call takes from its user's budget, see [`cost`].
+    pub cost: u32,
+    /// Over which transports it can be called.
+    pub transports: Transports,
+    /// What it does.
+    pub run: Run,
+}
+
+/// The cost of an operation, in tokens of its user's budget.
+pub mod cost {
+    /// Reads, and rare writes that have bounds of their own.
+    pub const FREE: u32 = 0;
+    /// A numbered write.
+    pub const WRITE: u32 = 1;
+}
+
+/// A method of HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Reads; the input is in path and query.
+    Get,
+    /// Makes something; the input is in path and body.
+    Post,
+    /// Makes something; the input is in the path alone.
+    PostEmpty,
+    /// Changes something; the input is in path and body.
+    Patch,
+    /// Deletes something; the input is in the path.
+    Delete,
+}
+
+impl Method {
+    /// As HTTP spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post | Self::PostEmpty => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// Returns true if the input is in a JSON body.
+    pub fn has_body(self) -> bool {
+        matches!(self, Self::Post | Self::Patch)
+    }
+}
+
+/// Who may call an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Public,
+    /// Everybody, a few times a minute from one network, since it hashes a password.
+    Limited,
+    /// Users who are logged in.
+    User,
+}
+
+/// Over which transports an operation can be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transports {
+    /// HTTP and WebSocket.
+    Both,
+    /// HTTP alone: the operation makes, ends or proves a session, or its answers are too large for a frame.
+    Http,
+}
+
+/// A future that can be sent to another thread.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What an operation does.
+#[derive(Clone, Copy)]
+pub enum Run {
+    /// A numbered write: its input becomes a write, which the journal commits in order.
+    Write {
+        /// Checks the input.
+        write: fn(&Caller, &Input) -> Result<Write>,
+        /// Makes the answer of what was committed.
+        answer: fn(Context, Write, Outcome) -> BoxFuture<Result<Answer>>,
+    },
+    /// Anything else.
+    Call(fn(Context, Input) -> BoxFuture<Result<Answer>>),
+}

@@ -1,0 +1,68 @@
+//! Members.
+
+use super::messages::command;
+use super::{Context, no_conversation};
+use crate::domain::command::{Action, Outcome, Write};
+use crate::domain::conversation::{Member, Role};
+use crate::domain::session::Caller;
+use crate::domain::{ConversationId, Error, Result, UserId};
+use crate::wire::answer::Answer;
+use crate::wire::cursor;
+use crate::wire::objects::{List, MemberObject};
+use crate::wire::requests::{AddMember, ListMembers, RemoveMember, UpdateMember};
+
+/// The members by username.
+pub async fn list(context: Context, input: ListMembers) -> Result<Answer> {
+    let ListMembers { conversation_id: id, cursor, limit } = input;
+    let (chat, limit, after) = (&context.chat, limit.0, cursor::key(cursor.as_deref())?);
+    chat.store.member(id, context.caller()?.user_id).await?.ok_or_else(no_conversation)?;
+    let members = chat.store.members(id, after.as_deref(), limit).await?;
+    let last = members.last().filter(|_| members.len() == limit);
+    let next = last.map(|member| cursor::after_key(&member.user.username.key()));
+    let items = members.iter().map(|member| MemberObject::new(member, chat.status(member.user.id))).collect();
+    Answer::ok(&List { items, next })
+}
+
+/// Adds a member.
+pub fn add(caller: &Caller, input: AddMember) -> Result<Write> {
+    let role = input.role.as_deref().map_or(Ok(Role::Member), parse_role)?;
+    Ok(command(caller, input.conversation_id, Action::AddMember { user_id: input.user_id, role }))
+}
+
+/// The member, and whether they are new.
+pub async fn added(context: Context, write: Write, outcome: Outcome) -> Result<Answer> {
+    let (id, member) = changed(&context, &write).await?;
+    let object = MemberObject::new(&member, context.chat.status(member.user.id));
+    let location = format!("/v1/conversations/{id}/members/{}", member.user.id);
+    Answer::created(outcome != Outcome::NoChange, location, &object)
+}
+
+/// Changes a member's role.
+pub fn update(caller: &Caller, input: UpdateMember) -> Result<Write> {
+    let (user_id, role) = (input.user_id, parse_role(&input.role)?);
+    Ok(command(caller, input.conversation_id, Action::SetRole { user_id, role }))
+}
+
+/// The member with their new role.
+pub async fn updated(context: Context, write: Write, _: Outcome) -> Result<Answer> {
+    let (_, member) = changed(&context, &write).await?;
+    Answer::ok(&MemberObject::new(&member, context.chat.status(member.user.id)))
+}
+
+/// Removes a member, or leaves.
+pub fn remove(caller: &Caller, input: RemoveMember) -> Result<Write> {
+    Ok(command(caller, input.conversation_id, Action::RemoveMember { user_id: input.user_id }))
+}
+
+/// The member whom a command was about.
+async fn changed(context: &Context, write: &Write) -> Result<(ConversationId, Member)> {
+    let id = write.conversation_id();
+    let user_id: Option<UserId> = write.as_command().and_then(|command| command.action.user_id());
+    let user_id = user_id.ok_or_else(|| Error::internal("a command about no member"))?;
+    let member = context.chat.store.member(id, user_id).await?;
+    Ok((id, member.ok_or_else(|| Error::not_found("member"))?))
+}
+
+fn parse_role(text: &str) -> Result<Role> {
+    Role::parse(text).ok_or_else(|| Error::field("role", "takes `member`, `admin` or `owner`"))
+}

@@ -1,0 +1,96 @@
+//! Users: accounts and their profiles.
+
+use super::{Chat, Context};
+use crate::bus::Parcel;
+use crate::domain::session::Caller;
+use crate::domain::user::{Name, Password, User, Username, fold};
+use crate::domain::{Code, Error, Result, Timestamp, UserId};
+use crate::wire::answer::Answer;
+use crate::wire::cursor;
+use crate::wire::objects::{List, UserObject};
+use crate::wire::requests::{GetUser, ListUsers, Nothing, Register, UpdateMe};
+
+/// Makes an account. Without a name, the username is the name.
+pub async fn register(context: Context, input: Register) -> Result<Answer> {
+    let chat = &context.chat;
+    let username = Username::parse(&input.username)?;
+    let name = Name::parse(input.name.as_deref().unwrap_or(username.as_str()))?;
+    let password = Password::parse(&input.password)?;
+    let hash = chat.auth.passwords.hash(password).await?;
+    let user = User { id: UserId::new(), username, name, created_at: Timestamp::now(), last_seen_at: None };
+    chat.store.insert_user(&user, &hash).await?;
+    Answer::created(true, format!("/v1/users/{}", user.id), &UserObject::new(&user, chat.status(user.id)))
+}
+
+/// The caller.
+pub async fn me(context: Context, _: Nothing) -> Result<Answer> {
+    let id = context.caller()?.user_id;
+    answer(&context.chat, id).await
+}
+
+/// A user; everybody who is logged in may see everybody.
+pub async fn get(context: Context, input: GetUser) -> Result<Answer> {
+    answer(&context.chat, input.user_id).await
+}
+
+async fn answer(chat: &Chat, id: UserId) -> Result<Answer> {
+    let user = chat.store.user(id).await?.ok_or_else(|| Error::not_found("user"))?;
+    Answer::ok(&UserObject::new(&user, chat.status(id)))
+}
+
+/// The users by username.
+pub async fn list(context: Context, input: ListUsers) -> Result<Answer> {
+    let ListUsers { q, cursor, limit } = input;
+    let (chat, limit, after) = (&context.chat, limit.0, cursor::key(cursor.as_deref())?);
+    if q.as_ref().is_some_and(|prefix| prefix.contains('\0')) {
+        return Err(Error::field("q", "must not contain U+0000"));
+    }
+    let prefix = q.map(|prefix| fold(prefix.trim()));
+    let users = chat.store.users(prefix.as_deref(), after.as_deref(), limit).await?;
+    let next = users.last().filter(|_| users.len() == limit).map(|last| cursor::after_key(&last.username.key()));
+    let items = users.iter().map(|user| UserObject::new(user, chat.status(user.id))).collect();
+    Answer::ok(&List { items, next })
+}
+
+/// Changes the caller's name or password. A new password ends the caller's other sessions.
+pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
+    let (chat, caller) = (&context.chat, context.caller()?);
+    let UpdateMe { name, password, current_password } = input;
+    let name = name.as_deref().map(Name::parse).transpose()?;
+    if let Some(password) = password {
+        let password = Password::parse(&password)?;
+        let is_wrong = |error: &Error| error.fields.iter().any(|field| field.field == "current_password");
+        let change = change_password(chat, &caller, password, current_password);
+        chat.rate_limits.guess(context.network, caller.user_id.to_string(), is_wrong, change).await?;
+    }
+    if let Some(name) = name {
+        chat.store.rename_user(caller.user_id, &name).await?;
+    }
+    answer(chat, caller.user_id).await
+}
+
+async fn change_password(
+    chat: &std::sync::Arc<Chat>,
+    caller: &Caller,
+    password: Password,
+    current: Option<String>,
+) -> Result<()> {
+    let current = current.ok_or_else(|| Error::field("current_password", "is missing"))?;
+    let hash = chat.store.password_hash(caller.user_id).await?;
+    if !chat.auth.passwords.verify(current, hash).await? {
+        return Err(Error::field("current_password", "is not the present password"));
+    }
+    let (hash, caller) = (chat.auth.passwords.hash(password).await?, *caller);
+    chat.run_to_completion(async move |chat| {
+        let changed = chat.store.change_password(caller.user_id, &hash, caller.session_id, Timestamp::now()).await;
+        let ended = match &changed {
+            Ok(ended) => ended.clone(),
+            // With the outcome unknown the sockets are closed all the same: those whose session is live come back.
+            Err(error) if error.code == Code::Unavailable => chat.other_sessions(&caller),
+            Err(_) => Vec::new(),
+        };
+        chat.bus.publish(Parcel::SessionsEnded(ended));
+        changed.map(drop)
+    })
+    .await
+}

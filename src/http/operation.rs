@@ -1,0 +1,57 @@
+//! Calling an operation: its input from path, query and body, its answer as a response.
+
+use hyper::StatusCode;
+use hyper::header::{HeaderValue, LOCATION};
+use uuid::Uuid;
+
+use super::body::read_json;
+use super::request::Request;
+use super::response;
+use crate::api::{Call, Credentials, Operation, dispatch};
+use crate::domain::{Error, MessageId, Result};
+use crate::transport::{Response, empty, network};
+use crate::wire::answer::Answer;
+use crate::wire::input::Input;
+
+/// Calls an operation.
+pub(super) async fn call(operation: &'static Operation, mut request: Request) -> Result<Response> {
+    let credentials = Credentials::Token(request.token.take());
+    let call = Call { operation, credentials, network: network(request.address) };
+    let chat = request.state.chat.clone();
+    let answer = dispatch(&chat, call, read_input(operation, &mut request)).await?;
+    Ok(respond(answer))
+}
+
+/// The fields of path and query, and the body.
+async fn read_input(operation: &Operation, request: &mut Request) -> Result<Input> {
+    let mut input = Input::default();
+    if operation.method.has_body() {
+        input.body = read_json(request).await?;
+    } else {
+        input.fields = request.query.pairs()?;
+    }
+    for (name, value) in &request.parameters {
+        if let Some(noun) = name.strip_suffix("_id") {
+            check_id(noun, value)?;
+        }
+        input.fields.insert(0, ((*name).into(), value.clone()));
+    }
+    Ok(input)
+}
+
+/// Something whose id cannot be one does not exist.
+fn check_id(noun: &str, text: &str) -> Result<Uuid> {
+    MessageId::parse(text).map(|id| id.0).ok_or_else(|| Error::not_found(noun))
+}
+
+fn respond(Answer { status, location, body }: Answer) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = match body {
+        Some(body) => response::encoded(status, body),
+        None => empty(status),
+    };
+    if let Some(Ok(location)) = location.map(|location| HeaderValue::from_str(&location)) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
+}

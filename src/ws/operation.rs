@@ -1,0 +1,92 @@
+//! Operations over WebSocket: one at a time, each answered by a `reply` after the event that it caused.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::dispatch::{FrameDispatcher, Refused, ends_connection, refuse};
+use crate::api::{Call, Credentials, Operation, Transports, dispatch, log_request};
+use crate::domain::{Code, Error, Result};
+use crate::limits;
+use crate::sync::push_with_backpressure;
+use crate::wire::answer::Answer;
+use crate::wire::frames::{self, ClientFrame, Reference};
+use crate::wire::input::Input;
+use crate::wire::problem;
+
+impl FrameDispatcher<'_> {
+    /// Calls an operation, and waits until its answer is in the outbox.
+    ///
+    /// The call runs in a task of its own, which holds a permit: a drain waits for it, whatever becomes of the connection.
+    pub(super) async fn operation(
+        &self,
+        operation: &'static Operation,
+        frame: &ClientFrame<'_>,
+        reference: Reference,
+    ) -> Result<(), Refused> {
+        let (input, permit) = match (self.input(operation, frame), self.permit().await) {
+            (Ok(input), Ok(permit)) => (input, permit),
+            (Err(error), _) | (_, Err(error)) => return Err(refuse(error, reference)),
+        };
+        if self.connection.outbox.is_closing() {
+            return Ok(());
+        }
+        let (chat, connection, network) = (Arc::clone(self.chat), Arc::clone(self.connection), self.network);
+        let call = Call { operation, credentials: Credentials::Connection(*self.caller), network };
+        let task = self.chat.spawn(async move {
+            let _permit = permit;
+            let started = Instant::now();
+            let answer = dispatch(&chat, call, async { Ok(input) }).await.and_then(bounded);
+            let (status, bytes) = encode(&answer, &reference);
+            log_request("WS", operation.name, status, started, &connection.id.to_string(), network, false);
+            if !answer.as_ref().is_err_and(ends_connection) {
+                push_with_backpressure(&connection, bytes).await;
+            }
+            answer.map(drop)
+        });
+        match task.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Refused { error, frame: None }),
+            // The runtime is ending.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// The input of an operation. The conversation of the frame or of the connection beats the one in `input`.
+    fn input(&self, operation: &Operation, frame: &ClientFrame<'_>) -> Result<Input> {
+        if operation.transports == Transports::Http {
+            let detail = format!("{} can only be called over HTTP: {}.", operation.name, operation.path);
+            return Err(Error::new(Code::Malformed, detail));
+        }
+        let input = frame.input.ok_or_else(|| Error::field("input", "is missing"))?.get();
+        if !input.starts_with('{') {
+            return Err(Error::field("input", "takes a JSON object"));
+        }
+        let conversation = match self.conversation(frame) {
+            Ok(id) => Some(id),
+            Err(_) if frame.conversation_id.is_none() => None,
+            Err(error) => return Err(error),
+        };
+        let fields = conversation.map(|id| ("conversation_id".into(), id.to_string())).into_iter().collect();
+        Ok(Input { fields, body: Bytes::copy_from_slice(input.as_bytes()) })
+    }
+}
+
+/// An answer that fits into a frame.
+fn bounded(answer: Answer) -> Result<Answer> {
+    if answer.body.as_ref().is_some_and(|body| body.len() > limits::REPLY_BYTES) {
+        let detail = format!("The answer is larger than {} bytes: ask for fewer items.", limits::REPLY_BYTES);
+        return Err(Error::new(Code::TooLarge, detail));
+    }
+    Ok(answer)
+}
+
+/// The status, for the log, and the frame.
+fn encode(answer: &Result<Answer>, reference: &Reference) -> (u16, Bytes) {
+    let Reference { reference, conversation_id } = reference;
+    match answer {
+        Ok(answer) => (answer.status, frames::reply(reference.as_deref(), answer.status, answer.body.as_deref())),
+        Err(error) => (problem::status(error.code), frames::error(error, reference.as_deref(), *conversation_id)),
+    }
+}
