@@ -1,6 +1,6 @@
 //! Criterion's benches: what Chinwag's parts cost by themselves. `cargo bench --bench chinwag`, or `-- NAME` for some.
 //!
-//! `chinwag bench` measures the whole, `limits` the machine. `docs/performance.md` keeps the figures of all three.
+//! `chinwag bench` measures the whole, `baselines` the machine. `docs/performance.md` keeps the figures of all three.
 
 #![allow(clippy::unwrap_used)] // a measurement that cannot go on says so by panicking
 

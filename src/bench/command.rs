@@ -8,15 +8,15 @@ use clap::error::ErrorKind;
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::answers::{connect, history, login};
-use super::deliver::{fanout, pairs, rooms};
-use super::door::{ACCOUNTS, address, enter};
+use super::environment::Stage;
 use super::idle::idle;
+use super::message_scenarios::{fanout, pairs, rooms};
 use super::options::{Bench, Common, Scenario};
-use super::prepare::{Cast, prepare};
 use super::report::{Report, title};
+use super::request_scenarios::{connect, history, login};
 use super::server::{Folder, SECRET, Server};
-use super::stage::Stage;
+use super::setup_http::{ACCOUNTS, address, enter};
+use super::setup_store::{Cast, prepare};
 use crate::app;
 
 /// Conversations of two whose members connect.

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use tokio::task::LocalSet;
 use tokio::time::sleep_until;
 
-use super::crowd::{Crowd, Drive, Hears, Place};
-use super::figures::Figures;
+use super::client_pool::{Crowd, Drive, Hears, Place};
+use super::environment::Stage;
 use super::options::Idle;
-use super::prepare::Cast;
 use super::process::{quiet, resident};
-use super::stage::Stage;
+use super::run_result::Figures;
+use super::setup_store::Cast;
 
 /// What connections cost.
 #[derive(Clone, Debug)]

@@ -3,33 +3,33 @@
 //! The command prepares a database, starts this program on it as a server, and plays a scenario on that [`Stage`]. A program may
 //! bring a stage of its own, with another server on it, and call the scenarios itself: `benches/` measures limits so.
 //!
-//! [`fanout`], [`pairs`] and [`rooms`] send messages, which are counted at every ear (`crowd`); [`connect`], [`history`] and
+//! [`fanout`], [`pairs`] and [`rooms`] send messages, which are counted at every ear (`client_pool`); [`connect`], [`history`] and
 //! [`login`] ask and are answered; [`idle()`] looks at memory.
 
-mod alarm;
-mod answers;
+mod client_pool;
 mod command;
-mod crowd;
-mod deliver;
-mod door;
-mod figures;
+mod environment;
 mod frames;
-mod http;
+mod http_client;
 mod idle;
-mod link;
+mod message_scenarios;
 mod options;
-mod prepare;
+mod precise_timer;
 mod process;
 mod progress;
 mod report;
+mod request_scenarios;
+mod run_result;
 mod server;
-mod stage;
+mod setup_http;
+mod setup_store;
+mod websocket;
 
-pub use answers::{connect, history, login};
 pub use command::run;
-pub use deliver::{fanout, pairs, rooms};
-pub use figures::{Count, Figures, median};
+pub use environment::{Room, Stage};
 pub use idle::{Memory, idle};
+pub use message_scenarios::{fanout, pairs, rooms};
 pub use options::{Connect, Fanout, History, Idle, Load, Login, Pace, Pairs, Rooms};
 pub use process::{Cpu, resident};
-pub use stage::{Room, Stage};
+pub use request_scenarios::{connect, history, login};
+pub use run_result::{Count, Figures, median};

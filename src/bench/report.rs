@@ -5,9 +5,9 @@ use std::thread::available_parallelism;
 
 use serde_json::{Map, Value, json};
 
-use super::figures::{Figures, median};
 use super::idle::Memory;
 use super::options::{Load, Pace, Scenario};
+use super::run_result::{Figures, median};
 
 /// The parts of all that a latency is told for, and their names.
 const QUANTILES: [(&str, f64); 5] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)];

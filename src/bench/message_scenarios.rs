@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::task::LocalSet;
 
-use super::crowd::{Crowd, Drive, Hears, Place};
-use super::figures::Figures;
+use super::client_pool::{Crowd, Drive, Hears, Place};
+use super::environment::Stage;
 use super::options::{Fanout, Load, Pace, Pairs, Rooms};
-use super::prepare::Cast;
-use super::stage::Stage;
+use super::run_result::Figures;
+use super::setup_store::Cast;
 
 impl Fanout {
     /// Who has to be there.

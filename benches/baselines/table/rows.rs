@@ -1,6 +1,6 @@
 //! The rows of the table: what is measured, beside what, and where it must come.
 
-use super::contender::Probe;
+use super::runner::Probe;
 
 /// A figure, as `chinwag bench` spells it in its JSON.
 #[derive(Clone, Copy)]

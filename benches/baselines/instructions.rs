@@ -19,7 +19,7 @@ use chinwag::wire::{self, frames::ClientFrame};
 use hyper::Method;
 
 use crate::Arguments;
-use crate::template::message;
+use crate::frames::message;
 
 /// Repetitions under callgrind: enough that what only the first ones do is lost in the rest.
 const REPETITIONS: usize = 2_000;

@@ -1,28 +1,28 @@
 //! The limits: what the machine itself can do, so that each speed figure of Chinwag's has its limit beside it.
 //!
-//! `cargo bench --bench limits -- MODE`, or the program itself in `target/release/deps`. Modes that serve speak just so much of
+//! `cargo bench --bench baselines -- MODE`, or the program itself in `target/release/deps`. Modes that serve speak just so much of
 //! Chinwag's protocol that `chinwag bench` can drive them as it drives Chinwag; they print one JSON line with their `url` when they
 //! are ready, and run until they are killed. Without a mode, or with one that is another bench's, there is only [`USAGE`].
 //! `docs/performance.md` keeps the figures.
 
-mod answer;
-mod bare;
 mod bun;
-mod commit;
+mod committer;
 mod counts;
 mod database;
+mod frames;
 mod instructions;
 mod peer;
 #[path = "../../tests/it/support/postgres.rs"]
 #[allow(clippy::unwrap_used, dead_code)] // it is made for tests, and can do more than a bench needs
 mod postgres;
+mod protocol;
+mod raw_sql;
 mod relay;
 mod room;
 mod rows;
 mod select;
-mod speech;
+mod static_page;
 mod table;
-mod template;
 
 use std::env;
 use std::net::TcpListener;
@@ -89,7 +89,7 @@ fn main() -> ExitCode {
     let ran = match mode.as_str() {
         "relay" => relay::serve(&arguments),
         "bun" => bun::serve(&arguments),
-        "answer" => answer::serve(&arguments),
+        "answer" => static_page::serve(&arguments),
         "rows" => rows::measure(&arguments),
         "select" => select::measure(&arguments),
         "counts" => counts::measure(&arguments),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use chinwag::domain::ConversationId;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::template::{ID, IdText};
+use crate::frames::{ID, IdText};
 
 /// A longer head than any client of the bench sends: a token names up to a thousand conversations.
 const HEAD_BYTES: usize = 64 * 1024;

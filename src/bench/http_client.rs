@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::link::{read_some, write};
+use super::websocket::{read_some, write};
 
 /// Until a request must have been answered.
 const PATIENCE: Duration = Duration::from_secs(30);

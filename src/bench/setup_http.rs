@@ -8,11 +8,11 @@ use tokio::net::lookup_host;
 use tokio::task::LocalSet;
 use uuid::Uuid;
 
-use super::crowd::{Crowd, Drive, Hears};
-use super::http::Http;
-use super::prepare::Cast;
+use super::client_pool::{Crowd, Drive, Hears};
+use super::environment::{Room, Stage};
+use super::http_client::Http;
 use super::progress::Progress;
-use super::stage::{Room, Stage};
+use super::setup_store::Cast;
 use crate::domain::ConversationId;
 
 /// Accounts that are made at the most.

@@ -10,9 +10,9 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use crate::Arguments;
-use crate::bare::Postgres;
-use crate::commit::Commit;
+use crate::committer::Commit;
 use crate::database::{Database, Kind};
+use crate::raw_sql::Postgres;
 use crate::room;
 use crate::rows::{print, rate_of};
 

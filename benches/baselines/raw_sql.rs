@@ -9,7 +9,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Statement};
 use uuid::Uuid;
 
-use crate::commit::Rows;
+use crate::committer::Rows;
 
 /// id, conversation, seq, sender, content, timestamp
 const INSERT: &str =

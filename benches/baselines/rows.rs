@@ -15,10 +15,10 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use crate::Arguments;
-use crate::bare::{Postgres, Sqlite};
-use crate::commit::Rows;
+use crate::committer::Rows;
 use crate::database::{Database, Kind};
-use crate::template;
+use crate::frames;
+use crate::raw_sql::{Postgres, Sqlite};
 
 /// Rows of a large transaction: a large batch of the journal's.
 const BATCH: usize = 512;
@@ -152,7 +152,7 @@ async fn pairs(store: &Arc<dyn Store>) -> Result<Vec<Pair>, String> {
 }
 
 async fn pair(store: &Arc<dyn Store>) -> chinwag::domain::Result<Pair> {
-    let mut user = template::user();
+    let mut user = frames::user();
     // Of an id the last digits are random, the first ones the time.
     user.username = Username::stored(user.id.to_string()[4..].to_owned());
     store.insert_user(&user, "no password").await?;

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::Arguments;
-use crate::template;
+use crate::frames;
 
 /// Messages of a page, as the bench asks for it.
 const PAGE: usize = 50;
@@ -24,7 +24,7 @@ const AROUND: usize = r#"{"items":""}"#.len();
 pub(crate) fn serve(arguments: &Arguments) -> Result<(), String> {
     let bytes = arguments.number("--bytes", 0)?;
     let body: Bytes = match bytes {
-        0 => template::page(arguments.number("--items", PAGE)?),
+        0 => frames::page(arguments.number("--items", PAGE)?),
         _ => format!(r#"{{"items":"{}"}}"#, "x".repeat(bytes.saturating_sub(AROUND))),
     }
     .into();

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::Arguments;
-use crate::template::{self, Template, payload};
+use crate::frames::{self, Template, payload};
 
 /// The program that it runs.
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/limits/bun.js");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/baselines/bun.js");
 /// Where npm puts it if it is not on the path.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bun");
 
@@ -20,7 +20,7 @@ pub(crate) fn serve(arguments: &Arguments) -> Result<(), String> {
     };
     let (host, port) =
         arguments.value("--listen").unwrap_or("127.0.0.1:0").rsplit_once(':').ok_or("--listen takes HOST:PORT")?;
-    let hello = payload(&template::hello(Some(Default::default())));
+    let hello = payload(&frames::hello(Some(Default::default())));
     let failed = Command::new(&bun).arg(SCRIPT).args([host, port]).arg(Template::of_chinwag().text()).arg(hello).exec();
     Err(format!("{}: {failed}", bun.display()))
 }

@@ -11,8 +11,8 @@ use chinwag::store::{self, Store};
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
-use crate::bare::{Postgres, Sqlite};
-use crate::template::{self, IdText};
+use crate::frames::{self, IdText};
+use crate::raw_sql::{Postgres, Sqlite};
 
 /// A database, and the rows that wait for its next commit.
 pub(crate) struct Commit {
@@ -69,7 +69,7 @@ impl Commit {
     /// Opens `sqlite:FILE` or `postgres://…`; the tables are made as Chinwag makes them.
     pub(crate) fn open(url: &str) -> Result<Self, String> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-        let mut user = template::user();
+        let mut user = frames::user();
         user.username = chinwag::domain::user::Username::stored(format!("probe-{}", user.id));
         let sender_id = user.id;
         let store = runtime.block_on(async {

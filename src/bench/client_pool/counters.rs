@@ -6,8 +6,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use hdrhistogram::Histogram;
 use tokio::sync::Notify;
 
-use crate::bench::figures::histogram;
 use crate::bench::frames::{Heard, ID, Mark};
+use crate::bench::run_result::histogram;
 use crate::domain::ConversationId;
 
 /// Bytes read at a time. One buffer serves all connections, so that it stays in the processor's cache.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::environment::Room;
 use super::progress::Progress;
-use super::stage::Room;
 use crate::chat::Tokens;
 use crate::domain::command::Send;
 use crate::domain::conversation::{Kind, NewConversation, Title};

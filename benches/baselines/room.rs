@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chinwag::domain::{ConversationId, Seq};
 
-use crate::template::{IdText, Template};
+use crate::frames::{IdText, Template};
 
 /// A conversation.
 pub(crate) struct Room {

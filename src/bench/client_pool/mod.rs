@@ -4,8 +4,8 @@
 //! the same message to everybody, and one's own messages in the order of sending. A run ends when the last connection has
 //! heard the last message, and there the clock and the CPU time stop.
 
-mod member;
-mod tally;
+mod client;
+mod counters;
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
@@ -16,14 +16,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, sleep_until, timeout};
 
-use self::member::{Member, Seat};
-use self::tally::{RoomTally, Tally};
-use super::alarm::Alarm;
-use super::figures::{Count, Figures, Meter, nanos};
+use self::client::{Member, Seat};
+use self::counters::{RoomTally, Tally};
+use super::environment::Stage;
 use super::frames::{SENDERS_MAX, Template};
-use super::link::Link;
+use super::precise_timer::Alarm;
 use super::progress::{self, Progress};
-use super::stage::Stage;
+use super::run_result::{Count, Figures, Meter, nanos};
+use super::websocket::Link;
 use crate::domain::ConversationId;
 
 /// Handshakes under way at a time, while a crowd gathers.

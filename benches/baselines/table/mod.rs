@@ -3,18 +3,18 @@
 //! A round runs Chinwag and each probe once, each in a process that was just started, on a database that is new; there are so many
 //! rounds, the next one in the other direction. Medians are compared. Whoever is not installed is skipped, and the goal is not known.
 
-mod contender;
+mod goals;
 mod rows;
-mod verdict;
+mod runner;
 
 use std::fs;
 
 use chinwag::app;
 use serde_json::{Value, json};
 
-use self::contender::Manner;
+use self::goals::{Measured, tell};
 use self::rows::{ROWS, Row};
-use self::verdict::{Measured, tell};
+use self::runner::Manner;
 use crate::Arguments;
 use crate::database::Kind;
 

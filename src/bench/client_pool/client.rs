@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::tally::{Tally, add};
+use super::counters::{Tally, add};
 use crate::bench::frames::{self, Heard, ID, Mark, PING, PONG, SENDER, TEXT, Template};
 
 /// Bytes that may wait for a server that does not take them; far beyond what a closed loop ever has under way.

@@ -16,11 +16,11 @@ use rustix::net::sockopt::set_tcp_nodelay;
 use rustix::net::{SocketFlags, accept_with};
 
 use crate::Arguments;
-use crate::commit::Commit;
+use crate::committer::Commit;
+use crate::frames::{self, Template};
 use crate::peer::Peer;
+use crate::protocol;
 use crate::room::{self, Rooms};
-use crate::speech;
-use crate::template::{self, Template};
 
 /// Bytes that are read at a time, from whichever socket.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -155,20 +155,20 @@ impl Relay {
             let rest = &bytes[taken..];
             let Some(peer) = self.peers[place].as_ref() else { break };
             if peer.rooms.is_empty() {
-                let Some(handshake) = speech::handshake(rest)? else { break };
+                let Some(handshake) = protocol::handshake(rest)? else { break };
                 taken += handshake.length;
                 self.seat(place, &handshake)?;
                 continue;
             }
             let (one, home) = (peer.one, peer.rooms[0]);
-            let Some(frame) = speech::frame(rest)? else { break };
+            let Some(frame) = protocol::frame(rest)? else { break };
             taken += frame.payload.end;
             if frame.close {
                 return Err(None);
             }
             if frame.text {
                 let send =
-                    speech::send(&rest[frame.payload], one).ok_or_else(|| "a frame that is no send".to_owned())?;
+                    protocol::send(&rest[frame.payload], one).ok_or_else(|| "a frame that is no send".to_owned())?;
                 let room = send.conversation.map_or(Some(home), |name| self.rooms.find(name));
                 self.relay(room.ok_or_else(|| "a conversation that nobody hears".to_owned())?, &send)?;
             }
@@ -177,7 +177,7 @@ impl Relay {
     }
 
     /// Gives a socket its seats, and says `hello`.
-    fn seat(&mut self, place: usize, handshake: &speech::Handshake) -> Result<(), String> {
+    fn seat(&mut self, place: usize, handshake: &protocol::Handshake) -> Result<(), String> {
         let mut rooms = Vec::with_capacity(handshake.conversations.len());
         for &id in &handshake.conversations {
             let room = if let Some(room) = self.rooms.find(&room::name(id)) {
@@ -193,13 +193,13 @@ impl Relay {
         let Some(peer) = self.peers[place].as_mut() else { return Ok(()) };
         (peer.rooms, peer.one) = (rooms, handshake.one);
         let mut words = handshake.answer.clone().into_bytes();
-        words.extend_from_slice(&template::hello(head));
+        words.extend_from_slice(&frames::hello(head));
         peer.write(&words);
         Ok(())
     }
 
     /// Numbers a message, and passes it on at once unless it waits for the turn's end.
-    fn relay(&mut self, room: usize, send: &speech::Send<'_>) -> Result<(), String> {
+    fn relay(&mut self, room: usize, send: &protocol::Send<'_>) -> Result<(), String> {
         let seq = self.rooms.put(room, &self.template, send.id, send.content);
         if let Some(commit) = &mut self.manner.commit {
             commit.put(self.rooms.all[room].id, seq, send.id, send.content)?;

@@ -11,14 +11,14 @@ use tokio::task::LocalSet;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::crowd::{Crowd, Drive, Hears};
-use super::deliver::{Dice, everybody, repeated};
-use super::figures::{Count, Figures, Meter, histogram, nanos};
-use super::http::Http;
-use super::link::Link;
+use super::client_pool::{Crowd, Drive, Hears};
+use super::environment::{Room, Stage};
+use super::http_client::Http;
+use super::message_scenarios::{Dice, everybody, repeated};
 use super::options::{Connect, History, Login, Pace};
 use super::process::quiet;
-use super::stage::{Room, Stage};
+use super::run_result::{Count, Figures, Meter, histogram, nanos};
+use super::websocket::Link;
 
 /// What a run's askers share: until when they ask, how many answers there were and how long each took.
 struct Asking {
