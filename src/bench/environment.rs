@@ -1,24 +1,23 @@
-//! Where a scenario plays: a server that runs, conversations that are there, and who is in them.
+//! The server that a scenario measures, with its conversations and their members.
 
 use std::net::SocketAddr;
 
 use crate::domain::ConversationId;
 
-/// A server with everything on it that a scenario needs.
-pub struct Stage {
-    /// Where it listens.
+/// A running server that has the accounts and conversations of a scenario.
+#[expect(missing_docs, reason = "the other fields' names say it")]
+pub struct Environment {
     pub address: SocketAddr,
-    /// Its process, if its CPU time and memory can be read.
+    /// The server's process, if its CPU time and memory can be read.
     pub pid: Option<u32>,
-    /// Who is in which conversation.
     pub rooms: Vec<Room>,
 }
 
 /// A conversation.
+#[expect(missing_docs, reason = "the other field's name says it")]
 pub struct Room {
-    /// Its id.
     pub id: ConversationId,
-    /// An access token for each member. On `/ws/{id}` each of them is a connection; on `/ws` a token is one connection, in however many
-    /// rooms it stands, and the rooms must be new.
+    /// An access token for each member. On `/ws/{id}` the bench opens one connection for each of them. On `/ws` it opens one
+    /// connection for each different token, however many rooms have it; then the rooms must be new.
     pub tokens: Vec<String>,
 }

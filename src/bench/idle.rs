@@ -6,11 +6,11 @@ use tokio::task::LocalSet;
 use tokio::time::sleep_until;
 
 use super::client_pool::{Crowd, Drive, Hears, Place};
-use super::environment::Stage;
+use super::environment::Environment;
 use super::options::Idle;
+use super::population::Population;
 use super::process::{quiet, resident};
 use super::run_result::Figures;
-use super::setup_store::Cast;
 
 /// What connections cost.
 #[derive(Clone, Debug)]
@@ -37,24 +37,24 @@ impl Memory {
 
 impl Idle {
     /// Who has to be there.
-    pub(super) fn cast(&self) -> Cast {
+    pub(super) fn population(&self) -> Population {
         let (connections, members) = (self.connections.get(), self.room.get());
         let rooms = (0..connections).step_by(members).map(|first| (first..connections.min(first + members)).collect());
-        Cast::new(connections, rooms.collect())
+        Population::new(connections, rooms.collect())
     }
 }
 
 /// Opens a connection for each member, waits, lets each room's first member send a burst, and waits again. Needs the server's
 /// process, and a server that has just started. Wants a runtime of one thread.
-pub async fn idle(stage: &Stage, options: &Idle) -> Result<Memory, String> {
-    let pid = stage.pid.ok_or("the server's memory is not known; --pid names its process")?;
+pub async fn idle(environment: &Environment, options: &Idle) -> Result<Memory, String> {
+    let pid = environment.pid.ok_or("the server's memory is not known; --pid names its process")?;
     let play = async {
         quiet(pid).await?;
         let before = resident(pid)?;
-        let crowd = Crowd::gather(stage, Hears::One).await?;
+        let crowd = Crowd::gather(environment, Hears::One).await?;
         quiet(pid).await?;
         let idle = resident(pid)?;
-        let senders: Vec<Place> = (0..stage.rooms.len()).map(|room| (room, 0)).collect();
+        let senders: Vec<Place> = (0..environment.rooms.len()).map(|room| (room, 0)).collect();
         let burst = crowd.run(&senders, Drive::Each(options.burst.get().into(), 4)).await?;
         let ended = Instant::now();
         let mut after = vec![(Duration::ZERO, resident(pid)?)];

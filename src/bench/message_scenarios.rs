@@ -5,37 +5,37 @@ use std::time::Duration;
 use tokio::task::LocalSet;
 
 use super::client_pool::{Crowd, Drive, Hears, Place};
-use super::environment::Stage;
+use super::environment::Environment;
 use super::options::{Fanout, Load, Pace, Pairs, Rooms};
+use super::population::Population;
 use super::run_result::Figures;
-use super::setup_store::Cast;
 
 impl Fanout {
     /// Who has to be there.
-    pub(super) fn cast(&self) -> Cast {
+    pub(super) fn population(&self) -> Population {
         let members = self.members.get();
-        Cast::new(members, vec![(0..members).collect()])
+        Population::new(members, vec![(0..members).collect()])
     }
 }
 
 impl Pairs {
     /// Who has to be there.
-    pub(super) fn cast(&self) -> Cast {
+    pub(super) fn population(&self) -> Population {
         let conversations = self.conversations.get();
-        let Some(users) = self.users else { return Cast::pairs(conversations) };
+        let Some(users) = self.users else { return Population::pairs(conversations) };
         let users = users.get().max(2);
         // Round after round of neighbours, further and further apart; so everybody has as many.
         let pair = |number: usize| {
             let (first, round) = (number % users, number / users);
             vec![first, (first + 1 + round % (users - 1)) % users]
         };
-        Cast::new(users, (0..conversations).map(pair).collect())
+        Population::new(users, (0..conversations).map(pair).collect())
     }
 }
 
 impl Rooms {
     /// Who has to be there.
-    pub(super) fn cast(&self) -> Cast {
+    pub(super) fn population(&self) -> Population {
         let users = self.users.get().max(self.members.get());
         let mut dice = Dice(1);
         let mut draw = |_| {
@@ -48,7 +48,7 @@ impl Rooms {
             }
             members
         };
-        Cast::new(users, (0..self.rooms.get()).map(&mut draw).collect())
+        Population::new(users, (0..self.rooms.get()).map(&mut draw).collect())
     }
 }
 
@@ -68,40 +68,40 @@ impl Dice {
 }
 
 /// One room: its first members send, all hear. The figures of each run. Wants a runtime of one thread.
-pub async fn fanout(stage: &Stage, options: &Fanout, pace: &Pace) -> Result<Vec<Figures>, String> {
+pub async fn fanout(environment: &Environment, options: &Fanout, pace: &Pace) -> Result<Vec<Figures>, String> {
     let senders: Vec<Place> = (0..options.publishers.get()).map(|place| (0, place)).collect();
-    runs(stage, Hears::One, &senders, &options.load, pace).await
+    runs(environment, Hears::One, &senders, &options.load, pace).await
 }
 
 /// Many conversations, whose members all send. The figures of each run. Wants a runtime of one thread.
-pub async fn pairs(stage: &Stage, options: &Pairs, pace: &Pace) -> Result<Vec<Figures>, String> {
+pub async fn pairs(environment: &Environment, options: &Pairs, pace: &Pace) -> Result<Vec<Figures>, String> {
     let hears = if options.users.is_some() { Hears::All } else { Hears::One };
-    runs(stage, hears, &everybody(stage), &options.load, pace).await
+    runs(environment, hears, &everybody(environment), &options.load, pace).await
 }
 
 /// Rooms that share members: some of them send. The figures of each run. Wants a runtime of one thread.
-pub async fn rooms(stage: &Stage, options: &Rooms, pace: &Pace) -> Result<Vec<Figures>, String> {
-    let rooms = stage.rooms.len();
+pub async fn rooms(environment: &Environment, options: &Rooms, pace: &Pace) -> Result<Vec<Figures>, String> {
+    let rooms = environment.rooms.len();
     let senders: Vec<Place> = (0..options.publishers.get()).map(|number| (number % rooms, number / rooms)).collect();
-    runs(stage, Hears::All, &senders, &options.load, pace).await
+    runs(environment, Hears::All, &senders, &options.load, pace).await
 }
 
 /// Every member of every room, first all rooms' first ones: so that what is sent in turn is spread evenly.
-pub(super) fn everybody(stage: &Stage) -> Vec<Place> {
-    let largest = stage.rooms.iter().map(|room| room.tokens.len()).max().unwrap_or_default();
-    let places = (0..largest).flat_map(|place| (0..stage.rooms.len()).map(move |room| (room, place)));
-    places.filter(|&(room, place)| place < stage.rooms[room].tokens.len()).collect()
+pub(super) fn everybody(environment: &Environment) -> Vec<Place> {
+    let largest = environment.rooms.iter().map(|room| room.tokens.len()).max().unwrap_or_default();
+    let places = (0..largest).flat_map(|place| (0..environment.rooms.len()).map(move |room| (room, place)));
+    places.filter(|&(room, place)| place < environment.rooms[room].tokens.len()).collect()
 }
 
 async fn runs(
-    stage: &Stage,
+    environment: &Environment,
     hears: Hears,
     senders: &[Place],
     load: &Load,
     pace: &Pace,
 ) -> Result<Vec<Figures>, String> {
     let play = async {
-        let crowd = Crowd::gather(stage, hears).await?;
+        let crowd = Crowd::gather(environment, hears).await?;
         repeated(pace, async |length| {
             let drive = match load.rate {
                 Some(rate) => Drive::Rate(rate.get(), length),

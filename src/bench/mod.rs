@@ -14,6 +14,7 @@ mod http_client;
 mod idle;
 mod message_scenarios;
 mod options;
+mod population;
 mod precise_timer;
 mod process;
 mod progress;
@@ -26,7 +27,7 @@ mod setup_store;
 mod websocket;
 
 pub use command::run;
-pub use environment::{Room, Stage};
+pub use environment::{Environment, Room};
 pub use idle::{Memory, idle};
 pub use message_scenarios::{fanout, pairs, rooms};
 pub use options::{Connect, Fanout, History, Idle, Load, Login, Pace, Pairs, Rooms};

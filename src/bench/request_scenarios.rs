@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::client_pool::{Crowd, Drive, Hears};
-use super::environment::{Room, Stage};
+use super::environment::{Environment, Room};
 use super::http_client::Http;
 use super::message_scenarios::{Dice, everybody, repeated};
 use super::options::{Connect, History, Login, Pace};
@@ -49,23 +49,23 @@ impl Asking {
 }
 
 /// Connections that are opened, greeted and kept: `connections`. The figures of each run.
-pub async fn connect(stage: &Stage, options: &Connect, pace: &Pace) -> Result<Vec<Figures>, String> {
+pub async fn connect(environment: &Environment, options: &Connect, pace: &Pace) -> Result<Vec<Figures>, String> {
     let members: Vec<_> =
-        stage.rooms.iter().flat_map(|room| room.tokens.iter().map(|token| (room.id, token.as_str()))).collect();
+        environment.rooms.iter().flat_map(|room| room.tokens.iter().map(|token| (room.id, token.as_str()))).collect();
     if members.is_empty() {
         return Err("there is nobody who could connect".to_owned());
     }
     repeated(pace, async |length| {
         let begun = Cell::new(0);
         let kept = RefCell::new(Vec::with_capacity(options.connections.get()));
-        let meter = Meter::start(stage.pid)?;
+        let meter = Meter::start(environment.pid)?;
         let asking = Asking::until(meter.started + length);
         let one_after_another = async || {
             while asking.goes_on() && begun.get() < options.connections.get() {
                 let (room, token) = members[begun.get() % members.len()];
                 begun.set(begun.get() + 1);
                 let asked = Instant::now();
-                let link = Link::open(stage.address, Some(room), token).await?;
+                let link = Link::open(environment.address, Some(room), token).await?;
                 asking.answered(asked);
                 kept.borrow_mut().push(link);
             }
@@ -75,7 +75,7 @@ pub async fn connect(stage: &Stage, options: &Connect, pace: &Pace) -> Result<Ve
         let figures = meter.stop()?;
         drop(kept);
         // The next run does not pay for this one's goodbyes.
-        match stage.pid {
+        match environment.pid {
             Some(pid) => quiet(pid).await?,
             None => sleep(Duration::from_secs(1)).await,
         }
@@ -86,16 +86,16 @@ pub async fn connect(stage: &Stage, options: &Connect, pace: &Pace) -> Result<Ve
 
 /// Pages of a conversation's history, from anywhere in it: `pages`. The stage's first room has as many messages as the options say.
 /// The figures of each run.
-pub async fn history(stage: &Stage, options: &History, pace: &Pace) -> Result<Vec<Figures>, String> {
-    let room = stage.rooms.first().ok_or("there is no conversation")?;
+pub async fn history(environment: &Environment, options: &History, pace: &Pace) -> Result<Vec<Figures>, String> {
+    let room = environment.rooms.first().ok_or("there is no conversation")?;
     let token = room.tokens.first().ok_or("there is nobody in the conversation")?;
     let mut readers = Vec::with_capacity(options.connections.get());
     for number in 0..options.connections.get() {
-        let http = Http::connect(stage.address).await?;
+        let http = Http::connect(environment.address).await?;
         readers.push(Reader { http, dice: Dice(number as u64), room, token, options });
     }
     repeated(pace, async |length| {
-        let meter = Meter::start(stage.pid)?;
+        let meter = Meter::start(environment.pid)?;
         let asking = Asking::until(meter.started + length);
         try_join_all(readers.iter_mut().map(|reader| reader.read(&asking))).await?;
         Ok(asking.counted(meter.stop()?, "pages", "page"))
@@ -147,18 +147,18 @@ fn check_page(status: u16, page: &[u8], count: usize, last: Option<usize>) -> Re
 
 /// Logins with real passwords: `logins`; with `beside`, also how long messages take alone and beside them. The accounts are made
 /// through the front door. The figures of each run. Wants a runtime of one thread.
-pub async fn login(stage: &Stage, options: &Login, pace: &Pace) -> Result<Vec<Figures>, String> {
-    let accounts = register(stage.address, options.accounts.get()).await?;
+pub async fn login(environment: &Environment, options: &Login, pace: &Pace) -> Result<Vec<Figures>, String> {
+    let accounts = register(environment.address, options.accounts.get()).await?;
     let play = async {
         let Some(rate) = options.beside else {
-            return repeated(pace, async |length| logins(stage, &accounts, options, length).await).await;
+            return repeated(pace, async |length| logins(environment, &accounts, options, length).await).await;
         };
-        let crowd = Crowd::gather(stage, Hears::One).await?;
-        let senders = everybody(stage);
+        let crowd = Crowd::gather(environment, Hears::One).await?;
+        let senders = everybody(environment);
         repeated(pace, async |length| {
             let alone = crowd.run(&senders, Drive::Rate(rate.get(), length)).await?;
             let both = async {
-                tokio::try_join!(logins(stage, &accounts, options, length), async {
+                tokio::try_join!(logins(environment, &accounts, options, length), async {
                     crowd.run(&senders, Drive::Rate(rate.get(), length)).await
                 })
             };
@@ -188,12 +188,17 @@ async fn register(address: SocketAddr, count: usize) -> Result<Vec<String>, Stri
     Ok(names)
 }
 
-async fn logins(stage: &Stage, accounts: &[String], options: &Login, length: Duration) -> Result<Figures, String> {
+async fn logins(
+    environment: &Environment,
+    accounts: &[String],
+    options: &Login,
+    length: Duration,
+) -> Result<Figures, String> {
     let begun = Cell::new(0);
-    let meter = Meter::start(stage.pid)?;
+    let meter = Meter::start(environment.pid)?;
     let asking = Asking::until(meter.started + length);
     let one_after_another = async || {
-        let mut http = Http::connect(stage.address).await?;
+        let mut http = Http::connect(environment.address).await?;
         while asking.goes_on() {
             let name = &accounts[begun.get() % accounts.len()];
             begun.set(begun.get() + 1);

@@ -1,11 +1,13 @@
-//! Accounts and conversations for a scenario, put straight into the store: a registration costs a password's hash, which is not
-//! what is measured.
+//! Inserts a scenario's accounts and conversations into the store.
+//!
+//! A registration over HTTP would cost a password hash for each account, which is not part of any measurement.
 
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::environment::Room;
+use super::population::Population;
 use super::progress::Progress;
 use crate::chat::Tokens;
 use crate::domain::command::Send;
@@ -16,57 +18,44 @@ use crate::domain::user::{Name, User, Username};
 use crate::domain::{ConversationId, MessageId, Result, SessionId, Timestamp, UserId};
 use crate::store::{self, Store};
 
-/// How long the tokens live: longer than any bench lasts.
-const DAY: Duration = Duration::from_secs(24 * 3600);
-/// Rows that are written at a time; the store orders them as it can.
-const AT_ONCE: usize = 16;
-/// Messages of one commit: enough that the disk is not what the preparation waits for, and well within a statement's time-out.
-const FILLED_AT_ONCE: usize = 4_096;
+/// How long tokens and sessions live: longer than any measurement.
+const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
+/// Users, or conversations, inserted at the same time.
+const INSERTS_CONCURRENT: usize = 16;
+/// Messages inserted in one commit: enough that the set-up does not wait for the disk, few enough for a statement's time-out.
+const HISTORY_BATCH: usize = 4_096;
 
-/// Who is in which room: users are numbered from 0, each room has some of them, its owner first.
-pub(super) struct Cast {
-    pub(super) users: usize,
-    pub(super) rooms: Vec<Vec<usize>>,
-    /// Messages in the first room; its first member wrote them.
-    pub(super) messages: usize,
-}
-
-impl Cast {
-    /// These rooms, and nothing was said in them.
-    pub(super) fn new(users: usize, rooms: Vec<Vec<usize>>) -> Self {
-        Self { users, rooms, messages: 0 }
-    }
-
-    /// Conversations of two, each with users of its own.
-    pub(super) fn pairs(conversations: usize) -> Self {
-        Self::new(2 * conversations, (0..conversations).map(|number| vec![2 * number, 2 * number + 1]).collect())
-    }
-}
-
-/// Opens the store, migrates it and puts the cast into it.
-pub(super) async fn prepare(url: &str, secret: &str, cast: &Cast) -> Result<Vec<Room>> {
+/// Opens and migrates the store, and inserts the population.
+pub(super) async fn setup_store(url: &str, secret: &str, population: &Population) -> Result<Vec<Room>> {
     let store = store::open(url).await?;
-    let people = people(store.as_ref(), secret, cast.users).await?;
-    let mut progress = Progress::new("conversations", cast.rooms.len());
-    let mut making = stream::iter(&cast.rooms).map(|members| room(store.as_ref(), &people, members)).buffered(AT_ONCE);
-    let mut rooms = Vec::with_capacity(cast.rooms.len());
-    while let Some(room) = making.try_next().await? {
+    let users = insert_users(store.as_ref(), secret, population.users).await?;
+    let mut progress = Progress::new("conversations", population.rooms.len());
+    let mut inserting = stream::iter(&population.rooms)
+        .map(|members| insert_room(store.as_ref(), &users, members))
+        .buffered(INSERTS_CONCURRENT);
+    let mut rooms = Vec::with_capacity(population.rooms.len());
+    while let Some(room) = inserting.try_next().await? {
         rooms.push(room);
         progress.done(rooms.len());
     }
-    drop(making);
-    if let (Some(room), Some((sender_id, _))) = (rooms.first(), people.first()) {
-        fill(store.as_ref(), room.id, *sender_id, cast.messages).await?;
+    drop(inserting);
+    if let (Some(room), Some((sender_id, _))) = (rooms.first(), users.first()) {
+        insert_history(store.as_ref(), room.id, *sender_id, population.messages).await?;
     }
     Ok(rooms)
 }
 
-/// So many messages, in batches: the history that pages are read from.
-async fn fill(store: &dyn Store, conversation_id: ConversationId, sender_id: UserId, count: usize) -> Result<()> {
+/// Inserts the messages that the history scenario reads.
+async fn insert_history(
+    store: &dyn Store,
+    conversation_id: ConversationId,
+    sender_id: UserId,
+    count: usize,
+) -> Result<()> {
     let content = Content::parse("abcdefghijklmnop".repeat(4))?;
     let mut progress = Progress::new("messages", count);
-    for first in (0..count).step_by(FILLED_AT_ONCE) {
-        let batch: Vec<Send> = (first..count.min(first + FILLED_AT_ONCE))
+    for first in (0..count).step_by(HISTORY_BATCH) {
+        let batch: Vec<Send> = (first..count.min(first + HISTORY_BATCH))
             .map(|_| Send {
                 conversation_id,
                 id: MessageId::new(),
@@ -84,23 +73,23 @@ async fn fill(store: &dyn Store, conversation_id: ConversationId, sender_id: Use
     Ok(())
 }
 
-/// So many users, each with a session and its token.
-async fn people(store: &dyn Store, secret: &str, count: usize) -> Result<Vec<(UserId, String)>> {
-    let tokens = Tokens::new(secret.as_bytes(), DAY);
+/// Inserts users, each with a session. Returns their ids and access tokens.
+async fn insert_users(store: &dyn Store, secret: &str, count: usize) -> Result<Vec<(UserId, String)>> {
+    let tokens = Tokens::new(secret.as_bytes(), TOKEN_TTL);
     let mut progress = Progress::new("accounts", count);
-    // A database may be used more than once.
+    // Usernames differ from run to run, because a database may be used again.
     let run = UserId::new().0.simple().to_string();
     let names = (0..count).map(|number| format!("{}-{number}", &run[..24]));
-    let mut making = stream::iter(names).map(|name| person(store, &tokens, name)).buffered(AT_ONCE);
-    let mut people = Vec::with_capacity(count);
-    while let Some(person) = making.try_next().await? {
-        people.push(person);
-        progress.done(people.len());
+    let mut inserting = stream::iter(names).map(|name| insert_user(store, &tokens, name)).buffered(INSERTS_CONCURRENT);
+    let mut users = Vec::with_capacity(count);
+    while let Some(user) = inserting.try_next().await? {
+        users.push(user);
+        progress.done(users.len());
     }
-    Ok(people)
+    Ok(users)
 }
 
-async fn person(store: &dyn Store, tokens: &Tokens, name: String) -> Result<(UserId, String)> {
+async fn insert_user(store: &dyn Store, tokens: &Tokens, name: String) -> Result<(UserId, String)> {
     let now = Timestamp::now();
     let user = User {
         id: UserId::new(),
@@ -116,15 +105,15 @@ async fn person(store: &dyn Store, tokens: &Tokens, name: String) -> Result<(Use
         generation: 0,
         created_at: now,
         rotated_at: now,
-        expires_at: now.plus(DAY),
+        expires_at: now.plus(TOKEN_TTL),
         ended_at: None,
     };
     store.insert_session(&session).await?;
     Ok((user.id, tokens.access(user.id, session.id, now)?))
 }
 
-async fn room(store: &dyn Store, people: &[(UserId, String)], members: &[usize]) -> Result<Room> {
-    let (ids, tokens): (Vec<UserId>, Vec<String>) = members.iter().map(|&member| people[member].clone()).unzip();
+async fn insert_room(store: &dyn Store, users: &[(UserId, String)], members: &[usize]) -> Result<Room> {
+    let (ids, tokens): (Vec<UserId>, Vec<String>) = members.iter().map(|&member| users[member].clone()).unzip();
     let conversation = NewConversation {
         id: ConversationId::new(),
         kind: Kind::Group,

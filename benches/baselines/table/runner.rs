@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-use chinwag::bench::{self, Connect, Fanout, Figures, History, Idle, Memory, Pace, Pairs, Room, Stage};
+use chinwag::bench::{self, Connect, Environment, Fanout, Figures, History, Idle, Memory, Pace, Pairs, Room};
 use chinwag::domain::ConversationId;
 use clap::{Parser, Subcommand};
 use serde_json::{Map, Value, json};
@@ -71,9 +71,12 @@ impl Manner {
     pub(super) fn probe(&self, case: &str, probe: &Probe) -> Result<Value, String> {
         let Line { scenario, pace } = Line::try_parse_from(self.line(case)).map_err(|error| error.to_string())?;
         let serving = Serving::start(probe, self.store)?;
-        let stage = Stage { address: serving.address, pid: Some(serving.process.id()), rooms: scenario.rooms() };
+        let environment =
+            Environment { address: serving.address, pid: Some(serving.process.id()), rooms: scenario.rooms() };
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-        runtime.block_on(scenario.play(&stage, &pace)).map_err(|reason| format!("{case} on {}: {reason}", probe.name))
+        runtime
+            .block_on(scenario.play(&environment, &pace))
+            .map_err(|reason| format!("{case} on {}: {reason}", probe.name))
     }
 }
 
@@ -94,13 +97,15 @@ impl Scenario {
         }
     }
 
-    async fn play(self, stage: &Stage, pace: &Pace) -> Result<Value, String> {
+    async fn play(self, environment: &Environment, pace: &Pace) -> Result<Value, String> {
         Ok(match self {
-            Self::Fanout(options) => told(&bench::fanout(stage, &options, pace).await?),
-            Self::Pairs(options) => told(&bench::pairs(stage, &options, pace).await?),
-            Self::Idle(options) => told_memory(&bench::idle(stage, &options).await?),
-            Self::Connect(options) => told(&bench::connect(stage, &options, pace).await?),
-            Self::History(options) => told(&bench::history(stage, &History { numbers: false, ..options }, pace).await?),
+            Self::Fanout(options) => told(&bench::fanout(environment, &options, pace).await?),
+            Self::Pairs(options) => told(&bench::pairs(environment, &options, pace).await?),
+            Self::Idle(options) => told_memory(&bench::idle(environment, &options).await?),
+            Self::Connect(options) => told(&bench::connect(environment, &options, pace).await?),
+            Self::History(options) => {
+                told(&bench::history(environment, &History { numbers: false, ..options }, pace).await?)
+            }
         })
     }
 }

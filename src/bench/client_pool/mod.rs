@@ -18,7 +18,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use self::client::{Member, Seat};
 use self::counters::{RoomTally, Tally};
-use super::environment::Stage;
+use super::environment::Environment;
 use super::frames::{SENDERS_MAX, Template};
 use super::precise_timer::Alarm;
 use super::progress::{self, Progress};
@@ -80,17 +80,17 @@ struct Wanted<'a> {
 
 impl Crowd {
     /// Opens all connections of a stage.
-    pub(super) async fn gather(stage: &Stage, hears: Hears) -> Result<Self, String> {
-        let (wanted, places) = wanted(stage, hears);
+    pub(super) async fn gather(environment: &Environment, hears: Hears) -> Result<Self, String> {
+        let (wanted, places) = wanted(environment, hears);
         if wanted.len() > SENDERS_MAX {
             return Err(format!("there can be {SENDERS_MAX} connections at the most"));
         }
-        let rooms = stage.rooms.iter().zip(&places);
+        let rooms = environment.rooms.iter().zip(&places);
         let rooms = rooms.map(|(room, places)| RoomTally::new(room.id, places.len() as u64)).collect();
         let tally = Rc::new(Tally::new(rooms));
         let mut progress = Progress::new("connections", wanted.len());
         let mut opening = stream::iter(&wanted)
-            .map(|wanted| Link::open(stage.address, wanted.room, wanted.token))
+            .map(|wanted| Link::open(environment.address, wanted.room, wanted.token))
             .buffered(HANDSHAKES);
         let (mut members, mut listening) = (Vec::with_capacity(wanted.len()), JoinSet::new());
         while let Some(link) = opening.try_next().await? {
@@ -112,7 +112,7 @@ impl Crowd {
         }
         drop(opening);
         drop(progress);
-        Ok(Self { tally, members, places, pid: stage.pid, _listening: listening })
+        Ok(Self { tally, members, places, pid: environment.pid, _listening: listening })
     }
 
     /// How many connections there are.
@@ -280,11 +280,11 @@ impl Crowd {
 }
 
 /// Which connections a stage needs, and where each member of a room then sits.
-fn wanted(stage: &Stage, hears: Hears) -> (Vec<Wanted<'_>>, Vec<Vec<(usize, usize)>>) {
+fn wanted(environment: &Environment, hears: Hears) -> (Vec<Wanted<'_>>, Vec<Vec<(usize, usize)>>) {
     let mut wanted: Vec<Wanted<'_>> = Vec::new();
     let mut users: HashMap<&str, usize> = HashMap::new();
-    let mut places = Vec::with_capacity(stage.rooms.len());
-    for (number, room) in stage.rooms.iter().enumerate() {
+    let mut places = Vec::with_capacity(environment.rooms.len());
+    for (number, room) in environment.rooms.iter().enumerate() {
         let mut seats = Vec::with_capacity(room.tokens.len());
         for (place, token) in room.tokens.iter().enumerate() {
             let known = users.get(token.as_str()).filter(|_| hears == Hears::All);
