@@ -1,4 +1,4 @@
-//! A client of HTTP/1.1 over one connection that is kept alive, for answers that tell their length.
+//! An HTTP/1.1 client over one keep-alive connection. It reads responses that have a `Content-Length`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,33 +7,33 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::websocket::{read_some, write};
+use super::websocket::{read_available, write_all};
 
-/// Until a request must have been answered.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Bytes of an answer: a page of 200 long messages, escaped, is less.
-const ANSWER_BYTES: usize = 32 * 1024 * 1024;
+/// Longest wait for a response.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most bytes of a response body. A page of 200 long, escaped messages is smaller.
+const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-pub(super) struct Http {
+pub(super) struct HttpClient {
     address: SocketAddr,
     socket: TcpStream,
     buffer: Vec<u8>,
 }
 
-impl Http {
+impl HttpClient {
     pub(super) async fn connect(address: SocketAddr) -> Result<Self, String> {
         let socket = TcpStream::connect(address).await.map_err(|error| format!("{address}: {error}"))?;
         socket.set_nodelay(true).map_err(|error| error.to_string())?;
         Ok(Self { address, socket, buffer: Vec::with_capacity(64 * 1024) })
     }
 
-    /// The status and the body of a `GET`.
+    /// Sends a `GET`. Returns the status and the body.
     pub(super) async fn get(&mut self, target: &str, token: &str) -> Result<(u16, &[u8]), String> {
         let address = self.address;
-        self.ask(&format!("GET {target} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n")).await
+        self.send(&format!("GET {target} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n")).await
     }
 
-    /// The body of a `POST` that succeeds.
+    /// Sends a `POST`. Returns the body, or an error when the status is not 2xx.
     pub(super) async fn post(&mut self, target: &str, token: Option<&str>, body: &Value) -> Result<Value, String> {
         let (address, body) = (self.address, body.to_string());
         let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
@@ -42,40 +42,41 @@ impl Http {
             "POST {target} HTTP/1.1\r\nHost: {address}\r\n{token}Content-Type: application/json\r\n\
              Content-Length: {length}\r\n\r\n{body}"
         );
-        let (status, answer) = self.ask(&request).await?;
+        let (status, response) = self.send(&request).await?;
         if !(200..300).contains(&status) {
-            return Err(format!("POST {target}: {status}: {}", String::from_utf8_lossy(answer)));
+            return Err(format!("POST {target}: {status}: {}", String::from_utf8_lossy(response)));
         }
-        serde_json::from_slice(answer).map_err(|error| format!("POST {target}: {error}"))
+        serde_json::from_slice(response).map_err(|error| format!("POST {target}: {error}"))
     }
 
-    async fn ask(&mut self, request: &str) -> Result<(u16, &[u8]), String> {
+    async fn send(&mut self, request: &str) -> Result<(u16, &[u8]), String> {
         let Self { socket, buffer, .. } = self;
         buffer.clear();
-        let asking = async {
-            write(socket, request.as_bytes()).await?;
+        let exchange = async {
+            write_all(socket, request.as_bytes()).await?;
             loop {
-                read_some(socket, buffer).await?;
-                if let Some(answer) = Answer::read(buffer)? {
-                    return Ok(answer);
+                read_available(socket, buffer).await?;
+                if let Some(response) = Response::parse(buffer)? {
+                    return Ok(response);
                 }
             }
         };
-        let answer: Result<Answer, String> =
-            timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(format!("no answer in {PATIENCE:?}")));
-        let answer = answer?;
-        Ok((answer.status, &self.buffer[answer.body_at..]))
+        let response: Result<Response, String> = timeout(RESPONSE_TIMEOUT, exchange)
+            .await
+            .unwrap_or_else(|_| Err(format!("no answer in {RESPONSE_TIMEOUT:?}")));
+        let response = response?;
+        Ok((response.status, &self.buffer[response.body_at..]))
     }
 }
 
-struct Answer {
+struct Response {
     status: u16,
     body_at: usize,
 }
 
-impl Answer {
-    /// The answer, if it is all there.
-    fn read(buffer: &[u8]) -> Result<Option<Self>, String> {
+impl Response {
+    /// Parses the response. Returns `None` when it is incomplete.
+    fn parse(buffer: &[u8]) -> Result<Option<Self>, String> {
         let Some(end) = buffer.windows(4).take(16 * 1024).position(|window| window == b"\r\n\r\n") else {
             return Ok(None);
         };
@@ -90,7 +91,7 @@ impl Answer {
             return Err(format!("an answer without a length: {head}"));
         };
         let body_at = end + 4;
-        if length > ANSWER_BYTES {
+        if length > BODY_BYTES_MAX {
             return Err(format!("an answer of {length} bytes"));
         }
         Ok((buffer.len() >= body_at + length).then_some(Self { status, body_at }))

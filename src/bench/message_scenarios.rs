@@ -1,17 +1,17 @@
-//! The scenarios in which messages are sent and heard.
+//! The scenarios that send messages: `fanout`, `pairs` and `rooms`.
 
 use std::time::Duration;
 
 use tokio::task::LocalSet;
 
-use super::client_pool::{Crowd, Drive, Hears, Place};
+use super::client_pool::{ClientPool, Endpoint, LoadModel, RoomMember};
 use super::environment::Environment;
 use super::options::{Fanout, Load, Pace, Pairs, Rooms};
 use super::population::Population;
 use super::run_result::Figures;
 
 impl Fanout {
-    /// Who has to be there.
+    /// The users and rooms that the scenario needs.
     pub(super) fn population(&self) -> Population {
         let members = self.members.get();
         Population::new(members, vec![(0..members).collect()])
@@ -19,12 +19,13 @@ impl Fanout {
 }
 
 impl Pairs {
-    /// Who has to be there.
+    /// The users and rooms that the scenario needs.
     pub(super) fn population(&self) -> Population {
         let conversations = self.conversations.get();
         let Some(users) = self.users else { return Population::pairs(conversations) };
         let users = users.get().max(2);
-        // Round after round of neighbours, further and further apart; so everybody has as many.
+        // In each round every user is paired with one at a fixed distance, which grows from round to round. So all users have
+        // the same number of conversations.
         let pair = |number: usize| {
             let (first, round) = (number % users, number / users);
             vec![first, (first + 1 + round % (users - 1)) % users]
@@ -34,29 +35,29 @@ impl Pairs {
 }
 
 impl Rooms {
-    /// Who has to be there.
+    /// The users and rooms that the scenario needs.
     pub(super) fn population(&self) -> Population {
         let users = self.users.get().max(self.members.get());
-        let mut dice = Dice(1);
-        let mut draw = |_| {
+        let mut random = SplitMix64(1);
+        let draw_members = |_| {
             let mut members = Vec::with_capacity(self.members.get());
-            // A shuffle that ends when there are enough.
+            // A Fisher-Yates shuffle that stops when the room is full.
             let mut all: Vec<usize> = (0..users).collect();
-            for place in 0..self.members.get() {
-                all.swap(place, place + dice.below(users - place));
-                members.push(all[place]);
+            for member in 0..self.members.get() {
+                all.swap(member, member + random.below(users - member));
+                members.push(all[member]);
             }
             members
         };
-        Population::new(users, (0..self.rooms.get()).map(&mut draw).collect())
+        Population::new(users, (0..self.rooms.get()).map(draw_members).collect())
     }
 }
 
-/// Numbers that look drawn and are the same each time (SplitMix64).
-pub(super) struct Dice(pub(super) u64);
+/// A pseudo-random generator. Each run draws the same numbers.
+pub(super) struct SplitMix64(pub(super) u64);
 
-impl Dice {
-    /// From 0 to below `bound`.
+impl SplitMix64 {
+    /// Draws a number from 0 to below `bound`.
     pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut drawn = self.0;
@@ -67,55 +68,56 @@ impl Dice {
     }
 }
 
-/// One room: its first members send, all hear. The figures of each run. Wants a runtime of one thread.
+/// Measures one room whose first members send. Returns the result of each run. Needs a single-threaded runtime.
 pub async fn fanout(environment: &Environment, options: &Fanout, pace: &Pace) -> Result<Vec<Figures>, String> {
-    let senders: Vec<Place> = (0..options.publishers.get()).map(|place| (0, place)).collect();
-    runs(environment, Hears::One, &senders, &options.load, pace).await
+    let senders: Vec<RoomMember> = (0..options.publishers.get()).map(|member| (0, member)).collect();
+    run_load(environment, Endpoint::OneConversation, &senders, &options.load, pace).await
 }
 
-/// Many conversations, whose members all send. The figures of each run. Wants a runtime of one thread.
+/// Measures conversations of two whose members all send. Returns the result of each run. Needs a single-threaded runtime.
 pub async fn pairs(environment: &Environment, options: &Pairs, pace: &Pace) -> Result<Vec<Figures>, String> {
-    let hears = if options.users.is_some() { Hears::All } else { Hears::One };
-    runs(environment, hears, &everybody(environment), &options.load, pace).await
+    let endpoint = if options.users.is_some() { Endpoint::AllConversations } else { Endpoint::OneConversation };
+    run_load(environment, endpoint, &all_members(environment), &options.load, pace).await
 }
 
-/// Rooms that share members: some of them send. The figures of each run. Wants a runtime of one thread.
+/// Measures rooms that share members, of which some send. Returns the result of each run. Needs a single-threaded runtime.
 pub async fn rooms(environment: &Environment, options: &Rooms, pace: &Pace) -> Result<Vec<Figures>, String> {
     let rooms = environment.rooms.len();
-    let senders: Vec<Place> = (0..options.publishers.get()).map(|number| (number % rooms, number / rooms)).collect();
-    runs(environment, Hears::All, &senders, &options.load, pace).await
+    let senders: Vec<RoomMember> =
+        (0..options.publishers.get()).map(|number| (number % rooms, number / rooms)).collect();
+    run_load(environment, Endpoint::AllConversations, &senders, &options.load, pace).await
 }
 
-/// Every member of every room, first all rooms' first ones: so that what is sent in turn is spread evenly.
-pub(super) fn everybody(environment: &Environment) -> Vec<Place> {
+/// Returns all members of all rooms. The first members of all rooms come first, so that an open loop spreads its sends evenly.
+pub(super) fn all_members(environment: &Environment) -> Vec<RoomMember> {
     let largest = environment.rooms.iter().map(|room| room.tokens.len()).max().unwrap_or_default();
-    let places = (0..largest).flat_map(|place| (0..environment.rooms.len()).map(move |room| (room, place)));
-    places.filter(|&(room, place)| place < environment.rooms[room].tokens.len()).collect()
+    let members = (0..largest).flat_map(|member| (0..environment.rooms.len()).map(move |room| (room, member)));
+    members.filter(|&(room, member)| member < environment.rooms[room].tokens.len()).collect()
 }
 
-async fn runs(
+async fn run_load(
     environment: &Environment,
-    hears: Hears,
-    senders: &[Place],
+    endpoint: Endpoint,
+    senders: &[RoomMember],
     load: &Load,
     pace: &Pace,
 ) -> Result<Vec<Figures>, String> {
-    let play = async {
-        let crowd = Crowd::gather(environment, hears).await?;
-        repeated(pace, async |length| {
-            let drive = match load.rate {
-                Some(rate) => Drive::Rate(rate.get(), length),
-                None => Drive::Window(load.window.get().into(), length),
+    let scenario = async {
+        let pool = ClientPool::connect(environment, endpoint).await?;
+        repeat(pace, async |duration| {
+            let load = match load.rate {
+                Some(rate) => LoadModel::OpenLoop { rate: rate.get(), duration },
+                None => LoadModel::ClosedLoop { window: load.window.get().into(), duration },
             };
-            crowd.run(senders, drive).await
+            pool.run(senders, load).await
         })
         .await
     };
-    LocalSet::new().run_until(play).await
+    LocalSet::new().run_until(scenario).await
 }
 
-/// A warm-up, and then as many runs as there are to be.
-pub(super) async fn repeated(
+/// Runs the warm-up and then all runs. Returns the result of each run.
+pub(super) async fn repeat(
     pace: &Pace,
     mut run: impl AsyncFnMut(Duration) -> Result<Figures, String>,
 ) -> Result<Vec<Figures>, String> {

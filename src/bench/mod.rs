@@ -31,6 +31,6 @@ pub use environment::{Environment, Room};
 pub use idle::{Memory, idle};
 pub use message_scenarios::{fanout, pairs, rooms};
 pub use options::{Connect, Fanout, History, Idle, Load, Login, Pace, Pairs, Rooms};
-pub use process::{Cpu, resident};
+pub use process::{Cpu, resident_bytes};
 pub use request_scenarios::{connect, history, login};
 pub use run_result::{Count, Figures, median};

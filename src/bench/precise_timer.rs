@@ -1,4 +1,4 @@
-//! A timer that is as exact as the kernel: tokio's own rounds up to a millisecond, which is more than a message takes.
+//! A timer as precise as the kernel's. Tokio's timer rounds up to a millisecond, which is longer than a delivery takes.
 
 use std::io::ErrorKind;
 use std::time::Instant;
@@ -8,19 +8,19 @@ use rustix::time::{
 };
 use tokio::net::unix::pipe::Receiver;
 
-/// The kernel's timer is read like a pipe into which it writes when the time has come.
-pub(super) struct Alarm(Receiver);
+/// A timerfd. It becomes readable at the time that is set.
+pub(super) struct PreciseTimer(Receiver);
 
-impl Alarm {
+impl PreciseTimer {
     pub(super) fn new() -> Result<Self, String> {
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC);
         let timer = timer.map_err(|error| error.to_string())?;
         Receiver::from_owned_fd_unchecked(timer).map(Self).map_err(|error| error.to_string())
     }
 
-    /// Waits until then; not at all if that is past.
-    pub(super) async fn until(&self, then: Instant) -> Result<(), String> {
-        let left = then.saturating_duration_since(Instant::now());
+    /// Waits until `moment`. Returns at once when `moment` has passed.
+    pub(super) async fn sleep_until(&self, moment: Instant) -> Result<(), String> {
+        let left = moment.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(());
         }

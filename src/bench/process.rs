@@ -54,7 +54,7 @@ impl Sub for Cpu {
 }
 
 /// Bytes of a process's memory that are resident.
-pub fn resident(pid: u32) -> Result<u64, String> {
+pub fn resident_bytes(pid: u32) -> Result<u64, String> {
     let rolled_up = format!("/proc/{pid}/smaps_rollup");
     let status = format!("/proc/{pid}/status");
     // The first counts pages, the second may be some behind; it takes rights that not everybody has.
@@ -70,7 +70,7 @@ pub fn resident(pid: u32) -> Result<u64, String> {
 
 /// Waits until a process does next to nothing: at most a tick in half a second. After half a minute it is believed to be as quiet
 /// as it gets.
-pub(super) async fn quiet(pid: u32) -> Result<(), String> {
+pub(super) async fn wait_until_idle(pid: u32) -> Result<(), String> {
     const GLANCE: Duration = Duration::from_millis(500);
     const TICK: Duration = Duration::from_millis(10);
     const PATIENCE: Duration = Duration::from_secs(30);

@@ -102,7 +102,8 @@ impl Report {
             format!("\n{:LABEL$}{:>FIGURE$}{:>22}\n", "memory of the server", "resident, MiB", "KiB a connection");
         for (name, bytes) in &states {
             let resident = grouped(*bytes as f64 / 1024.0 / 1024.0, 1);
-            let _ = writeln!(body, "{name:LABEL$}{resident:>FIGURE$}{:>22}", grouped(memory.each(*bytes), 2));
+            let _ =
+                writeln!(body, "{name:LABEL$}{resident:>FIGURE$}{:>22}", grouped(memory.kib_per_connection(*bytes), 2));
         }
         let (messages, deliveries) = (memory.burst.count("messages"), memory.burst.count("deliveries"));
         let note = format!(
@@ -113,7 +114,7 @@ impl Report {
         );
         let states = states.iter().map(|(name, bytes)| {
             json!({
-                "when": name, "resident_bytes": bytes, "kib_per_connection": memory.each(*bytes),
+                "when": name, "resident_bytes": bytes, "kib_per_connection": memory.kib_per_connection(*bytes),
             })
         });
         let object = json!({

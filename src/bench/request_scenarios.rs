@@ -1,4 +1,4 @@
-//! The scenarios in which something is asked for and answered: connections, pages of history, logins.
+//! The scenarios that send requests and time the responses: `connect`, `history` and `login`.
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -11,117 +11,118 @@ use tokio::task::LocalSet;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::client_pool::{Crowd, Drive, Hears};
+use super::client_pool::{ClientPool, Endpoint, LoadModel};
 use super::environment::{Environment, Room};
-use super::http_client::Http;
-use super::message_scenarios::{Dice, everybody, repeated};
+use super::http_client::HttpClient;
+use super::message_scenarios::{SplitMix64, all_members, repeat};
 use super::options::{Connect, History, Login, Pace};
-use super::process::quiet;
+use super::process::wait_until_idle;
 use super::run_result::{Count, Figures, Meter, histogram, nanos};
-use super::websocket::Link;
+use super::websocket::WebSocket;
 
-/// What a run's askers share: until when they ask, how many answers there were and how long each took.
-struct Asking {
-    until: Instant,
-    answers: Cell<u64>,
+/// The counter and the latencies that all workers of a run share.
+struct Requests {
+    deadline: Instant,
+    completed: Cell<u64>,
     latency: RefCell<Histogram<u64>>,
 }
 
-impl Asking {
-    fn until(moment: Instant) -> Self {
-        Self { until: moment, answers: Cell::new(0), latency: RefCell::new(histogram()) }
+impl Requests {
+    fn new(deadline: Instant) -> Self {
+        Self { deadline, completed: Cell::new(0), latency: RefCell::new(histogram()) }
     }
 
+    /// Returns true before the deadline.
     fn goes_on(&self) -> bool {
-        Instant::now() < self.until
+        Instant::now() < self.deadline
     }
 
-    fn answered(&self, asked: Instant) {
-        self.answers.set(self.answers.get() + 1);
-        self.latency.borrow_mut().saturating_record(nanos(asked.elapsed()));
+    fn complete(&self, started: Instant) {
+        self.completed.set(self.completed.get() + 1);
+        self.latency.borrow_mut().saturating_record(nanos(started.elapsed()));
     }
 
-    /// The figures with what was counted.
-    fn counted(self, figures: Figures, many: &'static str, one: &'static str) -> Figures {
-        let counts = vec![Count { many, one, count: self.answers.get() }];
+    /// Adds the count and the latencies to a result.
+    fn add_to(self, figures: Figures, many: &'static str, one: &'static str) -> Figures {
+        let counts = vec![Count { many, one, count: self.completed.get() }];
         Figures { counts, latencies: vec![(one, self.latency.into_inner())], ..figures }
     }
 }
 
-/// Connections that are opened, greeted and kept: `connections`. The figures of each run.
+/// Opens connections and keeps them. Returns the result of each run, which counts `connections`.
 pub async fn connect(environment: &Environment, options: &Connect, pace: &Pace) -> Result<Vec<Figures>, String> {
     let members: Vec<_> =
         environment.rooms.iter().flat_map(|room| room.tokens.iter().map(|token| (room.id, token.as_str()))).collect();
     if members.is_empty() {
         return Err("there is nobody who could connect".to_owned());
     }
-    repeated(pace, async |length| {
-        let begun = Cell::new(0);
+    repeat(pace, async |duration| {
+        let started = Cell::new(0);
         let kept = RefCell::new(Vec::with_capacity(options.connections.get()));
         let meter = Meter::start(environment.pid)?;
-        let asking = Asking::until(meter.started + length);
-        let one_after_another = async || {
-            while asking.goes_on() && begun.get() < options.connections.get() {
-                let (room, token) = members[begun.get() % members.len()];
-                begun.set(begun.get() + 1);
-                let asked = Instant::now();
-                let link = Link::open(environment.address, Some(room), token).await?;
-                asking.answered(asked);
-                kept.borrow_mut().push(link);
+        let requests = Requests::new(meter.started + duration);
+        let worker = async || {
+            while requests.goes_on() && started.get() < options.connections.get() {
+                let (room, token) = members[started.get() % members.len()];
+                started.set(started.get() + 1);
+                let request_started = Instant::now();
+                let websocket = WebSocket::connect(environment.address, Some(room), token).await?;
+                requests.complete(request_started);
+                kept.borrow_mut().push(websocket);
             }
             Ok::<_, String>(())
         };
-        try_join_all((0..options.at_once.get()).map(|_| one_after_another())).await?;
+        try_join_all((0..options.at_once.get()).map(|_| worker())).await?;
         let figures = meter.stop()?;
         drop(kept);
-        // The next run does not pay for this one's goodbyes.
+        // The server closes this run's connections now, so that the next run does not pay for it.
         match environment.pid {
-            Some(pid) => quiet(pid).await?,
+            Some(pid) => wait_until_idle(pid).await?,
             None => sleep(Duration::from_secs(1)).await,
         }
-        Ok(asking.counted(figures, "connections", "connection"))
+        Ok(requests.add_to(figures, "connections", "connection"))
     })
     .await
 }
 
-/// Pages of a conversation's history, from anywhere in it: `pages`. The stage's first room has as many messages as the options say.
-/// The figures of each run.
+/// Reads pages from random places of the first room's history, which has as many messages as the options say. Returns the result of
+/// each run, which counts `pages`.
 pub async fn history(environment: &Environment, options: &History, pace: &Pace) -> Result<Vec<Figures>, String> {
     let room = environment.rooms.first().ok_or("there is no conversation")?;
     let token = room.tokens.first().ok_or("there is nobody in the conversation")?;
     let mut readers = Vec::with_capacity(options.connections.get());
     for number in 0..options.connections.get() {
-        let http = Http::connect(environment.address).await?;
-        readers.push(Reader { http, dice: Dice(number as u64), room, token, options });
+        let http = HttpClient::connect(environment.address).await?;
+        readers.push(Reader { http, random: SplitMix64(number as u64), room, token, options });
     }
-    repeated(pace, async |length| {
+    repeat(pace, async |duration| {
         let meter = Meter::start(environment.pid)?;
-        let asking = Asking::until(meter.started + length);
-        try_join_all(readers.iter_mut().map(|reader| reader.read(&asking))).await?;
-        Ok(asking.counted(meter.stop()?, "pages", "page"))
+        let requests = Requests::new(meter.started + duration);
+        try_join_all(readers.iter_mut().map(|reader| reader.run(&requests))).await?;
+        Ok(requests.add_to(meter.stop()?, "pages", "page"))
     })
     .await
 }
 
-/// One who reads a history.
+/// A client that reads pages of a history.
 struct Reader<'a> {
-    http: Http,
-    dice: Dice,
+    http: HttpClient,
+    random: SplitMix64,
     room: &'a Room,
     token: &'a str,
     options: &'a History,
 }
 
 impl Reader<'_> {
-    /// Page after page.
-    async fn read(&mut self, asking: &Asking) -> Result<(), String> {
+    /// Requests one page after another until the deadline.
+    async fn run(&mut self, requests: &Requests) -> Result<(), String> {
         let limit = usize::from(self.options.limit);
-        while asking.goes_on() {
-            let before = 2 + self.dice.below(self.options.messages.get());
+        while requests.goes_on() {
+            let before = 2 + self.random.below(self.options.messages.get());
             let target = format!("/v1/conversations/{}/messages?before_seq={before}&limit={limit}", self.room.id);
-            let asked = Instant::now();
+            let request_started = Instant::now();
             let (status, page) = self.http.get(&target, self.token).await?;
-            asking.answered(asked);
+            requests.complete(request_started);
             let count = if self.options.numbers { limit.min(before - 1) } else { limit };
             check_page(status, page, count, self.options.numbers.then_some(before - 1))?;
         }
@@ -129,8 +130,10 @@ impl Reader<'_> {
     }
 }
 
-/// A page has as many items as it should, and ends with this number. Only items begin with a brace, for the texts have none.
-#[allow(clippy::naive_bytecount)] // the compiler does well, and another crate would be one more
+/// Returns an error unless the page has `count` items and its last message has the sequence number `last`.
+///
+/// Items are counted by their opening brace, because the messages' texts have none.
+#[allow(clippy::naive_bytecount)] // fast enough here, and a crate would be one more dependency
 fn check_page(status: u16, page: &[u8], count: usize, last: Option<usize>) -> Result<(), String> {
     let items = page.iter().filter(|byte| **byte == b'{').count().saturating_sub(1);
     let tail = page.iter().rposition(|byte| *byte == b'{').map_or(page, |at| &page[at..]);
@@ -145,43 +148,44 @@ fn check_page(status: u16, page: &[u8], count: usize, last: Option<usize>) -> Re
     Ok(())
 }
 
-/// Logins with real passwords: `logins`; with `beside`, also how long messages take alone and beside them. The accounts are made
-/// through the front door. The figures of each run. Wants a runtime of one thread.
+/// Logs in with real passwords, to accounts that it registers first. Returns the result of each run, which counts `logins`.
+///
+/// With `beside` each run also has the latency of messages without logins and beside logins. Needs a single-threaded runtime.
 pub async fn login(environment: &Environment, options: &Login, pace: &Pace) -> Result<Vec<Figures>, String> {
     let accounts = register(environment.address, options.accounts.get()).await?;
-    let play = async {
+    let scenario = async {
         let Some(rate) = options.beside else {
-            return repeated(pace, async |length| logins(environment, &accounts, options, length).await).await;
+            return repeat(pace, async |duration| logins(environment, &accounts, options, duration).await).await;
         };
-        let crowd = Crowd::gather(environment, Hears::One).await?;
-        let senders = everybody(environment);
-        repeated(pace, async |length| {
-            let alone = crowd.run(&senders, Drive::Rate(rate.get(), length)).await?;
+        let pool = ClientPool::connect(environment, Endpoint::OneConversation).await?;
+        let senders = all_members(environment);
+        repeat(pace, async |duration| {
+            let alone = pool.run(&senders, LoadModel::OpenLoop { rate: rate.get(), duration }).await?;
             let both = async {
-                tokio::try_join!(logins(environment, &accounts, options, length), async {
-                    crowd.run(&senders, Drive::Rate(rate.get(), length)).await
+                tokio::try_join!(logins(environment, &accounts, options, duration), async {
+                    pool.run(&senders, LoadModel::OpenLoop { rate: rate.get(), duration }).await
                 })
             };
             let (mut figures, beside) = both.await?;
-            for (name, of) in [("delivery without logins", alone), ("delivery beside logins", beside)] {
-                let taken = of.latencies.into_iter().find(|(known, _)| *known == "delivery");
-                figures.latencies.extend(taken.map(|(_, histogram)| (name, histogram)));
+            for (name, result) in [("delivery without logins", alone), ("delivery beside logins", beside)] {
+                let latency = result.latencies.into_iter().find(|(known, _)| *known == "delivery");
+                figures.latencies.extend(latency.map(|(_, histogram)| (name, histogram)));
             }
             Ok(figures)
         })
         .await
     };
-    LocalSet::new().run_until(play).await
+    LocalSet::new().run_until(scenario).await
 }
 
 const PASSWORD: &str = "correct horse battery staple";
 
 async fn register(address: SocketAddr, count: usize) -> Result<Vec<String>, String> {
-    let mut http = Http::connect(address).await?;
-    let run = Uuid::now_v7().simple().to_string();
+    let mut http = HttpClient::connect(address).await?;
+    let prefix = Uuid::now_v7().simple().to_string();
     let mut names = Vec::with_capacity(count);
     for number in 0..count {
-        let name = format!("{}-{number}", &run[..24]);
+        let name = format!("{}-{number}", &prefix[..24]);
         http.post("/v1/users/register", None, &json!({ "username": name, "password": PASSWORD })).await?;
         names.push(name);
     }
@@ -192,25 +196,26 @@ async fn logins(
     environment: &Environment,
     accounts: &[String],
     options: &Login,
-    length: Duration,
+    duration: Duration,
 ) -> Result<Figures, String> {
-    let begun = Cell::new(0);
+    let started = Cell::new(0);
     let meter = Meter::start(environment.pid)?;
-    let asking = Asking::until(meter.started + length);
-    let one_after_another = async || {
-        let mut http = Http::connect(environment.address).await?;
-        while asking.goes_on() {
-            let name = &accounts[begun.get() % accounts.len()];
-            begun.set(begun.get() + 1);
-            let asked = Instant::now();
-            let answer = http.post("/v1/users/login", None, &json!({ "username": name, "password": PASSWORD })).await?;
-            if !answer["access_token"].is_string() {
-                return Err(format!("a login without a token: {answer}"));
+    let requests = Requests::new(meter.started + duration);
+    let worker = async || {
+        let mut http = HttpClient::connect(environment.address).await?;
+        while requests.goes_on() {
+            let name = &accounts[started.get() % accounts.len()];
+            started.set(started.get() + 1);
+            let request_started = Instant::now();
+            let response =
+                http.post("/v1/users/login", None, &json!({ "username": name, "password": PASSWORD })).await?;
+            if !response["access_token"].is_string() {
+                return Err(format!("a login without a token: {response}"));
             }
-            asking.answered(asked);
+            requests.complete(request_started);
         }
         Ok::<_, String>(())
     };
-    try_join_all((0..options.at_once.get()).map(|_| one_after_another())).await?;
-    Ok(asking.counted(meter.stop()?, "logins", "login"))
+    try_join_all((0..options.at_once.get()).map(|_| worker())).await?;
+    Ok(requests.add_to(meter.stop()?, "logins", "login"))
 }

@@ -10,9 +10,9 @@ use tokio::net::lookup_host;
 use tokio::task::LocalSet;
 use uuid::Uuid;
 
-use super::client_pool::{Crowd, Drive, Hears};
+use super::client_pool::{ClientPool, Endpoint, LoadModel};
 use super::environment::{Environment, Room};
-use super::http_client::Http;
+use super::http_client::HttpClient;
 use super::population::Population;
 use super::progress::Progress;
 use crate::domain::ConversationId;
@@ -36,7 +36,7 @@ pub(super) async fn setup_http(
     pid: Option<u32>,
     population: &Population,
 ) -> Result<Environment, String> {
-    let mut http = Http::connect(address).await?;
+    let mut http = HttpClient::connect(address).await?;
     let accounts = register(&mut http, population.users.min(ACCOUNTS_MAX)).await?;
     let mut progress = Progress::new("conversations", population.rooms.len());
     let mut rooms = Vec::with_capacity(population.rooms.len());
@@ -48,9 +48,9 @@ pub(super) async fn setup_http(
     let environment = Environment { address, pid, rooms };
     if population.messages > 0 {
         let send_history = async {
-            Crowd::gather(&environment, Hears::One)
+            ClientPool::connect(&environment, Endpoint::OneConversation)
                 .await?
-                .run(&[(0, 0)], Drive::Each(population.messages as u64, HISTORY_WINDOW))
+                .run(&[(0, 0)], LoadModel::Burst { messages: population.messages as u64, window: HISTORY_WINDOW })
                 .await
         };
         LocalSet::new().run_until(send_history).await?;
@@ -63,7 +63,7 @@ struct Account {
     token: String,
 }
 
-async fn register(http: &mut Http, count: usize) -> Result<Vec<Account>, String> {
+async fn register(http: &mut HttpClient, count: usize) -> Result<Vec<Account>, String> {
     let mut progress = Progress::new("accounts", count);
     let run = Uuid::now_v7().simple().to_string();
     let mut accounts = Vec::with_capacity(count);
@@ -79,7 +79,7 @@ async fn register(http: &mut Http, count: usize) -> Result<Vec<Account>, String>
     Ok(accounts)
 }
 
-async fn create_room(http: &mut Http, members: &[&Account]) -> Result<Room, String> {
+async fn create_room(http: &mut HttpClient, members: &[&Account]) -> Result<Room, String> {
     let owner = members.first().ok_or("a conversation without members")?;
     let mut others: Vec<&str> = members.iter().map(|member| member.id.as_str()).collect();
     others.sort_unstable();

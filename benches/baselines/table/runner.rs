@@ -148,7 +148,7 @@ fn told(figures: &[Figures]) -> Value {
 fn told_memory(memory: &Memory) -> Value {
     let after = memory.after.iter().map(|(_, bytes)| *bytes);
     let states = [memory.before, memory.idle].into_iter().chain(after);
-    json!({ "memory": states.map(|bytes| json!({ "kib_per_connection": memory.each(bytes) })).collect::<Vec<_>>() })
+    json!({ "memory": states.map(|bytes| json!({ "kib_per_connection": memory.kib_per_connection(bytes) })).collect::<Vec<_>>() })
 }
 
 /// A probe that serves, in a process of its own; dropping it kills it.

@@ -1,4 +1,4 @@
-//! A connection: it does as little as it can and still checks everything.
+//! A client: one WebSocket connection. It does as little work as it can and still checks everything that it receives.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -13,255 +13,262 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::counters::{Tally, add};
-use crate::bench::frames::{self, Heard, ID, Mark, PING, PONG, SENDER, TEXT, Template};
+use super::counters::{Counters, add};
+use crate::bench::frames::{
+    ID_LENGTH, MessageTag, PING, PONG, ReceivedMessage, SENDER_LENGTH, SendTemplate, TEXT, next_frame,
+};
 
-/// Bytes that may wait for a server that does not take them; far beyond what a closed loop ever has under way.
-const WAITING_BYTES: usize = 16 * 1024 * 1024;
+/// Most bytes that wait for a server that does not read. A closed loop has far fewer in flight.
+const UNSENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 const CLOSED: &str = "the server closed a connection";
 
-/// What a connection hears and says in one conversation.
-pub(super) struct Seat {
+/// A client's place in one conversation.
+pub(super) struct Subscription {
     pub(super) room: usize,
-    /// The newest number that was heard; all before it were.
-    pub(super) heard: i64,
-    /// Whether latencies are taken here.
-    pub(super) records: bool,
-    /// One's own messages that have not come back, in the order of sending.
-    pub(super) own: VecDeque<Mark>,
-    /// How many more a closed loop may send.
-    pub(super) quota: u64,
-    pub(super) template: Option<Template>,
+    /// The sequence number of the last message that was received.
+    pub(super) last_seq: i64,
+    pub(super) records_latency: bool,
+    /// The client's own messages that have not come back, in the order of sending.
+    pub(super) unacknowledged: VecDeque<MessageTag>,
+    /// Messages that a closed loop may still send.
+    pub(super) remaining: u64,
+    /// Set when the client becomes a sender.
+    pub(super) template: Option<SendTemplate>,
 }
 
-pub(super) struct Member {
-    tally: Rc<Tally>,
+pub(super) struct Client {
+    counters: Rc<Counters>,
     writer: OwnedWriteHalf,
-    /// Its number as its messages' ids have it.
-    digits: [u8; SENDER],
-    pub(super) seats: RefCell<Vec<Seat>>,
-    /// Which seat is whose, if there are several.
-    by_room: HashMap<[u8; ID], usize>,
-    /// Whether it is at `/ws/{id}`, whose sends do not name the conversation.
-    pub(super) hears_one: bool,
+    /// The client's number, as it stands in the ids of its messages.
+    sender_digits: [u8; SENDER_LENGTH],
+    pub(super) subscriptions: RefCell<Vec<Subscription>>,
+    /// The subscription of each conversation; empty when there is only one.
+    by_room: HashMap<[u8; ID_LENGTH], usize>,
+    /// The connection is to `/ws/{id}`, where a send does not name its conversation.
+    pub(super) one_conversation: bool,
     /// Messages sent, in all conversations.
-    count: Cell<u64>,
-    /// What is to be written.
+    sent: Cell<u64>,
+    /// Bytes to be written.
     out: RefCell<Vec<u8>>,
-    /// Whether a task of its own waits for the socket.
+    /// A task is waiting for the socket to become writable.
     flushing: Cell<bool>,
-    /// Seats whose own message came back, once for each.
-    earned: RefCell<Vec<usize>>,
+    /// The subscription of each own message that came back in this read.
+    acknowledged: RefCell<Vec<usize>>,
 }
 
-impl Member {
+impl Client {
     pub(super) fn new(
-        tally: Rc<Tally>,
+        counters: Rc<Counters>,
         number: usize,
-        hears_one: bool,
+        one_conversation: bool,
         writer: OwnedWriteHalf,
-        seats: Vec<Seat>,
+        subscriptions: Vec<Subscription>,
     ) -> Self {
-        let several = seats.len() > 1;
-        let by_room = seats.iter().enumerate().filter(|_| several);
-        let by_room = by_room.map(|(seat, of)| (tally.rooms[of.room].text, seat)).collect();
-        let mut digits = [0; SENDER];
-        digits.copy_from_slice(format!("{number:0SENDER$x}").as_bytes());
+        let several = subscriptions.len() > 1;
+        let by_room = subscriptions.iter().enumerate().filter(|_| several);
+        let by_room = by_room.map(|(index, subscription)| (counters.rooms[subscription.room].id_text, index)).collect();
+        let mut sender_digits = [0; SENDER_LENGTH];
+        sender_digits.copy_from_slice(format!("{number:0SENDER_LENGTH$x}").as_bytes());
         Self {
-            tally,
+            counters,
             writer,
-            digits,
-            seats: RefCell::new(seats),
+            sender_digits,
+            subscriptions: RefCell::new(subscriptions),
             by_room,
-            hears_one,
-            count: Cell::new(0),
+            one_conversation,
+            sent: Cell::new(0),
             out: RefCell::default(),
             flushing: Cell::new(false),
-            earned: RefCell::default(),
+            acknowledged: RefCell::default(),
         }
     }
 
-    /// Puts so many sends of a seat into what is to be written, intended for this moment.
-    pub(super) fn put_sends(&self, seat: usize, times: u64, intended: Instant) -> Result<(), String> {
-        let (mut seats, mut out) = (self.seats.borrow_mut(), self.out.borrow_mut());
-        let seat = &mut seats[seat];
-        let nanos = self.tally.nanos(intended);
-        let template = seat.template.as_mut().ok_or("somebody sends who was not to")?;
-        for _ in 0..times {
-            add(&self.count, 1);
-            let (frame, mark) = template.fill(self.count.get(), self.tally.unix_ms(nanos), nanos);
+    /// Appends `count` messages to the bytes to be written. Their latency counts from `intended`.
+    pub(super) fn queue_sends(&self, subscription: usize, count: u64, intended: Instant) -> Result<(), String> {
+        let (mut subscriptions, mut out) = (self.subscriptions.borrow_mut(), self.out.borrow_mut());
+        let subscription = &mut subscriptions[subscription];
+        let nanos = self.counters.nanos(intended);
+        let template = subscription.template.as_mut().ok_or("somebody sends who was not to")?;
+        for _ in 0..count {
+            add(&self.sent, 1);
+            let (frame, tag) = template.render(self.sent.get(), self.counters.unix_ms(nanos), nanos);
             out.extend_from_slice(frame);
-            seat.own.push_back(mark);
+            subscription.unacknowledged.push_back(tag);
         }
-        add(&self.tally.sent, times);
-        add(&self.tally.expected, times * self.tally.rooms[seat.room].listeners);
+        add(&self.counters.sent, count);
+        add(&self.counters.expected, count * self.counters.rooms[subscription.room].subscribers);
         Ok(())
     }
 
-    /// Writes what the kernel takes; a task of its own writes the rest.
+    /// Writes as much as the kernel takes. A task of its own writes the rest.
     pub(super) fn flush(self: &Rc<Self>) -> Result<(), String> {
-        if self.flushing.get() || self.wrote_all()? {
+        if self.flushing.get() || self.try_flush()? {
             return Ok(());
         }
         self.flushing.set(true);
-        let member = Rc::clone(self);
+        let client = Rc::clone(self);
         tokio::task::spawn_local(async move {
             loop {
-                let ready = member.writer.writable().await.map_err(|error| error.to_string());
-                match ready.and_then(|()| member.wrote_all()) {
+                let ready = client.writer.writable().await.map_err(|error| error.to_string());
+                match ready.and_then(|()| client.try_flush()) {
                     Ok(false) => {}
                     Ok(true) => break,
-                    Err(reason) => break member.tally.fail(reason),
+                    Err(reason) => break client.counters.fail(reason),
                 }
             }
-            member.flushing.set(false);
+            client.flushing.set(false);
         });
         Ok(())
     }
 
-    /// Writes what the kernel takes; says whether that was all.
-    fn wrote_all(&self) -> Result<bool, String> {
+    /// Writes as much as the kernel takes. Returns true when nothing is left.
+    fn try_flush(&self) -> Result<bool, String> {
         let mut out = self.out.borrow_mut();
         while !out.is_empty() {
             match self.writer.try_write(&out) {
                 Ok(count) => drop(out.drain(..count)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(broken(&error)),
+                Err(error) => return Err(describe(&error)),
             }
         }
-        if out.len() > WAITING_BYTES {
+        if out.len() > UNSENT_BYTES_MAX {
             return Err(format!("{} MiB wait to be sent: the rate is beyond the server", out.len() >> 20));
         }
         Ok(out.is_empty())
     }
 
-    /// Listens until the end; `rest` came before.
-    pub(super) async fn listen(self: Rc<Self>, mut reader: OwnedReadHalf, mut rest: Vec<u8>) {
-        let listening = async {
+    /// Receives frames until the connection ends. `unread` has the bytes that came with the handshake.
+    pub(super) async fn read_to_end(self: Rc<Self>, mut reader: OwnedReadHalf, mut unread: Vec<u8>) {
+        let reading = async {
             loop {
-                poll_fn(|context| self.poll_read(context, &mut reader, &mut rest)).await?;
+                poll_fn(|context| self.poll_read(context, &mut reader, &mut unread)).await?;
             }
         };
-        let ended: Result<(), String> = listening.await;
+        let ended: Result<(), String> = reading.await;
         if let Err(reason) = ended {
-            self.tally.fail(reason);
+            self.counters.fail(reason);
         }
     }
 
-    /// Reads once, hears what came, and sends what that allows. A frame that is not all there stays in `rest`.
+    /// Reads once, checks the frames and sends the next messages. An incomplete frame stays in `unread`.
     fn poll_read(
         self: &Rc<Self>,
         context: &mut Context<'_>,
         reader: &mut OwnedReadHalf,
-        rest: &mut Vec<u8>,
+        unread: &mut Vec<u8>,
     ) -> Poll<Result<(), String>> {
-        let mut buffer = self.tally.buffer.borrow_mut();
-        let Some((front, free)) = buffer.split_at_mut_checked(rest.len()).filter(|(_, free)| !free.is_empty()) else {
+        let mut buffer = self.counters.buffer.borrow_mut();
+        let Some((front, free)) = buffer.split_at_mut_checked(unread.len()).filter(|(_, free)| !free.is_empty()) else {
             return Poll::Ready(Err("a frame is longer than any of the protocol".to_owned()));
         };
-        front.copy_from_slice(rest);
+        front.copy_from_slice(unread);
         let mut into = ReadBuf::new(free);
-        ready!(Pin::new(reader).poll_read(context, &mut into)).map_err(|error| broken(&error))?;
+        ready!(Pin::new(reader).poll_read(context, &mut into)).map_err(|error| describe(&error))?;
         let count = into.filled().len();
         if count == 0 {
             return Poll::Ready(Err(CLOSED.to_owned()));
         }
-        let end = rest.len() + count;
-        let taken = self.hear_all(&buffer[..end])?;
-        rest.clear();
-        rest.extend_from_slice(&buffer[taken..end]);
-        self.answer()?;
-        if self.tally.heard.get() >= self.tally.expected.get() {
-            self.tally.changed.notify_one();
+        let end = unread.len() + count;
+        let parsed = self.receive_frames(&buffer[..end])?;
+        unread.clear();
+        unread.extend_from_slice(&buffer[parsed..end]);
+        self.send_next()?;
+        if self.counters.received.get() >= self.counters.expected.get() {
+            self.counters.changed.notify_one();
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Hears all whole frames; returns their length.
-    fn hear_all(&self, buffer: &[u8]) -> Result<usize, String> {
-        let now = self.tally.nanos(Instant::now());
-        let mut seats = self.seats.borrow_mut();
-        let (mut taken, mut heard) = (0, 0);
-        while let Some((kind, payload, length)) = frames::first(&buffer[taken..]) {
-            taken += length;
+    /// Checks all complete frames. Returns their length.
+    fn receive_frames(&self, buffer: &[u8]) -> Result<usize, String> {
+        let now = self.counters.nanos(Instant::now());
+        let mut subscriptions = self.subscriptions.borrow_mut();
+        let (mut parsed, mut received) = (0, 0);
+        while let Some((kind, payload, length)) = next_frame(&buffer[parsed..]) {
+            parsed += length;
             match kind {
-                TEXT => match Heard::read(payload) {
+                TEXT => match ReceivedMessage::parse(payload) {
                     Some(message) => {
-                        self.hear(&mut seats, &message, now)?;
-                        heard += 1;
+                        self.receive_message(&mut subscriptions, &message, now)?;
+                        received += 1;
                     }
-                    None => tolerate(payload)?,
+                    None => check_other_frame(payload)?,
                 },
                 PING => self.out.borrow_mut().extend_from_slice(&PONG),
                 other => return Err(format!("an unexpected frame: {other:#x} {}", String::from_utf8_lossy(payload))),
             }
         }
-        add(&self.tally.heard, heard);
-        Ok(taken)
+        add(&self.counters.received, received);
+        Ok(parsed)
     }
 
-    /// Checks a message's number, whether it is the same to all and, where it is one's own, its place among one's own.
-    fn hear(&self, seats: &mut [Seat], message: &Heard<'_>, now: u64) -> Result<(), String> {
-        let number = if self.by_room.is_empty() { Some(0) } else { self.by_room.get(message.conversation_id).copied() };
-        let number = number.ok_or("heard a conversation that one is not in")?;
-        let seat = &mut seats[number];
-        let room = &self.tally.rooms[seat.room];
-        if message.conversation_id != &room.text {
+    /// Checks that a message has the next sequence number, that all clients received the same one, and that the client's own
+    /// messages come back in the order of sending.
+    fn receive_message(
+        &self,
+        subscriptions: &mut [Subscription],
+        message: &ReceivedMessage<'_>,
+        now: u64,
+    ) -> Result<(), String> {
+        let index = if self.by_room.is_empty() { Some(0) } else { self.by_room.get(message.conversation_id).copied() };
+        let index = index.ok_or("heard a conversation that one is not in")?;
+        let subscription = &mut subscriptions[index];
+        let room = &self.counters.rooms[subscription.room];
+        if message.conversation_id != &room.id_text {
             return Err("heard a conversation that one is not in".to_owned());
         }
-        if message.seq != seat.heard + 1 {
-            return Err(format!("heard number {} of {} after {}", message.seq, room.id, seat.heard));
+        if message.seq != subscription.last_seq + 1 {
+            return Err(format!("heard number {} of {} after {}", message.seq, room.id, subscription.last_seq));
         }
-        seat.heard = message.seq;
-        room.agrees(message)?;
-        let own = message.mark[..SENDER] == self.digits;
-        if own {
-            if seat.own.pop_front().as_ref() != Some(message.mark) {
+        subscription.last_seq = message.seq;
+        room.check_order(message)?;
+        let is_own = message.tag[..SENDER_LENGTH] == self.sender_digits;
+        if is_own {
+            if subscription.unacknowledged.pop_front().as_ref() != Some(message.tag) {
                 return Err(format!("number {} of {} is one's own, but not the next one", message.seq, room.id));
             }
-            self.earned.borrow_mut().push(number);
+            self.acknowledged.borrow_mut().push(index);
         }
-        if seat.records {
+        if subscription.records_latency {
             let intended = message
                 .intended()
                 .ok_or_else(|| format!("number {} of {} does not have the text that was sent", message.seq, room.id))?;
-            let histogram = if own { &self.tally.acknowledgement } else { &self.tally.delivery };
+            let histogram = if is_own { &self.counters.acknowledgement } else { &self.counters.delivery };
             histogram.borrow_mut().saturating_record(now.saturating_sub(intended));
         }
         Ok(())
     }
 
-    /// Sends the next ones for those that came back, as long as there is time, and pongs.
-    fn answer(self: &Rc<Self>) -> Result<(), String> {
-        let mut earned = self.earned.take();
-        if self.tally.looping.get() && !earned.is_empty() {
+    /// Sends pongs and, in a closed loop before its deadline, one message for each that came back.
+    fn send_next(self: &Rc<Self>) -> Result<(), String> {
+        let mut acknowledged = self.acknowledged.take();
+        if self.counters.closed_loop.get() && !acknowledged.is_empty() {
             let now = Instant::now();
-            if now < self.tally.deadline.get() {
-                for &seat in &earned {
-                    let left = self.seats.borrow()[seat].quota;
-                    if left > 0 {
-                        self.seats.borrow_mut()[seat].quota = left - 1;
-                        self.put_sends(seat, 1, now)?;
+            if now < self.counters.deadline.get() {
+                for &subscription in &acknowledged {
+                    let remaining = self.subscriptions.borrow()[subscription].remaining;
+                    if remaining > 0 {
+                        self.subscriptions.borrow_mut()[subscription].remaining = remaining - 1;
+                        self.queue_sends(subscription, 1, now)?;
                     }
                 }
             }
         }
-        earned.clear();
-        self.earned.replace(earned);
+        acknowledged.clear();
+        self.acknowledged.replace(acknowledged);
         if self.out.borrow().is_empty() { Ok(()) } else { self.flush() }
     }
 }
 
-/// How a connection ended.
-fn broken(error: &std::io::Error) -> String {
+fn describe(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => CLOSED.to_owned(),
         _ => error.to_string(),
     }
 }
 
-/// Passes over what the server tells by itself; all else is a failure.
-fn tolerate(payload: &[u8]) -> Result<(), String> {
+/// Ignores the frames that the server sends unasked. Returns an error for every other frame.
+fn check_other_frame(payload: &[u8]) -> Result<(), String> {
     let frame: Value = serde_json::from_slice(payload).map_err(|error| format!("a frame without JSON: {error}"))?;
     match frame["type"].as_str() {
         Some("presence.state" | "presence.diff" | "heartbeat" | "hello") => Ok(()),

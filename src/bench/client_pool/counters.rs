@@ -1,4 +1,4 @@
-//! What all connections of a crowd share: the counts of the present run, and what must be so.
+//! The state that all clients of a pool share: the counters and latencies of the present run, and the order of messages.
 
 use std::cell::{Cell, RefCell};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -6,74 +6,74 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use hdrhistogram::Histogram;
 use tokio::sync::Notify;
 
-use crate::bench::frames::{Heard, ID, Mark};
+use crate::bench::frames::{ID_LENGTH, MessageTag, ReceivedMessage};
 use crate::bench::run_result::histogram;
 use crate::domain::ConversationId;
 
-/// Bytes read at a time. One buffer serves all connections, so that it stays in the processor's cache.
+/// Bytes of one read. All clients share one buffer, so that it stays in the processor's cache.
 const READ_BYTES: usize = 64 * 1024;
 
-pub(super) struct Tally {
+pub(super) struct Counters {
     epoch: Instant,
     epoch_unix_ms: u64,
     pub(super) buffer: RefCell<Box<[u8]>>,
-    pub(super) rooms: Vec<RoomTally>,
-    /// Whether what comes back is followed by the next send.
-    pub(super) looping: Cell<bool>,
-    /// Until when it is.
+    pub(super) rooms: Vec<RoomState>,
+    /// The run is a closed loop: a client sends its next message when one comes back to it.
+    pub(super) closed_loop: Cell<bool>,
+    /// A closed loop sends nothing after this.
     pub(super) deadline: Cell<Instant>,
     pub(super) sent: Cell<u64>,
-    /// What all connections together are to hear of what was sent.
+    /// Deliveries that the sent messages cause, to all clients together.
     pub(super) expected: Cell<u64>,
-    pub(super) heard: Cell<u64>,
-    /// From send to everybody else.
+    pub(super) received: Cell<u64>,
+    /// From the send to each other member.
     pub(super) delivery: RefCell<Histogram<u64>>,
-    /// From send to the sender.
+    /// From the send back to the sender.
     pub(super) acknowledgement: RefCell<Histogram<u64>>,
-    /// From when a message should have been sent to when it was.
+    /// From the intended send time to the real one.
     pub(super) lateness: RefCell<Histogram<u64>>,
-    /// What went wrong first.
+    /// The first failure.
     failure: RefCell<Option<String>>,
-    /// Something went wrong, or all that was sent has been heard.
+    /// Notified when a client fails, and when all expected deliveries have been received.
     pub(super) changed: Notify,
 }
 
-/// A conversation as its connections hear it.
-pub(super) struct RoomTally {
+/// The messages of a conversation in the present run.
+pub(super) struct RoomState {
     pub(super) id: ConversationId,
-    pub(super) text: [u8; ID],
-    /// Connections that hear it.
-    pub(super) listeners: u64,
-    /// The number before the run's first.
-    before: Cell<i64>,
-    /// The run's messages in their order, as the first who heard each of them tells.
-    marks: RefCell<Vec<Mark>>,
+    pub(super) id_text: [u8; ID_LENGTH],
+    /// Clients that receive the conversation.
+    pub(super) subscribers: u64,
+    /// The conversation's newest sequence number before the run.
+    seq_before: Cell<i64>,
+    /// The run's messages by sequence number, as the first client to receive each of them saw it.
+    tags: RefCell<Vec<MessageTag>>,
 }
 
-impl RoomTally {
-    pub(super) fn new(id: ConversationId, listeners: u64) -> Self {
-        let mut text = [0; ID];
-        text.copy_from_slice(id.to_string().as_bytes());
-        Self { id, text, listeners, before: Cell::new(0), marks: RefCell::default() }
+impl RoomState {
+    pub(super) fn new(id: ConversationId, subscribers: u64) -> Self {
+        let mut id_text = [0; ID_LENGTH];
+        id_text.copy_from_slice(id.to_string().as_bytes());
+        Self { id, id_text, subscribers, seq_before: Cell::new(0), tags: RefCell::default() }
     }
 
-    /// Whether this number is this message to everybody.
-    pub(super) fn agrees(&self, heard: &Heard<'_>) -> Result<(), String> {
-        let mut marks = self.marks.borrow_mut();
-        let place = usize::try_from(heard.seq - self.before.get() - 1).unwrap_or(usize::MAX);
-        match marks.get(place) {
-            Some(mark) if mark == heard.mark => Ok(()),
-            None if place == marks.len() => {
-                marks.push(*heard.mark);
+    /// Returns an error when another client received a different message under this sequence number.
+    pub(super) fn check_order(&self, message: &ReceivedMessage<'_>) -> Result<(), String> {
+        let mut tags = self.tags.borrow_mut();
+        let index = usize::try_from(message.seq - self.seq_before.get() - 1).unwrap_or(usize::MAX);
+        match tags.get(index) {
+            Some(tag) if tag == message.tag => Ok(()),
+            None if index == tags.len() => {
+                tags.push(*message.tag);
                 Ok(())
             }
-            _ => Err(format!("number {} of {} is not the same message to everybody", heard.seq, self.id)),
+            _ => Err(format!("number {} of {} is not the same message to everybody", message.seq, self.id)),
         }
     }
 }
 
-impl Tally {
-    pub(super) fn new(rooms: Vec<RoomTally>) -> Self {
+impl Counters {
+    pub(super) fn new(rooms: Vec<RoomState>) -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = Instant::now();
         Self {
@@ -81,11 +81,11 @@ impl Tally {
             epoch_unix_ms: u64::try_from(unix.as_millis()).unwrap_or_default(),
             buffer: RefCell::new(vec![0; READ_BYTES].into()),
             rooms,
-            looping: Cell::new(false),
+            closed_loop: Cell::new(false),
             deadline: Cell::new(now),
             sent: Cell::new(0),
             expected: Cell::new(0),
-            heard: Cell::new(0),
+            received: Cell::new(0),
             delivery: RefCell::new(histogram()),
             acknowledgement: RefCell::new(histogram()),
             lateness: RefCell::new(histogram()),
@@ -94,26 +94,26 @@ impl Tally {
         }
     }
 
-    /// Forgets the last run. `before` tells the newest number in each room.
-    pub(super) fn begin(&self, before: &[i64]) {
-        for (room, before) in self.rooms.iter().zip(before) {
-            room.before.set(*before);
-            room.marks.borrow_mut().clear();
+    /// Prepares a run. `newest` has the newest sequence number of each room.
+    pub(super) fn reset(&self, newest: &[i64]) {
+        for (room, seq) in self.rooms.iter().zip(newest) {
+            room.seq_before.set(*seq);
+            room.tags.borrow_mut().clear();
         }
-        for count in [&self.sent, &self.expected, &self.heard] {
-            count.set(0);
+        for counter in [&self.sent, &self.expected, &self.received] {
+            counter.set(0);
         }
         for histogram in [&self.delivery, &self.acknowledgement, &self.lateness] {
             histogram.borrow_mut().reset();
         }
     }
 
-    /// A moment, in nanoseconds since the crowd was gathered.
+    /// Nanoseconds from the creation of the pool to `moment`.
     pub(super) fn nanos(&self, moment: Instant) -> u64 {
         u64::try_from(moment.saturating_duration_since(self.epoch).as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// A moment, in nanoseconds since the crowd was gathered, on the wall clock.
+    /// Converts nanoseconds since the creation of the pool to Unix time, in milliseconds.
     pub(super) fn unix_ms(&self, nanos: u64) -> u64 {
         self.epoch_unix_ms + nanos / 1_000_000
     }
@@ -128,7 +128,6 @@ impl Tally {
     }
 }
 
-/// Adds to a count.
-pub(super) fn add(count: &Cell<u64>, more: u64) {
-    count.set(count.get() + more);
+pub(super) fn add(counter: &Cell<u64>, more: u64) {
+    counter.set(counter.get() + more);
 }

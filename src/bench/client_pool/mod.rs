@@ -1,8 +1,8 @@
-//! All connections of a scenario, on one thread: so that the other cores are the server's.
+//! All WebSocket clients of a scenario. One thread runs them, so that the server has the other cores.
 //!
-//! What was sent is known, so it is known what every connection must hear: each conversation's numbers without a hole, each number
-//! the same message to everybody, and one's own messages in the order of sending. A run ends when the last connection has
-//! heard the last message, and there the clock and the CPU time stop.
+//! Each client checks all that it receives: the sequence numbers of a conversation have no gap, all clients receive the same message
+//! under a number, and a client's own messages come back in the order of sending. A run ends when the last client has received
+//! the last message. Then the clock and the CPU times stop.
 
 mod client;
 mod counters;
@@ -16,312 +16,336 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, sleep_until, timeout};
 
-use self::client::{Member, Seat};
-use self::counters::{RoomTally, Tally};
+use self::client::{Client, Subscription};
+use self::counters::{Counters, RoomState};
 use super::environment::Environment;
-use super::frames::{SENDERS_MAX, Template};
-use super::precise_timer::Alarm;
+use super::frames::{SENDERS_MAX, SendTemplate};
+use super::precise_timer::PreciseTimer;
 use super::progress::{self, Progress};
 use super::run_result::{Count, Figures, Meter, nanos};
-use super::websocket::Link;
+use super::websocket::WebSocket;
 use crate::domain::ConversationId;
 
-/// Handshakes under way at a time, while a crowd gathers.
-const HANDSHAKES: usize = 32;
-/// Until something more of what was sent must have been heard.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a run's end is listened to, after the clock has stopped: nothing may come.
-const SILENCE: Duration = Duration::from_millis(30);
-/// Members of a room whose latencies are taken, besides the senders': all of a large room's would outweigh the reading.
-pub(super) const RECORDERS: usize = 32;
+/// Handshakes in flight at a time, while the pool connects.
+const HANDSHAKES_CONCURRENT: usize = 32;
+/// A run fails when deliveries are missing and none is received for this long.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the clients still read after the clock has stopped. A message that arrives then is one too many.
+const SETTLE_TIME: Duration = Duration::from_millis(30);
+/// Members of a room that record latencies, besides the senders. In a large room, recording for all of them would cost more than
+/// reading.
+const RECORDERS_MAX: usize = 32;
 
-/// Sends that are late which leave together, before what came is read.
+/// A sender that is late sends this many messages before it reads again.
 const SENDS_BETWEEN_READS: u32 = 64;
 
-/// What a connection is for.
+/// The address to which clients connect.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hears {
-    /// One conversation, at `/ws/{id}`.
-    One,
-    /// All of its user's, at `/ws`.
-    All,
+pub(super) enum Endpoint {
+    /// `/ws/{id}`: a connection receives one conversation.
+    OneConversation,
+    /// `/ws`: a connection receives all conversations of its user.
+    AllConversations,
 }
 
 /// How a run's senders send.
 #[derive(Clone, Copy)]
-pub(super) enum Drive {
-    /// Each has so many under way, for so long.
-    Window(u64, Duration),
-    /// So many a second in all, for so long.
-    Rate(u32, Duration),
-    /// Each sends so many, of which so many are under way.
-    Each(u64, u64),
+pub(super) enum LoadModel {
+    /// Each sender keeps `window` messages in flight.
+    ClosedLoop { window: u64, duration: Duration },
+    /// All senders together send `rate` messages a second, however fast the server delivers them.
+    OpenLoop { rate: u32, duration: Duration },
+    /// Each sender sends `messages`, with `window` of them in flight.
+    Burst { messages: u64, window: u64 },
 }
 
-/// A member of a room: the room's place in the stage, the member's in the room.
-pub(super) type Place = (usize, usize);
+/// A member of a room: the room's index in the environment, and the member's index in the room.
+pub(super) type RoomMember = (usize, usize);
 
-pub(super) struct Crowd {
-    tally: Rc<Tally>,
-    members: Vec<Rc<Member>>,
-    /// Which member's which seat a place of a room is.
-    places: Vec<Vec<(usize, usize)>>,
+/// A subscription in the pool: the client's index, and the index among the client's subscriptions.
+type SubscriptionIndex = (usize, usize);
+
+pub(super) struct ClientPool {
+    counters: Rc<Counters>,
+    clients: Vec<Rc<Client>>,
+    /// The subscription of each member of each room.
+    subscriptions: Vec<Vec<SubscriptionIndex>>,
     pid: Option<u32>,
-    /// Ends with the crowd.
-    _listening: JoinSet<()>,
+    /// Aborts the clients' reading tasks when the pool is dropped.
+    _readers: JoinSet<()>,
 }
 
-/// A connection that is to be made: its token and its places, the rooms' each with whether latencies are taken there.
-struct Wanted<'a> {
+/// A connection that the pool will open.
+struct PlannedConnection<'a> {
     token: &'a str,
-    room: Option<ConversationId>,
-    seats: Vec<(usize, bool)>,
+    /// None on `/ws`.
+    conversation_id: Option<ConversationId>,
+    subscriptions: Vec<PlannedSubscription>,
 }
 
-impl Crowd {
-    /// Opens all connections of a stage.
-    pub(super) async fn gather(environment: &Environment, hears: Hears) -> Result<Self, String> {
-        let (wanted, places) = wanted(environment, hears);
-        if wanted.len() > SENDERS_MAX {
+struct PlannedSubscription {
+    room: usize,
+    records_latency: bool,
+}
+
+impl ClientPool {
+    /// Opens all connections of an environment.
+    pub(super) async fn connect(environment: &Environment, endpoint: Endpoint) -> Result<Self, String> {
+        let (planned, subscriptions) = plan(environment, endpoint);
+        if planned.len() > SENDERS_MAX {
             return Err(format!("there can be {SENDERS_MAX} connections at the most"));
         }
-        let rooms = environment.rooms.iter().zip(&places);
-        let rooms = rooms.map(|(room, places)| RoomTally::new(room.id, places.len() as u64)).collect();
-        let tally = Rc::new(Tally::new(rooms));
-        let mut progress = Progress::new("connections", wanted.len());
-        let mut opening = stream::iter(&wanted)
-            .map(|wanted| Link::open(environment.address, wanted.room, wanted.token))
-            .buffered(HANDSHAKES);
-        let (mut members, mut listening) = (Vec::with_capacity(wanted.len()), JoinSet::new());
-        while let Some(link) = opening.try_next().await? {
-            let number = members.len();
-            let seat = |&(room, records): &(usize, bool)| Seat {
-                room,
-                heard: link.last_seq.unwrap_or_default(),
-                records,
-                own: VecDeque::new(),
-                quota: 0,
+        let rooms = environment.rooms.iter().zip(&subscriptions);
+        let rooms = rooms.map(|(room, members)| RoomState::new(room.id, members.len() as u64)).collect();
+        let counters = Rc::new(Counters::new(rooms));
+        let mut progress = Progress::new("connections", planned.len());
+        let mut connecting = stream::iter(&planned)
+            .map(|planned| WebSocket::connect(environment.address, planned.conversation_id, planned.token))
+            .buffered(HANDSHAKES_CONCURRENT);
+        let (mut clients, mut readers) = (Vec::with_capacity(planned.len()), JoinSet::new());
+        while let Some(websocket) = connecting.try_next().await? {
+            let number = clients.len();
+            let subscription = |planned: &PlannedSubscription| Subscription {
+                room: planned.room,
+                last_seq: websocket.last_seq.unwrap_or_default(),
+                records_latency: planned.records_latency,
+                unacknowledged: VecDeque::new(),
+                remaining: 0,
                 template: None,
             };
-            let seats = wanted[number].seats.iter().map(seat).collect();
-            let (reader, writer) = link.socket.into_split();
-            let member = Rc::new(Member::new(Rc::clone(&tally), number, hears == Hears::One, writer, seats));
-            listening.spawn_local(Rc::clone(&member).listen(reader, link.rest));
-            members.push(member);
-            progress.done(members.len());
+            let subscriptions = planned[number].subscriptions.iter().map(subscription).collect();
+            let (reader, writer) = websocket.socket.into_split();
+            let one_conversation = endpoint == Endpoint::OneConversation;
+            let client = Rc::new(Client::new(Rc::clone(&counters), number, one_conversation, writer, subscriptions));
+            readers.spawn_local(Rc::clone(&client).read_to_end(reader, websocket.unread));
+            clients.push(client);
+            progress.done(clients.len());
         }
-        drop(opening);
+        drop(connecting);
         drop(progress);
-        Ok(Self { tally, members, places, pid: environment.pid, _listening: listening })
+        Ok(Self { counters, clients, subscriptions, pid: environment.pid, _readers: readers })
     }
 
-    /// How many connections there are.
+    /// The number of connections.
     pub(super) fn len(&self) -> usize {
-        self.members.len()
+        self.clients.len()
     }
 
-    /// Whether all went well so far.
+    /// Returns the first failure of a client.
     pub(super) fn check(&self) -> Result<(), String> {
-        self.tally.check()
+        self.counters.check()
     }
 
-    /// One run: these send, and all that they sent is waited for.
-    pub(super) async fn run(&self, senders: &[Place], drive: Drive) -> Result<Figures, String> {
-        let senders = self.begin(senders, drive)?;
+    /// Runs a load with these senders, and waits until all that they sent is delivered.
+    pub(super) async fn run(&self, senders: &[RoomMember], load: LoadModel) -> Result<Figures, String> {
+        let senders = self.reset(senders, load)?;
         let meter = Meter::start(self.pid)?;
         let started = meter.started;
-        let watched = Watched::begin(&self.tally);
-        match drive {
-            Drive::Window(window, length) => {
-                self.start_loop(&senders, window, started + length)?;
-                self.until(started + length).await?;
+        let display = RunProgress::show(&self.counters);
+        match load {
+            LoadModel::ClosedLoop { window, duration } => {
+                self.start_loop(&senders, window, started + duration)?;
+                self.sleep_until(started + duration).await?;
             }
-            Drive::Rate(rate, length) => self.keep_pace(&senders, rate, started, length).await?,
-            Drive::Each(count, window) => self.start_loop(&senders, window.min(count), started + 100 * PATIENCE)?,
+            LoadModel::OpenLoop { rate, duration } => self.send_at_rate(&senders, rate, started, duration).await?,
+            LoadModel::Burst { messages, window } => {
+                self.start_loop(&senders, window.min(messages), started + 100 * DELIVERY_TIMEOUT)?;
+            }
         }
-        let due = if let Drive::Each(count, _) = drive { count * senders.len() as u64 } else { 0 };
-        self.heard_all(due).await?;
-        let figures = meter.stop()?;
-        drop(watched);
-        self.tally.looping.set(false);
-        sleep(SILENCE).await;
-        self.settle()?;
-        Ok(self.counted(figures))
+        let sent_at_least =
+            if let LoadModel::Burst { messages, .. } = load { messages * senders.len() as u64 } else { 0 };
+        self.wait_for_deliveries(sent_at_least).await?;
+        let result = meter.stop()?;
+        drop(display);
+        self.counters.closed_loop.set(false);
+        sleep(SETTLE_TIME).await;
+        self.check_complete()?;
+        Ok(self.with_counts(result))
     }
 
-    /// Forgets the last run; the senders become which member's which seat they are.
-    fn begin(&self, senders: &[Place], drive: Drive) -> Result<Vec<(usize, usize)>, String> {
-        let seats: Option<Vec<_>> =
-            senders.iter().map(|&(room, place)| self.places.get(room)?.get(place).copied()).collect();
-        let senders = seats.ok_or("there are more senders than members")?;
-        for &(member, seat) in &senders {
-            let member_number = member;
-            let member = &self.members[member];
-            let (mut seats, one) = (member.seats.borrow_mut(), member.hears_one);
-            let seat = &mut seats[seat];
-            let place = (!one).then(|| self.tally.rooms[seat.room].id);
-            seat.template.get_or_insert_with(|| Template::new(member_number, place));
-            seat.records = true;
-            seat.quota = match drive {
-                Drive::Each(count, window) => count.saturating_sub(window),
-                Drive::Window(..) | Drive::Rate(..) => u64::MAX,
+    /// Resets the counters, and prepares the senders' subscriptions. Returns the senders' subscriptions.
+    fn reset(&self, senders: &[RoomMember], load: LoadModel) -> Result<Vec<SubscriptionIndex>, String> {
+        let senders: Option<Vec<_>> =
+            senders.iter().map(|&(room, member)| self.subscriptions.get(room)?.get(member).copied()).collect();
+        let senders = senders.ok_or("there are more senders than members")?;
+        for &(client_number, index) in &senders {
+            let client = &self.clients[client_number];
+            let mut subscriptions = client.subscriptions.borrow_mut();
+            let subscription = &mut subscriptions[index];
+            let conversation_id = (!client.one_conversation).then(|| self.counters.rooms[subscription.room].id);
+            subscription.template.get_or_insert_with(|| SendTemplate::new(client_number, conversation_id));
+            subscription.records_latency = true;
+            subscription.remaining = match load {
+                LoadModel::Burst { messages, window } => messages.saturating_sub(window),
+                LoadModel::ClosedLoop { .. } | LoadModel::OpenLoop { .. } => u64::MAX,
             };
         }
-        let mut before = Vec::with_capacity(self.places.len());
-        for (room, places) in self.places.iter().enumerate() {
-            let mut heard = places.iter().map(|&(member, seat)| self.members[member].seats.borrow()[seat].heard);
-            let first = heard.next().unwrap_or_default();
-            if heard.any(|other| other != first) {
-                return Err(format!("not all begin at the same number of {}", self.tally.rooms[room].id));
+        let mut newest = Vec::with_capacity(self.subscriptions.len());
+        for (room, members) in self.subscriptions.iter().enumerate() {
+            let mut seqs = members
+                .iter()
+                .map(|&(client, subscription)| self.clients[client].subscriptions.borrow()[subscription].last_seq);
+            let first = seqs.next().unwrap_or_default();
+            if seqs.any(|other| other != first) {
+                return Err(format!("not all begin at the same number of {}", self.counters.rooms[room].id));
             }
-            before.push(first);
+            newest.push(first);
         }
-        self.tally.begin(&before);
-        self.tally.check()?;
+        self.counters.reset(&newest);
+        self.counters.check()?;
         Ok(senders)
     }
 
-    fn start_loop(&self, senders: &[(usize, usize)], window: u64, deadline: Instant) -> Result<(), String> {
-        self.tally.deadline.set(deadline);
-        self.tally.looping.set(true);
-        for &(member, seat) in senders {
-            self.members[member].put_sends(seat, window, Instant::now())?;
+    fn start_loop(&self, senders: &[SubscriptionIndex], window: u64, deadline: Instant) -> Result<(), String> {
+        self.counters.deadline.set(deadline);
+        self.counters.closed_loop.set(true);
+        for &(client, subscription) in senders {
+            self.clients[client].queue_sends(subscription, window, Instant::now())?;
         }
-        // Those of one connection leave together.
-        senders.iter().try_for_each(|&(member, _)| self.members[member].flush())
+        // A second pass, so that all sends of a connection leave in one write.
+        senders.iter().try_for_each(|&(client, _)| self.clients[client].flush())
     }
 
-    /// Sends by the clock, whatever comes back.
-    async fn keep_pace(
+    /// Sends by the clock, however fast the server delivers.
+    async fn send_at_rate(
         &self,
-        senders: &[(usize, usize)],
+        senders: &[SubscriptionIndex],
         rate: u32,
         started: Instant,
-        length: Duration,
+        duration: Duration,
     ) -> Result<(), String> {
-        let alarm = Alarm::new()?;
-        let between = Duration::from_secs(1).div_f64(rate.into());
-        let mut turns = senders.iter().cycle();
+        let timer = PreciseTimer::new()?;
+        let interval = Duration::from_secs(1).div_f64(rate.into());
+        let mut senders = senders.iter().cycle();
         let mut intended = started;
-        let mut number = 0_u32;
-        while intended < started + length {
-            alarm.until(intended).await?;
-            self.tally.check()?;
+        let mut sent = 0_u32;
+        while intended < started + duration {
+            timer.sleep_until(intended).await?;
+            self.counters.check()?;
             let now = Instant::now();
-            self.tally.lateness.borrow_mut().saturating_record(nanos(now.saturating_duration_since(intended)));
-            if let Some(&(member, seat)) = turns.next() {
-                self.members[member].put_sends(seat, 1, intended)?;
-                self.members[member].flush()?;
+            self.counters.lateness.borrow_mut().saturating_record(nanos(now.saturating_duration_since(intended)));
+            if let Some(&(client, subscription)) = senders.next() {
+                self.clients[client].queue_sends(subscription, 1, intended)?;
+                self.clients[client].flush()?;
             }
-            number += 1;
-            intended = started + between * number;
-            if number.is_multiple_of(SENDS_BETWEEN_READS) {
+            sent += 1;
+            intended = started + interval * sent;
+            if sent.is_multiple_of(SENDS_BETWEEN_READS) {
                 tokio::task::yield_now().await;
             }
         }
         Ok(())
     }
 
-    /// Waits for a moment, or for a failure.
-    async fn until(&self, moment: Instant) -> Result<(), String> {
+    /// Waits until `moment`, or for the first failure of a client.
+    async fn sleep_until(&self, moment: Instant) -> Result<(), String> {
         loop {
             tokio::select! {
-                () = sleep_until(moment.into()) => break self.tally.check(),
-                () = self.tally.changed.notified() => self.tally.check()?,
+                () = sleep_until(moment.into()) => break self.counters.check(),
+                () = self.counters.changed.notified() => self.counters.check()?,
             }
         }
     }
 
-    /// Waits until all connections have heard all that was sent, and at least `due` was.
-    async fn heard_all(&self, due: u64) -> Result<(), String> {
-        let tally = &self.tally;
-        let is_over = || tally.sent.get() >= due && tally.heard.get() >= tally.expected.get();
-        let mut heard = tally.heard.get();
+    /// Waits until at least `sent_at_least` messages are sent and all sent messages are delivered.
+    async fn wait_for_deliveries(&self, sent_at_least: u64) -> Result<(), String> {
+        let counters = &self.counters;
+        let is_over = || counters.sent.get() >= sent_at_least && counters.received.get() >= counters.expected.get();
+        let mut received = counters.received.get();
         while !is_over() {
-            tally.check()?;
-            if timeout(PATIENCE, tally.changed.notified()).await.is_err() && heard == tally.heard.get() {
+            counters.check()?;
+            let waited = timeout(DELIVERY_TIMEOUT, counters.changed.notified()).await;
+            if waited.is_err() && received == counters.received.get() {
                 return Err(self.missing());
             }
-            heard = tally.heard.get();
+            received = counters.received.get();
         }
-        tally.check()
+        counters.check()
     }
 
     fn missing(&self) -> String {
-        let (expected, heard) = (self.tally.expected.get(), self.tally.heard.get());
-        format!("{} of {expected} deliveries are missing after {PATIENCE:?} without one", expected - heard)
+        let (expected, received) = (self.counters.expected.get(), self.counters.received.get());
+        format!("{} of {expected} deliveries are missing after {DELIVERY_TIMEOUT:?} without one", expected - received)
     }
 
-    /// Nothing came behind the end, and all that was sent came back.
-    fn settle(&self) -> Result<(), String> {
-        self.tally.check()?;
-        if self.tally.heard.get() != self.tally.expected.get() {
+    /// Returns an error when a message came after the end, or when one did not come back to its sender.
+    fn check_complete(&self) -> Result<(), String> {
+        self.counters.check()?;
+        if self.counters.received.get() != self.counters.expected.get() {
             return Err("more was heard than was sent".to_owned());
         }
-        let waits = |member: &Rc<Member>| member.seats.borrow().iter().any(|seat| !seat.own.is_empty());
-        if self.members.iter().any(waits) {
+        let waits = |client: &Rc<Client>| {
+            client.subscriptions.borrow().iter().any(|subscription| !subscription.unacknowledged.is_empty())
+        };
+        if self.clients.iter().any(waits) {
             return Err("something that was sent did not come back to its sender".to_owned());
         }
         Ok(())
     }
 
-    fn counted(&self, figures: Figures) -> Figures {
-        let tally = &self.tally;
+    fn with_counts(&self, result: Figures) -> Figures {
+        let counters = &self.counters;
         let counts = vec![
-            Count { many: "messages", one: "message", count: tally.sent.get() },
-            Count { many: "deliveries", one: "delivery", count: tally.heard.get() },
+            Count { many: "messages", one: "message", count: counters.sent.get() },
+            Count { many: "deliveries", one: "delivery", count: counters.received.get() },
         ];
-        let latencies =
-            [("acknowledgement", &tally.acknowledgement), ("delivery", &tally.delivery), ("lateness", &tally.lateness)];
+        let latencies = [
+            ("acknowledgement", &counters.acknowledgement),
+            ("delivery", &counters.delivery),
+            ("lateness", &counters.lateness),
+        ];
         let latencies = latencies.map(|(name, histogram)| (name, histogram.borrow().clone()));
         let latencies = latencies.into_iter().filter(|(_, histogram)| !histogram.is_empty()).collect();
-        Figures { counts, latencies, ..figures }
+        Figures { counts, latencies, ..result }
     }
 }
 
-/// Which connections a stage needs, and where each member of a room then sits.
-fn wanted(environment: &Environment, hears: Hears) -> (Vec<Wanted<'_>>, Vec<Vec<(usize, usize)>>) {
-    let mut wanted: Vec<Wanted<'_>> = Vec::new();
-    let mut users: HashMap<&str, usize> = HashMap::new();
-    let mut places = Vec::with_capacity(environment.rooms.len());
+/// Plans the connections of an environment. The second list has the subscription of each member of each room.
+fn plan(environment: &Environment, endpoint: Endpoint) -> (Vec<PlannedConnection<'_>>, Vec<Vec<SubscriptionIndex>>) {
+    let mut planned: Vec<PlannedConnection<'_>> = Vec::new();
+    let mut by_token: HashMap<&str, usize> = HashMap::new();
+    let mut all = Vec::with_capacity(environment.rooms.len());
     for (number, room) in environment.rooms.iter().enumerate() {
-        let mut seats = Vec::with_capacity(room.tokens.len());
-        for (place, token) in room.tokens.iter().enumerate() {
-            let known = users.get(token.as_str()).filter(|_| hears == Hears::All);
-            let member = known.copied().unwrap_or(wanted.len());
-            if member == wanted.len() {
-                users.insert(token, member);
-                let room = (hears == Hears::One).then_some(room.id);
-                wanted.push(Wanted { token, room, seats: Vec::new() });
+        let mut members = Vec::with_capacity(room.tokens.len());
+        for (member, token) in room.tokens.iter().enumerate() {
+            let known = by_token.get(token.as_str()).filter(|_| endpoint == Endpoint::AllConversations);
+            let client = known.copied().unwrap_or(planned.len());
+            if client == planned.len() {
+                by_token.insert(token, client);
+                let conversation_id = (endpoint == Endpoint::OneConversation).then_some(room.id);
+                planned.push(PlannedConnection { token, conversation_id, subscriptions: Vec::new() });
             }
-            seats.push((member, wanted[member].seats.len()));
-            wanted[member].seats.push((number, place < RECORDERS));
+            let subscriptions = &mut planned[client].subscriptions;
+            members.push((client, subscriptions.len()));
+            subscriptions.push(PlannedSubscription { room: number, records_latency: member < RECORDERS_MAX });
         }
-        places.push(seats);
+        all.push(members);
     }
-    (wanted, places)
+    (planned, all)
 }
 
-/// Shows a run while it lasts.
-struct Watched(JoinHandle<()>);
+/// Shows the progress of a run until it is dropped.
+struct RunProgress(JoinHandle<()>);
 
-impl Watched {
-    fn begin(tally: &Rc<Tally>) -> Self {
-        let tally = Rc::clone(tally);
+impl RunProgress {
+    fn show(counters: &Rc<Counters>) -> Self {
+        let counters = Rc::clone(counters);
         Self(tokio::task::spawn_local(async move {
-            let (mut sent, mut heard) = (0, 0);
+            let (mut sent, mut received) = (0, 0);
             loop {
                 sleep(progress::EVERY).await;
-                let (sent_before, heard_before) = (sent, heard);
-                (sent, heard) = (tally.sent.get(), tally.heard.get());
-                let (more_sent, more_heard) = (sent - sent_before, heard - heard_before);
-                progress::line(&format!("{more_sent} messages/s, {more_heard} deliveries/s; {heard} heard so far"));
+                let (sent_before, received_before) = (sent, received);
+                (sent, received) = (counters.sent.get(), counters.received.get());
+                let (more_sent, more_received) = (sent - sent_before, received - received_before);
+                progress::line(&format!(
+                    "{more_sent} messages/s, {more_received} deliveries/s; {received} heard so far"
+                ));
             }
         }))
     }
 }
 
-impl Drop for Watched {
+impl Drop for RunProgress {
     fn drop(&mut self) {
         self.0.abort();
         progress::line("");
