@@ -15,7 +15,7 @@ use super::options::{Bench, Common, Scenario};
 use super::population::Population;
 use super::report::{Report, title};
 use super::request_scenarios::{connect, history, login};
-use super::server::{Folder, SECRET, Server};
+use super::server::{SECRET, Server, TempFolder};
 use super::setup_http::{ACCOUNTS_MAX, resolve, setup_http};
 use super::setup_store::setup_store;
 use crate::app;
@@ -61,21 +61,21 @@ async fn measure(bench: Bench) -> Result<Report, String> {
     if common.url.is_some() {
         limit_accounts(&mut scenario)?;
     }
-    let (title, pace) = (title(&scenario), &common.pace);
+    let (title, settings) = (title(&scenario), &common.settings);
     let target = Target::set_up(&common, population(&scenario)?).await?;
     let environment = &target.environment;
-    let figures = match &scenario {
-        Scenario::Fanout(options) => fanout(environment, options, pace).await?,
-        Scenario::Pairs(options) => pairs(environment, options, pace).await?,
-        Scenario::Rooms(options) => rooms(environment, options, pace).await?,
-        Scenario::Connect(options) => connect(environment, options, pace).await?,
-        Scenario::History(options) => history(environment, options, pace).await?,
-        Scenario::Login(options) => login(environment, options, pace).await?,
+    let results = match &scenario {
+        Scenario::Fanout(options) => fanout(environment, options, settings).await?,
+        Scenario::Pairs(options) => pairs(environment, options, settings).await?,
+        Scenario::Rooms(options) => rooms(environment, options, settings).await?,
+        Scenario::Connect(options) => connect(environment, options, settings).await?,
+        Scenario::History(options) => history(environment, options, settings).await?,
+        Scenario::Login(options) => login(environment, options, settings).await?,
         Scenario::Idle(options) => {
-            return Ok(Report::of_memory(title, &target.label, &idle(environment, options).await?));
+            return Ok(Report::from_memory(title, &target.label, &idle(environment, options).await?));
         }
     };
-    Ok(Report::new(title, &target.label, pace, &figures))
+    Ok(Report::from_runs(title, &target.label, settings, &results))
 }
 
 /// The population that the scenario needs. Returns an error when the options contradict each other.
@@ -125,8 +125,8 @@ impl Target {
             let environment = setup_http(resolve(url).await?, common.pid, &population).await?;
             return Ok(Self { environment, label: url.clone(), _server: None });
         }
-        let folder = Folder::make()?;
-        let url = common.database_url.clone().unwrap_or_else(|| folder.database());
+        let folder = TempFolder::create()?;
+        let url = common.database_url.clone().unwrap_or_else(|| folder.database_url());
         let rooms =
             setup_store(&url, SECRET, &population).await.map_err(|error| format!("the database: {}", error.detail))?;
         let server = Server::start(folder, &url)?;

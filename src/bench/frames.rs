@@ -103,7 +103,7 @@ impl<'a> ReceivedMessage<'a> {
         Some(Self { conversation_id, seq, tag, seq_digits, payload, id_end: payload.len() - rest.len() })
     }
 
-    /// The intended send time, in nanoseconds since the pool was created. It is found at the place where Chinwag writes the text.
+    /// The intended send time, in nanoseconds since the pool was created. It stands where Chinwag writes the text.
     pub(super) fn intended(&self) -> Option<u64> {
         const CONVERSATION: &[u8] = br#"","conversation_id":""#;
         const SEQ: &[u8] = br#"","seq":"#;

@@ -10,7 +10,7 @@ use super::environment::Environment;
 use super::options::Idle;
 use super::population::Population;
 use super::process::{resident_bytes, wait_until_idle};
-use super::run_result::Figures;
+use super::run_result::RunResult;
 
 /// Sends of a sender in flight during the burst.
 const BURST_WINDOW: u64 = 4;
@@ -25,12 +25,12 @@ pub struct Memory {
     /// Resident bytes when all connections are open and idle.
     pub idle: u64,
     /// The messages and deliveries of the burst.
-    pub burst: Figures,
+    pub burst: RunResult,
     /// Times since the end of the burst, and the resident bytes then.
     pub after: Vec<(Duration, u64)>,
 }
 
-#[allow(clippy::cast_precision_loss)] // figures for people
+#[allow(clippy::cast_precision_loss)] // rounded for people
 impl Memory {
     /// Returns the growth from `before` to `resident`, in KiB for each connection.
     pub fn kib_per_connection(&self, resident: u64) -> f64 {

@@ -6,9 +6,9 @@ use tokio::task::LocalSet;
 
 use super::client_pool::{ClientPool, Endpoint, LoadModel, RoomMember};
 use super::environment::Environment;
-use super::options::{Fanout, Load, Pace, Pairs, Rooms};
+use super::options::{Fanout, Load, Pairs, Rooms, RunSettings};
 use super::population::Population;
-use super::run_result::Figures;
+use super::run_result::RunResult;
 
 impl Fanout {
     /// The users and rooms that the scenario needs.
@@ -69,23 +69,35 @@ impl SplitMix64 {
 }
 
 /// Measures one room whose first members send. Returns the result of each run. Needs a single-threaded runtime.
-pub async fn fanout(environment: &Environment, options: &Fanout, pace: &Pace) -> Result<Vec<Figures>, String> {
+pub async fn fanout(
+    environment: &Environment,
+    options: &Fanout,
+    settings: &RunSettings,
+) -> Result<Vec<RunResult>, String> {
     let senders: Vec<RoomMember> = (0..options.publishers.get()).map(|member| (0, member)).collect();
-    run_load(environment, Endpoint::OneConversation, &senders, &options.load, pace).await
+    run_load(environment, Endpoint::OneConversation, &senders, &options.load, settings).await
 }
 
 /// Measures conversations of two whose members all send. Returns the result of each run. Needs a single-threaded runtime.
-pub async fn pairs(environment: &Environment, options: &Pairs, pace: &Pace) -> Result<Vec<Figures>, String> {
+pub async fn pairs(
+    environment: &Environment,
+    options: &Pairs,
+    settings: &RunSettings,
+) -> Result<Vec<RunResult>, String> {
     let endpoint = if options.users.is_some() { Endpoint::AllConversations } else { Endpoint::OneConversation };
-    run_load(environment, endpoint, &all_members(environment), &options.load, pace).await
+    run_load(environment, endpoint, &all_members(environment), &options.load, settings).await
 }
 
 /// Measures rooms that share members, of which some send. Returns the result of each run. Needs a single-threaded runtime.
-pub async fn rooms(environment: &Environment, options: &Rooms, pace: &Pace) -> Result<Vec<Figures>, String> {
+pub async fn rooms(
+    environment: &Environment,
+    options: &Rooms,
+    settings: &RunSettings,
+) -> Result<Vec<RunResult>, String> {
     let rooms = environment.rooms.len();
     let senders: Vec<RoomMember> =
         (0..options.publishers.get()).map(|number| (number % rooms, number / rooms)).collect();
-    run_load(environment, Endpoint::AllConversations, &senders, &options.load, pace).await
+    run_load(environment, Endpoint::AllConversations, &senders, &options.load, settings).await
 }
 
 /// Returns all members of all rooms. The first members of all rooms come first, so that an open loop spreads its sends evenly.
@@ -100,11 +112,11 @@ async fn run_load(
     endpoint: Endpoint,
     senders: &[RoomMember],
     load: &Load,
-    pace: &Pace,
-) -> Result<Vec<Figures>, String> {
+    settings: &RunSettings,
+) -> Result<Vec<RunResult>, String> {
     let scenario = async {
         let pool = ClientPool::connect(environment, endpoint).await?;
-        repeat(pace, async |duration| {
+        repeat(settings, async |duration| {
             let load = match load.rate {
                 Some(rate) => LoadModel::OpenLoop { rate: rate.get(), duration },
                 None => LoadModel::ClosedLoop { window: load.window.get().into(), duration },
@@ -118,15 +130,15 @@ async fn run_load(
 
 /// Runs the warm-up and then all runs. Returns the result of each run.
 pub(super) async fn repeat(
-    pace: &Pace,
-    mut run: impl AsyncFnMut(Duration) -> Result<Figures, String>,
-) -> Result<Vec<Figures>, String> {
-    if !pace.warm_up.is_zero() {
-        run(pace.warm_up).await?;
+    settings: &RunSettings,
+    mut run: impl AsyncFnMut(Duration) -> Result<RunResult, String>,
+) -> Result<Vec<RunResult>, String> {
+    if !settings.warm_up.is_zero() {
+        run(settings.warm_up).await?;
     }
-    let mut figures = Vec::with_capacity(pace.runs.get());
-    for _ in 0..pace.runs.get() {
-        figures.push(run(pace.seconds).await?);
+    let mut results = Vec::with_capacity(settings.runs.get());
+    for _ in 0..settings.runs.get() {
+        results.push(run(settings.seconds).await?);
     }
-    Ok(figures)
+    Ok(results)
 }

@@ -1,10 +1,11 @@
-//! `chinwag bench`: how fast a server is, in the manner of `nats bench` and `redis-benchmark`.
+//! `chinwag bench` measures how fast a server is, in the manner of `nats bench` and `redis-benchmark`.
 //!
-//! The command prepares a database, starts this program on it as a server, and plays a scenario on that [`Stage`]. A program may
-//! bring a stage of its own, with another server on it, and call the scenarios itself: `benches/` measures limits so.
+//! The command inserts accounts and conversations into a database, starts this program on it as a server, and runs a scenario on
+//! that [`Environment`]. Another program can pass an environment with another server and call the scenarios itself, as
+//! `benches/baselines` does.
 //!
-//! [`fanout`], [`pairs`] and [`rooms`] send messages, which are counted at every ear (`client_pool`); [`connect`], [`history`] and
-//! [`login`] ask and are answered; [`idle()`] looks at memory.
+//! [`fanout`], [`pairs`] and [`rooms`] send messages and check every delivery (`client_pool`). [`connect`], [`history`] and
+//! [`login`] send requests and time the responses. [`idle()`] reads the server's memory.
 
 mod client_pool;
 mod command;
@@ -30,7 +31,7 @@ pub use command::run;
 pub use environment::{Environment, Room};
 pub use idle::{Memory, idle};
 pub use message_scenarios::{fanout, pairs, rooms};
-pub use options::{Connect, Fanout, History, Idle, Load, Login, Pace, Pairs, Rooms};
-pub use process::{Cpu, resident_bytes};
+pub use options::{Connect, Fanout, History, Idle, Load, Login, Pairs, Rooms, RunSettings};
+pub use process::{CpuTime, resident_bytes};
 pub use request_scenarios::{connect, history, login};
-pub use run_result::{Count, Figures, median};
+pub use run_result::{Count, RunResult, median};

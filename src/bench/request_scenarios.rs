@@ -15,9 +15,9 @@ use super::client_pool::{ClientPool, Endpoint, LoadModel};
 use super::environment::{Environment, Room};
 use super::http_client::HttpClient;
 use super::message_scenarios::{SplitMix64, all_members, repeat};
-use super::options::{Connect, History, Login, Pace};
+use super::options::{Connect, History, Login, RunSettings};
 use super::process::wait_until_idle;
-use super::run_result::{Count, Figures, Meter, histogram, nanos};
+use super::run_result::{Count, Meter, RunResult, histogram, nanos};
 use super::websocket::WebSocket;
 
 /// The counter and the latencies that all workers of a run share.
@@ -43,20 +43,24 @@ impl Requests {
     }
 
     /// Adds the count and the latencies to a result.
-    fn add_to(self, figures: Figures, many: &'static str, one: &'static str) -> Figures {
-        let counts = vec![Count { many, one, count: self.completed.get() }];
-        Figures { counts, latencies: vec![(one, self.latency.into_inner())], ..figures }
+    fn add_to(self, result: RunResult, plural: &'static str, singular: &'static str) -> RunResult {
+        let counts = vec![Count { plural, singular, count: self.completed.get() }];
+        RunResult { counts, latencies: vec![(singular, self.latency.into_inner())], ..result }
     }
 }
 
 /// Opens connections and keeps them. Returns the result of each run, which counts `connections`.
-pub async fn connect(environment: &Environment, options: &Connect, pace: &Pace) -> Result<Vec<Figures>, String> {
+pub async fn connect(
+    environment: &Environment,
+    options: &Connect,
+    settings: &RunSettings,
+) -> Result<Vec<RunResult>, String> {
     let members: Vec<_> =
         environment.rooms.iter().flat_map(|room| room.tokens.iter().map(|token| (room.id, token.as_str()))).collect();
     if members.is_empty() {
         return Err("there is nobody who could connect".to_owned());
     }
-    repeat(pace, async |duration| {
+    repeat(settings, async |duration| {
         let started = Cell::new(0);
         let kept = RefCell::new(Vec::with_capacity(options.connections.get()));
         let meter = Meter::start(environment.pid)?;
@@ -73,21 +77,25 @@ pub async fn connect(environment: &Environment, options: &Connect, pace: &Pace) 
             Ok::<_, String>(())
         };
         try_join_all((0..options.at_once.get()).map(|_| worker())).await?;
-        let figures = meter.stop()?;
+        let result = meter.stop()?;
         drop(kept);
         // The server closes this run's connections now, so that the next run does not pay for it.
         match environment.pid {
             Some(pid) => wait_until_idle(pid).await?,
             None => sleep(Duration::from_secs(1)).await,
         }
-        Ok(requests.add_to(figures, "connections", "connection"))
+        Ok(requests.add_to(result, "connections", "connection"))
     })
     .await
 }
 
 /// Reads pages from random places of the first room's history, which has as many messages as the options say. Returns the result of
 /// each run, which counts `pages`.
-pub async fn history(environment: &Environment, options: &History, pace: &Pace) -> Result<Vec<Figures>, String> {
+pub async fn history(
+    environment: &Environment,
+    options: &History,
+    settings: &RunSettings,
+) -> Result<Vec<RunResult>, String> {
     let room = environment.rooms.first().ok_or("there is no conversation")?;
     let token = room.tokens.first().ok_or("there is nobody in the conversation")?;
     let mut readers = Vec::with_capacity(options.connections.get());
@@ -95,7 +103,7 @@ pub async fn history(environment: &Environment, options: &History, pace: &Pace) 
         let http = HttpClient::connect(environment.address).await?;
         readers.push(Reader { http, random: SplitMix64(number as u64), room, token, options });
     }
-    repeat(pace, async |duration| {
+    repeat(settings, async |duration| {
         let meter = Meter::start(environment.pid)?;
         let requests = Requests::new(meter.started + duration);
         try_join_all(readers.iter_mut().map(|reader| reader.run(&requests))).await?;
@@ -123,8 +131,8 @@ impl Reader<'_> {
             let request_started = Instant::now();
             let (status, page) = self.http.get(&target, self.token).await?;
             requests.complete(request_started);
-            let count = if self.options.numbers { limit.min(before - 1) } else { limit };
-            check_page(status, page, count, self.options.numbers.then_some(before - 1))?;
+            let count = if self.options.checks_seq { limit.min(before - 1) } else { limit };
+            check_page(status, page, count, self.options.checks_seq.then_some(before - 1))?;
         }
         Ok(())
     }
@@ -151,27 +159,31 @@ fn check_page(status: u16, page: &[u8], count: usize, last: Option<usize>) -> Re
 /// Logs in with real passwords, to accounts that it registers first. Returns the result of each run, which counts `logins`.
 ///
 /// With `beside` each run also has the latency of messages without logins and beside logins. Needs a single-threaded runtime.
-pub async fn login(environment: &Environment, options: &Login, pace: &Pace) -> Result<Vec<Figures>, String> {
+pub async fn login(
+    environment: &Environment,
+    options: &Login,
+    settings: &RunSettings,
+) -> Result<Vec<RunResult>, String> {
     let accounts = register(environment.address, options.accounts.get()).await?;
     let scenario = async {
         let Some(rate) = options.beside else {
-            return repeat(pace, async |duration| logins(environment, &accounts, options, duration).await).await;
+            return repeat(settings, async |duration| logins(environment, &accounts, options, duration).await).await;
         };
         let pool = ClientPool::connect(environment, Endpoint::OneConversation).await?;
         let senders = all_members(environment);
-        repeat(pace, async |duration| {
+        repeat(settings, async |duration| {
             let alone = pool.run(&senders, LoadModel::OpenLoop { rate: rate.get(), duration }).await?;
             let both = async {
                 tokio::try_join!(logins(environment, &accounts, options, duration), async {
                     pool.run(&senders, LoadModel::OpenLoop { rate: rate.get(), duration }).await
                 })
             };
-            let (mut figures, beside) = both.await?;
-            for (name, result) in [("delivery without logins", alone), ("delivery beside logins", beside)] {
-                let latency = result.latencies.into_iter().find(|(known, _)| *known == "delivery");
-                figures.latencies.extend(latency.map(|(_, histogram)| (name, histogram)));
+            let (mut result, beside) = both.await?;
+            for (name, messages) in [("delivery without logins", alone), ("delivery beside logins", beside)] {
+                let latency = messages.latencies.into_iter().find(|(known, _)| *known == "delivery");
+                result.latencies.extend(latency.map(|(_, histogram)| (name, histogram)));
             }
-            Ok(figures)
+            Ok(result)
         })
         .await
     };
@@ -197,7 +209,7 @@ async fn logins(
     accounts: &[String],
     options: &Login,
     duration: Duration,
-) -> Result<Figures, String> {
+) -> Result<RunResult, String> {
     let started = Cell::new(0);
     let meter = Meter::start(environment.pid)?;
     let requests = Requests::new(meter.started + duration);

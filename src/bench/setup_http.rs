@@ -43,7 +43,7 @@ pub(super) async fn setup_http(
     for members in &population.rooms {
         let members: Vec<&Account> = members.iter().map(|member| &accounts[member % accounts.len()]).collect();
         rooms.push(create_room(&mut http, &members).await?);
-        progress.done(rooms.len());
+        progress.update(rooms.len());
     }
     let environment = Environment { address, pid, rooms };
     if population.messages > 0 {
@@ -74,7 +74,7 @@ async fn register(http: &mut HttpClient, count: usize) -> Result<Vec<Account>, S
         let (id, token) = (login["user"]["id"].as_str(), login["access_token"].as_str());
         let (id, token) = id.zip(token).ok_or_else(|| format!("a login without a token: {login}"))?;
         accounts.push(Account { id: id.to_owned(), token: token.to_owned() });
-        progress.done(accounts.len());
+        progress.update(accounts.len());
     }
     Ok(accounts)
 }

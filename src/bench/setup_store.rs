@@ -36,7 +36,7 @@ pub(super) async fn setup_store(url: &str, secret: &str, population: &Population
     let mut rooms = Vec::with_capacity(population.rooms.len());
     while let Some(room) = inserting.try_next().await? {
         rooms.push(room);
-        progress.done(rooms.len());
+        progress.update(rooms.len());
     }
     drop(inserting);
     if let (Some(room), Some((sender_id, _))) = (rooms.first(), users.first()) {
@@ -68,7 +68,7 @@ async fn insert_history(
         for outcome in store.commit(0, &batch).await? {
             outcome?;
         }
-        progress.done(first);
+        progress.update(first);
     }
     Ok(())
 }
@@ -84,7 +84,7 @@ async fn insert_users(store: &dyn Store, secret: &str, count: usize) -> Result<V
     let mut users = Vec::with_capacity(count);
     while let Some(user) = inserting.try_next().await? {
         users.push(user);
-        progress.done(users.len());
+        progress.update(users.len());
     }
     Ok(users)
 }

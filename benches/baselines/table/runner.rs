@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-use chinwag::bench::{self, Connect, Environment, Fanout, Figures, History, Idle, Memory, Pace, Pairs, Room};
+use chinwag::bench::{self, Connect, Environment, Fanout, History, Idle, Memory, Pairs, Room, RunResult, RunSettings};
 use chinwag::domain::ConversationId;
 use clap::{Parser, Subcommand};
 use serde_json::{Map, Value, json};
@@ -35,7 +35,7 @@ struct Line {
     #[command(subcommand)]
     scenario: Scenario,
     #[command(flatten)]
-    pace: Pace,
+    settings: RunSettings,
 }
 
 #[derive(Subcommand)]
@@ -50,8 +50,8 @@ enum Scenario {
 impl Manner {
     /// A case, with how long and how often: one run, so that contenders take turns.
     fn line(&self, case: &str) -> Vec<String> {
-        let pace = ["--runs", "1", "--warm-up", "1", "--seconds"].map(str::to_owned);
-        case.split(' ').map(str::to_owned).chain(pace).chain([self.seconds.to_string()]).collect()
+        let settings = ["--runs", "1", "--warm-up", "1", "--seconds"].map(str::to_owned);
+        case.split(' ').map(str::to_owned).chain(settings).chain([self.seconds.to_string()]).collect()
     }
 
     /// One run of a case on Chinwag: what its command says.
@@ -69,13 +69,13 @@ impl Manner {
 
     /// One run of a case on a probe, in the same words.
     pub(super) fn probe(&self, case: &str, probe: &Probe) -> Result<Value, String> {
-        let Line { scenario, pace } = Line::try_parse_from(self.line(case)).map_err(|error| error.to_string())?;
+        let Line { scenario, settings } = Line::try_parse_from(self.line(case)).map_err(|error| error.to_string())?;
         let serving = Serving::start(probe, self.store)?;
         let environment =
             Environment { address: serving.address, pid: Some(serving.process.id()), rooms: scenario.rooms() };
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         runtime
-            .block_on(scenario.play(&environment, &pace))
+            .block_on(scenario.play(&environment, &settings))
             .map_err(|reason| format!("{case} on {}: {reason}", probe.name))
     }
 }
@@ -97,14 +97,14 @@ impl Scenario {
         }
     }
 
-    async fn play(self, environment: &Environment, pace: &Pace) -> Result<Value, String> {
+    async fn play(self, environment: &Environment, settings: &RunSettings) -> Result<Value, String> {
         Ok(match self {
-            Self::Fanout(options) => told(&bench::fanout(environment, &options, pace).await?),
-            Self::Pairs(options) => told(&bench::pairs(environment, &options, pace).await?),
+            Self::Fanout(options) => told(&bench::fanout(environment, &options, settings).await?),
+            Self::Pairs(options) => told(&bench::pairs(environment, &options, settings).await?),
             Self::Idle(options) => told_memory(&bench::idle(environment, &options).await?),
-            Self::Connect(options) => told(&bench::connect(environment, &options, pace).await?),
+            Self::Connect(options) => told(&bench::connect(environment, &options, settings).await?),
             Self::History(options) => {
-                told(&bench::history(environment, &History { numbers: false, ..options }, pace).await?)
+                told(&bench::history(environment, &History { checks_seq: false, ..options }, settings).await?)
             }
         })
     }
@@ -128,13 +128,13 @@ fn shared(conversations: usize, users: usize) -> Vec<Room> {
 }
 
 /// Figures as `chinwag bench` tells them.
-fn told(figures: &[Figures]) -> Value {
+fn told(figures: &[RunResult]) -> Value {
     let Some(figures) = figures.first() else { return Value::Null };
     let mut median = Map::new();
     for count in &figures.counts {
-        median.insert(format!("{}_per_second", count.many), json!(figures.rate(count.many)));
-        let server = figures.server.map(|server| figures.micros(server.total(), count.many));
-        median.insert(format!("server_us_per_{}", count.one), json!(server));
+        median.insert(format!("{}_per_second", count.plural), json!(figures.rate(count.plural)));
+        let server = figures.server.map(|server| figures.micros_per(server.total(), count.plural));
+        median.insert(format!("server_us_per_{}", count.singular), json!(server));
     }
     let part = |name: &str, part: f64| figures.latency(name, part).map(|latency| latency.as_secs_f64() * 1e3);
     let latencies: Map<String, Value> = figures

@@ -22,7 +22,7 @@ use super::environment::Environment;
 use super::frames::{SENDERS_MAX, SendTemplate};
 use super::precise_timer::PreciseTimer;
 use super::progress::{self, Progress};
-use super::run_result::{Count, Figures, Meter, nanos};
+use super::run_result::{Count, Meter, RunResult, nanos};
 use super::websocket::WebSocket;
 use crate::domain::ConversationId;
 
@@ -119,7 +119,7 @@ impl ClientPool {
             let client = Rc::new(Client::new(Rc::clone(&counters), number, one_conversation, writer, subscriptions));
             readers.spawn_local(Rc::clone(&client).read_to_end(reader, websocket.unread));
             clients.push(client);
-            progress.done(clients.len());
+            progress.update(clients.len());
         }
         drop(connecting);
         drop(progress);
@@ -137,7 +137,7 @@ impl ClientPool {
     }
 
     /// Runs a load with these senders, and waits until all that they sent is delivered.
-    pub(super) async fn run(&self, senders: &[RoomMember], load: LoadModel) -> Result<Figures, String> {
+    pub(super) async fn run(&self, senders: &[RoomMember], load: LoadModel) -> Result<RunResult, String> {
         let senders = self.reset(senders, load)?;
         let meter = Meter::start(self.pid)?;
         let started = meter.started;
@@ -283,11 +283,11 @@ impl ClientPool {
         Ok(())
     }
 
-    fn with_counts(&self, result: Figures) -> Figures {
+    fn with_counts(&self, result: RunResult) -> RunResult {
         let counters = &self.counters;
         let counts = vec![
-            Count { many: "messages", one: "message", count: counters.sent.get() },
-            Count { many: "deliveries", one: "delivery", count: counters.received.get() },
+            Count { plural: "messages", singular: "message", count: counters.sent.get() },
+            Count { plural: "deliveries", singular: "delivery", count: counters.received.get() },
         ];
         let latencies = [
             ("acknowledgement", &counters.acknowledgement),
@@ -296,7 +296,7 @@ impl ClientPool {
         ];
         let latencies = latencies.map(|(name, histogram)| (name, histogram.borrow().clone()));
         let latencies = latencies.into_iter().filter(|(_, histogram)| !histogram.is_empty()).collect();
-        Figures { counts, latencies, ..result }
+        RunResult { counts, latencies, ..result }
     }
 }
 
@@ -333,11 +333,11 @@ impl RunProgress {
         Self(tokio::task::spawn_local(async move {
             let (mut sent, mut received) = (0, 0);
             loop {
-                sleep(progress::EVERY).await;
+                sleep(progress::INTERVAL).await;
                 let (sent_before, received_before) = (sent, received);
                 (sent, received) = (counters.sent.get(), counters.received.get());
                 let (more_sent, more_received) = (sent - sent_before, received - received_before);
-                progress::line(&format!(
+                progress::show(&format!(
                     "{more_sent} messages/s, {more_received} deliveries/s; {received} heard so far"
                 ));
             }
@@ -348,6 +348,6 @@ impl RunProgress {
 impl Drop for RunProgress {
     fn drop(&mut self) {
         self.0.abort();
-        progress::line("");
+        progress::show("");
     }
 }
