@@ -1,18 +1,18 @@
-// A relay on Bun's own server: rooms are topics of uWebSockets. No accounts, no store, nothing checked.
-// Arguments: host, port, the payload of `message.new` with {conversation}, {seq}, {id} and {content} in it, and a `hello`.
+// A relay on Bun's own server, where a conversation is a topic of uWebSockets. It has no accounts, no store and no checks.
+// Arguments: host, port, the payload of `message.new` with {conversation}, {seq}, {id} and {content} in it, and the payload of `hello`.
 
 const [host, port, template, hello] = process.argv.slice(2);
-const greeting = JSON.parse(hello);
+const helloFrame = JSON.parse(hello);
 
 const SEND = '{"type":"message.send","';
-const ID = 36;
-// Where the id stands in a send to one conversation, and where both stand in one that names its conversation.
-const AT_ONE = SEND.length + 'id":"'.length;
-const CONVERSATION = SEND.length + 'conversation_id":"'.length;
-const AT_MANY = CONVERSATION + ID + '","id":"'.length;
-const BETWEEN = '","content":"'.length;
+const ID_LENGTH = 36;
+// The position of the id in a send on /ws/{id}, and of both ids in a send on /ws.
+const ID_AT_ONE = SEND.length + 'id":"'.length;
+const CONVERSATION_AT = SEND.length + 'conversation_id":"'.length;
+const ID_AT_ALL = CONVERSATION_AT + ID_LENGTH + '","id":"'.length;
+const BETWEEN_LENGTH = '","content":"'.length;
 
-// By id: the newest number, and the frame's parts with the conversation filled in; every second one is a name.
+// By id: the newest sequence number, and the frame's parts with the conversation filled in. Every second part is a placeholder's name.
 const rooms = new Map();
 
 function room(id) {
@@ -40,8 +40,8 @@ const server = Bun.serve({
   fetch(request, server) {
     const { pathname } = new URL(request.url);
     const one = pathname.startsWith("/ws/");
-    const names = one ? pathname.slice("/ws/".length) : (request.headers.get("authorization") ?? "").replace("Bearer ", "");
-    const data = { one, rooms: names.split(",").map(room) };
+    const ids = one ? pathname.slice("/ws/".length) : (request.headers.get("authorization") ?? "").replace("Bearer ", "");
+    const data = { one, rooms: ids.split(",").map(room) };
     return server.upgrade(request, { data }) ? undefined : new Response("", { status: 426 });
   },
   websocket: {
@@ -52,15 +52,15 @@ const server = Bun.serve({
       const { one, rooms } = socket.data;
       for (const { id } of rooms) socket.subscribe(id);
       const [{ id, seq }] = rooms;
-      const where = { conversation_id: id, conversation: { id, last_seq: seq } };
-      socket.send(JSON.stringify({ ...greeting, ...(one ? where : { conversation_id: undefined, conversation: undefined }) }));
+      const conversation = { conversation_id: id, conversation: { id, last_seq: seq } };
+      socket.send(JSON.stringify({ ...helloFrame, ...(one ? conversation : { conversation_id: undefined, conversation: undefined }) }));
     },
     message(socket, text) {
       const { one, rooms: own } = socket.data;
-      const to = one ? own[0] : rooms.get(text.slice(CONVERSATION, CONVERSATION + ID));
-      const at = one ? AT_ONE : AT_MANY;
+      const to = one ? own[0] : rooms.get(text.slice(CONVERSATION_AT, CONVERSATION_AT + ID_LENGTH));
+      const at = one ? ID_AT_ONE : ID_AT_ALL;
       to.seq += 1;
-      server.publish(to.id, frame(to, text.slice(at, at + ID), text.slice(at + ID + BETWEEN, -2)));
+      server.publish(to.id, frame(to, text.slice(at, at + ID_LENGTH), text.slice(at + ID_LENGTH + BETWEEN_LENGTH, -2)));
     },
   },
 });

@@ -1,6 +1,6 @@
-//! The bare numbered commit: the rows of a turn and their counters, in one transaction, into Chinwag's own tables.
+//! A bare commit: inserts message rows into Chinwag's own tables and advances the counters, in one transaction.
 //!
-//! Nothing is looked up: neither whether an id is there already, nor who is a member, nor what a message answers; receipts stay.
+//! It does no look-ups: no ids, no memberships, no replies. It writes no receipts.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,24 +14,24 @@ use uuid::Uuid;
 use crate::frames::{self, IdText};
 use crate::raw_sql::{Postgres, Sqlite};
 
-/// A database, and the rows that wait for its next commit.
-pub(crate) struct Commit {
-    database: Database,
+/// A database connection, and the rows of its next commit.
+pub(crate) struct Committer {
+    connection: Connection,
     runtime: Runtime,
-    /// Makes what the rows refer to.
+    /// Inserts the user and the conversations that the rows refer to.
     store: Arc<dyn Store>,
     sender_id: UserId,
-    rows: Rows,
+    rows: RowBuffer,
 }
 
-enum Database {
+enum Connection {
     Sqlite(Sqlite),
     Postgres(Postgres),
 }
 
-/// Rows, column by column.
+/// Message rows, column by column.
 #[derive(Default)]
-pub(crate) struct Rows {
+pub(crate) struct RowBuffer {
     pub(crate) conversations: Vec<Uuid>,
     pub(crate) seqs: Vec<Seq>,
     pub(crate) ids: Vec<Uuid>,
@@ -39,9 +39,8 @@ pub(crate) struct Rows {
     contents: Vec<Range<usize>>,
 }
 
-impl Rows {
-    /// Appends a row.
-    pub(crate) fn put(&mut self, conversation: Uuid, seq: Seq, id: Uuid, content: &str) {
+impl RowBuffer {
+    pub(crate) fn push(&mut self, conversation: Uuid, seq: Seq, id: Uuid, content: &str) {
         let start = self.texts.len();
         self.texts.push_str(content);
         self.conversations.push(conversation);
@@ -50,12 +49,12 @@ impl Rows {
         self.contents.push(start..self.texts.len());
     }
 
-    /// Their contents, in order.
+    /// Returns the contents of the rows, in order.
     pub(crate) fn contents(&self) -> impl Iterator<Item = &str> {
         self.contents.iter().map(|range| &self.texts[range.clone()])
     }
 
-    /// Drops all, and keeps the memory.
+    /// Removes all rows and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.conversations.clear();
         self.seqs.clear();
@@ -65,8 +64,8 @@ impl Rows {
     }
 }
 
-impl Commit {
-    /// Opens `sqlite:FILE` or `postgres://…`; the tables are made as Chinwag makes them.
+impl Committer {
+    /// Opens `sqlite:FILE` or `postgres://…`, and migrates it to Chinwag's tables.
     pub(crate) fn open(url: &str) -> Result<Self, String> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         let mut user = frames::user();
@@ -78,15 +77,15 @@ impl Commit {
             Ok::<_, chinwag::domain::Error>(store)
         });
         let store = store.map_err(|error| error.to_string())?;
-        let database = match url.strip_prefix("sqlite:") {
-            Some(path) => Database::Sqlite(Sqlite::open(path)?),
-            None => Database::Postgres(runtime.block_on(Postgres::connect(url))?),
+        let connection = match url.strip_prefix("sqlite:") {
+            Some(path) => Connection::Sqlite(Sqlite::open(path)?),
+            None => Connection::Postgres(runtime.block_on(Postgres::connect(url))?),
         };
-        Ok(Self { database, runtime, store, sender_id, rows: Rows::default() })
+        Ok(Self { connection, runtime, store, sender_id, rows: RowBuffer::default() })
     }
 
-    /// Makes a conversation, unless it is there; returns the newest number in it.
-    pub(crate) fn open_room(&mut self, id: ConversationId) -> Result<Seq, String> {
+    /// Creates a conversation unless it exists. Returns its newest sequence number.
+    pub(crate) fn open_conversation(&mut self, id: ConversationId) -> Result<Seq, String> {
         let new = NewConversation {
             id,
             kind: Kind::Group,
@@ -102,20 +101,26 @@ impl Commit {
         head.map(|head| head.unwrap_or(0)).map_err(|error| error.to_string())
     }
 
-    /// Keeps a row for the next commit.
-    pub(crate) fn put(&mut self, id: ConversationId, seq: Seq, message: &IdText, content: &[u8]) -> Result<(), String> {
+    /// Adds a row to the next commit.
+    pub(crate) fn push(
+        &mut self,
+        id: ConversationId,
+        seq: Seq,
+        message: &IdText,
+        content: &[u8],
+    ) -> Result<(), String> {
         let message = Uuid::try_parse_ascii(message).map_err(|error| error.to_string())?;
         let content = std::str::from_utf8(content).map_err(|error| error.to_string())?;
-        self.rows.put(id.0, seq, message, content);
+        self.rows.push(id.0, seq, message, content);
         Ok(())
     }
 
-    /// Commits all rows, and the newest number of each conversation.
+    /// Commits all rows, and the newest sequence number of each conversation.
     pub(crate) fn commit(&mut self, heads: impl Iterator<Item = (ConversationId, Seq)>) -> Result<(), String> {
         let heads = heads.map(|(id, seq)| (id.0, seq));
-        match &mut self.database {
-            Database::Sqlite(sqlite) => sqlite.commit(self.sender_id.0, &self.rows, heads)?,
-            Database::Postgres(postgres) => {
+        match &mut self.connection {
+            Connection::Sqlite(sqlite) => sqlite.commit(self.sender_id.0, &self.rows, heads)?,
+            Connection::Postgres(postgres) => {
                 let (conversations, seqs): (Vec<Uuid>, Vec<Seq>) = heads.unzip();
                 let counters = (&conversations[..], &seqs[..]);
                 self.runtime.block_on(postgres.commit(self.sender_id.0, &self.rows, counters))?;

@@ -1,4 +1,4 @@
-//! A database for a measurement: one that is named, or a fresh one.
+//! The database of a measurement: an existing one, or a new one.
 
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -6,55 +6,55 @@ use tokio::runtime::Runtime;
 use crate::Arguments;
 use crate::postgres;
 
-/// Which of Chinwag's two.
+/// The kind of Chinwag's store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum StoreKind {
     Sqlite,
     Postgres,
 }
 
-/// A database's URL, and what goes with it when it is dropped.
+/// A database. Dropping it removes its folder.
 pub(crate) struct Database {
-    pub(crate) kind: Kind,
+    pub(crate) kind: StoreKind,
     pub(crate) url: String,
     _folder: Option<TempDir>,
 }
 
 impl Database {
-    /// The one that `--sqlite` or `--postgres` names, or a fresh one if they name none.
-    pub(crate) fn wanted(arguments: &Arguments) -> Result<Self, String> {
+    /// Opens the database that follows `--sqlite` or `--postgres`, or creates one when nothing follows.
+    pub(crate) fn from_arguments(arguments: &Arguments) -> Result<Self, String> {
         let (name, kind) = match (arguments.has("--sqlite"), arguments.has("--postgres")) {
-            (true, false) => ("--sqlite", Kind::Sqlite),
-            (false, true) => ("--postgres", Kind::Postgres),
+            (true, false) => ("--sqlite", StoreKind::Sqlite),
+            (false, true) => ("--postgres", StoreKind::Postgres),
             _ => return Err("takes --sqlite [FILE] or --postgres [URL]".to_owned()),
         };
-        let Some(named) = arguments.value(name) else { return Self::fresh(kind) };
-        let url = if kind == Kind::Sqlite { format!("sqlite:{named}") } else { named.to_owned() };
+        let Some(named) = arguments.value(name) else { return Self::create(kind) };
+        let url = if kind == StoreKind::Sqlite { format!("sqlite:{named}") } else { named.to_owned() };
         Ok(Self { kind, url, _folder: None })
     }
 
-    /// A new one: SQLite in the system's folder for what is temporary, where `chinwag bench` has its own; PostgreSQL on the server
-    /// that the tests share, as durable as it is by default.
-    pub(crate) fn fresh(kind: Kind) -> Result<Self, String> {
+    /// Creates a database. SQLite's is in the system's temporary folder, like that of `chinwag bench`. PostgreSQL's is on the server
+    /// that the tests share, with default durability.
+    pub(crate) fn create(kind: StoreKind) -> Result<Self, String> {
         match kind {
-            Kind::Sqlite => {
-                let folder = tempfile::Builder::new().prefix("chinwag-limits-").tempdir();
+            StoreKind::Sqlite => {
+                let folder = tempfile::Builder::new().prefix("chinwag-baselines-").tempdir();
                 let folder = folder.map_err(|error| error.to_string())?;
                 let url = format!("sqlite:{}", folder.path().join("chinwag.db").display());
                 Ok(Self { kind, url, _folder: Some(folder) })
             }
-            Kind::Postgres if postgres::bin("postgres").is_none() => {
+            StoreKind::Postgres if postgres::bin("postgres").is_none() => {
                 Err("skipped: PostgreSQL's programs are not installed".to_owned())
             }
-            Kind::Postgres => {
+            StoreKind::Postgres => {
                 let runtime = Runtime::new().map_err(|error| error.to_string())?;
                 Ok(Self { kind, url: runtime.block_on(postgres::database()), _folder: None })
             }
         }
     }
 
-    /// SQLite's file.
-    pub(crate) fn file(&self) -> &str {
+    /// Returns the path of SQLite's file.
+    pub(crate) fn path(&self) -> &str {
         self.url.trim_start_matches("sqlite:")
     }
 }

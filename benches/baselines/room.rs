@@ -1,20 +1,21 @@
-//! Who hears what in the relay, and what a turn of its loop has for them.
+//! The relay's conversations: their sockets, and the frames of the present loop iteration.
 
 use std::collections::HashMap;
 
 use chinwag::domain::{ConversationId, Seq};
 
-use crate::frames::{IdText, Template};
+use crate::frames::{IdText, MessageTemplate};
 
 /// A conversation.
 pub(crate) struct Room {
     pub(crate) id: ConversationId,
-    name: IdText,
+    id_text: IdText,
     pub(crate) last_seq: Seq,
-    /// Its sockets, by their places in the relay.
+    /// The indices of the sockets in the relay.
     pub(crate) members: Vec<usize>,
-    /// The frames of this turn, one after the other, and where each ends.
+    /// The frames of this iteration, one after the other.
     pub(crate) frames: Vec<u8>,
+    /// The end of each frame in `frames`.
     pub(crate) ends: Vec<usize>,
 }
 
@@ -22,43 +23,43 @@ pub(crate) struct Room {
 #[derive(Default)]
 pub(crate) struct Rooms {
     pub(crate) all: Vec<Room>,
-    by_name: HashMap<IdText, usize>,
-    /// Those that have frames in this turn.
-    pub(crate) touched: Vec<usize>,
+    by_id: HashMap<IdText, usize>,
+    /// The indices of conversations that have frames in this iteration.
+    pub(crate) dirty: Vec<usize>,
 }
 
 impl Rooms {
-    /// The conversation's place, if it is known.
-    pub(crate) fn find(&self, name: &IdText) -> Option<usize> {
-        self.by_name.get(name).copied()
+    /// Returns the index of a conversation.
+    pub(crate) fn find(&self, id: &IdText) -> Option<usize> {
+        self.by_id.get(id).copied()
     }
 
-    /// Makes it known.
+    /// Adds a conversation. Returns its index.
     pub(crate) fn add(&mut self, id: ConversationId, last_seq: Seq) -> usize {
-        let name = name(id);
-        let place = self.all.len();
+        let id_text = id_text(id);
+        let index = self.all.len();
         let (members, frames, ends) = (Vec::new(), Vec::new(), Vec::new());
-        self.all.push(Room { id, name, last_seq, members, frames, ends });
-        self.by_name.insert(name, place);
-        place
+        self.all.push(Room { id, id_text, last_seq, members, frames, ends });
+        self.by_id.insert(id_text, index);
+        index
     }
 
-    /// Numbers a message and appends its frame to the turn's.
-    pub(crate) fn put(&mut self, place: usize, template: &Template, id: &IdText, content: &[u8]) -> Seq {
-        let room = &mut self.all[place];
+    /// Gives a message its sequence number and appends its frame. Returns the sequence number.
+    pub(crate) fn append(&mut self, index: usize, template: &MessageTemplate, id: &IdText, content: &[u8]) -> Seq {
+        let room = &mut self.all[index];
         if room.ends.is_empty() {
-            self.touched.push(place);
+            self.dirty.push(index);
         }
         room.last_seq += 1;
-        template.put(&mut room.frames, &room.name, room.last_seq, id, content);
+        template.render(&mut room.frames, &room.id_text, room.last_seq, id, content);
         room.ends.push(room.frames.len());
         room.last_seq
     }
 }
 
-/// An id as text.
-pub(crate) fn name(id: ConversationId) -> IdText {
-    let mut name = [0; uuid::fmt::Hyphenated::LENGTH];
-    id.0.hyphenated().encode_lower(&mut name);
-    name
+/// Returns an id as text.
+pub(crate) fn id_text(id: ConversationId) -> IdText {
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    id.0.hyphenated().encode_lower(&mut text);
+    text
 }

@@ -1,4 +1,4 @@
-//! Pages a second: the newest 50 messages of a conversation, read from the database with nothing around it.
+//! Measures pages a second: bare queries for the newest 50 messages of a conversation.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,59 +10,60 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use crate::Arguments;
-use crate::committer::Commit;
-use crate::database::{Database, Kind};
+use crate::committer::Committer;
+use crate::database::{Database, StoreKind};
 use crate::raw_sql::Postgres;
 use crate::room;
-use crate::rows::{print, rate_of};
+use crate::rows::{print_rate, rate_async};
 
-/// How long each figure is measured.
+/// Seconds of each measurement.
 const SECONDS: usize = 3;
-/// Messages of the conversation, and of a page.
+/// Messages of the conversation.
 const HISTORY: i64 = 1_000;
+/// Messages of a page.
 const PAGE: i64 = 50;
-/// Those who read at the same time, from one to as many as the machine on which the goals were set has cores.
+/// Concurrent readers: one, and one for each core of the machine on which the goals were set.
 const READERS: [usize; 2] = [1, 2];
 
-/// conversation, before, limit: what Chinwag reads for a page
+/// Chinwag's query for a page. Parameters: conversation, before, limit.
 const SELECT: &str = "SELECT m.id, m.conversation_id, m.seq, m.sender_id, m.content, m.reply_to, m.timestamp, \
      m.edited_at, m.deleted_at, m.note_kind, m.note_user_id, m.note_value \
      FROM messages m WHERE m.conversation_id = $1 AND m.seq < $2 ORDER BY m.seq DESC LIMIT $3";
 
-/// Measures on the database that is wanted.
+/// Measures the database of the arguments, and prints the rates.
 pub(crate) fn measure(arguments: &Arguments) -> Result<(), String> {
-    let length = arguments.seconds(SECONDS)?;
-    let database = Database::wanted(arguments)?;
-    let conversation = history(&database.url)?;
+    let duration = arguments.seconds(SECONDS)?;
+    let database = Database::from_arguments(arguments)?;
+    let conversation = insert_history(&database.url)?;
     let runtime = Runtime::new().map_err(|error| error.to_string())?;
     for readers in READERS {
         let rate = match database.kind {
-            Kind::Sqlite => sqlite(database.file(), conversation, readers, length)?,
-            Kind::Postgres => runtime.block_on(postgres(&database.url, conversation, readers, length))?,
+            StoreKind::Sqlite => sqlite(database.path(), conversation, readers, duration)?,
+            StoreKind::Postgres => runtime.block_on(postgres(&database.url, conversation, readers, duration))?,
         };
-        print(&format!("bare select of {PAGE} rows, {:?}, {readers} at a time, pages", database.kind), rate);
+        print_rate(&format!("bare select of {PAGE} rows, {:?}, {readers} at a time, pages", database.kind), rate);
     }
     Ok(())
 }
 
-/// A conversation with its messages.
-fn history(url: &str) -> Result<Uuid, String> {
-    let mut commit = Commit::open(url)?;
+/// Inserts a conversation with its messages.
+fn insert_history(url: &str) -> Result<Uuid, String> {
+    let mut committer = Committer::open(url)?;
     let id = ConversationId::new();
-    commit.open_room(id)?;
+    committer.open_conversation(id)?;
     for seq in 1..=HISTORY {
-        commit.put(id, seq, &room::name(ConversationId(MessageId::new().0)), &[b'x'; 64])?;
+        committer.push(id, seq, &room::id_text(ConversationId(MessageId::new().0)), &[b'x'; 64])?;
     }
-    commit.commit(std::iter::once((id, HISTORY)))?;
+    committer.commit(std::iter::once((id, HISTORY)))?;
     Ok(id.0)
 }
 
-fn sqlite(file: &str, conversation: Uuid, readers: usize, length: Duration) -> Result<f64, String> {
+fn sqlite(path: &str, conversation: Uuid, readers: usize, duration: Duration) -> Result<f64, String> {
     let read = || {
-        let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         let mut select = db.prepare(SELECT)?;
         let (started, mut count) = (Instant::now(), 0_u32);
-        while started.elapsed() < length {
+        while started.elapsed() < duration {
             let mut rows = select.query(params![conversation, i64::MAX, PAGE])?;
             let mut bytes = 0;
             while let Some(row) = rows.next()? {
@@ -80,7 +81,7 @@ fn sqlite(file: &str, conversation: Uuid, readers: usize, length: Duration) -> R
     rates.map_err(|error| format!("SQLite: {error}"))
 }
 
-async fn postgres(url: &str, conversation: Uuid, readers: usize, length: Duration) -> Result<f64, String> {
+async fn postgres(url: &str, conversation: Uuid, readers: usize, duration: Duration) -> Result<f64, String> {
     let mut reading = Vec::new();
     for _ in 0..readers {
         let client = Postgres::connect(url).await?.client;
@@ -88,7 +89,7 @@ async fn postgres(url: &str, conversation: Uuid, readers: usize, length: Duratio
         reading.push((client, select));
     }
     let rates = reading.iter().map(|(client, select)| {
-        rate_of(length, move || async move {
+        rate_async(duration, move || async move {
             let rows =
                 client.query(select, &[&conversation, &i64::MAX, &PAGE]).await.map_err(|error| error.to_string())?;
             std::hint::black_box(rows.iter().map(|row| row.get::<_, &str>(4).len()).sum::<usize>());

@@ -1,4 +1,5 @@
-//! A bare answer: hyper on tokio as Chinwag has them, and bytes that are already encoded. No page of history can cost less.
+//! A server that returns the same encoded page for every request, on hyper and tokio as Chinwag uses them. No page of history can
+//! cost less.
 
 use std::convert::Infallible;
 
@@ -15,17 +16,17 @@ use tokio::runtime::Runtime;
 use crate::Arguments;
 use crate::frames;
 
-/// Messages of a page, as the bench asks for it.
-const PAGE: usize = 50;
-/// JSON around a filler.
-const AROUND: usize = r#"{"items":""}"#.len();
+/// Messages of a page, as `chinwag bench history` requests it.
+const ITEMS: usize = 50;
+/// Bytes of JSON around the filler of `--bytes`.
+const WRAPPER_LENGTH: usize = r#"{"items":""}"#.len();
 
 /// Serves until it is killed.
 pub(crate) fn serve(arguments: &Arguments) -> Result<(), String> {
     let bytes = arguments.number("--bytes", 0)?;
     let body: Bytes = match bytes {
-        0 => frames::page(arguments.number("--items", PAGE)?),
-        _ => format!(r#"{{"items":"{}"}}"#, "x".repeat(bytes.saturating_sub(AROUND))),
+        0 => frames::page(arguments.number("--items", ITEMS)?),
+        _ => format!(r#"{{"items":"{}"}}"#, "x".repeat(bytes.saturating_sub(WRAPPER_LENGTH))),
     }
     .into();
     let runtime = Runtime::new().map_err(|error| error.to_string())?;
@@ -41,15 +42,15 @@ async fn accept(listener: std::net::TcpListener, body: Bytes) -> std::io::Result
         socket.set_nodelay(true)?;
         let body = body.clone();
         tokio::spawn(async move {
-            let service = service_fn(|_| std::future::ready(Ok::<_, Infallible>(answer(body.clone()))));
-            // A client that goes in the middle is the client's business.
+            let service = service_fn(|_| std::future::ready(Ok::<_, Infallible>(response(body.clone()))));
+            // An error is ignored: a client may close its connection at any time.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
         });
     }
 }
 
-fn answer(body: Bytes) -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::new(body));
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer
+fn response(body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }

@@ -1,7 +1,7 @@
-//! The table: each goal's figure with its limit beside it, taken by turns in the same minutes.
+//! The table: measures Chinwag and its baselines in alternation, and checks the goals.
 //!
-//! A round runs Chinwag and each probe once, each in a process that was just started, on a database that is new; there are so many
-//! rounds, the next one in the other direction. Medians are compared. Whoever is not installed is skipped, and the goal is not known.
+//! A round runs Chinwag and each baseline once, each in a new process and on a new database. Every second round has the reverse order.
+//! Medians of the rounds are compared. A baseline that is not installed is skipped; then its goal is not known.
 
 mod goals;
 mod rows;
@@ -12,63 +12,64 @@ use std::fs;
 use chinwag::app;
 use serde_json::{Value, json};
 
-use self::goals::{Measured, tell};
+use self::goals::{CaseRuns, report_row};
 use self::rows::{ROWS, Row};
-use self::runner::Manner;
+use self::runner::Runner;
 use crate::Arguments;
-use crate::database::Kind;
+use crate::database::StoreKind;
 
-/// Rounds, and seconds of each run behind a second of warm-up.
+/// Rounds.
 const RUNS: usize = 5;
+/// Seconds of each run, after a second of warm-up.
 const SECONDS: usize = 5;
 
-/// Measures the rows that are named, or all.
+/// Measures the named rows, or all.
 pub(crate) fn measure(arguments: &Arguments) -> Result<(), String> {
-    let words = arguments.words();
-    let named = |row: &&Row| words.is_empty() || words.contains(&row.name);
-    let wanted: Vec<&Row> = ROWS.iter().filter(named).collect();
-    if wanted.is_empty() {
+    let names = arguments.positional();
+    let is_selected = |row: &&Row| names.is_empty() || names.contains(&row.name);
+    let selected: Vec<&Row> = ROWS.iter().filter(is_selected).collect();
+    if selected.is_empty() {
         return Err(format!("the rows are {}", ROWS.map(|row| row.name).join(", ")));
     }
     let store = match arguments.value("--store") {
-        None | Some("sqlite") => Kind::Sqlite,
-        Some("postgres") => Kind::Postgres,
+        None | Some("sqlite") => StoreKind::Sqlite,
+        Some("postgres") => StoreKind::Postgres,
         Some(_) => return Err("--store takes sqlite or postgres".to_owned()),
     };
-    let manner = Manner { seconds: arguments.number("--seconds", SECONDS)?, store };
+    let runner = Runner { seconds: arguments.number("--seconds", SECONDS)?, store };
     let runs = arguments.number("--runs", RUNS)?.max(1);
     app::raise_open_files();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     println!(
-        "medians of {runs} runs of {} s by turns; server, clients and database share {cores} cores",
-        manner.seconds
+        "medians of {runs} runs of {} s in alternation; server, clients and database share {cores} cores",
+        runner.seconds
     );
-    let mut told = Vec::new();
-    for row in wanted {
-        let measured = row.cases.iter().map(|case| rounds(row, case, &manner, runs)).collect::<Result<Vec<_>, _>>()?;
-        told.push(tell(row, store, &measured));
-        // After each row, so that what was measured is kept whatever happens to the next.
+    let mut report = Vec::new();
+    for row in selected {
+        let cases = row.cases.iter().map(|case| run_rounds(row, case, &runner, runs)).collect::<Result<Vec<_>, _>>()?;
+        report.push(report_row(row, store, &cases));
+        // The file is written after each row, so that a later failure does not lose the results.
         if let Some(file) = arguments.value("--json") {
-            let text = Value::from(told.clone()).to_string();
+            let text = Value::from(report.clone()).to_string();
             fs::write(file, text).map_err(|error| format!("{file}: {error}"))?;
         }
     }
     Ok(())
 }
 
-/// All rounds of a case.
-fn rounds(row: &Row, case: &'static str, manner: &Manner, runs: usize) -> Result<Measured, String> {
-    let contenders = 1 + row.probes.len();
-    let mut measured = Measured { case, runs: vec![Vec::new(); contenders] };
+/// Runs all rounds of a case.
+fn run_rounds(row: &Row, case: &'static str, runner: &Runner, runs: usize) -> Result<CaseRuns, String> {
+    let systems = 1 + row.baselines.len();
+    let mut results = CaseRuns { case, runs: vec![Vec::new(); systems] };
     for round in 0..runs {
-        let mut turns: Vec<usize> = (0..contenders).collect();
+        let mut order: Vec<usize> = (0..systems).collect();
         if round % 2 == 1 {
-            turns.reverse();
+            order.reverse();
         }
-        for contender in turns {
-            let run = match contender.checked_sub(1) {
-                None => manner.chinwag(case)?,
-                Some(probe) => match manner.probe(case, &row.probes[probe]) {
+        for system in order {
+            let run = match system.checked_sub(1) {
+                None => runner.run_chinwag(case)?,
+                Some(baseline) => match runner.run_baseline(case, &row.baselines[baseline]) {
                     Ok(run) => run,
                     Err(reason) => {
                         eprintln!("{reason}");
@@ -76,8 +77,8 @@ fn rounds(row: &Row, case: &'static str, manner: &Manner, runs: usize) -> Result
                     }
                 },
             };
-            measured.runs[contender].push(run);
+            results.runs[system].push(run);
         }
     }
-    Ok(measured)
+    Ok(results)
 }

@@ -1,12 +1,12 @@
-//! The rows of the table: what is measured, beside what, and where it must come.
+//! The rows of the table: the cases, their baselines and their goals.
 
-use super::runner::Probe;
+use super::runner::Baseline;
 
-/// A figure, as `chinwag bench` spells it in its JSON.
+/// A value in the JSON of `chinwag bench`.
 #[derive(Clone, Copy)]
 pub(super) struct Metric {
     pub(super) name: &'static str,
-    /// Where it stands.
+    /// The JSON pointer of the value.
     pub(super) pointer: &'static str,
     pub(super) decimals: usize,
 }
@@ -20,54 +20,55 @@ const DELIVERIES: Metric = Metric { name: "deliveries/s", pointer: "/median/deli
 const P50: Metric = Metric { name: "send to delivery, p50, ms", pointer: "/latency_ms/delivery/p50", decimals: 3 };
 const P99: Metric = Metric { name: "send to delivery, p99, ms", pointer: "/latency_ms/delivery/p99", decimals: 3 };
 const IDLE: Metric = Metric { name: "KiB a connection, idle", pointer: "/memory/1/kib_per_connection", decimals: 2 };
-/// Behind "before", "idle" and "right after" stand those of `--after`, of which there is one.
+/// The fourth state, after "before", "idle" and "right after", is the only one of `--after`.
 const LATER: Metric =
     Metric { name: "KiB a connection, 30 s after a burst", pointer: "/memory/3/kib_per_connection", decimals: 2 };
 const CONNECTIONS: Metric = Metric { name: "connections/s", pointer: "/median/connections_per_second", decimals: 0 };
 const PAGES: Metric = Metric { name: "pages/s", pointer: "/median/pages_per_second", decimals: 0 };
 
-/// Where a figure must come.
+/// The goal of a metric. A baseline is given by its index among the row's baselines.
 #[derive(Clone, Copy)]
 pub(super) enum Bound {
-    /// At most so many times a probe's, which is named by its place among the row's.
+    /// At most this many times the baseline's value.
     AtMostTimes(f64, usize),
-    /// At least so many times a probe's, on SQLite and on PostgreSQL.
+    /// At least this many times the baseline's value, on SQLite and on PostgreSQL.
     AtLeastTimes([f64; 2], usize),
-    /// At most so much.
+    /// At most this value.
     AtMost(f64),
-    /// At least so much, on SQLite and on PostgreSQL.
+    /// At least this value, on SQLite and on PostgreSQL.
     AtLeast([f64; 2]),
-    /// How many times a probe's it is: at the last size at most so many times what that is at the first.
+    /// The ratio to the baseline grows at most this many times from the first size to the last.
     GrowsAtMost(f64, usize),
 }
 
-/// A line of the issue's table.
+/// A row of the table.
 pub(super) struct Row {
     pub(super) name: &'static str,
-    /// Scenarios of `chinwag bench`: one, or one for each size.
+    /// Arguments of `chinwag bench`: one case, or one for each size.
     pub(super) cases: &'static [&'static str],
-    pub(super) probes: &'static [Probe],
+    pub(super) baselines: &'static [Baseline],
     pub(super) goals: &'static [(Metric, Bound)],
 }
 
-const JOINED: Probe = Probe { name: "relay --join", mode: &["relay", "--join"] };
-const PLAIN: Probe = Probe { name: "relay", mode: &["relay"] };
-const COMMITTED: Probe = Probe { name: "relay --join --commit", mode: &["relay", "--join", "--commit", "DATABASE"] };
-const BUN: Probe = Probe { name: "bun", mode: &["bun"] };
-const ANSWER: Probe = Probe { name: "answer", mode: &["answer"] };
+const RELAY_JOIN: Baseline = Baseline { name: "relay --join", mode: &["relay", "--join"] };
+const RELAY: Baseline = Baseline { name: "relay", mode: &["relay"] };
+const RELAY_COMMIT: Baseline =
+    Baseline { name: "relay --join --commit", mode: &["relay", "--join", "--commit", "DATABASE"] };
+const BUN: Baseline = Baseline { name: "bun", mode: &["bun"] };
+const STATIC_PAGE: Baseline = Baseline { name: "static-page", mode: &["static-page"] };
 
-/// All of them; the goals are those of issue 4.
+/// All rows. The goals are those of issue 4.
 pub(super) const ROWS: [Row; 10] = [
     Row {
         name: "fanout",
         cases: &["fanout --members 1000 --publishers 1 --window 4"],
-        probes: &[JOINED, BUN],
+        baselines: &[RELAY_JOIN, BUN],
         goals: &[(PER_DELIVERY, Bound::AtMostTimes(1.3, 0)), (PER_DELIVERY, Bound::AtMostTimes(1.0, 1))],
     },
     Row {
         name: "fanout-10",
         cases: &["fanout --members 1000 --publishers 10 --window 4"],
-        probes: &[JOINED, BUN],
+        baselines: &[RELAY_JOIN, BUN],
         goals: &[
             (PER_DELIVERY, Bound::AtMostTimes(1.5, 0)),
             (PER_DELIVERY, Bound::AtMostTimes(1.0, 1)),
@@ -77,37 +78,37 @@ pub(super) const ROWS: [Row; 10] = [
     Row {
         name: "fanout-slow",
         cases: &["fanout --members 1000 --publishers 1 --rate 20"],
-        probes: &[PLAIN, BUN],
+        baselines: &[RELAY, BUN],
         goals: &[(PER_DELIVERY, Bound::AtMostTimes(1.15, 0))],
     },
     Row {
         name: "pairs",
         cases: &["pairs --conversations 100 --window 4"],
-        probes: &[COMMITTED, BUN],
+        baselines: &[RELAY_COMMIT, BUN],
         goals: &[(MESSAGES, Bound::AtLeast([60_000.0, 35_000.0]))],
     },
     Row {
         name: "latency",
         cases: &["pairs --conversations 100 --rate 1000"],
-        probes: &[COMMITTED],
+        baselines: &[RELAY_COMMIT],
         goals: &[(P50, Bound::AtMostTimes(2.0, 0)), (P99, Bound::AtMostTimes(2.0, 0))],
     },
     Row {
         name: "memory",
         cases: &["idle --connections 10000 --room 100 --after 30"],
-        probes: &[PLAIN, BUN],
+        baselines: &[RELAY, BUN],
         goals: &[(IDLE, Bound::AtMost(3.0)), (LATER, Bound::AtMost(3.0))],
     },
     Row {
         name: "connect",
         cases: &["connect --connections 20000"],
-        probes: &[BUN, PLAIN],
+        baselines: &[BUN, RELAY],
         goals: &[(CONNECTIONS, Bound::AtLeastTimes([0.7, 0.7], 0))],
     },
     Row {
         name: "history",
         cases: &["history --messages 10000 --limit 50"],
-        probes: &[ANSWER],
+        baselines: &[STATIC_PAGE],
         goals: &[(PAGES, Bound::AtLeastTimes([1.0 / 3.0, 1.0 / 8.0], 0))],
     },
     Row {
@@ -117,7 +118,7 @@ pub(super) const ROWS: [Row; 10] = [
             "fanout --members 1000 --publishers 1 --window 4",
             "fanout --members 10000 --publishers 1 --window 4",
         ],
-        probes: &[JOINED],
+        baselines: &[RELAY_JOIN],
         goals: &[(PER_DELIVERY, Bound::GrowsAtMost(1.3, 0))],
     },
     Row {
@@ -127,7 +128,7 @@ pub(super) const ROWS: [Row; 10] = [
             "pairs --conversations 1000 --users 1000 --rate 5000",
             "pairs --conversations 10000 --users 1000 --rate 5000",
         ],
-        probes: &[JOINED],
+        baselines: &[RELAY_JOIN],
         goals: &[(PER_MESSAGE, Bound::GrowsAtMost(1.3, 0))],
     },
 ];
