@@ -33,7 +33,7 @@ impl Requests {
     }
 
     /// Returns true before the deadline.
-    fn goes_on(&self) -> bool {
+    fn is_running(&self) -> bool {
         Instant::now() < self.deadline
     }
 
@@ -66,7 +66,7 @@ pub async fn connect(
         let meter = Meter::start(environment.pid)?;
         let requests = Requests::new(meter.started + duration);
         let worker = async || {
-            while requests.goes_on() && started.get() < options.connections.get() {
+            while requests.is_running() && started.get() < options.connections.get() {
                 let (room, token) = members[started.get() % members.len()];
                 started.set(started.get() + 1);
                 let request_started = Instant::now();
@@ -125,7 +125,7 @@ impl Reader<'_> {
     /// Requests one page after another until the deadline.
     async fn run(&mut self, requests: &Requests) -> Result<(), String> {
         let limit = usize::from(self.options.limit);
-        while requests.goes_on() {
+        while requests.is_running() {
             let before = 2 + self.random.below(self.options.messages.get());
             let target = format!("/v1/conversations/{}/messages?before_seq={before}&limit={limit}", self.room.id);
             let request_started = Instant::now();
@@ -215,7 +215,7 @@ async fn logins(
     let requests = Requests::new(meter.started + duration);
     let worker = async || {
         let mut http = HttpClient::connect(environment.address).await?;
-        while requests.goes_on() {
+        while requests.is_running() {
             let name = &accounts[started.get() % accounts.len()];
             started.set(started.get() + 1);
             let request_started = Instant::now();
