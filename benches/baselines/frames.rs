@@ -65,7 +65,7 @@ impl MessageTemplate {
             parts.push((rest[..at].to_owned(), placeholder));
             rest = &rest[at + length..];
         }
-        let count = |wanted| parts.iter().filter(|(_, placeholder)| *placeholder == wanted).count();
+        let count = |counted| parts.iter().filter(|(_, placeholder)| *placeholder == counted).count();
         let (seqs, contents) = (count(Placeholder::Seq), count(Placeholder::Content));
         let ids = parts.len() - seqs - contents;
         let fixed_length = parts.iter().map(|(same, _)| same.len()).sum::<usize>() + rest.len() + ids * ID_LENGTH;
