@@ -1,4 +1,4 @@
-//! One conversation's news to a thousand outboxes.
+//! Broadcasts messages of one conversation to a thousand outboxes.
 
 use std::io::{self, IoSlice};
 use std::net::{TcpListener, TcpStream};
@@ -20,17 +20,17 @@ use tokio::runtime::{Builder, Runtime};
 use crate::frames::messages;
 
 const RECIPIENTS: usize = 1_000;
-/// Bytes sent to each recipient until the readers are waited for: a quarter of a new socket's window, or a full window's
-/// stalls (tens of milliseconds) would be measured and not the broadcast.
-const UNREAD: usize = 16 * 1024;
+/// Bytes sent to each recipient before the bench waits for the readers: a quarter of a new socket's window. With a full window the
+/// bench would measure stalls of tens of milliseconds.
+const UNREAD_BYTES_MAX: usize = 16 * 1024;
 
-/// From a committed batch to a thousand connections: watermark, seats, outboxes and writes. The clock stops only when every
-/// byte has been read at the other end and every outbox is empty.
+/// Measures the delivery of a committed batch to a thousand connections: watermark, seats, outboxes and writes. The clock stops when
+/// every byte has been read at the other end and every outbox is empty.
 ///
-/// - `null`: sinks that take everything: what registry and outboxes cost by themselves, beside the kernel.
-/// - `sockets`: loopback TCP with readers on a thread of their own, for a batch of 1 and of 16 messages. Compare it with
-///   `plain writes`, a bare loop that writes the same bytes to the same sockets: what is above it is ours. What 16
-///   messages in one write save over 16 writes is what natural batching lives on.
+/// - `null`: sinks that accept all bytes. It shows the cost of registry and outboxes without the kernel.
+/// - `sockets`: loopback TCP, with readers on a thread of their own, for a batch of 1 and of 16 messages.
+/// - `plain writes`: a loop that writes the same bytes to the same sockets. The difference to `sockets` is Chinwag's own cost. The
+///   difference between 16 writes and one write of 16 messages is the gain of batching.
 pub(crate) fn bench(criterion: &mut Criterion) {
     server::raise_open_files();
     let mut group = criterion.benchmark_group("broadcast");
@@ -38,44 +38,44 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(RECIPIENTS as u64));
 
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let null = Audience::new((0..RECIPIENTS).map(|_| Arc::new(Null) as Arc<dyn Sink>));
+    let null = Recipients::new((0..RECIPIENTS).map(|_| Arc::new(NullSink) as Arc<dyn Sink>));
     group.bench_function("null", |bencher| {
-        let mut run = null.run(1);
-        bencher.iter(|| null.deliver(&mut run));
+        let mut batch = null.encode_batch(1);
+        bencher.iter(|| null.deliver(&mut batch));
     });
 
     let readers = Readers::start(&runtime);
     let sockets: Vec<Arc<OwnedWriteHalf>> = readers.sockets.clone();
-    let audience = Audience::new(sockets.into_iter().map(|socket| socket as Arc<dyn Sink>));
+    let recipients = Recipients::new(sockets.into_iter().map(|socket| socket as Arc<dyn Sink>));
     for count in [1, 16] {
-        let mut run = audience.run(count);
-        let bytes = run.frames.len();
-        timed(&mut group, BenchmarkId::new("sockets", count), bytes, &readers, &audience, || {
-            audience.deliver(&mut run);
+        let mut batch = recipients.encode_batch(count);
+        let bytes = batch.frames.len();
+        bench_step(&mut group, BenchmarkId::new("sockets", count), bytes, &readers, &recipients, || {
+            recipients.deliver(&mut batch);
         });
     }
     for count in [1, 16] {
-        let bytes = audience.run(count).frames;
-        let write = || readers.sockets.iter().for_each(|socket| write_plainly(socket, &bytes));
-        timed(&mut group, BenchmarkId::new("plain writes", count), bytes.len(), &readers, &audience, write);
+        let bytes = recipients.encode_batch(count).frames;
+        let write = || readers.sockets.iter().for_each(|socket| write_directly(socket, &bytes));
+        bench_step(&mut group, BenchmarkId::new("plain writes", count), bytes.len(), &readers, &recipients, write);
     }
     group.finish();
 }
 
-fn write_plainly(socket: &OwnedWriteHalf, bytes: &[u8]) {
+fn write_directly(socket: &OwnedWriteHalf, bytes: &[u8]) {
     assert_eq!(socket.try_write(bytes).unwrap(), bytes.len(), "the readers keep up");
 }
 
-/// Times `step`, which sends so many bytes to each recipient, with all that it leaves to be done afterwards.
-fn timed(
+/// Measures `step`, which sends `bytes` to each recipient, and the delivery of what it sends.
+fn bench_step(
     group: &mut BenchmarkGroup<'_, WallTime>,
     id: BenchmarkId,
     bytes: usize,
     readers: &Readers,
-    audience: &Audience,
+    recipients: &Recipients,
     mut step: impl FnMut(),
 ) {
-    let steps = (UNREAD / bytes).max(1) as u64;
+    let steps = (UNREAD_BYTES_MAX / bytes).max(1) as u64;
     group.bench_function(id, |bencher| {
         bencher.iter_custom(|iterations| {
             let mut sent = readers.received();
@@ -84,35 +84,35 @@ fn timed(
                 step();
                 sent += (bytes * RECIPIENTS) as u64;
                 if iteration.is_multiple_of(steps) {
-                    audience.drain(readers, sent);
+                    recipients.drain(readers, sent);
                 }
             }
-            audience.drain(readers, sent);
+            recipients.drain(readers, sent);
             started.elapsed()
         });
     });
 }
 
-/// Takes everything.
-struct Null;
+/// A sink that accepts all bytes.
+struct NullSink;
 
-impl Sink for Null {
+impl Sink for NullSink {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         Ok(slices.iter().map(|slice| slice.len()).sum())
     }
 }
 
-/// A thousand connections that hear one conversation.
-struct Audience {
+/// A thousand connections that receive one conversation.
+struct Recipients {
     registry: Arc<Registry>,
     conversation_id: ConversationId,
     connections: Vec<Arc<Connection>>,
-    /// What was delivered once is not delivered again, so numbers go on from bench to bench.
+    /// The next sequence number. It is never reset, because the registry delivers each number once.
     next_seq: AtomicI64,
     _registrations: Vec<Registration>,
 }
 
-impl Audience {
+impl Recipients {
     fn new(sinks: impl Iterator<Item = Arc<dyn Sink>>) -> Self {
         let (registry, conversation_id) = (Arc::new(Registry::default()), ConversationId::new());
         let (mut connections, mut registrations) = (Vec::new(), Vec::new());
@@ -130,22 +130,22 @@ impl Audience {
         Self { registry, conversation_id, connections, next_seq, _registrations: registrations }
     }
 
-    /// A batch of so many messages, encoded.
-    fn run(&self, count: u64) -> Run {
+    /// Returns an encoded batch of `count` messages.
+    fn encode_batch(&self, count: u64) -> Run {
         encode(messages(self.conversation_id, count).iter()).remove(0)
     }
 
-    /// Delivers a run as the next one. (Its frames keep saying the same; nobody looks into them.)
-    fn deliver(&self, run: &mut Run) {
-        run.first_seq = self.next_seq.fetch_add(Seq::try_from(run.ends.len()).unwrap(), Ordering::Relaxed);
-        self.registry.deliver(std::slice::from_ref(run));
+    /// Delivers a batch under the next sequence numbers. The frames keep their old numbers, which no reader checks.
+    fn deliver(&self, batch: &mut Run) {
+        batch.first_seq = self.next_seq.fetch_add(Seq::try_from(batch.ends.len()).unwrap(), Ordering::Relaxed);
+        self.registry.deliver(std::slice::from_ref(batch));
     }
 
-    /// Waits until everything is at the other end, flushing as a connection's own task would where the kernel was full.
+    /// Waits until all bytes are read. It flushes the outboxes that wait for the kernel, as a connection's own task would.
     fn drain(&self, readers: &Readers, sent: u64) {
         let started = Instant::now();
         while readers.received() < sent {
-            assert!(started.elapsed() < Duration::from_secs(30), "something was not delivered");
+            assert!(started.elapsed() < Duration::from_secs(30), "a message was not delivered");
             self.connections.iter().filter(|other| other.outbox.waiting() > 0).for_each(|other| other.outbox.flush());
             thread::yield_now();
         }
@@ -154,11 +154,11 @@ impl Audience {
     }
 }
 
-/// The other ends of a thousand sockets, read by a thread of their own.
+/// The peers of a thousand sockets. A thread of its own reads them.
 struct Readers {
     sockets: Vec<Arc<OwnedWriteHalf>>,
-    /// Nobody writes to these.
-    _receiving: Vec<OwnedReadHalf>,
+    /// Kept open; they receive nothing.
+    _read_halves: Vec<OwnedReadHalf>,
     received: Arc<AtomicU64>,
 }
 
@@ -167,46 +167,47 @@ impl Readers {
         let _inside = runtime.enter();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (mut sockets, mut receiving, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut sockets, mut read_halves, mut peers) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..RECIPIENTS {
-            let end = TcpStream::connect(address).unwrap();
+            let peer = TcpStream::connect(address).unwrap();
             let (socket, _) = listener.accept().unwrap();
-            for socket in [&socket, &end] {
+            for socket in [&socket, &peer] {
                 socket.set_nonblocking(true).unwrap();
                 socket.set_nodelay(true).unwrap();
             }
             let socket = tokio::net::TcpStream::from_std(socket).unwrap();
             runtime.block_on(socket.writable()).unwrap();
-            let (nobody_writes, sending) = socket.into_split();
-            sockets.push(Arc::new(sending));
-            receiving.push(nobody_writes);
-            ends.push(end);
+            let (unused, write_half) = socket.into_split();
+            sockets.push(Arc::new(write_half));
+            read_halves.push(unused);
+            peers.push(peer);
         }
         let received = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&received);
         thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let reading: Vec<_> = ends.into_iter().map(|end| tokio::spawn(read(end, Arc::clone(&count)))).collect();
-                for end in reading {
-                    end.await.unwrap();
+                let reading: Vec<_> =
+                    peers.into_iter().map(|peer| tokio::spawn(read(peer, Arc::clone(&count)))).collect();
+                for task in reading {
+                    task.await.unwrap();
                 }
             });
         });
-        Self { sockets, _receiving: receiving, received }
+        Self { sockets, _read_halves: read_halves, received }
     }
 
-    /// Bytes that have been read.
+    /// Returns how many bytes have been read.
     fn received(&self) -> u64 {
         self.received.load(Ordering::Acquire)
     }
 }
 
-async fn read(end: TcpStream, count: Arc<AtomicU64>) {
-    let end = tokio::net::TcpStream::from_std(end).unwrap();
+async fn read(peer: TcpStream, count: Arc<AtomicU64>) {
+    let peer = tokio::net::TcpStream::from_std(peer).unwrap();
     let mut buffer = vec![0; 64 * 1024];
-    while end.readable().await.is_ok() {
-        match end.try_read(&mut buffer) {
+    while peer.readable().await.is_ok() {
+        match peer.try_read(&mut buffer) {
             Ok(0) => return,
             Ok(bytes) => {
                 count.fetch_add(bytes as u64, Ordering::Release);

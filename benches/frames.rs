@@ -1,4 +1,4 @@
-//! Encoding what happened.
+//! Encodes events.
 
 use std::hint::black_box;
 
@@ -8,8 +8,8 @@ use chinwag::domain::message::Message;
 use chinwag::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
 use criterion::{BenchmarkId, Criterion, Throughput};
 
-/// From committed messages to the bytes that every recipient gets: JSON and frame headers, in one allocation that grows.
-/// Compare a frame with the small write of 5 to 8 µs that each of its recipients costs: encoding happens once for all of them.
+/// Measures the encoding of committed messages, JSON and frame headers, into one growing buffer. A message is encoded once for all
+/// recipients; compare it with the small write of 5 to 8 µs for each recipient.
 pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("frames");
     for count in [1, 64] {
@@ -22,7 +22,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Messages of one conversation, from number 1.
+/// Returns messages of one conversation, from sequence number 1.
 pub(crate) fn messages(conversation_id: ConversationId, count: u64) -> Vec<Event> {
     let message = |seq| Message {
         id: MessageId::new(),

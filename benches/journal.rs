@@ -1,4 +1,4 @@
-//! Messages through the journal, on real databases.
+//! Sends messages through the journal, on real databases.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -25,14 +25,14 @@ use tokio_util::task::TaskTracker;
 use crate::postgres;
 
 const CONVERSATIONS: usize = 100;
-/// Messages of one round: twenty from each member of each conversation.
-const ROUND: usize = CONVERSATIONS * 2 * 20;
+/// Messages of a round: twenty from each member of each conversation.
+const ROUND_MESSAGES: usize = CONVERSATIONS * 2 * 20;
 
-/// The real journal over a real database, in a hundred conversations of two; nobody listens. Inside the clock is everything
-/// from the first `submit` to the last reply: admission, batches, commits and flushes, encoding, publishing.
+/// Measures the journal over a database, with a hundred conversations of two and no connections, from the first `submit` to the last
+/// reply: admission, batches, commits and flushes, encoding, publishing.
 ///
-/// - `many under way`: a round of 4,000, as many at a time as the journal admits.
-/// - `one at a time`: each message waits for the last one's commit. Natural batching is the ratio of the two.
+/// - `many in flight`: a round of 4,000 messages, as many at a time as the journal admits.
+/// - `one at a time`: each message waits for the commit of the previous one. The ratio of the two is the gain of batching.
 pub(crate) fn bench(criterion: &mut Criterion) {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut group = criterion.benchmark_group("journal");
@@ -42,40 +42,40 @@ pub(crate) fn bench(criterion: &mut Criterion) {
             println!("journal/postgres: skipped, PostgreSQL's programs are not installed");
             continue;
         }
-        // Made at first use, so that a bench that is not wanted starts no database.
-        let bench = OnceCell::new();
-        let made = || bench.get_or_init(|| Bench::start(&runtime, store));
-        group.throughput(Throughput::Elements(ROUND as u64));
-        group.bench_function(BenchmarkId::new(store, "many under way"), |bencher| {
-            let bench = made();
-            bencher.iter_custom(|rounds| (0..rounds).map(|_| runtime.block_on(bench.round())).sum());
+        // Made at first use, so that a bench that is filtered out starts no database.
+        let cell = OnceCell::new();
+        let fixture = || cell.get_or_init(|| Fixture::start(&runtime, store));
+        group.throughput(Throughput::Elements(ROUND_MESSAGES as u64));
+        group.bench_function(BenchmarkId::new(store, "many in flight"), |bencher| {
+            let fixture = fixture();
+            bencher.iter_custom(|rounds| (0..rounds).map(|_| runtime.block_on(fixture.send_round())).sum());
         });
         group.throughput(Throughput::Elements(1));
         group.bench_function(BenchmarkId::new(store, "one at a time"), |bencher| {
-            let bench = made();
-            bencher.iter_custom(|count| runtime.block_on(bench.one_by_one(count)));
+            let fixture = fixture();
+            bencher.iter_custom(|count| runtime.block_on(fixture.send_sequentially(count)));
         });
-        drop(bench); // PostgreSQL's connections close before the next store's turn
+        drop(cell); // closes PostgreSQL's connections before the next store is measured
     }
     group.finish();
 }
 
-/// Hears what is published, and tells nobody.
-struct Nobody;
+/// An inbox that ignores all publications.
+struct NullInbox;
 
-impl Inbox for Nobody {
+impl Inbox for NullInbox {
     fn take(&self, _: Parcel) {}
     fn hear(&self, _: Parcel) {}
     fn returned(&self) {}
 }
 
-struct Bench {
+struct Fixture {
     journal: Journal,
     pairs: Vec<(ConversationId, [UserId; 2])>,
     _folder: TempDir,
 }
 
-impl Bench {
+impl Fixture {
     fn start(runtime: &Runtime, store: &str) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         runtime.block_on(async {
@@ -102,9 +102,9 @@ impl Bench {
                 store.create_conversation(&new).await.unwrap();
                 pairs.push((id, ids));
             }
-            let bus: Arc<dyn Bus> = Arc::new(Local::new(Arc::new(Nobody)));
+            let bus: Arc<dyn Bus> = Arc::new(Local::new(Arc::new(NullInbox)));
             let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-            let gap_repair = Arc::new(GapRepair::new(&store, &Arc::default(), Arc::new(Nobody), Arc::default()));
+            let gap_repair = Arc::new(GapRepair::new(&store, &Arc::default(), Arc::new(NullInbox), Arc::default()));
             let journal = Journal::start(&store, &bus, &gap_repair, &tasks, &stop);
             Self { journal, pairs, _folder: folder }
         })
@@ -122,15 +122,15 @@ impl Bench {
         })
     }
 
-    async fn round(&self) -> Duration {
-        let (left, done) = (Arc::new(AtomicUsize::new(ROUND)), Arc::new(Notify::new()));
-        let commands: Vec<Write> = (0..ROUND).map(|number| self.send(number)).collect();
+    async fn send_round(&self) -> Duration {
+        let (remaining, done) = (Arc::new(AtomicUsize::new(ROUND_MESSAGES)), Arc::new(Notify::new()));
+        let commands: Vec<Write> = (0..ROUND_MESSAGES).map(|number| self.send(number)).collect();
         let started = Instant::now();
         for command in commands {
-            let (left, done) = (Arc::clone(&left), Arc::clone(&done));
+            let (remaining, done) = (Arc::clone(&remaining), Arc::clone(&done));
             let reply = move |outcome: chinwag::domain::Result<Outcome>| {
-                assert!(matches!(outcome, Ok(Outcome::Committed(_))), "{outcome:?}");
-                if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                assert!(matches!(outcome, Ok(Outcome::Fresh(_))), "{outcome:?}");
+                if remaining.fetch_sub(1, Ordering::AcqRel) == 1 {
                     done.notify_one();
                 }
             };
@@ -140,14 +140,14 @@ impl Bench {
         started.elapsed()
     }
 
-    async fn one_by_one(&self, count: u64) -> Duration {
+    async fn send_sequentially(&self, count: u64) -> Duration {
         let commands: Vec<Write> = (0..usize::try_from(count).unwrap()).map(|number| self.send(number)).collect();
         let started = Instant::now();
         for command in commands {
-            let (tell, told) = tokio::sync::oneshot::channel();
-            self.journal.submit(command, Box::new(move |outcome| drop(tell.send(outcome)))).await;
-            let outcome = told.await.unwrap();
-            assert!(matches!(outcome, Ok(Outcome::Committed(_))), "{outcome:?}");
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            self.journal.submit(command, Box::new(move |outcome| drop(sender.send(outcome)))).await;
+            let outcome = receiver.await.unwrap();
+            assert!(matches!(outcome, Ok(Outcome::Fresh(_))), "{outcome:?}");
         }
         started.elapsed()
     }

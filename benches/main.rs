@@ -1,14 +1,14 @@
-//! Criterion's benches: what Chinwag's parts cost by themselves. `cargo bench --bench chinwag`, or `-- NAME` for some.
+//! Criterion's benches measure Chinwag's parts one by one. Run `cargo bench --bench chinwag`, or add `-- NAME` for some of them.
 //!
-//! `chinwag bench` measures the whole, `limits` the machine. `docs/performance.md` keeps the figures of all three.
+//! `chinwag bench` measures the whole server, and `benches/baselines` the machine. `docs/performance.md` keeps the figures of all three.
 
-#![allow(clippy::unwrap_used)] // a measurement that cannot go on says so by panicking
+#![allow(clippy::unwrap_used)] // a bench that fails panics
 
 mod broadcast;
 mod frames;
 mod journal;
 #[path = "../tests/it/support/postgres.rs"]
-#[allow(dead_code)] // it can do more than a bench needs
+#[allow(dead_code)] // written for tests, with more than a bench needs
 mod postgres;
 mod router;
 mod tokens;
@@ -18,11 +18,11 @@ use std::time::Duration;
 use criterion::Criterion;
 
 fn main() {
-    let short = Criterion::default()
+    let settings = Criterion::default()
         .sample_size(30)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2));
-    let mut criterion = short.configure_from_args();
+    let mut criterion = settings.configure_from_args();
     router::bench(&mut criterion);
     tokens::bench(&mut criterion);
     frames::bench(&mut criterion);

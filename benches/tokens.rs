@@ -1,4 +1,4 @@
-//! Checking an access token.
+//! Checks an access token.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use ring::hmac;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
-/// Signature, claims and expiry of a token, as for each request; whether its session is live is not asked. Compare it with
-/// `hmac alone`, which no check can do without.
+/// Measures the check of signature, claims and expiry, which every request needs. The check of the session is not included.
+/// `hmac alone` is the part that no check can avoid.
 pub(crate) fn bench(criterion: &mut Criterion) {
     let tokens = Tokens::new(SECRET, Duration::from_secs(3600));
     let token = tokens.access(UserId::new(), SessionId::new(), Timestamp::now()).unwrap();

@@ -1,4 +1,4 @@
-//! The command: a stage is set, a scenario played, and what it came to is told.
+//! The command `chinwag bench`: sets up an environment, runs a scenario on it and prints the report.
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -8,35 +8,36 @@ use clap::error::ErrorKind;
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::answers::{connect, history, login};
-use super::deliver::{fanout, pairs, rooms};
-use super::door::{ACCOUNTS, address, enter};
+use super::environment::Environment;
 use super::idle::idle;
+use super::message_scenarios::{fanout, pairs, rooms};
 use super::options::{Bench, Common, Scenario};
-use super::prepare::{Cast, prepare};
+use super::population::Population;
 use super::report::{Report, title};
-use super::server::{Folder, SECRET, Server};
-use super::stage::Stage;
-use crate::server::raise_open_files;
+use super::request_scenarios::{connect, history, login};
+use super::server::{SECRET, Server, TempFolder};
+use super::setup_http::{ACCOUNTS_MAX, resolve, setup_http};
+use super::setup_store::setup_store;
+use crate::server;
 
-/// Conversations of two whose members connect.
-const CONNECTING: usize = 100;
-/// Conversations of two in which messages are sent beside logins.
-const BESIDE: usize = 10;
+/// Conversations of two whose members connect in `connect`.
+const CONNECT_PAIRS: usize = 100;
+/// Conversations of two in which members send during `login --beside`.
+const LOGIN_PAIRS: usize = 10;
 const INTERRUPTED: &str = "interrupted: there are no figures";
 
-/// Runs `chinwag bench` with these arguments, of which the first is `bench`. An error is one line for people.
+/// Runs `chinwag bench`; the first argument is `bench`. An error is one line of text.
 ///
-/// `--help` and `--version` are answered at once, and the process ends.
+/// With `--help` or `--version` it prints the answer and ends the process.
 pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<(), String> {
     let bench = Bench::try_parse_from(arguments).map_err(|error| {
         if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
             error.exit();
         }
         let text = error.to_string();
-        let said = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
-        let said = said.trim_start_matches("error: ");
-        format!("bench: {said} (chinwag bench --help explains)")
+        let message = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+        let message = message.trim_start_matches("error: ");
+        format!("bench: {message} (chinwag bench --help explains)")
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
@@ -55,51 +56,55 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
 }
 
 async fn measure(bench: Bench) -> Result<Report, String> {
-    raise_open_files();
+    server::raise_open_files();
     let Bench { mut scenario, common } = bench;
     if common.url.is_some() {
-        share_accounts(&mut scenario)?;
+        limit_accounts(&mut scenario)?;
     }
-    let (title, pace) = (title(&scenario), &common.pace);
-    let set = Set::make(&common, cast(&scenario)?).await?;
-    let stage = &set.stage;
-    let figures = match &scenario {
-        Scenario::Fanout(options) => fanout(stage, options, pace).await?,
-        Scenario::Pairs(options) => pairs(stage, options, pace).await?,
-        Scenario::Rooms(options) => rooms(stage, options, pace).await?,
-        Scenario::Connect(options) => connect(stage, options, pace).await?,
-        Scenario::History(options) => history(stage, options, pace).await?,
-        Scenario::Login(options) => login(stage, options, pace).await?,
-        Scenario::Idle(options) => return Ok(Report::of_memory(title, &set.place, &idle(stage, options).await?)),
+    let (title, settings) = (title(&scenario), &common.settings);
+    let target = Target::set_up(&common, population(&scenario)?).await?;
+    let environment = &target.environment;
+    let results = match &scenario {
+        Scenario::Fanout(options) => fanout(environment, options, settings).await?,
+        Scenario::Pairs(options) => pairs(environment, options, settings).await?,
+        Scenario::Rooms(options) => rooms(environment, options, settings).await?,
+        Scenario::Connect(options) => connect(environment, options, settings).await?,
+        Scenario::History(options) => history(environment, options, settings).await?,
+        Scenario::Login(options) => login(environment, options, settings).await?,
+        Scenario::Idle(options) => {
+            return Ok(Report::from_memory(title, &target.label, &idle(environment, options).await?));
+        }
     };
-    Ok(Report::new(title, &set.place, pace, &figures))
+    Ok(Report::from_runs(title, &target.label, settings, &results))
 }
 
-/// Who has to be there; or what is wrong with the options.
-fn cast(scenario: &Scenario) -> Result<Cast, String> {
+/// The population that the scenario needs. Returns an error when the options contradict each other.
+fn population(scenario: &Scenario) -> Result<Population, String> {
     let too_many = |bound: &str| Err(format!("--publishers takes at most as many as there are {bound}"));
     Ok(match scenario {
         Scenario::Fanout(options) if options.publishers > options.members => return too_many("--members"),
         Scenario::Rooms(options) if options.publishers.get() > options.rooms.get() * options.members.get() => {
             return too_many("members in all --rooms");
         }
-        Scenario::Fanout(options) => options.cast(),
-        Scenario::Pairs(options) => options.cast(),
-        Scenario::Rooms(options) => options.cast(),
-        Scenario::Idle(options) => options.cast(),
-        Scenario::Connect(_) => Cast::pairs(CONNECTING),
-        Scenario::History(options) => Cast { messages: options.messages.get(), ..Cast::new(1, vec![vec![0]]) },
-        Scenario::Login(_) => Cast::pairs(BESIDE),
+        Scenario::Fanout(options) => options.population(),
+        Scenario::Pairs(options) => options.population(),
+        Scenario::Rooms(options) => options.population(),
+        Scenario::Idle(options) => options.population(),
+        Scenario::Connect(_) => Population::pairs(CONNECT_PAIRS),
+        Scenario::History(options) => {
+            Population { messages: options.messages.get(), ..Population::new(1, vec![vec![0]]) }
+        }
+        Scenario::Login(_) => Population::pairs(LOGIN_PAIRS),
     })
 }
 
-/// On somebody else's server there are few accounts, so fewer users share what was asked for.
-fn share_accounts(scenario: &mut Scenario) -> Result<(), String> {
-    let few = NonZeroUsize::new(ACCOUNTS).ok_or("no accounts")?;
+/// Lowers the number of users to the accounts that the bench registers on a server that is already running.
+fn limit_accounts(scenario: &mut Scenario) -> Result<(), String> {
+    let most = NonZeroUsize::new(ACCOUNTS_MAX).ok_or("no accounts")?;
     match scenario {
-        Scenario::Pairs(options) => options.users = options.users.map(|users| users.min(few)),
+        Scenario::Pairs(options) => options.users = options.users.map(|users| users.min(most)),
         Scenario::Rooms(options) => {
-            options.users = options.users.min(few);
+            options.users = options.users.min(most);
             options.members = options.members.min(options.users);
         }
         _ => {}
@@ -107,25 +112,26 @@ fn share_accounts(scenario: &mut Scenario) -> Result<(), String> {
     Ok(())
 }
 
-/// A stage and the server that was started for it.
-struct Set {
-    stage: Stage,
-    place: String,
+/// The environment, and the server process if the bench started one.
+struct Target {
+    environment: Environment,
+    label: String,
     _server: Option<Server>,
 }
 
-impl Set {
-    async fn make(common: &Common, cast: Cast) -> Result<Self, String> {
+impl Target {
+    async fn set_up(common: &Common, population: Population) -> Result<Self, String> {
         if let Some(url) = &common.url {
-            let stage = enter(address(url).await?, common.pid, &cast).await?;
-            return Ok(Self { stage, place: url.clone(), _server: None });
+            let environment = setup_http(resolve(url).await?, common.pid, &population).await?;
+            return Ok(Self { environment, label: url.clone(), _server: None });
         }
-        let folder = Folder::make()?;
-        let url = common.database_url.clone().unwrap_or_else(|| folder.database());
-        let rooms = prepare(&url, SECRET, &cast).await.map_err(|error| format!("the database: {}", error.detail))?;
+        let folder = TempFolder::create()?;
+        let url = common.database_url.clone().unwrap_or_else(|| folder.database_url());
+        let rooms =
+            setup_store(&url, SECRET, &population).await.map_err(|error| format!("the database: {}", error.detail))?;
         let server = Server::start(folder, &url)?;
-        let stage = Stage { address: server.address, pid: Some(server.pid()), rooms };
-        let place = if url.starts_with("sqlite:") { "SQLite" } else { "PostgreSQL" };
-        Ok(Self { stage, place: format!("chinwag on {place}"), _server: Some(server) })
+        let environment = Environment { address: server.address, pid: Some(server.pid()), rooms };
+        let store = if url.starts_with("sqlite:") { "SQLite" } else { "PostgreSQL" };
+        Ok(Self { environment, label: format!("chinwag on {store}"), _server: Some(server) })
     }
 }

@@ -1,35 +1,37 @@
-//! `chinwag bench`: how fast a server is, in the manner of `nats bench` and `redis-benchmark`.
+//! `chinwag bench` measures how fast a server is, in the manner of `nats bench` and `redis-benchmark`.
 //!
-//! The command prepares a database, starts this program on it as a server, and plays a scenario on that [`Stage`]. A program may
-//! bring a stage of its own, with another server on it, and call the scenarios itself: `benches/` measures limits so.
+//! The command inserts accounts and conversations into a database, starts this program on it as a server, and runs a scenario on
+//! that [`Environment`]. Another program can pass an environment with another server and call the scenarios itself, as
+//! `benches/baselines` does.
 //!
-//! [`fanout`], [`pairs`] and [`rooms`] send messages, which are counted at every ear (`crowd`); [`connect`], [`history`] and
-//! [`login`] ask and are answered; [`idle()`] looks at memory.
+//! [`fanout`], [`pairs`] and [`rooms`] send messages and check every delivery (`client_pool`). [`connect`], [`history`] and
+//! [`login`] send requests and time the responses. [`idle()`] reads the server's memory.
 
-mod alarm;
-mod answers;
+mod client_pool;
 mod command;
-mod crowd;
-mod deliver;
-mod door;
-mod figures;
+mod environment;
 mod frames;
-mod http;
+mod http_client;
 mod idle;
-mod link;
+mod message_scenarios;
 mod options;
-mod prepare;
+mod population;
+mod precise_timer;
 mod process;
 mod progress;
 mod report;
+mod request_scenarios;
+mod run_result;
 mod server;
-mod stage;
+mod setup_http;
+mod setup_store;
+mod websocket;
 
-pub use answers::{connect, history, login};
 pub use command::run;
-pub use deliver::{fanout, pairs, rooms};
-pub use figures::{Count, Figures, median};
+pub use environment::{Environment, Room};
 pub use idle::{Memory, idle};
-pub use options::{Connect, Fanout, History, Idle, Load, Login, Pace, Pairs, Rooms};
-pub use process::{Cpu, resident};
-pub use stage::{Room, Stage};
+pub use message_scenarios::{fanout, pairs, rooms};
+pub use options::{Connect, Fanout, History, Idle, Load, Login, Pairs, Rooms, RunSettings};
+pub use process::{CpuTime, resident_bytes};
+pub use request_scenarios::{connect, history, login};
+pub use run_result::{Count, RunResult, median};

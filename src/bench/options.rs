@@ -1,12 +1,14 @@
-//! What the command line asks for. The scenarios' own options are public, so that a program can drive them as well.
+//! The command line's options. Those of the scenarios are public, so that another program can call the scenarios.
+//!
+//! clap prints the comments of options and scenarios as the help.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-/// Longest run, in seconds: an hour, well within the life of the tokens that are made for it.
-const LONGEST: f64 = 3_600.0;
+/// Longest run, in seconds: an hour, much less than the lifetime of the tokens.
+const RUN_SECONDS_MAX: f64 = 3_600.0;
 
 /// Measures how fast a server is, and how much of the machine it takes: chinwag bench SCENARIO.
 ///
@@ -18,16 +20,14 @@ const LONGEST: f64 = 3_600.0;
 #[derive(Clone, Debug, Parser)]
 #[command(verbatim_doc_comment, name = "chinwag bench", bin_name = "chinwag bench", version, max_term_width = 110)]
 pub(super) struct Bench {
-    /// What is measured.
     #[command(subcommand)]
     pub(super) scenario: Scenario,
 
-    /// How long, how often and of whom.
     #[command(flatten)]
     pub(super) common: Common,
 }
 
-/// What is measured.
+/// A scenario with its options.
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Scenario {
     /// One room of many: messages go to every member
@@ -46,15 +46,15 @@ pub(super) enum Scenario {
     Login(Login),
 }
 
-/// How long and how often.
+/// The length and the number of the runs.
 #[derive(Clone, Debug, Args)]
-pub struct Pace {
+pub struct RunSettings {
     /// How long a run lasts, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds, global = true)]
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = parse_seconds, global = true)]
     pub seconds: Duration,
 
     /// How long it goes before the first run, in seconds; may be 0
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds_or_none, global = true)]
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = parse_seconds_or_zero, global = true)]
     pub warm_up: Duration,
 
     /// How many runs there are; median, least and most are printed
@@ -62,11 +62,11 @@ pub struct Pace {
     pub runs: NonZeroUsize,
 }
 
-/// What every scenario takes.
+/// The options of every scenario.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Common {
     #[command(flatten)]
-    pub(super) pace: Pace,
+    pub(super) settings: RunSettings,
 
     /// Prints one JSON object instead of the table
     #[arg(long, global = true)]
@@ -101,7 +101,7 @@ pub struct Fanout {
     #[arg(long, value_name = "NUMBER", default_value = "1")]
     pub publishers: NonZeroUsize,
 
-    /// How they send.
+    /// The load model.
     #[command(flatten)]
     pub load: Load,
 }
@@ -119,7 +119,7 @@ pub struct Pairs {
     #[arg(verbatim_doc_comment, long, value_name = "NUMBER")]
     pub users: Option<NonZeroUsize>,
 
-    /// How they send.
+    /// The load model.
     #[command(flatten)]
     pub load: Load,
 }
@@ -144,7 +144,7 @@ pub struct Rooms {
     #[arg(long, value_name = "NUMBER", default_value = "10")]
     pub publishers: NonZeroUsize,
 
-    /// How they send.
+    /// The load model.
     #[command(flatten)]
     pub load: Load,
 }
@@ -169,7 +169,7 @@ pub struct Idle {
     pub after: Vec<u16>,
 }
 
-/// Connections that are opened.
+/// Connections opened a second.
 #[derive(Clone, Debug, Args)]
 pub struct Connect {
     /// Connections that are kept at the most; with so many the run ends
@@ -181,7 +181,7 @@ pub struct Connect {
     pub at_once: NonZeroUsize,
 }
 
-/// Pages of history.
+/// Pages of history read a second.
 #[derive(Clone, Debug, Args)]
 pub struct History {
     /// Messages in the conversation; each page is from anywhere among them
@@ -196,12 +196,13 @@ pub struct History {
     #[arg(long, value_name = "NUMBER", default_value = "4")]
     pub connections: NonZeroUsize,
 
-    /// Whether a page must be the one that was asked for: not so from a probe that has only one, of `limit` items.
+    /// Check that each page has the sequence numbers that it should have. A baseline that always returns the same page, of `limit`
+    /// items, needs false.
     #[arg(skip = true)]
-    pub numbers: bool,
+    pub checks_seq: bool,
 }
 
-/// Logins.
+/// Logins a second.
 #[derive(Clone, Debug, Args)]
 pub struct Login {
     /// Accounts that log in by turns; each is registered first
@@ -218,7 +219,7 @@ pub struct Login {
     pub beside: Option<NonZeroU32>,
 }
 
-/// How senders send: in a closed loop, or at a fixed rate.
+/// The load model: a closed loop, or an open loop with a fixed rate.
 #[derive(Clone, Debug, Args)]
 pub struct Load {
     /// Sends that a sender has under way in a conversation: when one comes back, the
@@ -233,15 +234,15 @@ pub struct Load {
     pub rate: Option<NonZeroU32>,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    seconds_or_none(text).ok().filter(|duration| !duration.is_zero()).ok_or_else(takes_seconds)
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    parse_seconds_or_zero(text).ok().filter(|duration| !duration.is_zero()).ok_or_else(seconds_expected)
 }
 
-fn seconds_or_none(text: &str) -> Result<Duration, String> {
-    let number = text.parse::<f64>().ok().filter(|number| (0.0..=LONGEST).contains(number));
-    number.map(Duration::from_secs_f64).ok_or_else(takes_seconds)
+fn parse_seconds_or_zero(text: &str) -> Result<Duration, String> {
+    let number = text.parse::<f64>().ok().filter(|number| (0.0..=RUN_SECONDS_MAX).contains(number));
+    number.map(Duration::from_secs_f64).ok_or_else(seconds_expected)
 }
 
-fn takes_seconds() -> String {
-    format!("takes seconds, such as 5 or 0.5; at most {LONGEST}")
+fn seconds_expected() -> String {
+    format!("takes seconds, such as 5 or 0.5; at most {RUN_SECONDS_MAX}")
 }

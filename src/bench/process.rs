@@ -1,4 +1,4 @@
-//! What the kernel knows of a process: its CPU time and its memory.
+//! The CPU time and the memory of a process, read from `/proc`.
 
 use std::fs;
 use std::ops::Sub;
@@ -6,32 +6,32 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-/// CPU time that a process has used.
+/// CPU time that a process has used, in user mode and in the kernel.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Cpu {
-    /// In user mode.
+#[expect(missing_docs, reason = "the fields' names say it")]
+pub struct CpuTime {
     pub user: Duration,
-    /// In the kernel.
     pub system: Duration,
 }
 
-impl Cpu {
-    /// Until now, by a process.
+impl CpuTime {
+    /// Reads the CPU time that a process has used by now.
     pub fn of(pid: u32) -> Result<Self, String> {
         Self::read(&format!("/proc/{pid}/stat"))
     }
 
-    /// Until now, by this one.
+    /// Reads the CPU time that this process has used by now.
     pub fn of_this_process() -> Result<Self, String> {
         Self::read("/proc/self/stat")
     }
 
-    /// Both together.
+    /// Returns user and system time together.
     pub fn total(self) -> Duration {
         self.user + self.system
     }
 
-    /// Fields 14 and 15, after the name in brackets, in ticks of 10 ms, which is what Linux tells user space on every machine.
+    /// Reads fields 14 and 15 of a `stat` file. They are in ticks of 10 ms on every Linux machine. The name, in parentheses, is
+    /// skipped, because it may contain spaces.
     fn read(path: &str) -> Result<Self, String> {
         let stat = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
         let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
@@ -45,7 +45,7 @@ impl Cpu {
     }
 }
 
-impl Sub for Cpu {
+impl Sub for CpuTime {
     type Output = Self;
 
     fn sub(self, earlier: Self) -> Self {
@@ -53,11 +53,11 @@ impl Sub for Cpu {
     }
 }
 
-/// Bytes of a process's memory that are resident.
-pub fn resident(pid: u32) -> Result<u64, String> {
+/// Reads how many bytes of a process's memory are resident.
+pub fn resident_bytes(pid: u32) -> Result<u64, String> {
     let rolled_up = format!("/proc/{pid}/smaps_rollup");
     let status = format!("/proc/{pid}/status");
-    // The first counts pages, the second may be some behind; it takes rights that not everybody has.
+    // `smaps_rollup` is exact but needs more rights. `status` may lag by some pages.
     for (path, name) in [(rolled_up, "Rss:"), (status, "VmRSS:")] {
         let text = fs::read_to_string(path).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix(name));
@@ -68,17 +68,16 @@ pub fn resident(pid: u32) -> Result<u64, String> {
     Err(format!("/proc/{pid} does not tell the memory of the server"))
 }
 
-/// Waits until a process does next to nothing: at most a tick in half a second. After half a minute it is believed to be as quiet
-/// as it gets.
-pub(super) async fn quiet(pid: u32) -> Result<(), String> {
-    const GLANCE: Duration = Duration::from_millis(500);
+/// Waits until a process uses at most one tick of CPU time in half a second. It gives up after half a minute.
+pub(super) async fn wait_until_idle(pid: u32) -> Result<(), String> {
+    const POLL_INTERVAL: Duration = Duration::from_millis(500);
     const TICK: Duration = Duration::from_millis(10);
-    const PATIENCE: Duration = Duration::from_secs(30);
-    let begun = Instant::now();
-    let mut before = Cpu::of(pid)?;
-    while begun.elapsed() < PATIENCE {
-        sleep(GLANCE).await;
-        let now = Cpu::of(pid)?;
+    const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+    let started = Instant::now();
+    let mut before = CpuTime::of(pid)?;
+    while started.elapsed() < IDLE_TIMEOUT {
+        sleep(POLL_INTERVAL).await;
+        let now = CpuTime::of(pid)?;
         if (now - before).total() <= TICK {
             break;
         }

@@ -1,43 +1,43 @@
-//! What is going on, on one line of a terminal that is written again and again; nothing where there is no terminal.
+//! Shows progress on one line of the terminal. It prints nothing when standard error is not a terminal.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
-/// Between two times that the line is written.
-pub(super) const EVERY: Duration = Duration::from_secs(1);
+/// Time between two updates of the line.
+pub(super) const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Writes the line anew; an empty text takes it away.
-pub(super) fn line(text: &str) {
+/// Replaces the line. An empty text clears it.
+pub(super) fn show(text: &str) {
     let mut terminal = stderr();
     if terminal.is_terminal() {
-        // Nothing is lost with a line that could not be shown.
+        // An error is ignored, because a measurement does not depend on its progress line.
         let _ = write!(terminal, "\r\x1b[K{text}");
         let _ = terminal.flush();
     }
 }
 
-/// So many of so many.
+/// The progress of a set-up step: how many of `total` are done.
 pub(super) struct Progress {
-    what: &'static str,
-    of: usize,
+    label: &'static str,
+    total: usize,
     shown: Instant,
 }
 
 impl Progress {
-    pub(super) fn new(what: &'static str, of: usize) -> Self {
-        Self { what, of, shown: Instant::now() }
+    pub(super) fn new(label: &'static str, total: usize) -> Self {
+        Self { label, total, shown: Instant::now() }
     }
 
-    pub(super) fn done(&mut self, count: usize) {
-        if self.shown.elapsed() >= EVERY {
+    pub(super) fn update(&mut self, count: usize) {
+        if self.shown.elapsed() >= INTERVAL {
             self.shown = Instant::now();
-            line(&format!("{}: {count} of {}", self.what, self.of));
+            show(&format!("{}: {count} of {}", self.label, self.total));
         }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        line("");
+        show("");
     }
 }
