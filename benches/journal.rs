@@ -129,7 +129,7 @@ impl Fixture {
         for command in commands {
             let (remaining, done) = (Arc::clone(&remaining), Arc::clone(&done));
             let reply = move |outcome: chinwag::domain::Result<Outcome>| {
-                assert!(matches!(outcome, Ok(Outcome::Fresh(_))), "{outcome:?}");
+                assert!(matches!(outcome, Ok(Outcome::Committed(_))), "{outcome:?}");
                 if remaining.fetch_sub(1, Ordering::AcqRel) == 1 {
                     done.notify_one();
                 }
@@ -147,7 +147,7 @@ impl Fixture {
             let (sender, receiver) = tokio::sync::oneshot::channel();
             self.journal.submit(command, Box::new(move |outcome| drop(sender.send(outcome)))).await;
             let outcome = receiver.await.unwrap();
-            assert!(matches!(outcome, Ok(Outcome::Fresh(_))), "{outcome:?}");
+            assert!(matches!(outcome, Ok(Outcome::Committed(_))), "{outcome:?}");
         }
         started.elapsed()
     }
