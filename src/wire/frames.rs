@@ -6,7 +6,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::framing;
@@ -278,15 +278,24 @@ pub fn conversation_gone(conversation_id: ConversationId, membership_version: i6
     frame(&Gone { r#type: "conversation.deleted", conversation_id, conversation: None, membership_version })
 }
 
+/// A JSON object of entries that are listed once each; no map is built for it.
+struct Entries<K, V>(Vec<(K, V)>);
+
+impl<K: Serialize, V: Serialize> Serialize for Entries<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
 /// What is new since the last one, behind what it names.
 pub fn heartbeat(heads: Vec<(ConversationId, Seq)>, membership_version: i64) -> Bytes {
     #[derive(Serialize)]
     struct Heartbeat {
         r#type: &'static str,
-        heads: HashMap<ConversationId, Seq>,
+        heads: Entries<ConversationId, Seq>,
         membership_version: i64,
     }
-    frame(&Heartbeat { r#type: "heartbeat", heads: heads.into_iter().collect(), membership_version })
+    frame(&Heartbeat { r#type: "heartbeat", heads: Entries(heads), membership_version })
 }
 
 /// Who is there, to a connection that begins.
@@ -300,12 +309,12 @@ pub fn presence_state(
         r#type: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         conversation_id: Option<ConversationId>,
-        users: HashMap<UserId, &'static str>,
+        users: Entries<UserId, &'static str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         online_count: Option<usize>,
     }
     let word = super::objects::status_word(Status::Online);
-    let users = online.iter().map(|id| (*id, word)).collect();
+    let users = Entries(online.iter().map(|id| (*id, word)).collect());
     frame(&State { r#type: "presence.state", conversation_id, users, online_count })
 }
 
@@ -357,12 +366,13 @@ pub fn resumed(
         r#ref: Option<&'a str>,
         conversation_id: ConversationId,
         last_seq: Seq,
-        receipts: HashMap<UserId, Receipt>,
+        receipts: Entries<UserId, Receipt>,
     }
     let receipts = receipts
         .iter()
         .map(|&(user_id, delivered_seq, read_seq)| (user_id, Receipt { delivered_seq, read_seq }))
         .collect();
+    let receipts = Entries(receipts);
     frame(&Resumed { r#type: "resumed", r#ref: reference, conversation_id, last_seq, receipts })
 }
 
