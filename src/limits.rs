@@ -11,7 +11,7 @@ pub const GROUP_MEMBERS: i64 = 10_000;
 /// Members named when a conversation is made: 1,000 ids are 39 KiB of JSON, within [`BODY_BYTES`].
 pub const INITIAL_MEMBERS: usize = 1_000;
 /// Members up to which receipts and presence of individuals are told; beyond, they would outweigh the messages.
-pub const INTIMATE_MEMBERS: i64 = 200;
+pub const SMALL_CONVERSATION_MEMBERS_MAX: i64 = 200;
 /// Unread messages are counted up to here, for a badge that says "99+".
 pub const UNREAD_MAX: i64 = 100;
 
@@ -30,7 +30,7 @@ pub const RESUME_CONVERSATIONS: usize = 500;
 /// Conversations that one `heartbeat` frame names; 500 are 24 KiB of JSON. The others come with the next one.
 pub const HEADS_TOLD: usize = 500;
 /// People whose presence one connection is told at its start.
-pub const CONTACTS: usize = 5_000;
+pub const PRESENCE_CONTACTS_MAX: usize = 5_000;
 
 // ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Chat;
-use crate::bus::Parcel;
+use crate::bus::Envelope;
 use crate::domain::session::{Caller, Session};
 use crate::domain::user::{Name, Password, User, Username, fold};
 use crate::domain::{Code, Error, Result, SessionId, Timestamp, UserId};
@@ -109,7 +109,7 @@ impl Chat {
             let ended = chat.store.end_session(id, Timestamp::now()).await;
             // With the outcome unknown its sockets are closed all the same: if it is live, they come back.
             if ended.as_ref().map_or_else(|error| error.code == Code::Unavailable, |()| true) {
-                chat.bus.publish(Parcel::SessionsEnded(vec![id]));
+                chat.bus.publish(Envelope::SessionsEnded(vec![id]));
             }
             ended
         })
@@ -165,7 +165,7 @@ impl Chat {
                     Err(error) if error.code == Code::Unavailable => chat.other_sessions(&caller),
                     Err(_) => Vec::new(),
                 };
-                chat.bus.publish(Parcel::SessionsEnded(ended));
+                chat.bus.publish(Envelope::SessionsEnded(ended));
                 changed.map(drop)
             })
             .await?;

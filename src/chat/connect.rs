@@ -94,7 +94,7 @@ impl Chat {
             }
             Scope::All | Scope::Held => {
                 self.subscriptions.subscribe_all(connection).await?;
-                let contacts = self.store.contacts(caller.user_id, limits::CONTACTS).await?;
+                let contacts = self.store.contacts(caller.user_id, limits::PRESENCE_CONTACTS_MAX).await?;
                 connection.outbox.put(frames::presence_state(None, &self.online(contacts), None));
             }
         }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::messages::command;
 use super::{Chat, no_conversation};
-use crate::bus::Parcel;
+use crate::bus::Envelope;
 use crate::domain::command::{Action, Outcome, Write};
 use crate::domain::conversation::{Conversation, Kind, Member, NewConversation, Role, Title, View};
 use crate::domain::session::Caller;
@@ -64,7 +64,7 @@ impl Chat {
             if is_new {
                 let members: Vec<UserId> = new.other_ids.iter().copied().chain([caller.user_id]).collect();
                 let told = chat.tidings("conversation.created", &new.made(), &members).await;
-                chat.bus.publish(Parcel::Created { conversation_id: id, members: members.clone(), told });
+                chat.bus.publish(Envelope::Created { conversation_id: id, members: members.clone(), frames: told });
                 chat.begin_hearing(id, &members).await;
             }
             Ok((chat.conversation(&caller, id).await?, is_new))
@@ -127,7 +127,7 @@ impl Chat {
             let conversation = chat.store.conversation(id).await?.ok_or_else(no_conversation)?;
             let members = chat.store.delete_conversation(id, actor_id).await?;
             let told = chat.tidings("conversation.deleted", &conversation, &members).await;
-            chat.bus.publish(Parcel::Deleted { conversation_id: id, members, told });
+            chat.bus.publish(Envelope::Deleted { conversation_id: id, members, frames: told });
             Ok(())
         })
         .await

@@ -136,7 +136,7 @@ impl Chat {
     async fn status_of(&self, message: &Message, caller: &Caller) -> Result<Delivery> {
         let id = message.conversation_id;
         let conversation = self.store.conversation(id).await?;
-        let intimate = conversation.is_some_and(|c| c.member_count <= limits::INTIMATE_MEMBERS);
+        let intimate = conversation.is_some_and(|c| c.member_count <= limits::SMALL_CONVERSATION_MEMBERS_MAX);
         let receipts = if intimate { self.store.receipts_of_others(id, caller.user_id).await? } else { None };
         Ok(status(message, caller, receipts))
     }

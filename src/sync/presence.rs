@@ -70,11 +70,11 @@ async fn tell(changed: &[(UserId, Status)], store: &dyn Store, registry: &Regist
     let gone: Vec<UserId> =
         changed.iter().filter(|(_, status)| *status == Status::Offline).map(|(id, _)| *id).collect();
     if !gone.is_empty() {
-        store.touch_users(&gone, Timestamp::now()).await?;
+        store.set_last_seen(&gone, Timestamp::now()).await?;
     }
     let mut diffs: HashMap<ConnectionId, Diff> = HashMap::new();
     for &(user_id, status) in changed {
-        for conversation_id in store.intimate_conversations(user_id, limits::CONVERSATIONS_HEARD).await? {
+        for conversation_id in store.small_conversations(user_id, limits::CONVERSATIONS_HEARD).await? {
             for seat in registry.seats(conversation_id).iter().filter(|seat| seat.connection.user_id != user_id) {
                 let diff = diffs.entry(seat.connection.id).or_insert_with(|| Diff::new(&seat.connection));
                 diff.note(user_id, status);
