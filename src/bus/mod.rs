@@ -44,6 +44,33 @@ pub enum Envelope {
     },
     /// Sessions that have ended: their sockets close, their tokens are refused.
     SessionsEnded(Vec<SessionId>),
+    /// A frame that may be lost, encoded once for all its recipients. It has no number and is never repaired. A send queue drops it
+    /// first when it fills up.
+    Ephemeral {
+        /// The recipients.
+        audience: Audience,
+        /// The frame.
+        frame: Bytes,
+    },
+}
+
+/// The recipients of an ephemeral frame. Each node finds those who are connected to it.
+#[derive(Clone, Debug)]
+pub enum Audience {
+    /// The connections that are live in a conversation, except those of one user: for what a user does there.
+    Subscribers {
+        /// The conversation.
+        conversation_id: ConversationId,
+        /// The user who does it.
+        except: Option<UserId>,
+    },
+    /// Connections of these users.
+    Users {
+        /// The users.
+        user_ids: Vec<UserId>,
+        /// Their connections on this conversation alone. Without it, those on all their conversations.
+        conversation_id: Option<ConversationId>,
+    },
 }
 
 /// A user who joined a conversation.

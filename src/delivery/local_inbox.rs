@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::gap_repair::RepairQueue;
-use crate::bus::{Envelope, Inbox, Joined};
+use crate::bus::{Audience, Envelope, Inbox, Joined};
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
 use crate::registry::{Connection, Place, Registry, Run, Scope};
 use crate::wire::close::Close;
@@ -13,18 +13,27 @@ use crate::wire::close::Close;
 /// Called with the sessions that have ended.
 pub type ForgetSessions = Box<dyn Fn(&[SessionId]) + Send + Sync>;
 
+/// Called with a conversation and the change of its number of members, after the event was delivered.
+pub type MembersChanged = Box<dyn Fn(ConversationId, i64) + Send + Sync>;
+
 /// This node's inbox.
 pub struct LocalInbox {
     registry: Arc<Registry>,
     /// Forgets that these sessions are live; called before their sockets are closed.
     forget_sessions: ForgetSessions,
+    members_changed: MembersChanged,
     repairs: Arc<RepairQueue>,
 }
 
 impl LocalInbox {
     /// An inbox that delivers to the connections of `registry`.
-    pub fn new(registry: Arc<Registry>, forget_sessions: ForgetSessions, repairs: Arc<RepairQueue>) -> Self {
-        Self { registry, forget_sessions, repairs }
+    pub fn new(
+        registry: Arc<Registry>,
+        forget_sessions: ForgetSessions,
+        members_changed: MembersChanged,
+        repairs: Arc<RepairQueue>,
+    ) -> Self {
+        Self { registry, forget_sessions, members_changed, repairs }
     }
 
     /// The user's connections that hear all their conversations.
@@ -57,8 +66,15 @@ impl LocalInbox {
             self.unsubscribe_user(user_id, id, Some(event.first_seq).filter(|_| !is_own));
         }
         drop(turn);
-        if place == Place::BehindHole {
-            self.repairs.request_conversation(id);
+        match place {
+            Place::Next => {
+                let growth = i64::from(joined.is_some()) - i64::from(left.is_some());
+                if growth != 0 {
+                    (self.members_changed)(id, growth);
+                }
+            }
+            Place::BehindHole => self.repairs.request_conversation(id),
+            Place::Past => {}
         }
         if !is_own || place != Place::Next || joined.is_some_and(|joined| joined.frame.is_none()) {
             self.request_users(joined.map(|joined| joined.user_id).into_iter().chain(left));
@@ -101,6 +117,29 @@ impl LocalInbox {
         }
     }
 
+    /// Pushes a frame that may be lost to its audience on this node.
+    fn ephemeral(&self, audience: &Audience, frame: &Bytes) {
+        match audience {
+            Audience::Subscribers { conversation_id, except } => {
+                let seats = self.registry.seats(*conversation_id);
+                for seat in seats.iter().filter(|seat| seat.is_live() && Some(seat.connection.user_id) != *except) {
+                    seat.connection.outbox.push_ephemeral(frame.clone());
+                }
+            }
+            Audience::Users { user_ids, conversation_id } => {
+                let is_addressed = |scope| match (scope, conversation_id) {
+                    (Scope::One(id), Some(conversation_id)) => id == *conversation_id,
+                    (Scope::All | Scope::Held, None) => true,
+                    _ => false,
+                };
+                let connections = user_ids.iter().flat_map(|user_id| self.registry.of_user(*user_id));
+                for connection in connections.filter(|connection| is_addressed(connection.scope)) {
+                    connection.outbox.push_ephemeral(frame.clone());
+                }
+            }
+        }
+    }
+
     /// Ends sessions on this node.
     pub fn end_sessions(&self, sessions: &[SessionId]) {
         (self.forget_sessions)(sessions);
@@ -135,6 +174,7 @@ impl Inbox for LocalInbox {
                 }
             }
             Envelope::SessionsEnded(sessions) => self.end_sessions(&sessions),
+            Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
         }
     }
 
@@ -147,6 +187,7 @@ impl Inbox for LocalInbox {
             Envelope::Created { members, .. } | Envelope::Deleted { members, .. } => self.request_users(members),
             // An ended session stays ended, however late the envelope is.
             Envelope::SessionsEnded(sessions) => self.end_sessions(&sessions),
+            Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
         }
     }
 
@@ -154,3 +195,7 @@ impl Inbox for LocalInbox {
         self.repairs.request_everything();
     }
 }
+
+#[cfg(test)]
+#[path = "local_inbox_tests.rs"]
+mod tests;

@@ -59,7 +59,7 @@ impl Done {
 impl Lane {
     pub(super) async fn run(self, queue: mpsc::Receiver<Job>, stop: CancellationToken) {
         let mut waiting = Waiting::new(queue);
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::up_to(limits::RETRY_PAUSE_MAX);
         let mut was_commands = false;
         let mut done: Option<Done> = None;
         loop {
@@ -93,7 +93,7 @@ impl Lane {
                 }
                 backoff.pause().await;
                 waiting.expire();
-            } else if done.as_ref().is_none_or(Done::is_known) && backoff.is_over() {
+            } else if done.as_ref().is_none_or(Done::is_known) && backoff.reset() {
                 // Something may have been committed that was told as unavailable.
                 self.gap_repair.queue().request_everything();
             }
