@@ -34,7 +34,7 @@ pub(super) struct Diffs {
 }
 
 impl Diffs {
-    /// Adds a user's status to the diff of a viewer. The last one counts. Viewers are not told about themselves.
+    /// Adds a user's status to the diff of a viewer. The last one counts. A diff does not name its viewer.
     pub(super) fn note(&mut self, viewer: Viewer, user_id: UserId, status: Status) {
         if viewer.0 != user_id {
             self.changes.entry(viewer).or_default().insert(user_id, status);
