@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chinwag::bus::local::Local;
-use chinwag::bus::{Bus, Inbox, Parcel};
+use chinwag::bus::{Bus, Envelope, Inbox};
 use chinwag::delivery::GapRepair;
 use chinwag::domain::command::{NewMessage, Outcome, Write};
 use chinwag::domain::conversation::{Kind, NewConversation};
@@ -64,9 +64,9 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 struct NullInbox;
 
 impl Inbox for NullInbox {
-    fn take(&self, _: Parcel) {}
-    fn hear(&self, _: Parcel) {}
-    fn returned(&self) {}
+    fn deliver_local(&self, _: Envelope) {}
+    fn deliver_remote(&self, _: Envelope) {}
+    fn on_reconnect(&self) {}
 }
 
 struct Fixture {

@@ -37,6 +37,8 @@
 //!    into its outbox, which writes them to the socket at once.
 //! 6. Then, and only then, the sender's answer is given: 201, or the message's own event, which is the acknowledgement.
 //!
+//! Frames that may be lost, as those of `sync::presence`, go over the bus too: as ephemeral envelopes, with an audience and no number.
+//!
 //! Whoever was away reads the same table: `sync::catch_up` sends pages from the store until the connection has all
 //! that this node has delivered, and goes live at that number under the lock that delivery takes. And a node that was away
 //! does the same: what leaves a hole is read from the store before what follows it (`delivery::gap_repair`), and for what has nothing

@@ -10,8 +10,9 @@ pub const CONTENT_BYTES: usize = 16 * 1024;
 pub const GROUP_MEMBERS: i64 = 10_000;
 /// Members named when a conversation is made: 1,000 ids are 39 KiB of JSON, within [`BODY_BYTES`].
 pub const INITIAL_MEMBERS: usize = 1_000;
-/// Members up to which receipts and presence of individuals are told; beyond, they would outweigh the messages.
-pub const INTIMATE_MEMBERS: i64 = 200;
+/// Members up to which a conversation is small: receipts and presence of each member are sent. In larger ones they would outweigh the
+/// messages.
+pub const SMALL_CONVERSATION_MEMBERS_MAX: i64 = 200;
 /// Unread messages are counted up to here, for a badge that says "99+".
 pub const UNREAD_MAX: i64 = 100;
 
@@ -29,8 +30,8 @@ pub const CONVERSATIONS_HEARD: usize = 10_000;
 pub const RESUME_CONVERSATIONS: usize = 500;
 /// Conversations that one `heartbeat` frame names; 500 are 24 KiB of JSON. The others come with the next one.
 pub const HEADS_TOLD: usize = 500;
-/// People whose presence one connection is told at its start.
-pub const CONTACTS: usize = 5_000;
+/// Users in the `presence.state` of one connection.
+pub const PRESENCE_CONTACTS_MAX: usize = 5_000;
 
 // ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -113,8 +114,10 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 pub const REPLY_BYTES: usize = OUTBOX_BYTES / 4;
 /// Characters of a `ref`, which is repeated as it came.
 pub const REF_CHARS: usize = 64;
-/// How long presence changes gather before they are told: a page reload is not an absence.
+/// How long presence changes gather before they are announced: a page reload is not an absence.
 pub const PRESENCE_DEBOUNCE: Duration = Duration::from_millis(500);
+/// How long the announcement that users went offline waits for the store to have written when they were last seen.
+pub const LAST_SEEN_WAIT: Duration = Duration::from_millis(500);
 
 // ── The journal ──────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -27,7 +27,7 @@ impl Auth {
         let refused = || Error::new(Code::Unauthorized, "The ticket is not valid, or no longer.");
         let id = self.tokens.ticketed(ticket).ok_or_else(refused)?;
         let now = Timestamp::now();
-        let caller = self.store.take_ticket(id, now).await?.ok_or_else(refused)?;
+        let caller = self.store.redeem_ticket(id, now).await?.ok_or_else(refused)?;
         if caller.expires_at <= now {
             return Err(Error::new(Code::TokenExpired, "The access token behind the ticket has expired."));
         }

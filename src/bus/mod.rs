@@ -1,7 +1,7 @@
-//! The bus: how nodes tell each other what happened.
+//! The bus: how nodes exchange envelopes.
 //!
-//! A hint, never the log: what the bus loses, doubles or brings in the wrong order is found by its number in the store. One node is
-//! a cluster of one, whose bus is [`local`].
+//! A hint, never the log. The bus may lose, double and reorder envelopes: a node finds missing events by their numbers in the store.
+//! One node is a cluster of one, whose bus is [`local`].
 
 pub mod local;
 
@@ -10,67 +10,94 @@ use bytes::Bytes;
 use crate::domain::{ConversationId, SessionId, UserId};
 use crate::registry::Run;
 
-/// Something that happened, with the audience that hears of it.
+/// An event or a frame, with the users that it is for.
 #[derive(Clone, Debug)]
-pub enum Parcel {
-    /// Numbered events of conversations, for whoever hears those.
-    Numbered(Vec<Run>),
-    /// A numbered event by which somebody came in or went: they hear it too.
-    Moved {
+pub enum Envelope {
+    /// Numbered events of conversations, for their subscribers.
+    Events(Vec<Run>),
+    /// A numbered event by which a user joined or left: that user receives it too.
+    MembershipEvent {
         /// The event.
-        run: Run,
-        /// Who came in.
+        event: Run,
+        /// The user who joined.
         joined: Option<Joined>,
-        /// Who went.
+        /// The user who left.
         left: Option<UserId>,
     },
-    /// A new conversation, told to each member, who get silent seats.
+    /// A new conversation. Its members are subscribed, paused.
     Created {
-        /// Which.
+        /// The conversation.
         conversation_id: ConversationId,
-        /// Who is in it.
+        /// All its members.
         members: Vec<UserId>,
-        /// The frame for each of them who is connected to the node where it happened.
-        told: Vec<(UserId, Bytes)>,
+        /// `conversation.created` for each member who is connected to the node where it happened.
+        frames: Vec<(UserId, Bytes)>,
     },
-    /// A conversation that is no more, told to each who was in it.
+    /// A deleted conversation.
     Deleted {
-        /// Which.
+        /// The conversation.
         conversation_id: ConversationId,
-        /// Who was in it.
+        /// All its former members.
         members: Vec<UserId>,
-        /// The frame for each of them who is connected to the node where it happened.
-        told: Vec<(UserId, Bytes)>,
+        /// `conversation.deleted` for each of them who is connected to the node where it happened.
+        frames: Vec<(UserId, Bytes)>,
     },
     /// Sessions that have ended: their sockets close, their tokens are refused.
     SessionsEnded(Vec<SessionId>),
+    /// A frame that may be lost, encoded once for all its recipients. It has no number and is never repaired. A send queue drops it
+    /// first when it fills up.
+    Ephemeral {
+        /// The recipients.
+        audience: Audience,
+        /// The frame.
+        frame: Bytes,
+    },
 }
 
-/// Somebody who came in, and the frame that tells them about the conversation.
+/// The recipients of an ephemeral frame. Each node finds those who are connected to it.
+#[derive(Clone, Debug)]
+pub enum Audience {
+    /// The connections that are live in a conversation, except those of one user: for what a user does there.
+    Subscribers {
+        /// The conversation.
+        conversation_id: ConversationId,
+        /// The user who does it.
+        except: Option<UserId>,
+    },
+    /// Connections of these users.
+    Users {
+        /// The users.
+        user_ids: Vec<UserId>,
+        /// Their connections on this conversation alone. Without it, those on all their conversations.
+        conversation_id: Option<ConversationId>,
+    },
+}
+
+/// A user who joined a conversation.
 #[derive(Clone, Debug)]
 pub struct Joined {
-    /// Who.
+    /// The user.
     pub user_id: UserId,
-    /// `conversation.created`; nothing if they were not connected to the node where it happened, or it could not be read.
-    pub told: Option<Bytes>,
+    /// `conversation.created` for the user. Missing if they are not connected to the node where it happened, or if the conversation
+    /// could not be read.
+    pub frame: Option<Bytes>,
 }
 
-/// Where a node takes what the bus brings. Nothing here waits.
+/// Delivers envelopes on a node. Nothing here waits.
 pub trait Inbox: Send + Sync {
-    /// Delivers what happened on this node: complete, once, and in the order of each conversation.
-    fn take(&self, parcel: Parcel);
+    /// Delivers an envelope of this node. Each comes once, and those of a conversation in order.
+    fn deliver_local(&self, envelope: Envelope);
 
-    /// Delivers what happened on another node. It may be late, doubled, or behind something that never came: numbers and the
-    /// store tell.
-    fn hear(&self, parcel: Parcel);
+    /// Delivers an envelope of another node. It may be late, doubled, or behind one that was lost: numbers and the store decide.
+    fn deliver_remote(&self, envelope: Envelope);
 
-    /// The bus was away for a while: what it may have lost is looked for at once.
-    fn returned(&self);
+    /// Looks in the store for envelopes that may have been lost while the bus was away.
+    fn on_reconnect(&self);
 }
 
-/// How nodes tell each other.
+/// Carries envelopes between nodes.
 pub trait Bus: Send + Sync {
-    /// Hands a parcel to this node's inbox to [take](Inbox::take), before it returns, and to the other nodes' to
-    /// [hear](Inbox::hear). Never waits, and may lose what goes to other nodes.
-    fn publish(&self, parcel: Parcel);
+    /// [Delivers](Inbox::deliver_local) an envelope on this node before it returns, and [delivers](Inbox::deliver_remote) it on the
+    /// other nodes. Never waits. May lose an envelope on its way to another node.
+    fn publish(&self, envelope: Envelope);
 }

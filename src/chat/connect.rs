@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Chat;
 use crate::domain::session::Caller;
-use crate::domain::user::{Arrival, Company, Status};
-use crate::domain::{ConversationId, Error, Seq, UserId};
+use crate::domain::user::{Arrival, Company};
+use crate::domain::{Error, Seq};
 use crate::limits;
 use crate::registry::{Connection, Outbox, Registration, Scope};
 use crate::sync::beyond_small;
@@ -51,7 +51,7 @@ impl Drop for Live {
     fn drop(&mut self) {
         drop(self.registration.take());
         if self.has_begun {
-            self.chat.presence.stir(self.connection.user_id);
+            self.chat.presence.connections_changed(self.connection.user_id);
         }
     }
 }
@@ -90,12 +90,12 @@ impl Chat {
             Scope::One(id) => {
                 let Company { head, members } = company.ok_or_else(|| Error::not_found("conversation"))?;
                 live.head = Some(head);
-                self.tell_presence_of(connection, id, &members);
+                self.presence.put_state_of(connection, id, &members);
             }
             Scope::All | Scope::Held => {
                 self.subscriptions.subscribe_all(connection).await?;
-                let contacts = self.store.contacts(caller.user_id, limits::CONTACTS).await?;
-                connection.outbox.put(frames::presence_state(None, &self.online(contacts), None));
+                let contacts = self.store.contacts(caller.user_id, limits::PRESENCE_CONTACTS_MAX).await?;
+                self.presence.put_state(connection, &contacts);
             }
         }
         // From here on the rounds compare it, with what it was told and has.
@@ -106,21 +106,7 @@ impl Chat {
         };
         connection.outbox.lead(frames::hello(connection.id, &user, heartbeat_ms, version, head));
         live.has_begun = true;
-        self.presence.stir(caller.user_id);
+        self.presence.connections_changed(caller.user_id);
         Ok(live)
-    }
-
-    fn tell_presence_of(&self, connection: &Arc<Connection>, conversation_id: ConversationId, members: &[UserId]) {
-        let frame = if members.len() == beyond_small() {
-            frames::presence_state(Some(conversation_id), &[], Some(self.registry.crowd(conversation_id)))
-        } else {
-            let others = members.iter().copied().filter(|id| *id != connection.user_id);
-            frames::presence_state(Some(conversation_id), &self.online(others), None)
-        };
-        connection.outbox.put(frame);
-    }
-
-    fn online(&self, users: impl IntoIterator<Item = UserId>) -> Vec<UserId> {
-        users.into_iter().filter(|id| self.status(*id) == Status::Online).collect()
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::messages::command;
 use super::{Chat, Context, no_conversation};
-use crate::bus::Parcel;
+use crate::bus::Envelope;
 use crate::domain::command::{Action, Outcome, Write};
 use crate::domain::conversation::{Conversation, Kind, NewConversation, Title};
 use crate::domain::conversation_view::ConversationView;
@@ -93,8 +93,8 @@ pub async fn delete(context: Context, input: OneConversation) -> Result<Answer> 
     let delete = async move |chat: Arc<Chat>| {
         let conversation = chat.store.conversation(id).await?.ok_or_else(no_conversation)?;
         let members = chat.store.delete_conversation(id, actor_id).await?;
-        let told = chat.frames_for("conversation.deleted", &conversation, &members).await;
-        chat.bus.publish(Parcel::Deleted { conversation_id: id, members, told });
+        let frames = chat.frames_for("conversation.deleted", &conversation, &members).await;
+        chat.bus.publish(Envelope::Deleted { conversation_id: id, members, frames });
         Ok(())
     };
     context.chat.run_to_completion(delete).await?;
@@ -107,8 +107,8 @@ impl Chat {
         let (id, is_new) = self.store.create_conversation(&new).await?;
         if is_new {
             let members: Vec<UserId> = new.other_ids.iter().copied().chain([new.creator_id]).collect();
-            let told = self.frames_for("conversation.created", &new.made(), &members).await;
-            self.bus.publish(Parcel::Created { conversation_id: id, members: members.clone(), told });
+            let frames = self.frames_for("conversation.created", &new.made(), &members).await;
+            self.bus.publish(Envelope::Created { conversation_id: id, members: members.clone(), frames });
             self.begin_hearing(id, &members).await;
         }
         Ok((id, is_new))

@@ -78,7 +78,8 @@ pub(super) fn command(caller: &Caller, conversation_id: ConversationId, action: 
 async fn status_of(context: &Context, message: &Message) -> Result<Delivery> {
     let (id, caller, store) = (message.conversation_id, context.caller()?, &context.chat.store);
     let conversation = store.conversation(id).await?;
-    let is_small = conversation.is_some_and(|conversation| conversation.member_count <= limits::INTIMATE_MEMBERS);
+    let is_small =
+        conversation.is_some_and(|conversation| conversation.member_count <= limits::SMALL_CONVERSATION_MEMBERS_MAX);
     let receipts = if is_small { store.receipts_of_others(id, caller.user_id).await? } else { None };
     Ok(status(message, &caller, receipts))
 }

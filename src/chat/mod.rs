@@ -30,7 +30,7 @@ use crate::domain::{Error, Result, UserId};
 use crate::journal::{Journal, Reply, draining_error};
 use crate::registry::Registry;
 use crate::store::{Store, StoreHealth};
-use crate::sync::{Presence, Reconciler, Subscriptions, run_presence};
+use crate::sync::{Presence, PresenceWorker, Reconciler, Subscriptions};
 pub use connect::{Live, Refusal};
 pub use context::Context;
 pub use rate_limits::RateLimits;
@@ -83,12 +83,15 @@ impl Chat {
             (Arc::<Registry>::default(), Arc::<SessionCache>::default(), Arc::<RepairQueue>::default());
         let cache = Arc::clone(&sessions);
         let forget = Box::new(move |ended: &[_]| cache.invalidate(ended));
-        let inbox = Arc::new(LocalInbox::new(Arc::clone(&registry), forget, Arc::clone(&repair_queue)));
+        let presence = Arc::new(Presence::new(&registry));
+        let noted = Arc::clone(&presence);
+        let members_changed = Box::new(move |id, growth| noted.members_changed(id, growth));
+        let inbox =
+            Arc::new(LocalInbox::new(Arc::clone(&registry), forget, members_changed, Arc::clone(&repair_queue)));
         let gap_repair =
             Arc::new(GapRepair::new(&store, &registry, Arc::clone(&inbox) as _, Arc::clone(&repair_queue)));
         let bus = join(Arc::clone(&inbox) as _);
-        let presence = Arc::new(Presence::default());
-        tasks.spawn(run_presence(Arc::clone(&presence), Arc::clone(&store), Arc::clone(&registry), stop.clone()));
+        tasks.spawn(PresenceWorker::new(&presence, &store, &bus).run(stop.clone()));
         let health = Arc::<StoreHealth>::default();
         let asked = Arc::clone(&store);
         let ping = move || {

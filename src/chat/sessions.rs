@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Chat, Context};
-use crate::bus::Parcel;
+use crate::bus::Envelope;
 use crate::domain::session::{Caller, Session};
 use crate::domain::user::{User, Username};
 use crate::domain::{Code, Error, Result, SessionId, Timestamp};
@@ -104,7 +104,7 @@ impl Chat {
             let ended = chat.store.end_session(id, Timestamp::now()).await;
             // With the outcome unknown its sockets are closed all the same: if it is live, they come back.
             if ended.as_ref().map_or_else(|error| error.code == Code::Unavailable, |()| true) {
-                chat.bus.publish(Parcel::SessionsEnded(vec![id]));
+                chat.bus.publish(Envelope::SessionsEnded(vec![id]));
             }
             ended
         })

@@ -1,7 +1,7 @@
 //! Users: accounts and their profiles.
 
 use super::{Chat, Context};
-use crate::bus::Parcel;
+use crate::bus::Envelope;
 use crate::domain::session::Caller;
 use crate::domain::user::{Name, Password, User, Username, fold};
 use crate::domain::{Code, Error, Result, Timestamp, UserId};
@@ -89,7 +89,7 @@ async fn change_password(
             Err(error) if error.code == Code::Unavailable => chat.other_sessions(&caller),
             Err(_) => Vec::new(),
         };
-        chat.bus.publish(Parcel::SessionsEnded(ended));
+        chat.bus.publish(Envelope::SessionsEnded(ended));
         changed.map(drop)
     })
     .await

@@ -5,7 +5,7 @@ use tokio::time::timeout;
 
 use super::encode::encode;
 use super::event_details::event_details;
-use crate::bus::{Joined, Parcel};
+use crate::bus::{Envelope, Joined};
 use crate::domain::event::Event;
 use crate::domain::message::Note;
 use crate::domain::{ConversationId, UserId};
@@ -20,16 +20,16 @@ pub fn is_plain(event: &Event) -> bool {
 }
 
 /// The envelope of one event. Details that the store cannot give in time are left out: the event is committed, and goes without.
-pub async fn parcel_of(event: &Event, store: &dyn Store, registry: &Registry) -> Parcel {
+pub async fn envelope_of(event: &Event, store: &dyn Store, registry: &Registry) -> Envelope {
     let Some(note) = event.message.as_ref().and_then(|message| message.note.as_ref()) else {
-        return Parcel::Numbered(encode(std::iter::once(event)));
+        return Envelope::Events(encode(std::iter::once(event)));
     };
     let conversation_id = event.conversation_id;
     let (mut joined, mut left) = (None, None);
     match note {
         Note::MemberAdded { user_id, .. } => {
-            let told = timeout(limits::FILL_TIMEOUT, created_frame(conversation_id, *user_id, store, registry)).await;
-            joined = Some(Joined { user_id: *user_id, told: told.ok().flatten() });
+            let frame = timeout(limits::FILL_TIMEOUT, created_frame(conversation_id, *user_id, store, registry)).await;
+            joined = Some(Joined { user_id: *user_id, frame: frame.ok().flatten() });
         }
         Note::MemberRemoved { user_id } => left = Some(*user_id),
         Note::MemberUpdated { .. } | Note::ConversationUpdated { .. } | Note::Other { .. } => {}
@@ -38,8 +38,8 @@ pub async fn parcel_of(event: &Event, store: &dyn Store, registry: &Registry) ->
     let mut frames = Vec::new();
     frames::put_event(&mut frames, event, &details.ok().and_then(Result::ok).unwrap_or_default());
     let ends = vec![frames.len()];
-    let run = Run { conversation_id, first_seq: event.seq, frames: frames.into(), ends };
-    Parcel::Moved { run, joined, left }
+    let event = Run { conversation_id, first_seq: event.seq, frames: frames.into(), ends };
+    Envelope::MembershipEvent { event, joined, left }
 }
 
 /// The frame `conversation.created` for a user who is connected here.

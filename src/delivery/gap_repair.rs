@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::encode::encode;
-use super::envelopes::{is_plain, parcel_of};
-use crate::bus::{Inbox, Parcel};
+use super::envelopes::{envelope_of, is_plain};
+use crate::bus::{Envelope, Inbox};
 use crate::domain::event::Event;
 use crate::domain::{ConversationId, Error, Result, UserId};
 use crate::limits;
@@ -127,7 +127,7 @@ impl GapRepair {
                     plain.push(event);
                 } else {
                     self.hand_over(&mut plain);
-                    self.inbox.hear(parcel_of(event, self.store.as_ref(), &self.registry).await);
+                    self.inbox.deliver_remote(envelope_of(event, self.store.as_ref(), &self.registry).await);
                 }
             }
             self.hand_over(&mut plain);
@@ -141,7 +141,7 @@ impl GapRepair {
     /// Delivers consecutive events, in one write for each recipient.
     fn hand_over(&self, events: &mut Vec<&Event>) {
         if !events.is_empty() {
-            self.inbox.hear(Parcel::Numbered(encode(events.drain(..))));
+            self.inbox.deliver_remote(Envelope::Events(encode(events.drain(..))));
         }
     }
 

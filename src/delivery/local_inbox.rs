@@ -1,11 +1,11 @@
-//! Delivery: from the bus to the connections of this node.
+//! This node's inbox: delivers envelopes to the connections of this node.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::gap_repair::RepairQueue;
-use crate::bus::{Inbox, Joined, Parcel};
+use crate::bus::{Audience, Envelope, Inbox, Joined};
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
 use crate::registry::{Connection, Place, Registry, Run, Scope};
 use crate::wire::close::Close;
@@ -13,18 +13,27 @@ use crate::wire::close::Close;
 /// Called with the sessions that have ended.
 pub type ForgetSessions = Box<dyn Fn(&[SessionId]) + Send + Sync>;
 
+/// Called with a conversation and the change of its number of members, after the event was delivered.
+pub type MembersChanged = Box<dyn Fn(ConversationId, i64) + Send + Sync>;
+
 /// This node's inbox.
 pub struct LocalInbox {
     registry: Arc<Registry>,
     /// Forgets that these sessions are live; called before their sockets are closed.
     forget_sessions: ForgetSessions,
+    members_changed: MembersChanged,
     repairs: Arc<RepairQueue>,
 }
 
 impl LocalInbox {
     /// An inbox that delivers to the connections of `registry`.
-    pub fn new(registry: Arc<Registry>, forget_sessions: ForgetSessions, repairs: Arc<RepairQueue>) -> Self {
-        Self { registry, forget_sessions, repairs }
+    pub fn new(
+        registry: Arc<Registry>,
+        forget_sessions: ForgetSessions,
+        members_changed: MembersChanged,
+        repairs: Arc<RepairQueue>,
+    ) -> Self {
+        Self { registry, forget_sessions, members_changed, repairs }
     }
 
     /// The user's connections that hear all their conversations.
@@ -32,42 +41,48 @@ impl LocalInbox {
         self.registry.of_user(user_id).into_iter().filter(|connection| !matches!(connection.scope, Scope::One(_)))
     }
 
-    fn numbered(&self, runs: &[Run]) {
+    fn events(&self, runs: &[Run]) {
         for id in self.registry.deliver(runs) {
             self.repairs.request_conversation(id);
         }
     }
 
-    /// Delivers an event by which somebody came in or went. `is_own`: it happened on this node, so that nothing newer about
-    /// them was delivered here yet.
-    fn moved(&self, run: &Run, joined: Option<&Joined>, left: Option<UserId>, is_own: bool) {
-        let id = run.conversation_id;
+    /// Delivers a join or leave. `is_own`: the event originated on this node, which has delivered nothing newer about the user yet.
+    fn membership_event(&self, event: &Run, joined: Option<&Joined>, left: Option<UserId>, is_own: bool) {
+        let id = event.conversation_id;
         let turn = self.registry.turn(id);
-        // Where nobody listens yet there is no number that could tell what is new from what came twice.
+        // Where nobody listens yet there is no watermark to tell a new event from a doubled one.
         let is_known = is_own || turn.watermark().is_some();
-        let place = turn.place_of(run);
+        let place = turn.place_of(event);
         if is_known && place == Place::Next {
-            if let Some(Joined { user_id, told: Some(told) }) = joined {
-                self.admit(*user_id, id, told, Some(run.first_seq - 1));
+            if let Some(Joined { user_id, frame: Some(frame) }) = joined {
+                self.subscribe_user(*user_id, id, frame, Some(event.first_seq - 1));
             }
-            turn.deliver(run);
+            turn.deliver(event);
         }
         if let Some(user_id) = left
             && (is_own || is_known && place == Place::Next)
         {
-            self.dismiss(user_id, id, Some(run.first_seq).filter(|_| !is_own));
+            self.unsubscribe_user(user_id, id, Some(event.first_seq).filter(|_| !is_own));
         }
         drop(turn);
-        if place == Place::BehindHole {
-            self.repairs.request_conversation(id);
+        match place {
+            Place::Next => {
+                let growth = i64::from(joined.is_some()) - i64::from(left.is_some());
+                if growth != 0 {
+                    (self.members_changed)(id, growth);
+                }
+            }
+            Place::BehindHole => self.repairs.request_conversation(id),
+            Place::Past => {}
         }
-        if !is_own || place != Place::Next || joined.is_some_and(|joined| joined.told.is_none()) {
-            self.ask_for(joined.map(|joined| joined.user_id).into_iter().chain(left));
+        if !is_own || place != Place::Next || joined.is_some_and(|joined| joined.frame.is_none()) {
+            self.request_users(joined.map(|joined| joined.user_id).into_iter().chain(left));
         }
     }
 
-    /// The store says where these belong.
-    fn ask_for(&self, users: impl IntoIterator<Item = UserId>) {
+    /// Requests a comparison of these users' subscriptions with the store, where they are connected.
+    fn request_users(&self, users: impl IntoIterator<Item = UserId>) {
         for user_id in users {
             if !self.registry.of_user(user_id).is_empty() {
                 self.repairs.request_user(user_id);
@@ -75,12 +90,12 @@ impl LocalInbox {
         }
     }
 
-    /// Tells the user's listeners of a conversation that is new to them and gives them seats, live after `head` if that is
-    /// known.
-    fn admit(&self, user_id: UserId, conversation_id: ConversationId, told: &Bytes, head: Option<Seq>) {
+    /// Subscribes the user's listeners to a conversation that is new to them and sends them its frame. They are live after `head`, or
+    /// paused without one.
+    fn subscribe_user(&self, user_id: UserId, conversation_id: ConversationId, frame: &Bytes, head: Option<Seq>) {
         for connection in self.listeners(user_id) {
             if self.registry.sit(&connection, conversation_id) {
-                connection.outbox.push(told.clone());
+                connection.outbox.push(frame.clone());
             }
             if let (Scope::All, Some(head)) = (connection.scope, head) {
                 self.registry.go_live_now(&connection, conversation_id, head);
@@ -88,16 +103,39 @@ impl LocalInbox {
         }
     }
 
-    /// Takes the user's seats. If this went at `gone_at` and may be old news, those that went live behind that stay, and the silent
-    /// ones: their catching up asks the store.
-    fn dismiss(&self, user_id: UserId, conversation_id: ConversationId, gone_at: Option<Seq>) {
+    /// Ends the user's subscriptions to a conversation. With `left_at`, the number of an event that may be old, subscriptions stay
+    /// that went live at or after it. Paused ones stay too: their catch-up asks the store.
+    fn unsubscribe_user(&self, user_id: UserId, conversation_id: ConversationId, left_at: Option<Seq>) {
         for connection in self.registry.of_user(user_id) {
-            if gone_at.is_some_and(|gone_at| connection.live_from(conversation_id).is_none_or(|from| from >= gone_at)) {
+            if left_at.is_some_and(|left_at| connection.live_from(conversation_id).is_none_or(|from| from >= left_at)) {
                 continue;
             }
             self.registry.leave(&connection, conversation_id);
             if connection.scope == Scope::One(conversation_id) {
                 connection.outbox.close(Close::NOT_A_MEMBER);
+            }
+        }
+    }
+
+    /// Pushes a frame that may be lost to its audience on this node.
+    fn ephemeral(&self, audience: &Audience, frame: &Bytes) {
+        match audience {
+            Audience::Subscribers { conversation_id, except } => {
+                let seats = self.registry.seats(*conversation_id);
+                for seat in seats.iter().filter(|seat| seat.is_live() && Some(seat.connection.user_id) != *except) {
+                    seat.connection.outbox.push_ephemeral(frame.clone());
+                }
+            }
+            Audience::Users { user_ids, conversation_id } => {
+                let is_addressed = |scope| match (scope, conversation_id) {
+                    (Scope::One(id), Some(conversation_id)) => id == *conversation_id,
+                    (Scope::All | Scope::Held, None) => true,
+                    _ => false,
+                };
+                let connections = user_ids.iter().flat_map(|user_id| self.registry.of_user(*user_id));
+                for connection in connections.filter(|connection| is_addressed(connection.scope)) {
+                    connection.outbox.push_ephemeral(frame.clone());
+                }
             }
         }
     }
@@ -114,40 +152,50 @@ impl LocalInbox {
 }
 
 impl Inbox for LocalInbox {
-    fn take(&self, parcel: Parcel) {
-        match parcel {
-            Parcel::Numbered(runs) => self.numbered(&runs),
-            Parcel::Moved { run, joined, left } => self.moved(&run, joined.as_ref(), left, true),
-            Parcel::Created { conversation_id, told, .. } => {
-                for (user_id, frame) in told {
-                    self.admit(user_id, conversation_id, &frame, None);
+    fn deliver_local(&self, envelope: Envelope) {
+        match envelope {
+            Envelope::Events(runs) => self.events(&runs),
+            Envelope::MembershipEvent { event, joined, left } => {
+                self.membership_event(&event, joined.as_ref(), left, true);
+            }
+            Envelope::Created { conversation_id, frames, .. } => {
+                for (user_id, frame) in frames {
+                    self.subscribe_user(user_id, conversation_id, &frame, None);
                 }
             }
-            Parcel::Deleted { conversation_id, members, told } => {
-                for (user_id, frame) in told {
+            Envelope::Deleted { conversation_id, members, frames } => {
+                for (user_id, frame) in frames {
                     for connection in self.listeners(user_id) {
                         connection.outbox.push(frame.clone());
                     }
                 }
                 for user_id in members {
-                    self.dismiss(user_id, conversation_id, None);
+                    self.unsubscribe_user(user_id, conversation_id, None);
                 }
             }
-            Parcel::SessionsEnded(sessions) => self.end_sessions(&sessions),
+            Envelope::SessionsEnded(sessions) => self.end_sessions(&sessions),
+            Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
         }
     }
 
-    fn hear(&self, parcel: Parcel) {
-        match parcel {
-            Parcel::Numbered(runs) => self.numbered(&runs),
-            Parcel::Moved { run, joined, left } => self.moved(&run, joined.as_ref(), left, false),
-            Parcel::Created { members, .. } | Parcel::Deleted { members, .. } => self.ask_for(members),
-            // A session that has ended stays so, however late one hears of it.
-            Parcel::SessionsEnded(sessions) => self.end_sessions(&sessions),
+    fn deliver_remote(&self, envelope: Envelope) {
+        match envelope {
+            Envelope::Events(runs) => self.events(&runs),
+            Envelope::MembershipEvent { event, joined, left } => {
+                self.membership_event(&event, joined.as_ref(), left, false);
+            }
+            Envelope::Created { members, .. } | Envelope::Deleted { members, .. } => self.request_users(members),
+            // An ended session stays ended, however late the envelope is.
+            Envelope::SessionsEnded(sessions) => self.end_sessions(&sessions),
+            Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
         }
     }
 
-    fn returned(&self) {
+    fn on_reconnect(&self) {
         self.repairs.request_everything();
     }
 }
+
+#[cfg(test)]
+#[path = "local_inbox_tests.rs"]
+mod tests;

@@ -8,8 +8,8 @@ mod local_inbox;
 mod supervised;
 
 pub use encode::encode;
-pub use envelopes::{is_plain, parcel_of};
+pub use envelopes::{envelope_of, is_plain};
 pub use event_details::event_details;
 pub use gap_repair::{GapRepair, RepairQueue, Repairs};
-pub use local_inbox::{ForgetSessions, LocalInbox};
+pub use local_inbox::{ForgetSessions, LocalInbox, MembersChanged};
 pub use supervised::supervised;

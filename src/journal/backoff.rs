@@ -1,4 +1,4 @@
-//! How a lane waits while the store does not answer.
+//! How a worker waits while the store does not answer.
 
 use std::time::Duration;
 
@@ -6,26 +6,28 @@ use tokio::time::sleep;
 
 use crate::limits;
 
-/// The pauses between tries: from [`limits::RETRY_PAUSE`] on each is twice as long, up to [`limits::RETRY_PAUSE_MAX`].
-pub(super) struct Backoff {
+/// The pauses between tries: from [`limits::RETRY_PAUSE`] on each is twice as long, up to a bound.
+pub struct Backoff {
     next: Duration,
+    longest: Duration,
     was_needed: bool,
 }
 
 impl Backoff {
-    pub(super) fn new() -> Self {
-        Self { next: limits::RETRY_PAUSE, was_needed: false }
+    /// Pauses of at most `longest`.
+    pub fn up_to(longest: Duration) -> Self {
+        Self { next: limits::RETRY_PAUSE, longest, was_needed: false }
     }
 
     /// Waits before the next try.
-    pub(super) async fn pause(&mut self) {
+    pub async fn pause(&mut self) {
         sleep(self.next).await;
-        self.next = (self.next * 2).min(limits::RETRY_PAUSE_MAX);
+        self.next = (self.next * 2).min(self.longest);
         self.was_needed = true;
     }
 
-    /// The store answers. Says whether it did not before.
-    pub(super) fn is_over(&mut self) -> bool {
-        std::mem::replace(self, Self::new()).was_needed
+    /// Starts over, since the store answers. Returns true if it did not before.
+    pub fn reset(&mut self) -> bool {
+        std::mem::replace(self, Self::up_to(self.longest)).was_needed
     }
 }

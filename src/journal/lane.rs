@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::batch::{Batch, Job, next_batch};
-use crate::bus::{Bus, Parcel};
-use crate::delivery::{GapRepair, encode, is_plain, parcel_of};
+use crate::bus::{Bus, Envelope};
+use crate::delivery::{GapRepair, encode, envelope_of, is_plain};
 use crate::domain::command::{Command, NewMessage, Outcome};
 use crate::domain::event::Event;
 use crate::domain::{Code, ConversationId, Error, Result, Seq};
@@ -59,7 +59,7 @@ impl Done {
 impl Lane {
     pub(super) async fn run(self, queue: mpsc::Receiver<Job>, stop: CancellationToken) {
         let mut waiting = Waiting::new(queue);
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::up_to(limits::RETRY_PAUSE_MAX);
         let mut was_commands = false;
         let mut done: Option<Done> = None;
         loop {
@@ -93,7 +93,7 @@ impl Lane {
                 }
                 backoff.pause().await;
                 waiting.expire();
-            } else if done.as_ref().is_none_or(Done::is_known) && backoff.is_over() {
+            } else if done.as_ref().is_none_or(Done::is_known) && backoff.reset() {
                 // Something may have been committed that was told as unavailable.
                 self.gap_repair.queue().request_everything();
             }
@@ -187,10 +187,10 @@ impl Lane {
     async fn deliver(&self, news: News) -> HashSet<ConversationId> {
         let held_up = if news.holes.is_empty() { news.holes } else { self.gap_repair.backfill_now(news.holes).await };
         if !news.plain.is_empty() {
-            self.bus.publish(Parcel::Numbered(news.plain));
+            self.bus.publish(Envelope::Events(news.plain));
         }
         for event in &news.others {
-            self.bus.publish(parcel_of(event, self.store.as_ref(), self.gap_repair.registry()).await);
+            self.bus.publish(envelope_of(event, self.store.as_ref(), self.gap_repair.registry()).await);
         }
         held_up
     }

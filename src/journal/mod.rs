@@ -22,6 +22,7 @@ use crate::domain::command::{Outcome, Write};
 use crate::domain::{Code, ConversationId, Error, Result};
 use crate::limits;
 use crate::store::Store;
+pub use backoff::Backoff;
 use batch::Job;
 use lane::Lane;
 

@@ -53,6 +53,13 @@ pub struct Seat {
     outbox: Arc<Outbox>,
 }
 
+impl Seat {
+    /// Returns true if events are delivered to it.
+    pub fn is_live(&self) -> bool {
+        self.from != SILENT
+    }
+}
+
 /// A seat that is not live: no event comes after this number.
 const SILENT: Seq = Seq::MAX;
 

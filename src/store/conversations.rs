@@ -34,8 +34,8 @@ pub trait Conversations: Send + Sync {
         limit: usize,
     ) -> Result<Vec<ConversationView>>;
 
-    /// The user's conversations of at most [`crate::limits::INTIMATE_MEMBERS`].
-    async fn intimate_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;
+    /// The user's conversations of at most [`crate::limits::SMALL_CONVERSATION_MEMBERS_MAX`].
+    async fn small_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;
 
     /// Deletes a conversation and all in it, and raises its members' membership versions. Returns its former members. Fails by
     /// the rule of [`may_delete`](crate::domain::rules::may_delete).

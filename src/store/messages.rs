@@ -56,7 +56,7 @@ impl Page {
     /// is the reader's own.
     pub fn tells_receipts(&self, reader_id: UserId) -> bool {
         let is_own = |message: &Message| message.sender_id == reader_id;
-        self.member_count <= limits::INTIMATE_MEMBERS && self.messages.iter().any(is_own)
+        self.member_count <= limits::SMALL_CONVERSATION_MEMBERS_MAX && self.messages.iter().any(is_own)
     }
 }
 

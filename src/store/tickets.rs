@@ -14,5 +14,5 @@ pub trait Tickets: Send + Sync {
 
     /// Deletes a ticket and returns its owner, unless it has expired at `at`. Of any number of calls, on whichever node, one
     /// gets the owner.
-    async fn take_ticket(&self, id: TicketId, at: Timestamp) -> Result<Option<Caller>>;
+    async fn redeem_ticket(&self, id: TicketId, at: Timestamp) -> Result<Option<Caller>>;
 }

@@ -32,7 +32,7 @@ pub trait Users: Send + Sync {
     async fn change_password(&self, id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
 
     /// Sets when these users were last seen; never backwards.
-    async fn touch_users(&self, ids: &[UserId], at: Timestamp) -> Result<()>;
+    async fn set_last_seen(&self, ids: &[UserId], at: Timestamp) -> Result<()>;
 
     /// The facts that a connecting client gets: the user, their session, and, if they are in the conversation `to`, its newest
     /// number and at most `limit` of its members in no order. Returns `None` if there is no such user.

@@ -18,9 +18,9 @@ use crate::registry::Connection;
 use crate::wire::close::Close;
 use crate::wire::frames;
 
-/// Members asked for where it matters whether there are more than [`limits::INTIMATE_MEMBERS`].
+/// Members asked for where it matters whether there are more than [`limits::SMALL_CONVERSATION_MEMBERS_MAX`].
 pub fn beyond_small() -> usize {
-    usize::try_from(limits::INTIMATE_MEMBERS).unwrap_or(0) + 1
+    usize::try_from(limits::SMALL_CONVERSATION_MEMBERS_MAX).unwrap_or(0) + 1
 }
 
 /// Pushes once there is room. A peer that takes nothing for so long does not read.

@@ -6,6 +6,6 @@ mod reconcile;
 mod subscriptions;
 
 pub use catch_up::{beyond_small, push_with_backpressure};
-pub use presence::{Presence, run as run_presence};
+pub use presence::{Presence, Worker as PresenceWorker};
 pub use reconcile::Reconciler;
 pub use subscriptions::Subscriptions;

@@ -15,7 +15,7 @@ use crate::domain::{ConversationId, Error, Result, UserId};
 use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST, no_such_member};
 use crate::store::queries::conversations::{
-    CONVERSATION, DELETE_CONVERSATION, EXISTING_CONVERSATION, INSERT_CONVERSATION, INTIMATE_CONVERSATIONS, VIEW, VIEWS,
+    CONVERSATION, DELETE_CONVERSATION, EXISTING_CONVERSATION, INSERT_CONVERSATION, SMALL_CONVERSATIONS, VIEW, VIEWS,
 };
 use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::messages::{DELETE_CHANGES, DELETE_MESSAGES};
@@ -86,9 +86,9 @@ impl Conversations for Postgres {
         self.all(VIEWS, params, view).await
     }
 
-    async fn intimate_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>> {
-        let params: Params<'_> = &[&user_id, &limits::INTIMATE_MEMBERS, &row_limit(limit)];
-        self.all(INTIMATE_CONVERSATIONS, params, rows::value).await
+    async fn small_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>> {
+        let params: Params<'_> = &[&user_id, &limits::SMALL_CONVERSATION_MEMBERS_MAX, &row_limit(limit)];
+        self.all(SMALL_CONVERSATIONS, params, rows::value).await
     }
 
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {

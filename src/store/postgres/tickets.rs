@@ -29,7 +29,7 @@ impl Tickets for Postgres {
         Ok(self.count(queries::tickets::INSERT_TICKET, params).await? > 0)
     }
 
-    async fn take_ticket(&self, id: TicketId, at: Timestamp) -> Result<Option<Caller>> {
-        self.one(queries::tickets::TAKE_TICKET, &[&id, &at], caller).await
+    async fn redeem_ticket(&self, id: TicketId, at: Timestamp) -> Result<Option<Caller>> {
+        self.one(queries::tickets::REDEEM_TICKET, &[&id, &at], caller).await
     }
 }

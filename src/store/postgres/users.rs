@@ -13,7 +13,7 @@ use crate::store::queries::{self, TEXT_END, row_limit};
 use crate::store::users::{Users, username_taken};
 
 /// users, at
-const TOUCH_USERS: &str = "WITH locked AS ( \
+const SET_LAST_SEEN: &str = "WITH locked AS ( \
          SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE \
      ) UPDATE users u SET last_seen_at = greatest(u.last_seen_at, $2) FROM locked WHERE u.id = locked.id";
 /// user, conversation (NULL for none), limit
@@ -103,8 +103,8 @@ impl Users for Postgres {
         .await
     }
 
-    async fn touch_users(&self, ids: &[UserId], at: Timestamp) -> Result<()> {
-        self.count(TOUCH_USERS, &[&ids, &at]).await.map(drop)
+    async fn set_last_seen(&self, ids: &[UserId], at: Timestamp) -> Result<()> {
+        self.count(SET_LAST_SEEN, &[&ids, &at]).await.map(drop)
     }
 
     /// One round trip.

@@ -60,7 +60,7 @@ pub(crate) const VIEWS: &str = concat!(
     " ORDER BY k.active_at DESC, k.id DESC"
 );
 /// user, largest member_count, limit
-pub(crate) const INTIMATE_CONVERSATIONS: &str = "SELECT mb.conversation_id FROM members mb \
+pub(crate) const SMALL_CONVERSATIONS: &str = "SELECT mb.conversation_id FROM members mb \
      JOIN counters k ON k.conversation_id = mb.conversation_id AND k.member_count <= $2 \
      WHERE mb.user_id = $1 LIMIT $3";
 /// conversation, name

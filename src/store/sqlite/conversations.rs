@@ -18,7 +18,7 @@ use crate::domain::{ConversationId, Result, UserId};
 use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST, no_such_member};
 use crate::store::queries::conversations::{
-    CONVERSATION, DELETE_CONVERSATION, EXISTING_CONVERSATION, INSERT_CONVERSATION, INTIMATE_CONVERSATIONS, VIEW, VIEWS,
+    CONVERSATION, DELETE_CONVERSATION, EXISTING_CONVERSATION, INSERT_CONVERSATION, SMALL_CONVERSATIONS, VIEW, VIEWS,
 };
 use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::members::{INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION};
@@ -84,10 +84,10 @@ impl Conversations for Sqlite {
         .await
     }
 
-    async fn intimate_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>> {
+    async fn small_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>> {
         self.read(move |db| {
-            let params = params![user_id, limits::INTIMATE_MEMBERS, row_limit(limit)];
-            all(db, sql!(INTIMATE_CONVERSATIONS), params, value)
+            let params = params![user_id, limits::SMALL_CONVERSATION_MEMBERS_MAX, row_limit(limit)];
+            all(db, sql!(SMALL_CONVERSATIONS), params, value)
         })
         .await
     }

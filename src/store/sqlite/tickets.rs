@@ -32,7 +32,7 @@ impl Tickets for Sqlite {
         .await
     }
 
-    async fn take_ticket(&self, id: TicketId, at: Timestamp) -> Result<Option<Caller>> {
-        self.write(move |db| one(db, sql!(queries::tickets::TAKE_TICKET), params![id, at], caller)).await
+    async fn redeem_ticket(&self, id: TicketId, at: Timestamp) -> Result<Option<Caller>> {
+        self.write(move |db| one(db, sql!(queries::tickets::REDEEM_TICKET), params![id, at], caller)).await
     }
 }

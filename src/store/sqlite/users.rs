@@ -15,7 +15,7 @@ use crate::store::queries::{self, TEXT_END, row_limit};
 use crate::store::users::{Users, username_taken};
 
 /// id, at
-const TOUCH_USER: &str = "UPDATE users SET last_seen_at = max(coalesce(last_seen_at, ?2), ?2) WHERE id = ?1";
+const SET_LAST_SEEN: &str = "UPDATE users SET last_seen_at = max(coalesce(last_seen_at, ?2), ?2) WHERE id = ?1";
 /// conversation, limit
 const MEMBER_IDS: &str = "SELECT user_id FROM members WHERE conversation_id = ?1 LIMIT ?2";
 
@@ -94,11 +94,11 @@ impl Users for Sqlite {
         .await
     }
 
-    async fn touch_users(&self, ids: &[UserId], at: Timestamp) -> Result<()> {
+    async fn set_last_seen(&self, ids: &[UserId], at: Timestamp) -> Result<()> {
         let ids = ids.to_vec();
         self.write(move |db| {
             for id in ids {
-                run(db, TOUCH_USER, params![id, at])?;
+                run(db, SET_LAST_SEEN, params![id, at])?;
             }
             Ok(())
         })

@@ -168,7 +168,7 @@ async fn a_view_shows_what_its_member_sees(store: &Fixture) {
 async fn a_direct_view_shows_the_other_person(store: &Fixture) {
     let (ada, bob) = (store.register("ada").await, store.register("bob").await);
     let id = store.direct(ada, bob).await;
-    store.touch_users(&[bob], Timestamp(1_234_567)).await.unwrap();
+    store.set_last_seen(&[bob], Timestamp(1_234_567)).await.unwrap();
     for (user_id, peer_id) in [(ada, bob), (bob, ada)] {
         let peer = store.user(peer_id).await.unwrap();
         assert_eq!(store.view(id, user_id).await.unwrap().unwrap().peer, peer);

@@ -12,7 +12,7 @@ conformance!(
     a_member_is_kept_as_they_are,
     pages_of_members_neither_repeat_nor_skip,
     contacts_are_those_one_shares_a_small_conversation_with,
-    large_conversations_are_not_intimate,
+    large_conversations_are_left_out,
     the_least_receipts_of_others_are_found,
 );
 
@@ -68,19 +68,19 @@ async fn contacts_are_those_one_shares_a_small_conversation_with(store: &Fixture
     assert_eq!(contacts.into_iter().collect::<HashSet<_>>(), HashSet::from([bob, cat]));
     assert_eq!(store.contacts(ada, 1).await.unwrap().len(), 1);
     assert_eq!(store.contacts(UserId::new(), 10).await.unwrap(), []);
-    let intimate = store.intimate_conversations(ada, 100).await.unwrap();
-    assert_eq!(intimate.into_iter().collect::<HashSet<_>>(), HashSet::from([group, pair]));
-    assert_eq!(store.intimate_conversations(ada, 1).await.unwrap().len(), 1);
+    let small = store.small_conversations(ada, 100).await.unwrap();
+    assert_eq!(small.into_iter().collect::<HashSet<_>>(), HashSet::from([group, pair]));
+    assert_eq!(store.small_conversations(ada, 1).await.unwrap().len(), 1);
 
     store.remove(group, ada, cat).await;
     assert_eq!(store.contacts(ada, 100).await.unwrap(), [bob]);
     assert_eq!(store.contacts(cat, 100).await.unwrap(), []);
-    assert_eq!(store.intimate_conversations(cat, 100).await.unwrap(), []);
+    assert_eq!(store.small_conversations(cat, 100).await.unwrap(), []);
 }
 
-async fn large_conversations_are_not_intimate(store: &Fixture) {
+async fn large_conversations_are_left_out(store: &Fixture) {
     let ada = store.register("ada").await;
-    let most = usize::try_from(limits::INTIMATE_MEMBERS).unwrap();
+    let most = usize::try_from(limits::SMALL_CONVERSATION_MEMBERS_MAX).unwrap();
     let mut others = Vec::new();
     for index in 0..most {
         others.push(store.register(&format!("member{index}")).await);
@@ -88,12 +88,12 @@ async fn large_conversations_are_not_intimate(store: &Fixture) {
     let last = others.pop().unwrap();
     let id = store.group("as large as may be", ada, &others).await;
     assert_eq!(store.contacts(ada, 1_000).await.unwrap().len(), most - 1);
-    assert_eq!(store.intimate_conversations(ada, 10).await.unwrap(), [id]);
+    assert_eq!(store.small_conversations(ada, 10).await.unwrap(), [id]);
     store.add(id, ada, last, Role::Member).await;
     assert_eq!(store.contacts(ada, 1_000).await.unwrap(), []);
-    assert_eq!(store.intimate_conversations(ada, 10).await.unwrap(), []);
+    assert_eq!(store.small_conversations(ada, 10).await.unwrap(), []);
     store.remove(id, ada, last).await;
-    assert_eq!(store.intimate_conversations(ada, 10).await.unwrap(), [id]);
+    assert_eq!(store.small_conversations(ada, 10).await.unwrap(), [id]);
 }
 
 async fn the_least_receipts_of_others_are_found(store: &Fixture) {

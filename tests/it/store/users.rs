@@ -17,7 +17,7 @@ conformance!(
     wildcards_are_characters_like_others,
     pages_of_users_neither_repeat_nor_skip,
     a_user_is_renamed_and_found_by_the_new_name,
-    users_are_touched_forwards_only,
+    users_are_last_seen_never_earlier,
 );
 
 fn usernames(users: &[User]) -> Vec<&str> {
@@ -136,14 +136,14 @@ async fn a_user_is_renamed_and_found_by_the_new_name(store: &Fixture) {
     assert_eq!(find(store, "ada").await, ["ada"], "the username is as it was");
 }
 
-async fn users_are_touched_forwards_only(store: &Fixture) {
+async fn users_are_last_seen_never_earlier(store: &Fixture) {
     let ids = [store.register("ada").await, store.register("bob").await];
     let cat = store.register("cat").await;
-    store.touch_users(&ids, Timestamp(5_000_001)).await.unwrap();
-    store.touch_users(&ids[..1], Timestamp(7_000_001)).await.unwrap();
-    store.touch_users(&ids, Timestamp(6_000_001)).await.unwrap();
-    store.touch_users(&[UserId::new()], Timestamp(6_000_001)).await.unwrap();
-    store.touch_users(&[], Timestamp(9_000_001)).await.unwrap();
+    store.set_last_seen(&ids, Timestamp(5_000_001)).await.unwrap();
+    store.set_last_seen(&ids[..1], Timestamp(7_000_001)).await.unwrap();
+    store.set_last_seen(&ids, Timestamp(6_000_001)).await.unwrap();
+    store.set_last_seen(&[UserId::new()], Timestamp(6_000_001)).await.unwrap();
+    store.set_last_seen(&[], Timestamp(9_000_001)).await.unwrap();
     for (id, seen) in [(ids[0], Some(7_000_001)), (ids[1], Some(6_000_001)), (cat, None)] {
         assert_eq!(store.user(id).await.unwrap().unwrap().last_seen_at, seen.map(Timestamp));
     }

@@ -3,9 +3,9 @@
 use std::mem;
 use std::sync::{Arc, Mutex};
 
-use chinwag::bus::{Bus, Inbox, Parcel};
+use chinwag::bus::{Bus, Envelope, Inbox};
 
-/// What becomes of parcels on their way to other nodes.
+/// What becomes of envelopes on their way to other nodes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Weather {
     /// They arrive.
@@ -20,10 +20,10 @@ pub(crate) enum Weather {
 pub(crate) struct Ether {
     inboxes: Mutex<Vec<Arc<dyn Inbox>>>,
     weather: Mutex<Weather>,
-    /// What comes late: with the next parcel to the same node that does not.
-    late: Mutex<Vec<(usize, Parcel)>>,
+    /// What comes late: with the next envelope to the same node that does not.
+    late: Mutex<Vec<(usize, Envelope)>>,
     /// All that ever went out, and from whom.
-    log: Mutex<Vec<(usize, Parcel)>>,
+    log: Mutex<Vec<(usize, Envelope)>>,
 }
 
 impl Ether {
@@ -45,33 +45,33 @@ impl Ether {
     /// Says to every node that the bus was away.
     pub(crate) fn returns(&self) {
         self.turns(Weather::Fair);
-        self.inboxes.lock().unwrap().iter().for_each(|inbox| inbox.returned());
+        self.inboxes.lock().unwrap().iter().for_each(|inbox| inbox.on_reconnect());
     }
 
     /// Brings everything once more to those who heard it.
     pub(crate) fn echo(&self) {
-        for (from, parcel) in self.log.lock().unwrap().iter() {
+        for (from, envelope) in self.log.lock().unwrap().iter() {
             for (number, inbox) in self.inboxes.lock().unwrap().iter().enumerate() {
                 if number != *from {
-                    inbox.hear(parcel.clone());
+                    inbox.deliver_remote(envelope.clone());
                 }
             }
         }
     }
 
-    fn carry(&self, from: usize, parcel: &Parcel) {
-        self.log.lock().unwrap().push((from, parcel.clone()));
+    fn carry(&self, from: usize, envelope: &Envelope) {
+        self.log.lock().unwrap().push((from, envelope.clone()));
         let inboxes = self.inboxes.lock().unwrap().clone();
         for (number, inbox) in inboxes.iter().enumerate().filter(|(number, _)| *number != from) {
             match self.fate() {
-                Fate::Arrives => inbox.hear(parcel.clone()),
+                Fate::Arrives => inbox.deliver_remote(envelope.clone()),
                 Fate::Lost => continue,
                 Fate::Twice => {
-                    inbox.hear(parcel.clone());
-                    inbox.hear(parcel.clone());
+                    inbox.deliver_remote(envelope.clone());
+                    inbox.deliver_remote(envelope.clone());
                 }
                 Fate::Late => {
-                    self.late.lock().unwrap().push((number, parcel.clone()));
+                    self.late.lock().unwrap().push((number, envelope.clone()));
                     continue;
                 }
             }
@@ -79,9 +79,9 @@ impl Ether {
             let (now, later) = mem::take(&mut *late).into_iter().partition(|(to, _)| *to == number);
             *late = later;
             drop(late);
-            let now: Vec<(usize, Parcel)> = now;
-            for (_, parcel) in now {
-                inbox.hear(parcel);
+            let now: Vec<(usize, Envelope)> = now;
+            for (_, envelope) in now {
+                inbox.deliver_remote(envelope);
             }
         }
     }
@@ -117,8 +117,8 @@ struct Station {
 }
 
 impl Bus for Station {
-    fn publish(&self, parcel: Parcel) {
-        self.inbox.take(parcel.clone());
-        self.ether.carry(self.number, &parcel);
+    fn publish(&self, envelope: Envelope) {
+        self.inbox.deliver_local(envelope.clone());
+        self.ether.carry(self.number, &envelope);
     }
 }

@@ -4,6 +4,7 @@
 mod cut;
 mod heartbeat;
 mod postgres;
+mod presence;
 mod questions;
 mod sqlite;
 

@@ -1,0 +1,75 @@
+//! Audiences: who receives a frame that may be lost.
+
+use std::io::{self, IoSlice};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+
+use super::LocalInbox;
+use crate::bus::{Audience, Envelope, Inbox};
+use crate::domain::session::Caller;
+use crate::domain::{ConversationId, SessionId, Timestamp, UserId};
+use crate::registry::{Connection, Outbox, Registration, Registry, Scope, Sink};
+
+#[derive(Clone, Default)]
+struct Received(Arc<Mutex<Vec<u8>>>);
+
+impl Sink for Received {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut received = self.0.lock().expect("not poisoned");
+        for slice in slices {
+            received.extend(&**slice);
+        }
+        Ok(slices.iter().map(|slice| slice.len()).sum())
+    }
+}
+
+struct Client {
+    received: Received,
+    _registration: Registration,
+}
+
+impl Client {
+    fn has_received(&self) -> bool {
+        !std::mem::take(&mut *self.received.0.lock().expect("not poisoned")).is_empty()
+    }
+}
+
+fn client(registry: &Arc<Registry>, user_id: UserId, scope: Scope, id: ConversationId, is_live: bool) -> Client {
+    let caller = Caller { user_id, session_id: SessionId::new(), expires_at: Timestamp(0) };
+    let received = Received::default();
+    let outbox = Arc::new(Outbox::new(received.clone(), Arc::default()));
+    outbox.uncork();
+    let connection = Connection::new(&caller, scope, outbox);
+    let registration = registry.register(&connection, false).expect("the first");
+    registry.sit(&connection, id);
+    if is_live {
+        registry.go_live_now(&connection, id, 0);
+    }
+    Client { received, _registration: registration }
+}
+
+#[test]
+fn an_ephemeral_frame_reaches_its_audience_and_nobody_else() {
+    let registry = Arc::new(Registry::default());
+    let inbox = LocalInbox::new(Arc::clone(&registry), Box::new(|_| {}), Box::new(|_, _| {}), Arc::default());
+    let (ada, grace, id) = (UserId::new(), UserId::new(), ConversationId::new());
+    let clients = [
+        client(&registry, ada, Scope::All, id, true),
+        client(&registry, ada, Scope::One(id), id, true),
+        client(&registry, grace, Scope::Held, id, false),
+        client(&registry, grace, Scope::One(id), id, true),
+        client(&registry, UserId::new(), Scope::All, ConversationId::new(), true),
+    ];
+    let receivers = |audience| {
+        inbox.deliver_local(Envelope::Ephemeral { audience, frame: Bytes::from_static(b"x") });
+        clients.each_ref().map(Client::has_received)
+    };
+    let typing = |except| Audience::Subscribers { conversation_id: id, except };
+    assert_eq!(receivers(typing(None)), [true, true, false, true, false], "live in the conversation");
+    assert_eq!(receivers(typing(Some(ada))), [false, false, false, true, false]);
+    let users = |conversation_id| Audience::Users { user_ids: vec![ada, grace], conversation_id };
+    assert_eq!(receivers(users(None)), [true, false, true, false, false], "on all conversations");
+    assert_eq!(receivers(users(Some(id))), [false, true, false, true, false], "on this one alone");
+    assert_eq!(receivers(users(Some(ConversationId::new()))), [false; 5]);
+}

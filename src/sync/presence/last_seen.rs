@@ -1,0 +1,93 @@
+//! The times at which users were last seen, written to the store without keeping anyone waiting.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::ignore_defect;
+use crate::domain::{Result, Timestamp, UserId};
+use crate::journal::Backoff;
+use crate::limits;
+use crate::store::Store;
+
+/// Writes times in the background, again and again until the store has them.
+pub(super) struct LastSeen {
+    store: Arc<dyn Store>,
+    state: watch::Sender<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The newest time of each user. Bounded by the number of users.
+    unwritten: HashMap<UserId, Timestamp>,
+    /// The last write failed.
+    is_failing: bool,
+}
+
+impl LastSeen {
+    pub(super) fn new(store: &Arc<dyn Store>) -> Self {
+        Self { store: Arc::clone(store), state: watch::Sender::default() }
+    }
+
+    /// Adds users who went offline.
+    pub(super) fn record(&self, users: &[UserId], at: Timestamp) {
+        if !users.is_empty() {
+            self.state.send_modify(|state| state.unwritten.extend(users.iter().map(|id| (*id, at))));
+        }
+    }
+
+    /// Waits until the times are written, so that a client that sees a user go offline finds the time. Does not wait for a store that
+    /// does not answer.
+    pub(super) async fn settled(&self) {
+        let mut state = self.state.subscribe();
+        let settled = state.wait_for(|state| state.unwritten.is_empty() || state.is_failing);
+        let _ = timeout(limits::LAST_SEEN_WAIT, settled).await;
+    }
+
+    /// Writes until `stop`, and then once more.
+    pub(super) async fn run(&self, stop: CancellationToken) {
+        let (mut state, mut backoff) = (self.state.subscribe(), Backoff::up_to(limits::ROUND_PAUSE));
+        loop {
+            tokio::select! {
+                biased;
+                _ = state.wait_for(|state| !state.unwritten.is_empty()) => {}
+                () = stop.cancelled() => return,
+            }
+            match self.write().await {
+                Ok(()) => _ = backoff.reset(),
+                Err(error) => {
+                    tracing::debug!(%error, "times of last_seen_at are not written yet");
+                    self.state.send_modify(|state| state.is_failing = true);
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = backoff.pause() => {}
+                    }
+                }
+            }
+        }
+    }
+
+    async fn write(&self) -> Result<()> {
+        let mut by_time: BTreeMap<Timestamp, Vec<UserId>> = BTreeMap::new();
+        for (user_id, at) in &self.state.borrow().unwritten {
+            by_time.entry(*at).or_default().push(*user_id);
+        }
+        for (at, users) in by_time {
+            for page in users.chunks(limits::ROUND_PAGE) {
+                ignore_defect(self.store.set_last_seen(page, at).await)?;
+                self.state.send_modify(|state| {
+                    state.is_failing = false;
+                    for user_id in page {
+                        if state.unwritten.get(user_id) == Some(&at) {
+                            state.unwritten.remove(user_id);
+                        }
+                    }
+                });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,156 @@
+//! Groups that cross [`limits::SMALL_CONVERSATION_MEMBERS_MAX`]: their members are hidden from each other, or shown again.
+//!
+//! Changes of presence are not announced in large groups, so that a user shown as online in one would stay so for ever.
+
+use std::collections::{HashMap, HashSet};
+
+use super::diffs::{Diffs, viewer_of};
+use super::worker::Worker;
+use crate::domain::user::Status;
+use crate::domain::{ConversationId, Result, UserId};
+use crate::limits;
+
+/// Changes of a conversation's size that the store may have committed while this node has not delivered their events: one batch that is
+/// delivered, and one that is committed meanwhile.
+const IN_FLIGHT: i64 = 2;
+
+/// How often users joined and left a conversation since it was last looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SizeChange {
+    joins: i64,
+    leaves: i64,
+}
+
+impl SizeChange {
+    /// Adds joins, or leaves if `growth` is negative.
+    pub(super) fn add(&mut self, growth: i64) {
+        self.joins += growth.max(0);
+        self.leaves += (-growth).max(0);
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        self.joins += other.joins;
+        self.leaves += other.leaves;
+    }
+
+    /// Returns true if a conversation that now has so many members may have been on the other side of the bound. To correct a
+    /// conversation once too often does no harm.
+    fn may_have_crossed(self, member_count: i64) -> bool {
+        let most = limits::SMALL_CONVERSATION_MEMBERS_MAX;
+        if member_count > most {
+            member_count - self.joins - IN_FLIGHT <= most
+        } else {
+            member_count + self.leaves + IN_FLIGHT > most
+        }
+    }
+}
+
+/// The users with subscriptions to a conversation on this node.
+#[derive(Default)]
+struct Viewers {
+    /// Those with connections on all their conversations.
+    all: HashSet<UserId>,
+    /// Those with connections on this one alone.
+    one: HashSet<UserId>,
+}
+
+impl Worker {
+    /// Gathers corrections for the viewers of a conversation that crossed the bound.
+    pub(super) async fn correct(&self, id: ConversationId, change: SizeChange, diffs: &mut Diffs) -> Result<()> {
+        let viewers = self.viewers(id);
+        if viewers.all.is_empty() && viewers.one.is_empty() {
+            return Ok(());
+        }
+        let Some(conversation) = self.store.conversation(id).await? else { return Ok(()) };
+        if !change.may_have_crossed(conversation.member_count) {
+            return Ok(());
+        }
+        let online = self.online_members(id).await?;
+        if conversation.member_count > limits::SMALL_CONVERSATION_MEMBERS_MAX {
+            self.hide(id, viewers, &online, diffs).await
+        } else {
+            show(id, &viewers, &online, diffs);
+            Ok(())
+        }
+    }
+
+    fn viewers(&self, id: ConversationId) -> Viewers {
+        let mut viewers = Viewers::default();
+        for seat in self.registry.seats(id).iter() {
+            match viewer_of(&seat.connection) {
+                (user_id, None) => viewers.all.insert(user_id),
+                (user_id, Some(_)) => viewers.one.insert(user_id),
+            };
+        }
+        viewers
+    }
+
+    async fn online_members(&self, id: ConversationId) -> Result<Vec<UserId>> {
+        let (mut online, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.store.members(id, after.as_deref(), limits::ROUND_PAGE).await?;
+            online.extend(self.presence.announced_online(page.iter().map(|member| member.user.id)));
+            match page.last() {
+                Some(last) if page.len() == limits::ROUND_PAGE => after = Some(last.user.username.key()),
+                _ => return Ok(online),
+            }
+        }
+    }
+
+    /// Takes the members of a group that is large now from the viewers who share no small conversation with them.
+    async fn hide(&self, id: ConversationId, viewers: Viewers, online: &[UserId], diffs: &mut Diffs) -> Result<()> {
+        let mut small: HashMap<UserId, Vec<ConversationId>> = HashMap::new();
+        for user_id in viewers.all.iter().chain(online).copied().collect::<HashSet<UserId>>() {
+            small.insert(user_id, self.store.small_conversations(user_id, limits::CONVERSATIONS_HEARD).await?);
+        }
+        let mut online_in: HashMap<ConversationId, Vec<UserId>> = HashMap::new();
+        for &user_id in online {
+            for &conversation_id in &small[&user_id] {
+                online_in.entry(conversation_id).or_default().push(user_id);
+            }
+        }
+        for viewer in viewers.all {
+            let mut hidden: HashSet<UserId> = online.iter().copied().collect();
+            for user_id in small[&viewer].iter().filter_map(|id| online_in.get(id)).flatten() {
+                hidden.remove(user_id);
+            }
+            for user_id in hidden {
+                diffs.note((viewer, None), user_id, Status::Offline);
+            }
+        }
+        diffs.state(viewers.one.into_iter().collect(), id, &[], Some(self.registry.crowd(id)));
+        Ok(())
+    }
+}
+
+/// Shows the members of a group that is small again to its viewers.
+fn show(id: ConversationId, viewers: &Viewers, online: &[UserId], diffs: &mut Diffs) {
+    for &viewer in &viewers.all {
+        for &user_id in online {
+            diffs.note((viewer, None), user_id, Status::Online);
+        }
+    }
+    for &viewer in &viewers.one {
+        let others: Vec<UserId> = online.iter().copied().filter(|id| *id != viewer).collect();
+        diffs.state(vec![viewer], id, &others, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SizeChange;
+
+    #[test]
+    fn a_size_crosses_the_bound_with_its_changes() {
+        let change = |joins, leaves| SizeChange { joins, leaves };
+        assert!(change(1, 0).may_have_crossed(201));
+        assert!(change(0, 1).may_have_crossed(200));
+        assert!(change(1, 0).may_have_crossed(203), "two more are committed and not delivered yet");
+        assert!(!change(1, 0).may_have_crossed(204));
+        assert!(change(0, 1).may_have_crossed(198));
+        assert!(!change(0, 1).may_have_crossed(197));
+        assert!(change(30, 0).may_have_crossed(230));
+        assert!(change(30, 30).may_have_crossed(200), "it was large in between");
+        assert!(!change(3, 3).may_have_crossed(10) && !change(3, 3).may_have_crossed(5_000));
+    }
+}

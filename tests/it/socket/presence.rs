@@ -1,0 +1,165 @@
+//! Presence: what a client shows follows the others' connections, whatever happens at the same time.
+
+use std::collections::BTreeSet;
+
+use chinwag::domain::user::{Name, User, Username};
+use chinwag::domain::{Timestamp, UserId};
+use chinwag::limits::SMALL_CONVERSATION_MEMBERS_MAX;
+use chinwag::store;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::client::Person;
+use crate::support::postgres::database;
+use crate::support::server::{On, Server};
+use crate::support::socket::Socket;
+
+on_each_store! {
+    a_group_that_outgrows_presence_hides_its_members_and_shows_them_again,
+    a_connection_of_a_moment_is_not_shown_for_ever,
+    a_state_in_the_middle_of_a_reload_is_corrected,
+}
+
+/// A client that shows the users who are online.
+struct Client {
+    socket: Socket,
+    shown: BTreeSet<String>,
+    count: Option<u64>,
+}
+
+impl Client {
+    async fn of(person: &Person, path: &str) -> Self {
+        Self { socket: person.listen(path).await, shown: BTreeSet::new(), count: None }
+    }
+
+    /// Reads one frame about presence.
+    async fn read(&mut self) {
+        let frame = self.socket.next_of(&["presence.state", "presence.diff"]).await;
+        let ids = |value: &Value| -> Vec<String> {
+            value.as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
+        };
+        if frame["type"] == "presence.state" {
+            self.shown = frame["users"].as_object().unwrap().keys().cloned().collect();
+            self.count = frame["online_count"].as_u64();
+        } else {
+            self.shown.extend(ids(&frame["online"]));
+            self.shown.retain(|id| !ids(&frame["offline"]).contains(id));
+        }
+    }
+
+    /// Reads until the client shows these users and no others.
+    async fn shows(&mut self, people: &[&Person]) {
+        let people: BTreeSet<String> = people.iter().map(|person| person.id.clone()).collect();
+        while self.shown != people {
+            self.read().await;
+        }
+    }
+
+    /// Reads until the client shows a number and no user.
+    async fn counts(&mut self, count: u64) {
+        while self.count != Some(count) || !self.shown.is_empty() {
+            self.read().await;
+        }
+    }
+}
+
+/// A server, and a way past it to its store.
+struct Fixture {
+    server: Server,
+    store: std::sync::Arc<dyn store::Store>,
+    _folder: TempDir,
+}
+
+impl Fixture {
+    async fn on(kind: On) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = match kind {
+            On::Sqlite => format!("sqlite:{}", folder.path().join("chinwag.db").display()),
+            On::Postgres => database().await,
+        };
+        let server = Server::with(&["--rate-limits", "off", "--database-url", &url]).await;
+        Self { server, store: store::open(&url).await.unwrap(), _folder: folder }
+    }
+
+    /// A user who never logs in, since hashing hundreds of passwords takes long.
+    async fn extra(&self, number: i64) -> String {
+        let username = format!("extra{number}");
+        let user = User {
+            id: UserId::new(),
+            username: Username::parse(&username).unwrap(),
+            name: Name::parse(&username).unwrap(),
+            created_at: Timestamp::now(),
+            last_seen_at: None,
+        };
+        self.store.insert_user(&user, "hash").await.unwrap();
+        user.id.to_string()
+    }
+}
+
+async fn a_group_that_outgrows_presence_hides_its_members_and_shows_them_again(kind: On) {
+    let fixture = Fixture::on(kind).await;
+    let server = &fixture.server;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (hedy, joan) = (server.person("hedy").await, server.person("joan").await);
+    ada.direct(&joan).await;
+    let mut members = vec![grace.id.clone(), hedy.id.clone(), joan.id.clone()];
+    while i64::try_from(members.len()).unwrap() + 1 < SMALL_CONVERSATION_MEMBERS_MAX {
+        members.push(fixture.extra(i64::try_from(members.len()).unwrap()).await);
+    }
+    let body = json!({"type": "group", "name": "All", "member_ids": members});
+    let room =
+        crate::support::client::Conversation::from(&ada.post("/v1/conversations", &body).await.expect(201).json());
+    let one_more = fixture.extra(SMALL_CONVERSATION_MEMBERS_MAX).await;
+
+    let mut adas = Client::of(&ada, "/ws").await;
+    let mut graces = Client::of(&grace, "/ws?hold=1").await;
+    let mut hedys = Client::of(&hedy, &room.socket).await;
+    let mut joans = Client::of(&joan, "/ws").await;
+    adas.shows(&[&grace, &hedy, &joan]).await;
+    graces.shows(&[&ada, &hedy, &joan]).await;
+    hedys.shows(&[&ada, &grace, &joan]).await;
+    joans.shows(&[&ada, &grace, &hedy]).await;
+
+    for _ in 0..2 {
+        ada.post(&room.members, &json!({"user_id": one_more})).await.expect(201);
+        adas.shows(&[&joan]).await;
+        graces.shows(&[]).await;
+        hedys.counts(4).await;
+        joans.shows(&[&ada]).await;
+
+        ada.delete(&format!("{}/{one_more}", room.members)).await.expect(204);
+        adas.shows(&[&grace, &hedy, &joan]).await;
+        graces.shows(&[&ada, &hedy, &joan]).await;
+        hedys.shows(&[&ada, &grace, &joan]).await;
+        joans.shows(&[&ada, &grace, &hedy]).await;
+    }
+    drop(graces);
+    adas.shows(&[&hedy, &joan]).await;
+    hedys.shows(&[&ada, &joan]).await;
+}
+
+async fn a_connection_of_a_moment_is_not_shown_for_ever(kind: On) {
+    let server = Server::on(kind).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    ada.direct(&grace).await;
+    let moment = grace.listen("/ws").await;
+    let mut hers = Client::of(&ada, "/ws").await;
+    hers.shows(&[&grace]).await;
+    drop(moment);
+    hers.shows(&[]).await;
+}
+
+async fn a_state_in_the_middle_of_a_reload_is_corrected(kind: On) {
+    let server = Server::on(kind).await;
+    let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
+    ada.direct(&grace).await;
+    joan.direct(&grace).await;
+    let mut joans = Client::of(&joan, "/ws").await;
+    let before = grace.listen("/ws").await;
+    joans.shows(&[&grace]).await;
+    drop(before);
+    while ada.get(&format!("/v1/users/{}", grace.id)).await.json()["status"] == "online" {}
+    let mut hers = Client::of(&ada, "/ws").await;
+    let _after = grace.listen("/ws").await;
+    hers.shows(&[&grace]).await;
+}
