@@ -1,6 +1,7 @@
 //! The objects of the API, as they are read.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::domain::conversation::{Conversation, Member, Title, View};
 use crate::domain::event::EventKind;
@@ -81,6 +82,8 @@ pub struct MessageObject<'a> {
     status: Delivery,
     #[serde(skip_serializing_if = "Option::is_none")]
     system: Option<NoteObject<'a>>,
+    #[serde(flatten)]
+    extra: Option<Map<String, Value>>,
 }
 
 impl<'a> MessageObject<'a> {
@@ -100,6 +103,7 @@ impl<'a> MessageObject<'a> {
             reactions: [],
             status,
             system: message.note.as_ref().map(NoteObject::new),
+            extra: message.extra.as_ref().and_then(|extra| serde_json::from_str(extra.as_str()).ok()),
         }
     }
 }

@@ -39,4 +39,5 @@ mod rest;
 mod socket;
 mod store;
 mod support;
+mod unknown_kinds;
 mod walkthrough;
