@@ -33,6 +33,7 @@ mod journal;
 mod layers;
 mod limits;
 mod migration;
+mod mixed_versions;
 mod postgres;
 mod process;
 mod rest;
