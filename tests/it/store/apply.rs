@@ -303,19 +303,28 @@ async fn a_membership_version_rises_once_for_each_change(store: &Fixture) {
 }
 
 async fn batches_that_overlap_leave_no_gap_and_no_deadlock(store: &Fixture) {
-    let rooms = Rooms::new(store, 8).await;
-    let guests = [store.register("cat").await, store.register("dan").await, store.register("eve").await];
+    const TASKS: usize = 4;
+    const SIZE: usize = 16;
+    // One set of rooms for all, and one for each task, so that they also meet at the users alone.
+    let rooms = Rooms::new(store, SIZE * (1 + TASKS)).await;
+    let mut guests = Vec::new();
+    for number in 0..SIZE {
+        guests.push(store.register(&format!("guest{number}")).await);
+    }
     let adapters = [store.store.clone(), store.another().await];
-    let tasks: Vec<_> = (0..4)
+    let tasks: Vec<_> = (0..TASKS)
         .map(|task| {
-            let adapter = adapters[task % 2].clone();
-            let batches: Vec<Vec<Change>> = (0..12)
+            let (adapter, lane) = (adapters[task % 2].clone(), task / 2 % store.lanes());
+            let batches: Vec<Vec<Change>> = (0..24)
                 .map(|round| {
-                    let mut batch: Vec<Change> = (0..8)
-                        .map(|room| match (round + room) % 3 {
-                            0 => rooms.edit(store, room, &format!("{task}, {round}")),
-                            1 => rooms.adas(store, room, add(guests[(round + room) % 2])),
-                            _ => rooms.adas(store, room, Action::RemoveMember { user_id: guests[(round + room) % 3] }),
+                    let is_shared = round % 4 == 0;
+                    let first = if is_shared { 0 } else { SIZE * (1 + task) };
+                    let mut batch: Vec<Change> = (first..first + SIZE)
+                        .zip(&guests)
+                        .map(|(room, &user_id)| match (round + room) % 4 {
+                            0 if is_shared => rooms.edit(store, room, &format!("{task}, {round}")),
+                            0 | 1 => rooms.adas(store, room, add(user_id)),
+                            _ => rooms.adas(store, room, Action::RemoveMember { user_id }),
                         })
                         .collect();
                     // Conversations and users in opposite orders: two nodes that lock as they come wait for each other.
@@ -329,7 +338,7 @@ async fn batches_that_overlap_leave_no_gap_and_no_deadlock(store: &Fixture) {
                 let mut events = 0;
                 for batch in batches {
                     // No second try: a deadlock would need one.
-                    for outcome in adapter.apply(0, batch.into()).await.unwrap() {
+                    for outcome in adapter.apply(lane, batch.into()).await.unwrap() {
                         match outcome {
                             Ok(Outcome::Committed(_)) => events += 1,
                             Ok(Outcome::NoChange) => {}
@@ -358,7 +367,7 @@ async fn batches_that_overlap_leave_no_gap_and_no_deadlock(store: &Fixture) {
             let user_id = event.message.as_ref().unwrap().note.as_ref().unwrap().user_id().unwrap();
             *moved.entry(user_id).or_default() += 1;
         }
-        let count = i64::try_from(store.members(id, None, 10).await.unwrap().len()).unwrap();
+        let count = i64::try_from(store.members(id, None, 100).await.unwrap().len()).unwrap();
         assert_eq!(store.conversation(id).await.unwrap().unwrap().member_count, count);
     }
     assert_eq!(stored, caused);
