@@ -315,13 +315,13 @@ async fn batches_that_overlap_leave_no_gap_and_no_deadlock(store: &Fixture) {
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| {
             let (adapter, lane) = (adapters[task % 2].clone(), task / 2 % store.lanes());
-            let batches: Vec<Vec<Change>> = (0..24)
+            let batches: Vec<Vec<Change>> = (0..32)
                 .map(|round| {
-                    let is_shared = round % 4 == 0;
+                    let is_shared = round % 2 == 0;
                     let first = if is_shared { 0 } else { SIZE * (1 + task) };
                     let mut batch: Vec<Change> = (first..first + SIZE)
                         .zip(&guests)
-                        .map(|(room, &user_id)| match (round + room) % 4 {
+                        .map(|(room, &user_id)| match (round / 2 + room) % 4 {
                             0 if is_shared => rooms.edit(store, room, &format!("{task}, {round}")),
                             0 | 1 => rooms.adas(store, room, add(user_id)),
                             _ => rooms.adas(store, room, Action::RemoveMember { user_id }),
