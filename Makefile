@@ -24,7 +24,7 @@ up: ## Starts the server and PostgreSQL in containers, at http://127.0.0.1:8080
 
 # Changing it
 
-.PHONY: test faults services check fmt fmt-check lint doc bench
+.PHONY: test faults mixed services check fmt fmt-check lint doc bench
 test: services ## Runs every test; installs PostgreSQL and Chromium first where they are missing and it may
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -ex; cargo nextest run --locked $(ARGS); cargo test --locked --doc $(ARGS); \
@@ -38,6 +38,9 @@ faults: build services ## Kills, stops and cuts off the server many times over, 
 	echo "CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS)"; \
 	CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS) CHINWAG_BIN=target/release/chinwag \
 	cargo test --locked --test it faults::$(FAULT) -- --nocapture --test-threads 2 $(ARGS)
+
+mixed: services ## Runs the previous release, which CHINWAG_PREVIOUS_BIN names, and this one at once on one database
+	cargo test --locked --test it mixed_versions:: -- --ignored $(ARGS)
 
 services:
 	@tests/install-services.sh

@@ -115,9 +115,12 @@ CREATE INDEX tickets_by_expiry ON tickets (expires_at);
 
 -- Version 5: events of any kind, about a message or not; and further fields of messages.
 
+-- Locked in the order of the nodes that serve meanwhile, or each would wait for the other: writers lock a counter first, and a replay
+-- locks messages before changes.
+LOCK TABLE counters IN EXCLUSIVE MODE;
+-- Public fields that few messages have, a JSON object. Nodes that do not know a field pass it on.
+ALTER TABLE messages ADD COLUMN extra text;
 ALTER TABLE changes DROP CONSTRAINT changes_kind_check;
 ALTER TABLE changes ALTER COLUMN message_seq DROP NOT NULL;
 -- The frame's public fields besides the message, a JSON object. Nodes that do not know the kind pass them on.
 ALTER TABLE changes ADD COLUMN payload text;
--- Public fields that few messages have, a JSON object. Nodes that do not know a field pass it on.
-ALTER TABLE messages ADD COLUMN extra text;

@@ -102,6 +102,7 @@ fn put_time(out: &mut Vec<u8>, before: &str, time: Timestamp) {
 mod tests {
     use super::put_message;
     use crate::domain::conversation::{Role, Title};
+    use crate::domain::event::Payload;
     use crate::domain::message::{Message, Note};
     use crate::domain::{ConversationId, MessageId, Timestamp, UserId};
     use crate::wire::objects::{Delivery, MessageObject};
@@ -123,6 +124,7 @@ mod tests {
         };
         let user_id = UserId::new();
         let with = |note| Message { note: Some(note), ..plain.clone() };
+        let extra = |json: &str| Some(Payload::from_trusted(json.to_owned()));
         let messages = [
             Message { reply_to: Some(MessageId::new()), ..plain.clone() },
             Message {
@@ -134,6 +136,11 @@ mod tests {
             with(Note::MemberAdded { user_id, role: Role::Admin }),
             with(Note::MemberRemoved { user_id }),
             with(Note::ConversationUpdated { name: Title::stored("\"Lunch\"".to_owned()) }),
+            Message { extra: extra("{}"), ..plain.clone() },
+            Message {
+                extra: extra(r#"{"pin":{"at":null,"by":[1,"\"é"]},"votes":2}"#),
+                ..with(Note::MemberRemoved { user_id })
+            },
             plain,
         ];
         for (message, status) in

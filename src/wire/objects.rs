@@ -1,6 +1,7 @@
 //! The objects of the API, as they are read.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::domain::conversation::{Conversation, Member, Title};
 use crate::domain::conversation_view::ConversationView;
@@ -82,6 +83,8 @@ pub struct MessageObject<'a> {
     status: Delivery,
     #[serde(skip_serializing_if = "Option::is_none")]
     system: Option<NoteObject<'a>>,
+    #[serde(flatten)]
+    extra: Option<Map<String, Value>>,
 }
 
 impl<'a> MessageObject<'a> {
@@ -101,6 +104,7 @@ impl<'a> MessageObject<'a> {
             reactions: [],
             status,
             system: message.note.as_ref().map(NoteObject::new),
+            extra: message.extra.as_ref().and_then(|extra| serde_json::from_str(extra.as_str()).ok()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The journal under pressure, with a database that is held up on purpose.
 
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -41,6 +42,20 @@ impl Scene {
     async fn hold(&self) {
         let lock = format!("BEGIN; SELECT 1 FROM counters WHERE conversation_id = '{}' FOR UPDATE", self.room.id);
         self.database.batch_execute(&lock).await.unwrap();
+    }
+
+    /// Nothing is committed to any conversation until [`Scene::release`].
+    async fn hold_all(&self) {
+        self.database.batch_execute("BEGIN; SELECT 1 FROM counters FOR UPDATE").await.unwrap();
+    }
+
+    /// Further groups of the two.
+    async fn rooms(&self, count: usize) -> Vec<Conversation> {
+        let mut rooms = Vec::new();
+        for number in 0..count {
+            rooms.push(self.ada.group(&format!("room {number}"), &[&self.grace]).await);
+        }
+        rooms
     }
 
     async fn release(&self) {
@@ -95,6 +110,103 @@ async fn one_poisoned_message_does_not_hurt_its_batch() {
     assert_eq!(heard, (1..=20).collect::<Vec<_>>());
     assert_eq!(theirs.numbers(20).await, heard);
     assert_eq!(scene.last_seq().await, 20);
+}
+
+/// Waits until the server has admitted all that was sent on a socket to the journal.
+async fn admitted(socket: &mut Socket) {
+    socket.send(&json!({"type": "ping"})).await;
+    let first = socket.next_of(&["pong", "message.new", "message.updated", "message.deleted", "error"]).await;
+    assert_eq!(first["type"], "pong", "nothing is committed yet");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn edits_of_many_conversations_are_committed_together() {
+    const EDITS: usize = 100;
+    let scene = Scene::set().await;
+    let rooms = scene.rooms(EDITS).await;
+    let mut messages = Vec::new();
+    for room in &rooms {
+        messages.push(scene.ada.say(room, "hello").await["id"].take());
+    }
+    let mut hers = scene.ada.listen("/ws").await;
+    let mut theirs = scene.grace.listen("/ws").await;
+    scene.hold_all().await;
+    for (room, id) in rooms.iter().zip(&messages) {
+        let edit =
+            json!({"type": "message.edit", "conversation_id": room.id, "message_id": id, "content": "hello, all"});
+        hers.send(&edit).await;
+    }
+    admitted(&mut hers).await;
+    scene.release().await;
+    for socket in [&mut hers, &mut theirs] {
+        let mut edited = HashSet::new();
+        while edited.len() < EDITS {
+            let event = socket.next_of(&["message.updated", "error"]).await;
+            assert_eq!((&event["seq"], &event["message"]["content"]), (&json!(2), &json!("hello, all")), "{event}");
+            assert!(edited.insert(event["message"]["id"].to_string()), "{event}");
+        }
+    }
+    // Each row knows the transaction that wrote it.
+    let counted = "SELECT count(*), count(DISTINCT xmin::text) FROM changes";
+    let row = scene.database.query_one(counted, &[]).await.unwrap();
+    let (changes, transactions): (i64, i64) = (row.get(0), row.get(1));
+    assert_eq!(usize::try_from(changes), Ok(EDITS));
+    // On each lane the batch that was held up, and all that gathered behind it.
+    let most = 2 * limits::POSTGRES_LANES;
+    assert!(
+        (1..=most).contains(&usize::try_from(transactions).unwrap()),
+        "{transactions} transactions for {changes} edits"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sends_edits_and_deletions_keep_the_order_of_their_conversation() {
+    let scene = Scene::set().await;
+    let rooms = scene.rooms(20).await;
+    let (mut hers, mut theirs) = (scene.ada.listen("/ws").await, scene.grace.listen("/ws").await);
+    let steps = |[first, second]: [Uuid; 2]| {
+        [
+            json!({"type": "message.send", "id": first, "content": "first"}),
+            json!({"type": "message.edit", "message_id": first, "content": "edited"}),
+            json!({"type": "message.send", "id": second, "content": "second"}),
+            json!({"type": "message.delete", "message_id": first}),
+        ]
+    };
+    // Where all of them wait, and where they are committed as they come.
+    for (is_held, before) in [(true, 0), (false, 4)] {
+        let ids: Vec<[Uuid; 2]> = rooms.iter().map(|_| [Uuid::now_v7(), Uuid::now_v7()]).collect();
+        if is_held {
+            scene.hold_all().await;
+        }
+        for step in 0..4 {
+            for (room, ids) in rooms.iter().zip(&ids) {
+                let mut frame = steps(*ids)[step].clone();
+                frame["conversation_id"] = json!(room.id);
+                hers.send(&frame).await;
+            }
+        }
+        if is_held {
+            admitted(&mut hers).await;
+            scene.release().await;
+        }
+        for socket in [&mut hers, &mut theirs] {
+            let mut events: HashMap<String, Vec<Value>> = HashMap::new();
+            for _ in 0..4 * rooms.len() {
+                let event = socket.next_of(&["message.new", "message.updated", "message.deleted", "error"]).await;
+                let seen = json!([event["seq"], event["type"], event["message"]["id"], event["message"]["content"]]);
+                events.entry(event["conversation_id"].as_str().unwrap().to_owned()).or_default().push(seen);
+            }
+            for (room, [first, second]) in rooms.iter().zip(&ids) {
+                let expected = [
+                    json!([before + 1, "message.new", first, "first"]),
+                    json!([before + 2, "message.updated", first, "edited"]),
+                    json!([before + 3, "message.new", second, "second"]),
+                    json!([before + 4, "message.deleted", first, ""]),
+                ];
+                assert_eq!(events[&room.id], expected);
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,15 +14,17 @@ mod story;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::support::client::{Conversation, post};
 use crate::support::postgres::{connect, database};
 use crate::support::server::{On, Server};
-use crate::support::socket::Socket;
+use crate::support::socket::{PATIENCE, Socket};
 use answers::{answers, same_story};
 
 on_each_store! {
@@ -86,6 +88,44 @@ async fn a_database_of_schema_4_gives_the_same_answers(store: On) {
 fn the_fixtures_of_both_stores_hold_the_same_story() {
     let [sqlite, postgres] = [On::Sqlite, On::Postgres].map(|store| same_story(&golden(store)["answers"]));
     assert_eq!(sqlite, postgres);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_waits_for_nodes_that_serve_and_they_for_it_but_never_both() {
+    let url = database().await;
+    let client = connect(&url).await;
+    client.batch_execute(&fs::read_to_string(fixture("schema-4.sql")).unwrap()).await.unwrap();
+    // A node is about to commit a change.
+    client.batch_execute("BEGIN; LOCK TABLE changes IN ACCESS SHARE MODE").await.unwrap();
+    let observer = connect(&url).await;
+    let waiting = async |sessions: i64| {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted \
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        let all = async {
+            while observer.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < sessions {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, all).await.unwrap_or_else(|_| panic!("fewer than {sessions} sessions wait"));
+    };
+    let migrating = url.clone();
+    let migrated = tokio::spawn(async move { Server::with(&["--database-url", &migrating]).await });
+    waiting(1).await;
+    // Meanwhile a node replays a conversation, and another deletes one.
+    let nodes = [
+        "SELECT count(*) FROM messages m FULL JOIN changes c USING (conversation_id, seq)",
+        "BEGIN; SELECT 1 FROM counters ORDER BY conversation_id LIMIT 1 FOR UPDATE; DELETE FROM changes; DELETE FROM messages; ROLLBACK",
+    ]
+    .map(|statements| {
+        let url = url.clone();
+        tokio::spawn(async move { connect(&url).await.batch_execute(statements).await })
+    });
+    waiting(3).await;
+    client.batch_execute("COMMIT").await.unwrap();
+    for node in nodes {
+        node.await.unwrap().unwrap();
+    }
+    migrated.await.unwrap();
 }
 
 async fn a_database_of_schema_4_goes_on_without_a_gap(store: On) {

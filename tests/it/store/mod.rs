@@ -38,6 +38,7 @@ macro_rules! conformance {
     };
 }
 
+mod apply;
 mod changes;
 mod commit;
 mod conversations;

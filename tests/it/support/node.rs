@@ -35,6 +35,8 @@ pub(crate) struct Node {
     pub(crate) environment: Vec<(String, String)>,
     /// What runs the program, if it is not run by itself.
     pub(crate) runner: Vec<String>,
+    /// The binary.
+    pub(crate) program: OsString,
     child: Option<Child>,
     said: Arc<Said>,
     /// Keeps the port while the server is away: whoever connects is refused.
@@ -81,6 +83,7 @@ impl Node {
             arguments,
             environment: Vec::new(),
             runner: Vec::new(),
+            program: program(),
             child: None,
             said: Arc::default(),
             _place: place,
@@ -92,7 +95,7 @@ impl Node {
     pub(crate) async fn start(&mut self) {
         assert!(self.child.is_none(), "it runs");
         let mut words: Vec<OsString> = self.runner.iter().map(Into::into).collect();
-        words.push(program());
+        words.push(self.program.clone());
         words.extend(self.arguments.iter().map(Into::into));
         let mut command = Command::new(&words[0]);
         let ours = env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CHINWAG_"));
