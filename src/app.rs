@@ -19,7 +19,7 @@ use crate::http::routes::{ROUTES, Route};
 use crate::http::server;
 use crate::http::site::Site;
 use crate::http::{Crowds, RateLimits};
-use crate::store;
+use crate::store::{self, Store};
 use crate::ws::DRAINING;
 
 /// The part of the grace after which WebSockets that are still open are closed, answered or not.
@@ -53,6 +53,13 @@ impl App {
         Self::assemble(config, table, alone).await
     }
 
+    /// Like [`App::open`], over a store that is open.
+    pub async fn open_over(config: Config, store: Arc<dyn Store>) -> Result<Self, String> {
+        config.prepare_data()?;
+        let secret = config.secret()?;
+        Self::assemble_over(config, secret, store, ROUTES, alone).await
+    }
+
     async fn assemble(
         config: Config,
         table: &'static [Route],
@@ -62,6 +69,16 @@ impl App {
         let secret = config.secret()?;
         let store =
             store::open(&config.store_url()?).await.map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
+        Self::assemble_over(config, secret, store, table, join).await
+    }
+
+    async fn assemble_over(
+        config: Config,
+        secret: Vec<u8>,
+        store: Arc<dyn Store>,
+        table: &'static [Route],
+        join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
+    ) -> Result<Self, String> {
         let unlimited = config.rate_limits == Switch::Off;
         let settings = Settings {
             secret,

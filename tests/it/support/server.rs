@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chinwag::app::App;
 use chinwag::config::Config;
+use chinwag::store;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
@@ -14,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::bus::Ether;
 use super::client::Person;
+use super::held_store::HeldStore;
 use super::postgres;
 
 /// The stores that a server can have.
@@ -72,6 +74,19 @@ impl Server {
         let config = Config { heartbeat, ..config(data.path(), arguments) };
         let app = App::open_on(config, |inbox| ether.join(inbox)).await.unwrap();
         Self::serve(app, data, TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    /// A server on this store, with these arguments, and the store in between that can be held up.
+    pub(crate) async fn held(store: On, arguments: &[&str]) -> (Self, Arc<HeldStore>) {
+        let data = tempfile::tempdir().unwrap();
+        let url = match store {
+            On::Sqlite => format!("sqlite:{}", data.path().join("chinwag.db").display()),
+            On::Postgres => postgres::database().await,
+        };
+        let held = HeldStore::over(store::open(&url).await.unwrap());
+        let config = config(data.path(), &[arguments, &["--database-url", &url]].concat());
+        let app = App::open_over(config, Arc::clone(&held) as _).await.unwrap();
+        (Self::serve(app, data, TcpListener::bind("127.0.0.1:0").await.unwrap()), held)
     }
 
     async fn open(config: Config, data: TempDir, listener: TcpListener) -> Self {

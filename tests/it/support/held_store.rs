@@ -1,0 +1,171 @@
+//! A store that can be held up at a chosen call, so that a test decides what happens meanwhile.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use chinwag::domain::command::{Change, Outcome, Revision, Send};
+use chinwag::domain::conversation::{Conversation, Member, NewConversation, View};
+use chinwag::domain::event::Event;
+use chinwag::domain::message::Message;
+use chinwag::domain::session::{Caller, Session, Ticket};
+use chinwag::domain::user::{Arrival, Name, User};
+use chinwag::domain::{ConversationId, MessageId, Result, Seq, SessionId, TicketId, Timestamp, UserId};
+use chinwag::store::{ActivityCursor, Page, Range, Store};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::socket::PATIENCE;
+
+/// Passes every call on to a store.
+pub(crate) struct HeldStore {
+    store: Arc<dyn Store>,
+    plans: Mutex<Vec<Plan>>,
+}
+
+/// What becomes of a call.
+struct Plan {
+    method: &'static str,
+    /// Calls of the method that come before it.
+    calls_before: usize,
+    fate: Fate,
+}
+
+enum Fate {
+    /// The store does its work, and the answer waits.
+    Held { reached: oneshot::Sender<()>, released: oneshot::Receiver<()> },
+}
+
+/// A call that is held up.
+pub(crate) struct Hold {
+    method: &'static str,
+    reached: oneshot::Receiver<()>,
+    release: oneshot::Sender<()>,
+}
+
+impl HeldStore {
+    pub(crate) fn over(store: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self { store, plans: Mutex::default() })
+    }
+
+    /// Holds up the answer to a call: the first of this method from now on is number 1.
+    pub(crate) fn hold(&self, method: &'static str, number: usize) -> Hold {
+        let ((reached, is_reached), (release, released)) = (oneshot::channel(), oneshot::channel());
+        self.plan(method, number, Fate::Held { reached, released });
+        Hold { method, reached: is_reached, release }
+    }
+
+    fn plan(&self, method: &'static str, number: usize, fate: Fate) {
+        self.plans.lock().unwrap().push(Plan { method, calls_before: number - 1, fate });
+    }
+
+    /// Counts a call, and says what becomes of it if there is a plan for it.
+    fn fate(&self, method: &str) -> Option<Fate> {
+        let mut plans = self.plans.lock().unwrap();
+        let due = plans.iter().position(|plan| plan.method == method && plan.calls_before == 0);
+        let due = due.map(|index| plans.remove(index).fate);
+        for plan in plans.iter_mut().filter(|plan| plan.method == method) {
+            plan.calls_before = plan.calls_before.saturating_sub(1);
+        }
+        due
+    }
+}
+
+impl Fate {
+    async fn befalls<T>(self, answer: Result<T>) -> Result<T> {
+        match self {
+            Self::Held { reached, released } => {
+                // A test that has ended holds nothing up.
+                let _ = reached.send(());
+                let _ = released.await;
+                answer
+            }
+        }
+    }
+}
+
+impl Hold {
+    /// Waits until the call is there.
+    pub(crate) async fn reached(&mut self) {
+        let reached = timeout(PATIENCE, &mut self.reached).await;
+        reached.unwrap_or_else(|_| panic!("nobody called {}", self.method)).unwrap();
+    }
+
+    /// Lets the answer go.
+    pub(crate) fn release(self) {
+        self.release.send(()).unwrap_or_else(|()| panic!("nobody waits for {} any more", self.method));
+    }
+}
+
+/// Implements a trait of stores by asking the store behind, in each method.
+macro_rules! pass_on {
+    (impl $trait:ident { $(fn $plain:ident() -> $value:ty;)* $(async fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)* }) => {
+        #[async_trait]
+        impl $trait for HeldStore {
+            $(fn $plain(&self) -> $value {
+                self.store.$plain()
+            })*
+
+            $(async fn $name(&self, $($argument: $type),*) -> $result {
+                let fate = self.fate(stringify!($name));
+                let answer = self.store.$name($($argument),*).await;
+                match fate {
+                    Some(fate) => fate.befalls(answer).await,
+                    None => answer,
+                }
+            })*
+        }
+    };
+}
+
+pass_on! {
+    impl Store {
+        fn kind() -> &'static str;
+        fn lanes() -> usize;
+
+        async fn ping() -> Result<()>;
+
+        async fn insert_user(user: &User, password_hash: &str) -> Result<()>;
+        async fn user(id: UserId) -> Result<Option<User>>;
+        async fn credentials(username_key: &str) -> Result<Option<(User, String)>>;
+        async fn password_hash(id: UserId) -> Result<Option<String>>;
+        async fn users(prefix: Option<&str>, after: Option<&str>, limit: usize) -> Result<Vec<User>>;
+        async fn rename_user(id: UserId, name: &Name) -> Result<()>;
+        async fn change_password(id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
+        async fn touch_users(ids: &[UserId], at: Timestamp) -> Result<()>;
+        async fn arrival(caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<Arrival>>;
+        async fn membership_version(id: UserId) -> Result<i64>;
+        async fn membership_versions(ids: &[UserId]) -> Result<Vec<(UserId, i64)>>;
+
+        async fn insert_session(session: &Session) -> Result<()>;
+        async fn session(id: SessionId) -> Result<Option<Session>>;
+        async fn rotate_session(id: SessionId, generation: i64, at: Timestamp, expires_at: Timestamp) -> Result<bool>;
+        async fn live_sessions(ids: &[SessionId]) -> Result<Vec<SessionId>>;
+        async fn end_session(id: SessionId, at: Timestamp) -> Result<()>;
+        async fn insert_ticket(ticket: &Ticket, at: Timestamp, at_most: i64) -> Result<bool>;
+        async fn take_ticket(id: TicketId, at: Timestamp) -> Result<Option<Caller>>;
+
+        async fn create_conversation(new: &NewConversation) -> Result<(ConversationId, bool)>;
+        async fn conversation(id: ConversationId) -> Result<Option<Conversation>>;
+        async fn view(id: ConversationId, user_id: UserId) -> Result<Option<View>>;
+        async fn views(user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<View>>;
+        async fn heads(user_id: UserId, limit: usize) -> Result<Vec<(ConversationId, Seq)>>;
+        async fn head(id: ConversationId) -> Result<Option<Seq>>;
+        async fn heads_for(user_id: UserId, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>>;
+        async fn heads_of(ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>>;
+        async fn delete_conversation(id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
+        async fn members(id: ConversationId, after: Option<&str>, limit: usize) -> Result<Vec<Member>>;
+        async fn member(id: ConversationId, user_id: UserId) -> Result<Option<Member>>;
+        async fn contacts(user_id: UserId, limit: usize) -> Result<Vec<UserId>>;
+        async fn intimate_conversations(user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;
+
+        async fn page(reader_id: UserId, id: ConversationId, range: Range, limit: usize) -> Result<Option<Page>>;
+        async fn messages(id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>>;
+        async fn events(id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
+        async fn message(id: ConversationId, message_id: MessageId) -> Result<Option<Message>>;
+        async fn receipts_of_others(id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>>;
+
+        async fn commit(lane: usize, batch: &[Send]) -> Result<Vec<Result<Outcome>>>;
+        async fn revise(lane: usize, revision: &Revision) -> Result<Outcome>;
+        async fn change(lane: usize, change: &Change) -> Result<Outcome>;
+    }
+}
