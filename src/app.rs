@@ -53,11 +53,15 @@ impl App {
         Self::assemble(config, table, alone).await
     }
 
-    /// Like [`App::open`], over a store that is open.
-    pub async fn open_over(config: Config, store: Arc<dyn Store>) -> Result<Self, String> {
+    /// Like [`App::open_on`], over a store that is open.
+    pub async fn open_over(
+        config: Config,
+        store: Arc<dyn Store>,
+        join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
+    ) -> Result<Self, String> {
         config.prepare_data()?;
         let secret = config.secret()?;
-        Self::assemble_over(config, secret, store, ROUTES, alone).await
+        Self::assemble_over(config, secret, store, ROUTES, join).await
     }
 
     async fn assemble(

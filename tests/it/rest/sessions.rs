@@ -149,7 +149,7 @@ async fn a_logout_ends_the_session_and_only_that(store: On) {
 }
 
 async fn a_login_with_a_password_that_changes_meanwhile_is_refused(store: On) {
-    let (server, behind) = Server::held(store, &[]).await;
+    let (server, behind) = Server::held(store).await;
     let ada = server.person("ada").await;
     let mut present = PASSWORD;
     // It changes once the old one is read, or once the session stands.

@@ -1,4 +1,4 @@
-//! A store that can be held up at a chosen call, so that a test decides what happens meanwhile.
+//! A store that can be held up at a chosen call, or whose answer can be lost: a test decides which events come in between.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
 use chinwag::domain::session::{Caller, Session, Ticket};
 use chinwag::domain::user::{Arrival, Name, User};
-use chinwag::domain::{ConversationId, MessageId, Result, Seq, SessionId, TicketId, Timestamp, UserId};
+use chinwag::domain::{ConversationId, Error, MessageId, Result, Seq, SessionId, TicketId, Timestamp, UserId};
 use chinwag::store::{ActivityCursor, Page, Range, Store};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -22,7 +22,7 @@ pub(crate) struct HeldStore {
     plans: Mutex<Vec<Plan>>,
 }
 
-/// What becomes of a call.
+/// The plan for one call.
 struct Plan {
     method: &'static str,
     /// Calls of the method that come before it.
@@ -31,15 +31,17 @@ struct Plan {
 }
 
 enum Fate {
-    /// The store does its work, and the answer waits.
-    Held { reached: oneshot::Sender<()>, released: oneshot::Receiver<()> },
+    /// The store does its work. The answer waits for the test, which may lose it.
+    Held { reached: oneshot::Sender<()>, comes: oneshot::Receiver<bool> },
+    /// The store does its work, and the caller gets an error.
+    Lost,
 }
 
 /// A call that is held up.
 pub(crate) struct Hold {
     method: &'static str,
     reached: oneshot::Receiver<()>,
-    release: oneshot::Sender<()>,
+    comes: oneshot::Sender<bool>,
 }
 
 impl HeldStore {
@@ -49,16 +51,21 @@ impl HeldStore {
 
     /// Holds up the answer to a call: the first of this method from now on is number 1.
     pub(crate) fn hold(&self, method: &'static str, number: usize) -> Hold {
-        let ((reached, is_reached), (release, released)) = (oneshot::channel(), oneshot::channel());
-        self.plan(method, number, Fate::Held { reached, released });
-        Hold { method, reached: is_reached, release }
+        let ((reached, is_reached), (say, comes)) = (oneshot::channel(), oneshot::channel());
+        self.plan(method, number, Fate::Held { reached, comes });
+        Hold { method, reached: is_reached, comes: say }
+    }
+
+    /// Loses the answer to a call, counted in the same way: it becomes `unavailable`, and the store's work is done.
+    pub(crate) fn lose(&self, method: &'static str, number: usize) {
+        self.plan(method, number, Fate::Lost);
     }
 
     fn plan(&self, method: &'static str, number: usize, fate: Fate) {
         self.plans.lock().unwrap().push(Plan { method, calls_before: number - 1, fate });
     }
 
-    /// Counts a call, and says what becomes of it if there is a plan for it.
+    /// Counts a call, and takes the plan for it.
     fn fate(&self, method: &str) -> Option<Fate> {
         let mut plans = self.plans.lock().unwrap();
         let due = plans.iter().position(|plan| plan.method == method && plan.calls_before == 0);
@@ -72,14 +79,15 @@ impl HeldStore {
 
 impl Fate {
     async fn befalls<T>(self, answer: Result<T>) -> Result<T> {
-        match self {
-            Self::Held { reached, released } => {
-                // A test that has ended holds nothing up.
+        let comes = match self {
+            Self::Held { reached, comes } => {
                 let _ = reached.send(());
-                let _ = released.await;
-                answer
+                // A test that has ended holds nothing up.
+                comes.await.unwrap_or(true)
             }
-        }
+            Self::Lost => false,
+        };
+        if comes { answer } else { Err(Error::unavailable("the test lost the answer")) }
     }
 }
 
@@ -90,9 +98,14 @@ impl Hold {
         reached.unwrap_or_else(|_| panic!("nobody called {}", self.method)).unwrap();
     }
 
-    /// Lets the answer go.
+    /// Lets the answer go. A caller may have given up.
     pub(crate) fn release(self) {
-        self.release.send(()).unwrap_or_else(|()| panic!("nobody waits for {} any more", self.method));
+        let _ = self.comes.send(true);
+    }
+
+    /// Loses the answer.
+    pub(crate) fn lose(self) {
+        let _ = self.comes.send(false);
     }
 }
 

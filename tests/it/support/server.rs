@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::bus::Ether;
+use super::bus::{Ether, Weather};
 use super::client::Person;
 use super::held_store::HeldStore;
 use super::postgres;
@@ -76,16 +76,21 @@ impl Server {
         Self::serve(app, data, TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
-    /// A server on this store, with these arguments, and the store in between that can be held up.
-    pub(crate) async fn held(store: On, arguments: &[&str]) -> (Self, Arc<HeldStore>) {
+    /// A server without rate limits, and the store between it and its database that can be held up.
+    pub(crate) async fn held(store: On) -> (Self, Arc<HeldStore>) {
+        Self::held_on(store, &Ether::new(Weather::Fair)).await
+    }
+
+    /// Like [`Server::held`], as a node on a bus.
+    pub(crate) async fn held_on(store: On, ether: &Arc<Ether>) -> (Self, Arc<HeldStore>) {
         let data = tempfile::tempdir().unwrap();
         let url = match store {
             On::Sqlite => format!("sqlite:{}", data.path().join("chinwag.db").display()),
             On::Postgres => postgres::database().await,
         };
         let held = HeldStore::over(store::open(&url).await.unwrap());
-        let config = config(data.path(), &[arguments, &["--database-url", &url]].concat());
-        let app = App::open_over(config, Arc::clone(&held) as _).await.unwrap();
+        let config = config(data.path(), &["--rate-limits", "off", "--database-url", &url]);
+        let app = App::open_over(config, Arc::clone(&held) as _, |inbox| ether.join(inbox)).await.unwrap();
         (Self::serve(app, data, TcpListener::bind("127.0.0.1:0").await.unwrap()), held)
     }
 
