@@ -1,5 +1,6 @@
 //! The WebSocket, as a client sees it.
 
+mod beginning;
 mod catching_up;
 mod endings;
 mod events;
