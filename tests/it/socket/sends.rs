@@ -203,7 +203,7 @@ async fn a_send_in_doubt_reaches_its_sender_once(store: On) {
 
 async fn a_send_in_doubt_that_is_found_meanwhile_reaches_its_sender_once(store: On) {
     let ether = Ether::new(Weather::Fair);
-    let (server, behind) = Server::held_on(store, &ether).await;
+    let (server, behind) = Server::held_on(store, |inbox| ether.join(inbox)).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.direct(&grace).await;
     let (mut hers, mut theirs) = (ada.listen(&room.socket).await, grace.listen(&room.socket).await);

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chinwag::app::App;
+use chinwag::bus::local::Local;
+use chinwag::bus::{Bus, Inbox};
 use chinwag::config::Config;
 use chinwag::store;
 use tempfile::TempDir;
@@ -13,7 +15,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::bus::{Ether, Weather};
+use super::bus::Ether;
 use super::client::Person;
 use super::held_store::HeldStore;
 use super::postgres;
@@ -78,11 +80,14 @@ impl Server {
 
     /// A server without rate limits, and the store between it and its database that can be held up.
     pub(crate) async fn held(store: On) -> (Self, Arc<HeldStore>) {
-        Self::held_on(store, &Ether::new(Weather::Fair)).await
+        Self::held_on(store, |inbox| Arc::new(Local::new(inbox))).await
     }
 
     /// Like [`Server::held`], as a node on a bus.
-    pub(crate) async fn held_on(store: On, ether: &Arc<Ether>) -> (Self, Arc<HeldStore>) {
+    pub(crate) async fn held_on(
+        store: On,
+        join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
+    ) -> (Self, Arc<HeldStore>) {
         let data = tempfile::tempdir().unwrap();
         let url = match store {
             On::Sqlite => format!("sqlite:{}", data.path().join("chinwag.db").display()),
@@ -90,7 +95,7 @@ impl Server {
         };
         let held = HeldStore::over(store::open(&url).await.unwrap());
         let config = config(data.path(), &["--rate-limits", "off", "--database-url", &url]);
-        let app = App::open_over(config, Arc::clone(&held) as _, |inbox| ether.join(inbox)).await.unwrap();
+        let app = App::open_over(config, Arc::clone(&held) as _, join).await.unwrap();
         (Self::serve(app, data, TcpListener::bind("127.0.0.1:0").await.unwrap()), held)
     }
 
