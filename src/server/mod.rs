@@ -19,7 +19,7 @@ use crate::bus::{Bus, Inbox};
 use crate::chat::{Chat, Settings};
 use crate::http::router::{Route, Router};
 use crate::http::{Server, serve};
-use crate::store;
+use crate::store::{self, Store};
 use crate::transport::{AppState, ConnectionLimits};
 use crate::wire::close::Close;
 use config::{Config, Switch};
@@ -55,6 +55,17 @@ impl App {
         Self::assemble(config, table.iter().copied(), alone).await
     }
 
+    /// Like [`App::open_on`], over a store that is open.
+    pub async fn open_over(
+        config: Config,
+        store: Arc<dyn Store>,
+        join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
+    ) -> Result<Self, String> {
+        config.prepare_data()?;
+        let secret = config.secret()?;
+        Self::assemble_over(config, secret, store, routes::all(), join).await
+    }
+
     async fn assemble(
         config: Config,
         routes: impl IntoIterator<Item = Route>,
@@ -64,6 +75,16 @@ impl App {
         let secret = config.secret()?;
         let store =
             store::open(&config.store_url()?).await.map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
+        Self::assemble_over(config, secret, store, routes, join).await
+    }
+
+    async fn assemble_over(
+        config: Config,
+        secret: Vec<u8>,
+        store: Arc<dyn Store>,
+        routes: impl IntoIterator<Item = Route>,
+        join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
+    ) -> Result<Self, String> {
         let unlimited = config.rate_limits == Switch::Off;
         let settings = Settings {
             secret,

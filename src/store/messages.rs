@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::domain::event::Event;
 use crate::domain::message::Message;
-use crate::domain::{ConversationId, MessageId, Result, Seq, UserId};
+use crate::domain::{ConversationId, Result, Seq, UserId};
 use crate::limits;
 
 /// A range of a conversation's messages; the numbers of changes are missing among theirs.
@@ -71,7 +71,4 @@ pub trait Messages: Send + Sync {
 
     /// The events after a number, oldest first and without a hole: each message that was written and each change of one.
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
-
-    /// One message.
-    async fn message(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>>;
 }

@@ -9,7 +9,7 @@ use super::rows::{self, Columns};
 use super::{Postgres, bounded};
 use crate::domain::event::{Event, EventKind, Payload};
 use crate::domain::message::{Message, Note};
-use crate::domain::{ConversationId, MessageId, Result, Seq, UserId};
+use crate::domain::{ConversationId, Result, Seq, UserId};
 use crate::store::queries::messages::{MESSAGE_WIDTH, message_columns};
 use crate::store::queries::{self, row_limit};
 use crate::store::{Messages, Page, Range};
@@ -104,9 +104,5 @@ impl Messages for Postgres {
 
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {
         self.all(queries::messages::EVENTS_AFTER, &[&id, &after, &row_limit(limit)], event).await
-    }
-
-    async fn message(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>> {
-        self.one(queries::messages::MESSAGE, &[&id, &message_id], message).await
     }
 }

@@ -9,7 +9,7 @@ use super::rows::{Columns, pair};
 use super::sql::{all, one, sql};
 use crate::domain::event::{Event, EventKind, Payload};
 use crate::domain::message::{Message, Note};
-use crate::domain::{ConversationId, MessageId, Result, Seq, UserId};
+use crate::domain::{ConversationId, Result, Seq, UserId};
 use crate::limits;
 use crate::store::queries::messages::MESSAGE_WIDTH;
 use crate::store::queries::{self, row_limit};
@@ -92,9 +92,5 @@ impl Messages for Sqlite {
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {
         self.read(move |db| all(db, sql!(queries::messages::EVENTS_AFTER), params![id, after, row_limit(limit)], event))
             .await
-    }
-
-    async fn message(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>> {
-        self.read(move |db| one(db, sql!(queries::messages::MESSAGE), params![id, message_id], message)).await
     }
 }

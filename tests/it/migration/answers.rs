@@ -51,7 +51,7 @@ pub(super) async fn answers(address: SocketAddr) -> BTreeMap<String, Value> {
     answers
 }
 
-/// What stays the same of a `hello`.
+/// The parts of a `hello` that are the same on every connection.
 fn greeting(hello: &Value) -> Value {
     json!({"membership_version": hello["membership_version"], "conversation": hello["conversation"]})
 }
@@ -79,8 +79,7 @@ async fn resume(person: &Person, id: &str) -> (Value, Socket) {
     (frames.into(), socket)
 }
 
-/// The answers without what differs between two tellings of the story: an id becomes the number of its first appearance, and a time
-/// is any time.
+/// The answers without the ids and times of one server: an id becomes the number of its first appearance, and a time is any time.
 pub(super) fn same_story(answers: &Value) -> Value {
     plain(answers, &mut HashMap::new())
 }

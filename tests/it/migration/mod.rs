@@ -1,6 +1,6 @@
 //! A database that an older server wrote still gives the same answers.
 //!
-//! `fixtures/schema-4.db` (SQLite), `schema-4.sql` (PostgreSQL) and `schema-4.json` (what the server of that day answered) were
+//! `fixtures/schema-4.db` (SQLite), `schema-4.sql` (PostgreSQL) and `schema-4.json` (the answers of the server of that day) were
 //! made by the server of schema 4 itself. They are never changed. Fixtures of a later schema are made by [`story`] with
 //!
 //! ```sh
@@ -48,7 +48,7 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures").join(name)
 }
 
-/// What the golden file holds of a store: `answers`, and `given`, the tokens and tickets that clients still have.
+/// A store's part of the golden file: `answers`, and `given`, the tokens and tickets that clients still have.
 fn golden(store: On) -> Value {
     let mut golden: Value = serde_json::from_slice(&fs::read(fixture("schema-4.json")).unwrap()).unwrap();
     golden[name(store)].take()

@@ -156,7 +156,7 @@ async fn others(ada: &Person, grace: &Person, joan: &Person, lin: &Person) {
     grace.delete(&gone.path).await.expect(204);
 }
 
-/// Far away: what the fixtures hold must not expire.
+/// Sessions and tickets of the fixtures do not expire before this.
 const FAR: &str = "2999-01-01T00:00:00Z";
 const FAR_MICROSECONDS: i64 = 32_472_144_000_000_000;
 
@@ -229,7 +229,7 @@ async fn keep_postgres(url: &str, folder: &Path) -> i64 {
     let dump = dump.args(["--inserts", "--no-owner", "--no-privileges", "--dbname", url]).output().unwrap();
     assert!(dump.status.success(), "{dump:?}");
     let dump = String::from_utf8(dump.stdout).unwrap();
-    // What comes before the first table is for the client that reads it, and so are lines that begin with a backslash.
+    // The lines before the first table, and those that begin with a backslash, are for one client.
     let (_, tables) = dump.split_once("CREATE TABLE").unwrap();
     let tables: Vec<&str> = tables.split('\n').filter(|line| !line.starts_with('\\')).collect();
     let dump = format!("CREATE TABLE{}", tables.join("\n"));

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use chinwag::domain::{SessionId, Timestamp};
+use chinwag::domain::{SessionId, Timestamp, UserId};
+use chinwag::store::Users;
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, interval};
@@ -21,6 +22,7 @@ on_each_store! {
     a_refresh_token_used_late_ends_the_session,
     an_old_refresh_token_ends_the_session,
     a_logout_ends_the_session_and_only_that,
+    a_login_with_a_password_that_changes_meanwhile_is_refused,
 }
 
 async fn refresh(server: &Server, refresh_token: &Value) -> Answer {
@@ -144,6 +146,30 @@ async fn a_logout_ends_the_session_and_only_that(store: On) {
     assert_challenged(&ada.post("/v1/users/logout", &json!({})).await, "session_ended");
     elsewhere.get("/v1/users/me").await.expect(200);
     refresh(&server, &json!(elsewhere.refresh_token)).await.expect(200);
+}
+
+async fn a_login_with_a_password_that_changes_meanwhile_is_refused(store: On) {
+    let (server, behind) = Server::held(store).await;
+    let ada = server.person("ada").await;
+    let mut present = PASSWORD;
+    // It changes once the old one is read, or once the session stands.
+    for (method, next) in [("credentials", "the second password"), ("insert_session", "the third password")] {
+        let mut hold = behind.hold(method, 1);
+        let (address, body) = (server.address, json!({"username": "ada", "password": present}));
+        let login = tokio::spawn(async move { post(address, "/v1/users/login", &body).await });
+        hold.reached().await;
+        let change = json!({"current_password": present, "password": next});
+        ada.patch("/v1/users/me", &change).await.expect(200);
+        hold.release();
+        assert_eq!(login.await.unwrap().problem(), (401, "bad_credentials".to_owned()), "{method}");
+        // A change of password tells which sessions it ends besides the one that makes it.
+        let user_id = UserId::parse(&ada.id).unwrap();
+        let hash = behind.password_hash(user_id).await.unwrap().unwrap();
+        let others = behind.change_password(user_id, &hash, session_id(&ada), Timestamp::now()).await;
+        assert_eq!(others, Ok(vec![]), "{method}: its session has ended");
+        present = next;
+    }
+    ada.get("/v1/users/me").await.expect(200);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The WebSocket, as a client sees it.
 
+mod acknowledgements;
+mod beginning;
 mod catching_up;
 mod endings;
 mod events;

@@ -1,9 +1,11 @@
 //! Sending and hearing.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::support::bus::{Ether, Weather};
 use crate::support::server::{On, Server};
+use crate::support::socket::Socket;
 
 on_each_store! {
     two_people_chat_both_ways,
@@ -11,6 +13,9 @@ on_each_store! {
     a_retry_is_answered_by_the_message_that_is_there,
     everything_that_is_missed_is_replayed_in_order,
     many_senders_get_one_gapless_order,
+    a_send_in_doubt_reaches_its_sender_once,
+    a_retry_in_doubt_reaches_its_sender_once,
+    a_send_in_doubt_that_is_found_meanwhile_reaches_its_sender_once,
 }
 
 async fn two_people_chat_both_ways(store: On) {
@@ -136,4 +141,103 @@ async fn many_senders_get_one_gapless_order(store: On) {
     for talk in talks.collect::<Vec<_>>() {
         talk.await.unwrap();
     }
+}
+
+/// The texts of the messages among these frames.
+fn texts(frames: &[Value]) -> Vec<&str> {
+    let messages = frames.iter().filter(|frame| frame["type"] == "message.new");
+    messages.map(|frame| frame["message"]["content"].as_str().unwrap()).collect()
+}
+
+/// The frames that come up to the message with this text.
+async fn frames_up_to(socket: &mut Socket, last: &str) -> Vec<Value> {
+    let mut frames = Vec::new();
+    while texts(&frames).last() != Some(&last) {
+        frames.push(socket.next().await);
+    }
+    frames
+}
+
+/// The frames that come before all that was sent is admitted.
+async fn frames_until_admitted(socket: &mut Socket) -> Vec<Value> {
+    socket.send(&json!({"type": "ping"})).await;
+    socket.until("pong").await.0
+}
+
+async fn a_send_in_doubt_reaches_its_sender_once(store: On) {
+    // One that is alone in its batch; one whose second try is lost too; and several together.
+    for (lost, count) in [(1, 1), (2, 1), (1, 5)] {
+        let (server, behind) = Server::held(store).await;
+        let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+        let room = ada.direct(&grace).await;
+        let (mut hers, mut also_hers) = (ada.listen(&room.socket).await, ada.listen("/ws").await);
+        let (mut theirs, mut silent) = (grace.listen(&room.socket).await, ada.listen("/ws?hold=1").await);
+        let mut hold = behind.hold("commit", 1);
+        hers.send(&json!({"type": "message.send", "content": "held"})).await;
+        hold.reached().await;
+        for number in 1..=lost {
+            behind.lose("commit", number);
+        }
+        // These gather meanwhile.
+        let mut expected = vec!["held".to_owned()];
+        for number in 0..count {
+            expected.push(format!("number {number}"));
+            hers.send(&json!({"type": "message.send", "content": expected[number + 1]})).await;
+        }
+        let mut heard = frames_until_admitted(&mut hers).await;
+        let quiet = json!({"type": "message.send", "conversation_id": room.id, "content": "from a silent one"});
+        silent.send(&quiet).await;
+        frames_until_admitted(&mut silent).await;
+        hold.release();
+        assert_eq!(silent.hears().await, "from a silent one");
+        ada.say(&room, "last").await;
+        expected.extend(["from a silent one", "last"].map(str::to_owned));
+        heard.extend(frames_up_to(&mut hers, "last").await);
+        assert_eq!(texts(&heard), expected);
+        for socket in [&mut also_hers, &mut theirs] {
+            assert_eq!(texts(&frames_up_to(socket, "last").await), expected);
+        }
+        assert_eq!(texts(&frames_until_admitted(&mut silent).await), [""; 0]);
+    }
+}
+
+async fn a_send_in_doubt_that_is_found_meanwhile_reaches_its_sender_once(store: On) {
+    let ether = Ether::new(Weather::Fair);
+    let (server, behind) = Server::held_on(store, |inbox| ether.join(inbox)).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.direct(&grace).await;
+    let (mut hers, mut theirs) = (ada.listen(&room.socket).await, grace.listen(&room.socket).await);
+    behind.lose("commit", 1);
+    let mut second_try = behind.hold("commit", 2);
+    hers.send(&json!({"type": "message.send", "content": "once"})).await;
+    second_try.reached().await;
+    // The node compares itself with the store.
+    ether.returns();
+    assert_eq!((hers.hears().await, theirs.hears().await), ("once".to_owned(), "once".to_owned()));
+    second_try.lose();
+    hers.send(&json!({"type": "message.send", "content": "behind it"})).await;
+    assert_eq!(theirs.hears().await, "behind it");
+    // Both may be in one batch, which is delivered before it is answered.
+    ada.say(&room, "last").await;
+    assert_eq!(texts(&frames_up_to(&mut hers, "last").await), ["behind it", "last"]);
+}
+
+async fn a_retry_in_doubt_reaches_its_sender_once(store: On) {
+    let (server, behind) = Server::held(store).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.direct(&grace).await;
+    let (mut hers, mut theirs) = (ada.listen(&room.socket).await, grace.listen(&room.socket).await);
+    let send = json!({"type": "message.send", "id": Uuid::now_v7(), "content": "once"});
+    hers.send(&send).await;
+    assert_eq!((hers.hears().await, theirs.hears().await), ("once".to_owned(), "once".to_owned()));
+    behind.lose("commit", 1);
+    hers.send(&send).await;
+    hers.send(&json!({"type": "message.send", "content": "behind it"})).await;
+    assert_eq!(theirs.hears().await, "behind it");
+    // Both may be in one batch, which is delivered before it is answered.
+    ada.say(&room, "last").await;
+    let heard = frames_up_to(&mut hers, "last").await;
+    let mut heard = texts(&heard);
+    heard.sort_unstable();
+    assert_eq!(heard, ["behind it", "last", "once"], "a retry is answered by the message");
 }

@@ -8,7 +8,7 @@ pub(crate) use chinwag::domain::command::{Command as Change, NewMessage as Send}
 use chinwag::domain::event::EventKind;
 use chinwag::domain::message::{Content, Message};
 use chinwag::domain::{self, ConversationId, MessageId, Result, Seq, Timestamp, UserId};
-use chinwag::store::Commands;
+use chinwag::store::{Commands, Messages, Range};
 
 /// Edit or, without a text, delete.
 #[derive(Clone, Debug)]
@@ -65,16 +65,23 @@ impl From<domain::event::Event> for Event {
 pub(crate) trait Alone {
     async fn change(&self, lane: usize, change: &Change) -> Result<Outcome>;
     async fn revise(&self, lane: usize, revision: &Revision) -> Result<Outcome>;
+    async fn message(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>>;
 }
 
 #[async_trait]
-impl<S: Commands + ?Sized> Alone for S {
+impl<S: Commands + Messages + ?Sized> Alone for S {
     async fn change(&self, lane: usize, change: &Change) -> Result<Outcome> {
         apply(self, lane, change.clone()).await
     }
 
     async fn revise(&self, lane: usize, revision: &Revision) -> Result<Outcome> {
         apply(self, lane, revision.command()).await
+    }
+
+    /// One message, found in its conversation's history.
+    async fn message(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>> {
+        let all = self.messages(id, Range::After(0), 100_000).await?;
+        Ok(all.into_iter().find(|message| message.id == message_id))
     }
 }
 

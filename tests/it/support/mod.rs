@@ -6,6 +6,7 @@ pub(crate) mod chance;
 pub(crate) mod client;
 pub(crate) mod crowd;
 pub(crate) mod devtools;
+pub(crate) mod held_store;
 pub(crate) mod history;
 pub(crate) mod node;
 pub(crate) mod postgres;

@@ -5,8 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chinwag::bus::local::Local;
+use chinwag::bus::{Bus, Inbox};
 use chinwag::server::App;
 use chinwag::server::config::Config;
+use chinwag::store;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
@@ -14,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::bus::Ether;
 use super::client::Person;
+use super::held_store::HeldStore;
 use super::postgres;
 
 /// The stores that a server can have.
@@ -72,6 +76,27 @@ impl Server {
         let config = Config { heartbeat, ..config(data.path(), arguments) };
         let app = App::open_on(config, |inbox| ether.join(inbox)).await.unwrap();
         Self::serve(app, data, TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    /// A server without rate limits, and the store between it and its database that can be held up.
+    pub(crate) async fn held(store: On) -> (Self, Arc<HeldStore>) {
+        Self::held_on(store, |inbox| Arc::new(Local::new(inbox))).await
+    }
+
+    /// Like [`Server::held`], as a node on a bus.
+    pub(crate) async fn held_on(
+        store: On,
+        join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
+    ) -> (Self, Arc<HeldStore>) {
+        let data = tempfile::tempdir().unwrap();
+        let url = match store {
+            On::Sqlite => format!("sqlite:{}", data.path().join("chinwag.db").display()),
+            On::Postgres => postgres::database().await,
+        };
+        let held = HeldStore::over(store::open(&url).await.unwrap());
+        let config = config(data.path(), &["--rate-limits", "off", "--database-url", &url]);
+        let app = App::open_over(config, Arc::clone(&held) as _, join).await.unwrap();
+        (Self::serve(app, data, TcpListener::bind("127.0.0.1:0").await.unwrap()), held)
     }
 
     async fn open(config: Config, data: TempDir, listener: TcpListener) -> Self {

@@ -1,0 +1,220 @@
+//! A store that can be held up at a chosen call, or whose answer can be lost: a test decides which events come in between.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use chinwag::domain::command::{Command, NewMessage, Outcome};
+use chinwag::domain::conversation::{Conversation, Member, NewConversation};
+use chinwag::domain::conversation_view::ConversationView;
+use chinwag::domain::event::Event;
+use chinwag::domain::message::Message;
+use chinwag::domain::session::{Caller, Session, Ticket};
+use chinwag::domain::user::{Arrival, Name, User};
+use chinwag::domain::{ConversationId, Error, Result, Seq, SessionId, TicketId, Timestamp, UserId};
+use chinwag::store::{
+    ActivityCursor, Commands, Conversations, Heads, Members, Messages, Page, Range, Sessions, Store, Tickets, Users,
+};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::socket::PATIENCE;
+
+/// Passes every call on to a store.
+pub(crate) struct HeldStore {
+    store: Arc<dyn Store>,
+    plans: Mutex<Vec<Plan>>,
+}
+
+/// The plan for one call.
+struct Plan {
+    method: &'static str,
+    /// Calls of the method that come before it.
+    calls_before: usize,
+    fate: Fate,
+}
+
+enum Fate {
+    /// The store does its work. The answer waits for the test, which may lose it.
+    Held { reached: oneshot::Sender<()>, comes: oneshot::Receiver<bool> },
+    /// The store does its work, and the caller gets an error.
+    Lost,
+}
+
+/// A call that is held up.
+pub(crate) struct Hold {
+    method: &'static str,
+    reached: oneshot::Receiver<()>,
+    comes: oneshot::Sender<bool>,
+}
+
+impl HeldStore {
+    pub(crate) fn over(store: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self { store, plans: Mutex::default() })
+    }
+
+    /// Holds up the answer to a call: the first of this method from now on is number 1.
+    pub(crate) fn hold(&self, method: &'static str, number: usize) -> Hold {
+        let ((reached, is_reached), (say, comes)) = (oneshot::channel(), oneshot::channel());
+        self.plan(method, number, Fate::Held { reached, comes });
+        Hold { method, reached: is_reached, comes: say }
+    }
+
+    /// Loses the answer to a call, counted in the same way: it becomes `unavailable`, and the store's work is done.
+    pub(crate) fn lose(&self, method: &'static str, number: usize) {
+        self.plan(method, number, Fate::Lost);
+    }
+
+    fn plan(&self, method: &'static str, number: usize, fate: Fate) {
+        self.plans.lock().unwrap().push(Plan { method, calls_before: number - 1, fate });
+    }
+
+    /// Counts a call, and takes the plan for it.
+    fn fate(&self, method: &str) -> Option<Fate> {
+        let mut plans = self.plans.lock().unwrap();
+        let due = plans.iter().position(|plan| plan.method == method && plan.calls_before == 0);
+        let due = due.map(|index| plans.remove(index).fate);
+        for plan in plans.iter_mut().filter(|plan| plan.method == method) {
+            plan.calls_before = plan.calls_before.saturating_sub(1);
+        }
+        due
+    }
+}
+
+impl Fate {
+    async fn befalls<T>(self, answer: Result<T>) -> Result<T> {
+        let comes = match self {
+            Self::Held { reached, comes } => {
+                let _ = reached.send(());
+                // A test that has ended holds nothing up.
+                comes.await.unwrap_or(true)
+            }
+            Self::Lost => false,
+        };
+        if comes { answer } else { Err(Error::unavailable("the test lost the answer")) }
+    }
+}
+
+impl Hold {
+    /// Waits until the call is there.
+    pub(crate) async fn reached(&mut self) {
+        let reached = timeout(PATIENCE, &mut self.reached).await;
+        reached.unwrap_or_else(|_| panic!("nobody called {}", self.method)).unwrap();
+    }
+
+    /// Lets the answer go. A caller may have given up.
+    pub(crate) fn release(self) {
+        let _ = self.comes.send(true);
+    }
+
+    /// Loses the answer.
+    pub(crate) fn lose(self) {
+        let _ = self.comes.send(false);
+    }
+}
+
+/// Implements a trait of stores by asking the store behind, in each method.
+macro_rules! pass_on {
+    (impl $trait:ident { $(fn $plain:ident() -> $value:ty;)* $(async fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)* }) => {
+        #[async_trait]
+        impl $trait for HeldStore {
+            $(fn $plain(&self) -> $value {
+                self.store.$plain()
+            })*
+
+            $(async fn $name(&self, $($argument: $type),*) -> $result {
+                let fate = self.fate(stringify!($name));
+                let answer = self.store.$name($($argument),*).await;
+                match fate {
+                    Some(fate) => fate.befalls(answer).await,
+                    None => answer,
+                }
+            })*
+        }
+    };
+}
+
+pass_on! {
+    impl Users {
+        async fn insert_user(user: &User, password_hash: &str) -> Result<()>;
+        async fn user(id: UserId) -> Result<Option<User>>;
+        async fn credentials(username_key: &str) -> Result<Option<(User, String)>>;
+        async fn password_hash(id: UserId) -> Result<Option<String>>;
+        async fn users(prefix: Option<&str>, after: Option<&str>, limit: usize) -> Result<Vec<User>>;
+        async fn rename_user(id: UserId, name: &Name) -> Result<()>;
+        async fn change_password(id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
+        async fn set_last_seen(ids: &[UserId], at: Timestamp) -> Result<()>;
+        async fn arrival(caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<Arrival>>;
+    }
+}
+
+pass_on! {
+    impl Sessions {
+        async fn insert_session(session: &Session) -> Result<()>;
+        async fn session(id: SessionId) -> Result<Option<Session>>;
+        async fn rotate_session(id: SessionId, generation: i64, at: Timestamp, expires_at: Timestamp) -> Result<bool>;
+        async fn live_sessions(ids: &[SessionId]) -> Result<Vec<SessionId>>;
+        async fn end_session(id: SessionId, at: Timestamp) -> Result<()>;
+    }
+}
+
+pass_on! {
+    impl Tickets {
+        async fn insert_ticket(ticket: &Ticket, at: Timestamp, at_most: i64) -> Result<bool>;
+        async fn redeem_ticket(id: TicketId, at: Timestamp) -> Result<Option<Caller>>;
+    }
+}
+
+pass_on! {
+    impl Conversations {
+        async fn create_conversation(new: &NewConversation) -> Result<(ConversationId, bool)>;
+        async fn conversation(id: ConversationId) -> Result<Option<Conversation>>;
+        async fn view(id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>>;
+        async fn views(user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<ConversationView>>;
+        async fn small_conversations(user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;
+        async fn delete_conversation(id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
+    }
+}
+
+pass_on! {
+    impl Heads {
+        async fn head(id: ConversationId) -> Result<Option<Seq>>;
+        async fn heads(user_id: UserId, limit: usize) -> Result<Vec<(ConversationId, Seq)>>;
+        async fn heads_for(user_id: UserId, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>>;
+        async fn heads_of(ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>>;
+    }
+}
+
+pass_on! {
+    impl Members {
+        async fn member(id: ConversationId, user_id: UserId) -> Result<Option<Member>>;
+        async fn members(id: ConversationId, after: Option<&str>, limit: usize) -> Result<Vec<Member>>;
+        async fn contacts(user_id: UserId, limit: usize) -> Result<Vec<UserId>>;
+        async fn receipts_of_others(id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>>;
+        async fn membership_version(id: UserId) -> Result<i64>;
+        async fn membership_versions(ids: &[UserId]) -> Result<Vec<(UserId, i64)>>;
+    }
+}
+
+pass_on! {
+    impl Messages {
+        async fn page(reader_id: UserId, id: ConversationId, range: Range, limit: usize) -> Result<Option<Page>>;
+        async fn messages(id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>>;
+        async fn events(id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
+    }
+}
+
+pass_on! {
+    impl Commands {
+        async fn commit(lane: usize, batch: Arc<[NewMessage]>) -> Result<Vec<Result<Outcome>>>;
+        async fn apply(lane: usize, batch: Arc<[Command]>) -> Result<Vec<Result<Outcome>>>;
+    }
+}
+
+pass_on! {
+    impl Store {
+        fn kind() -> &'static str;
+        fn lanes() -> usize;
+
+        async fn ping() -> Result<()>;
+    }
+}
