@@ -45,7 +45,7 @@ beside_the_previous_release! {
 /// Rounds of each user at each node.
 const ROUNDS: usize = 25;
 
-/// Clients that replay everything over and over while the database is migrated.
+/// Clients that replay everything again and again while the database is migrated.
 const READERS: usize = 12;
 
 /// Both versions, neither of them started.
@@ -90,7 +90,7 @@ impl Group {
         }
     }
 
-    /// Both write until the last of so many rounds, and `goes_on` says no. Returns how many events they have caused.
+    /// Both write, round after round, while `goes_on` returns true for the number of the round. Returns the number of their events.
     async fn write(&self, name: &str, goes_on: impl Fn(usize) -> bool) -> usize {
         let owner = async {
             let mut events = 0;

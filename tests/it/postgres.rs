@@ -98,6 +98,58 @@ async fn nodes_that_write_at_once_leave_neither_hole_nor_double() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn batches_lock_conversations_and_users_in_one_order() {
+    let url = database().await;
+    let (one, other) = tokio::join!(Postgres::open(&url), Postgres::open(&url));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    let (holder, observer) = (connect(&url).await, connect(&url).await);
+    let ada = user(&one, "ada").await;
+    let (mut guests, mut rooms) = (Vec::new(), Vec::new());
+    for name in ["bob", "cat", "dan"] {
+        guests.push(user(&one, name).await);
+        rooms.push(group(&one, ada, vec![]).await);
+    }
+    guests.sort_unstable();
+    rooms.sort_unstable();
+    let elsewhere = [group(&one, ada, vec![]).await, group(&one, ada, vec![]).await, group(&one, ada, vec![]).await];
+    let command = |(&conversation_id, action): (&ConversationId, Action)| Change {
+        conversation_id,
+        id: MessageId::new(),
+        actor_id: ada,
+        action,
+        timestamp: Timestamp::now(),
+    };
+    let add = |rooms: &[ConversationId]| -> Vec<Change> {
+        let actions = guests.iter().map(|&user_id| Action::AddMember { user_id, role: Role::Member });
+        rooms.iter().zip(actions).map(command).collect()
+    };
+    let remove = guests.iter().map(|&user_id| Action::RemoveMember { user_id });
+    let remove: Vec<Change> = rooms.iter().zip(remove).map(command).collect();
+    let conversation = format!("SELECT 1 FROM counters WHERE conversation_id = '{}' FOR UPDATE", rooms[1]);
+    let guest = format!("SELECT 1 FROM users WHERE id = '{}' FOR UPDATE", guests[1]);
+    for (held, first, mut second) in [(conversation, add(&rooms), add(&rooms)), (guest, remove, add(&elsewhere))] {
+        second.reverse();
+        // Both come as far as the row in the middle: in orders of their own, each would have the row that the other one needs next.
+        holder.batch_execute(&format!("BEGIN; {held}")).await.unwrap();
+        let release = async {
+            let waiting =
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            while observer.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < 2 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            holder.batch_execute("COMMIT").await.unwrap();
+        };
+        let (first, second, ()) = tokio::join!(one.apply(0, first.into()), other.apply(0, second.into()), release);
+        for outcome in first.unwrap().into_iter().chain(second.unwrap()) {
+            outcome.unwrap();
+        }
+    }
+    for guest in guests {
+        assert_eq!(one.membership_version(guest).await, Ok(3));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_not_utf8_is_refused() {
     let url = database().await;
     connect(&url).await.batch_execute("CREATE DATABASE ascii_only TEMPLATE template0 ENCODING 'SQL_ASCII'").await.ok();

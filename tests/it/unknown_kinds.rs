@@ -27,7 +27,7 @@ const NEVER: Duration = Duration::from_secs(3_600);
 /// A field of messages that this version does not know.
 const PINNED_AT: &str = "2031-05-06T07:08:09.000010Z";
 
-/// A node of a newer version, which nobody here receives anything from: its rows are in the database.
+/// A node of a newer version. The node of this version learns of its rows from the database alone.
 enum NewerNode {
     Sqlite(PathBuf),
     Postgres(tokio_postgres::Client),

@@ -33,39 +33,39 @@ async fn apply(store: &Fixture, batch: &[Change]) -> Vec<super::Result<Outcome>>
 struct Rooms {
     ada: UserId,
     bob: UserId,
-    said: Vec<Message>,
+    messages: Vec<Message>,
 }
 
 impl Rooms {
     async fn new(store: &Fixture, count: usize) -> Self {
         let (ada, bob) = (store.register("ada").await, store.register("bob").await);
-        let mut said = Vec::new();
+        let mut messages = Vec::new();
         for number in 0..count {
             let id = store.group(&format!("room {number}"), ada, &[bob]).await;
-            said.push(store.say(id, bob, &format!("hello, {number}")).await);
+            messages.push(store.say(id, bob, &format!("hello, {number}")).await);
         }
-        Self { ada, bob, said }
+        Self { ada, bob, messages }
     }
 
     fn ids(&self) -> Vec<ConversationId> {
-        self.said.iter().map(|message| message.conversation_id).collect()
+        self.messages.iter().map(|message| message.conversation_id).collect()
     }
 
     /// Bob's edit of his message in the room with this index.
     fn edit(&self, store: &Fixture, room: usize, text: &str) -> Change {
-        let Message { conversation_id, id: message_id, .. } = self.said[room];
+        let Message { conversation_id, id: message_id, .. } = self.messages[room];
         let content = Content::parse(text.to_owned()).unwrap();
         store.change_of(conversation_id, self.bob, Action::EditMessage { message_id, content })
     }
 
     fn delete(&self, store: &Fixture, room: usize) -> Change {
-        let Message { conversation_id, id: message_id, .. } = self.said[room];
+        let Message { conversation_id, id: message_id, .. } = self.messages[room];
         store.change_of(conversation_id, self.bob, Action::DeleteMessage { message_id })
     }
 
     /// Ada's command in the room with this index.
     fn adas(&self, store: &Fixture, room: usize, action: Action) -> Change {
-        store.change_of(self.said[room].conversation_id, self.ada, action)
+        store.change_of(self.messages[room].conversation_id, self.ada, action)
     }
 }
 
@@ -78,7 +78,7 @@ fn rename(name: &str) -> Action {
 }
 
 /// Number and kind of what a command caused, or why it caused nothing.
-fn said(outcome: &super::Result<Outcome>) -> Result<(Seq, EventKind), String> {
+fn summary(outcome: &super::Result<Outcome>) -> Result<(Seq, EventKind), String> {
     match outcome {
         Ok(Outcome::Committed(event)) => Ok((event.seq, event.kind.clone())),
         Ok(Outcome::Duplicate(_)) => Err("duplicate".to_owned()),
@@ -126,7 +126,7 @@ async fn each_result_is_in_its_place(store: &Fixture) {
     ];
     let outcomes = apply(store, &batch).await;
     assert_eq!(
-        outcomes.iter().map(said).collect::<Vec<_>>(),
+        outcomes.iter().map(summary).collect::<Vec<_>>(),
         [
             Ok((6, EventKind::ConversationUpdated)),
             Ok((2, EventKind::MessageUpdated)),
@@ -152,12 +152,13 @@ async fn each_result_is_in_its_place(store: &Fixture) {
         }
     }
     let role = async |room: usize, user_id| {
-        store.member(rooms.said[room].conversation_id, user_id).await.unwrap().map(|member| member.role)
+        store.member(rooms.messages[room].conversation_id, user_id).await.unwrap().map(|member| member.role)
     };
     assert_eq!((role(6, rooms.bob).await, role(6, rooms.ada).await), (Some(Role::Owner), Some(Role::Admin)));
     assert_eq!((role(2, cat).await, role(1, rooms.bob).await), (Some(Role::Member), None));
     assert_eq!((role(3, rooms.bob).await, role(3, rooms.ada).await), (Some(Role::Admin), Some(Role::Owner)));
-    let conversation = async |room: usize| store.conversation(rooms.said[room].conversation_id).await.unwrap().unwrap();
+    let conversation =
+        async |room: usize| store.conversation(rooms.messages[room].conversation_id).await.unwrap().unwrap();
     assert_eq!(conversation(4).await.name, Some(Title::parse("a name").unwrap()));
     let mut counts = Vec::new();
     for room in 0..7 {
@@ -171,7 +172,7 @@ async fn a_refused_command_writes_nothing_and_the_others_happen(store: &Fixture)
     let (cat, eve) = (store.register("cat").await, store.register("eve").await);
     let ids = rooms.ids();
     let stranger = |change: Change| Change { actor_id: eve, ..change };
-    let elsewhere = rooms.said[0].id;
+    let elsewhere = rooms.messages[0].id;
     let batch = [
         rooms.edit(store, 0, "edited"),
         stranger(rooms.edit(store, 1, "a stranger's")),
@@ -182,7 +183,7 @@ async fn a_refused_command_writes_nothing_and_the_others_happen(store: &Fixture)
         store.change_of(ids[5], rooms.bob, Action::DeleteMessage { message_id: elsewhere }),
         rooms.adas(store, 6, Action::RemoveMember { user_id: cat }),
         // The id of another user's message.
-        Change { id: rooms.said[7].id, ..rooms.adas(store, 7, add(cat)) },
+        Change { id: rooms.messages[7].id, ..rooms.adas(store, 7, add(cat)) },
         rooms.delete(store, 8),
     ];
     let refused = [ids[1], ids[2], ids[3], ids[5], ids[6], ids[7]];
@@ -190,7 +191,7 @@ async fn a_refused_command_writes_nothing_and_the_others_happen(store: &Fixture)
     let outcomes = apply(store, &batch).await;
     let code = |code: Code| Err(format!("{code:?}"));
     assert_eq!(
-        outcomes.iter().map(said).collect::<Vec<_>>(),
+        outcomes.iter().map(summary).collect::<Vec<_>>(),
         [
             Ok((2, EventKind::MessageUpdated)),
             code(Code::NotFound),
@@ -207,7 +208,7 @@ async fn a_refused_command_writes_nothing_and_the_others_happen(store: &Fixture)
     assert_eq!(shown(store, &refused, &[rooms.ada, rooms.bob, eve]).await, before);
     assert_eq!(store.membership_version(cat).await.unwrap(), 1);
     for (room, text) in [(0, "edited"), (4, "hello, 4"), (8, "")] {
-        let message = store.message(ids[room], rooms.said[room].id).await.unwrap().unwrap();
+        let message = store.message(ids[room], rooms.messages[room].id).await.unwrap().unwrap();
         assert_eq!(message.content, text);
         assert_eq!(store.say(ids[room], rooms.ada, "next").await.seq, 3);
     }
@@ -224,12 +225,12 @@ async fn a_command_that_changes_nothing_takes_no_number(store: &Fixture) {
         rooms.edit(store, 4, "a change among them"),
         rooms.delete(store, 5),
     ];
-    let untouched = [0, 1, 2, 3, 5].map(|room| rooms.said[room].conversation_id);
+    let untouched = [0, 1, 2, 3, 5].map(|room| rooms.messages[room].conversation_id);
     let before = shown(store, &untouched, &[rooms.ada, rooms.bob]).await;
     // With a change among them, and without one.
     for changes in [true, false] {
         let mut outcomes = apply(store, &batch).await.into_iter();
-        assert_eq!(repeated(outcomes.next().unwrap()), rooms.said[0]);
+        assert_eq!(repeated(outcomes.next().unwrap()), rooms.messages[0]);
         for _ in 1..4 {
             assert_eq!(outcomes.next(), Some(Ok(Outcome::NoChange)));
         }
@@ -261,7 +262,7 @@ async fn a_retry_of_a_whole_batch_changes_nothing(store: &Fixture) {
     assert_eq!(shown(store, &rooms.ids(), &users).await, before);
 
     // From another process, with what is new among it and after what has happened since.
-    store.remove(rooms.said[0].conversation_id, rooms.ada, cat).await;
+    store.remove(rooms.messages[0].conversation_id, rooms.ada, cat).await;
     fresh(apply(store, &[rooms.adas(store, 5, rename("a third name"))]).await.remove(0));
     let before = shown(store, &rooms.ids(), &users).await;
     let another = store.another().await;
@@ -295,11 +296,11 @@ async fn a_membership_version_rises_once_for_each_change(store: &Fixture) {
     apply(store, &batch).await.into_iter().for_each(|outcome| drop(fresh(outcome)));
     let after = [version(rooms.ada).await, version(rooms.bob).await, version(cat).await, version(dan).await];
     assert_eq!(after, [6, 8, 3, 1]);
-    let mut heard: Vec<ConversationId> = store.heads(cat, 10).await.unwrap().into_iter().map(|(id, _)| id).collect();
-    let mut added = [0, 2, 4].map(|room| rooms.said[room].conversation_id);
-    heard.sort_unstable();
+    let mut listed: Vec<ConversationId> = store.heads(cat, 10).await.unwrap().into_iter().map(|(id, _)| id).collect();
+    let mut added = [0, 2, 4].map(|room| rooms.messages[room].conversation_id);
+    listed.sort_unstable();
     added.sort_unstable();
-    assert_eq!(heard, added);
+    assert_eq!(listed, added);
 }
 
 async fn batches_that_overlap_leave_no_gap_and_no_deadlock(store: &Fixture) {
@@ -355,7 +356,7 @@ async fn batches_that_overlap_leave_no_gap_and_no_deadlock(store: &Fixture) {
     for task in tasks {
         caused += task.await.unwrap();
     }
-    let mut moved: HashMap<UserId, i64> = HashMap::new();
+    let mut times_moved: HashMap<UserId, i64> = HashMap::new();
     let mut stored = 0;
     for id in rooms.ids() {
         let events = store.events(id, 1, 1_000).await.unwrap();
@@ -365,15 +366,15 @@ async fn batches_that_overlap_leave_no_gap_and_no_deadlock(store: &Fixture) {
         stored += events.len();
         for event in events.iter().filter(|event| event.is_message()) {
             let user_id = event.message.as_ref().unwrap().note.as_ref().unwrap().user_id().unwrap();
-            *moved.entry(user_id).or_default() += 1;
+            *times_moved.entry(user_id).or_default() += 1;
         }
         let count = i64::try_from(store.members(id, None, 100).await.unwrap().len()).unwrap();
         assert_eq!(store.conversation(id).await.unwrap().unwrap().member_count, count);
     }
     assert_eq!(stored, caused);
     for user_id in guests {
-        let moves = moved.get(&user_id).copied().unwrap_or_default();
-        assert_eq!(store.membership_version(user_id).await.unwrap(), moves);
+        let expected = times_moved.get(&user_id).copied().unwrap_or_default();
+        assert_eq!(store.membership_version(user_id).await.unwrap(), expected);
     }
 }
 
