@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
+use futures_util::StreamExt;
 use serde_json::json;
 
 use super::visitor::{Visitor, message};
@@ -80,13 +81,11 @@ async fn it_fits_a_desk_and_a_phone() {
     let priya_direct = priya.direct(&maya).await;
     maya.say(&priya_direct, "Thank you for jumping in!").await;
     priya.say(&priya_direct, "Any time. New file is uploaded.").await;
-    let _there: Vec<_> = {
-        let mut sockets = Vec::new();
-        for somebody in [&tomas, &priya, &ines] {
-            sockets.push(somebody.listen("/ws").await);
-        }
-        sockets
-    };
+    for person in [&tomas, &priya, &ines] {
+        let mut socket = person.listen("/ws").await;
+        // Reading answers the server's pings. Without that the connections end after a minute, and a busy machine may need longer.
+        tokio::spawn(async move { while let Some(Ok(_)) = socket.stream.next().await {} });
+    }
 
     let browser = Browser::start().await;
     let page = Visitor::at_the_door(&browser, server.address).await;
@@ -133,9 +132,14 @@ async fn it_fits_a_desk_and_a_phone() {
 
     // Long names, long words and long lists of them stay where they belong.
     let long = person(&server, "l".repeat(32).as_str(), &"Wolfeschlegelstein".repeat(3)).await;
-    let tower: Conversation = long.group(&"Babel".repeat(12), &[&maya]).await;
+    let name = "Babel".repeat(12);
+    let tower: Conversation = long.group(&name, &[&maya]).await;
+    // Both messages are shown before the click: a preview that changes between press and release takes the click away.
+    let item = format!("one('conversation-item', '[data-title={name}]')");
+    page.until(&format!("seen({item})")).await;
     long.say(&tower, &"x".repeat(2000)).await;
     long.say(&tower, "https://example.org/".repeat(20).as_str()).await;
-    page.open(&"Babel".repeat(12)).await;
+    page.until(&format!("{item}.textContent.includes('https://example.org')")).await;
+    page.open(&name).await;
     look(&page, "long").await;
 }

@@ -136,7 +136,10 @@ async fn a_database_of_schema_4_goes_on_without_a_gap(store: On) {
     let supper = listed.iter().find(|conversation| conversation["name"] == story::GROUP).unwrap();
     let (room, last_seq) = (Conversation::from(supper), supper["last_seq"].as_i64().unwrap());
     assert!(last_seq > 20, "{last_seq}");
-    let mut socket = grace.listen(&format!("{}?after_seq={last_seq}", room.socket)).await;
+    let mut socket = grace.listen(&format!("{}?after_seq=0", room.socket)).await;
+    let (replayed, _) = socket.until("resumed").await;
+    let numbers: Vec<i64> = replayed.iter().filter_map(|frame| frame["seq"].as_i64()).collect();
+    assert_eq!(numbers, (1..=last_seq).collect::<Vec<_>>());
 
     // A retry from before is still a retry.
     let before = grace.get(&format!("{}?after_seq=0", room.messages)).await.expect(200).json();
