@@ -34,7 +34,9 @@ async fn read_input(operation: &Operation, request: &mut Request) -> Result<Inpu
         if let Some(noun) = name.strip_suffix("_id") {
             check_id(noun, value)?;
         }
-        input.fields.insert(0, ((*name).into(), value.clone()));
+        // The path beats the query.
+        input.fields.retain(|(field, _)| field != name);
+        input.fields.push(((*name).into(), value.clone()));
     }
     Ok(input)
 }

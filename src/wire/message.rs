@@ -130,7 +130,7 @@ mod tests {
             Message {
                 edited_at: Some(Timestamp(0)),
                 deleted_at: Some(Timestamp(-1)),
-                content: "".into(),
+                content: String::new(),
                 ..plain.clone()
             },
             with(Note::MemberAdded { user_id, role: Role::Admin }),

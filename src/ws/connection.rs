@@ -82,7 +82,7 @@ impl ConnectRequest {
         let (live, caller) = begun.inspect_err(|end| match end {
             ConnectionEnd::Close(why) => info!(%request_id, ?why, "connection refused"),
             ConnectionEnd::Closed | ConnectionEnd::Broken => {
-                info!(%request_id, ?end, "connection ended before it began")
+                info!(%request_id, ?end, "connection ended before it began");
             }
         })?;
         info!(%request_id, user_id = %caller.user_id, connection_id = %live.connection.id, "connected");

@@ -160,13 +160,13 @@ impl<'a> FrameDispatcher<'a> {
                 self.connection.outbox.push(frames::pong(reference.reference.as_deref()));
                 Ok(())
             }
-            (name, _) => match api::operation(name) {
-                Some(operation) => self.operation(operation, &frame, reference).await,
-                None => {
+            (name, _) => {
+                let Some(operation) = api::operation(name) else {
                     let error = Error::new(Code::Malformed, format!("There is no frame of the type {name:?}."));
-                    Err(Refused::new(error, reference))
-                }
-            },
+                    return Err(Refused::new(error, reference));
+                };
+                self.operation(operation, &frame, reference).await
+            }
         }
     }
 

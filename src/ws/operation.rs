@@ -46,10 +46,9 @@ impl FrameDispatcher<'_> {
             answer.map(drop)
         });
         match task.await {
-            Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Refused { error, frame: None }),
-            // The runtime is ending.
-            Err(_) => Ok(()),
+            // A task is lost only with the runtime.
+            Ok(Ok(())) | Err(_) => Ok(()),
         }
     }
 

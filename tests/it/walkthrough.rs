@@ -1,4 +1,4 @@
-//! The walk-through of the README, as a newcomer takes it: against the binary, in a shell and in a browser's console.
+//! The README's walk-through works as printed, twice against one server: in a shell, and then in a browser's console.
 
 use std::fs;
 
@@ -10,10 +10,10 @@ use crate::support::process::Process;
 use crate::support::socket::PATIENCE;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-/// Where the README says that the server is.
+/// The server's address in the README.
 const ADDRESS: &str = "127.0.0.1:8080";
 
-/// The binary, running, and its address. (`env -i`, since the environment could configure it.)
+/// Starts the binary, and returns it with its address. `env -i` clears the environment, which could configure the server.
 async fn start() -> (Process, String) {
     let data = tempfile::tempdir().unwrap();
     let folder = data.path().to_str().unwrap().to_owned();
@@ -26,7 +26,7 @@ async fn start() -> (Process, String) {
     Process::start(data, binary, ready).await
 }
 
-/// The walk-through's block in this language.
+/// Returns the walk-through's code block in a language.
 fn block<'a>(readme: &'a str, language: &str) -> &'a str {
     let between = |text: &'a str, begin: &str, end: &str| {
         let (_, rest) = text.split_once(begin).unwrap_or_else(|| panic!("the README has no {begin:?}"));
@@ -36,39 +36,54 @@ fn block<'a>(readme: &'a str, language: &str) -> &'a str {
     between(part, &format!("\n```{language}\n"), "\n```\n")
 }
 
+/// Runs the shell's block, and returns the lines that it prints.
+async fn run(script: &str) -> Vec<String> {
+    let mut shell = tokio::process::Command::new("bash");
+    shell.args(["-eu", "-o", "pipefail", "-c", script]).env("no_proxy", "127.0.0.1").kill_on_drop(true);
+    let output = timeout(PATIENCE, shell.output()).await.expect("a script that ends").unwrap();
+    let (printed, errors) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && errors.is_empty(), "{printed}\n{errors}");
+    printed.lines().map(str::to_owned).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_walk_through_works_as_it_stands() {
     let (_server, address) = start().await;
     let readme = fs::read_to_string(README).unwrap();
     let here = |text: &str| text.replace(ADDRESS, &address);
-
     let script = block(&readme, "sh");
     assert!(script.contains(ADDRESS));
-    let mut shell = tokio::process::Command::new("bash");
-    shell.args(["-eu", "-o", "pipefail", "-c", &here(script)]).env("no_proxy", "127.0.0.1").kill_on_drop(true);
-    let output = timeout(PATIENCE, shell.output()).await.expect("a script that ends").unwrap();
-    let (said, complained) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && complained.is_empty(), "{said}\n{complained}");
+    let script = here(script);
 
-    // It answers as the README says, but for ids and times: those are the ellipses.
-    let answers: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let [ada, sent, history] = answers.as_slice() else { panic!("{said}") };
-    assert_eq!((&ada["username"], &sent["sender_id"]), (&"ada".into(), &ada["id"]));
-    assert_eq!(history["items"][0], *sent);
-    let mut rest = said.lines().last().unwrap();
-    for part in block(&readme, "json").split('…') {
-        let part = part.trim();
-        let at = rest.find(part).unwrap_or_else(|| panic!("the README says {part}, the server {said}"));
-        rest = &rest[at + part.len()..];
+    let mut usernames = Vec::new();
+    for _ in 0..2 {
+        let lines = run(&script).await;
+        let [answers @ .., for_the_browser] = lines.as_slice() else { panic!("nothing is printed") };
+        // The README shows the last answer, with ellipses for ids and times.
+        let history = answers.last().unwrap();
+        let mut rest = history.as_str();
+        for part in block(&readme, "json").split('…') {
+            let part = part.trim();
+            let at = rest.find(part).unwrap_or_else(|| panic!("the README says {part}, the server {history}"));
+            rest = &rest[at + part.len()..];
+        }
+        let answers: Vec<Value> = answers.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let [ada, sent, history] = answers.as_slice() else { panic!("{answers:?}") };
+        assert_eq!(ada["id"], sent["sender_id"]);
+        assert_eq!(history["items"][0], *sent);
+        usernames.push((ada["username"].clone(), for_the_browser.clone()));
     }
+    let [first, second] = usernames.as_slice() else { panic!("{usernames:?}") };
+    assert!(first.0 != second.0 && first.1 != second.1, "each run has users of its own");
 
     let browser = Browser::start().await;
     let page = browser.open(&format!("http://{address}/")).await;
     page.eval("window.logged = []; console.log = (line) => logged.push(JSON.parse(line))").await;
+    page.enter(&second.1).await;
     page.enter(&here(block(&readme, "js"))).await;
     page.until("logged.some((frame) => frame.message?.content === 'hi')").await;
     assert_eq!(page.eval("logged[0].type").await, "hello");
-    let heard = page
+    let received = page
         .eval("logged.filter((frame) => frame.type === 'message.new').map((frame) => frame.message.content).join()");
-    assert_eq!(heard.await, "Soup today?,hi");
+    assert_eq!(received.await, "Soup today?,hi");
 }

@@ -1,23 +1,19 @@
 //! The rules of membership and names: who may change what, and what follows from it.
 
 use super::{Decision, Facts, NewEvent, RowWrite, Verdict};
-use crate::domain::command::{Command, Outcome};
+use crate::domain::command::Outcome;
 use crate::domain::conversation::{Kind, Member, Role, Title};
 use crate::domain::message::Note;
 use crate::domain::{Error, Result, UserId};
 use crate::limits;
 
-/// Checks what all these actions need. Returns the actor, or the outcome if an earlier try was committed.
-fn actor<'a>(command: &Command, facts: &'a Facts) -> Result<Result<&'a Member, Verdict>> {
-    if let Some(stored) = &facts.message {
-        return Outcome::duplicate(stored.clone(), command.actor_id, true)
-            .map(|outcome| Err(Verdict::Nothing(outcome)));
-    }
+/// The actor, in a conversation whose members and name can change.
+fn actor(facts: &Facts) -> Result<&Member> {
     let actor = facts.actor.as_ref().ok_or_else(|| Error::not_found("conversation"))?;
     if facts.kind == Kind::Direct {
         return Err(Error::forbidden("The two members of a direct conversation are fixed, and it has no name."));
     }
-    Ok(Ok(actor))
+    Ok(actor)
 }
 
 /// A decision that leaves a system message.
@@ -35,11 +31,8 @@ pub fn may_delete(role: Option<Role>) -> Result<()> {
 }
 
 /// Decides whether a member is added.
-pub(super) fn add(user_id: UserId, role: Role, command: &Command, facts: &Facts) -> Result<Verdict> {
-    let actor = match actor(command, facts)? {
-        Ok(actor) => actor,
-        Err(verdict) => return Ok(verdict),
-    };
+pub(super) fn add(user_id: UserId, role: Role, facts: &Facts) -> Result<Verdict> {
+    let actor = actor(facts)?;
     require(actor, Role::Admin, "Only an admin or the owner can add members.")?;
     if role >= actor.role {
         return Err(Error::forbidden("You can only assign roles below your own."));
@@ -58,11 +51,8 @@ pub(super) fn add(user_id: UserId, role: Role, command: &Command, facts: &Facts)
 }
 
 /// Decides whether a member is removed, or leaves.
-pub(super) fn remove(user_id: UserId, command: &Command, facts: &Facts) -> Result<Verdict> {
-    let actor = match actor(command, facts)? {
-        Ok(actor) => actor,
-        Err(verdict) => return Ok(verdict),
-    };
+pub(super) fn remove(user_id: UserId, facts: &Facts) -> Result<Verdict> {
+    let actor = actor(facts)?;
     let (Some(target), Some(target_role)) = (&facts.target, facts.target_role) else {
         return Err(Error::not_found("member"));
     };
@@ -82,11 +72,8 @@ pub(super) fn remove(user_id: UserId, command: &Command, facts: &Facts) -> Resul
 }
 
 /// Decides whether a member's role changes.
-pub(super) fn set_role(user_id: UserId, role: Role, command: &Command, facts: &Facts) -> Result<Verdict> {
-    let actor = match actor(command, facts)? {
-        Ok(actor) => actor,
-        Err(verdict) => return Ok(verdict),
-    };
+pub(super) fn set_role(user_id: UserId, role: Role, facts: &Facts) -> Result<Verdict> {
+    let actor = actor(facts)?;
     require(actor, Role::Owner, "Only the owner can assign roles.")?;
     let (Some(target), Some(target_role)) = (&facts.target, facts.target_role) else {
         return Err(Error::not_found("member"));
@@ -111,11 +98,8 @@ pub(super) fn set_role(user_id: UserId, role: Role, command: &Command, facts: &F
 }
 
 /// Decides whether the group gets a name.
-pub(super) fn rename(name: &Title, command: &Command, facts: &Facts) -> Result<Verdict> {
-    let actor = match actor(command, facts)? {
-        Ok(actor) => actor,
-        Err(verdict) => return Ok(verdict),
-    };
+pub(super) fn rename(name: &Title, facts: &Facts) -> Result<Verdict> {
+    let actor = actor(facts)?;
     require(actor, Role::Admin, "Only an admin or the owner can rename the conversation.")?;
     if facts.name.as_ref() == Some(name) {
         return Ok(Verdict::Nothing(Outcome::NoChange));

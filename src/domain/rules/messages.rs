@@ -49,7 +49,7 @@ fn found(facts: &Facts) -> Result<(Role, &Message)> {
 
 fn changed(kind: EventKind, message: Message) -> Verdict {
     let event = NewEvent::Change { kind, message: Some(message.clone()), payload: None };
-    Verdict::Write(Decision { writes: vec![RowWrite::UpdateMessage(message)], event })
+    Verdict::Write(Decision { writes: vec![RowWrite::UpdateMessage(Box::new(message))], event })
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ pub enum RowWrite {
     /// The conversation's name changes.
     SetName(Title),
     /// A message gets this text, time of editing and time of deletion.
-    UpdateMessage(Message),
+    UpdateMessage(Box<Message>),
 }
 
 impl RowWrite {
@@ -145,12 +145,16 @@ pub enum Verdict {
 
 /// Decides a command.
 pub fn decide(command: &Command, facts: &Facts) -> Result<Verdict> {
+    // An action about no message leaves a system message. If that is there, an earlier try was committed.
+    if let (None, Some(stored)) = (command.action.message_id(), &facts.message) {
+        return Outcome::duplicate(stored.clone(), command.actor_id, true).map(Verdict::Nothing);
+    }
     match &command.action {
         Action::EditMessage { content, .. } => messages::edit(content, command, facts),
         Action::DeleteMessage { .. } => messages::delete(command, facts),
-        Action::AddMember { user_id, role } => membership::add(*user_id, *role, command, facts),
-        Action::RemoveMember { user_id } => membership::remove(*user_id, command, facts),
-        Action::SetRole { user_id, role } => membership::set_role(*user_id, *role, command, facts),
-        Action::Rename { name } => membership::rename(name, command, facts),
+        Action::AddMember { user_id, role } => membership::add(*user_id, *role, facts),
+        Action::RemoveMember { user_id } => membership::remove(*user_id, facts),
+        Action::SetRole { user_id, role } => membership::set_role(*user_id, *role, facts),
+        Action::Rename { name } => membership::rename(name, facts),
     }
 }

@@ -29,6 +29,7 @@ macro_rules! statements {
             impl $name {
                 const SQL: &'static str = $sql;
 
+                #[allow(clippy::too_many_arguments, reason = "there is one for each column")]
                 fn push(&mut self, $($column: $type),+) {
                     $(self.$column.push($column);)+
                 }

@@ -69,7 +69,7 @@ fn event(columns: &mut Columns<'_>) -> Result<Event> {
     let change: Option<&str> = columns.next()?;
     let payload = columns.next::<Option<String>>()?.map(Payload::from_trusted);
     let message = joined_message(columns)?;
-    let kind = change.map(EventKind::parse).unwrap_or_else(|| Event::kind_of(message.as_ref()));
+    let kind = change.map_or_else(|| Event::kind_of(message.as_ref()), EventKind::parse);
     Ok(Event { conversation_id, seq, kind, message, payload })
 }
 

@@ -7,6 +7,7 @@
 mod diffs;
 mod last_seen;
 mod size;
+mod size_change;
 mod worker;
 
 use std::collections::{HashMap, HashSet};
@@ -19,7 +20,7 @@ use crate::domain::user::Status;
 use crate::domain::{Code, ConversationId, Result, UserId};
 use crate::registry::{Connection, Registry};
 use crate::wire::frames;
-use size::SizeChange;
+use size_change::SizeChange;
 pub use worker::Worker;
 
 /// The presence of the users who are connected to this node.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::diffs::{Diffs, viewer_of};
 use super::last_seen::LastSeen;
-use super::size::SizeChange;
+use super::size_change::SizeChange;
 use super::{Presence, ignore_defect};
 use crate::bus::Bus;
 use crate::domain::{ConversationId, Result, Timestamp, UserId};
