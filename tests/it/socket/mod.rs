@@ -4,6 +4,7 @@ mod catching_up;
 mod endings;
 mod events;
 mod handshake;
+mod operations;
 mod revisions;
 mod sends;
 mod tickets;
