@@ -7,15 +7,17 @@ use std::cell::OnceCell;
 use std::net::TcpListener;
 
 use bytes::Bytes;
-use chinwag::domain::ConversationId;
+use chinwag::api::{self, OPERATIONS, Run, Transports};
+use chinwag::domain::session::Caller;
+use chinwag::domain::{ConversationId, Error, SessionId, Timestamp, UserId};
 use chinwag::http::router::Router;
 use chinwag::limits;
 use chinwag::registry::Registry;
 use chinwag::server::routes;
 use chinwag::transport::Query;
-use chinwag::wire::frames::{ClientFrame, Reference};
+use chinwag::wire::frames::{self as wire_frames, ClientFrame, Reference};
 use chinwag::wire::input::Input;
-use chinwag::wire::{parse, requests};
+use chinwag::wire::{parse, problem, requests};
 use chinwag::ws::{ClientMessage, ConnectionEnd, Socket};
 use hyper::Method;
 use tokio::net::TcpStream;
@@ -38,6 +40,59 @@ pub(crate) fn frames(bytes: &[u8]) {
     }
 }
 
+/// A text frame, as far as it is dispatched without a store: what it calls, and with which input.
+pub(crate) fn dispatch(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let frame = match parse::<ClientFrame<'_>>(bytes) {
+        Ok(frame) => frame,
+        Err(error) => {
+            assert_refusal(&error);
+            let skimmed = Reference::skim(text);
+            assert!(skimmed.reference.is_none_or(|text| text.chars().count() <= limits::REF_CHARS));
+            return;
+        }
+    };
+    if let Some(operation) = api::operation(&frame.r#type) {
+        assert_eq!(operation.name, frame.r#type);
+    }
+    let Some(input) = frame.input.map(|input| input.get()).filter(|input| input.starts_with('{')) else { return };
+    // The raw text of one value can be repeated in another frame.
+    let again = format!(r#"{{"type":"ping","input":{input}}}"#);
+    assert_eq!(parse::<ClientFrame<'_>>(again.as_bytes()).ok().and_then(|frame| frame.input).unwrap().get(), input);
+    let caller = Caller { user_id: UserId::new(), session_id: SessionId::new(), expires_at: Timestamp::now() };
+    let conversation = frame.conversation_id.map(|id| ("conversation_id".into(), id.to_string()));
+    let body = Bytes::copy_from_slice(input.as_bytes());
+    let input = Input { fields: conversation.into_iter().collect(), body };
+    // Every operation gets it, not only the one that it is for: inputs differ by little.
+    for operation in OPERATIONS.iter().filter(|operation| operation.transports == Transports::Both) {
+        let Run::Write { write, .. } = operation.run else { continue };
+        match write(&caller, &input) {
+            Ok(write) => {
+                assert_eq!(write.actor_id(), caller.user_id);
+                assert!(frame.conversation_id.is_none_or(|id| id == write.conversation_id()), "{}", operation.name);
+            }
+            Err(error) => assert_refusal(&error),
+        }
+    }
+    for refused in [
+        input.parse::<requests::Nothing>().err(),
+        input.parse::<requests::ListUsers>().err(),
+        input.parse::<requests::GetUser>().err(),
+        input.parse::<requests::CreateConversation>().err(),
+        input.parse::<requests::ListConversations>().err(),
+        input.parse::<requests::OneConversation>().err(),
+        input.parse::<requests::ListMembers>().err(),
+    ] {
+        refused.iter().for_each(assert_refusal);
+    }
+}
+
+/// A client's frame is the client's fault, and the error can be encoded.
+fn assert_refusal(error: &Error) {
+    assert!((400..500).contains(&problem::status(error.code)), "{error:?}");
+    assert!(!wire_frames::error(error, None, None).is_empty());
+}
+
 /// A method's number, and a target.
 pub(crate) fn router(bytes: &[u8]) {
     let methods = [Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE, Method::PUT];
@@ -46,7 +101,7 @@ pub(crate) fn router(bytes: &[u8]) {
     let (path, query) = target.split_once('?').map_or((&*target, None), |(path, query)| (path, Some(query)));
     match Router::new(routes::all()).find(&methods[usize::from(*number) % methods.len()], path) {
         Ok(found) => assert!(path.starts_with('/') && found.parameters.iter().all(|(_, value)| !value.is_empty())),
-        Err(none) => assert!((400..500).contains(&chinwag::wire::problem::status(none.error.code))),
+        Err(none) => assert!((400..500).contains(&problem::status(none.error.code))),
     }
     let query = Query::new(query);
     let _ = (query.get("cursor"), query.seq("after_seq"), query.pairs());

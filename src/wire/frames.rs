@@ -1,6 +1,5 @@
 //! The frames of the WebSocket: what clients say and what they are told.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -85,7 +84,9 @@ impl<'de> Visitor<'de> for Skimmer {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Reference, A::Error> {
         let mut found = [None; 4];
-        while let Some(name) = members.next_key::<Cow<'de, str>>()? {
+        // As raw JSON, since half a surrogate pair may stand in a name as well.
+        while let Some(name) = members.next_key::<&RawValue>()? {
+            let name = serde_json::from_str::<String>(name.get()).unwrap_or_default();
             match ["ref", "id", "message_id", "conversation_id"].iter().position(|known| *known == name) {
                 Some(place) => found[place] = Some(members.next_value::<&RawValue>()?),
                 None => _ = members.next_value::<IgnoredAny>()?,
@@ -413,6 +414,7 @@ mod tests {
         let found = |text: &str| Reference::skim(text).reference;
         assert_eq!(found(r#"{"ref":"a","type":7}"#).as_deref(), Some("a"));
         assert_eq!(found(r#"{"content":"\ud83d","ref":"a"}"#).as_deref(), Some("a"), "half an emoji");
+        assert_eq!(found(r#"{"\ud83d":1,"\u0072ef":"a"}"#).as_deref(), Some("a"), "half an emoji in a name");
         assert_eq!(found(r#"{"ref":"a","type":"x","type":"x"}"#).as_deref(), Some("a"), "twice");
         assert_eq!(found(r#"{"ref":1,"id":"b"}"#).as_deref(), Some("b"));
         assert_eq!(found(r#"{"message_id":"c","ref":null}"#).as_deref(), Some("c"));

@@ -28,7 +28,8 @@ impl Input {
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
         let is_object = self.body.is_empty() || self.body.trim_ascii_start().first() == Some(&b'{');
         if !is_object {
-            return Err(match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&self.body) {
+            // Reads it as the type: JSON of another shape is `invalid` from its first value on, even if it is cut off later.
+            return Err(match serde_json::from_slice::<T>(&self.body) {
                 Err(cause) if !cause.is_data() => not_json(&cause),
                 _ => Error::new(Code::Invalid, "This takes a JSON object."),
             });
@@ -206,7 +207,7 @@ mod tests {
         assert_eq!(refused(&[("user_id", &text)], r#"{"name":7}"#), named("name"));
         assert_eq!(refused(&[("user_id", &text)], r#"{"tags":["a",7]}"#), named("tags[1]"));
         assert_eq!(refused(&[("user_id", &text)], r#"{"name":"a","name":"b"}"#).0, Code::Invalid, "twice");
-        for body in ["[]", "[[[", "7", "null", r#""x""#] {
+        for body in ["[]", "7", "null", r#""x""#, "[[[["] {
             assert_eq!(refused(&[("user_id", &text)], body), (Code::Invalid, None), "{body}");
         }
         for body in ["{", "{} x", "nonsense", "tru", r#"{"name":"\ud83d"}"#] {

@@ -143,6 +143,40 @@ async fn a_second_signal_leaves_at_once() {
 }
 
 #[tokio::test]
+async fn an_operation_over_websocket_stands_in_the_access_log_without_its_input() {
+    let mut running = Running::start(&["--log", "trace"]);
+    let ada = Person::register(running.address, "ada").await;
+    let room = ada.group("Lunch", &[]).await;
+    let mut socket = ada.open("/ws").await;
+    let hello = socket.next_of(&["hello"]).await;
+    for (operation, input) in [
+        ("message.send", json!({"content": "a secret in a text"})),
+        ("message.send", json!({"content": ["a secret in a list"]})),
+        ("conversation.update", json!({"name": "a secret in a name"})),
+        ("user.get", json!({"user_id": room.id, "q": "a secret beside it"})),
+    ] {
+        let frame = json!({"type": operation, "ref": "a secret ref", "conversation_id": room.id, "input": input});
+        socket.send(&frame).await;
+        socket.next_of(&["reply", "error"]).await;
+    }
+    running.signal(Signal::TERM);
+    assert_eq!(socket.close_code().await, 1012);
+    drop(socket);
+    assert!(running.child.wait().unwrap().success());
+    let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
+    assert!(!log.concat().contains("a secret"), "{log:?}");
+    let lines = log.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let calls: Vec<Value> = lines.filter(|line| line["message"] == "request" && line["method"] == "WS").collect();
+    let logged: Vec<_> = calls.iter().map(|call| (call["path"].as_str().unwrap(), call["status"].as_u64())).collect();
+    let expected = [("message.send", 201), ("message.send", 422), ("conversation.update", 200), ("user.get", 404)];
+    assert_eq!(logged, expected.map(|(name, status)| (name, Some(status))));
+    for call in &calls {
+        assert_eq!((&call["level"], &call["request_id"]), (&json!("INFO"), &hello["connection_id"]));
+        assert_eq!((&call["address"], call["ms"].is_number()), (&json!("127.0.0.1"), true), "{call}");
+    }
+}
+
+#[tokio::test]
 async fn no_log_level_tells_a_secret() {
     let mut running = Running::start(&["--log", "trace"]);
     let ada = Person::register(running.address, "ada").await;

@@ -2,6 +2,7 @@
 
 mod frames;
 mod http;
+mod operations;
 mod raw;
 
 use serde_json::{Value, json};
@@ -20,6 +21,8 @@ struct World {
     direct: Conversation,
     /// Of grace alone.
     theirs: Conversation,
+    /// Of grace, who removed ada from it.
+    left: Conversation,
     /// What ada said in the room, and grace.
     said: [String; 2],
     before: Value,
@@ -32,11 +35,13 @@ impl World {
         let room = ada.group("Lunch", &[&grace]).await;
         let direct = ada.direct(&grace).await;
         let theirs = grace.group("Private", &[]).await;
+        let left = grace.group("Left", &[&ada]).await;
+        grace.delete(&format!("{}/{}", left.members, ada.id)).await.expect(204);
         let mut said = [String::new(), String::new()];
         for (id, person) in said.iter_mut().zip([&ada, &grace]) {
             person.say(&room, "as it is").await["id"].as_str().unwrap().clone_into(id);
         }
-        let mut world = Self { server, ada, grace, room, direct, theirs, said, before: Value::Null };
+        let mut world = Self { server, ada, grace, room, direct, theirs, left, said, before: Value::Null };
         world.before = world.look().await;
         world
     }
@@ -49,7 +54,9 @@ impl World {
                 seen.push(person.get(path).await.expect(200).json());
             }
         }
-        seen.push(self.grace.get(&self.theirs.messages).await.expect(200).json());
+        for path in [&self.theirs.messages, &self.left.messages] {
+            seen.push(self.grace.get(path).await.expect(200).json());
+        }
         json!(seen)
     }
 
@@ -70,6 +77,7 @@ impl World {
                 "room" => filled += &self.room.id,
                 "direct" => filled += &self.direct.id,
                 "theirs" => filled += &self.theirs.id,
+                "left" => filled += &self.left.id,
                 "nowhere" => filled += "0199a000-0000-7000-8000-000000000000",
                 "ada" => filled += &self.ada.token,
                 "ada_id" => filled += &self.ada.id,

@@ -9,9 +9,12 @@ mod checks;
 #[test]
 fn nothing_of_the_fuzz_corpus_breaks_anything() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
-    for (target, check) in
-        [("frames", checks::frames as fn(&[u8])), ("router", checks::router), ("socket", checks::socket)]
-    {
+    for (target, check) in [
+        ("dispatch", checks::dispatch as fn(&[u8])),
+        ("frames", checks::frames),
+        ("router", checks::router),
+        ("socket", checks::socket),
+    ] {
         let files: Vec<_> = fs::read_dir(corpus.join(target)).unwrap().map(|file| file.unwrap().path()).collect();
         assert!(files.len() >= 5, "the corpus of {target} is where it was");
         for file in files {

@@ -6,6 +6,7 @@ mod catching_up;
 mod endings;
 mod events;
 mod handshake;
+mod operations;
 mod presence;
 mod revisions;
 mod sends;

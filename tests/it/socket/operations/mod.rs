@@ -1,0 +1,138 @@
+//! Operations over WebSocket.
+
+mod parity;
+mod waiting;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::client::Person;
+use crate::support::postgres::database;
+use crate::support::server::{On, Server};
+use crate::support::socket::Socket;
+
+on_each_store! {
+    a_retry_of_a_send_gets_200_and_the_same_message,
+    a_connection_that_is_not_subscribed_gets_its_replies,
+    the_conversation_of_the_connection_or_the_frame_beats_the_one_in_the_input,
+    a_reply_that_is_too_large_is_an_error,
+}
+
+/// Calls an operation: the frames before its answer, and the answer. The connection is read until then.
+async fn call(
+    socket: &mut Socket,
+    operation: &str,
+    conversation_id: Option<&str>,
+    input: Value,
+) -> (Vec<Value>, Value) {
+    let mut frame = json!({"type": operation, "ref": operation, "input": input});
+    if let Some(id) = conversation_id {
+        frame["conversation_id"] = json!(id);
+    }
+    socket.send(&frame).await;
+    let mut before = Vec::new();
+    loop {
+        let frame = socket.next().await;
+        if frame["type"] == "reply" || frame["type"] == "error" {
+            assert_eq!(frame["ref"], operation, "{frame}");
+            return (before, frame);
+        }
+        before.push(frame);
+    }
+}
+
+/// The body of a reply of this status.
+#[track_caller]
+fn body((_, reply): (Vec<Value>, Value), status: u16) -> Value {
+    assert_eq!((&reply["type"], &reply["status"]), (&json!("reply"), &json!(status)), "{reply}");
+    reply["body"].clone()
+}
+
+async fn a_retry_of_a_send_gets_200_and_the_same_message(store: On) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.direct(&grace).await;
+    let mut socket = ada.listen(&room.socket).await;
+    let send = json!({"id": Uuid::now_v7(), "content": "once"});
+    let first = body(call(&mut socket, "message.send", None, send.clone()).await, 201);
+    assert_eq!((&first["content"], &first["id"]), (&json!("once"), &send["id"]));
+    let (before, reply) = call(&mut socket, "message.send", None, send.clone()).await;
+    assert_eq!((before, &reply["status"], &reply["body"]), (Vec::new(), &json!(200), &first), "no event of its own");
+    assert_eq!(ada.post(&room.messages, &send).await.expect(200).json(), first);
+    assert_eq!(ada.get(&room.path).await.expect(200).json()["last_seq"], 1);
+}
+
+async fn a_connection_that_is_not_subscribed_gets_its_replies(store: On) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
+    let mut held = ada.listen("/ws?hold=1").await;
+    let input = json!({"name": "Dinner"});
+    let (before, reply) = call(&mut held, "conversation.update", Some(&room.id), input).await;
+    assert!(before.iter().all(|frame| frame["seq"].is_null()), "it is silent until it is resumed: {before:?}");
+    assert_eq!((&reply["status"], &reply["body"]["name"]), (&json!(200), &json!("Dinner")));
+    let sent = body(call(&mut held, "message.send", Some(&room.id), json!({"content": "hi"})).await, 201);
+    assert_eq!(sent["seq"], 2);
+    held.send(&json!({"type": "resume", "conversations": {&room.id: 0}})).await;
+    assert_eq!(held.numbers(2).await, [1, 2], "the events come when it is resumed");
+}
+
+async fn the_conversation_of_the_connection_or_the_frame_beats_the_one_in_the_input(store: On) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (room, other) = (ada.group("Lunch", &[&grace]).await, ada.group("Dinner", &[&grace]).await);
+    let (mut all, mut one) = (ada.listen("/ws").await, ada.listen(&room.socket).await);
+    let of_other = || json!({"conversation_id": other.id});
+    let got = async |socket: &mut Socket, conversation_id, input| {
+        body(call(socket, "conversation.get", conversation_id, input).await, 200)["id"].clone()
+    };
+    assert_eq!(got(&mut all, Some(&*room.id), of_other()).await, *room.id);
+    assert_eq!(got(&mut all, Some(&*room.id), json!({"conversation_id": 7})).await, *room.id, "whatever is in there");
+    assert_eq!(got(&mut all, None, of_other()).await, *other.id);
+    assert_eq!(got(&mut one, None, of_other()).await, *room.id);
+    assert_eq!(got(&mut one, Some(&*room.id), of_other()).await, *room.id);
+    let (_, refused) = call(&mut one, "conversation.get", Some(&other.id), json!({})).await;
+    assert_eq!((&refused["code"], &refused["errors"][0]["field"]), (&json!("invalid"), &json!("conversation_id")));
+    assert_eq!(refused["conversation_id"], *room.id, "the conversation of the connection");
+}
+
+async fn a_reply_that_is_too_large_is_an_error(store: On) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    // The last message of each is in the list.
+    let long = "x".repeat(16 * 1024);
+    for number in 0..18 {
+        let room = ada.group(&number.to_string(), &[&grace]).await;
+        ada.say(&room, &long).await;
+    }
+    let mut socket = grace.listen("/ws").await;
+    let (_, refused) = call(&mut socket, "conversation.list", None, json!({})).await;
+    assert_eq!((&refused["type"], &refused["code"]), (&json!("error"), &json!("too_large")), "{}", refused["detail"]);
+    assert_eq!(refused["status"], 413);
+    let page = body(call(&mut socket, "conversation.list", None, json!({"limit": 10})).await, 200);
+    assert_eq!(page, grace.get("/v1/conversations?limit=10").await.expect(200).json());
+    let input = json!({"limit": 10, "cursor": page["next"]});
+    let rest = body(call(&mut socket, "conversation.list", None, input).await, 200);
+    assert_eq!(rest["items"].as_array().unwrap().len(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_ended_elsewhere_ends_the_connection_with_its_next_operation() {
+    let (url, secret) = (database().await, "one secret for all the nodes there are");
+    let arguments = ["--database-url", url.as_str(), "--jwt-secret", secret];
+    let (here, there) = (Server::with(&arguments).await, Server::with(&arguments).await);
+    let ada = here.person("ada").await;
+    let mut socket = ada.listen("/ws").await;
+    body(call(&mut socket, "me.get", None, json!({})).await, 200);
+    Person { address: there.address, ..ada }.post("/v1/users/logout", &json!({})).await.expect(204);
+    // The node has the session as live for some seconds more, and learns of its end from nothing but these calls.
+    let code = loop {
+        socket.try_send(&json!({"type": "me.get", "input": {}})).await;
+        let (frames, code) = socket.until("reply").await;
+        if code.is_some() {
+            assert!(frames.iter().all(|frame| frame["type"] != "error"), "the close says it: {frames:?}");
+            break code;
+        }
+    };
+    assert_eq!(code, Some(4504));
+}

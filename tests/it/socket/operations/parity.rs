@@ -1,0 +1,248 @@
+//! Both transports: the same call has the same answer over REST, over `/ws` and over `/ws/{conversation_id}`.
+
+use chinwag::api::{Access, OPERATIONS, Operation, Transports};
+use hyper::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::call;
+use crate::support::client::{Answer, Conversation, Person};
+use crate::support::server::{On, Server};
+use crate::support::socket::Socket;
+
+on_each_store! {
+    every_operation_has_the_answer_of_rest_after_its_event,
+    every_refusal_is_the_one_of_rest,
+}
+
+/// The operations that are offered over WebSocket.
+fn offered() -> impl Iterator<Item = &'static Operation> {
+    OPERATIONS.iter().filter(|row| row.access == Access::User && row.transports == Transports::Both)
+}
+
+/// Calls an operation over REST. `input` has what its path takes, and what its query or its body takes.
+async fn call_rest(person: &Person, operation: &Operation, mut input: Value) -> Answer {
+    let members = input.as_object_mut().unwrap();
+    let segments: Vec<String> = operation
+        .path
+        .split('/')
+        .map(|segment| match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            Some(name) => members.remove(name).unwrap().as_str().unwrap().to_owned(),
+            None => segment.to_owned(),
+        })
+        .collect();
+    let mut path = segments.join("/");
+    if !operation.method.has_body() {
+        for (index, (name, value)) in members.iter().enumerate() {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            path += &format!("{}{name}={text}", if index == 0 { '?' } else { '&' });
+        }
+    }
+    let method = Method::from_bytes(operation.method.as_str().as_bytes()).unwrap();
+    let body = operation.method.has_body().then_some(&input);
+    person.try_call(method, &path, body).await.unwrap()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    Rest,
+    /// `/ws`
+    All,
+    /// `/ws/{conversation_id}`
+    One,
+}
+
+/// A server of its own for each transport, on which the same things happen.
+struct World {
+    transport: Transport,
+    _server: Server,
+    ada: Person,
+    grace: Person,
+    joan: Person,
+    all: Socket,
+    /// They stay open, so that Ada is online to the end.
+    ones: Vec<Socket>,
+    /// The ids that were seen, in this order.
+    ids: Vec<String>,
+}
+
+/// A conversation for one operation.
+struct Room {
+    conversation: Conversation,
+    message_id: String,
+}
+
+impl World {
+    async fn new(store: On, transport: Transport) -> Self {
+        let server = Server::on_with(store, &["--rate-limits", "off"]).await;
+        let (ada, grace, joan) =
+            (server.person("ada").await, server.person("grace").await, server.person("joan").await);
+        let all = ada.listen("/ws").await;
+        Self { transport, _server: server, ada, grace, joan, all, ones: Vec::new(), ids: Vec::new() }
+    }
+
+    async fn room(&mut self) -> Room {
+        let conversation = self.ada.group("Lunch", &[&self.grace]).await;
+        let message = self.ada.say(&conversation, "hello").await;
+        self.ones.push(self.ada.listen(&conversation.socket).await);
+        // All events so far have been received.
+        self.all.send(&json!({"type": "ping"})).await;
+        self.all.next_of(&["pong"]).await;
+        Room { conversation, message_id: message["id"].as_str().unwrap().to_owned() }
+    }
+
+    /// An input of the operation, and the type of the event that it causes.
+    fn example(&self, name: &str, room: &Room) -> (Value, Option<&'static str>) {
+        let message_id = &room.message_id;
+        let (mut input, event) = match name {
+            "me.get" | "conversation.get" => (json!({}), None),
+            "user.list" => (json!({"q": "GRA", "limit": 1}), None),
+            "user.get" => (json!({"user_id": self.grace.id}), None),
+            "conversation.create" => {
+                let input = json!({"type": "group", "name": "Dinner", "member_ids": [self.grace.id]});
+                (input, Some("conversation.created"))
+            }
+            "conversation.list" => (json!({"limit": 2}), None),
+            "conversation.update" => (json!({"name": "Dinner"}), Some("conversation.updated")),
+            "conversation.delete" => (json!({}), Some("conversation.deleted")),
+            "member.list" => (json!({"limit": 2}), None),
+            "member.add" => (json!({"user_id": self.joan.id, "role": "admin"}), Some("member.added")),
+            "member.update" => (json!({"user_id": self.grace.id, "role": "admin"}), Some("member.updated")),
+            "member.remove" => (json!({"user_id": self.grace.id}), Some("member.removed")),
+            "message.send" => {
+                let input = json!({"id": Uuid::now_v7(), "content": "hi", "type": "text", "reply_to": message_id});
+                (input, Some("message.new"))
+            }
+            "message.edit" => (json!({"message_id": message_id, "content": "bye"}), Some("message.updated")),
+            "message.delete" => (json!({"message_id": message_id}), Some("message.deleted")),
+            _ => panic!("{name} has no example here: it needs one"),
+        };
+        let takes_conversation =
+            OPERATIONS.iter().any(|row| row.name == name && row.path.contains("{conversation_id}"));
+        if takes_conversation {
+            input["conversation_id"] = json!(room.conversation.id);
+        }
+        (input, event)
+    }
+
+    /// Calls an operation by this world's transport. `None` if the connection is closed instead of an answer.
+    async fn call(&mut self, operation: &Operation, room: &Room) -> Option<(u16, Value)> {
+        let (mut input, event) = self.example(operation.name, room);
+        if self.transport == Transport::Rest {
+            let answer = call_rest(&self.ada, operation, input).await;
+            return Some((answer.status, if answer.body.is_empty() { Value::Null } else { answer.json() }));
+        }
+        let id = input.as_object_mut().unwrap().remove("conversation_id");
+        let ((before, reply), event) = match (self.transport, operation.name) {
+            (Transport::One, "conversation.delete") => {
+                let one = self.ones.last_mut().unwrap();
+                one.send(&json!({"type": operation.name, "input": input})).await;
+                assert_eq!(one.close_code().await, 4503, "its conversation is gone");
+                return None;
+            }
+            (Transport::One, name) => {
+                let event = event.filter(|event| *event != "conversation.created");
+                (call(self.ones.last_mut().unwrap(), name, None, input).await, event)
+            }
+            (_, name) => (call(&mut self.all, name, id.as_ref().and_then(Value::as_str), input).await, event),
+        };
+        let events: Vec<&str> = before
+            .iter()
+            .map(|frame| frame["type"].as_str().unwrap())
+            .filter(|kind| !["heartbeat", "presence.diff", "presence.state"].contains(kind))
+            .collect();
+        assert_eq!(events, Vec::from_iter(event), "the events before the reply to {}", operation.name);
+        let mut names: Vec<&String> = reply.as_object().unwrap().keys().collect();
+        names.sort_unstable();
+        assert_eq!(names, ["body", "ref", "status", "type"], "{reply}");
+        assert_eq!(reply["type"], "reply", "{reply}");
+        Some((u16::try_from(reply["status"].as_u64().unwrap()).unwrap(), reply["body"].clone()))
+    }
+
+    /// Replaces what differs between servers: ids by their numbers, times, cursors.
+    fn comparable(&mut self, value: Value) -> Value {
+        match value {
+            Value::Object(members) => Value::Object(
+                members
+                    .into_iter()
+                    .map(|(name, value)| {
+                        let is_time = name.ends_with("_at") || name == "timestamp";
+                        let value = match value {
+                            Value::String(_) if is_time => json!("a time"),
+                            Value::String(_) if name == "next" => json!("a cursor"),
+                            value => self.comparable(value),
+                        };
+                        (name, value)
+                    })
+                    .collect(),
+            ),
+            Value::Array(items) => items.into_iter().map(|item| self.comparable(item)).collect(),
+            Value::String(text) if Uuid::parse_str(&text).is_ok() => {
+                let known = self.ids.iter().position(|id| *id == text);
+                let number = known.unwrap_or(self.ids.len());
+                if known.is_none() {
+                    self.ids.push(text);
+                }
+                json!(format!("id {number}"))
+            }
+            value => value,
+        }
+    }
+}
+
+async fn every_operation_has_the_answer_of_rest_after_its_event(store: On) {
+    let (mut rest, mut all, mut one) = tokio::join!(
+        World::new(store, Transport::Rest),
+        World::new(store, Transport::All),
+        World::new(store, Transport::One)
+    );
+    for operation in offered() {
+        let mut answers = Vec::new();
+        for world in [&mut rest, &mut all, &mut one] {
+            let room = world.room().await;
+            let answer = world.call(operation, &room).await;
+            answers.push(answer.map(|(status, body)| (status, world.comparable(body))));
+        }
+        let expected = answers[0].clone().unwrap();
+        assert!((200..300).contains(&expected.0), "{}: {expected:?}", operation.name);
+        for answer in answers.into_iter().skip(1).flatten() {
+            assert_eq!(answer, expected, "{}", operation.name);
+        }
+    }
+}
+
+/// The members that an error frame and a problem share.
+fn problem(mut value: Value) -> Value {
+    for name in ["type", "ref", "conversation_id", "request_id"] {
+        value.as_object_mut().unwrap().remove(name);
+    }
+    value
+}
+
+async fn every_refusal_is_the_one_of_rest(store: On) {
+    let server = Server::on(store).await;
+    let (ada, eve) = (server.person("ada").await, server.person("eve").await);
+    let room = ada.group("Lunch", &[]).await;
+    let said = ada.say(&room, "hello").await;
+    let mut socket = eve.listen("/ws").await;
+    // Eve is not in the conversation, and there is no such user; then, fields have other values than they take.
+    let foreign = json!({"conversation_id": room.id, "message_id": said["id"], "user_id": Uuid::now_v7(), "name": "x",
+                         "content": "x", "role": "member"});
+    let mut wrong = foreign.clone();
+    for (name, value) in [("type", json!("x")), ("limit", json!(0)), ("name", json!("")), ("content", json!(""))] {
+        wrong[name] = value;
+    }
+    for operation in offered() {
+        let mut refusals = 0;
+        for input in [&foreign, &wrong] {
+            let answer = call_rest(&eve, operation, input.clone()).await;
+            let (_, frame) = call(&mut socket, operation.name, None, input.clone()).await;
+            assert_eq!(frame["status"], answer.status, "{}: {frame}", operation.name);
+            if answer.status >= 400 {
+                refusals += 1;
+                assert_eq!(problem(frame), problem(answer.json()), "{}", operation.name);
+            }
+        }
+        assert!(refusals > 0 || operation.name == "me.get", "{} refuses nothing", operation.name);
+    }
+}
