@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::edits::edits;
 use super::environment::Environment;
 use super::idle::idle;
 use super::message_scenarios::{fanout, pairs, rooms};
@@ -68,6 +69,7 @@ async fn measure(bench: Bench) -> Result<Report, String> {
         Scenario::Fanout(options) => fanout(environment, options, settings).await?,
         Scenario::Pairs(options) => pairs(environment, options, settings).await?,
         Scenario::Rooms(options) => rooms(environment, options, settings).await?,
+        Scenario::Edits(options) => edits(environment, options, settings).await?,
         Scenario::Connect(options) => connect(environment, options, settings).await?,
         Scenario::History(options) => history(environment, options, settings).await?,
         Scenario::Login(options) => login(environment, options, settings).await?,
@@ -80,15 +82,21 @@ async fn measure(bench: Bench) -> Result<Report, String> {
 
 /// The population that the scenario needs. Returns an error when the options contradict each other.
 fn population(scenario: &Scenario) -> Result<Population, String> {
-    let too_many = |bound: &str| Err(format!("--publishers takes at most as many as there are {bound}"));
+    let too_many = |option: &str, bound: &str| Err(format!("{option} takes at most as many as there are {bound}"));
     Ok(match scenario {
-        Scenario::Fanout(options) if options.publishers > options.members => return too_many("--members"),
+        Scenario::Fanout(options) if options.publishers > options.members => {
+            return too_many("--publishers", "--members");
+        }
         Scenario::Rooms(options) if options.publishers.get() > options.rooms.get() * options.members.get() => {
-            return too_many("members in all --rooms");
+            return too_many("--publishers", "members in all --rooms");
+        }
+        Scenario::Edits(options) if options.editors() > options.conversations.get() => {
+            return too_many("--editors", "--conversations");
         }
         Scenario::Fanout(options) => options.population(),
         Scenario::Pairs(options) => options.population(),
         Scenario::Rooms(options) => options.population(),
+        Scenario::Edits(options) => options.population(),
         Scenario::Idle(options) => options.population(),
         Scenario::Connect(_) => Population::pairs(CONNECT_PAIRS),
         Scenario::History(options) => {

@@ -14,6 +14,7 @@ pub struct Environment {
 }
 
 /// A conversation.
+#[derive(Clone)]
 #[expect(missing_docs, reason = "the other field's name says it")]
 pub struct Room {
     pub id: ConversationId,

@@ -4,11 +4,12 @@
 //! that [`Environment`]. Another program can pass an environment with another server and call the scenarios itself, as
 //! `benches/baselines` does.
 //!
-//! [`fanout`], [`pairs`] and [`rooms`] send messages and check every delivery (`client_pool`). [`connect`], [`history`] and
+//! [`fanout`], [`pairs`] and [`rooms`] send messages and check every delivery (`client_pool`); so does `edits` with edits. [`connect`], [`history`] and
 //! [`login`] send requests and time the responses. [`idle()`] reads the server's memory.
 
 mod client_pool;
 mod command;
+mod edits;
 mod environment;
 mod frames;
 mod http_client;

@@ -36,6 +36,8 @@ pub(super) enum Scenario {
     Pairs(Pairs),
     /// Many rooms that share members, of whom each hears all of theirs on one connection
     Rooms(Rooms),
+    /// Messages that are edited again and again, beside a bystander who sends
+    Edits(Edits),
     /// Memory of idle connections, before and after a burst
     Idle(Idle),
     /// Connections that are opened, greeted and kept, one after another or many at once
@@ -147,6 +149,29 @@ pub struct Rooms {
     /// The load model.
     #[command(flatten)]
     pub load: Load,
+}
+
+/// Messages that are edited again and again.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Edits {
+    /// Conversations of two
+    #[arg(long, value_name = "NUMBER", default_value = "100")]
+    pub(super) conversations: NonZeroUsize,
+
+    /// Conversations in which a member edits a message of its own; 0 leaves the
+    /// bystander alone [default: all]
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER")]
+    pub(super) editors: Option<usize>,
+
+    /// Edits that an editor has under way: when one comes back, the next one leaves
+    /// (closed loop)
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", default_value = "1")]
+    pub(super) window: NonZeroU32,
+
+    /// Messages a second that the bystander sends in a conversation of its own,
+    /// whatever comes back (open loop); their CPU time counts towards the edits
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", default_value = "100")]
+    pub(super) rate: NonZeroU32,
 }
 
 /// Memory of idle connections.

@@ -271,6 +271,8 @@ fn latency_label(name: &str) -> &str {
         "acknowledgement" => "send to acknowledgement",
         "delivery" => "send to delivery to the others",
         "lateness" => "how late the client sent",
+        "edit" => "edit to acknowledgement",
+        "bystander" => "bystander's send to its return",
         other => other,
     }
 }
@@ -300,6 +302,13 @@ pub(super) fn title(scenario: &Scenario) -> String {
             counted(options.users.get(), "user"),
             counted(options.publishers.get(), "publisher"),
             describe_load(&options.load)
+        ),
+        Scenario::Edits(options) => format!(
+            "{} of two, {}, each with {} under way (closed loop), beside a bystander's {} messages/s (open loop)",
+            counted(options.conversations.get(), "conversation"),
+            counted(options.editors(), "editor"),
+            options.window,
+            grouped(options.rate.get().into(), 0)
         ),
         Scenario::Idle(options) => format!(
             "{} in rooms of {}, idle and after a burst",

@@ -15,7 +15,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::counters::{Counters, add};
 use crate::bench::frames::{
-    ID_LENGTH, MessageTag, PING, PONG, ReceivedMessage, SENDER_LENGTH, SendTemplate, TEXT, next_frame,
+    FrameTemplate, ID_LENGTH, MessageTag, PING, PONG, ReceivedMessage, SENDER_LENGTH, TEXT, next_frame,
 };
 
 /// Most bytes that wait for a server that does not read. A closed loop has far fewer in flight.
@@ -33,7 +33,7 @@ pub(super) struct Subscription {
     /// Messages that a closed loop may still send.
     pub(super) remaining: u64,
     /// Set when the client becomes a sender.
-    pub(super) template: Option<SendTemplate>,
+    pub(super) template: Option<FrameTemplate>,
 }
 
 pub(super) struct Client {

@@ -19,7 +19,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 use self::client::{Client, Subscription};
 use self::counters::{Counters, RoomState};
 use super::environment::Environment;
-use super::frames::{SENDERS_MAX, SendTemplate};
+use super::frames::{FrameTemplate, SENDERS_MAX};
 use super::precise_timer::PreciseTimer;
 use super::progress::{self, Progress};
 use super::run_result::{Count, Meter, RunResult, nanos};
@@ -163,17 +163,25 @@ impl ClientPool {
         Ok(self.with_counts(result))
     }
 
+    /// Makes senders edit the message that they sent last, instead of sending more. Needs `/ws/{id}`.
+    pub(super) fn edit_last_messages(&self, senders: &[RoomMember]) -> Result<(), String> {
+        for (client, subscription) in self.subscriptions_of(senders)? {
+            let template = &mut self.clients[client].subscriptions.borrow_mut()[subscription].template;
+            let edit = template.as_ref().and_then(FrameTemplate::edit);
+            *template = Some(edit.ok_or("an editor has no message of its own")?);
+        }
+        Ok(())
+    }
+
     /// Resets the counters, and prepares the senders' subscriptions. Returns the senders' subscriptions.
     fn reset(&self, senders: &[RoomMember], load: LoadModel) -> Result<Vec<SubscriptionIndex>, String> {
-        let senders: Option<Vec<_>> =
-            senders.iter().map(|&(room, member)| self.subscriptions.get(room)?.get(member).copied()).collect();
-        let senders = senders.ok_or("there are more senders than members")?;
+        let senders = self.subscriptions_of(senders)?;
         for &(client_number, index) in &senders {
             let client = &self.clients[client_number];
             let mut subscriptions = client.subscriptions.borrow_mut();
             let subscription = &mut subscriptions[index];
             let conversation_id = (!client.one_conversation).then(|| self.counters.rooms[subscription.room].id);
-            subscription.template.get_or_insert_with(|| SendTemplate::new(client_number, conversation_id));
+            subscription.template.get_or_insert_with(|| FrameTemplate::send(client_number, conversation_id));
             subscription.records_latency = true;
             subscription.remaining = match load {
                 LoadModel::Burst { messages, window } => messages.saturating_sub(window),
@@ -194,6 +202,12 @@ impl ClientPool {
         self.counters.reset(&newest);
         self.counters.check()?;
         Ok(senders)
+    }
+
+    fn subscriptions_of(&self, members: &[RoomMember]) -> Result<Vec<SubscriptionIndex>, String> {
+        let subscription = |&(room, member): &RoomMember| self.subscriptions.get(room)?.get(member).copied();
+        let subscriptions: Option<Vec<_>> = members.iter().map(subscription).collect();
+        subscriptions.ok_or_else(|| "there are more senders than members".to_owned())
     }
 
     fn start_loop(&self, senders: &[SubscriptionIndex], window: u64, deadline: Instant) -> Result<(), String> {

@@ -1,5 +1,6 @@
-//! A server that only pretends: one conversation, nothing stored, and one thing wrong.
+//! A server that only pretends: conversations, nothing stored, and one thing wrong.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
@@ -8,11 +9,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-const CONVERSATION: &str = "01234567-89ab-7def-8123-456789abcdef";
+const USER: &str = "01234567-89ab-7def-8123-456789abcdef";
 /// The message with which something is wrong.
 const WRONG: usize = 10;
-/// Bytes of a send's frame on `/ws/{id}`: the head with its mask, and the payload.
-const SEND: usize = 8 + 144;
+/// Bytes of the head of a client's frame: kind, length and mask.
+const HEAD: usize = 8;
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +39,30 @@ pub(super) struct Fake {
     accepting: JoinHandle<()>,
 }
 
+/// The conversations by their ids.
+#[derive(Default)]
+struct Rooms {
+    fault: Option<Fault>,
+    created: usize,
+    by_id: HashMap<String, Arc<Mutex<Room>>>,
+}
+
+impl Rooms {
+    /// A new id, which an account may have as well.
+    fn create(&mut self) -> String {
+        self.created += 1;
+        format!("01234567-89ab-7def-8123-{:012}", self.created)
+    }
+
+    fn open(&mut self, id: &str) -> Arc<Mutex<Room>> {
+        let room = || Arc::new(Mutex::new(Room { id: id.to_owned(), fault: self.fault, ..Room::default() }));
+        Arc::clone(self.by_id.entry(id.to_owned()).or_insert_with(room))
+    }
+}
+
 #[derive(Default)]
 struct Room {
+    id: String,
     fault: Option<Fault>,
     seq: usize,
     /// The connections; nothing instead of a frame closes one.
@@ -52,11 +75,11 @@ impl Fake {
     pub(super) async fn start(fault: Option<Fault>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let room = Arc::new(Mutex::new(Room { fault, ..Room::default() }));
+        let rooms = Arc::new(Mutex::new(Rooms { fault, ..Rooms::default() }));
         let accepting = tokio::spawn(async move {
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(socket, Arc::clone(&room)));
+                tokio::spawn(serve(socket, Arc::clone(&rooms)));
             }
         });
         Self { url, accepting }
@@ -70,7 +93,7 @@ impl Drop for Fake {
 }
 
 /// Answers requests; the first handshake makes it a WebSocket.
-async fn serve(mut socket: TcpStream, room: Arc<Mutex<Room>>) {
+async fn serve(mut socket: TcpStream, rooms: Arc<Mutex<Rooms>>) {
     let mut buffer = Vec::new();
     loop {
         let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else {
@@ -81,7 +104,8 @@ async fn serve(mut socket: TcpStream, room: Arc<Mutex<Room>>) {
         };
         let head = String::from_utf8(buffer.drain(..end + 4).collect()).unwrap();
         let target = head.split(' ').nth(1).unwrap().to_owned();
-        if target.starts_with("/ws/") {
+        if let Some(id) = target.strip_prefix("/ws/") {
+            let room = rooms.lock().unwrap().open(id);
             return chat(socket, &room).await;
         }
         let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap().parse().unwrap();
@@ -89,7 +113,8 @@ async fn serve(mut socket: TcpStream, room: Arc<Mutex<Room>>) {
             socket.read_buf(&mut buffer).await.unwrap();
         }
         buffer.drain(..length);
-        let body = json!({ "id": CONVERSATION, "access_token": "token", "user": { "id": CONVERSATION } }).to_string();
+        let id = rooms.lock().unwrap().create();
+        let body = json!({ "id": id, "access_token": "token", "user": { "id": id } }).to_string();
         let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         socket.write_all(answer.as_bytes()).await.unwrap();
     }
@@ -100,7 +125,7 @@ async fn chat(mut socket: TcpStream, room: &Mutex<Room>) {
     let hello = {
         let mut room = room.lock().unwrap();
         room.listeners.push(tell);
-        text(&json!({ "type": "hello", "conversation": { "id": CONVERSATION, "last_seq": room.seq } }).to_string())
+        text(&json!({ "type": "hello", "conversation": { "id": room.id, "last_seq": room.seq } }).to_string())
     };
     let switch = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
     socket.write_all(&[&switch[..], &hello].concat()).await.unwrap();
@@ -115,9 +140,12 @@ async fn chat(mut socket: TcpStream, room: &Mutex<Room>) {
                 if read.unwrap_or(0) == 0 {
                     return;
                 }
-                while buffer.len() >= SEND {
-                    let send: Vec<u8> = buffer.drain(..SEND).collect();
-                    room.lock().unwrap().deliver(std::str::from_utf8(&send[8..]).unwrap());
+                while let Some(length) = buffer.get(2..HEAD).and_then(|length| length.first_chunk())
+                    && let end = HEAD + usize::from(u16::from_be_bytes(*length))
+                    && buffer.len() >= end
+                {
+                    let frame: Vec<u8> = buffer.drain(..end).collect();
+                    room.lock().unwrap().deliver(std::str::from_utf8(&frame[HEAD..]).unwrap());
                 }
             }
         }
@@ -125,11 +153,12 @@ async fn chat(mut socket: TcpStream, room: &Mutex<Room>) {
 }
 
 impl Room {
-    fn deliver(&mut self, send: &str) {
-        let field = |name: &str| send.split(&format!(r#""{name}":""#)).nth(1).unwrap().split('"').next().unwrap();
-        let (id, content) = (field("id"), field("content"));
+    fn deliver(&mut self, frame: &str) {
+        let field = |name: &str| frame.split(&format!(r#""{name}":""#)).nth(1)?.split('"').next();
+        let event = if field("type") == Some("message.edit") { "message.updated" } else { "message.new" };
+        let (id, content) = (field("id").or(field("message_id")).unwrap(), field("content").unwrap());
         self.seq += 1;
-        let frame = message(self.seq, id, content);
+        let frame = message(event, &self.id, self.seq, id, content);
         let all = |frame: &[u8]| vec![frame.to_vec()];
         let wrong = match self.fault.filter(|_| self.seq == WRONG) {
             None => match self.held.take() {
@@ -142,10 +171,12 @@ impl Room {
                 self.held = Some(frame.clone());
                 vec![]
             }
-            Some(Fault::Differs) => all(&message(self.seq, &id.replace('0', "1"), content)),
+            Some(Fault::Differs) => {
+                all(&message(event, &self.id, self.seq, &id.replace('0', "1"), &content.replace('0', "1")))
+            }
             Some(Fault::Renumbers) => {
                 self.seq += 1;
-                let again = message(self.seq, id, content);
+                let again = message(event, &self.id, self.seq, id, content);
                 return self.listeners.iter().for_each(|listener| {
                     drop(listener.send(Some([&frame[..], &again].concat()))); // it may be gone
                 });
@@ -167,9 +198,9 @@ impl Room {
 }
 
 /// As Chinwag writes it.
-fn message(seq: usize, id: &str, content: &str) -> Vec<u8> {
+fn message(event: &str, conversation: &str, seq: usize, id: &str, content: &str) -> Vec<u8> {
     text(&format!(
-        r#"{{"type":"message.new","conversation_id":"{CONVERSATION}","seq":{seq},"message":{{"id":"{id}","conversation_id":"{CONVERSATION}","seq":{seq},"sender_id":"{CONVERSATION}","type":"text","content":"{content}","reply_to":null}}}}"#
+        r#"{{"type":"{event}","conversation_id":"{conversation}","seq":{seq},"message":{{"id":"{id}","conversation_id":"{conversation}","seq":{seq},"sender_id":"{USER}","type":"text","content":"{content}","reply_to":null}}}}"#
     ))
 }
 

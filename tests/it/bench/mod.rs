@@ -73,6 +73,31 @@ async fn rooms_are_measured() {
 }
 
 #[tokio::test]
+async fn edits_are_measured_beside_a_bystander() {
+    let figures = figures(&["edits", "--conversations", "4", "--editors", "3"]).await;
+    assert_eq!(count(&figures, "deliveries"), 2 * count(&figures, "edits"));
+    for name in ["edit", "bystander", "lateness"] {
+        assert!(figures["latency_ms"][name]["p99"].as_f64().unwrap() > 0.0, "{name}: {figures}");
+    }
+    assert!(figures["median"]["server_us_per_edit"].is_number());
+}
+
+#[tokio::test]
+async fn edits_on_postgresql_are_measured() {
+    let url = postgres::database().await;
+    let figures = figures(&["edits", "--conversations", "3", "--window", "4", "--database-url", &url]).await;
+    assert_eq!(count(&figures, "deliveries"), 2 * count(&figures, "edits"));
+}
+
+#[tokio::test]
+async fn a_bystander_without_editors_is_measured() {
+    let figures = figures(&["edits", "--conversations", "2", "--editors", "0", "--rate", "200"]).await;
+    assert_eq!((count(&figures, "messages"), count(&figures, "deliveries")), (40, 80), "200 a second for 0.2 s");
+    assert!(figures["latency_ms"]["bystander"]["p50"].is_number());
+    assert!(figures["latency_ms"]["edit"].is_null(), "{figures}");
+}
+
+#[tokio::test]
 async fn idle_connections_are_measured() {
     let arguments = ["idle", "--connections", "10", "--room", "4", "--burst", "6", "--after", "0,1"];
     let figures = figures(&arguments).await;
@@ -111,6 +136,8 @@ async fn a_server_that_runs_already_is_measured_through_its_front_door() {
     let figures = figures(&["fanout", "--members", "3", "--url", &url, "--pid", &pid]).await;
     assert_eq!(count(&figures, "deliveries"), 3 * count(&figures, "messages"));
     assert!(figures["median"]["server_us_per_message"].is_number());
+    let figures = self::figures(&["edits", "--conversations", "40", "--editors", "2", "--url", &url]).await;
+    count(&figures, "edits");
     let figures = self::figures(&["history", "--messages", "70", "--url", &url]).await;
     count(&figures, "pages");
     assert!(figures["median"]["server_us_per_page"].is_null(), "nobody said which process it is");
@@ -125,6 +152,9 @@ async fn a_fake_that_does_it_right_is_measured() {
 
 #[tokio::test]
 async fn there_is_no_figure_of_what_is_not_in_order() {
+    let fanout = &["fanout", "--members", "4"][..];
+    // The bystander's two messages do not reach the number with which something is wrong.
+    let edits = &["edits", "--conversations", "1", "--window", "4", "--rate", "4"][..];
     for (fault, reason) in [
         (Fault::Drops, "after"),
         (Fault::Doubles, "after"),
@@ -134,25 +164,16 @@ async fn there_is_no_figure_of_what_is_not_in_order() {
         (Fault::Refuses, "rate_limited"),
         (Fault::Closes, "closed a connection"),
     ] {
-        let fake = Fake::start(Some(fault)).await;
-        let output = bench(&[
-            "fanout",
-            "--members",
-            "4",
-            "--seconds",
-            "0.5",
-            "--warm-up",
-            "0",
-            "--runs",
-            "1",
-            "--url",
-            &fake.url,
-        ])
-        .await;
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success(), "{fault:?}");
-        assert!(output.stdout.is_empty(), "{fault:?}: {}", String::from_utf8_lossy(&output.stdout));
-        assert!(said.starts_with("chinwag: bench: ") && said.contains(reason) && said.lines().count() == 1, "{said}");
+        for scenario in [fanout, edits] {
+            let fake = Fake::start(Some(fault)).await;
+            let brief = ["--seconds", "0.5", "--warm-up", "0", "--runs", "1", "--url", &fake.url];
+            let output = bench(&[scenario, &brief[..]].concat()).await;
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(!output.status.success(), "{scenario:?} {fault:?}");
+            assert!(output.stdout.is_empty(), "{fault:?}: {}", String::from_utf8_lossy(&output.stdout));
+            assert!(said.starts_with("chinwag: bench: ") && said.contains(reason), "{scenario:?} {fault:?}: {said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+        }
     }
 }
 
@@ -162,6 +183,7 @@ async fn bad_usage_is_refused_in_one_line() {
         (&["fanout", "--members", "many"][..], "--members"),
         (&["fanout", "--members", "2", "--publishers", "3"], "--publishers"),
         (&["pairs", "--window", "2", "--rate", "10"], "--rate"),
+        (&["edits", "--conversations", "2", "--editors", "3"], "--editors"),
         (&["pairs", "--seconds", "0"], "--seconds"),
         (&["pairs", "--pid", "1"], "--url"),
         (&["history", "--limit", "201"], "--limit"),
