@@ -11,10 +11,12 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::bus::Ether;
 use super::client::Person;
 use super::postgres;
+use super::socket::PATIENCE;
 
 /// The stores that a server can have.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +100,7 @@ impl Server {
     /// Waits until it has stopped, and leaves its data.
     pub(crate) async fn stopped(mut self) -> TempDir {
         self.stop();
-        self.serving.await.unwrap();
+        timeout(PATIENCE, self.serving).await.expect("the server stops").unwrap();
         self.data
     }
 

@@ -5,6 +5,7 @@ mod cut;
 mod heartbeat;
 mod postgres;
 mod questions;
+mod read_only;
 mod sqlite;
 
 use std::time::{Duration, Instant};
