@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::{Connection, Outbox, Registry, Run, Scope, Sink};
+use super::{Connection, Outbox, Place, Registration, Registry, Run, Scope, Sink};
 use crate::domain::session::Caller;
 use crate::domain::user::Status;
 use crate::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
@@ -118,4 +118,70 @@ fn a_user_has_a_bounded_number_of_connections() {
     assert!(registry.register(&connect(user_id).0, false).is_none());
     assert!(registry.register(&connect(user_id).0, true).is_some());
     assert!(registry.register(&connect(UserId::new()).0, false).is_some());
+}
+
+/// A room in which one connection is live, and the first five events are delivered: `abcde`.
+fn five_delivered() -> (Arc<Registry>, ConversationId, Registration, Page) {
+    let (registry, room) = (Arc::new(Registry::default()), ConversationId::new());
+    let (connection, page) = connect(UserId::new());
+    let registration = registry.register(&connection, false).expect("the first");
+    registry.sit(&connection, room);
+    registry.go_live(&connection, room, 0).expect("nothing was delivered");
+    assert_eq!(registry.turn(room).deliver(&run(room, 1, "abcde")), Place::Next);
+    (registry, room, registration, page)
+}
+
+#[test]
+fn a_run_is_next_past_or_behind_a_hole() {
+    // A run: where it begins, its events, where it comes, and what is delivered then.
+    let cases = [
+        (1, "abc", Place::Past, "abcde"),
+        (4, "de", Place::Past, "abcde"),
+        (5, "e", Place::Past, "abcde"),
+        (6, "f", Place::Next, "abcdef"),
+        (6, "fgh", Place::Next, "abcdefgh"),
+        (5, "ef", Place::Next, "abcdef"),
+        (1, "abcdefg", Place::Next, "abcdefg"),
+        (7, "g", Place::BehindHole, "abcde"),
+        (7, "gh", Place::BehindHole, "abcde"),
+        (9, "i", Place::BehindHole, "abcde"),
+    ];
+    for (first_seq, letters, place, delivered) in cases {
+        let (registry, room, _registration, page) = five_delivered();
+        let run = run(room, first_seq, letters);
+        let turn = registry.turn(room);
+        assert_eq!((turn.place_of(&run), turn.watermark()), (place, Some(5)), "{first_seq} {letters}: a look");
+        assert_eq!(turn.deliver(&run), place, "{first_seq} {letters}");
+        let watermark = Seq::try_from(delivered.len()).expect("few");
+        assert_eq!((page.text().as_str(), turn.watermark()), (delivered, Some(watermark)), "{first_seq} {letters}");
+    }
+}
+
+#[test]
+fn of_several_runs_those_behind_holes_are_named_and_the_others_delivered() {
+    let (registry, room, _registration, page) = five_delivered();
+    let elsewhere = ConversationId::new();
+    let runs = [run(elsewhere, 9, "x"), run(room, 4, "de"), run(room, 7, "g"), run(room, 5, "ef"), run(room, 7, "gh")];
+    assert_eq!(registry.deliver(&runs), [room], "once: only the first that begins at 7 is too early");
+    assert_eq!((page.text().as_str(), page.writes()), ("abcdefgh", 2));
+    assert_eq!((registry.watermark(room), registry.watermark(elsewhere)), (Some(8), None));
+    assert_eq!(registry.deliver(&[run(room, 10, "j")]), [room]);
+    registry.step_over(room, 9);
+    assert_eq!(registry.deliver(&[run(room, 9, "i")]), []);
+    assert_eq!(registry.deliver(&[run(room, 10, "j")]), []);
+    registry.step_over(room, 2);
+    assert_eq!((page.text().as_str(), registry.watermark(room)), ("abcdefghj", Some(10)));
+}
+
+#[test]
+fn without_anything_delivered_a_run_is_next_wherever_it_begins() {
+    let (registry, room) = (Arc::new(Registry::default()), ConversationId::new());
+    assert_eq!(registry.turn(room).deliver(&run(room, 7, "g")), Place::Next);
+    assert_eq!(registry.watermark(room), None, "nobody listens");
+    let (connection, page) = connect(UserId::new());
+    let _registration = registry.register(&connection, false).expect("the first");
+    registry.sit(&connection, room);
+    assert_eq!(registry.turn(room).deliver(&run(room, 7, "g")), Place::Next);
+    assert_eq!((page.text().as_str(), registry.watermark(room)), ("", Some(7)), "a seat that is not live yet");
+    assert_eq!(registry.turn(room).deliver(&run(room, 9, "i")), Place::BehindHole);
 }

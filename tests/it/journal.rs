@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::support::client::{Conversation, Person};
 use crate::support::postgres::{connect, database};
 use crate::support::server::Server;
-use crate::support::socket::Socket;
+use crate::support::socket::{PATIENCE, Socket};
 use chinwag::limits;
 
 /// A server on PostgreSQL, two people in a group, and somebody who can hold the database up.
@@ -66,9 +67,12 @@ impl Scene {
     async fn held_up(&self, batches: i64) {
         // Not pg_stat_activity, whose picture stays the same within the transaction that holds the lock.
         let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')";
-        while self.database.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < batches {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let held_up = async {
+            while self.database.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < batches {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        assert!(timeout(PATIENCE, held_up).await.is_ok(), "fewer than {batches} batches wait for the lock");
     }
 
     async fn last_seq(&self) -> Value {

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -16,9 +18,12 @@ use tokio::task::block_in_place;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use chinwag::limits;
+
 use crate::support::client::{PASSWORD, Person, get};
 use crate::support::node::{Memory, Node};
 use crate::support::postgres::database;
+use crate::support::raw;
 use crate::support::server::On;
 use crate::support::socket::{PATIENCE, Socket};
 
@@ -38,9 +43,24 @@ struct Running {
     child: Child,
     address: SocketAddr,
     /// Its first log line.
-    ready: Value,
+    ready: String,
     log: BufReader<std::process::ChildStdout>,
     data: TempDir,
+    _patience: mpsc::Sender<()>,
+}
+
+/// Kills a process that still runs when the test's patience ends: who reads what it says, or waits for its end, then fails. The wait
+/// is over when the returned value is dropped.
+fn watch(process: &Child) -> mpsc::Sender<()> {
+    let (over, ended) = mpsc::channel();
+    let pid = Pid::from_child(process);
+    thread::spawn(move || {
+        if ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("killed, because it still ran after {PATIENCE:?}");
+            let _ = kill_process(pid, Signal::KILL); // it may be gone
+        }
+    });
+    over
 }
 
 impl Running {
@@ -48,13 +68,13 @@ impl Running {
         let data = tempfile::tempdir().unwrap();
         let mut command = chinwag(&["--listen", "127.0.0.1:0", "--data", data.path().to_str().unwrap()]);
         let mut child = command.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let patience = watch(&child);
         let mut log = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        log.read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
-        let url = ready["url"].as_str().unwrap_or_else(|| panic!("the first line is another: {line}"));
-        let address = url.strip_prefix("http://").unwrap().parse().unwrap();
-        Self { child, address, ready, log, data }
+        let mut ready = String::new();
+        log.read_line(&mut ready).unwrap();
+        let (_, url) = ready.split_once("http://").unwrap_or_else(|| panic!("the first line is another: {ready}"));
+        let address = url.split(|c: char| !c.is_ascii_digit() && !".:".contains(c)).next().unwrap().parse().unwrap();
+        Self { child, address, ready, log, data, _patience: patience }
     }
 
     fn signal(&self, signal: Signal) {
@@ -71,7 +91,11 @@ impl Drop for Running {
 }
 
 fn refused(arguments: &[&str], environment: &[(&str, &str)]) -> String {
-    let Output { status, stdout, stderr } = chinwag(arguments).envs(environment.iter().copied()).output().unwrap();
+    let mut command = chinwag(arguments);
+    command.envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let refusing = command.spawn().unwrap();
+    let _patience = watch(&refusing);
+    let Output { status, stdout, stderr } = refusing.wait_with_output().unwrap();
     assert!(!status.success() && stdout.is_empty(), "{arguments:?} {environment:?}: {status} {stdout:?}");
     String::from_utf8(stderr).unwrap()
 }
@@ -79,7 +103,7 @@ fn refused(arguments: &[&str], environment: &[(&str, &str)]) -> String {
 #[tokio::test]
 async fn the_first_log_line_says_where_everything_is() {
     let running = Running::start(&[]);
-    let ready = &running.ready;
+    let ready: Value = serde_json::from_str(&running.ready).unwrap();
     assert_eq!((&ready["level"], &ready["message"]), (&json!("INFO"), &json!("chinwag is ready")));
     let data = running.data.path().to_str().unwrap();
     assert_eq!(ready["data"], data);
@@ -178,19 +202,53 @@ async fn an_operation_over_websocket_stands_in_the_access_log_without_its_input(
 
 #[tokio::test]
 async fn no_log_level_tells_a_secret() {
-    let mut running = Running::start(&["--log", "trace"]);
-    let ada = Person::register(running.address, "ada").await;
-    let ticket = ada.post("/v1/tickets", &json!({})).await.expect(201).json();
-    let ticket = ticket["ticket"].as_str().unwrap();
-    for query in [format!("ticket={ticket}"), format!("ticket={ticket}"), format!("token={}", ada.token)] {
-        Socket::open(running.address, &format!("/ws?{query}"), &[]).await.unwrap().first().await;
-    }
-    running.signal(Signal::TERM);
-    assert!(running.child.wait().unwrap().success());
-    let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
-    assert!(log.len() > 10, "{log:?}");
-    for secret in [ticket, &ada.token, &ada.refresh_token, PASSWORD] {
-        assert!(!log.concat().contains(secret), "{secret}: {log:?}");
+    // Both forms, because spans are shown in the text alone.
+    for form in ["json", "text"] {
+        let mut running = Running::start(&["--log", "trace", "--log-format", form]);
+        let ada = Person::register(running.address, "ada").await;
+        let ticket = ada.post("/v1/tickets", &json!({})).await.expect(201).json();
+        let ticket = ticket["ticket"].as_str().unwrap();
+        let address = running.address;
+        for query in [format!("ticket={ticket}"), format!("ticket={ticket}"), format!("token={}", ada.token)] {
+            Socket::open(address, &format!("/ws?{query}"), &[]).await.unwrap().first().await;
+        }
+        // Requests that are answered in every other way: well, refused for what they ask, and not understood.
+        let mut statuses = Vec::new();
+        for secret in [format!("token={}", ada.token), format!("ticket={ticket}")] {
+            for target in
+                ["/health", "/livez", "/static/app.js", "/v1/users/me", "/nowhere", "/ws", "/ws/nowhere", "/%zz"]
+            {
+                let asked = format!("GET {target}?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+                statuses.extend(raw::statuses(&raw::exchange(address, asked.as_bytes()).await));
+            }
+            let handshake = "Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+            let long = "x".repeat(limits::URI_BYTES);
+            for asked in [
+                format!("POST /ws?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+                format!("GET /ws?{secret} HTTP/1.1\r\n\r\n"),
+                format!("GET /ws?{secret} HTTP/1.1\r\nHost: x\r\nbad header\r\n\r\n"),
+                format!("GET /ws?{secret} HTTP/9.9\r\nHost: x\r\n\r\n"),
+                format!("GET /ws?{secret}&{long} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+                format!("GET http://x/ws?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+                format!("GET /ws?{secret} HTTP/1.1\r\nHost: x\r\n{handshake}Origin: http://y\r\n\r\n"),
+            ] {
+                statuses.extend(raw::statuses(&raw::exchange(address, asked.as_bytes()).await));
+            }
+        }
+        for status in [200, 400, 401, 403, 404, 405, 414, 426] {
+            assert!(statuses.contains(&status), "{status}: {statuses:?}");
+        }
+        running.signal(Signal::TERM);
+        assert!(running.child.wait().unwrap().success());
+        let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
+        assert!(log.len() > statuses.len(), "{log:?}");
+        for secret in [ticket, &ada.token, &ada.refresh_token, PASSWORD] {
+            // The end of it is enough to know that no line has all of it, nor all but its beginning.
+            let end = &secret[secret.len() - PASSWORD.len()..];
+            let told: Vec<&String> = log.iter().filter(|line| line.contains(end)).collect();
+            assert!(told.is_empty(), "{secret}: {told:?}");
+        }
     }
 }
 

@@ -107,6 +107,20 @@ fn migrate(transaction: Transaction<'_>, pending: &[Migration]) -> rusqlite::Res
 mod tests {
     use super::{migrate, open, versions, writer};
     use crate::store::migrations::MIGRATIONS;
+    use crate::store::sqlite::writer::Writer;
+
+    /// SQLite's number for `synchronous=FULL`.
+    const FULL: i64 = 2;
+
+    #[tokio::test]
+    async fn the_writer_flushes_the_log_at_each_commit() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("chinwag.db");
+        // The writer's thread is asked, because the setting belongs to a connection and is not kept in the file.
+        let writer = Writer::start(writer(&path).expect("a database"), &path).expect("a thread");
+        let asked = writer.run(|db| Ok(db.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))?)).await;
+        assert_eq!(asked, Ok(FULL), "a power failure would take what was acknowledged");
+    }
 
     #[test]
     fn messages_of_every_earlier_version_are_kept() {

@@ -6,16 +6,19 @@ use std::process::Output;
 
 use serde_json::Value;
 use tokio::process::Command;
+use tokio::time::timeout;
 
 use crate::support::postgres;
 use crate::support::server::Server;
+use crate::support::socket::PATIENCE;
 use fake::{Fake, Fault};
 
 /// Runs the bench to its end.
 async fn bench(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
     command.arg("bench").args(arguments).kill_on_drop(true);
-    command.output().await.unwrap()
+    let ended = timeout(2 * PATIENCE, command.output()).await;
+    ended.unwrap_or_else(|_| panic!("bench {arguments:?} does not end")).unwrap()
 }
 
 /// Runs it in brief, and returns its figures.

@@ -78,3 +78,27 @@ async fn a_way_can_be_cut_and_refused() {
     again.write_all(b"passes").await.unwrap();
     hears(&mut again, b"passes").await;
 }
+
+#[tokio::test]
+async fn a_way_can_end_before_certain_bytes() {
+    let proxy = Proxy::to(echo().await);
+    let (mut socket, mut another) = tokio::join!(TcpStream::connect(proxy.address), TcpStream::connect(proxy.address));
+    let (socket, another) = (socket.as_mut().unwrap(), another.as_mut().unwrap());
+    proxy.end_before(b"COMMIT");
+    socket.write_all(b"BEGIN; COM").await.unwrap();
+    hears(socket, b"BEGIN; COM").await;
+    socket.write_all(b"MON; COMMIT; BEGIN").await.unwrap();
+    hears(socket, b"MON; ").await;
+    assert_eq!(socket.read_u8().await.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    proxy.ended().await;
+    another.write_all(b"COMMIT").await.unwrap();
+    hears(another, b"COMMIT").await;
+
+    // In two pieces, the first of which has passed.
+    proxy.end_before(b"COMMIT");
+    another.write_all(b"COM").await.unwrap();
+    hears(another, b"COM").await;
+    another.write_all(b"MIT").await.unwrap();
+    assert_eq!(another.read_u8().await.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    proxy.ended().await;
+}

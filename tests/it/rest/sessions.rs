@@ -239,6 +239,33 @@ async fn made_up_tokens_are_refused() {
 }
 
 #[tokio::test]
+async fn a_login_takes_as_long_whether_the_username_exists_or_not() {
+    const TRIES: usize = 5;
+    let server = Server::with(&["--rate-limits", "off"]).await;
+    server.person("ada").await;
+    // A wrong password, an unknown username, and one that nobody can have.
+    let usernames = ["ada", "grace", "no such name"];
+    let mut times = usernames.map(|_| Vec::new());
+    for _ in 0..TRIES {
+        // In turns, so that whatever else the machine does is shared by all three.
+        for (username, times) in usernames.iter().zip(&mut times) {
+            let body = json!({"username": username, "password": "wrong horse"});
+            let begun = Instant::now();
+            let answer = post(server.address, "/v1/users/login", &body).await;
+            times.push(begun.elapsed());
+            assert_eq!(answer.problem(), (401, "bad_credentials".to_owned()));
+        }
+    }
+    let [wrong, unknown, impossible] = times.map(|mut times| {
+        times.sort_unstable();
+        times[TRIES / 2]
+    });
+    // Without a hash to compare with, an answer takes a fortieth of that.
+    let least = wrong / 3;
+    assert!(unknown > least && impossible > least, "{wrong:?} wrong, {unknown:?} unknown, {impossible:?} impossible");
+}
+
+#[tokio::test]
 async fn logins_are_limited_unless_that_is_lifted() {
     let (limited, lifted) = (Server::start().await, Server::with(&["--rate-limits", "off"]).await);
     for username in ["ada", "grace"] {

@@ -10,8 +10,9 @@ use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use super::socket::Socket;
+use super::socket::{PATIENCE, Socket};
 
 /// What came back.
 #[derive(Debug)]
@@ -62,7 +63,7 @@ pub(crate) async fn ask(
     try_ask(address, method, path, headers, body).await.unwrap()
 }
 
-/// Asks a server that may be gone.
+/// Asks a server that may be gone. One that is there and does not answer fails the test.
 pub(crate) async fn try_ask(
     address: SocketAddr,
     method: Method,
@@ -70,26 +71,30 @@ pub(crate) async fn try_ask(
     headers: &[(&str, &str)],
     body: impl Into<Bytes>,
 ) -> Result<Answer, Lost> {
-    let socket = TcpStream::connect(address).await?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await?;
-    let mut request = Request::builder().method(method).uri(path);
-    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-        request = request.header(HOST, address.to_string());
-    }
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let request = request.body(Full::new(body.into()))?;
+    let target = format!("{method} {path}");
     let exchange = async {
-        let response = sender.send_request(request).await?;
-        let (head, body) = response.into_parts();
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.collect().await?.to_bytes() })
+        let socket = TcpStream::connect(address).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await?;
+        let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            request = request.header(HOST, address.to_string());
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(body.into()))?;
+        let answer = async {
+            let response = sender.send_request(request).await?;
+            let (head, body) = response.into_parts();
+            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.collect().await?.to_bytes() })
+        };
+        tokio::select! {
+            answer = answer => answer,
+            // The answer says what became of it, once the connection has ended.
+            Err(lost) = connection => Err(lost.into()),
+        }
     };
-    tokio::select! {
-        answer = exchange => answer,
-        // The exchange says what became of it, once the connection has ended.
-        Err(lost) = connection => Err(lost.into()),
-    }
+    timeout(PATIENCE, exchange).await.unwrap_or_else(|_| panic!("{target} was not answered in {PATIENCE:?}"))
 }
 
 /// Somebody who is logged in.

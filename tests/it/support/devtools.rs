@@ -46,7 +46,8 @@ impl DevTools {
         let socket = TcpStream::connect(address).await.unwrap();
         // Screenshots are large.
         let config = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
-        let (stream, _) = client_async_with_config(url, socket, Some(config)).await.unwrap();
+        let shaking_hands = client_async_with_config(url, socket, Some(config));
+        let (stream, _) = timeout(PATIENCE, shaking_hands).await.expect("the browser answers").unwrap();
         let (commands, wanted) = mpsc::unbounded_channel();
         let heard = Arc::default();
         tokio::spawn(run(stream, wanted, Arc::clone(&heard)));

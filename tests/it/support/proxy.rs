@@ -38,6 +38,8 @@ pub(crate) struct Proxy {
     state: watch::Sender<State>,
     /// Connections whose target has said something that was lost.
     robbed: watch::Sender<usize>,
+    /// Bytes to the target before which a connection ends.
+    end: watch::Sender<Option<&'static [u8]>>,
     accepting: JoinHandle<()>,
 }
 
@@ -49,8 +51,8 @@ impl Proxy {
         let address = place.local_addr().unwrap();
         let state = watch::Sender::new(State { there: Flow::Pass, back: Flow::Pass, refuse: false, cuts: 0 });
         let listener = listen(address);
-        let robbed = watch::Sender::new(0);
-        let (mut seen, count) = (state.subscribe(), robbed.clone());
+        let (robbed, end) = (watch::Sender::new(0), watch::Sender::new(None));
+        let (mut seen, count, ends) = (state.subscribe(), robbed.clone(), end.clone());
         let accepting = tokio::spawn(async move {
             let _place = place;
             let mut listener = Some(listener);
@@ -61,7 +63,9 @@ impl Proxy {
                     continue;
                 };
                 tokio::select! {
-                    Ok((socket, _)) = open.accept() => drop(tokio::spawn(carry(socket, target, seen.clone(), count.clone()))),
+                    Ok((socket, _)) = open.accept() => {
+                        drop(tokio::spawn(carry(socket, target, seen.clone(), count.clone(), ends.clone())));
+                    }
                     refusing = async { seen.wait_for(|state| state.refuse).await.is_ok() } => {
                         if !refusing {
                             return;
@@ -71,7 +75,7 @@ impl Proxy {
                 }
             }
         });
-        Self { address, state, robbed, accepting }
+        Self { address, state, robbed, end, accepting }
     }
 
     /// What becomes of bytes towards the target.
@@ -101,6 +105,18 @@ impl Proxy {
         self.state.send_modify(|state| state.cuts += 1);
     }
 
+    /// Ends the connection on which these bytes come next, before they reach the target. All that came before them does, and is answered.
+    pub(crate) fn end_before(&self, bytes: &'static [u8]) {
+        self.end.send_replace(Some(bytes));
+    }
+
+    /// Waits until that has happened.
+    pub(crate) async fn ended(&self) {
+        let mut end = self.end.subscribe();
+        let ended = timeout(PATIENCE, end.wait_for(Option::is_none)).await;
+        assert!(ended.is_ok(), "the bytes that were to be lost did not come");
+    }
+
     /// Refuses new connections, or takes them again.
     pub(crate) fn refuse(&self, refuse: bool) {
         self.state.send_modify(|state| state.refuse = refuse);
@@ -123,6 +139,7 @@ async fn carry(
     target: SocketAddr,
     mut state: watch::Receiver<State>,
     robbed: watch::Sender<usize>,
+    end: watch::Sender<Option<&'static [u8]>>,
 ) {
     let cuts = state.borrow_and_update().cuts;
     // Where nobody listens, the client's connection is closed at once.
@@ -132,9 +149,9 @@ async fn carry(
     }
     let cut = {
         let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
-        let there = pump(from_client, to_server, state.clone(), |state| state.there, || {});
+        let there = pump(from_client, to_server, state.clone(), |state| state.there, || {}, end_before(end));
         let rob = || robbed.send_modify(|count| *count += 1);
-        let back = pump(from_server, to_client, state.clone(), |state| state.back, rob);
+        let back = pump(from_server, to_client, state.clone(), |state| state.back, rob, |_| None);
         tokio::select! {
             _ = async { tokio::join!(there, back) } => false,
             // Also when the proxy itself is gone.
@@ -148,6 +165,22 @@ async fn carry(
     }
 }
 
+/// Says how many of the bytes that have come still pass, if the connection ends there.
+fn end_before(end: watch::Sender<Option<&'static [u8]>>) -> impl FnMut(&[u8]) -> Option<usize> {
+    // The bytes may come in two pieces.
+    let mut before = Vec::new();
+    move |bytes| {
+        let sought = (*end.borrow())?;
+        let all = [before.as_slice(), bytes].concat();
+        if let Some(place) = all.windows(sought.len()).position(|window| window == sought) {
+            let is_first = end.send_if_modified(|end| end.take().is_some());
+            return is_first.then(|| place.saturating_sub(before.len()));
+        }
+        before = all[all.len().saturating_sub(sought.len() - 1)..].to_vec();
+        None
+    }
+}
+
 /// Carries one direction, to the end of its stream, unless that too is to be lost.
 async fn pump(
     mut from: ReadHalf<'_>,
@@ -155,6 +188,7 @@ async fn pump(
     mut state: watch::Receiver<State>,
     flow: fn(&State) -> Flow,
     lost_for_the_first_time: impl FnOnce(),
+    mut ends: impl FnMut(&[u8]) -> Option<usize>,
 ) {
     let mut tell = Some(lost_for_the_first_time);
     let mut bytes = vec![0; 16 * 1024];
@@ -167,8 +201,10 @@ async fn pump(
             Flow::Swallow => read > 0,
         };
         let Ok(pass) = state.wait_for(may_go_on).await.map(|state| flow(&state) == Flow::Pass) else { return };
-        if read == 0 {
+        let end = ends(&bytes[..read]);
+        if read == 0 || end.is_some() {
             // The other side may be gone.
+            let _ = to.write_all(&bytes[..end.unwrap_or(0)]).await;
             return drop(to.shutdown().await);
         }
         if !pass {

@@ -12,7 +12,7 @@ use super::socket::PATIENCE;
 pub(crate) async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     let mut socket = TcpStream::connect(address).await.unwrap();
     // The server may have closed before all of it is written.
-    let _ = socket.write_all(bytes).await;
+    let _ = timeout(PATIENCE, socket.write_all(bytes)).await.expect("the server reads");
     rest(&mut socket).await
 }
 
@@ -27,11 +27,15 @@ pub(crate) async fn rest(socket: &mut TcpStream) -> String {
 /// Reads until this has come.
 pub(crate) async fn until(socket: &mut TcpStream, expected: &str) -> String {
     let (mut got, mut buffer) = (String::new(), [0; 4096]);
-    while !got.contains(expected) {
-        let count = timeout(PATIENCE, socket.read(&mut buffer)).await.expect(expected).unwrap();
-        assert!(count > 0, "{expected} is missing in {got}");
-        got += &String::from_utf8_lossy(&buffer[..count]);
-    }
+    let reading = async {
+        while !got.contains(expected) {
+            let count = socket.read(&mut buffer).await.unwrap();
+            assert!(count > 0, "{expected} is missing in {got}");
+            got += &String::from_utf8_lossy(&buffer[..count]);
+        }
+    };
+    let come = timeout(PATIENCE, reading).await.is_ok();
+    assert!(come, "{expected} did not come in {PATIENCE:?}, but {got}");
     got
 }
 

@@ -14,11 +14,13 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::bus::Ether;
 use super::client::Person;
 use super::held_store::HeldStore;
 use super::postgres;
+use super::socket::PATIENCE;
 
 /// The stores that a server can have.
 #[derive(Clone, Copy, Debug)]
@@ -123,7 +125,7 @@ impl Server {
     /// Waits until it has stopped, and leaves its data.
     pub(crate) async fn stopped(mut self) -> TempDir {
         self.stop();
-        self.serving.await.unwrap();
+        timeout(PATIENCE, self.serving).await.expect("the server stops").unwrap();
         self.data
     }
 

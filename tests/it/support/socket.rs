@@ -1,12 +1,13 @@
 //! A client of the WebSocket.
 
 use std::net::SocketAddr;
+use std::panic::Location;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -20,6 +21,9 @@ pub(crate) struct Socket {
     pub(crate) stream: WebSocketStream<TcpStream>,
     /// The subprotocol that the server chose.
     pub(crate) subprotocol: Option<String>,
+    /// How long the test has waited since something came that was not a heartbeat. Heartbeats never end, so that each alone would
+    /// keep a test waiting for ever.
+    waited: Duration,
 }
 
 impl Socket {
@@ -30,11 +34,16 @@ impl Socket {
             let name: HeaderName = name.parse().unwrap();
             request.headers_mut().append(name, HeaderValue::from_str(value).unwrap());
         }
-        let socket = TcpStream::connect(address).await.map_err(Error::Io)?;
-        let (stream, response) = timeout(PATIENCE, client_async(request, socket)).await.expect("a handshake")?;
+        let shaking_hands = async {
+            let socket = TcpStream::connect(address).await.map_err(Error::Io)?;
+            client_async(request, socket).await
+        };
+        let (stream, response) = timeout(PATIENCE, shaking_hands)
+            .await
+            .unwrap_or_else(|_| panic!("{path} was not answered in {PATIENCE:?}"))?;
         let subprotocol = response.headers().get("sec-websocket-protocol");
         let subprotocol = subprotocol.map(|value| value.to_str().unwrap().to_owned());
-        Ok(Self { stream, subprotocol })
+        Ok(Self { stream, subprotocol, waited: Duration::ZERO })
     }
 
     pub(crate) async fn send(&mut self, frame: &Value) {
@@ -42,25 +51,42 @@ impl Socket {
     }
 
     pub(crate) async fn raw(&mut self, message: Message) {
-        self.stream.send(message).await.unwrap();
+        self.write(message).await.unwrap();
     }
 
     /// Sends, unless the connection is closed already.
     pub(crate) async fn try_send(&mut self, frame: &Value) {
-        let _ = self.stream.send(Message::text(frame.to_string())).await;
+        let _ = self.write(Message::text(frame.to_string())).await;
     }
 
-    async fn message(&mut self) -> Option<Result<Message, Error>> {
-        timeout(PATIENCE, self.stream.next()).await.expect("a frame in time")
+    async fn write(&mut self, message: Message) -> Result<(), Error> {
+        let written = timeout(PATIENCE, self.stream.send(message)).await;
+        written.unwrap_or_else(|_| panic!("the server took nothing in {PATIENCE:?}"))
+    }
+
+    /// What comes next. Fails the test if nothing but heartbeats comes for too long.
+    async fn message(&mut self, wanted: &str, caller: &Location<'_>) -> Option<Result<Message, Error>> {
+        let begun = Instant::now();
+        let patience = PATIENCE.saturating_sub(self.waited);
+        let Ok(message) = timeout(patience, self.stream.next()).await else {
+            panic!("nothing came in {PATIENCE:?} but heartbeats instead of {wanted}, at {caller}");
+        };
+        let is_heartbeat = match &message {
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => true,
+            Some(Ok(Message::Text(text))) => text.contains(r#""type":"heartbeat""#),
+            _ => false,
+        };
+        self.waited = if is_heartbeat { self.waited + begun.elapsed() } else { Duration::ZERO };
+        message
     }
 
     /// The next text frame.
     #[track_caller]
     pub(crate) fn next(&mut self) -> impl Future<Output = Value> {
-        let caller = std::panic::Location::caller();
+        let caller = Location::caller();
         async move {
             loop {
-                match self.message().await {
+                match self.message("a frame", caller).await {
                     Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     other => panic!("{other:?} instead of a frame, at {caller}"),
@@ -70,20 +96,24 @@ impl Socket {
     }
 
     /// `hello`, unless the connection is closed instead.
-    pub(crate) async fn hello(&mut self) -> Option<Value> {
-        match self.message().await {
-            Some(Ok(Message::Text(text))) => serde_json::from_str(&text).ok(),
-            _ => None,
+    #[track_caller]
+    pub(crate) fn hello(&mut self) -> impl Future<Output = Option<Value>> {
+        let caller = Location::caller();
+        async move {
+            match self.message("hello or a close", caller).await {
+                Some(Ok(Message::Text(text))) => serde_json::from_str(&text).ok(),
+                _ => None,
+            }
         }
     }
 
     /// The next frame that is of one of these types; others are passed over.
     #[track_caller]
     pub(crate) fn next_of(&mut self, types: &[&str]) -> impl Future<Output = Value> {
-        let caller = std::panic::Location::caller();
+        let caller = Location::caller();
         async move {
             loop {
-                match self.message().await {
+                match self.message(&types.join(" or "), caller).await {
                     Some(Ok(Message::Text(text))) => {
                         let frame: Value = serde_json::from_str(&text).unwrap();
                         if types.contains(&frame["type"].as_str().unwrap()) {
@@ -98,30 +128,38 @@ impl Socket {
     }
 
     /// What it begins with: the first frame's type, or the code of a close.
-    pub(crate) async fn first(&mut self) -> String {
-        match self.message().await {
-            Some(Ok(Message::Text(text))) => {
-                serde_json::from_str::<Value>(&text).unwrap()["type"].as_str().unwrap().to_owned()
+    #[track_caller]
+    pub(crate) fn first(&mut self) -> impl Future<Output = String> {
+        let caller = Location::caller();
+        async move {
+            match self.message("a frame or a close", caller).await {
+                Some(Ok(Message::Text(text))) => {
+                    serde_json::from_str::<Value>(&text).unwrap()["type"].as_str().unwrap().to_owned()
+                }
+                Some(Ok(Message::Close(Some(close)))) => u16::from(close.code).to_string(),
+                other => panic!("{other:?} instead of a frame or a close, at {caller}"),
             }
-            Some(Ok(Message::Close(Some(close)))) => u16::from(close.code).to_string(),
-            other => panic!("{other:?} instead of a frame or a close"),
         }
     }
 
     /// All frames up to one of this type, or up to the close, whose code it gives.
-    pub(crate) async fn until(&mut self, last: &str) -> (Vec<Value>, Option<u16>) {
-        let mut frames: Vec<Value> = Vec::new();
-        loop {
-            match self.message().await {
-                Some(Ok(Message::Text(text))) => {
-                    frames.push(serde_json::from_str(&text).unwrap());
-                    if frames.last().unwrap()["type"] == last {
-                        return (frames, None);
+    #[track_caller]
+    pub(crate) fn until(&mut self, last: &str) -> impl Future<Output = (Vec<Value>, Option<u16>)> {
+        let caller = Location::caller();
+        async move {
+            let mut frames: Vec<Value> = Vec::new();
+            loop {
+                match self.message(last, caller).await {
+                    Some(Ok(Message::Text(text))) => {
+                        frames.push(serde_json::from_str(&text).unwrap());
+                        if frames.last().unwrap()["type"] == last {
+                            return (frames, None);
+                        }
                     }
+                    Some(Ok(Message::Close(Some(close)))) => return (frames, Some(close.code.into())),
+                    Some(Ok(_)) => {}
+                    other => panic!("{other:?} instead of {last}, at {caller}"),
                 }
-                Some(Ok(Message::Close(Some(close)))) => return (frames, Some(close.code.into())),
-                Some(Ok(_)) => {}
-                other => panic!("{other:?} instead of {last}"),
             }
         }
     }
@@ -134,23 +172,35 @@ impl Socket {
     }
 
     /// The numbers of the next `count` numbered events.
-    pub(crate) async fn numbers(&mut self, count: usize) -> Vec<i64> {
-        let mut numbers = Vec::new();
-        while numbers.len() < count {
-            if let Some(seq) = self.next().await["seq"].as_i64() {
-                numbers.push(seq);
+    #[track_caller]
+    pub(crate) fn numbers(&mut self, count: usize) -> impl Future<Output = Vec<i64>> {
+        let caller = Location::caller();
+        async move {
+            let mut numbers = Vec::new();
+            while numbers.len() < count {
+                match self.message("a numbered event", caller).await {
+                    Some(Ok(Message::Text(text))) => {
+                        numbers.extend(serde_json::from_str::<Value>(&text).unwrap()["seq"].as_i64());
+                    }
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    other => panic!("{other:?} instead of {count} events, of which {numbers:?} came, at {caller}"),
+                }
             }
+            numbers
         }
-        numbers
     }
 
     /// The close code that ends the connection; frames before it are passed over.
-    pub(crate) async fn close_code(&mut self) -> u16 {
-        loop {
-            match self.message().await {
-                Some(Ok(Message::Close(Some(close)))) => return close.code.into(),
-                Some(Ok(_)) => {}
-                other => panic!("{other:?} instead of a close"),
+    #[track_caller]
+    pub(crate) fn close_code(&mut self) -> impl Future<Output = u16> {
+        let caller = Location::caller();
+        async move {
+            loop {
+                match self.message("a close", caller).await {
+                    Some(Ok(Message::Close(Some(close)))) => return close.code.into(),
+                    Some(Ok(_)) => {}
+                    other => panic!("{other:?} instead of a close, at {caller}"),
+                }
             }
         }
     }

@@ -1,8 +1,12 @@
-//! The connection to PostgreSQL lost in COMMIT: what is committed and nobody was told of is found by the batch's next try.
+//! The connection to PostgreSQL lost in COMMIT: what is committed and nobody was told of is found by the batch's next try, and what is
+//! not committed is committed by it.
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+use serde_json::{Value, json};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::postgres::by_proxy;
 use super::{ON_SOCKETS, PROMISED, SLACK, Scene};
@@ -11,7 +15,10 @@ use crate::support::history::Entry;
 use crate::support::node::Node;
 use crate::support::postgres::{connect, database};
 use crate::support::proxy::Flow;
+use crate::support::server::Server;
 
+/// The message of the protocol that commits: its type, its length and its text.
+const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
 /// Far longer than a batch takes.
 const A_MOMENT: Duration = Duration::from_millis(100);
 
@@ -66,4 +73,65 @@ fn newest_acknowledged(scene: &Scene) -> i64 {
         _ => None,
     });
     told.max().unwrap_or(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_commit_lost_before_it_arrives() {
+    let url = database().await;
+    let (proxy, far_url) = by_proxy(&url);
+    let server = Server::with(&["--database-url", &far_url]).await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
+    let mut theirs = grace.listen(&room.socket).await;
+    let mut last_seq: i64 = 0;
+    for _ in 0..5 {
+        proxy.end_before(COMMIT);
+        // PostgreSQL has numbered what is in the batch, and has told so, when it is lost.
+        let bodies: Vec<Value> = (0..3).map(|_| json!({"id": Uuid::now_v7(), "content": "once"})).collect();
+        let sent = join_all(bodies.iter().map(|body| ada.post(&room.messages, body))).await;
+        proxy.ended().await;
+        let mut acknowledged: Vec<(i64, String)> = Vec::new();
+        for (answer, body) in sent.into_iter().zip(&bodies) {
+            let message = answer.expect(201).json();
+            assert_eq!(message["id"], body["id"]);
+            acknowledged.push((message["seq"].as_i64().unwrap(), message["id"].to_string()));
+        }
+        acknowledged.sort();
+        for (seq, id) in acknowledged {
+            last_seq += 1;
+            assert_eq!(seq, last_seq);
+            let heard = theirs.next_of(&["message.new"]).await;
+            assert_eq!((&heard["seq"], heard["message"]["id"].to_string()), (&json!(seq), id));
+        }
+    }
+
+    // What goes alone is committed by its next try as well.
+    let message = ada.say(&room, "a draft").await;
+    theirs.next_of(&["message.new"]).await;
+    let path = format!("{}/{}", room.messages, message["id"].as_str().unwrap());
+    let alone = [
+        (&path, json!({"content": "revised"}), "message.updated"),
+        (&room.path, json!({"name": "Dinner"}), "conversation.updated"),
+    ];
+    last_seq += 1;
+    for (path, body, kind) in alone {
+        proxy.end_before(COMMIT);
+        ada.patch(path, &body).await.expect(200);
+        proxy.ended().await;
+        last_seq += 1;
+        assert_eq!(theirs.next_of(&[kind]).await["seq"], last_seq, "{kind}");
+    }
+
+    // What has no next try is refused, and is not there.
+    proxy.end_before(COMMIT);
+    let group = json!({"type": "group", "name": "Never", "member_ids": [grace.id]});
+    let refused = ada.post("/v1/conversations", &group).await;
+    assert_eq!(refused.problem(), (503, "unavailable".to_owned()));
+    proxy.ended().await;
+
+    let near = connect(&url).await;
+    let stored =
+        "SELECT (SELECT count(*) FROM messages), (SELECT count(*) FROM changes), (SELECT count(*) FROM conversations)";
+    let row = near.query_one(stored, &[]).await.unwrap();
+    assert_eq!([0, 1, 2].map(|column| row.get::<_, i64>(column)), [last_seq - 1, 1, 1]);
 }

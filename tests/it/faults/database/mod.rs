@@ -6,6 +6,7 @@ mod heartbeat;
 mod postgres;
 mod presence;
 mod questions;
+mod read_only;
 mod sqlite;
 
 use std::time::{Duration, Instant};
