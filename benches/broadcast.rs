@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use chinwag::delivery::encode;
 use chinwag::domain::session::Caller;
 use chinwag::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
-use chinwag::registry::{Connection, Registration, Registry, Run, Scope, Sink};
+use chinwag::registry::{Connection, EncodedEvents, Registration, Registry, Scope, Sink};
 use chinwag::server;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput};
@@ -25,7 +25,7 @@ const RECIPIENTS: usize = 1_000;
 const UNREAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Measures the delivery of a committed batch to a thousand connections: watermark, seats, outboxes and writes. The clock stops when
-/// every byte has been read at the other end and every outbox is empty.
+/// every byte has been read at the other end and every send_queue is empty.
 ///
 /// - `null`: sinks that accept all bytes. It shows the cost of registry and outboxes without the kernel.
 /// - `sockets`: loopback TCP, with readers on a thread of their own, for a batch of 1 and of 16 messages.
@@ -118,12 +118,12 @@ impl Recipients {
         let (mut connections, mut registrations) = (Vec::new(), Vec::new());
         for sink in sinks {
             let caller = Caller { user_id: UserId::new(), session_id: SessionId::new(), expires_at: Timestamp(0) };
-            let outbox = registry.outbox(sink);
-            outbox.uncork();
-            let connection = Connection::new(&caller, Scope::One(conversation_id), outbox);
+            let send_queue = registry.send_queue(sink);
+            send_queue.uncork();
+            let connection = Connection::new(&caller, Scope::One(conversation_id), send_queue);
             registrations.push(registry.register(&connection, true).unwrap());
-            registry.sit(&connection, conversation_id);
-            registry.go_live_now(&connection, conversation_id, 0);
+            registry.subscribe(&connection, conversation_id);
+            registry.activate_now(&connection, conversation_id, 0);
             connections.push(connection);
         }
         let next_seq = AtomicI64::new(1);
@@ -131,12 +131,12 @@ impl Recipients {
     }
 
     /// Returns an encoded batch of `count` messages.
-    fn encode_batch(&self, count: u64) -> Run {
+    fn encode_batch(&self, count: u64) -> EncodedEvents {
         encode(messages(self.conversation_id, count).iter()).remove(0)
     }
 
     /// Delivers a batch under the next sequence numbers. The frames keep their old numbers, which no reader checks.
-    fn deliver(&self, batch: &mut Run) {
+    fn deliver(&self, batch: &mut EncodedEvents) {
         batch.first_seq = self.next_seq.fetch_add(Seq::try_from(batch.ends.len()).unwrap(), Ordering::Relaxed);
         self.registry.deliver(std::slice::from_ref(batch));
     }
@@ -146,11 +146,14 @@ impl Recipients {
         let started = Instant::now();
         while readers.received() < sent {
             assert!(started.elapsed() < Duration::from_secs(30), "a message was not delivered");
-            self.connections.iter().filter(|other| other.outbox.waiting() > 0).for_each(|other| other.outbox.flush());
+            self.connections
+                .iter()
+                .filter(|other| other.send_queue.waiting() > 0)
+                .for_each(|other| other.send_queue.flush());
             thread::yield_now();
         }
         assert_eq!(readers.received(), sent, "nothing is sent twice");
-        assert!(self.connections.iter().all(|other| other.outbox.waiting() == 0 && !other.outbox.is_closing()));
+        assert!(self.connections.iter().all(|other| other.send_queue.waiting() == 0 && !other.send_queue.is_closing()));
     }
 }
 

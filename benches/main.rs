@@ -1,4 +1,4 @@
-//! Criterion's benches measure Chinwag's parts one by one. Run `cargo bench --bench chinwag`, or add `-- NAME` for some of them.
+//! Criterion's benches measure Chinwag's parts one by one. EncodedEvents `cargo bench --bench chinwag`, or add `-- NAME` for some of them.
 //!
 //! `chinwag bench` measures the whole server, and `benches/baselines` the machine. `docs/performance.md` keeps the figures of all three.
 

@@ -36,7 +36,7 @@ pub(crate) fn frames(bytes: &[u8]) {
     let _ = path.parse::<requests::SendMessage>();
     if let Ok(text) = str::from_utf8(bytes) {
         let reference = Reference::skim(text);
-        assert!(reference.reference.is_none_or(|text| text.chars().count() <= limits::REF_CHARS));
+        assert!(reference.reference.is_none_or(|text| text.chars().count() <= limits::REF_CHARS_MAX));
     }
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn dispatch(bytes: &[u8]) {
         Err(error) => {
             assert_refusal(&error);
             let skimmed = Reference::skim(text);
-            assert!(skimmed.reference.is_none_or(|text| text.chars().count() <= limits::REF_CHARS));
+            assert!(skimmed.reference.is_none_or(|text| text.chars().count() <= limits::REF_CHARS_MAX));
             return;
         }
     };
@@ -130,7 +130,7 @@ pub(crate) fn socket(bytes: &[u8]) {
 }
 
 async fn read(bytes: &[u8]) {
-    let mut socket = Socket::new(ended(), Bytes::copy_from_slice(bytes), limits::FRAME_BYTES, &Registry::default());
+    let mut socket = Socket::new(ended(), Bytes::copy_from_slice(bytes), limits::FRAME_BYTES_MAX, &Registry::default());
     let mut said = 0;
     let end = loop {
         let length = match socket.reader.next().await {
@@ -141,7 +141,7 @@ async fn read(bytes: &[u8]) {
             Ok(ClientMessage::Binary(bytes)) => bytes.len(),
             Err(end) => break end,
         };
-        assert!(length <= limits::FRAME_BYTES);
+        assert!(length <= limits::FRAME_BYTES_MAX);
         said += length;
     };
     assert!(said <= bytes.len(), "nobody says more than they send");

@@ -34,7 +34,7 @@
 //!    membership, numbers, inserts and commits the batch: in one transaction, and on PostgreSQL in one round trip.
 //! 4. The journal encodes what is new, once for all recipients, and publishes it on the [`bus`].
 //! 5. `delivery::local_inbox` takes it to the [`registry`]: the room's watermark rises, and each seat that is live gets the bytes
-//!    into its outbox, which writes them to the socket at once.
+//!    into its send_queue, which writes them to the socket at once.
 //! 6. Then, and only then, the sender's answer is given: 201, or the message's own event, which is the acknowledgement.
 //!
 //! Frames that may be lost, as those of `sync::presence`, go over the bus too: as ephemeral envelopes, with an audience and no number.
@@ -46,9 +46,9 @@
 //!
 //! # Invariants
 //!
-//! - Nobody sees a message before it is durable; nothing is acknowledged before it was handed to everybody's outbox.
+//! - Nobody sees a message before it is durable; nothing is acknowledged before it was handed to everybody's send_queue.
 //! - Every numbered write goes through the journal, under the lock of its conversation's counter.
-//! - Only an outbox writes to its socket. No lock is held over an await; while bytes are pushed none is but the conversation's
+//! - Only an send_queue writes to its socket. No lock is held over an await; while bytes are pushed none is but the conversation's
 //!   turn, which only those take who deliver.
 //! - Every queue has a bound in [`limits`], every task an owner, and what a client sends costs little until it is known to
 //!   be good.

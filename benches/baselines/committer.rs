@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use chinwag::domain::conversation::{Kind, NewConversation, Title};
+use chinwag::domain::conversation::{GroupName, Kind, NewConversation};
 use chinwag::domain::{ConversationId, Seq, Timestamp, UserId};
 use chinwag::store::{self, Store};
 use tokio::runtime::{Builder, Runtime};
@@ -69,7 +69,7 @@ impl Committer {
     pub(crate) fn open(url: &str) -> Result<Self, String> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         let mut user = frames::user();
-        user.username = chinwag::domain::user::Username::stored(format!("probe-{}", user.id));
+        user.username = chinwag::domain::user::Username::from_trusted(format!("probe-{}", user.id));
         let sender_id = user.id;
         let store = runtime.block_on(async {
             let store = store::open(url).await?;
@@ -89,7 +89,7 @@ impl Committer {
         let new = NewConversation {
             id,
             kind: Kind::Group,
-            name: Some(Title::stored("Probe".to_owned())),
+            name: Some(GroupName::from_trusted("Probe".to_owned())),
             creator_id: self.sender_id,
             created_at: Timestamp::now(),
             other_ids: Vec::new(),

@@ -149,8 +149,8 @@ pub(crate) fn hello(conversation: Option<(ConversationId, Seq)>) -> Vec<u8> {
 pub(crate) fn user() -> User {
     User {
         id: UserId::new(),
-        username: Username::stored("probe".to_owned()),
-        name: Name::stored("Probe".to_owned()),
+        username: Username::from_trusted("probe".to_owned()),
+        name: Name::from_trusted("Probe".to_owned()),
         created_at: TIMESTAMP,
         last_seen_at: None,
     }

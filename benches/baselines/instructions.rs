@@ -13,7 +13,7 @@ use chinwag::delivery::encode;
 use chinwag::domain::event::Event;
 use chinwag::domain::{ConversationId, MessageId, SessionId, Timestamp, UserId};
 use chinwag::http::router::Router;
-use chinwag::registry::{Backlog, Outbox, Put, Sink};
+use chinwag::registry::{Enqueued, MemoryBudget, SendQueue, Sink};
 use chinwag::server::routes;
 use chinwag::wire::{self, frames::ClientFrame};
 use hyper::Method;
@@ -151,22 +151,22 @@ impl Sink for NullSink {
     }
 }
 
-/// Returns an open outbox and a frame.
-fn outbox() -> (Outbox<NullSink>, Bytes) {
-    let outbox = Outbox::new(NullSink, Arc::<Backlog>::default());
-    outbox.uncork();
-    (outbox, vec![b'x'; 480].into())
+/// Returns an open send_queue and a frame.
+fn send_queue() -> (SendQueue<NullSink>, Bytes) {
+    let send_queue = SendQueue::new(NullSink, Arc::<MemoryBudget>::default());
+    send_queue.uncork();
+    (send_queue, vec![b'x'; 480].into())
 }
 
-/// Puts a frame into a recipient's outbox.
+/// Puts a frame into a recipient's send_queue.
 fn run_enqueue(repetitions: usize) {
-    let (outbox, frame) = outbox();
-    repeat(repetitions, || outbox.flush(), || outbox.put(frame.clone()));
+    let (send_queue, frame) = send_queue();
+    repeat(repetitions, || send_queue.flush(), || send_queue.enqueue(frame.clone()));
 }
 
-/// Writes a recipient's outbox to a sink, without the kernel's part.
+/// Writes a recipient's send_queue to a sink, without the kernel's part.
 fn run_drain(repetitions: usize) {
-    let (outbox, frame) = outbox();
-    let put = || assert_eq!(outbox.put(frame.clone()), Put::First);
-    repeat(repetitions, put, || outbox.flush());
+    let (send_queue, frame) = send_queue();
+    let put = || assert_eq!(send_queue.enqueue(frame.clone()), Enqueued::First);
+    repeat(repetitions, put, || send_queue.flush());
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chinwag::domain::command::NewMessage;
-use chinwag::domain::conversation::{self, NewConversation, Title};
+use chinwag::domain::conversation::{self, GroupName, NewConversation};
 use chinwag::domain::message::Content;
 use chinwag::domain::user::Username;
 use chinwag::domain::{ConversationId, MessageId, Timestamp, UserId};
@@ -158,12 +158,12 @@ async fn senders(store: &Arc<dyn Store>) -> Result<Vec<Sender>, String> {
 async fn sender(store: &Arc<dyn Store>) -> chinwag::domain::Result<Sender> {
     let mut user = frames::user();
     // The last digits of an id are random. Without its first four, which are the time, it is short enough for a username.
-    user.username = Username::stored(user.id.to_string()[4..].to_owned());
+    user.username = Username::from_trusted(user.id.to_string()[4..].to_owned());
     store.insert_user(&user, "no password").await?;
     let new = NewConversation {
         id: ConversationId::new(),
         kind: conversation::Kind::Group,
-        name: Some(Title::stored("Probe".to_owned())),
+        name: Some(GroupName::from_trusted("Probe".to_owned())),
         creator_id: user.id,
         created_at: Timestamp::now(),
         other_ids: Vec::new(),

@@ -11,7 +11,7 @@ use tracing::{debug, info};
 
 use crate::domain::{Error, Result};
 
-/// Turns a panic into an error: a defect costs one call, not the connection. Nothing shared is left half changed, since locks are
+/// DeliveryGuards a panic into an error: a defect costs one call, not the connection. Nothing shared is left half changed, since locks are
 /// recovered where they are taken.
 pub async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T> {
     AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| Error::internal(message(panic.as_ref())))

@@ -49,7 +49,7 @@ impl Auth {
     }
 
     /// Checks that the caller's session is live: `session_ended` if it is not. Asks the store at most every
-    /// [`crate::limits::SESSION_BELIEVED`].
+    /// [`crate::limits::SESSION_CACHE_TTL`].
     pub async fn check_session(&self, caller: &Caller) -> Result<()> {
         let Err(epoch) = self.cached(caller.session_id) else { return Ok(()) };
         let session = self.store.session(caller.session_id).await?;

@@ -27,8 +27,8 @@ impl Passwords {
     /// An open gate. Hashes once, for the decoy.
     pub async fn new() -> Result<Self> {
         let mut gate = Self {
-            running: Arc::new(Semaphore::new(limits::HASHES_AT_ONCE)),
-            places: Arc::new(Semaphore::new(limits::HASHES_AT_ONCE + limits::HASHES_WAITING)),
+            running: Arc::new(Semaphore::new(limits::HASHES_CONCURRENT_MAX)),
+            places: Arc::new(Semaphore::new(limits::HASHES_CONCURRENT_MAX + limits::HASHES_WAITING_MAX)),
             decoy: String::new(),
         };
         gate.decoy = gate.run(|| hash(MessageId::new().0.as_bytes())).await??;
@@ -91,7 +91,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_gate_refuses_at_once() {
         let gate = Passwords::new().await.expect("a decoy");
-        let all = u32::try_from(limits::HASHES_AT_ONCE + limits::HASHES_WAITING).expect("few");
+        let all = u32::try_from(limits::HASHES_CONCURRENT_MAX + limits::HASHES_WAITING_MAX).expect("few");
         let _taken = gate.places.acquire_many(all).await.expect("open");
         assert_eq!(gate.verify(String::new(), None).await.map_err(|error| error.code), Err(Code::Busy));
     }

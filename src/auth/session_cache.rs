@@ -23,7 +23,7 @@ impl SessionCache {
     /// asking the store.
     pub fn get(&self, id: SessionId) -> Result<(), u64> {
         self.with(|state| match state.cached_at.get(&id) {
-            Some(cached_at) if cached_at.elapsed() < limits::SESSION_BELIEVED => Ok(()),
+            Some(cached_at) if cached_at.elapsed() < limits::SESSION_CACHE_TTL => Ok(()),
             _ => Err(state.epoch),
         })
     }
@@ -34,10 +34,10 @@ impl SessionCache {
             if state.epoch != epoch {
                 return;
             }
-            if state.cached_at.len() >= limits::SESSIONS_BELIEVED {
-                state.cached_at.retain(|_, cached_at| cached_at.elapsed() < limits::SESSION_BELIEVED);
+            if state.cached_at.len() >= limits::SESSION_CACHE_MAX {
+                state.cached_at.retain(|_, cached_at| cached_at.elapsed() < limits::SESSION_CACHE_TTL);
             }
-            if state.cached_at.len() < limits::SESSIONS_BELIEVED {
+            if state.cached_at.len() < limits::SESSION_CACHE_MAX {
                 state.cached_at.insert(id, Instant::now());
             }
         });

@@ -14,7 +14,7 @@ impl Auth {
     pub async fn ticket(&self, caller: &Caller) -> Result<String> {
         let now = Timestamp::now();
         let ticket = Ticket { id: TicketId::new(), caller: *caller, expires_at: now.plus(limits::TICKET_TTL) };
-        let at_most = if self.unlimited { i64::MAX } else { limits::TICKETS_PER_USER };
+        let at_most = if self.unlimited { i64::MAX } else { limits::TICKETS_PER_USER_MAX };
         if !self.store.insert_ticket(&ticket, now, at_most).await? {
             let refused = Error::new(Code::RateLimited, "Use the tickets that you have, or let them expire.");
             return Err(refused.after(limits::TICKET_TTL));

@@ -11,7 +11,7 @@ use super::population::Population;
 use super::progress::Progress;
 use crate::auth::Tokens;
 use crate::domain::command::NewMessage;
-use crate::domain::conversation::{Kind, NewConversation, Title};
+use crate::domain::conversation::{GroupName, Kind, NewConversation};
 use crate::domain::message::Content;
 use crate::domain::session::Session;
 use crate::domain::user::{Name, User, Username};
@@ -117,7 +117,7 @@ async fn insert_room(store: &dyn Store, users: &[(UserId, String)], members: &[u
     let conversation = NewConversation {
         id: ConversationId::new(),
         kind: Kind::Group,
-        name: Some(Title::parse("Bench")?),
+        name: Some(GroupName::parse("Bench")?),
         creator_id: ids.first().copied().unwrap_or_default(),
         created_at: Timestamp::now(),
         other_ids: ids.into_iter().skip(1).collect(),

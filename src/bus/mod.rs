@@ -8,17 +8,17 @@ pub mod local;
 use bytes::Bytes;
 
 use crate::domain::{ConversationId, SessionId, UserId};
-use crate::registry::Run;
+use crate::registry::EncodedEvents;
 
 /// An event or a frame, with the users that it is for.
 #[derive(Clone, Debug)]
 pub enum Envelope {
     /// Numbered events of conversations, for their subscribers.
-    Events(Vec<Run>),
+    Events(Vec<EncodedEvents>),
     /// A numbered event by which a user joined or left: that user receives it too.
     MembershipEvent {
         /// The event.
-        event: Run,
+        event: EncodedEvents,
         /// The user who joined.
         joined: Option<Joined>,
         /// The user who left.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::Chat;
 use crate::domain::session::Caller;
-use crate::domain::user::{Arrival, Company};
+use crate::domain::user::{ConnectSnapshot, ConversationSnapshot};
 use crate::domain::{Error, Seq};
 use crate::limits;
-use crate::registry::{Connection, Outbox, Registration, Scope};
+use crate::registry::{Connection, Registration, Scope, SendQueue};
 use crate::sync::beyond_small;
 use crate::wire::close::Close;
 use crate::wire::frames;
@@ -42,8 +42,8 @@ pub struct Live {
 impl Live {
     /// Tells the connection what is new since the last time.
     pub fn tell_news(&self) {
-        let news = self.chat.registry.news(&self.connection, limits::HEADS_TOLD);
-        self.connection.outbox.push(frames::heartbeat(news, self.connection.membership_version()));
+        let news = self.chat.registry.unannounced_heads(&self.connection, limits::HEARTBEAT_HEADS_MAX);
+        self.connection.send_queue.push(frames::heartbeat(news, self.connection.membership_version()));
     }
 }
 
@@ -63,10 +63,10 @@ impl Chat {
         self: &Arc<Self>,
         caller: &Caller,
         scope: Scope,
-        outbox: Arc<Outbox>,
+        send_queue: Arc<SendQueue>,
         heartbeat_ms: u64,
     ) -> Result<Live, Refusal> {
-        let connection = Connection::new(caller, scope, outbox);
+        let connection = Connection::new(caller, scope, send_queue);
         let registration = self.registry.register(&connection, self.settings.unlimited);
         let registration = registration.ok_or(Refusal::Close(Close::TOO_MANY_CONNECTIONS))?;
         let mut live =
@@ -76,19 +76,19 @@ impl Chat {
         if let Some(id) = to {
             // Before the question whether they may: whoever is removed from now on loses the seat. What is said to a silent one
             // waits, and is dropped if the answer is no.
-            self.registry.sit(connection, id);
+            self.registry.subscribe(connection, id);
         }
         // Whoever ends the session from now on finds the connection; whoever did before is seen here.
         let epoch = self.auth.cached(caller.session_id);
         let arrival = self.store.arrival(caller, to, beyond_small()).await?;
-        let Arrival { user, membership_version: version, session, company } =
+        let ConnectSnapshot { user, membership_version: version, session, company } =
             arrival.ok_or_else(|| Error::not_found("user"))?;
         if let Err(epoch) = epoch {
             self.auth.check_loaded(caller, session, epoch)?;
         }
         match scope {
             Scope::One(id) => {
-                let Company { head, members } = company.ok_or_else(|| Error::not_found("conversation"))?;
+                let ConversationSnapshot { head, members } = company.ok_or_else(|| Error::not_found("conversation"))?;
                 live.head = Some(head);
                 self.presence.put_state_of(connection, id, &members);
             }
@@ -104,7 +104,7 @@ impl Chat {
             Scope::One(id) => live.head.map(|head| (id, head)),
             Scope::All | Scope::Held => None,
         };
-        connection.outbox.lead(frames::hello(connection.id, &user, heartbeat_ms, version, head));
+        connection.send_queue.push_front(frames::hello(connection.id, &user, heartbeat_ms, version, head));
         live.has_begun = true;
         self.presence.connections_changed(caller.user_id);
         Ok(live)

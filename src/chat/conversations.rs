@@ -8,7 +8,7 @@ use super::messages::command;
 use super::{Chat, Context, no_conversation};
 use crate::bus::Envelope;
 use crate::domain::command::{Action, Outcome, Write};
-use crate::domain::conversation::{Conversation, Kind, NewConversation, Title};
+use crate::domain::conversation::{Conversation, GroupName, Kind, NewConversation};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Error, Result, Timestamp, UserId};
@@ -35,8 +35,8 @@ fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> 
     other_ids.sort_unstable();
     other_ids.dedup();
     other_ids.retain(|id| *id != caller.user_id);
-    if other_ids.len() > limits::INITIAL_MEMBERS {
-        let detail = format!("takes at most {} members; add more later", limits::INITIAL_MEMBERS);
+    if other_ids.len() > limits::INITIAL_MEMBERS_MAX {
+        let detail = format!("takes at most {} members; add more later", limits::INITIAL_MEMBERS_MAX);
         return Err(Error::field("member_ids", detail));
     }
     let name = match (kind, input.name) {
@@ -44,7 +44,7 @@ fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> 
         (Kind::Direct, None) if other_ids.len() != 1 => {
             return Err(Error::field("member_ids", "a direct conversation takes exactly one other person"));
         }
-        (_, name) => name.as_deref().map(Title::parse).transpose()?,
+        (_, name) => name.as_deref().map(GroupName::parse).transpose()?,
     };
     let (id, creator_id, created_at) = (ConversationId::new(), caller.user_id, Timestamp::now());
     Ok(NewConversation { id, kind, name, creator_id, created_at, other_ids })
@@ -78,7 +78,7 @@ async fn view(chat: &Chat, caller: &Caller, id: ConversationId) -> Result<Conver
 
 /// Names a group.
 pub fn update(caller: &Caller, input: UpdateConversation) -> Result<Write> {
-    let name = Title::parse(&input.name)?;
+    let name = GroupName::parse(&input.name)?;
     Ok(command(caller, input.conversation_id, Action::Rename { name }))
 }
 
@@ -120,7 +120,7 @@ impl Chat {
         let is_empty = self.store.head(id).await == Ok(Some(0));
         let connections = members.iter().flat_map(|user_id| self.registry.of_user(*user_id));
         for connection in connections.filter(|connection| connection.scope == Scope::All) {
-            if is_empty && self.registry.go_live(&connection, id, 0).is_ok() {
+            if is_empty && self.registry.activate(&connection, id, 0).is_ok() {
                 continue;
             }
             self.subscriptions.catch_up_in_background(&connection, id, 0);

@@ -3,16 +3,16 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use crate::domain::bucket::Buckets;
+use crate::domain::rate_limiter::RateLimiter;
 use crate::domain::{Result, UserId};
 use crate::limits;
 
 /// The rate limits of a node. Each says `rate_limited`, and when to come back.
 pub struct RateLimits {
-    account_calls: Buckets<IpAddr>,
+    account_calls: RateLimiter<IpAddr>,
     /// By network and username, or the account of who is logged in, so that nobody can lock another user out.
-    login_failures: Buckets<(IpAddr, String)>,
-    writes: Buckets<UserId>,
+    login_failures: RateLimiter<(IpAddr, String)>,
+    writes: RateLimiter<UserId>,
     /// Lifts all of them (load tests).
     unlimited: bool,
 }
@@ -21,9 +21,9 @@ impl RateLimits {
     /// Full buckets.
     pub fn new(unlimited: bool) -> Self {
         Self {
-            account_calls: Buckets::new(limits::ACCOUNT_CALLS),
-            login_failures: Buckets::new(limits::LOGIN_FAILURES),
-            writes: Buckets::new(limits::WRITES),
+            account_calls: RateLimiter::new(limits::ACCOUNT_CALLS),
+            login_failures: RateLimiter::new(limits::LOGIN_FAILURES),
+            writes: RateLimiter::new(limits::WRITES),
             unlimited,
         }
     }
@@ -54,7 +54,7 @@ impl RateLimits {
         self.login_failures.take(attempt.clone(), Instant::now())?;
         let outcome = compare.await;
         if !outcome.as_ref().is_err_and(is_wrong) {
-            self.login_failures.give_back(&attempt);
+            self.login_failures.refund(&attempt);
         }
         outcome
     }

@@ -3,7 +3,7 @@
 use super::{Chat, Context};
 use crate::bus::Envelope;
 use crate::domain::session::Caller;
-use crate::domain::user::{Name, Password, User, Username, fold};
+use crate::domain::user::{Name, Password, User, Username, case_fold};
 use crate::domain::{Code, Error, Result, Timestamp, UserId};
 use crate::wire::answer::Answer;
 use crate::wire::cursor;
@@ -45,7 +45,7 @@ pub async fn list(context: Context, input: ListUsers) -> Result<Answer> {
     if q.as_ref().is_some_and(|prefix| prefix.contains('\0')) {
         return Err(Error::field("q", "must not contain U+0000"));
     }
-    let prefix = q.map(|prefix| fold(prefix.trim()));
+    let prefix = q.map(|prefix| case_fold(prefix.trim()));
     let users = chat.store.users(prefix.as_deref(), after.as_deref(), limit).await?;
     let next = users.last().filter(|_| users.len() == limit).map(|last| cursor::after_key(&last.username.key()));
     let items = users.iter().map(|user| UserObject::new(user, chat.status(user.id))).collect();

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use crate::domain::event::Event;
 use crate::domain::{ConversationId, Seq};
-use crate::registry::Run;
+use crate::registry::EncodedEvents;
 use crate::wire::frames::{self, EventDetails};
 
 /// Encodes a commit's events once, in commit order: for each conversation one run, or more where another process
 /// numbered something between two halves of a batch.
-pub fn encode<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Run> {
+pub fn encode<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<EncodedEvents> {
     struct Encoding {
         conversation_id: ConversationId,
         first_seq: Seq,
@@ -35,7 +35,7 @@ pub fn encode<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Run> {
         run.ends.push(run.frames.len());
         run.next_seq = seq + 1;
     }
-    let finish = |run: Encoding| Run {
+    let finish = |run: Encoding| EncodedEvents {
         conversation_id: run.conversation_id,
         first_seq: run.first_seq,
         frames: run.frames.into(),

@@ -7,10 +7,10 @@ use super::encode::encode;
 use super::event_details::event_details;
 use crate::bus::{Envelope, Joined};
 use crate::domain::event::Event;
-use crate::domain::message::Note;
+use crate::domain::message::SystemNote;
 use crate::domain::{ConversationId, UserId};
 use crate::limits;
-use crate::registry::{Registry, Run};
+use crate::registry::{EncodedEvents, Registry};
 use crate::store::Store;
 use crate::wire::frames;
 
@@ -27,18 +27,19 @@ pub async fn envelope_of(event: &Event, store: &dyn Store, registry: &Registry) 
     let conversation_id = event.conversation_id;
     let (mut joined, mut left) = (None, None);
     match note {
-        Note::MemberAdded { user_id, .. } => {
-            let frame = timeout(limits::FILL_TIMEOUT, created_frame(conversation_id, *user_id, store, registry)).await;
+        SystemNote::MemberAdded { user_id, .. } => {
+            let frame =
+                timeout(limits::BACKFILL_TIMEOUT, created_frame(conversation_id, *user_id, store, registry)).await;
             joined = Some(Joined { user_id: *user_id, frame: frame.ok().flatten() });
         }
-        Note::MemberRemoved { user_id } => left = Some(*user_id),
-        Note::MemberUpdated { .. } | Note::ConversationUpdated { .. } | Note::Other { .. } => {}
+        SystemNote::MemberRemoved { user_id } => left = Some(*user_id),
+        SystemNote::MemberUpdated { .. } | SystemNote::ConversationUpdated { .. } | SystemNote::Other { .. } => {}
     }
-    let details = timeout(limits::FILL_TIMEOUT, event_details(event, store, registry)).await;
+    let details = timeout(limits::BACKFILL_TIMEOUT, event_details(event, store, registry)).await;
     let mut frames = Vec::new();
     frames::put_event(&mut frames, event, &details.ok().and_then(Result::ok).unwrap_or_default());
     let ends = vec![frames.len()];
-    let event = Run { conversation_id, first_seq: event.seq, frames: frames.into(), ends };
+    let event = EncodedEvents { conversation_id, first_seq: event.seq, frames: frames.into(), ends };
     Envelope::MembershipEvent { event, joined, left }
 }
 

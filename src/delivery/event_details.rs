@@ -2,7 +2,7 @@
 
 use crate::domain::Result;
 use crate::domain::event::Event;
-use crate::domain::message::Note;
+use crate::domain::message::SystemNote;
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::wire::frames::EventDetails;
@@ -12,12 +12,12 @@ pub async fn event_details(event: &Event, store: &dyn Store, registry: &Registry
     let mut details = EventDetails::default();
     let id = event.conversation_id;
     match event.message.as_ref().and_then(|message| message.note.as_ref()) {
-        Some(Note::MemberAdded { user_id, .. } | Note::MemberUpdated { user_id, .. }) => {
+        Some(SystemNote::MemberAdded { user_id, .. } | SystemNote::MemberUpdated { user_id, .. }) => {
             let member = store.member(id, *user_id).await?;
             details.member = member.map(|member| (member, registry.status(*user_id)));
         }
-        Some(Note::ConversationUpdated { .. }) => details.conversation = store.conversation(id).await?,
-        Some(Note::MemberRemoved { .. } | Note::Other { .. }) | None => {}
+        Some(SystemNote::ConversationUpdated { .. }) => details.conversation = store.conversation(id).await?,
+        Some(SystemNote::MemberRemoved { .. } | SystemNote::Other { .. }) | None => {}
     }
     Ok(details)
 }

@@ -120,7 +120,7 @@ impl GapRepair {
                     // The table is damaged. Better to go on without a number than to be silent for good.
                     tracing::error!(conversation_id = %id, from = next, to = event.seq - 1, "numbers are missing in the store");
                     self.hand_over(&mut plain);
-                    self.registry.step_over(id, event.seq - 1);
+                    self.registry.skip_gap(id, event.seq - 1);
                 }
                 next = event.seq + 1;
                 if is_plain(event) {
@@ -145,7 +145,7 @@ impl GapRepair {
         }
     }
 
-    /// Backfills within [`limits::FILL_TIMEOUT`]. Returns the conversations that were not finished, after requesting their repair.
+    /// Backfills within [`limits::BACKFILL_TIMEOUT`]. Returns the conversations that were not finished, after requesting their repair.
     pub async fn backfill_now(&self, mut ids: HashSet<ConversationId>) -> HashSet<ConversationId> {
         let filling = async {
             while let Some(&id) = ids.iter().next() {
@@ -155,7 +155,7 @@ impl GapRepair {
             Ok::<_, Error>(())
         };
         // The conversations that failed, or were not begun, stay in `ids`.
-        let _ = timeout(limits::FILL_TIMEOUT, filling).await;
+        let _ = timeout(limits::BACKFILL_TIMEOUT, filling).await;
         for id in &ids {
             self.queue.request_conversation(*id);
         }

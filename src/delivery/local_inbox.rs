@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::gap_repair::RepairQueue;
 use crate::bus::{Audience, Envelope, Inbox, Joined};
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
-use crate::registry::{Connection, Place, Registry, Run, Scope};
+use crate::registry::{Connection, EncodedEvents, Registry, Scope, SeqCheck};
 use crate::wire::close::Close;
 
 /// Called with the sessions that have ended.
@@ -41,42 +41,42 @@ impl LocalInbox {
         self.registry.of_user(user_id).into_iter().filter(|connection| !matches!(connection.scope, Scope::One(_)))
     }
 
-    fn events(&self, runs: &[Run]) {
+    fn events(&self, runs: &[EncodedEvents]) {
         for id in self.registry.deliver(runs) {
             self.repairs.request_conversation(id);
         }
     }
 
     /// Delivers a join or leave. `is_own`: the event originated on this node, which has delivered nothing newer about the user yet.
-    fn membership_event(&self, event: &Run, joined: Option<&Joined>, left: Option<UserId>, is_own: bool) {
+    fn membership_event(&self, event: &EncodedEvents, joined: Option<&Joined>, left: Option<UserId>, is_own: bool) {
         let id = event.conversation_id;
-        let turn = self.registry.turn(id);
+        let guard = self.registry.delivery_guard(id);
         // Where nobody listens yet there is no watermark to tell a new event from a doubled one.
-        let is_known = is_own || turn.watermark().is_some();
-        let place = turn.place_of(event);
-        if is_known && place == Place::Next {
+        let is_known = is_own || guard.watermark().is_some();
+        let place = guard.check(event);
+        if is_known && place == SeqCheck::InOrder {
             if let Some(Joined { user_id, frame: Some(frame) }) = joined {
                 self.subscribe_user(*user_id, id, frame, Some(event.first_seq - 1));
             }
-            turn.deliver(event);
+            guard.deliver(event);
         }
         if let Some(user_id) = left
-            && (is_own || is_known && place == Place::Next)
+            && (is_own || is_known && place == SeqCheck::InOrder)
         {
             self.unsubscribe_user(user_id, id, Some(event.first_seq).filter(|_| !is_own));
         }
-        drop(turn);
+        drop(guard);
         match place {
-            Place::Next => {
+            SeqCheck::InOrder => {
                 let growth = i64::from(joined.is_some()) - i64::from(left.is_some());
                 if growth != 0 {
                     (self.members_changed)(id, growth);
                 }
             }
-            Place::BehindHole => self.repairs.request_conversation(id),
-            Place::Past => {}
+            SeqCheck::Gap => self.repairs.request_conversation(id),
+            SeqCheck::AlreadyDelivered => {}
         }
-        if !is_own || place != Place::Next || joined.is_some_and(|joined| joined.frame.is_none()) {
+        if !is_own || place != SeqCheck::InOrder || joined.is_some_and(|joined| joined.frame.is_none()) {
             self.request_users(joined.map(|joined| joined.user_id).into_iter().chain(left));
         }
     }
@@ -94,11 +94,11 @@ impl LocalInbox {
     /// paused without one.
     fn subscribe_user(&self, user_id: UserId, conversation_id: ConversationId, frame: &Bytes, head: Option<Seq>) {
         for connection in self.listeners(user_id) {
-            if self.registry.sit(&connection, conversation_id) {
-                connection.outbox.push(frame.clone());
+            if self.registry.subscribe(&connection, conversation_id) {
+                connection.send_queue.push(frame.clone());
             }
             if let (Scope::All, Some(head)) = (connection.scope, head) {
-                self.registry.go_live_now(&connection, conversation_id, head);
+                self.registry.activate_now(&connection, conversation_id, head);
             }
         }
     }
@@ -110,9 +110,9 @@ impl LocalInbox {
             if left_at.is_some_and(|left_at| connection.live_from(conversation_id).is_none_or(|from| from >= left_at)) {
                 continue;
             }
-            self.registry.leave(&connection, conversation_id);
+            self.registry.unsubscribe(&connection, conversation_id);
             if connection.scope == Scope::One(conversation_id) {
-                connection.outbox.close(Close::NOT_A_MEMBER);
+                connection.send_queue.close(Close::NOT_A_MEMBER);
             }
         }
     }
@@ -121,9 +121,12 @@ impl LocalInbox {
     fn ephemeral(&self, audience: &Audience, frame: &Bytes) {
         match audience {
             Audience::Subscribers { conversation_id, except } => {
-                let seats = self.registry.seats(*conversation_id);
-                for seat in seats.iter().filter(|seat| seat.is_live() && Some(seat.connection.user_id) != *except) {
-                    seat.connection.outbox.push_ephemeral(frame.clone());
+                let seats = self.registry.subscribers(*conversation_id);
+                for subscription in seats
+                    .iter()
+                    .filter(|subscription| subscription.is_live() && Some(subscription.connection.user_id) != *except)
+                {
+                    subscription.connection.send_queue.push_ephemeral(frame.clone());
                 }
             }
             Audience::Users { user_ids, conversation_id } => {
@@ -134,7 +137,7 @@ impl LocalInbox {
                 };
                 let connections = user_ids.iter().flat_map(|user_id| self.registry.of_user(*user_id));
                 for connection in connections.filter(|connection| is_addressed(connection.scope)) {
-                    connection.outbox.push_ephemeral(frame.clone());
+                    connection.send_queue.push_ephemeral(frame.clone());
                 }
             }
         }
@@ -145,7 +148,7 @@ impl LocalInbox {
         (self.forget_sessions)(sessions);
         for session_id in sessions {
             for connection in self.registry.of_session(*session_id) {
-                connection.outbox.close(Close::SESSION_ENDED);
+                connection.send_queue.close(Close::SESSION_ENDED);
             }
         }
     }
@@ -166,7 +169,7 @@ impl Inbox for LocalInbox {
             Envelope::Deleted { conversation_id, members, frames } => {
                 for (user_id, frame) in frames {
                     for connection in self.listeners(user_id) {
-                        connection.outbox.push(frame.clone());
+                        connection.send_queue.push(frame.clone());
                     }
                 }
                 for user_id in members {

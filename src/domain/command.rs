@@ -1,6 +1,6 @@
 //! Writes: every numbered write, of one type, because all of them go through the journal.
 
-use super::conversation::{Role, Title};
+use super::conversation::{GroupName, Role};
 use super::event::Event;
 use super::message::{Content, Message};
 use super::{Code, ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
@@ -124,7 +124,7 @@ pub enum Action {
     /// Changes a member's role. A new owner makes the present one an admin.
     SetRole { user_id: UserId, role: Role },
     /// Names the group.
-    Rename { name: Title },
+    Rename { name: GroupName },
 }
 
 impl Action {

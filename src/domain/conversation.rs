@@ -59,9 +59,9 @@ impl Role {
 
 /// A group's name: 1 to 100 characters, no control characters, not blank.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Title(String);
+pub struct GroupName(String);
 
-impl Title {
+impl GroupName {
     /// Checks the form; white space around it is dropped.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let text = text.trim();
@@ -74,7 +74,7 @@ impl Title {
     }
 
     /// A title that a store kept, and so was checked before.
-    pub fn stored(text: String) -> Self {
+    pub fn from_trusted(text: String) -> Self {
         Self(text)
     }
 
@@ -92,7 +92,7 @@ pub struct Conversation {
     /// Direct or group.
     pub kind: Kind,
     /// A group's name, if it has one.
-    pub name: Option<Title>,
+    pub name: Option<GroupName>,
     /// Who made it.
     pub creator_id: UserId,
     /// When.
@@ -137,7 +137,7 @@ pub struct NewConversation {
     /// Direct or group.
     pub kind: Kind,
     /// A group's name.
-    pub name: Option<Title>,
+    pub name: Option<GroupName>,
     /// Who makes it, and is in it.
     pub creator_id: UserId,
     /// When.

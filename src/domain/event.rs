@@ -1,6 +1,6 @@
 //! Events: what happens in a conversation, numbered.
 
-use super::message::{Message, Note};
+use super::message::{Message, SystemNote};
 use super::{ConversationId, Seq};
 
 pub use super::event_kind::EventKind;
@@ -32,7 +32,7 @@ impl Event {
 
     /// The kind of a new message's event.
     pub fn kind_of(message: Option<&Message>) -> EventKind {
-        message.and_then(|message| message.note.as_ref()).map_or(EventKind::MessageNew, Note::kind)
+        message.and_then(|message| message.note.as_ref()).map_or(EventKind::MessageNew, SystemNote::kind)
     }
 
     /// Returns true if the event is the creation of its message, which stands in the table of messages.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::conversation::{Role, Title};
+use super::conversation::{GroupName, Role};
 use super::event_kind::EventKind;
 use super::payload::Payload;
 use super::{ConversationId, FieldError, MessageId, Seq, Timestamp, UserId};
@@ -16,7 +16,7 @@ impl Content {
     /// Checks the form. The text stays as it is written.
     pub fn parse(text: String) -> Result<Self, FieldError> {
         let refuse = |detail: &'static str| Err(FieldError::new("content", detail));
-        if text.len() > limits::CONTENT_BYTES {
+        if text.len() > limits::CONTENT_BYTES_MAX {
             refuse("takes at most 16 KiB of UTF-8")
         } else if text.contains('\0') {
             refuse("must not contain U+0000")
@@ -35,7 +35,7 @@ impl Content {
 
 /// What a system message notes: the numbered event itself, of which its `content` is the reading for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
+pub enum SystemNote {
     /// Somebody came in.
     MemberAdded {
         /// Who.
@@ -58,7 +58,7 @@ pub enum Note {
     /// The conversation got a name.
     ConversationUpdated {
         /// Which.
-        name: Title,
+        name: GroupName,
     },
     /// A note of a newer version, which this node passes on.
     Other {
@@ -71,7 +71,7 @@ pub enum Note {
     },
 }
 
-impl Note {
+impl SystemNote {
     /// The kind of the event that the note is.
     pub fn kind(&self) -> EventKind {
         match self {
@@ -112,7 +112,7 @@ impl Note {
             (EventKind::MemberUpdated, Some(user_id), Some(role)) => Self::MemberUpdated { user_id, role },
             (EventKind::MemberRemoved, Some(user_id), _) => Self::MemberRemoved { user_id },
             (EventKind::ConversationUpdated, _, _) if value.is_some() => {
-                Self::ConversationUpdated { name: Title::stored(value.unwrap_or_default()) }
+                Self::ConversationUpdated { name: GroupName::from_trusted(value.unwrap_or_default()) }
             }
             (kind, user_id, _) => Self::Other { kind, user_id, value },
         }
@@ -141,7 +141,7 @@ pub struct Message {
     /// When it was deleted; its text is gone then.
     pub deleted_at: Option<Timestamp>,
     /// What it notes, if it is a system message.
-    pub note: Option<Note>,
+    pub note: Option<SystemNote>,
     /// Further public fields, which few messages have. Nodes pass them on, whether they know them or not.
     pub extra: Option<Payload>,
 }
@@ -155,16 +155,16 @@ impl Message {
 
 #[cfg(test)]
 mod tests {
-    use super::{Content, Note};
+    use super::{Content, SystemNote};
     use crate::domain::UserId;
-    use crate::domain::conversation::{Role, Title};
+    use crate::domain::conversation::{GroupName, Role};
     use crate::domain::event::EventKind;
     use crate::limits;
 
     #[test]
     fn content_is_bounded_in_bytes_and_never_blank() {
-        assert!(Content::parse("é".repeat(limits::CONTENT_BYTES / 2)).is_ok());
-        assert!(Content::parse("é".repeat(limits::CONTENT_BYTES / 2) + "x").is_err());
+        assert!(Content::parse("é".repeat(limits::CONTENT_BYTES_MAX / 2)).is_ok());
+        assert!(Content::parse("é".repeat(limits::CONTENT_BYTES_MAX / 2) + "x").is_err());
         for bad in ["", "  \n", "a\0b"] {
             assert!(Content::parse(bad.to_owned()).is_err(), "{bad:?}");
         }
@@ -174,17 +174,17 @@ mod tests {
     fn notes_survive_a_store() {
         let user_id = UserId::new();
         for note in [
-            Note::MemberAdded { user_id, role: Role::Admin },
-            Note::MemberUpdated { user_id, role: Role::Owner },
-            Note::MemberRemoved { user_id },
-            Note::ConversationUpdated { name: Title::stored("Lunch".to_owned()) },
-            Note::Other {
+            SystemNote::MemberAdded { user_id, role: Role::Admin },
+            SystemNote::MemberUpdated { user_id, role: Role::Owner },
+            SystemNote::MemberRemoved { user_id },
+            SystemNote::ConversationUpdated { name: GroupName::from_trusted("Lunch".to_owned()) },
+            SystemNote::Other {
                 kind: EventKind::parse("message.pinned"),
                 user_id: Some(user_id),
                 value: Some("x".to_owned()),
             },
         ] {
-            let kept = Note::from_trusted(note.kind().as_str(), note.user_id(), note.value().map(str::to_owned));
+            let kept = SystemNote::from_trusted(note.kind().as_str(), note.user_id(), note.value().map(str::to_owned));
             assert_eq!(kept, note);
         }
     }

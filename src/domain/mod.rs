@@ -2,7 +2,6 @@
 //!
 //! Nothing here knows HTTP, SQL or JSON; every value that exists is valid, because its constructor checked it.
 
-pub mod bucket;
 pub mod command;
 pub mod conversation;
 pub mod conversation_view;
@@ -12,6 +11,7 @@ pub mod event_kind;
 pub mod id;
 pub mod message;
 pub mod payload;
+pub mod rate_limiter;
 pub mod rules;
 pub mod session;
 pub mod time;

@@ -26,7 +26,7 @@ impl Username {
     }
 
     /// A username that a store kept, and so was checked before.
-    pub fn stored(text: String) -> Self {
+    pub fn from_trusted(text: String) -> Self {
         Self(text)
     }
 
@@ -37,12 +37,12 @@ impl Username {
 
     /// As it is compared and sorted.
     pub fn key(&self) -> String {
-        fold(&self.0)
+        case_fold(&self.0)
     }
 }
 
 /// How texts are compared where case does not matter.
-pub fn fold(text: &str) -> String {
+pub fn case_fold(text: &str) -> String {
     text.to_lowercase()
 }
 
@@ -63,7 +63,7 @@ impl Name {
     }
 
     /// A name that a store kept, and so was checked before.
-    pub fn stored(text: String) -> Self {
+    pub fn from_trusted(text: String) -> Self {
         Self(text)
     }
 
@@ -111,7 +111,7 @@ pub struct User {
 
 /// What somebody who connects is told first, as it is at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arrival {
+pub struct ConnectSnapshot {
     /// Who they are.
     pub user: User,
     /// The number of the newest change to where they belong.
@@ -119,12 +119,12 @@ pub struct Arrival {
     /// The session by which they come, if there is such a one.
     pub session: Option<Session>,
     /// Of the conversation that was asked for, if they are in it.
-    pub company: Option<Company>,
+    pub company: Option<ConversationSnapshot>,
 }
 
 /// A conversation as somebody finds it who connects to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Company {
+pub struct ConversationSnapshot {
     /// The newest number.
     pub head: Seq,
     /// Some of those in it.

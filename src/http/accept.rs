@@ -71,6 +71,6 @@ impl LogThrottle {
     /// It happened. Says whether it had not for a while.
     fn begins(&mut self) -> bool {
         let now = Instant::now();
-        self.last.replace(now).is_none_or(|last| now - last > limits::LOG_CALM)
+        self.last.replace(now).is_none_or(|last| now - last > limits::LOG_THROTTLE)
     }
 }

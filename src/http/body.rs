@@ -18,11 +18,11 @@ pub(super) async fn read_json(request: &mut Request) -> Result<Bytes> {
         return Err(Error::new(Code::UnsupportedMediaType, detail));
     }
     let Some(body) = request.body.take() else { return Err(not_json()) };
-    let too_large = || Error::new(Code::TooLarge, format!("A body has at most {} bytes.", limits::BODY_BYTES));
-    if body.size_hint().lower() > limits::BODY_BYTES as u64 {
+    let too_large = || Error::new(Code::TooLarge, format!("A body has at most {} bytes.", limits::BODY_BYTES_MAX));
+    if body.size_hint().lower() > limits::BODY_BYTES_MAX as u64 {
         return Err(too_large());
     }
-    match timeout(request.state.body_timeout, Limited::new(body, limits::BODY_BYTES).collect()).await {
+    match timeout(request.state.body_timeout, Limited::new(body, limits::BODY_BYTES_MAX).collect()).await {
         Ok(Ok(body)) => Some(body.to_bytes()).filter(|body| !body.is_empty()).ok_or_else(not_json),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Error::new(Code::Malformed, "The body ended before its time or is badly framed.")),

@@ -39,7 +39,7 @@ pub struct Server {
 /// Accepts sockets until `stop`; then answers what was asked and closes them. Returns when all are closed.
 pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: CancellationToken) {
     let state = &server.state;
-    let permits = Arc::new(Semaphore::new(limits::SOCKETS));
+    let permits = Arc::new(Semaphore::new(limits::SOCKETS_MAX));
     let connections = TaskTracker::new();
     let mut acceptor = Acceptor::new(listener);
     let accepting = async {
@@ -83,7 +83,7 @@ async fn connection(
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
-        .max_buf_size(limits::HEAD_BYTES)
+        .max_buf_size(limits::HEAD_BYTES_MAX)
         // Who has said everything and closes that side still wants the answer.
         .half_close(true)
         .serve_connection(TokioIo::new(socket), service)

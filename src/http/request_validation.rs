@@ -19,8 +19,8 @@ pub(super) async fn middleware(request: Request, next: Next) -> Response {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         return answer;
     }
-    if request.path.len() + request.query.bytes() > limits::URI_BYTES {
-        let detail = format!("The target is longer than {} bytes.", limits::URI_BYTES);
+    if request.path.len() + request.query.bytes() > limits::URI_BYTES_MAX {
+        let detail = format!("The target is longer than {} bytes.", limits::URI_BYTES_MAX);
         return error::problem(&Error::new(Code::UriTooLong, detail), &request.id);
     }
     next.run(request).await

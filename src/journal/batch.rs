@@ -35,7 +35,7 @@ impl Job {
     }
 
     fn is_late(&self) -> bool {
-        self.arrived.elapsed() >= limits::JOURNAL_TRIES_FOR
+        self.arrived.elapsed() >= limits::COMMAND_TIMEOUT
     }
 
     /// Answers, unless the outcome is not known and there is time for another try; then says yes.
@@ -110,10 +110,10 @@ pub(super) fn next_batch(waiting: &mut VecDeque<Job>, sends_first: bool) -> Opti
 
 /// Takes the writes of one kind that may go together.
 fn take(waiting: &mut VecDeque<Job>, sends: bool) -> Vec<Job> {
-    let mut batch = Vec::with_capacity(waiting.len().min(limits::BATCH_ROWS));
+    let mut batch = Vec::with_capacity(waiting.len().min(limits::BATCH_ROWS_MAX));
     let (mut ids, mut stopped, mut bytes) = (HashSet::new(), HashSet::new(), 0);
     let mut later = VecDeque::new();
-    while batch.len() < limits::BATCH_ROWS && bytes < limits::BATCH_BYTES {
+    while batch.len() < limits::BATCH_ROWS_MAX && bytes < limits::BATCH_BYTES_MAX {
         let Some(job) = waiting.pop_front() else { break };
         let conversation_id = job.write.conversation_id();
         let joins = !stopped.contains(&conversation_id)
@@ -149,7 +149,7 @@ mod tests {
 
     use super::{Batch, Job, next_batch};
     use crate::domain::command::{Action, Command, NewMessage, Write};
-    use crate::domain::conversation::Title;
+    use crate::domain::conversation::GroupName;
     use crate::domain::message::Content;
     use crate::domain::{ConversationId, MessageId, Timestamp, UserId};
     use crate::limits;
@@ -166,7 +166,7 @@ mod tests {
     }
 
     fn change(conversation_id: ConversationId) -> Job {
-        let action = Action::Rename { name: Title::stored("x".to_owned()) };
+        let action = Action::Rename { name: GroupName::from_trusted("x".to_owned()) };
         let (id, actor_id) = (MessageId::new(), UserId::new());
         job(Write::Apply(Command { conversation_id, id, actor_id, action, timestamp: Timestamp(0) }))
     }
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn batches_are_bounded() {
         let a = ConversationId::new();
-        let many = (0..=limits::BATCH_ROWS).map(|_| send(a, MessageId::new(), None));
-        assert_eq!(batches(many).iter().map(Vec::len).collect::<Vec<_>>(), [limits::BATCH_ROWS, 1]);
+        let many = (0..=limits::BATCH_ROWS_MAX).map(|_| send(a, MessageId::new(), None));
+        assert_eq!(batches(many).iter().map(Vec::len).collect::<Vec<_>>(), [limits::BATCH_ROWS_MAX, 1]);
     }
 }

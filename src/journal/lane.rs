@@ -16,7 +16,7 @@ use crate::domain::command::{Command, NewMessage, Outcome};
 use crate::domain::event::Event;
 use crate::domain::{Code, ConversationId, Error, Result, Seq};
 use crate::limits;
-use crate::registry::Run;
+use crate::registry::EncodedEvents;
 use crate::store::Store;
 
 /// One of the journal's lanes.
@@ -29,17 +29,17 @@ pub(super) struct Lane {
 
 /// What a batch has for others.
 #[derive(Default)]
-struct News {
+struct Publication {
     /// Where something was committed before it that this node has not delivered.
     holes: HashSet<ConversationId>,
     /// Events that go together.
-    plain: Vec<Run>,
+    plain: Vec<EncodedEvents>,
     /// Events that go each by itself.
     others: Vec<Event>,
 }
 
 /// A batch whose outcomes are known, and nobody else knows yet.
-struct Done {
+struct CommittedBatch {
     jobs: Vec<Job>,
     outcomes: Vec<Result<Outcome>>,
 }
@@ -49,7 +49,7 @@ fn is_known(outcome: &Result<Outcome>) -> bool {
     outcome.as_ref().err().is_none_or(|error| error.code != Code::Unavailable)
 }
 
-impl Done {
+impl CommittedBatch {
     /// Whether it is known of all what became of them.
     fn is_known(&self) -> bool {
         self.outcomes.iter().all(is_known)
@@ -61,7 +61,7 @@ impl Lane {
         let mut waiting = Waiting::new(queue);
         let mut backoff = Backoff::up_to(limits::RETRY_PAUSE_MAX);
         let mut was_commands = false;
-        let mut done: Option<Done> = None;
+        let mut done: Option<CommittedBatch> = None;
         loop {
             if waiting.jobs.is_empty() && done.is_none() {
                 tokio::select! {
@@ -73,8 +73,8 @@ impl Lane {
             }
             waiting.gather();
             // Where little waits it waits on, so that what arrives while the last batch is delivered joins it.
-            let is_worth_it = waiting.jobs.len() >= limits::BATCH_WORTH
-                && done.as_ref().is_some_and(|last| self.may_be_followed(last));
+            let is_worth_it = waiting.jobs.len() >= limits::OVERLAP_MIN_COMMANDS
+                && done.as_ref().is_some_and(|last| self.can_overlap(last));
             let unknown = match done.take() {
                 Some(last) if !is_worth_it => self.tell(last).await,
                 last => {
@@ -93,7 +93,7 @@ impl Lane {
                 }
                 backoff.pause().await;
                 waiting.expire();
-            } else if done.as_ref().is_none_or(Done::is_known) && backoff.reset() {
+            } else if done.as_ref().is_none_or(CommittedBatch::is_known) && backoff.reset() {
                 // Something may have been committed that was told as unavailable.
                 self.gap_repair.queue().request_everything();
             }
@@ -102,7 +102,7 @@ impl Lane {
 
     /// Whether the next batch may be committed before this one is told. What is not known may have to come before it, what goes
     /// alone changes what others may do, and what stands behind a hole may have to wait.
-    fn may_be_followed(&self, last: &Done) -> bool {
+    fn can_overlap(&self, last: &CommittedBatch) -> bool {
         let mut seen = HashSet::new();
         let is_plain = |(job, outcome): (&Job, &Result<Outcome>)| match outcome {
             Ok(Outcome::Committed(event)) => {
@@ -116,7 +116,7 @@ impl Lane {
     }
 
     /// Commits a batch. Meanwhile, the writes that have waited for too long, in it or behind it, are answered.
-    async fn commit_batch(&self, batch: Batch, waiting: &mut Waiting) -> Done {
+    async fn commit_batch(&self, batch: Batch, waiting: &mut Waiting) -> CommittedBatch {
         let (jobs, outcomes) = match batch {
             Batch::Sends(jobs) => {
                 let sends: Arc<[NewMessage]> = jobs.iter().filter_map(|job| job.write.as_send().cloned()).collect();
@@ -129,11 +129,11 @@ impl Lane {
                 patiently(in_halves(commands, apply), jobs, waiting).await
             }
         };
-        Done { jobs, outcomes }
+        CommittedBatch { jobs, outcomes }
     }
 
     /// Delivers a batch and answers. Returns what the store may have committed or not, to be tried again, which ids make safe.
-    async fn tell(&self, Done { mut jobs, outcomes }: Done) -> Vec<Job> {
+    async fn tell(&self, CommittedBatch { mut jobs, outcomes }: CommittedBatch) -> Vec<Job> {
         let held_up = self.deliver(self.news(&jobs, &outcomes)).await;
         // What stands behind a hole nobody has heard of yet, so it is not acknowledged yet either: it is looked up again.
         let undelivered =
@@ -160,8 +160,8 @@ impl Lane {
     }
 
     /// What there is to deliver of a batch.
-    fn news(&self, jobs: &[Job], outcomes: &[Result<Outcome>]) -> News {
-        let mut news = News::default();
+    fn news(&self, jobs: &[Job], outcomes: &[Result<Outcome>]) -> Publication {
+        let mut news = Publication::default();
         let mut plain = Vec::with_capacity(outcomes.len());
         for (job, outcome) in jobs.iter().zip(outcomes) {
             match outcome {
@@ -184,7 +184,7 @@ impl Lane {
     }
 
     /// Delivers what happened, and before it what happened without our knowing. Returns where the latter could not be read.
-    async fn deliver(&self, news: News) -> HashSet<ConversationId> {
+    async fn deliver(&self, news: Publication) -> HashSet<ConversationId> {
         let held_up = if news.holes.is_empty() { news.holes } else { self.gap_repair.backfill_now(news.holes).await };
         if !news.plain.is_empty() {
             self.bus.publish(Envelope::Events(news.plain));
@@ -236,7 +236,7 @@ struct Waiting {
 
 impl Waiting {
     fn new(queue: mpsc::Receiver<Job>) -> Self {
-        Self { queue, jobs: VecDeque::with_capacity(limits::BATCH_ROWS) }
+        Self { queue, jobs: VecDeque::with_capacity(limits::BATCH_ROWS_MAX) }
     }
 
     /// Waits for the next job. Says no once the queue is closed and empty.

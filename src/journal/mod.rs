@@ -2,7 +2,7 @@
 //!
 //! Natural batching: while one batch is under way, the next gathers. There are no timers, so that under light load a batch
 //! is one command, and under heavy load batches grow by themselves. A conversation always uses the same lane, so its
-//! batches follow one another, and the next one starts when the last is in every outbox.
+//! batches follow one another, and the next one starts when the last is in every send_queue.
 
 mod backoff;
 mod batch;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Outbox;
+use super::SendQueue;
 use crate::domain::session::Caller;
 use crate::domain::{ConnectionId, ConversationId, Seq, SessionId, UserId};
 
@@ -30,9 +30,9 @@ pub struct Connection {
     /// What it hears.
     pub scope: Scope,
     /// What waits to be written to it.
-    pub outbox: Arc<Outbox>,
-    /// Its seats. `None` once it has left.
-    seats: Mutex<Option<Seats>>,
+    pub send_queue: Arc<SendQueue>,
+    /// Its subscriptions. `None` once it has left.
+    subscriptions: Mutex<Option<SubscriptionSet>>,
     /// The newest change to where its user belongs that it was compared with.
     membership_version: AtomicI64,
 }
@@ -42,7 +42,7 @@ const NOT_COMPARED: i64 = i64::MAX;
 
 /// How a connection hears a conversation.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Hearing {
+pub(super) struct SubscriptionState {
     /// Where live began; nothing while the seat is silent.
     pub(super) live_from: Option<Seq>,
     /// The newest number that it was told of without the event itself, or began with.
@@ -51,31 +51,34 @@ pub(super) struct Hearing {
 
 impl Connection {
     /// A connection that hears nothing yet.
-    pub fn new(caller: &Caller, scope: Scope, outbox: Arc<Outbox>) -> Arc<Self> {
+    pub fn new(caller: &Caller, scope: Scope, send_queue: Arc<SendQueue>) -> Arc<Self> {
         Arc::new(Self {
             id: ConnectionId::new(),
             user_id: caller.user_id,
             session_id: caller.session_id,
             scope,
-            outbox,
-            seats: Mutex::new(Some(Seats::default())),
+            send_queue,
+            subscriptions: Mutex::new(Some(SubscriptionSet::default())),
             membership_version: AtomicI64::new(NOT_COMPARED),
         })
     }
 
     /// Where live began in this conversation, if it is live.
     pub fn live_from(&self, conversation_id: ConversationId) -> Option<Seq> {
-        self.seats().as_ref()?.get(conversation_id)?.live_from
+        self.subscriptions().as_ref()?.get(conversation_id)?.live_from
     }
 
     /// Whether it has a seat there.
-    pub fn has_seat(&self, conversation_id: ConversationId) -> bool {
-        self.seats().as_ref().is_some_and(|seats| seats.get(conversation_id).is_some())
+    pub fn is_subscribed(&self, conversation_id: ConversationId) -> bool {
+        self.subscriptions().as_ref().is_some_and(|subscriptions| subscriptions.get(conversation_id).is_some())
     }
 
     /// Where it has a seat.
     pub fn conversations(&self) -> HashSet<ConversationId> {
-        self.seats().as_ref().map(|seats| seats.iter().map(|(id, _)| id).collect()).unwrap_or_default()
+        self.subscriptions()
+            .as_ref()
+            .map(|subscriptions| subscriptions.iter().map(|(id, _)| id).collect())
+            .unwrap_or_default()
     }
 
     /// The newest change to where its user belongs that it was compared with; a connection that is only beginning is ahead of
@@ -90,49 +93,49 @@ impl Connection {
     }
 
     /// Whether it hears this conversation live; `None` once it has left, and hears nothing any more.
-    pub fn hears(&self, conversation_id: ConversationId) -> Option<bool> {
-        Some(self.seats().as_ref()?.get(conversation_id).is_some_and(|hearing| hearing.live_from.is_some()))
+    pub fn is_live(&self, conversation_id: ConversationId) -> Option<bool> {
+        Some(self.subscriptions().as_ref()?.get(conversation_id).is_some_and(|state| state.live_from.is_some()))
     }
 
     /// Taken before a room's lock, never after it.
-    pub(super) fn seats(&self) -> MutexGuard<'_, Option<Seats>> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn subscriptions(&self) -> MutexGuard<'_, Option<SubscriptionSet>> {
+        self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Where a connection has seats, in the order of the conversations' ids: most have one, and few many.
+/// Where a connection has subscriptions, in the order of the conversations' ids: most have one, and few many.
 #[derive(Default)]
-pub(super) struct Seats(Vec<(ConversationId, Hearing)>);
+pub(super) struct SubscriptionSet(Vec<(ConversationId, SubscriptionState)>);
 
-impl Seats {
-    fn place(&self, id: ConversationId) -> Result<usize, usize> {
+impl SubscriptionSet {
+    fn position(&self, id: ConversationId) -> Result<usize, usize> {
         self.0.binary_search_by_key(&id, |(other, _)| *other)
     }
 
-    pub(super) fn get(&self, id: ConversationId) -> Option<&Hearing> {
-        Some(&self.0.get(self.place(id).ok()?)?.1)
+    pub(super) fn get(&self, id: ConversationId) -> Option<&SubscriptionState> {
+        Some(&self.0.get(self.position(id).ok()?)?.1)
     }
 
-    pub(super) fn get_mut(&mut self, id: ConversationId) -> Option<&mut Hearing> {
-        let place = self.place(id).ok()?;
+    pub(super) fn get_mut(&mut self, id: ConversationId) -> Option<&mut SubscriptionState> {
+        let place = self.position(id).ok()?;
         Some(&mut self.0.get_mut(place)?.1)
     }
 
     /// Says whether it is new.
     pub(super) fn insert(&mut self, id: ConversationId) -> bool {
-        let Err(place) = self.place(id) else { return false };
+        let Err(place) = self.position(id) else { return false };
         if self.0.is_empty() {
             self.0.reserve_exact(1);
         }
-        self.0.insert(place, (id, Hearing::default()));
+        self.0.insert(place, (id, SubscriptionState::default()));
         true
     }
 
-    pub(super) fn remove(&mut self, id: ConversationId) -> Option<Hearing> {
-        self.place(id).ok().map(|place| self.0.remove(place).1)
+    pub(super) fn remove(&mut self, id: ConversationId) -> Option<SubscriptionState> {
+        self.position(id).ok().map(|place| self.0.remove(place).1)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (ConversationId, Hearing)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ConversationId, SubscriptionState)> {
         self.0.iter().copied()
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Connection, Outbox, Registry, Run, Scope, Sink};
+use super::{Connection, EncodedEvents, Registry, Scope, SendQueue, Sink};
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
 
@@ -65,7 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// What a connection is to a room, as it should be.
 #[derive(Clone, Default)]
-struct Seat {
+struct Subscription {
     seated: bool,
     /// What it has read from the store since it sat down.
     read: Option<Seq>,
@@ -75,7 +75,7 @@ struct Seat {
     before: Vec<Seq>,
 }
 
-impl Seat {
+impl Subscription {
     fn leave(&mut self) {
         let mut before = std::mem::take(&mut self.before);
         before.extend(self.live.take().unwrap_or_default());
@@ -99,14 +99,14 @@ proptest! {
         let people: [_; CONNECTIONS] = std::array::from_fn(|_| {
             let caller = Caller { user_id: UserId::new(), session_id: SessionId::new(), expires_at: Timestamp(0) };
             let page = Page::default();
-            let outbox = Arc::new(Outbox::new(page.clone(), Arc::default()));
-            outbox.uncork();
-            let connection = Connection::new(&caller, Scope::Held, outbox);
+            let send_queue = Arc::new(SendQueue::new(page.clone(), Arc::default()));
+            send_queue.uncork();
+            let connection = Connection::new(&caller, Scope::Held, send_queue);
             let registration = registry.register(&connection, false).expect("the first");
             (connection, page, registration)
         });
         let mut rooms: [Room; ROOMS] = Default::default();
-        let mut seats: [[Seat; ROOMS]; CONNECTIONS] = Default::default();
+        let mut seats: [[Subscription; ROOMS]; CONNECTIONS] = Default::default();
         for step in steps {
             match step {
                 Step::Commit(room, count) => rooms[room].committed += Seq::from(count),
@@ -119,7 +119,7 @@ proptest! {
                             .map(|part| u8::try_from(part).expect("few")).collect();
                         let ends = (1..=frames.len() / 2).map(|count| 2 * count).collect::<Vec<_>>();
                         if !ends.is_empty() {
-                            runs.push(Run { conversation_id: ids[room], first_seq: first, frames: Bytes::from(frames), ends });
+                            runs.push(EncodedEvents { conversation_id: ids[room], first_seq: first, frames: Bytes::from(frames), ends });
                         }
                         rooms[room].delivered = rooms[room].committed;
                         for seat in seats.iter_mut().map(|seats| &mut seats[room]) {
@@ -133,7 +133,7 @@ proptest! {
                     registry.deliver(&runs);
                 }
                 Step::Sit(who, room) => {
-                    prop_assert_eq!(registry.sit(&people[who].0, ids[room]), !seats[who][room].seated);
+                    prop_assert_eq!(registry.subscribe(&people[who].0, ids[room]), !seats[who][room].seated);
                     seats[who][room].seated = true;
                 }
                 Step::Read(who, room) => {
@@ -145,7 +145,7 @@ proptest! {
                 Step::GoLive(who, room) => {
                     let seat = &mut seats[who][room];
                     let (Some(read), None) = (seat.read, &seat.live) else { continue };
-                    match registry.go_live(&people[who].0, ids[room], read) {
+                    match registry.activate(&people[who].0, ids[room], read) {
                         Ok(()) => seat.live = Some(Vec::new()),
                         Err(delivered) => prop_assert!(delivered > read && delivered <= rooms[room].committed),
                     }
@@ -153,17 +153,17 @@ proptest! {
                 Step::GoLiveNow(who, room) => {
                     let seat = &mut seats[who][room];
                     let (Some(read), None) = (seat.read, &seat.live) else { continue };
-                    registry.go_live_now(&people[who].0, ids[room], read);
+                    registry.activate_now(&people[who].0, ids[room], read);
                     seat.read = people[who].0.live_from(ids[room]);
                     prop_assert!(seat.read >= Some(read) && seat.read <= Some(rooms[room].committed));
                     seat.live = Some(Vec::new());
                 }
                 Step::Leave(who, room) => {
-                    registry.leave(&people[who].0, ids[room]);
+                    registry.unsubscribe(&people[who].0, ids[room]);
                     seats[who][room].leave();
                 }
                 Step::LeaveIfSilent(who, room) => {
-                    registry.leave_if_silent(&people[who].0, ids[room]);
+                    registry.unsubscribe_if_paused(&people[who].0, ids[room]);
                     if seats[who][room].live.is_none() {
                         seats[who][room].leave();
                     }
@@ -180,7 +180,7 @@ proptest! {
         for (who, (_, page, registration)) in people.into_iter().enumerate() {
             drop(registration);
             let before = page.0.lock().expect("not poisoned").len();
-            let run = Run { conversation_id: ids[0], first_seq: rooms[0].delivered + 1, frames: Bytes::from_static(b"xx"), ends: vec![2] };
+            let run = EncodedEvents { conversation_id: ids[0], first_seq: rooms[0].delivered + 1, frames: Bytes::from_static(b"xx"), ends: vec![2] };
             registry.deliver(&[run]);
             prop_assert_eq!(page.0.lock().expect("not poisoned").len(), before, "{} has left", who);
         }

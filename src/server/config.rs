@@ -89,7 +89,7 @@ pub struct Config {
     pub heartbeat: Duration,
 
     /// How long a peer may take nothing of what is sent to it; the tests shorten it.
-    #[arg(skip = limits::STALL)]
+    #[arg(skip = limits::PEER_WRITE_TIMEOUT)]
     pub stall: Duration,
 
     /// Until a request's head must have arrived; the tests shorten it.

@@ -128,7 +128,7 @@ impl App {
         if timeout_at(at(FOR_GOODBYES), state.sockets.wait()).await.is_err() {
             warn!(connections = registry.count(), "these take too long and are closed");
             for connection in registry.all() {
-                connection.outbox.close(Close::DRAINING);
+                connection.send_queue.close(Close::DRAINING);
             }
         }
         close.cancel();

@@ -27,7 +27,7 @@ struct Answer {
 
 impl Answer {
     fn is_fresh(self) -> bool {
-        self.at.elapsed() < limits::CHECKUP_BELIEVED
+        self.at.elapsed() < limits::HEALTH_CACHE_TTL
     }
 }
 
@@ -51,7 +51,7 @@ impl StoreHealth {
             }
             // Somebody may have asked while the last answer was on its way.
             if !self.newest.borrow().is_some_and(Answer::is_fresh) {
-                let well = matches!(timeout(limits::CHECKUP_TIMEOUT, ping()).await, Ok(Ok(())));
+                let well = matches!(timeout(limits::HEALTH_TIMEOUT, ping()).await, Ok(Ok(())));
                 self.newest.send_replace(Some(Answer { at: Instant::now(), well }));
             }
         }
@@ -65,7 +65,7 @@ impl StoreHealth {
             return answer.well;
         }
         self.wanted.notify_one();
-        let told = timeout(limits::CHECKUP_TIMEOUT + LATE, newest.changed()).await;
+        let told = timeout(limits::HEALTH_TIMEOUT + LATE, newest.changed()).await;
         matches!(told, Ok(Ok(()))) && newest.borrow().is_some_and(|answer| answer.well)
     }
 }
@@ -107,7 +107,7 @@ mod tests {
                     assert!(answers.into_iter().all(|well| well));
                 }
                 assert_eq!(asked.get(), questions);
-                sleep(limits::CHECKUP_BELIEVED).await;
+                sleep(limits::HEALTH_CACHE_TTL).await;
             }
         })
         .await;
@@ -120,10 +120,10 @@ mod tests {
         beside(ping, async |health| {
             let started = Instant::now();
             assert!(!health.is_well().await);
-            assert_eq!(started.elapsed(), limits::CHECKUP_TIMEOUT);
+            assert_eq!(started.elapsed(), limits::HEALTH_TIMEOUT);
             hangs.set(false);
             assert!(!health.is_well().await, "as it was a moment ago");
-            sleep(limits::CHECKUP_BELIEVED).await;
+            sleep(limits::HEALTH_CACHE_TTL).await;
             assert!(health.is_well().await);
         })
         .await;
@@ -158,6 +158,6 @@ mod tests {
         let health = StoreHealth::default();
         let started = Instant::now();
         assert!(!health.is_well().await);
-        assert_eq!(started.elapsed(), limits::CHECKUP_TIMEOUT + LATE);
+        assert_eq!(started.elapsed(), limits::HEALTH_TIMEOUT + LATE);
     }
 }

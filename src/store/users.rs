@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::domain::session::Caller;
-use crate::domain::user::{Arrival, Name, User};
+use crate::domain::user::{ConnectSnapshot, Name, User};
 use crate::domain::{Code, ConversationId, Error, Result, SessionId, Timestamp, UserId};
 
 /// Users.
@@ -36,7 +36,12 @@ pub trait Users: Send + Sync {
 
     /// The facts that a connecting client gets: the user, their session, and, if they are in the conversation `to`, its newest
     /// number and at most `limit` of its members in no order. Returns `None` if there is no such user.
-    async fn arrival(&self, caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<Arrival>>;
+    async fn arrival(
+        &self,
+        caller: &Caller,
+        to: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Option<ConnectSnapshot>>;
 }
 
 /// The failure of an insert that met a user of the same name.

@@ -28,10 +28,10 @@ pub async fn push_with_backpressure(connection: &Connection, bytes: Bytes) {
     if bytes.is_empty() {
         return;
     }
-    if timeout(limits::CATCH_UP_TIMEOUT, connection.outbox.eased()).await.is_err() {
-        connection.outbox.close(Close::SLOW_CONSUMER);
+    if timeout(limits::CATCH_UP_TIMEOUT, connection.send_queue.has_capacity()).await.is_err() {
+        connection.send_queue.close(Close::SLOW_CONSUMER);
     }
-    connection.outbox.push(bytes);
+    connection.send_queue.push(bytes);
 }
 
 impl Subscriptions {
@@ -51,14 +51,17 @@ impl Subscriptions {
         after_seq: Seq,
     ) -> Result<Seq> {
         // Without a seat they were removed since the number was read, or the connection has ended.
-        let head =
-            seated.heads.get(&id).filter(|_| connection.has_seat(id)).ok_or_else(|| Error::not_found("conversation"));
+        let head = seated
+            .heads
+            .get(&id)
+            .filter(|_| connection.is_subscribed(id))
+            .ok_or_else(|| Error::not_found("conversation"));
         let caught_up = match head {
             Ok(head) => self.replay_until_live(connection, id, after_seq, *head).await,
             Err(error) => Err(error),
         };
         if caught_up.is_err() && seated.is_new.contains(&id) {
-            self.registry.leave_if_silent(connection, id);
+            self.registry.unsubscribe_if_paused(connection, id);
         }
         caught_up
     }
@@ -68,8 +71,10 @@ impl Subscriptions {
         let (subscriptions, connection) = (Arc::clone(self), Arc::clone(connection));
         self.tasks.spawn(async move {
             match subscriptions.catch_up(&connection, id, after_seq).await {
-                Err(error) if error.code == Code::NotFound => subscriptions.registry.leave_if_silent(&connection, id),
-                Err(_) => connection.outbox.close(Close::OVERLOADED),
+                Err(error) if error.code == Code::NotFound => {
+                    subscriptions.registry.unsubscribe_if_paused(&connection, id)
+                }
+                Err(_) => connection.send_queue.close(Close::OVERLOADED),
                 Ok(_) => {}
             }
         });
@@ -95,10 +100,10 @@ impl Subscriptions {
         let is_live = connection.live_from(id).is_some();
         loop {
             cursor = self.replay(connection, id, cursor, target).await?;
-            if is_live || connection.outbox.is_closing() {
+            if is_live || connection.send_queue.is_closing() {
                 return Ok(cursor);
             }
-            match self.registry.go_live(connection, id, cursor) {
+            match self.registry.activate(connection, id, cursor) {
                 // Without a seat it did not: its user was removed meanwhile.
                 Ok(()) if connection.live_from(id).is_none() => return Err(Error::not_found("conversation")),
                 Ok(()) => return Ok(cursor),
@@ -116,7 +121,7 @@ impl Subscriptions {
         mut cursor: Seq,
         target: Seq,
     ) -> Result<Seq> {
-        while cursor < target && !connection.outbox.is_closing() {
+        while cursor < target && !connection.send_queue.is_closing() {
             let limit = usize::try_from(target - cursor).unwrap_or(usize::MAX).min(limits::CATCH_UP_PAGE);
             let page = self.store.events(conversation_id, cursor, limit).await?;
             if page.is_empty() {
@@ -158,7 +163,7 @@ impl Subscriptions {
                 self.tell_resumed(connection, id, reached, reference).await
             };
             if let Err(error) = resumed.await {
-                connection.outbox.push(frames::error(&error, reference, Some(id)));
+                connection.send_queue.push(frames::error(&error, reference, Some(id)));
                 // A store that did not answer for one is not asked for the others: nobody waits for 500 time-outs.
                 if error.code == Code::Unavailable {
                     seated = Err(error);
@@ -179,7 +184,7 @@ impl Subscriptions {
             members.clear();
         }
         let receipts: Vec<_> = members.iter().map(|m| (m.user.id, m.delivered_seq, m.read_seq)).collect();
-        connection.outbox.push(frames::resumed(conversation_id, reached, &receipts, reference));
+        connection.send_queue.push(frames::resumed(conversation_id, reached, &receipts, reference));
         Ok(())
     }
 }

@@ -50,7 +50,7 @@ impl Reconciler {
                 self.repair_queue.retry(failed);
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = sleep(limits::ROUND_PAUSE) => {}
+                    () = sleep(limits::RECONCILE_RETRY_PAUSE) => {}
                 }
             }
         }
@@ -86,7 +86,7 @@ impl Reconciler {
     async fn compare(&self, repairs: &mut Repairs) -> Result<()> {
         self.compare_sessions().await?;
         self.compare_heads(repairs).await?;
-        for page in self.registry.users().chunks(limits::ROUND_PAGE) {
+        for page in self.registry.users().chunks(limits::RECONCILE_PAGE) {
             for (user_id, version) in self.store.membership_versions(page).await? {
                 let connections = self.registry.of_user(user_id);
                 if connections.iter().any(|connection| connection.membership_version() < version) {
@@ -98,7 +98,7 @@ impl Reconciler {
     }
 
     async fn compare_heads(&self, repairs: &mut Repairs) -> Result<()> {
-        for page in self.registry.watermarks().chunks(limits::ROUND_PAGE) {
+        for page in self.registry.watermarks().chunks(limits::RECONCILE_PAGE) {
             let ids: Vec<ConversationId> = page.iter().map(|(id, _)| *id).collect();
             let heads: HashMap<ConversationId, Seq> = self.store.heads_of(&ids).await?.into_iter().collect();
             for &(id, watermark) in page {
@@ -106,7 +106,9 @@ impl Reconciler {
                     Some(&head) if head > watermark => _ = repairs.conversations.insert(id),
                     Some(&head) if head == watermark => {}
                     Some(_) => self.start_over(id),
-                    None => repairs.users.extend(self.registry.seats(id).iter().map(|seat| seat.connection.user_id)),
+                    None => repairs.users.extend(
+                        self.registry.subscribers(id).iter().map(|subscription| subscription.connection.user_id),
+                    ),
                 }
             }
         }
@@ -115,13 +117,13 @@ impl Reconciler {
 
     /// A conversation's numbers went back, by a restored backup: those who listen come back, and are told by `resync`.
     fn start_over(&self, id: ConversationId) {
-        for seat in self.registry.seats(id).iter() {
-            seat.connection.outbox.close(Close::OVERLOADED);
+        for subscription in self.registry.subscribers(id).iter() {
+            subscription.connection.send_queue.close(Close::OVERLOADED);
         }
     }
 
     async fn compare_sessions(&self) -> Result<()> {
-        for page in self.registry.sessions().chunks(limits::ROUND_PAGE) {
+        for page in self.registry.sessions().chunks(limits::RECONCILE_PAGE) {
             let live: HashSet<SessionId> = self.store.live_sessions(page).await?.into_iter().collect();
             let ended: Vec<SessionId> = page.iter().copied().filter(|id| !live.contains(id)).collect();
             if !ended.is_empty() {
@@ -134,7 +136,7 @@ impl Reconciler {
     /// Makes a user's connections hear what the store says they belong to.
     async fn resubscribe(&self, user_id: UserId) -> Result<()> {
         let Some((_, version)) = self.store.membership_versions(&[user_id]).await?.pop() else { return Ok(()) };
-        let listed = self.store.heads(user_id, limits::CONVERSATIONS_HEARD).await?;
+        let listed = self.store.heads(user_id, limits::SUBSCRIPTIONS_MAX).await?;
         let listed: HashSet<ConversationId> = listed.into_iter().map(|(id, _)| id).collect();
         let connections = self.registry.of_user(user_id).into_iter();
         for connection in connections.filter(|connection| connection.membership_version() <= version) {
@@ -154,7 +156,7 @@ impl Reconciler {
 
     /// Lets a connection hear a conversation that it was not told of, from the event on that brought its user in.
     async fn enter(&self, connection: &Arc<Connection>, id: ConversationId, version: i64) -> Result<()> {
-        if !self.registry.sit(connection, id) {
+        if !self.registry.subscribe(connection, id) {
             return Ok(());
         }
         // Asked with the seat: a removal from now on finds it.
@@ -165,14 +167,14 @@ impl Reconciler {
         match found.await {
             Ok(Some((conversation, member))) => {
                 let told = frames::conversation_told("conversation.created", &conversation, version);
-                connection.outbox.push(told);
+                connection.send_queue.push(told);
                 if connection.scope == Scope::All {
                     self.subscriptions.catch_up_in_background(connection, id, (member.joined_seq - 1).max(0));
                 }
                 Ok(())
             }
             nothing => {
-                self.registry.leave_if_silent(connection, id);
+                self.registry.unsubscribe_if_paused(connection, id);
                 nothing.map(drop)
             }
         }
@@ -182,14 +184,14 @@ impl Reconciler {
     async fn leave_if_gone(&self, connection: &Arc<Connection>, id: ConversationId, version: i64) -> Result<()> {
         // The event by which they went is theirs to hear, and takes their seat when it is delivered.
         self.gap_repair.backfill(id).await?;
-        if !connection.has_seat(id) || self.store.member(id, connection.user_id).await?.is_some() {
+        if !connection.is_subscribed(id) || self.store.member(id, connection.user_id).await?.is_some() {
             return Ok(());
         }
-        self.registry.leave(connection, id);
+        self.registry.unsubscribe(connection, id);
         if connection.scope == Scope::One(id) {
-            connection.outbox.close(Close::NOT_A_MEMBER);
+            connection.send_queue.close(Close::NOT_A_MEMBER);
         } else {
-            connection.outbox.push(frames::conversation_gone(id, version));
+            connection.send_queue.push(frames::conversation_gone(id, version));
         }
         Ok(())
     }

@@ -32,10 +32,13 @@ impl ConnectionLimits {
     pub fn new(unlimited: bool) -> Self {
         let limit = |at_all, of_one| Limit::new(at_all, if unlimited { usize::MAX } else { of_one });
         Self {
-            sockets: limit(limits::SOCKETS, limits::SOCKETS_PER_ADDRESS),
-            unauthenticated: limit(limits::STRANGERS, limits::STRANGERS_PER_ADDRESS),
-            pending: limit(limits::BEGINNERS, limits::BEGINNERS_PER_ADDRESS),
-            connecting: Semaphore::new(limits::BEGINS_AT_ONCE),
+            sockets: limit(limits::SOCKETS_MAX, limits::SOCKETS_PER_ADDRESS_MAX),
+            unauthenticated: limit(
+                limits::UNAUTHENTICATED_SOCKETS_MAX,
+                limits::UNAUTHENTICATED_SOCKETS_PER_ADDRESS_MAX,
+            ),
+            pending: limit(limits::PENDING_CONNECTIONS_MAX, limits::PENDING_CONNECTIONS_PER_ADDRESS_MAX),
+            connecting: Semaphore::new(limits::CONNECTS_CONCURRENT_MAX),
         }
     }
 
@@ -66,7 +69,7 @@ impl ConnectionLimits {
 
     /// Waits for the turn to begin a connection: in order, and not for ever.
     pub async fn connect_permit(&self) -> Option<SemaphorePermit<'_>> {
-        timeout(limits::BEGIN_WAIT, self.connecting.acquire()).await.ok()?.ok()
+        timeout(limits::CONNECT_QUEUE_TIMEOUT, self.connecting.acquire()).await.ok()?.ok()
     }
 }
 
@@ -164,7 +167,7 @@ mod tests {
     async fn connecting_are_waited_for_but_not_for_ever() {
         let all = ConnectionLimits::new(false);
         let mut connecting = Vec::new();
-        for _ in 0..limits::BEGINS_AT_ONCE {
+        for _ in 0..limits::CONNECTS_CONCURRENT_MAX {
             connecting.push(all.connect_permit().await.expect("there is one"));
         }
         assert!(all.connect_permit().await.is_none());

@@ -50,7 +50,7 @@ pub struct ClientFrame<'a> {
 /// The members by which a client recognises the answer to its frame, as far as a frame that was refused gives them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Reference {
-    /// `ref`, or without one `id` or `message_id`. At most [`limits::REF_CHARS`] characters.
+    /// `ref`, or without one `id` or `message_id`. At most [`limits::REF_CHARS_MAX`] characters.
     pub reference: Option<String>,
     /// The conversation.
     pub conversation_id: Option<ConversationId>,
@@ -65,10 +65,10 @@ impl Reference {
 
     /// The `ref` as it is repeated.
     pub fn shorten(reference: String) -> String {
-        if reference.len() <= limits::REF_CHARS {
+        if reference.len() <= limits::REF_CHARS_MAX {
             reference
         } else {
-            reference.chars().take(limits::REF_CHARS).collect()
+            reference.chars().take(limits::REF_CHARS_MAX).collect()
         }
     }
 }
@@ -234,15 +234,15 @@ pub fn hello(
         user: UserObject::new(user, Status::Online),
         heartbeat_ms,
         limits: Limits {
-            content_bytes: limits::CONTENT_BYTES,
-            frame_bytes: limits::FRAME_BYTES,
-            sends_under_way: limits::UNDER_WAY,
+            content_bytes: limits::CONTENT_BYTES_MAX,
+            frame_bytes: limits::FRAME_BYTES_MAX,
+            sends_under_way: limits::SENDS_IN_FLIGHT_MAX,
             writes_at_once: limits::WRITES.burst,
             writes_per_minute: limits::WRITES.per_minute,
-            connections: limits::CONNECTIONS_PER_USER,
-            outbox_bytes: limits::OUTBOX_BYTES,
-            group_members: limits::GROUP_MEMBERS,
-            resume_conversations: limits::RESUME_CONVERSATIONS,
+            connections: limits::CONNECTIONS_PER_USER_MAX,
+            outbox_bytes: limits::SEND_QUEUE_BYTES_MAX,
+            group_members: limits::GROUP_MEMBERS_MAX,
+            resume_conversations: limits::RESUME_CONVERSATIONS_MAX,
         },
         membership_version,
         conversation_id: conversation.map(|(id, _)| id),

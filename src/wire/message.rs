@@ -4,7 +4,7 @@
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use super::objects::{Delivery, NoteObject};
+use super::objects::{Delivery, SystemNoteObject};
 use crate::domain::event::Payload;
 use crate::domain::message::Message;
 use crate::domain::{Seq, Timestamp};
@@ -45,7 +45,7 @@ pub fn put_message(out: &mut Vec<u8>, message: &Message, status: Delivery) {
     if let Some(note) = &message.note {
         put(out, ",\"system\":");
         // Strings and ids always have a JSON form, and a vector takes all of it.
-        let _ = serde_json::to_writer(&mut *out, &NoteObject::new(note));
+        let _ = serde_json::to_writer(&mut *out, &SystemNoteObject::new(note));
     }
     if let Some(extra) = &message.extra {
         put_fields(out, extra);
@@ -101,9 +101,9 @@ fn put_time(out: &mut Vec<u8>, before: &str, time: Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::put_message;
-    use crate::domain::conversation::{Role, Title};
+    use crate::domain::conversation::{GroupName, Role};
     use crate::domain::event::Payload;
-    use crate::domain::message::{Message, Note};
+    use crate::domain::message::{Message, SystemNote};
     use crate::domain::{ConversationId, MessageId, Timestamp, UserId};
     use crate::wire::objects::{Delivery, MessageObject};
 
@@ -133,13 +133,13 @@ mod tests {
                 content: String::new(),
                 ..plain.clone()
             },
-            with(Note::MemberAdded { user_id, role: Role::Admin }),
-            with(Note::MemberRemoved { user_id }),
-            with(Note::ConversationUpdated { name: Title::stored("\"Lunch\"".to_owned()) }),
+            with(SystemNote::MemberAdded { user_id, role: Role::Admin }),
+            with(SystemNote::MemberRemoved { user_id }),
+            with(SystemNote::ConversationUpdated { name: GroupName::from_trusted("\"Lunch\"".to_owned()) }),
             Message { extra: extra("{}"), ..plain.clone() },
             Message {
                 extra: extra(r#"{"pin":{"at":null,"by":[1,"\"é"]},"votes":2}"#),
-                ..with(Note::MemberRemoved { user_id })
+                ..with(SystemNote::MemberRemoved { user_id })
             },
             plain,
         ];

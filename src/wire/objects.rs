@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::domain::conversation::{Conversation, Member, Title};
+use crate::domain::conversation::{Conversation, GroupName, Member};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::event::EventKind;
-use crate::domain::message::{Message, Note};
+use crate::domain::message::{Message, SystemNote};
 use crate::domain::user::{Status, User};
 use crate::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
 
@@ -82,7 +82,7 @@ pub struct MessageObject<'a> {
     reactions: [(); 0],
     status: Delivery,
     #[serde(skip_serializing_if = "Option::is_none")]
-    system: Option<NoteObject<'a>>,
+    system: Option<SystemNoteObject<'a>>,
     #[serde(flatten)]
     extra: Option<Map<String, Value>>,
 }
@@ -103,14 +103,14 @@ impl<'a> MessageObject<'a> {
             deleted_at: message.deleted_at,
             reactions: [],
             status,
-            system: message.note.as_ref().map(NoteObject::new),
+            system: message.note.as_ref().map(SystemNoteObject::new),
             extra: message.extra.as_ref().and_then(|extra| serde_json::from_str(extra.as_str()).ok()),
         }
     }
 }
 
 #[derive(Serialize)]
-pub(super) struct NoteObject<'a> {
+pub(super) struct SystemNoteObject<'a> {
     kind: EventKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<UserId>,
@@ -120,12 +120,12 @@ pub(super) struct NoteObject<'a> {
     name: Option<&'a str>,
 }
 
-impl<'a> NoteObject<'a> {
-    pub(super) fn new(note: &'a Note) -> Self {
+impl<'a> SystemNoteObject<'a> {
+    pub(super) fn new(note: &'a SystemNote) -> Self {
         let (role, name) = match note {
-            Note::MemberAdded { .. } | Note::MemberUpdated { .. } => (note.value(), None),
-            Note::ConversationUpdated { .. } => (None, note.value()),
-            Note::MemberRemoved { .. } | Note::Other { .. } => (None, None),
+            SystemNote::MemberAdded { .. } | SystemNote::MemberUpdated { .. } => (note.value(), None),
+            SystemNote::ConversationUpdated { .. } => (None, note.value()),
+            SystemNote::MemberRemoved { .. } | SystemNote::Other { .. } => (None, None),
         };
         Self { kind: note.kind(), user_id: note.user_id(), role, name }
     }
@@ -149,7 +149,7 @@ impl<'a> ConversationObject<'a> {
         Self {
             id: conversation.id,
             r#type: conversation.kind.as_str(),
-            name: conversation.name.as_ref().map(Title::as_str),
+            name: conversation.name.as_ref().map(GroupName::as_str),
             creator_id: conversation.creator_id,
             created_at: conversation.created_at,
             member_count: conversation.member_count,

@@ -113,7 +113,7 @@ async fn begin(
             HandshakeAuth::Token(token) => state.chat.auth.tokens.caller(&token)?,
             HandshakeAuth::Ticket(ticket) => state.chat.auth.redeem(&ticket).await?,
         };
-        let live = state.chat.connect(&caller, scope, Arc::clone(&socket.writer.outbox) as _, heartbeat_ms).await?;
+        let live = state.chat.connect(&caller, scope, Arc::clone(&socket.writer.send_queue) as _, heartbeat_ms).await?;
         Ok((live, caller))
     };
     match timeout(limits::ANSWER_TIMEOUT, beginning).await {
@@ -134,7 +134,7 @@ impl Established {
             end = dispatcher.run(reader, Box::pin(dispatcher.open(live.head, self.after_seq))) => end,
             end = writer.run(state.heartbeat, deadline, || live.tell_news()) => end,
             () = state.draining.cancelled() => {
-                writer.outbox.push(frames::draining(reconnect_jitter_ms()));
+                writer.send_queue.push(frames::draining(reconnect_jitter_ms()));
                 // What was admitted is committed and answered before the goodbye, though its token may expire; the drain's own time-out
                 // bounds this.
                 let endless = TokenDeadline::endless();

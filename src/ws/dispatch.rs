@@ -82,8 +82,8 @@ impl<'a> FrameDispatcher<'a> {
         reader: &mut Reader,
         opening: Pin<Box<impl Future<Output = Result<()>>>>,
     ) -> ConnectionEnd {
-        let outbox = &self.connection.outbox;
-        outbox.uncork();
+        let send_queue = &self.connection.send_queue;
+        send_queue.uncork();
         if let Err(error) = opening.await {
             return Close::for_error(&error).into();
         }
@@ -101,7 +101,7 @@ impl<'a> FrameDispatcher<'a> {
                 return Close::for_error(&error).into();
             }
             if let Some(frame) = frame {
-                outbox.push(frame);
+                send_queue.push(frame);
             }
             if let Some(why) = violations.count(&error) {
                 return why.into();
@@ -112,14 +112,14 @@ impl<'a> FrameDispatcher<'a> {
     /// Returns when nothing is in flight any more.
     pub(super) async fn all_answered(&self) {
         let Some(in_flight) = self.in_flight.get() else { return };
-        let all = u32::try_from(limits::UNDER_WAY).unwrap_or(u32::MAX);
+        let all = u32::try_from(limits::SENDS_IN_FLIGHT_MAX).unwrap_or(u32::MAX);
         // The semaphore is never closed.
         let _ = in_flight.acquire_many(all).await;
     }
 
     /// Waits for a permit for a write or an operation.
     pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit> {
-        let in_flight = self.in_flight.get_or_init(|| Arc::new(Semaphore::new(limits::UNDER_WAY)));
+        let in_flight = self.in_flight.get_or_init(|| Arc::new(Semaphore::new(limits::SENDS_IN_FLIGHT_MAX)));
         Arc::clone(in_flight).acquire_owned().await.map_err(Error::internal)
     }
 
@@ -130,7 +130,7 @@ impl<'a> FrameDispatcher<'a> {
         if let Some(after_seq) = after_seq {
             match subscriptions.resume(self.connection, id, after_seq).await {
                 Err(error) if error.code == Code::Resync => {
-                    self.connection.outbox.push(frames::error(&error, None, Some(id)));
+                    self.connection.send_queue.push(frames::error(&error, None, Some(id)));
                 }
                 done => return done,
             }
@@ -157,7 +157,7 @@ impl<'a> FrameDispatcher<'a> {
             ("resume", _) => self.resume(frame, reference).await,
             ("auth", _) => self.authenticate(frame).await.map_err(|error| Refused::new(error, reference)),
             ("ping", _) => {
-                self.connection.outbox.push(frames::pong(reference.reference.as_deref()));
+                self.connection.send_queue.push(frames::pong(reference.reference.as_deref()));
                 Ok(())
             }
             (name, _) => {
@@ -199,8 +199,8 @@ impl<'a> FrameDispatcher<'a> {
 
     fn check_resume(&self, frame: ClientFrame<'_>) -> Result<std::collections::HashMap<ConversationId, Seq>> {
         let conversations = frame.conversations.ok_or_else(|| Error::field("conversations", "is missing"))?;
-        if conversations.len() > limits::RESUME_CONVERSATIONS {
-            let detail = format!("takes at most {} conversations", limits::RESUME_CONVERSATIONS);
+        if conversations.len() > limits::RESUME_CONVERSATIONS_MAX {
+            let detail = format!("takes at most {} conversations", limits::RESUME_CONVERSATIONS_MAX);
             return Err(Error::field("conversations", detail));
         }
         if conversations.values().any(|seq| *seq < 0) {

@@ -7,7 +7,7 @@ use crate::wire::close::Close;
 pub enum ConnectionEnd {
     /// The server closes it.
     Close(Close),
-    /// The peer closed it, and the answer is in the outbox.
+    /// The peer closed it, and the answer is in the send_queue.
     Closed,
     /// The socket is gone.
     Broken,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::end::ConnectionEnd;
-use crate::registry::Outbox;
+use crate::registry::SendQueue;
 use crate::wire::close::Close;
 use crate::wire::framing;
 
@@ -42,13 +42,13 @@ impl PeerActivity {
 }
 
 /// A connection's heart.
-pub(super) struct Heart {
+pub(super) struct Heartbeat {
     period: Duration,
     next: Instant,
     unanswered: u32,
 }
 
-impl Heart {
+impl Heartbeat {
     pub(super) fn new(period: Duration) -> Self {
         Self { period, next: Instant::now() + period, unanswered: 0 }
     }
@@ -61,7 +61,7 @@ impl Heart {
     /// If it is time, pings after calling `on_beat`. An error if too many pings in a row were not answered.
     pub(super) fn beat(
         &mut self,
-        outbox: &Outbox,
+        send_queue: &SendQueue,
         activity: &PeerActivity,
         on_beat: impl Fn(),
     ) -> Result<(), ConnectionEnd> {
@@ -78,7 +78,7 @@ impl Heart {
             return Err(Close::NO_PONG.into());
         }
         on_beat();
-        outbox.push(framing::ping());
+        send_queue.push(framing::ping());
         self.unanswered += 1;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The WebSocket transport: the handshake by hand, and a connection's life.
 //!
-//! Below, an open [`Socket`], whatever its frames mean: tungstenite reads their headers, and answers go into the outbox like
+//! Below, an open [`Socket`], whatever its frames mean: tungstenite reads their headers, and answers go into the send_queue like
 //! everything else; its other side continues where the kernel was full, and finds peers that are gone. Above, Chinwag's part:
 //! authentication, and the operations that frames call. A connection is one task.
 

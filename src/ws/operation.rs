@@ -16,7 +16,7 @@ use crate::wire::input::Input;
 use crate::wire::problem;
 
 impl FrameDispatcher<'_> {
-    /// Calls an operation, and waits until its answer is in the outbox.
+    /// Calls an operation, and waits until its answer is in the send_queue.
     ///
     /// The call runs in a task of its own, which holds a permit: a drain waits for it, whatever becomes of the connection.
     pub(super) async fn operation(
@@ -29,7 +29,7 @@ impl FrameDispatcher<'_> {
             (Ok(input), Ok(permit)) => (input, permit),
             (Err(error), _) | (_, Err(error)) => return Err(refuse(error, reference)),
         };
-        if self.connection.outbox.is_closing() {
+        if self.connection.send_queue.is_closing() {
             return Ok(());
         }
         let (chat, connection, network) = (Arc::clone(self.chat), Arc::clone(self.connection), self.network);
@@ -74,8 +74,8 @@ impl FrameDispatcher<'_> {
 
 /// An answer that fits into a frame.
 fn bounded(answer: Answer) -> Result<Answer> {
-    if answer.body.as_ref().is_some_and(|body| body.len() > limits::REPLY_BYTES) {
-        let detail = format!("The answer is larger than {} bytes: ask for fewer items.", limits::REPLY_BYTES);
+    if answer.body.as_ref().is_some_and(|body| body.len() > limits::REPLY_BYTES_MAX) {
+        let detail = format!("The answer is larger than {} bytes: ask for fewer items.", limits::REPLY_BYTES_MAX);
         return Err(Error::new(Code::TooLarge, detail));
     }
     Ok(answer)

@@ -15,7 +15,7 @@ use super::decoder::{DecodedFrame, Decoder};
 use super::end::ConnectionEnd;
 use super::sink::Peer;
 use crate::limits;
-use crate::registry::Outbox;
+use crate::registry::SendQueue;
 use crate::wire::framing;
 
 /// A message of the peer's, whole.
@@ -34,7 +34,7 @@ thread_local! {
 /// Reads from a socket what the peer says.
 pub struct Reader {
     socket: OwnedReadHalf,
-    outbox: Arc<Outbox<Peer>>,
+    send_queue: Arc<SendQueue<Peer>>,
     decoder: Decoder,
     /// What was read and not decoded yet.
     rest: Bytes,
@@ -42,19 +42,24 @@ pub struct Reader {
 
 impl Reader {
     /// `early` was read with the handshake. The peer's messages have at most so many bytes.
-    pub(super) fn new(early: Bytes, socket: OwnedReadHalf, outbox: Arc<Outbox<Peer>>, message_bytes: usize) -> Self {
+    pub(super) fn new(
+        early: Bytes,
+        socket: OwnedReadHalf,
+        send_queue: Arc<SendQueue<Peer>>,
+        message_bytes: usize,
+    ) -> Self {
         let decoder = Decoder::new(message_bytes);
         // A copy: a slice, empty or not, would keep all of the buffer that the handshake was read into.
         let rest = Bytes::copy_from_slice(&early);
-        Self { socket, outbox, decoder, rest }
+        Self { socket, send_queue, decoder, rest }
     }
 
-    /// The next message. Pings are answered here, through the outbox. Until this is called again, it is the server that does not
+    /// The next message. Pings are answered here, through the send_queue. Until this is called again, it is the server that does not
     /// listen, and not the peer that is silent. May be dropped while it waits: nothing that was read is lost.
     pub async fn next(&mut self) -> Result<ClientMessage, ConnectionEnd> {
         poll_fn(|cx| {
             let message = self.poll_message(cx);
-            self.outbox.sink().activity.set_busy(message.is_ready());
+            self.send_queue.sink().activity.set_busy(message.is_ready());
             message
         })
         .await
@@ -72,10 +77,10 @@ impl Reader {
             match frame {
                 DecodedFrame::Text(text) => return Poll::Ready(Ok(ClientMessage::Text(text))),
                 DecodedFrame::Binary(bytes) => return Poll::Ready(Ok(ClientMessage::Binary(bytes))),
-                DecodedFrame::Ping(payload) => self.outbox.push(framing::pong(&payload)),
+                DecodedFrame::Ping(payload) => self.send_queue.push(framing::pong(&payload)),
                 DecodedFrame::Pong => {}
                 DecodedFrame::Close(answer) => {
-                    self.outbox.answer_close(answer);
+                    self.send_queue.answer_close(answer);
                     return Poll::Ready(Err(ConnectionEnd::Closed));
                 }
             }
@@ -103,7 +108,7 @@ impl Reader {
             if read.is_err() || rest.is_empty() {
                 return Poll::Ready(Err(ConnectionEnd::Broken));
             }
-            self.outbox.sink().activity.beat();
+            self.send_queue.sink().activity.beat();
             let frame = self.decoder.next(&mut rest)?;
             self.rest = Bytes::copy_from_slice(rest);
             Poll::Ready(Ok(frame))

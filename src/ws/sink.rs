@@ -1,4 +1,4 @@
-//! The sink that an outbox writes to: the peer at the other end of a socket.
+//! The sink that an send_queue writes to: the peer at the other end of a socket.
 
 use std::io::{self, IoSlice};
 

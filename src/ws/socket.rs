@@ -27,19 +27,19 @@ impl Socket {
     /// what waits for it counts with all that waits in `registry`.
     pub fn new(stream: TcpStream, early: Bytes, message_bytes: usize, registry: &Registry) -> Self {
         let (receiving, sending) = stream.into_split();
-        let outbox = registry.outbox(Peer::new(sending));
-        let reader = Reader::new(early, receiving, Arc::clone(&outbox), message_bytes);
-        Self { reader, writer: Writer::new(outbox) }
+        let send_queue = registry.send_queue(Peer::new(sending));
+        let reader = Reader::new(early, receiving, Arc::clone(&send_queue), message_bytes);
+        Self { reader, writer: Writer::new(send_queue) }
     }
 
     /// The closing handshake, bounded in time: what waits is written, the sending side is closed, and the peer's last words
     /// are read, so that it gets the close frame and not a reset.
     pub async fn close(&mut self, end: ConnectionEnd) {
-        let outbox = &self.writer.outbox;
+        let send_queue = &self.writer.send_queue;
         if let ConnectionEnd::Close(why) = end {
-            outbox.close(why);
+            send_queue.close(why);
         }
-        outbox.uncork();
+        send_queue.uncork();
         if end != ConnectionEnd::Broken {
             // Whoever does not close in time is left.
             let _ = timeout(limits::CLOSE_TIMEOUT, self.say_goodbye(end)).await;
@@ -47,11 +47,11 @@ impl Socket {
     }
 
     async fn say_goodbye(&mut self, end: ConnectionEnd) {
-        let outbox = &self.writer.outbox;
-        let sending = &outbox.sink().socket;
-        while outbox.waiting() > 0 {
+        let send_queue = &self.writer.send_queue;
+        let sending = &send_queue.sink().socket;
+        while send_queue.waiting() > 0 {
             match sending.writable().await {
-                Ok(()) => outbox.flush(),
+                Ok(()) => send_queue.flush(),
                 Err(_) => return,
             }
         }

@@ -32,7 +32,7 @@ fn enter(request: UpgradeRequest, scope: Scope, after_seq: Option<Seq>) -> Resul
     let (request_id, network) = (request.id.clone(), network(request.address));
     accept(
         request,
-        limits::FRAME_BYTES,
+        limits::FRAME_BYTES_MAX,
         ConnectRequest { state, request_id, network, scope, after_seq, auth, pending, counted },
     )
 }

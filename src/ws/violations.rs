@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::domain::bucket::Bucket;
+use crate::domain::rate_limiter::TokenBucket;
 use crate::domain::{Code, Error};
 use crate::limits;
 use crate::wire::close::Close;
@@ -10,12 +10,12 @@ use crate::wire::close::Close;
 /// What a connection got wrong so far.
 pub(super) struct ViolationCounter {
     bad_in_a_row: u32,
-    too_fast: Bucket,
+    too_fast: TokenBucket,
 }
 
 impl ViolationCounter {
     pub(super) fn none() -> Self {
-        Self { bad_in_a_row: 0, too_fast: Bucket::full(limits::WRITES_REFUSED, Instant::now()) }
+        Self { bad_in_a_row: 0, too_fast: TokenBucket::full(limits::WRITES_REFUSED, Instant::now()) }
     }
 
     /// A frame was fine.
@@ -37,6 +37,6 @@ impl ViolationCounter {
             return None;
         }
         self.bad_in_a_row += 1;
-        (self.bad_in_a_row >= limits::BAD_FRAMES).then_some(Close::BAD_FRAMES)
+        (self.bad_in_a_row >= limits::BAD_FRAMES_MAX).then_some(Close::BAD_FRAMES)
     }
 }

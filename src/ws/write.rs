@@ -64,7 +64,7 @@ impl FrameDispatcher<'_> {
             Err(error) => return Err(refuse(error, reference)),
         };
         // A frame that was read but not begun when the connection was closed is not begun any more: its session may have ended.
-        if self.connection.outbox.is_closing() {
+        if self.connection.send_queue.is_closing() {
             return Ok(());
         }
         let to = write.conversation_id();
@@ -76,21 +76,21 @@ impl FrameDispatcher<'_> {
         let connection = Arc::clone(self.connection);
         let change = change_of(&write);
         let reply = move |outcome: Result<Outcome>| {
-            let hears = connection.hears(to);
+            let hears = connection.is_live(to);
             match outcome {
                 // Once the connection has left, what was delivered before may have missed it: a gap that it would never ask about.
                 Ok(_) if hears.is_none() => {}
                 // Its event, which every subscriber gets, is the acknowledgement.
                 Ok(Outcome::Committed(_)) if hears == Some(true) => {}
-                Ok(Outcome::Committed(event)) => connection.outbox.push(frames::event(&event)),
+                Ok(Outcome::Committed(event)) => connection.send_queue.push(frames::event(&event)),
                 Ok(Outcome::Duplicate(message)) => {
                     let kind = change.unwrap_or_else(|| Event::kind_of(Some(&message)));
-                    connection.outbox.push(frames::duplicate(&kind, &message));
+                    connection.send_queue.push(frames::duplicate(&kind, &message));
                 }
                 Ok(Outcome::NoChange) => {}
                 Err(error) => {
                     let reference = in_words(reference.reference);
-                    connection.outbox.push(frames::error(&error, reference.as_deref(), Some(to)));
+                    connection.send_queue.push(frames::error(&error, reference.as_deref(), Some(to)));
                 }
             }
             drop(permit);

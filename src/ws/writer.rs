@@ -12,27 +12,27 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use super::end::ConnectionEnd;
-use super::heartbeat::Heart;
+use super::heartbeat::Heartbeat;
 use super::sink::Peer;
 use super::token_deadline::TokenDeadline;
-use crate::registry::{Outbox, Stir};
+use crate::registry::{SendQueue, Wake};
 use crate::wire::close::Close;
 
-/// Writes to a socket what waits in its outbox.
+/// Writes to a socket what waits in its send_queue.
 pub struct Writer {
     /// What is frame to the peer.
-    pub outbox: Arc<Outbox<Peer>>,
+    pub send_queue: Arc<SendQueue<Peer>>,
 }
 
 impl Writer {
-    pub(super) fn new(outbox: Arc<Outbox<Peer>>) -> Self {
-        Self { outbox }
+    pub(super) fn new(send_queue: Arc<SendQueue<Peer>>) -> Self {
+        Self { send_queue }
     }
 
     /// Writes, and pings every `heartbeat` after calling `on_beat`; returns when the server closes the connection, the deadline is over,
     /// the peer is silent, or the socket is gone.
     pub async fn run(&self, heartbeat: Duration, deadline: &TokenDeadline, on_beat: impl Fn()) -> ConnectionEnd {
-        let mut heart = Heart::new(heartbeat);
+        let mut heart = Heartbeat::new(heartbeat);
         let mut timer = pin!(sleep_until(next(&heart, deadline)));
         poll_fn(|cx| {
             if let Poll::Ready(end) = self.poll_write(cx) {
@@ -43,7 +43,7 @@ impl Writer {
                 if deadline.left().is_zero() {
                     return Poll::Ready(Close::TOKEN_EXPIRED.into());
                 }
-                if let Err(end) = heart.beat(self.outbox.as_ref(), &self.outbox.sink().activity, &on_beat) {
+                if let Err(end) = heart.beat(self.send_queue.as_ref(), &self.send_queue.sink().activity, &on_beat) {
                     return Poll::Ready(end);
                 }
                 timer.as_mut().reset(next(&heart, deadline));
@@ -55,23 +55,23 @@ impl Writer {
     /// Flushes whenever the socket can be written again.
     fn poll_write(&self, cx: &mut Context<'_>) -> Poll<ConnectionEnd> {
         loop {
-            match ready!(self.outbox.poll_stirred(cx)) {
-                Stir::Blocked => {
-                    let socket: &TcpStream = self.outbox.sink().socket.as_ref();
+            match ready!(self.send_queue.poll_wake(cx)) {
+                Wake::Blocked => {
+                    let socket: &TcpStream = self.send_queue.sink().socket.as_ref();
                     match ready!(socket.poll_write_ready(cx)) {
-                        Ok(()) => self.outbox.flush(),
+                        Ok(()) => self.send_queue.flush(),
                         Err(_) => return Poll::Ready(ConnectionEnd::Broken),
                     }
                 }
-                Stir::Closing(close) => return Poll::Ready(ConnectionEnd::Close(close)),
-                Stir::Broken => return Poll::Ready(ConnectionEnd::Broken),
+                Wake::Closing(close) => return Poll::Ready(ConnectionEnd::Close(close)),
+                Wake::Broken => return Poll::Ready(ConnectionEnd::Broken),
             }
         }
     }
 }
 
 /// When something is to be done by the clock.
-fn next(heart: &Heart, deadline: &TokenDeadline) -> Instant {
+fn next(heart: &Heartbeat, deadline: &TokenDeadline) -> Instant {
     let now = Instant::now();
     let until_beat = heart.next().saturating_duration_since(now);
     now + until_beat.min(deadline.left())

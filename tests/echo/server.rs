@@ -28,8 +28,8 @@ struct Echo;
 
 impl SocketHandler for Echo {
     async fn handle(self: Box<Self>, Socket { reader, writer }: &mut Socket) -> ConnectionEnd {
-        let outbox = &writer.outbox;
-        outbox.uncork();
+        let send_queue = &writer.send_queue;
+        send_queue.uncork();
         let repeat = async {
             loop {
                 let mut frame = Vec::new();
@@ -39,8 +39,8 @@ impl SocketHandler for Echo {
                     Err(end) => return end,
                 }
                 // Whoever talks faster than they listen is not read meanwhile, and so not too slow.
-                outbox.eased().await;
-                outbox.push(frame.into());
+                send_queue.has_capacity().await;
+                send_queue.push(frame.into());
             }
         };
         let endless = TokenDeadline::endless();

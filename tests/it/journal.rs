@@ -16,7 +16,7 @@ use crate::support::socket::{PATIENCE, Socket};
 use chinwag::limits;
 
 /// A server on PostgreSQL, two people in a group, and somebody who can hold the database up.
-struct Scene {
+struct Fixture {
     server: Server,
     database: Client,
     url: String,
@@ -25,7 +25,7 @@ struct Scene {
     room: Conversation,
 }
 
-impl Scene {
+impl Fixture {
     async fn set() -> Self {
         let url = database().await;
         let server = Self::node(&url).await;
@@ -39,13 +39,13 @@ impl Scene {
         Server::with(&["--database-url", url, "--jwt-secret", secret, "--rate-limits", "off"]).await
     }
 
-    /// Nothing is committed to the room until [`Scene::release`].
+    /// Nothing is committed to the room until [`Fixture::release`].
     async fn hold(&self) {
         let lock = format!("BEGIN; SELECT 1 FROM counters WHERE conversation_id = '{}' FOR UPDATE", self.room.id);
         self.database.batch_execute(&lock).await.unwrap();
     }
 
-    /// Nothing is committed to any conversation until [`Scene::release`].
+    /// Nothing is committed to any conversation until [`Fixture::release`].
     async fn hold_all(&self) {
         self.database.batch_execute("BEGIN; SELECT 1 FROM counters FOR UPDATE").await.unwrap();
     }
@@ -86,7 +86,7 @@ fn send(content: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_poisoned_message_does_not_hurt_its_batch() {
-    let scene = Scene::set().await;
+    let scene = Fixture::set().await;
     let rule = "ALTER TABLE messages ADD CONSTRAINT harmless CHECK (content <> 'poison')";
     scene.database.batch_execute(rule).await.unwrap();
     let (mut hers, mut theirs) = (scene.ada.listen(&scene.room.socket).await, scene.grace.listen("/ws").await);
@@ -126,7 +126,7 @@ async fn admitted(socket: &mut Socket) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn edits_of_many_conversations_are_committed_together() {
     const EDITS: usize = 100;
-    let scene = Scene::set().await;
+    let scene = Fixture::set().await;
     let rooms = scene.rooms(EDITS).await;
     let mut messages = Vec::new();
     for room in &rooms {
@@ -165,7 +165,7 @@ async fn edits_of_many_conversations_are_committed_together() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sends_edits_and_deletions_keep_the_order_of_their_conversation() {
-    let scene = Scene::set().await;
+    let scene = Fixture::set().await;
     let rooms = scene.rooms(20).await;
     let (mut hers, mut theirs) = (scene.ada.listen("/ws").await, scene.grace.listen("/ws").await);
     let steps = |[first, second]: [Uuid; 2]| {
@@ -215,8 +215,8 @@ async fn sends_edits_and_deletions_keep_the_order_of_their_conversation() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_retry_that_waits_while_its_first_try_commits_finds_it() {
-    let scene = Scene::set().await;
-    let elsewhere = Scene::node(&scene.url).await;
+    let scene = Fixture::set().await;
+    let elsewhere = Fixture::node(&scene.url).await;
     let there = Person { address: elsewhere.address, ..scene.ada.clone() };
     for number in 1..=5 {
         let body = json!({"id": Uuid::now_v7(), "content": "once"});
@@ -238,11 +238,11 @@ async fn a_retry_that_waits_while_its_first_try_commits_finds_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_with_too_much_under_way_is_not_read() {
-    let scene = Scene::set().await;
+    let scene = Fixture::set().await;
     let mut hers = scene.ada.listen(&scene.room.socket).await;
     scene.hold().await;
     let beyond = 40;
-    for number in 0..limits::UNDER_WAY + beyond {
+    for number in 0..limits::SENDS_IN_FLIGHT_MAX + beyond {
         hers.send(&send(&number.to_string())).await;
     }
     hers.send(&json!({"type": "ping"})).await;
@@ -254,20 +254,20 @@ async fn a_connection_with_too_much_under_way_is_not_read() {
     }
     // The ping was read only when all but so many of the sends before it were answered.
     assert!(before >= beyond, "{before}");
-    let rest = limits::UNDER_WAY + beyond - before;
-    assert_eq!(hers.numbers(rest).await.last(), Some(&i64::try_from(limits::UNDER_WAY + beyond).unwrap()));
+    let rest = limits::SENDS_IN_FLIGHT_MAX + beyond - before;
+    assert_eq!(hers.numbers(rest).await.last(), Some(&i64::try_from(limits::SENDS_IN_FLIGHT_MAX + beyond).unwrap()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_committed_is_told_and_does_no_harm() {
-    let scene = Scene::set().await;
+    let scene = Fixture::set().await;
     scene.hold().await;
     let mut sockets: Vec<(Socket, Instant)> = Vec::new();
     // Enough for a batch under way, a full queue, what two more batches take, and some who wait in vain.
-    for _ in 0..(limits::JOURNAL_QUEUE + 4 * limits::BATCH_ROWS) / limits::UNDER_WAY {
+    for _ in 0..(limits::JOURNAL_QUEUE + 4 * limits::BATCH_ROWS_MAX) / limits::SENDS_IN_FLIGHT_MAX {
         let mut socket = scene.ada.listen(&scene.room.socket).await;
         let begun = Instant::now();
-        for number in 0..limits::UNDER_WAY {
+        for number in 0..limits::SENDS_IN_FLIGHT_MAX {
             socket.send(&send(&number.to_string())).await;
         }
         sockets.push((socket, begun));
@@ -278,7 +278,7 @@ async fn what_cannot_be_committed_is_told_and_does_no_harm() {
         assert!(error["retry_after_ms"].is_u64(), "{error}");
         assert!(["busy", "unavailable"].contains(&error["code"].as_str().unwrap()), "{error}");
         // However many wait before it; with the time that a busy machine may add.
-        assert!(begun.elapsed() < limits::JOURNAL_TRIES_FOR + Duration::from_secs(4), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < limits::COMMAND_TIMEOUT + Duration::from_secs(4), "{:?}", begun.elapsed());
         socket
     };
     let _still_open = join_all(sockets.into_iter().map(first_error)).await;
@@ -299,7 +299,7 @@ async fn what_cannot_be_committed_is_told_and_does_no_harm() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_slow_in_each_of_several_answers_is_not_waited_for() {
-    let scene = Scene::set().await;
+    let scene = Fixture::set().await;
     scene.ada.say(&scene.room, "hello").await;
     // What reads these takes its time, in a server that does not know them yet.
     for table in ["members", "conversations"] {
@@ -309,7 +309,7 @@ async fn a_store_that_is_slow_in_each_of_several_answers_is_not_waited_for() {
         );
         scene.database.batch_execute(&slowed).await.unwrap();
     }
-    let slow = Scene::node(&scene.url).await;
+    let slow = Fixture::node(&scene.url).await;
     let ada = Person { address: slow.address, ..scene.ada.clone() };
     let begun = Instant::now();
     let answer = ada.get(&scene.room.messages).await;

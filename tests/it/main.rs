@@ -8,14 +8,14 @@ macro_rules! on_each_store {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $specification() {
-                super::$specification($crate::support::server::On::Sqlite).await;
+                super::$specification($crate::support::server::StoreKind::Sqlite).await;
             })*
         }
 
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $specification() {
-                super::$specification($crate::support::server::On::Postgres).await;
+                super::$specification($crate::support::server::StoreKind::Postgres).await;
             })*
         }
     };
@@ -28,12 +28,12 @@ mod conformance;
 mod demo;
 mod draining;
 mod faults;
-mod healing;
 mod journal;
 mod layers;
 mod limits;
 mod migration;
 mod mixed_versions;
+mod multi_node;
 mod postgres;
 mod process;
 mod rest;

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::support::client::{Conversation, Person};
 use crate::support::node::Node;
 use crate::support::postgres::database;
-use crate::support::server::On;
+use crate::support::server::StoreKind;
 use crate::support::socket::Socket;
 
 /// Makes of each specification a test for each store.
@@ -23,7 +23,7 @@ macro_rules! beside_the_previous_release {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             #[ignore = "needs CHINWAG_PREVIOUS_BIN"]
             async fn $specification() {
-                super::$specification($crate::support::server::On::Sqlite).await;
+                super::$specification($crate::support::server::StoreKind::Sqlite).await;
             })*
         }
 
@@ -31,7 +31,7 @@ macro_rules! beside_the_previous_release {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             #[ignore = "needs CHINWAG_PREVIOUS_BIN"]
             async fn $specification() {
-                super::$specification($crate::support::server::On::Postgres).await;
+                super::$specification($crate::support::server::StoreKind::Postgres).await;
             })*
         }
     };
@@ -49,11 +49,11 @@ const ROUNDS: usize = 25;
 const READERS: usize = 12;
 
 /// Both versions, neither of them started.
-async fn nodes(store: On) -> (Node, Node, TempDir) {
+async fn nodes(store: StoreKind) -> (Node, Node, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let url = match store {
-        On::Sqlite => format!("sqlite:{}", folder.path().join("shared.db").display()),
-        On::Postgres => database().await,
+        StoreKind::Sqlite => format!("sqlite:{}", folder.path().join("shared.db").display()),
+        StoreKind::Postgres => database().await,
     };
     let arguments = ["--database-url", &url, "--jwt-secret", "one secret for all the nodes there are"];
     let (mut previous, present) = (Node::with(&arguments), Node::with(&arguments));
@@ -180,7 +180,7 @@ async fn write_at_once(previous: &Group, present: &Group, events: usize) {
     }
 }
 
-async fn this_version_migrates_beneath_the_previous_one(store: On) {
+async fn this_version_migrates_beneath_the_previous_one(store: StoreKind) {
     let (mut previous, mut present, _folder) = nodes(store).await;
     previous.start().await;
     let before = Group::new(&previous).await;
@@ -202,7 +202,7 @@ async fn this_version_migrates_beneath_the_previous_one(store: On) {
     stop(&mut present).await;
 }
 
-async fn the_previous_version_starts_on_this_schema(store: On) {
+async fn the_previous_version_starts_on_this_schema(store: StoreKind) {
     let (mut previous, mut present, _folder) = nodes(store).await;
     present.start().await;
     let now = Group::new(&present).await;

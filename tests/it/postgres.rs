@@ -68,7 +68,7 @@ async fn nodes_that_write_at_once_leave_neither_hole_nor_double() {
             id: MessageId::new(),
             actor_id: ada,
             action: Action::Rename {
-                name: chinwag::domain::conversation::Title::parse(&MessageId::new().to_string()).unwrap(),
+                name: chinwag::domain::conversation::GroupName::parse(&MessageId::new().to_string()).unwrap(),
             },
             timestamp: Timestamp::now(),
         };

@@ -24,7 +24,7 @@ use crate::support::client::{PASSWORD, Person, get};
 use crate::support::node::{Memory, Node};
 use crate::support::postgres::database;
 use crate::support::raw;
-use crate::support::server::On;
+use crate::support::server::StoreKind;
 use crate::support::socket::{PATIENCE, Socket};
 
 /// The binary, with nothing of this environment that it would take for its configuration.
@@ -223,7 +223,7 @@ async fn no_log_level_tells_a_secret() {
             }
             let handshake = "Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-            let long = "x".repeat(limits::URI_BYTES);
+            let long = "x".repeat(limits::URI_BYTES_MAX);
             for asked in [
                 format!("POST /ws?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
                 format!("GET /ws?{secret} HTTP/1.1\r\n\r\n"),
@@ -285,7 +285,7 @@ async fn without_file_descriptors_it_serves_who_is_there_and_recovers() {
     for _ in 0..20 {
         asks(&mut established).await;
         socket.send(&json!({"type": "message.send", "content": "still here"})).await;
-        assert_eq!(socket.hears().await, "still here");
+        assert_eq!(socket.receives().await, "still here");
         sleep(Duration::from_millis(100)).await;
     }
     let spent = ticks(&running.child) - before;
@@ -352,7 +352,7 @@ async fn two_processes_on_one_database_keep_one_truth() {
 async fn the_memory_of_passwords_goes_back() {
     // What Argon2id takes for one.
     const HASH_BYTES: usize = 19 * 1024 * 1024;
-    let mut node = Node::on(On::Sqlite).await;
+    let mut node = Node::on(StoreKind::Sqlite).await;
     node.start().await;
     let node = &node;
     join_all((0..16).map(async |number| node.person(&format!("person{number}")).await)).await;

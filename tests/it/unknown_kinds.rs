@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::support::client::{Conversation, Person};
 use crate::support::postgres::{connect, database};
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
 on_each_store! {
@@ -114,14 +114,14 @@ struct Fixture {
 }
 
 impl Fixture {
-    async fn new(store: On, heartbeat: Duration) -> Self {
+    async fn new(store: StoreKind, heartbeat: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (url, newer) = match store {
-            On::Sqlite => {
+            StoreKind::Sqlite => {
                 let path = folder.path().join("shared.db");
                 (format!("sqlite:{}", path.display()), NewerNode::Sqlite(path))
             }
-            On::Postgres => {
+            StoreKind::Postgres => {
                 let url = database().await;
                 let client = connect(&url).await;
                 (url, NewerNode::Postgres(client))
@@ -198,7 +198,7 @@ async fn numbered(socket: &mut Socket, expected: &[Value]) -> Vec<Value> {
     frames
 }
 
-async fn a_resume_gives_events_of_unknown_kinds(store: On) {
+async fn a_resume_gives_events_of_unknown_kinds(store: StoreKind) {
     let fixture = Fixture::new(store, NEVER).await;
     let expected = fixture.write_unknown().await;
     let room = &fixture.room;
@@ -219,7 +219,7 @@ async fn a_resume_gives_events_of_unknown_kinds(store: On) {
     assert_eq!(numbered(&mut sockets[1], std::slice::from_ref(&sent)).await, [sent]);
 }
 
-async fn a_send_behind_unknown_events_is_answered_and_delivered_after_them(store: On) {
+async fn a_send_behind_unknown_events_is_answered_and_delivered_after_them(store: StoreKind) {
     let fixture = Fixture::new(store, NEVER).await;
     let Fixture { newer, ada, grace, room, .. } = &fixture;
     let mut hers = ada.listen(&room.socket).await;
@@ -248,7 +248,7 @@ async fn a_send_behind_unknown_events_is_answered_and_delivered_after_them(store
     assert_eq!(numbered_until(&mut again, "resumed").await, expected);
 }
 
-async fn a_heartbeat_finds_unknown_events_that_nothing_follows(store: On) {
+async fn a_heartbeat_finds_unknown_events_that_nothing_follows(store: StoreKind) {
     let fixture = Fixture::new(store, SOON).await;
     let Fixture { ada, grace, room, .. } = &fixture;
     let mut sockets = [ada.listen(&room.socket).await, ada.listen("/ws").await, grace.listen("/ws").await];
@@ -258,7 +258,7 @@ async fn a_heartbeat_finds_unknown_events_that_nothing_follows(store: On) {
     }
 }
 
-async fn history_shows_unknown_notes_and_fields(store: On) {
+async fn history_shows_unknown_notes_and_fields(store: StoreKind) {
     let fixture = Fixture::new(store, NEVER).await;
     let Fixture { newer, grace, room, hello, .. } = &fixture;
     let frames = fixture.write_unknown().await;
@@ -279,7 +279,7 @@ async fn history_shows_unknown_notes_and_fields(store: On) {
     assert_eq!(latest().await, pinned(note));
 }
 
-async fn unknown_fields_survive_an_edit(store: On) {
+async fn unknown_fields_survive_an_edit(store: StoreKind) {
     let fixture = Fixture::new(store, NEVER).await;
     let Fixture { newer, ada, grace, room, hello, .. } = &fixture;
     newer.pin(room, &hello["seq"]).await;

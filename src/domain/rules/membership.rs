@@ -2,8 +2,8 @@
 
 use super::{Decision, Facts, NewEvent, RowWrite, Verdict};
 use crate::domain::command::Outcome;
-use crate::domain::conversation::{Kind, Member, Role, Title};
-use crate::domain::message::Note;
+use crate::domain::conversation::{GroupName, Kind, Member, Role};
+use crate::domain::message::SystemNote;
 use crate::domain::{Error, Result, UserId};
 use crate::limits;
 
@@ -17,7 +17,7 @@ fn actor(facts: &Facts) -> Result<&Member> {
 }
 
 /// A decision that leaves a system message.
-fn noted(writes: Vec<RowWrite>, note: Note, content: String) -> Verdict {
+fn noted(writes: Vec<RowWrite>, note: SystemNote, content: String) -> Verdict {
     Verdict::Write(Decision { writes, event: NewEvent::SystemMessage { note, content } })
 }
 
@@ -43,11 +43,11 @@ pub(super) fn add(user_id: UserId, role: Role, facts: &Facts) -> Result<Verdict>
     if facts.target_role.is_some() {
         return Ok(Verdict::Nothing(Outcome::NoChange));
     }
-    if facts.member_count >= limits::GROUP_MEMBERS {
-        return Err(Error::field("user_id", format!("a group has at most {} members", limits::GROUP_MEMBERS)));
+    if facts.member_count >= limits::GROUP_MEMBERS_MAX {
+        return Err(Error::field("user_id", format!("a group has at most {} members", limits::GROUP_MEMBERS_MAX)));
     }
     let content = format!("{} added {}", actor.name().as_str(), target.name.as_str());
-    Ok(noted(vec![RowWrite::InsertMember(user_id, role)], Note::MemberAdded { user_id, role }, content))
+    Ok(noted(vec![RowWrite::InsertMember(user_id, role)], SystemNote::MemberAdded { user_id, role }, content))
 }
 
 /// Decides whether a member is removed, or leaves.
@@ -68,7 +68,7 @@ pub(super) fn remove(user_id: UserId, facts: &Facts) -> Result<Verdict> {
         }
         format!("{} removed {}", actor.name().as_str(), target.name.as_str())
     };
-    Ok(noted(vec![RowWrite::DeleteMember(user_id)], Note::MemberRemoved { user_id }, content))
+    Ok(noted(vec![RowWrite::DeleteMember(user_id)], SystemNote::MemberRemoved { user_id }, content))
 }
 
 /// Decides whether a member's role changes.
@@ -94,18 +94,18 @@ pub(super) fn set_role(user_id: UserId, role: Role, facts: &Facts) -> Result<Ver
         Role::Member => "a member",
     };
     let content = format!("{} made {} {became}", actor.name().as_str(), target.name.as_str());
-    Ok(noted(writes, Note::MemberUpdated { user_id, role }, content))
+    Ok(noted(writes, SystemNote::MemberUpdated { user_id, role }, content))
 }
 
 /// Decides whether the group gets a name.
-pub(super) fn rename(name: &Title, facts: &Facts) -> Result<Verdict> {
+pub(super) fn rename(name: &GroupName, facts: &Facts) -> Result<Verdict> {
     let actor = actor(facts)?;
     require(actor, Role::Admin, "Only an admin or the owner can rename the conversation.")?;
     if facts.name.as_ref() == Some(name) {
         return Ok(Verdict::Nothing(Outcome::NoChange));
     }
     let content = format!("{} named the conversation “{}”", actor.name().as_str(), name.as_str());
-    Ok(noted(vec![RowWrite::SetName(name.clone())], Note::ConversationUpdated { name: name.clone() }, content))
+    Ok(noted(vec![RowWrite::SetName(name.clone())], SystemNote::ConversationUpdated { name: name.clone() }, content))
 }
 
 fn require(actor: &Member, role: Role, otherwise: &'static str) -> Result<()> {
@@ -117,15 +117,15 @@ mod tests {
     use super::super::{Facts, RowWrite, Verdict, decide};
     use super::may_delete;
     use crate::domain::command::{Action, Command, Outcome};
-    use crate::domain::conversation::{Kind, Member, Role, Title};
+    use crate::domain::conversation::{GroupName, Kind, Member, Role};
     use crate::domain::user::{Name, User, Username};
     use crate::domain::{Code, ConversationId, MessageId, Result, Timestamp, UserId};
 
     fn user(name: &str) -> User {
         User {
             id: UserId::new(),
-            username: Username::stored(name.to_lowercase()),
-            name: Name::stored(name.to_owned()),
+            username: Username::from_trusted(name.to_lowercase()),
+            name: Name::from_trusted(name.to_owned()),
             created_at: Timestamp(0),
             last_seen_at: None,
         }
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn strangers_and_direct_conversations_are_left_alone() {
-        let rename = Action::Rename { name: Title::stored("Lunch".to_owned()) };
+        let rename = Action::Rename { name: GroupName::from_trusted("Lunch".to_owned()) };
         let (mut facts, _) = facts(Role::Owner, None);
         facts.kind = Kind::Direct;
         assert_eq!(judge(rename.clone(), &facts).map_err(|error| error.code), Err(Code::Forbidden));

@@ -58,7 +58,7 @@ mod tests {
     use crate::domain::command::{Action, Command, Outcome};
     use crate::domain::conversation::{Kind, Member, Role};
     use crate::domain::event::EventKind;
-    use crate::domain::message::{Content, Message, Note};
+    use crate::domain::message::{Content, Message, SystemNote};
     use crate::domain::user::{Name, User, Username};
     use crate::domain::{Code, ConversationId, MessageId, Result, Timestamp, UserId};
 
@@ -79,7 +79,7 @@ mod tests {
     }
 
     fn member(id: UserId, role: Role) -> Member {
-        let (username, name) = (Username::stored("ada".to_owned()), Name::stored("Ada".to_owned()));
+        let (username, name) = (Username::from_trusted("ada".to_owned()), Name::from_trusted("Ada".to_owned()));
         let user = User { id, username, name, created_at: Timestamp(0), last_seen_at: None };
         Member { user, role, joined_at: Timestamp(0), joined_seq: 0, delivered_seq: 0, read_seq: 0 }
     }
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(code(None, Some(Role::Member), &stored), Err(Code::Forbidden));
         assert_eq!(code(None, Some(Role::Admin), &stored), Ok(()));
         assert_eq!(code(None, None, &stored), Err(Code::NotFound));
-        let noted = Message { sender_id: other, note: Some(Note::MemberRemoved { user_id: other }), ..stored };
+        let noted = Message { sender_id: other, note: Some(SystemNote::MemberRemoved { user_id: other }), ..stored };
         assert_eq!(code(None, Some(Role::Owner), &noted), Err(Code::Forbidden));
     }
 

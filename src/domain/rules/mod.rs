@@ -9,9 +9,9 @@ mod messages;
 pub use membership::may_delete;
 
 use super::command::{Action, Command, Outcome};
-use super::conversation::{Kind, Member, Role, Title};
+use super::conversation::{GroupName, Kind, Member, Role};
 use super::event::{Event, EventKind, Payload};
-use super::message::{Message, Note};
+use super::message::{Message, SystemNote};
 use super::user::User;
 use super::{MessageId, Result, Seq, UserId};
 
@@ -21,7 +21,7 @@ pub struct Facts {
     /// Direct or group.
     pub kind: Kind,
     /// The conversation's name.
-    pub name: Option<Title>,
+    pub name: Option<GroupName>,
     /// The number of its members.
     pub member_count: i64,
     /// The user who acts, if they are a member.
@@ -51,7 +51,7 @@ pub enum RowWrite {
     /// A member's role changes.
     SetRole(UserId, Role),
     /// The conversation's name changes.
-    SetName(Title),
+    SetName(GroupName),
     /// A message gets this text, time of editing and time of deletion.
     UpdateMessage(Box<Message>),
 }
@@ -81,7 +81,7 @@ pub enum NewEvent {
     /// A system message, which is the event itself. It advances the actor's receipts and makes its conversation the latest.
     SystemMessage {
         /// For programs.
-        note: Note,
+        note: SystemNote,
         /// For people.
         content: String,
     },

@@ -8,7 +8,7 @@ use tokio_postgres::types::ToSql;
 use super::connection::PgConnection;
 use crate::domain::command::Command;
 use crate::domain::event::{Event, Payload};
-use crate::domain::message::Note;
+use crate::domain::message::SystemNote;
 use crate::domain::rules::{Decision, RowWrite};
 use crate::domain::{ConversationId, MessageId, Result, Seq, Timestamp, UserId};
 
@@ -135,8 +135,8 @@ impl Writes {
                 text(&message.content),
                 message.timestamp,
                 note.map(|note| text(note.kind().as_str())),
-                note.and_then(Note::user_id),
-                note.and_then(Note::value).map(text),
+                note.and_then(SystemNote::user_id),
+                note.and_then(SystemNote::value).map(text),
             );
             self.advance_receipts.push(id, command.actor_id, seq);
         } else {

@@ -8,7 +8,7 @@ use super::messages::joined_message;
 use super::rows::{self, Columns};
 use super::users::user;
 use super::{Postgres, bounded};
-use crate::domain::conversation::{Conversation, Kind, NewConversation, Role, Title};
+use crate::domain::conversation::{Conversation, GroupName, Kind, NewConversation, Role};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::rules::may_delete;
 use crate::domain::{ConversationId, Error, Result, UserId};
@@ -40,7 +40,7 @@ pub(super) fn conversation(columns: &mut Columns<'_>) -> Result<Conversation> {
     Ok(Conversation {
         id: columns.next()?,
         kind: columns.word(Kind::parse)?,
-        name: columns.next::<Option<String>>()?.map(Title::stored),
+        name: columns.next::<Option<String>>()?.map(GroupName::from_trusted),
         creator_id: columns.next()?,
         created_at: columns.next()?,
         member_count: columns.next()?,
@@ -104,7 +104,7 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     roles[0] = new.creator_role().as_str();
     let members = i64::try_from(users.len()).unwrap_or(i64::MAX);
     let (id, at) = (&new.id, &new.created_at);
-    let (kind, name) = (new.kind.as_str(), new.name.as_ref().map(Title::as_str));
+    let (kind, name) = (new.kind.as_str(), new.name.as_ref().map(GroupName::as_str));
     let direct_key = new.direct_key();
 
     connection.prepare(&[LOCK_USERS, INSERT_CONVERSATION, EXISTING_CONVERSATION]).await?;

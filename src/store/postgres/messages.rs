@@ -8,7 +8,7 @@ use super::members::receipts_of_others;
 use super::rows::{self, Columns};
 use super::{Postgres, bounded};
 use crate::domain::event::{Event, EventKind, Payload};
-use crate::domain::message::{Message, Note};
+use crate::domain::message::{Message, SystemNote};
 use crate::domain::{ConversationId, Result, Seq, UserId};
 use crate::store::queries::messages::{MESSAGE_WIDTH, message_columns};
 use crate::store::queries::{self, row_limit};
@@ -57,10 +57,10 @@ pub(super) fn joined_message(columns: &mut Columns<'_>) -> Result<Option<Message
     columns.joined(MESSAGE_WIDTH, message)
 }
 
-fn note(columns: &mut Columns<'_>) -> Result<Option<Note>> {
+fn note(columns: &mut Columns<'_>) -> Result<Option<SystemNote>> {
     let kind: Option<&str> = columns.next()?;
     let (user_id, value) = rows::pair(columns)?;
-    Ok(kind.map(|kind| Note::from_trusted(kind, user_id, value)))
+    Ok(kind.map(|kind| SystemNote::from_trusted(kind, user_id, value)))
 }
 
 /// Reads the columns of `EVENTS_AFTER`.

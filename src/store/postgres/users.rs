@@ -7,7 +7,7 @@ use super::connection::Params;
 use super::rows::{self, Columns};
 use super::{Postgres, bounded, sessions};
 use crate::domain::session::Caller;
-use crate::domain::user::{Arrival, Company, Name, User, Username, fold};
+use crate::domain::user::{ConnectSnapshot, ConversationSnapshot, Name, User, Username, case_fold};
 use crate::domain::{ConversationId, Result, SessionId, Timestamp, UserId};
 use crate::store::queries::{self, TEXT_END, row_limit};
 use crate::store::users::{Users, username_taken};
@@ -25,8 +25,8 @@ const COMPANY: &str = "SELECT k.last_seq, ARRAY(SELECT user_id FROM members WHER
 pub(super) fn user(columns: &mut Columns<'_>) -> Result<User> {
     Ok(User {
         id: columns.next()?,
-        username: Username::stored(columns.next()?),
-        name: Name::stored(columns.next()?),
+        username: Username::from_trusted(columns.next()?),
+        name: Name::from_trusted(columns.next()?),
         created_at: columns.next()?,
         last_seen_at: columns.next()?,
     })
@@ -38,13 +38,13 @@ fn credentials(columns: &mut Columns<'_>) -> Result<(User, String)> {
 }
 
 /// Reads `user_columns!` and the membership version.
-fn arrival(columns: &mut Columns<'_>) -> Result<Arrival> {
-    Ok(Arrival { user: user(columns)?, membership_version: columns.next()?, session: None, company: None })
+fn arrival(columns: &mut Columns<'_>) -> Result<ConnectSnapshot> {
+    Ok(ConnectSnapshot { user: user(columns)?, membership_version: columns.next()?, session: None, company: None })
 }
 
 /// Reads the newest number and the members.
-fn company(columns: &mut Columns<'_>) -> Result<Company> {
-    Ok(Company { head: columns.next()?, members: columns.next()? })
+fn company(columns: &mut Columns<'_>) -> Result<ConversationSnapshot> {
+    Ok(ConversationSnapshot { head: columns.next()?, members: columns.next()? })
 }
 
 #[async_trait]
@@ -52,7 +52,7 @@ impl Users for Postgres {
     async fn insert_user(&self, user: &User, password_hash: &str) -> Result<()> {
         let (username, name) = (user.username.as_str(), user.name.as_str());
         let params: Params<'_> =
-            &[&user.id, &username, &user.username.key(), &name, &fold(name), &password_hash, &user.created_at];
+            &[&user.id, &username, &user.username.key(), &name, &case_fold(name), &password_hash, &user.created_at];
         match self.count(queries::users::INSERT_USER, params).await? {
             0 => Err(username_taken()),
             _ => Ok(()),
@@ -78,7 +78,7 @@ impl Users for Postgres {
     }
 
     async fn rename_user(&self, id: UserId, name: &Name) -> Result<()> {
-        self.count(queries::users::RENAME_USER, &[&id, &name.as_str(), &fold(name.as_str())]).await.map(drop)
+        self.count(queries::users::RENAME_USER, &[&id, &name.as_str(), &case_fold(name.as_str())]).await.map(drop)
     }
 
     /// One transaction in one round trip.
@@ -108,7 +108,12 @@ impl Users for Postgres {
     }
 
     /// One round trip.
-    async fn arrival(&self, caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<Arrival>> {
+    async fn arrival(
+        &self,
+        caller: &Caller,
+        to: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Option<ConnectSnapshot>> {
         bounded(async {
             let (find_user, find_session) = (queries::users::ARRIVAL, queries::sessions::SESSION);
             let connection = self.connection().await?;

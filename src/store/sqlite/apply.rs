@@ -11,7 +11,7 @@ use super::users::user;
 use crate::domain::command::{Command, Outcome};
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Event, Payload};
-use crate::domain::message::Note;
+use crate::domain::message::SystemNote;
 use crate::domain::rules::{Decision, Facts, RowWrite, Verdict, decide};
 use crate::domain::{Error, Result, Seq};
 use crate::store::queries::conversations::{CONVERSATION, SET_NAME};
@@ -114,8 +114,8 @@ fn insert_message(db: &Connection, event: &Event) -> Result<()> {
         message.edited_at,
         message.deleted_at,
         note.map(|note| note.kind().as_str().to_owned()),
-        note.and_then(Note::user_id),
-        note.and_then(Note::value),
+        note.and_then(SystemNote::user_id),
+        note.and_then(SystemNote::value),
         message.extra.as_ref().map(Payload::as_str)
     ];
     run(db, sql!(INSERT_MESSAGE), row).map(drop)

@@ -66,13 +66,13 @@ fn keep_statements(db: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Turns the write-ahead log on, which a database remembers. Of two that do so to a new database at once, SQLite tells one
+/// DeliveryGuards the write-ahead log on, which a database remembers. Of two that do so to a new database at once, SQLite tells one
 /// that it is busy without waiting, because both hold a lock that the other needs.
 fn use_wal(db: &Connection) -> rusqlite::Result<()> {
-    let give_up = Instant::now() + limits::MIGRATION_LOCK_TIMEOUT;
+    let close_slow = Instant::now() + limits::MIGRATION_LOCK_TIMEOUT;
     loop {
         match db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
-            Err(error) if is_busy(&error) && Instant::now() < give_up => thread::sleep(limits::RETRY_PAUSE),
+            Err(error) if is_busy(&error) && Instant::now() < close_slow => thread::sleep(limits::RETRY_PAUSE),
             Ok(mode) if mode != "wal" => return Err(no_log()),
             answer => return answer.map(drop),
         }

@@ -11,7 +11,7 @@ use super::messages::joined_message;
 use super::rows::{Columns, value};
 use super::sql::{all, one, run, sql};
 use super::users::user;
-use crate::domain::conversation::{Conversation, NewConversation, Role, Title};
+use crate::domain::conversation::{Conversation, GroupName, NewConversation, Role};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::rules::may_delete;
 use crate::domain::{ConversationId, Result, UserId};
@@ -34,7 +34,7 @@ pub(super) fn conversation(columns: &mut Columns<'_>) -> rusqlite::Result<Conver
     Ok(Conversation {
         id: columns.next()?,
         kind: columns.next()?,
-        name: columns.next::<Option<_>>()?.map(Title::stored),
+        name: columns.next::<Option<_>>()?.map(GroupName::from_trusted),
         creator_id: columns.next()?,
         created_at: columns.next()?,
         member_count: columns.next()?,
@@ -108,10 +108,10 @@ fn create(db: &Connection, new: &NewConversation) -> Result<(ConversationId, boo
             return Err(no_such_member(*id));
         }
     }
-    let name = new.name.as_ref().map(Title::as_str);
+    let name = new.name.as_ref().map(GroupName::as_str);
     let row = params![new.id, new.kind, name, new.creator_id, new.created_at, direct_key];
     run(db, sql!(INSERT_CONVERSATION), row)?;
-    // INITIAL_MEMBERS bounds it, far from where it would not fit.
+    // INITIAL_MEMBERS_MAX bounds it, far from where it would not fit.
     let member_count = i64::try_from(new.other_ids.len()).unwrap_or(i64::MAX).saturating_add(1);
     run(db, sql!(INSERT_COUNTER), params![new.id, member_count, new.created_at])?;
     let others = new.other_ids.iter().map(|id| (*id, Role::Member));

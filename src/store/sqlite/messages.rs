@@ -8,7 +8,7 @@ use super::members::receipts_of_others;
 use super::rows::{Columns, pair};
 use super::sql::{all, one, sql};
 use crate::domain::event::{Event, EventKind, Payload};
-use crate::domain::message::{Message, Note};
+use crate::domain::message::{Message, SystemNote};
 use crate::domain::{ConversationId, Result, Seq, UserId};
 use crate::limits;
 use crate::store::queries::messages::MESSAGE_WIDTH;
@@ -37,13 +37,13 @@ pub(super) fn joined_message(columns: &mut Columns<'_>) -> rusqlite::Result<Opti
     columns.joined(MESSAGE_WIDTH, message)
 }
 
-fn note(columns: &mut Columns<'_>) -> rusqlite::Result<Option<Note>> {
+fn note(columns: &mut Columns<'_>) -> rusqlite::Result<Option<SystemNote>> {
     let Some(kind) = columns.text()? else {
         columns.skip(2);
         return Ok(None);
     };
     let (user_id, value) = pair(columns)?;
-    Ok(Some(Note::from_trusted(kind, user_id, value)))
+    Ok(Some(SystemNote::from_trusted(kind, user_id, value)))
 }
 
 /// Reads the columns of `EVENTS_AFTER`.

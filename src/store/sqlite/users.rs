@@ -9,7 +9,7 @@ use super::rows::{Columns, pair, value};
 use super::sessions::session;
 use super::sql::{all, one, run, sql};
 use crate::domain::session::Caller;
-use crate::domain::user::{Arrival, Company, Name, User, Username, fold};
+use crate::domain::user::{ConnectSnapshot, ConversationSnapshot, Name, User, Username, case_fold};
 use crate::domain::{ConversationId, Result, Seq, SessionId, Timestamp, UserId};
 use crate::store::queries::{self, TEXT_END, row_limit};
 use crate::store::users::{Users, username_taken};
@@ -23,8 +23,8 @@ const MEMBER_IDS: &str = "SELECT user_id FROM members WHERE conversation_id = ?1
 pub(super) fn user(columns: &mut Columns<'_>) -> rusqlite::Result<User> {
     Ok(User {
         id: columns.next()?,
-        username: Username::stored(columns.next()?),
-        name: Name::stored(columns.next()?),
+        username: Username::from_trusted(columns.next()?),
+        name: Name::from_trusted(columns.next()?),
         created_at: columns.next()?,
         last_seen_at: columns.next()?,
     })
@@ -36,8 +36,8 @@ fn credentials(columns: &mut Columns<'_>) -> rusqlite::Result<(User, String)> {
 }
 
 /// Reads `user_columns!` and the membership version.
-fn arrival(columns: &mut Columns<'_>) -> rusqlite::Result<Arrival> {
-    Ok(Arrival { user: user(columns)?, membership_version: columns.next()?, session: None, company: None })
+fn arrival(columns: &mut Columns<'_>) -> rusqlite::Result<ConnectSnapshot> {
+    Ok(ConnectSnapshot { user: user(columns)?, membership_version: columns.next()?, session: None, company: None })
 }
 
 #[async_trait]
@@ -46,7 +46,8 @@ impl Users for Sqlite {
         let (user, password_hash) = (user.clone(), password_hash.to_owned());
         self.write(move |db| {
             let (username, name) = (user.username.as_str(), user.name.as_str());
-            let row = params![user.id, username, fold(username), name, fold(name), password_hash, user.created_at];
+            let row =
+                params![user.id, username, case_fold(username), name, case_fold(name), password_hash, user.created_at];
             match run(db, sql!(queries::users::INSERT_USER), row)? {
                 0 => Err(username_taken()),
                 _ => Ok(()),
@@ -79,7 +80,7 @@ impl Users for Sqlite {
     async fn rename_user(&self, id: UserId, name: &Name) -> Result<()> {
         let name = name.clone();
         self.write(move |db| {
-            run(db, sql!(queries::users::RENAME_USER), params![id, name.as_str(), fold(name.as_str())])?;
+            run(db, sql!(queries::users::RENAME_USER), params![id, name.as_str(), case_fold(name.as_str())])?;
             Ok(())
         })
         .await
@@ -105,7 +106,12 @@ impl Users for Sqlite {
         .await
     }
 
-    async fn arrival(&self, caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<Arrival>> {
+    async fn arrival(
+        &self,
+        caller: &Caller,
+        to: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Option<ConnectSnapshot>> {
         let Caller { user_id, session_id, .. } = *caller;
         self.read(move |db| {
             let arrival = one(db, sql!(queries::users::ARRIVAL), params![user_id], arrival)?;
@@ -115,7 +121,7 @@ impl Users for Sqlite {
                 && let Some((_, head)) = one(db, HEAD_FOR, params![user_id, id], pair::<ConversationId, Seq>)?
             {
                 let members = all(db, MEMBER_IDS, params![id, row_limit(limit)], value)?;
-                arrival.company = Some(Company { head, members });
+                arrival.company = Some(ConversationSnapshot { head, members });
             }
             Ok(Some(arrival))
         })

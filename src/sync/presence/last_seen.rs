@@ -49,7 +49,7 @@ impl LastSeen {
 
     /// Writes until `stop`, and then once more.
     pub(super) async fn run(&self, stop: CancellationToken) {
-        let (mut state, mut backoff) = (self.state.subscribe(), Backoff::up_to(limits::ROUND_PAUSE));
+        let (mut state, mut backoff) = (self.state.subscribe(), Backoff::up_to(limits::RECONCILE_RETRY_PAUSE));
         loop {
             tokio::select! {
                 biased;
@@ -76,7 +76,7 @@ impl LastSeen {
             by_time.entry(*at).or_default().push(*user_id);
         }
         for (at, users) in by_time {
-            for page in users.chunks(limits::ROUND_PAGE) {
+            for page in users.chunks(limits::RECONCILE_PAGE) {
                 ignore_defect(self.store.set_last_seen(page, at).await)?;
                 self.state.send_modify(|state| {
                     state.is_failing = false;

@@ -75,7 +75,7 @@ impl Presence {
     /// [`beyond_small`] of those of a large conversation.
     pub fn put_state_of(&self, connection: &Connection, id: ConversationId, members: &[UserId]) {
         if members.len() == beyond_small() {
-            connection.outbox.put(frames::presence_state(Some(id), &[], Some(self.registry.crowd(id))));
+            connection.send_queue.enqueue(frames::presence_state(Some(id), &[], Some(self.registry.user_count(id))));
         } else {
             let others: Vec<UserId> = members.iter().copied().filter(|id| *id != connection.user_id).collect();
             self.put_users(connection, Some(id), &others);
@@ -97,7 +97,7 @@ impl Presence {
             is_different = true;
         }
         // Under the lock, so that no newer diff can be in the queue before the state. The queue is corked: nothing is written here.
-        connection.outbox.put(frame);
+        connection.send_queue.enqueue(frame);
         drop(board);
         if is_different {
             self.changed.notify_one();

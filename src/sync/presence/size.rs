@@ -42,8 +42,8 @@ impl Worker {
 
     fn viewers(&self, id: ConversationId) -> Viewers {
         let mut viewers = Viewers::default();
-        for seat in self.registry.seats(id).iter() {
-            match viewer_of(&seat.connection) {
+        for subscription in self.registry.subscribers(id).iter() {
+            match viewer_of(&subscription.connection) {
                 (user_id, None) => viewers.all.insert(user_id),
                 (user_id, Some(_)) => viewers.one.insert(user_id),
             };
@@ -54,10 +54,10 @@ impl Worker {
     async fn online_members(&self, id: ConversationId) -> Result<Vec<UserId>> {
         let (mut online, mut after) = (Vec::new(), None);
         loop {
-            let page = self.store.members(id, after.as_deref(), limits::ROUND_PAGE).await?;
+            let page = self.store.members(id, after.as_deref(), limits::RECONCILE_PAGE).await?;
             online.extend(self.presence.announced_online(page.iter().map(|member| member.user.id)));
             match page.last() {
-                Some(last) if page.len() == limits::ROUND_PAGE => after = Some(last.user.username.key()),
+                Some(last) if page.len() == limits::RECONCILE_PAGE => after = Some(last.user.username.key()),
                 _ => return Ok(online),
             }
         }
@@ -67,7 +67,7 @@ impl Worker {
     async fn hide(&self, id: ConversationId, viewers: Viewers, online: &[UserId], diffs: &mut Diffs) -> Result<()> {
         let mut small: HashMap<UserId, Vec<ConversationId>> = HashMap::new();
         for user_id in viewers.all.iter().chain(online).copied().collect::<HashSet<UserId>>() {
-            small.insert(user_id, self.store.small_conversations(user_id, limits::CONVERSATIONS_HEARD).await?);
+            small.insert(user_id, self.store.small_conversations(user_id, limits::SUBSCRIPTIONS_MAX).await?);
         }
         let mut online_in: HashMap<ConversationId, Vec<UserId>> = HashMap::new();
         for &user_id in online {
@@ -84,7 +84,7 @@ impl Worker {
                 diffs.note((viewer, None), user_id, Status::Offline);
             }
         }
-        diffs.state(viewers.one.into_iter().collect(), id, &[], Some(self.registry.crowd(id)));
+        diffs.state(viewers.one.into_iter().collect(), id, &[], Some(self.registry.user_count(id)));
         Ok(())
     }
 }

@@ -62,7 +62,7 @@ impl Worker {
     }
 
     async fn announce(&self, stop: &CancellationToken) {
-        let (mut due, mut backoff) = (Due::default(), Backoff::up_to(limits::ROUND_PAUSE));
+        let (mut due, mut backoff) = (Due::default(), Backoff::up_to(limits::RECONCILE_RETRY_PAUSE));
         loop {
             tokio::select! {
                 biased;
@@ -110,11 +110,11 @@ impl Worker {
     async fn gather(&self, due: &mut Due, diffs: &mut Diffs) -> Result<()> {
         while let Some(&user_id) = due.users.iter().next() {
             let conversations =
-                ignore_defect(self.store.small_conversations(user_id, limits::CONVERSATIONS_HEARD).await)?;
+                ignore_defect(self.store.small_conversations(user_id, limits::SUBSCRIPTIONS_MAX).await)?;
             let status = self.presence.announced(user_id);
             for conversation_id in conversations {
-                for seat in self.registry.seats(conversation_id).iter() {
-                    diffs.note(viewer_of(&seat.connection), user_id, status);
+                for subscription in self.registry.subscribers(conversation_id).iter() {
+                    diffs.note(viewer_of(&subscription.connection), user_id, status);
                 }
             }
             due.users.remove(&user_id);

@@ -6,14 +6,14 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::World;
+use super::Fixture;
 use crate::support::server::Server;
 use crate::support::socket::Socket;
 
 const CONTENT_BYTES: usize = 16 * 1024;
 const FRAME_BYTES: usize = 64 * 1024;
 
-/// A text frame on `/ws`, and the code of its refusal. See [`World::fill`] for `$…$`.
+/// A text frame on `/ws`, and the code of its refusal. See [`Fixture::fill`] for `$…$`.
 #[rustfmt::skip]
 const ON_ALL: &[(&str, &str)] = &[
     ("", "malformed"),
@@ -99,7 +99,7 @@ const ON_ONE: &[(&str, &str)] = &[
 ];
 
 /// Says each, and after each that the connection lives on; what was answered otherwise.
-async fn say_all(world: &World, socket: &mut Socket, table: &[(&str, &str)]) -> String {
+async fn say_all(world: &Fixture, socket: &mut Socket, table: &[(&str, &str)]) -> String {
     let mut wrong = String::new();
     for (index, (text, code)) in table.iter().enumerate() {
         socket.raw(Message::text(world.fill(text))).await;
@@ -117,7 +117,7 @@ async fn say_all(world: &World, socket: &mut Socket, table: &[(&str, &str)]) -> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_frame_is_an_error_and_the_connection_lives_on() {
-    let world = World::new().await;
+    let world = Fixture::new().await;
     let (mut all, mut one) = (world.ada.listen("/ws").await, world.ada.listen(&world.room.socket).await);
     let wrong = say_all(&world, &mut all, ON_ALL).await + &say_all(&world, &mut one, ON_ONE).await;
     assert!(wrong.is_empty(), "\n{wrong}");
@@ -186,9 +186,9 @@ async fn text_passes_up_to_its_limit() {
     let mut socket = ada.listen(&room.socket).await;
     for content in ["x".repeat(CONTENT_BYTES), "é".repeat(CONTENT_BYTES / 2), "\u{1}".repeat(CONTENT_BYTES / 2)] {
         socket.send(&json!({"type": "message.send", "content": content})).await;
-        assert!(socket.hears().await == content, "as it was sent");
+        assert!(socket.receives().await == content, "as it was sent");
         ada.post(&room.messages, &json!({"content": content})).await.expect(201);
-        assert!(socket.hears().await == content);
+        assert!(socket.receives().await == content);
         let more = "x".repeat(CONTENT_BYTES + 1 - content.len());
         socket.send(&json!({"type": "message.send", "content": content + &more})).await;
         assert_eq!(socket.next_of(&["error", "message.new"]).await["code"], "invalid");

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use hyper::Method;
 
-use super::World;
+use super::Fixture;
 use crate::support::client::ask;
 
-/// Method, path, header fields, body, status, code. See [`World::fill`] for `$…$`.
+/// Method, path, header fields, body, status, code. See [`Fixture::fill`] for `$…$`.
 type Row = (&'static str, &'static str, &'static [(&'static str, &'static str)], &'static [u8], u16, &'static str);
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -265,7 +265,7 @@ const TABLE: &[Row] = &[
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_bad_is_refused_and_leaves_nothing() {
-    let world = World::new().await;
+    let world = Fixture::new().await;
     let mut wrong = String::new();
     for (method, path, headers, body, status, code) in TABLE {
         let (filled, values) = (world.fill(path), headers.iter().map(|(_, value)| world.fill(value)));

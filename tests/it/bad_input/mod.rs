@@ -11,7 +11,7 @@ use crate::support::client::{Conversation, Person, get};
 use crate::support::server::Server;
 
 /// A server with a little in it: what is refused must change none of that.
-struct World {
+struct Fixture {
     server: Server,
     ada: Person,
     grace: Person,
@@ -28,7 +28,7 @@ struct World {
     before: Value,
 }
 
-impl World {
+impl Fixture {
     async fn new() -> Self {
         let server = Server::with(&["--rate-limits", "off"]).await;
         let (ada, grace) = (server.person("ada").await, server.person("grace").await);

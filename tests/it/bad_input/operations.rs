@@ -6,11 +6,11 @@ use chinwag::api::{OPERATIONS, Transports};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::World;
+use super::Fixture;
 use crate::support::server::Server;
 use crate::support::socket::Socket;
 
-/// An operation, its `input`, and the code of its refusal. Ada calls it on `/ws`. See [`World::fill`] for `$…$`.
+/// An operation, its `input`, and the code of its refusal. Ada calls it on `/ws`. See [`Fixture::fill`] for `$…$`.
 #[rustfmt::skip]
 const INPUTS: &[(&str, &str, &str)] = &[
     // Not an object, or not JSON.
@@ -248,7 +248,7 @@ const OF_A_MEMBER: &[(&str, &str)] = &[
 ];
 
 /// Sends each, and after each a ping, which is answered.
-async fn send_all(world: &World, socket: &mut Socket, frames: impl Iterator<Item = (String, &str)>) -> String {
+async fn send_all(world: &Fixture, socket: &mut Socket, frames: impl Iterator<Item = (String, &str)>) -> String {
     let mut wrong = String::new();
     for (index, (text, code)) in frames.enumerate() {
         socket.raw(Message::text(world.fill(&text))).await;
@@ -266,7 +266,7 @@ async fn send_all(world: &World, socket: &mut Socket, frames: impl Iterator<Item
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_operation_is_an_error_and_stores_nothing() {
-    let world = World::new().await;
+    let world = Fixture::new().await;
     let mut all = world.ada.listen("/ws").await;
     let mut one = world.ada.listen(&world.room.socket).await;
     let mut member = world.grace.listen("/ws").await;
@@ -288,7 +288,7 @@ async fn a_bad_operation_is_an_error_and_stores_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_frame_repeats_ref_and_conversation() {
-    let world = World::new().await;
+    let world = Fixture::new().await;
     let (mut all, mut one) = (world.ada.listen("/ws").await, world.ada.listen(&world.room.socket).await);
     let long = "r".repeat(100);
     // The first five can be read. The others are skimmed.

@@ -9,22 +9,22 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::World;
+use super::Fixture;
 use crate::support::client::get;
 use crate::support::raw::{exchange, rest, statuses, until};
 use crate::support::server::Server;
 use crate::support::socket::PATIENCE;
 
-const BODY_BYTES: usize = 128 * 1024;
-const HEAD_BYTES: usize = 16 * 1024;
-const URI_BYTES: usize = 4 * 1024;
+const BODY_BYTES_MAX: usize = 128 * 1024;
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+const URI_BYTES_MAX: usize = 4 * 1024;
 
 #[tokio::test]
 async fn heads_are_bounded() {
     let server = Server::start().await;
     // As long as a head may be, and no end in sight.
     let mut endless = b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: ".to_vec();
-    endless.resize(HEAD_BYTES, b'x');
+    endless.resize(HEAD_BYTES_MAX, b'x');
     assert_eq!(statuses(&exchange(server.address, &endless).await), [431]);
     let mut many = "GET /livez HTTP/1.1\r\nHost: x\r\n".to_owned();
     for number in 0..200 {
@@ -32,12 +32,12 @@ async fn heads_are_bounded() {
     }
     assert_eq!(statuses(&exchange(server.address, (many + "\r\n").as_bytes()).await), [431]);
     // The target has a bound of its own; it is the longest part of a line that is still read.
-    for (length, status) in [(URI_BYTES, 404), (URI_BYTES + 1, 414)] {
+    for (length, status) in [(URI_BYTES_MAX, 404), (URI_BYTES_MAX + 1, 414)] {
         let target = format!("/{}", "x".repeat(length - 1));
         let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         assert_eq!(statuses(&exchange(server.address, request.as_bytes()).await), [status]);
     }
-    let long = "x".repeat(HEAD_BYTES / 2);
+    let long = "x".repeat(HEAD_BYTES_MAX / 2);
     let fine = format!("GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: {long}\r\nConnection: close\r\n\r\n");
     assert_eq!(statuses(&exchange(server.address, fine.as_bytes()).await), [200]);
     get(server.address, "/health").await.expect(200);
@@ -45,21 +45,21 @@ async fn heads_are_bounded() {
 
 #[tokio::test]
 async fn bodies_are_bounded_however_they_come() {
-    let world = World::new().await;
+    let world = Fixture::new().await;
     let head = format!(
         "POST /v1/conversations/{}/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/json\r\nConnection: close\r\n",
         world.room.id, world.ada.token
     );
     // Refused for what it declares, before anything of it has come.
-    let declared = format!("{head}Content-Length: {}\r\n\r\n", BODY_BYTES + 1);
+    let declared = format!("{head}Content-Length: {}\r\n\r\n", BODY_BYTES_MAX + 1);
     let answer = exchange(world.server.address, declared.as_bytes()).await;
     assert_eq!(statuses(&answer), [413]);
     assert!(answer.contains(r#""code":"too_large""#), "{answer}");
     // In chunks it is refused as soon as it is too long.
     let mut chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n");
     let chunk = format!("{:x}\r\n{}\r\n", 4096, " ".repeat(4096));
-    for _ in 0..BODY_BYTES / 4096 {
+    for _ in 0..BODY_BYTES_MAX / 4096 {
         chunked += &chunk;
     }
     let answer = exchange(world.server.address, format!("{chunked}1\r\n ").as_bytes()).await;
@@ -67,15 +67,15 @@ async fn bodies_are_bounded_however_they_come() {
     assert!(answer.contains(r#""code":"too_large""#), "{answer}");
     // What decorates chunks is bounded too.
     for decorated in [
-        format!("2;{}\r\n{{}}\r\n0\r\n\r\n", "x".repeat(BODY_BYTES)),
-        format!("2\r\n{{}}\r\n0\r\nX: {}\r\n\r\n", "x".repeat(BODY_BYTES)),
+        format!("2;{}\r\n{{}}\r\n0\r\n\r\n", "x".repeat(BODY_BYTES_MAX)),
+        format!("2\r\n{{}}\r\n0\r\nX: {}\r\n\r\n", "x".repeat(BODY_BYTES_MAX)),
     ] {
         let request = format!("{head}Transfer-Encoding: chunked\r\n\r\n{decorated}");
         assert_eq!(statuses(&exchange(world.server.address, request.as_bytes()).await), [400]);
     }
     // At the limit it is read, and judged by what it says.
-    let blank = " ".repeat(BODY_BYTES);
-    let full = format!("{head}Content-Length: {BODY_BYTES}\r\n\r\n{blank}");
+    let blank = " ".repeat(BODY_BYTES_MAX);
+    let full = format!("{head}Content-Length: {BODY_BYTES_MAX}\r\n\r\n{blank}");
     assert_eq!(statuses(&exchange(world.server.address, full.as_bytes()).await), [400]);
     let full = format!("{chunked}0\r\n\r\n");
     assert_eq!(statuses(&exchange(world.server.address, full.as_bytes()).await), [400]);
@@ -126,7 +126,7 @@ async fn slow_and_polite_clients_are_served() {
 
 #[tokio::test]
 async fn whoever_leaves_in_the_middle_harms_nobody() {
-    let world = World::new().await;
+    let world = Fixture::new().await;
     let head = format!(
         "POST /v1/conversations/{}/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/json\r\nContent-Length: 16\r\n\r\n",

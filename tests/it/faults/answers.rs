@@ -9,7 +9,7 @@ use crate::support::chance::Run;
 use crate::support::client::{Answer, Conversation, PASSWORD, Person, post};
 use crate::support::node::Node;
 use crate::support::proxy::{Flow, Proxy};
-use crate::support::server::On;
+use crate::support::server::StoreKind;
 
 on_each_store! {
     killed_between_commit_and_answer,
@@ -91,7 +91,7 @@ impl Wishes {
     }
 }
 
-async fn killed_between_commit_and_answer(store: On) {
+async fn killed_between_commit_and_answer(store: StoreKind) {
     let run = Run::new("killed between commit and answer");
     let mut node = Node::on(store).await;
     node.start().await;

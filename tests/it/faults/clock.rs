@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::Scene;
+use super::Fixture;
 use crate::support::chance::Run;
 use crate::support::client::{Person, post};
 use crate::support::node::Node;
-use crate::support::server::On;
+use crate::support::server::StoreKind;
 
 on_each_store! {
     the_clock_jumps_under_load,
@@ -60,12 +60,12 @@ fn library() -> Option<PathBuf> {
     folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).find(|library| library.is_file())
 }
 
-async fn the_clock_jumps_under_load(store: On) {
+async fn the_clock_jumps_under_load(store: StoreKind) {
     let run = Run::new("the clock jumps under load");
     let mut chance = run.chance();
     let mut node = Node::on(store).await;
     let clock = Clock::of(&mut node);
-    let scene = Scene::begin(node, &mut chance).await;
+    let scene = Fixture::begin(node, &mut chance).await;
     let address = scene.node.address;
     let rounds = run.rounds(2);
     for round in 0..rounds {

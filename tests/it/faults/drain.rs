@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::{READERS, Scene};
+use super::{Fixture, READERS};
 use crate::support::chance::Run;
 use crate::support::client::try_ask;
 use crate::support::history::Entry;
 use crate::support::node::Node;
-use crate::support::server::On;
+use crate::support::server::StoreKind;
 use crate::support::socket::Socket;
 
 on_each_store! {
@@ -25,7 +25,7 @@ const SLACK: Duration = Duration::from_secs(10);
 /// Each client comes back when it was told to, so a round takes five seconds.
 const ROUNDS: usize = 10;
 
-impl Scene {
+impl Fixture {
     /// Tells the server to stop, and waits until it says that it does. Somebody who does not read keeps it from leaving.
     async fn tell_to_stop(&self) -> Socket {
         let stubborn = self.ada.listen("/ws").await;
@@ -42,12 +42,12 @@ impl Scene {
     }
 }
 
-async fn told_to_stop_under_load(store: On) {
+async fn told_to_stop_under_load(store: StoreKind) {
     let run = Run::new("told to stop under load");
     let mut chance = run.chance();
     let mut node = Node::on(store).await;
     node.arguments.push(format!("--drain-seconds={}", GRACE.as_secs()));
-    let mut scene = Scene::begin(node, &mut chance).await;
+    let mut scene = Fixture::begin(node, &mut chance).await;
     let rounds = run.rounds(1).min(ROUNDS);
     let mut slowest = Duration::ZERO;
     for round in 1..=rounds {
@@ -98,10 +98,10 @@ fn goodbyes(log: &[Entry]) -> (Vec<u64>, usize) {
     (hints, goodbyes)
 }
 
-async fn told_twice_to_stop(store: On) {
+async fn told_twice_to_stop(store: StoreKind) {
     let run = Run::new("told twice to stop");
     let mut chance = run.chance();
-    let mut scene = Scene::begin(Node::on(store).await, &mut chance).await;
+    let mut scene = Fixture::begin(Node::on(store).await, &mut chance).await;
     let rounds = run.rounds(1).min(ROUNDS);
     for round in 1..=rounds {
         scene.log.opened(round * READERS).await;

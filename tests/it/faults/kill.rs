@@ -2,19 +2,19 @@
 
 use std::time::Instant;
 
-use super::Scene;
+use super::Fixture;
 use crate::support::chance::Run;
 use crate::support::node::Node;
-use crate::support::server::On;
+use crate::support::server::StoreKind;
 
 on_each_store! {
     killed_under_load,
 }
 
-async fn killed_under_load(store: On) {
+async fn killed_under_load(store: StoreKind) {
     let run = Run::new("killed under load");
     let mut chance = run.chance();
-    let mut scene = Scene::begin(Node::on(store).await, &mut chance).await;
+    let mut scene = Fixture::begin(Node::on(store).await, &mut chance).await;
     let mut recoveries = Vec::new();
     let rounds = run.rounds(2);
     for _ in 0..rounds {

@@ -11,15 +11,15 @@ mod sockets;
 
 use crate::support::chance::Chance;
 use crate::support::client::{Conversation, Person};
-use crate::support::crowd::{Crowd, Manner};
+use crate::support::client_pool::{Crowd, Manner};
 use crate::support::history::Log;
 use crate::support::node::Node;
 
-/// Of the people of a [`Scene`], those who listen.
+/// Of the people of a [`Fixture`], those who listen.
 const READERS: usize = 3;
 
 /// A running server, and people who talk in one of its conversations.
-struct Scene {
+struct Fixture {
     node: Node,
     ada: Person,
     room: Conversation,
@@ -27,7 +27,7 @@ struct Scene {
     crowd: Crowd,
 }
 
-impl Scene {
+impl Fixture {
     async fn begin(mut node: Node, chance: &mut Chance) -> Self {
         node.start().await;
         let (ada, grace, alan) = (node.person("ada").await, node.person("grace").await, node.person("alan").await);

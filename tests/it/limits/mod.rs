@@ -1,5 +1,5 @@
 //! What the server does for nobody without end.
 
-mod crowds;
+mod connections;
 mod rates;
 mod slow;

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
 use crate::support::client::{Conversation, Person};
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
 on_each_store! {
@@ -49,7 +49,7 @@ async fn post_until_refused(person: &Person, room: &Conversation) -> (crate::sup
     }
 }
 
-async fn what_comes_too_fast_is_refused_and_may_come_again(store: On) {
+async fn what_comes_too_fast_is_refused_and_may_come_again(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.direct(&grace).await;
@@ -106,6 +106,6 @@ async fn whoever_does_not_listen_is_closed() {
     }
     assert_eq!(hers.close_code().await, 4029);
     theirs.send(&json!({"type": "message.send", "content": "peace"})).await;
-    while theirs.hears().await != "peace" {}
+    while theirs.receives().await != "peace" {}
     ada.listen(&room.socket).await;
 }

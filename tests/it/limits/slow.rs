@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use crate::support::client::Person;
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::PATIENCE;
 
 on_each_store! {
@@ -20,8 +20,8 @@ async fn is_offline(asking: &Person, other: &Person) -> bool {
     asking.get(&format!("/v1/users/{}", other.id)).await.expect(200).json()["status"] == "offline"
 }
 
-async fn one_that_does_not_read_is_closed_and_all_others_hear_everything(store: On) {
-    // Far more than an outbox and the kernel's buffers hold.
+async fn one_that_does_not_read_is_closed_and_all_others_hear_everything(store: StoreKind) {
+    // Far more than an send_queue and the kernel's buffers hold.
     const MESSAGES: usize = 1_000;
     let server = Server::on_with(store, &["--rate-limits", "off"]).await;
     let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
@@ -34,7 +34,7 @@ async fn one_that_does_not_read_is_closed_and_all_others_hear_everything(store: 
     let mut sent = 0;
     while sent < MESSAGES {
         hers.send(&json!({"type": "message.send", "content": text})).await;
-        hers.hears().await;
+        hers.receives().await;
         sent += 1;
         // It still has what was on its way, and then the reason; if it wants to know soon enough.
         if sent % 20 == 0 && is_offline(&ada, &grace).await {

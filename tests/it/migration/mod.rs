@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::support::client::{Conversation, post};
 use crate::support::postgres::{connect, database};
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::{PATIENCE, Socket};
 use answers::{answers, same_story};
 
@@ -37,10 +37,10 @@ on_each_store! {
 const SECRET: &str = "the secret of the servers that wrote the fixtures";
 
 /// Its key in the golden file.
-fn name(store: On) -> &'static str {
+fn name(store: StoreKind) -> &'static str {
     match store {
-        On::Sqlite => "sqlite",
-        On::Postgres => "postgres",
+        StoreKind::Sqlite => "sqlite",
+        StoreKind::Postgres => "postgres",
     }
 }
 
@@ -49,21 +49,21 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 /// A store's part of the golden file: `answers`, and `given`, the tokens and tickets that clients still have.
-fn golden(store: On) -> Value {
+fn golden(store: StoreKind) -> Value {
     let mut golden: Value = serde_json::from_slice(&fs::read(fixture("schema-4.json")).unwrap()).unwrap();
     golden[name(store)].take()
 }
 
 /// A server on a copy of the fixture of schema 4.
-async fn server(store: On) -> (Server, TempDir) {
+async fn server(store: StoreKind) -> (Server, TempDir) {
     let data = tempfile::tempdir().unwrap();
     let url = match store {
-        On::Sqlite => {
+        StoreKind::Sqlite => {
             let file = data.path().join("chinwag.db");
             fs::copy(fixture("schema-4.db"), &file).unwrap();
             format!("sqlite:{}", file.display())
         }
-        On::Postgres => {
+        StoreKind::Postgres => {
             let url = database().await;
             let dump = fs::read_to_string(fixture("schema-4.sql")).unwrap();
             connect(&url).await.batch_execute(&dump).await.unwrap();
@@ -74,7 +74,7 @@ async fn server(store: On) -> (Server, TempDir) {
     (server, data)
 }
 
-async fn a_database_of_schema_4_gives_the_same_answers(store: On) {
+async fn a_database_of_schema_4_gives_the_same_answers(store: StoreKind) {
     let (server, _data) = server(store).await;
     let (given, golden) = (answers(server.address).await, golden(store));
     let expected = golden["answers"].as_object().unwrap();
@@ -86,7 +86,8 @@ async fn a_database_of_schema_4_gives_the_same_answers(store: On) {
 
 #[test]
 fn the_fixtures_of_both_stores_hold_the_same_story() {
-    let [sqlite, postgres] = [On::Sqlite, On::Postgres].map(|store| same_story(&golden(store)["answers"]));
+    let [sqlite, postgres] =
+        [StoreKind::Sqlite, StoreKind::Postgres].map(|store| same_story(&golden(store)["answers"]));
     assert_eq!(sqlite, postgres);
 }
 
@@ -128,7 +129,7 @@ async fn a_migration_waits_for_nodes_that_serve_and_they_for_it_but_never_both()
     migrated.await.unwrap();
 }
 
-async fn a_database_of_schema_4_goes_on_without_a_gap(store: On) {
+async fn a_database_of_schema_4_goes_on_without_a_gap(store: StoreKind) {
     let (server, _data) = server(store).await;
     let grace = story::login(server.address, "grace").await;
     let listed = grace.get("/v1/conversations").await.expect(200).json();
@@ -188,7 +189,7 @@ async fn numbered(socket: &mut Socket, count: usize) -> Vec<(i64, &'static str)>
     events
 }
 
-async fn sessions_and_tickets_of_schema_4_are_still_good(store: On) {
+async fn sessions_and_tickets_of_schema_4_are_still_good(store: StoreKind) {
     let (server, _data) = server(store).await;
     let given = golden(store)["given"].take();
     let refresh =

@@ -17,7 +17,7 @@ use crate::migration::answers::answers;
 use crate::support::client::{PASSWORD, Person, post};
 use crate::support::node::Node;
 use crate::support::postgres::{bin, connect};
-use crate::support::server::On;
+use crate::support::server::StoreKind;
 use crate::support::socket::{PATIENCE, Socket};
 
 /// Everyone in the story, and the password that they have at its end.
@@ -166,7 +166,7 @@ async fn is_written_down() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures");
     fs::create_dir_all(&folder).unwrap();
     let mut golden = Vec::new();
-    for store in [On::Sqlite, On::Postgres] {
+    for store in [StoreKind::Sqlite, StoreKind::Postgres] {
         let mut node = Node::on(store).await;
         node.arguments.extend(["--jwt-secret", SECRET].map(str::to_owned));
         node.start().await;
@@ -174,8 +174,8 @@ async fn is_written_down() {
         node.signal(Signal::TERM);
         assert!(node.ended().await.success());
         let version = match store {
-            On::Sqlite => keep_sqlite(&node.data().join("chinwag.db"), &folder),
-            On::Postgres => keep_postgres(database_url(&node), &folder).await,
+            StoreKind::Sqlite => keep_sqlite(&node.data().join("chinwag.db"), &folder),
+            StoreKind::Postgres => keep_postgres(database_url(&node), &folder).await,
         };
         node.start().await;
         golden.push((version, lines(name(store), &given, &answers(node.address).await)));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{each, nameless, pages, refused_fields};
 use crate::support::client::{PASSWORD, Person, get, post};
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 
 on_each_store! {
     registering_makes_a_user,
@@ -14,7 +14,7 @@ on_each_store! {
     a_new_password_takes_the_old_one_and_ends_the_other_sessions,
 }
 
-async fn registering_makes_a_user(store: On) {
+async fn registering_makes_a_user(store: StoreKind) {
     let server = Server::on(store).await;
     let body = json!({"username": "Ada.L", "name": "  Ada Lovelace \n", "password": PASSWORD, "unknown": [1]});
     let answer = post(server.address, "/v1/users/register", &body).await.expect(201);
@@ -51,7 +51,7 @@ async fn registering_makes_a_user(store: On) {
     }
 }
 
-async fn a_username_is_taken_whatever_its_case(store: On) {
+async fn a_username_is_taken_whatever_its_case(store: StoreKind) {
     let server = Server::on(store).await;
     let ada = server.person("Ada").await;
     for username in ["Ada", "ada", "ADA"] {
@@ -92,7 +92,7 @@ async fn a_login_never_judges_shapes() {
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
 }
 
-async fn whoever_is_logged_in_finds_everybody(store: On) {
+async fn whoever_is_logged_in_finds_everybody(store: StoreKind) {
     let server = Server::on(store).await;
     for (username, name) in [
         ("joan", "Joan"),
@@ -147,7 +147,7 @@ async fn whoever_is_logged_in_finds_everybody(store: On) {
     assert_eq!(get(server.address, "/v1/users").await.problem(), (401, "unauthorized".to_owned()));
 }
 
-async fn people_change_their_names(store: On) {
+async fn people_change_their_names(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let changed = ada.patch("/v1/users/me", &json!({"name": "  Countess  "})).await.expect(200).json();
@@ -159,7 +159,7 @@ async fn people_change_their_names(store: On) {
     }
 }
 
-async fn a_new_password_takes_the_old_one_and_ends_the_other_sessions(store: On) {
+async fn a_new_password_takes_the_old_one_and_ends_the_other_sessions(store: StoreKind) {
     let server = Server::on(store).await;
     let ada = server.person("ada").await;
     let elsewhere = Person::login(server.address, "ada").await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{each, nameless, pages, refused_fields};
 use crate::support::client::{Conversation, ask};
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 
 on_each_store! {
     a_pair_has_one_direct_conversation,
@@ -16,7 +16,7 @@ on_each_store! {
     admins_name_a_group_and_its_owner_deletes_it,
 }
 
-async fn a_pair_has_one_direct_conversation(store: On) {
+async fn a_pair_has_one_direct_conversation(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
     let with = |id: &str| json!({"type": "direct", "member_ids": [id]});
@@ -47,7 +47,7 @@ async fn a_pair_has_one_direct_conversation(store: On) {
     assert_eq!(refused_fields(&ada.post("/v1/conversations", &named).await), ["name"]);
 }
 
-async fn a_group_has_whom_its_maker_names(store: On) {
+async fn a_group_has_whom_its_maker_names(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     for (body, name, count) in [
@@ -73,7 +73,7 @@ async fn a_group_has_whom_its_maker_names(store: On) {
     assert_ne!(first["id"], second["id"]);
 }
 
-async fn a_conversation_takes_people_who_exist(store: On) {
+async fn a_conversation_takes_people_who_exist(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let nobody = "0199a000-0000-7000-8000-000000000000";
@@ -90,7 +90,7 @@ async fn a_conversation_takes_people_who_exist(store: On) {
     }
 }
 
-async fn conversations_come_by_their_latest_activity(store: On) {
+async fn conversations_come_by_their_latest_activity(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     assert_eq!(ada.get("/v1/conversations").await.expect(200).json(), json!({"items": [], "next": null}));
@@ -128,7 +128,7 @@ async fn conversations_come_by_their_latest_activity(store: On) {
     );
 }
 
-async fn strangers_see_nothing_of_a_conversation(store: On) {
+async fn strangers_see_nothing_of_a_conversation(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace, eve) = (server.person("ada").await, server.person("grace").await, server.person("eve").await);
     let (room, direct) = (ada.group("Lunch", &[&grace]).await, ada.direct(&grace).await);
@@ -169,7 +169,7 @@ async fn strangers_see_nothing_of_a_conversation(store: On) {
     assert_eq!((&view["last_seq"], &view["member_count"], &view["name"]), (&json!(1), &json!(2), &json!("Lunch")));
 }
 
-async fn admins_name_a_group_and_its_owner_deletes_it(store: On) {
+async fn admins_name_a_group_and_its_owner_deletes_it(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
     let (room, direct) = (ada.group("Lunch", &[&grace, &joan]).await, ada.direct(&grace).await);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{each, pages, refused_fields};
 use crate::support::client::{Answer, Conversation, Person};
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 
 on_each_store! {
     members_are_listed_by_username,
@@ -39,7 +39,7 @@ fn forbidden() -> (u16, String) {
     (403, "forbidden".to_owned())
 }
 
-async fn members_are_listed_by_username(store: On) {
+async fn members_are_listed_by_username(store: StoreKind) {
     let server = Server::on(store).await;
     let ada = server.person("mia").await;
     let (b, z, c) = (server.person("Bob").await, server.person("zoe").await, server.person("cid").await);
@@ -58,7 +58,7 @@ async fn members_are_listed_by_username(store: On) {
     }
 }
 
-async fn somebody_is_added_once(store: On) {
+async fn somebody_is_added_once(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.group("Lunch", &[]).await;
@@ -77,7 +77,7 @@ async fn somebody_is_added_once(store: On) {
     assert_eq!(refused_fields(&add(&ada, &room, &grace, Some("boss")).await), ["role"]);
 }
 
-async fn what_a_role_may_do(store: On) {
+async fn what_a_role_may_do(store: StoreKind) {
     let server = Server::on(store).await;
     let (owner, admin, member) =
         (server.person("owner").await, server.person("admin").await, server.person("member").await);
@@ -117,7 +117,7 @@ async fn what_a_role_may_do(store: On) {
     }
 }
 
-async fn members_leave_and_the_owner_hands_over_first(store: On) {
+async fn members_leave_and_the_owner_hands_over_first(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
     let room = ada.group("Lunch", &[&grace, &joan]).await;
@@ -134,7 +134,7 @@ async fn members_leave_and_the_owner_hands_over_first(store: On) {
     assert_eq!(joan.get(&room.path).await.problem(), (404, "not_found".to_owned()), "the last one may go");
 }
 
-async fn the_two_of_a_direct_conversation_are_fixed(store: On) {
+async fn the_two_of_a_direct_conversation_are_fixed(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
     let direct = ada.direct(&grace).await;
@@ -147,7 +147,7 @@ async fn the_two_of_a_direct_conversation_are_fixed(store: On) {
     assert_eq!(ada.get(&direct.path).await.json()["last_seq"], 0, "what is refused leaves nothing");
 }
 
-async fn whoever_is_removed_loses_access_and_may_come_back(store: On) {
+async fn whoever_is_removed_loses_access_and_may_come_back(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;

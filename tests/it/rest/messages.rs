@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{each, refused_fields};
 use crate::support::client::{Conversation, Person};
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 
 on_each_store! {
     a_message_is_sent,
@@ -21,7 +21,7 @@ async fn page(person: &Person, room: &Conversation, query: &str) -> Value {
     person.get(&format!("{}?{query}", room.messages)).await.expect(200).json()
 }
 
-async fn a_message_is_sent(store: On) {
+async fn a_message_is_sent(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.direct(&grace).await;
@@ -49,7 +49,7 @@ async fn a_message_is_sent(store: On) {
     }
 }
 
-async fn the_same_id_is_the_same_message(store: On) {
+async fn the_same_id_is_the_same_message(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let (room, other) = (ada.group("Lunch", &[&grace]).await, ada.direct(&grace).await);
@@ -71,7 +71,7 @@ async fn the_same_id_is_the_same_message(store: On) {
     assert_eq!(ada.get(&room.path).await.json()["last_seq"], 3);
 }
 
-async fn an_answer_names_a_message_of_its_conversation(store: On) {
+async fn an_answer_names_a_message_of_its_conversation(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let (room, other) = (ada.group("Lunch", &[&grace]).await, ada.direct(&grace).await);
@@ -88,7 +88,7 @@ async fn an_answer_names_a_message_of_its_conversation(store: On) {
     assert_eq!(ada.get(&room.path).await.json()["last_seq"], 2);
 }
 
-async fn history_is_read_in_pages(store: On) {
+async fn history_is_read_in_pages(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.direct(&grace).await;
@@ -136,7 +136,7 @@ async fn history_is_read_in_pages(store: On) {
     }
 }
 
-async fn pages_of_history_are_bounded(store: On) {
+async fn pages_of_history_are_bounded(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.direct(&grace).await;
@@ -165,7 +165,7 @@ async fn pages_of_history_are_bounded(store: On) {
     }
 }
 
-async fn a_message_is_read_once_all_others_have_read_it(store: On) {
+async fn a_message_is_read_once_all_others_have_read_it(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
     let room = ada.group("Lunch", &[&grace, &joan]).await;
@@ -184,7 +184,7 @@ async fn a_message_is_read_once_all_others_have_read_it(store: On) {
     assert_eq!(each(&all, "/status"), ["sent", "sent", "sent"], "ada has not read what came after hers");
 }
 
-async fn what_happens_to_members_and_names_is_in_the_history(store: On) {
+async fn what_happens_to_members_and_names_is_in_the_history(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
     let room = ada.group("Lunch", &[&grace]).await;

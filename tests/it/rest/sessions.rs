@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::support::client::{Answer, PASSWORD, Person, ask, get, post};
 use crate::support::postgres::database;
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::PATIENCE;
 
 on_each_store! {
@@ -44,7 +44,7 @@ fn assert_challenged(answer: &Answer, code: &str) {
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
 }
 
-async fn a_refresh_continues_the_session(store: On) {
+async fn a_refresh_continues_the_session(store: StoreKind) {
     let server = Server::on(store).await;
     server.person("ada").await;
     let login = json!({"username": "ada", "password": PASSWORD});
@@ -67,7 +67,7 @@ async fn a_refresh_continues_the_session(store: On) {
     }
 }
 
-async fn two_tabs_that_refresh_at_once_get_the_same_successor(store: On) {
+async fn two_tabs_that_refresh_at_once_get_the_same_successor(store: StoreKind) {
     let server = Server::on(store).await;
     let mut token = json!(server.person("ada").await.refresh_token);
     for round in 0..20 {
@@ -81,11 +81,11 @@ async fn two_tabs_that_refresh_at_once_get_the_same_successor(store: On) {
     }
 }
 
-async fn a_refresh_token_used_late_ends_the_session(store: On) {
+async fn a_refresh_token_used_late_ends_the_session(store: StoreKind) {
     let folder = tempfile::tempdir().unwrap();
     let url = match store {
-        On::Sqlite => format!("sqlite:{}", folder.path().join("chinwag.db").display()),
-        On::Postgres => database().await,
+        StoreKind::Sqlite => format!("sqlite:{}", folder.path().join("chinwag.db").display()),
+        StoreKind::Postgres => database().await,
     };
     let server = Server::with(&["--database-url", &url]).await;
     let behind = chinwag::store::open(&url).await.unwrap();
@@ -115,7 +115,7 @@ fn session_id(person: &Person) -> SessionId {
     SessionId(Uuid::from_slice(&bytes[..16]).unwrap())
 }
 
-async fn an_old_refresh_token_ends_the_session(store: On) {
+async fn an_old_refresh_token_ends_the_session(store: StoreKind) {
     let server = Server::on(store).await;
     let ada = server.person("ada").await;
     let elsewhere = Person::login(server.address, "ada").await;
@@ -132,7 +132,7 @@ async fn an_old_refresh_token_ends_the_session(store: On) {
     elsewhere.get("/v1/users/me").await.expect(200);
 }
 
-async fn a_logout_ends_the_session_and_only_that(store: On) {
+async fn a_logout_ends_the_session_and_only_that(store: StoreKind) {
     let server = Server::on(store).await;
     let ada = server.person("ada").await;
     let elsewhere = Person::login(server.address, "ada").await;
@@ -148,7 +148,7 @@ async fn a_logout_ends_the_session_and_only_that(store: On) {
     refresh(&server, &json!(elsewhere.refresh_token)).await.expect(200);
 }
 
-async fn a_login_with_a_password_that_changes_meanwhile_is_refused(store: On) {
+async fn a_login_with_a_password_that_changes_meanwhile_is_refused(store: StoreKind) {
     let (server, behind) = Server::held(store).await;
     let ada = server.person("ada").await;
     let mut present = PASSWORD;

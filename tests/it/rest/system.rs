@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::{interval, timeout};
 
 use crate::support::client::{Answer, ask, get, post};
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::PATIENCE;
 
 on_each_store! {
@@ -28,11 +28,11 @@ fn listed(answer: &Answer, name: &str) -> Vec<String> {
     listed
 }
 
-async fn health_says_that_the_server_is_well(store: On) {
+async fn health_says_that_the_server_is_well(store: StoreKind) {
     let server = Server::on(store).await;
     let kind = match store {
-        On::Sqlite => "sqlite",
-        On::Postgres => "postgres",
+        StoreKind::Sqlite => "sqlite",
+        StoreKind::Postgres => "postgres",
     };
     for path in ["/health", "/readyz"] {
         let health = get(server.address, path).await.expect(200).json();

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message, WebSocket};
 
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
 on_each_store! {
@@ -62,7 +62,7 @@ impl Listener {
     }
 }
 
-async fn an_answer_comes_after_the_events(store: On) {
+async fn an_answer_comes_after_the_events(store: StoreKind) {
     let (server, _behind) = Server::held_on(store, |inbox| Arc::new(SlowBus(inbox))).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;

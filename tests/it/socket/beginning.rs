@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Conversation, Person};
 use crate::support::held_store::HeldStore;
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
 on_each_store! {
@@ -19,7 +19,7 @@ on_each_store! {
 /// once to subscribe and once to become live.
 const QUESTIONS: [(&str, usize); 4] = [("arrival", 1), ("heads", 1), ("heads", 2), ("contacts", 1)];
 
-struct Scene {
+struct Fixture {
     server: Server,
     behind: Arc<HeldStore>,
     ada: Person,
@@ -37,8 +37,8 @@ struct Rooms {
     friend: Person,
 }
 
-impl Scene {
-    async fn set(store: On) -> Self {
+impl Fixture {
+    async fn set(store: StoreKind) -> Self {
         let (server, behind) = Server::held(store).await;
         let (ada, grace) = (server.person("ada").await, server.person("grace").await);
         Self { server, behind, ada, grace }
@@ -92,8 +92,8 @@ fn pairs(said: &[(String, String)]) -> Vec<(&str, &str)> {
     said.iter().map(|(kind, text)| (kind.as_str(), text.as_str())).collect()
 }
 
-async fn members_who_change_while_a_connection_begins(store: On) {
-    let scene = Scene::set(store).await;
+async fn members_who_change_while_a_connection_begins(store: StoreKind) {
+    let scene = Fixture::set(store).await;
     for (index, (method, number)) in QUESTIONS.into_iter().enumerate() {
         let rooms = scene.rooms(index).await;
         let mut hold = scene.behind.hold(method, number);
@@ -125,8 +125,8 @@ async fn members_who_change_while_a_connection_begins(store: On) {
     }
 }
 
-async fn members_who_change_while_a_held_connection_begins(store: On) {
-    let scene = Scene::set(store).await;
+async fn members_who_change_while_a_held_connection_begins(store: StoreKind) {
+    let scene = Fixture::set(store).await;
     for (index, (method, number)) in QUESTIONS.into_iter().enumerate() {
         let rooms = scene.rooms(index).await;
         let mut hold = scene.behind.hold(method, number);
@@ -150,8 +150,8 @@ async fn members_who_change_while_a_held_connection_begins(store: On) {
     }
 }
 
-async fn a_member_who_is_removed_while_a_connection_to_one_conversation_begins(store: On) {
-    let scene = Scene::set(store).await;
+async fn a_member_who_is_removed_while_a_connection_to_one_conversation_begins(store: StoreKind) {
+    let scene = Fixture::set(store).await;
     for (method, query) in
         [("arrival", ""), ("heads_for", ""), ("heads_for", "?after_seq=0"), ("events", "?after_seq=0")]
     {

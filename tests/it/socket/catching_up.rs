@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::support::client::Person;
 use crate::support::postgres::database;
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::PATIENCE;
 
 on_each_store! {
@@ -16,7 +16,7 @@ on_each_store! {
     large_messages_reach_whoever_reads,
 }
 
-async fn nothing_is_missed_between_hello_and_live(store: On) {
+async fn nothing_is_missed_between_hello_and_live(store: StoreKind) {
     let server = Server::on_with(store, &["--rate-limits", "off"]).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.direct(&grace).await;
@@ -40,12 +40,12 @@ async fn nothing_is_missed_between_hello_and_live(store: On) {
     talking.abort();
 }
 
-async fn large_messages_reach_whoever_reads(store: On) {
+async fn large_messages_reach_whoever_reads(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.direct(&grace).await;
     let (mut hers, mut theirs) = (ada.listen(&room.socket).await, grace.listen("/ws").await);
-    // Line ends double in JSON: a batch of these is far more than an outbox holds.
+    // Line ends double in JSON: a batch of these is far more than an send_queue holds.
     let (count, text) = (150, "\n.".repeat(8 * 1024));
     let reading = tokio::spawn(async move { theirs.numbers(count).await });
     for _ in 0..count {
@@ -80,7 +80,7 @@ async fn a_reader_that_pauses_in_a_replay_gets_all_of_it() {
     assert_eq!(socket.numbers(after.len()).await, after);
     assert_eq!(socket.next_of(&["resumed", "message.new"]).await["type"], "resumed");
     ada.say(&room, "and live").await;
-    assert_eq!(socket.hears().await, "and live");
+    assert_eq!(socket.receives().await, "and live");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,7 +108,7 @@ async fn a_hole_is_filled_before_what_follows_it() {
     let mut hears = grace.listen(&room.socket).await;
     let mut removed = joan.listen(&room.socket).await;
     ada.say(&room, "here").await;
-    assert_eq!(hears.hears().await, "here");
+    assert_eq!(hears.receives().await, "here");
     // No bus joins these two: what is committed there is not heard here.
     let there = Person { address: elsewhere.address, ..ada.clone() };
     there.say(&room, "there").await;
@@ -159,7 +159,7 @@ async fn one_that_stops_reading_while_it_catches_up_costs_nobody_else() {
     deaf.send(&json!({"type": "resume", "conversations": {&short.id: 0}})).await;
     deaf.next_of(&["resumed"]).await;
     deaf.send(&json!({"type": "resume", "conversations": {&long.id: 0}})).await;
-    // While it is stuck in the long one, the short one fills its outbox until it is closed.
+    // While it is stuck in the long one, the short one fills its send_queue until it is closed.
     talk(&short.id, 400).await;
     for _ in 0..20 {
         ada.say(&long, "still quick").await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
 use crate::support::client::{Answer, Conversation, PASSWORD, Person, ask, post};
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
 on_each_store! {
@@ -39,7 +39,7 @@ const OUT: Doors = [Closed(4503), Deaf, Deaf];
 const STAYS: Doors = [Hears; 3];
 
 /// Ada by two logins, Grace, and Joan, who owns the group they are in and has no socket.
-struct Scene {
+struct Fixture {
     server: Server,
     ada: Person,
     elsewhere: Person,
@@ -48,8 +48,8 @@ struct Scene {
     room: Conversation,
 }
 
-impl Scene {
-    async fn on(store: On) -> Self {
+impl Fixture {
+    async fn on(store: StoreKind) -> Self {
         let server = Server::on(store).await;
         let (ada, grace, joan) =
             (server.person("ada").await, server.person("grace").await, server.person("joan").await);
@@ -78,7 +78,7 @@ impl Scene {
         }
         self.joan.say(&self.room, "before").await;
         for (socket, ..) in &mut sockets {
-            assert_eq!(socket.hears().await, "before");
+            assert_eq!(socket.receives().await, "before");
         }
         cause(self).await;
         let beyond = json!({"type": "message.send", "conversation_id": self.room.id, "content": "from beyond"});
@@ -129,7 +129,7 @@ async fn is_locked_out(server: &Server, person: &Person) {
 }
 
 /// To whoever is not in a conversation, it does not exist.
-async fn is_shut_out(scene: &Scene, person: &Person) {
+async fn is_shut_out(scene: &Fixture, person: &Person) {
     assert_eq!(person.get(&scene.room.messages).await.status, 404);
     assert_eq!(person.post(&scene.room.messages, &json!({"content": "still here"})).await.status, 404);
     assert_eq!(person.open(&scene.room.socket).await.first().await, "4503");
@@ -138,64 +138,64 @@ async fn is_shut_out(scene: &Scene, person: &Person) {
     assert_eq!(socket.next_of(&["error", "message.new"]).await["code"], "not_found");
 }
 
-async fn a_logout(store: On) {
-    let cause = async |scene: &Scene| {
+async fn a_logout(store: StoreKind) {
+    let cause = async |scene: &Fixture| {
         scene.ada.post("/v1/users/logout", &json!({})).await.expect(204);
     };
-    let scene = Scene::on(store).await;
+    let scene = Fixture::on(store).await;
     scene.unfolds(cause, [ENDED, STAYS, STAYS]).await;
     is_locked_out(&scene.server, &scene.ada).await;
     scene.elsewhere.get("/v1/users/me").await.expect(200);
 }
 
-async fn a_refresh_token_that_was_used_before(store: On) {
-    let cause = async |scene: &Scene| {
+async fn a_refresh_token_that_was_used_before(store: StoreKind) {
+    let cause = async |scene: &Fixture| {
         let successor: Value = refresh(&scene.server, &scene.ada.refresh_token).await.expect(200).json();
         refresh(&scene.server, successor["refresh_token"].as_str().unwrap()).await.expect(200);
         let again = refresh(&scene.server, &scene.ada.refresh_token).await;
         assert_eq!(again.problem(), (401, "session_ended".to_owned()));
     };
-    let scene = Scene::on(store).await;
+    let scene = Fixture::on(store).await;
     scene.unfolds(cause, [ENDED, STAYS, STAYS]).await;
     is_locked_out(&scene.server, &scene.ada).await;
     scene.elsewhere.get("/v1/users/me").await.expect(200);
 }
 
-async fn a_new_password(store: On) {
-    let cause = async |scene: &Scene| {
+async fn a_new_password(store: StoreKind) {
+    let cause = async |scene: &Fixture| {
         let change = json!({"password": "a new one entirely", "current_password": PASSWORD});
         scene.ada.patch("/v1/users/me", &change).await.expect(200);
     };
-    let scene = Scene::on(store).await;
+    let scene = Fixture::on(store).await;
     scene.unfolds(cause, [STAYS, ENDED, STAYS]).await;
     is_locked_out(&scene.server, &scene.elsewhere).await;
     scene.ada.get("/v1/users/me").await.expect(200);
     refresh(&scene.server, &scene.ada.refresh_token).await.expect(200);
 }
 
-async fn being_removed(store: On) {
-    let cause = async |scene: &Scene| {
+async fn being_removed(store: StoreKind) {
+    let cause = async |scene: &Fixture| {
         scene.joan.delete(&format!("{}/{}", scene.room.members, scene.ada.id)).await.expect(204);
     };
-    let scene = Scene::on(store).await;
+    let scene = Fixture::on(store).await;
     scene.unfolds(cause, [OUT, OUT, STAYS]).await;
     is_shut_out(&scene, &scene.ada).await;
 }
 
-async fn leaving(store: On) {
-    let cause = async |scene: &Scene| {
+async fn leaving(store: StoreKind) {
+    let cause = async |scene: &Fixture| {
         scene.ada.delete(&format!("{}/{}", scene.room.members, scene.ada.id)).await.expect(204);
     };
-    let scene = Scene::on(store).await;
+    let scene = Fixture::on(store).await;
     scene.unfolds(cause, [OUT, OUT, STAYS]).await;
     is_shut_out(&scene, &scene.ada).await;
 }
 
-async fn a_conversation_that_is_deleted(store: On) {
-    let cause = async |scene: &Scene| {
+async fn a_conversation_that_is_deleted(store: StoreKind) {
+    let cause = async |scene: &Fixture| {
         scene.joan.delete(&scene.room.path).await.expect(204);
     };
-    let scene = Scene::on(store).await;
+    let scene = Fixture::on(store).await;
     scene.unfolds(cause, [OUT, OUT, OUT]).await;
     is_shut_out(&scene, &scene.ada).await;
 }
@@ -238,7 +238,7 @@ async fn what_is_read_behind_the_end_is_not_done() {
         let send = br#"{"type":"message.send","content":"on and on"}"#;
         let frame = [&[0x81, 0x80 | u8::try_from(send.len()).unwrap(), 0, 0, 0, 0], &send[..]].concat();
         socket.stream.get_mut().write_all(&frame.repeat(2_000)).await.unwrap();
-        socket.hears().await;
+        socket.receives().await;
         ada.post("/v1/users/logout", &json!({})).await.expect(204);
         let ended = Timestamp::now().to_string();
         assert_eq!(socket.close_code().await, 4504);

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::support::client::{PASSWORD, Person};
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::PATIENCE;
 
 on_each_store! {
@@ -21,7 +21,7 @@ on_each_store! {
     a_session_that_ends_takes_its_sockets_along,
 }
 
-async fn members_coming_and_going_are_events(store: On) {
+async fn members_coming_and_going_are_events(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
     let room = ada.group("Lunch", &[&grace]).await;
@@ -57,7 +57,7 @@ async fn members_coming_and_going_are_events(store: On) {
     assert_eq!(replayed.numbers(6).await, [1, 2, 3, 4, 5, 6]);
 }
 
-async fn a_new_conversation_is_told_and_heard(store: On) {
+async fn a_new_conversation_is_told_and_heard(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let mut theirs = grace.listen("/ws").await;
@@ -65,7 +65,7 @@ async fn a_new_conversation_is_told_and_heard(store: On) {
     let told = theirs.next_of(&["conversation.created"]).await;
     assert_eq!((&told["conversation"]["id"], &told["membership_version"]), (&json!(room.id), &json!(1)));
     ada.say(&room, "welcome").await;
-    assert_eq!(theirs.hears().await, "welcome");
+    assert_eq!(theirs.receives().await, "welcome");
 
     let mut one = grace.listen(&room.socket).await;
     assert_eq!(grace.delete(&room.path).await.problem(), (403, "forbidden".to_owned()));
@@ -75,7 +75,7 @@ async fn a_new_conversation_is_told_and_heard(store: On) {
     assert_eq!(ada.get(&room.messages).await.status, 404);
 }
 
-async fn people_are_seen_to_come_and_go(store: On) {
+async fn people_are_seen_to_come_and_go(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace, eve) = (server.person("ada").await, server.person("grace").await, server.person("eve").await);
     let room = ada.direct(&grace).await;
@@ -97,7 +97,7 @@ async fn people_are_seen_to_come_and_go(store: On) {
     assert!(grace_now["last_seen_at"].is_string(), "{grace_now}");
 }
 
-async fn a_session_that_ends_takes_its_sockets_along(store: On) {
+async fn a_session_that_ends_takes_its_sockets_along(store: StoreKind) {
     let server = Server::on(store).await;
     let ada = server.person("ada").await;
     let elsewhere = Person::login(server.address, "ada").await;
@@ -142,7 +142,7 @@ async fn a_drain_says_goodbye_and_loses_nothing() {
     for number in 0..50 {
         hers.send(&json!({"type": "message.send", "content": number.to_string()})).await;
     }
-    assert_eq!(hers.hears().await, "0", "they are being taken");
+    assert_eq!(hers.receives().await, "0", "they are being taken");
     server.stop();
     let mut acknowledged = 1;
     while hers.next_of(&["message.new", "draining"]).await["type"] != "draining" {

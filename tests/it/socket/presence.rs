@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::client::Person;
 use crate::support::postgres::database;
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
 on_each_store! {
@@ -71,11 +71,11 @@ struct Fixture {
 }
 
 impl Fixture {
-    async fn on(kind: On) -> Self {
+    async fn on(kind: StoreKind) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = match kind {
-            On::Sqlite => format!("sqlite:{}", folder.path().join("chinwag.db").display()),
-            On::Postgres => database().await,
+            StoreKind::Sqlite => format!("sqlite:{}", folder.path().join("chinwag.db").display()),
+            StoreKind::Postgres => database().await,
         };
         let server = Server::with(&["--rate-limits", "off", "--database-url", &url]).await;
         Self { server, store: store::open(&url).await.unwrap(), _folder: folder }
@@ -96,7 +96,7 @@ impl Fixture {
     }
 }
 
-async fn a_group_that_outgrows_presence_hides_its_members_and_shows_them_again(kind: On) {
+async fn a_group_that_outgrows_presence_hides_its_members_and_shows_them_again(kind: StoreKind) {
     let fixture = Fixture::on(kind).await;
     let server = &fixture.server;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
@@ -138,7 +138,7 @@ async fn a_group_that_outgrows_presence_hides_its_members_and_shows_them_again(k
     hedys.shows(&[&ada, &joan]).await;
 }
 
-async fn a_connection_of_a_moment_is_not_shown_for_ever(kind: On) {
+async fn a_connection_of_a_moment_is_not_shown_for_ever(kind: StoreKind) {
     let server = Server::on(kind).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     ada.direct(&grace).await;
@@ -149,7 +149,7 @@ async fn a_connection_of_a_moment_is_not_shown_for_ever(kind: On) {
     hers.shows(&[]).await;
 }
 
-async fn a_state_in_the_middle_of_a_reload_is_corrected(kind: On) {
+async fn a_state_in_the_middle_of_a_reload_is_corrected(kind: StoreKind) {
     let server = Server::on(kind).await;
     let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
     ada.direct(&grace).await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::client::{Conversation, Person};
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 
 on_each_store! {
     an_edit_and_a_deletion_are_heard_by_all,
@@ -15,15 +15,15 @@ on_each_store! {
     whoever_was_away_hears_what_is_there_now,
 }
 
-struct Scene {
+struct Fixture {
     _server: Server,
     ada: Person,
     grace: Person,
     room: Conversation,
 }
 
-impl Scene {
-    async fn set(store: On) -> Self {
+impl Fixture {
+    async fn set(store: StoreKind) -> Self {
         let server = Server::on(store).await;
         let (ada, grace) = (server.person("ada").await, server.person("grace").await);
         let room = ada.group("Lunch", &[&grace]).await;
@@ -35,9 +35,9 @@ impl Scene {
     }
 }
 
-async fn an_edit_and_a_deletion_are_heard_by_all(store: On) {
-    let scene = Scene::set(store).await;
-    let Scene { ada, grace, room, .. } = &scene;
+async fn an_edit_and_a_deletion_are_heard_by_all(store: StoreKind) {
+    let scene = Fixture::set(store).await;
+    let Fixture { ada, grace, room, .. } = &scene;
     let (mut one, mut all) = (grace.listen(&room.socket).await, ada.listen("/ws").await);
     let message = ada.say(room, "tpyo").await;
     let edited = ada.patch(&scene.path(&message), &json!({"content": "typo"})).await.expect(200).json();
@@ -60,9 +60,9 @@ async fn an_edit_and_a_deletion_are_heard_by_all(store: On) {
     assert_eq!(page["items"][0]["content"], "");
 }
 
-async fn both_doors_revise(store: On) {
-    let scene = Scene::set(store).await;
-    let Scene { ada, grace, room, .. } = &scene;
+async fn both_doors_revise(store: StoreKind) {
+    let scene = Fixture::set(store).await;
+    let Fixture { ada, grace, room, .. } = &scene;
     let (mut one, mut all) = (ada.listen(&room.socket).await, grace.listen("/ws").await);
     // What one client sends keeps its order, so a message can be edited before its acknowledgement is there.
     let id = Uuid::now_v7();
@@ -87,9 +87,9 @@ async fn both_doors_revise(store: On) {
     assert_eq!(all.numbers(3).await, [4, 5, 6]);
 }
 
-async fn a_revision_that_changes_nothing_is_answered_alone(store: On) {
-    let scene = Scene::set(store).await;
-    let Scene { ada, grace, room, .. } = &scene;
+async fn a_revision_that_changes_nothing_is_answered_alone(store: StoreKind) {
+    let scene = Fixture::set(store).await;
+    let Fixture { ada, grace, room, .. } = &scene;
     let message = ada.say(room, "as it is").await;
     let (mut mine, mut theirs) = (ada.listen(&room.socket).await, grace.listen(&room.socket).await);
     mine.send(&json!({"type": "message.edit", "message_id": message["id"], "content": "as it is"})).await;
@@ -107,9 +107,9 @@ async fn a_revision_that_changes_nothing_is_answered_alone(store: On) {
     assert_eq!(theirs.numbers(2).await, [2, 3], "others hear of what happened, and of nothing else");
 }
 
-async fn a_retry_gets_the_message_as_it_is_now(store: On) {
-    let scene = Scene::set(store).await;
-    let Scene { ada, room, .. } = &scene;
+async fn a_retry_gets_the_message_as_it_is_now(store: StoreKind) {
+    let scene = Fixture::set(store).await;
+    let Fixture { ada, room, .. } = &scene;
     let send = json!({"id": Uuid::now_v7(), "content": "first"});
     let message = ada.post(&room.messages, &send).await.expect(201).json();
     let edited = ada.patch(&scene.path(&message), &json!({"content": "second"})).await.expect(200).json();
@@ -123,9 +123,9 @@ async fn a_retry_gets_the_message_as_it_is_now(store: On) {
     assert_eq!(ada.post(&room.messages, &send).await.expect(200).json(), again["message"]);
 }
 
-async fn only_those_who_may_revise(store: On) {
-    let scene = Scene::set(store).await;
-    let Scene { ada, grace, room, .. } = &scene;
+async fn only_those_who_may_revise(store: StoreKind) {
+    let scene = Fixture::set(store).await;
+    let Fixture { ada, grace, room, .. } = &scene;
     let (hers, theirs) = (ada.say(room, "hers").await, grace.say(room, "theirs").await);
     let edit = json!({"content": "mine"});
     let code = |(status, code): (u16, String)| format!("{status} {code}");
@@ -142,9 +142,9 @@ async fn only_those_who_may_revise(store: On) {
     assert_eq!((&refused["code"], &refused["ref"]), (&json!("forbidden"), &hers["id"]));
 }
 
-async fn whoever_was_away_hears_what_is_there_now(store: On) {
-    let scene = Scene::set(store).await;
-    let Scene { ada, grace, room, .. } = &scene;
+async fn whoever_was_away_hears_what_is_there_now(store: StoreKind) {
+    let scene = Fixture::set(store).await;
+    let Fixture { ada, grace, room, .. } = &scene;
     let mut secret = Vec::new();
     for number in 0..250 {
         let message = ada.say(room, &format!("secret {number}")).await;

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::bus::{Ether, Weather};
-use crate::support::server::{On, Server};
+use crate::support::bus::{NetworkCondition, TestBus};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
 on_each_store! {
@@ -18,14 +18,14 @@ on_each_store! {
     a_send_in_doubt_that_is_found_meanwhile_reaches_its_sender_once,
 }
 
-async fn two_people_chat_both_ways(store: On) {
+async fn two_people_chat_both_ways(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.direct(&grace).await;
     let (mut hers, mut theirs) = (ada.listen(&room.socket).await, grace.listen("/ws").await);
 
     hers.send(&json!({"type": "message.send", "content": "hi"})).await;
-    assert_eq!((hers.hears().await, theirs.hears().await), ("hi".to_owned(), "hi".to_owned()));
+    assert_eq!((hers.receives().await, theirs.receives().await), ("hi".to_owned(), "hi".to_owned()));
 
     let id = Uuid::now_v7();
     let send = json!({"type": "message.send", "conversation_id": room.id, "id": id, "content": "hello yourself 👋"});
@@ -38,7 +38,7 @@ async fn two_people_chat_both_ways(store: On) {
     assert_eq!((&message["content"], &message["status"]), (&json!("hello yourself 👋"), &json!("sent")));
 }
 
-async fn what_is_sent_is_stored_before_it_is_heard(store: On) {
+async fn what_is_sent_is_stored_before_it_is_heard(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
@@ -51,7 +51,7 @@ async fn what_is_sent_is_stored_before_it_is_heard(store: On) {
     }
 }
 
-async fn a_retry_is_answered_by_the_message_that_is_there(store: On) {
+async fn a_retry_is_answered_by_the_message_that_is_there(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.direct(&grace).await;
@@ -70,11 +70,11 @@ async fn a_retry_is_answered_by_the_message_that_is_there(store: On) {
     assert!(!String::from_utf8_lossy(&taken.body).contains("once"), "it tells nothing of the first");
 
     ada.say(&room, "twice").await;
-    assert_eq!((theirs.hears().await, theirs.hears().await), ("once".to_owned(), "twice".to_owned()));
+    assert_eq!((theirs.receives().await, theirs.receives().await), ("once".to_owned(), "twice".to_owned()));
     assert_eq!(ada.get(&room.path).await.json()["last_seq"], 2);
 }
 
-async fn everything_that_is_missed_is_replayed_in_order(store: On) {
+async fn everything_that_is_missed_is_replayed_in_order(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
@@ -109,7 +109,7 @@ async fn everything_that_is_missed_is_replayed_in_order(store: On) {
     assert_eq!(refused["conversation_id"], room.id.as_str());
 }
 
-async fn many_senders_get_one_gapless_order(store: On) {
+async fn many_senders_get_one_gapless_order(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
@@ -164,7 +164,7 @@ async fn frames_until_admitted(socket: &mut Socket) -> Vec<Value> {
     socket.until("pong").await.0
 }
 
-async fn a_send_in_doubt_reaches_its_sender_once(store: On) {
+async fn a_send_in_doubt_reaches_its_sender_once(store: StoreKind) {
     // One that is alone in its batch; one whose second try is lost too; and several together.
     for (lost, count) in [(1, 1), (2, 1), (1, 5)] {
         let (server, behind) = Server::held(store).await;
@@ -189,7 +189,7 @@ async fn a_send_in_doubt_reaches_its_sender_once(store: On) {
         silent.send(&quiet).await;
         frames_until_admitted(&mut silent).await;
         hold.release();
-        assert_eq!(silent.hears().await, "from a silent one");
+        assert_eq!(silent.receives().await, "from a silent one");
         ada.say(&room, "last").await;
         expected.extend(["from a silent one", "last"].map(str::to_owned));
         heard.extend(frames_up_to(&mut hers, "last").await);
@@ -201,8 +201,8 @@ async fn a_send_in_doubt_reaches_its_sender_once(store: On) {
     }
 }
 
-async fn a_send_in_doubt_that_is_found_meanwhile_reaches_its_sender_once(store: On) {
-    let ether = Ether::new(Weather::Fair);
+async fn a_send_in_doubt_that_is_found_meanwhile_reaches_its_sender_once(store: StoreKind) {
+    let ether = TestBus::new(NetworkCondition::Fair);
     let (server, behind) = Server::held_on(store, |inbox| ether.join(inbox)).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.direct(&grace).await;
@@ -213,27 +213,27 @@ async fn a_send_in_doubt_that_is_found_meanwhile_reaches_its_sender_once(store: 
     second_try.reached().await;
     // The node compares itself with the store.
     ether.returns();
-    assert_eq!((hers.hears().await, theirs.hears().await), ("once".to_owned(), "once".to_owned()));
+    assert_eq!((hers.receives().await, theirs.receives().await), ("once".to_owned(), "once".to_owned()));
     second_try.lose();
     hers.send(&json!({"type": "message.send", "content": "behind it"})).await;
-    assert_eq!(theirs.hears().await, "behind it");
+    assert_eq!(theirs.receives().await, "behind it");
     // Both may be in one batch, which is delivered before it is answered.
     ada.say(&room, "last").await;
     assert_eq!(texts(&frames_up_to(&mut hers, "last").await), ["behind it", "last"]);
 }
 
-async fn a_retry_in_doubt_reaches_its_sender_once(store: On) {
+async fn a_retry_in_doubt_reaches_its_sender_once(store: StoreKind) {
     let (server, behind) = Server::held(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.direct(&grace).await;
     let (mut hers, mut theirs) = (ada.listen(&room.socket).await, grace.listen(&room.socket).await);
     let send = json!({"type": "message.send", "id": Uuid::now_v7(), "content": "once"});
     hers.send(&send).await;
-    assert_eq!((hers.hears().await, theirs.hears().await), ("once".to_owned(), "once".to_owned()));
+    assert_eq!((hers.receives().await, theirs.receives().await), ("once".to_owned(), "once".to_owned()));
     behind.lose("commit", 1);
     hers.send(&send).await;
     hers.send(&json!({"type": "message.send", "content": "behind it"})).await;
-    assert_eq!(theirs.hears().await, "behind it");
+    assert_eq!(theirs.receives().await, "behind it");
     // Both may be in one batch, which is delivered before it is answered.
     ada.say(&room, "last").await;
     let heard = frames_up_to(&mut hers, "last").await;

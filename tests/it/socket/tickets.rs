@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use crate::support::client::{Person, post};
 use crate::support::postgres::database;
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
 on_each_store! {
@@ -27,7 +27,7 @@ async fn with(person: &Person, path: &str, ticket: &str) -> Socket {
     Socket::open(person.address, &format!("{path}{question}ticket={ticket}"), &[]).await.unwrap()
 }
 
-async fn a_ticket_opens_one_socket_once(store: On) {
+async fn a_ticket_opens_one_socket_once(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.direct(&grace).await;
@@ -54,7 +54,7 @@ async fn a_ticket_opens_one_socket_once(store: On) {
     assert_eq!((spent, first.last().map(String::as_str)), (9, Some("hello")), "however many try at once");
 }
 
-async fn a_ticket_does_not_outlive_its_session(store: On) {
+async fn a_ticket_does_not_outlive_its_session(store: StoreKind) {
     let server = Server::on(store).await;
     let ada = server.person("ada").await;
     let elsewhere = Person::login(server.address, "ada").await;
@@ -65,7 +65,7 @@ async fn a_ticket_does_not_outlive_its_session(store: On) {
     assert_eq!(ada.post("/v1/tickets", &json!({})).await.problem(), (401, "session_ended".to_owned()));
 }
 
-async fn a_tickets_socket_belongs_to_its_session(store: On) {
+async fn a_tickets_socket_belongs_to_its_session(store: StoreKind) {
     let server = Server::on(store).await;
     let ada = server.person("ada").await;
     let elsewhere = Person::login(server.address, "ada").await;
@@ -79,7 +79,7 @@ async fn a_tickets_socket_belongs_to_its_session(store: On) {
     there.next_of(&["pong"]).await;
 }
 
-async fn tickets_are_limited_unless_that_is_lifted(store: On) {
+async fn tickets_are_limited_unless_that_is_lifted(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let mut tickets = Vec::new();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chinwag::domain::command::{Action, Outcome};
-use chinwag::domain::conversation::{Role, Title};
+use chinwag::domain::conversation::{GroupName, Role};
 use chinwag::domain::event::EventKind;
 use chinwag::domain::message::{Content, Message};
 use chinwag::domain::{Code, ConversationId, MessageId, Seq, UserId};
@@ -74,7 +74,7 @@ fn add(user_id: UserId) -> Action {
 }
 
 fn rename(name: &str) -> Action {
-    Action::Rename { name: Title::parse(name).unwrap() }
+    Action::Rename { name: GroupName::parse(name).unwrap() }
 }
 
 /// Number and kind of what a command caused, or why it caused nothing.
@@ -159,7 +159,7 @@ async fn each_result_is_in_its_place(store: &Fixture) {
     assert_eq!((role(3, rooms.bob).await, role(3, rooms.ada).await), (Some(Role::Admin), Some(Role::Owner)));
     let conversation =
         async |room: usize| store.conversation(rooms.messages[room].conversation_id).await.unwrap().unwrap();
-    assert_eq!(conversation(4).await.name, Some(Title::parse("a name").unwrap()));
+    assert_eq!(conversation(4).await.name, Some(GroupName::parse("a name").unwrap()));
     let mut counts = Vec::new();
     for room in 0..7 {
         counts.push(conversation(room).await.member_count);

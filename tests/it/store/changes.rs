@@ -1,8 +1,8 @@
 //! Changes of members and name: by the rules, noted and numbered.
 
 use chinwag::domain::command::{Action, Outcome};
-use chinwag::domain::conversation::{Role, Title};
-use chinwag::domain::message::{Message, Note};
+use chinwag::domain::conversation::{GroupName, Role};
+use chinwag::domain::message::{Message, SystemNote};
 use chinwag::domain::{Code, ConversationId, MessageId, UserId};
 
 use super::shims::{Alone, Change, Send};
@@ -52,7 +52,7 @@ async fn adding_is_noted_and_counted(store: &Fixture) {
         timestamp: change_of.timestamp,
         edited_at: None,
         deleted_at: None,
-        note: Some(Note::MemberAdded { user_id: cat, role: Role::Admin }),
+        note: Some(SystemNote::MemberAdded { user_id: cat, role: Role::Admin }),
         extra: None,
     };
     assert_eq!(note, expected);
@@ -88,7 +88,7 @@ async fn removing_is_noted_and_counted(store: &Fixture) {
     let (id, ada, bob, _) = lunch(store).await;
     let note = store.remove(id, ada, bob).await;
     assert_eq!((note.seq, note.sender_id, note.content.as_str()), (1, ada, "ada removed bob"));
-    assert_eq!(note.note, Some(Note::MemberRemoved { user_id: bob }));
+    assert_eq!(note.note, Some(SystemNote::MemberRemoved { user_id: bob }));
     assert_eq!(store.all(id).await, [note]);
     assert_eq!(store.member(id, bob).await.unwrap(), None);
     assert_eq!(store.view(id, bob).await.unwrap(), None);
@@ -114,7 +114,7 @@ async fn roles_change_and_the_owner_hands_over(store: &Fixture) {
     let (id, ada, bob, cat) = lunch(store).await;
     let set = |user_id, role| Action::SetRole { user_id, role };
     let note = fresh(store.alter(id, ada, set(bob, Role::Admin)).await);
-    assert_eq!(note.note, Some(Note::MemberUpdated { user_id: bob, role: Role::Admin }));
+    assert_eq!(note.note, Some(SystemNote::MemberUpdated { user_id: bob, role: Role::Admin }));
     assert_eq!(role(store, id, bob).await, Some(Role::Admin));
     fresh(store.alter(id, ada, set(bob, Role::Owner)).await);
     assert_eq!((role(store, id, bob).await, role(store, id, ada).await), (Some(Role::Owner), Some(Role::Admin)));
@@ -130,9 +130,9 @@ async fn roles_change_and_the_owner_hands_over(store: &Fixture) {
 
 async fn a_name_changes(store: &Fixture) {
     let (id, ada, _, _) = lunch(store).await;
-    let name = Title::parse("Dîner “à deux” 🕯").unwrap();
+    let name = GroupName::parse("Dîner “à deux” 🕯").unwrap();
     let note = fresh(store.alter(id, ada, Action::Rename { name: name.clone() }).await);
-    assert_eq!(note.note, Some(Note::ConversationUpdated { name: name.clone() }));
+    assert_eq!(note.note, Some(SystemNote::ConversationUpdated { name: name.clone() }));
     assert_eq!(store.conversation(id).await.unwrap().unwrap().name, Some(name));
     assert_eq!(store.all(id).await, std::slice::from_ref(&note));
     assert_eq!(store.view(id, ada).await.unwrap().unwrap().last_message, Some(note));
@@ -144,7 +144,7 @@ async fn what_is_as_wanted_is_left_alone(store: &Fixture) {
     for action in [
         Action::AddMember { user_id: bob, role: Role::Admin },
         Action::SetRole { user_id: bob, role: Role::Member },
-        Action::Rename { name: Title::parse("Lunch").unwrap() },
+        Action::Rename { name: GroupName::parse("Lunch").unwrap() },
     ] {
         assert_eq!(store.alter(id, ada, action.clone()).await, Ok(Outcome::NoChange), "{action:?}");
     }
@@ -159,7 +159,7 @@ async fn a_refused_change_leaves_nothing(store: &Fixture) {
     for (actor_id, action) in [
         (bob, Action::AddMember { user_id: cat, role: Role::Member }),
         (bob, Action::RemoveMember { user_id: ada }),
-        (bob, Action::Rename { name: Title::parse("Mine").unwrap() }),
+        (bob, Action::Rename { name: GroupName::parse("Mine").unwrap() }),
         (ada, Action::AddMember { user_id: cat, role: Role::Owner }),
     ] {
         assert_eq!(refused(store.alter(id, actor_id, action.clone()).await), Code::Forbidden, "{action:?}");
@@ -253,7 +253,7 @@ async fn changes_at_once_from_two_processes_leave_no_hole(store: &Fixture) {
     let notes: Vec<_> = kept.iter().filter_map(|message| message.note.clone()).collect();
     let mut inside = false;
     for note in &notes {
-        assert_eq!(matches!(note, Note::MemberAdded { .. }), !inside, "{notes:?}");
+        assert_eq!(matches!(note, SystemNote::MemberAdded { .. }), !inside, "{notes:?}");
         inside = !inside;
     }
     assert_eq!(store.member(id, cat).await.unwrap().is_some(), inside);

@@ -47,7 +47,7 @@ async fn a_message_is_kept_as_it_is(store: &Fixture) {
 async fn texts_survive_byte_for_byte(store: &Fixture) {
     let ada = store.register("ada").await;
     let id = store.group("Lunch", ada, &[]).await;
-    let long = "é".repeat(chinwag::limits::CONTENT_BYTES / 2);
+    let long = "é".repeat(chinwag::limits::CONTENT_BYTES_MAX / 2);
     let written = [
         "👩‍👩‍👧‍👦 🏳️‍🌈 👍🏽",
         "'; DROP TABLE messages; -- \"$1\" ?1 {} %s \\",

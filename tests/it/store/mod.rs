@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chinwag::domain::command::{Action, Outcome};
-use chinwag::domain::conversation::{Kind, NewConversation, Role, Title};
+use chinwag::domain::conversation::{GroupName, Kind, NewConversation, Role};
 use chinwag::domain::message::{Content, Message};
 use chinwag::domain::session::Session;
 use chinwag::domain::user::{Name, User, Username};
@@ -131,7 +131,7 @@ impl Fixture {
         NewConversation {
             id: ConversationId::new(),
             kind: Kind::Group,
-            name: Some(Title::parse(name).unwrap()),
+            name: Some(GroupName::parse(name).unwrap()),
             creator_id,
             created_at: self.now(),
             other_ids: other_ids.to_vec(),

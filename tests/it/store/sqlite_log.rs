@@ -21,7 +21,7 @@ fn path(store: &Fixture) -> &str {
 
 /// Sends some more text than the log may hold.
 async fn overfill(store: &Fixture, id: ConversationId, sender_id: UserId) {
-    let text = "x".repeat(limits::CONTENT_BYTES);
+    let text = "x".repeat(limits::CONTENT_BYTES_MAX);
     let mut missing = limits::SQLITE_WAL_BYTES + 1024 * 1024;
     while missing > 0 {
         let batch: Vec<_> = (0..64).map(|_| store.send_of(id, sender_id, &text)).collect();

@@ -196,7 +196,7 @@ impl Page {
         }
     }
 
-    /// Turns the wheel over an element.
+    /// DeliveryGuards the wheel over an element.
     pub(crate) async fn wheel(&self, element: &str, pixels: i32) {
         let middle = self
             .eval(&format!(

@@ -7,7 +7,7 @@ use chinwag::bus::{Bus, Envelope, Inbox};
 
 /// What becomes of envelopes on their way to other nodes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Weather {
+pub(crate) enum NetworkCondition {
     /// They arrive.
     Fair,
     /// They are lost.
@@ -17,17 +17,17 @@ pub(crate) enum Weather {
 }
 
 /// What nodes speak through.
-pub(crate) struct Ether {
+pub(crate) struct TestBus {
     inboxes: Mutex<Vec<Arc<dyn Inbox>>>,
-    weather: Mutex<Weather>,
+    weather: Mutex<NetworkCondition>,
     /// What comes late: with the next envelope to the same node that does not.
     late: Mutex<Vec<(usize, Envelope)>>,
     /// All that ever went out, and from whom.
     log: Mutex<Vec<(usize, Envelope)>>,
 }
 
-impl Ether {
-    pub(crate) fn new(weather: Weather) -> Arc<Self> {
+impl TestBus {
+    pub(crate) fn new(weather: NetworkCondition) -> Arc<Self> {
         let (inboxes, late, log) = (Mutex::default(), Mutex::default(), Mutex::default());
         Arc::new(Self { inboxes, weather: Mutex::new(weather), late, log })
     }
@@ -35,16 +35,16 @@ impl Ether {
     pub(crate) fn join(self: &Arc<Self>, inbox: Arc<dyn Inbox>) -> Arc<dyn Bus> {
         let mut inboxes = self.inboxes.lock().unwrap();
         inboxes.push(Arc::clone(&inbox));
-        Arc::new(Station { ether: Arc::clone(self), number: inboxes.len() - 1, inbox })
+        Arc::new(TestNode { ether: Arc::clone(self), number: inboxes.len() - 1, inbox })
     }
 
-    pub(crate) fn turns(&self, weather: Weather) {
+    pub(crate) fn turns(&self, weather: NetworkCondition) {
         *self.weather.lock().unwrap() = weather;
     }
 
     /// Says to every node that the bus was away.
     pub(crate) fn returns(&self) {
-        self.turns(Weather::Fair);
+        self.turns(NetworkCondition::Fair);
         self.inboxes.lock().unwrap().iter().for_each(|inbox| inbox.on_reconnect());
     }
 
@@ -88,9 +88,9 @@ impl Ether {
 
     fn fate(&self) -> Fate {
         match &mut *self.weather.lock().unwrap() {
-            Weather::Fair => Fate::Arrives,
-            Weather::Silence => Fate::Lost,
-            Weather::Storm(state) => {
+            NetworkCondition::Fair => Fate::Arrives,
+            NetworkCondition::Silence => Fate::Lost,
+            NetworkCondition::Storm(state) => {
                 // Xorshift (Marsaglia, 2003): enough of chance, and the same each time.
                 *state ^= *state << 13;
                 *state ^= *state >> 7;
@@ -110,13 +110,13 @@ enum Fate {
 }
 
 /// One node's end.
-struct Station {
-    ether: Arc<Ether>,
+struct TestNode {
+    ether: Arc<TestBus>,
     number: usize,
     inbox: Arc<dyn Inbox>,
 }
 
-impl Bus for Station {
+impl Bus for TestNode {
     fn publish(&self, envelope: Envelope) {
         self.inbox.deliver_local(envelope.clone());
         self.ether.carry(self.number, &envelope);

@@ -9,7 +9,7 @@ use chinwag::domain::conversation_view::ConversationView;
 use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
 use chinwag::domain::session::{Caller, Session, Ticket};
-use chinwag::domain::user::{Arrival, Name, User};
+use chinwag::domain::user::{ConnectSnapshot, Name, User};
 use chinwag::domain::{ConversationId, Error, Result, Seq, SessionId, TicketId, Timestamp, UserId};
 use chinwag::store::{
     ActivityCursor, Commands, Conversations, Heads, Members, Messages, Page, Range, Sessions, Store, Tickets, Users,
@@ -143,7 +143,7 @@ pass_on! {
         async fn rename_user(id: UserId, name: &Name) -> Result<()>;
         async fn change_password(id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
         async fn set_last_seen(ids: &[UserId], at: Timestamp) -> Result<()>;
-        async fn arrival(caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<Arrival>>;
+        async fn arrival(caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<ConnectSnapshot>>;
     }
 }
 

@@ -4,7 +4,7 @@ pub(crate) mod browser;
 pub(crate) mod bus;
 pub(crate) mod chance;
 pub(crate) mod client;
-pub(crate) mod crowd;
+pub(crate) mod client_pool;
 pub(crate) mod devtools;
 pub(crate) mod held_store;
 pub(crate) mod history;

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use super::client::Person;
 use super::postgres;
-use super::server::{On, bind};
+use super::server::{StoreKind, bind};
 use super::socket::PATIENCE;
 
 /// Lines of the log that are kept, to be shown when a test fails.
@@ -63,10 +63,10 @@ struct Said {
 
 impl Node {
     /// A server on a store of its own; it is not started yet.
-    pub(crate) async fn on(store: On) -> Self {
+    pub(crate) async fn on(store: StoreKind) -> Self {
         match store {
-            On::Sqlite => Self::with(&[]),
-            On::Postgres => Self::with(&["--database-url", &postgres::database().await]),
+            StoreKind::Sqlite => Self::with(&[]),
+            StoreKind::Postgres => Self::with(&["--database-url", &postgres::database().await]),
         }
     }
 

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::bus::Ether;
+use super::bus::TestBus;
 use super::client::Person;
 use super::held_store::HeldStore;
 use super::postgres;
@@ -24,7 +24,7 @@ use super::socket::PATIENCE;
 
 /// The stores that a server can have.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum On {
+pub(crate) enum StoreKind {
     Sqlite,
     Postgres,
 }
@@ -44,15 +44,15 @@ impl Server {
     }
 
     /// A server on this store.
-    pub(crate) async fn on(store: On) -> Self {
+    pub(crate) async fn on(store: StoreKind) -> Self {
         Self::on_with(store, &[]).await
     }
 
     /// A server on this store, with these arguments.
-    pub(crate) async fn on_with(store: On, arguments: &[&str]) -> Self {
+    pub(crate) async fn on_with(store: StoreKind, arguments: &[&str]) -> Self {
         match store {
-            On::Sqlite => Self::with(arguments).await,
-            On::Postgres => {
+            StoreKind::Sqlite => Self::with(arguments).await,
+            StoreKind::Postgres => {
                 let url = postgres::database().await;
                 Self::with(&[arguments, &["--database-url", &url]].concat()).await
             }
@@ -73,7 +73,7 @@ impl Server {
     }
 
     /// A server with these arguments, as a node on a bus, that looks for what it missed once a `heartbeat`.
-    pub(crate) async fn node(arguments: &[&str], heartbeat: Duration, ether: &Arc<Ether>) -> Self {
+    pub(crate) async fn node(arguments: &[&str], heartbeat: Duration, ether: &Arc<TestBus>) -> Self {
         let data = tempfile::tempdir().unwrap();
         let config = Config { heartbeat, ..config(data.path(), arguments) };
         let app = App::open_on(config, |inbox| ether.join(inbox)).await.unwrap();
@@ -81,19 +81,19 @@ impl Server {
     }
 
     /// A server without rate limits, and the store between it and its database that can be held up.
-    pub(crate) async fn held(store: On) -> (Self, Arc<HeldStore>) {
+    pub(crate) async fn held(store: StoreKind) -> (Self, Arc<HeldStore>) {
         Self::held_on(store, |inbox| Arc::new(Local::new(inbox))).await
     }
 
     /// Like [`Server::held`], as a node on a bus.
     pub(crate) async fn held_on(
-        store: On,
+        store: StoreKind,
         join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
     ) -> (Self, Arc<HeldStore>) {
         let data = tempfile::tempdir().unwrap();
         let url = match store {
-            On::Sqlite => format!("sqlite:{}", data.path().join("chinwag.db").display()),
-            On::Postgres => postgres::database().await,
+            StoreKind::Sqlite => format!("sqlite:{}", data.path().join("chinwag.db").display()),
+            StoreKind::Postgres => postgres::database().await,
         };
         let held = HeldStore::over(store::open(&url).await.unwrap());
         let config = config(data.path(), &["--rate-limits", "off", "--database-url", &url]);

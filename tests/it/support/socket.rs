@@ -166,7 +166,7 @@ impl Socket {
 
     /// The content of the next `message.new`.
     #[track_caller]
-    pub(crate) fn hears(&mut self) -> impl Future<Output = String> {
+    pub(crate) fn receives(&mut self) -> impl Future<Output = String> {
         let frame = self.next_of(&["message.new"]);
         async move { frame.await["message"]["content"].as_str().unwrap().to_owned() }
     }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::postgres::by_proxy;
-use super::{ON_SOCKETS, PROMISED, SLACK, Scene};
+use super::{Fixture, ON_SOCKETS, PROMISED, SLACK};
 use crate::support::chance::Run;
 use crate::support::history::Entry;
 use crate::support::node::Node;
@@ -28,7 +28,7 @@ async fn its_connection_lost_in_commit() {
     let mut chance = run.chance();
     let url = database().await;
     let (proxy, far_url) = by_proxy(&url);
-    let scene = Scene::begin(Node::with(&["--database-url", &far_url]), &mut chance).await;
+    let scene = Fixture::begin(Node::with(&["--database-url", &far_url]), &mut chance).await;
     let near = connect(&url).await;
     let committed = async || near.query_one("SELECT max(last_seq) FROM counters", &[]).await.unwrap().get::<_, i64>(0);
     // A cut is over at once, so that there can be many.
@@ -67,7 +67,7 @@ async fn its_connection_lost_in_commit() {
 }
 
 /// The newest number that a sender was told.
-fn newest_acknowledged(scene: &Scene) -> i64 {
+fn newest_acknowledged(scene: &Fixture) -> i64 {
     let told = scene.log.entries().into_iter().filter_map(|entry| match entry {
         Entry::Acknowledged { seq, .. } => Some(seq),
         _ => None,

@@ -11,7 +11,7 @@ mod sqlite;
 
 use std::time::{Duration, Instant};
 
-use super::Scene;
+use super::Fixture;
 use crate::support::chance::Run;
 use crate::support::client::Person;
 use crate::support::node::Node;
@@ -25,7 +25,7 @@ const SLACK: Duration = Duration::from_secs(4);
 const LENGTHS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 /// Of the rounds that are asked for, so many are one of these, each of which takes long.
 const ROUNDS_IN_ONE: usize = 10;
-/// Those of [`Scene`] who are on a WebSocket.
+/// Those of [`Fixture`] who are on a WebSocket.
 const ON_SOCKETS: usize = 3;
 
 /// Trouble that lasts until it is ended.
@@ -38,10 +38,10 @@ trait Fault {
 }
 
 /// Puts a server through rounds of a fault.
-async fn endure<F: Fault>(name: &'static str, node: Node, fault: impl AsyncFnOnce(&Scene) -> F) {
+async fn endure<F: Fault>(name: &'static str, node: Node, fault: impl AsyncFnOnce(&Fixture) -> F) {
     let run = Run::new(name);
     let mut chance = run.chance();
-    let scene = Scene::begin(node, &mut chance).await;
+    let scene = Fixture::begin(node, &mut chance).await;
     let mut fault = fault(&scene).await;
     let questions = Questions::begin(&scene);
     let rounds = run.rounds(1).div_ceil(ROUNDS_IN_ONE);

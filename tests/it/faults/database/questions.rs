@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
-use super::Scene;
+use super::Fixture;
 use crate::support::client::{Answer, Conversation, PASSWORD, Person, get, try_ask};
 use crate::support::history::{Entry, Log};
 use crate::support::socket::PATIENCE;
@@ -66,7 +66,7 @@ pub(super) struct Questions {
 }
 
 impl Questions {
-    pub(super) fn begin(scene: &Scene) -> Self {
+    pub(super) fn begin(scene: &Fixture) -> Self {
         let asked = watch::Sender::new(Asked::default());
         let (tell, health) = watch::channel(None);
         let mut asking = JoinSet::new();

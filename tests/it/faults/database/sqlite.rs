@@ -10,7 +10,7 @@ use rustix::process::geteuid;
 
 use super::{Fault, endure};
 use crate::support::node::{Node, program};
-use crate::support::server::On;
+use crate::support::server::StoreKind;
 
 /// Another process that writes and does not come to an end.
 struct Locked(Connection);
@@ -27,7 +27,7 @@ impl Fault for Locked {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn locked_by_another_process() {
-    endure("SQLite locked by another process", Node::on(On::Sqlite).await, async |scene| {
+    endure("SQLite locked by another process", Node::on(StoreKind::Sqlite).await, async |scene| {
         let other = Connection::open(scene.node.data().join("chinwag.db")).unwrap();
         other.busy_timeout(super::PROMISED).unwrap();
         Locked(other)
@@ -66,7 +66,7 @@ impl Fault for Full {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn disk_full() {
-    let mut node = Node::on(On::Sqlite).await;
+    let mut node = Node::on(StoreKind::Sqlite).await;
     node.runner = on_a_small_disk(node.data(), "256m");
     endure("SQLite's disk full", node, async |scene| {
         let world = format!("/proc/{}/root", scene.node.pid());

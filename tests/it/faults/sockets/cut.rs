@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use crate::support::chance::Run;
 use crate::support::client::Person;
-use crate::support::crowd::{Crowd, Manner};
+use crate::support::client_pool::{Crowd, Manner};
 use crate::support::history::Log;
 use crate::support::node::Node;
 use crate::support::proxy::Proxy;
-use crate::support::server::On;
+use crate::support::server::StoreKind;
 
 on_each_store! {
     cut_under_load,
@@ -17,7 +17,7 @@ on_each_store! {
 /// Those of them who listen.
 const READERS: usize = 3;
 
-async fn cut_under_load(store: On) {
+async fn cut_under_load(store: StoreKind) {
     let run = Run::new("cut under load");
     let mut chance = run.chance();
     let mut node = Node::on(store).await;

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use crate::support::chance::Run;
 use crate::support::client::Person;
-use crate::support::crowd::{Crowd, Manner};
+use crate::support::client_pool::{Crowd, Manner};
 use crate::support::history::Log;
 use crate::support::postgres::database;
 use crate::support::proxy::{Flow, Proxy};
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 
 use super::Presence;
 
@@ -24,12 +24,12 @@ const LOST_BACK: (Flow, Flow) = (Flow::Pass, Flow::Swallow);
 const LOST: (Flow, Flow) = (Flow::Swallow, Flow::Swallow);
 
 /// Three people, each with another direction swallowed: what they say, what they hear, both.
-async fn swallowed_under_load(store: On) {
+async fn swallowed_under_load(store: StoreKind) {
     let run = Run::new("swallowed under load");
     let mut chance = run.chance();
     let url = match store {
-        On::Sqlite => None,
-        On::Postgres => Some(database().await),
+        StoreKind::Sqlite => None,
+        StoreKind::Postgres => Some(database().await),
     };
     let mut arguments = vec!["--rate-limits=off"];
     arguments.extend(url.iter().flat_map(|url| ["--database-url", url]));

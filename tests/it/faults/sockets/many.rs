@@ -12,7 +12,7 @@ use crate::support::chance::{Chance, Run};
 use crate::support::client::{Conversation, Person};
 use crate::support::history::{ConnectionNumber, Entry, Event, Log, Truth};
 use crate::support::node::Node;
-use crate::support::server::On;
+use crate::support::server::StoreKind;
 use crate::support::socket::Socket;
 
 on_each_store! {
@@ -30,7 +30,7 @@ const HELD_UP: Duration = Duration::from_secs(10);
 /// Much more than the pages of one connection.
 const MEMORY: usize = 192 * 1024 * 1024;
 
-async fn resumed_page_by_page(store: On) {
+async fn resumed_page_by_page(store: StoreKind) {
     let run = Run::new("resumed page by page");
     let mut chance = run.chance();
     let mut node = Node::on(store).await;

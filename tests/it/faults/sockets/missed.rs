@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::grown;
 use crate::support::chance::Run;
-use crate::support::crowd::{Crowd, Manner};
+use crate::support::client_pool::{Crowd, Manner};
 use crate::support::history::Log;
 use crate::support::node::Node;
-use crate::support::server::On;
+use crate::support::server::StoreKind;
 
 on_each_store! {
     everything_missed_while_more_comes,
@@ -18,7 +18,7 @@ const HELD_UP: Duration = Duration::from_secs(10);
 /// Much more than pages and outboxes of a handful of connections.
 const MEMORY: usize = 192 * 1024 * 1024;
 
-async fn everything_missed_while_more_comes(store: On) {
+async fn everything_missed_while_more_comes(store: StoreKind) {
     let run = Run::new("everything missed");
     let mut chance = run.chance();
     let mut node = Node::on(store).await;

@@ -9,10 +9,10 @@ use super::reader::Reader;
 use super::{Presence, grown};
 use crate::support::chance::Run;
 use crate::support::client::Person;
-use crate::support::crowd::{Crowd, Manner};
+use crate::support::client_pool::{Crowd, Manner};
 use crate::support::history::Log;
 use crate::support::node::Node;
-use crate::support::server::On;
+use crate::support::server::StoreKind;
 
 on_each_store! {
     stalled_among_thousands_of_messages,
@@ -26,7 +26,7 @@ const BESIDES: usize = 128 * 1024 * 1024;
 /// A round is some thousand messages of 7 KB.
 const ROUNDS: usize = 3;
 
-async fn stalled_among_thousands_of_messages(store: On) {
+async fn stalled_among_thousands_of_messages(store: StoreKind) {
     let run = Run::new("stalled readers");
     let mut chance = run.chance();
     let mut node = Node::on(store).await;
@@ -68,7 +68,7 @@ async fn stalled_among_thousands_of_messages(store: On) {
     }
     let counts = log.verify(&[truth]);
     assert!(codes.iter().all(|code| matches!(code, None | Some(4008))), "{codes:?}");
-    let bound = BESIDES + readers.len() * (limits::OUTBOX_BYTES + limits::BATCH_BYTES);
+    let bound = BESIDES + readers.len() * (limits::SEND_QUEUE_BYTES_MAX + limits::BATCH_BYTES_MAX);
     assert!(memory.peak < bound, "{memory:?}, and not {bound}");
     let without = log.waits(all_read);
     let with: Vec<_> = stalls.into_iter().map(|stall| log.waits(stall)).collect();

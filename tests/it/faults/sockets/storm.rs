@@ -7,11 +7,11 @@ use chinwag::server::raise_open_files;
 use super::grown;
 use crate::support::chance::Run;
 use crate::support::client::Person;
-use crate::support::crowd::{Crowd, Manner};
+use crate::support::client_pool::{Crowd, Manner};
 use crate::support::history::Log;
 use crate::support::node::Node;
 use crate::support::proxy::Proxy;
-use crate::support::server::On;
+use crate::support::server::StoreKind;
 
 on_each_store! {
     back_all_at_once,
@@ -25,7 +25,7 @@ const FILES_BESIDES: usize = 1_000;
 /// Each takes some seconds.
 const ROUNDS: usize = 10;
 
-async fn back_all_at_once(store: On) {
+async fn back_all_at_once(store: StoreKind) {
     let run = Run::new("back all at once");
     let mut chance = run.chance();
     let files = usize::try_from(raise_open_files().unwrap()).unwrap();

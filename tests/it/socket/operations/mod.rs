@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::support::client::Person;
 use crate::support::postgres::database;
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
 on_each_store! {
@@ -48,7 +48,7 @@ fn body((_, reply): (Vec<Value>, Value), status: u16) -> Value {
     reply["body"].clone()
 }
 
-async fn a_retry_of_a_send_gets_200_and_the_same_message(store: On) {
+async fn a_retry_of_a_send_gets_200_and_the_same_message(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.direct(&grace).await;
@@ -62,7 +62,7 @@ async fn a_retry_of_a_send_gets_200_and_the_same_message(store: On) {
     assert_eq!(ada.get(&room.path).await.expect(200).json()["last_seq"], 1);
 }
 
-async fn a_connection_that_is_not_subscribed_gets_its_replies(store: On) {
+async fn a_connection_that_is_not_subscribed_gets_its_replies(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
@@ -77,7 +77,7 @@ async fn a_connection_that_is_not_subscribed_gets_its_replies(store: On) {
     assert_eq!(held.numbers(2).await, [1, 2], "the events come when it is resumed");
 }
 
-async fn the_conversation_of_the_connection_or_the_frame_beats_the_one_in_the_input(store: On) {
+async fn the_conversation_of_the_connection_or_the_frame_beats_the_one_in_the_input(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let (room, other) = (ada.group("Lunch", &[&grace]).await, ada.group("Dinner", &[&grace]).await);
@@ -96,7 +96,7 @@ async fn the_conversation_of_the_connection_or_the_frame_beats_the_one_in_the_in
     assert_eq!(refused["conversation_id"], *room.id, "the conversation of the connection");
 }
 
-async fn a_reply_that_is_too_large_is_an_error(store: On) {
+async fn a_reply_that_is_too_large_is_an_error(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     // The last message of each is in the list.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::call;
 use crate::support::client::{Answer, Conversation, Person};
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
 on_each_store! {
@@ -53,7 +53,7 @@ enum Transport {
 }
 
 /// A server of its own for each transport, on which the same things happen.
-struct World {
+struct Fixture {
     transport: Transport,
     _server: Server,
     ada: Person,
@@ -72,8 +72,8 @@ struct Room {
     message_id: String,
 }
 
-impl World {
-    async fn new(store: On, transport: Transport) -> Self {
+impl Fixture {
+    async fn new(store: StoreKind, transport: Transport) -> Self {
         let server = Server::on_with(store, &["--rate-limits", "off"]).await;
         let (ada, grace, joan) =
             (server.person("ada").await, server.person("grace").await, server.person("joan").await);
@@ -190,11 +190,11 @@ impl World {
     }
 }
 
-async fn every_operation_has_the_answer_of_rest_after_its_event(store: On) {
+async fn every_operation_has_the_answer_of_rest_after_its_event(store: StoreKind) {
     let (mut rest, mut all, mut one) = tokio::join!(
-        World::new(store, Transport::Rest),
-        World::new(store, Transport::All),
-        World::new(store, Transport::One)
+        Fixture::new(store, Transport::Rest),
+        Fixture::new(store, Transport::All),
+        Fixture::new(store, Transport::One)
     );
     for operation in offered() {
         let mut answers = Vec::new();
@@ -219,7 +219,7 @@ fn problem(mut value: Value) -> Value {
     value
 }
 
-async fn every_refusal_is_the_one_of_rest(store: On) {
+async fn every_refusal_is_the_one_of_rest(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, eve) = (server.person("ada").await, server.person("eve").await);
     let room = ada.group("Lunch", &[]).await;

@@ -92,7 +92,7 @@ struct Sending<'a> {
 }
 
 /// What is known of a connection from its reader.
-struct Hearing<'a> {
+struct SubscriptionState<'a> {
     reader: ReaderNumber,
     user: Uuid,
     conversation: Uuid,
@@ -114,7 +114,7 @@ pub(crate) fn check(log: &[Entry], truths: &[Truth]) -> (Counts, Vec<Violation>)
 struct Checker<'a> {
     members: HashSet<(Uuid, Uuid)>,
     sends: BTreeMap<Uuid, Sending<'a>>,
-    hearings: BTreeMap<ConnectionNumber, Hearing<'a>>,
+    hearings: BTreeMap<ConnectionNumber, SubscriptionState<'a>>,
     /// The stored events by conversation and number.
     stored: HashMap<Uuid, BTreeMap<i64, &'a Event>>,
     counts: Counts,
@@ -172,7 +172,8 @@ impl<'a> Checker<'a> {
             }
             Entry::Opened { connection, reader, user, conversation, after } => {
                 let (reader, user, conversation, after) = (*reader, *user, *conversation, *after);
-                self.hearings.insert(*connection, Hearing { reader, user, conversation, after, got: Vec::new() });
+                self.hearings
+                    .insert(*connection, SubscriptionState { reader, user, conversation, after, got: Vec::new() });
             }
             Entry::Got { connection, event } => self.hearings.get_mut(connection).unwrap().got.push(event),
             Entry::Resumed | Entry::Draining { .. } | Entry::Closed { .. } => {}
@@ -254,7 +255,7 @@ impl<'a> Checker<'a> {
         self.counts.connections = self.hearings.len();
         let mut reached: BTreeMap<(ReaderNumber, Uuid), i64> = BTreeMap::new();
         for (connection, hearing) in &self.hearings {
-            let Hearing { reader, conversation, .. } = *hearing;
+            let SubscriptionState { reader, conversation, .. } = *hearing;
             let has = reached.entry((reader, conversation)).or_default();
             assert!(hearing.after <= *has, "reader {reader} asked for what is after {} and has {has}", hearing.after);
             let allowed = self.members.contains(&(conversation, hearing.user));

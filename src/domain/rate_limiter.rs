@@ -10,12 +10,12 @@ use crate::limits::{self, Rate};
 
 /// One token bucket.
 #[derive(Clone, Copy, Debug)]
-pub struct Bucket {
+pub struct TokenBucket {
     tokens: f64,
     filled_at: Instant,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// A full one.
     pub fn full(rate: Rate, now: Instant) -> Self {
         Self { tokens: f64::from(rate.burst), filled_at: now }
@@ -43,18 +43,18 @@ fn per_second(rate: Rate) -> f64 {
 }
 
 /// A token bucket for each key.
-pub struct Buckets<K> {
+pub struct RateLimiter<K> {
     rate: Rate,
     known: Mutex<Known<K>>,
 }
 
 /// The buckets that are not known to be full.
 struct Known<K> {
-    buckets: HashMap<K, Bucket>,
+    buckets: HashMap<K, TokenBucket>,
     swept_at: Option<Instant>,
 }
 
-impl<K: Hash + Eq> Buckets<K> {
+impl<K: Hash + Eq> RateLimiter<K> {
     /// Full buckets.
     pub fn new(rate: Rate) -> Self {
         Self { rate, known: Mutex::new(Known { buckets: HashMap::new(), swept_at: None }) }
@@ -66,18 +66,18 @@ impl<K: Hash + Eq> Buckets<K> {
         if let Some(bucket) = known.buckets.get_mut(&key) {
             return bucket.take(self.rate, now);
         }
-        let mut bucket = Bucket::full(self.rate, now);
+        let mut bucket = TokenBucket::full(self.rate, now);
         bucket.take(self.rate, now)?;
         known.make_room(self.rate, now);
         // With every place taken by somebody who is limited, newcomers pass: what stands behind has bounds of its own.
-        if known.buckets.len() < limits::RATE_KEYS {
+        if known.buckets.len() < limits::RATE_KEYS_MAX {
             known.buckets.insert(key, bucket);
         }
         Ok(())
     }
 
     /// Gives a token back that was taken for what turned out to be harmless.
-    pub fn give_back(&self, key: &K) {
+    pub fn refund(&self, key: &K) {
         if let Some(bucket) = self.known().buckets.get_mut(key) {
             bucket.tokens = (bucket.tokens + 1.0).min(f64::from(self.rate.burst));
         }
@@ -92,7 +92,7 @@ impl<K: Hash + Eq> Known<K> {
     /// Forgets what is full again. Seldom, since it looks at every bucket.
     fn make_room(&mut self, rate: Rate, now: Instant) {
         let lately = |at| now.saturating_duration_since(at) < limits::RATE_SWEEP;
-        if self.buckets.len() < limits::RATE_KEYS || self.swept_at.is_some_and(lately) {
+        if self.buckets.len() < limits::RATE_KEYS_MAX || self.swept_at.is_some_and(lately) {
             return;
         }
         self.swept_at = Some(now);
@@ -104,13 +104,13 @@ impl<K: Hash + Eq> Known<K> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::Buckets;
+    use super::RateLimiter;
     use crate::domain::Code;
     use crate::limits::{self, Rate};
 
     #[test]
     fn a_bucket_empties_and_fills_again() {
-        let buckets = Buckets::new(Rate { burst: 2, per_minute: 60 });
+        let buckets = RateLimiter::new(Rate { burst: 2, per_minute: 60 });
         let start = Instant::now();
         let take = |key, after_ms| buckets.take(key, start + Duration::from_millis(after_ms));
         assert_eq!((take("a", 0), take("a", 0)), (Ok(()), Ok(())));
@@ -122,31 +122,31 @@ mod tests {
 
     #[test]
     fn what_was_harmless_is_given_back() {
-        let buckets = Buckets::new(Rate { burst: 1, per_minute: 1 });
+        let buckets = RateLimiter::new(Rate { burst: 1, per_minute: 1 });
         let now = Instant::now();
         for _ in 0..3 {
             assert_eq!(buckets.take("a", now), Ok(()));
             assert!(buckets.take("a", now).is_err());
-            buckets.give_back(&"a");
+            buckets.refund(&"a");
         }
     }
 
     #[test]
     fn only_so_many_are_remembered() {
-        let buckets = Buckets::new(Rate { burst: 1, per_minute: 1 });
+        let buckets = RateLimiter::new(Rate { burst: 1, per_minute: 1 });
         let start = Instant::now();
-        for key in 0..limits::RATE_KEYS + 10 {
+        for key in 0..limits::RATE_KEYS_MAX + 10 {
             assert_eq!(buckets.take(key, start), Ok(()));
         }
-        assert_eq!(buckets.known().buckets.len(), limits::RATE_KEYS);
+        assert_eq!(buckets.known().buckets.len(), limits::RATE_KEYS_MAX);
         assert!(buckets.take(0, start).is_err(), "those who are limited stay so");
-        assert_eq!(buckets.take(limits::RATE_KEYS, start), Ok(()), "others pass");
+        assert_eq!(buckets.take(limits::RATE_KEYS_MAX, start), Ok(()), "others pass");
         let later = start + Duration::from_secs(60);
-        assert_eq!(buckets.take(limits::RATE_KEYS, later), Ok(()));
+        assert_eq!(buckets.take(limits::RATE_KEYS_MAX, later), Ok(()));
         assert_eq!(buckets.known().buckets.len(), 1, "full ones are forgotten");
     }
 }
 
 #[cfg(test)]
-#[path = "bucket_property_tests.rs"]
+#[path = "rate_limiter_property_tests.rs"]
 mod properties;

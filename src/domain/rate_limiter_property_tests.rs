@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::Buckets;
+use super::RateLimiter;
 use crate::limits::{self, Rate};
 
 /// What floating point may lose.
@@ -19,7 +19,7 @@ proptest! {
         per_minute in 1_u32..1_000,
         calls in prop::collection::vec((0_u64..2_000, 0_u8..3), 1..60),
     ) {
-        let buckets = Buckets::new(Rate { burst, per_minute });
+        let buckets = RateLimiter::new(Rate { burst, per_minute });
         let mut now = Instant::now();
         let mut taken: Vec<(u8, Instant)> = Vec::new();
         for (pause, key) in calls {
@@ -48,13 +48,13 @@ proptest! {
 
 #[test]
 fn keys_are_bounded_whoever_comes() {
-    let buckets = Buckets::new(Rate { burst: 2, per_minute: 1 });
+    let buckets = RateLimiter::new(Rate { burst: 2, per_minute: 1 });
     let now = Instant::now();
-    for key in 0..limits::RATE_KEYS + 20 {
+    for key in 0..limits::RATE_KEYS_MAX + 20 {
         assert_eq!(buckets.take(key, now), Ok(()), "newcomers pass");
     }
     let keys = || buckets.known().buckets.len();
-    assert_eq!(keys(), limits::RATE_KEYS);
+    assert_eq!(keys(), limits::RATE_KEYS_MAX);
     // Whoever is remembered stays limited, and is forgotten when their bucket is full again.
     assert_eq!(buckets.take(0, now), Ok(()));
     assert!(buckets.take(0, now).is_err());

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use chinwag::limits::{SOCKETS_PER_ADDRESS, STRANGERS_PER_ADDRESS};
+use chinwag::limits::{SOCKETS_PER_ADDRESS_MAX, UNAUTHENTICATED_SOCKETS_PER_ADDRESS_MAX};
 use chinwag::server::raise_open_files;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ async fn one_address_has_its_share_of_sockets_and_others_have_theirs() {
     let mut established = silent("127.0.0.2", server.address).await;
     asks(&mut established).await.unwrap();
     let mut sockets = Vec::new();
-    for _ in 1..SOCKETS_PER_ADDRESS {
+    for _ in 1..SOCKETS_PER_ADDRESS_MAX {
         sockets.push(silent("127.0.0.2", server.address).await);
     }
     let said = asks(&mut silent("127.0.0.2", server.address).await).await.unwrap_err();
@@ -87,11 +87,11 @@ async fn sockets_through_a_proxy_count_for_those_who_sent_them() {
         refused(Socket::open(server.address, "/ws", &headers)).await
     };
     let mut sockets = Vec::new();
-    for _ in 0..=SOCKETS_PER_ADDRESS {
+    for _ in 0..=SOCKETS_PER_ADDRESS_MAX {
         sockets.push(silent("127.0.0.1", server.address).await);
     }
     get(server.address, "/livez").await.expect(200);
-    for _ in 1..SOCKETS_PER_ADDRESS {
+    for _ in 1..SOCKETS_PER_ADDRESS_MAX {
         sockets.push(silent("127.0.0.2", server.address).await);
     }
     // The last of these sockets is accepted when this one is.
@@ -117,9 +117,9 @@ async fn those_who_do_not_say_who_they_are_keep_nobody_else_out() {
             Ok(socket) => strangers.push(socket),
             Err(answer) => break answer,
         }
-        assert!(strangers.len() < 50 * STRANGERS_PER_ADDRESS);
+        assert!(strangers.len() < 50 * UNAUTHENTICATED_SOCKETS_PER_ADDRESS_MAX);
     };
-    assert!(strangers.len() >= STRANGERS_PER_ADDRESS);
+    assert!(strangers.len() >= UNAUTHENTICATED_SOCKETS_PER_ADDRESS_MAX);
     assert_eq!(problem(&answer), (503, json!("busy"), true));
     come("198.51.100.2").await.expect("somebody elsewhere");
     let bearer = format!("Bearer {}", ada.token);
@@ -154,6 +154,6 @@ async fn two_thousand_who_come_back_at_once_all_get_in() {
     let mut sockets = join_all((0..MANY).map(|_| come_back(&ada))).await;
     ada.say(&room, "everybody?").await;
     for socket in &mut sockets {
-        assert_eq!(socket.hears().await, "everybody?");
+        assert_eq!(socket.receives().await, "everybody?");
     }
 }

@@ -1,4 +1,4 @@
-//! An outbox against a kernel that takes what it likes: whole frames, in order, bounded, and nothing behind a close.
+//! An send_queue against a kernel that takes what it likes: whole frames, in order, bounded, and nothing behind a close.
 
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Outbox, Put, Sink};
+use super::{Enqueued, SendQueue, Sink};
 use crate::limits;
 use crate::wire::close::Close;
 use crate::wire::framing;
@@ -40,7 +40,7 @@ impl Kernel {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Put(usize),
+    Enqueued(usize),
     Push(usize),
     Lead(usize),
     Uncork,
@@ -50,14 +50,15 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let length = || prop_oneof![8 => 1_usize..200, 1 => limits::OUTBOX_BYTES / 5..limits::OUTBOX_BYTES / 2];
+    let length =
+        || prop_oneof![8 => 1_usize..200, 1 => limits::SEND_QUEUE_BYTES_MAX / 5..limits::SEND_QUEUE_BYTES_MAX / 2];
     prop_oneof![
-        4 => length().prop_map(Step::Put),
+        4 => length().prop_map(Step::Enqueued),
         8 => length().prop_map(Step::Push),
         1 => length().prop_map(Step::Lead),
         2 => Just(Step::Uncork),
         4 => Just(Step::Flush),
-        4 => prop_oneof![0_usize..400, Just(limits::OUTBOX_BYTES)].prop_map(Step::Allow),
+        4 => prop_oneof![0_usize..400, Just(limits::SEND_QUEUE_BYTES_MAX)].prop_map(Step::Allow),
         1 => Just(Step::Close),
     ]
 }
@@ -76,62 +77,62 @@ proptest! {
     #[test]
     fn whole_frames_in_order_and_nothing_behind_a_close(steps in prop::collection::vec(step(), 1..60)) {
         let kernel = Kernel::default();
-        let outbox = Outbox::new(kernel.clone(), Arc::default());
+        let send_queue = SendQueue::new(kernel.clone(), Arc::default());
         let (mut accepted, mut corked, mut closed, mut longest) = (Vec::new(), true, None, 0);
         for (number, step) in steps.into_iter().enumerate() {
-            let was_closing = outbox.is_closing();
+            let was_closing = send_queue.is_closing();
             match step {
-                Step::Put(length) | Step::Push(length) => {
+                Step::Enqueued(length) | Step::Push(length) => {
                     longest = longest.max(length);
-                    if matches!(step, Step::Put(_)) {
-                        let put = outbox.put(frame(number, length));
-                        prop_assert_eq!(put == Put::Closed, was_closing);
+                    if matches!(step, Step::Enqueued(_)) {
+                        let put = send_queue.enqueue(frame(number, length));
+                        prop_assert_eq!(put == Enqueued::Closed, was_closing);
                     } else {
-                        outbox.push(frame(number, length));
+                        send_queue.push(frame(number, length));
                     }
-                    match (was_closing, outbox.is_closing()) {
+                    match (was_closing, send_queue.is_closing()) {
                         (false, false) => accepted.push(frame(number, length)),
                         (false, true) => closed = Some(Close::SLOW_CONSUMER),
                         (true, _) => {}
                     }
                 }
                 Step::Lead(length) => {
-                    outbox.lead(frame(number, length));
+                    send_queue.push_front(frame(number, length));
                     if corked && !was_closing {
                         longest = longest.max(length);
                         accepted.insert(0, frame(number, length));
                     }
                 }
                 Step::Uncork => {
-                    outbox.uncork();
+                    send_queue.uncork();
                     corked = false;
                 }
-                Step::Flush => outbox.flush(),
+                Step::Flush => send_queue.flush(),
                 Step::Allow(bytes) => kernel.allow(bytes),
                 Step::Close => {
                     if corked && !was_closing {
                         accepted.clear();
                     }
-                    outbox.close(OTHER);
+                    send_queue.close(OTHER);
                     closed = closed.or(Some(OTHER));
                     corked = false;
                 }
             }
-            prop_assert!(outbox.waiting() <= limits::OUTBOX_BYTES + 2 * longest + 32, "the bound, `lead` and one delivery");
+            prop_assert!(send_queue.waiting() <= limits::SEND_QUEUE_BYTES_MAX + 2 * longest + 32, "the bound, `lead` and one delivery");
             if corked {
                 prop_assert!(kernel.taken().is_empty());
             } else {
-                outbox.flush();
-                let stirred = outbox.poll_stirred(&Context::from_waker(Waker::noop()));
-                prop_assert!(outbox.waiting() == 0 || stirred.is_ready(), "somebody goes on");
+                send_queue.flush();
+                let waker = send_queue.poll_wake(&Context::from_waker(Waker::noop()));
+                prop_assert!(send_queue.waiting() == 0 || waker.is_ready(), "somebody goes on");
             }
         }
-        outbox.uncork();
+        send_queue.uncork();
         let before = kernel.taken();
         kernel.allow(usize::MAX);
-        outbox.flush();
+        send_queue.flush();
         let written = kernel.taken();
-        prop_assert!(written.starts_with(&before) && outbox.waiting() == 0);
+        prop_assert!(written.starts_with(&before) && send_queue.waiting() == 0);
         let goodbye = closed.map(|close| framing::close(close.code, close.reason)).unwrap_or_default();
         let (said, end) = written.split_at(written.len() - goodbye.len());
         prop_assert_eq!(end, &goodbye[..]);

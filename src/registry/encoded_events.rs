@@ -6,7 +6,7 @@ use crate::domain::{ConversationId, Seq};
 
 /// Events of one conversation that follow each other without a hole, encoded.
 #[derive(Clone, Debug)]
-pub struct Run {
+pub struct EncodedEvents {
     /// Where.
     pub conversation_id: ConversationId,
     /// The number of the first.
@@ -17,7 +17,7 @@ pub struct Run {
     pub ends: Vec<usize>,
 }
 
-impl Run {
+impl EncodedEvents {
     /// The number of the last event.
     pub fn last_seq(&self) -> Seq {
         self.first_seq + Seq::try_from(self.ends.len()).unwrap_or(0) - 1

@@ -13,7 +13,7 @@ use bytes::{Buf, Bytes};
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
-use super::Backlog;
+use super::MemoryBudget;
 use crate::limits;
 use crate::wire::close::Close;
 use crate::wire::framing;
@@ -35,7 +35,7 @@ impl<S: Sink + ?Sized> Sink for Arc<S> {
 
 /// What putting something in came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Put {
+pub enum Enqueued {
     /// It is the first that waits: a flush is due.
     First,
     /// It joined what waits for a flush, or for the kernel.
@@ -45,14 +45,14 @@ pub enum Put {
 }
 
 /// The queue and its socket, side by side: a delivery to many finds both in one place.
-pub struct Outbox<S: ?Sized = dyn Sink> {
+pub struct SendQueue<S: ?Sized = dyn Sink> {
     queue: Mutex<Queue>,
     /// What waits in this one and in all others.
-    backlog: Arc<Backlog>,
+    memory_budget: Arc<MemoryBudget>,
     /// The connection's task, for when the kernel is full or the connection is closing.
-    stirred: AtomicWaker,
+    waker: AtomicWaker,
     /// Tells whoever catches up that there is room for the next page.
-    eased: Notify,
+    capacity: Notify,
     sink: S,
 }
 
@@ -61,7 +61,7 @@ struct Queue {
     corked: bool,
     frames: VecDeque<Bytes>,
     bytes: usize,
-    /// What the backlog knows of.
+    /// What the memory_budget knows of.
     counted: usize,
     /// The kernel took no more; the connection's task flushes when it does.
     blocked: bool,
@@ -71,9 +71,9 @@ struct Queue {
     broken: bool,
 }
 
-/// Why the connection's task was stirred.
+/// Why the connection's task was waker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stir {
+pub enum Wake {
     /// Wait until the socket can be written, then flush.
     Blocked,
     /// The server closes the connection; what waits is still to be written, if the peer takes it in time.
@@ -82,9 +82,9 @@ pub enum Stir {
     Broken,
 }
 
-impl<S: Sink> Outbox<S> {
+impl<S: Sink> SendQueue<S> {
     /// An empty one, corked.
-    pub fn new(sink: S, backlog: Arc<Backlog>) -> Self {
+    pub fn new(sink: S, memory_budget: Arc<MemoryBudget>) -> Self {
         let queue = Queue {
             corked: true,
             frames: VecDeque::new(),
@@ -94,7 +94,7 @@ impl<S: Sink> Outbox<S> {
             closing: None,
             broken: false,
         };
-        Self { queue: Mutex::new(queue), backlog, stirred: AtomicWaker::new(), eased: Notify::new(), sink }
+        Self { queue: Mutex::new(queue), memory_budget, waker: AtomicWaker::new(), capacity: Notify::new(), sink }
     }
 
     /// The socket.
@@ -103,9 +103,9 @@ impl<S: Sink> Outbox<S> {
     }
 }
 
-impl<S: Sink + ?Sized> Outbox<S> {
+impl<S: Sink + ?Sized> SendQueue<S> {
     /// Puts the first frame before all that came in meanwhile.
-    pub fn lead(&self, bytes: Bytes) {
+    pub fn push_front(&self, bytes: Bytes) {
         let mut queue = self.lock();
         // Once it is closing there is nothing to say any more.
         if !queue.corked || queue.closing.is_some() {
@@ -125,17 +125,19 @@ impl<S: Sink + ?Sized> Outbox<S> {
 
     /// Puts bytes in: whole frames. Beyond the bound, and the kernel full, the connection is closed as a slow consumer
     /// instead; so at most the bound and one delivery wait.
-    pub fn put(&self, bytes: Bytes) -> Put {
+    pub fn enqueue(&self, bytes: Bytes) -> Enqueued {
         let mut queue = self.lock();
         if queue.closing.is_some() || queue.broken {
-            return Put::Closed;
+            return Enqueued::Closed;
         }
-        if queue.bytes + bytes.len() > limits::OUTBOX_BYTES || queue.frames.len() >= limits::OUTBOX_FRAMES {
+        if queue.bytes + bytes.len() > limits::SEND_QUEUE_BYTES_MAX
+            || queue.frames.len() >= limits::SEND_QUEUE_FRAMES_MAX
+        {
             // Much at once is not slowness: only what the kernel does not take counts.
             queue.blocked = queue.corked || queue.write_to(&self.sink);
             if queue.blocked {
-                self.give_up(&mut queue);
-                return Put::First;
+                self.close_slow(&mut queue);
+                return Enqueued::First;
             }
         }
         let first = queue.frames.is_empty();
@@ -145,36 +147,36 @@ impl<S: Sink + ?Sized> Outbox<S> {
         if queue.blocked {
             self.count(&mut queue);
         }
-        if first { Put::First } else { Put::Joined }
+        if first { Enqueued::First } else { Enqueued::Joined }
     }
 
     /// Closes a slow consumer and drops what waits for it.
-    fn give_up(&self, queue: &mut Queue) {
+    fn close_slow(&self, queue: &mut Queue) {
         if queue.corked {
             queue.frames.clear();
         }
         queue.close(Close::SLOW_CONSUMER, true);
-        self.backlog.recount(&mut queue.counted, queue.bytes);
-        self.eased.notify_waiters();
-        self.stirred.wake();
+        self.memory_budget.recount(&mut queue.counted, queue.bytes);
+        self.capacity.notify_waiters();
+        self.waker.wake();
     }
 
-    /// Tells the backlog what waits; with too much in it, whoever has more than a share of it waiting is given up.
+    /// Tells the memory_budget what waits; with too much in it, whoever has more than a share of it waiting is given up.
     fn count(&self, queue: &mut Queue) {
-        self.backlog.recount(&mut queue.counted, queue.bytes);
-        if queue.bytes > self.backlog.share() && self.backlog.is_over() && queue.closing.is_none() {
-            self.give_up(queue);
+        self.memory_budget.recount(&mut queue.counted, queue.bytes);
+        if queue.bytes > self.memory_budget.share() && self.memory_budget.is_over() && queue.closing.is_none() {
+            self.close_slow(queue);
         }
     }
 
     /// Puts bytes in and writes what the kernel takes.
     pub fn push(&self, bytes: Bytes) {
-        self.pass(&bytes);
+        self.write_or_enqueue(&bytes);
     }
 
-    /// Like [`Outbox::push`], for bytes that many get. Where nothing waits they go straight to the socket, and only what it does
+    /// Like [`SendQueue::push`], for bytes that many get. Where nothing waits they go straight to the socket, and only what it does
     /// not take goes in.
-    pub(super) fn pass(&self, bytes: &Bytes) {
+    pub(super) fn write_or_enqueue(&self, bytes: &Bytes) {
         let mut queue = self.lock();
         if queue.is_idle() {
             // Whatever goes wrong, the flush meets it again.
@@ -191,7 +193,7 @@ impl<S: Sink + ?Sized> Outbox<S> {
             }
         }
         drop(queue);
-        if self.put(bytes.clone()) == Put::First {
+        if self.enqueue(bytes.clone()) == Enqueued::First {
             self.flush();
         }
     }
@@ -199,7 +201,7 @@ impl<S: Sink + ?Sized> Outbox<S> {
     /// Pushes what may be lost, unless so much waits already that it would only be in the way.
     pub fn push_ephemeral(&self, bytes: Bytes) {
         let waiting = self.waiting();
-        let in_the_way = waiting > limits::EPHEMERAL_BYTES || (waiting > 0 && self.backlog.is_over());
+        let in_the_way = waiting > limits::EPHEMERAL_BYTES || (waiting > 0 && self.memory_budget.is_over());
         if !in_the_way {
             self.push(bytes);
         }
@@ -216,8 +218,8 @@ impl<S: Sink + ?Sized> Outbox<S> {
         queue.corked = false;
         drop(queue);
         self.flush();
-        self.eased.notify_waiters();
-        self.stirred.wake();
+        self.capacity.notify_waiters();
+        self.waker.wake();
     }
 
     /// Puts the answer to the peer's own close behind what waits, and nothing after it.
@@ -230,7 +232,7 @@ impl<S: Sink + ?Sized> Outbox<S> {
         }
         drop(queue);
         self.flush();
-        self.eased.notify_waiters();
+        self.capacity.notify_waiters();
     }
 
     /// Writes what waits, as far as the kernel takes it.
@@ -241,26 +243,26 @@ impl<S: Sink + ?Sized> Outbox<S> {
         }
         let blocked = queue.write_to(&self.sink);
         if queue.bytes < limits::CATCH_UP_BYTES {
-            self.eased.notify_waiters();
+            self.capacity.notify_waiters();
         }
         let news = queue.broken || (blocked && !queue.blocked);
         queue.blocked = blocked;
         self.count(&mut queue);
         if news {
-            self.stirred.wake();
+            self.waker.wake();
         }
     }
 
     /// Waits until so little waits that another page may join it, or the connection is closing.
-    pub async fn eased(&self) {
+    pub async fn has_capacity(&self) {
         loop {
-            let eased = self.eased.notified();
-            tokio::pin!(eased);
-            eased.as_mut().enable();
+            let capacity = self.capacity.notified();
+            tokio::pin!(capacity);
+            capacity.as_mut().enable();
             if self.has_room() {
                 return;
             }
-            eased.await;
+            capacity.await;
         }
     }
 
@@ -281,19 +283,19 @@ impl<S: Sink + ?Sized> Outbox<S> {
     }
 
     /// Whether the connection's task has something to do; if not, it is woken when it has. Only one task may ask.
-    pub fn poll_stirred(&self, cx: &Context<'_>) -> Poll<Stir> {
-        self.stirred.register(cx.waker());
-        self.stir().map_or(Poll::Pending, Poll::Ready)
+    pub fn poll_wake(&self, cx: &Context<'_>) -> Poll<Wake> {
+        self.waker.register(cx.waker());
+        self.wake_reason().map_or(Poll::Pending, Poll::Ready)
     }
 
-    fn stir(&self) -> Option<Stir> {
+    fn wake_reason(&self) -> Option<Wake> {
         let queue = self.lock();
         if queue.broken {
-            Some(Stir::Broken)
+            Some(Wake::Broken)
         } else if let Some(close) = queue.closing {
-            Some(Stir::Closing(close))
+            Some(Wake::Closing(close))
         } else {
-            queue.blocked.then_some(Stir::Blocked)
+            queue.blocked.then_some(Wake::Blocked)
         }
     }
 
@@ -303,10 +305,10 @@ impl<S: Sink + ?Sized> Outbox<S> {
     }
 }
 
-impl<S: ?Sized> Drop for Outbox<S> {
+impl<S: ?Sized> Drop for SendQueue<S> {
     fn drop(&mut self) {
         let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.backlog.recount(&mut queue.counted, 0);
+        self.memory_budget.recount(&mut queue.counted, 0);
     }
 }
 
@@ -367,9 +369,9 @@ impl Queue {
 }
 
 #[cfg(test)]
-#[path = "outbox_tests.rs"]
+#[path = "send_queue_tests.rs"]
 mod tests;
 
 #[cfg(test)]
-#[path = "outbox_property_tests.rs"]
+#[path = "send_queue_property_tests.rs"]
 mod properties;

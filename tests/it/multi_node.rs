@@ -7,10 +7,10 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::bus::{Ether, Weather};
+use crate::support::bus::{NetworkCondition, TestBus};
 use crate::support::client::Person;
 use crate::support::postgres::{connect, database};
-use crate::support::server::{On, Server};
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
 on_each_store! {
@@ -34,19 +34,19 @@ const NEVER: Duration = Duration::from_secs(3_600);
 struct Cluster {
     here: Server,
     there: Server,
-    ether: Arc<Ether>,
+    ether: Arc<TestBus>,
     url: String,
     _folder: TempDir,
 }
 
 impl Cluster {
-    async fn new(store: On, weather: Weather, heartbeat: Duration) -> Self {
+    async fn new(store: StoreKind, weather: NetworkCondition, heartbeat: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = match store {
-            On::Sqlite => format!("sqlite:{}", folder.path().join("shared.db").display()),
-            On::Postgres => database().await,
+            StoreKind::Sqlite => format!("sqlite:{}", folder.path().join("shared.db").display()),
+            StoreKind::Postgres => database().await,
         };
-        let ether = Ether::new(weather);
+        let ether = TestBus::new(weather);
         let secret = "one secret for all the nodes there are";
         let arguments = ["--database-url", &url, "--jwt-secret", secret, "--rate-limits", "off"];
         let here = Server::node(&arguments, heartbeat, &ether).await;
@@ -60,15 +60,15 @@ impl Cluster {
     }
 }
 
-async fn the_last_message_is_heard(store: On) {
-    let cluster = Cluster::new(store, Weather::Silence, SOON).await;
+async fn the_last_message_is_heard(store: StoreKind) {
+    let cluster = Cluster::new(store, NetworkCondition::Silence, SOON).await;
     let (ada, grace) = (cluster.here.person("ada").await, cluster.here.person("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
     let (mut one, mut all) =
         (cluster.there(&grace).listen(&room.socket).await, cluster.there(&ada).listen("/ws").await);
     let message = ada.say(&room, "the only one").await;
     for socket in [&mut one, &mut all] {
-        assert_eq!(socket.hears().await, "the only one");
+        assert_eq!(socket.receives().await, "the only one");
     }
     let path = format!("{}/{}", room.messages, message["id"].as_str().unwrap());
     ada.patch(&path, &json!({"content": "or so"})).await.expect(200);
@@ -79,8 +79,8 @@ async fn the_last_message_is_heard(store: On) {
     }
 }
 
-async fn what_happens_to_members_is_heard(store: On) {
-    let cluster = Cluster::new(store, Weather::Silence, SOON).await;
+async fn what_happens_to_members_is_heard(store: StoreKind) {
+    let cluster = Cluster::new(store, NetworkCondition::Silence, SOON).await;
     let (ada, grace) = (cluster.here.person("ada").await, cluster.here.person("grace").await);
     let room = ada.group("Lunch", &[]).await;
     let mut all = cluster.there(&grace).listen("/ws").await;
@@ -94,12 +94,12 @@ async fn what_happens_to_members_is_heard(store: On) {
     }
     let added = all.next_of(&["member.added", "message.new"]).await;
     assert_eq!((&added["type"], &added["seq"]), (&json!("member.added"), &json!(2)), "and nothing from before");
-    assert_eq!(all.hears().await, "welcome");
+    assert_eq!(all.receives().await, "welcome");
 
     let mut one = cluster.there(&grace).listen(&room.socket).await;
     ada.say(&room, "both are live").await;
     for socket in [&mut one, &mut all] {
-        assert_eq!(socket.hears().await, "both are live");
+        assert_eq!(socket.receives().await, "both are live");
     }
     ada.delete(&format!("{}/{}", room.members, grace.id)).await.expect(204);
     ada.say(&room, "behind her back").await;
@@ -110,17 +110,17 @@ async fn what_happens_to_members_is_heard(store: On) {
     assert_eq!(one.close_code().await, 4503);
     let other = ada.group("Supper", &[&grace]).await;
     ada.say(&other, "hello again").await;
-    assert_eq!(all.hears().await, "hello again", "and nothing that was said behind her back");
+    assert_eq!(all.receives().await, "hello again", "and nothing that was said behind her back");
 }
 
-async fn what_happens_to_conversations_is_heard(store: On) {
-    let cluster = Cluster::new(store, Weather::Silence, SOON).await;
+async fn what_happens_to_conversations_is_heard(store: StoreKind) {
+    let cluster = Cluster::new(store, NetworkCondition::Silence, SOON).await;
     let (ada, grace) = (cluster.here.person("ada").await, cluster.here.person("grace").await);
     let mut all = cluster.there(&grace).listen("/ws").await;
     let room = ada.group("Lunch", &[&grace]).await;
     ada.say(&room, "welcome").await;
     assert_eq!(all.next_of(&["conversation.created"]).await["conversation"]["name"], "Lunch");
-    assert_eq!(all.hears().await, "welcome");
+    assert_eq!(all.receives().await, "welcome");
     let mut one = cluster.there(&grace).listen(&room.socket).await;
     ada.delete(&room.path).await.expect(204);
     let gone = all.next_of(&["conversation.deleted"]).await;
@@ -128,8 +128,8 @@ async fn what_happens_to_conversations_is_heard(store: On) {
     assert_eq!(one.close_code().await, 4503);
 }
 
-async fn sessions_end_everywhere(store: On) {
-    let cluster = Cluster::new(store, Weather::Silence, SOON).await;
+async fn sessions_end_everywhere(store: StoreKind) {
+    let cluster = Cluster::new(store, NetworkCondition::Silence, SOON).await;
     let ada = cluster.here.person("ada").await;
     let other = Person::login(ada.address, "ada").await;
     let (mut mine, mut theirs) = (cluster.there(&ada).listen("/ws").await, cluster.there(&other).listen("/ws").await);
@@ -151,8 +151,8 @@ async fn numbered(mut socket: Socket, count: usize) -> Vec<Value> {
     frames
 }
 
-async fn a_storm_makes_no_difference(store: On) {
-    let cluster = Cluster::new(store, Weather::Storm(0x9E37_79B9_7F4A_7C15), SOON).await;
+async fn a_storm_makes_no_difference(store: StoreKind) {
+    let cluster = Cluster::new(store, NetworkCondition::Storm(0x9E37_79B9_7F4A_7C15), SOON).await;
     let (ada, grace) = (cluster.here.person("ada").await, cluster.here.person("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
     let grace = cluster.there(&grace);
@@ -189,8 +189,8 @@ async fn a_storm_makes_no_difference(store: On) {
     assert!(heard.windows(2).all(|pair| pair[0] == pair[1]), "all hear the same");
 }
 
-async fn an_echo_lets_nobody_in(store: On) {
-    let cluster = Cluster::new(store, Weather::Fair, NEVER).await;
+async fn an_echo_lets_nobody_in(store: StoreKind) {
+    let cluster = Cluster::new(store, NetworkCondition::Fair, NEVER).await;
     let (ada, grace) = (cluster.here.person("ada").await, cluster.here.person("grace").await);
     let room = ada.group("Lunch", &[]).await;
     let mut all = cluster.there(&grace).listen("/ws").await;
@@ -199,7 +199,7 @@ async fn an_echo_lets_nobody_in(store: On) {
     ada.post(&room.members, &json!({"user_id": grace.id})).await.expect(201);
     assert_eq!(all.next_of(&["conversation.created"]).await["conversation_id"], room.id.as_str());
     ada.say(&room, "welcome").await;
-    assert_eq!(all.hears().await, "welcome");
+    assert_eq!(all.receives().await, "welcome");
     ada.delete(&format!("{}/{}", room.members, grace.id)).await.expect(204);
     assert_eq!(all.next_of(&["member.removed"]).await["seq"], 3);
     cluster.ether.echo();
@@ -209,32 +209,32 @@ async fn an_echo_lets_nobody_in(store: On) {
     ada.say(&other, "hello again").await;
     let next = all.next_of(&["message.new", "member.added", "member.removed", "conversation.created"]).await;
     assert_eq!((&next["type"], &next["conversation_id"]), (&json!("conversation.created"), &json!(other.id)));
-    assert_eq!(all.hears().await, "hello again");
+    assert_eq!(all.receives().await, "hello again");
 }
 
-async fn a_bus_that_returns_is_made_up_for_at_once(store: On) {
-    let cluster = Cluster::new(store, Weather::Silence, NEVER).await;
+async fn a_bus_that_returns_is_made_up_for_at_once(store: StoreKind) {
+    let cluster = Cluster::new(store, NetworkCondition::Silence, NEVER).await;
     let (ada, grace) = (cluster.here.person("ada").await, cluster.here.person("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
     let mut all = cluster.there(&grace).listen("/ws").await;
     ada.say(&room, "is anybody there?").await;
     let other = ada.group("Supper", &[&grace]).await;
     cluster.ether.returns();
-    assert_eq!(all.hears().await, "is anybody there?");
+    assert_eq!(all.receives().await, "is anybody there?");
     assert_eq!(all.next_of(&["conversation.created"]).await["conversation_id"], other.id.as_str());
     // What leaves a hole is not heard before what is missing.
-    cluster.ether.turns(Weather::Silence);
+    cluster.ether.turns(NetworkCondition::Silence);
     ada.say(&room, "one").await;
     ada.say(&room, "two").await;
-    cluster.ether.turns(Weather::Fair);
+    cluster.ether.turns(NetworkCondition::Fair);
     ada.say(&room, "three").await;
     for expected in ["one", "two", "three"] {
-        assert_eq!(all.hears().await, expected);
+        assert_eq!(all.receives().await, expected);
     }
 }
 
-async fn heartbeats_tell_what_is_new_behind_it(store: On) {
-    let cluster = Cluster::new(store, Weather::Fair, SOON).await;
+async fn heartbeats_tell_what_is_new_behind_it(store: StoreKind) {
+    let cluster = Cluster::new(store, NetworkCondition::Fair, SOON).await;
     let (ada, grace) = (cluster.here.person("ada").await, cluster.here.person("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
     let mut all = grace.listen("/ws").await;
@@ -260,8 +260,8 @@ async fn heartbeats_tell_what_is_new_behind_it(store: On) {
     while all.next_of(&["heartbeat"]).await["membership_version"] != 2 {}
 }
 
-async fn numbers_that_went_back_are_started_over(store: On) {
-    let cluster = Cluster::new(store, Weather::Fair, SOON).await;
+async fn numbers_that_went_back_are_started_over(store: StoreKind) {
+    let cluster = Cluster::new(store, NetworkCondition::Fair, SOON).await;
     let ada = cluster.here.person("ada").await;
     let room = ada.group("Lunch", &[]).await;
     let mut socket = ada.listen(&room.socket).await;
@@ -272,8 +272,8 @@ async fn numbers_that_went_back_are_started_over(store: On) {
     // As after a backup from before the last two was put back.
     for statement in ["DELETE FROM messages WHERE seq > 1", "UPDATE counters SET last_seq = 1"] {
         match store {
-            On::Postgres => connect(&cluster.url).await.batch_execute(statement).await.unwrap(),
-            On::Sqlite => {
+            StoreKind::Postgres => connect(&cluster.url).await.batch_execute(statement).await.unwrap(),
+            StoreKind::Sqlite => {
                 let path = cluster.url.strip_prefix("sqlite:").unwrap().to_owned();
                 rusqlite::Connection::open(path).unwrap().execute_batch(statement).unwrap();
             }

@@ -1,0 +1,262 @@
+//! Order, corks and slow readers.
+
+use std::io::{self, IoSlice};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+
+use super::{Enqueued, MemoryBudget, SendQueue, Sink, Wake};
+use crate::limits;
+use crate::wire::close::Close;
+use crate::wire::framing;
+
+/// Takes so many bytes and then blocks.
+#[derive(Clone, Default)]
+struct Kernel(Arc<Mutex<(usize, Vec<u8>)>>);
+
+impl Kernel {
+    fn allow(&self, bytes: usize) {
+        self.0.lock().expect("not poisoned").0 = bytes;
+    }
+    fn taken(&self) -> Vec<u8> {
+        self.0.lock().expect("not poisoned").1.clone()
+    }
+}
+
+impl Sink for Kernel {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut kernel = self.0.lock().expect("not poisoned");
+        let offered: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let written = offered.len().min(kernel.0);
+        if written == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        kernel.0 -= written;
+        kernel.1.extend(&offered[..written]);
+        Ok(written)
+    }
+}
+
+fn send_queue(memory_budget: &Arc<MemoryBudget>) -> (SendQueue<Kernel>, Kernel) {
+    let kernel = Kernel::default();
+    (SendQueue::new(kernel.clone(), Arc::clone(memory_budget)), kernel)
+}
+
+#[test]
+fn bytes_keep_their_order_over_partial_writes() {
+    let (send_queue, kernel) = send_queue(&Arc::default());
+    send_queue.uncork();
+    kernel.allow(4);
+    send_queue.push(Bytes::from_static(b"abc"));
+    send_queue.push(Bytes::from_static(b"def"));
+    assert_eq!(send_queue.enqueue(Bytes::from_static(b"ghi")), Enqueued::Joined);
+    assert_eq!(send_queue.wake_reason(), Some(Wake::Blocked));
+    kernel.allow(100);
+    send_queue.flush();
+    assert_eq!(
+        (kernel.taken().as_slice(), send_queue.waiting(), send_queue.wake_reason()),
+        (&b"abcdefghi"[..], 0, None)
+    );
+}
+
+#[test]
+fn nothing_is_written_while_it_is_corked() {
+    let (send_queue, kernel) = send_queue(&Arc::default());
+    kernel.allow(100);
+    send_queue.push(Bytes::from_static(b"hello"));
+    send_queue.push(Bytes::from_static(b"news"));
+    assert_eq!(kernel.taken(), b"");
+    send_queue.uncork();
+    assert_eq!(kernel.taken(), b"hellonews");
+}
+
+#[test]
+fn a_reader_that_does_not_read_is_closed_and_its_memory_freed() {
+    let (send_queue, kernel) = send_queue(&Arc::default());
+    send_queue.uncork();
+    let chunk = Bytes::from(vec![b'x'; limits::SEND_QUEUE_BYTES_MAX / 4]);
+    kernel.allow(10);
+    for _ in 0..5 {
+        send_queue.push(chunk.clone());
+    }
+    assert_eq!(send_queue.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)), "even while the kernel is full");
+    assert!(send_queue.waiting() <= chunk.len() + 32, "what waited is dropped");
+    assert_eq!(send_queue.enqueue(chunk.clone()), Enqueued::Closed);
+    kernel.allow(usize::MAX);
+    send_queue.flush();
+    let close = framing::close(Close::SLOW_CONSUMER.code, Close::SLOW_CONSUMER.reason);
+    assert_eq!(kernel.taken().len(), chunk.len() + close.len(), "the frame that was begun is finished");
+    assert!(kernel.taken().ends_with(&close));
+    assert_eq!(send_queue.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)));
+}
+
+#[test]
+fn much_at_once_is_not_slowness() {
+    let (send_queue, kernel) = send_queue(&Arc::default());
+    send_queue.uncork();
+    kernel.allow(usize::MAX);
+    let chunk = Bytes::from(vec![b'x'; limits::SEND_QUEUE_BYTES_MAX / 3]);
+    for _ in 0..5 {
+        assert_ne!(send_queue.enqueue(chunk.clone()), Enqueued::Closed);
+    }
+    send_queue.push(Bytes::from(vec![b'x'; 2 * limits::SEND_QUEUE_BYTES_MAX]));
+    send_queue.flush();
+    assert_eq!((send_queue.wake_reason(), send_queue.waiting()), (None, 0));
+    assert_eq!(kernel.taken().len(), 5 * chunk.len() + 2 * limits::SEND_QUEUE_BYTES_MAX);
+}
+
+#[test]
+fn the_first_frame_comes_first() {
+    let (send_queue, kernel) = send_queue(&Arc::default());
+    kernel.allow(100);
+    send_queue.push(Bytes::from_static(b"news"));
+    send_queue.push_front(Bytes::from_static(b"hello"));
+    send_queue.uncork();
+    assert_eq!(kernel.taken(), b"hellonews");
+}
+
+#[test]
+fn what_waits_is_counted_and_what_is_written_at_once_is_not() {
+    let memory_budget = Arc::default();
+    let (send_queue, kernel) = send_queue(&memory_budget);
+    send_queue.push(Bytes::from_static(b"hello"));
+    kernel.allow(6);
+    send_queue.uncork();
+    send_queue.push(Bytes::from_static(b"news"));
+    assert_eq!(memory_budget.bytes(), 3, "the kernel took one byte of it");
+    send_queue.push(Bytes::from_static(b"more"));
+    assert_eq!((memory_budget.bytes(), send_queue.waiting()), (7, 7));
+    kernel.allow(5);
+    send_queue.flush();
+    assert_eq!(memory_budget.bytes(), 2);
+    drop(send_queue);
+    assert_eq!(memory_budget.bytes(), 0, "it takes its own along");
+}
+
+#[test]
+fn beyond_what_all_may_hold_whoever_has_more_than_a_share_is_closed_when_it_changes() {
+    let memory_budget = Arc::new(MemoryBudget::new(1_000));
+    let stuck = |bytes: usize| {
+        let (send_queue, kernel) = send_queue(&memory_budget);
+        send_queue.uncork();
+        send_queue.push(vec![b'x'; bytes].into());
+        (send_queue, kernel)
+    };
+    let (large, other) = (stuck(600), stuck(400));
+    assert_eq!(
+        (memory_budget.bytes(), large.0.wake_reason(), other.0.wake_reason()),
+        (1_000, Some(Wake::Blocked), Some(Wake::Blocked))
+    );
+    large.0.push(Bytes::from_static(b"more"));
+    assert_eq!(large.0.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)), "it wanted more than there is");
+    let (healthy, kernel) = send_queue(&memory_budget);
+    healthy.uncork();
+    kernel.allow(usize::MAX);
+    healthy.push(vec![b'x'; 5_000].into());
+    assert_eq!((healthy.wake_reason(), healthy.waiting()), (None, 0), "whoever reads notices nothing");
+    let late = stuck(600);
+    assert_eq!(late.0.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)), "nor may one that begins to wait");
+    assert_eq!(other.0.wake_reason(), Some(Wake::Blocked), "whoever does not change is left alone");
+    drop((large, late));
+    assert_eq!(memory_budget.bytes(), 400);
+    other.0.push(vec![b'x'; 500].into());
+    assert_eq!(other.0.wake_reason(), Some(Wake::Blocked), "there is room again");
+}
+
+#[test]
+fn a_share_is_kept_whatever_all_hold() {
+    let memory_budget = Arc::new(MemoryBudget::new(10 * limits::SOCKETS_MAX));
+    let greedy: Vec<_> = (0..2)
+        .map(|_| {
+            let (send_queue, kernel) = send_queue(&memory_budget);
+            send_queue.uncork();
+            send_queue.push(vec![b'x'; 5 * limits::SOCKETS_MAX].into());
+            (send_queue, kernel)
+        })
+        .collect();
+    let (modest, _kernel) = send_queue(&memory_budget);
+    modest.uncork();
+    modest.push(Bytes::from_static(b"0123456789"));
+    assert_eq!((modest.wake_reason(), memory_budget.bytes()), (Some(Wake::Blocked), 10 * limits::SOCKETS_MAX + 10));
+    modest.push(Bytes::from_static(b"!"));
+    assert_eq!(modest.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)));
+    assert!(greedy.iter().all(|(send_queue, _)| !send_queue.is_closing()));
+}
+
+#[test]
+fn what_may_be_lost_is_dropped_where_much_waits() {
+    let memory_budget = Arc::new(MemoryBudget::new(limits::SEND_QUEUE_BYTES_MAX));
+    let (send_queue, kernel) = send_queue(&memory_budget);
+    send_queue.uncork();
+    send_queue.push(vec![b'x'; limits::EPHEMERAL_BYTES].into());
+    send_queue.push_ephemeral(Bytes::from_static(b"presence"));
+    send_queue.push_ephemeral(Bytes::from_static(b"typing"));
+    send_queue.push(Bytes::from_static(b"event"));
+    kernel.allow(usize::MAX);
+    send_queue.flush();
+    assert!(kernel.taken().ends_with(b"xpresenceevent"));
+    send_queue.push_ephemeral(Bytes::from_static(b"typing"));
+    assert!(kernel.taken().ends_with(b"xpresenceeventtyping"));
+}
+
+/// A kernel that takes a few bytes at a time, and now and then none.
+#[derive(Default)]
+struct Sips(Mutex<(usize, Vec<u8>)>);
+
+impl Sink for Sips {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut sips = self.0.lock().expect("not poisoned");
+        sips.0 += 1;
+        if sips.0.is_multiple_of(7) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let sip = slices.iter().flat_map(|slice| slice.iter().copied()).take(3);
+        let before = sips.1.len();
+        sips.1.extend(sip);
+        Ok(sips.1.len() - before)
+    }
+}
+
+#[test]
+fn those_who_push_at_once_do_not_cut_into_one_another() {
+    const FRAMES: usize = 2_000;
+    const LENGTH: usize = 8;
+    let sips = Arc::new(Sips::default());
+    let send_queue = SendQueue::new(Arc::clone(&sips), Arc::default());
+    send_queue.uncork();
+    std::thread::scope(|scope| {
+        for letter in [b'a', b'b', b'c'] {
+            let frame = Bytes::from(vec![letter; LENGTH]);
+            let send_queue = &send_queue;
+            scope.spawn(move || {
+                for _ in 0..FRAMES {
+                    send_queue.push(frame.clone());
+                    // So that the next one, too, finds it idle as a rule.
+                    send_queue.flush();
+                }
+            });
+        }
+    });
+    while send_queue.waiting() > 0 {
+        send_queue.flush();
+    }
+    let taken = &sips.0.lock().expect("not poisoned").1;
+    assert_eq!(taken.len(), 3 * FRAMES * LENGTH);
+    assert!(taken.chunks(LENGTH).all(|frame| frame.iter().all(|letter| *letter == frame[0])), "each frame is whole");
+}
+
+#[test]
+fn many_small_frames_are_much_as_well() {
+    for corked in [true, false] {
+        let (send_queue, _kernel) = send_queue(&Arc::default());
+        if !corked {
+            send_queue.uncork();
+        }
+        for _ in 0..limits::SEND_QUEUE_FRAMES_MAX {
+            send_queue.push(Bytes::from_static(b"\x8A\0"));
+        }
+        assert!(!send_queue.is_closing());
+        send_queue.push(Bytes::from_static(b"\x8A\0"));
+        assert_eq!(send_queue.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)), "corked: {corked}");
+    }
+}
