@@ -7,7 +7,7 @@ mod operations;
 
 pub use dispatch::{Call, Credentials, authorize, dispatch};
 pub use guard::{catch_panic, log_request};
-pub use operation::{Access, BoxFuture, Method, Operation, Run, Transports, cost};
+pub use operation::{Access, Body, BoxFuture, Operation, Run, Transports, cost};
 pub use operations::OPERATIONS;
 
 /// The operation of a name that a client can call over WebSocket. `None` if there is none of this name.

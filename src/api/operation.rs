@@ -13,10 +13,12 @@ use crate::wire::input::Input;
 pub struct Operation {
     /// Its name, which is the `type` of its frame.
     pub name: &'static str,
-    /// Its method over HTTP. `POST`, `PUT` and `PATCH` take their input as a body, others take it from the query.
-    pub method: Method,
+    /// Its method over HTTP.
+    pub method: &'static str,
     /// Its path over HTTP. `{name}` stands for one segment, the input's field of that name; a field that ends in `_id` is an id.
     pub path: &'static str,
+    /// Where its input comes from over HTTP.
+    pub body: Body,
     /// Who may call it. Roles in a conversation are decided under the lock.
     pub access: Access,
     /// How many tokens a call takes from its user's budget, see [`cost`].
@@ -35,36 +37,13 @@ pub mod cost {
     pub const WRITE: u32 = 1;
 }
 
-/// A method of HTTP.
+/// Where an operation's input comes from over HTTP, besides the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Reads; the input is in path and query.
-    Get,
-    /// Makes something; the input is in path and body.
-    Post,
-    /// Makes something; the input is in the path alone.
-    PostEmpty,
-    /// Changes something; the input is in path and body.
-    Patch,
-    /// Deletes something; the input is in the path.
-    Delete,
-}
-
-impl Method {
-    /// As HTTP spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post | Self::PostEmpty => "POST",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-        }
-    }
-
-    /// Returns true if the input is in a JSON body.
-    pub fn has_body(self) -> bool {
-        matches!(self, Self::Post | Self::Patch)
-    }
+pub enum Body {
+    /// From a JSON body.
+    Json,
+    /// From the query; the body is not read.
+    Empty,
 }
 
 /// Who may call an operation.

@@ -1,9 +1,9 @@
 //! The operations table.
 
 use super::operation::Access::{Limited, Public, User};
-use super::operation::Method::{Delete, Get, Patch, Post, PostEmpty};
+use super::operation::Body::{self, Empty, Json};
 use super::operation::Transports::{Both, Http};
-use super::operation::{Access, Method, Operation, Run, Transports, cost};
+use super::operation::{Access, Operation, Run, Transports, cost};
 use crate::chat::{conversations, history, members, messages, sessions, users};
 use crate::wire::answer::Answer;
 
@@ -33,50 +33,56 @@ macro_rules! write {
 
 const fn row(
     name: &'static str,
-    method: Method,
+    method: &'static str,
     path: &'static str,
+    body: Body,
     access: Access,
     cost: u32,
     transports: Transports,
     run: Run,
 ) -> Operation {
-    Operation { name, method, path, access, cost, transports, run }
+    Operation { name, method, path, body, access, cost, transports, run }
 }
 
 use cost::{FREE, WRITE};
+
+const DELETE: &str = "DELETE";
+const GET: &str = "GET";
+const PATCH: &str = "PATCH";
+const POST: &str = "POST";
 
 /// The table.
 #[rustfmt::skip]
 pub static OPERATIONS: &[Operation] = &[
     // Accounts and sessions.
-    row("account.register",    Post,      "/v1/users/register", Limited, FREE, Http, call!(users::register)),
-    row("session.login",       Post,      "/v1/users/login",    Limited, FREE, Http, call!(sessions::login)),
-    row("session.refresh",     Post,      "/v1/users/refresh",  Public,  FREE, Http, call!(sessions::refresh)),
-    row("session.logout",      PostEmpty, "/v1/users/logout",   User,    FREE, Http, call!(sessions::logout)),
-    row("ticket.create",       PostEmpty, "/v1/tickets",        User,    FREE, Http, call!(sessions::ticket)),
+    row("account.register",    POST,   "/v1/users/register",                                                Json, Limited, FREE,  Http, call!(users::register)),
+    row("session.login",       POST,   "/v1/users/login",                                                   Json, Limited, FREE,  Http, call!(sessions::login)),
+    row("session.refresh",     POST,   "/v1/users/refresh",                                                 Json, Public,  FREE,  Http, call!(sessions::refresh)),
+    row("session.logout",      POST,   "/v1/users/logout",                                                  None, User,    FREE,  Http, call!(sessions::logout)),
+    row("ticket.create",       POST,   "/v1/tickets",                                                       None, User,    FREE,  Http, call!(sessions::ticket)),
 
     // Users.
-    row("me.get",              Get,       "/v1/users/me",        User,   FREE, Both, call!(users::me)),
-    row("me.update",           Patch,     "/v1/users/me",        User,   FREE, Http, call!(users::update_me)),
-    row("user.list",           Get,       "/v1/users",           User,   FREE, Both, call!(users::list)),
-    row("user.get",            Get,       "/v1/users/{user_id}", User,   FREE, Both, call!(users::get)),
+    row("me.get",              GET,    "/v1/users/me",                                                      None, User,    FREE,  Both, call!(users::me)),
+    row("me.update",           PATCH,  "/v1/users/me",                                                      Json, User,    FREE,  Http, call!(users::update_me)),
+    row("user.list",           GET,    "/v1/users",                                                         None, User,    FREE,  Both, call!(users::list)),
+    row("user.get",            GET,    "/v1/users/{user_id}",                                               None, User,    FREE,  Both, call!(users::get)),
 
     // Conversations.
-    row("conversation.create", Post,      "/v1/conversations",                   User, FREE,  Both, call!(conversations::create)),
-    row("conversation.list",   Get,       "/v1/conversations",                   User, FREE,  Both, call!(conversations::list)),
-    row("conversation.get",    Get,       "/v1/conversations/{conversation_id}", User, FREE,  Both, call!(conversations::get)),
-    row("conversation.update", Patch,     "/v1/conversations/{conversation_id}", User, WRITE, Both, write!(conversations::update, conversations::updated)),
-    row("conversation.delete", Delete,    "/v1/conversations/{conversation_id}", User, FREE,  Both, call!(conversations::delete)),
+    row("conversation.create", POST,   "/v1/conversations",                                                 Json, User,    FREE,  Both, call!(conversations::create)),
+    row("conversation.list",   GET,    "/v1/conversations",                                                 None, User,    FREE,  Both, call!(conversations::list)),
+    row("conversation.get",    GET,    "/v1/conversations/{conversation_id}",                               None, User,    FREE,  Both, call!(conversations::get)),
+    row("conversation.update", PATCH,  "/v1/conversations/{conversation_id}",                               Json, User,    WRITE, Both, write!(conversations::update, conversations::updated)),
+    row("conversation.delete", DELETE, "/v1/conversations/{conversation_id}",                               None, User,    FREE,  Both, call!(conversations::delete)),
 
     // Members.
-    row("member.list",         Get,       "/v1/conversations/{conversation_id}/members",           User, FREE,  Both, call!(members::list)),
-    row("member.add",          Post,      "/v1/conversations/{conversation_id}/members",           User, WRITE, Both, write!(members::add, members::added)),
-    row("member.update",       Patch,     "/v1/conversations/{conversation_id}/members/{user_id}", User, WRITE, Both, write!(members::update, members::updated)),
-    row("member.remove",       Delete,    "/v1/conversations/{conversation_id}/members/{user_id}", User, WRITE, Both, write!(members::remove)),
+    row("member.list",         GET,    "/v1/conversations/{conversation_id}/members",                       None, User,    FREE,  Both, call!(members::list)),
+    row("member.add",          POST,   "/v1/conversations/{conversation_id}/members",                       Json, User,    WRITE, Both, write!(members::add, members::added)),
+    row("member.update",       PATCH,  "/v1/conversations/{conversation_id}/members/{user_id}",             Json, User,    WRITE, Both, write!(members::update, members::updated)),
+    row("member.remove",       DELETE, "/v1/conversations/{conversation_id}/members/{user_id}",             None, User,    WRITE, Both, write!(members::remove)),
 
     // Messages.
-    row("message.list",        Get,       "/v1/conversations/{conversation_id}/messages",              User, FREE,  Http, call!(history::list)),
-    row("message.send",        Post,      "/v1/conversations/{conversation_id}/messages",              User, WRITE, Both, write!(messages::send, messages::sent)),
-    row("message.edit",        Patch,     "/v1/conversations/{conversation_id}/messages/{message_id}", User, WRITE, Both, write!(messages::edit, messages::edited)),
-    row("message.delete",      Delete,    "/v1/conversations/{conversation_id}/messages/{message_id}", User, WRITE, Both, write!(messages::delete)),
+    row("message.list",        GET,    "/v1/conversations/{conversation_id}/messages",                      None, User,    FREE,  Http, call!(history::list)),
+    row("message.send",        POST,   "/v1/conversations/{conversation_id}/messages",                      Json, User,    WRITE, Both, write!(messages::send, messages::sent)),
+    row("message.edit",        PATCH,  "/v1/conversations/{conversation_id}/messages/{message_id}",         Json, User,    WRITE, Both, write!(messages::edit, messages::edited)),
+    row("message.delete",      DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}",         None, User,    WRITE, Both, write!(messages::delete)),
 ];

@@ -8,7 +8,7 @@ use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp};
 use crate::limits;
 use crate::wire::answer::Answer;
 use crate::wire::objects::{Delivery, MessageObject};
-use crate::wire::requests::{DeleteMessage, EditMessage, SendMessage};
+use crate::wire::requests::{EditMessage, OneMessage, SendMessage};
 
 /// Sends a message.
 pub fn send(caller: &Caller, input: SendMessage) -> Result<Write> {
@@ -64,7 +64,7 @@ pub async fn edited(context: Context, _: Write, outcome: Outcome) -> Result<Answ
 }
 
 /// Deletes a message.
-pub fn delete(caller: &Caller, input: DeleteMessage) -> Result<Write> {
+pub fn delete(caller: &Caller, input: OneMessage) -> Result<Write> {
     let message_id = input.message_id;
     Ok(command(caller, input.conversation_id, Action::DeleteMessage { message_id }))
 }

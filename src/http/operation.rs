@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::body::read_json;
 use super::request::Request;
 use super::response;
-use crate::api::{Call, Credentials, Operation, dispatch};
+use crate::api::{Body, Call, Credentials, Operation, dispatch};
 use crate::domain::{Error, MessageId, Result};
 use crate::transport::{Response, empty, network};
 use crate::wire::answer::Answer;
@@ -25,7 +25,7 @@ pub(super) async fn call(operation: &'static Operation, mut request: Request) ->
 /// The fields of path and query, and the body.
 async fn read_input(operation: &Operation, request: &mut Request) -> Result<Input> {
     let mut input = Input::default();
-    if operation.method.has_body() {
+    if operation.body == Body::Json {
         input.body = read_json(request).await?;
     } else {
         input.fields = request.query.pairs()?;

@@ -16,7 +16,7 @@ static WEBSOCKET_ROUTES: &[Route] =
 /// Every route of the server.
 pub fn all() -> impl Iterator<Item = Route> {
     let operations = OPERATIONS.iter().map(|operation| Route {
-        method: operation.method.as_str(),
+        method: operation.method,
         pattern: operation.path,
         endpoint: Endpoint::Operation(operation),
     });

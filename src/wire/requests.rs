@@ -243,7 +243,7 @@ pub struct EditMessage {
 
 /// `message.delete`
 #[derive(Deserialize)]
-pub struct DeleteMessage {
+pub struct OneMessage {
     /// The conversation.
     pub conversation_id: ConversationId,
     /// The message.

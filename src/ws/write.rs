@@ -8,7 +8,7 @@ use crate::domain::command::{Action, Outcome, Write};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::{Error, Result};
 use crate::wire::frames::{self, ClientFrame, Reference};
-use crate::wire::requests::{DeleteMessage, EditMessage, SendMessage};
+use crate::wire::requests::{EditMessage, OneMessage, SendMessage};
 
 impl FrameDispatcher<'_> {
     /// `message.send`
@@ -51,7 +51,7 @@ impl FrameDispatcher<'_> {
         let conversation_id = self.conversation(&frame)?;
         let message_id = frame.message_id.ok_or_else(|| Error::field("message_id", "is missing"))?;
         if frame.r#type == "message.delete" {
-            return messages::delete(self.caller, DeleteMessage { conversation_id, message_id });
+            return messages::delete(self.caller, OneMessage { conversation_id, message_id });
         }
         let content = frame.content.ok_or_else(|| Error::field("content", "is missing"))?;
         messages::edit(self.caller, EditMessage { conversation_id, message_id, content })

@@ -32,14 +32,14 @@ async fn call_rest(person: &Person, operation: &Operation, mut input: Value) -> 
         })
         .collect();
     let mut path = segments.join("/");
-    if !operation.method.has_body() {
+    if !(operation.body == Body::Json) {
         for (index, (name, value)) in members.iter().enumerate() {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             path += &format!("{}{name}={text}", if index == 0 { '?' } else { '&' });
         }
     }
-    let method = Method::from_bytes(operation.method.as_str().as_bytes()).unwrap();
-    let body = operation.method.has_body().then_some(&input);
+    let method = Method::from_bytes(operation.method.as_bytes()).unwrap();
+    let body = (operation.body == Body::Json).then_some(&input);
     person.try_call(method, &path, body).await.unwrap()
 }
 
