@@ -220,7 +220,7 @@ const FRAMES = {
 };
 
 function applyNumbered(frame) {
-  const { message, conversation_id, type, seq } = frame;
+  const { message, conversation_id, seq } = frame;
   const timeline = timelines.get(conversation_id);
   if (message) {
     sends.settle(message);
@@ -230,7 +230,7 @@ function applyNumbered(frame) {
   const conversation = conversations.get(conversation_id);
   if (!conversation) return void fetchConversation(conversation_id);
   if (message && conversation.last_message?.id === message.id) conversation.last_message = message;
-  if (message && type !== "message.updated" && type !== "message.deleted") {
+  if (message && message.seq === seq) {
     if (message.seq > (conversation.last_message?.seq ?? 0)) conversation.last_message = message;
     // The server has counted what it had numbered when it was asked.
     const uncounted = seq > conversation.last_seq;

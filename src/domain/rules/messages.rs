@@ -33,7 +33,9 @@ pub(super) fn delete(command: &Command, facts: &Facts) -> Result<Verdict> {
     if stored.deleted_at.is_some() {
         return Ok(Verdict::Nothing(Outcome::Duplicate(stored.clone())));
     }
-    let message = Message { content: String::new(), deleted_at: Some(command.timestamp), ..stored.clone() };
+    // Further fields may repeat some of the text.
+    let (content, deleted_at) = (String::new(), Some(command.timestamp));
+    let message = Message { content, deleted_at, extra: None, ..stored.clone() };
     Ok(changed(EventKind::MessageDeleted, message))
 }
 
