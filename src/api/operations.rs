@@ -55,34 +55,34 @@ const POST: &str = "POST";
 #[rustfmt::skip]
 pub static OPERATIONS: &[Operation] = &[
     // Accounts and sessions.
-    row("account.register",    POST,   "/v1/users/register",                                                Json, Limited, FREE,  Http, call!(users::register)),
-    row("session.login",       POST,   "/v1/users/login",                                                   Json, Limited, FREE,  Http, call!(sessions::login)),
-    row("session.refresh",     POST,   "/v1/users/refresh",                                                 Json, Public,  FREE,  Http, call!(sessions::refresh)),
-    row("session.logout",      POST,   "/v1/users/logout",                                                  None, User,    FREE,  Http, call!(sessions::logout)),
-    row("ticket.create",       POST,   "/v1/tickets",                                                       None, User,    FREE,  Http, call!(sessions::ticket)),
+    row("account.register",    POST,   "/v1/users/register",                                                Json,  Limited, FREE,  Http, call!(users::register)),
+    row("session.login",       POST,   "/v1/users/login",                                                   Json,  Limited, FREE,  Http, call!(sessions::login)),
+    row("session.refresh",     POST,   "/v1/users/refresh",                                                 Json,  Public,  FREE,  Http, call!(sessions::refresh)),
+    row("session.logout",      POST,   "/v1/users/logout",                                                  Empty, User,    FREE,  Http, call!(sessions::logout)),
+    row("ticket.create",       POST,   "/v1/tickets",                                                       Empty, User,    FREE,  Http, call!(sessions::ticket)),
 
     // Users.
-    row("me.get",              GET,    "/v1/users/me",                                                      None, User,    FREE,  Both, call!(users::me)),
-    row("me.update",           PATCH,  "/v1/users/me",                                                      Json, User,    FREE,  Http, call!(users::update_me)),
-    row("user.list",           GET,    "/v1/users",                                                         None, User,    FREE,  Both, call!(users::list)),
-    row("user.get",            GET,    "/v1/users/{user_id}",                                               None, User,    FREE,  Both, call!(users::get)),
+    row("me.get",              GET,    "/v1/users/me",                                                      Empty, User,    FREE,  Both, call!(users::me)),
+    row("me.update",           PATCH,  "/v1/users/me",                                                      Json,  User,    FREE,  Http, call!(users::update_me)),
+    row("user.list",           GET,    "/v1/users",                                                         Empty, User,    FREE,  Both, call!(users::list)),
+    row("user.get",            GET,    "/v1/users/{user_id}",                                               Empty, User,    FREE,  Both, call!(users::get)),
 
     // Conversations.
-    row("conversation.create", POST,   "/v1/conversations",                                                 Json, User,    FREE,  Both, call!(conversations::create)),
-    row("conversation.list",   GET,    "/v1/conversations",                                                 None, User,    FREE,  Both, call!(conversations::list)),
-    row("conversation.get",    GET,    "/v1/conversations/{conversation_id}",                               None, User,    FREE,  Both, call!(conversations::get)),
-    row("conversation.update", PATCH,  "/v1/conversations/{conversation_id}",                               Json, User,    WRITE, Both, write!(conversations::update, conversations::updated)),
-    row("conversation.delete", DELETE, "/v1/conversations/{conversation_id}",                               None, User,    FREE,  Both, call!(conversations::delete)),
+    row("conversation.create", POST,   "/v1/conversations",                                                 Json,  User,    FREE,  Both, call!(conversations::create)),
+    row("conversation.list",   GET,    "/v1/conversations",                                                 Empty, User,    FREE,  Both, call!(conversations::list)),
+    row("conversation.get",    GET,    "/v1/conversations/{conversation_id}",                               Empty, User,    FREE,  Both, call!(conversations::get)),
+    row("conversation.update", PATCH,  "/v1/conversations/{conversation_id}",                               Json,  User,    WRITE, Both, write!(conversations::update, conversations::updated)),
+    row("conversation.delete", DELETE, "/v1/conversations/{conversation_id}",                               Empty, User,    FREE,  Both, call!(conversations::delete)),
 
     // Members.
-    row("member.list",         GET,    "/v1/conversations/{conversation_id}/members",                       None, User,    FREE,  Both, call!(members::list)),
-    row("member.add",          POST,   "/v1/conversations/{conversation_id}/members",                       Json, User,    WRITE, Both, write!(members::add, members::added)),
-    row("member.update",       PATCH,  "/v1/conversations/{conversation_id}/members/{user_id}",             Json, User,    WRITE, Both, write!(members::update, members::updated)),
-    row("member.remove",       DELETE, "/v1/conversations/{conversation_id}/members/{user_id}",             None, User,    WRITE, Both, write!(members::remove)),
+    row("member.list",         GET,    "/v1/conversations/{conversation_id}/members",                       Empty, User,    FREE,  Both, call!(members::list)),
+    row("member.add",          POST,   "/v1/conversations/{conversation_id}/members",                       Json,  User,    WRITE, Both, write!(members::add, members::added)),
+    row("member.update",       PATCH,  "/v1/conversations/{conversation_id}/members/{user_id}",             Json,  User,    WRITE, Both, write!(members::update, members::updated)),
+    row("member.remove",       DELETE, "/v1/conversations/{conversation_id}/members/{user_id}",             Empty, User,    WRITE, Both, write!(members::remove)),
 
     // Messages.
-    row("message.list",        GET,    "/v1/conversations/{conversation_id}/messages",                      None, User,    FREE,  Http, call!(history::list)),
-    row("message.send",        POST,   "/v1/conversations/{conversation_id}/messages",                      Json, User,    WRITE, Both, write!(messages::send, messages::sent)),
-    row("message.edit",        PATCH,  "/v1/conversations/{conversation_id}/messages/{message_id}",         Json, User,    WRITE, Both, write!(messages::edit, messages::edited)),
-    row("message.delete",      DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}",         None, User,    WRITE, Both, write!(messages::delete)),
+    row("message.list",        GET,    "/v1/conversations/{conversation_id}/messages",                      Empty, User,    FREE,  Http, call!(history::list)),
+    row("message.send",        POST,   "/v1/conversations/{conversation_id}/messages",                      Json,  User,    WRITE, Both, write!(messages::send, messages::sent)),
+    row("message.edit",        PATCH,  "/v1/conversations/{conversation_id}/messages/{message_id}",         Json,  User,    WRITE, Both, write!(messages::edit, messages::edited)),
+    row("message.delete",      DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}",         Empty, User,    WRITE, Both, write!(messages::delete)),
 ];
