@@ -1,5 +1,8 @@
 //! Both transports: the same call has the same answer over REST, over `/ws` and over `/ws/{conversation_id}`.
 
+use std::fs;
+use std::path::Path;
+
 use chinwag::api::{Access, OPERATIONS, Operation, Transports};
 use hyper::Method;
 use serde_json::{Value, json};
@@ -41,6 +44,21 @@ async fn call_rest(person: &Person, operation: &Operation, mut input: Value) -> 
     let method = Method::from_bytes(operation.method.as_bytes()).unwrap();
     let body = (operation.body == Body::Json).then_some(&input);
     person.try_call(method, &path, body).await.unwrap()
+}
+
+#[test]
+fn the_protocol_lists_every_operation() {
+    let protocol = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/protocol.md");
+    let protocol = fs::read_to_string(protocol).unwrap();
+    let (_, section) = protocol.split_once("### Operations over WebSocket").unwrap();
+    let (both, only_http) = section.split_once("These can be called over HTTP only").unwrap();
+    for row in OPERATIONS {
+        let listed = if row.transports == Transports::Both { both } else { only_http };
+        let line = format!("\n| `{}` | `{} {}` | ", row.name, row.method.as_str(), row.path);
+        assert!(listed.contains(&line), "{line}");
+    }
+    let (section, _) = section.split_once("\n## ").unwrap();
+    assert_eq!(section.matches("\n| `").count(), OPERATIONS.len(), "it lists no others");
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
