@@ -49,14 +49,17 @@ struct Running {
     _patience: mpsc::Sender<()>,
 }
 
-/// Kills a process that still runs when the test's patience ends: who reads what it says, or waits for its end, then fails. The wait
-/// is over when the returned value is dropped.
+/// Far longer than a process of these tests lives.
+const LIFETIME: Duration = Duration::from_secs(60);
+
+/// Kills a process that still runs after [`LIFETIME`], so that a test that reads its output or waits for its end does not
+/// hang. Dropping the returned value ends the watch.
 fn watch(process: &Child) -> mpsc::Sender<()> {
     let (over, ended) = mpsc::channel();
     let pid = Pid::from_child(process);
     thread::spawn(move || {
-        if ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            eprintln!("killed, because it still ran after {PATIENCE:?}");
+        if ended.recv_timeout(LIFETIME) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("killed, because it still ran after {LIFETIME:?}");
             let _ = kill_process(pid, Signal::KILL); // it may be gone
         }
     });
@@ -212,7 +215,7 @@ async fn no_log_level_tells_a_secret() {
         for query in [format!("ticket={ticket}"), format!("ticket={ticket}"), format!("token={}", ada.token)] {
             Socket::open(address, &format!("/ws?{query}"), &[]).await.unwrap().first().await;
         }
-        // Requests that are answered in every other way: well, refused for what they ask, and not understood.
+        // Requests that are answered in every other way: well, refused, and malformed.
         let mut statuses = Vec::new();
         for secret in [format!("token={}", ada.token), format!("ticket={ticket}")] {
             for target in
@@ -244,10 +247,10 @@ async fn no_log_level_tells_a_secret() {
         let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
         assert!(log.len() > statuses.len(), "{log:?}");
         for secret in [ticket, &ada.token, &ada.refresh_token, PASSWORD] {
-            // The end of it is enough to know that no line has all of it, nor all but its beginning.
+            // The last characters of a secret are looked for, because a line may have only a part of it.
             let end = &secret[secret.len() - PASSWORD.len()..];
-            let told: Vec<&String> = log.iter().filter(|line| line.contains(end)).collect();
-            assert!(told.is_empty(), "{secret}: {told:?}");
+            let leaks: Vec<&String> = log.iter().filter(|line| line.contains(end)).collect();
+            assert!(leaks.is_empty(), "{secret}: {leaks:?}");
         }
     }
 }

@@ -25,8 +25,7 @@ async fn what_is_done_is_there_for_another_process(store: &Fixture) {
 }
 
 async fn many_may_open_at_once(store: &Fixture) {
-    // The first migration is the one that nodes started together would cross in: a database that nobody has opened, and often
-    // enough that two do cross.
+    // Nodes that are started together would cross in the first migration: each round has a database that is new.
     for round in 0..if store.kind() == "sqlite" { 40 } else { 5 } {
         let url = another_database(store, round).await;
         many_open(&url, store.kind()).await;

@@ -64,7 +64,7 @@ impl Socket {
         written.unwrap_or_else(|_| panic!("the server took nothing in {PATIENCE:?}"))
     }
 
-    /// What comes next. Fails the test if nothing but heartbeats comes for too long.
+    /// Returns what comes next. Panics if nothing but heartbeats comes within [`PATIENCE`].
     async fn message(&mut self, wanted: &str, caller: &Location<'_>) -> Option<Result<Message, Error>> {
         let begun = Instant::now();
         let patience = PATIENCE.saturating_sub(self.waited);

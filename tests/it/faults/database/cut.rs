@@ -1,5 +1,5 @@
-//! The connection to PostgreSQL lost in COMMIT: what is committed and nobody was told of is found by the batch's next try, and what is
-//! not committed is committed by it.
+//! The connection to PostgreSQL lost in COMMIT. The batch's next try finds what was committed without an answer, and commits what was not
+//! committed.
 
 use std::time::{Duration, Instant};
 
@@ -84,9 +84,9 @@ async fn its_commit_lost_before_it_arrives() {
     let room = ada.group("Lunch", &[&grace]).await;
     let mut theirs = grace.listen(&room.socket).await;
     let mut last_seq: i64 = 0;
-    for _ in 0..5 {
+    for _ in 0..3 {
         proxy.end_before(COMMIT);
-        // PostgreSQL has numbered what is in the batch, and has told so, when it is lost.
+        // PostgreSQL has numbered the batch and answered so by the time COMMIT is lost.
         let bodies: Vec<Value> = (0..3).map(|_| json!({"id": Uuid::now_v7(), "content": "once"})).collect();
         let sent = join_all(bodies.iter().map(|body| ada.post(&room.messages, body))).await;
         proxy.ended().await;
@@ -105,7 +105,7 @@ async fn its_commit_lost_before_it_arrives() {
         }
     }
 
-    // What goes alone is committed by its next try as well.
+    // A command that goes alone is committed by its next try as well.
     let message = ada.say(&room, "a draft").await;
     theirs.next_of(&["message.new"]).await;
     let path = format!("{}/{}", room.messages, message["id"].as_str().unwrap());
@@ -122,7 +122,7 @@ async fn its_commit_lost_before_it_arrives() {
         assert_eq!(theirs.next_of(&[kind]).await["seq"], last_seq, "{kind}");
     }
 
-    // What has no next try is refused, and is not there.
+    // A call that has no next try is refused, and nothing of it is stored.
     proxy.end_before(COMMIT);
     let group = json!({"type": "group", "name": "Never", "member_ids": [grace.id]});
     let refused = ada.post("/v1/conversations", &group).await;

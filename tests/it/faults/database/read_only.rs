@@ -55,7 +55,7 @@ async fn a_connection_that_stays_read_only_commits_no_message_and_is_replaced() 
     behind.batch_execute(LEAVE).await.unwrap();
     assert!(left(&behind).await > 0, "no connection only reads");
 
-    // The journal tries again within the same call.
+    // The journal tries the batch again before it answers.
     let sent = join_all(rooms.iter().map(|room| ada.say(room, "and the first one there"))).await;
     assert!(sent.iter().all(|message| message["seq"] == 2), "{sent:?}");
     all_are_gone(&behind).await;
@@ -73,7 +73,7 @@ async fn a_connection_of_the_pool_that_stays_read_only_fails_once_and_is_replace
     behind.batch_execute(LEAVE).await.unwrap();
     assert_eq!(left(&behind).await, 1);
 
-    // Nobody tries again for the caller: the connection costs one call. The pool uses one after the other.
+    // The server does not try this call again, so that the connection costs one call. The pool uses its connections in turn.
     let mut failed = 0;
     for _ in 0..ALL {
         let answer = rename(&ada).await;

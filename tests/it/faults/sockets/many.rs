@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::grown;
@@ -13,7 +14,7 @@ use crate::support::client::{Conversation, Person};
 use crate::support::history::{ConnectionNumber, Entry, Event, Log, Truth};
 use crate::support::node::Node;
 use crate::support::server::StoreKind;
-use crate::support::socket::Socket;
+use crate::support::socket::{PATIENCE, Socket};
 
 on_each_store! {
     resumed_page_by_page,
@@ -170,15 +171,19 @@ impl Reader {
         }
         self.socket.send(&json!({"type": "resume", "conversations": wanted})).await;
         let mut answered = 0;
-        while answered < page.len() {
-            let frame = self.hear().await;
-            if frame["type"] == "resumed" {
-                let conversation: Uuid = frame["conversation_id"].as_str().unwrap().parse().unwrap();
-                let (told, has) = (frame["last_seq"].as_i64().unwrap(), self.resumed[&conversation].has);
-                assert!((MESSAGES..=has).contains(&told), "all up to here has been sent: {frame}, {has}");
-                answered += 1;
+        let answering = async {
+            while answered < page.len() {
+                let frame = self.hear().await;
+                if frame["type"] == "resumed" {
+                    let conversation: Uuid = frame["conversation_id"].as_str().unwrap().parse().unwrap();
+                    let (told, has) = (frame["last_seq"].as_i64().unwrap(), self.resumed[&conversation].has);
+                    assert!((MESSAGES..=has).contains(&told), "all up to here has been sent: {frame}, {has}");
+                    answered += 1;
+                }
             }
-        }
+        };
+        let in_time = timeout(PATIENCE, answering).await.is_ok();
+        assert!(in_time, "{answered} of {} conversations resumed in {PATIENCE:?}", page.len());
     }
 
     async fn read_up_to(&mut self, truths: &[Truth]) {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use chinwag::api::{Access, OPERATIONS, Operation, Transports};
+use chinwag::api::{Access, Body, OPERATIONS, Operation, Transports};
 use hyper::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -35,7 +35,7 @@ async fn call_rest(person: &Person, operation: &Operation, mut input: Value) -> 
         })
         .collect();
     let mut path = segments.join("/");
-    if !(operation.body == Body::Json) {
+    if operation.body == Body::Empty {
         for (index, (name, value)) in members.iter().enumerate() {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             path += &format!("{}{name}={text}", if index == 0 { '?' } else { '&' });

@@ -30,7 +30,7 @@ const AT_ONCE: usize = 20;
 const BETWEEN_REMARKS: Duration = Duration::from_millis(50);
 /// Characters of what is shouted: close to what a message may have.
 const SHOUT: u64 = 15_000;
-/// How long everybody may take to have everything, once no more is said.
+/// How long everybody may take to have everything, once no more is said, if something happens all the while.
 const CATCHING_UP: Duration = Duration::from_secs(60);
 
 /// What everybody does at present.
@@ -64,6 +64,7 @@ pub(crate) enum Manner {
 /// People in one conversation, each a task.
 pub(crate) struct Crowd {
     room: Conversation,
+    log: Log,
     goal: watch::Sender<Goal>,
     /// Closed when everybody is settled.
     settled: mpsc::Receiver<()>,
@@ -98,15 +99,15 @@ impl Crowd {
                 Manner::Remarks => tasks.spawn(actor.post(true, BETWEEN_REMARKS)),
             };
         }
-        Self { room: room.clone(), goal, settled, people: tasks }
+        Self { room: room.clone(), log: log.clone(), goal, settled, people: tasks }
     }
 
     /// Nobody says anything new. Waits until all that was said is acknowledged or refused, takes the truth from `member`'s server, and
     /// waits until everybody has all of it or nothing more can be expected.
     pub(crate) async fn end(mut self, member: &Person) -> Truth {
         self.goal.send_replace(Goal::Settle);
-        let calm = timeout(CATCHING_UP, self.settled.recv()).await;
-        assert!(calm.is_ok(), "what was said is neither acknowledged nor refused after {CATCHING_UP:?}");
+        let calm = self.log.while_something_happens(CATCHING_UP, self.settled.recv()).await;
+        assert!(calm.is_some(), "something that was said is neither acknowledged nor refused");
         let truth = Truth::of(&self.room, member).await;
         self.goal.send_replace(Goal::Until(truth.last_seq()));
         let leaving = async {
@@ -115,7 +116,7 @@ impl Crowd {
             }
         };
         // Whoever does not have everything by then is found by the checker.
-        let _ = timeout(CATCHING_UP, leaving).await;
+        let _ = self.log.while_something_happens(CATCHING_UP, leaving).await;
         truth
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::socket::PATIENCE;
 pub(crate) use answers::Answers;
 pub(crate) use check::{Counts, Violation, check};
 pub(crate) use truth::{Stored, Truth};
@@ -82,6 +83,7 @@ impl Event {
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
     entries: Arc<Mutex<Vec<(Instant, Entry)>>>,
+    noted: watch::Sender<()>,
     acknowledged: watch::Sender<usize>,
     opened: watch::Sender<usize>,
     resumed: watch::Sender<usize>,
@@ -108,7 +110,8 @@ impl Log {
     pub(crate) fn new() -> Self {
         let (acknowledged, opened) = (watch::Sender::new(0), watch::Sender::new(0));
         let (resumed, refused) = (watch::Sender::new(0), watch::Sender::new(0));
-        Self { entries: Arc::default(), acknowledged, opened, resumed, refused, numbers: Arc::default() }
+        let noted = watch::Sender::new(());
+        Self { entries: Arc::default(), noted, acknowledged, opened, resumed, refused, numbers: Arc::default() }
     }
 
     pub(crate) fn note(&self, entry: Entry) {
@@ -120,6 +123,7 @@ impl Log {
             _ => None,
         };
         self.entries.lock().unwrap().push((Instant::now(), entry));
+        self.noted.send_replace(());
         if let Some(counter) = counter {
             counter.send_modify(|count| *count += 1);
         }
@@ -130,27 +134,42 @@ impl Log {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Waits for something that the clients bring about, for at most `patience`. Gives up earlier once they have noted nothing for
+    /// [`PATIENCE`], because nothing more can be expected of them then.
+    pub(crate) async fn while_something_happens<T>(
+        &self,
+        patience: Duration,
+        wait: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut noted = self.noted.subscribe();
+        let quiet = async { while let Ok(Ok(())) = timeout(PATIENCE, noted.changed()).await {} };
+        tokio::select! {
+            done = timeout(patience, wait) => done.ok(),
+            () = quiet => None,
+        }
+    }
+
     /// Waits until so many more sends are acknowledged.
     pub(crate) async fn acknowledged(&self, more: usize) {
         let goal = *self.acknowledged.borrow() + more;
-        reach(&self.acknowledged, goal, "sends acknowledged").await;
+        self.reach(&self.acknowledged, goal, "sends acknowledged").await;
     }
 
     /// Waits until so many more sends are refused.
     pub(crate) async fn refused(&self, more: usize) {
         let goal = *self.refused.borrow() + more;
-        reach(&self.refused, goal, "sends refused").await;
+        self.reach(&self.refused, goal, "sends refused").await;
     }
 
     /// Waits until so many connections have been opened since the beginning.
     pub(crate) async fn opened(&self, connections: usize) {
-        reach(&self.opened, connections, "connections opened").await;
+        self.reach(&self.opened, connections, "connections opened").await;
     }
 
     /// Waits until so many more connections have caught up, from the call on.
     pub(crate) fn resumed(&self, more: usize) -> impl Future<Output = ()> {
-        let (resumed, goal) = (self.resumed.clone(), *self.resumed.borrow() + more);
-        async move { reach(&resumed, goal, "connections caught up").await }
+        let (log, goal) = (self.clone(), *self.resumed.borrow() + more);
+        async move { log.reach(&log.resumed, goal, "connections caught up").await }
     }
 
     /// All that was noted so far.
@@ -189,9 +208,14 @@ impl Log {
         assert!(violations.is_empty(), "{} violations: {shown:#?}\n{counts}", violations.len());
         counts
     }
-}
 
-async fn reach(count: &watch::Sender<usize>, goal: usize, what: &str) {
-    let reached = timeout(IN_TIME, count.subscribe().wait_for(|count| *count >= goal)).await.is_ok();
-    assert!(reached, "{} of {goal} {what} in {IN_TIME:?}", *count.borrow());
+    async fn reach(&self, count: &watch::Sender<usize>, goal: usize, what: &str) {
+        let mut reaching = count.subscribe();
+        let reached = self.while_something_happens(IN_TIME, reaching.wait_for(|count| *count >= goal)).await.is_some();
+        assert!(
+            reached,
+            "{} of {goal} {what} in {IN_TIME:?}, or before nothing happened for {PATIENCE:?}",
+            *count.borrow()
+        );
+    }
 }
