@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::framing;
 use super::message::{self, put_message};
-use super::objects::{ConversationObject, Delivery, MemberObject, UserObject};
+use super::objects::{ConversationObject, MemberObject, MessageStatus, UserObject};
 use super::problem::ErrorFrame;
 use crate::domain::conversation::{Conversation, Member};
 use crate::domain::event::{Event, EventKind};
@@ -161,7 +161,7 @@ fn put_head(
     }
     if let Some(message) = message {
         message::put(out, ",\"message\":");
-        put_message(out, message, Delivery::Sent);
+        put_message(out, message, MessageStatus::Sent);
     }
 }
 

@@ -1,7 +1,7 @@
 //! A page of history, which is many messages.
 
 use super::message::{AROUND_TEXT, put, put_message, put_number};
-use super::objects::Delivery;
+use super::objects::MessageStatus;
 use crate::domain::Seq;
 use crate::domain::message::Message;
 
@@ -16,7 +16,7 @@ pub enum More {
 
 /// The JSON of a page, oldest first, with the newest number of the conversation.
 pub fn history<'a>(
-    messages: impl Iterator<Item = (&'a Message, Delivery)> + Clone,
+    messages: impl Iterator<Item = (&'a Message, MessageStatus)> + Clone,
     more: More,
     last_seq: Seq,
 ) -> Vec<u8> {

@@ -4,7 +4,7 @@
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use super::objects::{Delivery, SystemNoteObject};
+use super::objects::{MessageStatus, SystemNoteObject};
 use crate::domain::event::Payload;
 use crate::domain::message::Message;
 use crate::domain::{Seq, Timestamp};
@@ -13,7 +13,7 @@ use crate::domain::{Seq, Timestamp};
 pub(super) const AROUND_TEXT: usize = 400;
 
 /// Appends a message, with its status for whoever reads it.
-pub fn put_message(out: &mut Vec<u8>, message: &Message, status: Delivery) {
+pub fn put_message(out: &mut Vec<u8>, message: &Message, status: MessageStatus) {
     out.reserve(AROUND_TEXT + message.content.len());
     put_id(out, b"{\"id\":\"", message.id.0);
     put_id(out, b"\",\"conversation_id\":\"", message.conversation_id.0);
@@ -105,7 +105,7 @@ mod tests {
     use crate::domain::event::Payload;
     use crate::domain::message::{Message, SystemNote};
     use crate::domain::{ConversationId, MessageId, Timestamp, UserId};
-    use crate::wire::objects::{Delivery, MessageObject};
+    use crate::wire::objects::{MessageObject, MessageStatus};
 
     #[test]
     fn it_is_what_the_general_encoder_makes() {
@@ -144,7 +144,7 @@ mod tests {
             plain,
         ];
         for (message, status) in
-            messages.iter().zip([Delivery::Sent, Delivery::Delivered, Delivery::Read].iter().cycle())
+            messages.iter().zip([MessageStatus::Sent, MessageStatus::Delivered, MessageStatus::Read].iter().cycle())
         {
             let mut out = b"before".to_vec();
             put_message(&mut out, message, *status);

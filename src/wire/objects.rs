@@ -46,7 +46,7 @@ pub fn status_word(status: Status) -> &'static str {
 /// A message's way to the others, as its sender sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Delivery {
+pub enum MessageStatus {
     /// It is durable.
     Sent,
     /// All others' devices have it.
@@ -55,7 +55,7 @@ pub enum Delivery {
     Read,
 }
 
-impl Delivery {
+impl MessageStatus {
     /// As the API spells it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ pub struct MessageObject<'a> {
     edited_at: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
     reactions: [(); 0],
-    status: Delivery,
+    status: MessageStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     system: Option<SystemNoteObject<'a>>,
     #[serde(flatten)]
@@ -89,7 +89,7 @@ pub struct MessageObject<'a> {
 
 impl<'a> MessageObject<'a> {
     /// The message with its status for whoever asks.
-    pub fn new(message: &'a Message, status: Delivery) -> Self {
+    pub fn new(message: &'a Message, status: MessageStatus) -> Self {
         Self {
             id: message.id,
             conversation_id: message.conversation_id,
@@ -178,7 +178,7 @@ impl<'a> ViewObject<'a> {
             conversation: ConversationObject::new(&view.conversation),
             role: view.role.as_str(),
             peer: view.peer.as_ref().map(|peer| UserObject::new(peer, status_of(peer.id))),
-            last_message: view.last_message.as_ref().map(|message| MessageObject::new(message, Delivery::Sent)),
+            last_message: view.last_message.as_ref().map(|message| MessageObject::new(message, MessageStatus::Sent)),
             read_seq: view.read_seq,
             unread_count: view.unread_count,
             muted: false,
