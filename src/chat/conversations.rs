@@ -8,7 +8,7 @@ use super::messages::command;
 use super::{Chat, Context, no_conversation};
 use crate::bus::Envelope;
 use crate::domain::command::{Action, Outcome, Write};
-use crate::domain::conversation::{Conversation, GroupName, Kind, NewConversation};
+use crate::domain::conversation::{Conversation, ConversationKind, GroupName, NewConversation};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Error, Result, Timestamp, UserId};
@@ -30,7 +30,8 @@ pub async fn create(context: Context, input: CreateConversation) -> Result<Answe
 }
 
 fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> {
-    let kind = Kind::parse(&input.r#type).ok_or_else(|| Error::field("type", "takes `direct` or `group`"))?;
+    let kind =
+        ConversationKind::parse(&input.r#type).ok_or_else(|| Error::field("type", "takes `direct` or `group`"))?;
     let mut other_ids = input.member_ids;
     other_ids.sort_unstable();
     other_ids.dedup();
@@ -40,8 +41,8 @@ fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> 
         return Err(Error::field("member_ids", detail));
     }
     let name = match (kind, input.name) {
-        (Kind::Direct, Some(_)) => return Err(Error::field("name", "a direct conversation has none")),
-        (Kind::Direct, None) if other_ids.len() != 1 => {
+        (ConversationKind::Direct, Some(_)) => return Err(Error::field("name", "a direct conversation has none")),
+        (ConversationKind::Direct, None) if other_ids.len() != 1 => {
             return Err(Error::field("member_ids", "a direct conversation takes exactly one other person"));
         }
         (_, name) => name.as_deref().map(GroupName::parse).transpose()?,

@@ -8,14 +8,14 @@ const TITLE_MAX: usize = 100;
 
 /// The two kinds of conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ConversationKind {
     /// Two people, for ever the same two, and only one such conversation for each pair.
     Direct,
     /// Any number of people, who come and go.
     Group,
 }
 
-impl Kind {
+impl ConversationKind {
     /// As the API and the stores spell it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -24,7 +24,7 @@ impl Kind {
         }
     }
 
-    /// The inverse of [`Kind::as_str`].
+    /// The inverse of [`ConversationKind::as_str`].
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Direct, Self::Group].into_iter().find(|kind| kind.as_str() == text)
     }
@@ -90,7 +90,7 @@ pub struct Conversation {
     /// Names it.
     pub id: ConversationId,
     /// Direct or group.
-    pub kind: Kind,
+    pub kind: ConversationKind,
     /// A group's name, if it has one.
     pub name: Option<GroupName>,
     /// Who made it.
@@ -135,7 +135,7 @@ pub struct NewConversation {
     /// Its id.
     pub id: ConversationId,
     /// Direct or group.
-    pub kind: Kind,
+    pub kind: ConversationKind,
     /// A group's name.
     pub name: Option<GroupName>,
     /// Who makes it, and is in it.
@@ -150,8 +150,8 @@ impl NewConversation {
     /// The role that its maker has: owner of a group, an equal in a direct conversation.
     pub fn creator_role(&self) -> Role {
         match self.kind {
-            Kind::Direct => Role::Member,
-            Kind::Group => Role::Owner,
+            ConversationKind::Direct => Role::Member,
+            ConversationKind::Group => Role::Owner,
         }
     }
 
@@ -172,7 +172,7 @@ impl NewConversation {
     /// What makes a direct conversation unique: the pair, whoever asked first. `None` for a group.
     pub fn direct_key(&self) -> Option<String> {
         let other = *self.other_ids.first()?;
-        (self.kind == Kind::Direct).then(|| {
+        (self.kind == ConversationKind::Direct).then(|| {
             let (low, high) = (self.creator_id.min(other), self.creator_id.max(other));
             format!("{low}:{high}")
         })

@@ -2,7 +2,7 @@
 
 use super::{Decision, Facts, NewEvent, RowWrite, Verdict};
 use crate::domain::command::Outcome;
-use crate::domain::conversation::{GroupName, Kind, Member, Role};
+use crate::domain::conversation::{ConversationKind, GroupName, Member, Role};
 use crate::domain::message::SystemNote;
 use crate::domain::{Error, Result, UserId};
 use crate::limits;
@@ -10,7 +10,7 @@ use crate::limits;
 /// The actor, in a conversation whose members and name can change.
 fn actor(facts: &Facts) -> Result<&Member> {
     let actor = facts.actor.as_ref().ok_or_else(|| Error::not_found("conversation"))?;
-    if facts.kind == Kind::Direct {
+    if facts.kind == ConversationKind::Direct {
         return Err(Error::forbidden("The two members of a direct conversation are fixed, and it has no name."));
     }
     Ok(actor)
@@ -117,7 +117,7 @@ mod tests {
     use super::super::{Facts, RowWrite, Verdict, decide};
     use super::may_delete;
     use crate::domain::command::{Action, Command, Outcome};
-    use crate::domain::conversation::{GroupName, Kind, Member, Role};
+    use crate::domain::conversation::{ConversationKind, GroupName, Member, Role};
     use crate::domain::user::{Name, User, Username};
     use crate::domain::{Code, ConversationId, MessageId, Result, Timestamp, UserId};
 
@@ -143,7 +143,7 @@ mod tests {
             read_seq: 0,
         };
         let facts = Facts {
-            kind: Kind::Group,
+            kind: ConversationKind::Group,
             name: None,
             member_count: 3,
             actor: Some(actor),
@@ -216,7 +216,7 @@ mod tests {
     fn strangers_and_direct_conversations_are_left_alone() {
         let rename = Action::Rename { name: GroupName::from_trusted("Lunch".to_owned()) };
         let (mut facts, _) = facts(Role::Owner, None);
-        facts.kind = Kind::Direct;
+        facts.kind = ConversationKind::Direct;
         assert_eq!(judge(rename.clone(), &facts).map_err(|error| error.code), Err(Code::Forbidden));
         facts.actor = None;
         assert_eq!(judge(rename.clone(), &facts).map_err(|error| error.code), Err(Code::NotFound));

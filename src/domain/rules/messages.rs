@@ -56,7 +56,7 @@ fn changed(kind: EventKind, message: Message) -> Verdict {
 mod tests {
     use super::super::{Decision, Facts, NewEvent, Verdict, decide};
     use crate::domain::command::{Action, Command, Outcome};
-    use crate::domain::conversation::{Kind, Member, Role};
+    use crate::domain::conversation::{ConversationKind, Member, Role};
     use crate::domain::event::EventKind;
     use crate::domain::message::{Content, Message, SystemNote};
     use crate::domain::user::{Name, User, Username};
@@ -97,7 +97,7 @@ mod tests {
         let conversation_id = ConversationId::new();
         let command = Command { conversation_id, actor_id, id: MessageId::new(), timestamp: Timestamp(2), action };
         let facts = Facts {
-            kind: Kind::Group,
+            kind: ConversationKind::Group,
             name: None,
             member_count: 2,
             actor: role.map(|role| member(actor_id, role)),

@@ -9,7 +9,7 @@ mod messages;
 pub use membership::may_delete;
 
 use super::command::{Action, Command, Outcome};
-use super::conversation::{GroupName, Kind, Member, Role};
+use super::conversation::{ConversationKind, GroupName, Member, Role};
 use super::event::{Event, EventKind, Payload};
 use super::message::{Message, SystemNote};
 use super::user::User;
@@ -19,7 +19,7 @@ use super::{MessageId, Result, Seq, UserId};
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// Direct or group.
-    pub kind: Kind,
+    pub kind: ConversationKind,
     /// The conversation's name.
     pub name: Option<GroupName>,
     /// The number of its members.
