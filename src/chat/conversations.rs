@@ -135,7 +135,7 @@ impl Chat {
             if !self.registry.of_user(user_id).is_empty() {
                 // A version that cannot be read now is corrected by the next one.
                 let version = self.store.membership_version(user_id).await.unwrap_or_default();
-                told.push((user_id, frames::conversation_told(kind, about, version)));
+                told.push((user_id, frames::conversation_lifecycle(kind, about, version)));
             }
         }
         told

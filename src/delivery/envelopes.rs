@@ -50,5 +50,5 @@ async fn created_frame(id: ConversationId, user_id: UserId, store: &dyn Store, r
     }
     let conversation = store.conversation(id).await.ok().flatten()?;
     let version = store.membership_version(user_id).await.ok()?;
-    Some(frames::conversation_told("conversation.created", &conversation, version))
+    Some(frames::conversation_lifecycle("conversation.created", &conversation, version))
 }

@@ -251,7 +251,7 @@ pub fn hello(
 }
 
 /// `conversation.created` and `conversation.deleted`, to one user.
-pub fn conversation_told(kind: &'static str, conversation: &Conversation, membership_version: i64) -> Bytes {
+pub fn conversation_lifecycle(kind: &'static str, conversation: &Conversation, membership_version: i64) -> Bytes {
     #[derive(Serialize)]
     struct Told<'a> {
         r#type: &'static str,
@@ -268,7 +268,7 @@ pub fn conversation_told(kind: &'static str, conversation: &Conversation, member
 }
 
 /// `conversation.deleted`, to somebody for whom a conversation is gone, and no event or object is there to tell it.
-pub fn conversation_gone(conversation_id: ConversationId, membership_version: i64) -> Bytes {
+pub fn conversation_removed(conversation_id: ConversationId, membership_version: i64) -> Bytes {
     #[derive(Serialize)]
     struct Gone {
         r#type: &'static str,
