@@ -119,7 +119,7 @@ pub struct ConnectSnapshot {
     /// The session by which they come, if there is such a one.
     pub session: Option<Session>,
     /// Of the conversation that was asked for, if they are in it.
-    pub company: Option<ConversationSnapshot>,
+    pub conversation: Option<ConversationSnapshot>,
 }
 
 /// A conversation as somebody finds it who connects to it.
