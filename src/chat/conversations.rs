@@ -108,7 +108,7 @@ impl Chat {
         let (id, is_new) = self.store.create_conversation(&new).await?;
         if is_new {
             let members: Vec<UserId> = new.other_ids.iter().copied().chain([new.creator_id]).collect();
-            let frames = self.frames_for("conversation.created", &new.made(), &members).await;
+            let frames = self.frames_for("conversation.created", &new.to_conversation(), &members).await;
             self.bus.publish(Envelope::Created { conversation_id: id, members: members.clone(), frames });
             self.begin_hearing(id, &members).await;
         }

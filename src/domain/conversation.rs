@@ -156,7 +156,7 @@ impl NewConversation {
     }
 
     /// The conversation, as it is when it has been made.
-    pub fn made(&self) -> Conversation {
+    pub fn to_conversation(&self) -> Conversation {
         Conversation {
             id: self.id,
             kind: self.kind,

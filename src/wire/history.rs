@@ -7,17 +7,17 @@ use crate::domain::message::Message;
 
 /// Whether there are more messages than a page has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum More {
+pub enum HasMore {
     /// In the direction that was asked for.
-    Asked(bool),
+    OneWay(bool),
     /// Before and after, around a number.
-    Around(bool, bool),
+    BothWays(bool, bool),
 }
 
 /// The JSON of a page, oldest first, with the newest number of the conversation.
 pub fn history<'a>(
     messages: impl Iterator<Item = (&'a Message, MessageStatus)> + Clone,
-    more: More,
+    more: HasMore,
     last_seq: Seq,
 ) -> Vec<u8> {
     let length = messages.clone().map(|(message, _)| AROUND_TEXT + message.content.len()).sum::<usize>();
@@ -31,11 +31,11 @@ pub fn history<'a>(
     }
     let word = |more| if more { "true" } else { "false" };
     match more {
-        More::Asked(more) => {
+        HasMore::OneWay(more) => {
             put(&mut out, "],\"has_more\":");
             put(&mut out, word(more));
         }
-        More::Around(before, after) => {
+        HasMore::BothWays(before, after) => {
             put(&mut out, "],\"has_more_before\":");
             put(&mut out, word(before));
             put(&mut out, ",\"has_more_after\":");

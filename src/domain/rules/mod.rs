@@ -67,7 +67,7 @@ impl RowWrite {
     }
 
     /// The user whose membership version rises.
-    pub fn moved_user(&self) -> Option<UserId> {
+    pub fn joined_or_left(&self) -> Option<UserId> {
         match self {
             Self::InsertMember(user_id, _) | Self::DeleteMember(user_id) => Some(*user_id),
             Self::SetRole(..) | Self::SetName(_) | Self::UpdateMessage(_) => None,
