@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::framing;
-use super::message::{self, put_message};
+use super::message::{self, write_message};
 use super::objects::{ConversationObject, MemberObject, MessageStatus, UserObject};
 use super::problem::ErrorFrame;
 use crate::domain::conversation::{Conversation, Member};
@@ -103,12 +103,12 @@ impl<'de> Visitor<'de> for Skimmer {
 /// A text frame of `value`'s JSON.
 fn frame(value: &impl Serialize) -> Bytes {
     let mut out = Vec::with_capacity(256);
-    put(&mut out, value);
+    write_frame(&mut out, value);
     out.into()
 }
 
-fn put(out: &mut Vec<u8>, value: &impl Serialize) {
-    framing::put_text_with(out, |out| {
+fn write_frame(out: &mut Vec<u8>, value: &impl Serialize) {
+    framing::write_text_frame_with(out, |out| {
         let start = out.len();
         // Strings, numbers, and maps with string keys always have a JSON form.
         if let Err(error) = serde_json::to_writer(&mut *out, value) {
@@ -128,45 +128,45 @@ pub struct EventDetails {
 }
 
 /// Appends the frame of a numbered event.
-pub fn put_event(out: &mut Vec<u8>, event: &Event, details: &EventDetails) {
-    framing::put_text_with(out, |out| {
-        put_head(out, &event.kind, event.conversation_id, Some(event.seq), event.message.as_ref());
+pub fn write_event(out: &mut Vec<u8>, event: &Event, details: &EventDetails) {
+    framing::write_text_frame_with(out, |out| {
+        write_event_start(out, &event.kind, event.conversation_id, Some(event.seq), event.message.as_ref());
         if let Some((member, status)) = &details.member {
-            put_member(out, ",\"member\":", &MemberObject::new(member, *status));
+            write_field(out, ",\"member\":", &MemberObject::new(member, *status));
         }
         if let Some(conversation) = &details.conversation {
-            put_member(out, ",\"conversation\":", &ConversationObject::new(conversation));
+            write_field(out, ",\"conversation\":", &ConversationObject::new(conversation));
         }
         if let Some(payload) = &event.payload {
-            message::put_fields(out, payload);
+            message::write_fields(out, payload);
         }
-        message::put(out, "}");
+        message::write_raw(out, "}");
     });
 }
 
 /// Appends the beginning of an event, which stays open. By hand, like the message in it: every delivery goes through here.
-fn put_head(
+fn write_event_start(
     out: &mut Vec<u8>,
     kind: &EventKind,
     conversation_id: ConversationId,
     seq: Option<Seq>,
     message: Option<&Message>,
 ) {
-    message::put(out, "{\"type\":");
-    message::put_text(out, kind.as_str());
-    message::put_id(out, b",\"conversation_id\":\"", conversation_id.0);
-    message::put(out, "\"");
+    message::write_raw(out, "{\"type\":");
+    message::write_string(out, kind.as_str());
+    message::write_id(out, b",\"conversation_id\":\"", conversation_id.0);
+    message::write_raw(out, "\"");
     if let Some(seq) = seq {
-        message::put_number(out, ",\"seq\":", seq);
+        message::write_number(out, ",\"seq\":", seq);
     }
     if let Some(message) = message {
-        message::put(out, ",\"message\":");
-        put_message(out, message, MessageStatus::Sent);
+        message::write_raw(out, ",\"message\":");
+        write_message(out, message, MessageStatus::Sent);
     }
 }
 
-fn put_member(out: &mut Vec<u8>, name: &str, value: &impl Serialize) {
-    message::put(out, name);
+fn write_field(out: &mut Vec<u8>, name: &str, value: &impl Serialize) {
+    message::write_raw(out, name);
     // Strings, numbers and ids always have a JSON form, and a vector takes all of it.
     let _ = serde_json::to_writer(out, value);
 }
@@ -174,7 +174,7 @@ fn put_member(out: &mut Vec<u8>, name: &str, value: &impl Serialize) {
 /// A numbered event for one connection that is not subscribed to the conversation: the answer to its own command.
 pub fn event(event: &Event) -> Bytes {
     let mut out = Vec::with_capacity(512);
-    put_event(&mut out, event, &EventDetails::default());
+    write_event(&mut out, event, &EventDetails::default());
     out.into()
 }
 
@@ -183,9 +183,9 @@ pub fn event(event: &Event) -> Bytes {
 pub fn duplicate(kind: &EventKind, message: &Message) -> Bytes {
     let is_change = matches!(kind, EventKind::MessageUpdated | EventKind::MessageDeleted);
     let mut out = Vec::with_capacity(512);
-    framing::put_text_with(&mut out, |out| {
-        put_head(out, kind, message.conversation_id, (!is_change).then_some(message.seq), Some(message));
-        message::put(out, "}");
+    framing::write_text_frame_with(&mut out, |out| {
+        write_event_start(out, kind, message.conversation_id, (!is_change).then_some(message.seq), Some(message));
+        message::write_raw(out, "}");
     });
     out.into()
 }
@@ -334,16 +334,16 @@ pub fn presence_diff(online: &[UserId], offline: &[UserId]) -> Bytes {
 /// The answer to an operation. `body` is JSON.
 pub fn reply(reference: Option<&str>, status: u16, body: Option<&[u8]>) -> Bytes {
     let mut out = Vec::with_capacity(128 + body.map_or(0, <[u8]>::len));
-    framing::put_text_with(&mut out, |out| {
-        message::put(out, "{\"type\":\"reply\"");
+    framing::write_text_frame_with(&mut out, |out| {
+        message::write_raw(out, "{\"type\":\"reply\"");
         if let Some(reference) = reference {
-            message::put(out, ",\"ref\":");
-            message::put_text(out, reference);
+            message::write_raw(out, ",\"ref\":");
+            message::write_string(out, reference);
         }
-        message::put_number(out, ",\"status\":", i64::from(status));
-        message::put(out, ",\"body\":");
+        message::write_number(out, ",\"status\":", i64::from(status));
+        message::write_raw(out, ",\"body\":");
         out.extend_from_slice(body.unwrap_or(b"null"));
-        message::put(out, "}");
+        message::write_raw(out, "}");
     });
     out.into()
 }

@@ -1,6 +1,6 @@
 //! A page of history, which is many messages.
 
-use super::message::{AROUND_TEXT, put, put_message, put_number};
+use super::message::{AROUND_TEXT, write_message, write_number, write_raw};
 use super::objects::MessageStatus;
 use crate::domain::Seq;
 use crate::domain::message::Message;
@@ -22,27 +22,27 @@ pub fn history<'a>(
 ) -> Vec<u8> {
     let length = messages.clone().map(|(message, _)| AROUND_TEXT + message.content.len()).sum::<usize>();
     let mut out = Vec::with_capacity(AROUND_TEXT + length);
-    put(&mut out, "{\"items\":[");
+    write_raw(&mut out, "{\"items\":[");
     for (index, (message, status)) in messages.enumerate() {
         if index > 0 {
-            put(&mut out, ",");
+            write_raw(&mut out, ",");
         }
-        put_message(&mut out, message, status);
+        write_message(&mut out, message, status);
     }
     let word = |more| if more { "true" } else { "false" };
     match more {
         HasMore::OneWay(more) => {
-            put(&mut out, "],\"has_more\":");
-            put(&mut out, word(more));
+            write_raw(&mut out, "],\"has_more\":");
+            write_raw(&mut out, word(more));
         }
         HasMore::BothWays(before, after) => {
-            put(&mut out, "],\"has_more_before\":");
-            put(&mut out, word(before));
-            put(&mut out, ",\"has_more_after\":");
-            put(&mut out, word(after));
+            write_raw(&mut out, "],\"has_more_before\":");
+            write_raw(&mut out, word(before));
+            write_raw(&mut out, ",\"has_more_after\":");
+            write_raw(&mut out, word(after));
         }
     }
-    put_number(&mut out, ",\"last_seq\":", last_seq);
-    put(&mut out, "}");
+    write_number(&mut out, ",\"last_seq\":", last_seq);
+    write_raw(&mut out, "}");
     out
 }

@@ -66,7 +66,7 @@ impl MessageStatus {
     }
 }
 
-/// A message. Where there are many, [`put_message`](super::message::put_message) writes the same.
+/// A message. Where there are many, [`write_message`](super::message::write_message) writes the same.
 #[derive(Serialize)]
 pub struct MessageObject<'a> {
     id: MessageId,
