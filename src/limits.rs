@@ -76,13 +76,13 @@ pub const SEND_QUEUE_FRAMES_MAX: usize = SEND_QUEUE_BYTES_MAX / 256;
 /// bound, far more than stall at a time. Beyond, whoever has more than [`SOCKETS_MAX`] could share is closed with 4008.
 pub const SEND_QUEUES_TOTAL_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Bytes that wait for a connection beyond which it is not told what may be lost (presence): room for what may not.
-pub const EPHEMERAL_BYTES: usize = SEND_QUEUE_BYTES_MAX / 4;
+pub const EPHEMERAL_QUEUED_BYTES_MAX: usize = SEND_QUEUE_BYTES_MAX / 4;
 /// Bytes that wait for one connection while it catches up, before the next page is read for it.
-pub const CATCH_UP_BYTES: usize = SEND_QUEUE_BYTES_MAX / 4;
+pub const CATCH_UP_QUEUED_BYTES_MAX: usize = SEND_QUEUE_BYTES_MAX / 4;
 /// Until a peer that catches up must have taken enough for the next page; beyond, it does not read.
 pub const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(50);
 /// Frames handed to the kernel in one `writev`; IOV_MAX is 1,024, and few outboxes ever hold more.
-pub const WRITE_SLICES: usize = 64;
+pub const WRITE_SLICES_MAX: usize = 64;
 /// Sends of one connection that are not yet committed; beyond, it is not read.
 pub const SENDS_IN_FLIGHT_MAX: usize = 256;
 /// Connections of one user: phones, tabs and bots, with room.
@@ -122,7 +122,7 @@ pub const LAST_SEEN_WAIT: Duration = Duration::from_millis(500);
 // ── The journal ──────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Commands that wait for admission to one lane, and as many that were admitted: twice 2,048 of 16 KiB are 64 MiB.
-pub const JOURNAL_QUEUE: usize = 2_048;
+pub const JOURNAL_QUEUE_MAX: usize = 2_048;
 /// Commands of one batch: where the cost of a commit is spread thin enough, and each index page is touched once for many of them.
 pub const BATCH_ROWS_MAX: usize = 1_024;
 /// Commands for which it is worth to commit while the last batch is still being delivered: enough to spread the cost of a commit.
@@ -161,7 +161,7 @@ pub const POSTGRES_LANES: usize = 2;
 /// Connections that read from SQLite, each on a thread while it is used.
 pub const SQLITE_READERS: usize = 4;
 /// Jobs that wait for SQLite's writer thread; the journal's batches are one job each.
-pub const SQLITE_WRITER_QUEUE: usize = 64;
+pub const SQLITE_WRITER_QUEUE_MAX: usize = 64;
 /// How long SQLite waits for another process's lock on the file.
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long the store's word that it can serve is passed on: probes come from many sides, and are one question a second.
@@ -178,7 +178,7 @@ pub const SQLITE_READER_CACHE_KIB: i64 = 128;
 pub const SQLITE_WAL_PAGES: i64 = 4_000;
 /// Bytes of the write-ahead log beyond which the writer waits for the readers to let go of it; else, if there is always one, it
 /// grows for as long as they overlap.
-pub const SQLITE_WAL_BYTES: u64 = 64 * 1024 * 1024;
+pub const SQLITE_WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How long the writer waits for them, and for another process's.
 pub const SQLITE_WAL_TIMEOUT: Duration = Duration::from_millis(250);
 
