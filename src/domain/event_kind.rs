@@ -60,7 +60,7 @@ mod tests {
     use super::EventKind;
 
     #[test]
-    fn kinds_survive_a_store() {
+    fn kinds_round_trip_through_a_store() {
         for text in ["message.new", "message.deleted", "conversation.updated", "message.pinned"] {
             assert_eq!(EventKind::parse(text).as_str(), text);
         }
