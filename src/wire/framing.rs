@@ -1,6 +1,6 @@
-//! A server's WebSocket frames as bytes (RFC 6455, section 5.2): unmasked, in one piece.
+//! A server's WebSocket frames as bytes (RFC 6455, section 5.2): unmasked and not fragmented.
 //!
-//! Written here and not by the WebSocket library, so that one string of bytes serves all recipients of an event.
+//! This module writes them instead of the WebSocket library, so that all recipients of an event share the same bytes.
 
 use bytes::{BufMut, Bytes};
 
@@ -11,9 +11,9 @@ const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const PONG: u8 = 0xA;
 
-/// Bytes of a header for a payload of 126 bytes to 64 KiB.
+/// Bytes of the header for a payload of 126 to 65,535 bytes.
 const MEDIUM_HEADER: usize = 4;
-/// Bytes of a header for a longer one.
+/// Bytes of the header for a longer payload.
 const LONG_HEADER: usize = 10;
 
 /// Appends a text frame.
@@ -22,8 +22,7 @@ pub fn write_text_frame(out: &mut Vec<u8>, payload: &[u8]) {
     out.put_slice(payload);
 }
 
-/// Appends a text frame whose payload `write` appends. The header is made for most lengths, so that the payload mostly stays where
-/// it is written.
+/// Appends a text frame whose payload `write` appends. Reserves the header that most payloads have, so that a payload is rarely moved.
 pub fn write_text_frame_with(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend([FINAL | TEXT, 126, 0, 0]);
@@ -39,18 +38,18 @@ pub fn write_text_frame_with(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)
     }
 }
 
-/// Appends a binary frame. Chinwag sends none; whoever proves its doors with an echo does.
+/// Appends a binary frame. Chinwag sends none, but the echo server of its tests does.
 pub fn write_binary_frame(out: &mut Vec<u8>, payload: &[u8]) {
     write_frame_header(out, BINARY, payload.len());
     out.put_slice(payload);
 }
 
-/// A ping without payload.
+/// Returns a ping without payload.
 pub fn ping() -> Bytes {
     Bytes::from_static(&[FINAL | PING, 0])
 }
 
-/// A pong with the payload of the ping that it answers.
+/// Returns a pong with the payload of the ping that it answers.
 pub fn pong(payload: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(2 + payload.len());
     write_frame_header(&mut out, PONG, payload.len());
@@ -58,12 +57,12 @@ pub fn pong(payload: &[u8]) -> Bytes {
     out.into()
 }
 
-/// A close frame that says nothing.
+/// Returns a close frame without code and reason.
 pub fn close_without_code() -> Bytes {
     Bytes::from_static(&[FINAL | CLOSE, 0])
 }
 
-/// A close frame with its code and a short reason.
+/// Returns a close frame with a code and a short reason.
 pub fn close(code: u16, reason: &str) -> Bytes {
     let mut out = Vec::with_capacity(4 + reason.len());
     write_frame_header(&mut out, CLOSE, 2 + reason.len());
@@ -90,7 +89,7 @@ mod tests {
     use super::{close, write_text_frame, write_text_frame_with};
 
     #[test]
-    fn lengths_are_written_in_their_shortest_form() {
+    fn lengths_have_their_shortest_form() {
         let header = |length: usize| {
             let mut out = Vec::new();
             write_text_frame(&mut out, &vec![b'x'; length]);
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_that_is_written_in_place_makes_the_same_frame() {
+    fn a_payload_written_in_place_makes_the_same_frame() {
         for length in [0, 1, 125, 126, 65_535, 65_536] {
             let payload = vec![b'x'; length];
             let (mut expected, mut out) = (b"before".to_vec(), b"before".to_vec());
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_close_carries_its_code() {
+    fn a_close_has_its_code() {
         assert_eq!(close(4008, "slow").as_ref(), [0x88, 6, 0x0F, 0xA8, b's', b'l', b'o', b'w']);
     }
 }

@@ -1,5 +1,5 @@
-//! A message's JSON, written by hand: every message that is delivered or read back goes through here, and a general encoder takes
-//! four times as long. It is what [`MessageObject`](super::objects::MessageObject) encodes to, to the byte.
+//! A message's JSON, written by hand. Every message that is delivered or read goes through here, and a general encoder takes four times as
+//! long. The bytes are those that [`MessageObject`](super::objects::MessageObject) encodes to.
 
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
@@ -9,12 +9,12 @@ use crate::domain::event::Payload;
 use crate::domain::message::Message;
 use crate::domain::{Seq, Timestamp};
 
-/// Bytes of a message's JSON besides its text, as a rule.
-pub(super) const AROUND_TEXT: usize = 400;
+/// Bytes of most messages' JSON besides the text.
+pub(super) const OVERHEAD_BYTES: usize = 400;
 
-/// Appends a message, with its status for whoever reads it.
+/// Appends a message with its status for the reader.
 pub fn write_message(out: &mut Vec<u8>, message: &Message, status: MessageStatus) {
-    out.reserve(AROUND_TEXT + message.content.len());
+    out.reserve(OVERHEAD_BYTES + message.content.len());
     write_id(out, b"{\"id\":\"", message.id.0);
     write_id(out, b"\",\"conversation_id\":\"", message.conversation_id.0);
     write_number(out, "\",\"seq\":", message.seq);
@@ -44,7 +44,7 @@ pub fn write_message(out: &mut Vec<u8>, message: &Message, status: MessageStatus
     write_raw(out, "\"");
     if let Some(note) = &message.note {
         write_raw(out, ",\"system\":");
-        // Strings and ids always have a JSON form, and a vector takes all of it.
+        // Strings and ids can always be encoded, and writing to a vector does not fail.
         let _ = serde_json::to_writer(&mut *out, &SystemNoteObject::new(note));
     }
     if let Some(extra) = &message.extra {
@@ -53,7 +53,7 @@ pub fn write_message(out: &mut Vec<u8>, message: &Message, status: MessageStatus
     write_raw(out, "}");
 }
 
-/// Appends the fields of a JSON object behind others.
+/// Appends the fields of a JSON object after other fields.
 pub(super) fn write_fields(out: &mut Vec<u8>, payload: &Payload) {
     let fields = payload.as_str().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
     if !fields.is_empty() {
@@ -62,36 +62,35 @@ pub(super) fn write_fields(out: &mut Vec<u8>, payload: &Payload) {
     }
 }
 
-/// Appends what needs no escaping. (Inlined, so that where the text stands in the code its length is known, and it is copied by a few
-/// instructions.)
+/// Appends text that needs no escaping. (Inlined, so that the length of a literal is known, and a few instructions copy it.)
 #[inline]
 pub(super) fn write_raw(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// Appends an id behind `before`, both at once.
+/// Appends `before` and an id, in one copy.
 pub(super) fn write_id<const BEFORE: usize>(out: &mut Vec<u8>, before: &[u8; BEFORE], id: Uuid) {
-    const MOST: usize = 24;
-    const { assert!(BEFORE <= MOST) };
-    let mut both = [0; MOST + Hyphenated::LENGTH];
+    const BEFORE_MAX: usize = 24;
+    const { assert!(BEFORE <= BEFORE_MAX) };
+    let mut both = [0; BEFORE_MAX + Hyphenated::LENGTH];
     both[..BEFORE].copy_from_slice(before);
     id.as_hyphenated().encode_lower(&mut both[BEFORE..]);
     out.extend_from_slice(&both[..BEFORE + Hyphenated::LENGTH]);
 }
 
-/// Appends a number behind `before`.
+/// Appends `before` and a number.
 pub(super) fn write_number(out: &mut Vec<u8>, before: &str, number: Seq) {
     write_raw(out, before);
-    // A number always has a JSON form, and a vector takes all of it.
+    // A number can always be encoded, and writing to a vector does not fail.
     let _ = serde_json::to_writer(out, &number);
 }
 
-/// Appends a text, escaped where it must be.
+/// Appends a JSON string, escaped where needed.
 pub(super) fn write_string(out: &mut Vec<u8>, text: &str) {
     let _ = serde_json::to_writer(out, text);
 }
 
-/// Appends a time behind `before`, which ends with a quotation mark.
+/// Appends `before`, which ends with a quotation mark, and a time.
 fn write_time(out: &mut Vec<u8>, before: &str, time: Timestamp) {
     write_raw(out, before);
     write_raw(out, time.write(&mut Timestamp::buffer()));
@@ -108,7 +107,7 @@ mod tests {
     use crate::wire::objects::{MessageObject, MessageStatus};
 
     #[test]
-    fn it_is_what_the_general_encoder_makes() {
+    fn the_bytes_are_those_of_the_general_encoder() {
         let plain = Message {
             id: MessageId::new(),
             conversation_id: ConversationId::new(),
