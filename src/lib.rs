@@ -34,7 +34,7 @@
 //!    [`domain::command::Write`], which the dispatcher hands to the journal; a second function makes the answer of its outcome.
 //! 7. `http::operation` turns the answer into a response. `http::error` turns every [`domain::Error`] into a problem (RFC 9457).
 //!
-//! Over WebSocket `ws::decoder` and `ws::reader` take the place of steps 1 to 3. `ws::dispatch` looks up the frame's `type`, `ws::operation`
+//! Over WebSocket `ws::decoder` and `ws::reader` replace steps 1 to 3. `ws::dispatch` looks up the frame's `type`, `ws::operation`
 //! makes the call, and the answer is a `reply` or an `error` frame.
 //!
 //! # The journey of a message

@@ -69,7 +69,7 @@ impl<K: Hash + Eq> RateLimiter<K> {
         let mut bucket = TokenBucket::full(self.rate, now);
         bucket.take(self.rate, now)?;
         buckets.evict_full(self.rate, now);
-        // When a limited key has every place, new keys pass: the code behind the limiter has bounds of its own.
+        // When limited keys fill the map, new keys pass: the code behind the limiter has bounds of its own.
         if buckets.by_key.len() < limits::RATE_KEYS_MAX {
             buckets.by_key.insert(key, bucket);
         }
