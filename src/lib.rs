@@ -28,10 +28,11 @@
 //! 3. [`http::chain`] runs the middleware in the order of one list: request id, access log, CORS, panic guard, request validation, access
 //!    token.
 //! 4. `http::operation` makes an [`api::Call`] of the request. Its [`wire::input::Input`] has the fields of path and query, and the body.
-//! 5. `api::dispatch` checks the access token, reads the input, charges the cost of the operation and runs its row, all within
-//!    [`limits::ANSWER_TIMEOUT`].
-//! 6. The row names functions of [`chat`]. A `Call` reads the store and returns a [`wire::answer::Answer`]. A `Write` returns a
-//!    [`domain::command::Write`], which the dispatcher hands to the journal; a second function makes the answer of its outcome.
+//! 5. `api::dispatch` checks the access token, reads the input, charges the cost of the operation and runs its row, within
+//!    [`limits::ANSWER_TIMEOUT`]. The time in which the input arrives is not counted.
+//! 6. The row names functions of [`chat`]. A `Call` reads or writes the store and returns a [`wire::answer::Answer`]. For a numbered write
+//!    the row is a `Write`: its function returns a [`domain::command::Write`], which the dispatcher hands to the journal, and a second
+//!    function makes the answer of the outcome.
 //! 7. `http::operation` turns the answer into a response. `http::error` turns every [`domain::Error`] into a problem (RFC 9457).
 //!
 //! Over WebSocket `ws::decoder` and `ws::reader` replace steps 1 to 3. `ws::dispatch` looks up the frame's `type`, `ws::operation`
@@ -52,7 +53,7 @@
 //!    (`delivery::envelopes`), and publishes the envelopes on the [`bus`].
 //! 5. `delivery::local_inbox` delivers them to the [`registry`] under the conversation's [`registry::DeliveryGuard`]. The room's watermark
 //!    rises, and the send queue of each live subscription writes the bytes to its socket at once.
-//! 6. Only then does the lane answer the client. Over HTTP the answer is 201. Over WebSocket it is the message's own event.
+//! 6. Only then does the lane answer the client. Over HTTP the answer is 201. Over WebSocket the message's own event is the answer.
 //!
 //! Frames that may be lost, as those of `sync::presence`, use the bus too: as ephemeral envelopes, with an audience and without a number.
 //!
