@@ -9,7 +9,7 @@ use chinwag::bus::local::Local;
 use chinwag::bus::{Bus, Envelope, Inbox};
 use chinwag::delivery::GapRepair;
 use chinwag::domain::command::{NewMessage, Outcome, Write};
-use chinwag::domain::conversation::{Kind, NewConversation};
+use chinwag::domain::conversation::{ConversationKind, NewConversation};
 use chinwag::domain::message::Content;
 use chinwag::domain::user::{Name, User, Username};
 use chinwag::domain::{ConversationId, MessageId, Timestamp, UserId};
@@ -96,7 +96,7 @@ impl Fixture {
                 }
                 let id = ConversationId::new();
                 let [creator_id, other_id] = ids;
-                let kind = Kind::Direct;
+                let kind = ConversationKind::Direct;
                 let new =
                     NewConversation { id, kind, name: None, creator_id, created_at: now, other_ids: vec![other_id] };
                 store.create_conversation(&new).await.unwrap();

@@ -3,58 +3,78 @@
 //! # The layers
 //!
 //! ```text
-//! server  bench            composition root: configuration, start, drain, routes; and `chinwag bench` beside it
-//! http  ws                 transports: the only code that knows hyper and tungstenite
-//! transport                what both share: state, client addresses, socket permits
-//! chat                     operations: what users do; validation, authorisation, calls below
-//! sync  auth               catch-up, reconciling, presence; passwords, tokens, sessions, tickets
-//! journal                  commands batched, committed, delivered, acknowledged
-//! delivery                 encoding, this node's inbox, gap repair
-//! store  registry  bus     ports: durable data, local connections, other nodes
-//! domain  wire  limits     types and rules; JSON in and out, encoded once; every bound
+//! server  bench            composition root: configuration, start, drain, routes; beside it the load generator of `chinwag bench`
+//! http  ws                 the transports: sockets, HTTP requests, WebSocket frames
+//! transport                shared by both: state, client addresses, origins, bounds of sockets, responses
+//! api                      the operations table, and the dispatcher that every call goes through
+//! chat                     the functions of the operations: validation, reads from the store, writes to the journal
+//! sync  auth               catching up, reconciling, presence; passwords, tokens, sessions, tickets
+//! journal                  writes are batched, committed, delivered and answered
+//! delivery                 encoding, envelopes, this node's inbox, gap repair
+//! store  registry  bus     ports: durable data, this node's connections, other nodes
+//! wire                     JSON in and out; WebSocket frames as bytes
+//! domain                   types and rules
+//! limits                   every bound
 //! ```
 //!
-//! A file's imports point down, or sideways within its layer; `tests/it/layers.rs` holds them to it. The ports are `dyn`;
-//! above them there are no generics and no service traits.
+//! A file imports from its own layer and from those below; `tests/it/layers.rs` checks it. Only the transports, `transport` and
+//! `server` know hyper, and only `ws` knows tungstenite. The ports are `dyn`. Above them there are no generics and no service traits.
 //!
 //! # The journey of a request
 //!
-//! `http::listener` accepts the socket and hyper reads the request. [`http::router`] finds its row in the table of
-//! [`http::routes`]: method, path, who may call, handler. [`http::chain`] takes it through the middleware, in the order of
-//! one list: request id, access log, panic guard, CORS, well-formedness, time-out, authentication, rate limit. The handler
-//! reads the body, calls an operation of [`chat::Chat`], and encodes what it says with [`wire`]. An [`domain::Error`] from
-//! anywhere becomes a problem (RFC 9457) in one place, `http::error`.
+//! 1. `http::accept` accepts the socket, and `http::listener` lets hyper read the request.
+//! 2. [`http::router`] finds the row of [`server::routes`] by method and path: an operation of [`api::OPERATIONS`], a handler of
+//!    [`http::routes`] (the page, health), or a handshake of [`ws::upgrade`].
+//! 3. [`http::chain`] runs the middleware in the order of one list: request id, access log, CORS, panic guard, request validation, access
+//!    token.
+//! 4. `http::operation` makes an [`api::Call`] of the request. Its [`wire::input::Input`] has the fields of path and query, and the body.
+//! 5. `api::dispatch` checks the access token, reads the input, charges the cost of the operation and runs its row, within
+//!    [`limits::ANSWER_TIMEOUT`]. The time in which the input arrives is not counted.
+//! 6. The row names functions of [`chat`]. A `Call` reads or writes the store and returns a [`wire::answer::Answer`]. For a numbered write
+//!    the row is a `Write`: its function returns a [`domain::command::Write`], which the dispatcher hands to the journal, and a second
+//!    function makes the answer of the outcome.
+//! 7. `http::operation` turns the answer into a response. `http::error` turns every [`domain::Error`] into a problem (RFC 9457).
+//!
+//! Over WebSocket `ws::decoder` and `ws::reader` replace steps 1 to 3. `ws::dispatch` looks up the frame's `type`, `ws::operation`
+//! makes the call, and the answer is a `reply` or an `error` frame.
 //!
 //! # The journey of a message
 //!
-//! 1. It comes by `POST` or as a `message.send` frame (`ws::decoder`, `ws::dispatch`), is checked, and becomes a
-//!    [`domain::command::NewMessage`]. (Everything else that is numbered is a [`domain::command::Command`] and goes the same way.)
-//! 2. [`journal`] admits it to the lane of its conversation. While one batch is committed, the next gathers.
-//! 3. [`store::Commands::commit`] locks the conversations' counters, looks each message up by its id, checks the sender's
-//!    membership, numbers, inserts and commits the batch: in one transaction, and on PostgreSQL in one round trip.
-//! 4. The journal encodes what is new, once for all recipients, and publishes it on the [`bus`].
-//! 5. `delivery::local_inbox` takes it to the [`registry`]: the room's watermark rises, and each seat that is live gets the bytes
-//!    into its send_queue, which writes them to the socket at once.
-//! 6. Then, and only then, the sender's answer is given: 201, or the message's own event, which is the acknowledgement.
+//! 1. A client sends it by `POST`, as above, or as a `message.send` frame, which `ws::write` takes because many may be in flight. Both
+//!    call `chat::messages`, which checks the input and makes a [`domain::command::NewMessage`]. Every other numbered write is a
+//!    [`domain::command::Command`] and takes the same path.
+//! 2. [`journal`] admits the write to the lane of its conversation. `journal::batch` makes the next batch, of sends or of commands, while
+//!    `journal::lane` still commits or delivers the last one.
+//! 3. The store locks the counters of the batch's conversations and numbers what it writes, in one transaction.
+//!    [`store::Commands::commit`] looks each new message up by its id, checks its sender's membership and inserts it, on PostgreSQL in one
+//!    round trip. [`store::Commands::apply`] loads the facts of each command, decides it by [`domain::rules`] and writes the rows that
+//!    change, on PostgreSQL in two round trips.
+//! 4. The lane encodes the new events once for all recipients (`delivery::encode`), adds the users who join or leave
+//!    (`delivery::envelopes`), and publishes the envelopes on the [`bus`].
+//! 5. `delivery::local_inbox` delivers them to the [`registry`] under the conversation's [`registry::DeliveryGuard`]. The room's watermark
+//!    rises, and the send queue of each live subscription writes the bytes to its socket at once.
+//! 6. Only then does the lane answer the client. Over HTTP the answer is 201. Over WebSocket the message's own event is the answer.
 //!
-//! Frames that may be lost, as those of `sync::presence`, go over the bus too: as ephemeral envelopes, with an audience and no number.
+//! Frames that may be lost, as those of `sync::presence`, use the bus too: as ephemeral envelopes, with an audience and without a number.
 //!
-//! Whoever was away reads the same table: `sync::catch_up` sends pages from the store until the connection has all
-//! that this node has delivered, and goes live at that number under the lock that delivery takes. And a node that was away
-//! does the same: what leaves a hole is read from the store before what follows it (`delivery::gap_repair`), and for what has nothing
-//! after it the node compares its numbers with the store's, once a heartbeat (`sync::reconcile`).
+//! A client that was away reads the same events from the store. `sync::catch_up` sends pages until the connection has all that this node
+//! has delivered, and activates the subscription at that number, under the lock that delivery takes.
+//!
+//! A node that missed events reads them from the store too. `delivery::gap_repair` reads the missing ones before it delivers those that
+//! follow. A gap at the end has no event after it, so `sync::reconcile` compares the node's numbers with the store's once a heartbeat.
 //!
 //! # Invariants
 //!
-//! - Nobody sees a message before it is durable; nothing is acknowledged before it was handed to everybody's send_queue.
+//! - A client sees a message only when it is durable. A write is acknowledged only when its event is in the send queues of all its
+//!   recipients on this node.
 //! - Every numbered write goes through the journal, under the lock of its conversation's counter.
-//! - Only an send_queue writes to its socket. No lock is held over an await; while bytes are pushed none is but the conversation's
-//!   turn, which only those take who deliver.
-//! - Every queue has a bound in [`limits`], every task an owner, and what a client sends costs little until it is known to
-//!   be good.
-//! - Every verb that a transport calls authorises; somebody who is not in a conversation cannot tell it from one that does not
-//!   exist.
-//! - Not here: no cache of messages, no timers that flush, no second order beside `seq`, no `unsafe`.
+//! - Only a send queue writes to its socket.
+//! - No lock is held over an await. While bytes are pushed, the registry holds no lock but the conversation's delivery guard, which only
+//!   deliveries take.
+//! - Every queue has a bound in [`limits`], and every task has an owner. A client's bytes cost little before they are known to be valid.
+//! - Every operation authorises its caller: the dispatcher checks the access, and the function or the commit checks membership and role.
+//!   A user who is not in a conversation cannot tell it from one that does not exist.
+//! - There is no cache of messages, no flush by a timer, no second order beside `seq`, and no `unsafe`.
 
 pub mod api;
 pub mod auth;

@@ -1,228 +1,242 @@
-//! Every bound, with its unit and its reason. What is not bounded here is bounded by one of these.
+//! Every bound, with its unit and its reason. Everything without a bound of its own is bounded by one of these.
 
 use std::time::Duration;
 
-// ── What people may say ──────────────────────────────────────────────────────────────────────────────────────
+// ── Conversations ────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Bytes of a message's text: some five pages, far beyond what anybody types.
+/// Bytes of a message's text. 16 KiB are about five pages, far more than a user types.
 pub const CONTENT_BYTES_MAX: usize = 16 * 1024;
-/// Members of a group: one commit's fan-out stays below some ten thousand writes.
+/// Members of a group. A commit's fan-out then stays below about 10,000 writes.
 pub const GROUP_MEMBERS_MAX: i64 = 10_000;
-/// Members named when a conversation is made: 1,000 ids are 39 KiB of JSON, within [`BODY_BYTES_MAX`].
+/// Members listed in the request that creates a conversation. 1,000 ids are 39 KiB of JSON, within [`BODY_BYTES_MAX`].
 pub const INITIAL_MEMBERS_MAX: usize = 1_000;
-/// Members up to which a conversation is small: receipts and presence of each member are sent. In larger ones they would outweigh the
-/// messages.
+/// Members of a small conversation. Only in small conversations are receipts and presence of each member sent: in larger ones they would
+/// outweigh the messages.
 pub const SMALL_CONVERSATION_MEMBERS_MAX: i64 = 200;
-/// Unread messages are counted up to here, for a badge that says "99+".
+/// Unread messages counted for one member of a conversation: enough for a badge that says "99+".
 pub const UNREAD_MAX: i64 = 100;
 
 // ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Items of a page when nobody says how many.
+/// Items of a page if the client gives no `limit`.
 pub const PAGE_DEFAULT: usize = 50;
-/// Items of a page at the most: 200 messages of 16 KiB are 3.2 MiB.
+/// Items of a page. 200 messages of 16 KiB are 3.2 MiB.
 pub const PAGE_MAX: usize = 200;
-/// Messages read from the store at a time while a connection catches up: at most 1.6 MiB.
+/// Events read from the store at a time while a connection catches up or a gap is repaired. 100 messages are at most 1.6 MiB.
 pub const CATCH_UP_PAGE: usize = 100;
-/// Conversations whose live events one connection of `/ws` hears.
+/// Conversations to which one connection of `/ws` is subscribed, far more than a user joins. Bounds the memory of a connection and the
+/// queries that set it up. Also the conversations of one user that the store lists at a time.
 pub const SUBSCRIPTIONS_MAX: usize = 10_000;
-/// Conversations that one `resume` frame may name; 500 entries are 24 KiB of JSON.
+/// Conversations in one `resume` frame. 500 entries are 24 KiB of JSON.
 pub const RESUME_CONVERSATIONS_MAX: usize = 500;
-/// Conversations that one `heartbeat` frame names; 500 are 24 KiB of JSON. The others come with the next one.
+/// Conversations in one `heartbeat` frame. 500 entries are 24 KiB of JSON. The next heartbeat has the others.
 pub const HEARTBEAT_HEADS_MAX: usize = 500;
-/// Users in the `presence.state` of one connection.
+/// Users in the `presence.state` of one connection. 5,000 entries are 234 KiB of JSON, less than a quarter of [`SEND_QUEUE_BYTES_MAX`].
 pub const PRESENCE_CONTACTS_MAX: usize = 5_000;
 
 // ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Bytes of a request's line and header fields: a token of some 300 bytes and a browser's usual fields fit twice.
+/// Bytes of a request's line and header fields. A token of about 300 bytes and a browser's usual fields fit twice.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// Bytes of a request's target.
+/// Bytes of a request's target. A `?token=` of about 300 bytes, or a search with a cursor, fits many times.
 pub const URI_BYTES_MAX: usize = 4 * 1024;
-/// Bytes of a request's body: 16 KiB of text with every character escaped (`\u00XX`, six bytes) and what is around it.
+/// Bytes of a request's body: 16 KiB of text with every character escaped (`\u00XX`, six bytes), and the JSON around it.
 pub const BODY_BYTES_MAX: usize = 128 * 1024;
-/// Until a request's head must have arrived; also how long an idle connection is kept.
+/// Time in which a request's head must arrive, so that a client that sends slowly does not keep its socket. Also the time for which an idle
+/// connection is kept.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// Until a request's body must have arrived.
+/// Time in which a request's body must arrive. The largest body arrives in time at 9 KiB/s.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
-/// Until a request must be answered, whatever it asks the store for and however often; what its body takes to arrive is not counted.
-/// Also until a connection whose turn it is has begun. So everybody hears something within 5 s, whatever the store does.
+/// Time in which a call must be answered, whatever it asks the store for and however often. The time in which its input arrives is not
+/// counted. Also the time in which a connection must be set up once it has its permit. So every client gets an answer within 5 s, whatever
+/// the store does.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_millis(4_750);
-/// Until a peer must have taken something of what is sent to it, be it an answer or a frame; beyond, it is gone. Longer than most
-/// tunnels, and as long as a page of history is held for somebody who does not read it.
+/// A socket is closed when its peer accepts no bytes of an answer or a frame for this long. A phone passes most tunnels in less. A page of
+/// history is held as long for a client that does not read it.
 pub const PEER_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Sockets open at a time, HTTP and WebSocket together; beyond, new ones wait in the kernel's queue.
+/// Open sockets of a node, HTTP and WebSocket together. Further ones wait in the kernel's queue.
 pub const SOCKETS_MAX: usize = 100_000;
-/// Sockets of one address (of one /64 of IPv6), HTTP and WebSocket together: a large office behind one, and it takes forty
-/// such to fill [`SOCKETS_MAX`].
+/// Open sockets of one address (for IPv6 of one /64), HTTP and WebSocket together. A large office can share an address, and forty full
+/// addresses are needed to fill [`SOCKETS_MAX`].
 pub const SOCKETS_PER_ADDRESS_MAX: usize = 2_500;
-/// Pause after `accept` failed (out of file descriptors), so that it does not spin.
+/// Pause after `accept` failed, for instance because no file descriptor is free, so that the listener does not spin.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// What goes on failing is logged again only if it had been well for so long.
+/// A repeated failure is logged again only after this long without one.
 pub const LOG_THROTTLE: Duration = Duration::from_secs(10);
 
 // ── WebSocket ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Bytes of a client's frame and of a message in several frames.
+/// Bytes of a client's frame, and of a message of several frames.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024;
-/// Bytes that are read from a WebSocket at a time: some eighty short sends. A thread has one buffer for all its connections.
+/// Bytes read from a WebSocket at a time: about eighty short sends. Each thread has one buffer of this size for all its connections.
 pub const READ_BYTES: usize = 16 * 1024;
-/// Bytes that may wait for one connection; beyond, it is a slow consumer and is closed with 4008. (What one commit
-/// delivers may come on top, once.)
+/// Bytes that wait in one connection's send queue. A connection with more is a slow consumer and is closed with 4008. One delivery may
+/// exceed the bound, once.
 pub const SEND_QUEUE_BYTES_MAX: usize = 1024 * 1024;
-/// Deliveries that may wait for one connection, however small: the place of each takes some 64 bytes. Events are rarely below 256.
+/// Deliveries that wait in one connection's send queue, however small, since each entry takes about 64 bytes. Events rarely have fewer than
+/// 256 bytes.
 pub const SEND_QUEUE_FRAMES_MAX: usize = SEND_QUEUE_BYTES_MAX / 256;
-/// Bytes that may wait for all connections together, since not all have memory for [`SEND_QUEUE_BYTES_MAX`]: 256 of them at their own
-/// bound, far more than stall at a time. Beyond, whoever has more than [`SOCKETS_MAX`] could share is closed with 4008.
+/// Bytes that wait in all send queues of a node together, since not every connection has memory for [`SEND_QUEUE_BYTES_MAX`]. 256
+/// connections can be at their own bound, far more than stall at a time. Above it, a connection that has more than an equal share among
+/// [`SOCKETS_MAX`] is closed with 4008.
 pub const SEND_QUEUES_TOTAL_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// Bytes that wait for a connection beyond which it is not told what may be lost (presence): room for what may not.
-pub const EPHEMERAL_BYTES: usize = SEND_QUEUE_BYTES_MAX / 4;
-/// Bytes that wait for one connection while it catches up, before the next page is read for it.
-pub const CATCH_UP_BYTES: usize = SEND_QUEUE_BYTES_MAX / 4;
-/// Until a peer that catches up must have taken enough for the next page; beyond, it does not read.
+/// Bytes that wait in one connection's send queue while it still takes frames that may be lost (presence). The rest of the queue is for
+/// frames that may not.
+pub const EPHEMERAL_QUEUED_BYTES_MAX: usize = SEND_QUEUE_BYTES_MAX / 4;
+/// Bytes that wait in one connection's send queue while it catches up. The next page is read when fewer wait. Also the bytes of events that
+/// catching up pushes at a time.
+pub const CATCH_UP_QUEUED_BYTES_MAX: usize = SEND_QUEUE_BYTES_MAX / 4;
+/// Time in which a client that catches up must take enough for the next page. A client that takes longer does not read. Also holds for the
+/// reply to an operation.
 pub const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(50);
-/// Frames handed to the kernel in one `writev`; IOV_MAX is 1,024, and few outboxes ever hold more.
-pub const WRITE_SLICES: usize = 64;
-/// Sends of one connection that are not yet committed; beyond, it is not read.
+/// Frames handed to the kernel in one `writev`. IOV_MAX is 1,024, and few send queues ever hold more than 64 frames.
+pub const WRITE_SLICES_MAX: usize = 64;
+/// Writes and operations of one connection that are not answered yet. While there are as many, the server does not read from the
+/// connection.
 pub const SENDS_IN_FLIGHT_MAX: usize = 256;
-/// Connections of one user: phones, tabs and bots, with room.
+/// Connections of one user: phones, tabs and bots, with room to spare.
 pub const CONNECTIONS_PER_USER_MAX: usize = 50;
-/// Between two pings; two unanswered close the connection.
+/// Time between two pings of a connection, shorter than proxies keep an idle connection. Two unanswered pings close it. Also the time
+/// between two comparisons of a node with the store.
 pub const HEARTBEAT: Duration = Duration::from_secs(25);
-/// Until the first frame must have said who one is, if the handshake did not.
+/// Time in which the first frame must authenticate the client, if the handshake did not. Bounds how long a socket without a user is open.
 pub const AUTH_TIMEOUT: Duration = Duration::from_secs(5);
-/// WebSockets that came without a token and have not said who they are, for which each may take [`AUTH_TIMEOUT`].
+/// WebSockets of a node whose handshake had no token, until their connection is set up. Each may take [`AUTH_TIMEOUT`] to authenticate.
 pub const UNAUTHENTICATED_SOCKETS_MAX: usize = 2_000;
-/// Those of one address: a tenth, so that one cannot keep all others out.
+/// The same for one address: a tenth, so that one address cannot keep all others out.
 pub const UNAUTHENTICATED_SOCKETS_PER_ADDRESS_MAX: usize = 200;
-/// WebSockets that came with a token and wait for their connection to begin: at some 2,000 a second after a restart, the
-/// last of them waits four seconds.
+/// WebSockets of a node whose handshake had a token, until their connection is set up. After a restart about 2,000 are set up each second,
+/// so that the last of them waits 4 s.
 pub const PENDING_CONNECTIONS_MAX: usize = 8_000;
-/// Those of one address: a quarter, so that one cannot keep all others out.
+/// The same for one address: a quarter, so that one address cannot keep all others out.
 pub const PENDING_CONNECTIONS_PER_ADDRESS_MAX: usize = 2_000;
-/// Connections that are begun at a time: each asks the store some five times, and this keeps its readers busy while leaving
-/// room for the requests between.
+/// Connections that are set up at a time. Each asks the store about five times: this keeps the store's readers busy and leaves room for
+/// requests between.
 pub const CONNECTS_CONCURRENT_MAX: usize = 2 * POSTGRES_READERS as usize;
-/// Until a connection's turn to begin must have come; beyond, it is closed with 1013, since clients wait no longer either.
+/// Time that a connection waits for its permit to be set up. Then it is closed with 1013, since clients do not wait longer either.
 pub const CONNECT_QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bad frames in a row that close a connection.
+/// Bad frames in a row that close a connection: more than a slip, so the client has a defect.
 pub const BAD_FRAMES_MAX: u32 = 10;
-/// How long a closing connection waits for the peer's own close.
+/// Time that a closing connection waits for the peer's close frame: a round trip on a slow network.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Bytes of the answer to an operation over WebSocket: a quarter of [`SEND_QUEUE_BYTES_MAX`], so that one leaves room for events. A page of
-/// 200 items of the usual size fits.
+/// Bytes of the answer to an operation over WebSocket: a quarter of [`SEND_QUEUE_BYTES_MAX`], so that an answer leaves room for events. A
+/// page of 200 items of the usual size fits.
 pub const REPLY_BYTES_MAX: usize = SEND_QUEUE_BYTES_MAX / 4;
-/// Characters of a `ref`, which is repeated as it came.
+/// Characters of a `ref`, which the answer repeats. A UUID has 36.
 pub const REF_CHARS_MAX: usize = 64;
-/// How long presence changes gather before they are announced: a page reload is not an absence.
+/// Time between a change of presence and its announcement, since a page reload is not an absence. The worker announces all changes of that
+/// time together. Also the time for which a count of a room's users is kept.
 pub const PRESENCE_DEBOUNCE: Duration = Duration::from_millis(500);
-/// How long the announcement that users went offline waits for the store to have written when they were last seen.
+/// Time that the announcement of users who went offline waits for the store to write when they were last seen.
 pub const LAST_SEEN_WAIT: Duration = Duration::from_millis(500);
 
 // ── The journal ──────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Commands that wait for admission to one lane, and as many that were admitted: twice 2,048 of 16 KiB are 64 MiB.
-pub const JOURNAL_QUEUE: usize = 2_048;
-/// Commands of one batch: where the cost of a commit is spread thin enough, and each index page is touched once for many of them.
+/// Writes that wait for admission to one lane, and as many again that it has admitted. Twice 2,048 writes of 16 KiB are 64 MiB.
+pub const JOURNAL_QUEUE_MAX: usize = 2_048;
+/// Writes of one batch. With this many the cost of a commit is small for each, and an index page is touched once for many of them.
 pub const BATCH_ROWS_MAX: usize = 1_024;
-/// Commands for which it is worth to commit while the last batch is still being delivered: enough to spread the cost of a commit.
-/// Fewer wait for it, so that what arrives meanwhile joins them, and each recipient gets more in one write.
+/// Pipelining starts when at least this many writes wait: enough to share the cost of a commit. Fewer wait until the last batch is
+/// delivered, so that writes which arrive meanwhile join them and each recipient gets more in one write.
 pub const OVERLAP_MIN_COMMANDS: usize = 64;
-/// Bytes of text in one batch, so that one statement stays a small thing for the database.
+/// Bytes of text in one batch, so that its statement stays small for the database. The last write of a batch may exceed the bound.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
-/// A lane that admits nothing for so long is told as `busy`: within 5 s, as everything.
+/// A write that its lane does not admit within this time is answered with `busy`: within 5 s, as every call.
 pub const ADMISSION_TIMEOUT: Duration = Duration::from_millis(4_500);
-/// A command that could not be committed so long after it arrived is told as `unavailable`: whoever sent it hears something
-/// within 5 s, whatever the store does.
+/// A write that is not committed this long after it arrived is answered with `unavailable`. So its client gets an answer within 5 s,
+/// whatever the store does.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_millis(4_500);
-/// First pause between two tries of a batch; each is twice as long as the one before.
+/// Pause between the first two tries of a batch. Each further pause is twice as long as the one before.
 pub const RETRY_PAUSE: Duration = Duration::from_millis(20);
-/// The longest pause between two tries: a store that is back is noticed soon, and one that is not is not stormed.
+/// Longest pause between two tries of a batch: short enough to notice soon that the store is back, and long enough not to overload a store
+/// that is not. Also how often a lane answers expired writes while a try is running.
 pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(250);
-/// How long a batch that is committed waits for what the store still has to tell, before it is delivered without.
+/// Time that a committed batch waits for events or details that the lane still reads from the store. Then it is delivered without them.
 pub const BACKFILL_TIMEOUT: Duration = Duration::from_millis(500);
-/// Pause before a node looks again for what it could not read.
+/// Pause before a node reads from the store again after a read failed. Also the longest pause between two tries of presence.
 pub const RECONCILE_RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// Conversations, users or sessions that one question of a node to the store names.
+/// Conversations, users or sessions in one query of reconciling or presence, so that each query stays small for the store.
 pub const RECONCILE_PAGE: usize = 500;
 
 // ── Stores ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Until a connection to PostgreSQL stands, its handshake included.
+/// Time in which a connection to PostgreSQL must be open, its handshake included. Shorter than [`QUERY_TIMEOUT`].
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Until one statement or one batch is answered.
+/// Time in which PostgreSQL must answer one statement or one batch. Shorter than [`COMMAND_TIMEOUT`] and [`ANSWER_TIMEOUT`], so that a
+/// client gets the store's error.
 pub const QUERY_TIMEOUT: Duration = Duration::from_secs(4);
-/// Until a migration has the lock that keeps two nodes from migrating at once.
+/// Time in which a migration must get the lock that keeps two nodes from migrating at once. Meanwhile another node may migrate.
 pub const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
-/// Connections that read from PostgreSQL.
+/// Connections of a node that read from PostgreSQL. With [`POSTGRES_LANES`] a node has ten, and PostgreSQL allows 100 by default.
 pub const POSTGRES_READERS: u32 = 8;
-/// Connections of the journal to PostgreSQL: while one lane waits for its flush, another fills its batch.
+/// Connections of the journal to PostgreSQL. While one lane waits for its flush, another fills its batch.
 pub const POSTGRES_LANES: usize = 2;
-/// Connections that read from SQLite, each on a thread while it is used.
+/// Connections that read from SQLite. Each occupies a thread while it is used. Four or two read as many pages a second, one reads fewer.
 pub const SQLITE_READERS: usize = 4;
-/// Jobs that wait for SQLite's writer thread; the journal's batches are one job each.
-pub const SQLITE_WRITER_QUEUE: usize = 64;
-/// How long SQLite waits for another process's lock on the file.
+/// Jobs that wait for SQLite's writer thread. A batch of the journal is one job. Further jobs wait in their callers.
+pub const SQLITE_WRITER_QUEUE_MAX: usize = 64;
+/// Time that SQLite waits for another process's lock on the file. The same as [`QUERY_TIMEOUT`].
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(4);
-/// How long the store's word that it can serve is passed on: probes come from many sides, and are one question a second.
+/// Time for which the store's health is cached. Many clients probe it, and the store is asked once a second.
 pub const HEALTH_CACHE_TTL: Duration = Duration::from_secs(1);
-/// Until it must have said so; later, it cannot serve. Load balancers wait for few seconds.
+/// Time in which the store must answer a health check. A later answer counts as a failure, since load balancers wait only a few seconds.
 pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
-/// KiB of pages that the writer keeps in memory, once it has used so many: a batch for hundreds of conversations touches hundreds of
-/// index pages, and with SQLite's 2 MiB reads them from the file again each time.
+/// KiB of pages that SQLite's writer keeps in memory once it has used as many. A batch for hundreds of conversations touches hundreds of
+/// index pages, and with SQLite's default of 2 MiB reads them from the file again each time.
 pub const SQLITE_WRITER_CACHE_KIB: i64 = 32 * 1024;
-/// KiB of pages that each reader keeps in memory. The kernel has them all; with 128 KiB or 2 MiB pages of history cost the same.
+/// KiB of pages that each reader of SQLite keeps in memory. The kernel caches them all: pages of history cost the same with 128 KiB and
+/// with 2 MiB.
 pub const SQLITE_READER_CACHE_KIB: i64 = 128;
-/// Pages of the write-ahead log after which SQLite folds it into the database: 16 MiB. What many batches change is then written to the
-/// database once; a start after a crash reads so much.
+/// Pages of the write-ahead log after which SQLite checkpoints it: 16 MiB. A page that many batches change is then written to the database
+/// once. A start after a crash reads as much.
 pub const SQLITE_WAL_PAGES: i64 = 4_000;
-/// Bytes of the write-ahead log beyond which the writer waits for the readers to let go of it; else, if there is always one, it
-/// grows for as long as they overlap.
-pub const SQLITE_WAL_BYTES: u64 = 64 * 1024 * 1024;
-/// How long the writer waits for them, and for another process's.
+/// Bytes of the write-ahead log above which the writer waits for the readers and empties it. Without this the log grows as long as one
+/// reader overlaps the next.
+pub const SQLITE_WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Time that the writer waits for those readers, including another process's.
 pub const SQLITE_WAL_TIMEOUT: Duration = Duration::from_millis(250);
 
 // ── Accounts ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Passwords that are hashed or compared at a time: each takes a core and 19 MiB.
+/// Passwords that are hashed or compared at a time. Each takes a core and 19 MiB.
 pub const HASHES_CONCURRENT_MAX: usize = 2;
-/// Requests that wait for their password's turn: at 30 ms each, the last waits about a second.
+/// Requests that wait to hash or compare their password. At 30 ms each, the last one waits about 1 s.
 pub const HASHES_WAITING_MAX: usize = 64;
-/// A refresh token may be used again for so long, while its successor is unused (two tabs, a lost answer).
+/// Time for which a refresh token can be used again while its successor is unused: two tabs may refresh at once, and an answer may be lost.
 pub const REFRESH_GRACE: Duration = Duration::from_secs(30);
-/// How long a ticket may be used: as long as a slow handshake takes, not as long as an address is remembered somewhere.
+/// Time for which a ticket can be used: as long as a slow handshake takes, and shorter than addresses stay in logs and histories.
 pub const TICKET_TTL: Duration = Duration::from_secs(30);
-/// Tickets of one user that are not used yet: one for each connection that they may have.
+/// Unused tickets of one user: one for each connection that the user may have.
 pub const TICKETS_PER_USER_MAX: i64 = 50;
-/// Expired tickets that are swept away with each new one: more than one, so that what was left is gone some time.
+/// Expired tickets deleted with each new one. It is more than one, so that a backlog of them ends.
 pub const TICKETS_SWEPT: i64 = 100;
-/// How long a session is believed to be live without asking the store again; ending it on this node is seen at once.
+/// Time for which a node trusts that a session is live without asking the store. A session that ends on the same node ends at once.
 pub const SESSION_CACHE_TTL: Duration = Duration::from_secs(5);
-/// Sessions that are believed at a time; beyond, the oldest beliefs go.
+/// Sessions in the cache of live sessions. A full cache evicts the entries that have expired, and takes no others while it is full.
 pub const SESSION_CACHE_MAX: usize = 100_000;
 
 // ── Rates ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Logins and registrations that one address may do at once, and how many a minute come back.
+/// Logins and registrations of one address. Each hashes a password.
 pub const ACCOUNT_CALLS: Rate = Rate { burst: 30, per_minute: 30 };
-/// Wrong passwords that one username may have at once, and how many a minute come back.
+/// Wrong passwords for one username, against guessing.
 pub const LOGIN_FAILURES: Rate = Rate { burst: 10, per_minute: 5 };
-/// Numbered writes (sends, changes of members and names) of one user through all doors of a node: at once, what one
-/// connection may have under way and a second one besides; for good, 50 a second, which nobody types and few bots need.
+/// Numbered writes (sends, and changes of messages, members and names) of one user over all transports of a node. The burst covers what one
+/// connection may have in flight, and about as much for a second one. The rate is 50 a second: no user types as much, and few bots need it.
 pub const WRITES: Rate = Rate { burst: 500, per_minute: 3_000 };
-/// Sends of one connection that may be refused for their rate. More than may be under way, since those were sent before
-/// the first refusal could be heard; whoever goes on regardless is closed with 4029.
+/// Writes of one connection that are refused for their rate before it is closed with 4029. The burst is larger than
+/// [`SENDS_IN_FLIGHT_MAX`], since a client sends those before it can read the first refusal.
 pub const WRITES_REFUSED: Rate = Rate { burst: 500, per_minute: 600 };
-/// Keys that one rate limit remembers; beyond, those that are full again are forgotten.
+/// Keys in one rate limiter. A full limiter evicts the keys whose buckets are full again. Bounds its memory.
 pub const RATE_KEYS_MAX: usize = 50_000;
-/// Between two times that a rate limit looks for those: it looks at all.
+/// Time between two such evictions, since each looks at every bucket.
 pub const RATE_SWEEP: Duration = Duration::from_secs(1);
 
-/// A token bucket: how many at once, and how many a minute come back.
+/// The size and the refill rate of a token bucket.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
-    /// The bucket's size.
+    /// Tokens of a full bucket: as many can be taken at once.
     pub burst: u32,
-    /// What flows in.
+    /// Tokens that the bucket regains each minute.
     pub per_minute: u32,
 }

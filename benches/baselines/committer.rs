@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use chinwag::domain::conversation::{GroupName, Kind, NewConversation};
+use chinwag::domain::conversation::{ConversationKind, GroupName, NewConversation};
 use chinwag::domain::{ConversationId, Seq, Timestamp, UserId};
 use chinwag::store::{self, Store};
 use tokio::runtime::{Builder, Runtime};
@@ -88,7 +88,7 @@ impl Committer {
     pub(crate) fn open_conversation(&mut self, id: ConversationId) -> Result<Seq, String> {
         let new = NewConversation {
             id,
-            kind: Kind::Group,
+            kind: ConversationKind::Group,
             name: Some(GroupName::from_trusted("Probe".to_owned())),
             creator_id: self.sender_id,
             created_at: Timestamp::now(),

@@ -108,7 +108,7 @@ impl MessageTemplate {
 /// Returns the payload of `message.new` as Chinwag encodes it.
 fn encode_payload(message: Message) -> String {
     let mut frame = Vec::new();
-    frames::put_event(&mut frame, &Event::created(message), &EventDetails::default());
+    frames::write_event(&mut frame, &Event::created(message), &EventDetails::default());
     payload(&frame)
 }
 

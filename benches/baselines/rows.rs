@@ -162,7 +162,7 @@ async fn sender(store: &Arc<dyn Store>) -> chinwag::domain::Result<Sender> {
     store.insert_user(&user, "no password").await?;
     let new = NewConversation {
         id: ConversationId::new(),
-        kind: conversation::Kind::Group,
+        kind: conversation::ConversationKind::Group,
         name: Some(GroupName::from_trusted("Probe".to_owned())),
         creator_id: user.id,
         created_at: Timestamp::now(),

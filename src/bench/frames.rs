@@ -167,7 +167,7 @@ mod tests {
     use crate::domain::event::{Event, EventKind};
     use crate::domain::message::Message;
     use crate::domain::{ConversationId, Timestamp, UserId};
-    use crate::wire::frames::{ClientFrame, EventDetails, put_event};
+    use crate::wire::frames::{ClientFrame, EventDetails, write_event};
 
     const TAG: &MessageTag = b"abcde1234567";
 
@@ -181,7 +181,7 @@ mod tests {
     /// Encodes an event as the server does, and parses it.
     fn check_received(event: &Event) {
         let mut out = Vec::new();
-        put_event(&mut out, event, &EventDetails::default());
+        write_event(&mut out, event, &EventDetails::default());
         let (kind, payload, length) = next_frame(&out).expect("a whole frame");
         assert_eq!((kind, length), (0x81, out.len()));
         assert!(next_frame(&out[..out.len() - 1]).is_none());

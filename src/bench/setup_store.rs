@@ -11,7 +11,7 @@ use super::population::Population;
 use super::progress::Progress;
 use crate::auth::Tokens;
 use crate::domain::command::NewMessage;
-use crate::domain::conversation::{GroupName, Kind, NewConversation};
+use crate::domain::conversation::{ConversationKind, GroupName, NewConversation};
 use crate::domain::message::Content;
 use crate::domain::session::Session;
 use crate::domain::user::{Name, User, Username};
@@ -116,7 +116,7 @@ async fn insert_room(store: &dyn Store, users: &[(UserId, String)], members: &[u
     let (ids, tokens): (Vec<UserId>, Vec<String>) = members.iter().map(|&member| users[member].clone()).unzip();
     let conversation = NewConversation {
         id: ConversationId::new(),
-        kind: Kind::Group,
+        kind: ConversationKind::Group,
         name: Some(GroupName::parse("Bench")?),
         creator_id: ids.first().copied().unwrap_or_default(),
         created_at: Timestamp::now(),

@@ -81,14 +81,15 @@ impl Chat {
         // Whoever ends the session from now on finds the connection; whoever did before is seen here.
         let epoch = self.auth.cached(caller.session_id);
         let arrival = self.store.arrival(caller, to, beyond_small()).await?;
-        let ConnectSnapshot { user, membership_version: version, session, company } =
+        let ConnectSnapshot { user, membership_version: version, session, conversation } =
             arrival.ok_or_else(|| Error::not_found("user"))?;
         if let Err(epoch) = epoch {
             self.auth.check_loaded(caller, session, epoch)?;
         }
         match scope {
             Scope::One(id) => {
-                let ConversationSnapshot { head, members } = company.ok_or_else(|| Error::not_found("conversation"))?;
+                let ConversationSnapshot { head, members } =
+                    conversation.ok_or_else(|| Error::not_found("conversation"))?;
                 live.head = Some(head);
                 self.presence.put_state_of(connection, id, &members);
             }

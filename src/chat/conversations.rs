@@ -8,7 +8,7 @@ use super::messages::command;
 use super::{Chat, Context, no_conversation};
 use crate::bus::Envelope;
 use crate::domain::command::{Action, Outcome, Write};
-use crate::domain::conversation::{Conversation, GroupName, Kind, NewConversation};
+use crate::domain::conversation::{Conversation, ConversationKind, GroupName, NewConversation};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Error, Result, Timestamp, UserId};
@@ -30,7 +30,8 @@ pub async fn create(context: Context, input: CreateConversation) -> Result<Answe
 }
 
 fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> {
-    let kind = Kind::parse(&input.r#type).ok_or_else(|| Error::field("type", "takes `direct` or `group`"))?;
+    let kind =
+        ConversationKind::parse(&input.r#type).ok_or_else(|| Error::field("type", "takes `direct` or `group`"))?;
     let mut other_ids = input.member_ids;
     other_ids.sort_unstable();
     other_ids.dedup();
@@ -40,8 +41,8 @@ fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> 
         return Err(Error::field("member_ids", detail));
     }
     let name = match (kind, input.name) {
-        (Kind::Direct, Some(_)) => return Err(Error::field("name", "a direct conversation has none")),
-        (Kind::Direct, None) if other_ids.len() != 1 => {
+        (ConversationKind::Direct, Some(_)) => return Err(Error::field("name", "a direct conversation has none")),
+        (ConversationKind::Direct, None) if other_ids.len() != 1 => {
             return Err(Error::field("member_ids", "a direct conversation takes exactly one other person"));
         }
         (_, name) => name.as_deref().map(GroupName::parse).transpose()?,
@@ -107,7 +108,7 @@ impl Chat {
         let (id, is_new) = self.store.create_conversation(&new).await?;
         if is_new {
             let members: Vec<UserId> = new.other_ids.iter().copied().chain([new.creator_id]).collect();
-            let frames = self.frames_for("conversation.created", &new.made(), &members).await;
+            let frames = self.frames_for("conversation.created", &new.to_conversation(), &members).await;
             self.bus.publish(Envelope::Created { conversation_id: id, members: members.clone(), frames });
             self.begin_hearing(id, &members).await;
         }
@@ -134,7 +135,7 @@ impl Chat {
             if !self.registry.of_user(user_id).is_empty() {
                 // A version that cannot be read now is corrected by the next one.
                 let version = self.store.membership_version(user_id).await.unwrap_or_default();
-                told.push((user_id, frames::conversation_told(kind, about, version)));
+                told.push((user_id, frames::conversation_lifecycle(kind, about, version)));
             }
         }
         told

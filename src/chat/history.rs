@@ -7,7 +7,7 @@ use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Error, Result, Seq};
 use crate::store::{Page, Range};
 use crate::wire::answer::Answer;
-use crate::wire::history::{More, history};
+use crate::wire::history::{HasMore, history};
 use crate::wire::requests::{ListMessages, SeqInput};
 
 /// A page of a conversation's messages, for its members.
@@ -43,7 +43,7 @@ async fn read(
     id: ConversationId,
     position: Position,
     limit: usize,
-) -> Result<(Page, More)> {
+) -> Result<(Page, HasMore)> {
     let page = async |range, limit: usize| {
         chat.store.page(caller.user_id, id, range, limit + 1).await?.ok_or_else(no_conversation)
     };
@@ -52,12 +52,12 @@ async fn read(
             let range = if let Position::Before(seq) = position { Range::Before(seq) } else { Range::Newest };
             let mut page = page(range, limit).await?;
             let more = cut_before(&mut page.messages, limit);
-            Ok((page, More::Asked(more)))
+            Ok((page, HasMore::OneWay(more)))
         }
         Position::After(seq) => {
             let mut page = page(Range::After(seq), limit).await?;
             let more = cut_after(&mut page.messages, limit);
-            Ok((page, More::Asked(more)))
+            Ok((page, HasMore::OneWay(more)))
         }
         Position::Around(seq) => {
             let half = limit / 2;
@@ -69,7 +69,7 @@ async fn read(
             if page.receipts.is_none() && page.tells_receipts(caller.user_id) {
                 page.receipts = chat.store.receipts_of_others(id, caller.user_id).await?;
             }
-            Ok((page, More::Around(before, after)))
+            Ok((page, HasMore::BothWays(before, after)))
         }
     }
 }

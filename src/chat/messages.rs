@@ -7,7 +7,7 @@ use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp};
 use crate::limits;
 use crate::wire::answer::Answer;
-use crate::wire::objects::{Delivery, MessageObject};
+use crate::wire::objects::{MessageObject, MessageStatus};
 use crate::wire::requests::{EditMessage, OneMessage, SendMessage};
 
 /// Sends a message.
@@ -33,12 +33,12 @@ pub fn new_message(caller: &Caller, input: SendMessage, type_field: &'static str
 /// The message that was sent, or that an earlier try sent.
 pub async fn sent(context: Context, _: Write, outcome: Outcome) -> Result<Answer> {
     let (message, status, is_new) = match outcome {
-        Outcome::Committed(event) => (event.message, Delivery::Sent, true),
+        Outcome::Committed(event) => (event.message, MessageStatus::Sent, true),
         Outcome::Duplicate(message) => {
             let status = status_of(&context, &message).await?;
             (Some(message), status, false)
         }
-        Outcome::NoChange => (None, Delivery::Sent, false),
+        Outcome::NoChange => (None, MessageStatus::Sent, false),
     };
     let message = message.ok_or_else(|| Error::internal("a send without its message"))?;
     let location = format!("/v1/conversations/{}/messages?around_seq={}", message.conversation_id, message.seq);
@@ -75,7 +75,7 @@ pub(super) fn command(caller: &Caller, conversation_id: ConversationId, action: 
     Write::Apply(Command { conversation_id, actor_id, id: MessageId::new(), timestamp, action })
 }
 
-async fn status_of(context: &Context, message: &Message) -> Result<Delivery> {
+async fn status_of(context: &Context, message: &Message) -> Result<MessageStatus> {
     let (id, caller, store) = (message.conversation_id, context.caller()?, &context.chat.store);
     let conversation = store.conversation(id).await?;
     let is_small =
@@ -85,10 +85,10 @@ async fn status_of(context: &Context, message: &Message) -> Result<Delivery> {
 }
 
 /// A message's status for the caller, by the least `(delivered_seq, read_seq)` of the other members.
-pub(super) fn status(message: &Message, caller: &Caller, receipts: Option<(Seq, Seq)>) -> Delivery {
+pub(super) fn status(message: &Message, caller: &Caller, receipts: Option<(Seq, Seq)>) -> MessageStatus {
     match receipts {
-        Some((_, read)) if message.sender_id == caller.user_id && message.seq <= read => Delivery::Read,
-        Some((got, _)) if message.sender_id == caller.user_id && message.seq <= got => Delivery::Delivered,
-        _ => Delivery::Sent,
+        Some((_, read)) if message.sender_id == caller.user_id && message.seq <= read => MessageStatus::Read,
+        Some((got, _)) if message.sender_id == caller.user_id && message.seq <= got => MessageStatus::Delivered,
+        _ => MessageStatus::Sent,
     }
 }

@@ -31,7 +31,7 @@ pub fn encode<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<EncodedEvents>
             }
         };
         let run = &mut runs[index];
-        frames::put_event(&mut run.frames, event, &EventDetails::default());
+        frames::write_event(&mut run.frames, event, &EventDetails::default());
         run.ends.push(run.frames.len());
         run.next_seq = seq + 1;
     }

@@ -37,7 +37,7 @@ pub async fn envelope_of(event: &Event, store: &dyn Store, registry: &Registry) 
     }
     let details = timeout(limits::BACKFILL_TIMEOUT, event_details(event, store, registry)).await;
     let mut frames = Vec::new();
-    frames::put_event(&mut frames, event, &details.ok().and_then(Result::ok).unwrap_or_default());
+    frames::write_event(&mut frames, event, &details.ok().and_then(Result::ok).unwrap_or_default());
     let ends = vec![frames.len()];
     let event = EncodedEvents { conversation_id, first_seq: event.seq, frames: frames.into(), ends };
     Envelope::MembershipEvent { event, joined, left }
@@ -50,5 +50,5 @@ async fn created_frame(id: ConversationId, user_id: UserId, store: &dyn Store, r
     }
     let conversation = store.conversation(id).await.ok().flatten()?;
     let version = store.membership_version(user_id).await.ok()?;
-    Some(frames::conversation_told("conversation.created", &conversation, version))
+    Some(frames::conversation_lifecycle("conversation.created", &conversation, version))
 }

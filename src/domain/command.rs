@@ -1,4 +1,4 @@
-//! Writes: every numbered write, of one type, because all of them go through the journal.
+//! Writes: one type for all numbered writes, because all of them go through the journal.
 
 use super::conversation::{GroupName, Role};
 use super::event::Event;
@@ -8,14 +8,14 @@ use super::{Code, ConversationId, Error, MessageId, Result, Seq, Timestamp, User
 /// A numbered write, as the journal takes it.
 #[derive(Clone, Debug)]
 pub enum Write {
-    /// A new message. It has a statement of its own, since there are so many.
+    /// A new message. The stores have a statement of its own for it, because most writes are sends.
     Send(NewMessage),
-    /// Everything else.
+    /// Any other numbered write.
     Apply(Command),
 }
 
 impl Write {
-    /// The message, if the write is a send.
+    /// Returns the message if the write is a send.
     pub fn as_send(&self) -> Option<&NewMessage> {
         match self {
             Self::Send(message) => Some(message),
@@ -23,7 +23,7 @@ impl Write {
         }
     }
 
-    /// The command, if the write is one.
+    /// Returns the command if the write is one.
     pub fn as_command(&self) -> Option<&Command> {
         match self {
             Self::Send(_) => None,
@@ -31,7 +31,7 @@ impl Write {
         }
     }
 
-    /// The conversation.
+    /// Returns the conversation.
     pub fn conversation_id(&self) -> ConversationId {
         match self {
             Self::Send(message) => message.conversation_id,
@@ -39,7 +39,7 @@ impl Write {
         }
     }
 
-    /// Bytes of text that it carries.
+    /// Returns the number of bytes of its text.
     pub fn text_bytes(&self) -> usize {
         match self {
             Self::Send(message) => message.content.as_str().len(),
@@ -47,7 +47,7 @@ impl Write {
         }
     }
 
-    /// The user who writes.
+    /// Returns the user who writes.
     pub fn actor_id(&self) -> UserId {
         match self {
             Self::Send(message) => message.sender_id,
@@ -56,25 +56,23 @@ impl Write {
     }
 }
 
-/// A message that is to be sent. Its `id` makes it safe to repeat: if that is in the conversation already, nothing changes.
+/// A message before it is committed. Its `id` makes a retry safe: if the conversation has a message with this id, nothing changes.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct NewMessage {
-    /// The conversation.
     pub conversation_id: ConversationId,
-    /// The message's id: the client's choice, or new.
+    /// Chosen by the client, or else new.
     pub id: MessageId,
-    /// The user who sends.
     pub sender_id: UserId,
-    /// The text.
     pub content: Content,
-    /// The message that it answers; it must be in the same conversation.
+    /// The message that this one answers. It must be in the same conversation.
     pub reply_to: Option<MessageId>,
-    /// When the server took it.
+    /// When the server received it.
     pub timestamp: Timestamp,
 }
 
 impl NewMessage {
-    /// The message that it becomes with this number.
+    /// Returns the committed message with its number.
     pub fn with_seq(&self, seq: Seq) -> Message {
         Message {
             id: self.id,
@@ -94,41 +92,40 @@ impl NewMessage {
 
 /// A numbered write that is decided by [`super::rules::decide`].
 ///
-/// It is safe to repeat: one that leaves a system message by its `id`, any other because the same state again changes nothing.
+/// A retry is safe. A command that writes a system message is recognised by its `id`. Any other command changes nothing if the state is
+/// the same already.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Command {
-    /// The conversation.
     pub conversation_id: ConversationId,
-    /// The user who acts.
     pub actor_id: UserId,
-    /// The id of the system message, if the action leaves one.
+    /// The id of the system message, if the action writes one.
     pub id: MessageId,
-    /// When the server took it.
+    /// When the server received it.
     pub timestamp: Timestamp,
-    /// What to do.
     pub action: Action,
 }
 
-/// What a [`Command`] does.
+/// The action of a [`Command`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
 pub enum Action {
-    /// Changes the text of a message.
+    /// Replaces the text of a message.
     EditMessage { message_id: MessageId, content: Content },
     /// Deletes a message.
     DeleteMessage { message_id: MessageId },
     /// Adds a member.
     AddMember { user_id: UserId, role: Role },
-    /// Removes a member, or leaves.
+    /// Removes a member. A member who removes themselves leaves.
     RemoveMember { user_id: UserId },
-    /// Changes a member's role. A new owner makes the present one an admin.
+    /// Changes a member's role. When a member becomes the owner, the present owner becomes an admin.
     SetRole { user_id: UserId, role: Role },
-    /// Names the group.
+    /// Changes the name of the group.
     Rename { name: GroupName },
 }
 
 impl Action {
-    /// The user whom it concerns, if it is about one.
+    /// Returns the user whose membership the action changes.
     pub fn user_id(&self) -> Option<UserId> {
         match self {
             Self::AddMember { user_id, .. } | Self::RemoveMember { user_id } | Self::SetRole { user_id, .. } => {
@@ -146,7 +143,7 @@ impl Action {
         }
     }
 
-    /// The message that it concerns, if it is about one.
+    /// Returns the message that the action changes.
     pub fn message_id(&self) -> Option<MessageId> {
         match self {
             Self::EditMessage { message_id, .. } | Self::DeleteMessage { message_id } => Some(*message_id),
@@ -158,16 +155,16 @@ impl Action {
 /// The result of a write that was not refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was committed, just now.
+    /// The write was committed.
     Committed(Event),
-    /// It had been committed before; this is the message as it is now.
+    /// The same write was committed before. This is the message as it is now.
     Duplicate(Message),
-    /// Nothing was to be done.
+    /// The state was the same already.
     NoChange,
 }
 
 impl Outcome {
-    /// The event, if the write caused one.
+    /// Returns the event if the write caused one.
     pub fn event(&self) -> Option<&Event> {
         match self {
             Self::Committed(event) => Some(event),
@@ -175,15 +172,15 @@ impl Outcome {
         }
     }
 
-    /// The outcome of a write whose id is in the conversation already.
+    /// Returns the outcome of a write whose id is in the conversation already.
     ///
-    /// The same sender's is a retry, even of a user who has left since. Another member gets `id_taken`, which says nothing of the
-    /// first message. For anybody else there is no such conversation.
+    /// A write of the same sender is a retry, even if the sender has left since. A write of another member fails with `id_taken`, which
+    /// reveals nothing of the first message. For any other user there is no such conversation.
     pub fn duplicate(stored: Message, sender_id: UserId, is_member: bool) -> Result<Self> {
         if stored.sender_id == sender_id {
             Ok(Self::Duplicate(stored))
         } else if is_member {
-            Err(Error::new(Code::IdTaken, "This id is taken; choose another."))
+            Err(Error::new(Code::IdTaken, "This id is already used in the conversation. Choose another."))
         } else {
             Err(Error::not_found("conversation"))
         }

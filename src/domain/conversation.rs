@@ -3,20 +3,20 @@
 use super::user::{Name, User};
 use super::{ConversationId, FieldError, Seq, Timestamp, UserId};
 
-/// Longest name of a conversation, in characters.
-const TITLE_MAX: usize = 100;
+/// Characters of a group's name.
+const GROUP_NAME_CHARS_MAX: usize = 100;
 
 /// The two kinds of conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Two people, for ever the same two, and only one such conversation for each pair.
+pub enum ConversationKind {
+    /// A conversation of two users who never change. Each pair of users has at most one.
     Direct,
-    /// Any number of people, who come and go.
+    /// A conversation of any number of users, who can be added and removed.
     Group,
 }
 
-impl Kind {
-    /// As the API and the stores spell it.
+impl ConversationKind {
+    /// Returns the name that the API and the stores use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Direct => "direct",
@@ -24,25 +24,25 @@ impl Kind {
         }
     }
 
-    /// The inverse of [`Kind::as_str`].
+    /// The inverse of [`ConversationKind::as_str`].
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Direct, Self::Group].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
-/// What a member may do; each role includes the ones before it.
+/// The rights of a member. Each role includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Reads and writes.
+    /// Reads and sends messages.
     Member,
-    /// Also renames, adds and removes members.
+    /// Also renames the group, adds and removes members, and deletes messages of others.
     Admin,
-    /// Also gives roles and deletes the conversation. There is one in a group.
+    /// Also assigns roles and deletes the group. A group has one owner.
     Owner,
 }
 
 impl Role {
-    /// As the API and the stores spell it.
+    /// Returns the name that the API and the stores use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Member => "member",
@@ -62,18 +62,18 @@ impl Role {
 pub struct GroupName(String);
 
 impl GroupName {
-    /// Checks the form; white space around it is dropped.
+    /// Checks the form. White space around the name is removed.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let text = text.trim();
-        let length = text.chars().take(TITLE_MAX + 1).count();
-        if (1..=TITLE_MAX).contains(&length) && !text.chars().any(char::is_control) {
+        let length = text.chars().take(GROUP_NAME_CHARS_MAX + 1).count();
+        if (1..=GROUP_NAME_CHARS_MAX).contains(&length) && !text.chars().any(char::is_control) {
             Ok(Self(text.to_owned()))
         } else {
             Err(FieldError::new("name", "takes 1 to 100 characters, none of them a control character"))
         }
     }
 
-    /// A title that a store kept, and so was checked before.
+    /// Takes a name from a store, which was checked before it was stored.
     pub fn from_trusted(text: String) -> Self {
         Self(text)
     }
@@ -84,79 +84,71 @@ impl GroupName {
     }
 }
 
-/// A conversation, as anybody in it sees it.
+/// A conversation, the same for all its members.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Conversation {
-    /// Names it.
     pub id: ConversationId,
-    /// Direct or group.
-    pub kind: Kind,
-    /// A group's name, if it has one.
+    pub kind: ConversationKind,
+    /// Only a group can have a name.
     pub name: Option<GroupName>,
-    /// Who made it.
     pub creator_id: UserId,
-    /// When.
     pub created_at: Timestamp,
-    /// How many are in it.
     pub member_count: i64,
-    /// The number of the newest thing that happened in it; 0 if nothing did.
+    /// The number of the newest event, or 0 without one.
     pub last_seq: Seq,
-    /// When the newest thing happened, or the conversation was made.
+    /// When the newest message was sent, or else the conversation was created.
     pub active_at: Timestamp,
 }
 
-/// Somebody's being in a conversation.
+/// A user's membership in a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Member {
-    /// Who.
     pub user: User,
-    /// What they may do.
     pub role: Role,
-    /// Since when.
     pub joined_at: Timestamp,
-    /// The number of the event by which they came in; 0 if they were there from the beginning.
+    /// The number of the event that added the member, or 0 for a member from the creation on.
     pub joined_seq: Seq,
-    /// Up to where their devices have received.
+    /// The number up to which the user's devices have received events.
     pub delivered_seq: Seq,
-    /// Up to where they have read.
+    /// The number up to which the user has read.
     pub read_seq: Seq,
 }
 
 impl Member {
-    /// What others see of them.
+    /// Returns the name that others see.
     pub fn name(&self) -> &Name {
         &self.user.name
     }
 }
 
-/// A conversation that is about to be made.
+/// A conversation before it is created.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct NewConversation {
-    /// Its id.
     pub id: ConversationId,
-    /// Direct or group.
-    pub kind: Kind,
-    /// A group's name.
+    pub kind: ConversationKind,
+    /// Only a group can have a name.
     pub name: Option<GroupName>,
-    /// Who makes it, and is in it.
+    /// The creator is a member too.
     pub creator_id: UserId,
-    /// When.
     pub created_at: Timestamp,
-    /// The others, each once, without the creator; exactly one for a direct conversation.
+    /// The other members, each once, without the creator. A direct conversation has exactly one.
     pub other_ids: Vec<UserId>,
 }
 
 impl NewConversation {
-    /// The role that its maker has: owner of a group, an equal in a direct conversation.
+    /// Returns the creator's role: owner of a group, member of a direct conversation.
     pub fn creator_role(&self) -> Role {
         match self.kind {
-            Kind::Direct => Role::Member,
-            Kind::Group => Role::Owner,
+            ConversationKind::Direct => Role::Member,
+            ConversationKind::Group => Role::Owner,
         }
     }
 
-    /// The conversation, as it is when it has been made.
-    pub fn made(&self) -> Conversation {
+    /// Returns the conversation as it is just after its creation.
+    pub fn to_conversation(&self) -> Conversation {
         Conversation {
             id: self.id,
             kind: self.kind,
@@ -169,10 +161,10 @@ impl NewConversation {
         }
     }
 
-    /// What makes a direct conversation unique: the pair, whoever asked first. `None` for a group.
+    /// Returns the key that makes a direct conversation unique: its two users in a fixed order. Returns `None` for a group.
     pub fn direct_key(&self) -> Option<String> {
         let other = *self.other_ids.first()?;
-        (self.kind == Kind::Direct).then(|| {
+        (self.kind == ConversationKind::Direct).then(|| {
             let (low, high) = (self.creator_id.min(other), self.creator_id.max(other));
             format!("{low}:{high}")
         })

@@ -1,4 +1,4 @@
-//! Conversations as their members see them.
+//! Conversations with the state of one member.
 
 use super::Seq;
 use super::conversation::{Conversation, Role};
@@ -7,17 +7,16 @@ use super::user::User;
 
 /// A conversation as one of its members sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct ConversationView {
-    /// The conversation itself.
     pub conversation: Conversation,
-    /// The other person of a direct conversation.
+    /// The other user of a direct conversation.
     pub peer: Option<User>,
-    /// The newest message.
     pub last_message: Option<Message>,
-    /// This member's role.
+    /// The member's role.
     pub role: Role,
-    /// Up to where this member has read.
+    /// The number up to which the member has read.
     pub read_seq: Seq,
-    /// How many messages of others come after `read_seq`; counted up to [`crate::limits::UNREAD_MAX`].
+    /// The number of messages of others after `read_seq`, counted up to [`crate::limits::UNREAD_MAX`].
     pub unread_count: i64,
 }

@@ -1,38 +1,38 @@
-//! The one error of Chinwag: a stable code, words for people, and what may be done about it.
+//! The one error type of Chinwag: a stable code, a sentence for users, and when to retry.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// What every fallible operation returns.
+/// The result of every fallible operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, as programs tell it apart. The strings are part of the protocol and never change.
+/// The code of an error, for programs. The strings are part of the protocol and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// Not JSON, not a known frame, a bad percent-encoding, no or two `Host`.
+    /// The request or frame has no valid form: not JSON, no known frame, a bad percent-encoding, no `Host` or two.
     Malformed,
-    /// A field's value is not acceptable; `fields` names it.
+    /// A field's value is not acceptable. `fields` names the field.
     Invalid,
-    /// No token, or one that is not (or no longer) valid.
+    /// There is no token, or it is not valid (any more).
     Unauthorized,
-    /// The access token's time is over: refresh it.
+    /// The access token has expired. The client refreshes it.
     TokenExpired,
-    /// The session of this token has ended: log in again.
+    /// The session of the token has ended. The user logs in again.
     SessionEnded,
-    /// Username and password do not belong together.
+    /// The username is unknown or the password is wrong.
     BadCredentials,
-    /// Too small a role, or an origin that is not allowed.
+    /// The user's role does not allow this, or the origin is not allowed.
     Forbidden,
-    /// There is no such thing, or none that the caller may know of.
+    /// The object does not exist, or the caller may not know that it does.
     NotFound,
     /// The path exists, but not with this method.
     MethodNotAllowed,
-    /// The request took too long to arrive.
+    /// The request did not arrive in time.
     Timeout,
-    /// Somebody has this username.
+    /// Another user has this username.
     UsernameTaken,
-    /// Somebody else's message in this conversation has this id.
+    /// Another user's message in the conversation has this id.
     IdTaken,
     /// The body or the frame is larger than the limit.
     TooLarge,
@@ -40,21 +40,21 @@ pub enum Code {
     UriTooLong,
     /// The body is not declared as `application/json`.
     UnsupportedMediaType,
-    /// This address speaks WebSocket (RFC 6455, version 13) only.
+    /// This path only accepts WebSocket handshakes (RFC 6455, version 13).
     UpgradeRequired,
-    /// More requests than the limit allows.
+    /// The caller makes more calls than the rate limit allows.
     RateLimited,
     /// The request's header fields are larger than the limit.
     HeadersTooLarge,
-    /// A resume named a number that does not exist yet: start over from history.
+    /// A resume named a number that does not exist yet. The client starts over from history.
     Resync,
-    /// The server is overloaded; nothing was done.
+    /// The server is overloaded. It did nothing.
     Busy,
     /// The store cannot be reached.
     Unavailable,
-    /// The server is about to stop; another, or the next one, serves.
+    /// The server is about to stop. Another node, or the next process, serves the client.
     Draining,
-    /// A defect of the server.
+    /// The server has a defect.
     Internal,
 }
 
@@ -86,7 +86,7 @@ impl Code {
         Self::Internal,
     ];
 
-    /// The stable string.
+    /// Returns the stable string.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -115,53 +115,53 @@ impl Code {
         }
     }
 
-    /// Whether the same request may succeed later without a change.
+    /// Returns true if the same request can succeed later without a change.
     pub fn retryable(self) -> bool {
         matches!(self, Self::Timeout | Self::RateLimited | Self::Busy | Self::Unavailable | Self::Draining)
     }
 }
 
-/// One field that was refused and why.
+/// A field that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
-    /// The field's name as in the request.
+    /// The name in the request.
     pub field: Cow<'static, str>,
-    /// What it takes.
+    /// The values that the field takes, or why this one is refused.
     pub detail: Cow<'static, str>,
 }
 
 impl FieldError {
-    /// A refusal of `field`.
+    /// Refuses `field`.
     pub fn new(field: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { field: field.into(), detail: detail.into() }
     }
 }
 
-/// An operation's failure.
+/// The failure of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// The stable code.
+    /// For programs.
     pub code: Code,
-    /// One sentence for people. Never a secret, never an internal.
+    /// One sentence for users. It has no secrets and no internals.
     pub detail: Cow<'static, str>,
     /// The fields that were refused, with [`Code::Invalid`].
     pub fields: Vec<FieldError>,
-    /// When to come back.
+    /// The time after which a retry can succeed.
     pub retry_after: Option<Duration>,
 }
 
 impl Error {
-    /// An error with a code and a sentence.
+    /// Makes an error of a code and a sentence.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, detail: detail.into(), fields: Vec::new(), retry_after: None }
     }
 
-    /// One field was refused.
+    /// Refuses one field.
     pub fn field(field: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
         FieldError::new(field, detail).into()
     }
 
-    /// There is no such `noun`, or none that the caller may know of.
+    /// The `noun` does not exist, or the caller may not know that it does.
     pub fn not_found(noun: &str) -> Self {
         Self::new(Code::NotFound, format!("There is no such {noun}."))
     }
@@ -171,19 +171,19 @@ impl Error {
         Self::new(Code::Forbidden, detail)
     }
 
-    /// A defect; `context` goes to the log, not to the caller.
+    /// The server has a defect. `context` goes to the log and not to the client.
     pub fn internal(context: impl fmt::Display) -> Self {
         tracing::error!(%context, "internal error");
         Self::new(Code::Internal, "Something went wrong on the server.")
     }
 
-    /// The store cannot be reached, or gave up; `context` goes to the log, not to the caller.
+    /// The store cannot be reached, or gave up. `context` goes to the log and not to the client.
     pub fn unavailable(context: impl fmt::Display) -> Self {
         tracing::warn!(%context, "store unavailable");
         Self::new(Code::Unavailable, "The store cannot be reached.").after(Duration::from_secs(1))
     }
 
-    /// The same error with a hint when to come back.
+    /// Adds the time after which a retry can succeed.
     #[must_use]
     pub fn after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);

@@ -1,4 +1,4 @@
-//! Events: what happens in a conversation, numbered.
+//! Events: the numbered changes of a conversation.
 
 use super::message::{Message, SystemNote};
 use super::{ConversationId, Seq};
@@ -6,36 +6,35 @@ use super::{ConversationId, Seq};
 pub use super::event_kind::EventKind;
 pub use super::payload::Payload;
 
-/// An event that is durable, with its number.
+/// A durable event with its number.
 ///
-/// It shows its message as that is now, so that a deleted text does not come back in a replay, and applying an event twice is harmless.
+/// An event has its message as it is now. So a replay never shows a deleted text, and a client can apply an event twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Event {
-    /// The conversation.
     pub conversation_id: ConversationId,
-    /// The event's own number; a new message's is the message's.
+    /// The event's own number. For a new message it is the message's number.
     pub seq: Seq,
-    /// What happened.
     pub kind: EventKind,
-    /// The message that is new or has changed, if the event is about one.
+    /// The message that is new or changed, if the event is about one.
     pub message: Option<Message>,
-    /// What the event says besides.
+    /// Further public fields of the event's frame.
     pub payload: Option<Payload>,
 }
 
 impl Event {
-    /// The event that a new message is: `message.new`, or what a system message notes.
+    /// Returns the event of a new message: `message.new`, or for a system message the kind of its note.
     pub fn created(message: Message) -> Self {
         let kind = Self::kind_of(Some(&message));
         Self { conversation_id: message.conversation_id, seq: message.seq, kind, message: Some(message), payload: None }
     }
 
-    /// The kind of a new message's event.
+    /// Returns the kind of a new message's event.
     pub fn kind_of(message: Option<&Message>) -> EventKind {
         message.and_then(|message| message.note.as_ref()).map_or(EventKind::MessageNew, SystemNote::kind)
     }
 
-    /// Returns true if the event is the creation of its message, which stands in the table of messages.
+    /// Returns true if the event is the creation of its message. The table of messages has such an event, and the table of changes does not.
     pub fn is_message(&self) -> bool {
         self.message.as_ref().is_some_and(|message| message.seq == self.seq)
     }

@@ -4,16 +4,16 @@ use serde::{Serialize, Serializer};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)+) => {
-        /// The kind of an event: the `type` of its frame, and how the stores keep it.
+        /// The kind of an event: the `type` of its frame, and the value in the stores.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum EventKind {
             $($(#[$doc])* $name,)+
-            /// A kind of a newer version, which this node passes on.
+            /// A kind of a newer version. This node passes it on.
             Other(Box<str>),
         }
 
         impl EventKind {
-            /// The kind as the API and the stores spell it.
+            /// Returns the name that the API and the stores use.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$name => $text,)+
@@ -37,13 +37,13 @@ kinds! {
     MessageNew = "message.new";
     /// The sender edited a message.
     MessageUpdated = "message.updated";
-    /// A message was deleted; a tombstone stays.
+    /// A message was deleted. A tombstone stays.
     MessageDeleted = "message.deleted";
     /// A user became a member.
     MemberAdded = "member.added";
     /// A member's role changed.
     MemberUpdated = "member.updated";
-    /// A member was removed, or left.
+    /// A member was removed or left.
     MemberRemoved = "member.removed";
     /// The conversation's name changed.
     ConversationUpdated = "conversation.updated";
@@ -60,7 +60,7 @@ mod tests {
     use super::EventKind;
 
     #[test]
-    fn kinds_survive_a_store() {
+    fn kinds_round_trip_through_a_store() {
         for text in ["message.new", "message.deleted", "conversation.updated", "message.pinned"] {
             assert_eq!(EventKind::parse(text).as_str(), text);
         }

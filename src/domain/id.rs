@@ -1,4 +1,4 @@
-//! Ids: UUIDs that cannot be mistaken for one another.
+//! Ids: UUIDs with a type for each noun.
 
 use std::fmt;
 
@@ -13,12 +13,12 @@ macro_rules! id {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A new id (UUID version 7: it sorts by the time it was made).
+            /// Makes a new id: a UUID version 7, which sorts by its time.
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
             }
 
-            /// Reads the usual hyphenated form, in either case.
+            /// Parses the hyphenated form in upper or lower case.
             pub fn parse(text: &str) -> Option<Self> {
                 (text.len() == uuid::fmt::Hyphenated::LENGTH)
                     .then(|| Uuid::try_parse(text).ok().map(Self))
@@ -41,27 +41,27 @@ macro_rules! id {
 }
 
 id!(
-    /// Names a user.
+    /// The id of a user.
     UserId
 );
 id!(
-    /// Names a conversation.
+    /// The id of a conversation.
     ConversationId
 );
 id!(
-    /// Names a message within its conversation; the client may choose it.
+    /// The id of a message within its conversation. The client can choose it.
     MessageId
 );
 id!(
-    /// Names a session: one login and its refresh token family.
+    /// The id of a session: one login and its family of refresh tokens.
     SessionId
 );
 id!(
-    /// Names a ticket: leave to open one connection.
+    /// The id of a ticket, which opens one connection.
     TicketId
 );
 id!(
-    /// Names a connection: one WebSocket.
+    /// The id of a connection: one WebSocket.
     ConnectionId
 );
 

@@ -1,4 +1,4 @@
-//! Messages: what people write, and what the conversation notes by itself.
+//! Messages: texts of users, and system messages about the conversation.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use super::payload::Payload;
 use super::{ConversationId, FieldError, MessageId, Seq, Timestamp, UserId};
 use crate::limits;
 
-/// The text of a message: 1 byte to 16 KiB of UTF-8, without U+0000, not blank. Clones share it.
+/// The text of a message: 1 byte to 16 KiB of UTF-8, without U+0000 and not blank. Clones share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content(Arc<String>);
 
 impl Content {
-    /// Checks the form. The text stays as it is written.
+    /// Checks the form. The text stays as it is.
     pub fn parse(text: String) -> Result<Self, FieldError> {
         let refuse = |detail: &'static str| Err(FieldError::new("content", detail));
         if text.len() > limits::CONTENT_BYTES_MAX {
@@ -27,52 +27,30 @@ impl Content {
         }
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What a system message notes: the numbered event itself, of which its `content` is the reading for people.
+/// The note of a system message, for programs. The message is the numbered event itself, and its `content` says the same to users.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub enum SystemNote {
-    /// Somebody came in.
-    MemberAdded {
-        /// Who.
-        user_id: UserId,
-        /// As what.
-        role: Role,
-    },
-    /// Somebody's role changed.
-    MemberUpdated {
-        /// Whose.
-        user_id: UserId,
-        /// To what.
-        role: Role,
-    },
-    /// Somebody was removed, or left.
-    MemberRemoved {
-        /// Who.
-        user_id: UserId,
-    },
-    /// The conversation got a name.
-    ConversationUpdated {
-        /// Which.
-        name: GroupName,
-    },
-    /// A note of a newer version, which this node passes on.
-    Other {
-        /// What it notes.
-        kind: EventKind,
-        /// The user whom it concerns.
-        user_id: Option<UserId>,
-        /// What else it says, in the newer version's own way.
-        value: Option<String>,
-    },
+    /// A user became a member.
+    MemberAdded { user_id: UserId, role: Role },
+    /// A member's role changed.
+    MemberUpdated { user_id: UserId, role: Role },
+    /// A member was removed or left.
+    MemberRemoved { user_id: UserId },
+    /// The conversation's name changed.
+    ConversationUpdated { name: GroupName },
+    /// A note of a newer version. This node passes it on. The newer version decides what `value` means.
+    Other { kind: EventKind, user_id: Option<UserId>, value: Option<String> },
 }
 
 impl SystemNote {
-    /// The kind of the event that the note is.
+    /// Returns the kind of the event.
     pub fn kind(&self) -> EventKind {
         match self {
             Self::MemberAdded { .. } => EventKind::MemberAdded,
@@ -83,7 +61,7 @@ impl SystemNote {
         }
     }
 
-    /// The user whom it concerns, if it is about one.
+    /// Returns the user whose membership changed.
     pub fn user_id(&self) -> Option<UserId> {
         match self {
             Self::MemberAdded { user_id, .. }
@@ -94,7 +72,7 @@ impl SystemNote {
         }
     }
 
-    /// The role or the name that it gave.
+    /// Returns the new role or name.
     pub fn value(&self) -> Option<&str> {
         match self {
             Self::MemberAdded { role, .. } | Self::MemberUpdated { role, .. } => Some(role.as_str()),
@@ -104,7 +82,7 @@ impl SystemNote {
         }
     }
 
-    /// The inverse of `kind`, `user_id` and `value`, which is how the stores keep a note.
+    /// The inverse of `kind`, `user_id` and `value`, which the stores keep.
     pub fn from_trusted(kind: &str, user_id: Option<UserId>, value: Option<String>) -> Self {
         let role = || Role::parse(value.as_deref()?);
         match (EventKind::parse(kind), user_id, role()) {
@@ -119,35 +97,33 @@ impl SystemNote {
     }
 }
 
-/// A message, as it is now.
+/// A message as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Message {
-    /// Names it within its conversation.
+    /// Unique within the conversation.
     pub id: MessageId,
-    /// Where it was sent.
     pub conversation_id: ConversationId,
-    /// The number of its creation.
+    /// The number of the event that created it.
     pub seq: Seq,
-    /// Who sent it, or did what it notes.
+    /// The sender, or for a system message the user who acted.
     pub sender_id: UserId,
-    /// The text.
     pub content: String,
-    /// The message that it answers.
+    /// The message that this one answers.
     pub reply_to: Option<MessageId>,
-    /// When the server took it.
+    /// When the server received it.
     pub timestamp: Timestamp,
-    /// When its text was last changed.
     pub edited_at: Option<Timestamp>,
-    /// When it was deleted; its text is gone then.
+    /// When it was deleted. A deleted message has no text.
     pub deleted_at: Option<Timestamp>,
-    /// What it notes, if it is a system message.
+    /// Only a system message has one.
     pub note: Option<SystemNote>,
-    /// Further public fields, which few messages have. Nodes pass them on, whether they know them or not.
+    /// Further public fields, which few messages have. Nodes pass them on, even if they do not know them.
     pub extra: Option<Payload>,
 }
 
 impl Message {
-    /// As the API and the stores spell its type.
+    /// Returns the message's type: the name that the API and the stores use.
     pub fn kind(&self) -> &'static str {
         if self.note.is_some() { "system" } else { "text" }
     }
@@ -171,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_survive_a_store() {
+    fn notes_round_trip_through_a_store() {
         let user_id = UserId::new();
         for note in [
             SystemNote::MemberAdded { user_id, role: Role::Admin },
@@ -184,8 +160,9 @@ mod tests {
                 value: Some("x".to_owned()),
             },
         ] {
-            let kept = SystemNote::from_trusted(note.kind().as_str(), note.user_id(), note.value().map(str::to_owned));
-            assert_eq!(kept, note);
+            let stored =
+                SystemNote::from_trusted(note.kind().as_str(), note.user_id(), note.value().map(str::to_owned));
+            assert_eq!(stored, note);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Nouns and rules: what a chat consists of and what may be done to it.
+//! The domain: the types of a chat and the rules of changing them.
 //!
-//! Nothing here knows HTTP, SQL or JSON; every value that exists is valid, because its constructor checked it.
+//! The domain knows no HTTP, SQL or JSON. Every value is valid, because its constructor checked it.
 
 pub mod command;
 pub mod conversation;
@@ -21,7 +21,7 @@ pub use error::{Code, Error, FieldError, Result};
 pub use id::{ConnectionId, ConversationId, MessageId, SessionId, TicketId, UserId};
 pub use time::Timestamp;
 
-/// The number of a thing that happened in its conversation: dense, from 1, in commit order.
+/// The number of an event in its conversation: dense, from 1, in commit order.
 ///
-/// Signed because both databases count so; 0 stands for "before the first".
+/// It is signed because the integers of both databases are. 0 stands for "before the first".
 pub type Seq = i64;

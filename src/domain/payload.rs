@@ -1,16 +1,16 @@
-//! Public fields that the domain does not read: of an event besides its message, of a message besides its columns.
+//! Public fields that the domain does not read: those of an event besides its message, and those of a message besides its columns.
 
-/// Public fields: the text of a JSON object. The stores keep it and nodes pass it on, whether they know the fields or not.
+/// Public fields as the text of a JSON object. The stores keep it and nodes pass it on, even if they do not know the fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payload(Box<str>);
 
 impl Payload {
-    /// A payload that a store kept.
+    /// Takes a payload from a store.
     pub fn from_trusted(json: String) -> Self {
         Self(json.into())
     }
 
-    /// The JSON object.
+    /// Returns the JSON object.
     pub fn as_str(&self) -> &str {
         &self.0
     }

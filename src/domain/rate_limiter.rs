@@ -1,4 +1,4 @@
-//! Token buckets: how often is too often. What time it is, is an argument.
+//! Rate limiting by token buckets. The caller passes the time.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -16,17 +16,17 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// A full one.
+    /// Makes a full bucket.
     pub fn full(rate: Rate, now: Instant) -> Self {
         Self { tokens: f64::from(rate.burst), filled_at: now }
     }
 
-    /// Takes a token: `rate_limited`, with when the next one comes, if there is none.
+    /// Takes a token. Fails with `rate_limited` and the time until the next token when the bucket is empty.
     pub fn take(&mut self, rate: Rate, now: Instant) -> Result<()> {
         let tokens = self.tokens_at(rate, now);
         if tokens < 1.0 {
             let wait = Duration::from_secs_f64((1.0 - tokens) / per_second(rate));
-            return Err(Error::new(Code::RateLimited, "That was too fast; wait a little.").after(wait));
+            return Err(Error::new(Code::RateLimited, "Too many requests. Wait before you try again.").after(wait));
         }
         *self = Self { tokens: tokens - 1.0, filled_at: now };
         Ok(())
@@ -45,58 +45,58 @@ fn per_second(rate: Rate) -> f64 {
 /// A token bucket for each key.
 pub struct RateLimiter<K> {
     rate: Rate,
-    known: Mutex<Known<K>>,
+    state: Mutex<Buckets<K>>,
 }
 
-/// The buckets that are not known to be full.
-struct Known<K> {
-    buckets: HashMap<K, TokenBucket>,
+/// The buckets of recent keys. A key without a bucket counts as one with a full bucket.
+struct Buckets<K> {
+    by_key: HashMap<K, TokenBucket>,
     swept_at: Option<Instant>,
 }
 
 impl<K: Hash + Eq> RateLimiter<K> {
-    /// Full buckets.
+    /// Makes a limiter whose buckets are all full.
     pub fn new(rate: Rate) -> Self {
-        Self { rate, known: Mutex::new(Known { buckets: HashMap::new(), swept_at: None }) }
+        Self { rate, state: Mutex::new(Buckets { by_key: HashMap::new(), swept_at: None }) }
     }
 
-    /// Takes a token from the key's bucket: `rate_limited`, with when the next one comes, if there is none.
+    /// Takes a token from the key's bucket. Fails with `rate_limited` and the time until the next token when the bucket is empty.
     pub fn take(&self, key: K, now: Instant) -> Result<()> {
-        let mut known = self.known();
-        if let Some(bucket) = known.buckets.get_mut(&key) {
+        let mut buckets = self.buckets();
+        if let Some(bucket) = buckets.by_key.get_mut(&key) {
             return bucket.take(self.rate, now);
         }
         let mut bucket = TokenBucket::full(self.rate, now);
         bucket.take(self.rate, now)?;
-        known.make_room(self.rate, now);
-        // With every place taken by somebody who is limited, newcomers pass: what stands behind has bounds of its own.
-        if known.buckets.len() < limits::RATE_KEYS_MAX {
-            known.buckets.insert(key, bucket);
+        buckets.evict_full(self.rate, now);
+        // When limited keys fill the map, new keys pass: the code behind the limiter has bounds of its own.
+        if buckets.by_key.len() < limits::RATE_KEYS_MAX {
+            buckets.by_key.insert(key, bucket);
         }
         Ok(())
     }
 
-    /// Gives a token back that was taken for what turned out to be harmless.
+    /// Returns a token to the key's bucket after a call that proved harmless.
     pub fn refund(&self, key: &K) {
-        if let Some(bucket) = self.known().buckets.get_mut(key) {
+        if let Some(bucket) = self.buckets().by_key.get_mut(key) {
             bucket.tokens = (bucket.tokens + 1.0).min(f64::from(self.rate.burst));
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known<K>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn buckets(&self) -> MutexGuard<'_, Buckets<K>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Hash + Eq> Known<K> {
-    /// Forgets what is full again. Seldom, since it looks at every bucket.
-    fn make_room(&mut self, rate: Rate, now: Instant) {
-        let lately = |at| now.saturating_duration_since(at) < limits::RATE_SWEEP;
-        if self.buckets.len() < limits::RATE_KEYS_MAX || self.swept_at.is_some_and(lately) {
+impl<K: Hash + Eq> Buckets<K> {
+    /// Removes the buckets that are full again. Runs at most once per [`limits::RATE_SWEEP`], since it looks at every bucket.
+    fn evict_full(&mut self, rate: Rate, now: Instant) {
+        let is_recent = |at| now.saturating_duration_since(at) < limits::RATE_SWEEP;
+        if self.by_key.len() < limits::RATE_KEYS_MAX || self.swept_at.is_some_and(is_recent) {
             return;
         }
         self.swept_at = Some(now);
-        self.buckets.retain(|_, bucket| bucket.tokens_at(rate, now) < f64::from(rate.burst));
+        self.by_key.retain(|_, bucket| bucket.tokens_at(rate, now) < f64::from(rate.burst));
     }
 }
 
@@ -110,9 +110,9 @@ mod tests {
 
     #[test]
     fn a_bucket_empties_and_fills_again() {
-        let buckets = RateLimiter::new(Rate { burst: 2, per_minute: 60 });
+        let limiter = RateLimiter::new(Rate { burst: 2, per_minute: 60 });
         let start = Instant::now();
-        let take = |key, after_ms| buckets.take(key, start + Duration::from_millis(after_ms));
+        let take = |key, after_ms| limiter.take(key, start + Duration::from_millis(after_ms));
         assert_eq!((take("a", 0), take("a", 0)), (Ok(()), Ok(())));
         let refused = take("a", 500).expect_err("empty");
         assert_eq!((refused.code, refused.retry_after), (Code::RateLimited, Some(Duration::from_millis(500))));
@@ -121,29 +121,29 @@ mod tests {
     }
 
     #[test]
-    fn what_was_harmless_is_given_back() {
-        let buckets = RateLimiter::new(Rate { burst: 1, per_minute: 1 });
+    fn a_harmless_call_gets_its_token_back() {
+        let limiter = RateLimiter::new(Rate { burst: 1, per_minute: 1 });
         let now = Instant::now();
         for _ in 0..3 {
-            assert_eq!(buckets.take("a", now), Ok(()));
-            assert!(buckets.take("a", now).is_err());
-            buckets.refund(&"a");
+            assert_eq!(limiter.take("a", now), Ok(()));
+            assert!(limiter.take("a", now).is_err());
+            limiter.refund(&"a");
         }
     }
 
     #[test]
-    fn only_so_many_are_remembered() {
-        let buckets = RateLimiter::new(Rate { burst: 1, per_minute: 1 });
+    fn keys_are_bounded() {
+        let limiter = RateLimiter::new(Rate { burst: 1, per_minute: 1 });
         let start = Instant::now();
         for key in 0..limits::RATE_KEYS_MAX + 10 {
-            assert_eq!(buckets.take(key, start), Ok(()));
+            assert_eq!(limiter.take(key, start), Ok(()));
         }
-        assert_eq!(buckets.known().buckets.len(), limits::RATE_KEYS_MAX);
-        assert!(buckets.take(0, start).is_err(), "those who are limited stay so");
-        assert_eq!(buckets.take(limits::RATE_KEYS_MAX, start), Ok(()), "others pass");
+        assert_eq!(limiter.buckets().by_key.len(), limits::RATE_KEYS_MAX);
+        assert!(limiter.take(0, start).is_err(), "limited keys stay limited");
+        assert_eq!(limiter.take(limits::RATE_KEYS_MAX, start), Ok(()), "new keys pass");
         let later = start + Duration::from_secs(60);
-        assert_eq!(buckets.take(limits::RATE_KEYS_MAX, later), Ok(()));
-        assert_eq!(buckets.known().buckets.len(), 1, "full ones are forgotten");
+        assert_eq!(limiter.take(limits::RATE_KEYS_MAX, later), Ok(()));
+        assert_eq!(limiter.buckets().by_key.len(), 1, "full buckets are removed");
     }
 }
 

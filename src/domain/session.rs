@@ -1,51 +1,50 @@
-//! Sessions: a login, the family of refresh tokens that continues it, and tickets to its connections.
+//! Sessions: a login, its family of refresh tokens, and the tickets that open its connections.
 
 use super::{SessionId, TicketId, Timestamp, UserId};
 
-/// A login. Its refresh tokens are numbered; only the newest may be used, and each use makes the next.
+/// A login. Its refresh tokens are numbered. Only the newest can be used, and each use makes the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Session {
-    /// Names it; access tokens carry it as `sid`.
+    /// Access tokens carry it as `sid`.
     pub id: SessionId,
-    /// Whose it is.
     pub user_id: UserId,
     /// The number of the newest refresh token, from 0.
     pub generation: i64,
-    /// When the login happened.
+    /// The time of the login.
     pub created_at: Timestamp,
     /// When the newest refresh token was made.
     pub rotated_at: Timestamp,
     /// When the newest refresh token expires.
     pub expires_at: Timestamp,
-    /// When the session was ended before its time, if it was.
+    /// When the session ended, if it ended before it expired.
     pub ended_at: Option<Timestamp>,
 }
 
 impl Session {
-    /// Whether its tokens are good at `now`.
+    /// Returns true if its tokens are valid at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.ended_at.is_none() && now < self.expires_at
     }
 }
 
-/// Who makes a request: a user, by one of their sessions.
+/// The caller of an operation: a user in one of their sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Caller {
-    /// The user.
     pub user_id: UserId,
-    /// The session.
     pub session_id: SessionId,
     /// When the access token expires.
     pub expires_at: Timestamp,
 }
 
-/// Leave to open one connection, once and soon, given to whoever has an access token.
+/// A ticket opens one connection, once and soon. A caller with an access token gets one.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Ticket {
-    /// Names it.
     pub id: TicketId,
-    /// Who asked for it, and until when their token is good: the connection lives as long as one that the token opened.
+    /// The caller who got it. The connection lives as long as one opened with the caller's access token.
     pub caller: Caller,
-    /// When it is too late to use it.
+    /// When the ticket expires.
     pub expires_at: Timestamp,
 }

@@ -1,16 +1,16 @@
-//! Users, and the values that make one up.
+//! Users and their attributes.
 
 use super::session::Session;
 use super::{FieldError, Seq, Timestamp, UserId};
 
-/// Shortest and longest username, in characters (all of them ASCII).
-const USERNAME_LENGTH: std::ops::RangeInclusive<usize> = 2..=32;
-/// Longest display name, in characters.
-const NAME_MAX: usize = 64;
-/// Shortest and longest password, in characters of any kind.
-const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=256;
+/// Characters of a username, all of them ASCII.
+const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 2..=32;
+/// Characters of a display name.
+const NAME_CHARS_MAX: usize = 64;
+/// Characters of a password, of any kind.
+const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 8..=256;
 
-/// What a person logs in with: 2 to 32 of `A-Za-z0-9._-`, unique whatever its case.
+/// The name with which a user logs in: 2 to 32 of `A-Za-z0-9._-`, unique without regard to case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username(String);
 
@@ -18,125 +18,122 @@ impl Username {
     /// Checks the form.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        if USERNAME_LENGTH.contains(&text.len()) && text.bytes().all(allowed) {
+        if USERNAME_CHARS.contains(&text.len()) && text.bytes().all(allowed) {
             Ok(Self(text.to_owned()))
         } else {
             Err(FieldError::new("username", "takes 2 to 32 letters, digits, dots, hyphens or underscores"))
         }
     }
 
-    /// A username that a store kept, and so was checked before.
+    /// Takes a username from a store, which was checked before it was stored.
     pub fn from_trusted(text: String) -> Self {
         Self(text)
     }
 
-    /// As the person wrote it.
+    /// Returns the username as the user wrote it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As it is compared and sorted.
+    /// Returns the form by which usernames are compared and sorted.
     pub fn key(&self) -> String {
         case_fold(&self.0)
     }
 }
 
-/// How texts are compared where case does not matter.
+/// Returns the form by which texts are compared without regard to case.
 pub fn case_fold(text: &str) -> String {
     text.to_lowercase()
 }
 
-/// What others see: 1 to 64 characters, no control characters, not blank.
+/// The display name that other users see: 1 to 64 characters, no control characters, not blank.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
 
 impl Name {
-    /// Checks the form; white space around it is dropped.
+    /// Checks the form. White space around the name is removed.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let text = text.trim();
-        let length = text.chars().take(NAME_MAX + 1).count();
-        if (1..=NAME_MAX).contains(&length) && !text.chars().any(char::is_control) {
+        let length = text.chars().take(NAME_CHARS_MAX + 1).count();
+        if (1..=NAME_CHARS_MAX).contains(&length) && !text.chars().any(char::is_control) {
             Ok(Self(text.to_owned()))
         } else {
             Err(FieldError::new("name", "takes 1 to 64 characters, none of them a control character"))
         }
     }
 
-    /// A name that a store kept, and so was checked before.
+    /// Takes a name from a store, which was checked before it was stored.
     pub fn from_trusted(text: String) -> Self {
         Self(text)
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A new password, as typed: 8 to 256 characters of any kind. Never printed.
+/// A new password: 8 to 256 characters of any kind. It is never printed, so it has no `Debug`.
 #[derive(Clone)]
 pub struct Password(String);
 
 impl Password {
-    /// Checks the form of a password that is to be set. (One that is only compared is never judged.)
+    /// Checks the form of a new password. (A password that is only compared is not checked.)
     pub fn parse(text: &str) -> Result<Self, FieldError> {
-        let length = text.chars().take(PASSWORD_LENGTH.end() + 1).count();
-        if PASSWORD_LENGTH.contains(&length) && !text.contains('\0') {
+        let length = text.chars().take(PASSWORD_CHARS.end() + 1).count();
+        if PASSWORD_CHARS.contains(&length) && !text.contains('\0') {
             Ok(Self(text.to_owned()))
         } else {
             Err(FieldError::new("password", "takes 8 to 256 characters"))
         }
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A person.
+/// A user.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct User {
-    /// Names them.
     pub id: UserId,
-    /// What they log in with.
     pub username: Username,
-    /// What others see.
     pub name: Name,
-    /// When they registered.
     pub created_at: Timestamp,
-    /// When their last connection was lost, if they ever had one.
+    /// When the user's last connection ended, if they ever had one.
     pub last_seen_at: Option<Timestamp>,
 }
 
-/// What somebody who connects is told first, as it is at one moment.
+/// The facts that a connecting client gets first, read at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct ConnectSnapshot {
-    /// Who they are.
     pub user: User,
-    /// The number of the newest change to where they belong.
+    /// The number of the newest change of the user's memberships.
     pub membership_version: i64,
-    /// The session by which they come, if there is such a one.
+    /// The client's session, if it exists.
     pub session: Option<Session>,
-    /// Of the conversation that was asked for, if they are in it.
-    pub company: Option<ConversationSnapshot>,
+    /// The conversation that the client connects to, if the user is a member.
+    pub conversation: Option<ConversationSnapshot>,
 }
 
-/// A conversation as somebody finds it who connects to it.
+/// The facts of a conversation that a client which connects to it gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConversationSnapshot {
-    /// The newest number.
+    /// The number of the newest event.
     pub head: Seq,
-    /// Some of those in it.
+    /// Some of its members.
     pub members: Vec<UserId>,
 }
 
-/// Whether somebody is there, as others see it. Derived from live connections, never stored.
+/// A user's presence, as others see it. It is derived from live connections and never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// At least one connection is open.
+    /// The user has a connection.
     Online,
-    /// None is.
+    /// The user has no connection.
     Offline,
 }
 
@@ -165,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_judged_by_length_alone() {
+    fn passwords_are_checked_by_length_alone() {
         assert!(Password::parse("        ").is_ok());
         assert!(Password::parse("ünïcödé!").is_ok());
         assert!(Password::parse("1234567").is_err());

@@ -249,7 +249,7 @@ impl Waiting {
 
     /// Takes from the queue what is there.
     fn gather(&mut self) {
-        while self.jobs.len() < limits::JOURNAL_QUEUE
+        while self.jobs.len() < limits::JOURNAL_QUEUE_MAX
             && let Ok(job) = self.queue.try_recv()
         {
             self.jobs.push_back(job);

@@ -44,7 +44,7 @@ impl Journal {
         stop: &CancellationToken,
     ) -> Self {
         let start_lane = |number| {
-            let (sender, queue) = mpsc::channel(limits::JOURNAL_QUEUE);
+            let (sender, queue) = mpsc::channel(limits::JOURNAL_QUEUE_MAX);
             let (store, bus, gap_repair) = (Arc::clone(store), Arc::clone(bus), Arc::clone(gap_repair));
             let lane = Lane { number, store, bus, gap_repair };
             tasks.spawn(supervised(lane.run(queue, stop.clone())));

@@ -201,7 +201,7 @@ impl<S: Sink + ?Sized> SendQueue<S> {
     /// Pushes what may be lost, unless so much waits already that it would only be in the way.
     pub fn push_ephemeral(&self, bytes: Bytes) {
         let waiting = self.waiting();
-        let in_the_way = waiting > limits::EPHEMERAL_BYTES || (waiting > 0 && self.memory_budget.is_over());
+        let in_the_way = waiting > limits::EPHEMERAL_QUEUED_BYTES_MAX || (waiting > 0 && self.memory_budget.is_over());
         if !in_the_way {
             self.push(bytes);
         }
@@ -242,7 +242,7 @@ impl<S: Sink + ?Sized> SendQueue<S> {
             return;
         }
         let blocked = queue.write_to(&self.sink);
-        if queue.bytes < limits::CATCH_UP_BYTES {
+        if queue.bytes < limits::CATCH_UP_QUEUED_BYTES_MAX {
             self.capacity.notify_waiters();
         }
         let news = queue.broken || (blocked && !queue.blocked);
@@ -268,7 +268,7 @@ impl<S: Sink + ?Sized> SendQueue<S> {
 
     fn has_room(&self) -> bool {
         let queue = self.lock();
-        queue.bytes < limits::CATCH_UP_BYTES || queue.closing.is_some() || queue.broken
+        queue.bytes < limits::CATCH_UP_QUEUED_BYTES_MAX || queue.closing.is_some() || queue.broken
     }
 
     /// Whether nothing more will be written.
@@ -334,7 +334,7 @@ impl Queue {
     /// Says whether something is left because the kernel is full.
     fn write_to(&mut self, sink: &(impl Sink + ?Sized)) -> bool {
         while !self.frames.is_empty() {
-            let mut slices = [IoSlice::new(&[]); limits::WRITE_SLICES];
+            let mut slices = [IoSlice::new(&[]); limits::WRITE_SLICES_MAX];
             let count = self.frames.len().min(slices.len());
             for (slice, frame) in slices.iter_mut().zip(&self.frames) {
                 *slice = IoSlice::new(frame);

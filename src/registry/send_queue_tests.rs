@@ -188,7 +188,7 @@ fn what_may_be_lost_is_dropped_where_much_waits() {
     let memory_budget = Arc::new(MemoryBudget::new(limits::SEND_QUEUE_BYTES_MAX));
     let (send_queue, kernel) = send_queue(&memory_budget);
     send_queue.uncork();
-    send_queue.push(vec![b'x'; limits::EPHEMERAL_BYTES].into());
+    send_queue.push(vec![b'x'; limits::EPHEMERAL_QUEUED_BYTES_MAX].into());
     send_queue.push_ephemeral(Bytes::from_static(b"presence"));
     send_queue.push_ephemeral(Bytes::from_static(b"typing"));
     send_queue.push(Bytes::from_static(b"event"));

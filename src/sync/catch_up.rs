@@ -130,9 +130,9 @@ impl Subscriptions {
             let mut bytes = Vec::new();
             for event in &page {
                 let details = event_details(event, self.store.as_ref(), &self.registry).await?;
-                frames::put_event(&mut bytes, event, &details);
+                frames::write_event(&mut bytes, event, &details);
                 cursor = event.seq;
-                if bytes.len() >= limits::CATCH_UP_BYTES || cursor == target {
+                if bytes.len() >= limits::CATCH_UP_QUEUED_BYTES_MAX || cursor == target {
                     push_with_backpressure(connection, std::mem::take(&mut bytes).into()).await;
                 }
             }

@@ -166,7 +166,7 @@ impl Reconciler {
         };
         match found.await {
             Ok(Some((conversation, member))) => {
-                let told = frames::conversation_told("conversation.created", &conversation, version);
+                let told = frames::conversation_lifecycle("conversation.created", &conversation, version);
                 connection.send_queue.push(told);
                 if connection.scope == Scope::All {
                     self.subscriptions.catch_up_in_background(connection, id, (member.joined_seq - 1).max(0));
@@ -191,7 +191,7 @@ impl Reconciler {
         if connection.scope == Scope::One(id) {
             connection.send_queue.close(Close::NOT_A_MEMBER);
         } else {
-            connection.send_queue.push(frames::conversation_gone(id, version));
+            connection.send_queue.push(frames::conversation_removed(id, version));
         }
         Ok(())
     }

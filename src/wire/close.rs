@@ -1,15 +1,16 @@
-//! The close codes of a WebSocket, all in one place. `docs/protocol.md` has the same table.
+//! The close codes of a WebSocket. `docs/protocol.md` has the same table.
 //!
-//! 1000 to 1015 are RFC 6455's. 4000 to 4499 ask the client to come back. 4500 to 4999 ask it not to, until something changes.
+//! 1000 to 1015 are defined by RFC 6455. After 4000 to 4499 the client reconnects. After 4500 to 4999 it does not, unless the cause is
+//! removed.
 
 use crate::domain::{Code, Error};
 
-/// Why the server closes a connection.
+/// The code and the reason with which the server closes a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Close {
-    /// The code.
+    /// The close code.
     pub code: u16,
-    /// A few words for people.
+    /// A few words for developers.
     pub reason: &'static str,
 }
 
@@ -35,18 +36,18 @@ impl Close {
     /// The server is overloaded, or the numbers of a conversation went back with a restored backup.
     pub const OVERLOADED: Self = close(1013, "try again later");
 
-    // Come back.
+    // The client reconnects.
 
     /// The client does not read fast enough; it can reconnect and resume.
     pub const SLOW_CONSUMER: Self = close(4008, "slow consumer");
     /// The client left two pings unanswered.
     pub const NO_PONG: Self = close(4012, "no pong");
-    /// The client sends too fast although it is refused.
+    /// The client goes on sending too fast after refusals.
     pub const TOO_FAST: Self = close(4029, "too fast");
     /// The access token has expired; the client refreshes it first.
     pub const TOKEN_EXPIRED: Self = close(4040, "token expired");
 
-    // Do not come back, until something changes.
+    // The client does not reconnect unless the cause is removed.
 
     /// The token is not valid.
     pub const BAD_TOKEN: Self = close(4500, "bad token");
@@ -61,7 +62,7 @@ impl Close {
     /// The user has too many connections.
     pub const TOO_MANY_CONNECTIONS: Self = close(4505, "too many connections");
 
-    /// The close that tells a client why its connection is refused.
+    /// Returns the close for a connection that an error refuses.
     pub fn for_error(error: &Error) -> Self {
         match error.code {
             Code::TokenExpired => Self::TOKEN_EXPIRED,

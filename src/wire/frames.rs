@@ -1,4 +1,4 @@
-//! The frames of the WebSocket: what clients say and what they are told.
+//! The frames of the WebSocket: those that clients send, and those that the server sends.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::framing;
-use super::message::{self, put_message};
-use super::objects::{ConversationObject, Delivery, MemberObject, UserObject};
+use super::message::{self, write_message};
+use super::objects::{ConversationObject, MemberObject, MessageStatus, UserObject};
 use super::problem::ErrorFrame;
 use crate::domain::conversation::{Conversation, Member};
 use crate::domain::event::{Event, EventKind};
@@ -19,51 +19,52 @@ use crate::domain::user::{Status, User};
 use crate::domain::{ConnectionId, ConversationId, Error, MessageId, Seq, UserId};
 use crate::limits;
 
-/// A client's frame: one flat shape, of which `type` says which fields count.
+/// A client's frame: one flat shape for all types. `type` decides which fields are used.
 #[derive(Deserialize)]
 pub struct ClientFrame<'a> {
     /// The name of a frame or of an operation.
     pub r#type: String,
-    /// Repeated by the answer.
+    /// The answer repeats it.
     pub r#ref: Option<String>,
-    /// The conversation; the address gives it on `/ws/{conversation_id}`.
+    /// Not needed on `/ws/{conversation_id}`.
     pub conversation_id: Option<ConversationId>,
     /// An operation's input: a JSON object.
     #[serde(borrow)]
     pub input: Option<&'a RawValue>,
-    /// `message.send`: the client's choice.
+    /// `message.send`: the message's id, chosen by the client.
     pub id: Option<MessageId>,
     /// `message.edit`, `message.delete`: the message.
     pub message_id: Option<MessageId>,
     /// `message.send`, `message.edit`: the text.
     pub content: Option<String>,
-    /// `message.send`: `text`, if it is given.
+    /// `message.send`: only `text` is supported.
     pub message_type: Option<String>,
     /// `message.send`: the message that it answers.
     pub reply_to: Option<MessageId>,
-    /// `resume`: after which number in which conversations.
+    /// `resume`: for each conversation the number after which events are missing.
     pub conversations: Option<HashMap<ConversationId, Seq>>,
     /// `auth`: an access token.
     pub token: Option<String>,
 }
 
-/// The members by which a client recognises the answer to its frame, as far as a frame that was refused gives them.
+/// The members by which a client recognises the answer to its frame, as far as a refused frame has them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Reference {
     /// `ref`, or without one `id` or `message_id`. At most [`limits::REF_CHARS_MAX`] characters.
     pub reference: Option<String>,
-    /// The conversation.
+    /// The conversation of the frame.
     pub conversation_id: Option<ConversationId>,
 }
 
 impl Reference {
-    /// Skims a frame that could not be read. What is wrong with its other members does not matter, as long as it is a JSON object.
+    /// Finds the members in a frame that cannot be parsed as a [`ClientFrame`]. Its other members can be wrong, but it must be a JSON
+    /// object.
     pub fn skim(text: &str) -> Self {
         let mut reader = serde_json::Deserializer::from_str(text);
         reader.deserialize_map(Skimmer).unwrap_or_default()
     }
 
-    /// The `ref` as it is repeated.
+    /// Returns a `ref` as the answer repeats it.
     pub fn shorten(reference: String) -> String {
         if reference.len() <= limits::REF_CHARS_MAX {
             reference
@@ -83,34 +84,34 @@ impl<'de> Visitor<'de> for Skimmer {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Reference, A::Error> {
-        let mut found = [None; 4];
-        // As raw JSON, since half a surrogate pair may stand in a name as well.
+        let mut values = [None; 4];
+        // As raw JSON, since a name too can have half a surrogate pair.
         while let Some(name) = members.next_key::<&RawValue>()? {
             let name = serde_json::from_str::<String>(name.get()).unwrap_or_default();
             match ["ref", "id", "message_id", "conversation_id"].iter().position(|known| *known == name) {
-                Some(place) => found[place] = Some(members.next_value::<&RawValue>()?),
+                Some(index) => values[index] = Some(members.next_value::<&RawValue>()?),
                 None => _ = members.next_value::<IgnoredAny>()?,
             }
         }
         let text = |raw: Option<&RawValue>| serde_json::from_str::<String>(raw?.get()).ok();
-        let [reference, id, message_id, conversation_id] = found;
+        let [reference, id, message_id, conversation_id] = values;
         let reference = text(reference).or_else(|| text(id)).or_else(|| text(message_id)).map(Reference::shorten);
         let conversation_id = text(conversation_id).and_then(|id| ConversationId::parse(&id));
         Ok(Reference { reference, conversation_id })
     }
 }
 
-/// A text frame of `value`'s JSON.
+/// Returns a text frame with the JSON of `value`.
 fn frame(value: &impl Serialize) -> Bytes {
     let mut out = Vec::with_capacity(256);
-    put(&mut out, value);
+    write_frame(&mut out, value);
     out.into()
 }
 
-fn put(out: &mut Vec<u8>, value: &impl Serialize) {
-    framing::put_text_with(out, |out| {
+fn write_frame(out: &mut Vec<u8>, value: &impl Serialize) {
+    framing::write_text_frame_with(out, |out| {
         let start = out.len();
-        // Strings, numbers, and maps with string keys always have a JSON form.
+        // Strings, numbers, and maps with string keys can always be encoded.
         if let Err(error) = serde_json::to_writer(&mut *out, value) {
             tracing::error!(%error, "a frame could not be encoded");
             out.truncate(start);
@@ -118,79 +119,79 @@ fn put(out: &mut Vec<u8>, value: &impl Serialize) {
     });
 }
 
-/// The member or the conversation that an event is about, as it is now.
+/// The member or the conversation of an event, as it is now.
 #[derive(Default)]
 pub struct EventDetails {
-    /// With a member's events, unless they have left.
+    /// For an event of a member, unless they have left.
     pub member: Option<(Member, Status)>,
-    /// With the conversation's.
+    /// For an event of the conversation.
     pub conversation: Option<Conversation>,
 }
 
 /// Appends the frame of a numbered event.
-pub fn put_event(out: &mut Vec<u8>, event: &Event, details: &EventDetails) {
-    framing::put_text_with(out, |out| {
-        put_head(out, &event.kind, event.conversation_id, Some(event.seq), event.message.as_ref());
+pub fn write_event(out: &mut Vec<u8>, event: &Event, details: &EventDetails) {
+    framing::write_text_frame_with(out, |out| {
+        write_event_start(out, &event.kind, event.conversation_id, Some(event.seq), event.message.as_ref());
         if let Some((member, status)) = &details.member {
-            put_member(out, ",\"member\":", &MemberObject::new(member, *status));
+            write_field(out, ",\"member\":", &MemberObject::new(member, *status));
         }
         if let Some(conversation) = &details.conversation {
-            put_member(out, ",\"conversation\":", &ConversationObject::new(conversation));
+            write_field(out, ",\"conversation\":", &ConversationObject::new(conversation));
         }
         if let Some(payload) = &event.payload {
-            message::put_fields(out, payload);
+            message::write_fields(out, payload);
         }
-        message::put(out, "}");
+        message::write_raw(out, "}");
     });
 }
 
-/// Appends the beginning of an event, which stays open. By hand, like the message in it: every delivery goes through here.
-fn put_head(
+/// Appends the first fields of an event's JSON object. Written by hand, like the message in it, since every delivery goes through here.
+fn write_event_start(
     out: &mut Vec<u8>,
     kind: &EventKind,
     conversation_id: ConversationId,
     seq: Option<Seq>,
     message: Option<&Message>,
 ) {
-    message::put(out, "{\"type\":");
-    message::put_text(out, kind.as_str());
-    message::put_id(out, b",\"conversation_id\":\"", conversation_id.0);
-    message::put(out, "\"");
+    message::write_raw(out, "{\"type\":");
+    message::write_string(out, kind.as_str());
+    message::write_id(out, b",\"conversation_id\":\"", conversation_id.0);
+    message::write_raw(out, "\"");
     if let Some(seq) = seq {
-        message::put_number(out, ",\"seq\":", seq);
+        message::write_number(out, ",\"seq\":", seq);
     }
     if let Some(message) = message {
-        message::put(out, ",\"message\":");
-        put_message(out, message, Delivery::Sent);
+        message::write_raw(out, ",\"message\":");
+        write_message(out, message, MessageStatus::Sent);
     }
 }
 
-fn put_member(out: &mut Vec<u8>, name: &str, value: &impl Serialize) {
-    message::put(out, name);
-    // Strings, numbers and ids always have a JSON form, and a vector takes all of it.
+fn write_field(out: &mut Vec<u8>, name: &str, value: &impl Serialize) {
+    message::write_raw(out, name);
+    // Strings, numbers and ids can always be encoded, and writing to a vector does not fail.
     let _ = serde_json::to_writer(out, value);
 }
 
-/// A numbered event for one connection that is not subscribed to the conversation: the answer to its own command.
+/// Encodes a numbered event as the answer to a write, for a connection that is not subscribed to the conversation.
 pub fn event(event: &Event) -> Bytes {
     let mut out = Vec::with_capacity(512);
-    put_event(&mut out, event, &EventDetails::default());
+    write_event(&mut out, event, &EventDetails::default());
     out.into()
 }
 
-/// The answer to a command that had been committed before: the message as it is now. A send's has its number; an edit or a deletion
-/// that changed nothing has none.
+/// Encodes the answer to a write that was committed before: the message as it is now. The answer to a send has the message's number. The
+/// answer to an edit or a deletion that changed nothing has no number.
 pub fn duplicate(kind: &EventKind, message: &Message) -> Bytes {
     let is_change = matches!(kind, EventKind::MessageUpdated | EventKind::MessageDeleted);
     let mut out = Vec::with_capacity(512);
-    framing::put_text_with(&mut out, |out| {
-        put_head(out, kind, message.conversation_id, (!is_change).then_some(message.seq), Some(message));
-        message::put(out, "}");
+    framing::write_text_frame_with(&mut out, |out| {
+        write_event_start(out, kind, message.conversation_id, (!is_change).then_some(message.seq), Some(message));
+        message::write_raw(out, "}");
     });
     out.into()
 }
 
-/// The first frame.
+/// Encodes the first frame of a connection.
 pub fn hello(
     connection_id: ConnectionId,
     user: &User,
@@ -250,16 +251,16 @@ pub fn hello(
     })
 }
 
-/// `conversation.created` and `conversation.deleted`, to one user.
-pub fn conversation_told(kind: &'static str, conversation: &Conversation, membership_version: i64) -> Bytes {
+/// Encodes `conversation.created` or `conversation.deleted` for one user.
+pub fn conversation_lifecycle(kind: &'static str, conversation: &Conversation, membership_version: i64) -> Bytes {
     #[derive(Serialize)]
-    struct Told<'a> {
+    struct ConversationFrame<'a> {
         r#type: &'static str,
         conversation_id: ConversationId,
         conversation: ConversationObject<'a>,
         membership_version: i64,
     }
-    frame(&Told {
+    frame(&ConversationFrame {
         r#type: kind,
         conversation_id: conversation.id,
         conversation: ConversationObject::new(conversation),
@@ -267,19 +268,19 @@ pub fn conversation_told(kind: &'static str, conversation: &Conversation, member
     })
 }
 
-/// `conversation.deleted`, to somebody for whom a conversation is gone, and no event or object is there to tell it.
-pub fn conversation_gone(conversation_id: ConversationId, membership_version: i64) -> Bytes {
+/// Encodes `conversation.deleted` for a user who is no longer in a conversation, when the node has no event and no object of it.
+pub fn conversation_removed(conversation_id: ConversationId, membership_version: i64) -> Bytes {
     #[derive(Serialize)]
-    struct Gone {
+    struct RemovedFrame {
         r#type: &'static str,
         conversation_id: ConversationId,
         conversation: Option<()>,
         membership_version: i64,
     }
-    frame(&Gone { r#type: "conversation.deleted", conversation_id, conversation: None, membership_version })
+    frame(&RemovedFrame { r#type: "conversation.deleted", conversation_id, conversation: None, membership_version })
 }
 
-/// A JSON object of entries that are listed once each; no map is built for it.
+/// A JSON object of distinct keys, encoded without building a map.
 struct Entries<K, V>(Vec<(K, V)>);
 
 impl<K: Serialize, V: Serialize> Serialize for Entries<K, V> {
@@ -288,7 +289,7 @@ impl<K: Serialize, V: Serialize> Serialize for Entries<K, V> {
     }
 }
 
-/// What is new since the last one, behind what it names.
+/// Encodes a heartbeat: the newest numbers that changed since the last one. It follows the events that it names.
 pub fn heartbeat(heads: Vec<(ConversationId, Seq)>, membership_version: i64) -> Bytes {
     #[derive(Serialize)]
     struct Heartbeat {
@@ -299,7 +300,7 @@ pub fn heartbeat(heads: Vec<(ConversationId, Seq)>, membership_version: i64) -> 
     frame(&Heartbeat { r#type: "heartbeat", heads: Entries(heads), membership_version })
 }
 
-/// Who is there, to a connection that begins.
+/// Encodes the users who are online, for a connection that is being set up.
 pub fn presence_state(
     conversation_id: Option<ConversationId>,
     online: &[UserId],
@@ -314,12 +315,12 @@ pub fn presence_state(
         #[serde(skip_serializing_if = "Option::is_none")]
         online_count: Option<usize>,
     }
-    let word = super::objects::status_word(Status::Online);
-    let users = Entries(online.iter().map(|id| (*id, word)).collect());
+    let status = super::objects::status_word(Status::Online);
+    let users = Entries(online.iter().map(|id| (*id, status)).collect());
     frame(&State { r#type: "presence.state", conversation_id, users, online_count })
 }
 
-/// Who came and who went since the last one.
+/// Encodes the users whose presence changed since the last diff.
 pub fn presence_diff(online: &[UserId], offline: &[UserId]) -> Bytes {
     #[derive(Serialize)]
     struct Diff<'a> {
@@ -331,24 +332,24 @@ pub fn presence_diff(online: &[UserId], offline: &[UserId]) -> Bytes {
     frame(&Diff { r#type: "presence.diff", online, away: [], offline })
 }
 
-/// The answer to an operation. `body` is JSON.
+/// Encodes the answer to an operation. `body` is JSON.
 pub fn reply(reference: Option<&str>, status: u16, body: Option<&[u8]>) -> Bytes {
     let mut out = Vec::with_capacity(128 + body.map_or(0, <[u8]>::len));
-    framing::put_text_with(&mut out, |out| {
-        message::put(out, "{\"type\":\"reply\"");
+    framing::write_text_frame_with(&mut out, |out| {
+        message::write_raw(out, "{\"type\":\"reply\"");
         if let Some(reference) = reference {
-            message::put(out, ",\"ref\":");
-            message::put_text(out, reference);
+            message::write_raw(out, ",\"ref\":");
+            message::write_string(out, reference);
         }
-        message::put_number(out, ",\"status\":", i64::from(status));
-        message::put(out, ",\"body\":");
+        message::write_number(out, ",\"status\":", i64::from(status));
+        message::write_raw(out, ",\"body\":");
         out.extend_from_slice(body.unwrap_or(b"null"));
-        message::put(out, "}");
+        message::write_raw(out, "}");
     });
     out.into()
 }
 
-/// The end of a resume.
+/// Encodes the end of a resume.
 pub fn resumed(
     conversation_id: ConversationId,
     last_seq: Seq,
@@ -377,7 +378,7 @@ pub fn resumed(
     frame(&Resumed { r#type: "resumed", r#ref: reference, conversation_id, last_seq, receipts })
 }
 
-/// The answer to `ping`.
+/// Encodes the answer to `ping`.
 pub fn pong(reference: Option<&str>) -> Bytes {
     #[derive(Serialize)]
     struct Pong<'a> {
@@ -388,7 +389,7 @@ pub fn pong(reference: Option<&str>) -> Bytes {
     frame(&Pong { r#type: "pong", r#ref: reference })
 }
 
-/// The server is about to stop.
+/// Encodes the notice that the server is about to stop.
 pub fn draining(reconnect_after_ms: u64) -> Bytes {
     #[derive(Serialize)]
     struct Draining {
@@ -398,7 +399,7 @@ pub fn draining(reconnect_after_ms: u64) -> Bytes {
     frame(&Draining { r#type: "draining", reconnect_after_ms })
 }
 
-/// A frame that was refused.
+/// Encodes the answer to a refused frame.
 pub fn error(error: &Error, reference: Option<&str>, conversation_id: Option<ConversationId>) -> Bytes {
     frame(&ErrorFrame::new(error, reference, conversation_id))
 }
@@ -409,15 +410,15 @@ mod tests {
     use crate::domain::ConversationId;
 
     #[test]
-    fn a_refused_frame_is_skimmed_for_its_reference() {
+    fn a_refused_frame_is_searched_for_its_reference() {
         let id = ConversationId::new();
-        let found = |text: &str| Reference::skim(text).reference;
-        assert_eq!(found(r#"{"ref":"a","type":7}"#).as_deref(), Some("a"));
-        assert_eq!(found(r#"{"content":"\ud83d","ref":"a"}"#).as_deref(), Some("a"), "half an emoji");
-        assert_eq!(found(r#"{"\ud83d":1,"\u0072ef":"a"}"#).as_deref(), Some("a"), "half an emoji in a name");
-        assert_eq!(found(r#"{"ref":"a","type":"x","type":"x"}"#).as_deref(), Some("a"), "twice");
-        assert_eq!(found(r#"{"ref":1,"id":"b"}"#).as_deref(), Some("b"));
-        assert_eq!(found(r#"{"message_id":"c","ref":null}"#).as_deref(), Some("c"));
+        let reference = |text: &str| Reference::skim(text).reference;
+        assert_eq!(reference(r#"{"ref":"a","type":7}"#).as_deref(), Some("a"));
+        assert_eq!(reference(r#"{"content":"\ud83d","ref":"a"}"#).as_deref(), Some("a"), "half an emoji");
+        assert_eq!(reference(r#"{"\ud83d":1,"\u0072ef":"a"}"#).as_deref(), Some("a"), "half an emoji in a name");
+        assert_eq!(reference(r#"{"ref":"a","type":"x","type":"x"}"#).as_deref(), Some("a"), "twice");
+        assert_eq!(reference(r#"{"ref":1,"id":"b"}"#).as_deref(), Some("b"));
+        assert_eq!(reference(r#"{"message_id":"c","ref":null}"#).as_deref(), Some("c"));
         for text in ["", "{", "[]", "7", r#"{"ref":"a""#, r#"["ref","a"]"#] {
             assert_eq!(Reference::skim(text), Reference::default(), "{text}");
         }

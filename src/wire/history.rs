@@ -1,48 +1,48 @@
-//! A page of history, which is many messages.
+//! A page of history.
 
-use super::message::{AROUND_TEXT, put, put_message, put_number};
-use super::objects::Delivery;
+use super::message::{OVERHEAD_BYTES, write_message, write_number, write_raw};
+use super::objects::MessageStatus;
 use crate::domain::Seq;
 use crate::domain::message::Message;
 
-/// Whether there are more messages than a page has.
+/// The flags of a page: true if there are more messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum More {
-    /// In the direction that was asked for.
-    Asked(bool),
-    /// Before and after, around a number.
-    Around(bool, bool),
+pub enum HasMore {
+    /// More messages in the direction of the page.
+    OneWay(bool),
+    /// More messages before and after a page around a number.
+    BothWays(bool, bool),
 }
 
-/// The JSON of a page, oldest first, with the newest number of the conversation.
+/// Encodes a page, oldest message first, with the newest number of the conversation.
 pub fn history<'a>(
-    messages: impl Iterator<Item = (&'a Message, Delivery)> + Clone,
-    more: More,
+    messages: impl Iterator<Item = (&'a Message, MessageStatus)> + Clone,
+    more: HasMore,
     last_seq: Seq,
 ) -> Vec<u8> {
-    let length = messages.clone().map(|(message, _)| AROUND_TEXT + message.content.len()).sum::<usize>();
-    let mut out = Vec::with_capacity(AROUND_TEXT + length);
-    put(&mut out, "{\"items\":[");
+    let length = messages.clone().map(|(message, _)| OVERHEAD_BYTES + message.content.len()).sum::<usize>();
+    let mut out = Vec::with_capacity(OVERHEAD_BYTES + length);
+    write_raw(&mut out, "{\"items\":[");
     for (index, (message, status)) in messages.enumerate() {
         if index > 0 {
-            put(&mut out, ",");
+            write_raw(&mut out, ",");
         }
-        put_message(&mut out, message, status);
+        write_message(&mut out, message, status);
     }
-    let word = |more| if more { "true" } else { "false" };
+    let boolean = |more| if more { "true" } else { "false" };
     match more {
-        More::Asked(more) => {
-            put(&mut out, "],\"has_more\":");
-            put(&mut out, word(more));
+        HasMore::OneWay(more) => {
+            write_raw(&mut out, "],\"has_more\":");
+            write_raw(&mut out, boolean(more));
         }
-        More::Around(before, after) => {
-            put(&mut out, "],\"has_more_before\":");
-            put(&mut out, word(before));
-            put(&mut out, ",\"has_more_after\":");
-            put(&mut out, word(after));
+        HasMore::BothWays(before, after) => {
+            write_raw(&mut out, "],\"has_more_before\":");
+            write_raw(&mut out, boolean(before));
+            write_raw(&mut out, ",\"has_more_after\":");
+            write_raw(&mut out, boolean(after));
         }
     }
-    put_number(&mut out, ",\"last_seq\":", last_seq);
-    put(&mut out, "}");
+    write_number(&mut out, ",\"last_seq\":", last_seq);
+    write_raw(&mut out, "}");
     out
 }

@@ -1,4 +1,4 @@
-//! The input of an operation: named fields from the path or the query, and the members of a JSON object.
+//! The input of an operation: fields of the path and the query, and the members of a JSON object.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,30 +11,30 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use serde_json::Error as JsonError;
 
-use super::{not_json, refusal};
+use super::{not_json, to_domain_error};
 use crate::domain::{Code, Error, Result};
 
-/// What an operation is called with. A field beats a member of the same name.
+/// The input of an operation. A field takes precedence over a member of the same name.
 #[derive(Debug, Default)]
 pub struct Input {
-    /// Fields that were decoded already.
+    /// Decoded fields of the path and the query.
     pub fields: Vec<(Cow<'static, str>, String)>,
-    /// A JSON object, or nothing.
+    /// A JSON object, or no bytes.
     pub body: Bytes,
 }
 
 impl Input {
-    /// Reads the input as a type. Not JSON is `malformed`; JSON of another shape is `invalid` and names the field.
+    /// Parses the input. Fails with `malformed` when the body is not JSON, and with `invalid` and the field when the input has another shape.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
         let is_object = self.body.is_empty() || self.body.trim_ascii_start().first() == Some(&b'{');
         if !is_object {
-            // Reads it as the type: JSON of another shape is `invalid` from its first value on, even if it is cut off later.
+            // Parsed as the type, JSON of another shape is `invalid` from its first value on, even if it is cut off later.
             return Err(match serde_json::from_slice::<T>(&self.body) {
                 Err(cause) if !cause.is_data() => not_json(&cause),
                 _ => Error::new(Code::Invalid, "This takes a JSON object."),
             });
         }
-        serde_path_to_error::deserialize(self).map_err(refusal)
+        serde_path_to_error::deserialize(self).map_err(to_domain_error)
     }
 }
 
@@ -58,7 +58,7 @@ impl<'de> Deserializer<'de> for &'de Input {
     }
 }
 
-/// The fields, from the first that was not read yet.
+/// Reads the fields one after the other, from `next` on.
 struct Fields<'de> {
     fields: &'de [(Cow<'static, str>, String)],
     next: usize,
@@ -85,7 +85,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
     }
 }
 
-/// A field's value, which may also be what an `Option` holds.
+/// A field's value, which can also fill an `Option`.
 struct Text<'de>(&'de str);
 
 impl<'de> Deserializer<'de> for Text<'de> {
@@ -109,7 +109,7 @@ impl<'de> Deserializer<'de> for Text<'de> {
     }
 }
 
-/// Visits the fields and then the members of a JSON object that no field has the name of.
+/// Visits the fields, and then the members of a JSON object whose names no field has.
 struct Merge<'de, V> {
     visitor: V,
     fields: Fields<'de>,
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_beat_members_of_the_same_name() {
+    fn fields_take_precedence_over_members() {
         let id = UserId::new();
         let expected = Named { user_id: id, name: Some("Ada".to_owned()), tags: vec!["a".to_owned()] };
         let text = id.to_string();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_shape_names_the_field() {
+    fn an_error_of_shape_names_the_field() {
         let text = UserId::new().to_string();
         let refused = |fields: &[(&'static str, &str)], body: &str| {
             let error = input(fields, body).parse::<Named>().expect_err("must be refused");

@@ -1,114 +1,113 @@
-//! A message's JSON, written by hand: every message that is delivered or read back goes through here, and a general encoder takes
-//! four times as long. It is what [`MessageObject`](super::objects::MessageObject) encodes to, to the byte.
+//! A message's JSON, written by hand. Every message that is delivered or read goes through here, and a general encoder takes four times as
+//! long. The bytes are those that [`MessageObject`](super::objects::MessageObject) encodes to.
 
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use super::objects::{Delivery, SystemNoteObject};
+use super::objects::{MessageStatus, SystemNoteObject};
 use crate::domain::event::Payload;
 use crate::domain::message::Message;
 use crate::domain::{Seq, Timestamp};
 
-/// Bytes of a message's JSON besides its text, as a rule.
-pub(super) const AROUND_TEXT: usize = 400;
+/// Bytes of most messages' JSON besides the text.
+pub(super) const OVERHEAD_BYTES: usize = 400;
 
-/// Appends a message, with its status for whoever reads it.
-pub fn put_message(out: &mut Vec<u8>, message: &Message, status: Delivery) {
-    out.reserve(AROUND_TEXT + message.content.len());
-    put_id(out, b"{\"id\":\"", message.id.0);
-    put_id(out, b"\",\"conversation_id\":\"", message.conversation_id.0);
-    put_number(out, "\",\"seq\":", message.seq);
-    put_id(out, b",\"sender_id\":\"", message.sender_id.0);
-    put(out, "\",\"type\":\"");
-    put(out, message.kind());
-    put(out, "\",\"content\":");
-    put_text(out, &message.content);
+/// Appends a message with its status for the reader.
+pub fn write_message(out: &mut Vec<u8>, message: &Message, status: MessageStatus) {
+    out.reserve(OVERHEAD_BYTES + message.content.len());
+    write_id(out, b"{\"id\":\"", message.id.0);
+    write_id(out, b"\",\"conversation_id\":\"", message.conversation_id.0);
+    write_number(out, "\",\"seq\":", message.seq);
+    write_id(out, b",\"sender_id\":\"", message.sender_id.0);
+    write_raw(out, "\",\"type\":\"");
+    write_raw(out, message.kind());
+    write_raw(out, "\",\"content\":");
+    write_string(out, &message.content);
     match message.reply_to {
-        None => put(out, ",\"reply_to\":null"),
+        None => write_raw(out, ",\"reply_to\":null"),
         Some(id) => {
-            put_id(out, b",\"reply_to\":\"", id.0);
-            put(out, "\"");
+            write_id(out, b",\"reply_to\":\"", id.0);
+            write_raw(out, "\"");
         }
     }
-    put_time(out, ",\"timestamp\":\"", message.timestamp);
+    write_time(out, ",\"timestamp\":\"", message.timestamp);
     match message.edited_at {
-        None => put(out, ",\"edited_at\":null"),
-        Some(time) => put_time(out, ",\"edited_at\":\"", time),
+        None => write_raw(out, ",\"edited_at\":null"),
+        Some(time) => write_time(out, ",\"edited_at\":\"", time),
     }
     match message.deleted_at {
-        None => put(out, ",\"deleted_at\":null"),
-        Some(time) => put_time(out, ",\"deleted_at\":\"", time),
+        None => write_raw(out, ",\"deleted_at\":null"),
+        Some(time) => write_time(out, ",\"deleted_at\":\"", time),
     }
-    put(out, ",\"reactions\":[],\"status\":\"");
-    put(out, status.as_str());
-    put(out, "\"");
+    write_raw(out, ",\"reactions\":[],\"status\":\"");
+    write_raw(out, status.as_str());
+    write_raw(out, "\"");
     if let Some(note) = &message.note {
-        put(out, ",\"system\":");
-        // Strings and ids always have a JSON form, and a vector takes all of it.
+        write_raw(out, ",\"system\":");
+        // Strings and ids can always be encoded, and writing to a vector does not fail.
         let _ = serde_json::to_writer(&mut *out, &SystemNoteObject::new(note));
     }
     if let Some(extra) = &message.extra {
-        put_fields(out, extra);
+        write_fields(out, extra);
     }
-    put(out, "}");
+    write_raw(out, "}");
 }
 
-/// Appends the fields of a JSON object behind others.
-pub(super) fn put_fields(out: &mut Vec<u8>, payload: &Payload) {
+/// Appends the fields of a JSON object after other fields.
+pub(super) fn write_fields(out: &mut Vec<u8>, payload: &Payload) {
     let fields = payload.as_str().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
     if !fields.is_empty() {
-        put(out, ",");
-        put(out, fields);
+        write_raw(out, ",");
+        write_raw(out, fields);
     }
 }
 
-/// Appends what needs no escaping. (Inlined, so that where the text stands in the code its length is known, and it is copied by a few
-/// instructions.)
+/// Appends text that needs no escaping. (Inlined, so that the length of a literal is known, and a few instructions copy it.)
 #[inline]
-pub(super) fn put(out: &mut Vec<u8>, text: &str) {
+pub(super) fn write_raw(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// Appends an id behind `before`, both at once.
-pub(super) fn put_id<const BEFORE: usize>(out: &mut Vec<u8>, before: &[u8; BEFORE], id: Uuid) {
-    const MOST: usize = 24;
-    const { assert!(BEFORE <= MOST) };
-    let mut both = [0; MOST + Hyphenated::LENGTH];
+/// Appends `before` and an id, in one copy.
+pub(super) fn write_id<const BEFORE: usize>(out: &mut Vec<u8>, before: &[u8; BEFORE], id: Uuid) {
+    const BEFORE_MAX: usize = 24;
+    const { assert!(BEFORE <= BEFORE_MAX) };
+    let mut both = [0; BEFORE_MAX + Hyphenated::LENGTH];
     both[..BEFORE].copy_from_slice(before);
     id.as_hyphenated().encode_lower(&mut both[BEFORE..]);
     out.extend_from_slice(&both[..BEFORE + Hyphenated::LENGTH]);
 }
 
-/// Appends a number behind `before`.
-pub(super) fn put_number(out: &mut Vec<u8>, before: &str, number: Seq) {
-    put(out, before);
-    // A number always has a JSON form, and a vector takes all of it.
+/// Appends `before` and a number.
+pub(super) fn write_number(out: &mut Vec<u8>, before: &str, number: Seq) {
+    write_raw(out, before);
+    // A number can always be encoded, and writing to a vector does not fail.
     let _ = serde_json::to_writer(out, &number);
 }
 
-/// Appends a text, escaped where it must be.
-pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
+/// Appends a JSON string, escaped where needed.
+pub(super) fn write_string(out: &mut Vec<u8>, text: &str) {
     let _ = serde_json::to_writer(out, text);
 }
 
-/// Appends a time behind `before`, which ends with a quotation mark.
-fn put_time(out: &mut Vec<u8>, before: &str, time: Timestamp) {
-    put(out, before);
-    put(out, time.write(&mut Timestamp::buffer()));
-    put(out, "\"");
+/// Appends `before`, which ends with a quotation mark, and a time.
+fn write_time(out: &mut Vec<u8>, before: &str, time: Timestamp) {
+    write_raw(out, before);
+    write_raw(out, time.write(&mut Timestamp::buffer()));
+    write_raw(out, "\"");
 }
 
 #[cfg(test)]
 mod tests {
-    use super::put_message;
+    use super::write_message;
     use crate::domain::conversation::{GroupName, Role};
     use crate::domain::event::Payload;
     use crate::domain::message::{Message, SystemNote};
     use crate::domain::{ConversationId, MessageId, Timestamp, UserId};
-    use crate::wire::objects::{Delivery, MessageObject};
+    use crate::wire::objects::{MessageObject, MessageStatus};
 
     #[test]
-    fn it_is_what_the_general_encoder_makes() {
+    fn the_bytes_are_those_of_the_general_encoder() {
         let plain = Message {
             id: MessageId::new(),
             conversation_id: ConversationId::new(),
@@ -144,10 +143,10 @@ mod tests {
             plain,
         ];
         for (message, status) in
-            messages.iter().zip([Delivery::Sent, Delivery::Delivered, Delivery::Read].iter().cycle())
+            messages.iter().zip([MessageStatus::Sent, MessageStatus::Delivered, MessageStatus::Read].iter().cycle())
         {
             let mut out = b"before".to_vec();
-            put_message(&mut out, message, *status);
+            write_message(&mut out, message, *status);
             let expected = serde_json::to_string(&MessageObject::new(message, *status)).expect("it has a JSON form");
             assert_eq!(String::from_utf8(out).expect("text"), format!("before{expected}"));
         }

@@ -1,4 +1,4 @@
-//! JSON in and out, as `docs/protocol.md` has it; what goes to many is encoded once.
+//! JSON in and out, as `docs/protocol.md` specifies it. A frame for many recipients is encoded once.
 
 pub mod answer;
 pub mod close;
@@ -16,30 +16,31 @@ use serde::Deserialize;
 
 use crate::domain::{Code, Error, Result};
 
-/// Reads a JSON object. Not JSON is `malformed`; JSON of another shape is `invalid` and names the field.
+/// Parses a JSON object. Fails with `malformed` when the bytes are not JSON, and with `invalid` and the field when the JSON has another
+/// shape.
 pub fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T> {
-    let value = serde_json::from_slice(bytes).map_err(|_| refusal_of::<T>(bytes))?;
-    // serde takes an array for a struct as well, by the order of its fields, which is nobody's promise.
+    let value = serde_json::from_slice(bytes).map_err(|_| locate_error::<T>(bytes))?;
+    // serde also takes an array for a struct, by the order of its fields. The protocol does not promise that order.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(Error::new(Code::Invalid, "This takes a JSON object."));
     }
     Ok(value)
 }
 
-/// What is wrong with a JSON object. It is read once more, slowly, to find where: most objects are fine.
-fn refusal_of<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Error {
+/// Returns the error of a JSON object, with the field. Parses the object once more, because this is slow and most objects are fine.
+fn locate_error<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Error {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-        Err(error) => refusal(error),
-        // The object is fine, and something follows it.
+        Err(error) => to_domain_error(error),
+        // The object is fine, and other characters follow it.
         Ok(_) => Error::new(Code::Malformed, "This is not JSON: trailing characters."),
     }
 }
 
-/// The domain's word for JSON that was refused, and where.
-fn refusal(error: serde_path_to_error::Error<serde_json::Error>) -> Error {
+/// Turns an error of serde into the domain's, with the field.
+fn to_domain_error(error: serde_path_to_error::Error<serde_json::Error>) -> Error {
     if error.inner().is_data() {
-        return wrong_shape(error.path().to_string(), error.inner());
+        return invalid_field(error.path().to_string(), error.inner());
     }
     not_json(error.inner())
 }
@@ -48,8 +49,8 @@ fn not_json(cause: &serde_json::Error) -> Error {
     Error::new(Code::Malformed, format!("This is not JSON: {cause}."))
 }
 
-/// serde says "missing field `name` at line 1 column 2" with the path of the object that lacks it.
-fn wrong_shape(path: String, cause: &serde_json::Error) -> Error {
+/// Names the field. For a missing field serde gives the text "missing field `name` at line 1 column 2" and the path of its object.
+fn invalid_field(path: String, cause: &serde_json::Error) -> Error {
     let text = cause.to_string();
     let detail = text.split(" at line ").next().unwrap_or_default().to_owned();
     let missing = detail.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
@@ -66,7 +67,7 @@ mod tests {
     use crate::wire::requests::Login;
 
     #[test]
-    fn a_wrong_shape_names_the_field() {
+    fn an_error_of_shape_names_the_field() {
         let refused = |text: &str| parse::<Login>(text.as_bytes()).map(|_| ()).expect_err("must be refused");
         for text in [
             "",

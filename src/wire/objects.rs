@@ -1,4 +1,4 @@
-//! The objects of the API, as they are read.
+//! The objects of the API, as clients read them.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use crate::domain::message::{Message, SystemNote};
 use crate::domain::user::{Status, User};
 use crate::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
 
-/// A user, with whether they are there.
+/// A user with their presence.
 #[derive(Serialize)]
 pub struct UserObject<'a> {
     id: UserId,
@@ -22,7 +22,7 @@ pub struct UserObject<'a> {
 }
 
 impl<'a> UserObject<'a> {
-    /// The user as others see them.
+    /// Makes the object.
     pub fn new(user: &'a User, status: Status) -> Self {
         Self {
             id: user.id,
@@ -35,7 +35,7 @@ impl<'a> UserObject<'a> {
     }
 }
 
-/// As the API spells it.
+/// Returns the name that the API uses.
 pub fn status_word(status: Status) -> &'static str {
     match status {
         Status::Online => "online",
@@ -43,20 +43,20 @@ pub fn status_word(status: Status) -> &'static str {
     }
 }
 
-/// A message's way to the others, as its sender sees it.
+/// The status of a message, as its sender sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Delivery {
-    /// It is durable.
+pub enum MessageStatus {
+    /// The message is durable.
     Sent,
-    /// All others' devices have it.
+    /// The devices of all other members have received it.
     Delivered,
-    /// All others have read it.
+    /// All other members have read it.
     Read,
 }
 
-impl Delivery {
-    /// As the API spells it.
+impl MessageStatus {
+    /// Returns the name that the API uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sent => "sent",
@@ -66,7 +66,7 @@ impl Delivery {
     }
 }
 
-/// A message. Where there are many, [`put_message`](super::message::put_message) writes the same.
+/// A message. [`write_message`](super::message::write_message) writes the same bytes, faster.
 #[derive(Serialize)]
 pub struct MessageObject<'a> {
     id: MessageId,
@@ -80,7 +80,7 @@ pub struct MessageObject<'a> {
     edited_at: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
     reactions: [(); 0],
-    status: Delivery,
+    status: MessageStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     system: Option<SystemNoteObject<'a>>,
     #[serde(flatten)]
@@ -88,8 +88,8 @@ pub struct MessageObject<'a> {
 }
 
 impl<'a> MessageObject<'a> {
-    /// The message with its status for whoever asks.
-    pub fn new(message: &'a Message, status: Delivery) -> Self {
+    /// Makes the object, with the message's status for the caller.
+    pub fn new(message: &'a Message, status: MessageStatus) -> Self {
         Self {
             id: message.id,
             conversation_id: message.conversation_id,
@@ -131,7 +131,7 @@ impl<'a> SystemNoteObject<'a> {
     }
 }
 
-/// A conversation, the same for everybody in it.
+/// A conversation, the same for all its members.
 #[derive(Serialize)]
 pub struct ConversationObject<'a> {
     id: ConversationId,
@@ -144,7 +144,7 @@ pub struct ConversationObject<'a> {
 }
 
 impl<'a> ConversationObject<'a> {
-    /// The conversation.
+    /// Makes the object.
     pub fn new(conversation: &'a Conversation) -> Self {
         Self {
             id: conversation.id,
@@ -172,13 +172,13 @@ pub struct ViewObject<'a> {
 }
 
 impl<'a> ViewObject<'a> {
-    /// The view; `status_of` tells who is there.
+    /// Makes the object. `status_of` returns a user's presence.
     pub fn new(view: &'a ConversationView, status_of: impl Fn(UserId) -> Status) -> Self {
         Self {
             conversation: ConversationObject::new(&view.conversation),
             role: view.role.as_str(),
             peer: view.peer.as_ref().map(|peer| UserObject::new(peer, status_of(peer.id))),
-            last_message: view.last_message.as_ref().map(|message| MessageObject::new(message, Delivery::Sent)),
+            last_message: view.last_message.as_ref().map(|message| MessageObject::new(message, MessageStatus::Sent)),
             read_seq: view.read_seq,
             unread_count: view.unread_count,
             muted: false,
@@ -197,7 +197,7 @@ pub struct MemberObject<'a> {
 }
 
 impl<'a> MemberObject<'a> {
-    /// The member, with whether they are there.
+    /// Makes the object, with the member's presence.
     pub fn new(member: &'a Member, status: Status) -> Self {
         Self {
             user: UserObject::new(&member.user, status),
@@ -212,13 +212,13 @@ impl<'a> MemberObject<'a> {
 /// A page of a list.
 #[derive(Serialize)]
 pub struct List<T> {
-    /// The page.
+    /// The items of this page.
     pub items: Vec<T>,
-    /// Where the next page goes on, if there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<String>,
 }
 
-/// What a login or a refresh gives.
+/// The tokens of a login or a refresh.
 #[derive(Serialize)]
 pub struct TokensObject<'a> {
     /// For `Authorization: Bearer`.
@@ -229,15 +229,15 @@ pub struct TokensObject<'a> {
     pub expires_in: u64,
     /// For `POST /v1/users/refresh`.
     pub refresh_token: &'a str,
-    /// Who logged in.
+    /// The user of the session.
     pub user: UserObject<'a>,
 }
 
-/// Leave to open one WebSocket.
+/// A ticket, which opens one WebSocket.
 #[derive(Serialize)]
 pub struct TicketObject<'a> {
     /// For `?ticket=`.
     pub ticket: &'a str,
-    /// Seconds until it is too late.
+    /// Seconds until the ticket expires.
     pub expires_in: u64,
 }

@@ -1,10 +1,10 @@
-//! Errors as the protocol has them: a problem (RFC 9457) over HTTP, an `error` frame over WebSocket.
+//! Errors in the protocol: a problem (RFC 9457) over HTTP, an `error` frame over WebSocket.
 
 use serde::Serialize;
 
 use crate::domain::{Code, Error};
 
-/// The members of a problem, shared by both doors.
+/// The members of a problem, the same for both transports.
 #[derive(Serialize)]
 pub struct Problem<'a> {
     title: &'static str,
@@ -27,7 +27,7 @@ struct FieldObject<'a> {
 }
 
 impl<'a> Problem<'a> {
-    /// The error as a problem.
+    /// Makes a problem of an error.
     pub fn new(error: &'a Error, request_id: Option<&'a str>) -> Self {
         Self {
             title: title(error.code),
@@ -37,7 +37,7 @@ impl<'a> Problem<'a> {
             request_id,
             retryable: error.code.retryable(),
             errors: error.fields.iter().map(|f| FieldObject { field: &f.field, detail: &f.detail }).collect(),
-            // Rounded up: who comes back a moment too early is refused again.
+            // Rounded up, since a client that retries a moment too early is refused again.
             retry_after_ms: error
                 .retry_after
                 .map(|wait| u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)),
@@ -45,17 +45,17 @@ impl<'a> Problem<'a> {
     }
 }
 
-/// An HTTP answer's body: the problem and its `type`.
+/// The body of an HTTP response: the problem and its `type`.
 #[derive(Serialize)]
 pub struct ProblemBody<'a> {
-    /// The problem types have no page of their own; `code` tells them apart.
+    /// Always `about:blank`: the types have no pages, and `code` identifies them.
     r#type: &'static str,
     #[serde(flatten)]
     problem: Problem<'a>,
 }
 
 impl<'a> ProblemBody<'a> {
-    /// The body for `error`.
+    /// Makes the body for `error`.
     pub fn new(error: &'a Error, request_id: &'a str) -> Self {
         Self { r#type: "about:blank", problem: Problem::new(error, Some(request_id)) }
     }
@@ -74,7 +74,7 @@ pub struct ErrorFrame<'a> {
 }
 
 impl<'a> ErrorFrame<'a> {
-    /// The frame for `error`.
+    /// Makes the frame for `error`.
     pub fn new(
         error: &'a Error,
         reference: Option<&'a str>,
@@ -84,7 +84,7 @@ impl<'a> ErrorFrame<'a> {
     }
 }
 
-/// The HTTP status of a code.
+/// Returns the HTTP status of a code.
 pub fn status(code: Code) -> u16 {
     match code {
         Code::Malformed => 400,

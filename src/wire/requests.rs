@@ -12,7 +12,7 @@ use crate::limits;
 #[derive(Deserialize)]
 pub struct Nothing {}
 
-/// The number of items of a page: 1 to 200, 50 if it is not given. A number, or its text in a query.
+/// The number of items of a page: 1 to [`limits::PAGE_MAX`], by default [`limits::PAGE_DEFAULT`]. A number, or its text in a query.
 #[derive(Clone, Copy, Debug)]
 pub struct PageLimit(pub usize);
 
@@ -41,7 +41,7 @@ impl<'de> Deserialize<'de> for SeqInput {
     }
 }
 
-/// A number or its text; `None` if it is neither.
+/// Reads a number or its text. Returns `None` if it is neither.
 fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     struct WholeNumber;
     impl Visitor<'_> for WholeNumber {
@@ -64,58 +64,57 @@ fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64
 
 /// `account.register`
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Register {
-    /// 2 to 32 of `A-Za-z0-9._-`.
     pub username: String,
-    /// The display name; the username if it is not given.
+    /// The display name. By default the username.
     pub name: Option<String>,
-    /// 8 to 256 characters.
     pub password: String,
 }
 
 /// `session.login`
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Login {
-    /// In any case.
+    /// In upper or lower case.
     pub username: String,
-    /// As it was set.
     pub password: String,
 }
 
 /// `session.refresh`
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Refresh {
-    /// The newest one.
     pub refresh_token: String,
 }
 
 /// `me.update`
 #[derive(Deserialize)]
 pub struct UpdateMe {
-    /// A new name.
+    /// The new display name.
     pub name: Option<String>,
-    /// A new password, which ends the other sessions.
+    /// The new password. It ends the other sessions.
     pub password: Option<String>,
-    /// The present password, needed to set a new one.
+    /// The present password. It is needed to set a new one.
     pub current_password: Option<String>,
 }
 
 /// `user.list`
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct ListUsers {
     /// The beginning of a username or a name.
     pub q: Option<String>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     pub cursor: Option<String>,
-    /// The number of items.
     #[serde(default)]
     pub limit: PageLimit,
 }
 
 /// `user.get`
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct GetUser {
-    /// The user.
     pub user_id: UserId,
 }
 
@@ -124,107 +123,99 @@ pub struct GetUser {
 pub struct CreateConversation {
     /// `direct` or `group`.
     pub r#type: String,
-    /// A group's name.
+    /// Only for a group.
     pub name: Option<String>,
-    /// The other members (the creator may be among them).
+    /// The other members. The creator can be among them.
     pub member_ids: Vec<UserId>,
 }
 
 /// `conversation.list`
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct ListConversations {
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     pub cursor: Option<String>,
-    /// The number of items.
     #[serde(default)]
     pub limit: PageLimit,
 }
 
 /// `conversation.get`, `conversation.delete`
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct OneConversation {
-    /// The conversation.
     pub conversation_id: ConversationId,
 }
 
 /// `conversation.update`
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct UpdateConversation {
-    /// The conversation.
     pub conversation_id: ConversationId,
-    /// The new name.
     pub name: String,
 }
 
 /// `member.list`
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct ListMembers {
-    /// The conversation.
     pub conversation_id: ConversationId,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     pub cursor: Option<String>,
-    /// The number of items.
     #[serde(default)]
     pub limit: PageLimit,
 }
 
 /// `member.add`
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct AddMember {
-    /// The conversation.
     pub conversation_id: ConversationId,
-    /// The new member.
     pub user_id: UserId,
-    /// Their role; `member` if it is not given.
+    /// By default `member`.
     pub role: Option<String>,
 }
 
 /// `member.update`
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct UpdateMember {
-    /// The conversation.
     pub conversation_id: ConversationId,
-    /// The member.
     pub user_id: UserId,
-    /// The new role.
     pub role: String,
 }
 
 /// `member.remove`
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct RemoveMember {
-    /// The conversation.
     pub conversation_id: ConversationId,
-    /// The member.
     pub user_id: UserId,
 }
 
 /// `message.list`
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct ListMessages {
-    /// The conversation.
     pub conversation_id: ConversationId,
-    /// The newest messages before a number.
+    /// Asks for the newest messages before this number.
     pub before_seq: Option<SeqInput>,
-    /// The oldest messages after a number.
+    /// Asks for the oldest messages after this number.
     pub after_seq: Option<SeqInput>,
-    /// Half before and half from a number on.
+    /// Asks for half of the messages before this number and half from it on.
     pub around_seq: Option<SeqInput>,
-    /// The number of items.
     #[serde(default)]
     pub limit: PageLimit,
 }
 
 /// `message.send`
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct SendMessage {
-    /// The conversation.
     pub conversation_id: ConversationId,
-    /// The client's choice, which makes retries safe.
+    /// Chosen by the client, which makes retries safe.
     pub id: Option<MessageId>,
-    /// The text.
     pub content: String,
-    /// `text`, if it is given.
+    /// Only `text` is supported.
     pub r#type: Option<String>,
     /// The message that it answers.
     pub reply_to: Option<MessageId>,
@@ -232,20 +223,17 @@ pub struct SendMessage {
 
 /// `message.edit`
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct EditMessage {
-    /// The conversation.
     pub conversation_id: ConversationId,
-    /// The message.
     pub message_id: MessageId,
-    /// The new text.
     pub content: String,
 }
 
-/// `message.delete`
+/// `message.delete`, and every operation on one message that takes nothing else
 #[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct OneMessage {
-    /// The conversation.
     pub conversation_id: ConversationId,
-    /// The message.
     pub message_id: MessageId,
 }

@@ -34,8 +34,8 @@ impl SocketHandler for Echo {
             loop {
                 let mut frame = Vec::new();
                 match reader.next().await {
-                    Ok(ClientMessage::Text(text)) => framing::put_text(&mut frame, text.as_bytes()),
-                    Ok(ClientMessage::Binary(bytes)) => framing::put_binary(&mut frame, &bytes),
+                    Ok(ClientMessage::Text(text)) => framing::write_text_frame(&mut frame, text.as_bytes()),
+                    Ok(ClientMessage::Binary(bytes)) => framing::write_binary_frame(&mut frame, &bytes),
                     Err(end) => return end,
                 }
                 // Whoever talks faster than they listen is not read meanwhile, and so not too slow.

@@ -264,7 +264,7 @@ async fn what_cannot_be_committed_is_told_and_does_no_harm() {
     scene.hold().await;
     let mut sockets: Vec<(Socket, Instant)> = Vec::new();
     // Enough for a batch under way, a full queue, what two more batches take, and some who wait in vain.
-    for _ in 0..(limits::JOURNAL_QUEUE + 4 * limits::BATCH_ROWS_MAX) / limits::SENDS_IN_FLIGHT_MAX {
+    for _ in 0..(limits::JOURNAL_QUEUE_MAX + 4 * limits::BATCH_ROWS_MAX) / limits::SENDS_IN_FLIGHT_MAX {
         let mut socket = scene.ada.listen(&scene.room.socket).await;
         let begun = Instant::now();
         for number in 0..limits::SENDS_IN_FLIGHT_MAX {

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
 
 use chinwag::domain::command::{Action, Outcome};
-use chinwag::domain::conversation::{Kind, NewConversation, Role};
+use chinwag::domain::conversation::{ConversationKind, NewConversation, Role};
 use chinwag::domain::message::Content;
 use chinwag::domain::user::{Name, User, Username};
 use chinwag::domain::{Code, ConversationId, MessageId, Timestamp, UserId};
@@ -31,7 +31,7 @@ async fn user(store: &Postgres, name: &str) -> UserId {
 
 async fn group(store: &Postgres, creator_id: UserId, other_ids: Vec<UserId>) -> ConversationId {
     let id = ConversationId::new();
-    let (kind, created_at) = (Kind::Group, Timestamp::now());
+    let (kind, created_at) = (ConversationKind::Group, Timestamp::now());
     let new = NewConversation { id, kind, name: None, creator_id, created_at, other_ids };
     assert_eq!(store.create_conversation(&new).await, Ok((id, true)));
     id

@@ -1,27 +1,27 @@
-//! The rules of membership and names: who may change what, and what follows from it.
+//! The rules of membership and names.
 
 use super::{Decision, Facts, NewEvent, RowWrite, Verdict};
 use crate::domain::command::Outcome;
-use crate::domain::conversation::{GroupName, Kind, Member, Role};
+use crate::domain::conversation::{ConversationKind, GroupName, Member, Role};
 use crate::domain::message::SystemNote;
 use crate::domain::{Error, Result, UserId};
 use crate::limits;
 
-/// The actor, in a conversation whose members and name can change.
+/// Returns the actor. Fails in a direct conversation, whose members and name cannot change.
 fn actor(facts: &Facts) -> Result<&Member> {
     let actor = facts.actor.as_ref().ok_or_else(|| Error::not_found("conversation"))?;
-    if facts.kind == Kind::Direct {
+    if facts.kind == ConversationKind::Direct {
         return Err(Error::forbidden("The two members of a direct conversation are fixed, and it has no name."));
     }
     Ok(actor)
 }
 
-/// A decision that leaves a system message.
-fn noted(writes: Vec<RowWrite>, note: SystemNote, content: String) -> Verdict {
+/// Returns a decision that writes a system message.
+fn with_system_message(writes: Vec<RowWrite>, note: SystemNote, content: String) -> Verdict {
     Verdict::Write(Decision { writes, event: NewEvent::SystemMessage { note, content } })
 }
 
-/// Fails unless a user with this role in a conversation (`None`: no member) can delete it.
+/// Fails unless a user with this role in a conversation can delete it. A user who is no member has no role.
 pub fn may_delete(role: Option<Role>) -> Result<()> {
     match role {
         Some(Role::Owner) => Ok(()),
@@ -30,7 +30,7 @@ pub fn may_delete(role: Option<Role>) -> Result<()> {
     }
 }
 
-/// Decides whether a member is added.
+/// Decides an addition of a member.
 pub(super) fn add(user_id: UserId, role: Role, facts: &Facts) -> Result<Verdict> {
     let actor = actor(facts)?;
     require(actor, Role::Admin, "Only an admin or the owner can add members.")?;
@@ -47,10 +47,14 @@ pub(super) fn add(user_id: UserId, role: Role, facts: &Facts) -> Result<Verdict>
         return Err(Error::field("user_id", format!("a group has at most {} members", limits::GROUP_MEMBERS_MAX)));
     }
     let content = format!("{} added {}", actor.name().as_str(), target.name.as_str());
-    Ok(noted(vec![RowWrite::InsertMember(user_id, role)], SystemNote::MemberAdded { user_id, role }, content))
+    Ok(with_system_message(
+        vec![RowWrite::InsertMember(user_id, role)],
+        SystemNote::MemberAdded { user_id, role },
+        content,
+    ))
 }
 
-/// Decides whether a member is removed, or leaves.
+/// Decides a removal of a member, who leaves if they are the actor.
 pub(super) fn remove(user_id: UserId, facts: &Facts) -> Result<Verdict> {
     let actor = actor(facts)?;
     let (Some(target), Some(target_role)) = (&facts.target, facts.target_role) else {
@@ -68,10 +72,10 @@ pub(super) fn remove(user_id: UserId, facts: &Facts) -> Result<Verdict> {
         }
         format!("{} removed {}", actor.name().as_str(), target.name.as_str())
     };
-    Ok(noted(vec![RowWrite::DeleteMember(user_id)], SystemNote::MemberRemoved { user_id }, content))
+    Ok(with_system_message(vec![RowWrite::DeleteMember(user_id)], SystemNote::MemberRemoved { user_id }, content))
 }
 
-/// Decides whether a member's role changes.
+/// Decides a change of a member's role.
 pub(super) fn set_role(user_id: UserId, role: Role, facts: &Facts) -> Result<Verdict> {
     let actor = actor(facts)?;
     require(actor, Role::Owner, "Only the owner can assign roles.")?;
@@ -94,10 +98,10 @@ pub(super) fn set_role(user_id: UserId, role: Role, facts: &Facts) -> Result<Ver
         Role::Member => "a member",
     };
     let content = format!("{} made {} {became}", actor.name().as_str(), target.name.as_str());
-    Ok(noted(writes, SystemNote::MemberUpdated { user_id, role }, content))
+    Ok(with_system_message(writes, SystemNote::MemberUpdated { user_id, role }, content))
 }
 
-/// Decides whether the group gets a name.
+/// Decides a change of the group's name.
 pub(super) fn rename(name: &GroupName, facts: &Facts) -> Result<Verdict> {
     let actor = actor(facts)?;
     require(actor, Role::Admin, "Only an admin or the owner can rename the conversation.")?;
@@ -105,7 +109,11 @@ pub(super) fn rename(name: &GroupName, facts: &Facts) -> Result<Verdict> {
         return Ok(Verdict::Nothing(Outcome::NoChange));
     }
     let content = format!("{} named the conversation “{}”", actor.name().as_str(), name.as_str());
-    Ok(noted(vec![RowWrite::SetName(name.clone())], SystemNote::ConversationUpdated { name: name.clone() }, content))
+    Ok(with_system_message(
+        vec![RowWrite::SetName(name.clone())],
+        SystemNote::ConversationUpdated { name: name.clone() },
+        content,
+    ))
 }
 
 fn require(actor: &Member, role: Role, otherwise: &'static str) -> Result<()> {
@@ -117,7 +125,7 @@ mod tests {
     use super::super::{Facts, RowWrite, Verdict, decide};
     use super::may_delete;
     use crate::domain::command::{Action, Command, Outcome};
-    use crate::domain::conversation::{GroupName, Kind, Member, Role};
+    use crate::domain::conversation::{ConversationKind, GroupName, Member, Role};
     use crate::domain::user::{Name, User, Username};
     use crate::domain::{Code, ConversationId, MessageId, Result, Timestamp, UserId};
 
@@ -143,7 +151,7 @@ mod tests {
             read_seq: 0,
         };
         let facts = Facts {
-            kind: Kind::Group,
+            kind: ConversationKind::Group,
             name: None,
             member_count: 3,
             actor: Some(actor),
@@ -154,14 +162,14 @@ mod tests {
         (facts, target_id)
     }
 
-    fn judge(action: Action, facts: &Facts) -> Result<Verdict> {
+    fn decide_action(action: Action, facts: &Facts) -> Result<Verdict> {
         let (conversation_id, actor_id) = (ConversationId::new(), UserId::new());
         decide(&Command { conversation_id, actor_id, id: MessageId::new(), timestamp: Timestamp(0), action }, facts)
     }
 
     fn verdict(action: impl Fn(UserId) -> Action, actor: Role, target: Option<Role>) -> Result<Verdict, Code> {
         let (facts, target_id) = facts(actor, target);
-        judge(action(target_id), &facts).map_err(|error| error.code)
+        decide_action(action(target_id), &facts).map_err(|error| error.code)
     }
 
     #[test]
@@ -186,20 +194,20 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_hands_over_before_leaving() {
+    fn an_owner_leaves_only_as_the_last_member() {
         let (mut facts, _) = facts(Role::Owner, Some(Role::Owner));
         facts.target = facts.actor.as_ref().map(|actor| actor.user.clone());
         let leave = Action::RemoveMember { user_id: facts.target.as_ref().expect("just set").id };
-        assert_eq!(judge(leave.clone(), &facts).map_err(|error| error.code), Err(Code::Forbidden));
+        assert_eq!(decide_action(leave.clone(), &facts).map_err(|error| error.code), Err(Code::Forbidden));
         facts.member_count = 1;
-        assert!(matches!(judge(leave.clone(), &facts), Ok(Verdict::Write(_))), "the last one may go");
+        assert!(matches!(decide_action(leave.clone(), &facts), Ok(Verdict::Write(_))), "the last member can leave");
     }
 
     #[test]
     fn a_new_owner_replaces_the_old_one() {
         let decision =
             verdict(|user_id| Action::SetRole { user_id, role: Role::Owner }, Role::Owner, Some(Role::Member));
-        let Ok(Verdict::Write(decision)) = decision else { panic!("the owner may") };
+        let Ok(Verdict::Write(decision)) = decision else { panic!("the owner can") };
         assert!(matches!(decision.writes[..], [RowWrite::SetRole(_, Role::Owner), RowWrite::SetRole(_, Role::Admin)]));
     }
 
@@ -213,12 +221,12 @@ mod tests {
     }
 
     #[test]
-    fn strangers_and_direct_conversations_are_left_alone() {
+    fn a_direct_conversation_cannot_be_renamed_and_outsiders_find_none() {
         let rename = Action::Rename { name: GroupName::from_trusted("Lunch".to_owned()) };
         let (mut facts, _) = facts(Role::Owner, None);
-        facts.kind = Kind::Direct;
-        assert_eq!(judge(rename.clone(), &facts).map_err(|error| error.code), Err(Code::Forbidden));
+        facts.kind = ConversationKind::Direct;
+        assert_eq!(decide_action(rename.clone(), &facts).map_err(|error| error.code), Err(Code::Forbidden));
         facts.actor = None;
-        assert_eq!(judge(rename.clone(), &facts).map_err(|error| error.code), Err(Code::NotFound));
+        assert_eq!(decide_action(rename.clone(), &facts).map_err(|error| error.code), Err(Code::NotFound));
     }
 }

@@ -7,9 +7,9 @@ use crate::domain::event::EventKind;
 use crate::domain::message::{Content, Message};
 use crate::domain::{Error, Result};
 
-/// Decides an edit. The same text again changes nothing.
+/// Decides an edit. An edit to the same text changes nothing.
 pub(super) fn edit(content: &Content, command: &Command, facts: &Facts) -> Result<Verdict> {
-    let (_, stored) = found(facts)?;
+    let (_, stored) = role_and_message(facts)?;
     if stored.sender_id != command.actor_id {
         return Err(Error::forbidden("Only its sender can edit a message."));
     }
@@ -21,12 +21,12 @@ pub(super) fn edit(content: &Content, command: &Command, facts: &Facts) -> Resul
     }
     let message =
         Message { content: content.as_str().to_owned(), edited_at: Some(command.timestamp), ..stored.clone() };
-    Ok(changed(EventKind::MessageUpdated, message))
+    Ok(message_change(EventKind::MessageUpdated, message))
 }
 
-/// Decides a deletion. What is deleted already stays as it is.
+/// Decides a deletion. A message that is deleted already stays as it is.
 pub(super) fn delete(command: &Command, facts: &Facts) -> Result<Verdict> {
-    let (role, stored) = found(facts)?;
+    let (role, stored) = role_and_message(facts)?;
     if stored.sender_id != command.actor_id && role < Role::Admin {
         return Err(Error::forbidden("Only its sender, an admin or the owner can delete a message."));
     }
@@ -36,11 +36,11 @@ pub(super) fn delete(command: &Command, facts: &Facts) -> Result<Verdict> {
     // Further fields may repeat some of the text.
     let (content, deleted_at) = (String::new(), Some(command.timestamp));
     let message = Message { content, deleted_at, extra: None, ..stored.clone() };
-    Ok(changed(EventKind::MessageDeleted, message))
+    Ok(message_change(EventKind::MessageDeleted, message))
 }
 
-/// The actor's role, and the text message that the action names.
-fn found(facts: &Facts) -> Result<(Role, &Message)> {
+/// Returns the actor's role and the message that the action changes. Fails for a system message.
+fn role_and_message(facts: &Facts) -> Result<(Role, &Message)> {
     let actor = facts.actor.as_ref().ok_or_else(|| Error::not_found("conversation"))?;
     let message = facts.message.as_ref().ok_or_else(|| Error::not_found("message"))?;
     if message.note.is_some() {
@@ -49,7 +49,7 @@ fn found(facts: &Facts) -> Result<(Role, &Message)> {
     Ok((actor.role, message))
 }
 
-fn changed(kind: EventKind, message: Message) -> Verdict {
+fn message_change(kind: EventKind, message: Message) -> Verdict {
     let event = NewEvent::Change { kind, message: Some(message.clone()), payload: None };
     Verdict::Write(Decision { writes: vec![RowWrite::UpdateMessage(Box::new(message))], event })
 }
@@ -58,7 +58,7 @@ fn changed(kind: EventKind, message: Message) -> Verdict {
 mod tests {
     use super::super::{Decision, Facts, NewEvent, Verdict, decide};
     use crate::domain::command::{Action, Command, Outcome};
-    use crate::domain::conversation::{Kind, Member, Role};
+    use crate::domain::conversation::{ConversationKind, Member, Role};
     use crate::domain::event::EventKind;
     use crate::domain::message::{Content, Message, SystemNote};
     use crate::domain::user::{Name, User, Username};
@@ -87,7 +87,12 @@ mod tests {
     }
 
     /// Edits or, without a text, deletes.
-    fn judge(content: Option<&str>, actor_id: UserId, role: Option<Role>, stored: Option<Message>) -> Result<Verdict> {
+    fn decide_action(
+        content: Option<&str>,
+        actor_id: UserId,
+        role: Option<Role>,
+        stored: Option<Message>,
+    ) -> Result<Verdict> {
         let message_id = stored.as_ref().map_or_else(MessageId::new, |stored| stored.id);
         let action = match content {
             Some(text) => {
@@ -99,7 +104,7 @@ mod tests {
         let conversation_id = ConversationId::new();
         let command = Command { conversation_id, actor_id, id: MessageId::new(), timestamp: Timestamp(2), action };
         let facts = Facts {
-            kind: Kind::Group,
+            kind: ConversationKind::Group,
             name: None,
             member_count: 2,
             actor: role.map(|role| member(actor_id, role)),
@@ -110,7 +115,7 @@ mod tests {
         decide(&command, &facts)
     }
 
-    fn change(verdict: Result<Verdict>) -> (EventKind, Message) {
+    fn changed_message(verdict: Result<Verdict>) -> (EventKind, Message) {
         let Ok(Verdict::Write(Decision { event: NewEvent::Change { kind, message: Some(message), .. }, .. })) = verdict
         else {
             panic!("it changes the message");
@@ -122,32 +127,32 @@ mod tests {
     fn a_sender_edits_and_deletes() {
         let stored = message();
         let sender = stored.sender_id;
-        let (kind, edited) = change(judge(Some("second"), sender, Some(Role::Member), Some(stored)));
+        let (kind, edited) = changed_message(decide_action(Some("second"), sender, Some(Role::Member), Some(stored)));
         assert_eq!(kind, EventKind::MessageUpdated);
         assert_eq!((edited.content.as_str(), edited.edited_at, edited.seq), ("second", Some(Timestamp(2)), 3));
         assert_eq!(
-            judge(Some("second"), sender, Some(Role::Member), Some(edited.clone())),
+            decide_action(Some("second"), sender, Some(Role::Member), Some(edited.clone())),
             Ok(Verdict::Nothing(Outcome::Duplicate(edited.clone()))),
             "again"
         );
 
-        let (kind, gone) = change(judge(None, sender, Some(Role::Member), Some(edited)));
+        let (kind, deleted) = changed_message(decide_action(None, sender, Some(Role::Member), Some(edited)));
         assert_eq!(kind, EventKind::MessageDeleted);
-        assert_eq!((gone.content.as_str(), gone.deleted_at), ("", Some(Timestamp(2))));
+        assert_eq!((deleted.content.as_str(), deleted.deleted_at), ("", Some(Timestamp(2))));
         assert_eq!(
-            judge(None, sender, Some(Role::Member), Some(gone.clone())),
-            Ok(Verdict::Nothing(Outcome::Duplicate(gone.clone()))),
+            decide_action(None, sender, Some(Role::Member), Some(deleted.clone())),
+            Ok(Verdict::Nothing(Outcome::Duplicate(deleted.clone()))),
             "again"
         );
-        let edit = judge(Some("third"), sender, Some(Role::Member), Some(gone));
+        let edit = decide_action(Some("third"), sender, Some(Role::Member), Some(deleted));
         assert_eq!(edit.map_err(|error| error.code), Err(Code::NotFound));
     }
 
     #[test]
-    fn others_may_not_unless_they_moderate() {
+    fn only_admins_delete_messages_of_others() {
         let (stored, other) = (message(), UserId::new());
         let code = |content, role, stored: &Message| {
-            judge(content, other, role, Some(stored.clone())).map(drop).map_err(|error| error.code)
+            decide_action(content, other, role, Some(stored.clone())).map(drop).map_err(|error| error.code)
         };
         for role in [Role::Member, Role::Admin, Role::Owner] {
             assert_eq!(code(Some("mine"), Some(role), &stored), Err(Code::Forbidden), "{role:?}");
@@ -160,8 +165,8 @@ mod tests {
     }
 
     #[test]
-    fn there_must_be_a_message() {
-        let delete = judge(None, UserId::new(), Some(Role::Owner), None);
+    fn a_missing_message_is_not_found() {
+        let delete = decide_action(None, UserId::new(), Some(Role::Owner), None);
         assert_eq!(delete.map_err(|error| error.code), Err(Code::NotFound));
     }
 }

@@ -1,7 +1,7 @@
 //! The rules of numbered writes, as pure functions.
 //!
 //! A store loads the [`Facts`] under the lock of the conversation's counter, calls [`decide`], and applies the [`Decision`] in the
-//! same transaction. So the rules stand once for all stores, and no two changes can cross.
+//! same transaction. So all stores share the rules, and each decision sees the changes of the one before.
 
 mod membership;
 mod messages;
@@ -9,55 +9,53 @@ mod messages;
 pub use membership::may_delete;
 
 use super::command::{Action, Command, Outcome};
-use super::conversation::{GroupName, Kind, Member, Role};
+use super::conversation::{ConversationKind, GroupName, Member, Role};
 use super::event::{Event, EventKind, Payload};
 use super::message::{Message, SystemNote};
 use super::user::User;
 use super::{MessageId, Result, Seq, UserId};
 
-/// What is true of the conversation under the lock. Which facts are loaded depends on the command alone.
+/// The facts of a conversation under the lock. The command alone decides which of them are loaded.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Facts {
-    /// Direct or group.
-    pub kind: Kind,
-    /// The conversation's name.
+    pub kind: ConversationKind,
     pub name: Option<GroupName>,
-    /// The number of its members.
     pub member_count: i64,
     /// The user who acts, if they are a member.
     pub actor: Option<Member>,
-    /// The user whom the action concerns, if they exist.
+    /// The user whose membership the action changes, if they exist.
     pub target: Option<User>,
-    /// That user's role, if they are a member.
+    /// The role of `target`, if they are a member.
     pub target_role: Option<Role>,
     /// The message with the id of [`Command::lookup_id`], if there is one.
     pub message: Option<Message>,
 }
 
 impl Command {
-    /// The id of the message among the facts: the message that the action concerns, or else an earlier try's system message.
+    /// Returns the id of the message among the facts: the message that the action changes, or else the system message of an earlier try.
     pub fn lookup_id(&self) -> MessageId {
         self.action.message_id().unwrap_or(self.id)
     }
 }
 
-/// One row that changes.
+/// A change of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowWrite {
-    /// A member is added, whose receipts start at the event's number; their membership version rises.
+    /// Adds a member, whose receipts start at the event's number. The user's membership version rises.
     InsertMember(UserId, Role),
-    /// A member is removed; their membership version rises.
+    /// Removes a member. The user's membership version rises.
     DeleteMember(UserId),
-    /// A member's role changes.
+    /// Changes a member's role.
     SetRole(UserId, Role),
-    /// The conversation's name changes.
+    /// Changes the conversation's name.
     SetName(GroupName),
-    /// A message gets this text, time of editing and time of deletion.
+    /// Changes a message's text, time of editing and time of deletion.
     UpdateMessage(Box<Message>),
 }
 
 impl RowWrite {
-    /// By how much the number of members changes.
+    /// Returns the change of the number of members.
     pub fn growth(&self) -> i64 {
         match self {
             Self::InsertMember(..) => 1,
@@ -66,8 +64,8 @@ impl RowWrite {
         }
     }
 
-    /// The user whose membership version rises.
-    pub fn moved_user(&self) -> Option<UserId> {
+    /// Returns the user whose membership version rises.
+    pub fn joined_or_left(&self) -> Option<UserId> {
         match self {
             Self::InsertMember(user_id, _) | Self::DeleteMember(user_id) => Some(*user_id),
             Self::SetRole(..) | Self::SetName(_) | Self::UpdateMessage(_) => None,
@@ -75,28 +73,28 @@ impl RowWrite {
     }
 }
 
-/// The event that a command causes, before it has a number.
+/// The event of a command, before it has a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NewEvent {
-    /// A system message, which is the event itself. It advances the actor's receipts and makes its conversation the latest.
+    /// A system message is the event itself. It advances the actor's receipts and makes its conversation the latest.
     SystemMessage {
         /// For programs.
         note: SystemNote,
-        /// For people.
+        /// For users.
         content: String,
     },
-    /// Anything else, kept in the table of changes.
+    /// Any other event. The store keeps it in the table of changes.
     Change {
-        /// What happened.
+        /// The kind of the event.
         kind: EventKind,
-        /// The message that it happened to, as it is now.
+        /// The changed message as it is now.
         message: Option<Message>,
-        /// The frame's other public fields.
+        /// Further public fields of the frame.
         payload: Option<Payload>,
     },
 }
 
-/// What a command does: the rows that change, no two of them the same, and the event.
+/// The effect of a command: its event, and changes of rows, at most one for each row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Decision {
@@ -105,7 +103,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// The event with its number.
+    /// Returns the event with its number.
     pub fn event(&self, command: &Command, seq: Seq) -> Event {
         let conversation_id = command.conversation_id;
         match &self.event {
@@ -128,7 +126,7 @@ impl Decision {
         }
     }
 
-    /// By how much the number of members changes.
+    /// Returns the change of the number of members.
     pub fn growth(&self) -> i64 {
         self.writes.iter().map(RowWrite::growth).sum()
     }
@@ -137,15 +135,15 @@ impl Decision {
 /// The result of a command that is not refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It happens.
+    /// The store applies the decision.
     Write(Decision),
-    /// Nothing is to be written.
+    /// The store writes nothing.
     Nothing(Outcome),
 }
 
 /// Decides a command.
 pub fn decide(command: &Command, facts: &Facts) -> Result<Verdict> {
-    // An action about no message leaves a system message. If that is there, an earlier try was committed.
+    // An action that changes no message writes a system message. If that exists, an earlier try was committed.
     if let (None, Some(stored)) = (command.action.message_id(), &facts.message) {
         return Outcome::duplicate(stored.clone(), command.actor_id, true).map(Verdict::Nothing);
     }

@@ -12,7 +12,7 @@ use super::messages::message;
 use super::rows::Columns;
 use super::users::user;
 use crate::domain::command::{Command, Outcome};
-use crate::domain::conversation::{GroupName, Kind, Member, Role};
+use crate::domain::conversation::{ConversationKind, GroupName, Member, Role};
 use crate::domain::message::Message;
 use crate::domain::rules::{Decision, Facts, Verdict, decide};
 use crate::domain::user::User;
@@ -88,7 +88,7 @@ fn add(writes: &mut Writes, command: &Command, seq: Seq, decision: &Decision) ->
 struct Loaded {
     /// Its last number and its number of members.
     counters: HashMap<ConversationId, (Seq, i64)>,
-    conversations: HashMap<ConversationId, (Kind, Option<GroupName>)>,
+    conversations: HashMap<ConversationId, (ConversationKind, Option<GroupName>)>,
     actors: HashMap<usize, Member>,
     targets: HashMap<usize, (User, Option<Role>)>,
     messages: HashMap<usize, Message>,
@@ -138,7 +138,7 @@ async fn load(connection: &PgConnection, batch: &[Command]) -> Result<Loaded> {
     Ok(Loaded {
         counters: map(&counters?, |columns| Ok((columns.next()?, (columns.next()?, columns.next()?))))?,
         conversations: map(&conversations?, |columns| {
-            let (id, kind) = (columns.next()?, columns.word(Kind::parse)?);
+            let (id, kind) = (columns.next()?, columns.word(ConversationKind::parse)?);
             Ok((id, (kind, columns.next::<Option<String>>()?.map(GroupName::from_trusted))))
         })?,
         actors: map(&actors?, |columns| Ok((place(columns)?, member(columns)?)))?,

@@ -117,7 +117,7 @@ impl Writes {
         let id = command.conversation_id;
         for row in &decision.writes {
             self.add_row(command, seq, row);
-            if let Some(user_id) = row.moved_user() {
+            if let Some(user_id) = row.joined_or_left() {
                 self.lock_users.push(user_id);
                 self.raise_versions.push(user_id);
             }

@@ -8,7 +8,7 @@ use super::messages::joined_message;
 use super::rows::{self, Columns};
 use super::users::user;
 use super::{Postgres, bounded};
-use crate::domain::conversation::{Conversation, GroupName, Kind, NewConversation, Role};
+use crate::domain::conversation::{Conversation, ConversationKind, GroupName, NewConversation, Role};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::rules::may_delete;
 use crate::domain::{ConversationId, Error, Result, UserId};
@@ -39,7 +39,7 @@ const ROLES: &str = "SELECT user_id, role FROM members WHERE conversation_id = $
 pub(super) fn conversation(columns: &mut Columns<'_>) -> Result<Conversation> {
     Ok(Conversation {
         id: columns.next()?,
-        kind: columns.word(Kind::parse)?,
+        kind: columns.word(ConversationKind::parse)?,
         name: columns.next::<Option<String>>()?.map(GroupName::from_trusted),
         creator_id: columns.next()?,
         created_at: columns.next()?,

@@ -39,11 +39,11 @@ fn credentials(columns: &mut Columns<'_>) -> Result<(User, String)> {
 
 /// Reads `user_columns!` and the membership version.
 fn arrival(columns: &mut Columns<'_>) -> Result<ConnectSnapshot> {
-    Ok(ConnectSnapshot { user: user(columns)?, membership_version: columns.next()?, session: None, company: None })
+    Ok(ConnectSnapshot { user: user(columns)?, membership_version: columns.next()?, session: None, conversation: None })
 }
 
 /// Reads the newest number and the members.
-fn company(columns: &mut Columns<'_>) -> Result<ConversationSnapshot> {
+fn conversation(columns: &mut Columns<'_>) -> Result<ConversationSnapshot> {
     Ok(ConversationSnapshot { head: columns.next()?, members: columns.next()? })
 }
 
@@ -121,7 +121,7 @@ impl Users for Postgres {
             let limit = row_limit(limit);
             let (user, session): (Params<'_>, Params<'_>) = (&[&caller.user_id], &[&caller.session_id]);
             let in_company: Params<'_> = &[&caller.user_id, &to, &limit];
-            let (users, found_sessions, companies) = try_join3(
+            let (users, found_sessions, conversations) = try_join3(
                 connection.send(find_user, user),
                 connection.send(find_session, session),
                 connection.send(COMPANY, in_company),
@@ -129,7 +129,7 @@ impl Users for Postgres {
             .await?;
             let Some(mut arrival) = rows::first(&users, arrival)? else { return Ok(None) };
             arrival.session = rows::first(&found_sessions, sessions::session)?;
-            arrival.company = rows::first(&companies, company)?;
+            arrival.conversation = rows::first(&conversations, conversation)?;
             Ok(Some(arrival))
         })
         .await

@@ -63,7 +63,7 @@ fn write(db: &Connection, command: &Command, before: &Conversation, decision: &D
     let (id, seq) = (command.conversation_id, before.last_seq + 1);
     for row in &decision.writes {
         write_row(db, command, seq, row)?;
-        if let Some(user_id) = row.moved_user() {
+        if let Some(user_id) = row.joined_or_left() {
             run(db, sql!(RAISE_MEMBERSHIP_VERSION), params![user_id])?;
         }
     }

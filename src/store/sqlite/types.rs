@@ -4,7 +4,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRe
 use rusqlite::{Result, ToSql};
 use uuid::Uuid;
 
-use crate::domain::conversation::{Kind, Role};
+use crate::domain::conversation::{ConversationKind, Role};
 use crate::domain::{ConversationId, MessageId, SessionId, TicketId, Timestamp, UserId};
 
 macro_rules! kept_as {
@@ -39,4 +39,4 @@ macro_rules! kept_as_word {
         }
     )*};
 }
-kept_as_word!(Kind, Role);
+kept_as_word!(ConversationKind, Role);

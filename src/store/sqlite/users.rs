@@ -37,7 +37,7 @@ fn credentials(columns: &mut Columns<'_>) -> rusqlite::Result<(User, String)> {
 
 /// Reads `user_columns!` and the membership version.
 fn arrival(columns: &mut Columns<'_>) -> rusqlite::Result<ConnectSnapshot> {
-    Ok(ConnectSnapshot { user: user(columns)?, membership_version: columns.next()?, session: None, company: None })
+    Ok(ConnectSnapshot { user: user(columns)?, membership_version: columns.next()?, session: None, conversation: None })
 }
 
 #[async_trait]
@@ -121,7 +121,7 @@ impl Users for Sqlite {
                 && let Some((_, head)) = one(db, HEAD_FOR, params![user_id, id], pair::<ConversationId, Seq>)?
             {
                 let members = all(db, MEMBER_IDS, params![id, row_limit(limit)], value)?;
-                arrival.company = Some(ConversationSnapshot { head, members });
+                arrival.conversation = Some(ConversationSnapshot { head, members });
             }
             Ok(Some(arrival))
         })

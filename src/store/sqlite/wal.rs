@@ -21,7 +21,7 @@ impl Wal {
     pub(super) fn of(path: &Path) -> Self {
         let mut name = OsString::from(path);
         name.push("-wal");
-        Self { path: name.into(), bound: limits::SQLITE_WAL_BYTES }
+        Self { path: name.into(), bound: limits::SQLITE_WAL_BYTES_MAX }
     }
 
     /// Empties the log if it is too long. If a long read prevents that, the log may grow some more before the next try: a backup
@@ -32,10 +32,10 @@ impl Wal {
             return;
         }
         self.bound = if truncate(connection) {
-            limits::SQLITE_WAL_BYTES
+            limits::SQLITE_WAL_BYTES_MAX
         } else {
             tracing::warn!(bytes = length, "SQLite's log cannot be emptied while somebody reads");
-            length.saturating_add(limits::SQLITE_WAL_BYTES)
+            length.saturating_add(limits::SQLITE_WAL_BYTES_MAX)
         };
     }
 }

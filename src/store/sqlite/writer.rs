@@ -38,7 +38,7 @@ impl Writer {
     /// Gives the connection to a thread of its own.
     pub(super) fn start(mut connection: Connection, path: &Path) -> Result<Self> {
         let mut wal = Wal::of(path);
-        let (queue, mut jobs) = mpsc::channel::<Job>(limits::SQLITE_WRITER_QUEUE);
+        let (queue, mut jobs) = mpsc::channel::<Job>(limits::SQLITE_WRITER_QUEUE_MAX);
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || {

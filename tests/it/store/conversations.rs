@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use chinwag::domain::conversation::{Conversation, Kind, Role};
+use chinwag::domain::conversation::{Conversation, ConversationKind, Role};
 use chinwag::domain::{Code, ConversationId, Timestamp, UserId};
 use chinwag::limits;
 use chinwag::store::Range;
@@ -39,7 +39,7 @@ async fn a_group_is_kept_as_it_is(store: &Fixture) {
     assert_eq!(store.create_conversation(&new).await, Ok((new.id, true)));
     let expected = Conversation {
         id: new.id,
-        kind: Kind::Group,
+        kind: ConversationKind::Group,
         name: new.name.clone(),
         creator_id: ada,
         created_at: new.created_at,
@@ -73,7 +73,7 @@ async fn a_direct_pair_is_unique_whoever_asks(store: &Fixture) {
     }
     assert_eq!(store.membership_version(bob).await.unwrap(), version, "nothing changed");
     let kept = store.conversation(first.id).await.unwrap().unwrap();
-    assert_eq!((kept.kind, kept.name, kept.member_count), (Kind::Direct, None, 2));
+    assert_eq!((kept.kind, kept.name, kept.member_count), (ConversationKind::Direct, None, 2));
     for user_id in [ada, bob] {
         assert_eq!(store.member(first.id, user_id).await.unwrap().unwrap().role, Role::Member, "equals");
         assert_eq!(ids_of_views(store, user_id).await, [first.id]);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chinwag::domain::command::{Action, Outcome};
-use chinwag::domain::conversation::{GroupName, Kind, NewConversation, Role};
+use chinwag::domain::conversation::{ConversationKind, GroupName, NewConversation, Role};
 use chinwag::domain::message::{Content, Message};
 use chinwag::domain::session::Session;
 use chinwag::domain::user::{Name, User, Username};
@@ -130,7 +130,7 @@ impl Fixture {
     fn new_group(&self, name: &str, creator_id: UserId, other_ids: &[UserId]) -> NewConversation {
         NewConversation {
             id: ConversationId::new(),
-            kind: Kind::Group,
+            kind: ConversationKind::Group,
             name: Some(GroupName::parse(name).unwrap()),
             creator_id,
             created_at: self.now(),
@@ -139,7 +139,7 @@ impl Fixture {
     }
 
     fn new_direct(&self, creator_id: UserId, other_id: UserId) -> NewConversation {
-        NewConversation { kind: Kind::Direct, name: None, ..self.new_group("x", creator_id, &[other_id]) }
+        NewConversation { kind: ConversationKind::Direct, name: None, ..self.new_group("x", creator_id, &[other_id]) }
     }
 
     async fn group(&self, name: &str, creator_id: UserId, other_ids: &[UserId]) -> ConversationId {

@@ -22,7 +22,7 @@ fn path(store: &Fixture) -> &str {
 /// Sends some more text than the log may hold.
 async fn overfill(store: &Fixture, id: ConversationId, sender_id: UserId) {
     let text = "x".repeat(limits::CONTENT_BYTES_MAX);
-    let mut missing = limits::SQLITE_WAL_BYTES + 1024 * 1024;
+    let mut missing = limits::SQLITE_WAL_BYTES_MAX + 1024 * 1024;
     while missing > 0 {
         let batch: Vec<_> = (0..64).map(|_| store.send_of(id, sender_id, &text)).collect();
         store.commit(0, batch.into()).await.unwrap().into_iter().for_each(|outcome| drop(fresh(outcome)));
@@ -43,11 +43,11 @@ async fn a_long_reader_stops_nobody() {
     assert_eq!(seen(), 0);
     overfill(store, id, ada).await;
     assert_eq!(seen(), 0, "a reader sees what was there when it began");
-    assert!(length(store) > limits::SQLITE_WAL_BYTES, "which is why the log cannot be emptied");
+    assert!(length(store) > limits::SQLITE_WAL_BYTES_MAX, "which is why the log cannot be emptied");
 
     backup.execute_batch("COMMIT").unwrap();
     overfill(store, id, ada).await;
-    assert!(length(store) <= limits::SQLITE_WAL_BYTES, "{} bytes", length(store));
+    assert!(length(store) <= limits::SQLITE_WAL_BYTES_MAX, "{} bytes", length(store));
     assert_eq!(seen(), store.head(id).await.unwrap().unwrap());
 }
 
@@ -69,7 +69,7 @@ async fn the_log_is_bounded_though_there_is_always_a_reader() {
         .collect();
     for _ in 0..4 {
         overfill(store, id, ada).await;
-        assert!(length(store) <= 2 * limits::SQLITE_WAL_BYTES, "{} bytes", length(store));
+        assert!(length(store) <= 2 * limits::SQLITE_WAL_BYTES_MAX, "{} bytes", length(store));
     }
     done.store(true, Ordering::Relaxed);
     for reader in readers {

@@ -161,12 +161,12 @@ async fn whoever_arrives_is_told_all_at_once(store: &Fixture) {
     assert_eq!(Some(told.user), store.user(ada).await.unwrap());
     assert_eq!(told.membership_version, 1);
     assert_eq!(told.session, Some(session.clone()));
-    let company = told.company.unwrap();
-    assert_eq!((company.head, HashSet::from_iter(company.members)), (1, HashSet::from([ada, bob])));
+    let conversation = told.conversation.unwrap();
+    assert_eq!((conversation.head, HashSet::from_iter(conversation.members)), (1, HashSet::from([ada, bob])));
 
-    assert_eq!(arrival(&caller(ada, session.id), Some(id), 1).await.unwrap().company.unwrap().members.len(), 1);
-    assert_eq!(arrival(&caller(ada, session.id), None, 10).await.unwrap().company, None);
+    assert_eq!(arrival(&caller(ada, session.id), Some(id), 1).await.unwrap().conversation.unwrap().members.len(), 1);
+    assert_eq!(arrival(&caller(ada, session.id), None, 10).await.unwrap().conversation, None);
     assert_eq!(arrival(&caller(ada, SessionId::new()), Some(id), 10).await.unwrap().session, None);
-    assert_eq!(arrival(&caller(eve, session.id), Some(id), 10).await.unwrap().company, None, "they are not in it");
+    assert_eq!(arrival(&caller(eve, session.id), Some(id), 10).await.unwrap().conversation, None, "they are not in it");
     assert_eq!(arrival(&caller(UserId::new(), session.id), Some(id), 10).await, None);
 }
