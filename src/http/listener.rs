@@ -48,7 +48,7 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: Cancellatio
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
             let (socket, peer) = acceptor.next().await;
             let address = Some(peer.ip()).filter(|peer| !is_trusted(*peer, &state.trusted_proxies));
-            let Some(permit) = state.connection_limits.accepted(permit, address) else {
+            let Some(permit) = state.connection_limits.socket_permit(permit, address) else {
                 acceptor.reject(socket, peer);
                 continue;
             };
