@@ -93,7 +93,7 @@ pub struct Config {
 
     /// The time after which a socket is closed when its peer accepts no bytes. Only tests change it.
     #[arg(skip = limits::PEER_WRITE_TIMEOUT)]
-    pub stall: Duration,
+    pub peer_write_timeout: Duration,
 
     /// The time in which the head of a request must arrive. Only tests change it.
     #[arg(skip = limits::HEAD_TIMEOUT)]

@@ -46,17 +46,20 @@ impl App {
     }
 
     /// Like [`App::open`], with a bus that other nodes can share.
-    pub async fn open_on(config: Config, join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>) -> Result<Self, String> {
+    pub async fn open_with_bus(
+        config: Config,
+        join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
+    ) -> Result<Self, String> {
         Self::assemble(config, routes::all(), join).await
     }
 
     /// Like [`App::open`], with other routes.
-    pub async fn open_with(config: Config, table: &'static [Route]) -> Result<Self, String> {
+    pub async fn open_with_routes(config: Config, table: &'static [Route]) -> Result<Self, String> {
         Self::assemble(config, table.iter().copied(), single_node).await
     }
 
-    /// Like [`App::open_on`], with a store that is already open.
-    pub async fn open_over(
+    /// Like [`App::open_with_bus`], with a store that is already open.
+    pub async fn open_with_store(
         config: Config,
         store: Arc<dyn Store>,
         join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
@@ -103,7 +106,7 @@ impl App {
             head_timeout: config.head_timeout,
             body_timeout: config.body_timeout,
             heartbeat: config.heartbeat,
-            peer_write_timeout: config.stall,
+            peer_write_timeout: config.peer_write_timeout,
             sockets: TaskTracker::new(),
             draining: CancellationToken::new(),
         });
