@@ -26,8 +26,8 @@ const COMMANDS: &str = "Commands:\n  chinwag bench SCENARIO  Measures the speed 
 
 /// A chat server in one binary: accounts, conversations and durable real-time messages over REST and WebSocket.
 ///
-/// Every setting has a default: the server then stores its data with SQLite in ./data and serves its page at http://127.0.0.1:8080. A flag
-/// takes precedence over its environment variable.
+/// Every setting has a default. Without any, the server stores its data with SQLite in ./data and serves its page at
+/// http://127.0.0.1:8080. A flag takes precedence over its environment variable.
 #[derive(Clone, Debug, Parser)]
 #[command(version, args_override_self = true, max_term_width = 110, after_help = COMMANDS)]
 pub struct Config {
@@ -49,7 +49,7 @@ pub struct Config {
     #[arg(long, env = "CHINWAG_JWT_SECRET", value_name = "TEXT", hide_env_values = true)]
     pub jwt_secret: Option<String>,
 
-    /// File with that secret, instead of --jwt-secret [default: none]
+    /// File that contains the secret, as an alternative to --jwt-secret [default: none]
     #[arg(long, env = "CHINWAG_JWT_SECRET_FILE", value_name = "FILE", conflicts_with = "jwt_secret")]
     pub jwt_secret_file: Option<PathBuf>,
 
