@@ -1,4 +1,4 @@
-//! `chinwag`: reads the configuration, starts the log, serves until it is told to stop. `chinwag bench` measures instead.
+//! `chinwag`: reads the configuration, starts the log, and serves until SIGTERM or SIGINT. `chinwag bench` measures a server instead.
 
 use std::process::ExitCode;
 
@@ -11,17 +11,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::info;
 
-/// Gives back what is free, and leaves few holes between what lasts: a connection's memory is made among buffers that its handshake
-/// frees again. How soon is said in `.cargo/config.toml`.
+/// jemalloc returns free memory to the system and fragments little. That matters because the memory of a long-lived connection is
+/// allocated between buffers that are freed after its handshake. `.cargo/config.toml` sets how soon it returns memory.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
-    let ran = match std::env::args_os().nth(1) {
+    let result = match std::env::args_os().nth(1) {
         Some(command) if command == "bench" => bench::run(std::env::args_os().skip(1)),
         _ => Config::read(std::env::args_os()).and_then(serve),
     };
-    match ran {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             eprintln!("chinwag: {reason}");
@@ -36,7 +36,7 @@ async fn serve(config: Config) -> Result<(), String> {
     let open_files = raise_open_files();
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-    let mut told_to_stop = async move || {
+    let mut stop_signal = async move || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
@@ -45,36 +45,36 @@ async fn serve(config: Config) -> Result<(), String> {
 
     let listener = TcpListener::bind(config.listen)
         .await
-        .map_err(|error| format!("CHINWAG_LISTEN takes an address that is free: {}: {error}", config.listen))?;
+        .map_err(|error| format!("CHINWAG_LISTEN takes a free address: {}: {error}", config.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let (store, data) = (described(&config.store_url()?), config.data.display().to_string());
+    let (store, data) = (redacted(&config.store_url()?), config.data.display().to_string());
     let app = App::open(config).await?;
     info!(url = %format_args!("http://{address}"), store, data, open_files, "chinwag is ready");
 
-    let (drain, told_to_drain) = oneshot::channel();
+    let (drain, drain_requested) = oneshot::channel();
     let serving = app.serve(listener, async {
-        // The sender is dropped only with this function.
-        let _ = told_to_drain.await;
+        // The sender is dropped only when this function returns.
+        let _ = drain_requested.await;
     });
     tokio::pin!(serving);
     tokio::select! {
         () = &mut serving => return Ok(()),
-        () = told_to_stop() => drop(drain.send(())),
+        () = stop_signal() => drop(drain.send(())),
     }
     tokio::select! {
         () = serving => Ok(()),
-        () = told_to_stop() => Err("told twice to stop: left at once".to_owned()),
+        () = stop_signal() => Err("a second signal came during the drain: exited at once".to_owned()),
     }
 }
 
-/// A store's URL without its password, user and options.
-fn described(url: &str) -> String {
+/// Returns a store's URL without user, password and options.
+fn redacted(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => {
-            // First what stands before the place: a password may have a question mark in it.
-            let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-            let place = place.split('?').next().unwrap_or_default();
-            format!("{scheme}://{place}")
+            // User and password are removed first, because a password can contain a question mark.
+            let location = rest.rsplit_once('@').map_or(rest, |(_, location)| location);
+            let location = location.split('?').next().unwrap_or_default();
+            format!("{scheme}://{location}")
         }
         None => url.to_owned(),
     }

@@ -1,4 +1,4 @@
-//! Accepting sockets, and what to do while that cannot be done.
+//! Accepts sockets, and retries while the process is out of file descriptors.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -9,32 +9,32 @@ use tracing::{debug, warn};
 
 use crate::limits;
 
-/// What a client is told of whose address too many sockets are open. Nothing is read of it, so it has no request id.
-const CROWDED: &[u8] =
+/// The response to a client whose network has too many open sockets. Its request is not read, so the response has no request id.
+const TOO_MANY_SOCKETS: &[u8] =
     b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-/// A listener that gets over what happens to it.
+/// A listener that continues after errors.
 pub(super) struct Acceptor {
     listener: TcpListener,
-    failing: LogThrottle,
-    crowded: LogThrottle,
+    accept_errors: LogThrottle,
+    rejections: LogThrottle,
 }
 
 impl Acceptor {
     pub(super) fn new(listener: TcpListener) -> Self {
-        Self { listener, failing: LogThrottle::default(), crowded: LogThrottle::default() }
+        Self { listener, accept_errors: LogThrottle::default(), rejections: LogThrottle::default() }
     }
 
-    /// The next socket. With none to be had (no file descriptor is free) it tries again from time to time, and finds those
-    /// that wait in the kernel's queue.
+    /// Accepts the next socket. When no file descriptor is free, it retries every [`limits::ACCEPT_PAUSE`]. New sockets wait in the
+    /// kernel's queue meanwhile.
     pub(super) async fn next(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             match self.listener.accept().await {
                 Ok(accepted) => return accepted,
-                Err(error) if is_of_one(&error) => {}
+                Err(error) if is_of_one_socket(&error) => {}
                 Err(error) => {
-                    if self.failing.begins() {
-                        warn!(%error, "no socket can be accepted; those that are open are served");
+                    if self.accept_errors.should_log() {
+                        warn!(%error, "no socket can be accepted; open sockets are still served");
                     }
                     sleep(limits::ACCEPT_PAUSE).await;
                 }
@@ -42,34 +42,34 @@ impl Acceptor {
         }
     }
 
-    /// Closes a socket with a word, if the kernel takes it at once: whoever comes too often costs no more.
+    /// Writes a response to a socket if the kernel takes it at once, and closes the socket. A rejected client costs no more than this.
     pub(super) fn reject(&mut self, socket: TcpStream, peer: SocketAddr) {
-        if self.crowded.begins() {
-            warn!(%peer, "too many sockets of one address; a proxy should be named in CHINWAG_TRUSTED_PROXIES");
+        if self.rejections.should_log() {
+            warn!(%peer, "too many sockets of one address; if it is a proxy, add it to CHINWAG_TRUSTED_PROXIES");
         }
-        // Not through tokio, which would wait to hear that the socket can be written.
-        let told = socket.into_std().and_then(|mut socket| socket.write(CROWDED));
-        if let Err(error) = told {
-            debug!(%error, "turned away without a word");
+        // Not through tokio, which would wait until the socket is reported as writable.
+        let written = socket.into_std().and_then(|mut socket| socket.write(TOO_MANY_SOCKETS));
+        if let Err(error) = written {
+            debug!(%error, "rejected without a response");
         }
     }
 }
 
-/// Whether the socket that was to be accepted is lost, and the next one may be fine.
-fn is_of_one(error: &io::Error) -> bool {
+/// Returns true if an error concerns only the socket that was being accepted, so that the next one can succeed.
+fn is_of_one_socket(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Something that goes on happening and is told only when it begins.
+/// Limits the log lines of an event that repeats.
 #[derive(Default)]
 struct LogThrottle {
     last: Option<Instant>,
 }
 
 impl LogThrottle {
-    /// It happened. Says whether it had not for a while.
-    fn begins(&mut self) -> bool {
+    /// Records the event. Returns true if it did not happen in the last [`limits::LOG_THROTTLE`].
+    fn should_log(&mut self) -> bool {
         let now = Instant::now();
         self.last.replace(now).is_none_or(|last| now - last > limits::LOG_THROTTLE)
     }

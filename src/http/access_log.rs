@@ -1,4 +1,4 @@
-//! The access log: one line for each request. The query is left out, since a token may be in it.
+//! The access log: one line for each request. It omits the query, which can contain a token.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use super::request::Request;
 use crate::api::log_request;
 use crate::transport::Response;
 
-/// Logs what was asked, what was answered, and how long it took. Probes are logged only at `debug`.
+/// Logs the request, the status of the response, and the duration. Probes and static files are logged at `debug` only.
 pub(super) async fn middleware(request: Request, next: Next) -> Response {
     let (started, id) = (Instant::now(), request.id.clone());
     let (method, path, address) = (request.method.clone(), request.path.clone(), request.address);

@@ -9,15 +9,15 @@ use crate::transport::Response;
 
 /// The chain, outermost first.
 static CHAIN: &[&dyn Middleware] = &[
-    &request_id::middleware,         // on every answer, so first
-    &access_log::middleware,         // logs what really went out
+    &request_id::middleware,         // first, so that every response has one
+    &access_log::middleware,         // logs the response as it is sent
     &cors::middleware,               // so that pages of other origins can read errors too
-    &panic_guard::middleware,        // a defect costs one request
-    &request_validation::middleware, // what RFC 9112 requires and hyper does not check
-    &auth::middleware,               // the access token; the operation's dispatcher checks it
+    &panic_guard::middleware,        // a panic costs one request
+    &request_validation::middleware, // rules of RFC 9112 that hyper does not check
+    &auth::middleware,               // reads the access token; the operation's dispatcher checks it
 ];
 
-/// Takes a request through the chain to its endpoint.
+/// Passes a request through the chain to its endpoint.
 pub async fn run(request: Request, endpoint: Result<Endpoint, NoRoute>) -> Response {
     Next { rest: CHAIN, endpoint }.run(request).await
 }

@@ -1,6 +1,6 @@
-//! CORS (the Fetch standard): which pages of other origins may use the API.
+//! CORS (the Fetch standard): lets pages of allowed origins use the API.
 //!
-//! Tokens are given explicitly and no cookies exist, so that an origin that is allowed gains no more than any program has.
+//! Clients send tokens explicitly and there are no cookies, so an allowed origin can do no more than any other program.
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -16,21 +16,21 @@ use crate::transport::{Origins, Response, empty};
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type, X-Request-ID");
 const EXPOSED: HeaderValue = HeaderValue::from_static("X-Request-ID, Retry-After, Location");
-/// Seconds for which a browser remembers a preflight's answer; Chromium's own bound.
+/// The time for which a browser may cache the response to a preflight, in seconds. It is Chromium's own maximum.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
-/// Answers preflights, and tells browsers who may read an answer.
+/// Responds to preflights, and adds the CORS headers to all other responses.
 pub(super) async fn middleware(request: Request, next: Next) -> Response {
     let origins = request.state.origins.clone();
     let allowed = request.headers.get(ORIGIN).cloned().filter(|origin| {
         origin.to_str().is_ok_and(|text| origins.allow(&text.to_ascii_lowercase(), request.header(HOST)))
     });
     let is_preflight = request.method == Method::OPTIONS && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    let mut answer = match (&allowed, is_preflight) {
+    let mut response = match (&allowed, is_preflight) {
         (Some(_), true) => preflight(),
         _ => next.run(request).await,
     };
-    let headers = answer.headers_mut();
+    let headers = response.headers_mut();
     let any = *origins == Origins::Any;
     if !any {
         headers.append(VARY, HeaderValue::from_static("Origin"));
@@ -40,14 +40,14 @@ pub(super) async fn middleware(request: Request, next: Next) -> Response {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, value);
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
-    answer
+    response
 }
 
 fn preflight() -> Response {
-    let mut answer = empty(StatusCode::NO_CONTENT);
-    let headers = answer.headers_mut();
+    let mut response = empty(StatusCode::NO_CONTENT);
+    let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
     headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
-    answer
+    response
 }

@@ -1,4 +1,4 @@
-//! What answers a request at the end of the chain.
+//! The end of the middleware chain: an operation or a handler.
 
 use super::operation;
 use super::request::Request;
@@ -6,18 +6,18 @@ use crate::api::{BoxFuture, Operation};
 use crate::domain::Result;
 use crate::transport::Response;
 
-/// What answers a request.
+/// The code that responds to a request.
 #[derive(Clone, Copy)]
 pub enum Endpoint {
-    /// An operation, through its dispatcher.
+    /// An operation, called through its dispatcher.
     Operation(&'static Operation),
-    /// Something that is HTTP's alone: the page, health, a handshake.
+    /// A handler that exists only over HTTP: the page, health, a WebSocket handshake.
     Handler(&'static dyn Handler),
 }
 
-/// Any `async fn(Request) -> Result<Response>`.
+/// A handler of requests: any `async fn(Request) -> Result<Response>`.
 pub trait Handler: Sync {
-    /// Answers.
+    /// Responds to a request.
     fn call(&self, request: Request) -> BoxFuture<Result<Response>>;
 }
 
@@ -32,7 +32,7 @@ where
 }
 
 impl Endpoint {
-    /// Answers.
+    /// Responds to a request.
     pub fn call(self, request: Request) -> BoxFuture<Result<Response>> {
         match self {
             Self::Operation(operation) => Box::pin(operation::call(operation, request)),

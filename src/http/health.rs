@@ -1,4 +1,4 @@
-//! Whether the server is well.
+//! The health of the server, for load balancers and monitoring.
 
 use hyper::StatusCode;
 use serde::Serialize;
@@ -28,7 +28,7 @@ struct Check {
     kind: Option<&'static str>,
 }
 
-/// The process runs.
+/// Returns 200 while the process runs.
 pub(super) async fn livez(_: Request) -> Result<Response> {
     #[derive(Serialize)]
     struct Alive {
@@ -37,23 +37,23 @@ pub(super) async fn livez(_: Request) -> Result<Response> {
     Ok(response::json(StatusCode::OK, &Alive { status: "ok" }))
 }
 
-/// It can serve: a load balancer that hears 503 sends nobody here.
+/// Returns 200 while the server can serve, and 503 otherwise, so that a load balancer sends no requests here.
 pub(super) async fn readyz(request: Request) -> Result<Response> {
     health(request).await
 }
 
-/// 200 while it can serve; 503 while the store cannot be reached or the server drains.
+/// Returns 200 while the server can serve. Returns 503 while the store cannot be reached or the server drains.
 pub(super) async fn health(request: Request) -> Result<Response> {
     let (reachable, draining) = (request.state.chat.store_is_well().await, request.state.draining.is_cancelled());
-    let word = |well: bool, otherwise| if well { "ok" } else { otherwise };
-    let well = reachable && !draining;
+    let status = |is_ok: bool, otherwise| if is_ok { "ok" } else { otherwise };
+    let is_ok = reachable && !draining;
     let health = Health {
-        status: if draining { "draining" } else { word(reachable, "unavailable") },
+        status: if draining { "draining" } else { status(reachable, "unavailable") },
         version: env!("CARGO_PKG_VERSION"),
         checks: Checks {
-            store: Check { status: word(reachable, "unavailable"), kind: Some(request.state.chat.store_kind()) },
-            server: Check { status: word(!draining, "draining"), kind: None },
+            store: Check { status: status(reachable, "unavailable"), kind: Some(request.state.chat.store_kind()) },
+            server: Check { status: status(!draining, "draining"), kind: None },
         },
     };
-    Ok(response::json(if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &health))
+    Ok(response::json(if is_ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &health))
 }

@@ -1,6 +1,6 @@
-//! The server: accepts sockets and lets hyper speak HTTP/1.1 on them.
+//! Accepts sockets and serves HTTP/1.1 on them with hyper.
 //!
-//! The listener and the signal to stop are arguments, so that tests bind port 0 and never wait by guessing.
+//! The listener and the signal to stop are arguments, so that tests can bind port 0 and need no sleeps.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,19 +24,19 @@ use tracing::debug;
 use super::accept::Acceptor;
 use super::chain;
 use super::request::Request;
-use super::router::{Found, Router};
+use super::router::{RouteMatch, Router};
 use crate::limits;
 use crate::transport::{AppState, Query, Response, SocketPermit, client_address, is_trusted};
 
-/// The HTTP side of a server.
+/// The state and the routes of an HTTP server.
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Server {
-    /// The state that all requests share.
     pub state: Arc<AppState>,
-    /// The routes.
     pub router: Router,
 }
 
-/// Accepts sockets until `stop`; then answers what was asked and closes them. Returns when all are closed.
+/// Accepts sockets until `stop` is cancelled. Then it completes the requests in progress and closes the sockets. Returns when all are
+/// closed.
 pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: CancellationToken) {
     let state = &server.state;
     let permits = Arc::new(Semaphore::new(limits::SOCKETS_MAX));
@@ -44,11 +44,11 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: Cancellatio
     let mut acceptor = Acceptor::new(listener);
     let accepting = async {
         loop {
-            // The semaphore is never closed; and one that were would only stop the accepting.
+            // The semaphore is never closed.
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
             let (socket, peer) = acceptor.next().await;
             let address = Some(peer.ip()).filter(|peer| !is_trusted(*peer, &state.trusted_proxies));
-            let Some(permit) = state.connection_limits.accepted(permit, address) else {
+            let Some(permit) = state.connection_limits.socket_permit(permit, address) else {
                 acceptor.reject(socket, peer);
                 continue;
             };
@@ -71,45 +71,45 @@ async fn connection(
     stop: CancellationToken,
     permit: SocketPermit,
 ) {
-    // Answers are small and complete: waiting for more to send only adds latency.
+    // Responses are written as a whole, so Nagle's algorithm would only add latency.
     if let Err(error) = socket.set_nodelay(true) {
-        debug!(%error, "TCP_NODELAY refused");
+        debug!(%error, "TCP_NODELAY could not be set");
     }
     set_write_timeout(&socket, server.state.peer_write_timeout);
-    // A socket that is upgraded outlives this task, so its permit goes with each of its requests.
+    // An upgraded socket outlives this task, so each request shares the permit.
     let permit = Arc::new(permit);
     let head_timeout = server.state.head_timeout;
-    let service = service_fn(move |incoming| answer(incoming, peer, Arc::clone(&server), Arc::clone(&permit)));
+    let service = service_fn(move |incoming| respond(incoming, peer, Arc::clone(&server), Arc::clone(&permit)));
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
         .max_buf_size(limits::HEAD_BYTES_MAX)
-        // Who has said everything and closes that side still wants the answer.
+        // A client that closes its writing side after the request still gets the response.
         .half_close(true)
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
     tokio::pin!(serving);
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
+    let result = tokio::select! {
+        result = serving.as_mut() => result,
         () = stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
     };
-    if let Err(error) = ended {
-        debug!(%error, %peer, "connection ended badly");
+    if let Err(error) = result {
+        debug!(%error, %peer, "connection ended with an error");
     }
 }
 
-/// Lets the kernel close a socket whose peer takes nothing of what is sent to it for so long: hyper waits for it for ever.
+/// Makes the kernel close a socket whose peer accepts no bytes for `timeout`, because hyper would wait without limit.
 fn set_write_timeout(socket: &TcpStream, timeout: Duration) {
     #[cfg(target_os = "linux")]
     if let Err(error) = set_tcp_user_timeout(socket, u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX)) {
-        debug!(%error, "TCP_USER_TIMEOUT refused");
+        debug!(%error, "TCP_USER_TIMEOUT could not be set");
     }
 }
 
-async fn answer(
+async fn respond(
     incoming: hyper::Request<Incoming>,
     peer: SocketAddr,
     server: Arc<Server>,
@@ -120,7 +120,7 @@ async fn answer(
     let (mut head, body) = incoming.into_parts();
     let path = head.uri.path().to_owned();
     let (pattern, parameters, endpoint) = match server.router.find(&head.method, &path) {
-        Ok(Found { pattern, parameters, endpoint }) => (pattern, parameters, Ok(endpoint)),
+        Ok(RouteMatch { pattern, parameters, endpoint }) => (pattern, parameters, Ok(endpoint)),
         Err(none) => ("", Vec::new(), Err(none)),
     };
     let request = Request {
@@ -139,10 +139,11 @@ async fn answer(
         permit,
         state,
     };
-    let mut answer = chain::run(request, endpoint).await;
-    // Told to go, a client goes between two requests; otherwise the end could come while its next one is on the way.
-    if draining.is_cancelled() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    let mut response = chain::run(request, endpoint).await;
+    // During a drain, the client closes the connection between two requests. Otherwise the server could close it while the next
+    // request is on its way.
+    if draining.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(answer)
+    Ok(response)
 }

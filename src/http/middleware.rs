@@ -1,4 +1,4 @@
-//! What a middleware is.
+//! The interface of a middleware.
 
 use super::endpoint::Endpoint;
 use super::error;
@@ -7,9 +7,9 @@ use super::router::NoRoute;
 use crate::api::BoxFuture;
 use crate::transport::Response;
 
-/// What stands between the listener and an endpoint: any `async fn(Request, Next) -> Response`.
+/// A step between the listener and the endpoint: any `async fn(Request, Next) -> Response`.
 pub(super) trait Middleware: Sync {
-    /// Answers, by itself or by what comes next.
+    /// Responds to a request, by itself or through `next`.
     fn call(&self, request: Request, next: Next) -> BoxFuture<Response>;
 }
 
@@ -23,11 +23,9 @@ where
     }
 }
 
-/// What comes next in the chain, and at its end the endpoint.
+/// The rest of the chain and the endpoint at its end.
 pub(super) struct Next {
-    /// The rest of the chain.
     pub(super) rest: &'static [&'static dyn Middleware],
-    /// What the router found.
     pub(super) endpoint: Result<Endpoint, NoRoute>,
 }
 

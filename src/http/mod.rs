@@ -1,7 +1,7 @@
-//! The HTTP transport: everything between a socket and the operations.
+//! The HTTP transport: from a socket to the operations.
 //!
-//! A request travels: [`listener`] (hyper) → [`router`] (which row of the tables) → [`chain`] (middleware, in the order of one list) →
-//! its [`endpoint`]: an operation of [`crate::api`], or a handler of the page and of health; and back.
+//! The path of a request: [`listener`] (hyper) → [`router`] (finds the route) → [`chain`] (middleware, in the order of one list) →
+//! [`endpoint`] (an operation of [`crate::api`], or a handler of the page or of health). The response takes the same path back.
 
 mod accept;
 mod access_log;

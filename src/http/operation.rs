@@ -1,4 +1,4 @@
-//! Calling an operation: its input from path, query and body, its answer as a response.
+//! Calls an operation: reads its input from path, query and body, and converts its answer to a response.
 
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
@@ -22,7 +22,7 @@ pub(super) async fn call(operation: &'static Operation, mut request: Request) ->
     Ok(respond(answer))
 }
 
-/// The fields of path and query, and the body.
+/// Returns the fields of path and query, and the body.
 async fn read_input(operation: &Operation, request: &mut Request) -> Result<Input> {
     let mut input = Input::default();
     if operation.body == Body::Json {
@@ -34,14 +34,14 @@ async fn read_input(operation: &Operation, request: &mut Request) -> Result<Inpu
         if let Some(noun) = name.strip_suffix("_id") {
             check_id(noun, value)?;
         }
-        // The path beats the query.
+        // The path takes precedence over the query.
         input.fields.retain(|(field, _)| field != name);
         input.fields.push(((*name).into(), value.clone()));
     }
     Ok(input)
 }
 
-/// Something whose id cannot be one does not exist.
+/// Returns `not_found` if an id in a path is not valid, because nothing can have that id.
 fn check_id(noun: &str, text: &str) -> Result<Uuid> {
     MessageId::parse(text).map(|id| id.0).ok_or_else(|| Error::not_found(noun))
 }

@@ -1,4 +1,4 @@
-//! The panic guard: a defect costs one request, not the connection.
+//! The panic guard: a panic costs one request, not the connection.
 
 use super::error;
 use super::middleware::Next;
@@ -6,7 +6,7 @@ use super::request::Request;
 use crate::api::catch_panic;
 use crate::transport::Response;
 
-/// Answers 500 if what comes next panics.
+/// Responds with 500 if the rest of the chain panics.
 pub(super) async fn middleware(request: Request, next: Next) -> Response {
     let id = request.id.clone();
     catch_panic(next.run(request)).await.unwrap_or_else(|panic| error::problem(&panic, &id))

@@ -1,4 +1,4 @@
-//! Request ids: accepted or made, and on every answer.
+//! Request ids: each response has one.
 
 use hyper::header::{HeaderName, HeaderValue};
 use uuid::Uuid;
@@ -7,12 +7,11 @@ use super::middleware::Next;
 use super::request::Request;
 use crate::transport::Response;
 
-/// The header field.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Longest id that is accepted, in characters.
-const LONGEST: usize = 128;
+/// The maximum length of a client's request id, in characters.
+const LENGTH_MAX: usize = 128;
 
-/// Takes the client's id if it has the form `[A-Za-z0-9._-]{1,128}`, makes one otherwise, and answers with it.
+/// Uses the client's id if it matches `[A-Za-z0-9._-]{1,128}`, and generates one otherwise. The response has the same id.
 pub(super) async fn middleware(mut request: Request, next: Next) -> Response {
     let given = request.header(X_REQUEST_ID).filter(|text| is_valid(text));
     request.id = given.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned).into();
@@ -26,16 +25,16 @@ pub(super) async fn middleware(mut request: Request, next: Next) -> Response {
 
 fn is_valid(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    (1..=LONGEST).contains(&text.len()) && text.bytes().all(allowed)
+    (1..=LENGTH_MAX).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, is_valid};
+    use super::{LENGTH_MAX, is_valid};
 
     #[test]
-    fn ids_have_a_form() {
-        assert!(is_valid("a-B_3.x") && is_valid(&"x".repeat(LONGEST)));
-        assert!(!is_valid("") && !is_valid("a b") && !is_valid("ä") && !is_valid(&"x".repeat(LONGEST + 1)));
+    fn ids_have_a_limited_length_and_alphabet() {
+        assert!(is_valid("a-B_3.x") && is_valid(&"x".repeat(LENGTH_MAX)));
+        assert!(!is_valid("") && !is_valid("a b") && !is_valid("ä") && !is_valid(&"x".repeat(LENGTH_MAX + 1)));
     }
 }

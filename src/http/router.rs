@@ -1,7 +1,7 @@
-//! The router: finds the row of the table that a request matches.
+//! The router finds the route of a request.
 //!
-//! A trie by segments. A literal beats a parameter at the same place, and nothing is tried twice, so that a look-up takes
-//! as long as the path is long.
+//! It is a trie of path segments. At the same position, a literal takes precedence over a parameter. The router never goes back, so the
+//! time of a look-up is proportional to the length of the path.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,14 +12,14 @@ use super::endpoint::Endpoint;
 use crate::domain::{Code, Error, Result};
 use crate::transport::decode;
 
-/// A row of a table: method, path and what answers.
+/// A route: a method, a path pattern and an endpoint.
 #[derive(Clone, Copy)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Route {
-    /// The method, as HTTP spells it.
+    /// The method in upper case.
     pub method: &'static str,
-    /// The path; `{name}` stands for one segment.
+    /// The path. `{name}` is a parameter and matches one segment.
     pub pattern: &'static str,
-    /// What answers.
     pub endpoint: Endpoint,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Debug for Route {
     }
 }
 
-/// The rows, ready for look-ups.
+/// A trie of routes.
 pub struct Router {
     root: Node,
 }
@@ -41,27 +41,26 @@ struct Node {
     routes: Vec<Route>,
 }
 
-/// The row that a request matches.
-pub struct Found {
-    /// What answers.
+/// The route that a request matches.
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct RouteMatch {
     pub endpoint: Endpoint,
-    /// The path of the row.
     pub pattern: &'static str,
-    /// The decoded parts of the path that the pattern calls `{name}`.
+    /// The decoded segments of the path that the pattern calls `{name}`.
     pub parameters: Vec<(&'static str, String)>,
 }
 
-/// Why no row matches.
+/// The error when no route matches.
 #[derive(Debug)]
 pub struct NoRoute {
     /// `malformed`, `not_found` or `method_not_allowed`.
     pub error: Error,
-    /// The methods that the path has, for `Allow`; empty if there is no such path.
+    /// The methods of the path, for `Allow`. It is empty if the path does not exist.
     pub allowed: String,
 }
 
 impl Router {
-    /// A router for some rows. Rows that share a place must give its parameter the same name.
+    /// Creates a router. Routes with a parameter at the same position must give it the same name.
     pub fn new(routes: impl IntoIterator<Item = Route>) -> Self {
         let mut root = Node::default();
         for route in routes {
@@ -77,8 +76,8 @@ impl Router {
         Self { root }
     }
 
-    /// The row for a method and a path as it came. `HEAD` matches what `GET` does.
-    pub fn find(&self, method: &Method, path: &str) -> Result<Found, NoRoute> {
+    /// Returns the route of a method and a path that is not decoded. `HEAD` matches the routes of `GET`.
+    pub fn find(&self, method: &Method, path: &str) -> Result<RouteMatch, NoRoute> {
         let mut node = &self.root;
         let mut parameters = Vec::new();
         for raw in segments(path) {
@@ -95,31 +94,31 @@ impl Router {
         if node.routes.is_empty() || !path.starts_with('/') {
             return Err(not_found());
         }
-        let wanted = if method == Method::HEAD { "GET" } else { method.as_str() };
-        match node.routes.iter().find(|route| route.method == wanted) {
-            Some(&Route { endpoint, pattern, .. }) => Ok(Found { endpoint, pattern, parameters }),
+        let method_name = if method == Method::HEAD { "GET" } else { method.as_str() };
+        match node.routes.iter().find(|route| route.method == method_name) {
+            Some(&Route { endpoint, pattern, .. }) => Ok(RouteMatch { endpoint, pattern, parameters }),
             None => Err(not_allowed(method, &node.routes)),
         }
     }
 }
 
-/// `/` has no segments; `/a/` has two, the second empty.
+/// Returns the segments of a path. `/` has none; `/a/` has two, the second of them empty.
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     let rest = path.strip_prefix('/').unwrap_or(path);
     (!rest.is_empty()).then(|| rest.split('/')).into_iter().flatten()
 }
 
-/// Dot segments and U+0000 have no business in a target, however they are written.
+/// Decodes a segment. Dot segments and U+0000 are refused, whether or not they are percent-encoded.
 fn decode_segment(raw: &str) -> Result<String> {
     let segment = decode(raw)?;
     if segment == "." || segment == ".." || segment.contains('\0') {
-        return Err(Error::new(Code::Malformed, "The target's path has dot segments or U+0000."));
+        return Err(Error::new(Code::Malformed, "The path has dot segments or U+0000."));
     }
     Ok(segment)
 }
 
 fn not_found() -> NoRoute {
-    NoRoute { error: Error::new(Code::NotFound, "There is nothing at this address."), allowed: String::new() }
+    NoRoute { error: Error::new(Code::NotFound, "There is nothing at this path."), allowed: String::new() }
 }
 
 fn not_allowed(method: &Method, routes: &[Route]) -> NoRoute {
@@ -129,7 +128,7 @@ fn not_allowed(method: &Method, routes: &[Route]) -> NoRoute {
     }
     allowed.push("OPTIONS");
     let allowed = allowed.join(", ");
-    let detail = format!("{method} is not allowed here; {allowed} are.");
+    let detail = format!("{method} is not allowed at this path; {allowed} are.");
     NoRoute { error: Error::new(Code::MethodNotAllowed, detail), allowed }
 }
 
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_of_the_table_is_found() {
+    fn every_route_is_found() {
         for route in routes::all() {
             let path = route.pattern.replace(['{', '}'], "");
             assert_eq!(find(route.method, &path).map(|(pattern, _)| pattern), Ok(route.pattern));
@@ -158,28 +157,28 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_beats_a_parameter() {
+    fn a_literal_takes_precedence_over_a_parameter() {
         assert_eq!(find("GET", "/v1/users/me"), Ok(("/v1/users/me", None)));
         assert_eq!(find("GET", "/v1/users/m%65"), Ok(("/v1/users/me", None)));
         assert_eq!(find("GET", "/v1/users/you%2Fme"), Ok(("/v1/users/{user_id}", Some("you/me".to_owned()))));
     }
 
     #[test]
-    fn what_is_not_there_is_not_found() {
+    fn unknown_paths_are_not_found() {
         for path in ["", "x", "/nothing", "//", "/v1", "/v1/users/", "/v1//users", "/v1/users/me/x", "/V1/users"] {
             assert_eq!(find("GET", path), Err((Code::NotFound, String::new())), "{path}");
         }
     }
 
     #[test]
-    fn tricks_are_malformed() {
+    fn dot_segments_and_bad_encodings_are_malformed() {
         for path in ["/v1/users/..", "/./v1", "/v1/%2e%2E/x", "/v1/users/%00", "/v1/%", "/v1/%zz", "/v1/%FF"] {
             assert_eq!(find("GET", path).map_err(|none| none.0), Err(Code::Malformed), "{path}");
         }
     }
 
     #[test]
-    fn a_method_that_is_not_allowed_says_which_are() {
+    fn a_method_that_is_not_allowed_lists_the_allowed_ones() {
         assert_eq!(find("HEAD", "/health").map(|found| found.0), Ok("/health"));
         let refused = find("PUT", "/v1/conversations");
         assert_eq!(refused, Err((Code::MethodNotAllowed, "POST, GET, HEAD, OPTIONS".to_owned())));

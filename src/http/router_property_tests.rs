@@ -1,4 +1,4 @@
-//! The router against a plain reading of the table, on the real table and on others.
+//! Compares the router with a simple search of the table, on the server's table and on random ones.
 
 use hyper::Method;
 use proptest::prelude::*;
@@ -20,20 +20,20 @@ fn is_parameter(segment: &str) -> bool {
     segment.starts_with('{')
 }
 
-/// What the table says of a path without any encoding: rows are struck out segment by segment.
-fn plain(table: &[Route], method: &str, path: &str) -> Result<Route, Code> {
+/// Searches a table for a path without percent-encoding: removes the rows that do not match, segment by segment.
+fn search(table: &[Route], method: &str, path: &str) -> Result<Route, Code> {
     let mut rows: Vec<_> = table.iter().map(|route| (*route, segments(route.pattern).collect::<Vec<_>>())).collect();
-    let wanted: Vec<_> = segments(path).collect();
-    for (place, segment) in wanted.iter().enumerate() {
-        let here = |row: &(Route, Vec<&'static str>)| row.1.get(place).copied();
-        let literal = rows.iter().any(|row| here(row) == Some(segment));
-        rows.retain(|row| match here(row) {
+    let path: Vec<_> = segments(path).collect();
+    for (position, segment) in path.iter().enumerate() {
+        let pattern_segment = |row: &(Route, Vec<&'static str>)| row.1.get(position).copied();
+        let literal = rows.iter().any(|row| pattern_segment(row) == Some(segment));
+        rows.retain(|row| match pattern_segment(row) {
             Some(found) if literal => found == *segment,
             Some(found) => is_parameter(found) && !segment.is_empty(),
             None => false,
         });
     }
-    rows.retain(|row| row.1.len() == wanted.len());
+    rows.retain(|row| row.1.len() == path.len());
     if rows.is_empty() {
         return Err(Code::NotFound);
     }
@@ -41,7 +41,7 @@ fn plain(table: &[Route], method: &str, path: &str) -> Result<Route, Code> {
     rows.iter().map(|row| row.0).find(|route| route.method == method).ok_or(Code::MethodNotAllowed)
 }
 
-/// A table of a few rows whose paths often share their beginnings. Their paths are leaked, since those of tables are static.
+/// Generates a table of a few rows whose paths often share a prefix. The paths are leaked, because a route's pattern is static.
 fn table() -> impl Strategy<Value = Vec<Route>> {
     let pattern = prop::collection::vec(select(&["a", "b", "a", "{x}"][..]), 0..4);
     prop::collection::vec((select(&METHODS[..]), pattern), 1..10).prop_map(|rows| {
@@ -53,7 +53,7 @@ fn table() -> impl Strategy<Value = Vec<Route>> {
     })
 }
 
-/// Every byte that `raw` names as it is where a path allows it, all others percent-encoded.
+/// Percent-encodes `text`, except for the bytes that a path allows and for which `raw` is true.
 fn encoded(text: &str, raw: &[bool]) -> String {
     let mut raw = raw.iter().cycle();
     let byte = |byte: u8| match raw.next() {
@@ -69,7 +69,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 
     #[test]
-    fn nothing_makes_it_panic(name in select(&METHODS[..]), path in prop_oneof![".*", "/.*", "(/|%|[.]|%2[eEfF]|%00|v1|users|a)*"]) {
+    fn no_path_makes_the_router_panic(name in select(&METHODS[..]), path in prop_oneof![".*", "/.*", "(/|%|[.]|%2[eEfF]|%00|v1|users|a)*"]) {
         let found = Router::new(routes::all()).find(&method(name), &path);
         if let Ok(found) = found {
             prop_assert!(path.starts_with('/'));
@@ -78,7 +78,7 @@ proptest! {
     }
 
     #[test]
-    fn it_reads_the_table_as_it_stands(
+    fn the_router_agrees_with_the_search(
         table in table(),
         name in select(&METHODS[..]),
         path in prop::collection::vec(select(&["a", "b", "c", ""][..]), 0..5),
@@ -86,22 +86,22 @@ proptest! {
         let path = format!("/{}", path.join("/"));
         let found = Router::new(table.clone()).find(&method(name), &path);
         let found = found.map(|found| found.pattern).map_err(|none| none.error.code);
-        prop_assert_eq!(found, plain(&table, name, &path).map(|route| route.pattern));
+        prop_assert_eq!(found, search(&table, name, &path).map(|route| route.pattern));
     }
 
     #[test]
-    fn parameters_are_what_stood_in_the_path(
+    fn parameters_are_decoded_from_the_path(
         route in select(routes::all().collect::<Vec<_>>()),
         values in prop::collection::vec("[^\\x00]{0,12}", 4),
         raw in prop::collection::vec(any::<bool>(), 1..9),
     ) {
-        // With this before it, a value is neither a literal of the table nor a dot segment.
+        // The prefix ensures that a value is neither a literal of the table nor a dot segment.
         let values: Vec<_> = values.iter().map(|value| format!("~{value}")).collect();
-        let mut left = values.iter();
+        let mut remaining = values.iter();
         let mut expected = Vec::new();
         let fill = |segment: &'static str| match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
             Some(name) => {
-                let value = left.next().expect("fewer than four parameters");
+                let value = remaining.next().expect("at most four parameters");
                 expected.push((name, value.as_str()));
                 encoded(value, &raw)
             }
@@ -109,7 +109,7 @@ proptest! {
         };
         let path: Vec<_> = segments(route.pattern).map(fill).collect();
         let found = Router::new(routes::all()).find(&method(route.method), &format!("/{}", path.join("/")));
-        let Ok(found) = found else { panic!("it is in the table") };
+        let Ok(found) = found else { panic!("the path is in the table") };
         prop_assert_eq!(found.pattern, route.pattern);
         let found: Vec<_> = found.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
         prop_assert_eq!(found, expected);
@@ -120,7 +120,7 @@ proptest! {
 fn no_row_of_the_table_is_shadowed() {
     let table: Vec<_> = routes::all().collect();
     for (index, route) in table.iter().enumerate() {
-        let found = plain(&table, route.method, &route.pattern.replace(['{', '}'], "~")).map(|found| found.pattern);
+        let found = search(&table, route.method, &route.pattern.replace(['{', '}'], "~")).map(|found| found.pattern);
         assert_eq!(found, Ok(route.pattern));
         let twice = table[..index].iter().any(|other| (other.method, other.pattern) == (route.method, route.pattern));
         assert!(!twice, "{route:?}");

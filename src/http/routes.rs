@@ -1,15 +1,15 @@
-//! The rows that are HTTP's alone: the page, and whether the server can serve.
+//! The routes that exist only over HTTP: the page and health.
 
 use super::endpoint::{Endpoint, Handler};
 use super::router::Route;
 use super::{health, static_files};
 
-/// A row that a handler answers.
+/// Returns a route to a handler.
 pub const fn route(method: &'static str, pattern: &'static str, handler: &'static dyn Handler) -> Route {
     Route { method, pattern, endpoint: Endpoint::Handler(handler) }
 }
 
-/// The table.
+/// The routes of the page and of health.
 pub static ROUTES: &[Route] = &[
     route("GET", "/", &static_files::root),
     route("GET", "/static/{name}", &static_files::asset),

@@ -17,7 +17,7 @@ use super::response;
 use crate::domain::{Error, Result};
 use crate::transport::{Response, empty, with_body};
 
-/// Nothing but what the server itself serves, and no page may frame it.
+/// The page may load only files and connections of its own server, and no other page may frame it.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
      form-action 'none'; frame-ancestors 'none'",
@@ -31,7 +31,7 @@ struct File {
     name: &'static str,
     media_type: &'static str,
     content: &'static [u8],
-    /// The content's hash: browsers keep a file and ask whether it is still the same.
+    /// The hash of the content, with which a browser revalidates its cached file.
     tag: String,
 }
 
@@ -60,15 +60,15 @@ fn tag(content: &[u8]) -> String {
     format!("\"{}\"", BASE64.encode(&digest::digest(&digest::SHA256, content).as_ref()[..12]))
 }
 
-/// The page for browsers, a welcome with links for everybody else.
+/// Returns the page to browsers, and a welcome message with links to other clients.
 pub(super) async fn root(request: Request) -> Result<Response> {
     let is_browser = request.header(ACCEPT).is_some_and(|accepted| accepted.contains("text/html"));
-    let mut answer = if is_browser { serve(&request, "index.html")? } else { welcome() };
-    answer.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
-    Ok(answer)
+    let mut response = if is_browser { serve(&request, "index.html")? } else { welcome() };
+    response.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
+    Ok(response)
 }
 
-/// A file of the page.
+/// Returns a file of the page.
 pub(super) async fn asset(request: Request) -> Result<Response> {
     let name: String = request.path_id("name", "file", |name| Some(name.to_owned()))?;
     serve(&request, &name)
@@ -76,18 +76,19 @@ pub(super) async fn asset(request: Request) -> Result<Response> {
 
 fn serve(request: &Request, name: &str) -> Result<Response> {
     let file = FILES.iter().find(|file| file.name == name).ok_or_else(|| Error::not_found("file"))?;
-    let known = request.header(IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == file.tag));
-    let mut answer = if known {
+    let is_unchanged =
+        request.header(IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == file.tag));
+    let mut response = if is_unchanged {
         empty(StatusCode::NOT_MODIFIED)
     } else {
         with_body(StatusCode::OK, Bytes::from_static(file.content))
     };
-    let headers = answer.headers_mut();
+    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.media_type));
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(ETAG, HeaderValue::from_str(&file.tag).map_err(Error::internal)?);
-    Ok(answer)
+    Ok(response)
 }
 
 fn welcome() -> Response {
@@ -114,6 +115,6 @@ fn welcome() -> Response {
         conversations: "/v1/conversations",
         websocket: "/ws",
     };
-    let message = "Welcome to Chinwag. A browser finds the page here.";
+    let message = "Welcome to Chinwag. Open this address in a browser to chat.";
     response::json(StatusCode::OK, &Welcome { message, version: env!("CARGO_PKG_VERSION"), links })
 }

@@ -1,4 +1,4 @@
-//! The composition root: store, operations and transports put together, and how they stop.
+//! The composition root: assembles store, operations and transports, serves, and drains.
 
 pub mod config;
 pub mod routes;
@@ -24,46 +24,49 @@ use crate::transport::{AppState, ConnectionLimits};
 use crate::wire::close::Close;
 use config::{Config, Switch};
 
-/// The part of the grace after which WebSockets that are still open are closed, answered or not.
-const FOR_GOODBYES: f64 = 0.6;
-/// The part of the grace after which no socket is waited for; the rest is for committing what was admitted.
-const FOR_SOCKETS: f64 = 0.9;
+/// The fraction of the drain time after which open WebSockets are closed, even with writes in flight.
+const CLOSE_WEBSOCKETS_AFTER: f64 = 0.6;
+/// The fraction of the drain time after which the server no longer waits for sockets. The rest is for committing the writes in flight.
+const ABANDON_SOCKETS_AFTER: f64 = 0.9;
 
-/// A server that is ready to serve.
+/// A server that is assembled and ready to serve.
 pub struct App {
     server: Arc<Server>,
     /// The journal's lanes and the presence task.
     tasks: TaskTracker,
-    /// Ends those tasks.
+    /// Stops `tasks`.
     stop: CancellationToken,
     drain_time: Duration,
 }
 
 impl App {
-    /// Opens the store, migrates it, and starts what runs behind the doors. An error is one line for people.
+    /// Opens and migrates the store, and starts the background tasks. An error is one readable line.
     pub async fn open(config: Config) -> Result<Self, String> {
-        Self::assemble(config, routes::all(), alone).await
+        Self::assemble(config, routes::all(), single_node).await
     }
 
-    /// Like [`App::open`], on a bus that other nodes may be on.
-    pub async fn open_on(config: Config, join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>) -> Result<Self, String> {
+    /// Like [`App::open`], with a bus that other nodes can share.
+    pub async fn open_with_bus(
+        config: Config,
+        join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
+    ) -> Result<Self, String> {
         Self::assemble(config, routes::all(), join).await
     }
 
     /// Like [`App::open`], with other routes.
-    pub async fn open_with(config: Config, table: &'static [Route]) -> Result<Self, String> {
-        Self::assemble(config, table.iter().copied(), alone).await
+    pub async fn open_with_routes(config: Config, table: &'static [Route]) -> Result<Self, String> {
+        Self::assemble(config, table.iter().copied(), single_node).await
     }
 
-    /// Like [`App::open_on`], over a store that is open.
-    pub async fn open_over(
+    /// Like [`App::open_with_bus`], with a store that is already open.
+    pub async fn open_with_store(
         config: Config,
         store: Arc<dyn Store>,
         join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
     ) -> Result<Self, String> {
         config.prepare_data()?;
         let secret = config.secret()?;
-        Self::assemble_over(config, secret, store, routes::all(), join).await
+        Self::assemble_with_store(config, secret, store, routes::all(), join).await
     }
 
     async fn assemble(
@@ -75,10 +78,10 @@ impl App {
         let secret = config.secret()?;
         let store =
             store::open(&config.store_url()?).await.map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
-        Self::assemble_over(config, secret, store, routes, join).await
+        Self::assemble_with_store(config, secret, store, routes, join).await
     }
 
-    async fn assemble_over(
+    async fn assemble_with_store(
         config: Config,
         secret: Vec<u8>,
         store: Arc<dyn Store>,
@@ -103,7 +106,7 @@ impl App {
             head_timeout: config.head_timeout,
             body_timeout: config.body_timeout,
             heartbeat: config.heartbeat,
-            peer_write_timeout: config.stall,
+            peer_write_timeout: config.peer_write_timeout,
             sockets: TaskTracker::new(),
             draining: CancellationToken::new(),
         });
@@ -111,8 +114,8 @@ impl App {
         Ok(Self { server, tasks, stop, drain_time: Duration::from_secs(config.drain_seconds.into()) })
     }
 
-    /// Serves on `listener` until `shutdown` resolves, then drains: readiness goes 503, sends in flight are committed and
-    /// answered, sockets close with a hint when to come back. Returns within the grace time.
+    /// Serves on `listener` until `shutdown` resolves, then drains: `/readyz` returns 503, writes in flight are committed and
+    /// acknowledged, and WebSockets get a time to reconnect and are closed. Returns within the drain time.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let close = CancellationToken::new();
         let serving = tokio::spawn(serve(listener, Arc::clone(&self.server), close.clone()));
@@ -120,36 +123,38 @@ impl App {
 
         let state = &self.server.state;
         let registry = state.chat.registry();
-        info!(connections = registry.count(), "draining");
-        let begun = Instant::now();
-        let at = |part: f64| begun + self.drain_time.mul_f64(part);
+        info!(connections = registry.count(), "draining: committing writes in flight, closing connections");
+        let started = Instant::now();
+        let at = |fraction: f64| started + self.drain_time.mul_f64(fraction);
         state.draining.cancel();
         state.sockets.close();
-        if timeout_at(at(FOR_GOODBYES), state.sockets.wait()).await.is_err() {
-            warn!(connections = registry.count(), "these take too long and are closed");
+        if timeout_at(at(CLOSE_WEBSOCKETS_AFTER), state.sockets.wait()).await.is_err() {
+            warn!(connections = registry.count(), "closing connections that still have writes in flight");
             for connection in registry.all() {
                 connection.send_queue.close(Close::DRAINING);
             }
         }
         close.cancel();
-        // What is open still waits for the journal's answers, so it goes on until all are gone.
-        let open = async { tokio::join!(state.sockets.wait(), serving) };
-        let served = timeout_at(at(FOR_SOCKETS), open).await;
+        // Open sockets still wait for the journal, so its lanes stop only after them.
+        let sockets_closed = async { tokio::join!(state.sockets.wait(), serving) };
+        let sockets = timeout_at(at(ABANDON_SOCKETS_AFTER), sockets_closed).await;
         self.stop.cancel();
         self.tasks.close();
-        if timeout_at(at(1.0), self.tasks.wait()).await.is_err() || served.is_err() {
-            warn!("the grace time is over; what was not committed was not acknowledged");
+        if timeout_at(at(1.0), self.tasks.wait()).await.is_err() || sockets.is_err() {
+            warn!(
+                "the grace time is over; requests in progress are cut off; no write was acknowledged without being committed"
+            );
         }
         info!("stopped");
     }
 }
 
-/// The bus of a node that is alone.
-fn alone(inbox: Arc<dyn Inbox>) -> Arc<dyn Bus> {
+/// Returns the bus of a server with a single node.
+fn single_node(inbox: Arc<dyn Inbox>) -> Arc<dyn Bus> {
     Arc::new(Local::new(inbox))
 }
 
-/// Raises the soft limit of open files to the hard one: a connection is a file. Returns the limit.
+/// Raises the soft limit of open files to the hard limit, because each connection is a file. Returns the new limit.
 pub fn raise_open_files() -> Option<u64> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

@@ -1,4 +1,4 @@
-//! All routes: the operations, the rows that are HTTP's alone, and those that open a WebSocket. Only here do the transports meet.
+//! The routes of the server: the operations, the page and health, and the WebSocket addresses. No other file uses both transports.
 
 use crate::api::OPERATIONS;
 use crate::domain::{ConversationId, Result};
@@ -9,11 +9,11 @@ use crate::http::routes::{ROUTES, route};
 use crate::transport::Response;
 use crate::ws::upgrade;
 
-/// Clients authenticate in ways of their own here, see [`upgrade`].
+/// These have more ways to authenticate than operations have; see [`upgrade`].
 static WEBSOCKET_ROUTES: &[Route] =
     &[route("GET", "/ws", &all_conversations), route("GET", "/ws/{conversation_id}", &one)];
 
-/// Every route of the server.
+/// Returns every route of the server.
 pub fn all() -> impl Iterator<Item = Route> {
     let operations = OPERATIONS.iter().map(|operation| Route {
         method: operation.method,

@@ -12,25 +12,24 @@ use super::origins::Origins;
 use crate::chat::Chat;
 
 /// The state that all requests and connections share.
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct AppState {
-    /// The operations.
     pub chat: Arc<Chat>,
-    /// Which pages of other origins may use it.
+    /// The origins whose pages may use the API.
     pub origins: Arc<Origins>,
-    /// Networks whose `X-Forwarded-For` is believed.
+    /// The networks whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// How many sockets may be open.
     pub connection_limits: ConnectionLimits,
-    /// Until a request's head must have arrived; also how long an idle connection is kept.
+    /// The time in which the head of a request must arrive. An idle HTTP connection is closed after the same time.
     pub head_timeout: Duration,
-    /// Until a request's body must have arrived.
+    /// The time in which the body of a request must arrive.
     pub body_timeout: Duration,
-    /// Between two pings.
+    /// The interval between two pings.
     pub heartbeat: Duration,
-    /// How long a peer may take nothing of what is sent to it.
+    /// The time after which a socket is closed when its peer accepts no bytes.
     pub peer_write_timeout: Duration,
-    /// Owns the tasks of WebSockets.
+    /// The tasks of WebSocket connections.
     pub sockets: TaskTracker,
-    /// Cancelled when the server begins to stop.
+    /// Cancelled when the server starts to drain.
     pub draining: CancellationToken,
 }

@@ -1,36 +1,36 @@
-//! Where a request comes from, seen through the proxies that are trusted.
+//! The address of a client, also behind trusted proxies.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use hyper::HeaderMap;
 use ipnet::IpNet;
 
-/// Whether a socket's peer is a proxy that is trusted.
+/// Returns true if the peer of a socket is a trusted proxy.
 pub fn is_trusted(peer: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|network| network.contains(&peer.to_canonical()))
 }
 
-/// The client's address: the socket's peer, or, while that is a trusted proxy, the next one from the right of
-/// `X-Forwarded-For`. What stands left of the first address that is not trusted was written by the client.
+/// Returns the client's address: the socket's peer or, if that is a trusted proxy, the rightmost address of `X-Forwarded-For` that
+/// is not a trusted proxy. The addresses left of it are ignored, because the client can have written them.
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let fields: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
     let mut hops = fields.iter().rev().flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b','));
     let mut address = peer.to_canonical();
     while is_trusted(address, trusted) {
-        let Some(next) = hops.next().and_then(hop) else { break };
+        let Some(next) = hops.next().and_then(parse_hop) else { break };
         address = next.to_canonical();
     }
     address
 }
 
-/// An address; some proxies write it with its port, and then IPv6 in brackets.
-fn hop(bytes: &[u8]) -> Option<IpAddr> {
+/// Parses an address of `X-Forwarded-For`. Some proxies add a port, and put an IPv6 address in brackets.
+fn parse_hop(bytes: &[u8]) -> Option<IpAddr> {
     let text = str::from_utf8(bytes).ok()?.trim();
-    let bare = text.parse().or_else(|_| text.parse().map(|place: SocketAddr| place.ip()));
+    let bare = text.parse().or_else(|_| text.parse().map(|address: SocketAddr| address.ip()));
     bare.ok().or_else(|| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok())
 }
 
-/// Returns the network that one party is assumed to have: an IPv4 address, or the first 64 bits of an IPv6 address.
+/// Returns the network that is assumed to belong to one client: an IPv4 address, or the first 64 bits of an IPv6 address.
 pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -50,7 +50,7 @@ mod tests {
 
     use super::client_address;
 
-    fn seen(peer: &str, forwarded: &[&str]) -> IpAddr {
+    fn forwarded_address(peer: &str, forwarded: &[&str]) -> IpAddr {
         let mut headers = HeaderMap::new();
         for value in forwarded {
             headers.append("x-forwarded-for", HeaderValue::from_bytes(value.as_bytes()).expect("a header value"));
@@ -62,12 +62,16 @@ mod tests {
     #[track_caller]
     fn check(cases: &[(&str, &[&str], &str)]) {
         for (peer, forwarded, expected) in cases {
-            assert_eq!(seen(peer, forwarded), expected.parse::<IpAddr>().expect("an address"), "{forwarded:?}");
+            assert_eq!(
+                forwarded_address(peer, forwarded),
+                expected.parse::<IpAddr>().expect("an address"),
+                "{forwarded:?}"
+            );
         }
     }
 
     #[test]
-    fn only_trusted_proxies_are_believed() {
+    fn only_trusted_proxies_can_forward_an_address() {
         check(&[
             ("192.0.2.1", &["198.51.100.7"], "192.0.2.1"),
             ("10.0.0.1", &["198.51.100.7"], "198.51.100.7"),
@@ -79,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_of_proxies_is_seen_through_up_to_what_the_client_wrote() {
+    fn a_chain_of_trusted_proxies_is_skipped() {
         check(&[
             ("10.0.0.1", &["1.1.1.1, 198.51.100.7, 10.0.0.2"], "198.51.100.7"),
             ("10.0.0.1", &["1.1.1.1", "198.51.100.7"], "198.51.100.7"),
@@ -93,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_left_out() {
+    fn ports_are_ignored() {
         check(&[
             ("10.0.0.1", &["198.51.100.7:4711"], "198.51.100.7"),
             ("10.0.0.1", &["[2001:db8::1]:4711"], "2001:db8::1"),
@@ -103,15 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn behind_what_is_no_address_nothing_is_believed() {
-        for nonsense in ["nonsense", "", " ", "unknown", "_hidden", "10.0.0", "10.0.0.1:x", "[10.0.0.1]x", "é", "a b"]
-        {
+    fn addresses_left_of_an_invalid_one_are_ignored() {
+        for invalid in ["nonsense", "", " ", "unknown", "_hidden", "10.0.0", "10.0.0.1:x", "[10.0.0.1]x", "é", "a b"] {
             check(&[
-                ("10.0.0.1", &[nonsense], "10.0.0.1"),
-                ("10.0.0.1", &[&format!("198.51.100.7, {nonsense}")], "10.0.0.1"),
-                ("10.0.0.1", &["198.51.100.7", nonsense], "10.0.0.1"),
-                ("10.0.0.1", &[&format!("198.51.100.7, {nonsense}, 10.0.0.2")], "10.0.0.2"),
-                ("10.0.0.1", &[&format!("{nonsense}, 198.51.100.7")], "198.51.100.7"),
+                ("10.0.0.1", &[invalid], "10.0.0.1"),
+                ("10.0.0.1", &[&format!("198.51.100.7, {invalid}")], "10.0.0.1"),
+                ("10.0.0.1", &["198.51.100.7", invalid], "10.0.0.1"),
+                ("10.0.0.1", &[&format!("198.51.100.7, {invalid}, 10.0.0.2")], "10.0.0.2"),
+                ("10.0.0.1", &[&format!("{invalid}, 198.51.100.7")], "198.51.100.7"),
             ]);
         }
     }

@@ -1,4 +1,4 @@
-//! How many sockets there may be, at all and of one address, and whose turn it is to begin.
+//! Limits of open sockets and of connections that are being established: in total, and per client network.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,25 +12,25 @@ use super::client_address::network;
 use crate::domain::{Code, Error, Result};
 use crate::limits;
 
-/// When those come back for whom there is no place now.
-const COME_BACK: Duration = Duration::from_secs(1);
+/// The time after which a refused client should try again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// The limits_ at a site's doors.
+/// The connection limits of a node.
 pub struct ConnectionLimits {
-    /// Open sockets. (How many there are at all, the server sees to by not accepting more.)
+    /// Open sockets. (The total is already bounded by the listener, which stops accepting.)
     sockets: Limit,
-    /// WebSockets that came without a token, until they have said who they are and their connection has begun.
+    /// WebSockets whose handshake had no token, until they are authenticated and connected.
     unauthenticated: Limit,
-    /// WebSockets that came with a token, until their connection has begun.
+    /// WebSockets whose handshake had a token, until they are connected.
     pending: Limit,
-    /// Whose connections are just being begun.
+    /// Connections that load their state from the store now.
     connecting: Semaphore,
 }
 
 impl ConnectionLimits {
-    /// Nobody is there yet. `unlimited` lifts the bounds of each address, and not those of the node.
+    /// Creates the limits. `unlimited` removes the limits per network, and keeps those of the node.
     pub fn new(unlimited: bool) -> Self {
-        let limit = |at_all, of_one| Limit::new(at_all, if unlimited { usize::MAX } else { of_one });
+        let limit = |total, per_network| Limit::new(total, if unlimited { usize::MAX } else { per_network });
         Self {
             sockets: limit(limits::SOCKETS_MAX, limits::SOCKETS_PER_ADDRESS_MAX),
             unauthenticated: limit(
@@ -42,77 +42,80 @@ impl ConnectionLimits {
         }
     }
 
-    /// A place for a socket that was accepted. One from a trusted proxy may be anybody's, and counts for nobody.
-    pub fn accepted(&self, among_all: OwnedSemaphorePermit, peer: Option<IpAddr>) -> Option<SocketPermit> {
-        let of_one = match peer {
-            Some(address) => Some(self.sockets.take(address)?),
+    /// Returns the permit of an accepted socket, or `None` when its network has too many. `peer` is `None` for a socket from a trusted
+    /// proxy, which can serve any client and so counts for no network.
+    pub fn socket_permit(&self, total: OwnedSemaphorePermit, peer: Option<IpAddr>) -> Option<SocketPermit> {
+        let per_network = match peer {
+            Some(address) => Some(self.sockets.acquire(address)?),
             None => None,
         };
-        Some(SocketPermit { _among_all: among_all, of_one })
+        Some(SocketPermit { _total: total, per_network })
     }
 
-    /// Counts a WebSocket for the address that it comes from through a proxy, for as long as it is open.
-    pub fn count_through_proxy(&self, permit: &SocketPermit, address: IpAddr) -> Result<Option<CountedPermit>> {
-        if permit.of_one.is_some() {
+    /// Returns the permit of a WebSocket from a trusted proxy, which counts for the network of its client. Returns `None` for a
+    /// WebSocket without a proxy, because its socket is already counted.
+    pub fn proxied_permit(&self, permit: &SocketPermit, address: IpAddr) -> Result<Option<CountedPermit>> {
+        if permit.per_network.is_some() {
             return Ok(None);
         }
-        let full = || Error::new(Code::RateLimited, "Too many connections of this address are open.").after(COME_BACK);
-        self.sockets.take(address).map(Some).ok_or_else(full)
+        let full =
+            || Error::new(Code::RateLimited, "Too many connections from this address are open.").after(RETRY_AFTER);
+        self.sockets.acquire(address).map(Some).ok_or_else(full)
     }
 
-    /// A place among those whose connection has not begun.
+    /// Returns the permit of a WebSocket until it is connected.
     pub fn pending_permit(&self, has_token: bool, address: IpAddr) -> Result<CountedPermit> {
         let limit = if has_token { &self.pending } else { &self.unauthenticated };
-        let full = || Error::new(Code::Busy, "Too many connections are being opened at the moment.").after(COME_BACK);
-        limit.take(address).ok_or_else(full)
+        let full = || Error::new(Code::Busy, "Too many connections are being opened at the moment.").after(RETRY_AFTER);
+        limit.acquire(address).ok_or_else(full)
     }
 
-    /// Waits for the turn to begin a connection: in order, and not for ever.
+    /// Waits for a permit to connect, in order of arrival. Returns `None` after [`limits::CONNECT_QUEUE_TIMEOUT`].
     pub async fn connect_permit(&self) -> Option<SemaphorePermit<'_>> {
         timeout(limits::CONNECT_QUEUE_TIMEOUT, self.connecting.acquire()).await.ok()?.ok()
     }
 }
 
-/// What an open socket holds.
+/// The permit of an open socket.
 pub struct SocketPermit {
-    _among_all: OwnedSemaphorePermit,
-    /// Among those of its address, unless it comes from a trusted proxy.
-    of_one: Option<CountedPermit>,
+    _total: OwnedSemaphorePermit,
+    /// `None` for a socket from a trusted proxy.
+    per_network: Option<CountedPermit>,
 }
 
-/// A bounded number of something, at all and of one address.
+/// A limit in total and per client network.
 struct Limit {
-    at_all: usize,
-    of_one: usize,
+    total: usize,
+    per_network: usize,
     counts: Arc<Mutex<Counts>>,
 }
 
 #[derive(Default)]
 struct Counts {
-    all: usize,
-    of: HashMap<IpAddr, usize>,
+    total: usize,
+    per_network: HashMap<IpAddr, usize>,
 }
 
-/// One of a crowd, until it is dropped.
+/// A permit that is counted for a client's network until it is dropped.
 pub struct CountedPermit {
     counts: Arc<Mutex<Counts>>,
     network: IpAddr,
 }
 
 impl Limit {
-    fn new(at_all: usize, of_one: usize) -> Self {
-        Self { at_all, of_one, counts: Arc::default() }
+    fn new(total: usize, per_network: usize) -> Self {
+        Self { total, per_network, counts: Arc::default() }
     }
 
-    fn take(&self, address: IpAddr) -> Option<CountedPermit> {
+    fn acquire(&self, address: IpAddr) -> Option<CountedPermit> {
         let network = network(address.to_canonical());
         let mut counts = lock(&self.counts);
-        let of_one = counts.of.get(&network).copied().unwrap_or(0);
-        if counts.all >= self.at_all || of_one >= self.of_one {
+        let of_network = counts.per_network.get(&network).copied().unwrap_or(0);
+        if counts.total >= self.total || of_network >= self.per_network {
             return None;
         }
-        counts.all += 1;
-        counts.of.insert(network, of_one + 1);
+        counts.total += 1;
+        counts.per_network.insert(network, of_network + 1);
         Some(CountedPermit { counts: Arc::clone(&self.counts), network })
     }
 }
@@ -120,17 +123,17 @@ impl Limit {
 impl Drop for CountedPermit {
     fn drop(&mut self) {
         let mut counts = lock(&self.counts);
-        counts.all -= 1;
-        if let Some(of_one) = counts.of.get_mut(&self.network) {
-            *of_one -= 1;
-            if *of_one == 0 {
-                counts.of.remove(&self.network);
+        counts.total -= 1;
+        if let Some(of_network) = counts.per_network.get_mut(&self.network) {
+            *of_network -= 1;
+            if *of_network == 0 {
+                counts.per_network.remove(&self.network);
             }
         }
     }
 }
 
-/// A panic under the lock leaves counts that are at worst one too high.
+/// Ignores poisoning: a panic under the lock leaves counts that are at most one too high.
 fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -147,28 +150,28 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_is_bounded_at_all_and_of_one_address() {
+    fn permits_are_limited_in_total_and_per_network() {
         let limit = Limit::new(4, 2);
-        let first = limit.take(at("192.0.2.1")).expect("the first");
-        let second = limit.take(at("::ffff:192.0.2.1")).expect("the same in other words");
-        assert!(limit.take(at("192.0.2.1")).is_none(), "enough of this one");
-        let others = [limit.take(at("2001:db8::1")), limit.take(at("2001:db8::2:1"))];
+        let first = limit.acquire(at("192.0.2.1")).expect("the first");
+        let second = limit.acquire(at("::ffff:192.0.2.1")).expect("the same address, mapped to IPv6");
+        assert!(limit.acquire(at("192.0.2.1")).is_none(), "the limit of this network");
+        let others = [limit.acquire(at("2001:db8::1")), limit.acquire(at("2001:db8::2:1"))];
         assert!(others.iter().all(Option::is_some));
         drop(first);
-        assert!(limit.take(at("2001:db8::3:1")).is_none(), "one network is one party");
-        let third = limit.take(at("2001:db8:0:1::1"));
-        assert!(third.is_some() && limit.take(at("192.0.2.9")).is_none(), "enough at all");
+        assert!(limit.acquire(at("2001:db8::3:1")).is_none(), "one /64 counts as one network");
+        let third = limit.acquire(at("2001:db8:0:1::1"));
+        assert!(third.is_some() && limit.acquire(at("192.0.2.9")).is_none(), "the limit in total");
         drop((second, others, third));
         let counts = lock(&limit.counts);
-        assert!(counts.all == 0 && counts.of.is_empty(), "nothing is kept of those who left");
+        assert!(counts.total == 0 && counts.per_network.is_empty(), "dropped permits leave no counts");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn connecting_are_waited_for_but_not_for_ever() {
+    async fn a_connect_permit_is_waited_for_with_a_timeout() {
         let all = ConnectionLimits::new(false);
         let mut connecting = Vec::new();
         for _ in 0..limits::CONNECTS_CONCURRENT_MAX {
-            connecting.push(all.connect_permit().await.expect("there is one"));
+            connecting.push(all.connect_permit().await.expect("a free permit"));
         }
         assert!(all.connect_permit().await.is_none());
         connecting.pop();

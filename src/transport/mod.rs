@@ -1,4 +1,4 @@
-//! What both transports share: state, client addresses, limits of sockets, answers.
+//! The parts that both transports share: state, client addresses, connection limits, responses.
 
 mod app_state;
 mod bearer;

@@ -1,17 +1,17 @@
-//! Origins: which pages may use the API and open WebSockets.
+//! The origins whose web pages may use the API and open WebSockets.
 
-/// Which origins may use the API besides the server's own.
+/// The origins that may use the API besides the server's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the variants say it")]
 pub enum Origins {
-    /// All of them.
     Any,
-    /// These: `https://example.org`, in lower case.
+    /// In lower case, such as `https://example.org`.
     These(Vec<String>),
 }
 
 impl Origins {
-    /// Whether a page of this origin may use the API. The server's own origin always may; behind a proxy that speaks TLS
-    /// only host and port can be compared.
+    /// Returns true if pages of `origin` may use the API. The server's own origin always may. Only its host and port are compared,
+    /// because behind a proxy that terminates TLS the server does not know its scheme.
     pub fn allow(&self, origin: &str, host: Option<&str>) -> bool {
         let own = || {
             origin
@@ -30,7 +30,7 @@ mod tests {
     use super::Origins;
 
     #[test]
-    fn ones_own_origin_and_the_listed_ones_are_allowed() {
+    fn the_servers_own_origin_and_listed_origins_are_allowed() {
         let origins = Origins::These(vec!["https://app.example".to_owned()]);
         assert!(origins.allow("https://app.example", Some("chat.example")));
         assert!(origins.allow("https://chat.example", Some("chat.example")));

@@ -1,4 +1,4 @@
-//! The query of a request's target.
+//! The query of a request target.
 
 use std::borrow::Cow;
 
@@ -6,22 +6,22 @@ use percent_encoding::percent_decode_str;
 
 use crate::domain::{Code, Error, Result, Seq};
 
-/// A query as it came.
+/// A query, not yet decoded.
 #[derive(Clone, Debug, Default)]
 pub struct Query(Option<String>);
 
 impl Query {
-    /// The part of a target behind `?`.
+    /// Creates a query from the part of a target after `?`.
     pub fn new(raw: Option<&str>) -> Self {
         Self(raw.map(str::to_owned))
     }
 
-    /// How long it is, the `?` included.
+    /// Returns the length in bytes, including the `?`.
     pub fn bytes(&self) -> usize {
         self.0.as_ref().map_or(0, |raw| 1 + raw.len())
     }
 
-    /// The value of the first `name=…`, decoded (`application/x-www-form-urlencoded`); `malformed` if it is not UTF-8.
+    /// Returns the decoded value of the first `name=…` (`application/x-www-form-urlencoded`). Returns `malformed` if it is not UTF-8.
     pub fn get(&self, name: &str) -> Result<Option<String>> {
         let pairs = self.0.as_deref().unwrap_or_default().split('&');
         let mut values = pairs.filter_map(|pair| {
@@ -31,14 +31,14 @@ impl Query {
         values.next().map(|value| decode(&value.replace('+', " "))).transpose()
     }
 
-    /// A number, not negative.
+    /// Returns the value of `name` as a number from 0.
     pub fn seq(&self, name: &'static str) -> Result<Option<Seq>> {
         let number = |text: String| text.parse().ok().filter(|seq: &Seq| *seq >= 0);
         let refused = || Error::field(name, "takes a whole number from 0");
         self.get(name)?.map(|text| number(text).ok_or_else(refused)).transpose()
     }
 
-    /// Every `name=value`, decoded, the first of each name; `malformed` if one is not UTF-8.
+    /// Returns every decoded `name=value`, the first of each name. Returns `malformed` if one is not UTF-8.
     pub fn pairs(&self) -> Result<Vec<(Cow<'static, str>, String)>> {
         let mut pairs: Vec<(Cow<'static, str>, String)> = Vec::new();
         for pair in self.0.as_deref().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
@@ -51,9 +51,9 @@ impl Query {
     }
 }
 
-/// Decodes percent-encoding, strictly: `malformed` if a `%` does not start one, or the bytes are not UTF-8.
+/// Decodes percent-encoding. Returns `malformed` if a `%` is not followed by two hexadecimal digits, or if the bytes are not UTF-8.
 pub fn decode(text: &str) -> Result<String> {
-    let malformed = || Error::new(Code::Malformed, "The target's percent-encoding is not valid.");
+    let malformed = || Error::new(Code::Malformed, "The percent-encoding of the request target is not valid.");
     let valid = text.match_indices('%').all(|(index, _)| {
         text.as_bytes().get(index + 1..index + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     });
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_values_are_refused() {
         for raw in ["limit=%zz", "limit=%FF", "limit=%2"] {
             let query = Query::new(Some(raw));
             assert_eq!(query.pairs().map_err(|error| error.code), Err(Code::Malformed), "{raw}");

@@ -19,9 +19,9 @@ pub struct UpgradeRequest {
     pub version: Version,
     pub headers: HeaderMap,
     pub query: Query,
-    /// The client's address; trusted proxies are seen through.
+    /// The client's address, also behind trusted proxies.
     pub address: IpAddr,
-    /// The socket; hyper gives it away once the handshake is answered.
+    /// The future of the socket. hyper resolves it after the response to the handshake.
     pub upgrade: Option<OnUpgrade>,
     pub permit: Arc<SocketPermit>,
 }

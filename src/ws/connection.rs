@@ -1,4 +1,4 @@
-//! A connection's established: who it is, `hello`, what it hears and says, the end.
+//! One WebSocket connection of Chinwag: authentication, `hello`, frames in both directions, the end.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::transport::{AppState, CountedPermit};
 use crate::wire::close::Close;
 use crate::wire::frames;
 
-/// What a handshake asked for.
+/// The parameters of a handshake.
 pub(super) struct ConnectRequest {
     pub(super) state: Arc<AppState>,
     pub(super) request_id: Arc<str>,
@@ -29,21 +29,21 @@ pub(super) struct ConnectRequest {
     pub(super) scope: Scope,
     pub(super) after_seq: Option<Seq>,
     pub(super) auth: Option<HandshakeAuth>,
-    /// Its place among those whose connection has not begun.
-    pub(super) pending: CountedPermit,
-    /// Its place among those of its address behind a proxy, for as long as it is open.
-    pub(super) counted: Option<CountedPermit>,
+    /// Counts the connection among the pending ones. It is released when the connection is established or refused.
+    pub(super) pending_permit: CountedPermit,
+    /// Counts the connection for a client behind a proxy. It is held until the connection ends.
+    pub(super) proxied_permit: Option<CountedPermit>,
 }
 
-/// How the handshake says who it is.
+/// The credential that a client gives in its handshake.
 pub(super) enum HandshakeAuth {
-    /// By an access token.
+    /// An access token.
     Token(String),
-    /// By a ticket, which is spent by it.
+    /// A ticket. It can be used once.
     Ticket(String),
 }
 
-/// A connection that has begun.
+/// A connection whose client is authenticated and has been sent `hello`.
 struct Established {
     state: Arc<AppState>,
     network: IpAddr,
@@ -51,16 +51,15 @@ struct Established {
     deadline: TokenDeadline,
     caller: Caller,
     after_seq: Option<Seq>,
-    /// Held to the end.
-    _counted: Option<CountedPermit>,
+    _proxied_permit: Option<CountedPermit>,
 }
 
 impl SocketHandler for ConnectRequest {
-    /// Each stage has a box of its own, which goes with it: what lives long takes no more memory than it needs.
-    #[allow(clippy::manual_async_fn)] // an `async fn` keeps its arguments twice
+    /// Each stage is boxed and dropped when it ends, so that a long-lived connection takes no more memory than it needs.
+    #[allow(clippy::manual_async_fn)] // an `async fn` stores its arguments twice
     fn handle(self: Box<Self>, socket: &mut Socket) -> impl Future<Output = ConnectionEnd> + Send {
         async move {
-            let established = match Box::pin(self.begin(socket)).await {
+            let established = match Box::pin(self.establish(socket)).await {
                 Ok(established) => established,
                 Err(end) => return end,
             };
@@ -72,33 +71,35 @@ impl SocketHandler for ConnectRequest {
 }
 
 impl ConnectRequest {
-    /// Finds out who it is, and begins the connection.
-    async fn begin(self: Box<Self>, socket: &mut Socket) -> Result<Box<Established>, ConnectionEnd> {
-        let Self { state, request_id, network, scope, after_seq, auth, pending, counted } = *self;
-        let begun = tokio::select! {
-            begun = begin(&state, socket, scope, auth, pending) => begun,
+    /// Authenticates the client and connects it. A drain interrupts this.
+    async fn establish(self: Box<Self>, socket: &mut Socket) -> Result<Box<Established>, ConnectionEnd> {
+        let Self { state, request_id, network, scope, after_seq, auth, pending_permit, proxied_permit } = *self;
+        let connected = tokio::select! {
+            connected = connect(&state, socket, scope, auth, pending_permit) => connected,
             () = state.draining.cancelled() => Err(Close::DRAINING.into()),
         };
-        let (live, caller) = begun.inspect_err(|end| match end {
-            ConnectionEnd::Close(why) => info!(%request_id, ?why, "connection refused"),
+        let (live, caller) = connected.inspect_err(|end| match end {
+            ConnectionEnd::Close(close) => info!(%request_id, why = ?close, "connection refused"),
             ConnectionEnd::Closed | ConnectionEnd::Broken => {
-                info!(%request_id, ?end, "connection ended before it began");
+                info!(%request_id, ?end, "connection ended before it was established");
             }
         })?;
         info!(%request_id, user_id = %caller.user_id, connection_id = %live.connection.id, "connected");
-        let deadline = TokenDeadline::until(caller.expires_at);
-        Ok(Box::new(Established { state, network, live, deadline, caller, after_seq, _counted: counted }))
+        let deadline = TokenDeadline::at(caller.expires_at);
+        let established =
+            Established { state, network, live, deadline, caller, after_seq, _proxied_permit: proxied_permit };
+        Ok(Box::new(established))
     }
 }
 
-async fn begin(
+async fn connect(
     state: &AppState,
     socket: &mut Socket,
     scope: Scope,
     auth: Option<HandshakeAuth>,
-    pending: CountedPermit,
+    pending_permit: CountedPermit,
 ) -> Result<(Live, Caller), ConnectionEnd> {
-    let _free_for_others_after_this = pending;
+    let _released_on_return = pending_permit;
     let auth = match auth {
         Some(auth) => auth,
         None => match timeout(limits::AUTH_TIMEOUT, dispatch::first_token(&mut socket.reader)).await {
@@ -107,8 +108,8 @@ async fn begin(
         },
     };
     let heartbeat_ms = u64::try_from(state.heartbeat.as_millis()).unwrap_or(u64::MAX);
-    let _turn = state.connection_limits.connect_permit().await.ok_or(Close::OVERLOADED)?;
-    let beginning = async {
+    let _connect_permit = state.connection_limits.connect_permit().await.ok_or(Close::OVERLOADED)?;
+    let connecting = async {
         let caller = match auth {
             HandshakeAuth::Token(token) => state.chat.auth.tokens.caller(&token)?,
             HandshakeAuth::Ticket(ticket) => state.chat.auth.redeem(&ticket).await?,
@@ -116,16 +117,16 @@ async fn begin(
         let live = state.chat.connect(&caller, scope, Arc::clone(&socket.writer.send_queue) as _, heartbeat_ms).await?;
         Ok((live, caller))
     };
-    match timeout(limits::ANSWER_TIMEOUT, beginning).await {
-        Ok(Ok(begun)) => Ok(begun),
-        Ok(Err(Refusal::Close(why))) => Err(why.into()),
+    match timeout(limits::ANSWER_TIMEOUT, connecting).await {
+        Ok(Ok(connected)) => Ok(connected),
+        Ok(Err(Refusal::Close(close))) => Err(close.into()),
         Ok(Err(Refusal::Error(error))) => Err(Close::for_error(&error).into()),
         Err(_) => Err(Close::OVERLOADED.into()),
     }
 }
 
 impl Established {
-    /// Reads, writes and beats until one of them ends.
+    /// Reads frames, writes frames and sends heartbeats. Returns when the first of these ends or the server drains.
     async fn run(&self, socket: &mut Socket) -> ConnectionEnd {
         let Self { state, live, deadline, .. } = self;
         let Socket { reader, writer } = socket;
@@ -135,8 +136,8 @@ impl Established {
             end = writer.run(state.heartbeat, deadline, || live.tell_news()) => end,
             () = state.draining.cancelled() => {
                 writer.send_queue.push(frames::draining(reconnect_jitter_ms()));
-                // What was admitted is committed and answered before the goodbye, though its token may expire; the drain's own time-out
-                // bounds this.
+                // Writes in flight are committed and acknowledged before the close frame, even if the token expires meanwhile.
+                // The drain's own time limit bounds this.
                 let endless = TokenDeadline::endless();
                 Box::pin(async {
                     tokio::select! {
@@ -151,9 +152,9 @@ impl Established {
     }
 }
 
-/// When to come back, different for each client, so that the next node is not stormed.
+/// Returns the delay after which a client should reconnect, random for each, so that they do not all reconnect at once.
 fn reconnect_jitter_ms() -> u64 {
-    const EARLIEST_MS: u64 = 500;
+    const MIN_MS: u64 = 500;
     const SPREAD_MS: u128 = 4_500;
-    EARLIEST_MS + u64::try_from(crate::domain::ConnectionId::new().0.as_u128() % SPREAD_MS).unwrap_or(0)
+    MIN_MS + u64::try_from(crate::domain::ConnectionId::new().0.as_u128() % SPREAD_MS).unwrap_or(0)
 }

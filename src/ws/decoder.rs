@@ -1,7 +1,7 @@
-//! From bytes to what the peer says: a server's side of RFC 6455, sections 5 and 8.1.
+//! The frame decoder: the server's side of RFC 6455, sections 5 and 8.1.
 //!
-//! tungstenite reads the headers. A payload is taken as it comes, so that nothing is kept for a peer that says nothing, a message's
-//! memory goes with it, and a bad byte of text is refused when it arrives, not at its message's end.
+//! tungstenite parses the headers. The decoder consumes a payload as it arrives. So an idle client takes no memory, the memory of a
+//! message is freed with it, and an invalid byte of text is refused when it arrives, not at the end of its message.
 
 use std::io::Cursor;
 use std::mem;
@@ -14,97 +14,95 @@ use crate::wire::close::Close;
 use crate::wire::framing;
 
 /// The longest header (section 5.2): two bytes, eight of length, four of the mask's key.
-const HEADER_BYTES: usize = 14;
+const HEADER_BYTES_MAX: usize = 14;
 /// The longest payload of a control frame (section 5.5).
-const CONTROL_BYTES: u64 = 125;
+const CONTROL_BYTES_MAX: u64 = 125;
 
-/// A frame or a message of the peer.
+/// A control frame or a complete message of the client.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum DecodedFrame {
-    /// A whole message of text.
+    /// A text message.
     Text(String),
-    /// A whole message of anything else.
+    /// A binary message.
     Binary(Vec<u8>),
-    /// A ping with this payload, which a pong repeats.
+    /// A ping with its payload, which the pong repeats.
     Ping(Vec<u8>),
-    /// A pong, asked for or not.
+    /// A pong, solicited or not.
     Pong,
-    /// Goodbye; with the close frame that answers it.
+    /// A close frame, with the close frame that replies to it.
     Close(Bytes),
 }
 
-/// What was decoded in part.
+/// The state between two reads of a socket.
 pub(super) struct Decoder {
-    /// Bytes that a message may have.
-    most: usize,
-    /// A header's first bytes, while the others have not come.
+    max_message_bytes: usize,
+    /// The first bytes of an incomplete header.
     header: Vec<u8>,
     frame: Option<Frame>,
-    /// Which kind of message is under way, in one frame or several.
-    kind: Option<Data>,
+    /// The type of the current message, which has one frame or several.
+    message_type: Option<Data>,
     message: Vec<u8>,
-    /// Bytes of a text that are known to be UTF-8.
+    /// Length of the prefix of `message` that is checked as UTF-8, in bytes.
     checked: usize,
-    /// The payload of a control frame, which may come between a message's frames.
+    /// The payload of a control frame, which can come between the frames of a message.
     control: Vec<u8>,
 }
 
-/// A frame whose payload is coming.
+/// A frame whose payload is incomplete.
 struct Frame {
     opcode: OpCode,
     is_final: bool,
-    /// The mask of the next byte first.
+    /// The masking key, rotated so that the next byte's mask is first.
     mask: [u8; 4],
-    left: usize,
+    remaining: usize,
 }
 
 impl Decoder {
-    /// For messages of at most so many bytes.
-    pub(super) fn new(most: usize) -> Self {
+    pub(super) fn new(max_message_bytes: usize) -> Self {
         let (header, message, control) = (Vec::new(), Vec::new(), Vec::new());
-        Self { most, header, frame: None, kind: None, message, checked: 0, control }
+        Self { max_message_bytes, header, frame: None, message_type: None, message, checked: 0, control }
     }
 
-    /// Decodes `input` up to the end of the next frame or message, and leaves what follows; `None` if all of it was taken and
-    /// more is needed.
+    /// Decodes the next control frame or message from the front of `input`, and leaves the bytes after it. Returns `None` when
+    /// `input` is consumed and more bytes are needed.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<DecodedFrame>, Close> {
         loop {
             let mut frame = match self.frame.take() {
                 Some(frame) => frame,
                 None => match self.parse_header(input)? {
-                    Some((header, length)) => self.begin(&header, length)?,
+                    Some((header, length)) => self.start_frame(&header, length)?,
                     None => return Ok(None),
                 },
             };
             let is_control = matches!(frame.opcode, OpCode::Control(_));
             let payload = if is_control { &mut self.control } else { &mut self.message };
-            frame.take(input, payload);
-            if frame.left > 0 {
+            frame.unmask_into(payload, input);
+            if frame.remaining > 0 {
                 self.frame = Some(frame);
                 self.check_text()?;
                 return Ok(None);
             }
-            if let Some(decoded) = self.end(&frame)? {
+            if let Some(decoded) = self.finish_frame(&frame)? {
                 return Ok(Some(decoded));
             }
         }
     }
 
-    /// The next header, once all of it is there.
+    /// Returns the next header, or `None` while it is incomplete.
     fn parse_header(&mut self, input: &mut &[u8]) -> Result<Option<(FrameHeader, u64)>, Close> {
         if self.header.is_empty() {
-            let parsed = parse(input)?;
+            let parsed = parse_header(input)?;
             if parsed.is_none() {
                 self.header = mem::take(input).to_vec();
             }
             return Ok(parsed);
         }
         while let [byte, rest @ ..] = input
-            && self.header.len() < HEADER_BYTES
+            && self.header.len() < HEADER_BYTES_MAX
         {
             *input = rest;
             self.header.push(*byte);
-            if let Some(parsed) = parse(&mut self.header.as_slice())? {
+            if let Some(parsed) = parse_header(&mut self.header.as_slice())? {
                 self.header = Vec::new();
                 return Ok(Some(parsed));
             }
@@ -112,31 +110,31 @@ impl Decoder {
         Ok(None)
     }
 
-    /// Judges a frame by its header.
-    fn begin(&mut self, header: &FrameHeader, length: u64) -> Result<Frame, Close> {
+    /// Checks the header of a frame, and starts the frame.
+    fn start_frame(&mut self, header: &FrameHeader, length: u64) -> Result<Frame, Close> {
         let mask = header.mask.ok_or(Close::PROTOCOL_ERROR)?;
         if header.rsv1 || header.rsv2 || header.rsv3 {
             return Err(Close::PROTOCOL_ERROR);
         }
         match header.opcode {
-            OpCode::Control(_) if !header.is_final || length > CONTROL_BYTES => return Err(Close::PROTOCOL_ERROR),
+            OpCode::Control(_) if !header.is_final || length > CONTROL_BYTES_MAX => return Err(Close::PROTOCOL_ERROR),
             OpCode::Control(_) => {}
             OpCode::Data(data) => {
-                if (data == Data::Continue) != self.kind.is_some() {
+                if (data == Data::Continue) != self.message_type.is_some() {
                     return Err(Close::PROTOCOL_ERROR);
                 }
-                self.kind.get_or_insert(data);
-                if length > (self.most - self.message.len()) as u64 {
+                self.message_type.get_or_insert(data);
+                if length > (self.max_message_bytes - self.message.len()) as u64 {
                     return Err(Close::TOO_BIG);
                 }
             }
         }
-        let left = usize::try_from(length).map_err(|_| Close::TOO_BIG)?;
-        Ok(Frame { opcode: header.opcode, is_final: header.is_final, mask, left })
+        let remaining = usize::try_from(length).map_err(|_| Close::TOO_BIG)?;
+        Ok(Frame { opcode: header.opcode, is_final: header.is_final, mask, remaining })
     }
 
-    /// What a frame says that is there as a whole, if it does not go on in the next.
-    fn end(&mut self, frame: &Frame) -> Result<Option<DecodedFrame>, Close> {
+    /// Returns the control frame or the message that ends with `frame`, or `None` if the message continues in the next frame.
+    fn finish_frame(&mut self, frame: &Frame) -> Result<Option<DecodedFrame>, Close> {
         Ok(match frame.opcode {
             OpCode::Data(_) if !frame.is_final => {
                 self.check_text()?;
@@ -145,13 +143,13 @@ impl Decoder {
             OpCode::Data(_) => {
                 let message = mem::take(&mut self.message);
                 self.checked = 0;
-                Some(match self.kind.take() {
+                Some(match self.message_type.take() {
                     Some(Data::Text) => DecodedFrame::Text(String::from_utf8(message).map_err(|_| Close::NOT_UTF8)?),
                     _ => DecodedFrame::Binary(message),
                 })
             }
             OpCode::Control(Control::Ping) => Some(DecodedFrame::Ping(mem::take(&mut self.control))),
-            OpCode::Control(Control::Close) => Some(DecodedFrame::Close(answer(&mem::take(&mut self.control))?)),
+            OpCode::Control(Control::Close) => Some(DecodedFrame::Close(close_reply(&mem::take(&mut self.control))?)),
             OpCode::Control(_) => {
                 self.control = Vec::new();
                 Some(DecodedFrame::Pong)
@@ -159,9 +157,9 @@ impl Decoder {
         })
     }
 
-    /// Refuses a text as soon as it cannot become UTF-8. A character may have come in part.
+    /// Refuses a text message as soon as its bytes cannot be UTF-8. Its last character can be incomplete.
     fn check_text(&mut self) -> Result<(), Close> {
-        if self.kind == Some(Data::Text) {
+        if self.message_type == Some(Data::Text) {
             match std::str::from_utf8(&self.message[self.checked..]) {
                 Ok(_) => self.checked = self.message.len(),
                 Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
@@ -173,11 +171,11 @@ impl Decoder {
 }
 
 impl Frame {
-    /// Takes from `input` what belongs to this frame, unmasked (section 5.3), into `payload`.
-    fn take(&mut self, input: &mut &[u8], payload: &mut Vec<u8>) {
-        let (taken, rest) = input.split_at(self.left.min(input.len()));
+    /// Moves the bytes of this frame from `input` to `payload`, and unmasks them (section 5.3).
+    fn unmask_into(&mut self, payload: &mut Vec<u8>, input: &mut &[u8]) {
+        let (taken, rest) = input.split_at(self.remaining.min(input.len()));
         *input = rest;
-        self.left -= taken.len();
+        self.remaining -= taken.len();
         let start = payload.len();
         payload.extend_from_slice(taken);
         let [a, b, c, d] = self.mask;
@@ -193,16 +191,16 @@ impl Frame {
     }
 }
 
-/// Takes a header from the front of `input`, if all of it is there.
-fn parse(input: &mut &[u8]) -> Result<Option<(FrameHeader, u64)>, Close> {
+/// Parses a header at the front of `input` and removes it. Returns `None` when the header is incomplete.
+fn parse_header(input: &mut &[u8]) -> Result<Option<(FrameHeader, u64)>, Close> {
     let mut cursor = Cursor::new(*input);
     let parsed = FrameHeader::parse(&mut cursor).map_err(|_| Close::PROTOCOL_ERROR)?;
     *input = &input[usize::try_from(cursor.position()).unwrap_or(0)..];
     Ok(parsed)
 }
 
-/// The close frame that answers one with this payload (sections 5.5.1 and 7.4): it repeats the code.
-fn answer(payload: &[u8]) -> Result<Bytes, Close> {
+/// Returns the close frame that replies to one with this payload (sections 5.5.1 and 7.4). It repeats the code.
+fn close_reply(payload: &[u8]) -> Result<Bytes, Close> {
     match payload {
         [] => Ok(framing::close_without_code()),
         [high, low, reason @ ..] => {

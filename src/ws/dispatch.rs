@@ -1,4 +1,4 @@
-//! What a connection's frames do: writes, operations, resumes; and how refusals are answered.
+//! Dispatches the text frames of a connection: writes, operations, resumes. Refused frames are answered with `error` frames.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ use crate::wire::close::Close;
 use crate::wire::frames::{self, ClientFrame, Reference};
 use crate::wire::parse;
 
-/// The token of the first frame, which must be `auth`.
+/// Reads the first frame, which must be `auth`, and returns its token.
 pub(super) async fn first_token(reader: &mut Reader) -> Result<String, ConnectionEnd> {
     let text = reader.next().await.and_then(text)?;
     let frame: Option<ClientFrame<'_>> = parse(text.as_bytes()).ok();
@@ -29,7 +29,7 @@ pub(super) async fn first_token(reader: &mut Reader) -> Result<String, Connectio
     token.ok_or_else(|| Close::BAD_TOKEN.into())
 }
 
-/// The text of a frame. Binary frames are not supported.
+/// Returns the text of a message. Binary messages are not supported.
 fn text(message: ClientMessage) -> Result<String, ConnectionEnd> {
     match message {
         ClientMessage::Text(text) => Ok(text),
@@ -37,10 +37,10 @@ fn text(message: ClientMessage) -> Result<String, ConnectionEnd> {
     }
 }
 
-/// A frame that was refused, and the `error` frame that says so.
+/// A refused frame: the error, and its `error` frame.
 pub(super) struct Refused {
     pub(super) error: Error,
-    /// Sent to the client, unless that is done already.
+    /// `None` if it is sent already.
     pub(super) frame: Option<Bytes>,
 }
 
@@ -57,9 +57,9 @@ pub(super) struct FrameDispatcher<'a> {
     pub(super) connection: &'a Arc<Connection>,
     pub(super) caller: &'a Caller,
     pub(super) network: IpAddr,
-    /// Prolonged by a fresh token.
     deadline: &'a TokenDeadline,
-    /// A permit for each write or operation in flight; with none left, nothing is read. Most connections never send.
+    /// One permit for each write or operation in flight. When none is left, the connection is not read. Created on the first use, because
+    /// most connections never send.
     in_flight: OnceLock<Arc<Semaphore>>,
 }
 
@@ -74,9 +74,9 @@ impl<'a> FrameDispatcher<'a> {
         Self { chat, connection, caller, network, deadline, in_flight: OnceLock::new() }
     }
 
-    /// Reads until the connection ends, once it is [open](Self::open).
+    /// Waits for `opening` (see [`Self::open`]), then dispatches frames until the connection ends.
     ///
-    /// What this does first, and for each frame, is boxed: a connection that says nothing keeps no memory for it.
+    /// The opening and the handling of each frame are boxed, so that an idle connection has no memory for them.
     pub(super) async fn run(
         &self,
         reader: &mut Reader,
@@ -87,14 +87,14 @@ impl<'a> FrameDispatcher<'a> {
         if let Err(error) = opening.await {
             return Close::for_error(&error).into();
         }
-        let mut violations = ViolationCounter::none();
+        let mut violations = ViolationCounter::new();
         loop {
             let text = match reader.next().await.and_then(text) {
                 Ok(text) => text,
                 Err(end) => return end,
             };
             let Err(Refused { error, frame }) = Box::pin(self.handle(text)).await else {
-                violations.forget();
+                violations.reset();
                 continue;
             };
             if ends_connection(&error) {
@@ -103,13 +103,13 @@ impl<'a> FrameDispatcher<'a> {
             if let Some(frame) = frame {
                 send_queue.push(frame);
             }
-            if let Some(why) = violations.count(&error) {
-                return why.into();
+            if let Some(close) = violations.count(&error) {
+                return close.into();
             }
         }
     }
 
-    /// Returns when nothing is in flight any more.
+    /// Waits until no write and no operation is in flight.
     pub(super) async fn all_answered(&self) {
         let Some(in_flight) = self.in_flight.get() else { return };
         let all = u32::try_from(limits::SENDS_IN_FLIGHT_MAX).unwrap_or(u32::MAX);
@@ -123,7 +123,8 @@ impl<'a> FrameDispatcher<'a> {
         Arc::clone(in_flight).acquire_owned().await.map_err(Error::internal)
     }
 
-    /// `/ws/{id}` becomes live: after what `hello` named, or after everything behind `after_seq`.
+    /// Makes a connection of `/ws/{conversation_id}` live: after `head`, the number in `hello`, or after a replay of everything after
+    /// `after_seq`.
     pub(super) async fn open(&self, head: Option<Seq>, after_seq: Option<Seq>) -> Result<()> {
         let (Scope::One(id), Some(head)) = (self.connection.scope, head) else { return Ok(()) };
         let subscriptions = &self.chat.subscriptions;
@@ -132,7 +133,7 @@ impl<'a> FrameDispatcher<'a> {
                 Err(error) if error.code == Code::Resync => {
                     self.connection.send_queue.push(frames::error(&error, None, Some(id)));
                 }
-                done => return done,
+                result => return result,
             }
         }
         subscriptions.catch_up(self.connection, id, head).await.map(drop)
@@ -143,17 +144,17 @@ impl<'a> FrameDispatcher<'a> {
             Ok(frame) => frame,
             Err(error) => {
                 let skimmed = Reference::skim(&text);
-                let conversation_id = self.own_conversation().or(skimmed.conversation_id);
+                let conversation_id = self.path_conversation().or(skimmed.conversation_id);
                 return Err(Refused::new(error, Reference { conversation_id, ..skimmed }));
             }
         };
         let reference = Reference {
             reference: frame.r#ref.take().map(Reference::shorten),
-            conversation_id: self.own_conversation().or(frame.conversation_id),
+            conversation_id: self.path_conversation().or(frame.conversation_id),
         };
         match (frame.r#type.as_str(), frame.input) {
             ("message.send", None) => self.send(frame, reference).await,
-            ("message.edit" | "message.delete", None) => self.change_message(frame, reference).await,
+            ("message.edit" | "message.delete", None) => self.edit_or_delete(frame, reference).await,
             ("resume", _) => self.resume(frame, reference).await,
             ("auth", _) => self.authenticate(frame).await.map_err(|error| Refused::new(error, reference)),
             ("ping", _) => {
@@ -162,7 +163,7 @@ impl<'a> FrameDispatcher<'a> {
             }
             (name, _) => {
                 let Some(operation) = api::operation(name) else {
-                    let error = Error::new(Code::Malformed, format!("There is no frame of the type {name:?}."));
+                    let error = Error::new(Code::Malformed, format!("There is no frame of type {name:?}."));
                     return Err(Refused::new(error, reference));
                 };
                 self.operation(operation, &frame, reference).await
@@ -170,16 +171,16 @@ impl<'a> FrameDispatcher<'a> {
         }
     }
 
-    /// The conversation of `/ws/{conversation_id}`.
-    fn own_conversation(&self) -> Option<ConversationId> {
+    /// Returns the conversation of a connection of `/ws/{conversation_id}`.
+    fn path_conversation(&self) -> Option<ConversationId> {
         if let Scope::One(id) = self.connection.scope { Some(id) } else { None }
     }
 
-    /// The conversation of a frame: the address gives it on `/ws/{conversation_id}`, the frame on `/ws`.
+    /// Returns the conversation of a frame. The path names it on `/ws/{conversation_id}`, the frame on `/ws`.
     pub(super) fn conversation(&self, frame: &ClientFrame<'_>) -> Result<ConversationId> {
-        match (self.own_conversation(), frame.conversation_id) {
-            (Some(own), Some(given)) if given != own => {
-                Err(Error::field("conversation_id", "is not the one of this connection"))
+        match (self.path_conversation(), frame.conversation_id) {
+            (Some(path), Some(given)) if given != path => {
+                Err(Error::field("conversation_id", "is not the conversation of this connection"))
             }
             (Some(id), _) | (None, Some(id)) => Ok(id),
             (None, None) => Err(Error::field("conversation_id", "is missing")),
@@ -206,28 +207,28 @@ impl<'a> FrameDispatcher<'a> {
         if conversations.values().any(|seq| *seq < 0) {
             return Err(Error::field("conversations", "takes whole numbers from 0"));
         }
-        if let Some(own) = self.own_conversation()
-            && conversations.keys().any(|id| *id != own)
+        if let Some(path) = self.path_conversation()
+            && conversations.keys().any(|id| *id != path)
         {
-            let detail = "names another conversation than the one of this connection";
+            let detail = "names a conversation other than that of this connection";
             return Err(Error::field("conversations", detail));
         }
         Ok(conversations)
     }
 
-    /// A fresh token of the same user and session lets the connection live on.
+    /// Extends the connection's deadline by a fresh token of the same session.
     async fn authenticate(&self, frame: ClientFrame<'_>) -> Result<()> {
         let token = frame.token.ok_or_else(|| Error::field("token", "is missing"))?;
         let fresh = self.chat.auth.authenticate(&token).await?;
         if fresh.user_id != self.caller.user_id || fresh.session_id != self.caller.session_id {
             return Err(Error::forbidden("This token belongs to another session."));
         }
-        self.deadline.renew(fresh.expires_at);
+        self.deadline.extend(fresh.expires_at);
         Ok(())
     }
 }
 
-/// Returns true if an error ends the connection instead of being answered.
+/// Returns true if an error closes the connection instead of being sent to the client.
 pub(super) fn ends_connection(error: &Error) -> bool {
     matches!(error.code, Code::SessionEnded | Code::TokenExpired | Code::Unauthorized)
 }

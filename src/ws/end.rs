@@ -1,15 +1,15 @@
-//! How a connection ends.
+//! The ways in which a connection ends.
 
 use crate::wire::close::Close;
 
-/// How a connection ends.
+/// The way in which a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionEnd {
-    /// The server closes it.
+    /// The server closes the connection.
     Close(Close),
-    /// The peer closed it, and the answer is in the send_queue.
+    /// The client sent a close frame, and the reply is in the send queue.
     Closed,
-    /// The socket is gone.
+    /// The socket failed.
     Broken,
 }
 

@@ -1,4 +1,4 @@
-//! The handshake (RFC 6455, section 4.2), by hand.
+//! The WebSocket handshake (RFC 6455, section 4.2).
 
 use std::sync::Arc;
 
@@ -24,39 +24,40 @@ use crate::transport::{Response, SocketPermit, UpgradeRequest, empty};
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const SUBPROTOCOL: &str = "chinwag.v1";
 
-/// What is frame on an open socket.
+/// The protocol that runs on an open WebSocket.
 pub trait SocketHandler: Send + 'static {
-    /// Lives on the socket until the connection ends, and says how it does.
+    /// Serves the socket until the connection ends. Returns the way in which it ended.
     fn handle(self: Box<Self>, socket: &mut Socket) -> impl Future<Output = ConnectionEnd> + Send;
 }
 
-/// Answers a handshake and, once it stands, leaves the socket to `handler`. The peer's messages have at most so many bytes.
-pub fn accept(mut request: UpgradeRequest, message_bytes: usize, handler: impl SocketHandler) -> Result<Response> {
+/// Responds to a handshake, and passes the socket to `handler` after the upgrade. The client's messages have at most
+/// `max_message_bytes` bytes.
+pub fn accept(mut request: UpgradeRequest, max_message_bytes: usize, handler: impl SocketHandler) -> Result<Response> {
     let accept_key = derive_accept_key(check(&request)?.as_bytes());
-    let offered = offers(&request.headers).any(|offer| offer == SUBPROTOCOL);
-    let upgrade = request.upgrade.take().ok_or_else(|| Error::internal("a request without its socket"))?;
+    let is_offered = offered_subprotocols(&request.headers).any(|offered| offered == SUBPROTOCOL);
+    let upgrade = request.upgrade.take().ok_or_else(|| Error::internal("the request has no socket to upgrade"))?;
     let (permit, state) = (request.permit.clone(), request.state.clone());
-    // Nothing of the request is kept while the connection lives.
+    // The task of the connection keeps nothing else of the request.
     drop(request);
     let registry = Arc::clone(state.chat.registry());
-    state.sockets.spawn(run(upgrade, message_bytes, Box::new(handler), permit, registry));
+    state.sockets.spawn(run(upgrade, max_message_bytes, Box::new(handler), permit, registry));
 
-    let mut answer = empty(StatusCode::SWITCHING_PROTOCOLS);
-    let headers = answer.headers_mut();
+    let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
+    let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, WEBSOCKET);
     headers.insert(SEC_WEBSOCKET_ACCEPT, HeaderValue::from_str(&accept_key).map_err(Error::internal)?);
-    if offered {
+    if is_offered {
         headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     }
-    Ok(answer)
+    Ok(response)
 }
 
-/// A connection's task.
-#[allow(clippy::manual_async_fn)] // an `async fn` keeps its arguments twice
+/// Runs the task of a connection.
+#[allow(clippy::manual_async_fn)] // an `async fn` stores its arguments twice
 fn run(
     upgrade: OnUpgrade,
-    message_bytes: usize,
+    max_message_bytes: usize,
     handler: Box<impl SocketHandler>,
     permit: Arc<SocketPermit>,
     registry: Arc<Registry>,
@@ -64,52 +65,52 @@ fn run(
     async move {
         let (stream, early) = match upgrade.await.map(Upgraded::downcast::<TokioIo<TcpStream>>) {
             Ok(Ok(parts)) => (parts.io.into_inner(), parts.read_buf),
-            Ok(Err(_)) => return tracing::error!("an upgraded socket is not a TCP socket"),
-            Err(error) => return debug!(%error, "a socket was lost before it was upgraded"),
+            Ok(Err(_)) => return tracing::error!("the upgraded socket is not a TCP socket"),
+            Err(error) => return debug!(%error, "the socket failed before the upgrade"),
         };
-        let mut socket = Box::new(Socket::new(stream, early, message_bytes, &registry));
+        let mut socket = Box::new(Socket::new(stream, early, max_message_bytes, &registry));
         let end = handler.handle(&mut socket).await;
-        // Boxed, since for most of its established a socket does not part.
+        // Boxed, so that the connection has no memory for the closing handshake before it closes.
         Box::pin(socket.close(end)).await;
-        // Held as long as the socket.
+        // The permit is held until the socket is closed.
         drop(permit);
     }
 }
 
-/// Returns the handshake's key; `upgrade_required` if the request asks for another protocol.
+/// Checks a handshake. Returns its key, or `upgrade_required` when the request does not ask for WebSocket 13.
 fn check(request: &UpgradeRequest) -> Result<String> {
     let headers = &request.headers;
     let malformed = |detail: &'static str| Error::new(Code::Malformed, detail);
     if request.method != Method::GET || request.version != Version::HTTP_11 {
-        return Err(malformed("A WebSocket handshake is a GET request of HTTP/1.1."));
+        return Err(malformed("A WebSocket handshake must be a GET request over HTTP/1.1."));
     }
     if !has_token(headers, CONNECTION, "upgrade") || !has_token(headers, UPGRADE, "websocket") {
-        return Err(required());
+        return Err(upgrade_required());
     }
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        return Err(required());
+        return Err(upgrade_required());
     }
     let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
-    let (key, more) = (keys.next().and_then(|key| key.to_str().ok()), keys.next());
+    let (key, second_key) = (keys.next().and_then(|key| key.to_str().ok()), keys.next());
     let is_key = |key: &&str| BASE64.decode(key).is_ok_and(|bytes| bytes.len() == 16);
-    let key = key.filter(is_key).filter(|_| more.is_none());
-    let key = key.ok_or_else(|| malformed("Sec-WebSocket-Key takes 16 bytes in base64."))?;
+    let key = key.filter(is_key).filter(|_| second_key.is_none());
+    let key = key.ok_or_else(|| malformed("Sec-WebSocket-Key must be given once: 16 bytes in base64."))?;
     if let Some(origin) = headers.get(ORIGIN) {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
         if !request.state.origins.allow(&origin, host) {
-            return Err(Error::forbidden("Pages of this origin may not connect."));
+            return Err(Error::forbidden("Pages of this origin are not allowed to connect."));
         }
     }
     if request.state.draining.is_cancelled() {
-        let wait = std::time::Duration::from_secs(1);
-        return Err(Error::new(Code::Draining, "The server is about to stop.").after(wait));
+        let retry_after = std::time::Duration::from_secs(1);
+        return Err(Error::new(Code::Draining, "The server is about to stop.").after(retry_after));
     }
     Ok(key.to_owned())
 }
 
-fn required() -> Error {
-    Error::new(Code::UpgradeRequired, "This address speaks WebSocket, version 13.")
+fn upgrade_required() -> Error {
+    Error::new(Code::UpgradeRequired, "This address accepts only WebSocket handshakes, version 13.")
 }
 
 fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
@@ -117,7 +118,8 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
 }
 
-pub(super) fn offers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+/// Returns the subprotocols that the client offers.
+pub(super) fn offered_subprotocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim)
 }

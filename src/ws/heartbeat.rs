@@ -1,4 +1,4 @@
-//! The heartbeat: pings, and finds peers that are gone without a word.
+//! The heartbeat: pings the client, and detects a client that no longer responds.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,38 +10,40 @@ use crate::registry::SendQueue;
 use crate::wire::close::Close;
 use crate::wire::framing;
 
-/// Pings without an answer that close a connection.
-const UNANSWERED: u32 = 2;
+/// Number of unanswered pings after which a connection is closed.
+const UNANSWERED_PINGS_MAX: u32 = 2;
 
-/// What the reading side tells the heartbeat.
+/// The client's activity, reported by the reader to the heartbeat.
 pub(super) struct PeerActivity {
-    heard: AtomicBool,
+    received: AtomicBool,
+    /// The reader is not reading, because the server is still working on a frame.
     busy: AtomicBool,
 }
 
 impl Default for PeerActivity {
     fn default() -> Self {
-        Self { heard: AtomicBool::new(false), busy: AtomicBool::new(true) }
+        Self { received: AtomicBool::new(false), busy: AtomicBool::new(true) }
     }
 }
 
 impl PeerActivity {
-    /// Something came from the peer; anything shows that it is there.
-    pub(super) fn beat(&self) {
-        self.heard.store(true, Ordering::Relaxed);
+    /// Records that bytes came from the client. Any byte shows that it is alive.
+    pub(super) fn set_received(&self) {
+        self.received.store(true, Ordering::Relaxed);
     }
 
-    /// Nobody reads, because the server itself is waited for: that is not the peer's silence.
+    /// Records whether the server is too busy to read. A client does not count as silent while nothing is read from it.
     pub(super) fn set_busy(&self, busy: bool) {
         self.busy.store(busy, Ordering::Relaxed);
     }
 
+    /// Returns true if the client was active since the last call or the server is busy.
     fn take(&self) -> bool {
-        self.heard.swap(false, Ordering::Relaxed) || self.busy.load(Ordering::Relaxed)
+        self.received.swap(false, Ordering::Relaxed) || self.busy.load(Ordering::Relaxed)
     }
 }
 
-/// A connection's heart.
+/// The heartbeat of one connection.
 pub(super) struct Heartbeat {
     period: Duration,
     next: Instant,
@@ -53,13 +55,14 @@ impl Heartbeat {
         Self { period, next: Instant::now() + period, unanswered: 0 }
     }
 
-    /// When it beats next.
+    /// Returns the time of the next ping.
     pub(super) fn next(&self) -> Instant {
         self.next
     }
 
-    /// If it is time, pings after calling `on_beat`. An error if too many pings in a row were not answered.
-    pub(super) fn beat(
+    /// Calls `on_beat` and pings, if the time has come. Returns an error when [`UNANSWERED_PINGS_MAX`] pings in a row were not
+    /// answered.
+    pub(super) fn ping_if_due(
         &mut self,
         send_queue: &SendQueue,
         activity: &PeerActivity,
@@ -69,12 +72,12 @@ impl Heartbeat {
         if now < self.next {
             return Ok(());
         }
-        // A beat that came late delays those after it.
+        // A late ping delays the next ones, so that the client always has a whole period to answer.
         self.next = now + self.period;
         if activity.take() {
             self.unanswered = 0;
         }
-        if self.unanswered == UNANSWERED {
+        if self.unanswered == UNANSWERED_PINGS_MAX {
             return Err(Close::NO_PONG.into());
         }
         on_beat();

@@ -1,8 +1,8 @@
-//! The WebSocket transport: the handshake by hand, and a connection's life.
+//! The WebSocket transport: the handshake, and the task of each connection.
 //!
-//! Below, an open [`Socket`], whatever its frames mean: tungstenite reads their headers, and answers go into the send_queue like
-//! everything else; its other side continues where the kernel was full, and finds peers that are gone. Above, Chinwag's part:
-//! authentication, and the operations that frames call. A connection is one task.
+//! The lower half is an open [`Socket`], independent of the meaning of its frames. Its reader decodes frames, with tungstenite's parser of
+//! headers. Its writer flushes the send queue when the kernel can take more, and closes connections whose client does not respond.
+//! The upper half is Chinwag's protocol: authentication, and the operations that frames call.
 
 mod connection;
 mod decoder;

@@ -1,4 +1,4 @@
-//! Operations over WebSocket: one at a time, each answered by a `reply` after the event that it caused.
+//! Operations over WebSocket: one at a time for each connection. The `reply` comes after the event that the operation caused.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,9 +16,9 @@ use crate::wire::input::Input;
 use crate::wire::problem;
 
 impl FrameDispatcher<'_> {
-    /// Calls an operation, and waits until its answer is in the send_queue.
+    /// Calls an operation, and waits until its reply is in the send queue.
     ///
-    /// The call runs in a task of its own, which holds a permit: a drain waits for it, whatever becomes of the connection.
+    /// The call runs in its own task, which holds a permit. So a drain waits for the call even if the connection ends before.
     pub(super) async fn operation(
         &self,
         operation: &'static Operation,
@@ -37,7 +37,7 @@ impl FrameDispatcher<'_> {
         let task = self.chat.spawn(async move {
             let _permit = permit;
             let started = Instant::now();
-            let answer = dispatch(&chat, call, async { Ok(input) }).await.and_then(bounded);
+            let answer = dispatch(&chat, call, async { Ok(input) }).await.and_then(check_size);
             let (status, bytes) = encode(&answer, &reference);
             log_request("WS", operation.name, status, started, &connection.id.to_string(), network, false);
             if !answer.as_ref().is_err_and(ends_connection) {
@@ -47,12 +47,12 @@ impl FrameDispatcher<'_> {
         });
         match task.await {
             Ok(Err(error)) => Err(Refused { error, frame: None }),
-            // A task is lost only with the runtime.
+            // The task fails only when the runtime stops.
             Ok(Ok(())) | Err(_) => Ok(()),
         }
     }
 
-    /// The input of an operation. The conversation of the frame or of the connection beats the one in `input`.
+    /// Returns the input of an operation. The conversation of the frame or of the path takes precedence over the one in `input`.
     fn input(&self, operation: &Operation, frame: &ClientFrame<'_>) -> Result<Input> {
         if operation.transports == Transports::Http {
             let detail = format!("{} can only be called over HTTP: {}.", operation.name, operation.path);
@@ -72,16 +72,16 @@ impl FrameDispatcher<'_> {
     }
 }
 
-/// An answer that fits into a frame.
-fn bounded(answer: Answer) -> Result<Answer> {
+/// Returns an answer if it fits into a frame, and an error otherwise.
+fn check_size(answer: Answer) -> Result<Answer> {
     if answer.body.as_ref().is_some_and(|body| body.len() > limits::REPLY_BYTES_MAX) {
-        let detail = format!("The answer is larger than {} bytes: ask for fewer items.", limits::REPLY_BYTES_MAX);
+        let detail = format!("The reply is larger than {} bytes; request fewer items.", limits::REPLY_BYTES_MAX);
         return Err(Error::new(Code::TooLarge, detail));
     }
     Ok(answer)
 }
 
-/// The status, for the log, and the frame.
+/// Returns the status, for the log, and the frame.
 fn encode(answer: &Result<Answer>, reference: &Reference) -> (u16, Bytes) {
     let Reference { reference, conversation_id } = reference;
     match answer {

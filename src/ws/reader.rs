@@ -1,4 +1,4 @@
-//! The side of a WebSocket that reads.
+//! The reading side of a WebSocket.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -13,49 +13,49 @@ use tokio::net::tcp::OwnedReadHalf;
 
 use super::decoder::{DecodedFrame, Decoder};
 use super::end::ConnectionEnd;
-use super::sink::Peer;
+use super::sink::SocketSink;
 use crate::limits;
 use crate::registry::SendQueue;
 use crate::wire::framing;
 
-/// A message of the peer's, whole.
+/// A complete message of the client.
+#[expect(missing_docs, reason = "the names of the variants say it")]
 pub enum ClientMessage {
-    /// Text.
     Text(String),
-    /// Anything else.
     Binary(Vec<u8>),
 }
 
 thread_local! {
-    /// Where a thread reads into, whoever it reads from: a connection has no memory of its own for what has not come.
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; limits::READ_BYTES]);
+    /// The read buffer of a thread, shared by all its connections, so that an idle connection needs none.
+    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; limits::READ_BYTES]);
 }
 
-/// Reads from a socket what the peer says.
+/// Reads the client's messages from a socket.
 pub struct Reader {
     socket: OwnedReadHalf,
-    send_queue: Arc<SendQueue<Peer>>,
+    send_queue: Arc<SendQueue<SocketSink>>,
     decoder: Decoder,
-    /// What was read and not decoded yet.
-    rest: Bytes,
+    /// Bytes that were read and are not decoded yet.
+    undecoded: Bytes,
 }
 
 impl Reader {
-    /// `early` was read with the handshake. The peer's messages have at most so many bytes.
+    /// Creates a reader. `early` holds the bytes that were read with the handshake.
     pub(super) fn new(
         early: Bytes,
         socket: OwnedReadHalf,
-        send_queue: Arc<SendQueue<Peer>>,
-        message_bytes: usize,
+        send_queue: Arc<SendQueue<SocketSink>>,
+        max_message_bytes: usize,
     ) -> Self {
-        let decoder = Decoder::new(message_bytes);
-        // A copy: a slice, empty or not, would keep all of the buffer that the handshake was read into.
-        let rest = Bytes::copy_from_slice(&early);
-        Self { socket, send_queue, decoder, rest }
+        let decoder = Decoder::new(max_message_bytes);
+        // Copied, because a slice, even an empty one, would keep the whole buffer of the handshake.
+        let undecoded = Bytes::copy_from_slice(&early);
+        Self { socket, send_queue, decoder, undecoded }
     }
 
-    /// The next message. Pings are answered here, through the send_queue. Until this is called again, it is the server that does not
-    /// listen, and not the peer that is silent. May be dropped while it waits: nothing that was read is lost.
+    /// Returns the client's next message. Pings on the way are answered through the send queue. The connection counts as busy from the
+    /// return until the next call, so that the heartbeat does not take the client for silent. The future can be dropped while it waits:
+    /// no bytes are lost.
     pub async fn next(&mut self) -> Result<ClientMessage, ConnectionEnd> {
         poll_fn(|cx| {
             let message = self.poll_message(cx);
@@ -67,7 +67,7 @@ impl Reader {
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<ClientMessage, ConnectionEnd>> {
         loop {
-            let frame = match self.decode_rest()? {
+            let frame = match self.decode_buffered()? {
                 Some(frame) => frame,
                 None => match ready!(self.poll_read(cx))? {
                     Some(frame) => frame,
@@ -79,49 +79,49 @@ impl Reader {
                 DecodedFrame::Binary(bytes) => return Poll::Ready(Ok(ClientMessage::Binary(bytes))),
                 DecodedFrame::Ping(payload) => self.send_queue.push(framing::pong(&payload)),
                 DecodedFrame::Pong => {}
-                DecodedFrame::Close(answer) => {
-                    self.send_queue.answer_close(answer);
+                DecodedFrame::Close(reply) => {
+                    self.send_queue.answer_close(reply);
                     return Poll::Ready(Err(ConnectionEnd::Closed));
                 }
             }
         }
     }
 
-    fn decode_rest(&mut self) -> Result<Option<DecodedFrame>, ConnectionEnd> {
-        if self.rest.is_empty() {
+    fn decode_buffered(&mut self) -> Result<Option<DecodedFrame>, ConnectionEnd> {
+        if self.undecoded.is_empty() {
             return Ok(None);
         }
-        let mut rest: &[u8] = &self.rest;
+        let mut rest: &[u8] = &self.undecoded;
         let frame = self.decoder.next(&mut rest)?;
-        let taken = self.rest.len() - rest.len();
-        self.rest = if rest.is_empty() { Bytes::new() } else { self.rest.slice(taken..) };
+        let taken = self.undecoded.len() - rest.len();
+        self.undecoded = if rest.is_empty() { Bytes::new() } else { self.undecoded.slice(taken..) };
         Ok(frame)
     }
 
-    /// Reads what has come, and decodes the first thing that is frame by it. (Half-read buffers tell the runtime that the kernel
-    /// has no more: it does not ask it again.)
+    /// Reads from the socket once, decodes the first frame and keeps the other bytes. (A buffer that is not full shows the runtime that
+    /// the kernel has no more bytes, which saves another read.)
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<DecodedFrame>, ConnectionEnd>> {
-        SCRATCH.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
+        READ_BUFFER.with_borrow_mut(|bytes| {
+            let mut buffer = ReadBuf::new(bytes);
             let read = ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buffer));
             let mut rest: &[u8] = buffer.filled();
             if read.is_err() || rest.is_empty() {
                 return Poll::Ready(Err(ConnectionEnd::Broken));
             }
-            self.send_queue.sink().activity.beat();
+            self.send_queue.sink().activity.set_received();
             let frame = self.decoder.next(&mut rest)?;
-            self.rest = Bytes::copy_from_slice(rest);
+            self.undecoded = Bytes::copy_from_slice(rest);
             Poll::Ready(Ok(frame))
         })
     }
 
-    /// Reads until the peer has nothing more to say, and drops it.
+    /// Reads until the client closes its side, and discards the bytes.
     pub(super) async fn read_to_end(&mut self) {
-        let mut rest = [0; 1024];
+        let mut discarded = [0; 1024];
         while self.socket.readable().await.is_ok() {
-            // Whoever sends faster than this reads would never let the time for it end.
+            // Without this, a client that sends faster than this reads would keep the close timeout from being checked.
             tokio::task::consume_budget().await;
-            match self.socket.try_read(&mut rest) {
+            match self.socket.try_read(&mut discarded) {
                 Ok(0) => return,
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return,
                 _ => {}

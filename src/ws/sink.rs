@@ -1,4 +1,4 @@
-//! The sink that an send_queue writes to: the peer at the other end of a socket.
+//! The sink of a send queue: the writing half of a WebSocket's TCP socket.
 
 use std::io::{self, IoSlice};
 
@@ -11,32 +11,32 @@ use tokio::net::tcp::OwnedWriteHalf;
 use super::heartbeat::PeerActivity;
 use crate::registry::Sink;
 
-/// The peer: how to write to it, and whether it was heard of.
-pub struct Peer {
+/// The socket that a send queue writes to, and the activity of the client at its other end.
+pub struct SocketSink {
     pub(super) socket: OwnedWriteHalf,
     pub(super) activity: PeerActivity,
 }
 
-impl Peer {
+impl SocketSink {
     pub(super) fn new(socket: OwnedWriteHalf) -> Self {
         Self { socket, activity: PeerActivity::default() }
     }
 }
 
-impl Sink for Peer {
+impl Sink for SocketSink {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         Sink::try_write(&self.socket, slices)
     }
 }
 
-/// From whichever task has something to say. The kernel is asked without a look at what the runtime knows of the socket: for most
-/// of a thousand recipients that is memory which nobody has touched for long.
+/// Writes from any task. It calls the kernel without checking the runtime's readiness of the socket: in a fan-out to a thousand
+/// recipients, most of that readiness is in memory that was not used for a long time.
 impl Sink for OwnedWriteHalf {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let socket: &TcpStream = self.as_ref();
         match write(socket, slices) {
-            // The runtime has to know that the kernel is full, to wake whoever waits until it is not; it asks once more, so
-            // that what the kernel takes meanwhile is not forgotten.
+            // `try_io` makes the runtime note that the kernel is full, so that it wakes the writer later. `try_io` writes once more,
+            // because the kernel can have accepted bytes again meanwhile.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 socket.try_io(Interest::WRITABLE, || write(socket, slices))
             }
@@ -47,7 +47,7 @@ impl Sink for OwnedWriteHalf {
 
 fn write(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     Ok(match slices {
-        // One `send` costs the kernel less than a `writev` of one.
+        // One `send` costs the kernel less than a `writev` of one slice.
         [slice] => send(socket, slice, SendFlags::NOSIGNAL)?,
         _ => writev(socket, slices)?,
     })

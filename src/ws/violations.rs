@@ -1,4 +1,4 @@
-//! How much a connection may get wrong before it is closed.
+//! Counts the bad frames of a connection, to close it after too many.
 
 use std::time::Instant;
 
@@ -7,33 +7,33 @@ use crate::domain::{Code, Error};
 use crate::limits;
 use crate::wire::close::Close;
 
-/// What a connection got wrong so far.
+/// The violations of one connection.
 pub(super) struct ViolationCounter {
     bad_in_a_row: u32,
-    too_fast: TokenBucket,
+    rate_limited: TokenBucket,
 }
 
 impl ViolationCounter {
-    pub(super) fn none() -> Self {
-        Self { bad_in_a_row: 0, too_fast: TokenBucket::full(limits::WRITES_REFUSED, Instant::now()) }
+    pub(super) fn new() -> Self {
+        Self { bad_in_a_row: 0, rate_limited: TokenBucket::full(limits::WRITES_REFUSED, Instant::now()) }
     }
 
-    /// A frame was fine.
-    pub(super) fn forget(&mut self) {
+    /// Ends a run of bad frames, because a good one came.
+    pub(super) fn reset(&mut self) {
         self.bad_in_a_row = 0;
     }
 
-    /// A frame was refused. Why the connection closes, if that was one too many.
+    /// Counts a refused frame. Returns the reason to close the connection when the limit is reached.
     pub(super) fn count(&mut self, error: &Error) -> Option<Close> {
         if error.code == Code::RateLimited {
-            // A good frame, only too early.
-            self.forget();
-            let too_often = self.too_fast.take(limits::WRITES_REFUSED, Instant::now()).is_err();
-            return too_often.then_some(Close::TOO_FAST);
+            // The frame itself is good; it only came too early.
+            self.reset();
+            let too_many = self.rate_limited.take(limits::WRITES_REFUSED, Instant::now()).is_err();
+            return too_many.then_some(Close::TOO_FAST);
         }
-        // A frame that is well formed and refused, for the role of its user say, is no violation.
+        // A well-formed frame that is refused, for example because of the user's role, is no violation.
         if !matches!(error.code, Code::Malformed | Code::Invalid) {
-            self.forget();
+            self.reset();
             return None;
         }
         self.bad_in_a_row += 1;

@@ -1,4 +1,5 @@
-//! Writes by frames of their own: sends, edits and deletions, many in flight on one connection. The event is the acknowledgement.
+//! The frames `message.send`, `message.edit` and `message.delete`. A connection can have many of them in flight. The event
+//! acknowledges a write.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::wire::requests::{EditMessage, OneMessage, SendMessage};
 impl FrameDispatcher<'_> {
     /// `message.send`
     pub(super) async fn send(&self, frame: ClientFrame<'_>, mut reference: Reference) -> Result<(), Refused> {
-        // Where the client gave no `ref`, it recognises a send by its id.
+        // Without a `ref`, the client recognises its send by the message's id.
         let id = frame.id;
         match self.new_message(frame) {
             Ok(write) => self.submit(write, reference, id.map(|id| id.0)).await,
@@ -36,9 +37,9 @@ impl FrameDispatcher<'_> {
     }
 
     /// `message.edit`, `message.delete`
-    pub(super) async fn change_message(&self, frame: ClientFrame<'_>, mut reference: Reference) -> Result<(), Refused> {
+    pub(super) async fn edit_or_delete(&self, frame: ClientFrame<'_>, mut reference: Reference) -> Result<(), Refused> {
         let id = frame.message_id;
-        match self.message_change(frame) {
+        match self.edit_or_deletion(frame) {
             Ok(write) => self.submit(write, reference, id.map(|id| id.0)).await,
             Err(error) => {
                 reference.reference = reference.reference.or_else(|| id.map(|id| id.to_string()));
@@ -47,7 +48,7 @@ impl FrameDispatcher<'_> {
         }
     }
 
-    fn message_change(&self, frame: ClientFrame<'_>) -> Result<Write> {
+    fn edit_or_deletion(&self, frame: ClientFrame<'_>) -> Result<Write> {
         let conversation_id = self.conversation(&frame)?;
         let message_id = frame.message_id.ok_or_else(|| Error::field("message_id", "is missing"))?;
         if frame.r#type == "message.delete" {
@@ -57,40 +58,41 @@ impl FrameDispatcher<'_> {
         messages::edit(self.caller, EditMessage { conversation_id, message_id, content })
     }
 
-    /// Hands a write to the journal. `id` stands for a `ref` that was not given.
+    /// Submits a write to the journal. `id` replaces a missing `ref` in errors.
     async fn submit(&self, write: Write, reference: Reference, id: Option<uuid::Uuid>) -> Result<(), Refused> {
         let permit = match self.permit().await {
             Ok(permit) => permit,
             Err(error) => return Err(refuse(error, reference)),
         };
-        // A frame that was read but not begun when the connection was closed is not begun any more: its session may have ended.
+        // The connection can have been closed while this waited for a permit, for example because its session has ended.
         if self.connection.send_queue.is_closing() {
             return Ok(());
         }
-        let to = write.conversation_id();
-        let in_words = move |reference: Option<String>| reference.or_else(|| id.map(|id| id.to_string()));
+        let conversation_id = write.conversation_id();
+        let or_id = move |reference: Option<String>| reference.or_else(|| id.map(|id| id.to_string()));
         if let Err(error) = self.chat.rate_limits.charge_write(write.actor_id()) {
-            let reference = Reference { reference: in_words(reference.reference), conversation_id: Some(to) };
+            let reference = Reference { reference: or_id(reference.reference), conversation_id: Some(conversation_id) };
             return Err(refuse(error, reference));
         }
         let connection = Arc::clone(self.connection);
-        let change = change_of(&write);
+        let kind = event_kind(&write);
         let reply = move |outcome: Result<Outcome>| {
-            let hears = connection.is_live(to);
+            let is_live = connection.is_live(conversation_id);
             match outcome {
-                // Once the connection has left, what was delivered before may have missed it: a gap that it would never ask about.
-                Ok(_) if hears.is_none() => {}
-                // Its event, which every subscriber gets, is the acknowledgement.
-                Ok(Outcome::Committed(_)) if hears == Some(true) => {}
+                // A connection that has left the registry can have missed earlier events. An acknowledgement would hide that gap, and
+                // the client would never request it.
+                Ok(_) if is_live.is_none() => {}
+                // The event, which every subscription delivers, is the acknowledgement.
+                Ok(Outcome::Committed(_)) if is_live == Some(true) => {}
                 Ok(Outcome::Committed(event)) => connection.send_queue.push(frames::event(&event)),
                 Ok(Outcome::Duplicate(message)) => {
-                    let kind = change.unwrap_or_else(|| Event::kind_of(Some(&message)));
+                    let kind = kind.unwrap_or_else(|| Event::kind_of(Some(&message)));
                     connection.send_queue.push(frames::duplicate(&kind, &message));
                 }
                 Ok(Outcome::NoChange) => {}
                 Err(error) => {
-                    let reference = in_words(reference.reference);
-                    connection.send_queue.push(frames::error(&error, reference.as_deref(), Some(to)));
+                    let reference = or_id(reference.reference);
+                    connection.send_queue.push(frames::error(&error, reference.as_deref(), Some(conversation_id)));
                 }
             }
             drop(permit);
@@ -100,8 +102,8 @@ impl FrameDispatcher<'_> {
     }
 }
 
-/// The kind of the event that a change of a message causes.
-fn change_of(write: &Write) -> Option<EventKind> {
+/// Returns the kind of the event that an edit or a deletion causes, and `None` for a send.
+fn event_kind(write: &Write) -> Option<EventKind> {
     match &write.as_command()?.action {
         Action::EditMessage { .. } => Some(EventKind::MessageUpdated),
         Action::DeleteMessage { .. } => Some(EventKind::MessageDeleted),

@@ -1,6 +1,6 @@
-//! The side of a WebSocket that writes: goes on where the kernel was full, and does what is done by the clock.
+//! The writing side of a WebSocket: flushes the send queue when the socket becomes writable again, and runs the timers.
 //!
-//! A connection that says nothing is mostly this, so it is made to be small: one timer for all, and no future but its own.
+//! An idle connection consists mostly of this, so it is kept small: one timer for everything, and a single future.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -13,46 +13,47 @@ use tokio::time::{Instant, sleep_until};
 
 use super::end::ConnectionEnd;
 use super::heartbeat::Heartbeat;
-use super::sink::Peer;
+use super::sink::SocketSink;
 use super::token_deadline::TokenDeadline;
 use crate::registry::{SendQueue, Wake};
 use crate::wire::close::Close;
 
-/// Writes to a socket what waits in its send_queue.
+/// Writes a send queue to its socket.
 pub struct Writer {
-    /// What is frame to the peer.
-    pub send_queue: Arc<SendQueue<Peer>>,
+    /// The frames that wait for the client.
+    pub send_queue: Arc<SendQueue<SocketSink>>,
 }
 
 impl Writer {
-    pub(super) fn new(send_queue: Arc<SendQueue<Peer>>) -> Self {
+    pub(super) fn new(send_queue: Arc<SendQueue<SocketSink>>) -> Self {
         Self { send_queue }
     }
 
-    /// Writes, and pings every `heartbeat` after calling `on_beat`; returns when the server closes the connection, the deadline is over,
-    /// the peer is silent, or the socket is gone.
+    /// Writes, and every `heartbeat` calls `on_beat` and pings. Returns when the server closes the connection, the deadline is reached,
+    /// the client does not answer pings, or the socket fails.
     pub async fn run(&self, heartbeat: Duration, deadline: &TokenDeadline, on_beat: impl Fn()) -> ConnectionEnd {
-        let mut heart = Heartbeat::new(heartbeat);
-        let mut timer = pin!(sleep_until(next(&heart, deadline)));
+        let mut heartbeat = Heartbeat::new(heartbeat);
+        let mut timer = pin!(sleep_until(next_timer(&heartbeat, deadline)));
         poll_fn(|cx| {
             if let Poll::Ready(end) = self.poll_write(cx) {
                 return Poll::Ready(end);
             }
             loop {
                 ready!(timer.as_mut().poll(cx));
-                if deadline.left().is_zero() {
+                if deadline.remaining().is_zero() {
                     return Poll::Ready(Close::TOKEN_EXPIRED.into());
                 }
-                if let Err(end) = heart.beat(self.send_queue.as_ref(), &self.send_queue.sink().activity, &on_beat) {
+                let activity = &self.send_queue.sink().activity;
+                if let Err(end) = heartbeat.ping_if_due(self.send_queue.as_ref(), activity, &on_beat) {
                     return Poll::Ready(end);
                 }
-                timer.as_mut().reset(next(&heart, deadline));
+                timer.as_mut().reset(next_timer(&heartbeat, deadline));
             }
         })
         .await
     }
 
-    /// Flushes whenever the socket can be written again.
+    /// Flushes the send queue whenever the socket is writable again.
     fn poll_write(&self, cx: &mut Context<'_>) -> Poll<ConnectionEnd> {
         loop {
             match ready!(self.send_queue.poll_wake(cx)) {
@@ -70,9 +71,9 @@ impl Writer {
     }
 }
 
-/// When something is to be done by the clock.
-fn next(heart: &Heartbeat, deadline: &TokenDeadline) -> Instant {
+/// Returns the time of the next ping or of the deadline, whichever is earlier.
+fn next_timer(heartbeat: &Heartbeat, deadline: &TokenDeadline) -> Instant {
     let now = Instant::now();
-    let until_beat = heart.next().saturating_duration_since(now);
-    now + until_beat.min(deadline.left())
+    let until_ping = heartbeat.next().saturating_duration_since(now);
+    now + until_ping.min(deadline.remaining())
 }

@@ -55,6 +55,6 @@ impl SocketHandler for Echo {
 pub(crate) async fn serve(listener: TcpListener) {
     let data = tempfile::tempdir().unwrap();
     let config = Config::read(["echo", "--data", data.path().to_str().unwrap()]).unwrap();
-    let app = App::open_with(config, TABLE).await.unwrap();
+    let app = App::open_with_routes(config, TABLE).await.unwrap();
     app.serve(listener, std::future::pending()).await;
 }

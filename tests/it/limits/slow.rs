@@ -63,7 +63,7 @@ fn is_held(socket: &TcpStream) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_nobody_reads_is_not_kept_for_ever() {
-    let server = Server::configured(&[], |config| config.stall = Duration::from_secs(1)).await;
+    let server = Server::configured(&[], |config| config.peer_write_timeout = Duration::from_secs(1)).await;
     let ada = server.person("ada").await;
     let room = ada.group("Lunch", &[]).await;
     let text = "x".repeat(16 * 1024);

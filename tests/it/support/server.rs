@@ -76,7 +76,7 @@ impl Server {
     pub(crate) async fn node(arguments: &[&str], heartbeat: Duration, ether: &Arc<TestBus>) -> Self {
         let data = tempfile::tempdir().unwrap();
         let config = Config { heartbeat, ..config(data.path(), arguments) };
-        let app = App::open_on(config, |inbox| ether.join(inbox)).await.unwrap();
+        let app = App::open_with_bus(config, |inbox| ether.join(inbox)).await.unwrap();
         Self::serve(app, data, TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
@@ -97,7 +97,7 @@ impl Server {
         };
         let held = HeldStore::over(store::open(&url).await.unwrap());
         let config = config(data.path(), &["--rate-limits", "off", "--database-url", &url]);
-        let app = App::open_over(config, Arc::clone(&held) as _, join).await.unwrap();
+        let app = App::open_with_store(config, Arc::clone(&held) as _, join).await.unwrap();
         (Self::serve(app, data, TcpListener::bind("127.0.0.1:0").await.unwrap()), held)
     }
 
