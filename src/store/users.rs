@@ -36,7 +36,7 @@ pub trait Users: Send + Sync {
 
     /// The facts that a connecting client gets: the user, their session, and, if they are in the conversation `to`, its newest
     /// number and at most `limit` of its members in no order. Returns `None` if there is no such user.
-    async fn arrival(
+    async fn connect_snapshot(
         &self,
         caller: &Caller,
         to: Option<ConversationId>,

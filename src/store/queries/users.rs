@@ -35,5 +35,5 @@ pub(crate) const RENAME_USER: &str = "UPDATE users SET name = $2, name_key = $3 
 /// id, hash
 pub(crate) const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
 /// id
-pub(crate) const ARRIVAL: &str =
+pub(crate) const CONNECT_SNAPSHOT: &str =
     concat!("SELECT ", user_columns!(), ", u.membership_version FROM users u WHERE u.id = $1");

@@ -143,7 +143,7 @@ pass_on! {
         async fn rename_user(id: UserId, name: &Name) -> Result<()>;
         async fn change_password(id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
         async fn set_last_seen(ids: &[UserId], at: Timestamp) -> Result<()>;
-        async fn arrival(caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<ConnectSnapshot>>;
+        async fn connect_snapshot(caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<ConnectSnapshot>>;
     }
 }
 
