@@ -24,10 +24,10 @@ pub trait Conversations: Send + Sync {
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>>;
 
     /// The conversation as this user sees it; `None` if they are not in it.
-    async fn view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>>;
+    async fn conversation_view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>>;
 
     /// The user's conversations, latest activity first, of those after `after`.
-    async fn views(
+    async fn conversation_views(
         &self,
         user_id: UserId,
         after: Option<ActivityCursor>,

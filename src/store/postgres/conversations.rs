@@ -15,7 +15,8 @@ use crate::domain::{ConversationId, Error, Result, UserId};
 use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST, no_such_member};
 use crate::store::queries::conversations::{
-    CONVERSATION, DELETE_CONVERSATION, EXISTING_CONVERSATION, INSERT_CONVERSATION, SMALL_CONVERSATIONS, VIEW, VIEWS,
+    CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, EXISTING_CONVERSATION,
+    INSERT_CONVERSATION, SMALL_CONVERSATIONS,
 };
 use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::messages::{DELETE_CHANGES, DELETE_MESSAGES};
@@ -49,8 +50,8 @@ pub(super) fn conversation(columns: &mut Columns<'_>) -> Result<Conversation> {
     })
 }
 
-/// Reads the columns of `view_select!`.
-fn view(columns: &mut Columns<'_>) -> Result<ConversationView> {
+/// Reads the columns of `conversation_view_select!`.
+fn conversation_view(columns: &mut Columns<'_>) -> Result<ConversationView> {
     Ok(ConversationView {
         conversation: conversation(columns)?,
         role: columns.word(Role::parse)?,
@@ -71,11 +72,11 @@ impl Conversations for Postgres {
         self.one(CONVERSATION, &[&id], conversation).await
     }
 
-    async fn view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
-        self.one(VIEW, &[&user_id, &limits::UNREAD_MAX, &id], view).await
+    async fn conversation_view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
+        self.one(CONVERSATION_VIEW, &[&user_id, &limits::UNREAD_MAX, &id], conversation_view).await
     }
 
-    async fn views(
+    async fn conversation_views(
         &self,
         user_id: UserId,
         after: Option<ActivityCursor>,
@@ -83,7 +84,7 @@ impl Conversations for Postgres {
     ) -> Result<Vec<ConversationView>> {
         let (active_at, id) = after.unwrap_or(LATEST);
         let params: Params<'_> = &[&user_id, &limits::UNREAD_MAX, &active_at, &id, &row_limit(limit)];
-        self.all(VIEWS, params, view).await
+        self.all(CONVERSATION_VIEWS, params, conversation_view).await
     }
 
     async fn small_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>> {

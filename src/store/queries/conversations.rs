@@ -12,7 +12,7 @@ macro_rules! conversation_columns {
 // A member's sight of a conversation: its columns, their role, the number up to which they read, the count of unread messages (up
 // to a bound, `$2`), the other user of a direct conversation (or NULLs), the newest message (or NULLs). The page is chosen first,
 // so that only its rows are looked up further. A group's members are not looked up (a NULL finds nothing): there can be many.
-macro_rules! view_select {
+macro_rules! conversation_view_select {
     ($page:literal) => {
         concat!(
             "SELECT ",
@@ -51,10 +51,10 @@ pub(crate) const CONVERSATION: &str = concat!(
     " FROM conversations c JOIN counters k ON k.conversation_id = c.id WHERE c.id = $1"
 );
 /// user, unread bound, conversation
-pub(crate) const VIEW: &str = view_select!("mb.conversation_id = $3");
+pub(crate) const CONVERSATION_VIEW: &str = conversation_view_select!("mb.conversation_id = $3");
 /// user, unread bound, active_at, conversation, limit
-pub(crate) const VIEWS: &str = concat!(
-    view_select!(
+pub(crate) const CONVERSATION_VIEWS: &str = concat!(
+    conversation_view_select!(
         "(counters.active_at, mb.conversation_id) < ($3, $4) ORDER BY counters.active_at DESC, mb.conversation_id DESC LIMIT $5"
     ),
     " ORDER BY k.active_at DESC, k.id DESC"

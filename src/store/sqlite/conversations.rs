@@ -18,7 +18,8 @@ use crate::domain::{ConversationId, Result, UserId};
 use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST, no_such_member};
 use crate::store::queries::conversations::{
-    CONVERSATION, DELETE_CONVERSATION, EXISTING_CONVERSATION, INSERT_CONVERSATION, SMALL_CONVERSATIONS, VIEW, VIEWS,
+    CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, EXISTING_CONVERSATION,
+    INSERT_CONVERSATION, SMALL_CONVERSATIONS,
 };
 use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::members::{INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION};
@@ -43,8 +44,8 @@ pub(super) fn conversation(columns: &mut Columns<'_>) -> rusqlite::Result<Conver
     })
 }
 
-/// Reads the columns of `view_select!`.
-fn view(columns: &mut Columns<'_>) -> rusqlite::Result<ConversationView> {
+/// Reads the columns of `conversation_view_select!`.
+fn conversation_view(columns: &mut Columns<'_>) -> rusqlite::Result<ConversationView> {
     Ok(ConversationView {
         conversation: conversation(columns)?,
         role: columns.next()?,
@@ -66,11 +67,14 @@ impl Conversations for Sqlite {
         self.read(move |db| one(db, sql!(CONVERSATION), params![id], conversation)).await
     }
 
-    async fn view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
-        self.read(move |db| one(db, sql!(VIEW), params![user_id, limits::UNREAD_MAX, id], view)).await
+    async fn conversation_view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
+        self.read(move |db| {
+            one(db, sql!(CONVERSATION_VIEW), params![user_id, limits::UNREAD_MAX, id], conversation_view)
+        })
+        .await
     }
 
-    async fn views(
+    async fn conversation_views(
         &self,
         user_id: UserId,
         after: Option<ActivityCursor>,
@@ -79,7 +83,7 @@ impl Conversations for Sqlite {
         let (active_at, id) = after.unwrap_or(LATEST);
         self.read(move |db| {
             let params = params![user_id, limits::UNREAD_MAX, active_at, id, row_limit(limit)];
-            all(db, sql!(VIEWS), params, view)
+            all(db, sql!(CONVERSATION_VIEWS), params, conversation_view)
         })
         .await
     }

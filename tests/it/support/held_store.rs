@@ -168,8 +168,8 @@ pass_on! {
     impl Conversations {
         async fn create_conversation(new: &NewConversation) -> Result<(ConversationId, bool)>;
         async fn conversation(id: ConversationId) -> Result<Option<Conversation>>;
-        async fn view(id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>>;
-        async fn views(user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<ConversationView>>;
+        async fn conversation_view(id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>>;
+        async fn conversation_views(user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<ConversationView>>;
         async fn small_conversations(user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;
         async fn delete_conversation(id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
     }
