@@ -58,7 +58,7 @@ impl StoreHealth {
     }
 
     /// Whether the store could serve a moment ago, or can now. Late is no.
-    pub async fn is_well(&self) -> bool {
+    pub async fn is_healthy(&self) -> bool {
         let mut newest = self.newest.subscribe();
         let known = *newest.borrow_and_update();
         if let Some(answer) = known.filter(|answer| answer.is_fresh()) {
@@ -103,7 +103,7 @@ mod tests {
         beside(ping, async |health| {
             for questions in 1..=3 {
                 for _ in 0..3 {
-                    let answers = join_all((0..1_000).map(|_| health.is_well())).await;
+                    let answers = join_all((0..1_000).map(|_| health.is_healthy())).await;
                     assert!(answers.into_iter().all(|well| well));
                 }
                 assert_eq!(asked.get(), questions);
@@ -119,19 +119,19 @@ mod tests {
         let ping = || async { if hangs.get() { pending().await } else { Ok(()) } };
         beside(ping, async |health| {
             let started = Instant::now();
-            assert!(!health.is_well().await);
+            assert!(!health.is_healthy().await);
             assert_eq!(started.elapsed(), limits::HEALTH_TIMEOUT);
             hangs.set(false);
-            assert!(!health.is_well().await, "as it was a moment ago");
+            assert!(!health.is_healthy().await, "as it was a moment ago");
             sleep(limits::HEALTH_CACHE_TTL).await;
-            assert!(health.is_well().await);
+            assert!(health.is_healthy().await);
         })
         .await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_store_that_refuses_is_not_well() {
-        beside(|| async { Err(Error::unavailable("a test")) }, async |health| assert!(!health.is_well().await)).await;
+        beside(|| async { Err(Error::unavailable("a test")) }, async |health| assert!(!health.is_healthy().await)).await;
     }
 
     #[tokio::test(start_paused = true)]
@@ -144,10 +144,10 @@ mod tests {
         };
         beside(ping, async |health| {
             for _ in 0..10 {
-                let left = timeout(Duration::from_millis(5), health.is_well()).await;
+                let left = timeout(Duration::from_millis(5), health.is_healthy()).await;
                 assert!(left.is_err(), "the answer takes longer than that");
             }
-            assert!(health.is_well().await);
+            assert!(health.is_healthy().await);
             assert_eq!(asked.get(), 1);
         })
         .await;
@@ -157,7 +157,7 @@ mod tests {
     async fn after_the_end_nobody_waits_for_long() {
         let health = StoreHealth::default();
         let started = Instant::now();
-        assert!(!health.is_well().await);
+        assert!(!health.is_healthy().await);
         assert_eq!(started.elapsed(), limits::HEALTH_TIMEOUT + LATE);
     }
 }
