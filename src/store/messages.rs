@@ -47,14 +47,14 @@ pub struct Page {
     pub member_count: i64,
     /// The messages, oldest first.
     pub messages: Vec<Message>,
-    /// The least `(delivered_seq, read_seq)` of the other members, if the page [tells](Page::tells_receipts) them.
+    /// The least `(delivered_seq, read_seq)` of the other members, if the page [tells](Page::includes_receipts) them.
     pub receipts: Option<(Seq, Seq)>,
 }
 
 impl Page {
     /// Returns true if the page says how far the others have received and read: in a small conversation, if one of the messages
     /// is the reader's own.
-    pub fn tells_receipts(&self, reader_id: UserId) -> bool {
+    pub fn includes_receipts(&self, reader_id: UserId) -> bool {
         let is_own = |message: &Message| message.sender_id == reader_id;
         self.member_count <= limits::SMALL_CONVERSATION_MEMBERS_MAX && self.messages.iter().any(is_own)
     }

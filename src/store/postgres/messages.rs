@@ -89,7 +89,7 @@ impl Messages for Postgres {
             let Some((last_seq, member_count)) = rows::first(&standing, rows::pair)? else { return Ok(None) };
             let messages = range.in_order(rows::all(&found, message)?);
             let mut page = Page { last_seq, member_count, messages, receipts: None };
-            if page.tells_receipts(reader_id) {
+            if page.includes_receipts(reader_id) {
                 page.receipts = receipts_of_others(&connection, id, reader_id).await?;
             }
             Ok(Some(page))

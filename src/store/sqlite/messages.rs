@@ -77,7 +77,7 @@ impl Messages for Sqlite {
             let Some((last_seq, member_count)) = standing else { return Ok(None) };
             let messages = range_of(db, id, range, limit)?;
             let mut page = Page { last_seq, member_count, messages, receipts: None };
-            if page.tells_receipts(reader_id) {
+            if page.includes_receipts(reader_id) {
                 page.receipts = receipts_of_others(db, id, reader_id)?;
             }
             Ok(Some(page))
