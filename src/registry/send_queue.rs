@@ -73,7 +73,7 @@ struct Queue {
 
 /// Why the connection's task was waker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wake {
+pub enum WakeReason {
     /// Wait until the socket can be written, then flush.
     Blocked,
     /// The server closes the connection; what waits is still to be written, if the peer takes it in time.
@@ -283,19 +283,19 @@ impl<S: Sink + ?Sized> SendQueue<S> {
     }
 
     /// Whether the connection's task has something to do; if not, it is woken when it has. Only one task may ask.
-    pub fn poll_wake(&self, cx: &Context<'_>) -> Poll<Wake> {
+    pub fn poll_wake(&self, cx: &Context<'_>) -> Poll<WakeReason> {
         self.waker.register(cx.waker());
         self.wake_reason().map_or(Poll::Pending, Poll::Ready)
     }
 
-    fn wake_reason(&self) -> Option<Wake> {
+    fn wake_reason(&self) -> Option<WakeReason> {
         let queue = self.lock();
         if queue.broken {
-            Some(Wake::Broken)
+            Some(WakeReason::Broken)
         } else if let Some(close) = queue.closing {
-            Some(Wake::Closing(close))
+            Some(WakeReason::Closing(close))
         } else {
-            queue.blocked.then_some(Wake::Blocked)
+            queue.blocked.then_some(WakeReason::Blocked)
         }
     }
 

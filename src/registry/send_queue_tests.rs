@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::{Enqueued, MemoryBudget, SendQueue, Sink, Wake};
+use super::{Enqueued, MemoryBudget, SendQueue, Sink, WakeReason};
 use crate::limits;
 use crate::wire::close::Close;
 use crate::wire::framing;
@@ -50,7 +50,7 @@ fn bytes_keep_their_order_over_partial_writes() {
     send_queue.push(Bytes::from_static(b"abc"));
     send_queue.push(Bytes::from_static(b"def"));
     assert_eq!(send_queue.enqueue(Bytes::from_static(b"ghi")), Enqueued::Joined);
-    assert_eq!(send_queue.wake_reason(), Some(Wake::Blocked));
+    assert_eq!(send_queue.wake_reason(), Some(WakeReason::Blocked));
     kernel.allow(100);
     send_queue.flush();
     assert_eq!(
@@ -79,7 +79,7 @@ fn a_reader_that_does_not_read_is_closed_and_its_memory_freed() {
     for _ in 0..5 {
         send_queue.push(chunk.clone());
     }
-    assert_eq!(send_queue.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)), "even while the kernel is full");
+    assert_eq!(send_queue.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)), "even while the kernel is full");
     assert!(send_queue.waiting() <= chunk.len() + 32, "what waited is dropped");
     assert_eq!(send_queue.enqueue(chunk.clone()), Enqueued::Closed);
     kernel.allow(usize::MAX);
@@ -87,7 +87,7 @@ fn a_reader_that_does_not_read_is_closed_and_its_memory_freed() {
     let close = framing::close(Close::SLOW_CONSUMER.code, Close::SLOW_CONSUMER.reason);
     assert_eq!(kernel.taken().len(), chunk.len() + close.len(), "the frame that was begun is finished");
     assert!(kernel.taken().ends_with(&close));
-    assert_eq!(send_queue.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)));
+    assert_eq!(send_queue.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)));
 }
 
 #[test]
@@ -145,22 +145,22 @@ fn beyond_what_all_may_hold_whoever_has_more_than_a_share_is_closed_when_it_chan
     let (large, other) = (stuck(600), stuck(400));
     assert_eq!(
         (memory_budget.bytes(), large.0.wake_reason(), other.0.wake_reason()),
-        (1_000, Some(Wake::Blocked), Some(Wake::Blocked))
+        (1_000, Some(WakeReason::Blocked), Some(WakeReason::Blocked))
     );
     large.0.push(Bytes::from_static(b"more"));
-    assert_eq!(large.0.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)), "it wanted more than there is");
+    assert_eq!(large.0.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)), "it wanted more than there is");
     let (healthy, kernel) = send_queue(&memory_budget);
     healthy.uncork();
     kernel.allow(usize::MAX);
     healthy.push(vec![b'x'; 5_000].into());
     assert_eq!((healthy.wake_reason(), healthy.waiting()), (None, 0), "whoever reads notices nothing");
     let late = stuck(600);
-    assert_eq!(late.0.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)), "nor may one that begins to wait");
-    assert_eq!(other.0.wake_reason(), Some(Wake::Blocked), "whoever does not change is left alone");
+    assert_eq!(late.0.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)), "nor may one that begins to wait");
+    assert_eq!(other.0.wake_reason(), Some(WakeReason::Blocked), "whoever does not change is left alone");
     drop((large, late));
     assert_eq!(memory_budget.bytes(), 400);
     other.0.push(vec![b'x'; 500].into());
-    assert_eq!(other.0.wake_reason(), Some(Wake::Blocked), "there is room again");
+    assert_eq!(other.0.wake_reason(), Some(WakeReason::Blocked), "there is room again");
 }
 
 #[test]
@@ -177,9 +177,9 @@ fn a_share_is_kept_whatever_all_hold() {
     let (modest, _kernel) = send_queue(&memory_budget);
     modest.uncork();
     modest.push(Bytes::from_static(b"0123456789"));
-    assert_eq!((modest.wake_reason(), memory_budget.bytes()), (Some(Wake::Blocked), 10 * limits::SOCKETS_MAX + 10));
+    assert_eq!((modest.wake_reason(), memory_budget.bytes()), (Some(WakeReason::Blocked), 10 * limits::SOCKETS_MAX + 10));
     modest.push(Bytes::from_static(b"!"));
-    assert_eq!(modest.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)));
+    assert_eq!(modest.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)));
     assert!(greedy.iter().all(|(send_queue, _)| !send_queue.is_closing()));
 }
 
@@ -257,6 +257,6 @@ fn many_small_frames_are_much_as_well() {
         }
         assert!(!send_queue.is_closing());
         send_queue.push(Bytes::from_static(b"\x8A\0"));
-        assert_eq!(send_queue.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)), "corked: {corked}");
+        assert_eq!(send_queue.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)), "corked: {corked}");
     }
 }
