@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use bytes::Bytes;
 
-use super::{EncodedEvents, Enqueued, Registry, Room, SendQueue, Subscription};
+use super::{EncodedEvents, EnqueueResult, Registry, Room, SendQueue, Subscription};
 use crate::domain::{ConversationId, Seq};
 
 /// Enough that those who deliver different conversations seldom meet.
@@ -95,7 +95,7 @@ impl DeliveryGuard<'_> {
     /// Like [`DeliveryGuard::deliver`], but leaves the writing to whoever flushes those who are `due`.
     pub(super) fn enqueue(&self, run: &EncodedEvents, due: &mut Vec<Arc<SendQueue>>) -> SeqCheck {
         self.fan_out(run, |subscription, frames| {
-            if subscription.send_queue.enqueue(frames.clone()) == Enqueued::First {
+            if subscription.send_queue.enqueue(frames.clone()) == EnqueueResult::FlushDue {
                 due.push(Arc::clone(&subscription.send_queue));
             }
         })

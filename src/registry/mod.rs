@@ -28,7 +28,7 @@ use delivery_guard::DeliveryGuards;
 pub use delivery_guard::{DeliveryGuard, SeqCheck};
 pub use encoded_events::EncodedEvents;
 pub use memory_budget::MemoryBudget;
-pub use send_queue::{Enqueued, SendQueue, Sink, WakeReason};
+pub use send_queue::{EnqueueResult, SendQueue, Sink, WakeReason};
 use sharded::Sharded;
 
 /// Who hears a conversation on this node.

@@ -35,11 +35,11 @@ impl<S: Sink + ?Sized> Sink for Arc<S> {
 
 /// What putting something in came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Enqueued {
+pub enum EnqueueResult {
     /// It is the first that waits: a flush is due.
-    First,
+    FlushDue,
     /// It joined what waits for a flush, or for the kernel.
-    Joined,
+    Queued,
     /// The connection is closing; nothing more is written.
     Closed,
 }
@@ -125,10 +125,10 @@ impl<S: Sink + ?Sized> SendQueue<S> {
 
     /// Puts bytes in: whole frames. Beyond the bound, and the kernel full, the connection is closed as a slow consumer
     /// instead; so at most the bound and one delivery wait.
-    pub fn enqueue(&self, bytes: Bytes) -> Enqueued {
+    pub fn enqueue(&self, bytes: Bytes) -> EnqueueResult {
         let mut queue = self.lock();
         if queue.closing.is_some() || queue.broken {
-            return Enqueued::Closed;
+            return EnqueueResult::Closed;
         }
         if queue.bytes + bytes.len() > limits::SEND_QUEUE_BYTES_MAX
             || queue.frames.len() >= limits::SEND_QUEUE_FRAMES_MAX
@@ -137,7 +137,7 @@ impl<S: Sink + ?Sized> SendQueue<S> {
             queue.blocked = queue.corked || queue.write_to(&self.sink);
             if queue.blocked {
                 self.close_slow(&mut queue);
-                return Enqueued::First;
+                return EnqueueResult::FlushDue;
             }
         }
         let first = queue.frames.is_empty();
@@ -147,7 +147,7 @@ impl<S: Sink + ?Sized> SendQueue<S> {
         if queue.blocked {
             self.count(&mut queue);
         }
-        if first { Enqueued::First } else { Enqueued::Joined }
+        if first { EnqueueResult::FlushDue } else { EnqueueResult::Queued }
     }
 
     /// Closes a slow consumer and drops what waits for it.
@@ -193,7 +193,7 @@ impl<S: Sink + ?Sized> SendQueue<S> {
             }
         }
         drop(queue);
-        if self.enqueue(bytes.clone()) == Enqueued::First {
+        if self.enqueue(bytes.clone()) == EnqueueResult::FlushDue {
             self.flush();
         }
     }

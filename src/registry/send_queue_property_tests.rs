@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Enqueued, SendQueue, Sink};
+use super::{EnqueueResult, SendQueue, Sink};
 use crate::limits;
 use crate::wire::close::Close;
 use crate::wire::framing;
@@ -40,7 +40,7 @@ impl Kernel {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Enqueued(usize),
+    Enqueue(usize),
     Push(usize),
     Lead(usize),
     Uncork,
@@ -53,7 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
     let length =
         || prop_oneof![8 => 1_usize..200, 1 => limits::SEND_QUEUE_BYTES_MAX / 5..limits::SEND_QUEUE_BYTES_MAX / 2];
     prop_oneof![
-        4 => length().prop_map(Step::Enqueued),
+        4 => length().prop_map(Step::Enqueue),
         8 => length().prop_map(Step::Push),
         1 => length().prop_map(Step::Lead),
         2 => Just(Step::Uncork),
@@ -82,11 +82,11 @@ proptest! {
         for (number, step) in steps.into_iter().enumerate() {
             let was_closing = send_queue.is_closing();
             match step {
-                Step::Enqueued(length) | Step::Push(length) => {
+                Step::Enqueue(length) | Step::Push(length) => {
                     longest = longest.max(length);
-                    if matches!(step, Step::Enqueued(_)) {
+                    if matches!(step, Step::Enqueue(_)) {
                         let put = send_queue.enqueue(frame(number, length));
-                        prop_assert_eq!(put == Enqueued::Closed, was_closing);
+                        prop_assert_eq!(put == EnqueueResult::Closed, was_closing);
                     } else {
                         send_queue.push(frame(number, length));
                     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::{Enqueued, MemoryBudget, SendQueue, Sink, WakeReason};
+use super::{EnqueueResult, MemoryBudget, SendQueue, Sink, WakeReason};
 use crate::limits;
 use crate::wire::close::Close;
 use crate::wire::framing;
@@ -49,7 +49,7 @@ fn bytes_keep_their_order_over_partial_writes() {
     kernel.allow(4);
     send_queue.push(Bytes::from_static(b"abc"));
     send_queue.push(Bytes::from_static(b"def"));
-    assert_eq!(send_queue.enqueue(Bytes::from_static(b"ghi")), Enqueued::Joined);
+    assert_eq!(send_queue.enqueue(Bytes::from_static(b"ghi")), EnqueueResult::Queued);
     assert_eq!(send_queue.wake_reason(), Some(WakeReason::Blocked));
     kernel.allow(100);
     send_queue.flush();
@@ -79,9 +79,13 @@ fn a_reader_that_does_not_read_is_closed_and_its_memory_freed() {
     for _ in 0..5 {
         send_queue.push(chunk.clone());
     }
-    assert_eq!(send_queue.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)), "even while the kernel is full");
+    assert_eq!(
+        send_queue.wake_reason(),
+        Some(WakeReason::Closing(Close::SLOW_CONSUMER)),
+        "even while the kernel is full"
+    );
     assert!(send_queue.waiting() <= chunk.len() + 32, "what waited is dropped");
-    assert_eq!(send_queue.enqueue(chunk.clone()), Enqueued::Closed);
+    assert_eq!(send_queue.enqueue(chunk.clone()), EnqueueResult::Closed);
     kernel.allow(usize::MAX);
     send_queue.flush();
     let close = framing::close(Close::SLOW_CONSUMER.code, Close::SLOW_CONSUMER.reason);
@@ -97,7 +101,7 @@ fn much_at_once_is_not_slowness() {
     kernel.allow(usize::MAX);
     let chunk = Bytes::from(vec![b'x'; limits::SEND_QUEUE_BYTES_MAX / 3]);
     for _ in 0..5 {
-        assert_ne!(send_queue.enqueue(chunk.clone()), Enqueued::Closed);
+        assert_ne!(send_queue.enqueue(chunk.clone()), EnqueueResult::Closed);
     }
     send_queue.push(Bytes::from(vec![b'x'; 2 * limits::SEND_QUEUE_BYTES_MAX]));
     send_queue.flush();
@@ -155,7 +159,11 @@ fn beyond_what_all_may_hold_whoever_has_more_than_a_share_is_closed_when_it_chan
     healthy.push(vec![b'x'; 5_000].into());
     assert_eq!((healthy.wake_reason(), healthy.waiting()), (None, 0), "whoever reads notices nothing");
     let late = stuck(600);
-    assert_eq!(late.0.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)), "nor may one that begins to wait");
+    assert_eq!(
+        late.0.wake_reason(),
+        Some(WakeReason::Closing(Close::SLOW_CONSUMER)),
+        "nor may one that begins to wait"
+    );
     assert_eq!(other.0.wake_reason(), Some(WakeReason::Blocked), "whoever does not change is left alone");
     drop((large, late));
     assert_eq!(memory_budget.bytes(), 400);
@@ -177,7 +185,10 @@ fn a_share_is_kept_whatever_all_hold() {
     let (modest, _kernel) = send_queue(&memory_budget);
     modest.uncork();
     modest.push(Bytes::from_static(b"0123456789"));
-    assert_eq!((modest.wake_reason(), memory_budget.bytes()), (Some(WakeReason::Blocked), 10 * limits::SOCKETS_MAX + 10));
+    assert_eq!(
+        (modest.wake_reason(), memory_budget.bytes()),
+        (Some(WakeReason::Blocked), 10 * limits::SOCKETS_MAX + 10)
+    );
     modest.push(Bytes::from_static(b"!"));
     assert_eq!(modest.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)));
     assert!(greedy.iter().all(|(send_queue, _)| !send_queue.is_closing()));

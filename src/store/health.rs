@@ -131,7 +131,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_store_that_refuses_is_not_well() {
-        beside(|| async { Err(Error::unavailable("a test")) }, async |health| assert!(!health.is_healthy().await)).await;
+        beside(|| async { Err(Error::unavailable("a test")) }, async |health| assert!(!health.is_healthy().await))
+            .await;
     }
 
     #[tokio::test(start_paused = true)]
