@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures_util::future::{join, join3, join4, join5};
 
 use super::connection::{Params, PgConnection};
-use super::messages::joined_message;
+use super::messages::outer_joined_message;
 use super::rows::{self, Columns};
 use super::users::user;
 use super::{Postgres, bounded};
@@ -23,7 +23,8 @@ use crate::store::queries::messages::{DELETE_CHANGES, DELETE_MESSAGES};
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 
-/// users; those that exist. Locked in one order everywhere, because two transactions may raise the versions of the same users.
+/// users. Returns those that exist. All transactions lock users in one order, because two of them may raise the versions of the same
+/// users.
 const LOCK_USERS: &str = "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
 /// users
 const RAISE_MEMBERSHIP_VERSIONS: &str =
@@ -40,7 +41,7 @@ const ROLES: &str = "SELECT user_id, role FROM members WHERE conversation_id = $
 pub(super) fn conversation(columns: &mut Columns<'_>) -> Result<Conversation> {
     Ok(Conversation {
         id: columns.next()?,
-        kind: columns.word(Kind::parse)?,
+        kind: columns.parsed(Kind::parse)?,
         name: columns.next::<Option<String>>()?.map(GroupName::from_trusted),
         creator_id: columns.next()?,
         created_at: columns.next()?,
@@ -54,11 +55,11 @@ pub(super) fn conversation(columns: &mut Columns<'_>) -> Result<Conversation> {
 fn conversation_view(columns: &mut Columns<'_>) -> Result<ConversationView> {
     Ok(ConversationView {
         conversation: conversation(columns)?,
-        role: columns.word(Role::parse)?,
+        role: columns.parsed(Role::parse)?,
         read_seq: columns.next()?,
         unread_count: columns.next()?,
-        peer: columns.joined(USER_WIDTH, user)?,
-        last_message: joined_message(columns)?,
+        peer: columns.outer_joined(USER_WIDTH, user)?,
+        last_message: outer_joined_message(columns)?,
     })
 }
 
@@ -97,7 +98,8 @@ impl Conversations for Postgres {
     }
 }
 
-/// Makes a conversation, or finds the existing one: the pair's, or that of an earlier try. One transaction in two round trips.
+/// Creates a conversation, or returns the existing one: the pair's direct conversation, or the one that an earlier try created. One
+/// transaction in two round trips.
 async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(ConversationId, bool)> {
     let mut users = vec![new.creator_id];
     users.extend(&new.other_ids);
@@ -110,7 +112,7 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
 
     connection.prepare(&[LOCK_USERS, INSERT_CONVERSATION, EXISTING_CONVERSATION]).await?;
     connection.prepare(&[INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS]).await?;
-    // The pair's key first, and the users after: a transaction that waits for another's key holds nothing that the other needs.
+    // The pair's key before the users: a transaction that waits for another transaction's key then holds no lock that the other needs.
     let (begun, inserted, found, existing) = join4(
         connection.begin(),
         connection.send_count(INSERT_CONVERSATION, &[id, &kind, &name, &new.creator_id, at, &direct_key]),
@@ -122,9 +124,9 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     let (inserted, found, existing) = (inserted?, found?, existing?);
     if inserted == 0 {
         connection.rollback().await?;
-        // It was deleted in between: the same call will make it.
+        // The existing conversation may have been deleted in between. Then a retry creates it.
         let existing = rows::first(&existing, rows::value)?
-            .ok_or_else(|| Error::unavailable("the conversation vanished while it was made"))?;
+            .ok_or_else(|| Error::unavailable("the conversation was deleted while it was created"))?;
         return Ok((existing, false));
     }
     let found: Vec<UserId> = rows::all(&found, rows::value)?;
@@ -160,7 +162,7 @@ async fn delete(connection: &PgConnection, id: ConversationId, actor_id: UserId)
         let mut columns = Columns::of(row);
         let user_id: UserId = columns.next()?;
         if user_id == actor_id {
-            role = Some(columns.word(Role::parse)?);
+            role = Some(columns.parsed(Role::parse)?);
         }
         users.push(user_id);
     }
@@ -179,12 +181,12 @@ async fn delete(connection: &PgConnection, id: ConversationId, actor_id: UserId)
         connection.commit(),
     )
     .await;
-    let (locked, raised, forgotten, emptied, deleted) = written;
+    let (locked, raised, changes_deleted, messages_deleted, conversation_deleted) = written;
     locked?;
     raised?;
-    forgotten?;
-    emptied?;
-    deleted?;
+    changes_deleted?;
+    messages_deleted?;
+    conversation_deleted?;
     committed?;
     Ok(users)
 }

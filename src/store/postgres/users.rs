@@ -16,7 +16,7 @@ use crate::store::users::{Users, username_taken};
 const SET_LAST_SEEN: &str = "WITH locked AS ( \
          SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE \
      ) UPDATE users u SET last_seen_at = greatest(u.last_seen_at, $2) FROM locked WHERE u.id = locked.id";
-/// user, conversation (NULL for none), limit
+/// user, conversation (NULL for none), limit. No row if the user is not a member.
 const CONVERSATION_SNAPSHOT: &str = "SELECT k.last_seq, ARRAY(SELECT user_id FROM members WHERE conversation_id = $2 LIMIT $3) \
      FROM members mb JOIN counters k ON k.conversation_id = mb.conversation_id \
      WHERE mb.user_id = $1 AND mb.conversation_id = $2";

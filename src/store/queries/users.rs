@@ -17,7 +17,7 @@ pub(crate) const INSERT_USER: &str = "INSERT INTO users (id, username, username_
      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (username_key) DO NOTHING";
 /// id
 pub(crate) const USER: &str = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1");
-/// username_key; the user's columns and the hash
+/// username_key. The columns: the user's, and the password's hash.
 pub(crate) const CREDENTIALS: &str =
     concat!("SELECT ", user_columns!(), ", u.password_hash FROM users u WHERE u.username_key = $1");
 /// id

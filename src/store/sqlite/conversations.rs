@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::Sqlite;
 use super::members::member;
-use super::messages::joined_message;
+use super::messages::outer_joined_message;
 use super::rows::{Columns, value};
 use super::sql::{all, one, run, sql};
 use super::users::user;
@@ -51,8 +51,8 @@ fn conversation_view(columns: &mut Columns<'_>) -> rusqlite::Result<Conversation
         role: columns.next()?,
         read_seq: columns.next()?,
         unread_count: columns.next()?,
-        peer: columns.joined(USER_WIDTH, user)?,
-        last_message: joined_message(columns)?,
+        peer: columns.outer_joined(USER_WIDTH, user)?,
+        last_message: outer_joined_message(columns)?,
     })
 }
 
@@ -101,7 +101,7 @@ impl Conversations for Sqlite {
     }
 }
 
-/// Makes a conversation, or finds the existing one: the pair's, or that of an earlier try.
+/// Creates a conversation, or returns the existing one: the pair's direct conversation, or the one that an earlier try created.
 fn create(db: &Connection, new: &NewConversation) -> Result<(ConversationId, bool)> {
     let direct_key = new.direct_key();
     if let Some(id) = one(db, sql!(EXISTING_CONVERSATION), params![new.id, direct_key], value)? {
@@ -115,7 +115,7 @@ fn create(db: &Connection, new: &NewConversation) -> Result<(ConversationId, boo
     let name = new.name.as_ref().map(GroupName::as_str);
     let row = params![new.id, new.kind, name, new.creator_id, new.created_at, direct_key];
     run(db, sql!(INSERT_CONVERSATION), row)?;
-    // INITIAL_MEMBERS_MAX bounds it, far from where it would not fit.
+    // `limits::INITIAL_MEMBERS_MAX` bounds the number, so that it always fits.
     let member_count = i64::try_from(new.other_ids.len()).unwrap_or(i64::MAX).saturating_add(1);
     run(db, sql!(INSERT_COUNTER), params![new.id, member_count, new.created_at])?;
     let others = new.other_ids.iter().map(|id| (*id, Role::Member));
