@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::domain::Result;
 use crate::domain::command::{Command, NewMessage, Outcome};
 
-/// Commands. A call that fails as a whole has committed nothing of its batch. If the code is `unavailable`, it is not known if the
+/// The store's methods for numbered writes. A call that fails as a whole has committed nothing of its batch. If the code is `unavailable`, it is not known if the
 /// batch was committed.
 #[async_trait]
 pub trait Commands: Send + Sync {

@@ -13,7 +13,7 @@ pub type ActivityCursor = (Timestamp, ConversationId);
 /// The position before the first conversation.
 pub(super) const LATEST: ActivityCursor = (Timestamp(i64::MAX), ConversationId(Uuid::max()));
 
-/// Conversations.
+/// The store's methods for conversations.
 #[async_trait]
 pub trait Conversations: Send + Sync {
     /// Makes a conversation with its members, and raises their membership versions. A direct pair that exists is left alone.

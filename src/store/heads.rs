@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::domain::{ConversationId, Result, Seq, UserId};
 
-/// Heads.
+/// The store's methods for heads.
 #[async_trait]
 pub trait Heads: Send + Sync {
     /// The newest number in a conversation. `None` if there is no such conversation.

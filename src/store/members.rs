@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::domain::conversation::Member;
 use crate::domain::{ConversationId, Result, Seq, UserId};
 
-/// Members.
+/// The store's methods for members.
 #[async_trait]
 pub trait Members: Send + Sync {
     /// One member.

@@ -60,7 +60,7 @@ impl Page {
     }
 }
 
-/// Messages.
+/// The store's methods for messages.
 #[async_trait]
 pub trait Messages: Send + Sync {
     /// Returns a page of a conversation's messages for a reader. `None` if the reader is not a member.

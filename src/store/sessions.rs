@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::domain::session::Session;
 use crate::domain::{Result, SessionId, Timestamp};
 
-/// Sessions.
+/// The store's methods for sessions.
 #[async_trait]
 pub trait Sessions: Send + Sync {
     /// Inserts a session.

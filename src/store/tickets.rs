@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::domain::session::{Caller, Ticket};
 use crate::domain::{Result, TicketId, Timestamp};
 
-/// Tickets.
+/// The store's methods for tickets.
 #[async_trait]
 pub trait Tickets: Send + Sync {
     /// Inserts a ticket. Returns false, and inserts nothing, if its user has `at_most` tickets that are neither used nor expired at

@@ -6,7 +6,7 @@ use crate::domain::session::Caller;
 use crate::domain::user::{ConnectSnapshot, Name, User};
 use crate::domain::{Code, ConversationId, Error, Result, SessionId, Timestamp, UserId};
 
-/// Users.
+/// The store's methods for users.
 #[async_trait]
 pub trait Users: Send + Sync {
     /// Inserts a user. Fails with `username_taken` if a user has that name in any case.

@@ -113,7 +113,7 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     connection.prepare(&[LOCK_USERS, INSERT_CONVERSATION, EXISTING_CONVERSATION]).await?;
     connection.prepare(&[INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS]).await?;
     // The pair's key before the users: a transaction that waits for another transaction's key then holds no lock that the other needs.
-    let (begun, inserted, found, existing) = join4(
+    let (begun, inserted, existing_users, existing) = join4(
         connection.begin(),
         connection.send_count(INSERT_CONVERSATION, &[id, &kind, &name, &new.creator_id, at, &direct_key]),
         connection.send(LOCK_USERS, &[&users]),
@@ -121,7 +121,7 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     )
     .await;
     begun?;
-    let (inserted, found, existing) = (inserted?, found?, existing?);
+    let (inserted, existing_users, existing) = (inserted?, existing_users?, existing?);
     if inserted == 0 {
         connection.rollback().await?;
         // The existing conversation may have been deleted in between. Then a retry creates it.
@@ -129,12 +129,12 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
             .ok_or_else(|| Error::unavailable("the conversation was deleted while it was created"))?;
         return Ok((existing, false));
     }
-    let found: Vec<UserId> = rows::all(&found, rows::value)?;
-    if let Some(missing) = users.iter().find(|user_id| found.binary_search(user_id).is_err()) {
+    let existing_users: Vec<UserId> = rows::all(&existing_users, rows::value)?;
+    if let Some(missing) = users.iter().find(|user_id| existing_users.binary_search(user_id).is_err()) {
         connection.rollback().await?;
         return Err(no_such_member(*missing));
     }
-    let (counted, joined, raised, committed) = join4(
+    let (counted, members_inserted, raised, committed) = join4(
         connection.send_count(INSERT_COUNTER, &[id, &members, at]),
         connection.send_count(INSERT_MEMBERS, &[id, &users, &roles, at]),
         connection.send_count(RAISE_MEMBERSHIP_VERSIONS, &[&users]),
@@ -142,7 +142,7 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     )
     .await;
     counted?;
-    joined?;
+    members_inserted?;
     raised?;
     committed?;
     Ok((new.id, true))
