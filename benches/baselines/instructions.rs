@@ -13,7 +13,7 @@ use chinwag::delivery::encode;
 use chinwag::domain::event::Event;
 use chinwag::domain::{ConversationId, MessageId, SessionId, Timestamp, UserId};
 use chinwag::http::router::Router;
-use chinwag::registry::{Enqueued, MemoryBudget, SendQueue, Sink};
+use chinwag::registry::{EnqueueResult, MemoryBudget, SendQueue, Sink};
 use chinwag::server::routes;
 use chinwag::wire::{self, frames::ClientFrame};
 use hyper::Method;
@@ -167,6 +167,6 @@ fn run_enqueue(repetitions: usize) {
 /// Writes a recipient's send_queue to a sink, without the kernel's part.
 fn run_drain(repetitions: usize) {
     let (send_queue, frame) = send_queue();
-    let put = || assert_eq!(send_queue.enqueue(frame.clone()), Enqueued::First);
+    let put = || assert_eq!(send_queue.enqueue(frame.clone()), EnqueueResult::FlushDue);
     repeat(repetitions, put, || send_queue.flush());
 }

@@ -1,16 +1,16 @@
-//! A cluster of one: an envelope is delivered on this node before `publish` returns.
+//! The bus of a single node: `publish` delivers an envelope on this node before it returns.
 
 use std::sync::Arc;
 
 use super::{Bus, Envelope, Inbox};
 
-/// The bus of a node without others.
+/// The bus of a single node.
 pub struct Local {
     inbox: Arc<dyn Inbox>,
 }
 
 impl Local {
-    /// A bus to this inbox.
+    /// A bus that delivers to this inbox.
     pub fn new(inbox: Arc<dyn Inbox>) -> Self {
         Self { inbox }
     }

@@ -1,7 +1,7 @@
 //! The bus: how nodes exchange envelopes.
 //!
-//! A hint, never the log. The bus may lose, double and reorder envelopes: a node finds missing events by their numbers in the store.
-//! One node is a cluster of one, whose bus is [`local`].
+//! The bus may lose, duplicate and reorder envelopes. A node detects missing events by their numbers and reads them from the store. A
+//! single node is a cluster of one, whose bus is [`local`].
 
 pub mod local;
 
@@ -10,88 +10,71 @@ use bytes::Bytes;
 use crate::domain::{ConversationId, SessionId, UserId};
 use crate::registry::EncodedEvents;
 
-/// An event or a frame, with the users that it is for.
+/// An event or a frame, with its recipients.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub enum Envelope {
     /// Numbered events of conversations, for their subscribers.
     Events(Vec<EncodedEvents>),
     /// A numbered event by which a user joined or left: that user receives it too.
-    MembershipEvent {
-        /// The event.
-        event: EncodedEvents,
-        /// The user who joined.
-        joined: Option<Joined>,
-        /// The user who left.
-        left: Option<UserId>,
-    },
+    MembershipEvent { event: EncodedEvents, joined: Option<Joined>, left: Option<UserId> },
     /// A new conversation. Its members are subscribed, paused.
     Created {
-        /// The conversation.
         conversation_id: ConversationId,
         /// All its members.
         members: Vec<UserId>,
-        /// `conversation.created` for each member who is connected to the node where it happened.
+        /// `conversation.created` for each member who is connected to the publishing node.
         frames: Vec<(UserId, Bytes)>,
     },
     /// A deleted conversation.
     Deleted {
-        /// The conversation.
         conversation_id: ConversationId,
         /// All its former members.
         members: Vec<UserId>,
-        /// `conversation.deleted` for each of them who is connected to the node where it happened.
+        /// `conversation.deleted` for each former member who is connected to the publishing node.
         frames: Vec<(UserId, Bytes)>,
     },
-    /// Sessions that have ended: their sockets close, their tokens are refused.
+    /// Sessions that have ended. Nodes close their sockets and refuse their tokens.
     SessionsEnded(Vec<SessionId>),
     /// A frame that may be lost, encoded once for all its recipients. It has no number and is never repaired. A send queue drops it
     /// first when it fills up.
-    Ephemeral {
-        /// The recipients.
-        audience: Audience,
-        /// The frame.
-        frame: Bytes,
-    },
+    Ephemeral { audience: Audience, frame: Bytes },
 }
 
-/// The recipients of an ephemeral frame. Each node finds those who are connected to it.
+/// The recipients of an ephemeral frame. Each node selects the connections that it has.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub enum Audience {
-    /// The connections that are live in a conversation, except those of one user: for what a user does there.
-    Subscribers {
-        /// The conversation.
-        conversation_id: ConversationId,
-        /// The user who does it.
-        except: Option<UserId>,
-    },
+    /// The connections that are live in a conversation, except those of the user whose action the frame reports.
+    Subscribers { conversation_id: ConversationId, except: Option<UserId> },
     /// Connections of these users.
     Users {
-        /// The users.
         user_ids: Vec<UserId>,
-        /// Their connections on this conversation alone. Without it, those on all their conversations.
+        /// Selects the connections to this one conversation. `None` selects those to all conversations of the user.
         conversation_id: Option<ConversationId>,
     },
 }
 
 /// A user who joined a conversation.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Joined {
-    /// The user.
     pub user_id: UserId,
-    /// `conversation.created` for the user. Missing if they are not connected to the node where it happened, or if the conversation
-    /// could not be read.
+    /// `conversation.created` for the user. `None` if the user is not connected to the publishing node, or if the node could not
+    /// read the conversation.
     pub frame: Option<Bytes>,
 }
 
-/// Delivers envelopes on a node. Nothing here waits.
+/// Delivers envelopes on a node. No method waits.
 pub trait Inbox: Send + Sync {
-    /// Delivers an envelope of this node. Each comes once, and those of a conversation in order.
+    /// Delivers an envelope of this node. Each envelope comes once, and the envelopes of a conversation come in order.
     fn deliver_local(&self, envelope: Envelope);
 
-    /// Delivers an envelope of another node. It may be late, doubled, or behind one that was lost: numbers and the store decide.
+    /// Delivers an envelope of another node. It may be late or duplicated, or an earlier one may be lost. The events' numbers and the
+    /// store decide.
     fn deliver_remote(&self, envelope: Envelope);
 
-    /// Looks in the store for envelopes that may have been lost while the bus was away.
+    /// Reads events from the store that the bus may have lost while it was disconnected.
     fn on_reconnect(&self);
 }
 

@@ -80,7 +80,7 @@ impl Chat {
         }
         // Whoever ends the session from now on finds the connection; whoever did before is seen here.
         let epoch = self.auth.cached(caller.session_id);
-        let arrival = self.store.arrival(caller, to, beyond_small()).await?;
+        let arrival = self.store.connect_snapshot(caller, to, beyond_small()).await?;
         let ConnectSnapshot { user, membership_version: version, session, conversation } =
             arrival.ok_or_else(|| Error::not_found("user"))?;
         if let Err(epoch) = epoch {

@@ -55,7 +55,7 @@ fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> 
 pub async fn list(context: Context, input: ListConversations) -> Result<Answer> {
     let (chat, limit) = (&context.chat, input.limit.0);
     let after = cursor::activity(input.cursor.as_deref())?;
-    let views = chat.store.views(context.caller()?.user_id, after, limit).await?;
+    let views = chat.store.conversation_views(context.caller()?.user_id, after, limit).await?;
     let last = views.last().filter(|_| views.len() == limit).map(|view| &view.conversation);
     let next = last.map(|last| cursor::after_activity((last.active_at, last.id)));
     let items = views.iter().map(|view| ViewObject::new(view, |id| chat.status(id))).collect();
@@ -74,7 +74,7 @@ async fn answer(context: &Context, id: ConversationId) -> Result<Answer> {
 }
 
 async fn view(chat: &Chat, caller: &Caller, id: ConversationId) -> Result<ConversationView> {
-    chat.store.view(id, caller.user_id).await?.ok_or_else(no_conversation)
+    chat.store.conversation_view(id, caller.user_id).await?.ok_or_else(no_conversation)
 }
 
 /// Names a group.

@@ -66,7 +66,7 @@ async fn read(
             let mut newer = chat.store.messages(id, Range::After(seq - 1), limit - half + 1).await?;
             let after = cut_after(&mut newer, limit - half);
             page.messages.extend(newer);
-            if page.receipts.is_none() && page.tells_receipts(caller.user_id) {
+            if page.receipts.is_none() && page.includes_receipts(caller.user_id) {
                 page.receipts = chat.store.receipts_of_others(id, caller.user_id).await?;
             }
             Ok((page, HasMore::BothWays(before, after)))

@@ -156,7 +156,7 @@ impl Chat {
 
     /// Returns true if the store can serve, or could a moment ago.
     pub async fn store_is_well(&self) -> bool {
-        self.health.is_well().await
+        self.health.is_healthy().await
     }
 
     /// Returns the store's kind.

@@ -1,4 +1,4 @@
-//! A connection, as the rest of this node sees it.
+//! A client's WebSocket connection, as this node's registry knows it.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,49 +8,44 @@ use super::SendQueue;
 use crate::domain::session::Caller;
 use crate::domain::{ConnectionId, ConversationId, Seq, SessionId, UserId};
 
-/// What a connection hears.
+/// The conversations to which a connection subscribes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// One conversation (`/ws/{conversation_id}`).
     One(ConversationId),
-    /// All of the user's (`/ws`), live from the first moment.
+    /// All of the user's conversations (`/ws`). They are live when the connection opens.
     All,
-    /// All of the user's (`/ws?hold=1`), each silent until it is resumed.
+    /// All of the user's conversations (`/ws?hold=1`). Each is paused until the client resumes it.
     Held,
 }
 
 /// One WebSocket.
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Connection {
-    /// Names it.
     pub id: ConnectionId,
-    /// Whose it is.
     pub user_id: UserId,
-    /// By which session.
     pub session_id: SessionId,
-    /// What it hears.
     pub scope: Scope,
-    /// What waits to be written to it.
     pub send_queue: Arc<SendQueue>,
-    /// Its subscriptions. `None` once it has left.
+    /// `None` after the connection left the registry.
     subscriptions: Mutex<Option<SubscriptionSet>>,
-    /// The newest change to where its user belongs that it was compared with.
     membership_version: AtomicI64,
 }
 
-/// Newer than every change.
+/// The membership version of a connection that is still opening. It is greater than every version of the store.
 const NOT_COMPARED: i64 = i64::MAX;
 
-/// How a connection hears a conversation.
+/// The state of one subscription of a connection.
 #[derive(Clone, Copy, Default)]
 pub(super) struct SubscriptionState {
-    /// Where live began; nothing while the seat is silent.
+    /// The number after which the subscription is live. `None` while it is paused.
     pub(super) live_from: Option<Seq>,
-    /// The newest number that it was told of without the event itself, or began with.
-    pub(super) told: Seq,
+    /// The newest head that a heartbeat announced, or the number after which the subscription is live.
+    pub(super) announced: Seq,
 }
 
 impl Connection {
-    /// A connection that hears nothing yet.
+    /// A connection without subscriptions.
     pub fn new(caller: &Caller, scope: Scope, send_queue: Arc<SendQueue>) -> Arc<Self> {
         Arc::new(Self {
             id: ConnectionId::new(),
@@ -63,17 +58,17 @@ impl Connection {
         })
     }
 
-    /// Where live began in this conversation, if it is live.
+    /// Returns the number after which the subscription to this conversation is live. `None` if it is not live.
     pub fn live_from(&self, conversation_id: ConversationId) -> Option<Seq> {
         self.subscriptions().as_ref()?.get(conversation_id)?.live_from
     }
 
-    /// Whether it has a seat there.
+    /// Returns true if the connection has a subscription to this conversation, live or paused.
     pub fn is_subscribed(&self, conversation_id: ConversationId) -> bool {
         self.subscriptions().as_ref().is_some_and(|subscriptions| subscriptions.get(conversation_id).is_some())
     }
 
-    /// Where it has a seat.
+    /// The conversations to which the connection has a subscription.
     pub fn conversations(&self) -> HashSet<ConversationId> {
         self.subscriptions()
             .as_ref()
@@ -81,29 +76,30 @@ impl Connection {
             .unwrap_or_default()
     }
 
-    /// The newest change to where its user belongs that it was compared with; a connection that is only beginning is ahead of
-    /// all.
+    /// The user's newest membership version with which the subscriptions were compared. A connection that is still opening has
+    /// one that is greater than all others.
     pub fn membership_version(&self) -> i64 {
         self.membership_version.load(Ordering::Relaxed)
     }
 
-    /// It was compared with this one.
+    /// Sets the membership version with which the subscriptions were compared.
     pub fn set_membership_version(&self, version: i64) {
         self.membership_version.store(version, Ordering::Relaxed);
     }
 
-    /// Whether it hears this conversation live; `None` once it has left, and hears nothing any more.
+    /// Returns true if the subscription to this conversation is live. `None` after the connection left the registry, because it
+    /// receives nothing any more.
     pub fn is_live(&self, conversation_id: ConversationId) -> Option<bool> {
         Some(self.subscriptions().as_ref()?.get(conversation_id).is_some_and(|state| state.live_from.is_some()))
     }
 
-    /// Taken before a room's lock, never after it.
+    /// Locks the subscriptions. A caller that needs a room's lock too takes this one first.
     pub(super) fn subscriptions(&self) -> MutexGuard<'_, Option<SubscriptionSet>> {
         self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Where a connection has subscriptions, in the order of the conversations' ids: most have one, and few many.
+/// The subscriptions of a connection, in the order of the conversations' ids. Most connections have one, and few have many.
 #[derive(Default)]
 pub(super) struct SubscriptionSet(Vec<(ConversationId, SubscriptionState)>);
 
@@ -117,22 +113,22 @@ impl SubscriptionSet {
     }
 
     pub(super) fn get_mut(&mut self, id: ConversationId) -> Option<&mut SubscriptionState> {
-        let place = self.position(id).ok()?;
-        Some(&mut self.0.get_mut(place)?.1)
+        let index = self.position(id).ok()?;
+        Some(&mut self.0.get_mut(index)?.1)
     }
 
-    /// Says whether it is new.
+    /// Adds a paused subscription. Returns true if it is new.
     pub(super) fn insert(&mut self, id: ConversationId) -> bool {
-        let Err(place) = self.position(id) else { return false };
+        let Err(index) = self.position(id) else { return false };
         if self.0.is_empty() {
             self.0.reserve_exact(1);
         }
-        self.0.insert(place, (id, SubscriptionState::default()));
+        self.0.insert(index, (id, SubscriptionState::default()));
         true
     }
 
     pub(super) fn remove(&mut self, id: ConversationId) -> Option<SubscriptionState> {
-        self.position(id).ok().map(|place| self.0.remove(place).1)
+        self.position(id).ok().map(|index| self.0.remove(index).1)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (ConversationId, SubscriptionState)> {

@@ -1,19 +1,19 @@
-//! Events that are delivered together.
+//! Encoded events that are delivered together.
 
 use bytes::Bytes;
 
 use crate::domain::{ConversationId, Seq};
 
-/// Events of one conversation that follow each other without a hole, encoded.
+/// The encoded events of one conversation, with consecutive numbers.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct EncodedEvents {
-    /// Where.
     pub conversation_id: ConversationId,
-    /// The number of the first.
+    /// The number of the first event.
     pub first_seq: Seq,
-    /// The frames, one after the other.
+    /// The frames of all events, without gaps between them.
     pub frames: Bytes,
-    /// Where each frame ends in `frames`.
+    /// The offset in `frames` at which each event's frame ends.
     pub ends: Vec<usize>,
 }
 
@@ -23,9 +23,9 @@ impl EncodedEvents {
         self.first_seq + Seq::try_from(self.ends.len()).unwrap_or(0) - 1
     }
 
-    /// The frames of the events after `from`, which is not before the first.
-    pub(super) fn after(&self, from: Seq) -> Option<Bytes> {
-        let skipped = usize::try_from(from - self.first_seq).ok()?;
+    /// Returns the frames of the events after `cursor`, which is at least the first event's number. `None` if there are none.
+    pub(super) fn after(&self, cursor: Seq) -> Option<Bytes> {
+        let skipped = usize::try_from(cursor - self.first_seq).ok()?;
         let start = *self.ends.get(skipped)?;
         (start < self.frames.len()).then(|| self.frames.slice(start..))
     }

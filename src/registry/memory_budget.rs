@@ -1,17 +1,17 @@
-//! What waits in all outboxes together.
+//! The memory that all send queues use together.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::limits;
 
-/// Counts the bytes that wait because kernels take no more, over all outboxes that share it.
+/// Counts the bytes that wait because kernels take no more, over all send queues that share the budget.
 ///
-/// Beyond its bound, an send_queue in which more than its share waits is closed as soon as it changes. A share is what each
-/// would have if every socket that may be open waited, so those that stay never hold more than twice the bound; one that is
-/// closed keeps the delivery that the kernel has begun to take, for [`limits::CLOSE_TIMEOUT`]. (A delivery to many is in
-/// memory once and counted for each of them.)
+/// Above the limit, a send queue that holds more than its share is closed when its content changes next. The share is the limit
+/// divided by the greatest number of open sockets. The send queues that stay therefore never hold more than twice the limit. A
+/// closed one keeps the delivery that the kernel has begun to take, for at most [`limits::CLOSE_TIMEOUT`]. (The bytes of a delivery
+/// to many recipients are in memory once, and are counted for each recipient.)
 pub struct MemoryBudget {
-    most: usize,
+    limit: usize,
     bytes: AtomicUsize,
 }
 
@@ -22,27 +22,27 @@ impl Default for MemoryBudget {
 }
 
 impl MemoryBudget {
-    /// An empty one.
-    pub(super) fn new(most: usize) -> Self {
-        Self { most, bytes: AtomicUsize::new(0) }
+    /// A budget of `limit` bytes, none of which is used.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, bytes: AtomicUsize::new(0) }
     }
 
-    /// Bytes that wait.
+    /// The number of bytes that wait.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether more waits than may.
+    /// Returns true if more bytes wait than the limit.
     pub(super) fn is_over(&self) -> bool {
-        self.bytes() > self.most
+        self.bytes() > self.limit
     }
 
-    /// What one send_queue may hold in any case.
+    /// The number of bytes that one send queue may hold in any case.
     pub(super) fn share(&self) -> usize {
-        self.most / limits::SOCKETS_MAX
+        self.limit / limits::SOCKETS_MAX
     }
 
-    /// An send_queue in which `counted` bytes were counted now has `waiting`.
+    /// Updates the count of a send queue: `counted` bytes of it are in the total, and now `waiting` bytes wait.
     pub(super) fn recount(&self, counted: &mut usize, waiting: usize) {
         if waiting > *counted {
             self.bytes.fetch_add(waiting - *counted, Ordering::Relaxed);

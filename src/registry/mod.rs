@@ -1,12 +1,16 @@
 //! The registry: the connections of this node, by conversation, by user and by session.
 //!
-//! A connection that hears a conversation has a *subscription* in its *room*. A subscription is silent until it goes live at a number;
-//! from then on it gets every event after that number, once and in order. The room's *watermark* is the number up to which
-//! this node has delivered; going live compares it with what the connection has, under the lock that delivery takes, so
-//! that nothing falls between catching up and live.
+//! A connection that receives a conversation's events has a *subscription* in the conversation's *room*. A subscription is paused
+//! until it is activated with a cursor. From then on it is *live*: it receives every event after the cursor, once and in order. The
+//! room's *watermark* is the number up to which this node has delivered. Activation compares the watermark with the cursor, under the
+//! lock that delivery takes, so that no event is lost between the catch-up and the live events.
 //!
-//! Invariants: no lock is held over an await; while bytes are pushed none is but the conversation's [turn](DeliveryGuard), which only those
-//! take who deliver; a turn is taken before a connection's lock, and that before a room's; a connection leaves by `Drop`.
+//! Invariants:
+//!
+//! - No lock is held over an await.
+//! - While bytes are written no lock is held but the conversation's [guard](DeliveryGuard), which only deliveries take.
+//! - The locks are taken in this order: a conversation's guard, a connection's subscriptions, a room.
+//! - A connection leaves the registry when its [`Registration`] is dropped.
 
 mod connection;
 mod delivery_guard;
@@ -28,39 +32,39 @@ use delivery_guard::DeliveryGuards;
 pub use delivery_guard::{DeliveryGuard, SeqCheck};
 pub use encoded_events::EncodedEvents;
 pub use memory_budget::MemoryBudget;
-pub use send_queue::{Enqueued, SendQueue, Sink, Wake};
+pub use send_queue::{EnqueueResult, SendQueue, Sink, WakeReason};
 use sharded::Sharded;
 
-/// Who hears a conversation on this node.
+/// The subscriptions of a conversation on this node.
 #[derive(Default)]
 struct Room {
-    /// The number up to which this node has delivered, once it has delivered or somebody went live.
+    /// The number up to which this node has delivered. `None` until the first delivery or activation.
     watermark: Option<Seq>,
-    /// Shared with the deliveries under way, and copied only if one is while it changes.
+    /// Shared with running deliveries. A change copies the list only while a delivery uses it.
     subscriptions: Arc<Vec<Subscription>>,
-    /// How many users have subscriptions, and when they were counted.
+    /// The number of users who have subscriptions, and the time of the count.
     user_count: Option<(usize, Instant)>,
 }
 
 /// A connection in a room.
 #[derive(Clone)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Subscription {
-    /// Events after this number are for it.
-    from: Seq,
-    /// The connection.
+    /// The subscription receives the events after this number.
+    cursor: Seq,
     pub connection: Arc<Connection>,
-    /// The connection's: with a thousand subscriptions each pointer less to follow can be seen.
+    /// The connection's send queue. With a thousand subscriptions it is measurable that a delivery follows one pointer less.
     send_queue: Arc<SendQueue>,
 }
 
 impl Subscription {
-    /// Returns true if events are delivered to it.
+    /// Returns true if the subscription receives events.
     pub fn is_live(&self) -> bool {
-        self.from != PAUSED
+        self.cursor != PAUSED
     }
 }
 
-/// A subscription that is not live: no event comes after this number.
+/// The cursor of a subscription that is not live. No event has a greater number.
 const PAUSED: Seq = Seq::MAX;
 
 /// The connections of this node.
@@ -72,7 +76,7 @@ pub struct Registry {
     memory_budget: Arc<MemoryBudget>,
 }
 
-/// Keeps a connection registered; dropping it leaves everything.
+/// Keeps a connection registered. Dropping it removes the connection and all its subscriptions.
 pub struct Registration {
     registry: Arc<Registry>,
     connection: Arc<Connection>,
@@ -109,12 +113,13 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// An send_queue for a connection of this node, corked.
+    /// Makes a corked send queue for a connection of this node.
     pub fn send_queue<S: Sink>(&self, sink: S) -> Arc<SendQueue<S>> {
         Arc::new(SendQueue::new(sink, Arc::clone(&self.memory_budget)))
     }
 
-    /// Registers a connection until the returned value is dropped; `None` if its user has too many (unless `unlimited`).
+    /// Registers a connection until the returned value is dropped. Returns `None` if its user has
+    /// [`limits::CONNECTIONS_PER_USER_MAX`] connections already, unless `unlimited`.
     pub fn register(self: &Arc<Self>, connection: &Arc<Connection>, unlimited: bool) -> Option<Registration> {
         let admitted = self.users.with(&connection.user_id, |shard| {
             let connections = shard.entry(connection.user_id).or_insert_with(|| Vec::with_capacity(1));
@@ -133,7 +138,7 @@ impl Registry {
         })
     }
 
-    /// Gives a connection a silent subscription. Says whether it is new: it may have one already, or have left.
+    /// Adds a paused subscription. Returns false if the connection has one already, or has left the registry.
     pub fn subscribe(&self, connection: &Arc<Connection>, conversation_id: ConversationId) -> bool {
         let mut subscriptions = connection.subscriptions();
         let Some(subscriptions) = subscriptions.as_mut() else { return false };
@@ -143,7 +148,7 @@ impl Registry {
         self.rooms.with(&conversation_id, |shard| {
             let room = shard.entry(conversation_id).or_default();
             Arc::make_mut(&mut room.subscriptions).push(Subscription {
-                from: PAUSED,
+                cursor: PAUSED,
                 connection: Arc::clone(connection),
                 send_queue: Arc::clone(&connection.send_queue),
             });
@@ -151,8 +156,9 @@ impl Registry {
         true
     }
 
-    /// Makes a subscription live for the events after `cursor`, if this node has delivered none of them yet; otherwise says up to
-    /// where it has, which is to be read from the store first. Without a subscription there is nothing to do.
+    /// Activates a subscription after `cursor`. Returns the watermark as the error if this node has already delivered events after
+    /// `cursor`: the caller reads the events up to the watermark from the store first. Does nothing if the connection has no
+    /// subscription, or if the subscription is live.
     pub fn activate(
         &self,
         connection: &Arc<Connection>,
@@ -160,11 +166,11 @@ impl Registry {
         cursor: Seq,
     ) -> Result<(), Seq> {
         let mut subscriptions = connection.subscriptions();
-        let Some(hearing) = subscriptions.as_mut().and_then(|subscriptions| subscriptions.get_mut(conversation_id))
+        let Some(state) = subscriptions.as_mut().and_then(|subscriptions| subscriptions.get_mut(conversation_id))
         else {
             return Ok(());
         };
-        if hearing.live_from.is_some() {
+        if state.live_from.is_some() {
             return Ok(());
         }
         self.rooms.with(&conversation_id, |shard| {
@@ -178,17 +184,18 @@ impl Registry {
             if let Some(subscription) =
                 subscriptions.iter_mut().find(|subscription| Arc::ptr_eq(&subscription.connection, connection))
             {
-                subscription.from = cursor;
+                subscription.cursor = cursor;
             }
-            *hearing = SubscriptionState { live_from: Some(cursor), told: cursor };
+            *state = SubscriptionState { live_from: Some(cursor), announced: cursor };
             Ok(())
         })
     }
 
-    /// Makes a subscription live from now on: after `head`, which the store had a moment ago, or what was delivered since.
+    /// Activates a subscription from now on: after `head`, which the store had a moment ago, or after the watermark if that is
+    /// greater.
     pub fn activate_now(&self, connection: &Arc<Connection>, conversation_id: ConversationId, head: Seq) {
         if let Err(watermark) = self.activate(connection, conversation_id, head) {
-            // Only a delivery between the two calls could make this fail too, and then the next one succeeds.
+            // This fails only if another delivery came between the two calls.
             let mut cursor = watermark;
             while let Err(newer) = self.activate(connection, conversation_id, cursor) {
                 cursor = newer;
@@ -196,7 +203,7 @@ impl Registry {
         }
     }
 
-    /// Takes a connection's subscription away.
+    /// Removes a connection's subscription.
     pub fn unsubscribe(&self, connection: &Arc<Connection>, conversation_id: ConversationId) {
         let mut subscriptions = connection.subscriptions();
         if subscriptions.as_mut().and_then(|subscriptions| subscriptions.remove(conversation_id)).is_some() {
@@ -204,11 +211,11 @@ impl Registry {
         }
     }
 
-    /// Takes a connection's subscription away, unless it has become live.
+    /// Removes a connection's subscription, unless it has become live.
     pub fn unsubscribe_if_paused(&self, connection: &Arc<Connection>, conversation_id: ConversationId) {
         let mut subscriptions = connection.subscriptions();
         let Some(subscriptions) = subscriptions.as_mut() else { return };
-        if subscriptions.get(conversation_id).is_some_and(|hearing| hearing.live_from.is_none()) {
+        if subscriptions.get(conversation_id).is_some_and(|state| state.live_from.is_none()) {
             subscriptions.remove(conversation_id);
             self.remove(connection, conversation_id);
         }
@@ -229,74 +236,78 @@ impl Registry {
         });
     }
 
-    /// Delivers runs: each recipient gets all that is theirs, once, in one write. Returns where a hole is in the way.
-    pub fn deliver(&self, runs: &[EncodedEvents]) -> Vec<ConversationId> {
-        let (mut due, mut holes) = (Vec::new(), Vec::new());
-        for run in runs {
-            let guard = self.delivery_guard(run.conversation_id);
-            let place = if runs.len() == 1 { guard.deliver(run) } else { guard.enqueue(run, &mut due) };
-            if place == SeqCheck::Gap {
-                holes.push(run.conversation_id);
+    /// Delivers events of several conversations. Each recipient gets all its events in one write, each event once. Returns the
+    /// conversations whose events were not delivered, because earlier events are missing.
+    pub fn deliver(&self, all_events: &[EncodedEvents]) -> Vec<ConversationId> {
+        let (mut to_flush, mut gaps) = (Vec::new(), Vec::new());
+        for events in all_events {
+            let guard = self.delivery_guard(events.conversation_id);
+            let seq_check =
+                if all_events.len() == 1 { guard.deliver(events) } else { guard.enqueue(events, &mut to_flush) };
+            if seq_check == SeqCheck::Gap {
+                gaps.push(events.conversation_id);
             }
         }
-        for send_queue in due {
+        for send_queue in to_flush {
             send_queue.flush();
         }
-        holes
+        gaps
     }
 
-    /// The number up to which this node has delivered a conversation, if anybody here listens to it.
+    /// The number up to which this node has delivered a conversation. `None` if it has no subscription on this node, or if nothing
+    /// was delivered or activated yet.
     pub fn watermark(&self, conversation_id: ConversationId) -> Option<Seq> {
         self.rooms.with(&conversation_id, |shard| shard.get(&conversation_id)?.watermark)
     }
 
-    /// The conversations that somebody here hears, and the number up to which this node has delivered each.
+    /// The conversations that have subscriptions and a watermark on this node, with their watermarks.
     pub fn watermarks(&self) -> Vec<(ConversationId, Seq)> {
         self.rooms.entries(|id, room| Some((*id, room.watermark?)))
     }
 
-    /// Everybody who is connected here.
+    /// The users who are connected to this node.
     pub fn users(&self) -> Vec<UserId> {
         self.users.entries(|id, _| Some(*id))
     }
 
-    /// The sessions that are connected here.
+    /// The sessions that are connected to this node.
     pub fn sessions(&self) -> Vec<SessionId> {
         self.sessions.entries(|id, _| Some(*id))
     }
 
-    /// The conversations in which a connection is live and something was delivered since the last call, up to a bound, each with
-    /// the newest number. All up to there is in its send_queue.
+    /// Returns the connection's live conversations in which events were delivered since the last call, each with its newest number.
+    /// Returns at most `limit` of them. The connection's send queue has received all events up to these numbers.
     pub fn unannounced_heads(&self, connection: &Connection, limit: usize) -> Vec<(ConversationId, Seq)> {
         let live: Vec<(ConversationId, Seq)> = {
             let subscriptions = connection.subscriptions();
             let live =
-                subscriptions.iter().flat_map(SubscriptionSet::iter).filter(|(_, hearing)| hearing.live_from.is_some());
-            live.map(|(id, hearing)| (id, hearing.told)).collect()
+                subscriptions.iter().flat_map(SubscriptionSet::iter).filter(|(_, state)| state.live_from.is_some());
+            live.map(|(id, state)| (id, state.announced)).collect()
         };
-        // Where somebody is delivering at this moment the watermark may be ahead of the send_queue: that is told the next time.
-        let newest = |id| self.try_delivery_guard(id)?.watermark();
-        let news = live.into_iter().filter_map(|(id, told)| Some((id, newest(id).filter(|newest| *newest > told)?)));
-        let news: Vec<(ConversationId, Seq)> = news.take(limit).collect();
+        // During a delivery the watermark may be ahead of the send queue. The next call returns such a conversation.
+        let head = |id| self.try_delivery_guard(id)?.watermark();
+        let heads =
+            live.into_iter().filter_map(|(id, announced)| Some((id, head(id).filter(|head| *head > announced)?)));
+        let heads: Vec<(ConversationId, Seq)> = heads.take(limit).collect();
         if let Some(subscriptions) = connection.subscriptions().as_mut() {
-            for (id, newest) in &news {
-                if let Some(hearing) = subscriptions.get_mut(*id) {
-                    hearing.told = *newest;
+            for (id, head) in &heads {
+                if let Some(state) = subscriptions.get_mut(*id) {
+                    state.announced = *head;
                 }
             }
         }
-        news
+        heads
     }
 
-    /// Who has a subscription in a conversation.
+    /// The subscriptions of a conversation, live and paused.
     pub fn subscribers(&self, conversation_id: ConversationId) -> Arc<Vec<Subscription>> {
         self.rooms.with(&conversation_id, |shard| {
             shard.get(&conversation_id).map(|room| Arc::clone(&room.subscriptions)).unwrap_or_default()
         })
     }
 
-    /// How many users have subscriptions in a conversation: now, or [`limits::PRESENCE_DEBOUNCE`] ago, since counting them each time
-    /// that one of them comes would be more work with each of them.
+    /// The number of users who have subscriptions in a conversation. The count is at most [`limits::PRESENCE_DEBOUNCE`] old, because
+    /// a new count for each user who connects would cost more with each of them.
     pub fn user_count(&self, conversation_id: ConversationId) -> usize {
         self.rooms.with(&conversation_id, |shard| {
             let Some(room) = shard.get_mut(&conversation_id) else { return 0 };
@@ -327,12 +338,12 @@ impl Registry {
         self.users.collect(Vec::clone)
     }
 
-    /// How many connections there are.
+    /// The number of connections.
     pub fn count(&self) -> usize {
         self.users.sum(Vec::len)
     }
 
-    /// Whether a user has a connection.
+    /// Returns [`Status::Online`] if the user has a connection on this node.
     pub fn status(&self, user_id: UserId) -> Status {
         let online = self.users.with(&user_id, |shard| shard.contains_key(&user_id));
         if online { Status::Online } else { Status::Offline }

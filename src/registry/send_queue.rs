@@ -1,8 +1,9 @@
-//! One connection's bounded queue of bytes to write, and the only thing that writes to its socket.
+//! SendQueue: one connection's bounded queue of bytes to write. Nothing else writes to the connection's socket.
 //!
-//! It begins corked: nothing is written before the connection hears all that it should, so that `hello` means what it says.
-//! Whoever has something to say puts it in and flushes; a flush writes straight to the socket, all that waits in one
-//! `writev`. Only when the kernel takes no more is the connection's own task woken, to go on when it does.
+//! A send queue begins corked: it writes nothing before the connection is subscribed to all its conversations, so that `hello` is
+//! true when the client reads it. A task that has bytes for the client enqueues and flushes. A flush writes straight to the socket,
+//! everything that waits in one `writev`. Only when the kernel takes no more is the connection's own task woken. It flushes again
+//! when the socket can be written.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -18,12 +19,12 @@ use crate::limits;
 use crate::wire::close::Close;
 use crate::wire::framing;
 
-/// Places that a queue keeps once something has waited in it: that is mostly one delivery.
-const KEPT: usize = 4;
+/// The capacity, in frames, that a queue keeps after it was emptied. Mostly one delivery waits.
+const IDLE_CAPACITY: usize = 4;
 
-/// Where the bytes go: a socket that never blocks.
+/// A non-blocking socket.
 pub trait Sink: Send + Sync {
-    /// Writes what the kernel takes now; `WouldBlock` if that is nothing.
+    /// Writes the bytes that the kernel takes now. Fails with `WouldBlock` if it takes none.
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 }
 
@@ -33,57 +34,56 @@ impl<S: Sink + ?Sized> Sink for Arc<S> {
     }
 }
 
-/// What putting something in came to.
+/// The result of [`SendQueue::enqueue`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Enqueued {
-    /// It is the first that waits: a flush is due.
-    First,
-    /// It joined what waits for a flush, or for the kernel.
-    Joined,
-    /// The connection is closing; nothing more is written.
+pub enum EnqueueResult {
+    /// Nothing waited before: the caller must flush.
+    FlushDue,
+    /// Other bytes wait already, for a flush or for the kernel.
+    Queued,
+    /// The connection is closing and writes nothing more. The bytes are dropped.
     Closed,
 }
 
-/// The queue and its socket, side by side: a delivery to many finds both in one place.
+/// The queue and its socket. They lie side by side in memory, because a delivery to many recipients needs both.
 pub struct SendQueue<S: ?Sized = dyn Sink> {
     queue: Mutex<Queue>,
-    /// What waits in this one and in all others.
     memory_budget: Arc<MemoryBudget>,
-    /// The connection's task, for when the kernel is full or the connection is closing.
+    /// Wakes the connection's task when the kernel takes no more or the connection is closing.
     waker: AtomicWaker,
-    /// Tells whoever catches up that there is room for the next page.
+    /// Notifies a catch-up that waits for room for its next page.
     capacity: Notify,
     sink: S,
 }
 
 struct Queue {
-    /// Nothing is written yet.
+    /// Nothing may be written yet.
     corked: bool,
     frames: VecDeque<Bytes>,
     bytes: usize,
-    /// What the memory_budget knows of.
+    /// The bytes of this queue that are counted in the memory budget.
     counted: usize,
-    /// The kernel took no more; the connection's task flushes when it does.
+    /// The kernel took no more. The connection's task flushes when the socket can be written.
     blocked: bool,
-    /// The close frame is in; nothing more comes behind it.
+    /// The close frame is in the queue, and nothing is enqueued after it.
     closing: Option<Close>,
-    /// The socket is gone.
+    /// A write to the socket failed.
     broken: bool,
 }
 
-/// Why the connection's task was waker.
+/// The reason for which the connection's task was woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wake {
-    /// Wait until the socket can be written, then flush.
+pub enum WakeReason {
+    /// The kernel takes no more: wait until the socket can be written, then flush.
     Blocked,
-    /// The server closes the connection; what waits is still to be written, if the peer takes it in time.
+    /// The server closes the connection. The bytes that wait are still written, if the client reads them in time.
     Closing(Close),
-    /// The socket is gone.
+    /// A write to the socket failed.
     Broken,
 }
 
 impl<S: Sink> SendQueue<S> {
-    /// An empty one, corked.
+    /// Makes an empty, corked send queue.
     pub fn new(sink: S, memory_budget: Arc<MemoryBudget>) -> Self {
         let queue = Queue {
             corked: true,
@@ -104,10 +104,10 @@ impl<S: Sink> SendQueue<S> {
 }
 
 impl<S: Sink + ?Sized> SendQueue<S> {
-    /// Puts the first frame before all that came in meanwhile.
+    /// Puts the connection's first frame before all frames that were enqueued while it was made.
     pub fn push_front(&self, bytes: Bytes) {
         let mut queue = self.lock();
-        // Once it is closing there is nothing to say any more.
+        // A connection that is closing sends no first frame.
         if !queue.corked || queue.closing.is_some() {
             return;
         }
@@ -115,42 +115,42 @@ impl<S: Sink + ?Sized> SendQueue<S> {
         queue.frames.push_front(bytes);
     }
 
-    /// Lets the bytes flow.
+    /// Uncorks the queue and writes what waits.
     pub fn uncork(&self) {
         self.lock().corked = false;
         self.flush();
-        // The greeting is said, and behind it most have nothing wait again for long.
+        // After the first frames most queues stay empty for long.
         self.lock().frames.shrink_to_fit();
     }
 
-    /// Puts bytes in: whole frames. Beyond the bound, and the kernel full, the connection is closed as a slow consumer
-    /// instead; so at most the bound and one delivery wait.
-    pub fn enqueue(&self, bytes: Bytes) -> Enqueued {
+    /// Enqueues bytes, which are whole frames. Closes the connection as a slow consumer instead if the queue is full and the kernel
+    /// takes no more. At most the bound of the queue and one delivery wait.
+    pub fn enqueue(&self, bytes: Bytes) -> EnqueueResult {
         let mut queue = self.lock();
         if queue.closing.is_some() || queue.broken {
-            return Enqueued::Closed;
+            return EnqueueResult::Closed;
         }
         if queue.bytes + bytes.len() > limits::SEND_QUEUE_BYTES_MAX
             || queue.frames.len() >= limits::SEND_QUEUE_FRAMES_MAX
         {
-            // Much at once is not slowness: only what the kernel does not take counts.
+            // Many bytes at once do not make a slow consumer: only the bytes that the kernel does not take count.
             queue.blocked = queue.corked || queue.write_to(&self.sink);
             if queue.blocked {
                 self.close_slow(&mut queue);
-                return Enqueued::First;
+                return EnqueueResult::FlushDue;
             }
         }
-        let first = queue.frames.is_empty();
+        let was_empty = queue.frames.is_empty();
         queue.bytes += bytes.len();
         queue.frames.push_back(bytes);
-        // Where the kernel is full nobody flushes, so it is counted here.
+        // While the kernel takes no more, no flush follows that would count the bytes.
         if queue.blocked {
             self.count(&mut queue);
         }
-        if first { Enqueued::First } else { Enqueued::Joined }
+        if was_empty { EnqueueResult::FlushDue } else { EnqueueResult::Queued }
     }
 
-    /// Closes a slow consumer and drops what waits for it.
+    /// Closes the connection as a slow consumer and drops what waits for it.
     fn close_slow(&self, queue: &mut Queue) {
         if queue.corked {
             queue.frames.clear();
@@ -161,7 +161,8 @@ impl<S: Sink + ?Sized> SendQueue<S> {
         self.waker.wake();
     }
 
-    /// Tells the memory_budget what waits; with too much in it, whoever has more than a share of it waiting is given up.
+    /// Updates the memory budget. If the budget is exceeded and this queue holds more than its share, closes the connection as a slow
+    /// consumer.
     fn count(&self, queue: &mut Queue) {
         self.memory_budget.recount(&mut queue.counted, queue.bytes);
         if queue.bytes > self.memory_budget.share() && self.memory_budget.is_over() && queue.closing.is_none() {
@@ -169,23 +170,23 @@ impl<S: Sink + ?Sized> SendQueue<S> {
         }
     }
 
-    /// Puts bytes in and writes what the kernel takes.
+    /// Enqueues bytes, and writes what the kernel takes.
     pub fn push(&self, bytes: Bytes) {
         self.write_or_enqueue(&bytes);
     }
 
-    /// Like [`SendQueue::push`], for bytes that many get. Where nothing waits they go straight to the socket, and only what it does
-    /// not take goes in.
+    /// Like [`SendQueue::push`], for bytes with many recipients. If nothing waits, writes straight to the socket and enqueues only
+    /// the rest that the kernel does not take.
     pub(super) fn write_or_enqueue(&self, bytes: &Bytes) {
         let mut queue = self.lock();
         if queue.is_idle() {
-            // Whatever goes wrong, the flush meets it again.
+            // A failure comes up again in the flush.
             let written = self.sink.try_write(&[IoSlice::new(bytes)]).unwrap_or(0);
             if written == bytes.len() {
                 return;
             }
             if written > 0 {
-                // Under the same lock: nobody may come between a frame's beginning and its end.
+                // Under the same lock, so that no other frame comes between this one's beginning and its end.
                 queue.bytes += bytes.len() - written;
                 queue.frames.push_back(bytes.slice(written..));
                 drop(queue);
@@ -193,22 +194,23 @@ impl<S: Sink + ?Sized> SendQueue<S> {
             }
         }
         drop(queue);
-        if self.enqueue(bytes.clone()) == Enqueued::First {
+        if self.enqueue(bytes.clone()) == EnqueueResult::FlushDue {
             self.flush();
         }
     }
 
-    /// Pushes what may be lost, unless so much waits already that it would only be in the way.
+    /// Pushes a frame that may be lost. Drops it if more than [`limits::EPHEMERAL_BYTES`] wait, or if anything waits while the memory
+    /// budget is exceeded.
     pub fn push_ephemeral(&self, bytes: Bytes) {
         let waiting = self.waiting();
-        let in_the_way = waiting > limits::EPHEMERAL_QUEUED_BYTES_MAX || (waiting > 0 && self.memory_budget.is_over());
-        if !in_the_way {
+        let is_congested = waiting > limits::EPHEMERAL_QUEUED_BYTES_MAX || (waiting > 0 && self.memory_budget.is_over());
+        if !is_congested {
             self.push(bytes);
         }
     }
 
-    /// Puts a close frame behind what waits, and nothing after it. The first close counts. Corked, nothing has been said yet, and
-    /// nothing is but goodbye.
+    /// Enqueues a close frame after what waits. Nothing is enqueued after it. Only the first close counts. A corked queue has written
+    /// nothing yet: its frames are dropped, and the close frame is the only one that the client gets.
     pub fn close(&self, close: Close) {
         let mut queue = self.lock();
         if queue.corked && queue.closing.is_none() {
@@ -222,7 +224,7 @@ impl<S: Sink + ?Sized> SendQueue<S> {
         self.waker.wake();
     }
 
-    /// Puts the answer to the peer's own close behind what waits, and nothing after it.
+    /// Enqueues the answer to the client's close frame after what waits. Nothing is enqueued after it.
     pub fn answer_close(&self, answer: Bytes) {
         let mut queue = self.lock();
         if queue.closing.is_none() && !queue.broken {
@@ -235,7 +237,7 @@ impl<S: Sink + ?Sized> SendQueue<S> {
         self.capacity.notify_waiters();
     }
 
-    /// Writes what waits, as far as the kernel takes it.
+    /// Writes as much of what waits as the kernel takes.
     pub fn flush(&self) {
         let mut queue = self.lock();
         if queue.corked {
@@ -245,61 +247,63 @@ impl<S: Sink + ?Sized> SendQueue<S> {
         if queue.bytes < limits::CATCH_UP_QUEUED_BYTES_MAX {
             self.capacity.notify_waiters();
         }
-        let news = queue.broken || (blocked && !queue.blocked);
+        let must_wake = queue.broken || (blocked && !queue.blocked);
         queue.blocked = blocked;
         self.count(&mut queue);
-        if news {
+        if must_wake {
             self.waker.wake();
         }
     }
 
-    /// Waits until so little waits that another page may join it, or the connection is closing.
+    /// Waits until fewer than [`limits::CATCH_UP_BYTES`] bytes wait, so that another page may be enqueued, or until the connection is
+    /// closing.
     pub async fn has_capacity(&self) {
         loop {
             let capacity = self.capacity.notified();
             tokio::pin!(capacity);
             capacity.as_mut().enable();
-            if self.has_room() {
+            if self.has_capacity_now() {
                 return;
             }
             capacity.await;
         }
     }
 
-    fn has_room(&self) -> bool {
+    fn has_capacity_now(&self) -> bool {
         let queue = self.lock();
         queue.bytes < limits::CATCH_UP_QUEUED_BYTES_MAX || queue.closing.is_some() || queue.broken
     }
 
-    /// Whether nothing more will be written.
+    /// Returns true if nothing more can be enqueued.
     pub fn is_closing(&self) -> bool {
         let queue = self.lock();
         queue.closing.is_some() || queue.broken
     }
 
-    /// Bytes that wait.
+    /// The number of bytes that wait.
     pub fn waiting(&self) -> usize {
         self.lock().bytes
     }
 
-    /// Whether the connection's task has something to do; if not, it is woken when it has. Only one task may ask.
-    pub fn poll_wake(&self, cx: &Context<'_>) -> Poll<Wake> {
+    /// Returns the reason for which the connection's task must run. If there is none, the task is woken when there is one. Only one
+    /// task may poll.
+    pub fn poll_wake(&self, cx: &Context<'_>) -> Poll<WakeReason> {
         self.waker.register(cx.waker());
         self.wake_reason().map_or(Poll::Pending, Poll::Ready)
     }
 
-    fn wake_reason(&self) -> Option<Wake> {
+    fn wake_reason(&self) -> Option<WakeReason> {
         let queue = self.lock();
         if queue.broken {
-            Some(Wake::Broken)
+            Some(WakeReason::Broken)
         } else if let Some(close) = queue.closing {
-            Some(Wake::Closing(close))
+            Some(WakeReason::Closing(close))
         } else {
-            queue.blocked.then_some(Wake::Blocked)
+            queue.blocked.then_some(WakeReason::Blocked)
         }
     }
 
-    /// A panic while the lock was held cannot leave the queue in a state that matters more than going on.
+    /// Ignores the poison of a panic under the lock: no state of the queue is worse than to stop.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -313,7 +317,7 @@ impl<S: ?Sized> Drop for SendQueue<S> {
 }
 
 impl Queue {
-    /// Nothing waits, and nothing keeps it from being written.
+    /// Returns true if nothing waits, and new bytes may be written at once.
     fn is_idle(&self) -> bool {
         self.frames.is_empty() && !self.corked && !self.blocked && self.closing.is_none() && !self.broken
     }
@@ -323,7 +327,7 @@ impl Queue {
             return;
         }
         if drop_waiting {
-            // The front may be half written, and half a frame would turn the close frame into nonsense.
+            // The first frame may be half written, and after half a frame the client could not read the close frame.
             self.frames.truncate(1);
         }
         self.frames.push_back(framing::close(close.code, close.reason));
@@ -331,7 +335,7 @@ impl Queue {
         self.closing = Some(close);
     }
 
-    /// Says whether something is left because the kernel is full.
+    /// Writes as much as the kernel takes. Returns true if frames are left because it takes no more.
     fn write_to(&mut self, sink: &(impl Sink + ?Sized)) -> bool {
         while !self.frames.is_empty() {
             let mut slices = [IoSlice::new(&[]); limits::WRITE_SLICES_MAX];
@@ -350,8 +354,8 @@ impl Queue {
                 }
             }
         }
-        // A queue that was long keeps no more memory than a short one.
-        self.frames.shrink_to(KEPT);
+        // An emptied queue keeps little memory, however long it was.
+        self.frames.shrink_to(IDLE_CAPACITY);
         false
     }
 

@@ -1,4 +1,4 @@
-//! An send_queue against a kernel that takes what it likes: whole frames, in order, bounded, and nothing behind a close.
+//! A send queue writes whole frames, in order and bounded, and nothing after a close, however many bytes the kernel takes.
 
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex};
@@ -7,12 +7,12 @@ use std::task::{Context, Waker};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Enqueued, SendQueue, Sink};
+use super::{EnqueueResult, SendQueue, Sink};
 use crate::limits;
 use crate::wire::close::Close;
 use crate::wire::framing;
 
-/// Takes so many bytes and then blocks.
+/// Takes the given number of bytes and then blocks. Keeps the bytes taken.
 #[derive(Clone, Default)]
 struct Kernel(Arc<Mutex<(usize, Vec<u8>)>>);
 
@@ -40,9 +40,9 @@ impl Kernel {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Enqueued(usize),
+    Enqueue(usize),
     Push(usize),
-    Lead(usize),
+    PushFront(usize),
     Uncork,
     Flush,
     Allow(usize),
@@ -53,9 +53,9 @@ fn step() -> impl Strategy<Value = Step> {
     let length =
         || prop_oneof![8 => 1_usize..200, 1 => limits::SEND_QUEUE_BYTES_MAX / 5..limits::SEND_QUEUE_BYTES_MAX / 2];
     prop_oneof![
-        4 => length().prop_map(Step::Enqueued),
+        4 => length().prop_map(Step::Enqueue),
         8 => length().prop_map(Step::Push),
-        1 => length().prop_map(Step::Lead),
+        1 => length().prop_map(Step::PushFront),
         2 => Just(Step::Uncork),
         4 => Just(Step::Flush),
         4 => prop_oneof![0_usize..400, Just(limits::SEND_QUEUE_BYTES_MAX)].prop_map(Step::Allow),
@@ -65,28 +65,28 @@ fn step() -> impl Strategy<Value = Step> {
 
 const OTHER: Close = Close { code: 4000, reason: "other" };
 
-/// A frame that no other looks like.
+/// A frame that differs from all others.
 fn frame(number: usize, length: usize) -> Bytes {
-    let mark = u8::try_from(number).expect("few steps");
-    Bytes::from(vec![mark; length])
+    let byte = u8::try_from(number).expect("few steps");
+    Bytes::from(vec![byte; length])
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn whole_frames_in_order_and_nothing_behind_a_close(steps in prop::collection::vec(step(), 1..60)) {
+    fn writes_whole_frames_in_order_and_nothing_after_a_close(steps in prop::collection::vec(step(), 1..60)) {
         let kernel = Kernel::default();
         let send_queue = SendQueue::new(kernel.clone(), Arc::default());
         let (mut accepted, mut corked, mut closed, mut longest) = (Vec::new(), true, None, 0);
         for (number, step) in steps.into_iter().enumerate() {
             let was_closing = send_queue.is_closing();
             match step {
-                Step::Enqueued(length) | Step::Push(length) => {
+                Step::Enqueue(length) | Step::Push(length) => {
                     longest = longest.max(length);
-                    if matches!(step, Step::Enqueued(_)) {
-                        let put = send_queue.enqueue(frame(number, length));
-                        prop_assert_eq!(put == Enqueued::Closed, was_closing);
+                    if matches!(step, Step::Enqueue(_)) {
+                        let result = send_queue.enqueue(frame(number, length));
+                        prop_assert_eq!(result == EnqueueResult::Closed, was_closing);
                     } else {
                         send_queue.push(frame(number, length));
                     }
@@ -96,7 +96,7 @@ proptest! {
                         (true, _) => {}
                     }
                 }
-                Step::Lead(length) => {
+                Step::PushFront(length) => {
                     send_queue.push_front(frame(number, length));
                     if corked && !was_closing {
                         longest = longest.max(length);
@@ -118,13 +118,13 @@ proptest! {
                     corked = false;
                 }
             }
-            prop_assert!(send_queue.waiting() <= limits::SEND_QUEUE_BYTES_MAX + 2 * longest + 32, "the bound, `lead` and one delivery");
+            prop_assert!(send_queue.waiting() <= limits::SEND_QUEUE_BYTES_MAX + 2 * longest + 32, "the bound, the first frame and one delivery");
             if corked {
                 prop_assert!(kernel.taken().is_empty());
             } else {
                 send_queue.flush();
-                let waker = send_queue.poll_wake(&Context::from_waker(Waker::noop()));
-                prop_assert!(send_queue.waiting() == 0 || waker.is_ready(), "somebody goes on");
+                let wake = send_queue.poll_wake(&Context::from_waker(Waker::noop()));
+                prop_assert!(send_queue.waiting() == 0 || wake.is_ready(), "the connection's task is woken");
             }
         }
         send_queue.uncork();
@@ -133,16 +133,16 @@ proptest! {
         send_queue.flush();
         let written = kernel.taken();
         prop_assert!(written.starts_with(&before) && send_queue.waiting() == 0);
-        let goodbye = closed.map(|close| framing::close(close.code, close.reason)).unwrap_or_default();
-        let (said, end) = written.split_at(written.len() - goodbye.len());
-        prop_assert_eq!(end, &goodbye[..]);
-        let whole: Vec<_> = accepted.concat();
-        prop_assert!(whole.starts_with(said), "what was put in, in order");
+        let close_frame = closed.map(|close| framing::close(close.code, close.reason)).unwrap_or_default();
+        let (frames, end) = written.split_at(written.len() - close_frame.len());
+        prop_assert_eq!(end, &close_frame[..]);
+        let all: Vec<_> = accepted.concat();
+        prop_assert!(all.starts_with(frames), "the frames that were enqueued, in order");
         if closed == Some(Close::SLOW_CONSUMER) {
             let mut ends = accepted.iter().scan(0, |end, frame| { *end += frame.len(); Some(*end) });
-            prop_assert!(said.is_empty() || ends.any(|end| end == said.len()), "a frame that was begun is finished");
+            prop_assert!(frames.is_empty() || ends.any(|end| end == frames.len()), "a frame that was begun is finished");
         } else {
-            prop_assert_eq!(said.len(), whole.len());
+            prop_assert_eq!(frames.len(), all.len());
         }
     }
 }

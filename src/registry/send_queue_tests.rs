@@ -1,16 +1,16 @@
-//! Order, corks and slow readers.
+//! Tests of the order of frames, of corked queues and of slow consumers.
 
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::{Enqueued, MemoryBudget, SendQueue, Sink, Wake};
+use super::{EnqueueResult, MemoryBudget, SendQueue, Sink, WakeReason};
 use crate::limits;
 use crate::wire::close::Close;
 use crate::wire::framing;
 
-/// Takes so many bytes and then blocks.
+/// Takes the given number of bytes and then blocks. Keeps the bytes taken.
 #[derive(Clone, Default)]
 struct Kernel(Arc<Mutex<(usize, Vec<u8>)>>);
 
@@ -49,8 +49,8 @@ fn bytes_keep_their_order_over_partial_writes() {
     kernel.allow(4);
     send_queue.push(Bytes::from_static(b"abc"));
     send_queue.push(Bytes::from_static(b"def"));
-    assert_eq!(send_queue.enqueue(Bytes::from_static(b"ghi")), Enqueued::Joined);
-    assert_eq!(send_queue.wake_reason(), Some(Wake::Blocked));
+    assert_eq!(send_queue.enqueue(Bytes::from_static(b"ghi")), EnqueueResult::Queued);
+    assert_eq!(send_queue.wake_reason(), Some(WakeReason::Blocked));
     kernel.allow(100);
     send_queue.flush();
     assert_eq!(
@@ -64,14 +64,14 @@ fn nothing_is_written_while_it_is_corked() {
     let (send_queue, kernel) = send_queue(&Arc::default());
     kernel.allow(100);
     send_queue.push(Bytes::from_static(b"hello"));
-    send_queue.push(Bytes::from_static(b"news"));
+    send_queue.push(Bytes::from_static(b"event"));
     assert_eq!(kernel.taken(), b"");
     send_queue.uncork();
-    assert_eq!(kernel.taken(), b"hellonews");
+    assert_eq!(kernel.taken(), b"helloevent");
 }
 
 #[test]
-fn a_reader_that_does_not_read_is_closed_and_its_memory_freed() {
+fn a_client_that_does_not_read_is_closed_and_its_memory_freed() {
     let (send_queue, kernel) = send_queue(&Arc::default());
     send_queue.uncork();
     let chunk = Bytes::from(vec![b'x'; limits::SEND_QUEUE_BYTES_MAX / 4]);
@@ -79,25 +79,29 @@ fn a_reader_that_does_not_read_is_closed_and_its_memory_freed() {
     for _ in 0..5 {
         send_queue.push(chunk.clone());
     }
-    assert_eq!(send_queue.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)), "even while the kernel is full");
-    assert!(send_queue.waiting() <= chunk.len() + 32, "what waited is dropped");
-    assert_eq!(send_queue.enqueue(chunk.clone()), Enqueued::Closed);
+    assert_eq!(
+        send_queue.wake_reason(),
+        Some(WakeReason::Closing(Close::SLOW_CONSUMER)),
+        "even while the kernel is full"
+    );
+    assert!(send_queue.waiting() <= chunk.len() + 32, "the bytes that waited are dropped");
+    assert_eq!(send_queue.enqueue(chunk.clone()), EnqueueResult::Closed);
     kernel.allow(usize::MAX);
     send_queue.flush();
     let close = framing::close(Close::SLOW_CONSUMER.code, Close::SLOW_CONSUMER.reason);
     assert_eq!(kernel.taken().len(), chunk.len() + close.len(), "the frame that was begun is finished");
     assert!(kernel.taken().ends_with(&close));
-    assert_eq!(send_queue.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)));
+    assert_eq!(send_queue.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)));
 }
 
 #[test]
-fn much_at_once_is_not_slowness() {
+fn many_bytes_at_once_do_not_make_a_slow_consumer() {
     let (send_queue, kernel) = send_queue(&Arc::default());
     send_queue.uncork();
     kernel.allow(usize::MAX);
     let chunk = Bytes::from(vec![b'x'; limits::SEND_QUEUE_BYTES_MAX / 3]);
     for _ in 0..5 {
-        assert_ne!(send_queue.enqueue(chunk.clone()), Enqueued::Closed);
+        assert_ne!(send_queue.enqueue(chunk.clone()), EnqueueResult::Closed);
     }
     send_queue.push(Bytes::from(vec![b'x'; 2 * limits::SEND_QUEUE_BYTES_MAX]));
     send_queue.flush();
@@ -109,20 +113,20 @@ fn much_at_once_is_not_slowness() {
 fn the_first_frame_comes_first() {
     let (send_queue, kernel) = send_queue(&Arc::default());
     kernel.allow(100);
-    send_queue.push(Bytes::from_static(b"news"));
+    send_queue.push(Bytes::from_static(b"event"));
     send_queue.push_front(Bytes::from_static(b"hello"));
     send_queue.uncork();
-    assert_eq!(kernel.taken(), b"hellonews");
+    assert_eq!(kernel.taken(), b"helloevent");
 }
 
 #[test]
-fn what_waits_is_counted_and_what_is_written_at_once_is_not() {
+fn only_bytes_that_wait_are_counted() {
     let memory_budget = Arc::default();
     let (send_queue, kernel) = send_queue(&memory_budget);
     send_queue.push(Bytes::from_static(b"hello"));
     kernel.allow(6);
     send_queue.uncork();
-    send_queue.push(Bytes::from_static(b"news"));
+    send_queue.push(Bytes::from_static(b"note"));
     assert_eq!(memory_budget.bytes(), 3, "the kernel took one byte of it");
     send_queue.push(Bytes::from_static(b"more"));
     assert_eq!((memory_budget.bytes(), send_queue.waiting()), (7, 7));
@@ -130,11 +134,11 @@ fn what_waits_is_counted_and_what_is_written_at_once_is_not() {
     send_queue.flush();
     assert_eq!(memory_budget.bytes(), 2);
     drop(send_queue);
-    assert_eq!(memory_budget.bytes(), 0, "it takes its own along");
+    assert_eq!(memory_budget.bytes(), 0, "its bytes are counted no more");
 }
 
 #[test]
-fn beyond_what_all_may_hold_whoever_has_more_than_a_share_is_closed_when_it_changes() {
+fn over_the_budget_a_queue_above_its_share_is_closed_when_it_changes() {
     let memory_budget = Arc::new(MemoryBudget::new(1_000));
     let stuck = |bytes: usize| {
         let (send_queue, kernel) = send_queue(&memory_budget);
@@ -145,26 +149,30 @@ fn beyond_what_all_may_hold_whoever_has_more_than_a_share_is_closed_when_it_chan
     let (large, other) = (stuck(600), stuck(400));
     assert_eq!(
         (memory_budget.bytes(), large.0.wake_reason(), other.0.wake_reason()),
-        (1_000, Some(Wake::Blocked), Some(Wake::Blocked))
+        (1_000, Some(WakeReason::Blocked), Some(WakeReason::Blocked))
     );
     large.0.push(Bytes::from_static(b"more"));
-    assert_eq!(large.0.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)), "it wanted more than there is");
+    assert_eq!(large.0.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)), "the budget is exceeded");
     let (healthy, kernel) = send_queue(&memory_budget);
     healthy.uncork();
     kernel.allow(usize::MAX);
     healthy.push(vec![b'x'; 5_000].into());
-    assert_eq!((healthy.wake_reason(), healthy.waiting()), (None, 0), "whoever reads notices nothing");
+    assert_eq!((healthy.wake_reason(), healthy.waiting()), (None, 0), "a client that reads is not affected");
     let late = stuck(600);
-    assert_eq!(late.0.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)), "nor may one that begins to wait");
-    assert_eq!(other.0.wake_reason(), Some(Wake::Blocked), "whoever does not change is left alone");
+    assert_eq!(
+        late.0.wake_reason(),
+        Some(WakeReason::Closing(Close::SLOW_CONSUMER)),
+        "a queue that begins to wait is closed too"
+    );
+    assert_eq!(other.0.wake_reason(), Some(WakeReason::Blocked), "a queue that does not change stays open");
     drop((large, late));
     assert_eq!(memory_budget.bytes(), 400);
     other.0.push(vec![b'x'; 500].into());
-    assert_eq!(other.0.wake_reason(), Some(Wake::Blocked), "there is room again");
+    assert_eq!(other.0.wake_reason(), Some(WakeReason::Blocked), "there is room again");
 }
 
 #[test]
-fn a_share_is_kept_whatever_all_hold() {
+fn a_queue_within_its_share_stays_open_over_the_budget() {
     let memory_budget = Arc::new(MemoryBudget::new(10 * limits::SOCKETS_MAX));
     let greedy: Vec<_> = (0..2)
         .map(|_| {
@@ -177,14 +185,17 @@ fn a_share_is_kept_whatever_all_hold() {
     let (modest, _kernel) = send_queue(&memory_budget);
     modest.uncork();
     modest.push(Bytes::from_static(b"0123456789"));
-    assert_eq!((modest.wake_reason(), memory_budget.bytes()), (Some(Wake::Blocked), 10 * limits::SOCKETS_MAX + 10));
+    assert_eq!(
+        (modest.wake_reason(), memory_budget.bytes()),
+        (Some(WakeReason::Blocked), 10 * limits::SOCKETS_MAX + 10)
+    );
     modest.push(Bytes::from_static(b"!"));
-    assert_eq!(modest.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)));
+    assert_eq!(modest.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)));
     assert!(greedy.iter().all(|(send_queue, _)| !send_queue.is_closing()));
 }
 
 #[test]
-fn what_may_be_lost_is_dropped_where_much_waits() {
+fn ephemeral_frames_are_dropped_while_many_bytes_wait() {
     let memory_budget = Arc::new(MemoryBudget::new(limits::SEND_QUEUE_BYTES_MAX));
     let (send_queue, kernel) = send_queue(&memory_budget);
     send_queue.uncork();
@@ -218,7 +229,7 @@ impl Sink for Sips {
 }
 
 #[test]
-fn those_who_push_at_once_do_not_cut_into_one_another() {
+fn frames_pushed_by_several_threads_stay_whole() {
     const FRAMES: usize = 2_000;
     const LENGTH: usize = 8;
     let sips = Arc::new(Sips::default());
@@ -231,7 +242,7 @@ fn those_who_push_at_once_do_not_cut_into_one_another() {
             scope.spawn(move || {
                 for _ in 0..FRAMES {
                     send_queue.push(frame.clone());
-                    // So that the next one, too, finds it idle as a rule.
+                    // So that the queue is mostly idle at the next push as well.
                     send_queue.flush();
                 }
             });
@@ -246,7 +257,7 @@ fn those_who_push_at_once_do_not_cut_into_one_another() {
 }
 
 #[test]
-fn many_small_frames_are_much_as_well() {
+fn too_many_small_frames_make_a_slow_consumer() {
     for corked in [true, false] {
         let (send_queue, _kernel) = send_queue(&Arc::default());
         if !corked {
@@ -257,6 +268,6 @@ fn many_small_frames_are_much_as_well() {
         }
         assert!(!send_queue.is_closing());
         send_queue.push(Bytes::from_static(b"\x8A\0"));
-        assert_eq!(send_queue.wake_reason(), Some(Wake::Closing(Close::SLOW_CONSUMER)), "corked: {corked}");
+        assert_eq!(send_queue.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)), "corked: {corked}");
     }
 }

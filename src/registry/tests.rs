@@ -1,4 +1,4 @@
-//! SubscriptionSet, watermarks and who gets what.
+//! Tests of subscriptions, watermarks and the recipients of deliveries.
 
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex};
@@ -11,22 +11,22 @@ use crate::domain::user::Status;
 use crate::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
 use crate::limits;
 
-/// Keeps what was written, and how often.
+/// Keeps the number of writes and the bytes written.
 #[derive(Clone, Default)]
-struct Page(Arc<Mutex<(usize, Vec<u8>)>>);
+struct RecordingSink(Arc<Mutex<(usize, Vec<u8>)>>);
 
-impl Sink for Page {
+impl Sink for RecordingSink {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut page = self.0.lock().expect("not poisoned");
-        page.0 += 1;
+        let mut sink = self.0.lock().expect("not poisoned");
+        sink.0 += 1;
         for slice in slices {
-            page.1.extend(&**slice);
+            sink.1.extend(&**slice);
         }
         Ok(slices.iter().map(|slice| slice.len()).sum())
     }
 }
 
-impl Page {
+impl RecordingSink {
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().expect("not poisoned").1.clone()).expect("ASCII")
     }
@@ -35,45 +35,45 @@ impl Page {
     }
 }
 
-fn connect(user_id: UserId) -> (Arc<Connection>, Page) {
+fn connect(user_id: UserId) -> (Arc<Connection>, RecordingSink) {
     let caller = Caller { user_id, session_id: SessionId::new(), expires_at: Timestamp(0) };
-    let page = Page::default();
-    let send_queue = Arc::new(SendQueue::new(page.clone(), Arc::default()));
+    let sink = RecordingSink::default();
+    let send_queue = Arc::new(SendQueue::new(sink.clone(), Arc::default()));
     send_queue.uncork();
-    (Connection::new(&caller, Scope::All, send_queue), page)
+    (Connection::new(&caller, Scope::All, send_queue), sink)
 }
 
-fn run(conversation_id: ConversationId, first_seq: Seq, letters: &str) -> EncodedEvents {
+fn events(conversation_id: ConversationId, first_seq: Seq, letters: &str) -> EncodedEvents {
     let frames = Bytes::copy_from_slice(letters.as_bytes());
     EncodedEvents { conversation_id, first_seq, frames, ends: (1..=letters.len()).collect() }
 }
 
 #[test]
-fn a_live_seat_gets_everything_after_its_cursor_once() {
+fn a_live_subscription_gets_everything_after_its_cursor_once() {
     let (registry, room) = (Arc::new(Registry::default()), ConversationId::new());
-    let (connection, page) = connect(UserId::new());
+    let (connection, sink) = connect(UserId::new());
     let _registration = registry.register(&connection, false).expect("the first");
     registry.subscribe(&connection, room);
-    registry.deliver(&[run(room, 1, "ab")]);
-    assert_eq!(page.text(), "", "a silent seat hears nothing");
-    assert_eq!(registry.activate(&connection, room, 1), Err(2), "2 was delivered while it was silent");
+    registry.deliver(&[events(room, 1, "ab")]);
+    assert_eq!(sink.text(), "", "a paused subscription receives nothing");
+    assert_eq!(registry.activate(&connection, room, 1), Err(2), "2 was delivered while it was paused");
     assert_eq!(registry.activate(&connection, room, 4), Ok(()), "the store had more than was delivered");
-    registry.deliver(&[run(room, 3, "cdef")]);
-    assert_eq!(page.text(), "ef", "3 and 4 it had read from the store");
-    registry.deliver(&[run(room, 5, "ef")]);
-    assert_eq!(page.text(), "ef", "what is delivered again is not heard again");
-    registry.deliver(&[run(room, 7, "g")]);
-    assert_eq!((page.text().as_str(), connection.live_from(room)), ("efg", Some(4)));
+    registry.deliver(&[events(room, 3, "cdef")]);
+    assert_eq!(sink.text(), "ef", "it has read 3 and 4 from the store");
+    registry.deliver(&[events(room, 5, "ef")]);
+    assert_eq!(sink.text(), "ef", "an event that is delivered again is not received again");
+    registry.deliver(&[events(room, 7, "g")]);
+    assert_eq!((sink.text().as_str(), connection.live_from(room)), ("efg", Some(4)));
 }
 
 #[test]
-fn whoever_has_left_is_not_taken_for_one_who_never_was_live() {
+fn a_connection_that_has_left_differs_from_one_that_was_never_live() {
     let (registry, room) = (Arc::new(Registry::default()), ConversationId::new());
-    let (connection, _page) = connect(UserId::new());
+    let (connection, _sink) = connect(UserId::new());
     let registration = registry.register(&connection, false).expect("the first");
     assert_eq!(connection.is_live(room), Some(false));
     registry.subscribe(&connection, room);
-    assert_eq!(connection.is_live(room), Some(false), "a silent seat");
+    assert_eq!(connection.is_live(room), Some(false), "a paused subscription");
     registry.activate(&connection, room, 0).expect("nothing was delivered");
     assert_eq!(connection.is_live(room), Some(true));
     drop(registration);
@@ -83,28 +83,28 @@ fn whoever_has_left_is_not_taken_for_one_who_never_was_live() {
 #[test]
 fn one_delivery_is_one_write_for_each_recipient() {
     let (registry, rooms) = (Arc::new(Registry::default()), [ConversationId::new(), ConversationId::new()]);
-    let (connection, page) = connect(UserId::new());
+    let (connection, sink) = connect(UserId::new());
     let _registration = registry.register(&connection, false).expect("the first");
     for room in rooms {
         registry.subscribe(&connection, room);
         registry.activate_now(&connection, room, 0);
     }
-    registry.deliver(&[run(rooms[0], 1, "abc"), run(rooms[1], 1, "xyz")]);
-    assert_eq!((page.text().as_str(), page.writes()), ("abcxyz", 1));
+    registry.deliver(&[events(rooms[0], 1, "abc"), events(rooms[1], 1, "xyz")]);
+    assert_eq!((sink.text().as_str(), sink.writes()), ("abcxyz", 1));
 }
 
 #[test]
 fn a_connection_leaves_by_drop() {
     let (registry, room, user_id) = (Arc::new(Registry::default()), ConversationId::new(), UserId::new());
-    let (connection, page) = connect(user_id);
+    let (connection, sink) = connect(user_id);
     let registration = registry.register(&connection, false).expect("the first");
     registry.subscribe(&connection, room);
     registry.activate_now(&connection, room, 0);
     assert_eq!((registry.status(user_id), registry.count()), (Status::Online, 1));
     drop(registration);
-    registry.deliver(&[run(room, 1, "a")]);
+    registry.deliver(&[events(room, 1, "a")]);
     assert!(!registry.subscribe(&connection, room), "one that left cannot come back");
-    assert_eq!((page.text().as_str(), registry.subscribers(room).len()), ("", 0));
+    assert_eq!((sink.text().as_str(), registry.subscribers(room).len()), ("", 0));
     assert_eq!((registry.status(user_id), registry.count()), (Status::Offline, 0));
     assert!(registry.of_session(connection.session_id).is_empty());
 }
@@ -121,19 +121,19 @@ fn a_user_has_a_bounded_number_of_connections() {
 }
 
 /// A room in which one connection is live, and the first five events are delivered: `abcde`.
-fn five_delivered() -> (Arc<Registry>, ConversationId, Registration, Page) {
+fn five_delivered() -> (Arc<Registry>, ConversationId, Registration, RecordingSink) {
     let (registry, room) = (Arc::new(Registry::default()), ConversationId::new());
-    let (connection, page) = connect(UserId::new());
+    let (connection, sink) = connect(UserId::new());
     let registration = registry.register(&connection, false).expect("the first");
     registry.subscribe(&connection, room);
     registry.activate(&connection, room, 0).expect("nothing was delivered");
-    assert_eq!(registry.delivery_guard(room).deliver(&run(room, 1, "abcde")), SeqCheck::InOrder);
-    (registry, room, registration, page)
+    assert_eq!(registry.delivery_guard(room).deliver(&events(room, 1, "abcde")), SeqCheck::InOrder);
+    (registry, room, registration, sink)
 }
 
 #[test]
-fn a_run_is_next_past_or_behind_a_hole() {
-    // A run: where it begins, its events, where it comes, and what is delivered then.
+fn events_are_in_order_already_delivered_or_after_a_gap() {
+    // The number of the first event, the events, the result, and everything that is delivered afterwards.
     let cases = [
         (1, "abc", SeqCheck::AlreadyDelivered, "abcde"),
         (4, "de", SeqCheck::AlreadyDelivered, "abcde"),
@@ -146,42 +146,48 @@ fn a_run_is_next_past_or_behind_a_hole() {
         (7, "gh", SeqCheck::Gap, "abcde"),
         (9, "i", SeqCheck::Gap, "abcde"),
     ];
-    for (first_seq, letters, place, delivered) in cases {
-        let (registry, room, _registration, page) = five_delivered();
-        let run = run(room, first_seq, letters);
+    for (first_seq, letters, seq_check, delivered) in cases {
+        let (registry, room, _registration, sink) = five_delivered();
+        let events = events(room, first_seq, letters);
         let guard = registry.delivery_guard(room);
-        assert_eq!((guard.check(&run), guard.watermark()), (place, Some(5)), "{first_seq} {letters}: a look");
-        assert_eq!(guard.deliver(&run), place, "{first_seq} {letters}");
+        assert_eq!((guard.check(&events), guard.watermark()), (seq_check, Some(5)), "{first_seq} {letters}: checked");
+        assert_eq!(guard.deliver(&events), seq_check, "{first_seq} {letters}");
         let watermark = Seq::try_from(delivered.len()).expect("few");
-        assert_eq!((page.text().as_str(), guard.watermark()), (delivered, Some(watermark)), "{first_seq} {letters}");
+        assert_eq!((sink.text().as_str(), guard.watermark()), (delivered, Some(watermark)), "{first_seq} {letters}");
     }
 }
 
 #[test]
-fn of_several_runs_those_behind_holes_are_named_and_the_others_delivered() {
-    let (registry, room, _registration, page) = five_delivered();
+fn conversations_with_gaps_are_returned_and_the_other_events_delivered() {
+    let (registry, room, _registration, sink) = five_delivered();
     let elsewhere = ConversationId::new();
-    let runs = [run(elsewhere, 9, "x"), run(room, 4, "de"), run(room, 7, "g"), run(room, 5, "ef"), run(room, 7, "gh")];
-    assert_eq!(registry.deliver(&runs), [room], "once: only the first that begins at 7 is too early");
-    assert_eq!((page.text().as_str(), page.writes()), ("abcdefgh", 2));
+    let all_events = [
+        events(elsewhere, 9, "x"),
+        events(room, 4, "de"),
+        events(room, 7, "g"),
+        events(room, 5, "ef"),
+        events(room, 7, "gh"),
+    ];
+    assert_eq!(registry.deliver(&all_events), [room], "once: only the first that begins at 7 is too early");
+    assert_eq!((sink.text().as_str(), sink.writes()), ("abcdefgh", 2));
     assert_eq!((registry.watermark(room), registry.watermark(elsewhere)), (Some(8), None));
-    assert_eq!(registry.deliver(&[run(room, 10, "j")]), [room]);
+    assert_eq!(registry.deliver(&[events(room, 10, "j")]), [room]);
     registry.skip_gap(room, 9);
-    assert_eq!(registry.deliver(&[run(room, 9, "i")]), []);
-    assert_eq!(registry.deliver(&[run(room, 10, "j")]), []);
+    assert_eq!(registry.deliver(&[events(room, 9, "i")]), []);
+    assert_eq!(registry.deliver(&[events(room, 10, "j")]), []);
     registry.skip_gap(room, 2);
-    assert_eq!((page.text().as_str(), registry.watermark(room)), ("abcdefghj", Some(10)));
+    assert_eq!((sink.text().as_str(), registry.watermark(room)), ("abcdefghj", Some(10)));
 }
 
 #[test]
-fn without_anything_delivered_a_run_is_next_wherever_it_begins() {
+fn before_the_first_delivery_events_are_in_order_whatever_their_numbers() {
     let (registry, room) = (Arc::new(Registry::default()), ConversationId::new());
-    assert_eq!(registry.delivery_guard(room).deliver(&run(room, 7, "g")), SeqCheck::InOrder);
-    assert_eq!(registry.watermark(room), None, "nobody listens");
-    let (connection, page) = connect(UserId::new());
+    assert_eq!(registry.delivery_guard(room).deliver(&events(room, 7, "g")), SeqCheck::InOrder);
+    assert_eq!(registry.watermark(room), None, "there is no subscription");
+    let (connection, sink) = connect(UserId::new());
     let _registration = registry.register(&connection, false).expect("the first");
     registry.subscribe(&connection, room);
-    assert_eq!(registry.delivery_guard(room).deliver(&run(room, 7, "g")), SeqCheck::InOrder);
-    assert_eq!((page.text().as_str(), registry.watermark(room)), ("", Some(7)), "a seat that is not live yet");
-    assert_eq!(registry.delivery_guard(room).deliver(&run(room, 9, "i")), SeqCheck::Gap);
+    assert_eq!(registry.delivery_guard(room).deliver(&events(room, 7, "g")), SeqCheck::InOrder);
+    assert_eq!((sink.text().as_str(), registry.watermark(room)), ("", Some(7)), "a subscription that is not live yet");
+    assert_eq!(registry.delivery_guard(room).deliver(&events(room, 9, "i")), SeqCheck::Gap);
 }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use crate::domain::Result;
 use crate::domain::command::{Command, NewMessage, Outcome};
 
-/// Commands. An error of a whole call means that nothing of its batch was committed or, if the code is `unavailable`, that this is
-/// not known.
+/// The store's methods for numbered writes. A call that fails as a whole has committed nothing of its batch. If the code is `unavailable`, it is not known if the
+/// batch was committed.
 #[async_trait]
 pub trait Commands: Send + Sync {
     /// Commits new messages on a lane, in their order, in one transaction. Returns one result for each, in the same order.

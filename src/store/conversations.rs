@@ -1,4 +1,4 @@
-//! Conversations as a whole: made, listed, deleted.
+//! Conversations as a whole: create, list, delete.
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -13,21 +13,21 @@ pub type ActivityCursor = (Timestamp, ConversationId);
 /// The position before the first conversation.
 pub(super) const LATEST: ActivityCursor = (Timestamp(i64::MAX), ConversationId(Uuid::max()));
 
-/// Conversations.
+/// The store's methods for conversations.
 #[async_trait]
 pub trait Conversations: Send + Sync {
     /// Makes a conversation with its members, and raises their membership versions. A direct pair that exists is left alone.
     /// Returns the conversation's id, and true if it is new. Fails with `invalid` (field `member_ids`) if a member does not exist.
     async fn create_conversation(&self, new: &NewConversation) -> Result<(ConversationId, bool)>;
 
-    /// The conversation, for any caller.
+    /// Returns a conversation, without a check of membership.
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>>;
 
-    /// The conversation as this user sees it; `None` if they are not in it.
-    async fn view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>>;
+    /// Returns a conversation as this user sees it. `None` if the user is not a member.
+    async fn conversation_view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>>;
 
     /// The user's conversations, latest activity first, of those after `after`.
-    async fn views(
+    async fn conversation_views(
         &self,
         user_id: UserId,
         after: Option<ActivityCursor>,
@@ -42,7 +42,7 @@ pub trait Conversations: Send + Sync {
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
 }
 
-/// The failure of a new conversation with a member who does not exist.
+/// The error for a new conversation with a member who does not exist.
 pub(super) fn no_such_member(id: UserId) -> Error {
     Error::field("member_ids", format!("there is no user {id}"))
 }

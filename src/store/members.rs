@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::domain::conversation::Member;
 use crate::domain::{ConversationId, Result, Seq, UserId};
 
-/// Members.
+/// The store's methods for members.
 #[async_trait]
 pub trait Members: Send + Sync {
     /// One member.
@@ -17,13 +17,13 @@ pub trait Members: Send + Sync {
     /// The other members of the user's conversations of at most [`crate::limits::SMALL_CONVERSATION_MEMBERS_MAX`].
     async fn contacts(&self, user_id: UserId, limit: usize) -> Result<Vec<UserId>>;
 
-    /// The least `(delivered_seq, read_seq)` of the other members; `None` if there are none.
+    /// The least `delivered_seq` and the least `read_seq` of the other members. `None` if there are no others.
     async fn receipts_of_others(&self, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>>;
 
     /// The number of the newest change to the set of conversations that a user is in. Fails with `not_found` if there is no such
     /// user.
     async fn membership_version(&self, id: UserId) -> Result<i64>;
 
-    /// The same for many users; those who do not exist are left out.
+    /// The membership versions of many users. Users who do not exist are left out.
     async fn membership_versions(&self, ids: &[UserId]) -> Result<Vec<(UserId, i64)>>;
 }

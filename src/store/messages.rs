@@ -7,21 +7,21 @@ use crate::domain::message::Message;
 use crate::domain::{ConversationId, Result, Seq, UserId};
 use crate::limits;
 
-/// A range of a conversation's messages; the numbers of changes are missing among theirs.
+/// A range of a conversation's messages. Their numbers have gaps, because changes have numbers too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Range {
-    /// The newest.
+    /// The newest messages.
     Newest,
-    /// The newest of those before a number.
+    /// The newest messages before a number.
     Before(Seq),
-    /// The oldest of those after a number.
+    /// The oldest messages after a number.
     After(Seq),
 }
 
 impl Range {
-    /// Returns the one of two statements that finds the range, and the number to bind: `before` finds the newest messages before a
-    /// number, newest first, and `after` the oldest ones after it.
-    pub(super) fn found_by(self, before: &'static str, after: &'static str) -> (&'static str, Seq) {
+    /// Returns the statement that selects the range, and the number to bind. `before` selects the newest messages before a number,
+    /// newest first. `after` selects the oldest messages after a number, oldest first.
+    pub(super) fn statement(self, before: &'static str, after: &'static str) -> (&'static str, Seq) {
         match self {
             Self::Newest => (before, Seq::MAX),
             Self::Before(seq) => (before, seq),
@@ -29,46 +29,46 @@ impl Range {
         }
     }
 
-    /// Puts the rows of that statement in order, oldest first.
-    pub(super) fn in_order(self, mut found: Vec<Message>) -> Vec<Message> {
+    /// Sorts the messages that [`Range::statement`] selects, oldest first.
+    pub(super) fn oldest_first(self, mut messages: Vec<Message>) -> Vec<Message> {
         if !matches!(self, Self::After(_)) {
-            found.reverse();
+            messages.reverse();
         }
-        found
+        messages
     }
 }
 
-/// Messages of a conversation, for one of its members.
+/// A page of a conversation's messages, for one of its members.
 #[derive(Debug)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Page {
     /// The conversation's newest number, read before the messages.
     pub last_seq: Seq,
-    /// The number of members.
     pub member_count: i64,
-    /// The messages, oldest first.
+    /// Oldest first.
     pub messages: Vec<Message>,
-    /// The least `(delivered_seq, read_seq)` of the other members, if the page [tells](Page::tells_receipts) them.
+    /// The least `delivered_seq` and the least `read_seq` of the other members, if the page [includes](Page::includes_receipts) them.
     pub receipts: Option<(Seq, Seq)>,
 }
 
 impl Page {
-    /// Returns true if the page says how far the others have received and read: in a small conversation, if one of the messages
-    /// is the reader's own.
-    pub fn tells_receipts(&self, reader_id: UserId) -> bool {
+    /// Returns true if the page says how far the other members have received and read. That is so in a conversation of at most
+    /// [`limits::SMALL_CONVERSATION_MEMBERS_MAX`] members, if the reader sent one of the messages.
+    pub fn includes_receipts(&self, reader_id: UserId) -> bool {
         let is_own = |message: &Message| message.sender_id == reader_id;
         self.member_count <= limits::SMALL_CONVERSATION_MEMBERS_MAX && self.messages.iter().any(is_own)
     }
 }
 
-/// Messages.
+/// The store's methods for messages.
 #[async_trait]
 pub trait Messages: Send + Sync {
-    /// Messages of a conversation as one of its members reads them; `None` if the reader is not in it.
+    /// Returns a page of a conversation's messages for a reader. `None` if the reader is not a member.
     async fn page(&self, reader_id: UserId, id: ConversationId, range: Range, limit: usize) -> Result<Option<Page>>;
 
-    /// Messages of a conversation, oldest first.
+    /// Returns messages of a conversation, oldest first, without a check of membership.
     async fn messages(&self, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>>;
 
-    /// The events after a number, oldest first and without a hole: each message that was written and each change of one.
+    /// Returns the events after a number, oldest first and without a gap: the messages and the changes.
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
 }

@@ -1,22 +1,22 @@
-//! The versions of the schema, and who may run on which.
+//! The versions of the schema, and the binaries that may run on each.
 //!
-//! Both adapters apply what is missing at start, in one transaction under a lock. Migrations expand first and contract a
+//! Both adapters apply the missing migrations at start, in one transaction under a lock. Migrations expand first and contract a
 //! release later, so that the previous release can run beside the next one while nodes are replaced.
 
 use crate::domain::{Code, Error, Result};
 
-/// One step of the schema.
+/// One version of the schema.
 pub(super) struct Migration {
     /// Its number, from 1 without a gap.
     pub version: i64,
-    /// The newest version that a binary must at least know to live with this one.
+    /// A binary must know at least this version to run on the schema.
     pub needs: i64,
 }
 
-/// All of them, in order. What they say stands in the schemas, a section each.
+/// All migrations, in order. The schema files hold their statements, one section for each.
 pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, needs: 1 },
-    // A binary that knows no edits would replay a conversation with holes in it.
+    // A binary that knows no edits would replay a conversation with gaps.
     Migration { version: 2, needs: 2 },
     Migration { version: 3, needs: 2 },
     Migration { version: 4, needs: 2 },
@@ -26,7 +26,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
 
 const POSTGRES: &str = include_str!("../../schema.sql");
 const SQLITE: &str = include_str!("sqlite/schema.sql");
-/// What begins a section of a schema, before its number.
+/// The text that begins a section of a schema, before its number.
 const SECTION: &str = "\n-- Version ";
 
 impl Migration {
@@ -40,32 +40,33 @@ impl Migration {
         self.section(SQLITE)
     }
 
-    /// The rest of the line that begins a section is a comment, with the number in it or without.
+    /// Returns the statements of this version's section, without the rest of the line that begins it, which is a comment.
     fn section(&self, schema: &'static str) -> &'static str {
         let index = usize::try_from(self.version).unwrap_or(0);
-        let after_mark = schema.split(SECTION).nth(index).unwrap_or_default();
-        after_mark.split_once('\n').map_or("", |(_, statements)| statements)
+        let section = schema.split(SECTION).nth(index).unwrap_or_default();
+        section.split_once('\n').map_or("", |(_, statements)| statements)
     }
 }
 
-/// Where both adapters note what they applied.
+/// The table of the migrations that were applied, in both databases.
 pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_versions (
     version bigint PRIMARY KEY,
     needs   bigint NOT NULL
 )";
 
-/// What is still to be applied to a database that is at `version` and `needs` at least that version of a binary.
+/// Returns the migrations that are missing in a database at schema version `version`. Fails if this binary does not know version
+/// `needs`, which the database requires.
 pub(super) fn pending(version: i64, needs: i64) -> Result<&'static [Migration]> {
     let known = MIGRATIONS.len();
     let applied = usize::try_from(version).unwrap_or(0).min(known);
     if needs > i64::try_from(known).unwrap_or(i64::MAX) {
         return Err(Error::new(
             Code::Unavailable,
-            format!("the database is at schema version {version}, which this version of chinwag is too old for"),
+            format!("the database is at schema version {version}, and this version of chinwag is too old for it"),
         ));
     }
     if (1..known).contains(&applied) {
-        tracing::info!(from = applied, to = known, "migrating the database, which takes longer the larger it is");
+        tracing::info!(from = applied, to = known, "migrating the database; a large one takes longer");
     }
     Ok(&MIGRATIONS[applied..])
 }
@@ -80,12 +81,12 @@ mod tests {
             assert_eq!(usize::try_from(migration.version), Ok(index + 1));
             assert!(migration.needs <= migration.version);
             for schema in [POSTGRES, SQLITE] {
-                let mark = format!("{SECTION}{}", migration.version);
-                assert!(schema.contains(&mark), "{mark}");
-                assert!(schema.split_once(&mark).expect("there").1.contains(migration.section(schema)), "{mark}");
+                let heading = format!("{SECTION}{}", migration.version);
+                assert!(schema.contains(&heading), "{heading}");
+                assert!(schema.split_once(&heading).expect("there").1.contains(migration.section(schema)), "{heading}");
             }
             assert!(migration.sqlite().contains("CREATE TABLE"), "version {}", migration.version);
-            // The fourth is SQLite's alone.
+            // Version 4 changes nothing in PostgreSQL.
             let is_empty = !migration.postgres().contains(" TABLE ");
             assert_eq!(is_empty, migration.version == 4, "version {}", migration.version);
             assert_eq!([POSTGRES, SQLITE].map(|schema| schema.matches(SECTION).count()), [MIGRATIONS.len(); 2]);
@@ -97,7 +98,11 @@ mod tests {
         let newest = i64::try_from(MIGRATIONS.len()).expect("few");
         assert_eq!(pending(0, 0).map(<[_]>::len).ok(), Some(MIGRATIONS.len()));
         assert_eq!(pending(newest, 1).map(<[_]>::len).ok(), Some(0));
-        assert_eq!(pending(newest + 1, newest).map(<[_]>::len).ok(), Some(0), "a newer schema that we can live with");
+        assert_eq!(
+            pending(newest + 1, newest).map(<[_]>::len).ok(),
+            Some(0),
+            "a newer schema on which this binary can run"
+        );
         assert!(pending(newest + 1, newest + 1).is_err());
     }
 }

@@ -1,17 +1,18 @@
-//! The store: durable truth. One port, split by noun, and two adapters: [`postgres`] and [`sqlite`].
+//! The store: the durable data. One port, split by noun, and two adapters: [`postgres`] and [`sqlite`].
 //!
-//! | for | here: the promises | `queries/` | `postgres/` and `sqlite/` |
+//! | for | this folder: the promises | `queries/` | `postgres/` and `sqlite/` |
 //! |---|---|---|---|
-//! | users, sessions, tickets, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
+//! | users, sessions, tickets, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
 //! | numbered writes | `commands.rs` | with the noun whose table they write | `commands.rs` and the files that it names |
 //!
-//! Every adapter promises, and `tests/it/store` holds both to it:
+//! Every adapter makes these promises, and `tests/it/store` tests both adapters for them:
 //!
 //! - A write that a method reports as done is on disk.
-//! - [`Commands::commit`] and [`Commands::apply`] lock the conversation's counter first and look afterwards, so that within a
-//!   conversation everything is numbered 1, 2, 3 … in commit order whatever other processes do.
-//! - A failure whose code is `unavailable` leaves the outcome unknown; the same call again is safe, because ids make it so.
-//! - Ids, times and texts are the caller's; an adapter makes up nothing.
+//! - [`Commands::commit`] and [`Commands::apply`] lock the conversation's counter before they read anything, so that the events of a
+//!   conversation are numbered 1, 2, 3 … in commit order, whatever other processes do.
+//! - A failure whose code is `unavailable` leaves the outcome unknown. The caller can safely repeat the call, because writes are
+//!   idempotent by their ids.
+//! - Ids, times and texts come from the caller. An adapter generates none.
 
 use std::sync::Arc;
 
@@ -43,20 +44,20 @@ pub use sessions::Sessions;
 pub use tickets::Tickets;
 pub use users::Users;
 
-/// Durable truth. A `dyn Store` has the methods of all nouns.
+/// The durable data. A `dyn Store` has the methods of all nouns.
 #[async_trait]
 pub trait Store: Users + Sessions + Tickets + Conversations + Heads + Members + Messages + Commands {
     /// The adapter's name, for the log and for health: `postgres` or `sqlite`.
     fn kind(&self) -> &'static str;
 
-    /// The number of batches that it can commit at a time. A conversation always uses the same lane.
+    /// The number of batches that the store can commit at a time. A conversation always uses the same lane.
     fn lanes(&self) -> usize;
 
     /// Fails if the store cannot serve now.
     async fn ping(&self) -> Result<()>;
 }
 
-/// Opens the store that `url` names, and migrates it.
+/// Opens the store at `url`, and migrates its schema.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
     Ok(match url.strip_prefix("sqlite:") {
         Some(path) => Arc::new(sqlite::Sqlite::open(path.strip_prefix("//").unwrap_or(path)).await?),

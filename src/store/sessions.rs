@@ -5,17 +5,17 @@ use async_trait::async_trait;
 use crate::domain::session::Session;
 use crate::domain::{Result, SessionId, Timestamp};
 
-/// Sessions.
+/// The store's methods for sessions.
 #[async_trait]
 pub trait Sessions: Send + Sync {
     /// Inserts a session.
     async fn insert_session(&self, session: &Session) -> Result<()>;
 
-    /// The session, ended or not.
+    /// Returns a session, ended or not.
     async fn session(&self, id: SessionId) -> Result<Option<Session>>;
 
-    /// Makes the next refresh token the newest one, if `generation` is still the newest and the session is live. Returns true
-    /// if it did.
+    /// Raises a session's generation, which makes the next refresh token the newest one. Returns false, and changes nothing, if
+    /// `generation` is not the newest or the session is not live.
     async fn rotate_session(
         &self,
         id: SessionId,
@@ -24,7 +24,7 @@ pub trait Sessions: Send + Sync {
         expires_at: Timestamp,
     ) -> Result<bool>;
 
-    /// Those of these sessions that have not been ended.
+    /// Returns those of these sessions that have not been ended.
     async fn live_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>>;
 
     /// Ends a session, if it has not ended yet.

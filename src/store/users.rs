@@ -6,7 +6,7 @@ use crate::domain::session::Caller;
 use crate::domain::user::{ConnectSnapshot, Name, User};
 use crate::domain::{Code, ConversationId, Error, Result, SessionId, Timestamp, UserId};
 
-/// Users.
+/// The store's methods for users.
 #[async_trait]
 pub trait Users: Send + Sync {
     /// Inserts a user. Fails with `username_taken` if a user has that name in any case.
@@ -15,28 +15,28 @@ pub trait Users: Send + Sync {
     /// The user.
     async fn user(&self, id: UserId) -> Result<Option<User>>;
 
-    /// The user with this folded username, and the hash of their password.
+    /// The user with this folded username, and the hash of the user's password.
     async fn credentials(&self, username_key: &str) -> Result<Option<(User, String)>>;
 
     /// The hash of a user's password.
     async fn password_hash(&self, id: UserId) -> Result<Option<String>>;
 
-    /// Users by username, of those after `after` (a folded username); with `prefix` (folded) only those whose username or
-    /// name starts with it.
+    /// Lists users after `after` (a folded username), by username. With `prefix` (folded) lists only users whose username or name
+    /// starts with it.
     async fn users(&self, prefix: Option<&str>, after: Option<&str>, limit: usize) -> Result<Vec<User>>;
 
-    /// Changes the name that others see of a user.
+    /// Changes a user's display name.
     async fn rename_user(&self, id: UserId, name: &Name) -> Result<()>;
 
     /// Changes a user's password and, in the same transaction, ends all their live sessions but `keep`. Returns the ended ones.
     async fn change_password(&self, id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
 
-    /// Sets when these users were last seen; never backwards.
+    /// Sets the time at which these users were last seen. Never sets an earlier time than before.
     async fn set_last_seen(&self, ids: &[UserId], at: Timestamp) -> Result<()>;
 
-    /// The facts that a connecting client gets: the user, their session, and, if they are in the conversation `to`, its newest
-    /// number and at most `limit` of its members in no order. Returns `None` if there is no such user.
-    async fn arrival(
+    /// Returns the facts that a connecting client needs: its user, its session, and, if the user is in the conversation `to`, that
+    /// conversation's newest number and at most `limit` of its members, in no order. `None` if there is no such user.
+    async fn connect_snapshot(
         &self,
         caller: &Caller,
         to: Option<ConversationId>,
@@ -44,7 +44,7 @@ pub trait Users: Send + Sync {
     ) -> Result<Option<ConnectSnapshot>>;
 }
 
-/// The failure of an insert that met a user of the same name.
+/// The error for an insert of a user whose username exists.
 pub(super) fn username_taken() -> Error {
-    Error::new(Code::UsernameTaken, "Somebody has this username.")
+    Error::new(Code::UsernameTaken, "This username is taken.")
 }

@@ -15,7 +15,7 @@ use super::end::ConnectionEnd;
 use super::heartbeat::Heartbeat;
 use super::sink::SocketSink;
 use super::token_deadline::TokenDeadline;
-use crate::registry::{SendQueue, Wake};
+use crate::registry::{SendQueue, WakeReason};
 use crate::wire::close::Close;
 
 /// Writes a send queue to its socket.
@@ -57,15 +57,15 @@ impl Writer {
     fn poll_write(&self, cx: &mut Context<'_>) -> Poll<ConnectionEnd> {
         loop {
             match ready!(self.send_queue.poll_wake(cx)) {
-                Wake::Blocked => {
+                WakeReason::Blocked => {
                     let socket: &TcpStream = self.send_queue.sink().socket.as_ref();
                     match ready!(socket.poll_write_ready(cx)) {
                         Ok(()) => self.send_queue.flush(),
                         Err(_) => return Poll::Ready(ConnectionEnd::Broken),
                     }
                 }
-                Wake::Closing(close) => return Poll::Ready(ConnectionEnd::Close(close)),
-                Wake::Broken => return Poll::Ready(ConnectionEnd::Broken),
+                WakeReason::Closing(close) => return Poll::Ready(ConnectionEnd::Close(close)),
+                WakeReason::Broken => return Poll::Ready(ConnectionEnd::Broken),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Committing a batch of commands: one transaction, two round trips, the decisions between them.
+//! Applies a batch of commands in one transaction and two round trips, with the decisions between them.
 
 use std::collections::HashMap;
 
@@ -21,12 +21,12 @@ use crate::store::queries::members::member_columns;
 use crate::store::queries::messages::message_columns;
 use crate::store::queries::users::user_columns;
 
-/// conversations. A statement of its own, and in one order for all, as in [`super::commit`].
+/// conversations. A statement of its own, and in one order for all transactions, as in [`super::commit`].
 const LOCK: &str = "SELECT conversation_id, last_seq, member_count FROM counters WHERE conversation_id = ANY($1) \
      ORDER BY conversation_id FOR UPDATE";
 /// conversations
 const CONVERSATIONS: &str = "SELECT id, type, name FROM conversations WHERE id = ANY($1)";
-/// conversations, users: one element of each array a command
+/// conversations, users. Each array has one element for each command.
 const ACTORS: &str = concat!(
     "SELECT w.place, ",
     member_columns!(),
@@ -34,7 +34,7 @@ const ACTORS: &str = concat!(
      JOIN members mb ON mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id \
      JOIN users u ON u.id = mb.user_id"
 );
-/// conversations, users (NULL where the action concerns none): one element of each array a command
+/// conversations, users (NULL if the action has no target user). Each array has one element for each command.
 const TARGETS: &str = concat!(
     "SELECT w.place, ",
     user_columns!(),
@@ -42,7 +42,7 @@ const TARGETS: &str = concat!(
      JOIN users u ON u.id = w.user_id \
      LEFT JOIN members mb ON mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id"
 );
-/// conversations, ids: one element of each array a command
+/// conversations, ids. Each array has one element for each command.
 const MESSAGES: &str = concat!(
     "SELECT w.place, ",
     message_columns!(),
@@ -50,20 +50,20 @@ const MESSAGES: &str = concat!(
      JOIN messages m ON m.conversation_id = w.conversation_id AND m.id = w.id"
 );
 
-/// Commits a batch. The caller bounds the time.
+/// Applies a batch. The caller bounds the time.
 pub(super) async fn apply(connection: &PgConnection, batch: &[Command]) -> Result<Vec<Result<Outcome>>> {
     let mut loaded = match load(connection, batch).await {
         Ok(loaded) => loaded,
         Err(error) => {
-            // Nothing was written. Should this fail too, the connection is given up and the server rolls back by itself.
+            // Nothing was written. If the rollback fails too, the connection is closed and the server rolls back by itself.
             let _ = connection.rollback().await;
             return Err(error);
         }
     };
     let mut writes = Writes::default();
     let mut outcomes = Vec::with_capacity(batch.len());
-    for (place, command) in batch.iter().enumerate() {
-        outcomes.push(match loaded.decide(place, command) {
+    for (index, command) in batch.iter().enumerate() {
+        outcomes.push(match loaded.decide(index, command) {
             Ok((seq, Verdict::Write(decision))) => Ok(Outcome::Committed(add(&mut writes, command, seq, &decision))),
             Ok((_, Verdict::Nothing(outcome))) => Ok(outcome),
             Err(refusal) => Err(refusal),
@@ -84,9 +84,9 @@ fn add(writes: &mut Writes, command: &Command, seq: Seq, decision: &Decision) ->
     event
 }
 
-/// What is true under the locks.
+/// The facts under the locks. The maps with `usize` keys have a command's index in its batch as the key.
 struct Loaded {
-    /// Its last number and its number of members.
+    /// The last number and the number of members.
     counters: HashMap<ConversationId, (Seq, i64)>,
     conversations: HashMap<ConversationId, (ConversationKind, Option<GroupName>)>,
     actors: HashMap<usize, Member>,
@@ -95,26 +95,27 @@ struct Loaded {
 }
 
 impl Loaded {
-    /// Decides a command, each once. Returns the number that its event would have.
-    fn decide(&mut self, place: usize, command: &Command) -> Result<(Seq, Verdict)> {
+    /// Decides a command. Returns the verdict, and the number that the command's event would have. Consumes the command's facts, so that
+    /// each command can be decided once.
+    fn decide(&mut self, index: usize, command: &Command) -> Result<(Seq, Verdict)> {
         let no_conversation = || Error::not_found("conversation");
         let (last_seq, member_count) = *self.counters.get(&command.conversation_id).ok_or_else(no_conversation)?;
         let (kind, name) = self.conversations.remove(&command.conversation_id).ok_or_else(no_conversation)?;
-        let (target, target_role) = self.targets.remove(&place).unzip();
+        let (target, target_role) = self.targets.remove(&index).unzip();
         let facts = Facts {
             kind,
             name,
             member_count,
-            actor: self.actors.remove(&place),
+            actor: self.actors.remove(&index),
             target,
             target_role: target_role.flatten(),
-            message: self.messages.remove(&place),
+            message: self.messages.remove(&index),
         };
         decide(command, &facts).map(|verdict| (last_seq + 1, verdict))
     }
 }
 
-/// Begins, locks the counters and loads the facts, all in one round trip.
+/// Begins a transaction, locks the counters and loads the facts, all in one round trip.
 async fn load(connection: &PgConnection, batch: &[Command]) -> Result<Loaded> {
     connection.prepare(&[LOCK, CONVERSATIONS, ACTORS, TARGETS, MESSAGES]).await?;
     let conversations: Vec<ConversationId> = batch.iter().map(|command| command.conversation_id).collect();
@@ -138,16 +139,16 @@ async fn load(connection: &PgConnection, batch: &[Command]) -> Result<Loaded> {
     Ok(Loaded {
         counters: map(&counters?, |columns| Ok((columns.next()?, (columns.next()?, columns.next()?))))?,
         conversations: map(&conversations?, |columns| {
-            let (id, kind) = (columns.next()?, columns.word(ConversationKind::parse)?);
+            let (id, kind) = (columns.next()?, columns.parsed(ConversationKind::parse)?);
             Ok((id, (kind, columns.next::<Option<String>>()?.map(GroupName::from_trusted))))
         })?,
-        actors: map(&actors?, |columns| Ok((place(columns)?, member(columns)?)))?,
+        actors: map(&actors?, |columns| Ok((command_index(columns)?, member(columns)?)))?,
         targets: map(&targets.transpose()?.unwrap_or_default(), |columns| {
-            let (place, target) = (place(columns)?, user(columns)?);
+            let (index, target) = (command_index(columns)?, user(columns)?);
             let role: Option<&str> = columns.next()?;
-            Ok((place, (target, role.and_then(Role::parse))))
+            Ok((index, (target, role.and_then(Role::parse))))
         })?,
-        messages: map(&messages?, |columns| Ok((place(columns)?, message(columns)?)))?,
+        messages: map(&messages?, |columns| Ok((command_index(columns)?, message(columns)?)))?,
     })
 }
 
@@ -158,8 +159,8 @@ fn map<K: std::hash::Hash + Eq, V>(
     rows.iter().map(|row| read(&mut Columns::of(row))).collect()
 }
 
-/// The place of a command in its batch; PostgreSQL counts from 1.
-fn place(columns: &mut Columns<'_>) -> Result<usize> {
-    let place: i64 = columns.next()?;
-    usize::try_from(place - 1).map_err(Error::internal)
+/// Reads the index of a command in its batch. PostgreSQL counts from 1.
+fn command_index(columns: &mut Columns<'_>) -> Result<usize> {
+    let ordinality: i64 = columns.next()?;
+    usize::try_from(ordinality - 1).map_err(Error::internal)
 }

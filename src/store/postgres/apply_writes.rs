@@ -1,4 +1,4 @@
-//! What a batch of commands writes: for each kind of row one statement, with one element of each array a row.
+//! The writes of a batch of commands: one statement for each kind of row. Its parameters are arrays with one element for each row.
 
 use std::mem;
 
@@ -14,7 +14,7 @@ use crate::domain::{ConversationId, MessageId, Result, Seq, Timestamp, UserId};
 
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident { $($column:ident: $type:ty),+ $(,)? } $sql:expr;)+) => {
-        /// The rows of a batch, by statement, in the order in which the statements run.
+        /// The rows that a batch writes, by statement, in the order in which the statements run.
         #[derive(Default)]
         pub(super) struct Writes {
             $($name: $name,)+
@@ -23,7 +23,7 @@ macro_rules! statements {
         $(
             $(#[$doc])*
             #[derive(Default)]
-            #[expect(non_camel_case_types, reason = "the field of the same name holds the rows")]
+            #[expect(non_camel_case_types, reason = "the field with these rows has the same name")]
             struct $name { $($column: Vec<$type>,)+ }
 
             impl $name {
@@ -34,7 +34,7 @@ macro_rules! statements {
                     $(self.$column.push($column);)+
                 }
 
-                /// The statement, if it has rows.
+                /// Returns the statement and its parameters, if it has rows.
                 fn statement(self) -> Option<Statement> {
                     let first = [$(self.$column.len()),+][0];
                     (first > 0).then(|| (Self::SQL, vec![$(Box::new(self.$column) as Value),+]))
@@ -54,7 +54,7 @@ type Value = Box<dyn ToSql + Sync + Send>;
 type Statement = (&'static str, Vec<Value>);
 
 statements! {
-    /// Locked in one order for all, because two transactions may raise the versions of the same users.
+    /// All transactions lock users in one order, because two of them may raise the versions of the same users.
     lock_users { users: UserId }
         "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
     raise_versions { users: UserId }
@@ -94,7 +94,7 @@ statements! {
     }
         "INSERT INTO changes (conversation_id, seq, kind, message_seq, payload) \
          SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[])";
-    /// A time of NULL leaves the conversation where it is in the order of latest activity.
+    /// An `active_at` of NULL leaves the conversation's time of latest activity as it is.
     advance_counters { conversations: ConversationId, seqs: Seq, growths: i64, active_at: Option<Timestamp> }
         "UPDATE counters k SET last_seq = w.seq, member_count = k.member_count + w.growth, \
              active_at = greatest(k.active_at, w.active_at) \
@@ -107,7 +107,7 @@ statements! {
 }
 
 impl Writes {
-    /// Returns true if nothing is to be written.
+    /// Returns true if there are no rows to write.
     pub(super) fn is_empty(&self) -> bool {
         self.advance_counters.conversations.is_empty()
     }
@@ -175,9 +175,9 @@ impl Writes {
             connection.send_count(sql, &params).await
         });
         let (written, committed) = join(join_all(requests), connection.commit()).await;
-        // In this order: after a failure PostgreSQL answers COMMIT with a ROLLBACK that looks like a success.
-        for answer in written {
-            answer?;
+        // The statements' results first: after a failure PostgreSQL answers COMMIT with a ROLLBACK that looks like a success.
+        for result in written {
+            result?;
         }
         committed
     }

@@ -1,4 +1,4 @@
-//! Commands, each batch on the connection of its lane.
+//! Commands. Each batch runs on the connection of its lane.
 
 use std::sync::Arc;
 

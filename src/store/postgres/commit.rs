@@ -1,25 +1,25 @@
-//! Committing a batch of messages: one transaction, one round trip.
+//! Commits a batch of new messages in one transaction and one round trip.
 
 use futures_util::future::join4;
 use tokio_postgres::Row;
 
 use super::connection::PgConnection;
-use super::messages::joined_message;
+use super::messages::outer_joined_message;
 use super::rows::Columns;
 use crate::domain::command::{NewMessage, Outcome};
 use crate::domain::event::Event;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
 use crate::store::queries::messages::message_columns;
 
-/// conversations. A statement of its own: what comes after it sees what others committed while it waited. In one order for all,
-/// or two batches could wait for each other.
+/// conversations. A statement of its own, so that the next one sees what other transactions committed while this one waited. All
+/// transactions lock counters in one order, because two batches could otherwise wait for each other.
 const LOCK: &str = "SELECT 1 FROM counters WHERE conversation_id = ANY($1) ORDER BY conversation_id FOR UPDATE";
 
-/// conversations, ids, senders, contents, replies, timestamps: one element of each array a message.
+/// conversations, ids, senders, contents, replies, timestamps. Each array has one element for each message.
 ///
-/// `judged` looks each message up by its id, then its sender's membership, then what it replies to; `numbered` counts on from the
-/// conversation's counter, in the batch's order. A row comes back for each message: its number if it is fresh, whether its
-/// sender is a member, and the message that was there already, if one was (to look that up by NULL costs nothing).
+/// `judged` looks up each message by its id, its sender's membership, and the message that it replies to. `numbered` gives numbers after
+/// the conversation's counter, in the order of the batch. The statement returns one row for each message: its number if it is new, true
+/// if its sender is a member, and the stored message with its id, if there is one. (To look that up by NULL costs nothing.)
 const COMMIT: &str = concat!(
     "WITH batch AS ( \
          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::timestamptz[]) \
@@ -55,14 +55,14 @@ const COMMIT: &str = concat!(
     " FROM numbered n LEFT JOIN messages m ON m.conversation_id = n.conversation_id AND m.id = n.stored_id ORDER BY n.place"
 );
 
-/// Commits a batch. Whoever calls bounds the time.
+/// Commits a batch. The caller bounds the time.
 pub(super) async fn commit(connection: &PgConnection, batch: &[NewMessage]) -> Result<Vec<Result<Outcome>>> {
-    let conversations: Vec<ConversationId> = batch.iter().map(|send| send.conversation_id).collect();
-    let ids: Vec<MessageId> = batch.iter().map(|send| send.id).collect();
-    let senders: Vec<UserId> = batch.iter().map(|send| send.sender_id).collect();
-    let contents: Vec<&str> = batch.iter().map(|send| send.content.as_str()).collect();
-    let replies: Vec<Option<MessageId>> = batch.iter().map(|send| send.reply_to).collect();
-    let timestamps: Vec<Timestamp> = batch.iter().map(|send| send.timestamp).collect();
+    let conversations: Vec<ConversationId> = batch.iter().map(|new| new.conversation_id).collect();
+    let ids: Vec<MessageId> = batch.iter().map(|new| new.id).collect();
+    let senders: Vec<UserId> = batch.iter().map(|new| new.sender_id).collect();
+    let contents: Vec<&str> = batch.iter().map(|new| new.content.as_str()).collect();
+    let replies: Vec<Option<MessageId>> = batch.iter().map(|new| new.reply_to).collect();
+    let timestamps: Vec<Timestamp> = batch.iter().map(|new| new.timestamp).collect();
     let mut locks = conversations.clone();
     locks.sort_unstable();
     locks.dedup();
@@ -75,25 +75,25 @@ pub(super) async fn commit(connection: &PgConnection, batch: &[NewMessage]) -> R
         connection.commit(),
     )
     .await;
-    // In this order: after a failure PostgreSQL answers COMMIT with a ROLLBACK that looks like a success.
+    // The statements' results first: after a failure PostgreSQL answers COMMIT with a ROLLBACK that looks like a success.
     begun?;
     locked?;
     let rows = rows?;
     committed?;
     if rows.len() != batch.len() {
-        return Err(Error::internal(format!("{} answers to {} messages", rows.len(), batch.len())));
+        return Err(Error::internal(format!("PostgreSQL: {} rows for {} messages", rows.len(), batch.len())));
     }
-    // What cannot be read is that message's failure alone: the batch is committed.
-    Ok(batch.iter().zip(&rows).map(|(send, row)| outcome(send, row)).collect())
+    // The batch is committed: a row that cannot be read fails only its own message.
+    Ok(batch.iter().zip(&rows).map(|(new, row)| outcome(new, row)).collect())
 }
 
-fn outcome(send: &NewMessage, row: &Row) -> Result<Outcome> {
+fn outcome(new: &NewMessage, row: &Row) -> Result<Outcome> {
     let mut columns = Columns::of(row);
     let seq: Option<Seq> = columns.next()?;
     let is_member: bool = columns.next()?;
-    match (seq, joined_message(&mut columns)?) {
-        (Some(seq), _) => Ok(Outcome::Committed(Event::created(send.with_seq(seq)))),
-        (None, Some(stored)) => Outcome::duplicate(stored, send.sender_id, is_member),
+    match (seq, outer_joined_message(&mut columns)?) {
+        (Some(seq), _) => Ok(Outcome::Committed(Event::created(new.with_seq(seq)))),
+        (None, Some(stored)) => Outcome::duplicate(stored, new.sender_id, is_member),
         (None, None) if !is_member => Err(Error::not_found("conversation")),
         (None, None) => Err(Error::field("reply_to", "there is no such message in this conversation")),
     }

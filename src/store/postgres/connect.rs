@@ -1,4 +1,4 @@
-//! The server's address, and opening connections to it.
+//! Reads the URL of a PostgreSQL server, and opens connections to it.
 
 use std::time::Duration;
 
@@ -12,23 +12,24 @@ use super::tls::Tls;
 use crate::domain::{Code, Error, Result};
 use crate::limits;
 
-/// TCP probes a silent server after this long.
+/// TCP probes a connection on which the server sends nothing for this long.
 const KEEPALIVE: Duration = Duration::from_secs(15);
-/// The server cancels a statement before the client's own time-out, so that the client gets an answer and the connection stays usable.
+/// The server cancels a statement after this time, which is shorter than the store's own time-out, so that the store gets an answer and
+/// the connection stays usable.
 const STATEMENT_TIMEOUT: Duration = limits::QUERY_TIMEOUT.saturating_sub(Duration::from_millis(500));
-/// Waiting for a lock ends earlier still: a transaction that holds one for longer hangs.
+/// The server gives up waiting for a lock after this time, which is shorter still. A transaction that holds a lock for longer hangs.
 const LOCK_TIMEOUT: Duration = limits::QUERY_TIMEOUT.saturating_sub(Duration::from_secs(1));
 
 /// The use of a connection, on which its settings depend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Reading, and rare writes.
+    /// For reads, and for the writes that are not numbered.
     General,
-    /// The journal's batches.
+    /// For the journal's batches.
     Journal,
 }
 
-/// How to reach the server.
+/// Opens connections to one server.
 #[derive(Clone)]
 pub(super) struct Connector {
     config: Config,
@@ -44,9 +45,9 @@ impl Connector {
             .map_or(Some(Tls::Prefer), Tls::parse)
             .ok_or_else(|| refuse("sslmode takes disable, prefer, require, verify-ca or verify-full".to_owned()))?;
         let mut config: Config = rest.parse().map_err(|failure| {
-            // An unescaped "@" in the password shifts its end into what the cause would cite.
+            // After an unescaped "@" in the password, the cause would cite the rest of the password as the host.
             let cause = if url.matches('@').count() > 1 {
-                "a password's @ is written %40".to_owned()
+                "write an @ in the password as %40".to_owned()
             } else {
                 described(&failure)
             };
@@ -63,13 +64,13 @@ impl Connector {
             .keepalives_interval(KEEPALIVE / 3)
             .keepalives_retries(3)
             .tcp_user_timeout(limits::QUERY_TIMEOUT)
-            // Of several hosts the one that can serve; and after a failover never the old one.
+            // Of several hosts, chooses the one that takes writes. After a failover that is never the old primary.
             .target_session_attrs(TargetSessionAttrs::ReadWrite);
         Ok(Self { config, tls: tls.connector()? })
     }
 
-    /// The server's name for people, without a secret.
-    pub(super) fn place(&self) -> String {
+    /// The server's hosts and ports, for messages to the operator. Without the password.
+    pub(super) fn address(&self) -> String {
         let hosts = self.config.get_hosts().iter().map(|host| match host {
             Host::Tcp(name) => name.clone(),
             Host::Unix(path) => path.display().to_string(),
@@ -79,7 +80,7 @@ impl Connector {
         format!("{}{}", hosts.join(","), ports.join(","))
     }
 
-    /// Opens a connection. `Err`'s text is for the log or the operator; clients get the same answer for every failure.
+    /// Opens a connection. The error's text is for the log or the operator. Clients get the same error for every failure.
     pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgConnection, String> {
         let handshake = async {
             let (client, connection) = self.config.connect(self.tls.clone()).await?;
@@ -87,7 +88,7 @@ impl Connector {
             connection.client().batch_execute(&settings(purpose)).await?;
             Ok(connection)
         };
-        // The server enforces none of its own time-outs while it is paused, and `connect_timeout` ends with the TCP connect.
+        // A paused server enforces none of its own time-outs, and `connect_timeout` bounds only the TCP connect.
         match tokio::time::timeout(limits::CONNECT_TIMEOUT, handshake).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(failure)) => Err(described(&failure)),
@@ -96,7 +97,8 @@ impl Connector {
     }
 }
 
-/// A connection's settings. They are sent after connecting, because poolers in between may refuse them as start-up options.
+/// Returns the statements that set up a connection. They are sent after connecting, because a pooler between chinwag and PostgreSQL may
+/// refuse such settings as start-up options.
 fn settings(purpose: Purpose) -> String {
     let mut text = format!(
         "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
@@ -106,8 +108,8 @@ fn settings(purpose: Purpose) -> String {
         limits::QUERY_TIMEOUT.as_millis(),
     );
     if purpose == Purpose::Journal {
-        // All that a batch needs is a few index look-ups a row. One plan serves every size, and it must be a good one even if it
-        // was made when the tables were empty: what reads a table from end to end is ruled out.
+        // A batch needs only a few index look-ups for each row. One plan serves batches of every size. It must be good even if it was
+        // made while the tables were empty, so that plans that read a whole table are ruled out.
         text.push_str(
             "SET plan_cache_mode = force_generic_plan; \
              SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;",
@@ -116,11 +118,11 @@ fn settings(purpose: Purpose) -> String {
     text
 }
 
-/// The URL without its `sslmode`, and that: tokio-postgres does not know `verify-full`.
+/// Splits the `sslmode` off a URL, because tokio-postgres does not know `verify-full`. Returns the rest of the URL and the `sslmode`.
 fn without_sslmode(url: &str) -> (String, Option<&str>) {
     let after_credentials = url.find('@').map_or(0, |at| at + 1);
-    let Some(mark) = url[after_credentials..].find('?') else { return (url.to_owned(), None) };
-    let (base, query) = url.split_at(after_credentials + mark);
+    let Some(query_start) = url[after_credentials..].find('?') else { return (url.to_owned(), None) };
+    let (base, query) = url.split_at(after_credentials + query_start);
     let mut sslmode = None;
     let mut rest = Vec::new();
     for pair in query[1..].split('&') {
@@ -139,7 +141,7 @@ mod tests {
     use crate::domain::Code;
 
     #[test]
-    fn sslmode_is_ours_to_read() {
+    fn sslmode_is_split_off_the_url() {
         assert_eq!(without_sslmode("postgres://h/d"), ("postgres://h/d".to_owned(), None));
         assert_eq!(
             without_sslmode("postgres://u:p?q@h/d?a=1&sslmode=verify-full&b=2"),
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_urls_are_refused_without_telling_the_password() {
+    fn errors_about_bad_urls_do_not_contain_the_password() {
         for bad in [
             "postgres://u:s3cret@h/d?sslmode=maybe",
             "postgres://u:s3cret@h:x/d",
@@ -160,7 +162,7 @@ mod tests {
             assert_eq!(error.code, Code::Invalid, "{bad}");
             assert!(!error.detail.contains("cret"), "{error}");
         }
-        let place = Connector::new("postgres://u:s3cret@example.org:5433/d").map(|connector| connector.place());
-        assert_eq!(place, Ok("example.org:5433".to_owned()));
+        let address = Connector::new("postgres://u:s3cret@example.org:5433/d").map(|connector| connector.address());
+        assert_eq!(address, Ok("example.org:5433".to_owned()));
     }
 }

@@ -1,4 +1,4 @@
-//! One connection to PostgreSQL. (A connection without `Pg` is a client's WebSocket.)
+//! PgConnection: one connection to PostgreSQL. (A `Connection` without `Pg` is a client's WebSocket.)
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,28 +18,28 @@ use crate::domain::{Error, Result};
 /// A statement's parameters.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// One connection to PostgreSQL, its prepared statements, and the count that says if it can be used again.
+/// One connection to PostgreSQL, its prepared statements, and the count by which the store knows if it can be used again.
 pub(super) struct PgConnection {
     client: Client,
     driver: JoinHandle<()>,
     statements: Mutex<HashMap<&'static str, Statement>>,
-    /// Requests without an answer, and a transaction without its end. A caller that gives up in the middle leaves the count above
-    /// zero, and such a connection is never used again.
+    /// The number of requests without an answer, plus one for a transaction that has not ended. A caller that gives up in the middle
+    /// leaves the count above zero, and such a connection is never used again.
     open: AtomicUsize,
     answered_at: Mutex<Instant>,
 }
 
 impl PgConnection {
-    /// Owns the task that drives the connection.
+    /// Starts the task that drives the connection, and owns it.
     pub(super) fn new<S, T>(client: Client, connection: Connection<S, T>) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let driver = tokio::spawn(async move {
-            // Callers that wait for an answer get the failure from the client; without any, an idle connection was closed.
+            // Callers that wait for an answer get the failure from the client. If none waits, an idle connection was closed.
             if let Err(failure) = connection.await {
-                tracing::debug!(failure = super::errors::described(&failure), "a link to PostgreSQL is lost");
+                tracing::debug!(failure = super::errors::described(&failure), "a connection to PostgreSQL was lost");
             }
         });
         Self {
@@ -56,7 +56,7 @@ impl PgConnection {
         &self.client
     }
 
-    /// Returns true if nothing is left open on it.
+    /// Returns true if the connection is open, no request is without an answer, and no transaction is without its end.
     pub(super) fn is_usable(&self) -> bool {
         self.open.load(Ordering::Relaxed) == 0 && !self.client.is_closed()
     }
@@ -66,77 +66,78 @@ impl PgConnection {
         self.answered_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
-    /// Prepares the statements that are not prepared yet.
+    /// Prepares those statements that are not prepared yet.
     pub(super) async fn prepare(&self, all: &[&'static str]) -> Result<()> {
         for sql in all {
             if self.statement(sql).is_none() {
-                let statement = self.answer(self.client.prepare(sql)).await?;
+                let statement = self.track(self.client.prepare(sql)).await?;
                 self.statements.lock().unwrap_or_else(PoisonError::into_inner).insert(sql, statement);
             }
         }
         Ok(())
     }
 
-    /// Runs a statement.
+    /// Runs a statement. Returns its rows.
     pub(super) async fn rows(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>> {
         self.prepare(&[sql]).await?;
         self.send(sql, params).await
     }
 
-    /// Runs a statement and returns how many rows it touched.
+    /// Runs a statement. Returns the number of rows that it changed.
     pub(super) async fn count(&self, sql: &'static str, params: Params<'_>) -> Result<u64> {
         self.prepare(&[sql]).await?;
         self.send_count(sql, params).await
     }
 
-    /// Like [`PgConnection::rows`], for pipelines: the request is sent when the future is first polled, so that futures joined
-    /// together are one round trip in their order. The statement must be prepared, or it would be late.
+    /// Like [`PgConnection::rows`], for pipelines. The request is sent when the future is first polled, so that joined futures take one
+    /// round trip, in their order. The statement must be prepared already, because a request that prepares it first would be sent late.
     pub(super) async fn send(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>> {
         let statement = self.statement(sql).ok_or_else(|| unprepared(sql))?;
-        self.answer(self.client.query(&statement, params)).await
+        self.track(self.client.query(&statement, params)).await
     }
 
     /// Like [`PgConnection::count`], for pipelines.
     pub(super) async fn send_count(&self, sql: &'static str, params: Params<'_>) -> Result<u64> {
         let statement = self.statement(sql).ok_or_else(|| unprepared(sql))?;
-        self.answer(self.client.execute(&statement, params)).await
+        self.track(self.client.execute(&statement, params)).await
     }
 
     /// Starts a transaction. The connection counts as in use until [`PgConnection::commit`] or [`PgConnection::rollback`] is
     /// answered.
     pub(super) async fn begin(&self) -> Result<()> {
         self.open.fetch_add(1, Ordering::Relaxed);
-        self.answer(self.client.batch_execute("BEGIN")).await
+        self.track(self.client.batch_execute("BEGIN")).await
     }
 
-    /// Commits the transaction. After a failure within it PostgreSQL rolls back and calls that a success: the caller looks at the
-    /// statements' own answers first.
+    /// Commits the transaction. After a failure within it PostgreSQL rolls back and reports a success. The caller therefore checks the
+    /// results of the statements first.
     pub(super) async fn commit(&self) -> Result<()> {
-        self.answer(self.client.batch_execute("COMMIT")).await?;
+        self.track(self.client.batch_execute("COMMIT")).await?;
         self.open.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     }
 
     /// Rolls the transaction back.
     pub(super) async fn rollback(&self) -> Result<()> {
-        self.answer(self.client.batch_execute("ROLLBACK")).await?;
+        self.track(self.client.batch_execute("ROLLBACK")).await?;
         self.open.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     }
 
     /// Sends an empty query, which a live server answers.
     pub(super) async fn probe(&self) -> Result<()> {
-        self.answer(self.client.batch_execute("")).await
+        self.track(self.client.batch_execute("")).await
     }
 
-    async fn answer<T>(&self, request: impl Future<Output = Result<T, Failure>>) -> Result<T> {
+    /// Counts a request as open until it is answered. After a failure that makes the connection unusable, the request stays counted.
+    async fn track<T>(&self, request: impl Future<Output = Result<T, Failure>>) -> Result<T> {
         self.open.fetch_add(1, Ordering::Relaxed);
-        let answer = request.await;
-        if answer.as_ref().err().is_none_or(keeps_connection) {
+        let result = request.await;
+        if result.as_ref().err().is_none_or(keeps_connection) {
             self.open.fetch_sub(1, Ordering::Relaxed);
             *self.answered_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         }
-        answer.map_err(to_domain_error)
+        result.map_err(to_domain_error)
     }
 
     fn statement(&self, sql: &'static str) -> Option<Statement> {
@@ -145,7 +146,7 @@ impl PgConnection {
 }
 
 fn unprepared(sql: &str) -> Error {
-    Error::internal(format!("not prepared: {sql}"))
+    Error::internal(format!("the statement is not prepared: {sql}"))
 }
 
 impl fmt::Debug for PgConnection {
@@ -155,7 +156,7 @@ impl fmt::Debug for PgConnection {
 }
 
 impl Drop for PgConnection {
-    /// The driver would otherwise run on until the server has answered every request that was given up.
+    /// Ends the driver's task. It would otherwise run until the server has answered every request whose caller gave up.
     fn drop(&mut self) {
         self.driver.abort();
     }

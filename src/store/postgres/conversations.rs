@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures_util::future::{join, join3, join4, join5};
 
 use super::connection::{Params, PgConnection};
-use super::messages::joined_message;
+use super::messages::outer_joined_message;
 use super::rows::{self, Columns};
 use super::users::user;
 use super::{Postgres, bounded};
@@ -15,14 +15,16 @@ use crate::domain::{ConversationId, Error, Result, UserId};
 use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST, no_such_member};
 use crate::store::queries::conversations::{
-    CONVERSATION, DELETE_CONVERSATION, EXISTING_CONVERSATION, INSERT_CONVERSATION, SMALL_CONVERSATIONS, VIEW, VIEWS,
+    CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, EXISTING_CONVERSATION,
+    INSERT_CONVERSATION, SMALL_CONVERSATIONS,
 };
 use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::messages::{DELETE_CHANGES, DELETE_MESSAGES};
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 
-/// users; those that exist. Locked in one order everywhere, because two transactions may raise the versions of the same users.
+/// users. Returns those that exist. All transactions lock users in one order, because two of them may raise the versions of the same
+/// users.
 const LOCK_USERS: &str = "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
 /// users
 const RAISE_MEMBERSHIP_VERSIONS: &str =
@@ -39,7 +41,7 @@ const ROLES: &str = "SELECT user_id, role FROM members WHERE conversation_id = $
 pub(super) fn conversation(columns: &mut Columns<'_>) -> Result<Conversation> {
     Ok(Conversation {
         id: columns.next()?,
-        kind: columns.word(ConversationKind::parse)?,
+        kind: columns.parsed(ConversationKind::parse)?,
         name: columns.next::<Option<String>>()?.map(GroupName::from_trusted),
         creator_id: columns.next()?,
         created_at: columns.next()?,
@@ -49,15 +51,15 @@ pub(super) fn conversation(columns: &mut Columns<'_>) -> Result<Conversation> {
     })
 }
 
-/// Reads the columns of `view_select!`.
-fn view(columns: &mut Columns<'_>) -> Result<ConversationView> {
+/// Reads the columns of `conversation_view_select!`.
+fn conversation_view(columns: &mut Columns<'_>) -> Result<ConversationView> {
     Ok(ConversationView {
         conversation: conversation(columns)?,
-        role: columns.word(Role::parse)?,
+        role: columns.parsed(Role::parse)?,
         read_seq: columns.next()?,
         unread_count: columns.next()?,
-        peer: columns.joined(USER_WIDTH, user)?,
-        last_message: joined_message(columns)?,
+        peer: columns.outer_joined(USER_WIDTH, user)?,
+        last_message: outer_joined_message(columns)?,
     })
 }
 
@@ -71,11 +73,11 @@ impl Conversations for Postgres {
         self.one(CONVERSATION, &[&id], conversation).await
     }
 
-    async fn view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
-        self.one(VIEW, &[&user_id, &limits::UNREAD_MAX, &id], view).await
+    async fn conversation_view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
+        self.one(CONVERSATION_VIEW, &[&user_id, &limits::UNREAD_MAX, &id], conversation_view).await
     }
 
-    async fn views(
+    async fn conversation_views(
         &self,
         user_id: UserId,
         after: Option<ActivityCursor>,
@@ -83,7 +85,7 @@ impl Conversations for Postgres {
     ) -> Result<Vec<ConversationView>> {
         let (active_at, id) = after.unwrap_or(LATEST);
         let params: Params<'_> = &[&user_id, &limits::UNREAD_MAX, &active_at, &id, &row_limit(limit)];
-        self.all(VIEWS, params, view).await
+        self.all(CONVERSATION_VIEWS, params, conversation_view).await
     }
 
     async fn small_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>> {
@@ -96,7 +98,8 @@ impl Conversations for Postgres {
     }
 }
 
-/// Makes a conversation, or finds the existing one: the pair's, or that of an earlier try. One transaction in two round trips.
+/// Creates a conversation, or returns the existing one: the pair's direct conversation, or the one that an earlier try created. One
+/// transaction in two round trips.
 async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(ConversationId, bool)> {
     let mut users = vec![new.creator_id];
     users.extend(&new.other_ids);
@@ -109,8 +112,8 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
 
     connection.prepare(&[LOCK_USERS, INSERT_CONVERSATION, EXISTING_CONVERSATION]).await?;
     connection.prepare(&[INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS]).await?;
-    // The pair's key first, and the users after: a transaction that waits for another's key holds nothing that the other needs.
-    let (begun, inserted, found, existing) = join4(
+    // The pair's key before the users: a transaction that waits for another transaction's key then holds no lock that the other needs.
+    let (begun, inserted, existing_users, existing) = join4(
         connection.begin(),
         connection.send_count(INSERT_CONVERSATION, &[id, &kind, &name, &new.creator_id, at, &direct_key]),
         connection.send(LOCK_USERS, &[&users]),
@@ -118,20 +121,20 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     )
     .await;
     begun?;
-    let (inserted, found, existing) = (inserted?, found?, existing?);
+    let (inserted, existing_users, existing) = (inserted?, existing_users?, existing?);
     if inserted == 0 {
         connection.rollback().await?;
-        // It was deleted in between: the same call will make it.
+        // The existing conversation may have been deleted in between. Then a retry creates it.
         let existing = rows::first(&existing, rows::value)?
-            .ok_or_else(|| Error::unavailable("the conversation vanished while it was made"))?;
+            .ok_or_else(|| Error::unavailable("the conversation was deleted while it was created"))?;
         return Ok((existing, false));
     }
-    let found: Vec<UserId> = rows::all(&found, rows::value)?;
-    if let Some(missing) = users.iter().find(|user_id| found.binary_search(user_id).is_err()) {
+    let existing_users: Vec<UserId> = rows::all(&existing_users, rows::value)?;
+    if let Some(missing) = users.iter().find(|user_id| existing_users.binary_search(user_id).is_err()) {
         connection.rollback().await?;
         return Err(no_such_member(*missing));
     }
-    let (counted, joined, raised, committed) = join4(
+    let (counted, members_inserted, raised, committed) = join4(
         connection.send_count(INSERT_COUNTER, &[id, &members, at]),
         connection.send_count(INSERT_MEMBERS, &[id, &users, &roles, at]),
         connection.send_count(RAISE_MEMBERSHIP_VERSIONS, &[&users]),
@@ -139,7 +142,7 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     )
     .await;
     counted?;
-    joined?;
+    members_inserted?;
     raised?;
     committed?;
     Ok((new.id, true))
@@ -159,7 +162,7 @@ async fn delete(connection: &PgConnection, id: ConversationId, actor_id: UserId)
         let mut columns = Columns::of(row);
         let user_id: UserId = columns.next()?;
         if user_id == actor_id {
-            role = Some(columns.word(Role::parse)?);
+            role = Some(columns.parsed(Role::parse)?);
         }
         users.push(user_id);
     }
@@ -178,12 +181,12 @@ async fn delete(connection: &PgConnection, id: ConversationId, actor_id: UserId)
         connection.commit(),
     )
     .await;
-    let (locked, raised, forgotten, emptied, deleted) = written;
+    let (locked, raised, changes_deleted, messages_deleted, conversation_deleted) = written;
     locked?;
     raised?;
-    forgotten?;
-    emptied?;
-    deleted?;
+    changes_deleted?;
+    messages_deleted?;
+    conversation_deleted?;
     committed?;
     Ok(users)
 }

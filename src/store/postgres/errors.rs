@@ -1,4 +1,4 @@
-//! The meaning of PostgreSQL's failures, in one place: for the caller, and for the connection on which they came.
+//! Translates PostgreSQL's failures: for the caller, and for the connection on which they came.
 
 use std::error::Error as _;
 
@@ -7,11 +7,11 @@ use tokio_postgres::error::SqlState;
 
 use crate::domain::{Code, Error};
 
-/// Translates a failure. `unavailable` passes by itself. `invalid` was caused by the data, so that the journal can look for the
-/// command that did. Anything else is a defect.
+/// Translates a failure. `unavailable` means that it passes by itself. `invalid` means that the data caused it, so that the journal can
+/// look for the command with the data. Anything else is a defect.
 pub(super) fn to_domain_error(failure: Failure) -> Error {
     let Some(state) = failure.code() else {
-        // No SQLSTATE and yet an answer that does not fit our types is a defect; everything else is the way to the server.
+        // A failure without SQLSTATE is a failed connection, or a value that does not fit the store's types, which is a defect.
         return if failure.is_closed() || is_transport(&failure) {
             Error::unavailable(described(&failure))
         } else {
@@ -19,14 +19,14 @@ pub(super) fn to_domain_error(failure: Failure) -> Error {
         };
     };
     match state.code() {
-        // PostgreSQL repeats this after the first failure in a transaction, and that one has been reported.
-        "25P02" => Error::new(Code::Unavailable, "The store gave up."),
+        // PostgreSQL repeats this for each statement after the first failure in a transaction, and that one has been reported.
+        "25P02" => Error::new(Code::Unavailable, "The store rolled the transaction back."),
         "25006" | "40001" | "40P01" | "55P03" | "57014" => Error::unavailable(described(&failure)),
         code => match &code[..2] {
             "08" | "53" | "57" | "58" => Error::unavailable(described(&failure)),
             "22" | "23" => {
-                tracing::warn!(failure = described(&failure), "the store refused data");
-                Error::new(Code::Invalid, "The store refused this.")
+                tracing::warn!(failure = described(&failure), "PostgreSQL refused data");
+                Error::new(Code::Invalid, "The store refused the data.")
             }
             _ => Error::internal(described(&failure)),
         },
@@ -42,7 +42,7 @@ pub(super) fn keeps_connection(failure: &Failure) -> bool {
     })
 }
 
-/// The failure and its causes, without the row that it was about: messages belong into no log.
+/// Describes a failure and its causes, without the row that it was about, because the texts of messages must not be logged.
 pub(super) fn described(failure: &Failure) -> String {
     if let Some(error) = failure.as_db_error() {
         let constraint = error.constraint().map(|name| format!(" ({name})")).unwrap_or_default();

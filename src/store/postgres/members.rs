@@ -19,7 +19,7 @@ const MEMBERSHIP_VERSIONS: &str = "SELECT id, membership_version FROM users WHER
 pub(super) fn member(columns: &mut Columns<'_>) -> Result<Member> {
     Ok(Member {
         user: user(columns)?,
-        role: columns.word(Role::parse)?,
+        role: columns.parsed(Role::parse)?,
         joined_at: columns.next()?,
         joined_seq: columns.next()?,
         delivered_seq: columns.next()?,
@@ -27,7 +27,7 @@ pub(super) fn member(columns: &mut Columns<'_>) -> Result<Member> {
     })
 }
 
-/// The least receipts of the other members, on a connection of the caller's.
+/// Reads the least receipts of the other members, on the caller's connection.
 pub(super) async fn receipts_of_others(
     connection: &PgConnection,
     id: ConversationId,

@@ -29,8 +29,8 @@ macro_rules! page_select {
     };
 }
 
-/// conversation, before (exclusive), limit, reader. PostgreSQL checks the membership first and once, so that a reader who is not in
-/// the conversation costs no search for messages.
+/// conversation, before (exclusive), limit, reader. PostgreSQL checks the membership first and once, so that it searches no messages for
+/// a reader who is not a member.
 const PAGE_BEFORE: &str = page_select!("m.seq < $2", "DESC");
 /// conversation, after (exclusive), limit, reader
 const PAGE_AFTER: &str = page_select!("m.seq > $2", "ASC");
@@ -53,8 +53,8 @@ pub(super) fn message(columns: &mut Columns<'_>) -> Result<Message> {
 }
 
 /// Reads `message_columns!` of an outer join.
-pub(super) fn joined_message(columns: &mut Columns<'_>) -> Result<Option<Message>> {
-    columns.joined(MESSAGE_WIDTH, message)
+pub(super) fn outer_joined_message(columns: &mut Columns<'_>) -> Result<Option<Message>> {
+    columns.outer_joined(MESSAGE_WIDTH, message)
 }
 
 fn note(columns: &mut Columns<'_>) -> Result<Option<SystemNote>> {
@@ -68,28 +68,28 @@ fn event(columns: &mut Columns<'_>) -> Result<Event> {
     let (conversation_id, seq) = rows::pair(columns)?;
     let change: Option<&str> = columns.next()?;
     let payload = columns.next::<Option<String>>()?.map(Payload::from_trusted);
-    let message = joined_message(columns)?;
+    let message = outer_joined_message(columns)?;
     let kind = change.map_or_else(|| Event::kind_of(message.as_ref()), EventKind::parse);
     Ok(Event { conversation_id, seq, kind, message, payload })
 }
 
 #[async_trait]
 impl Messages for Postgres {
-    /// One round trip, or two if the page tells receipts.
+    /// One round trip, or two if the page includes receipts.
     async fn page(&self, reader_id: UserId, id: ConversationId, range: Range, limit: usize) -> Result<Option<Page>> {
         bounded(async {
-            let (sql, seq) = range.found_by(PAGE_BEFORE, PAGE_AFTER);
+            let (sql, seq) = range.statement(PAGE_BEFORE, PAGE_AFTER);
             let connection = self.connection().await?;
-            connection.prepare(&[queries::messages::STANDING, sql]).await?;
+            connection.prepare(&[queries::messages::PAGE_HEADER, sql]).await?;
             let limit = row_limit(limit);
             let (reader, page): (Params<'_>, Params<'_>) = (&[&reader_id, &id], &[&id, &seq, &limit, &reader_id]);
-            // In this order, so that the page lacks no message up to the newest number.
-            let (standing, found) =
-                try_join(connection.send(queries::messages::STANDING, reader), connection.send(sql, page)).await?;
-            let Some((last_seq, member_count)) = rows::first(&standing, rows::pair)? else { return Ok(None) };
-            let messages = range.in_order(rows::all(&found, message)?);
+            // The header first, so that the page lacks no message up to its newest number.
+            let (header, messages) =
+                try_join(connection.send(queries::messages::PAGE_HEADER, reader), connection.send(sql, page)).await?;
+            let Some((last_seq, member_count)) = rows::first(&header, rows::pair)? else { return Ok(None) };
+            let messages = range.oldest_first(rows::all(&messages, message)?);
             let mut page = Page { last_seq, member_count, messages, receipts: None };
-            if page.tells_receipts(reader_id) {
+            if page.includes_receipts(reader_id) {
                 page.receipts = receipts_of_others(&connection, id, reader_id).await?;
             }
             Ok(Some(page))
@@ -98,8 +98,8 @@ impl Messages for Postgres {
     }
 
     async fn messages(&self, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>> {
-        let (sql, seq) = range.found_by(queries::messages::MESSAGES_BEFORE, queries::messages::MESSAGES_AFTER);
-        self.all(sql, &[&id, &seq, &row_limit(limit)], message).await.map(|found| range.in_order(found))
+        let (sql, seq) = range.statement(queries::messages::MESSAGES_BEFORE, queries::messages::MESSAGES_AFTER);
+        self.all(sql, &[&id, &seq, &row_limit(limit)], message).await.map(|messages| range.oldest_first(messages))
     }
 
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {

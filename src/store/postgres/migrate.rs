@@ -1,4 +1,4 @@
-//! Bringing the database to this binary's schema, at start.
+//! Migrates the database to this binary's schema, at start.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::domain::{Code, Error, Result};
 use crate::limits;
 use crate::store::migrations::{self, Migration};
 
-/// The advisory lock that keeps two nodes from migrating at once: "chinwag" in ASCII.
+/// The number of the advisory lock that keeps two nodes from migrating at once: "chinwag" in ASCII.
 const LOCK: i64 = 0x0063_6869_6e77_6167;
-/// What comes before the first migration needs so long at most; how long a migration takes depends on the tables.
-const PATIENCE: Duration = limits::MIGRATION_LOCK_TIMEOUT.saturating_add(limits::QUERY_TIMEOUT);
+/// The time that [`begin`] may take. The migrations themselves have no bound, because their time depends on the size of the tables.
+const BEGIN_TIMEOUT: Duration = limits::MIGRATION_LOCK_TIMEOUT.saturating_add(limits::QUERY_TIMEOUT);
 
-/// Applies what is missing, in one transaction.
+/// Applies the missing migrations, in one transaction.
 pub(super) async fn migrate(client: &Client) -> Result<()> {
-    let (version, needs) = tokio::time::timeout(PATIENCE, begin(client))
+    let (version, needs) = tokio::time::timeout(BEGIN_TIMEOUT, begin(client))
         .await
         .map_err(|_| refused("PostgreSQL does not answer"))?
         .map_err(|failure| match failure.code() {
@@ -30,7 +30,7 @@ pub(super) async fn migrate(client: &Client) -> Result<()> {
     apply(client, pending).await.map_err(|failure| refused(&described(&failure)))
 }
 
-/// Begins, waits for the lock, and returns the version of the schema and what it needs.
+/// Begins a transaction and waits for the lock. Returns the version of the schema, and the version that a binary must know to run on it.
 async fn begin(client: &Client) -> Result<(i64, i64), Failure> {
     let wait = limits::MIGRATION_LOCK_TIMEOUT.as_millis();
     client

@@ -1,8 +1,8 @@
 //! The store in PostgreSQL.
 //!
-//! There are two kinds of connections: the journal owns [lanes](lane), and all other calls take a connection from a [pool]. Every
-//! call is bounded in time here, because a server that is paused, or a network that swallows packets, enforces nothing. A
-//! connection on which anything was left open (a failure of the network, a time-out, a cancelled call) is never used again; see
+//! There are two kinds of connections: the journal owns [lanes](lane), and all other calls take a connection from a [pool]. This adapter
+//! bounds the time of every call, because a paused server, or a network that drops packets, enforces no time-out. A connection on which
+//! a request or a transaction was left open (after a failure of the network, a time-out, a cancelled call) is never used again; see
 //! [`connection`].
 
 use std::future::Future;
@@ -41,7 +41,7 @@ mod tls;
 mod types;
 mod users;
 
-/// True if the server takes writes; after a failover the old primary may not.
+/// Returns true if the server takes writes. After a failover the old primary may not.
 const WRITABLE: &str = "SELECT current_setting('transaction_read_only') = 'off'";
 
 /// The store in PostgreSQL.
@@ -52,17 +52,17 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Connects to the server that a `postgres://…` URL names, and migrates the database.
+    /// Connects to the server at a `postgres://…` URL, and migrates the database.
     pub async fn open(url: &str) -> Result<Self> {
         let connector = Connector::new(url)?;
         let refused = |cause: String| {
-            Error::new(Code::Unavailable, format!("the database at {} cannot be used: {cause}", connector.place()))
+            Error::new(Code::Unavailable, format!("the database at {} cannot be used: {cause}", connector.address()))
         };
         let connection = connector.connect(Purpose::General).await.map_err(refused)?;
         let encoding = bounded(connection.rows("SELECT current_setting('server_encoding')", &[])).await?;
         let encoding: String = encoding.first().map(|row| Columns::of(row).next()).transpose()?.unwrap_or_default();
         if encoding != "UTF8" {
-            return Err(refused(format!("its encoding is {encoding}; make it with ENCODING 'UTF8'")));
+            return Err(refused(format!("its encoding is {encoding}; create it with ENCODING 'UTF8'")));
         }
         migrate::migrate(connection.client()).await?;
         let lanes = iter::repeat_with(Lane::default).take(limits::POSTGRES_LANES).collect();
@@ -74,7 +74,7 @@ impl Postgres {
         self.pool.get().await.map_err(pool::to_domain_error)
     }
 
-    /// Runs a statement that returns rows.
+    /// Runs a statement. Returns all its rows.
     async fn all<T>(
         &self,
         sql: &'static str,
@@ -84,7 +84,7 @@ impl Postgres {
         bounded(async { rows::all(&self.connection().await?.rows(sql, params).await?, read) }).await
     }
 
-    /// Runs a statement that returns at most one row.
+    /// Runs a statement that selects at most one row. Returns the row, if there is one.
     async fn one<T>(
         &self,
         sql: &'static str,
@@ -94,7 +94,7 @@ impl Postgres {
         Ok(self.all(sql, params, read).await?.pop())
     }
 
-    /// Runs a statement that returns nothing. Returns the number of rows that it touched.
+    /// Runs a statement that changes rows. Returns the number of rows changed.
     async fn count(&self, sql: &'static str, params: Params<'_>) -> Result<u64> {
         bounded(async { self.connection().await?.count(sql, params).await }).await
     }
@@ -104,7 +104,7 @@ impl Postgres {
     }
 }
 
-/// Bounds the time that `work` waits for the server. A time-out drops it in the middle, so that its connection is not used again.
+/// Bounds the time that `work` waits for the server. A time-out drops `work` in the middle, so that its connection is not used again.
 async fn bounded<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::time::timeout(limits::QUERY_TIMEOUT, work).await.unwrap_or_else(|_| {
         Err(Error::unavailable(format!("PostgreSQL: no answer within {:?}", limits::QUERY_TIMEOUT)))
@@ -124,7 +124,7 @@ impl Store for Postgres {
     async fn ping(&self) -> Result<()> {
         match self.one(WRITABLE, &[], rows::value).await? {
             Some(true) => Ok(()),
-            _ => Err(Error::unavailable("PostgreSQL only reads")),
+            _ => Err(Error::unavailable("PostgreSQL is read-only")),
         }
     }
 }

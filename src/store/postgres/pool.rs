@@ -1,4 +1,4 @@
-//! The pool of connections for reads and rare writes.
+//! The pool of connections for reads, and for the writes that are not numbered.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,17 +10,17 @@ use super::connection::PgConnection;
 use crate::domain::{Error, Result};
 use crate::limits;
 
-/// A connection that answered this recently is used without a probe, which saves a round trip for each use.
-const BELIEVED: Duration = Duration::from_secs(1);
-/// A probe is given up after this long.
+/// A connection on which the server answered within this time is used without a probe, which saves a round trip for each use.
+const PROBE_AFTER_IDLE: Duration = Duration::from_secs(1);
+/// A probe fails if the server does not answer within this time.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Opens and probes the pool's connections. bb8 by itself waits for ever on a server that vanished.
+/// Opens and probes the pool's connections. Without a bound of the probe, bb8 would wait for ever for a server that has disappeared.
 pub(super) struct ConnectionManager {
     connector: Connector,
-    /// The time at which a connection was last found to be dead. Connections that have been idle since before that may be dead as
-    /// well, and to probe each would cost as many time-outs.
-    suspect: Mutex<Option<Instant>>,
+    /// The time at which a probe last failed. Connections that have been idle since before that time may be dead as well, and to probe
+    /// each would cost as many time-outs.
+    last_probe_failure: Mutex<Option<Instant>>,
 }
 
 impl ManageConnection for ConnectionManager {
@@ -33,17 +33,17 @@ impl ManageConnection for ConnectionManager {
 
     async fn is_valid(&self, connection: &mut PgConnection) -> Result<()> {
         if !connection.is_usable() {
-            return Err(Error::unavailable("a link to PostgreSQL was lost while nobody used it"));
+            return Err(Error::unavailable("an idle connection to PostgreSQL was lost"));
         }
-        if connection.idle_time() < BELIEVED {
+        if connection.idle_time() < PROBE_AFTER_IDLE {
             return Ok(());
         }
-        if self.suspect().is_some_and(|suspect| connection.idle_time() > suspect.elapsed()) {
-            return Err(Error::unavailable("a link to PostgreSQL is as old as one that was dead"));
+        if self.last_probe_failure().is_some_and(|failed_at| connection.idle_time() > failed_at.elapsed()) {
+            return Err(Error::unavailable("a connection to PostgreSQL has been idle since before a probe failed"));
         }
         tokio::time::timeout(PROBE_TIMEOUT, connection.probe()).await.unwrap_or_else(|_| {
-            *self.suspect() = Some(Instant::now());
-            Err(Error::unavailable("a link to PostgreSQL does not answer"))
+            *self.last_probe_failure() = Some(Instant::now());
+            Err(Error::unavailable("a connection to PostgreSQL does not answer"))
         })
     }
 
@@ -53,23 +53,25 @@ impl ManageConnection for ConnectionManager {
 }
 
 impl ConnectionManager {
-    fn suspect(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.suspect.lock().unwrap_or_else(PoisonError::into_inner)
+    fn last_probe_failure(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.last_probe_failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A pool that opens its connections when they are needed.
+/// Builds a pool that opens a connection when a caller needs one and none is idle.
 pub(super) fn build(connector: Connector) -> Pool<ConnectionManager> {
     Pool::builder()
         .max_size(limits::POSTGRES_READERS)
         .connection_timeout(limits::CONNECT_TIMEOUT)
-        .build_unchecked(ConnectionManager { connector, suspect: Mutex::default() })
+        .build_unchecked(ConnectionManager { connector, last_probe_failure: Mutex::default() })
 }
 
-/// Translates the pool's failure to give a connection.
+/// Translates the pool's failure to provide a connection.
 pub(super) fn to_domain_error(error: RunError<Error>) -> Error {
     match error {
         RunError::User(error) => error,
-        RunError::TimedOut => Error::unavailable("no link to PostgreSQL is free, or none can be made"),
+        RunError::TimedOut => {
+            Error::unavailable("no connection to PostgreSQL is free, and none could be opened in time")
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Reading rows, column by column. The readers of whole lists of columns stand with their nouns.
+//! Reads rows, column by column. The functions that read whole lists of columns are in the files of their nouns.
 
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, FromSqlOwned};
@@ -26,18 +26,18 @@ impl<'a> Columns<'a> {
         value
     }
 
-    /// The next column, which holds one of a fixed set of words.
-    pub(super) fn word<T>(&mut self, parse: fn(&str) -> Option<T>) -> Result<T> {
+    /// The next column, which holds one of a fixed set of values as a text.
+    pub(super) fn parsed<T>(&mut self, parse: fn(&str) -> Option<T>) -> Result<T> {
         let text: &str = self.next()?;
         parse(text).ok_or_else(|| unknown(text))
     }
 
-    /// The next `width` columns, which come from an outer join: `None` if the first is NULL.
-    pub(super) fn joined<T>(&mut self, width: usize, read: fn(&mut Self) -> Result<T>) -> Result<Option<T>> {
+    /// The next `width` columns, which come from an outer join. `None` if the first is NULL.
+    pub(super) fn outer_joined<T>(&mut self, width: usize, read: fn(&mut Self) -> Result<T>) -> Result<Option<T>> {
         let start = self.next;
-        let found = self.next::<Option<Uuid>>()?.is_some();
+        let is_present = self.next::<Option<Uuid>>()?.is_some();
         self.next = start;
-        if found {
+        if is_present {
             read(self).map(Some)
         } else {
             self.next += width;
@@ -66,7 +66,7 @@ pub(super) fn pair<A: FromSqlOwned, B: FromSqlOwned>(columns: &mut Columns<'_>) 
     Ok((columns.next()?, columns.next()?))
 }
 
-/// The failure of a word that is not of the set.
-pub(super) fn unknown(word: &str) -> Error {
-    Error::internal(format!("PostgreSQL holds a word that this version does not know: {word}"))
+/// The error for a text that is none of the fixed set.
+fn unknown(text: &str) -> Error {
+    Error::internal(format!("PostgreSQL holds a value that this version of chinwag does not know: {text}"))
 }

@@ -10,11 +10,11 @@ use crate::domain::{Result, TicketId, Timestamp};
 use crate::limits;
 use crate::store::{Tickets, queries};
 
-/// at, limit. Tickets that another node is deleting are passed over: two nodes that wait for each other's would never end.
+/// at, limit. Skips tickets that another node is deleting, because two nodes that waited for each other's tickets would deadlock.
 const SWEEP_TICKETS: &str = "DELETE FROM tickets WHERE id IN ( \
          SELECT id FROM tickets WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
-/// Reads the owner of a ticket.
+/// Reads a ticket's owner.
 fn caller(columns: &mut Columns<'_>) -> Result<Caller> {
     Ok(Caller { user_id: columns.next()?, session_id: columns.next()?, expires_at: columns.next()? })
 }

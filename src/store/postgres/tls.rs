@@ -1,4 +1,4 @@
-//! `sslmode` with libpq's meaning, by rustls.
+//! Implements libpq's `sslmode` with rustls.
 
 use std::sync::Arc;
 
@@ -11,21 +11,21 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::domain::{Code, Error, Result};
 
-/// How much TLS the operator wants.
+/// The TLS that the operator requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tls {
-    /// None.
+    /// No TLS.
     Disable,
-    /// If the server offers it; anybody's certificate will do.
+    /// TLS if the server offers it, with any certificate.
     Prefer,
-    /// Always; anybody's certificate will do.
+    /// Always TLS, with any certificate.
     Require,
-    /// Always, with a certificate for this host from an authority that the system trusts.
+    /// Always TLS, with a certificate for this host from an authority that the system trusts.
     Verify,
 }
 
 impl Tls {
-    /// Reads `sslmode`. `verify-ca` asks for less than we do: there is no reason to skip the host's name.
+    /// Reads `sslmode`. `verify-ca` also checks the host's name, because there is no reason to skip that.
     pub(super) fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "disable" => Self::Disable,
@@ -36,7 +36,7 @@ impl Tls {
         })
     }
 
-    /// What tokio-postgres knows of it.
+    /// Returns the mode for tokio-postgres, which knows fewer modes.
     pub(super) fn mode(self) -> SslMode {
         match self {
             Self::Disable => SslMode::Disable,
@@ -45,9 +45,9 @@ impl Tls {
         }
     }
 
-    /// What makes the handshakes.
+    /// Returns the connector, which does the handshakes.
     pub(super) fn connector(self) -> Result<MakeRustlsConnect> {
-        // Named here, because a process-wide default is anybody's to set.
+        // Chosen here, because any other crate can set the default of the process.
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
@@ -55,23 +55,26 @@ impl Tls {
         let config = if self == Self::Verify {
             builder.with_root_certificates(system_roots()?).with_no_client_auth()
         } else {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))).with_no_client_auth()
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider)))
+                .with_no_client_auth()
         };
         Ok(MakeRustlsConnect::new(config))
     }
 }
 
-/// The authorities that the system (or `SSL_CERT_FILE`) trusts.
+/// Loads the certificate authorities that the system (or `SSL_CERT_FILE`) trusts.
 fn system_roots() -> Result<RootCertStore> {
-    let found = rustls_native_certs::load_native_certs();
+    let loaded = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
+    roots.add_parsable_certificates(loaded.certs);
     if roots.is_empty() {
-        let causes: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+        let causes: Vec<String> = loaded.errors.iter().map(ToString::to_string).collect();
         return Err(Error::new(
             Code::Unavailable,
             format!(
-                "sslmode=verify-full needs the certificates of authorities, and the system has none: set SSL_CERT_FILE. {}",
+                "sslmode=verify-full needs certificates of trusted authorities, and the system has none: set SSL_CERT_FILE. {}",
                 causes.join("; ")
             ),
         ));
@@ -79,11 +82,11 @@ fn system_roots() -> Result<RootCertStore> {
     Ok(roots)
 }
 
-/// Believes every certificate, as libpq's `prefer` and `require` do: against eavesdroppers, not against impostors.
+/// Accepts every certificate, as libpq's `prefer` and `require` do. This protects against eavesdroppers, but not against impostors.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -36,7 +36,7 @@ const EPOCH: i64 = 946_684_800_000_000;
 
 impl ToSql for Timestamp {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
-        // The greatest timestamp is PostgreSQL's "infinity" as it stands.
+        // The greatest timestamp has the same bits as PostgreSQL's "infinity".
         out.put_i64(if self.0 == i64::MAX { self.0 } else { self.0.saturating_sub(EPOCH) });
         Ok(IsNull::No)
     }

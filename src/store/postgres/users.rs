@@ -16,8 +16,8 @@ use crate::store::users::{Users, username_taken};
 const SET_LAST_SEEN: &str = "WITH locked AS ( \
          SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE \
      ) UPDATE users u SET last_seen_at = greatest(u.last_seen_at, $2) FROM locked WHERE u.id = locked.id";
-/// user, conversation (NULL for none), limit
-const COMPANY: &str = "SELECT k.last_seq, ARRAY(SELECT user_id FROM members WHERE conversation_id = $2 LIMIT $3) \
+/// user, conversation (NULL for none), limit. No row if the user is not a member.
+const CONVERSATION_SNAPSHOT: &str = "SELECT k.last_seq, ARRAY(SELECT user_id FROM members WHERE conversation_id = $2 LIMIT $3) \
      FROM members mb JOIN counters k ON k.conversation_id = mb.conversation_id \
      WHERE mb.user_id = $1 AND mb.conversation_id = $2";
 
@@ -38,12 +38,12 @@ fn credentials(columns: &mut Columns<'_>) -> Result<(User, String)> {
 }
 
 /// Reads `user_columns!` and the membership version.
-fn arrival(columns: &mut Columns<'_>) -> Result<ConnectSnapshot> {
+fn connect_snapshot(columns: &mut Columns<'_>) -> Result<ConnectSnapshot> {
     Ok(ConnectSnapshot { user: user(columns)?, membership_version: columns.next()?, session: None, conversation: None })
 }
 
 /// Reads the newest number and the members.
-fn conversation(columns: &mut Columns<'_>) -> Result<ConversationSnapshot> {
+fn conversation_snapshot(columns: &mut Columns<'_>) -> Result<ConversationSnapshot> {
     Ok(ConversationSnapshot { head: columns.next()?, members: columns.next()? })
 }
 
@@ -108,29 +108,29 @@ impl Users for Postgres {
     }
 
     /// One round trip.
-    async fn arrival(
+    async fn connect_snapshot(
         &self,
         caller: &Caller,
         to: Option<ConversationId>,
         limit: usize,
     ) -> Result<Option<ConnectSnapshot>> {
         bounded(async {
-            let (find_user, find_session) = (queries::users::ARRIVAL, queries::sessions::SESSION);
+            let (find_user, find_session) = (queries::users::CONNECT_SNAPSHOT, queries::sessions::SESSION);
             let connection = self.connection().await?;
-            connection.prepare(&[find_user, find_session, COMPANY]).await?;
+            connection.prepare(&[find_user, find_session, CONVERSATION_SNAPSHOT]).await?;
             let limit = row_limit(limit);
             let (user, session): (Params<'_>, Params<'_>) = (&[&caller.user_id], &[&caller.session_id]);
-            let in_company: Params<'_> = &[&caller.user_id, &to, &limit];
+            let conversation: Params<'_> = &[&caller.user_id, &to, &limit];
             let (users, found_sessions, conversations) = try_join3(
                 connection.send(find_user, user),
                 connection.send(find_session, session),
-                connection.send(COMPANY, in_company),
+                connection.send(CONVERSATION_SNAPSHOT, conversation),
             )
             .await?;
-            let Some(mut arrival) = rows::first(&users, arrival)? else { return Ok(None) };
-            arrival.session = rows::first(&found_sessions, sessions::session)?;
-            arrival.conversation = rows::first(&conversations, conversation)?;
-            Ok(Some(arrival))
+            let Some(mut snapshot) = rows::first(&users, connect_snapshot)? else { return Ok(None) };
+            snapshot.session = rows::first(&found_sessions, sessions::session)?;
+            snapshot.conversation = rows::first(&conversations, conversation_snapshot)?;
+            Ok(Some(snapshot))
         })
         .await
     }

@@ -9,10 +9,11 @@ macro_rules! conversation_columns {
     };
 }
 
-// A member's sight of a conversation: its columns, their role, the number up to which they read, the count of unread messages (up
-// to a bound, `$2`), the other user of a direct conversation (or NULLs), the newest message (or NULLs). The page is chosen first,
-// so that only its rows are looked up further. A group's members are not looked up (a NULL finds nothing): there can be many.
-macro_rules! view_select {
+// A conversation as one of its members sees it: the conversation's columns, the member's role, the number up to which the member has
+// read, the count of unread messages (at most `$2`), the other user of a direct conversation (or NULLs), the newest message (or
+// NULLs). The database selects the page first, and then joins only its rows. It reads no members of a group (nothing equals NULL),
+// because a group can have many.
+macro_rules! conversation_view_select {
     ($page:literal) => {
         concat!(
             "SELECT ",
@@ -42,7 +43,7 @@ macro_rules! view_select {
 /// id, type, name, creator, created_at, direct_key
 pub(crate) const INSERT_CONVERSATION: &str = "INSERT INTO conversations (id, type, name, creator_id, created_at, direct_key) \
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
-/// id, direct_key; what made [`INSERT_CONVERSATION`] do nothing
+/// id, direct_key. The conversation because of which [`INSERT_CONVERSATION`] inserted nothing.
 pub(crate) const EXISTING_CONVERSATION: &str = "SELECT id FROM conversations WHERE id = $1 OR direct_key = $2";
 /// id
 pub(crate) const CONVERSATION: &str = concat!(
@@ -51,10 +52,10 @@ pub(crate) const CONVERSATION: &str = concat!(
     " FROM conversations c JOIN counters k ON k.conversation_id = c.id WHERE c.id = $1"
 );
 /// user, unread bound, conversation
-pub(crate) const VIEW: &str = view_select!("mb.conversation_id = $3");
+pub(crate) const CONVERSATION_VIEW: &str = conversation_view_select!("mb.conversation_id = $3");
 /// user, unread bound, active_at, conversation, limit
-pub(crate) const VIEWS: &str = concat!(
-    view_select!(
+pub(crate) const CONVERSATION_VIEWS: &str = concat!(
+    conversation_view_select!(
         "(counters.active_at, mb.conversation_id) < ($3, $4) ORDER BY counters.active_at DESC, mb.conversation_id DESC LIMIT $5"
     ),
     " ORDER BY k.active_at DESC, k.id DESC"
@@ -65,5 +66,5 @@ pub(crate) const SMALL_CONVERSATIONS: &str = "SELECT mb.conversation_id FROM mem
      WHERE mb.user_id = $1 LIMIT $3";
 /// conversation, name
 pub(crate) const SET_NAME: &str = "UPDATE conversations SET name = $2 WHERE id = $1";
-/// conversation; its counter and members go with it, by their foreign keys
+/// conversation. Its counter and members are deleted with it, by their foreign keys.
 pub(crate) const DELETE_CONVERSATION: &str = "DELETE FROM conversations WHERE id = $1";

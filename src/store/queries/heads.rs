@@ -1,4 +1,4 @@
-//! SQL for heads, which are kept in the conversations' counters.
+//! SQL for heads, which the conversations' counters hold.
 
 /// conversation, member_count, active_at
 pub(crate) const INSERT_COUNTER: &str =

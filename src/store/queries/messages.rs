@@ -1,4 +1,4 @@
-//! SQL for messages and for the changes of messages.
+//! SQL for messages and changes.
 
 use super::width;
 
@@ -25,22 +25,23 @@ pub(crate) const INSERT_CHANGE: &str =
 /// conversation, id
 pub(crate) const MESSAGE: &str =
     concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.conversation_id = $1 AND m.id = $2");
-/// conversation, before (exclusive), limit; newest first
+/// conversation, before (exclusive), limit. Newest first.
 pub(crate) const MESSAGES_BEFORE: &str = concat!(
     "SELECT ",
     message_columns!(),
     " FROM messages m WHERE m.conversation_id = $1 AND m.seq < $2 ORDER BY m.seq DESC LIMIT $3"
 );
-/// conversation, after (exclusive), limit; oldest first
+/// conversation, after (exclusive), limit. Oldest first.
 pub(crate) const MESSAGES_AFTER: &str = concat!(
     "SELECT ",
     message_columns!(),
     " FROM messages m WHERE m.conversation_id = $1 AND m.seq > $2 ORDER BY m.seq LIMIT $3"
 );
-/// conversation, after (exclusive), limit; oldest first. The event's conversation and number; the change's kind and payload, or NULLs;
-/// the message, or NULLs where an event is about none.
+/// conversation, after (exclusive), limit. Oldest first. The columns: the event's conversation and number, the change's kind and payload
+/// (or NULLs), the message (or NULLs if the event is about none).
 ///
-/// Each table is read in its order and only as far as the page can reach: PostgreSQL would otherwise read and sort both to their end.
+/// Each table is read in the order of its index, and at most `limit` rows of it. Without the inner limits PostgreSQL would read and sort
+/// both tables to their end.
 pub(crate) const EVENTS_AFTER: &str = concat!(
     "SELECT * FROM (SELECT m.conversation_id AS event_conversation_id, m.seq AS event_seq, NULL AS kind, NULL AS payload, ",
     message_columns!(),
@@ -51,8 +52,8 @@ pub(crate) const EVENTS_AFTER: &str = concat!(
          LEFT JOIN messages m ON m.conversation_id = c.conversation_id AND m.seq = c.message_seq) changed \
      ORDER BY event_seq LIMIT $3"
 );
-/// user, conversation
-pub(crate) const STANDING: &str = "SELECT k.last_seq, k.member_count FROM members mb \
+/// user, conversation. No row if the user is not a member.
+pub(crate) const PAGE_HEADER: &str = "SELECT k.last_seq, k.member_count FROM members mb \
      JOIN counters k ON k.conversation_id = mb.conversation_id \
      WHERE mb.user_id = $1 AND mb.conversation_id = $2";
 /// conversation

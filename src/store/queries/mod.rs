@@ -1,7 +1,7 @@
-//! The SQL that both databases understand, by noun, with `$n` for parameters (SQLite's adapter writes them `?n`).
+//! The SQL that both databases understand, by noun, with `$n` for parameters. (SQLite's adapter replaces them by `?n`.)
 //!
-//! A row's columns come in the order of its `…_columns!` list; each adapter has one function that reads each list. The comment
-//! above a statement lists its parameters.
+//! The columns of a row come in the order of its `…_columns!` list. Each adapter has one function for each list that reads it. The
+//! comment above a statement lists its parameters.
 
 pub(super) mod conversations;
 pub(super) mod heads;
@@ -11,22 +11,22 @@ pub(super) mod sessions;
 pub(super) mod tickets;
 pub(super) mod users;
 
-/// Greater than every folded text that is a prefix of a username or a name.
+/// The last Unicode character. A folded prefix with it appended is greater than every text that starts with the prefix.
 pub(super) const TEXT_END: &str = "\u{10FFFF}";
 
-/// A page's size as SQL takes it.
+/// Converts a limit for SQL.
 pub(super) fn row_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 /// The number of columns in a list.
 const fn width(columns: &str) -> usize {
-    let (mut commas, mut at) = (0, 0);
-    while at < columns.len() {
-        if columns.as_bytes()[at] == b',' {
+    let (mut commas, mut index) = (0, 0);
+    while index < columns.len() {
+        if columns.as_bytes()[index] == b',' {
             commas += 1;
         }
-        at += 1;
+        index += 1;
     }
     commas + 1
 }

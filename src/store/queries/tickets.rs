@@ -1,6 +1,6 @@
 //! SQL for tickets.
 
-/// id, user, session, token_expires_at, expires_at, at, at most
+/// id, user, session, token_expires_at, expires_at, at, at_most
 pub(crate) const INSERT_TICKET: &str = "INSERT INTO tickets (id, user_id, session_id, token_expires_at, expires_at) \
      SELECT $1, $2, $3, $4, $5 \
      WHERE (SELECT count(*) FROM tickets WHERE user_id = $2 AND expires_at > $6) < $7";

@@ -17,7 +17,7 @@ pub(crate) const INSERT_USER: &str = "INSERT INTO users (id, username, username_
      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (username_key) DO NOTHING";
 /// id
 pub(crate) const USER: &str = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1");
-/// username_key; the user's columns and the hash
+/// username_key. The columns: the user's, and the password's hash.
 pub(crate) const CREDENTIALS: &str =
     concat!("SELECT ", user_columns!(), ", u.password_hash FROM users u WHERE u.username_key = $1");
 /// id
@@ -35,5 +35,5 @@ pub(crate) const RENAME_USER: &str = "UPDATE users SET name = $2, name_key = $3 
 /// id, hash
 pub(crate) const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
 /// id
-pub(crate) const ARRIVAL: &str =
+pub(crate) const CONNECT_SNAPSHOT: &str =
     concat!("SELECT ", user_columns!(), ", u.membership_version FROM users u WHERE u.id = $1");

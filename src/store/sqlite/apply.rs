@@ -1,4 +1,4 @@
-//! Commands, a batch at a time. The transaction is the lock of every counter.
+//! Applies commands, a batch in each transaction. SQLite has one write transaction at a time, which is the lock of every counter.
 
 use rusqlite::{Connection, params};
 
@@ -20,7 +20,7 @@ use crate::store::queries::members::{DELETE_MEMBER, INSERT_MEMBER, MEMBER, RAISE
 use crate::store::queries::messages::{INSERT_CHANGE, INSERT_MESSAGE, MESSAGE, UPDATE_MESSAGE};
 use crate::store::queries::users::USER;
 
-/// Commits `batch`. Returns one result for each command. A failure of the database is the whole batch's.
+/// Applies `batch`. Returns one result for each command. Fails as a whole if the database fails.
 pub(super) fn apply(db: &Connection, batch: &[Command]) -> Result<Vec<Result<Outcome>>> {
     batch.iter().map(|command| apply_one(db, command)).collect()
 }
@@ -37,7 +37,7 @@ fn apply_one(db: &Connection, command: &Command) -> Result<Result<Outcome>> {
     })
 }
 
-/// Loads what the command needs to be decided.
+/// Loads the facts on which the command is decided.
 fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Facts> {
     let id = command.conversation_id;
     let (target, target_role) = match command.action.user_id() {
@@ -58,7 +58,7 @@ fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Fa
     })
 }
 
-/// Writes what was decided. Returns the event.
+/// Writes the rows of a decision and its event. Returns the event.
 fn write(db: &Connection, command: &Command, before: &Conversation, decision: &Decision) -> Result<Event> {
     let (id, seq) = (command.conversation_id, before.last_seq + 1);
     for row in &decision.writes {
@@ -99,7 +99,7 @@ fn write_row(db: &Connection, command: &Command, seq: Seq, row: &RowWrite) -> Re
     }
 }
 
-/// Inserts the message that an event is.
+/// Inserts an event's message.
 fn insert_message(db: &Connection, event: &Event) -> Result<()> {
     let Some(message) = &event.message else { return Ok(()) };
     let note = message.note.as_ref();

@@ -1,4 +1,4 @@
-//! Commands, each batch in a transaction of the writer.
+//! Commands. The writer's thread runs each batch in one transaction.
 
 use std::sync::Arc;
 

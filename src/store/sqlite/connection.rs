@@ -1,4 +1,4 @@
-//! Connections: how they are set up, and how the schema comes to its newest version.
+//! Opens connections to SQLite's file, and migrates its schema.
 
 use std::path::Path;
 use std::thread;
@@ -12,12 +12,12 @@ use crate::domain::{Code, Error, Result};
 use crate::limits;
 use crate::store::migrations::{self, Migration};
 
-/// Statements that stay prepared: more than the adapter knows.
+/// The capacity of a connection's cache of prepared statements. The adapter has fewer statements.
 const STATEMENTS: usize = 96;
-/// Bytes of a page of the write-ahead log; SQLite's default.
+/// The size of a page of the write-ahead log, in bytes. This is SQLite's default.
 const PAGE_BYTES: i64 = 4_096;
 
-/// The connection that writes, to a database whose schema is this binary's. An error says in words for the operator why there is none.
+/// Opens the connection that writes, and migrates the schema to this binary's. An error's text is for the operator.
 pub(super) fn writer(path: &Path) -> Result<Connection> {
     let refused = |cause: rusqlite::Error| {
         Error::new(Code::Unavailable, format!("the database {} cannot be opened: {cause}", path.display()))
@@ -30,13 +30,13 @@ pub(super) fn writer(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
-/// A connection that may write, and waits for those who migrate.
+/// Opens a connection that may write. It waits for another process that migrates for at most [`limits::MIGRATION_LOCK_TIMEOUT`].
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(limits::MIGRATION_LOCK_TIMEOUT)?;
     use_wal(&db)?;
-    // What is acknowledged survives a power failure: NORMAL would not flush the log at each commit.
+    // An acknowledged write survives a power failure. With NORMAL SQLite would not flush the log at each commit.
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", "ON")?;
     db.pragma_update(None, "wal_autocheckpoint", limits::SQLITE_WAL_PAGES)?;
@@ -47,7 +47,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-/// A connection that reads.
+/// Opens a connection that reads.
 pub(super) fn reader(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
@@ -58,33 +58,33 @@ pub(super) fn reader(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
-/// Statements stay prepared. With plans that may depend on bound values, SQLite prepares anew whatever has a bound LIMIT each time
-/// that it is used; without, the stability guarantee of its planner.
+/// Keeps statements prepared. Without the planner's stability guarantee (QPSG), plans may depend on bound values, and SQLite would
+/// prepare a statement with a bound LIMIT anew at each use.
 fn keep_statements(db: &Connection) -> rusqlite::Result<()> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
 }
 
-/// DeliveryGuards the write-ahead log on, which a database remembers. Of two that do so to a new database at once, SQLite tells one
-/// that it is busy without waiting, because both hold a lock that the other needs.
+/// Turns the write-ahead log on, which the database file remembers. If two connections do so in a new database at once, each holds a
+/// lock that the other needs, and SQLite returns "busy" to one of them without waiting. That one tries again.
 fn use_wal(db: &Connection) -> rusqlite::Result<()> {
-    let close_slow = Instant::now() + limits::MIGRATION_LOCK_TIMEOUT;
+    let deadline = Instant::now() + limits::MIGRATION_LOCK_TIMEOUT;
     loop {
         match db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
-            Err(error) if is_busy(&error) && Instant::now() < close_slow => thread::sleep(limits::RETRY_PAUSE),
-            Ok(mode) if mode != "wal" => return Err(no_log()),
-            answer => return answer.map(drop),
+            Err(error) if is_busy(&error) && Instant::now() < deadline => thread::sleep(limits::RETRY_PAUSE),
+            Ok(mode) if mode != "wal" => return Err(no_wal()),
+            result => return result.map(drop),
         }
     }
 }
 
-fn no_log() -> rusqlite::Error {
-    let why = "this file system takes no write-ahead log".to_owned();
-    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), Some(why))
+fn no_wal() -> rusqlite::Error {
+    let cause = "this file system does not support a write-ahead log".to_owned();
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), Some(cause))
 }
 
-/// The version of the schema, and what it needs.
+/// Returns the version of the schema, and the version that a binary must know to run on it.
 fn versions(transaction: &Transaction<'_>) -> rusqlite::Result<(i64, i64)> {
     transaction.execute_batch(migrations::TABLE)?;
     transaction.query_row("SELECT coalesce(max(version), 0), coalesce(max(needs), 0) FROM schema_versions", [], |row| {
@@ -116,10 +116,10 @@ mod tests {
     async fn the_writer_flushes_the_log_at_each_commit() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("chinwag.db");
-        // The writer's thread is asked, because the setting belongs to a connection and is not kept in the file.
+        // The test asks the writer's thread, because the setting belongs to a connection and is not stored in the file.
         let writer = Writer::start(writer(&path).expect("a database"), &path).expect("a thread");
-        let asked = writer.run(|db| Ok(db.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))?)).await;
-        assert_eq!(asked, Ok(FULL), "a power failure would take what was acknowledged");
+        let mode = writer.run(|db| Ok(db.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))?)).await;
+        assert_eq!(mode, Ok(FULL), "a power failure could lose acknowledged writes");
     }
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
             let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
             let found: (i64, String, i64, Option<i64>) = db.query_row(find, [], row).expect("still there");
             assert_eq!(found, (7, "kept".to_owned(), 4, None), "from version {earlier}");
-            assert!(db.execute(&insert.replace('7', "8"), []).is_err(), "an id is there once in a conversation");
+            assert!(db.execute(&insert.replace('7', "8"), []).is_err(), "an id exists once in a conversation");
         }
     }
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::Sqlite;
 use super::members::member;
-use super::messages::joined_message;
+use super::messages::outer_joined_message;
 use super::rows::{Columns, value};
 use super::sql::{all, one, run, sql};
 use super::users::user;
@@ -18,7 +18,8 @@ use crate::domain::{ConversationId, Result, UserId};
 use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST, no_such_member};
 use crate::store::queries::conversations::{
-    CONVERSATION, DELETE_CONVERSATION, EXISTING_CONVERSATION, INSERT_CONVERSATION, SMALL_CONVERSATIONS, VIEW, VIEWS,
+    CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, EXISTING_CONVERSATION,
+    INSERT_CONVERSATION, SMALL_CONVERSATIONS,
 };
 use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::members::{INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION};
@@ -43,15 +44,15 @@ pub(super) fn conversation(columns: &mut Columns<'_>) -> rusqlite::Result<Conver
     })
 }
 
-/// Reads the columns of `view_select!`.
-fn view(columns: &mut Columns<'_>) -> rusqlite::Result<ConversationView> {
+/// Reads the columns of `conversation_view_select!`.
+fn conversation_view(columns: &mut Columns<'_>) -> rusqlite::Result<ConversationView> {
     Ok(ConversationView {
         conversation: conversation(columns)?,
         role: columns.next()?,
         read_seq: columns.next()?,
         unread_count: columns.next()?,
-        peer: columns.joined(USER_WIDTH, user)?,
-        last_message: joined_message(columns)?,
+        peer: columns.outer_joined(USER_WIDTH, user)?,
+        last_message: outer_joined_message(columns)?,
     })
 }
 
@@ -66,11 +67,14 @@ impl Conversations for Sqlite {
         self.read(move |db| one(db, sql!(CONVERSATION), params![id], conversation)).await
     }
 
-    async fn view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
-        self.read(move |db| one(db, sql!(VIEW), params![user_id, limits::UNREAD_MAX, id], view)).await
+    async fn conversation_view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
+        self.read(move |db| {
+            one(db, sql!(CONVERSATION_VIEW), params![user_id, limits::UNREAD_MAX, id], conversation_view)
+        })
+        .await
     }
 
-    async fn views(
+    async fn conversation_views(
         &self,
         user_id: UserId,
         after: Option<ActivityCursor>,
@@ -79,7 +83,7 @@ impl Conversations for Sqlite {
         let (active_at, id) = after.unwrap_or(LATEST);
         self.read(move |db| {
             let params = params![user_id, limits::UNREAD_MAX, active_at, id, row_limit(limit)];
-            all(db, sql!(VIEWS), params, view)
+            all(db, sql!(CONVERSATION_VIEWS), params, conversation_view)
         })
         .await
     }
@@ -97,7 +101,7 @@ impl Conversations for Sqlite {
     }
 }
 
-/// Makes a conversation, or finds the existing one: the pair's, or that of an earlier try.
+/// Creates a conversation, or returns the existing one: the pair's direct conversation, or the one that an earlier try created.
 fn create(db: &Connection, new: &NewConversation) -> Result<(ConversationId, bool)> {
     let direct_key = new.direct_key();
     if let Some(id) = one(db, sql!(EXISTING_CONVERSATION), params![new.id, direct_key], value)? {
@@ -111,7 +115,7 @@ fn create(db: &Connection, new: &NewConversation) -> Result<(ConversationId, boo
     let name = new.name.as_ref().map(GroupName::as_str);
     let row = params![new.id, new.kind, name, new.creator_id, new.created_at, direct_key];
     run(db, sql!(INSERT_CONVERSATION), row)?;
-    // INITIAL_MEMBERS_MAX bounds it, far from where it would not fit.
+    // `limits::INITIAL_MEMBERS_MAX` bounds the number, so that it always fits.
     let member_count = i64::try_from(new.other_ids.len()).unwrap_or(i64::MAX).saturating_add(1);
     run(db, sql!(INSERT_COUNTER), params![new.id, member_count, new.created_at])?;
     let others = new.other_ids.iter().map(|id| (*id, Role::Member));

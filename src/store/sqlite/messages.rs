@@ -33,8 +33,8 @@ pub(super) fn message(columns: &mut Columns<'_>) -> rusqlite::Result<Message> {
 }
 
 /// Reads `message_columns!` of an outer join.
-pub(super) fn joined_message(columns: &mut Columns<'_>) -> rusqlite::Result<Option<Message>> {
-    columns.joined(MESSAGE_WIDTH, message)
+pub(super) fn outer_joined_message(columns: &mut Columns<'_>) -> rusqlite::Result<Option<Message>> {
+    columns.outer_joined(MESSAGE_WIDTH, message)
 }
 
 fn note(columns: &mut Columns<'_>) -> rusqlite::Result<Option<SystemNote>> {
@@ -51,33 +51,33 @@ fn event(columns: &mut Columns<'_>) -> rusqlite::Result<Event> {
     let (conversation_id, seq) = pair(columns)?;
     let change = columns.text()?;
     let payload = columns.text()?.map(|payload| Payload::from_trusted(payload.to_owned()));
-    let message = joined_message(columns)?;
+    let message = outer_joined_message(columns)?;
     let kind = change.map_or_else(|| Event::kind_of(message.as_ref()), EventKind::parse);
     Ok(Event { conversation_id, seq, kind, message, payload })
 }
 
-/// A range of messages, oldest first.
+/// Reads a range of messages, oldest first.
 fn range_of(db: &Connection, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>> {
-    let (sql, seq) = range.found_by(sql!(queries::messages::MESSAGES_BEFORE), sql!(queries::messages::MESSAGES_AFTER));
-    // At its full length from the start: a vector that grows would move each message several times.
+    let (sql, seq) = range.statement(sql!(queries::messages::MESSAGES_BEFORE), sql!(queries::messages::MESSAGES_AFTER));
+    // The vector has its full capacity from the start, because one that grows moves each message several times.
     let mut messages = Vec::with_capacity(limit.min(limits::PAGE_MAX + 1));
     let mut statement = db.prepare_cached(sql)?;
-    let mut found = statement.query(params![id, seq, row_limit(limit)])?;
-    while let Some(row) = found.next()? {
+    let mut rows = statement.query(params![id, seq, row_limit(limit)])?;
+    while let Some(row) = rows.next()? {
         messages.push(message(&mut Columns::of(row))?);
     }
-    Ok(range.in_order(messages))
+    Ok(range.oldest_first(messages))
 }
 
 #[async_trait]
 impl Messages for Sqlite {
     async fn page(&self, reader_id: UserId, id: ConversationId, range: Range, limit: usize) -> Result<Option<Page>> {
         self.read(move |db| {
-            let standing = one(db, sql!(queries::messages::STANDING), params![reader_id, id], pair)?;
-            let Some((last_seq, member_count)) = standing else { return Ok(None) };
+            let header = one(db, sql!(queries::messages::PAGE_HEADER), params![reader_id, id], pair)?;
+            let Some((last_seq, member_count)) = header else { return Ok(None) };
             let messages = range_of(db, id, range, limit)?;
             let mut page = Page { last_seq, member_count, messages, receipts: None };
-            if page.tells_receipts(reader_id) {
+            if page.includes_receipts(reader_id) {
                 page.receipts = receipts_of_others(db, id, reader_id)?;
             }
             Ok(Some(page))

@@ -1,7 +1,7 @@
 //! The embedded store: one SQLite file, one thread that writes, a few connections that read.
 //!
-//! Every write is one `BEGIN IMMEDIATE` transaction on the writer's thread, which is also the lock of every counter: other
-//! processes on the same file wait for it. Reads run beside it, on the state that was committed when they began.
+//! Every write is one `BEGIN IMMEDIATE` transaction on the writer's thread. The transaction is also the lock of every counter, because
+//! other processes on the same file wait for it. Reads run beside it. They see the state that was committed when they began.
 
 mod apply;
 mod commands;
@@ -34,13 +34,13 @@ use crate::domain::{Error, Result};
 
 /// The store in one SQLite file.
 pub struct Sqlite {
-    // Dropped in this order: the last connection to close folds the log into the database, and must be able to write.
+    // Dropped in this order: the last connection that closes moves the log into the database, and it must be able to write.
     readers: Readers,
     writer: Writer,
 }
 
 impl Sqlite {
-    /// Opens the database at `path`, which is made if there is none, and migrates it.
+    /// Opens the database at `path`, or creates it, and migrates its schema.
     pub async fn open(path: &str) -> Result<Self> {
         let path = PathBuf::from(path);
         let readers = Readers::new(path.clone());

@@ -13,7 +13,7 @@ use super::sql::run;
 use crate::domain::{Error, Result};
 use crate::limits;
 
-/// The pool of readers. Connections are opened when they are first needed.
+/// The pool of readers. It opens a connection when a job needs one and none is idle.
 pub(super) struct Readers {
     permits: Arc<Semaphore>,
     idle: Arc<Idle>,
@@ -32,15 +32,15 @@ impl Readers {
         }
     }
 
-    /// Runs `job` on a connection of the pool. It sees all that was committed before it began.
+    /// Runs `job` on a connection of the pool. The job sees everything that was committed before it began.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let done = async {
+        let result = async {
             let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(Error::internal)?;
             let idle = Arc::clone(&self.idle);
-            // The permit goes along: a reader that nobody waits for any more is still in use.
+            // The job holds the permit until it ends, even if the caller has stopped waiting: its connection is still in use.
             spawn_blocking(move || {
                 let _permit = permit;
                 idle.lend(job)
@@ -48,9 +48,9 @@ impl Readers {
             .await
             .map_err(Error::internal)?
         };
-        timeout(limits::QUERY_TIMEOUT, done)
-            .await
-            .unwrap_or_else(|_| Err(Error::unavailable("SQLite's readers are late")))
+        timeout(limits::QUERY_TIMEOUT, result).await.unwrap_or_else(|_| {
+            Err(Error::unavailable(format!("SQLite: no answer to a read within {:?}", limits::QUERY_TIMEOUT)))
+        })
     }
 }
 
@@ -58,8 +58,8 @@ impl Idle {
     fn lend<T>(&self, job: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let idle = self.connections.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = idle.map_or_else(|| connection::reader(&self.path), Ok)?;
-        // All that one job asks is answered by one moment, and the lock that says so is taken once. One that failed is closed: the
-        // next reader starts afresh.
+        // One transaction, so that all statements of a job see the same snapshot, and the read lock is taken once. A connection whose
+        // job failed is closed, and the next job opens a new one.
         run(&connection, "BEGIN", [])?;
         let value = job(&connection)?;
         run(&connection, "COMMIT", [])?;

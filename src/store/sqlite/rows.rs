@@ -1,4 +1,4 @@
-//! Reading rows, column by column. The readers of whole lists of columns stand with their nouns.
+//! Reads rows, column by column. The functions that read whole lists of columns are in the files of their nouns.
 
 use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{Result, Row};
@@ -22,20 +22,20 @@ impl<'a> Columns<'a> {
         value
     }
 
-    /// The next column, a text that is not copied; `None` if it is NULL.
+    /// The next column, a text that is not copied. `None` if it is NULL.
     pub(super) fn text(&mut self) -> Result<Option<&'a str>> {
         let text = self.row.get_ref(self.next)?.as_str_or_null()?;
         self.next += 1;
         Ok(text)
     }
 
-    /// Passes over columns without reading them.
+    /// Skips columns without reading them.
     pub(super) fn skip(&mut self, width: usize) {
         self.next += width;
     }
 
-    /// The next `width` columns, which come from an outer join: `None` if the first is NULL.
-    pub(super) fn joined<T>(&mut self, width: usize, read: fn(&mut Self) -> Result<T>) -> Result<Option<T>> {
+    /// The next `width` columns, which come from an outer join. `None` if the first is NULL.
+    pub(super) fn outer_joined<T>(&mut self, width: usize, read: fn(&mut Self) -> Result<T>) -> Result<Option<T>> {
         if self.row.get_ref(self.next)? == ValueRef::Null {
             self.skip(width);
             Ok(None)

@@ -70,7 +70,7 @@ CREATE TABLE messages (
     UNIQUE (conversation_id, id)
 ) STRICT;
 
--- Version 2: messages can be edited and deleted, and it is known by which event somebody came in.
+-- Version 2: messages can be edited and deleted, and a member has the number of the event by which they joined.
 
 ALTER TABLE messages ADD COLUMN edited_at INTEGER;
 ALTER TABLE messages ADD COLUMN deleted_at INTEGER;

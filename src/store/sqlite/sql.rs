@@ -1,4 +1,4 @@
-//! Statements: the shared SQL in SQLite's dialect, running it with statements that stay prepared, and the meaning of failures.
+//! Translates the shared SQL into SQLite's dialect, runs it with cached prepared statements, and translates failures.
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, ToSql};
@@ -6,34 +6,34 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, ToSql};
 use super::rows::{Columns, value};
 use crate::domain::{Error, Result};
 
-/// The shared SQL with its parameters written `?n`, made at compile time. SQLite would take `$n` for a name, and bind
-/// names in the order in which they appear.
+/// Replaces `$n` by `?n` in the shared SQL, at compile time. SQLite would read `$n` as a name, and bind names in the order in which they
+/// appear.
 macro_rules! sql {
     ($text:expr) => {{
         const TEXT: &str = $text;
-        const BYTES: [u8; TEXT.len()] = $crate::store::sqlite::sql::numbered(TEXT);
-        const NUMBERED: &str = match ::std::str::from_utf8(&BYTES) {
+        const BYTES: [u8; TEXT.len()] = $crate::store::sqlite::sql::with_question_marks(TEXT);
+        const TRANSLATED: &str = match ::std::str::from_utf8(&BYTES) {
             Ok(text) => text,
-            Err(_) => panic!("one ASCII character for another leaves UTF-8 valid"),
+            Err(_) => panic!("an ASCII character replaced by another leaves UTF-8 valid"),
         };
-        NUMBERED
+        TRANSLATED
     }};
 }
 pub(super) use sql;
 
-/// The bytes of `text`, which are `N`, with `?` for `$`.
-pub(super) const fn numbered<const N: usize>(text: &str) -> [u8; N] {
+/// Returns the `N` bytes of `text` with each `$` replaced by `?`.
+pub(super) const fn with_question_marks<const N: usize>(text: &str) -> [u8; N] {
     let mut bytes = [0; N];
-    let mut at = 0;
-    while at < N {
-        let byte = text.as_bytes()[at];
-        bytes[at] = if byte == b'$' { b'?' } else { byte };
-        at += 1;
+    let mut index = 0;
+    while index < N {
+        let byte = text.as_bytes()[index];
+        bytes[index] = if byte == b'$' { b'?' } else { byte };
+        index += 1;
     }
     bytes
 }
 
-/// The first row, if there is one.
+/// Runs a statement. Returns its first row, if there is one.
 pub(super) fn one<T>(
     db: &Connection,
     sql: &'static str,
@@ -43,7 +43,7 @@ pub(super) fn one<T>(
     Ok(db.prepare_cached(sql)?.query_row(params, |row| read(&mut Columns::of(row))).optional()?)
 }
 
-/// All rows.
+/// Runs a statement. Returns all its rows.
 pub(super) fn all<T>(
     db: &Connection,
     sql: &'static str,
@@ -55,7 +55,7 @@ pub(super) fn all<T>(
     Ok(rows)
 }
 
-/// The first column of the row that each of `ids` has, for those that have one.
+/// Runs a statement for each of `ids`. Returns the first column of its first row, for each id that has a row.
 pub(super) fn each<I: ToSql + Copy, T: FromSql>(db: &Connection, sql: &'static str, ids: &[I]) -> Result<Vec<(I, T)>> {
     let mut found = Vec::with_capacity(ids.len());
     for &id in ids {
@@ -66,17 +66,17 @@ pub(super) fn each<I: ToSql + Copy, T: FromSql>(db: &Connection, sql: &'static s
     Ok(found)
 }
 
-/// Changes rows. Returns their number.
+/// Runs a statement that changes rows. Returns the number of rows changed.
 pub(super) fn run(db: &Connection, sql: &'static str, params: impl Params) -> Result<usize> {
     Ok(db.prepare_cached(sql)?.execute(params)?)
 }
 
-/// Returns true if another connection has the lock.
+/// Returns true if another connection holds the lock.
 pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-/// Failures that pass by themselves, or when the operator makes room, are `unavailable`. Anything else is a defect.
+/// Translates a failure. It is `unavailable` if it passes by itself or when the operator makes room. Anything else is a defect.
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {

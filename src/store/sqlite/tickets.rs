@@ -15,7 +15,7 @@ use crate::store::{Tickets, queries};
 const SWEEP_TICKETS: &str =
     "DELETE FROM tickets WHERE id IN (SELECT id FROM tickets WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
 
-/// Reads the owner of a ticket.
+/// Reads a ticket's owner.
 fn caller(columns: &mut Columns<'_>) -> rusqlite::Result<Caller> {
     Ok(Caller { user_id: columns.next()?, session_id: columns.next()?, expires_at: columns.next()? })
 }

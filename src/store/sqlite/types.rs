@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::domain::conversation::{ConversationKind, Role};
 use crate::domain::{ConversationId, MessageId, SessionId, TicketId, Timestamp, UserId};
 
-macro_rules! kept_as {
+macro_rules! stored_as {
     ($($name:ident: $inner:ty),*) => {$(
         impl ToSql for $name {
             fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
@@ -22,9 +22,9 @@ macro_rules! kept_as {
         }
     )*};
 }
-kept_as!(UserId: Uuid, ConversationId: Uuid, MessageId: Uuid, SessionId: Uuid, TicketId: Uuid, Timestamp: i64);
+stored_as!(UserId: Uuid, ConversationId: Uuid, MessageId: Uuid, SessionId: Uuid, TicketId: Uuid, Timestamp: i64);
 
-macro_rules! kept_as_word {
+macro_rules! stored_as_text {
     ($($name:ident),*) => {$(
         impl ToSql for $name {
             fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
@@ -39,4 +39,4 @@ macro_rules! kept_as_word {
         }
     )*};
 }
-kept_as_word!(ConversationKind, Role);
+stored_as_text!(ConversationKind, Role);

@@ -36,7 +36,7 @@ fn credentials(columns: &mut Columns<'_>) -> rusqlite::Result<(User, String)> {
 }
 
 /// Reads `user_columns!` and the membership version.
-fn arrival(columns: &mut Columns<'_>) -> rusqlite::Result<ConnectSnapshot> {
+fn connect_snapshot(columns: &mut Columns<'_>) -> rusqlite::Result<ConnectSnapshot> {
     Ok(ConnectSnapshot { user: user(columns)?, membership_version: columns.next()?, session: None, conversation: None })
 }
 
@@ -106,7 +106,7 @@ impl Users for Sqlite {
         .await
     }
 
-    async fn arrival(
+    async fn connect_snapshot(
         &self,
         caller: &Caller,
         to: Option<ConversationId>,
@@ -114,16 +114,16 @@ impl Users for Sqlite {
     ) -> Result<Option<ConnectSnapshot>> {
         let Caller { user_id, session_id, .. } = *caller;
         self.read(move |db| {
-            let arrival = one(db, sql!(queries::users::ARRIVAL), params![user_id], arrival)?;
-            let Some(mut arrival) = arrival else { return Ok(None) };
-            arrival.session = one(db, sql!(queries::sessions::SESSION), params![session_id], session)?;
+            let snapshot = one(db, sql!(queries::users::CONNECT_SNAPSHOT), params![user_id], connect_snapshot)?;
+            let Some(mut snapshot) = snapshot else { return Ok(None) };
+            snapshot.session = one(db, sql!(queries::sessions::SESSION), params![session_id], session)?;
             if let Some(id) = to
                 && let Some((_, head)) = one(db, HEAD_FOR, params![user_id, id], pair::<ConversationId, Seq>)?
             {
                 let members = all(db, MEMBER_IDS, params![id, row_limit(limit)], value)?;
-                arrival.conversation = Some(ConversationSnapshot { head, members });
+                snapshot.conversation = Some(ConversationSnapshot { head, members });
             }
-            Ok(Some(arrival))
+            Ok(Some(snapshot))
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! The bound of the write-ahead log.
+//! Bounds the write-ahead log.
 
 use std::ffi::OsString;
 use std::fs;
@@ -8,11 +8,11 @@ use rusqlite::Connection;
 
 use crate::limits;
 
-/// The write-ahead log. SQLite checkpoints it by itself, but starts it over only in a moment without a reader, and under load
-/// there may be none.
+/// The write-ahead log. SQLite checkpoints it by itself, but starts it over only in a moment without a reader. Under load there may be no
+/// such moment.
 pub(super) struct Wal {
     path: PathBuf,
-    /// The length in bytes above which it is emptied.
+    /// The length in bytes above which the log is emptied.
     bound: u64,
 }
 
@@ -24,9 +24,9 @@ impl Wal {
         Self { path: name.into(), bound: limits::SQLITE_WAL_BYTES_MAX }
     }
 
-    /// Empties the log if it is too long. If a long read prevents that, the log may grow some more before the next try: a backup
-    /// by another process does not stop the writer.
-    pub(super) fn bound(&mut self, connection: &Connection) {
+    /// Empties the log if it is longer than its bound. If a long read prevents that, the log may grow by
+    /// [`limits::SQLITE_WAL_BYTES`] before the next try, so that a backup by another process does not stop the writer.
+    pub(super) fn enforce_bound(&mut self, connection: &Connection) {
         let length = fs::metadata(&self.path).map_or(0, |file| file.len());
         if length <= self.bound {
             return;
@@ -34,13 +34,13 @@ impl Wal {
         self.bound = if truncate(connection) {
             limits::SQLITE_WAL_BYTES_MAX
         } else {
-            tracing::warn!(bytes = length, "SQLite's log cannot be emptied while somebody reads");
+            tracing::warn!(bytes = length, "SQLite's write-ahead log cannot be emptied during a long read");
             length.saturating_add(limits::SQLITE_WAL_BYTES_MAX)
         };
     }
 }
 
-/// Returns false if a reader was in the way for longer than the time-out.
+/// Empties the log. Returns false if a reader prevents it for longer than [`limits::SQLITE_WAL_TIMEOUT`].
 fn truncate(connection: &Connection) -> bool {
     let emptied = connection.busy_timeout(limits::SQLITE_WAL_TIMEOUT).and_then(|()| {
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))

@@ -1,4 +1,4 @@
-//! The one thread that writes, so that nobody in this process ever waits for SQLite's lock on another.
+//! The one thread that writes. Because there is one, no task of this process waits for SQLite's lock on another.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,27 +15,28 @@ use crate::limits;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// The way to the thread that writes. Dropping it waits until all that was asked is done.
+/// The queue of the thread that writes. Dropping it waits until all jobs in the queue are done.
 pub(super) struct Writer {
     // Dropped in this order: the thread ends when its queue is closed and drained.
     queue: mpsc::Sender<Job>,
-    _thread: Joined,
-    /// Whether the last thing that was to be written could not be.
-    in_doubt: Arc<AtomicBool>,
+    _thread: WriterThread,
+    /// True if the last write failed because SQLite was unavailable.
+    last_write_failed: Arc<AtomicBool>,
 }
 
-struct Joined(Option<JoinHandle<()>>);
+/// Joins the thread when it is dropped.
+struct WriterThread(Option<JoinHandle<()>>);
 
-impl Drop for Joined {
+impl Drop for WriterThread {
     fn drop(&mut self) {
         if self.0.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("SQLite's writer had panicked");
+            tracing::error!("SQLite's writer thread panicked");
         }
     }
 }
 
 impl Writer {
-    /// Gives the connection to a thread of its own.
+    /// Starts the thread that owns the connection.
     pub(super) fn start(mut connection: Connection, path: &Path) -> Result<Self> {
         let mut wal = Wal::of(path);
         let (queue, mut jobs) = mpsc::channel::<Job>(limits::SQLITE_WRITER_QUEUE_MAX);
@@ -44,60 +45,63 @@ impl Writer {
             .spawn(move || {
                 while let Some(job) = jobs.blocking_recv() {
                     job(&mut connection);
-                    wal.bound(&connection);
+                    wal.enforce_bound(&connection);
                 }
             })
             .map_err(Error::unavailable)?;
-        Ok(Self { queue, _thread: Joined(Some(thread)), in_doubt: Arc::default() })
+        Ok(Self { queue, _thread: WriterThread(Some(thread)), last_write_failed: Arc::default() })
     }
 
-    /// Whether it can write. It takes the lock, which another process may hold; and after a failure, such as a full disk, it is
-    /// believed only once something was written.
+    /// Fails if the writer cannot write. Takes SQLite's lock, which another process may hold. After a write that failed, for example
+    /// because the disk is full, succeeds only once a write succeeds.
     pub(super) async fn probe(&self) -> Result<()> {
-        if !self.in_doubt.load(Ordering::Relaxed) {
+        if !self.last_write_failed.load(Ordering::Relaxed) {
             return self.run(|_| Ok(())).await;
         }
         self.run(rewrite).await?;
-        self.in_doubt.store(false, Ordering::Relaxed);
+        self.last_write_failed.store(false, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Runs `job` in a transaction of its own, which is committed if it succeeds.
+    /// Runs `job` in a transaction of its own. Commits the transaction if `job` succeeds.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (answer, answered) = oneshot::channel();
-        let in_doubt = Arc::clone(&self.in_doubt);
+        let (reply, result) = oneshot::channel();
+        let last_write_failed = Arc::clone(&self.last_write_failed);
         let job: Job = Box::new(move |connection| {
-            // Whoever gave up will ask again, or does not care; doing it now would only keep others waiting.
-            if !answer.is_closed() {
-                let before = connection.total_changes();
+            // A caller that gave up tries again, or needs no result. To run its job now would only delay the others.
+            if !reply.is_closed() {
+                let changes_before = connection.total_changes();
                 let done = transact(connection, job);
                 match &done {
-                    Ok(_) if connection.total_changes() > before => in_doubt.store(false, Ordering::Relaxed),
-                    Err(error) if error.code == Code::Unavailable => in_doubt.store(true, Ordering::Relaxed),
+                    Ok(_) if connection.total_changes() > changes_before => {
+                        last_write_failed.store(false, Ordering::Relaxed);
+                    }
+                    Err(error) if error.code == Code::Unavailable => last_write_failed.store(true, Ordering::Relaxed),
                     _ => {}
                 }
-                let _ = answer.send(done);
+                let _ = reply.send(done);
             }
         });
         let done = async {
-            self.queue.send(job).await.map_err(|_| Error::unavailable("SQLite's writer is gone"))?;
-            answered.await.map_err(|_| Error::unavailable("SQLite's writer is gone"))?
+            self.queue.send(job).await.map_err(|_| Error::unavailable("SQLite's writer thread has ended"))?;
+            result.await.map_err(|_| Error::unavailable("SQLite's writer thread has ended"))?
         };
-        timeout(limits::QUERY_TIMEOUT, done)
-            .await
-            .unwrap_or_else(|_| Err(Error::unavailable("SQLite's writer is late")))
+        timeout(limits::QUERY_TIMEOUT, done).await.unwrap_or_else(|_| {
+            Err(Error::unavailable(format!("SQLite: no answer to a write within {:?}", limits::QUERY_TIMEOUT)))
+        })
     }
 }
 
-/// Writes where nobody looks: even what is there already is written again.
+/// Writes a setting that chinwag does not use. SQLite writes it even if the value is the same.
 fn rewrite(transaction: &Transaction<'_>) -> Result<()> {
     Ok(transaction.pragma_update(None, "user_version", 0)?)
 }
 
-/// IMMEDIATE, because a transaction that becomes a writer halfway is told at once that the database is busy.
+/// Runs `job` in a transaction. It begins IMMEDIATE, because SQLite returns "busy" at once to a transaction that begins with a read and
+/// writes later.
 fn transact<T>(connection: &mut Connection, job: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let value = job(&transaction)?;

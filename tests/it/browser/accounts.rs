@@ -41,7 +41,7 @@ async fn one_registers_logs_in_and_leaves() {
         .await;
     ada.fill("one('auth-password')", PASSWORD).await;
     ada.click("one('auth-submit')").await;
-    ada.until("/Somebody has this/.test(document.getElementById('auth-form').innerText)").await;
+    ada.until("/This username is taken/.test(document.getElementById('auth-form').innerText)").await;
 
     ada.fill("one('auth-username')", "ada").await;
     ada.click("one('auth-submit')").await;

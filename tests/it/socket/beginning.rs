@@ -17,7 +17,7 @@ on_each_store! {
 
 /// The questions that a connection to all conversations asks while it begins, and which of that name. It lists the conversations
 /// once to subscribe and once to become live.
-const QUESTIONS: [(&str, usize); 4] = [("arrival", 1), ("heads", 1), ("heads", 2), ("contacts", 1)];
+const QUESTIONS: [(&str, usize); 4] = [("connect_snapshot", 1), ("heads", 1), ("heads", 2), ("contacts", 1)];
 
 struct Fixture {
     server: Server,
@@ -153,7 +153,7 @@ async fn members_who_change_while_a_held_connection_begins(store: StoreKind) {
 async fn a_member_who_is_removed_while_a_connection_to_one_conversation_begins(store: StoreKind) {
     let scene = Fixture::set(store).await;
     for (method, query) in
-        [("arrival", ""), ("heads_for", ""), ("heads_for", "?after_seq=0"), ("events", "?after_seq=0")]
+        [("connect_snapshot", ""), ("heads_for", ""), ("heads_for", "?after_seq=0"), ("events", "?after_seq=0")]
     {
         let room = scene.ada.group("Left", &[&scene.grace]).await;
         scene.ada.say(&room, "before").await;

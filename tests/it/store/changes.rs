@@ -64,7 +64,7 @@ async fn adding_is_noted_and_counted(store: &Fixture) {
     for (user_id, version) in [(ada, 1), (bob, 1), (cat, 1)] {
         assert_eq!(store.membership_version(user_id).await.unwrap(), version);
     }
-    assert_eq!(store.views(cat, None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.conversation_views(cat, None, 10).await.unwrap().len(), 1);
     assert_eq!(store.receipts(id, ada).await, (2, 2), "whoever does it knows of it");
     assert_eq!(store.receipts(id, bob).await, (1, 1));
     assert_eq!(store.say(id, cat, "hello").await.seq, 3);
@@ -77,7 +77,7 @@ async fn a_newcomer_starts_at_the_note(store: &Fixture) {
     }
     let note = store.add(id, ada, cat, Role::Member).await;
     assert_eq!(store.receipts(id, cat).await, (note.seq, note.seq));
-    assert_eq!(store.view(id, cat).await.unwrap().unwrap().unread_count, 0);
+    assert_eq!(store.conversation_view(id, cat).await.unwrap().unwrap().unread_count, 0);
     store.remove(id, ada, cat).await;
     store.say(id, ada, "while away").await;
     let note = store.add(id, ada, cat, Role::Member).await;
@@ -91,7 +91,7 @@ async fn removing_is_noted_and_counted(store: &Fixture) {
     assert_eq!(note.note, Some(SystemNote::MemberRemoved { user_id: bob }));
     assert_eq!(store.all(id).await, [note]);
     assert_eq!(store.member(id, bob).await.unwrap(), None);
-    assert_eq!(store.view(id, bob).await.unwrap(), None);
+    assert_eq!(store.conversation_view(id, bob).await.unwrap(), None);
     assert_eq!(store.heads(bob, 10).await.unwrap(), []);
     assert_eq!(store.conversation(id).await.unwrap().unwrap().member_count, 1);
     assert_eq!(store.membership_version(bob).await.unwrap(), 2);
@@ -135,7 +135,7 @@ async fn a_name_changes(store: &Fixture) {
     assert_eq!(note.note, Some(SystemNote::ConversationUpdated { name: name.clone() }));
     assert_eq!(store.conversation(id).await.unwrap().unwrap().name, Some(name));
     assert_eq!(store.all(id).await, std::slice::from_ref(&note));
-    assert_eq!(store.view(id, ada).await.unwrap().unwrap().last_message, Some(note));
+    assert_eq!(store.conversation_view(id, ada).await.unwrap().unwrap().last_message, Some(note));
 }
 
 async fn what_is_as_wanted_is_left_alone(store: &Fixture) {

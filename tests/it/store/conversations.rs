@@ -29,7 +29,7 @@ conformance!(
 );
 
 async fn ids_of_views(store: &Fixture, user_id: UserId) -> Vec<ConversationId> {
-    let views = store.views(user_id, None, 100).await.unwrap();
+    let views = store.conversation_views(user_id, None, 100).await.unwrap();
     views.iter().map(|view| view.conversation.id).collect()
 }
 
@@ -126,7 +126,7 @@ async fn an_unknown_member_is_refused_and_nothing_is_kept(store: &Fixture) {
         assert_eq!(store.members(new.id, None, 10).await.unwrap(), []);
     }
     for user_id in [ada, bob] {
-        assert_eq!(store.views(user_id, None, 10).await.unwrap(), []);
+        assert_eq!(store.conversation_views(user_id, None, 10).await.unwrap(), []);
         assert_eq!(store.membership_version(user_id).await.unwrap(), 0);
     }
 }
@@ -144,26 +144,26 @@ async fn making_a_conversation_raises_membership_versions(store: &Fixture) {
 async fn a_view_shows_what_its_member_sees(store: &Fixture) {
     let (ada, bob, eve) = (store.register("ada").await, store.register("bob").await, store.register("eve").await);
     let id = store.group("Lunch", ada, &[bob]).await;
-    let empty = store.view(id, bob).await.unwrap().unwrap();
+    let empty = store.conversation_view(id, bob).await.unwrap().unwrap();
     assert_eq!(empty.conversation, store.conversation(id).await.unwrap().unwrap());
     assert_eq!((empty.role, empty.read_seq, empty.unread_count), (Role::Member, 0, 0));
     assert_eq!((empty.peer, empty.last_message), (None, None));
 
     store.say(id, ada, "one").await;
     let last = store.say(id, ada, "two").await;
-    let bobs = store.view(id, bob).await.unwrap().unwrap();
+    let bobs = store.conversation_view(id, bob).await.unwrap().unwrap();
     assert_eq!(bobs.conversation, store.conversation(id).await.unwrap().unwrap());
     assert_eq!((bobs.conversation.last_seq, bobs.conversation.active_at), (2, last.timestamp));
     assert_eq!((bobs.role, bobs.read_seq, bobs.unread_count), (Role::Member, 0, 2));
     assert_eq!(bobs.last_message, Some(last.clone()));
-    let adas = store.view(id, ada).await.unwrap().unwrap();
+    let adas = store.conversation_view(id, ada).await.unwrap().unwrap();
     assert_eq!((adas.role, adas.read_seq, adas.unread_count), (Role::Owner, 2, 0));
     assert_eq!(adas.last_message, Some(last));
-    assert_eq!(store.views(bob, None, 10).await.unwrap(), [bobs]);
+    assert_eq!(store.conversation_views(bob, None, 10).await.unwrap(), [bobs]);
 
-    assert_eq!(store.view(id, eve).await.unwrap(), None);
-    assert_eq!(store.view(ConversationId::new(), ada).await.unwrap(), None);
-    assert_eq!(store.views(eve, None, 10).await.unwrap(), []);
+    assert_eq!(store.conversation_view(id, eve).await.unwrap(), None);
+    assert_eq!(store.conversation_view(ConversationId::new(), ada).await.unwrap(), None);
+    assert_eq!(store.conversation_views(eve, None, 10).await.unwrap(), []);
 }
 
 async fn a_direct_view_shows_the_other_person(store: &Fixture) {
@@ -172,8 +172,8 @@ async fn a_direct_view_shows_the_other_person(store: &Fixture) {
     store.set_last_seen(&[bob], Timestamp(1_234_567)).await.unwrap();
     for (user_id, peer_id) in [(ada, bob), (bob, ada)] {
         let peer = store.user(peer_id).await.unwrap();
-        assert_eq!(store.view(id, user_id).await.unwrap().unwrap().peer, peer);
-        assert_eq!(store.views(user_id, None, 10).await.unwrap()[0].peer, peer);
+        assert_eq!(store.conversation_view(id, user_id).await.unwrap().unwrap().peer, peer);
+        assert_eq!(store.conversation_views(user_id, None, 10).await.unwrap()[0].peer, peer);
     }
 }
 
@@ -184,19 +184,19 @@ async fn unread_counts_messages_of_others_up_to_a_bound(store: &Fixture) {
     store.say(id, ada, "another's").await;
     store.add(id, ada, cat, Role::Member).await;
     store.say(id, cat, "another's").await;
-    let view = store.view(id, bob).await.unwrap().unwrap();
+    let view = store.conversation_view(id, bob).await.unwrap().unwrap();
     assert_eq!((view.read_seq, view.unread_count), (1, 2), "the note is not counted");
     assert_eq!(view.last_message.unwrap().content, "another's");
-    let view = store.view(id, cat).await.unwrap().unwrap();
+    let view = store.conversation_view(id, cat).await.unwrap().unwrap();
     assert_eq!((view.read_seq, view.unread_count), (4, 0));
 
     let many: Vec<_> = (0..=limits::UNREAD_MAX).map(|n| store.send_of(id, ada, &format!("{n}"))).collect();
     for outcome in store.commit(super::lane(&*store.store, id), many.into()).await.unwrap() {
         fresh(outcome);
     }
-    assert_eq!(store.view(id, bob).await.unwrap().unwrap().unread_count, limits::UNREAD_MAX);
-    assert_eq!(store.views(bob, None, 1).await.unwrap()[0].unread_count, limits::UNREAD_MAX);
-    assert_eq!(store.view(id, ada).await.unwrap().unwrap().unread_count, 0);
+    assert_eq!(store.conversation_view(id, bob).await.unwrap().unwrap().unread_count, limits::UNREAD_MAX);
+    assert_eq!(store.conversation_views(bob, None, 1).await.unwrap()[0].unread_count, limits::UNREAD_MAX);
+    assert_eq!(store.conversation_view(id, ada).await.unwrap().unwrap().unread_count, 0);
 }
 
 async fn views_come_by_latest_activity(store: &Fixture) {
@@ -234,7 +234,7 @@ async fn pages_of_views_neither_repeat_nor_skip(store: &Fixture) {
         let mut seen = Vec::new();
         let mut after = None;
         loop {
-            let page = store.views(ada, after, limit).await.unwrap();
+            let page = store.conversation_views(ada, after, limit).await.unwrap();
             assert!(page.len() <= limit);
             seen.extend(page.iter().map(|view| (view.conversation.active_at, view.conversation.id)));
             if page.is_empty() {
@@ -320,7 +320,7 @@ async fn deleting_leaves_nothing(store: &Fixture) {
     assert_eq!(store.membership_version(ada).await.unwrap(), adas + 1);
     assert_eq!(store.membership_version(bob).await.unwrap(), bobs + 1);
     assert_eq!(store.conversation(id).await.unwrap(), None);
-    assert_eq!(store.view(id, ada).await.unwrap(), None);
+    assert_eq!(store.conversation_view(id, ada).await.unwrap(), None);
     assert_eq!(store.head(id).await.unwrap(), None);
     assert_eq!(store.member(id, bob).await.unwrap(), None);
     assert_eq!(store.message(id, message.id).await.unwrap(), None);

@@ -145,7 +145,7 @@ async fn what_was_deleted_is_not_unread(store: &Fixture) {
     let (id, ada, bob) = pair(store).await;
     let messages = [store.say(id, ada, "one").await, store.say(id, ada, "two").await];
     happened(revise(store, &edit(store, &messages[0], ada, "uno")).await);
-    let unread = async || store.view(id, bob).await.unwrap().unwrap().unread_count;
+    let unread = async || store.conversation_view(id, bob).await.unwrap().unwrap().unread_count;
     assert_eq!(unread().await, 2);
     happened(revise(store, &delete(store, &messages[0], ada)).await);
     assert_eq!(unread().await, 1);
@@ -159,7 +159,7 @@ async fn a_revision_does_not_make_a_conversation_the_latest(store: &Fixture) {
     store.say(new, bob, "now").await;
     happened(revise(store, &edit(store, &message, ada, "a while ago")).await);
     let latest: Vec<ConversationId> =
-        store.views(ada, None, 9).await.unwrap().iter().map(|view| view.conversation.id).collect();
+        store.conversation_views(ada, None, 9).await.unwrap().iter().map(|view| view.conversation.id).collect();
     assert_eq!(latest, [new, old]);
 }
 

@@ -155,7 +155,7 @@ async fn whoever_arrives_is_told_all_at_once(store: &Fixture) {
     let id = store.group("Lunch", bob, &[ada]).await;
     store.say(id, bob, "hello").await;
     let caller = |user_id, session_id| Caller { user_id, session_id, expires_at: session.expires_at };
-    let arrival = async |caller: &Caller, to, limit| store.arrival(caller, to, limit).await.unwrap();
+    let arrival = async |caller: &Caller, to, limit| store.connect_snapshot(caller, to, limit).await.unwrap();
 
     let told = arrival(&caller(ada, session.id), Some(id), 10).await.unwrap();
     assert_eq!(Some(told.user), store.user(ada).await.unwrap());

@@ -143,7 +143,7 @@ pass_on! {
         async fn rename_user(id: UserId, name: &Name) -> Result<()>;
         async fn change_password(id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
         async fn set_last_seen(ids: &[UserId], at: Timestamp) -> Result<()>;
-        async fn arrival(caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<ConnectSnapshot>>;
+        async fn connect_snapshot(caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<ConnectSnapshot>>;
     }
 }
 
@@ -168,8 +168,8 @@ pass_on! {
     impl Conversations {
         async fn create_conversation(new: &NewConversation) -> Result<(ConversationId, bool)>;
         async fn conversation(id: ConversationId) -> Result<Option<Conversation>>;
-        async fn view(id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>>;
-        async fn views(user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<ConversationView>>;
+        async fn conversation_view(id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>>;
+        async fn conversation_views(user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<ConversationView>>;
         async fn small_conversations(user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;
         async fn delete_conversation(id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
     }
