@@ -44,7 +44,7 @@ pub(super) async fn readyz(request: Request) -> Result<Response> {
 
 /// 200 while it can serve; 503 while the store cannot be reached or the server drains.
 pub(super) async fn health(request: Request) -> Result<Response> {
-    let (reachable, draining) = (request.state.chat.store_is_well().await, request.state.draining.is_cancelled());
+    let (reachable, draining) = (request.state.chat.is_store_healthy().await, request.state.draining.is_cancelled());
     let word = |well: bool, otherwise| if well { "ok" } else { otherwise };
     let well = reachable && !draining;
     let health = Health {

@@ -11,7 +11,7 @@ use super::end::ConnectionEnd;
 use super::handshake::SocketHandler;
 use super::socket::Socket;
 use super::token_deadline::TokenDeadline;
-use crate::chat::{Live, Refusal};
+use crate::chat::{ConnectError, LiveConnection};
 use crate::domain::Seq;
 use crate::domain::session::Caller;
 use crate::limits;
@@ -47,7 +47,7 @@ pub(super) enum HandshakeAuth {
 struct Established {
     state: Arc<AppState>,
     network: IpAddr,
-    live: Live,
+    live: LiveConnection,
     deadline: TokenDeadline,
     caller: Caller,
     after_seq: Option<Seq>,
@@ -97,7 +97,7 @@ async fn begin(
     scope: Scope,
     auth: Option<HandshakeAuth>,
     pending: CountedPermit,
-) -> Result<(Live, Caller), ConnectionEnd> {
+) -> Result<(LiveConnection, Caller), ConnectionEnd> {
     let _free_for_others_after_this = pending;
     let auth = match auth {
         Some(auth) => auth,
@@ -118,8 +118,8 @@ async fn begin(
     };
     match timeout(limits::ANSWER_TIMEOUT, beginning).await {
         Ok(Ok(begun)) => Ok(begun),
-        Ok(Err(Refusal::Close(why))) => Err(why.into()),
-        Ok(Err(Refusal::Error(error))) => Err(Close::for_error(&error).into()),
+        Ok(Err(ConnectError::Close(why))) => Err(why.into()),
+        Ok(Err(ConnectError::Error(error))) => Err(Close::for_error(&error).into()),
         Err(_) => Err(Close::OVERLOADED.into()),
     }
 }
@@ -132,7 +132,7 @@ impl Established {
         let dispatcher = FrameDispatcher::new(&state.chat, &live.connection, &self.caller, self.network, deadline);
         tokio::select! {
             end = dispatcher.run(reader, Box::pin(dispatcher.open(live.head, self.after_seq))) => end,
-            end = writer.run(state.heartbeat, deadline, || live.tell_news()) => end,
+            end = writer.run(state.heartbeat, deadline, || live.send_heartbeat()) => end,
             () = state.draining.cancelled() => {
                 writer.send_queue.push(frames::draining(reconnect_jitter_ms()));
                 // What was admitted is committed and answered before the goodbye, though its token may expire; the drain's own time-out
