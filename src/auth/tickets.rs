@@ -9,8 +9,8 @@ use crate::domain::{Code, Error, Result, TicketId, Timestamp};
 use crate::limits;
 
 impl Auth {
-    /// Creates a ticket for the caller. The ticket is a signed id. Its caller and expiry are in the store, where the first use deletes it, on
-    /// any node.
+    /// Creates a ticket for the caller. The ticket is a signed id. Its caller and expiry are in the store, where the first use deletes it,
+    /// on any node.
     pub async fn create_ticket(&self, caller: &Caller) -> Result<String> {
         let now = Timestamp::now();
         let ticket = Ticket { id: TicketId::new(), caller: *caller, expires_at: now.plus(limits::TICKET_TTL) };

@@ -70,8 +70,8 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Starts the journal, presence and reconciling in `tasks`. They end after `stop`, when all admitted writes are committed. `join` connects
-    /// this node's inbox to the bus.
+    /// Starts the journal, presence and reconciling in `tasks`. They end after `stop`, when all admitted writes are committed. `join`
+    /// connects this node's inbox to the bus.
     pub async fn start(
         store: Arc<dyn Store>,
         join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,

@@ -103,8 +103,8 @@ impl LocalInbox {
         }
     }
 
-    /// Ends the user's subscriptions to a conversation. `left_at` is the number of an event that may be old: subscriptions that went live at
-    /// or after it stay. Paused subscriptions stay too, because their catch-up asks the store.
+    /// Ends the user's subscriptions to a conversation. `left_at` is the number of an event that may be old. With it, subscriptions that
+    /// went live at or after it stay. Paused subscriptions stay then, too, because their catch-up asks the store.
     fn unsubscribe_user(&self, user_id: UserId, conversation_id: ConversationId, left_at: Option<Seq>) {
         for connection in self.registry.of_user(user_id) {
             if left_at.is_some_and(|left_at| connection.live_from(conversation_id).is_none_or(|from| from >= left_at)) {

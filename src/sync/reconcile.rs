@@ -155,8 +155,8 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Subscribes a connection to a conversation whose `conversation.created` was lost. Sends that frame, and then the events from the one
-    /// that added its user.
+    /// Subscribes a connection to a conversation that it does not know. Sends `conversation.created`. If the scope is [`Scope::All`], it also
+    /// sends the events from the one that added its user, and makes the subscription live.
     async fn subscribe_new(&self, connection: &Arc<Connection>, id: ConversationId, version: i64) -> Result<()> {
         if !self.registry.subscribe(connection, id) {
             return Ok(());

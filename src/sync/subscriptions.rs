@@ -78,8 +78,8 @@ impl Subscriptions {
         Ok(())
     }
 
-    /// Subscribes a connection to those of these conversations that its user is in. New subscriptions are paused. The newest numbers are read
-    /// while the subscriptions exist: a user who is removed after that loses the subscription.
+    /// Subscribes a connection to those of these conversations that its user is in. New subscriptions are paused. The newest numbers are
+    /// read while the subscriptions exist: a user who is removed after that loses the subscription.
     pub(super) async fn subscribe(&self, connection: &Arc<Connection>, ids: &[ConversationId]) -> Result<Subscribed> {
         let mut new = HashSet::new();
         let unsubscribed: Vec<ConversationId> =
