@@ -37,27 +37,27 @@ mod tests {
     #[test]
     fn a_signed_text_is_verified() {
         let signer = Signer::new(SECRET, "tests");
-        let signed = signer.sign(b"four");
-        assert_eq!(signer.verify(&signed), Some(*b"four"));
-        assert_eq!(signed, Signer::new(SECRET, "tests").sign(b"four"), "the same each time, on each node");
+        let text = signer.sign(b"four");
+        assert_eq!(signer.verify(&text), Some(*b"four"));
+        assert_eq!(text, Signer::new(SECRET, "tests").sign(b"four"), "the same each time, on each node");
     }
 
     #[test]
     fn an_altered_text_is_refused() {
         let signer = Signer::new(SECRET, "tests");
-        let signed = signer.sign(b"four");
-        let mut bytes = BASE64.decode(&signed).expect("base64");
+        let text = signer.sign(b"four");
+        let mut bytes = BASE64.decode(&text).expect("base64");
         for index in 0..bytes.len() {
             bytes[index] ^= 1;
             assert_eq!(signer.verify::<4>(&BASE64.encode(&bytes)), None, "byte {index}");
             bytes[index] ^= 1;
         }
-        for bad in ["", "AAAA", &signed[..signed.len() - 1], &format!("{signed}A"), &BASE64.encode(b"four")] {
+        for bad in ["", "AAAA", &text[..text.len() - 1], &format!("{text}A"), &BASE64.encode(b"four")] {
             assert_eq!(signer.verify::<4>(bad), None, "{bad}");
         }
-        assert_eq!(signer.verify::<3>(&signed), None, "the length is part of it");
-        assert_eq!(signer.verify::<5>(&signed), None);
-        assert_eq!(Signer::new(SECRET, "others").verify::<4>(&signed), None, "for this purpose");
-        assert_eq!(Signer::new(b"another secret of 32 bytes or so", "tests").verify::<4>(&signed), None);
+        assert_eq!(signer.verify::<3>(&text), None, "the length is part of it");
+        assert_eq!(signer.verify::<5>(&text), None);
+        assert_eq!(Signer::new(SECRET, "others").verify::<4>(&text), None, "for this purpose");
+        assert_eq!(Signer::new(b"another secret of 32 bytes or so", "tests").verify::<4>(&text), None);
     }
 }

@@ -75,7 +75,7 @@ impl Subscriptions {
         self.tasks.spawn(async move {
             match subscriptions.catch_up(&connection, id, after_seq).await {
                 Err(error) if error.code == Code::NotFound => {
-                    subscriptions.registry.unsubscribe_if_paused(&connection, id)
+                    subscriptions.registry.unsubscribe_if_paused(&connection, id);
                 }
                 Err(_) => connection.send_queue.close(Close::OVERLOADED),
                 Ok(_) => {}
