@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::net::TcpListener;
 
 use bytes::Bytes;
-use chinwag::api::{self, OPERATIONS, Run, Transports};
+use chinwag::api::{self, OPERATIONS, OperationKind, Transports};
 use chinwag::domain::session::Caller;
 use chinwag::domain::{ConversationId, Error, SessionId, Timestamp, UserId};
 use chinwag::http::router::Router;
@@ -65,7 +65,7 @@ pub(crate) fn dispatch(bytes: &[u8]) {
     let input = Input { fields: conversation.into_iter().collect(), body };
     // Every operation gets it, not only the one that it is for: inputs differ by little.
     for operation in OPERATIONS.iter().filter(|operation| operation.transports == Transports::Both) {
-        let Run::Write { write, .. } = operation.run else { continue };
+        let OperationKind::Write { write, .. } = operation.kind else { continue };
         match write(&caller, &input) {
             Ok(write) => {
                 assert_eq!(write.actor_id(), caller.user_id);

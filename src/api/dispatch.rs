@@ -1,4 +1,4 @@
-//! The dispatcher: the way of every call, from either transport, to its operation and back.
+//! The dispatcher: authorises every call, from either transport, and runs its operation.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::guard::catch_panic;
-use super::operation::{Access, Operation, Run, cost};
+use super::operation::{Access, Operation, OperationKind, cost};
 use crate::chat::{Chat, Context};
 use crate::domain::session::Caller;
 use crate::domain::{Code, Error, Result};
@@ -15,58 +15,53 @@ use crate::limits;
 use crate::wire::answer::Answer;
 use crate::wire::input::Input;
 
-/// How a call says who makes it.
-pub enum Credentials {
-    /// By an access token, if there is one.
+/// The authentication of a call.
+pub enum CallAuth {
+    /// An access token, if the request has one.
     Token(Option<String>),
-    /// By its connection, whose token was read when it began.
+    /// The caller of a connection, whose token was checked when it was established.
     Connection(Caller),
 }
 
 /// A call of an operation.
 pub struct Call {
-    /// The row of the table.
+    /// The operation.
     pub operation: &'static Operation,
-    /// Who makes it.
-    pub credentials: Credentials,
+    /// The authentication of its caller.
+    pub auth: CallAuth,
     /// The client's network: an IPv4 address, or the first 64 bits of an IPv6 address.
     pub network: IpAddr,
 }
 
-/// Makes a call: checks who makes it, reads its input, charges its cost and runs the operation.
+/// Makes a call: authenticates the caller, reads the input, charges the cost and runs the operation.
 ///
-/// A call is answered within [`limits::ANSWER_TIMEOUT`], whatever it asks the store for and however often. The time in which `input`
-/// arrives is the client's own and not counted; the transport bounds it. A panic is an `internal` error.
+/// A call is answered within [`limits::ANSWER_TIMEOUT`], however many store calls it makes. The time in which `input` arrives is not
+/// counted, because it depends on the client; the transport bounds it. A panic becomes an `internal` error.
 pub async fn dispatch(chat: &Arc<Chat>, call: Call, input: impl Future<Output = Result<Input>>) -> Result<Answer> {
     catch_panic(run(chat, call, input)).await?
 }
 
 async fn run(chat: &Arc<Chat>, call: Call, input: impl Future<Output = Result<Input>>) -> Result<Answer> {
-    let Call { operation, credentials, network } = call;
+    let Call { operation, auth, network } = call;
     let started = Instant::now();
-    let caller = timeout(limits::ANSWER_TIMEOUT, authorize(chat, operation, credentials, network));
+    let caller = timeout(limits::ANSWER_TIMEOUT, authorize(chat, operation, auth, network));
     let caller = caller.await.map_err(|_| too_late(operation))??;
-    let left = limits::ANSWER_TIMEOUT.saturating_sub(started.elapsed());
+    let remaining = limits::ANSWER_TIMEOUT.saturating_sub(started.elapsed());
     let input = input.await?;
     let context = Context { chat: Arc::clone(chat), caller, network };
-    timeout(left, perform(operation, context, input)).await.map_err(|_| too_late(operation))?
+    timeout(remaining, perform(operation, context, input)).await.map_err(|_| too_late(operation))?
 }
 
-/// Returns the caller of an operation for users. Charges the network for others that are limited.
-pub async fn authorize(
-    chat: &Chat,
-    operation: &Operation,
-    credentials: Credentials,
-    network: IpAddr,
-) -> Result<Option<Caller>> {
-    match (operation.access, credentials) {
+/// Returns the caller of an operation for users. Charges the network of a limited operation.
+pub async fn authorize(chat: &Chat, operation: &Operation, auth: CallAuth, network: IpAddr) -> Result<Option<Caller>> {
+    match (operation.access, auth) {
         (Access::Public, _) => Ok(None),
         (Access::Limited, _) => chat.rate_limits.charge_account_call(network).map(|()| None),
-        (Access::User, Credentials::Token(token)) => {
-            let token = token.ok_or_else(|| Error::new(Code::Unauthorized, "This takes an access token."))?;
+        (Access::User, CallAuth::Token(token)) => {
+            let token = token.ok_or_else(|| Error::new(Code::Unauthorized, "This operation needs an access token."))?;
             chat.auth.authenticate(&token).await.map(Some)
         }
-        (Access::User, Credentials::Connection(caller)) => {
+        (Access::User, CallAuth::Connection(caller)) => {
             chat.auth.check_session(&caller).await?;
             Ok(Some(caller))
         }
@@ -74,12 +69,12 @@ pub async fn authorize(
 }
 
 async fn perform(operation: &Operation, context: Context, input: Input) -> Result<Answer> {
-    match operation.run {
-        Run::Call(call) => {
+    match operation.kind {
+        OperationKind::Call(call) => {
             charge(operation, &context)?;
             call(context, input).await
         }
-        Run::Write { write, answer } => {
+        OperationKind::Write { write, answer } => {
             let write = write(&context.caller()?, &input)?;
             charge(operation, &context)?;
             let outcome = context.chat.write(write.clone()).await?;
@@ -95,7 +90,7 @@ fn charge(operation: &Operation, context: &Context) -> Result<()> {
     }
 }
 
-/// The answer to a call that takes too long: the store is slow in each of several answers, say.
+/// Returns the error for a call that takes too long, for example because each of several store calls is slow.
 fn too_late(operation: &Operation) -> Error {
     tracing::warn!(operation = operation.name, "a call took too long");
     Error::new(Code::Unavailable, "The server did not answer in time.").after(Duration::from_secs(1))

@@ -1,4 +1,4 @@
-//! What every call goes through, whatever it calls: a panic guard, and a line in the log.
+//! The panic guard and the log line of every call.
 
 use std::any::Any;
 use std::fmt;
@@ -11,18 +11,18 @@ use tracing::{debug, info};
 
 use crate::domain::{Error, Result};
 
-/// DeliveryGuards a panic into an error: a defect costs one call, not the connection. Nothing shared is left half changed, since locks are
-/// recovered where they are taken.
+/// Turns a panic into an `internal` error, so that a defect fails one call and not the connection. Shared state stays usable, because locks
+/// are recovered where they are taken.
 pub async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T> {
-    AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| Error::internal(message(panic.as_ref())))
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| Error::internal(panic_text(panic.as_ref())))
 }
 
-fn message(panic: &(dyn Any + Send)) -> String {
+fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("panic: {}", text.unwrap_or("without a message"))
+    format!("panic: {}", text.unwrap_or("without a text"))
 }
 
-/// Logs a call that was answered: its method and path, or over WebSocket its frame and operation. `is_probe` logs at `debug`.
+/// Logs an answered call with its method and path, or with `WS` and its operation. Logs at `debug` if `is_probe` is true.
 pub fn log_request(
     method: impl fmt::Display,
     path: &str,

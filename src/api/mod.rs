@@ -1,16 +1,16 @@
-//! The operations table and its dispatcher: every operation once, for both transports.
+//! The operations table and its dispatcher, which both transports use.
 
 mod dispatch;
 mod guard;
 mod operation;
 mod operations;
 
-pub use dispatch::{Call, Credentials, authorize, dispatch};
+pub use dispatch::{Call, CallAuth, authorize, dispatch};
 pub use guard::{catch_panic, log_request};
-pub use operation::{Access, Body, BoxFuture, Operation, Run, Transports, cost};
+pub use operation::{Access, Body, BoxFuture, Operation, OperationKind, Transports, cost};
 pub use operations::OPERATIONS;
 
-/// The operation of a name that a client can call over WebSocket. `None` if there is none of this name.
+/// Returns the operation with a name.
 pub fn operation(name: &str) -> Option<&'static Operation> {
     OPERATIONS.iter().find(|operation| operation.name == name)
 }

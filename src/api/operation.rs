@@ -1,4 +1,4 @@
-//! What a row of the operations table says.
+//! The columns of the operations table.
 
 use std::pin::Pin;
 
@@ -11,74 +11,74 @@ use crate::wire::input::Input;
 
 /// A row of the operations table.
 pub struct Operation {
-    /// Its name, which is the `type` of its frame.
+    /// The name, which is the `type` of its frame.
     pub name: &'static str,
-    /// Its method over HTTP.
+    /// The method over HTTP.
     pub method: &'static str,
-    /// Its path over HTTP. `{name}` stands for one segment, the input's field of that name; a field that ends in `_id` is an id.
+    /// The path over HTTP. `{name}` matches one segment, which becomes the input's field of that name. A field that ends in `_id` is an id.
     pub path: &'static str,
-    /// Where its input comes from over HTTP.
+    /// The place of the input over HTTP, besides the path.
     pub body: Body,
-    /// Who may call it. Roles in a conversation are decided under the lock.
+    /// The callers that may call it. Roles in a conversation are checked under the lock.
     pub access: Access,
-    /// How many tokens a call takes from its user's budget, see [`cost`].
+    /// The tokens that a call takes from its user's rate limit, see [`cost`].
     pub cost: u32,
-    /// Over which transports it can be called.
+    /// The transports over which it can be called.
     pub transports: Transports,
-    /// What it does.
-    pub run: Run,
+    /// The function that runs it.
+    pub kind: OperationKind,
 }
 
-/// The cost of an operation, in tokens of its user's budget.
+/// The costs of operations, in tokens of the user's rate limit.
 pub mod cost {
-    /// Reads, and rare writes that have bounds of their own.
+    /// The cost of reads, and of rare writes that have bounds of their own.
     pub const FREE: u32 = 0;
-    /// A numbered write.
+    /// The cost of a numbered write.
     pub const WRITE: u32 = 1;
 }
 
-/// Where an operation's input comes from over HTTP, besides the path.
+/// The place of an operation's input over HTTP, besides the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// From a JSON body.
+    /// A JSON body.
     Json,
-    /// From the query; the body is not read.
+    /// The query. The body is not read.
     Empty,
 }
 
-/// Who may call an operation.
+/// The callers that may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody.
+    /// All callers.
     Public,
-    /// Everybody, a few times a minute from one network, since it hashes a password.
+    /// All callers, a few times a minute per network, because the operation hashes a password.
     Limited,
     /// Users who are logged in.
     User,
 }
 
-/// Over which transports an operation can be called.
+/// The transports over which an operation can be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transports {
     /// HTTP and WebSocket.
     Both,
-    /// HTTP alone: the operation makes, ends or proves a session, or its answers are too large for a frame.
+    /// HTTP alone: the operation starts, ends or proves a session, or its answers are too large for a frame.
     Http,
 }
 
 /// A future that can be sent to another thread.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// What an operation does.
+/// The function of an operation.
 #[derive(Clone, Copy)]
-pub enum Run {
-    /// A numbered write: its input becomes a write, which the journal commits in order.
+pub enum OperationKind {
+    /// Makes a numbered write of the input. The journal commits it in order.
     Write {
-        /// Checks the input.
+        /// Checks the input and returns the write.
         write: fn(&Caller, &Input) -> Result<Write>,
-        /// Makes the answer of what was committed.
+        /// Makes the answer from the outcome.
         answer: fn(Context, Write, Outcome) -> BoxFuture<Result<Answer>>,
     },
-    /// Anything else.
+    /// Runs any other operation.
     Call(fn(Context, Input) -> BoxFuture<Result<Answer>>),
 }

@@ -3,28 +3,28 @@
 use super::operation::Access::{Limited, Public, User};
 use super::operation::Body::{self, Empty, Json};
 use super::operation::Transports::{Both, Http};
-use super::operation::{Access, Operation, Run, Transports, cost};
+use super::operation::{Access, Operation, OperationKind, Transports, cost};
 use crate::chat::{conversations, history, members, messages, sessions, users};
 use crate::wire::answer::Answer;
 
-/// Makes a [`Run::Call`] of an `async fn(Context, Input) -> Result<Answer>`.
+/// Makes an [`OperationKind::Call`] of an `async fn(Context, Input) -> Result<Answer>`.
 macro_rules! call {
     ($function:path) => {
-        Run::Call(|context, input| Box::pin(async move { $function(context, input.parse()?).await }))
+        OperationKind::Call(|context, input| Box::pin(async move { $function(context, input.parse()?).await }))
     };
 }
 
-/// Makes a [`Run::Write`] of a `fn(&Caller, Input) -> Result<Write>` and an `async fn(Context, Write, Outcome) -> Result<Answer>`;
-/// without the latter the answer is 204.
+/// Makes an [`OperationKind::Write`] of a `fn(&Caller, Input) -> Result<Write>` and an `async fn(Context, Write, Outcome) ->
+/// Result<Answer>`. Without the latter the answer is 204.
 macro_rules! write {
     ($function:path) => {
-        Run::Write {
+        OperationKind::Write {
             write: |caller, input| $function(caller, input.parse()?),
             answer: |_, _, _| Box::pin(async { Ok(Answer::no_content()) }),
         }
     };
     ($function:path, $answer:path) => {
-        Run::Write {
+        OperationKind::Write {
             write: |caller, input| $function(caller, input.parse()?),
             answer: |context, write, outcome| Box::pin($answer(context, write, outcome)),
         }
@@ -39,9 +39,9 @@ const fn row(
     access: Access,
     cost: u32,
     transports: Transports,
-    run: Run,
+    kind: OperationKind,
 ) -> Operation {
-    Operation { name, method, path, body, access, cost, transports, run }
+    Operation { name, method, path, body, access, cost, transports, kind }
 }
 
 use cost::{FREE, WRITE};
@@ -51,7 +51,7 @@ const GET: &str = "GET";
 const PATCH: &str = "PATCH";
 const POST: &str = "POST";
 
-/// The table.
+/// The operations table.
 #[rustfmt::skip]
 pub static OPERATIONS: &[Operation] = &[
     // Accounts and sessions.

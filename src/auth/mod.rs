@@ -1,4 +1,4 @@
-//! Authentication: passwords, tokens, sessions and tickets.
+//! Authentication: checks passwords, tokens, sessions and tickets.
 
 mod passwords;
 mod session_cache;
@@ -16,20 +16,19 @@ pub use passwords::Passwords;
 pub use session_cache::SessionCache;
 pub use tokens::Tokens;
 
-/// Finds out who makes a request, and whether their session is live.
+/// Authenticates callers and checks that their sessions are live.
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Auth {
     store: Arc<dyn Store>,
-    /// Hashes and compares passwords.
     pub passwords: Passwords,
-    /// Makes and reads tokens.
     pub tokens: Tokens,
     sessions: Arc<SessionCache>,
-    /// Lifts the number of unused tickets of a user.
+    /// Lifts the bound on a user's unused tickets.
     unlimited: bool,
 }
 
 impl Auth {
-    /// Tokens are signed with `secret`; an access token lives for `access_ttl`. Hashes one password, as a decoy.
+    /// Signs tokens with `secret`. An access token lives for `access_ttl`. Hashes one password, as a decoy.
     pub async fn new(
         store: Arc<dyn Store>,
         secret: &[u8],
@@ -41,14 +40,14 @@ impl Auth {
         Ok(Self { store, passwords, tokens, sessions, unlimited })
     }
 
-    /// Returns the caller that an access token names, if token and session are good.
+    /// Returns the caller that an access token names, if the token is valid and the session is live.
     pub async fn authenticate(&self, access_token: &str) -> Result<Caller> {
         let caller = self.tokens.caller(access_token)?;
         self.check_session(&caller).await?;
         Ok(caller)
     }
 
-    /// Checks that the caller's session is live: `session_ended` if it is not. Asks the store at most every
+    /// Checks that the caller's session is live. Fails with `session_ended` if it is not. Reads the session from the store at most once per
     /// [`crate::limits::SESSION_CACHE_TTL`].
     pub async fn check_session(&self, caller: &Caller) -> Result<()> {
         let Err(epoch) = self.cached(caller.session_id) else { return Ok(()) };
@@ -56,7 +55,7 @@ impl Auth {
         self.check_loaded(caller, session, epoch)
     }
 
-    /// Returns the epoch of the cache as the error if the session is not known to be live.
+    /// Returns `Ok` if the session is in the cache. Otherwise returns the epoch of the cache as the error.
     pub fn cached(&self, id: SessionId) -> Result<(), u64> {
         self.sessions.get(id)
     }
@@ -65,7 +64,7 @@ impl Auth {
     pub fn check_loaded(&self, caller: &Caller, session: Option<Session>, epoch: u64) -> Result<()> {
         let now = Timestamp::now();
         if session.is_none_or(|session| session.user_id != caller.user_id || !session.is_live(now)) {
-            return Err(Error::new(Code::SessionEnded, "The session has ended: log in again."));
+            return Err(Error::new(Code::SessionEnded, "The session has ended. Log in again."));
         }
         self.sessions.insert(caller.session_id, epoch);
         Ok(())

@@ -1,4 +1,4 @@
-//! The cache of live sessions, so that not every request asks the store.
+//! The session cache: remembers live sessions, so that not every request reads the store.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,20 +7,20 @@ use std::time::Instant;
 use crate::domain::SessionId;
 use crate::limits;
 
-/// Sessions that the store reported as live a moment ago. Ending one on this node takes effect at once.
+/// Sessions that the store reported as live within [`limits::SESSION_CACHE_TTL`]. Ending one on this node takes effect at once.
 #[derive(Default)]
 pub struct SessionCache(Mutex<State>);
 
 #[derive(Default)]
 struct State {
     cached_at: HashMap<SessionId, Instant>,
-    /// Rises with each invalidation, so that an answer of the store that is older than one is not cached.
+    /// Incremented by each invalidation, so that a result of the store that is older than an invalidation is not cached.
     epoch: u64,
 }
 
 impl SessionCache {
-    /// Returns `Ok` if the session is known to be live. Otherwise returns the epoch to give to [`SessionCache::insert`] after
-    /// asking the store.
+    /// Returns `Ok` if the session is in the cache. Otherwise returns the epoch as the error, to pass to [`SessionCache::insert`] after
+    /// reading the store.
     pub fn get(&self, id: SessionId) -> Result<(), u64> {
         self.with(|state| match state.cached_at.get(&id) {
             Some(cached_at) if cached_at.elapsed() < limits::SESSION_CACHE_TTL => Ok(()),
@@ -64,12 +64,12 @@ mod tests {
     use crate::domain::SessionId;
 
     #[test]
-    fn an_answer_from_before_an_invalidation_is_not_cached() {
+    fn a_result_from_before_an_invalidation_is_not_cached() {
         let (cache, id) = (SessionCache::default(), SessionId::new());
-        let epoch = cache.get(id).expect_err("nothing is known yet");
+        let epoch = cache.get(id).expect_err("the cache is empty");
         cache.insert(id, epoch);
         assert_eq!(cache.get(id), Ok(()));
-        let epoch = cache.get(SessionId::new()).expect_err("another");
+        let epoch = cache.get(SessionId::new()).expect_err("not in the cache");
         cache.invalidate(&[id]);
         cache.insert(id, epoch);
         assert!(cache.get(id).is_err());

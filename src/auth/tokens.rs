@@ -1,8 +1,8 @@
-//! Tokens: access tokens are JWTs (RFC 7519, HS256), refresh tokens are numbered and sealed, tickets are sealed ids.
+//! Tokens: access tokens are JWTs (RFC 7519, HS256), refresh tokens are signed generations of a session, tickets are signed ids.
 //!
-//! A refresh token is `session id (16 bytes) ‖ generation (8) ‖ HMAC-SHA-256 of both (32)` in base64url. It follows from
-//! its number, so that a client whose answer was lost can be given the same successor again, and the store keeps no
-//! secret of it. A ticket is `id (16) ‖ HMAC-SHA-256 (32)`: what was made up never reaches the store.
+//! A refresh token is `session id (16 bytes) ‖ generation (8 bytes) ‖ HMAC-SHA-256 of both (32 bytes)` in base64url. It is derived from
+//! its generation. So a client whose answer was lost can get the same successor again, and the store keeps no secret of it. A ticket is
+//! `id (16 bytes) ‖ HMAC-SHA-256 (32 bytes)`: a forged ticket never reaches the store.
 
 use std::sync::Once;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::signer::Signer;
 use crate::domain::session::Caller;
 use crate::domain::{Code, Error, Result, SessionId, TicketId, Timestamp, UserId};
 
-/// The claims of an access token; all of them are required.
+/// The claims of an access token. All of them are required.
 #[derive(Serialize, Deserialize)]
 struct Claims {
     sub: UserId,
@@ -39,10 +39,10 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Tokens signed with `secret`; access tokens live for `access_ttl`.
+    /// Signs tokens with `secret`. Access tokens live for `access_ttl`.
     pub fn new(secret: &[u8], access_ttl: Duration) -> Self {
         static PROVIDER: Once = Once::new();
-        // Fails only if some other part of the process installed a provider first, which then serves as well.
+        // This fails only if another part of the process installed a provider before, which serves as well.
         PROVIDER.call_once(|| {
             let _ = RING.install_default();
         });
@@ -60,19 +60,19 @@ impl Tokens {
         }
     }
 
-    /// How long an access token lives.
+    /// Returns the lifetime of an access token.
     pub fn access_ttl(&self) -> Duration {
         self.access_ttl
     }
 
-    /// An access token for a user's session.
+    /// Returns an access token for a user's session.
     pub fn access(&self, user_id: UserId, session_id: SessionId, now: Timestamp) -> Result<String> {
         let exp = now.plus(self.access_ttl).unix_seconds();
         let claims = Claims { sub: user_id, sid: session_id, iat: now.unix_seconds(), exp };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).map_err(Error::internal)
     }
 
-    /// Who an access token names: `token_expired` or `unauthorized` if it is not good.
+    /// Returns the caller that an access token names. Fails with `token_expired` or `unauthorized` if it is not valid.
     pub fn caller(&self, token: &str) -> Result<Caller> {
         let data =
             jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|error| {
@@ -85,30 +85,30 @@ impl Tokens {
         Ok(Caller { user_id, session_id, expires_at: Timestamp(exp.saturating_mul(1_000_000)) })
     }
 
-    /// The refresh token of a session's generation.
+    /// Returns the refresh token of a session's generation.
     pub fn refresh(&self, session_id: SessionId, generation: i64) -> String {
         self.refresh.sign(&[&session_id.0.as_bytes()[..], &generation.to_be_bytes()].concat())
     }
 
-    /// What a refresh token names, if it is one of ours.
-    pub fn refreshed(&self, token: &str) -> Option<(SessionId, i64)> {
-        let named: [u8; 24] = self.refresh.verify(token)?;
-        let (session_id, generation) = named.split_first_chunk()?;
+    /// Returns the session and the generation of a refresh token, if its signature is valid.
+    pub fn parse_refresh(&self, token: &str) -> Option<(SessionId, i64)> {
+        let bytes: [u8; 24] = self.refresh.verify(token)?;
+        let (session_id, generation) = bytes.split_first_chunk()?;
         Some((SessionId(Uuid::from_bytes(*session_id)), i64::from_be_bytes(generation.try_into().ok()?)))
     }
 
-    /// The ticket that an id becomes.
+    /// Returns the ticket with an id.
     pub fn ticket(&self, id: TicketId) -> String {
         self.tickets.sign(id.0.as_bytes())
     }
 
-    /// What a ticket names, if it is one of ours.
-    pub fn ticketed(&self, ticket: &str) -> Option<TicketId> {
+    /// Returns the id of a ticket, if its signature is valid.
+    pub fn parse_ticket(&self, ticket: &str) -> Option<TicketId> {
         self.tickets.verify(ticket).map(Uuid::from_bytes).map(TicketId)
     }
 }
 
-/// `jsonwebtoken` brings no cryptography of its own; ring's HMAC keeps one such library in the tree.
+/// Signs JWTs with ring, because `jsonwebtoken` has no cryptography of its own and ring is the tree's only such library.
 static RING: CryptoProvider = CryptoProvider {
     signer_factory: |algorithm, key| Hs256::new(*algorithm, key.as_bytes()).map(|key| Box::new(key) as _),
     verifier_factory: |algorithm, key| Hs256::new(*algorithm, key.try_get_as_bytes()?).map(|key| Box::new(key) as _),
@@ -196,17 +196,17 @@ mod tests {
         let (tokens, session_id) = (tokens(), SessionId::new());
         let token = tokens.refresh(session_id, 7);
         assert_eq!(token, tokens.refresh(session_id, 7));
-        assert_eq!(tokens.refreshed(&token), Some((session_id, 7)));
+        assert_eq!(tokens.parse_refresh(&token), Some((session_id, 7)));
         assert!(tokens.caller(&token).is_err());
-        assert_eq!(tokens.ticketed(&token), None);
+        assert_eq!(tokens.parse_ticket(&token), None);
     }
 
     #[test]
-    fn a_ticket_is_good_for_nothing_else() {
+    fn a_ticket_is_not_valid_as_another_token() {
         let (tokens, id) = (tokens(), TicketId::new());
         let ticket = tokens.ticket(id);
-        assert_eq!(tokens.ticketed(&ticket), Some(id));
+        assert_eq!(tokens.parse_ticket(&ticket), Some(id));
         assert!(tokens.caller(&ticket).is_err());
-        assert_eq!(tokens.refreshed(&ticket), None);
+        assert_eq!(tokens.parse_refresh(&ticket), None);
     }
 }

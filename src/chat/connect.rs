@@ -1,4 +1,4 @@
-//! Connecting: the beginning of a live connection.
+//! Connecting: starts the connection of a WebSocket client.
 
 use std::sync::Arc;
 
@@ -8,81 +8,87 @@ use crate::domain::user::{ConnectSnapshot, ConversationSnapshot};
 use crate::domain::{Error, Seq};
 use crate::limits;
 use crate::registry::{Connection, Registration, Scope, SendQueue};
-use crate::sync::beyond_small;
+use crate::sync::small_conversation_page;
 use crate::wire::close::Close;
 use crate::wire::frames;
 
-/// Why a connection does not begin.
+/// The reason why a connection is refused.
 #[derive(Debug)]
-pub enum Refusal {
-    /// It closes with this code.
+pub enum ConnectError {
+    /// The connection is closed with this close code.
     Close(Close),
-    /// Something failed.
+    /// An operation failed.
     Error(Error),
 }
 
-impl From<Error> for Refusal {
+impl From<Error> for ConnectError {
     fn from(error: Error) -> Self {
         Self::Error(error)
     }
 }
 
-/// A connection that has begun; dropping it leaves everything.
-pub struct Live {
+/// A started connection. Dropping it removes its registration and its subscriptions.
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct LiveConnection {
     chat: Arc<Chat>,
-    /// The connection.
     pub connection: Arc<Connection>,
     registration: Option<Registration>,
-    /// Nobody hears of a connection that was refused.
-    has_begun: bool,
-    /// The newest number that `hello` named, on one conversation.
+    /// False while the connection can still be refused: a refused connection does not change its user's presence.
+    is_established: bool,
+    /// The newest number in `hello`, if the connection is on one conversation.
     pub head: Option<Seq>,
 }
 
-impl Live {
-    /// Tells the connection what is new since the last time.
-    pub fn tell_news(&self) {
-        let news = self.chat.registry.unannounced_heads(&self.connection, limits::HEARTBEAT_HEADS_MAX);
-        self.connection.send_queue.push(frames::heartbeat(news, self.connection.membership_version()));
+impl LiveConnection {
+    /// Sends a heartbeat with the numbers that are new since the last one.
+    pub fn send_heartbeat(&self) {
+        let heads = self.chat.registry.unannounced_heads(&self.connection, limits::HEARTBEAT_HEADS_MAX);
+        self.connection.send_queue.push(frames::heartbeat(heads, self.connection.membership_version()));
     }
 }
 
-impl Drop for Live {
+impl Drop for LiveConnection {
     fn drop(&mut self) {
         drop(self.registration.take());
-        if self.has_begun {
+        if self.is_established {
             self.chat.presence.connections_changed(self.connection.user_id);
         }
     }
 }
 
 impl Chat {
-    /// Begins a connection of somebody whose token was read, but whose session may have ended. It says `hello` first once it is uncorked. On all conversations it hears what happens from
-    /// then on; on one, once [`Subscriptions::catch_up`] was called for it.
+    /// Starts a connection for `caller`, whose token was checked. Checks that the session is live. `hello` is the first frame that the
+    /// connection sends when its queue is uncorked. A connection on all conversations receives events from then on. A connection on one
+    /// conversation receives them after a call of [`Subscriptions::catch_up`](crate::sync::Subscriptions::catch_up).
     pub async fn connect(
         self: &Arc<Self>,
         caller: &Caller,
         scope: Scope,
         send_queue: Arc<SendQueue>,
         heartbeat_ms: u64,
-    ) -> Result<Live, Refusal> {
+    ) -> Result<LiveConnection, ConnectError> {
         let connection = Connection::new(caller, scope, send_queue);
         let registration = self.registry.register(&connection, self.settings.unlimited);
-        let registration = registration.ok_or(Refusal::Close(Close::TOO_MANY_CONNECTIONS))?;
-        let mut live =
-            Live { chat: Arc::clone(self), connection, registration: Some(registration), has_begun: false, head: None };
+        let registration = registration.ok_or(ConnectError::Close(Close::TOO_MANY_CONNECTIONS))?;
+        let mut live = LiveConnection {
+            chat: Arc::clone(self),
+            connection,
+            registration: Some(registration),
+            is_established: false,
+            head: None,
+        };
         let connection = &live.connection;
-        let to = if let Scope::One(id) = scope { Some(id) } else { None };
-        if let Some(id) = to {
-            // Before the question whether they may: whoever is removed from now on loses the seat. What is said to a silent one
-            // waits, and is dropped if the answer is no.
+        let conversation_id = if let Scope::One(id) = scope { Some(id) } else { None };
+        if let Some(id) = conversation_id {
+            // The connection subscribes before its membership is checked, so that a removal from now on ends the subscription. Frames for a
+            // paused subscription wait in the queue, and are dropped if the connection is refused.
             self.registry.subscribe(connection, id);
         }
-        // Whoever ends the session from now on finds the connection; whoever did before is seen here.
+        // If the session ends from now on, the connection is found in the registry. If it ended before, this check finds it.
         let epoch = self.auth.cached(caller.session_id);
-        let arrival = self.store.connect_snapshot(caller, to, beyond_small()).await?;
+        let snapshot = self.store.connect_snapshot(caller, conversation_id, small_conversation_page()).await?;
         let ConnectSnapshot { user, membership_version: version, session, conversation } =
-            arrival.ok_or_else(|| Error::not_found("user"))?;
+            snapshot.ok_or_else(|| Error::not_found("user"))?;
         if let Err(epoch) = epoch {
             self.auth.check_loaded(caller, session, epoch)?;
         }
@@ -91,22 +97,22 @@ impl Chat {
                 let ConversationSnapshot { head, members } =
                     conversation.ok_or_else(|| Error::not_found("conversation"))?;
                 live.head = Some(head);
-                self.presence.put_state_of(connection, id, &members);
+                self.presence.enqueue_members(connection, id, &members);
             }
             Scope::All | Scope::Held => {
                 self.subscriptions.subscribe_all(connection).await?;
                 let contacts = self.store.contacts(caller.user_id, limits::PRESENCE_CONTACTS_MAX).await?;
-                self.presence.put_state(connection, &contacts);
+                self.presence.enqueue_contacts(connection, &contacts);
             }
         }
-        // From here on the rounds compare it, with what it was told and has.
+        // From here on the reconciler compares the connection's subscriptions with the store.
         connection.set_membership_version(version);
         let head = match scope {
             Scope::One(id) => live.head.map(|head| (id, head)),
             Scope::All | Scope::Held => None,
         };
         connection.send_queue.push_front(frames::hello(connection.id, &user, heartbeat_ms, version, head));
-        live.has_begun = true;
+        live.is_established = true;
         self.presence.connections_changed(caller.user_id);
         Ok(live)
     }

@@ -1,4 +1,4 @@
-//! Conversations.
+//! Operations on conversations.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::wire::objects::{List, ViewObject};
 use crate::wire::requests::{CreateConversation, ListConversations, OneConversation, UpdateConversation};
 use crate::wire::{cursor, frames};
 
-/// Makes a conversation. A direct pair has only one.
+/// Creates a conversation. Two users have only one direct conversation.
 pub async fn create(context: Context, input: CreateConversation) -> Result<Answer> {
     let caller = context.caller()?;
     let new = check(input, &caller)?;
@@ -43,7 +43,7 @@ fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> 
     let name = match (kind, input.name) {
         (ConversationKind::Direct, Some(_)) => return Err(Error::field("name", "a direct conversation has none")),
         (ConversationKind::Direct, None) if other_ids.len() != 1 => {
-            return Err(Error::field("member_ids", "a direct conversation takes exactly one other person"));
+            return Err(Error::field("member_ids", "a direct conversation takes exactly one other user"));
         }
         (_, name) => name.as_deref().map(GroupName::parse).transpose()?,
     };
@@ -51,7 +51,7 @@ fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> 
     Ok(NewConversation { id, kind, name, creator_id, created_at, other_ids })
 }
 
-/// The caller's conversations, latest activity first.
+/// Lists the caller's conversations, latest activity first.
 pub async fn list(context: Context, input: ListConversations) -> Result<Answer> {
     let (chat, limit) = (&context.chat, input.limit.0);
     let after = cursor::activity(input.cursor.as_deref())?;
@@ -62,7 +62,7 @@ pub async fn list(context: Context, input: ListConversations) -> Result<Answer> 
     Answer::ok(&List { items, next })
 }
 
-/// A conversation as the caller sees it.
+/// Returns a conversation as the caller sees it.
 pub async fn get(context: Context, input: OneConversation) -> Result<Answer> {
     answer(&context, input.conversation_id).await
 }
@@ -77,13 +77,13 @@ async fn view(chat: &Chat, caller: &Caller, id: ConversationId) -> Result<Conver
     chat.store.conversation_view(id, caller.user_id).await?.ok_or_else(no_conversation)
 }
 
-/// Names a group.
+/// Renames a group.
 pub fn update(caller: &Caller, input: UpdateConversation) -> Result<Write> {
     let name = GroupName::parse(&input.name)?;
     Ok(command(caller, input.conversation_id, Action::Rename { name }))
 }
 
-/// The conversation with its new name.
+/// Returns the conversation with its new name.
 pub async fn updated(context: Context, write: Write, _: Outcome) -> Result<Answer> {
     answer(&context, write.conversation_id()).await
 }
@@ -103,21 +103,22 @@ pub async fn delete(context: Context, input: OneConversation) -> Result<Answer> 
 }
 
 impl Chat {
-    /// Makes a conversation, or finds the pair's, and informs the members of a new one. Returns true if it is new.
+    /// Creates a conversation, or finds the direct one of the two users, and informs the members of a new one. Returns true if it is new.
     async fn create(self: &Arc<Self>, new: NewConversation) -> Result<(ConversationId, bool)> {
         let (id, is_new) = self.store.create_conversation(&new).await?;
         if is_new {
             let members: Vec<UserId> = new.other_ids.iter().copied().chain([new.creator_id]).collect();
             let frames = self.frames_for("conversation.created", &new.to_conversation(), &members).await;
             self.bus.publish(Envelope::Created { conversation_id: id, members: members.clone(), frames });
-            self.begin_hearing(id, &members).await;
+            self.activate_subscriptions(id, &members).await;
         }
         Ok((id, is_new))
     }
 
-    /// Makes the silent seats of a new conversation live. Somebody may have sent something already, or have left; nobody waits
-    /// for anybody else. Whom it fails for comes back, and finds the conversation.
-    async fn begin_hearing(self: &Arc<Self>, id: ConversationId, members: &[UserId]) {
+    /// Activates the paused subscriptions of a new conversation. A member may have sent a message already, or have left. Each connection
+    /// catches up in a task of its own, so that none waits for another. If that fails for a connection, its client reconnects and finds the
+    /// conversation.
+    async fn activate_subscriptions(self: &Arc<Self>, id: ConversationId, members: &[UserId]) {
         let is_empty = self.store.head(id).await == Ok(Some(0));
         let connections = members.iter().flat_map(|user_id| self.registry.of_user(*user_id));
         for connection in connections.filter(|connection| connection.scope == Scope::All) {
@@ -128,16 +129,16 @@ impl Chat {
         }
     }
 
-    /// The frame that a conversation begins or ends, for each of these users who is connected here.
+    /// Encodes a frame about a conversation for each of these users who is connected to this node.
     async fn frames_for(&self, kind: &'static str, about: &Conversation, users: &[UserId]) -> Vec<(UserId, Bytes)> {
-        let mut told = Vec::new();
+        let mut frames = Vec::new();
         for &user_id in users {
             if !self.registry.of_user(user_id).is_empty() {
                 // A version that cannot be read now is corrected by the next one.
                 let version = self.store.membership_version(user_id).await.unwrap_or_default();
-                told.push((user_id, frames::conversation_lifecycle(kind, about, version)));
+                frames.push((user_id, frames::conversation_lifecycle(kind, about, version)));
             }
         }
-        told
+        frames
     }
 }

@@ -1,4 +1,4 @@
-//! History: pages of messages.
+//! History: lists the messages of a conversation in pages.
 
 use super::messages::status;
 use super::{Chat, Context, no_conversation};
@@ -10,7 +10,7 @@ use crate::wire::answer::Answer;
 use crate::wire::history::{HasMore, history};
 use crate::wire::requests::{ListMessages, SeqInput};
 
-/// A page of a conversation's messages, for its members.
+/// Lists a page of a conversation's messages, for its members.
 pub async fn list(context: Context, input: ListMessages) -> Result<Answer> {
     let (caller, position) = (context.caller()?, position(&input)?);
     let (page, more) = read(&context.chat, &caller, input.conversation_id, position, input.limit.0).await?;
@@ -18,7 +18,7 @@ pub async fn list(context: Context, input: ListMessages) -> Result<Answer> {
     Ok(Answer::encoded(history(items, more, page.last_seq)))
 }
 
-/// Where a page lies.
+/// The position of a page in the history.
 enum Position {
     Newest,
     Before(Seq),
@@ -36,7 +36,7 @@ fn position(input: &ListMessages) -> Result<Position> {
     }
 }
 
-/// Reads a page, and one message more than asked for on each side, to know whether there are more.
+/// Reads a page, and one message more than requested on each side, to find out if there are more.
 async fn read(
     chat: &Chat,
     caller: &Caller,
@@ -74,14 +74,14 @@ async fn read(
     }
 }
 
-/// Leaves the newest `limit`. Returns true if there were more.
+/// Keeps the newest `limit` messages. Returns true if there were more.
 fn cut_before(messages: &mut Vec<Message>, limit: usize) -> bool {
     let more = messages.len().saturating_sub(limit);
     messages.drain(..more);
     more > 0
 }
 
-/// Leaves the oldest `limit`. Returns true if there were more.
+/// Keeps the oldest `limit` messages. Returns true if there were more.
 fn cut_after(messages: &mut Vec<Message>, limit: usize) -> bool {
     let more = messages.len() > limit;
     messages.truncate(limit);

@@ -1,4 +1,4 @@
-//! Members.
+//! Operations on members.
 
 use super::messages::command;
 use super::{Context, no_conversation};
@@ -11,7 +11,7 @@ use crate::wire::cursor;
 use crate::wire::objects::{List, MemberObject};
 use crate::wire::requests::{AddMember, ListMembers, RemoveMember, UpdateMember};
 
-/// The members by username.
+/// Lists a conversation's members by username.
 pub async fn list(context: Context, input: ListMembers) -> Result<Answer> {
     let ListMembers { conversation_id: id, cursor, limit } = input;
     let (chat, limit, after) = (&context.chat, limit.0, cursor::key(cursor.as_deref())?);
@@ -29,9 +29,9 @@ pub fn add(caller: &Caller, input: AddMember) -> Result<Write> {
     Ok(command(caller, input.conversation_id, Action::AddMember { user_id: input.user_id, role }))
 }
 
-/// The member, and whether they are new.
+/// Returns the member. The status is 201 if they are new.
 pub async fn added(context: Context, write: Write, outcome: Outcome) -> Result<Answer> {
-    let (id, member) = changed(&context, &write).await?;
+    let (id, member) = changed_member(&context, &write).await?;
     let object = MemberObject::new(&member, context.chat.status(member.user.id));
     let location = format!("/v1/conversations/{id}/members/{}", member.user.id);
     Answer::created(outcome != Outcome::NoChange, location, &object)
@@ -43,22 +43,22 @@ pub fn update(caller: &Caller, input: UpdateMember) -> Result<Write> {
     Ok(command(caller, input.conversation_id, Action::SetRole { user_id, role }))
 }
 
-/// The member with their new role.
+/// Returns the member with their new role.
 pub async fn updated(context: Context, write: Write, _: Outcome) -> Result<Answer> {
-    let (_, member) = changed(&context, &write).await?;
+    let (_, member) = changed_member(&context, &write).await?;
     Answer::ok(&MemberObject::new(&member, context.chat.status(member.user.id)))
 }
 
-/// Removes a member, or leaves.
+/// Removes a member. A caller who removes themselves leaves.
 pub fn remove(caller: &Caller, input: RemoveMember) -> Result<Write> {
     Ok(command(caller, input.conversation_id, Action::RemoveMember { user_id: input.user_id }))
 }
 
-/// The member whom a command was about.
-async fn changed(context: &Context, write: &Write) -> Result<(ConversationId, Member)> {
+/// Returns the member that a command changed.
+async fn changed_member(context: &Context, write: &Write) -> Result<(ConversationId, Member)> {
     let id = write.conversation_id();
     let user_id: Option<UserId> = write.as_command().and_then(|command| command.action.user_id());
-    let user_id = user_id.ok_or_else(|| Error::internal("a command about no member"))?;
+    let user_id = user_id.ok_or_else(|| Error::internal("the command changes no member"))?;
     let member = context.chat.store.member(id, user_id).await?;
     Ok((id, member.ok_or_else(|| Error::not_found("member"))?))
 }

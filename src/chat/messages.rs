@@ -1,4 +1,4 @@
-//! Messages: sending, editing and deleting them.
+//! Operations on messages: sending, editing and deleting them.
 
 use super::Context;
 use crate::domain::command::{Action, Command, NewMessage, Outcome, Write};
@@ -15,7 +15,7 @@ pub fn send(caller: &Caller, input: SendMessage) -> Result<Write> {
     new_message(caller, input, "type")
 }
 
-/// The write of a new message. `type_field` is the name of its type on the caller's transport.
+/// Returns the write of a new message. `type_field` is the name of the field with its type on the caller's transport.
 pub fn new_message(caller: &Caller, input: SendMessage, type_field: &'static str) -> Result<Write> {
     if input.r#type.is_some_and(|r#type| r#type != "text") {
         return Err(Error::field(type_field, "only `text` can be sent"));
@@ -30,7 +30,7 @@ pub fn new_message(caller: &Caller, input: SendMessage, type_field: &'static str
     }))
 }
 
-/// The message that was sent, or that an earlier try sent.
+/// Returns the message that this call or an earlier try sent.
 pub async fn sent(context: Context, _: Write, outcome: Outcome) -> Result<Answer> {
     let (message, status, is_new) = match outcome {
         Outcome::Committed(event) => (event.message, MessageStatus::Sent, true),
@@ -40,7 +40,7 @@ pub async fn sent(context: Context, _: Write, outcome: Outcome) -> Result<Answer
         }
         Outcome::NoChange => (None, MessageStatus::Sent, false),
     };
-    let message = message.ok_or_else(|| Error::internal("a send without its message"))?;
+    let message = message.ok_or_else(|| Error::internal("the outcome of a send has no message"))?;
     let location = format!("/v1/conversations/{}/messages?around_seq={}", message.conversation_id, message.seq);
     Answer::created(is_new, location, &MessageObject::new(&message, status))
 }
@@ -51,14 +51,14 @@ pub fn edit(caller: &Caller, input: EditMessage) -> Result<Write> {
     Ok(command(caller, input.conversation_id, Action::EditMessage { message_id, content }))
 }
 
-/// The message as it is now.
+/// Returns the message as it is now.
 pub async fn edited(context: Context, _: Write, outcome: Outcome) -> Result<Answer> {
     let message = match outcome {
         Outcome::Committed(event) => event.message,
         Outcome::Duplicate(message) => Some(message),
         Outcome::NoChange => None,
     };
-    let message = message.ok_or_else(|| Error::internal("an edit without its message"))?;
+    let message = message.ok_or_else(|| Error::internal("the outcome of an edit has no message"))?;
     let status = status_of(&context, &message).await?;
     Answer::ok(&MessageObject::new(&message, status))
 }
@@ -69,7 +69,7 @@ pub fn delete(caller: &Caller, input: OneMessage) -> Result<Write> {
     Ok(command(caller, input.conversation_id, Action::DeleteMessage { message_id }))
 }
 
-/// A command of the caller's, made now.
+/// Makes a command of the caller with a new id and the present time.
 pub(super) fn command(caller: &Caller, conversation_id: ConversationId, action: Action) -> Write {
     let (actor_id, timestamp) = (caller.user_id, Timestamp::now());
     Write::Apply(Command { conversation_id, actor_id, id: MessageId::new(), timestamp, action })
@@ -84,11 +84,13 @@ async fn status_of(context: &Context, message: &Message) -> Result<MessageStatus
     Ok(status(message, &caller, receipts))
 }
 
-/// A message's status for the caller, by the least `(delivered_seq, read_seq)` of the other members.
+/// Returns a message's status for the caller. `receipts` are the least `(delivered_seq, read_seq)` of the other members.
 pub(super) fn status(message: &Message, caller: &Caller, receipts: Option<(Seq, Seq)>) -> MessageStatus {
     match receipts {
-        Some((_, read)) if message.sender_id == caller.user_id && message.seq <= read => MessageStatus::Read,
-        Some((got, _)) if message.sender_id == caller.user_id && message.seq <= got => MessageStatus::Delivered,
+        Some((_, read_seq)) if message.sender_id == caller.user_id && message.seq <= read_seq => MessageStatus::Read,
+        Some((delivered_seq, _)) if message.sender_id == caller.user_id && message.seq <= delivered_seq => {
+            MessageStatus::Delivered
+        }
         _ => MessageStatus::Sent,
     }
 }

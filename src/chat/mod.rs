@@ -1,7 +1,7 @@
-//! Operations: what users do. Every function that a transport calls authorises.
+//! Operations: validate input, authorise the caller, and call the journal or the store. Every function that a transport calls authorises.
 //!
-//! A write goes to the [`crate::journal`], which commits it and publishes what happened on the bus; [`crate::delivery`] takes it
-//! from there to the connections. A read goes to the store.
+//! A write goes to the [`crate::journal`], which commits it and publishes its events on the bus. [`crate::delivery`] delivers them to the
+//! connections. A read goes to the store.
 
 mod connect;
 mod context;
@@ -31,47 +31,47 @@ use crate::journal::{Journal, Reply, draining_error};
 use crate::registry::Registry;
 use crate::store::{Store, StoreHealth};
 use crate::sync::{Presence, PresenceWorker, Reconciler, Subscriptions};
-pub use connect::{Live, Refusal};
+pub use connect::{ConnectError, LiveConnection};
 pub use context::Context;
 pub use rate_limits::RateLimits;
 
-/// What the operations need to know of the configuration.
+/// The configuration of the operations.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Signs tokens.
+    /// Signs tokens and tickets.
     pub secret: Vec<u8>,
-    /// How long an access token lives.
+    /// The lifetime of an access token.
     pub access_ttl: Duration,
-    /// How long an unused refresh token lives.
+    /// The lifetime of an unused refresh token.
     pub refresh_ttl: Duration,
-    /// Lifts the rates and counts per user (load tests).
+    /// Lifts the rate limits and the counts per user, for load tests.
     pub unlimited: bool,
-    /// How often a node compares itself with the store, and connections get a heartbeat.
+    /// The interval at which the node compares itself with the store, and at which connections get a heartbeat.
     pub heartbeat: Duration,
 }
 
-/// Everything that users can do, in one handle.
+/// All parts of the node that operations use.
 pub struct Chat {
     store: Arc<dyn Store>,
     registry: Arc<Registry>,
     bus: Arc<dyn Bus>,
-    /// Tokens, sessions, tickets and passwords.
+    /// Checks tokens, sessions, tickets and passwords.
     pub auth: Auth,
-    /// Where connections hear events.
+    /// Subscribes connections to conversations.
     pub subscriptions: Arc<Subscriptions>,
     journal: Journal,
     presence: Arc<Presence>,
     health: Arc<StoreHealth>,
     settings: Settings,
-    /// What clients may do how often.
+    /// Limits the rates of writes, logins and registrations.
     pub rate_limits: RateLimits,
     /// Owns the tasks of [`Chat::run_to_completion`].
     tasks: TaskTracker,
 }
 
 impl Chat {
-    /// Starts the journal, presence and reconciling in `tasks`; they end after `stop`, with all that was admitted committed. `join`
-    /// gives this node's inbox to the bus.
+    /// Starts the journal, presence and reconciling in `tasks`. They end after `stop`, when all admitted writes are committed. `join`
+    /// connects this node's inbox to the bus.
     pub async fn start(
         store: Arc<dyn Store>,
         join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
@@ -82,20 +82,20 @@ impl Chat {
         let (registry, sessions, repair_queue) =
             (Arc::<Registry>::default(), Arc::<SessionCache>::default(), Arc::<RepairQueue>::default());
         let cache = Arc::clone(&sessions);
-        let forget = Box::new(move |ended: &[_]| cache.invalidate(ended));
+        let invalidate = Box::new(move |ended: &[_]| cache.invalidate(ended));
         let presence = Arc::new(Presence::new(&registry));
-        let noted = Arc::clone(&presence);
-        let members_changed = Box::new(move |id, growth| noted.members_changed(id, growth));
+        let presence_handle = Arc::clone(&presence);
+        let members_changed = Box::new(move |id, growth| presence_handle.members_changed(id, growth));
         let inbox =
-            Arc::new(LocalInbox::new(Arc::clone(&registry), forget, members_changed, Arc::clone(&repair_queue)));
+            Arc::new(LocalInbox::new(Arc::clone(&registry), invalidate, members_changed, Arc::clone(&repair_queue)));
         let gap_repair =
             Arc::new(GapRepair::new(&store, &registry, Arc::clone(&inbox) as _, Arc::clone(&repair_queue)));
         let bus = join(Arc::clone(&inbox) as _);
         tasks.spawn(PresenceWorker::new(&presence, &store, &bus).run(stop.clone()));
         let health = Arc::<StoreHealth>::default();
-        let asked = Arc::clone(&store);
+        let ping_store = Arc::clone(&store);
         let ping = move || {
-            let store = Arc::clone(&asked);
+            let store = Arc::clone(&ping_store);
             async move { store.ping().await }
         };
         tasks.spawn(Arc::clone(&health).run(ping, stop.clone()));
@@ -135,17 +135,17 @@ impl Chat {
         self.tasks.spawn(work(Arc::clone(self))).await.map_err(Error::internal)?
     }
 
-    /// Hands a write to the journal, which calls `reply` when it is done. The commit authorises it.
+    /// Submits a write to the journal, which calls `reply` with its outcome. The commit authorises it.
     pub async fn submit(&self, write: Write, reply: Reply) {
         self.journal.submit(write, reply).await;
     }
 
-    /// Hands a write to the journal and waits until it is done.
+    /// Submits a write to the journal and waits for its outcome.
     pub async fn write(&self, write: Write) -> Result<Outcome> {
         let (sender, outcome) = oneshot::channel();
-        // The caller may be gone by then; the write is committed all the same.
-        self.submit(write, Box::new(move |done| drop(sender.send(done)))).await;
-        // Each write is answered, unless the process leaves at once: then its outcome is unknown.
+        // The caller may no longer wait by then; the write is committed all the same.
+        self.submit(write, Box::new(move |outcome| drop(sender.send(outcome)))).await;
+        // The journal replies to each write, unless the process ends at once: then the outcome is unknown.
         outcome.await.map_err(|_| draining_error())?
     }
 
@@ -154,8 +154,8 @@ impl Chat {
         self.tasks.spawn(work)
     }
 
-    /// Returns true if the store can serve, or could a moment ago.
-    pub async fn store_is_well(&self) -> bool {
+    /// Returns true if the store can serve, or could within [`crate::limits::HEALTH_CACHE_TTL`].
+    pub async fn is_store_healthy(&self) -> bool {
         self.health.is_healthy().await
     }
 
@@ -164,7 +164,7 @@ impl Chat {
         self.store.kind()
     }
 
-    /// The connections of this node.
+    /// Returns the connections of this node.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
     }
@@ -175,7 +175,8 @@ impl Chat {
     }
 }
 
-/// A conversation that does not exist, or that the caller is not in: the two cannot be told apart.
+/// Returns the error for a conversation that does not exist, and for one that the caller is not in, so that callers cannot distinguish
+/// them.
 fn no_conversation() -> Error {
     Error::not_found("conversation")
 }

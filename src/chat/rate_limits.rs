@@ -1,4 +1,4 @@
-//! Rate limits: of writes by user, of expensive calls by network.
+//! Rate limits: limit writes per user, and expensive calls per network.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -7,18 +7,18 @@ use crate::domain::rate_limiter::RateLimiter;
 use crate::domain::{Result, UserId};
 use crate::limits;
 
-/// The rate limits of a node. Each says `rate_limited`, and when to come back.
+/// The rate limits of a node. Each fails with `rate_limited` and the time after which the client can try again.
 pub struct RateLimits {
     account_calls: RateLimiter<IpAddr>,
-    /// By network and username, or the account of who is logged in, so that nobody can lock another user out.
+    /// Keyed by network, and by username or by the id of the caller, so that a user cannot lock out another one.
     login_failures: RateLimiter<(IpAddr, String)>,
     writes: RateLimiter<UserId>,
-    /// Lifts all of them (load tests).
+    /// Lifts all limits, for load tests.
     unlimited: bool,
 }
 
 impl RateLimits {
-    /// Full buckets.
+    /// Returns rate limits with full buckets.
     pub fn new(unlimited: bool) -> Self {
         Self {
             account_calls: RateLimiter::new(limits::ACCOUNT_CALLS),
@@ -28,7 +28,7 @@ impl RateLimits {
         }
     }
 
-    /// Charges a login or a registration to a network.
+    /// Charges a login or a registration to its network.
     pub fn charge_account_call(&self, network: IpAddr) -> Result<()> {
         if self.unlimited { Ok(()) } else { self.account_calls.take(network, Instant::now()) }
     }
@@ -38,9 +38,9 @@ impl RateLimits {
         if self.unlimited { Ok(()) } else { self.writes.take(user_id, Instant::now()) }
     }
 
-    /// Runs a comparison of a password. Its attempt is charged before, so that many guesses at once are limited as many in a row are,
-    /// and given back unless `is_wrong` says that the password was.
-    pub async fn guess<T>(
+    /// Runs a comparison of a password. The attempt is charged before, so that parallel guesses are limited as sequential ones are. It is
+    /// refunded unless `is_wrong` returns true for the error.
+    pub async fn limit_password_guesses<T>(
         &self,
         network: IpAddr,
         account: String,

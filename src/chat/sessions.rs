@@ -1,4 +1,4 @@
-//! Sessions: logging in, refreshing, logging out, tickets.
+//! Operations on sessions: login, refresh, logout and tickets.
 
 use std::sync::Arc;
 
@@ -12,25 +12,26 @@ use crate::wire::answer::Answer;
 use crate::wire::objects::{TicketObject, TokensObject, UserObject};
 use crate::wire::requests::{Login, Nothing, Refresh};
 
-/// Begins a session.
+/// Starts a session.
 pub async fn login(context: Context, input: Login) -> Result<Answer> {
     let Login { username, password } = input;
-    // A text that cannot be a username is no key of its own, or keys as long as bodies would be remembered.
+    // All texts that cannot be usernames share one key, or the limiter would keep keys as long as request bodies.
     let account = Username::parse(&username).map_or_else(|_| String::new(), |username| username.key());
     let is_wrong = |error: &Error| error.code == Code::BadCredentials;
-    let begin = begin(&context.chat, &username, password);
-    context.chat.rate_limits.guess(context.network, account, is_wrong, begin).await
+    let session = start_session(&context.chat, &username, password);
+    context.chat.rate_limits.limit_password_guesses(context.network, account, is_wrong, session).await
 }
 
-/// Unknown, wrong and impossible answer the same, in the same time.
-async fn begin(chat: &Chat, username: &str, password: String) -> Result<Answer> {
+/// Starts a session if username and password match. An unknown username, a text that cannot be a username, and a wrong password get the
+/// same error after the same time.
+async fn start_session(chat: &Chat, username: &str, password: String) -> Result<Answer> {
     let known = match Username::parse(username) {
         Ok(username) => chat.store.credentials(&username.key()).await?,
         Err(_) => None,
     };
     let (user, hash) = known.unzip();
     let matches = chat.auth.passwords.verify(password, hash.clone()).await?;
-    let wrong = || Error::new(Code::BadCredentials, "This username and this password do not belong together.");
+    let wrong = || Error::new(Code::BadCredentials, "The username or the password is wrong.");
     let user = user.filter(|_| matches).ok_or_else(wrong)?;
     let now = Timestamp::now();
     let session = Session {
@@ -43,7 +44,7 @@ async fn begin(chat: &Chat, username: &str, password: String) -> Result<Answer> 
         ended_at: None,
     };
     chat.store.insert_session(&session).await?;
-    // A change of password in between ended the sessions that it saw, which this one was not.
+    // A change of the password in between ended the sessions that existed then, and this one did not exist yet.
     if chat.store.password_hash(user.id).await? != hash {
         chat.store.end_session(session.id, now).await?;
         return Err(wrong());
@@ -51,23 +52,26 @@ async fn begin(chat: &Chat, username: &str, password: String) -> Result<Answer> 
     tokens(chat, &user, session.id, 0, now)
 }
 
-/// Continues a session. The newest refresh token makes the next one; the one before it gives the same successor again for
-/// [`limits::REFRESH_GRACE`]. An older one was stolen, or its successor was, and ends the session.
+/// Continues a session. The newest refresh token returns its successor. The token before it returns the same successor again for
+/// [`limits::REFRESH_GRACE`]. An older token ends the session, because it or its successor was stolen.
 pub async fn refresh(context: Context, input: Refresh) -> Result<Answer> {
     let chat = &context.chat;
     let refused = || Error::new(Code::Unauthorized, "The refresh token is not valid.");
-    let (id, generation) = chat.auth.tokens.refreshed(&input.refresh_token).ok_or_else(refused)?;
+    let (id, generation) = chat.auth.tokens.parse_refresh(&input.refresh_token).ok_or_else(refused)?;
     let now = Timestamp::now();
     let expires_at = now.plus(chat.settings.refresh_ttl);
     let rotated = chat.store.rotate_session(id, generation, now, expires_at).await?;
     let session = chat.store.session(id).await?.ok_or_else(refused)?;
     if !session.is_live(now) {
-        return Err(Error::new(Code::SessionEnded, "The session has ended: log in again."));
+        return Err(Error::new(Code::SessionEnded, "The session has ended. Log in again."));
     }
     let in_grace = session.generation == generation + 1 && session.rotated_at.plus(limits::REFRESH_GRACE) >= now;
     if !rotated && !in_grace {
         chat.end_session(id).await?;
-        return Err(Error::new(Code::SessionEnded, "This refresh token was used before: the session is ended."));
+        return Err(Error::new(
+            Code::SessionEnded,
+            "The refresh token was used before, so the session has ended. Log in again.",
+        ));
     }
     let user = chat.store.user(session.user_id).await?.ok_or_else(refused)?;
     tokens(chat, &user, id, generation + 1, now)
@@ -84,16 +88,16 @@ fn tokens(chat: &Chat, user: &User, session: SessionId, generation: i64, now: Ti
     })
 }
 
-/// Ends the caller's session, its tokens and its sockets.
+/// Ends the caller's session: its tokens are refused from now on and its sockets are closed.
 pub async fn logout(context: Context, _: Nothing) -> Result<Answer> {
     let session_id = context.caller()?.session_id;
     context.chat.end_session(session_id).await?;
     Ok(Answer::no_content())
 }
 
-/// Makes a ticket, which opens one WebSocket.
+/// Creates a ticket, which opens one WebSocket.
 pub async fn ticket(context: Context, _: Nothing) -> Result<Answer> {
-    let ticket = context.chat.auth.ticket(&context.caller()?).await?;
+    let ticket = context.chat.auth.create_ticket(&context.caller()?).await?;
     let object = TicketObject { ticket: &ticket, expires_in: limits::TICKET_TTL.as_secs() };
     Ok(Answer { status: 201, ..Answer::ok(&object)? })
 }
@@ -102,7 +106,7 @@ impl Chat {
     async fn end_session(self: &Arc<Self>, id: SessionId) -> Result<()> {
         self.run_to_completion(async move |chat| {
             let ended = chat.store.end_session(id, Timestamp::now()).await;
-            // With the outcome unknown its sockets are closed all the same: if it is live, they come back.
+            // If the outcome is unknown, the sockets are closed all the same. If the session is live, its clients reconnect.
             if ended.as_ref().map_or_else(|error| error.code == Code::Unavailable, |()| true) {
                 chat.bus.publish(Envelope::SessionsEnded(vec![id]));
             }
@@ -111,7 +115,7 @@ impl Chat {
         .await
     }
 
-    /// The caller's other sessions that are connected here.
+    /// Returns the caller's other sessions that are connected to this node.
     pub(super) fn other_sessions(&self, caller: &Caller) -> Vec<SessionId> {
         let connections = self.registry.of_user(caller.user_id);
         connections.iter().map(|connection| connection.session_id).filter(|id| *id != caller.session_id).collect()

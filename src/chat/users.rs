@@ -1,4 +1,4 @@
-//! Users: accounts and their profiles.
+//! Operations on users: accounts and their profiles.
 
 use super::{Chat, Context};
 use crate::bus::Envelope;
@@ -10,7 +10,7 @@ use crate::wire::cursor;
 use crate::wire::objects::{List, UserObject};
 use crate::wire::requests::{GetUser, ListUsers, Nothing, Register, UpdateMe};
 
-/// Makes an account. Without a name, the username is the name.
+/// Creates an account. Without a name, the username is the name.
 pub async fn register(context: Context, input: Register) -> Result<Answer> {
     let chat = &context.chat;
     let username = Username::parse(&input.username)?;
@@ -22,13 +22,13 @@ pub async fn register(context: Context, input: Register) -> Result<Answer> {
     Answer::created(true, format!("/v1/users/{}", user.id), &UserObject::new(&user, chat.status(user.id)))
 }
 
-/// The caller.
+/// Returns the caller.
 pub async fn me(context: Context, _: Nothing) -> Result<Answer> {
     let id = context.caller()?.user_id;
     answer(&context.chat, id).await
 }
 
-/// A user; everybody who is logged in may see everybody.
+/// Returns a user. Every user who is logged in may see all users.
 pub async fn get(context: Context, input: GetUser) -> Result<Answer> {
     answer(&context.chat, input.user_id).await
 }
@@ -38,7 +38,7 @@ async fn answer(chat: &Chat, id: UserId) -> Result<Answer> {
     Answer::ok(&UserObject::new(&user, chat.status(id)))
 }
 
-/// The users by username.
+/// Lists users by username.
 pub async fn list(context: Context, input: ListUsers) -> Result<Answer> {
     let ListUsers { q, cursor, limit } = input;
     let (chat, limit, after) = (&context.chat, limit.0, cursor::key(cursor.as_deref())?);
@@ -61,7 +61,7 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
         let password = Password::parse(&password)?;
         let is_wrong = |error: &Error| error.fields.iter().any(|field| field.field == "current_password");
         let change = change_password(chat, &caller, password, current_password);
-        chat.rate_limits.guess(context.network, caller.user_id.to_string(), is_wrong, change).await?;
+        chat.rate_limits.limit_password_guesses(context.network, caller.user_id.to_string(), is_wrong, change).await?;
     }
     if let Some(name) = name {
         chat.store.rename_user(caller.user_id, &name).await?;
@@ -78,14 +78,14 @@ async fn change_password(
     let current = current.ok_or_else(|| Error::field("current_password", "is missing"))?;
     let hash = chat.store.password_hash(caller.user_id).await?;
     if !chat.auth.passwords.verify(current, hash).await? {
-        return Err(Error::field("current_password", "is not the present password"));
+        return Err(Error::field("current_password", "is not your current password"));
     }
     let (hash, caller) = (chat.auth.passwords.hash(password).await?, *caller);
     chat.run_to_completion(async move |chat| {
         let changed = chat.store.change_password(caller.user_id, &hash, caller.session_id, Timestamp::now()).await;
         let ended = match &changed {
             Ok(ended) => ended.clone(),
-            // With the outcome unknown the sockets are closed all the same: those whose session is live come back.
+            // If the outcome is unknown, the sockets are closed all the same. Clients whose session is live reconnect.
             Err(error) if error.code == Code::Unavailable => chat.other_sessions(&caller),
             Err(_) => Vec::new(),
         };

@@ -1,4 +1,4 @@
-//! Envelopes: an event made ready for the bus, with what goes with it.
+//! Envelopes: makes the envelope of an event, with its details and its joins and leaves.
 
 use bytes::Bytes;
 use tokio::time::timeout;
@@ -14,12 +14,13 @@ use crate::registry::{EncodedEvents, Registry};
 use crate::store::Store;
 use crate::wire::frames;
 
-/// Returns true if an event goes with others in one envelope: it has no details, and changes nobody's subscriptions.
-pub fn is_plain(event: &Event) -> bool {
+/// Returns true if an event can share an envelope with others: it has no details, and changes no subscriptions.
+pub fn can_share_envelope(event: &Event) -> bool {
     event.message.as_ref().is_none_or(|message| message.note.is_none())
 }
 
-/// The envelope of one event. Details that the store cannot give in time are left out: the event is committed, and goes without.
+/// Returns the envelope of one event. Leaves out details that the store does not return within [`limits::BACKFILL_TIMEOUT`], because
+/// the event is committed and must be delivered.
 pub async fn envelope_of(event: &Event, store: &dyn Store, registry: &Registry) -> Envelope {
     let Some(note) = event.message.as_ref().and_then(|message| message.note.as_ref()) else {
         return Envelope::Events(encode(std::iter::once(event)));
@@ -28,8 +29,8 @@ pub async fn envelope_of(event: &Event, store: &dyn Store, registry: &Registry) 
     let (mut joined, mut left) = (None, None);
     match note {
         SystemNote::MemberAdded { user_id, .. } => {
-            let frame =
-                timeout(limits::BACKFILL_TIMEOUT, created_frame(conversation_id, *user_id, store, registry)).await;
+            let frame = conversation_created(conversation_id, *user_id, store, registry);
+            let frame = timeout(limits::BACKFILL_TIMEOUT, frame).await;
             joined = Some(Joined { user_id: *user_id, frame: frame.ok().flatten() });
         }
         SystemNote::MemberRemoved { user_id } => left = Some(*user_id),
@@ -43,8 +44,13 @@ pub async fn envelope_of(event: &Event, store: &dyn Store, registry: &Registry) 
     Envelope::MembershipEvent { event, joined, left }
 }
 
-/// The frame `conversation.created` for a user who is connected here.
-async fn created_frame(id: ConversationId, user_id: UserId, store: &dyn Store, registry: &Registry) -> Option<Bytes> {
+/// Encodes `conversation.created` for a user. Returns `None` if the user is not connected to this node, or if the store fails.
+async fn conversation_created(
+    id: ConversationId,
+    user_id: UserId,
+    store: &dyn Store,
+    registry: &Registry,
+) -> Option<Bytes> {
     if registry.of_user(user_id).is_empty() {
         return None;
     }

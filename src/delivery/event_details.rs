@@ -1,4 +1,4 @@
-//! The details of an event: the member or the conversation as it is now.
+//! Event details: the member or the conversation of an event, as the store has it now.
 
 use crate::domain::Result;
 use crate::domain::event::Event;
@@ -7,7 +7,7 @@ use crate::registry::Registry;
 use crate::store::Store;
 use crate::wire::frames::EventDetails;
 
-/// Reads what goes with the frame of `event`. Only system messages have details.
+/// Reads the details of an event from the store. Only system messages have details.
 pub async fn event_details(event: &Event, store: &dyn Store, registry: &Registry) -> Result<EventDetails> {
     let mut details = EventDetails::default();
     let id = event.conversation_id;

@@ -1,8 +1,8 @@
-//! Gap repair: events that this node did not receive are read from the store.
+//! Gap repair: reads events that this node did not receive from the store.
 //!
-//! The bus is a hint and the table is the truth. Three things reveal a gap: an event that does not follow the watermark, a command
-//! whose first try was committed although its answer was lost, and the store's own numbers, which every node compares with its own
-//! once a heartbeat and whenever the bus comes back (see `sync::reconcile`).
+//! The bus may lose events, and the store has all of them. Three things reveal a gap: an event that does not follow the watermark, a
+//! write whose first try was committed although its outcome was lost, and the store's newest numbers. Every node compares those with its
+//! own once per heartbeat interval, and whenever the bus reconnects (see `sync::reconcile`).
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::encode::encode;
-use super::envelopes::{envelope_of, is_plain};
+use super::envelopes::{can_share_envelope, envelope_of};
 use crate::bus::{Envelope, Inbox};
 use crate::domain::event::Event;
 use crate::domain::{ConversationId, Error, Result, UserId};
@@ -19,7 +19,7 @@ use crate::limits;
 use crate::registry::Registry;
 use crate::store::Store;
 
-/// Repairs that are due soon. Bounded by the number of conversations and users that are connected here.
+/// Repairs that were requested and not taken yet. Bounded by the numbers of conversations and users with connections to this node.
 #[derive(Default)]
 pub struct RepairQueue {
     requested: Mutex<Repairs>,
@@ -29,23 +29,23 @@ pub struct RepairQueue {
 /// A set of repairs.
 #[derive(Default)]
 pub struct Repairs {
-    /// Conversations of which events are missing.
+    /// Conversations whose events are missing.
     pub conversations: HashSet<ConversationId>,
     /// Users whose subscriptions may differ from their memberships.
     pub users: HashSet<UserId>,
-    /// Anything may be missing.
+    /// Compares all conversations, users and sessions with the store.
     pub everything: bool,
 }
 
 impl Repairs {
-    /// Returns true if nothing is to be repaired.
+    /// Returns true if no repair is in the set.
     pub fn is_empty(&self) -> bool {
         !self.everything && self.conversations.is_empty() && self.users.is_empty()
     }
 }
 
 impl RepairQueue {
-    /// Requests the missing events of a conversation.
+    /// Requests a backfill of a conversation.
     pub fn request_conversation(&self, id: ConversationId) {
         self.add(|repairs| _ = repairs.conversations.insert(id));
     }
@@ -60,13 +60,13 @@ impl RepairQueue {
         self.add(|repairs| repairs.everything = true);
     }
 
-    /// Waits until something is requested, and takes all of it.
+    /// Waits for a request, and takes all that were made.
     pub async fn take(&self) -> Repairs {
         self.not_empty.notified().await;
         std::mem::take(&mut self.requested.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Requests once more what failed.
+    /// Requests failed repairs again.
     pub fn retry(&self, failed: Repairs) {
         self.add(|repairs| {
             repairs.conversations.extend(failed.conversations);
@@ -90,7 +90,7 @@ pub struct GapRepair {
 }
 
 impl GapRepair {
-    /// Repairs the gaps of a registry from a store, through the inbox that all events go through.
+    /// Reads events from `store`, and delivers them to the connections of `registry` through `inbox`, as all events are.
     pub fn new(
         store: &Arc<dyn Store>,
         registry: &Arc<Registry>,
@@ -100,37 +100,37 @@ impl GapRepair {
         Self { store: Arc::clone(store), registry: Arc::clone(registry), inbox, queue }
     }
 
-    /// The connections to which gaps are delivered.
+    /// Returns the connections to which missing events are delivered.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
     }
 
-    /// The repairs that are done in the background.
+    /// Returns the queue of repairs that are made in the background.
     pub fn queue(&self) -> &Arc<RepairQueue> {
         &self.queue
     }
 
-    /// Delivers every event that the store has and this node has not delivered.
+    /// Delivers all events of a conversation that the store has and this node has not delivered.
     pub async fn backfill(&self, id: ConversationId) -> Result<()> {
         while let Some(watermark) = self.registry.watermark(id) {
             let page = self.store.events(id, watermark, limits::CATCH_UP_PAGE).await?;
-            let (mut next, mut plain) = (watermark + 1, Vec::new());
+            let (mut next, mut batched) = (watermark + 1, Vec::new());
             for event in &page {
                 if event.seq > next {
-                    // The table is damaged. Better to go on without a number than to be silent for good.
+                    // The table is damaged. The node skips the missing numbers, or the conversation would deliver nothing for good.
                     tracing::error!(conversation_id = %id, from = next, to = event.seq - 1, "numbers are missing in the store");
-                    self.hand_over(&mut plain);
+                    self.deliver_batched(&mut batched);
                     self.registry.skip_gap(id, event.seq - 1);
                 }
                 next = event.seq + 1;
-                if is_plain(event) {
-                    plain.push(event);
+                if can_share_envelope(event) {
+                    batched.push(event);
                 } else {
-                    self.hand_over(&mut plain);
+                    self.deliver_batched(&mut batched);
                     self.inbox.deliver_remote(envelope_of(event, self.store.as_ref(), &self.registry).await);
                 }
             }
-            self.hand_over(&mut plain);
+            self.deliver_batched(&mut batched);
             if page.len() < limits::CATCH_UP_PAGE {
                 break;
             }
@@ -138,24 +138,25 @@ impl GapRepair {
         Ok(())
     }
 
-    /// Delivers consecutive events, in one write for each recipient.
-    fn hand_over(&self, events: &mut Vec<&Event>) {
+    /// Delivers consecutive events, in one write per recipient.
+    fn deliver_batched(&self, events: &mut Vec<&Event>) {
         if !events.is_empty() {
             self.inbox.deliver_remote(Envelope::Events(encode(events.drain(..))));
         }
     }
 
-    /// Backfills within [`limits::BACKFILL_TIMEOUT`]. Returns the conversations that were not finished, after requesting their repair.
+    /// Backfills conversations within [`limits::BACKFILL_TIMEOUT`]. Requests a repair of those that are not finished by then, and returns
+    /// them.
     pub async fn backfill_now(&self, mut ids: HashSet<ConversationId>) -> HashSet<ConversationId> {
-        let filling = async {
+        let backfills = async {
             while let Some(&id) = ids.iter().next() {
                 self.backfill(id).await?;
                 ids.remove(&id);
             }
             Ok::<_, Error>(())
         };
-        // The conversations that failed, or were not begun, stay in `ids`.
-        let _ = timeout(limits::BACKFILL_TIMEOUT, filling).await;
+        // A conversation that failed, or was not started, stays in `ids`.
+        let _ = timeout(limits::BACKFILL_TIMEOUT, backfills).await;
         for id in &ids {
             self.queue.request_conversation(*id);
         }

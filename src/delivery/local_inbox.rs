@@ -7,42 +7,42 @@ use bytes::Bytes;
 use super::gap_repair::RepairQueue;
 use crate::bus::{Audience, Envelope, Inbox, Joined};
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
-use crate::registry::{Connection, EncodedEvents, Registry, Scope, SeqCheck};
+use crate::registry::{Connection, EncodedEvents, Registry, Scope, SeqCheck, Subscription};
 use crate::wire::close::Close;
 
-/// Called with the sessions that have ended.
-pub type ForgetSessions = Box<dyn Fn(&[SessionId]) + Send + Sync>;
+/// Removes sessions that have ended from the session cache.
+pub type InvalidateSessions = Box<dyn Fn(&[SessionId]) + Send + Sync>;
 
-/// Called with a conversation and the change of its number of members, after the event was delivered.
+/// Receives a conversation and the change of its member count, after the event was delivered.
 pub type MembersChanged = Box<dyn Fn(ConversationId, i64) + Send + Sync>;
 
-/// This node's inbox.
+/// Delivers envelopes to the connections of this node.
 pub struct LocalInbox {
     registry: Arc<Registry>,
-    /// Forgets that these sessions are live; called before their sockets are closed.
-    forget_sessions: ForgetSessions,
+    /// Called before the sockets of the sessions are closed.
+    invalidate_sessions: InvalidateSessions,
     members_changed: MembersChanged,
     repairs: Arc<RepairQueue>,
 }
 
 impl LocalInbox {
-    /// An inbox that delivers to the connections of `registry`.
+    /// Returns an inbox that delivers to the connections of `registry`.
     pub fn new(
         registry: Arc<Registry>,
-        forget_sessions: ForgetSessions,
+        invalidate_sessions: InvalidateSessions,
         members_changed: MembersChanged,
         repairs: Arc<RepairQueue>,
     ) -> Self {
-        Self { registry, forget_sessions, members_changed, repairs }
+        Self { registry, invalidate_sessions, members_changed, repairs }
     }
 
-    /// The user's connections that hear all their conversations.
-    fn listeners(&self, user_id: UserId) -> impl Iterator<Item = Arc<Connection>> {
+    /// Returns the user's connections that are not on one conversation alone.
+    fn connections_on_all(&self, user_id: UserId) -> impl Iterator<Item = Arc<Connection>> {
         self.registry.of_user(user_id).into_iter().filter(|connection| !matches!(connection.scope, Scope::One(_)))
     }
 
-    fn events(&self, runs: &[EncodedEvents]) {
-        for id in self.registry.deliver(runs) {
+    fn events(&self, events: &[EncodedEvents]) {
+        for id in self.registry.deliver(events) {
             self.repairs.request_conversation(id);
         }
     }
@@ -51,22 +51,22 @@ impl LocalInbox {
     fn membership_event(&self, event: &EncodedEvents, joined: Option<&Joined>, left: Option<UserId>, is_own: bool) {
         let id = event.conversation_id;
         let guard = self.registry.delivery_guard(id);
-        // Where nobody listens yet there is no watermark to tell a new event from a doubled one.
-        let is_known = is_own || guard.watermark().is_some();
-        let place = guard.check(event);
-        if is_known && place == SeqCheck::InOrder {
+        // A conversation without subscribers has no watermark, so a new event cannot be distinguished from a duplicate.
+        let can_check = is_own || guard.watermark().is_some();
+        let check = guard.check(event);
+        if can_check && check == SeqCheck::InOrder {
             if let Some(Joined { user_id, frame: Some(frame) }) = joined {
                 self.subscribe_user(*user_id, id, frame, Some(event.first_seq - 1));
             }
             guard.deliver(event);
         }
         if let Some(user_id) = left
-            && (is_own || is_known && place == SeqCheck::InOrder)
+            && (is_own || can_check && check == SeqCheck::InOrder)
         {
             self.unsubscribe_user(user_id, id, Some(event.first_seq).filter(|_| !is_own));
         }
         drop(guard);
-        match place {
+        match check {
             SeqCheck::InOrder => {
                 let growth = i64::from(joined.is_some()) - i64::from(left.is_some());
                 if growth != 0 {
@@ -76,12 +76,12 @@ impl LocalInbox {
             SeqCheck::Gap => self.repairs.request_conversation(id),
             SeqCheck::AlreadyDelivered => {}
         }
-        if !is_own || place != SeqCheck::InOrder || joined.is_some_and(|joined| joined.frame.is_none()) {
+        if !is_own || check != SeqCheck::InOrder || joined.is_some_and(|joined| joined.frame.is_none()) {
             self.request_users(joined.map(|joined| joined.user_id).into_iter().chain(left));
         }
     }
 
-    /// Requests a comparison of these users' subscriptions with the store, where they are connected.
+    /// Requests a comparison of subscriptions with the store for those of these users who are connected to this node.
     fn request_users(&self, users: impl IntoIterator<Item = UserId>) {
         for user_id in users {
             if !self.registry.of_user(user_id).is_empty() {
@@ -90,10 +90,10 @@ impl LocalInbox {
         }
     }
 
-    /// Subscribes the user's listeners to a conversation that is new to them and sends them its frame. They are live after `head`, or
-    /// paused without one.
+    /// Subscribes the user's connections to a conversation, and sends its frame to those that are new to it. Subscriptions with
+    /// [`Scope::All`] are live after `head`. The others are paused, and so are all without a `head`.
     fn subscribe_user(&self, user_id: UserId, conversation_id: ConversationId, frame: &Bytes, head: Option<Seq>) {
-        for connection in self.listeners(user_id) {
+        for connection in self.connections_on_all(user_id) {
             if self.registry.subscribe(&connection, conversation_id) {
                 connection.send_queue.push(frame.clone());
             }
@@ -103,8 +103,8 @@ impl LocalInbox {
         }
     }
 
-    /// Ends the user's subscriptions to a conversation. With `left_at`, the number of an event that may be old, subscriptions stay
-    /// that went live at or after it. Paused ones stay too: their catch-up asks the store.
+    /// Ends the user's subscriptions to a conversation. `left_at` is the number of an event that may be old. With it, subscriptions that
+    /// went live at or after it stay. Paused subscriptions stay then, too, because their catch-up asks the store.
     fn unsubscribe_user(&self, user_id: UserId, conversation_id: ConversationId, left_at: Option<Seq>) {
         for connection in self.registry.of_user(user_id) {
             if left_at.is_some_and(|left_at| connection.live_from(conversation_id).is_none_or(|from| from >= left_at)) {
@@ -121,11 +121,11 @@ impl LocalInbox {
     fn ephemeral(&self, audience: &Audience, frame: &Bytes) {
         match audience {
             Audience::Subscribers { conversation_id, except } => {
-                let seats = self.registry.subscribers(*conversation_id);
-                for subscription in seats
-                    .iter()
-                    .filter(|subscription| subscription.is_live() && Some(subscription.connection.user_id) != *except)
-                {
+                let subscriptions = self.registry.subscribers(*conversation_id);
+                let is_recipient = |subscription: &&Subscription| {
+                    subscription.is_live() && Some(subscription.connection.user_id) != *except
+                };
+                for subscription in subscriptions.iter().filter(is_recipient) {
                     subscription.connection.send_queue.push_ephemeral(frame.clone());
                 }
             }
@@ -143,9 +143,9 @@ impl LocalInbox {
         }
     }
 
-    /// Ends sessions on this node.
+    /// Invalidates sessions and closes their sockets on this node.
     pub fn end_sessions(&self, sessions: &[SessionId]) {
-        (self.forget_sessions)(sessions);
+        (self.invalidate_sessions)(sessions);
         for session_id in sessions {
             for connection in self.registry.of_session(*session_id) {
                 connection.send_queue.close(Close::SESSION_ENDED);
@@ -157,7 +157,7 @@ impl LocalInbox {
 impl Inbox for LocalInbox {
     fn deliver_local(&self, envelope: Envelope) {
         match envelope {
-            Envelope::Events(runs) => self.events(&runs),
+            Envelope::Events(events) => self.events(&events),
             Envelope::MembershipEvent { event, joined, left } => {
                 self.membership_event(&event, joined.as_ref(), left, true);
             }
@@ -168,7 +168,7 @@ impl Inbox for LocalInbox {
             }
             Envelope::Deleted { conversation_id, members, frames } => {
                 for (user_id, frame) in frames {
-                    for connection in self.listeners(user_id) {
+                    for connection in self.connections_on_all(user_id) {
                         connection.send_queue.push(frame.clone());
                     }
                 }
@@ -183,12 +183,12 @@ impl Inbox for LocalInbox {
 
     fn deliver_remote(&self, envelope: Envelope) {
         match envelope {
-            Envelope::Events(runs) => self.events(&runs),
+            Envelope::Events(events) => self.events(&events),
             Envelope::MembershipEvent { event, joined, left } => {
                 self.membership_event(&event, joined.as_ref(), left, false);
             }
             Envelope::Created { members, .. } | Envelope::Deleted { members, .. } => self.request_users(members),
-            // An ended session stays ended, however late the envelope is.
+            // A session that has ended stays ended, so a late envelope does no harm.
             Envelope::SessionsEnded(sessions) => self.end_sessions(&sessions),
             Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
         }

@@ -1,4 +1,4 @@
-//! Audiences: who receives a frame that may be lost.
+//! Tests of the audiences of ephemeral frames.
 
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex};
@@ -50,7 +50,7 @@ fn client(registry: &Arc<Registry>, user_id: UserId, scope: Scope, id: Conversat
 }
 
 #[test]
-fn an_ephemeral_frame_reaches_its_audience_and_nobody_else() {
+fn an_ephemeral_frame_reaches_its_audience_alone() {
     let registry = Arc::new(Registry::default());
     let inbox = LocalInbox::new(Arc::clone(&registry), Box::new(|_| {}), Box::new(|_, _| {}), Arc::default());
     let (ada, grace, id) = (UserId::new(), UserId::new(), ConversationId::new());

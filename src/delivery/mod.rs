@@ -1,4 +1,4 @@
-//! Delivery: encodes events once, brings them to this node's connections, and reads from the store what is missing.
+//! Delivery: encodes events once, delivers them to this node's connections, and reads missing events from the store.
 
 mod encode;
 mod envelopes;
@@ -8,8 +8,8 @@ mod local_inbox;
 mod supervised;
 
 pub use encode::encode;
-pub use envelopes::{envelope_of, is_plain};
+pub use envelopes::{can_share_envelope, envelope_of};
 pub use event_details::event_details;
 pub use gap_repair::{GapRepair, RepairQueue, Repairs};
-pub use local_inbox::{ForgetSessions, LocalInbox, MembersChanged};
+pub use local_inbox::{InvalidateSessions, LocalInbox, MembersChanged};
 pub use supervised::supervised;

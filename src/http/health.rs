@@ -44,7 +44,7 @@ pub(super) async fn readyz(request: Request) -> Result<Response> {
 
 /// Returns 200 while the server can serve. Returns 503 while the store cannot be reached or the server drains.
 pub(super) async fn health(request: Request) -> Result<Response> {
-    let (reachable, draining) = (request.state.chat.store_is_well().await, request.state.draining.is_cancelled());
+    let (reachable, draining) = (request.state.chat.is_store_healthy().await, request.state.draining.is_cancelled());
     let status = |is_ok: bool, otherwise| if is_ok { "ok" } else { otherwise };
     let is_ok = reachable && !draining;
     let health = Health {

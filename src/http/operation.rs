@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::body::read_json;
 use super::request::Request;
 use super::response;
-use crate::api::{Body, Call, Credentials, Operation, dispatch};
+use crate::api::{Body, Call, CallAuth, Operation, dispatch};
 use crate::domain::{Error, MessageId, Result};
 use crate::transport::{Response, empty, network};
 use crate::wire::answer::Answer;
@@ -15,8 +15,8 @@ use crate::wire::input::Input;
 
 /// Calls an operation.
 pub(super) async fn call(operation: &'static Operation, mut request: Request) -> Result<Response> {
-    let credentials = Credentials::Token(request.token.take());
-    let call = Call { operation, credentials, network: network(request.address) };
+    let auth = CallAuth::Token(request.token.take());
+    let call = Call { operation, auth, network: network(request.address) };
     let chat = request.state.chat.clone();
     let answer = dispatch(&chat, call, read_input(operation, &mut request)).await?;
     Ok(respond(answer))

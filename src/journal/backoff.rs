@@ -1,4 +1,4 @@
-//! How a worker waits while the store does not answer.
+//! Backoff: pauses between a worker's tries while the store does not answer.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use crate::limits;
 
-/// The pauses between tries: from [`limits::RETRY_PAUSE`] on each is twice as long, up to a bound.
+/// The pauses between tries. The first is [`limits::RETRY_PAUSE`] long, each later one twice as long as the one before, up to a bound.
 pub struct Backoff {
     next: Duration,
     longest: Duration,
@@ -14,7 +14,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Pauses of at most `longest`.
+    /// Returns a backoff whose pauses are at most `longest`.
     pub fn up_to(longest: Duration) -> Self {
         Self { next: limits::RETRY_PAUSE, longest, was_needed: false }
     }
@@ -26,7 +26,7 @@ impl Backoff {
         self.was_needed = true;
     }
 
-    /// Starts over, since the store answers. Returns true if it did not before.
+    /// Resets the pauses after the store has answered. Returns true if there was a pause since the last reset.
     pub fn reset(&mut self) -> bool {
         std::mem::replace(self, Self::up_to(self.longest)).was_needed
     }

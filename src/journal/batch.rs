@@ -1,4 +1,4 @@
-//! Batches: what is committed at a time.
+//! Batches: writes that the store commits at a time.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -11,44 +11,42 @@ use crate::domain::{Code, Error, Result, Seq};
 use crate::limits;
 use crate::registry::Registry;
 
-/// A write that waits, and who gets its outcome.
+/// A write that waits, and the callback that receives its outcome.
 pub(super) struct Job {
     pub(super) write: Write,
-    /// When it was submitted.
-    arrived: Instant,
-    /// Until it is answered.
+    submitted_at: Instant,
+    /// `None` after the reply.
     reply: Option<Reply>,
-    /// A try was made whose outcome is not known.
+    /// The outcome of an earlier try is unknown.
     pub(super) in_doubt: bool,
-    /// What this node had delivered in the conversation when the doubt began, if anybody listened.
-    delivered: Option<Seq>,
+    /// The conversation's watermark on this node when the outcome of a try was first unknown. `None` if it had no subscriber here.
+    delivered_seq: Option<Seq>,
 }
 
 impl Job {
-    pub(super) fn new(write: Write, arrived: Instant, reply: Reply) -> Self {
-        Self { write, arrived, reply: Some(reply), in_doubt: false, delivered: None }
+    pub(super) fn new(write: Write, submitted_at: Instant, reply: Reply) -> Self {
+        Self { write, submitted_at, reply: Some(reply), in_doubt: false, delivered_seq: None }
     }
 
-    /// Whether somebody was told what became of it.
-    pub(super) fn is_answered(&self) -> bool {
+    pub(super) fn has_replied(&self) -> bool {
         self.reply.is_none()
     }
 
     fn is_late(&self) -> bool {
-        self.arrived.elapsed() >= limits::COMMAND_TIMEOUT
+        self.submitted_at.elapsed() >= limits::COMMAND_TIMEOUT
     }
 
-    /// Answers, unless the outcome is not known and there is time for another try; then says yes.
-    pub(super) fn answer(&mut self, outcome: Result<Outcome>, registry: &Registry) -> bool {
+    /// Replies with `outcome`. Returns true instead if the outcome is unknown and there is time for another try.
+    pub(super) fn reply_unless_retried(&mut self, outcome: Result<Outcome>, registry: &Registry) -> bool {
         let is_unknown = outcome.as_ref().is_err_and(|error| error.code == Code::Unavailable);
-        if is_unknown && !self.is_answered() && !self.is_late() {
+        if is_unknown && !self.has_replied() && !self.is_late() {
             if !self.in_doubt {
                 self.in_doubt = true;
-                self.delivered = registry.watermark(self.write.conversation_id());
+                self.delivered_seq = registry.watermark(self.write.conversation_id());
             }
             return true;
         }
-        self.reply_with(outcome.map(|outcome| self.published(outcome)));
+        self.reply_with(outcome.map(|outcome| self.as_first_commit(outcome)));
         false
     }
 
@@ -58,12 +56,12 @@ impl Job {
         }
     }
 
-    /// What was committed by a try of ours in doubt is news to everybody, to its sender too: they have sent it once, and hear of it
-    /// once, when it is delivered.
-    fn published(&self, outcome: Outcome) -> Outcome {
-        match (outcome, self.delivered) {
-            (Outcome::Duplicate(message), Some(delivered))
-                if message.seq > delivered && self.write.as_send().is_some() =>
+    /// Returns `Committed` for a duplicate that an earlier try of this job committed. The sender has sent it once, and receives its
+    /// event once, when it is delivered.
+    fn as_first_commit(&self, outcome: Outcome) -> Outcome {
+        match (outcome, self.delivered_seq) {
+            (Outcome::Duplicate(message), Some(delivered_seq))
+                if message.seq > delivered_seq && self.write.as_send().is_some() =>
             {
                 Outcome::Committed(Event::created(message))
             }
@@ -71,15 +69,15 @@ impl Job {
         }
     }
 
-    /// Answers that the store does not, if it is time.
+    /// Replies with `unavailable` if the job has waited for [`limits::COMMAND_TIMEOUT`].
     pub(super) fn expire(&mut self) {
-        if !self.is_answered() && self.is_late() {
+        if !self.has_replied() && self.is_late() {
             self.reply_with(Err(Error::unavailable("the journal's time is over")));
         }
     }
 }
 
-/// What is committed at a time.
+/// Writes that the store commits at a time.
 pub(super) enum Batch {
     /// New messages, in one statement.
     Sends(Vec<Job>),
@@ -95,9 +93,9 @@ impl Batch {
 
 /// Takes the next batch from what waits: sends or commands, up to the bounds.
 ///
-/// A conversation keeps its order: once one of its writes has to wait for the next batch, all behind it wait too. A send waits if its
-/// id, or what it replies to, is in the batch. A command waits if its conversation has one in the batch. The oldest write decides of which
-/// kind the batch is, unless `sends_first` asks for sends and there is one that may go.
+/// A conversation keeps its order: if one of its writes waits for the next batch, all later ones wait too. A send waits if its id, or
+/// the message that it replies to, is in the batch. A command waits if its conversation has one in the batch. The batch is of the kind of
+/// the oldest write, unless `sends_first` is true and there is a send that does not have to wait.
 pub(super) fn next_batch(waiting: &mut VecDeque<Job>, sends_first: bool) -> Option<Batch> {
     let is_send = |job: &Job| job.write.as_send().is_some();
     let oldest_is_send = is_send(waiting.front()?);
@@ -108,7 +106,7 @@ pub(super) fn next_batch(waiting: &mut VecDeque<Job>, sends_first: bool) -> Opti
     Some(Batch::of(oldest_is_send, take(waiting, oldest_is_send)))
 }
 
-/// Takes the writes of one kind that may go together.
+/// Takes the writes of one kind that can share a batch.
 fn take(waiting: &mut VecDeque<Job>, sends: bool) -> Vec<Job> {
     let mut batch = Vec::with_capacity(waiting.len().min(limits::BATCH_ROWS_MAX));
     let (mut ids, mut stopped, mut bytes) = (HashSet::new(), HashSet::new(), 0);
@@ -165,7 +163,7 @@ mod tests {
         job(Write::Send(NewMessage { conversation_id, id, sender_id, content, reply_to, timestamp }))
     }
 
-    fn change(conversation_id: ConversationId) -> Job {
+    fn rename(conversation_id: ConversationId) -> Job {
         let action = Action::Rename { name: GroupName::from_trusted("x".to_owned()) };
         let (id, actor_id) = (MessageId::new(), UserId::new());
         job(Write::Apply(Command { conversation_id, id, actor_id, action, timestamp: Timestamp(0) }))
@@ -187,14 +185,14 @@ mod tests {
     }
 
     #[test]
-    fn an_id_stands_once_in_a_batch() {
+    fn an_id_appears_once_in_a_batch() {
         let (a, b, id) = (ConversationId::new(), ConversationId::new(), MessageId::new());
         let jobs = [send(a, id, None), send(a, id, None), send(a, MessageId::new(), None), send(b, id, None)];
         assert_eq!(batches(jobs), [vec![a, b], vec![a, a]]);
     }
 
     #[test]
-    fn a_reply_waits_for_what_it_replies_to() {
+    fn a_reply_waits_for_the_message_it_replies_to() {
         let (a, id) = (ConversationId::new(), MessageId::new());
         assert_eq!(batches([send(a, id, None), send(a, MessageId::new(), Some(id))]), [vec![a], vec![a]]);
         let earlier = Some(MessageId::new());
@@ -205,21 +203,25 @@ mod tests {
     fn a_command_keeps_its_place_in_its_conversation() {
         let (a, b) = (ConversationId::new(), ConversationId::new());
         let new = |conversation_id| send(conversation_id, MessageId::new(), None);
-        assert_eq!(batches([new(a), change(a), new(a), new(b)]), [vec![a, b], vec![a], vec![a]]);
+        assert_eq!(batches([new(a), rename(a), new(a), new(b)]), [vec![a, b], vec![a], vec![a]]);
     }
 
     #[test]
     fn sends_of_other_conversations_pass_a_command() {
         let (a, b) = (ConversationId::new(), ConversationId::new());
         let new = |conversation_id| send(conversation_id, MessageId::new(), None);
-        let mut waiting: VecDeque<Job> = [change(a), change(a), new(a), new(b)].into();
+        let mut waiting: VecDeque<Job> = [rename(a), rename(a), new(a), new(b)].into();
         let conversations = |batch| match batch {
             Some(Batch::Sends(jobs)) => jobs.iter().map(|job| job.write.conversation_id()).collect(),
             Some(Batch::Commands(_)) | None => Vec::new(),
         };
         assert!(matches!(next_batch(&mut waiting, false), Some(Batch::Commands(_))));
-        assert_eq!(conversations(next_batch(&mut waiting, true)), [b], "and nobody passes in the same conversation");
-        assert!(matches!(next_batch(&mut waiting, true), Some(Batch::Commands(_))), "there is nothing else");
+        assert_eq!(
+            conversations(next_batch(&mut waiting, true)),
+            [b],
+            "no send passes a command of its own conversation"
+        );
+        assert!(matches!(next_batch(&mut waiting, true), Some(Batch::Commands(_))), "no send can go first");
         assert_eq!(conversations(next_batch(&mut waiting, true)), [a]);
         assert!(next_batch(&mut waiting, true).is_none());
     }
@@ -228,7 +230,7 @@ mod tests {
     fn commands_of_several_conversations_go_together() {
         let (a, b, c) = (ConversationId::new(), ConversationId::new(), ConversationId::new());
         let new = |conversation_id| send(conversation_id, MessageId::new(), None);
-        let jobs = [change(a), change(b), change(a), new(b), new(c), change(b)];
+        let jobs = [rename(a), rename(b), rename(a), new(b), new(c), rename(b)];
         assert_eq!(batches(jobs), [vec![a, b], vec![a], vec![b, c], vec![b]]);
     }
 

@@ -1,4 +1,4 @@
-//! A lane: commits batch after batch, delivers each, and then answers.
+//! A lane: commits one batch after another, delivers each, and then replies.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::batch::{Batch, Job, next_batch};
 use crate::bus::{Bus, Envelope};
-use crate::delivery::{GapRepair, encode, envelope_of, is_plain};
+use crate::delivery::{GapRepair, can_share_envelope, encode, envelope_of};
 use crate::domain::command::{Command, NewMessage, Outcome};
 use crate::domain::event::Event;
 use crate::domain::{Code, ConversationId, Error, Result, Seq};
@@ -19,7 +19,7 @@ use crate::limits;
 use crate::registry::EncodedEvents;
 use crate::store::Store;
 
-/// One of the journal's lanes.
+/// A lane of the journal.
 pub(super) struct Lane {
     pub(super) number: usize,
     pub(super) store: Arc<dyn Store>,
@@ -27,30 +27,29 @@ pub(super) struct Lane {
     pub(super) gap_repair: Arc<GapRepair>,
 }
 
-/// What a batch has for others.
+/// The events of a batch.
 #[derive(Default)]
 struct Publication {
-    /// Where something was committed before it that this node has not delivered.
-    holes: HashSet<ConversationId>,
-    /// Events that go together.
-    plain: Vec<EncodedEvents>,
-    /// Events that go each by itself.
-    others: Vec<Event>,
+    /// Conversations that have committed events before the batch's that this node has not delivered.
+    gaps: HashSet<ConversationId>,
+    /// Events that share one envelope.
+    batched: Vec<EncodedEvents>,
+    /// Events that need an envelope each.
+    single: Vec<Event>,
 }
 
-/// A batch whose outcomes are known, and nobody else knows yet.
+/// A batch that the store has answered and that is not delivered yet.
 struct CommittedBatch {
     jobs: Vec<Job>,
     outcomes: Vec<Result<Outcome>>,
 }
 
-/// Whether it is known what became of a command: what is unavailable may have been committed.
+/// Returns false if the store may or may not have committed the write.
 fn is_known(outcome: &Result<Outcome>) -> bool {
     outcome.as_ref().err().is_none_or(|error| error.code != Code::Unavailable)
 }
 
 impl CommittedBatch {
-    /// Whether it is known of all what became of them.
     fn is_known(&self) -> bool {
         self.outcomes.iter().all(is_known)
     }
@@ -58,53 +57,59 @@ impl CommittedBatch {
 
 impl Lane {
     pub(super) async fn run(self, queue: mpsc::Receiver<Job>, stop: CancellationToken) {
-        let mut waiting = Waiting::new(queue);
+        let mut pending = PendingJobs::new(queue);
         let mut backoff = Backoff::up_to(limits::RETRY_PAUSE_MAX);
         let mut was_commands = false;
-        let mut done: Option<CommittedBatch> = None;
+        let mut committed: Option<CommittedBatch> = None;
         loop {
-            if waiting.jobs.is_empty() && done.is_none() {
+            if pending.jobs.is_empty() && committed.is_none() {
                 tokio::select! {
                     biased;
-                    // After `close` the queue still gives what was admitted, and then says that it is empty.
-                    () = stop.cancelled(), if !waiting.queue.is_closed() => { waiting.queue.close(); continue }
-                    more = waiting.arrive() => if !more { return },
+                    // A closed queue still returns the jobs that were admitted, and then ends.
+                    () = stop.cancelled(), if !pending.queue.is_closed() => { pending.queue.close(); continue }
+                    is_open = pending.receive() => if !is_open { return },
                 }
             }
-            waiting.gather();
-            // Where little waits it waits on, so that what arrives while the last batch is delivered joins it.
-            let is_worth_it = waiting.jobs.len() >= limits::OVERLAP_MIN_COMMANDS
-                && done.as_ref().is_some_and(|last| self.can_overlap(last));
-            let unknown = match done.take() {
-                Some(last) if !is_worth_it => self.tell(last).await,
+            pending.receive_ready();
+            // A few jobs wait for the delivery of the last batch, so that jobs that arrive meanwhile join them.
+            let is_overlapping = pending.jobs.len() >= limits::OVERLAP_MIN_COMMANDS
+                && committed.as_ref().is_some_and(|last| self.can_overlap(last));
+            let unknown = match committed.take() {
+                Some(last) if !is_overlapping => self.deliver_and_reply(last).await,
                 last => {
-                    // Commands and sends take turns, so that neither keeps the other waiting.
-                    let Some(batch) = next_batch(&mut waiting.jobs, was_commands) else { continue };
+                    // Batches of commands and of sends alternate, so that neither kind keeps the other waiting.
+                    let Some(batch) = next_batch(&mut pending.jobs, was_commands) else { continue };
                     was_commands = matches!(batch, Batch::Commands(_));
-                    let tell_last = async { if let Some(last) = last { self.tell(last).await } else { Vec::new() } };
-                    let (committed, unknown) = join(self.commit_batch(batch, &mut waiting), tell_last).await;
-                    done = Some(committed);
+                    let deliver_last = async {
+                        match last {
+                            Some(last) => self.deliver_and_reply(last).await,
+                            None => Vec::new(),
+                        }
+                    };
+                    let (next, unknown) = join(self.commit_batch(batch, &mut pending), deliver_last).await;
+                    committed = Some(next);
                     unknown
                 }
             };
             if !unknown.is_empty() {
                 for job in unknown.into_iter().rev() {
-                    waiting.jobs.push_front(job);
+                    pending.jobs.push_front(job);
                 }
                 backoff.pause().await;
-                waiting.expire();
-            } else if done.as_ref().is_none_or(CommittedBatch::is_known) && backoff.reset() {
-                // Something may have been committed that was told as unavailable.
+                pending.expire();
+            } else if committed.as_ref().is_none_or(CommittedBatch::is_known) && backoff.reset() {
+                // The store may have committed a write whose caller got `unavailable`.
                 self.gap_repair.queue().request_everything();
             }
         }
     }
 
-    /// Whether the next batch may be committed before this one is told. What is not known may have to come before it, what goes
-    /// alone changes what others may do, and what stands behind a hole may have to wait.
+    /// Returns true if the next batch can be committed before this one is delivered. A write with an unknown outcome may have to come
+    /// before the next batch. An event with an envelope of its own changes what other users may do. An event behind a gap may have to
+    /// wait.
     fn can_overlap(&self, last: &CommittedBatch) -> bool {
         let mut seen = HashSet::new();
-        let is_plain = |(job, outcome): (&Job, &Result<Outcome>)| match outcome {
+        let has_no_effect_on_next = |(job, outcome): (&Job, &Result<Outcome>)| match outcome {
             Ok(Outcome::Committed(event)) => {
                 let id = event.conversation_id;
                 job.write.as_send().is_some() && (!seen.insert(id) || !self.is_ahead(id, event.seq - 1))
@@ -112,96 +117,100 @@ impl Lane {
             Ok(Outcome::Duplicate(_) | Outcome::NoChange) => false,
             Err(_) => is_known(outcome),
         };
-        last.jobs.iter().zip(&last.outcomes).all(is_plain)
+        last.jobs.iter().zip(&last.outcomes).all(has_no_effect_on_next)
     }
 
-    /// Commits a batch. Meanwhile, the writes that have waited for too long, in it or behind it, are answered.
-    async fn commit_batch(&self, batch: Batch, waiting: &mut Waiting) -> CommittedBatch {
+    /// Commits a batch. Meanwhile it replies to jobs that have waited for too long, in the batch or behind it.
+    async fn commit_batch(&self, batch: Batch, pending: &mut PendingJobs) -> CommittedBatch {
         let (jobs, outcomes) = match batch {
             Batch::Sends(jobs) => {
                 let sends: Arc<[NewMessage]> = jobs.iter().filter_map(|job| job.write.as_send().cloned()).collect();
                 let commit = |part| self.store.commit(self.number, part);
-                patiently(in_halves(sends, commit), jobs, waiting).await
+                run_and_expire(in_halves(sends, commit), jobs, pending).await
             }
             Batch::Commands(jobs) => {
                 let commands: Arc<[Command]> = jobs.iter().filter_map(|job| job.write.as_command().cloned()).collect();
                 let apply = |part| self.store.apply(self.number, part);
-                patiently(in_halves(commands, apply), jobs, waiting).await
+                run_and_expire(in_halves(commands, apply), jobs, pending).await
             }
         };
         CommittedBatch { jobs, outcomes }
     }
 
-    /// Delivers a batch and answers. Returns what the store may have committed or not, to be tried again, which ids make safe.
-    async fn tell(&self, CommittedBatch { mut jobs, outcomes }: CommittedBatch) -> Vec<Job> {
-        let held_up = self.deliver(self.news(&jobs, &outcomes)).await;
-        // What stands behind a hole nobody has heard of yet, so it is not acknowledged yet either: it is looked up again.
+    /// Delivers a batch and replies to its jobs. Returns the jobs that the store may or may not have committed. They are tried again,
+    /// which their ids make safe.
+    async fn deliver_and_reply(&self, CommittedBatch { mut jobs, outcomes }: CommittedBatch) -> Vec<Job> {
+        let unrepaired = self.deliver(self.publication(&jobs, &outcomes)).await;
+        // No connection has received an event behind a gap, so it is not acknowledged either: the next try looks it up again.
         let undelivered =
-            (!held_up.is_empty()).then(|| Error::unavailable("what comes before a message cannot be read"));
+            (!unrepaired.is_empty()).then(|| Error::unavailable("the events before a message cannot be read"));
         let mut outcomes = outcomes.into_iter();
         let registry = self.gap_repair.registry();
         jobs.retain_mut(|job| {
             let Some(outcome) = outcomes.next() else { return false };
             let id = job.write.conversation_id();
-            let told = match &undelivered {
-                Some(error) if outcome.is_ok() && job.write.as_send().is_some() && held_up.contains(&id) => {
+            let outcome = match &undelivered {
+                Some(error) if outcome.is_ok() && job.write.as_send().is_some() && unrepaired.contains(&id) => {
                     Err(error.clone())
                 }
                 _ => outcome,
             };
-            let is_unknown = told.as_ref().is_err_and(|error| error.code == Code::Unavailable);
-            let again = job.answer(told, registry);
-            if is_unknown && !again {
+            let is_unknown = !is_known(&outcome);
+            let is_retried = job.reply_unless_retried(outcome, registry);
+            if is_unknown && !is_retried {
                 self.gap_repair.queue().request_conversation(id);
             }
-            again
+            is_retried
         });
         jobs
     }
 
-    /// What there is to deliver of a batch.
-    fn news(&self, jobs: &[Job], outcomes: &[Result<Outcome>]) -> Publication {
-        let mut news = Publication::default();
-        let mut plain = Vec::with_capacity(outcomes.len());
+    /// Returns the events of a batch.
+    fn publication(&self, jobs: &[Job], outcomes: &[Result<Outcome>]) -> Publication {
+        let mut publication = Publication::default();
+        let mut batched = Vec::with_capacity(outcomes.len());
         for (job, outcome) in jobs.iter().zip(outcomes) {
             match outcome {
-                Ok(Outcome::Committed(event)) if is_plain(event) => plain.push(event),
-                Ok(Outcome::Committed(event)) => news.others.push(event.clone()),
+                Ok(Outcome::Committed(event)) if can_share_envelope(event) => batched.push(event),
+                Ok(Outcome::Committed(event)) => publication.single.push(event.clone()),
                 Ok(Outcome::Duplicate(message)) => {
-                    // Its first try may have been committed under a number that we were not told.
+                    // Its first try may have been committed under a number that this node did not get.
                     if job.in_doubt || self.is_ahead(message.conversation_id, message.seq) {
-                        news.holes.insert(message.conversation_id);
+                        publication.gaps.insert(message.conversation_id);
                     }
                 }
                 Ok(Outcome::NoChange) | Err(_) => {}
             }
         }
-        news.plain = encode(plain.into_iter());
-        let plain = news.plain.iter().map(|run| (run.conversation_id, run.first_seq));
-        let others = news.others.iter().map(|event| (event.conversation_id, event.seq));
-        news.holes.extend(plain.chain(others).filter(|(id, seq)| self.is_ahead(*id, seq - 1)).map(|(id, _)| id));
-        news
+        publication.batched = encode(batched.into_iter());
+        let batched = publication.batched.iter().map(|events| (events.conversation_id, events.first_seq));
+        let single = publication.single.iter().map(|event| (event.conversation_id, event.seq));
+        let gaps = batched.chain(single).filter(|(id, seq)| self.is_ahead(*id, seq - 1)).map(|(id, _)| id);
+        publication.gaps.extend(gaps);
+        publication
     }
 
-    /// Delivers what happened, and before it what happened without our knowing. Returns where the latter could not be read.
-    async fn deliver(&self, news: Publication) -> HashSet<ConversationId> {
-        let held_up = if news.holes.is_empty() { news.holes } else { self.gap_repair.backfill_now(news.holes).await };
-        if !news.plain.is_empty() {
-            self.bus.publish(Envelope::Events(news.plain));
+    /// Delivers the events of a batch, and before them the events that this node missed. Returns the conversations whose missed events
+    /// could not be read.
+    async fn deliver(&self, publication: Publication) -> HashSet<ConversationId> {
+        let Publication { gaps, batched, single } = publication;
+        let unrepaired = if gaps.is_empty() { gaps } else { self.gap_repair.backfill_now(gaps).await };
+        if !batched.is_empty() {
+            self.bus.publish(Envelope::Events(batched));
         }
-        for event in &news.others {
+        for event in &single {
             self.bus.publish(envelope_of(event, self.store.as_ref(), self.gap_repair.registry()).await);
         }
-        held_up
+        unrepaired
     }
 
-    /// Whether a number was committed that this node has not delivered: by another node, or by a try whose answer was lost.
+    /// Returns true if this node has not delivered `seq`, which another node committed, or a try whose outcome was lost.
     fn is_ahead(&self, id: ConversationId, seq: Seq) -> bool {
         self.gap_repair.registry().watermark(id).is_some_and(|watermark| watermark < seq)
     }
 }
 
-/// Commits a batch with `commit`. One that is refused for its data is tried in halves, so that only the offender gets the error.
+/// Commits a batch with `commit`. A batch that is refused for its data is tried in halves, so that only the bad write gets the error.
 async fn in_halves<T: Clone, Fut>(batch: Arc<[T]>, commit: impl Fn(Arc<[T]>) -> Fut) -> Vec<Result<Outcome>>
 where
     Fut: Future<Output = Result<Vec<Result<Outcome>>>>,
@@ -211,8 +220,8 @@ where
     let mut parts = vec![batch];
     while let Some(part) = parts.pop() {
         match commit(Arc::clone(&part)).await {
-            Ok(done) => outcomes.extend(done),
-            // What follows is not tried either, or it would overtake what is tried again.
+            Ok(committed) => outcomes.extend(committed),
+            // The rest is not tried either, because it would overtake the part that is tried again.
             Err(error) if error.code == Code::Unavailable => {
                 outcomes.resize_with(whole, || Err(error.clone()));
                 break;
@@ -227,28 +236,28 @@ where
     outcomes
 }
 
-/// What was admitted and is not committed yet.
-struct Waiting {
+/// Jobs that were admitted and are not committed yet.
+struct PendingJobs {
     queue: mpsc::Receiver<Job>,
-    /// Taken from the queue, at most so many as fit into it.
+    /// Jobs taken from the queue: at most as many as fit into it.
     jobs: VecDeque<Job>,
 }
 
-impl Waiting {
+impl PendingJobs {
     fn new(queue: mpsc::Receiver<Job>) -> Self {
         Self { queue, jobs: VecDeque::with_capacity(limits::BATCH_ROWS_MAX) }
     }
 
-    /// Waits for the next job. Says no once the queue is closed and empty.
-    async fn arrive(&mut self) -> bool {
+    /// Waits for the next job. Returns false when the queue is closed and empty.
+    async fn receive(&mut self) -> bool {
         let job = self.queue.recv().await;
-        let more = job.is_some();
+        let is_open = job.is_some();
         self.jobs.extend(job);
-        more
+        is_open
     }
 
-    /// Takes from the queue what is there.
-    fn gather(&mut self) {
+    /// Takes jobs that are in the queue, without waiting.
+    fn receive_ready(&mut self) {
         while self.jobs.len() < limits::JOURNAL_QUEUE_MAX
             && let Ok(job) = self.queue.try_recv()
         {
@@ -256,25 +265,29 @@ impl Waiting {
         }
     }
 
-    /// Tells those whose time is over.
+    /// Replies to the jobs that have waited for too long, and removes them.
     fn expire(&mut self) {
         self.jobs.iter_mut().for_each(Job::expire);
-        self.jobs.retain(|job| !job.is_answered());
+        self.jobs.retain(|job| !job.has_replied());
     }
 }
 
-/// Waits for a try, which the store bounds, and tells everybody whose time is over before it ends. The try goes on: its connection
-/// to the store may be on its way, and what it commits late does no harm.
-async fn patiently<T>(work: impl Future<Output = T>, mut jobs: Vec<Job>, waiting: &mut Waiting) -> (Vec<Job>, T) {
+/// Runs a try to commit `jobs`, which the store bounds. Meanwhile it replies to all jobs that have waited for too long. The try goes
+/// on: its connection to the store may still be opening, and a late commit does no harm.
+async fn run_and_expire<T>(
+    work: impl Future<Output = T>,
+    mut jobs: Vec<Job>,
+    pending: &mut PendingJobs,
+) -> (Vec<Job>, T) {
     let mut work = std::pin::pin!(work);
     loop {
         tokio::select! {
             biased;
-            done = &mut work => return (jobs, done),
+            outcome = &mut work => return (jobs, outcome),
             () = sleep(limits::RETRY_PAUSE_MAX) => {
                 jobs.iter_mut().for_each(Job::expire);
-                waiting.gather();
-                waiting.expire();
+                pending.receive_ready();
+                pending.expire();
             }
         }
     }

@@ -1,8 +1,8 @@
-//! The journal: where commands are batched, committed, delivered and acknowledged, in this order and in this one place.
+//! The journal: batches, commits, delivers and acknowledges writes, in this order and in this one place.
 //!
-//! Natural batching: while one batch is under way, the next gathers. There are no timers, so that under light load a batch
-//! is one command, and under heavy load batches grow by themselves. A conversation always uses the same lane, so its
-//! batches follow one another, and the next one starts when the last is in every send_queue.
+//! While one batch is being committed, the jobs of the next one wait. There are no timers: under light load a batch is one write, and
+//! under heavy load batches grow by themselves. A conversation always uses the same lane, so its batches follow one another. The next
+//! batch is delivered when the last one is in every send queue.
 
 mod backoff;
 mod batch;
@@ -26,16 +26,16 @@ pub use backoff::Backoff;
 use batch::Job;
 use lane::Lane;
 
-/// Called once with what became of a command, after it was delivered.
+/// Receives the outcome of a write, once, after its events were delivered.
 pub type Reply = Box<dyn FnOnce(Result<Outcome>) + std::marker::Send>;
 
-/// Where commands are admitted.
+/// Admits writes to its lanes.
 pub struct Journal {
     lanes: Vec<mpsc::Sender<Job>>,
 }
 
 impl Journal {
-    /// Starts a lane for each batch that the store can commit at a time.
+    /// Starts as many lanes as the store can commit batches at a time.
     pub fn start(
         store: &Arc<dyn Store>,
         bus: &Arc<dyn Bus>,
@@ -53,22 +53,23 @@ impl Journal {
         Self { lanes: (0..store.lanes()).map(start_lane).collect() }
     }
 
-    /// Admits a command. Waits while its lane is full; `busy` if the lane does not move, `draining` if it has ended.
+    /// Admits a write. Waits while its lane is full, for at most [`limits::ADMISSION_TIMEOUT`]. Replies with `busy` if the lane stays full,
+    /// and with `draining` if it has ended.
     pub async fn submit(&self, write: Write, reply: Reply) {
-        let arrived = Instant::now();
+        let submitted_at = Instant::now();
         let lane = &self.lanes[lane_of(write.conversation_id(), self.lanes.len())];
         match timeout(limits::ADMISSION_TIMEOUT, lane.reserve()).await {
-            Ok(Ok(place)) => place.send(Job::new(write, arrived, reply)),
+            Ok(Ok(slot)) => slot.send(Job::new(write, submitted_at, reply)),
             Ok(Err(_)) => reply(Err(draining_error())),
             Err(_) => {
-                let busy = Error::new(Code::Busy, "The journal admits nothing at the moment.");
+                let busy = Error::new(Code::Busy, "The server has too many writes to commit. Try again.");
                 reply(Err(busy.after(Duration::from_secs(1))));
             }
         }
     }
 }
 
-/// The answer to a command that arrives after the journal has stopped.
+/// Returns the error for a write that is submitted after the journal has stopped.
 pub fn draining_error() -> Error {
     Error::new(Code::Draining, "The server is about to stop.")
 }

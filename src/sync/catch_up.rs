@@ -1,8 +1,8 @@
-//! Catching up: a connection reads what it missed from the store, and then becomes live.
+//! Catch-up: a connection gets the events that it missed from the store, and then becomes live.
 //!
-//! Catching up and live are one mechanism: a connection reads pages from the store until it has all that this node has
-//! delivered, and goes live at that number under the lock that delivery takes (see [`crate::registry`]). No buffer to
-//! bound, nothing twice, nothing missing.
+//! Catch-up and live delivery are one mechanism. A connection gets pages from the store until it has all events that this node has
+//! delivered. Then its subscription goes live at that number, under the lock that delivery takes (see [`crate::registry`]). So there is
+//! no buffer to bound, and no event is missing or comes twice.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use super::subscriptions::{Seated, Subscriptions};
+use super::subscriptions::{Subscribed, Subscriptions};
 use crate::delivery::event_details;
 use crate::domain::{Code, ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
@@ -18,12 +18,14 @@ use crate::registry::Connection;
 use crate::wire::close::Close;
 use crate::wire::frames;
 
-/// Members asked for where it matters whether there are more than [`limits::SMALL_CONVERSATION_MEMBERS_MAX`].
-pub fn beyond_small() -> usize {
+/// Returns a page size that shows if a conversation is small: a full page has more members than
+/// [`limits::SMALL_CONVERSATION_MEMBERS_MAX`].
+pub fn small_conversation_page() -> usize {
     usize::try_from(limits::SMALL_CONVERSATION_MEMBERS_MAX).unwrap_or(0) + 1
 }
 
-/// Pushes once there is room. A peer that takes nothing for so long does not read.
+/// Pushes bytes when the connection's send queue has room. Closes the connection if there is no room within
+/// [`limits::CATCH_UP_TIMEOUT`], because its client does not read.
 pub async fn push_with_backpressure(connection: &Connection, bytes: Bytes) {
     if bytes.is_empty() {
         return;
@@ -35,23 +37,23 @@ pub async fn push_with_backpressure(connection: &Connection, bytes: Bytes) {
 }
 
 impl Subscriptions {
-    /// Sends everything after `after_seq` up to where live begins, and makes the connection live there. If it is live
-    /// already, sends everything after `after_seq` again. Returns the number up to which all has been sent. `resync` if
-    /// `after_seq` does not exist yet, `not_found` if the user is not in the conversation.
+    /// Sends the events after `after_seq` until the connection has all that this node has delivered, and makes its subscription live there.
+    /// If it is live already, sends all events after `after_seq` again. Returns the number up to which all events were sent. Fails with
+    /// `resync` if `after_seq` does not exist yet. Fails with `not_found` if the user is not in the conversation.
     pub async fn catch_up(&self, connection: &Arc<Connection>, id: ConversationId, after_seq: Seq) -> Result<Seq> {
-        let seated = self.subscribe(connection, &[id]).await?;
-        self.catch_up_from(connection, &seated, id, after_seq).await
+        let subscribed = self.subscribe(connection, &[id]).await?;
+        self.catch_up_from(connection, &subscribed, id, after_seq).await
     }
 
     async fn catch_up_from(
         &self,
         connection: &Arc<Connection>,
-        seated: &Seated,
+        subscribed: &Subscribed,
         id: ConversationId,
         after_seq: Seq,
     ) -> Result<Seq> {
-        // Without a seat they were removed since the number was read, or the connection has ended.
-        let head = seated
+        // Without a subscription, the user was removed since the number was read, or the connection has ended.
+        let head = subscribed
             .heads
             .get(&id)
             .filter(|_| connection.is_subscribed(id))
@@ -60,19 +62,20 @@ impl Subscriptions {
             Ok(head) => self.replay_until_live(connection, id, after_seq, *head).await,
             Err(error) => Err(error),
         };
-        if caught_up.is_err() && seated.is_new.contains(&id) {
+        if caught_up.is_err() && subscribed.new.contains(&id) {
             self.registry.unsubscribe_if_paused(connection, id);
         }
         caught_up
     }
 
-    /// Like [`Subscriptions::catch_up`], in a task of its own, since the peer may read slowly. Whom it fails for comes back.
+    /// Like [`Subscriptions::catch_up`], in a task of its own, because the client may read slowly. If it fails, the connection is closed
+    /// and its client reconnects. If the user is not in the conversation, a paused subscription ends instead.
     pub fn catch_up_in_background(self: &Arc<Self>, connection: &Arc<Connection>, id: ConversationId, after_seq: Seq) {
         let (subscriptions, connection) = (Arc::clone(self), Arc::clone(connection));
         self.tasks.spawn(async move {
             match subscriptions.catch_up(&connection, id, after_seq).await {
                 Err(error) if error.code == Code::NotFound => {
-                    subscriptions.registry.unsubscribe_if_paused(&connection, id)
+                    subscriptions.registry.unsubscribe_if_paused(&connection, id);
                 }
                 Err(_) => connection.send_queue.close(Close::OVERLOADED),
                 Ok(_) => {}
@@ -80,7 +83,8 @@ impl Subscriptions {
         });
     }
 
-    /// The newest number, for members: all up to there is theirs to hear, since both are true at one moment.
+    /// Returns the newest number of a conversation if the user is a member. Both are read at one moment, so the user may receive all events
+    /// up to it.
     async fn head_for(&self, user_id: UserId, id: ConversationId) -> Result<Seq> {
         let head = self.store.heads_for(user_id, &[id]).await?.pop();
         head.map(|(_, head)| head).ok_or_else(|| Error::not_found("conversation"))
@@ -94,7 +98,7 @@ impl Subscriptions {
         head: Seq,
     ) -> Result<Seq> {
         if after_seq > head {
-            return Err(Error::new(Code::Resync, format!("The newest number is {head}: start over from history.")));
+            return Err(Error::new(Code::Resync, format!("The newest number is {head}: reload the history.")));
         }
         let (mut cursor, mut target) = (after_seq, head);
         let is_live = connection.live_from(id).is_some();
@@ -104,16 +108,16 @@ impl Subscriptions {
                 return Ok(cursor);
             }
             match self.registry.activate(connection, id, cursor) {
-                // Without a seat it did not: its user was removed meanwhile.
+                // The subscription ended meanwhile, so it did not become live: the user was removed.
                 Ok(()) if connection.live_from(id).is_none() => return Err(Error::not_found("conversation")),
                 Ok(()) => return Ok(cursor),
-                // What came meanwhile is theirs only if they are still in it.
+                // The user may receive the events that came meanwhile only if they are still a member.
                 Err(_) => target = self.head_for(connection.user_id, id).await?,
             }
         }
     }
 
-    /// Sends pages of events after `cursor` until `target` is reached; returns up to where.
+    /// Sends pages of events after `cursor` up to `target`. Returns the number up to which it sent them.
     async fn replay(
         &self,
         connection: &Arc<Connection>,
@@ -141,46 +145,46 @@ impl Subscriptions {
         Ok(cursor)
     }
 
-    /// Answers a `resume` of one conversation.
+    /// Answers a `resume` of one conversation: sends the missed events and then `resumed`.
     pub async fn resume(&self, connection: &Arc<Connection>, id: ConversationId, after_seq: Seq) -> Result<()> {
         let reached = self.catch_up(connection, id, after_seq).await?;
-        self.tell_resumed(connection, id, reached, None).await
+        self.push_resumed(connection, id, reached, None).await
     }
 
-    /// Answers a `resume` of many conversations: each by what was missed there and then `resumed`, or by an error.
+    /// Answers a `resume` of several conversations. For each it sends the missed events and then `resumed`, or an error.
     pub async fn resume_all(
         &self,
         connection: &Arc<Connection>,
-        wanted: HashMap<ConversationId, Seq>,
+        cursors: HashMap<ConversationId, Seq>,
         reference: Option<&str>,
     ) {
-        let ids: Vec<ConversationId> = wanted.keys().copied().collect();
-        let mut seated = self.subscribe(connection, &ids).await;
-        for (id, after_seq) in wanted {
+        let ids: Vec<ConversationId> = cursors.keys().copied().collect();
+        let mut subscribed = self.subscribe(connection, &ids).await;
+        for (id, after_seq) in cursors {
             let resumed = async {
-                let seated = seated.as_ref().map_err(Error::clone)?;
-                let reached = self.catch_up_from(connection, seated, id, after_seq).await?;
-                self.tell_resumed(connection, id, reached, reference).await
+                let subscribed = subscribed.as_ref().map_err(Error::clone)?;
+                let reached = self.catch_up_from(connection, subscribed, id, after_seq).await?;
+                self.push_resumed(connection, id, reached, reference).await
             };
             if let Err(error) = resumed.await {
                 connection.send_queue.push(frames::error(&error, reference, Some(id)));
-                // A store that did not answer for one is not asked for the others: nobody waits for 500 time-outs.
+                // A store that did not answer for one conversation is not asked for the others, or 500 time-outs would add up.
                 if error.code == Code::Unavailable {
-                    seated = Err(error);
+                    subscribed = Err(error);
                 }
             }
         }
     }
 
-    async fn tell_resumed(
+    async fn push_resumed(
         &self,
         connection: &Arc<Connection>,
         conversation_id: ConversationId,
         reached: Seq,
         reference: Option<&str>,
     ) -> Result<()> {
-        let mut members = self.store.members(conversation_id, None, beyond_small()).await?;
-        if members.len() == beyond_small() {
+        let mut members = self.store.members(conversation_id, None, small_conversation_page()).await?;
+        if members.len() == small_conversation_page() {
             members.clear();
         }
         let receipts: Vec<_> = members.iter().map(|m| (m.user.id, m.delivered_seq, m.read_seq)).collect();

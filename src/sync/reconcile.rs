@@ -1,8 +1,8 @@
-//! Rounds: once a heartbeat, and at once when there is a hint, this node compares what it has delivered with what the store has.
+//! Reconciling: this node compares its state with the store, once per heartbeat interval and when a repair is requested.
 //!
-//! For what has nothing after it no hole would ever show: the last message, a "you were added", the end of a session. So the node
-//! asks for the newest numbers of the conversations that somebody here listens to, for the membership versions of those who are
-//! connected, and for their sessions; in pages, and by key.
+//! A lost event leaves a gap only if another event follows it. Nothing may follow the last message, an added member or the end of a
+//! session. So the node reads the newest numbers of the conversations that have subscribers here, the membership versions of the
+//! connected users, and their sessions. It reads them in pages and by key.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::store::Store;
 use crate::wire::close::Close;
 use crate::wire::frames;
 
-/// Compares this node with the store.
+/// Compares this node's state with the store and repairs the differences.
 pub struct Reconciler {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) registry: Arc<Registry>,
@@ -31,7 +31,7 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// Goes its ticks until `stop`.
+    /// Reconciles everything once per `period`, and makes requested repairs in between, until `stop`.
     pub async fn run(self, period: Duration, stop: CancellationToken) {
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -56,33 +56,33 @@ impl Reconciler {
         }
     }
 
-    /// Looks for what is repairs, each by itself, so that one that cannot be read holds up no other. Returns what could not be.
+    /// Makes repairs, each by itself, so that one that fails does not delay the others. Returns the repairs that failed.
     async fn repair(&self, mut repairs: Repairs) -> Repairs {
         let mut failed = Repairs::default();
-        let mut last = Ok(());
+        let mut result = Ok(());
         if repairs.everything {
-            last = self.compare(&mut repairs).await;
-            failed.everything = last.is_err();
+            result = self.compare(&mut repairs).await;
+            failed.everything = result.is_err();
         }
         for id in repairs.conversations {
             if let Err(error) = self.gap_repair.backfill(id).await {
                 failed.conversations.insert(id);
-                last = Err(error);
+                result = Err(error);
             }
         }
         for id in repairs.users {
             if let Err(error) = self.resubscribe(id).await {
                 failed.users.insert(id);
-                last = Err(error);
+                result = Err(error);
             }
         }
-        if let Err(error) = last {
-            tracing::warn!(%error, "what this node missed could not all be read; it goes on asking");
+        if let Err(error) = result {
+            tracing::warn!(%error, "some missed events could not be read from the store; the node tries again");
         }
         failed
     }
 
-    /// Compares all that somebody here listens to with the store, and adds what differs to what is repairs.
+    /// Compares sessions, conversations and memberships with the store, and adds the differences to `repairs`.
     async fn compare(&self, repairs: &mut Repairs) -> Result<()> {
         self.compare_sessions().await?;
         self.compare_heads(repairs).await?;
@@ -105,7 +105,7 @@ impl Reconciler {
                 match heads.get(&id) {
                     Some(&head) if head > watermark => _ = repairs.conversations.insert(id),
                     Some(&head) if head == watermark => {}
-                    Some(_) => self.start_over(id),
+                    Some(_) => self.close_subscribers(id),
                     None => repairs.users.extend(
                         self.registry.subscribers(id).iter().map(|subscription| subscription.connection.user_id),
                     ),
@@ -115,8 +115,9 @@ impl Reconciler {
         Ok(())
     }
 
-    /// A conversation's numbers went back, by a restored backup: those who listen come back, and are told by `resync`.
-    fn start_over(&self, id: ConversationId) {
+    /// Closes the subscribers of a conversation whose numbers went back, because a backup was restored. Their clients reconnect, and the
+    /// error `resync` makes them reload the history.
+    fn close_subscribers(&self, id: ConversationId) {
         for subscription in self.registry.subscribers(id).iter() {
             subscription.connection.send_queue.close(Close::OVERLOADED);
         }
@@ -133,20 +134,20 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Makes a user's connections hear what the store says they belong to.
+    /// Subscribes a user's connections to the conversations that the user is in, and to no others.
     async fn resubscribe(&self, user_id: UserId) -> Result<()> {
         let Some((_, version)) = self.store.membership_versions(&[user_id]).await?.pop() else { return Ok(()) };
         let listed = self.store.heads(user_id, limits::SUBSCRIPTIONS_MAX).await?;
         let listed: HashSet<ConversationId> = listed.into_iter().map(|(id, _)| id).collect();
         let connections = self.registry.of_user(user_id).into_iter();
         for connection in connections.filter(|connection| connection.membership_version() <= version) {
-            let seated = connection.conversations();
-            for &id in seated.difference(&listed) {
-                self.leave_if_gone(&connection, id, version).await?;
+            let subscribed = connection.conversations();
+            for &id in subscribed.difference(&listed) {
+                self.unsubscribe_if_removed(&connection, id, version).await?;
             }
             if !matches!(connection.scope, Scope::One(_)) {
-                for &id in listed.difference(&seated) {
-                    self.enter(&connection, id, version).await?;
+                for &id in listed.difference(&subscribed) {
+                    self.subscribe_new(&connection, id, version).await?;
                 }
             }
             connection.set_membership_version(version);
@@ -154,35 +155,41 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Lets a connection hear a conversation that it was not told of, from the event on that brought its user in.
-    async fn enter(&self, connection: &Arc<Connection>, id: ConversationId, version: i64) -> Result<()> {
+    /// Subscribes a connection to a conversation that it does not know. Sends `conversation.created`. If the scope is [`Scope::All`], it also
+    /// sends the events from the one that added its user, and makes the subscription live.
+    async fn subscribe_new(&self, connection: &Arc<Connection>, id: ConversationId, version: i64) -> Result<()> {
         if !self.registry.subscribe(connection, id) {
             return Ok(());
         }
-        // Asked with the seat: a removal from now on finds it.
-        let found = async {
+        // Membership is checked while the subscription exists, so that a removal from now on ends it.
+        let load = async {
             let member = self.store.member(id, connection.user_id).await?;
             Ok::<_, Error>(self.store.conversation(id).await?.zip(member))
         };
-        match found.await {
+        match load.await {
             Ok(Some((conversation, member))) => {
-                let told = frames::conversation_lifecycle("conversation.created", &conversation, version);
-                connection.send_queue.push(told);
+                let frame = frames::conversation_lifecycle("conversation.created", &conversation, version);
+                connection.send_queue.push(frame);
                 if connection.scope == Scope::All {
                     self.subscriptions.catch_up_in_background(connection, id, (member.joined_seq - 1).max(0));
                 }
                 Ok(())
             }
-            nothing => {
+            not_loaded => {
                 self.registry.unsubscribe_if_paused(connection, id);
-                nothing.map(drop)
+                not_loaded.map(drop)
             }
         }
     }
 
-    /// Takes the seat of somebody who is not in a conversation any more.
-    async fn leave_if_gone(&self, connection: &Arc<Connection>, id: ConversationId, version: i64) -> Result<()> {
-        // The event by which they went is theirs to hear, and takes their seat when it is delivered.
+    /// Ends a connection's subscription to a conversation that its user is no longer in.
+    async fn unsubscribe_if_removed(
+        &self,
+        connection: &Arc<Connection>,
+        id: ConversationId,
+        version: i64,
+    ) -> Result<()> {
+        // The user receives the event of their own removal, and its delivery ends the subscription.
         self.gap_repair.backfill(id).await?;
         if !connection.is_subscribed(id) || self.store.member(id, connection.user_id).await?.is_some() {
             return Ok(());

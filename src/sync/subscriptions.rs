@@ -1,4 +1,4 @@
-//! Subscriptions: in which conversations a connection hears events.
+//! Subscriptions: subscribes connections to the conversations of their users.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,57 +18,58 @@ pub struct Subscriptions {
     pub(super) tasks: TaskTracker,
 }
 
-/// How often a beginning connection lists its user's conversations: twice if nothing changes meanwhile, more while they come
-/// and go. Whoever has more than can be heard has others at the end of the list each time.
-const LISTINGS: usize = 5;
+/// Bounds how often a new connection lists its user's conversations. It lists them twice if nothing changes meanwhile, and more often
+/// while the user joins or leaves some. The bound matters for users with more than [`limits::SUBSCRIPTIONS_MAX`] conversations: their list
+/// may end with other conversations each time.
+const LISTINGS_MAX: usize = 5;
 
-/// Where a connection has seats.
-pub(super) struct Seated {
-    /// The newest numbers there, read with the seats.
+/// Subscriptions of a connection.
+pub(super) struct Subscribed {
+    /// The newest numbers of the conversations, read while the subscriptions existed.
     pub(super) heads: HashMap<ConversationId, Seq>,
-    /// Where it had none before.
-    pub(super) is_new: HashSet<ConversationId>,
+    /// Conversations to which the connection was not subscribed before.
+    pub(super) new: HashSet<ConversationId>,
 }
 
 impl Subscriptions {
-    /// Subscriptions of the connections in `registry`.
+    /// Returns the subscriptions of the connections in `registry`.
     pub fn new(store: &Arc<dyn Store>, registry: &Arc<Registry>, tasks: &TaskTracker) -> Self {
         Self { store: Arc::clone(store), registry: Arc::clone(registry), tasks: tasks.clone() }
     }
 
-    /// SubscriptionSet a connection in all of its user's conversations, and makes the seats live at the newest numbers.
+    /// Subscribes a connection to all of its user's conversations, live at the newest numbers if its scope is [`Scope::All`].
     ///
-    /// The numbers that count are those read while the seats are there: what is delivered between a reading and a seat, or a
-    /// removal, would be missed. So the conversations are read until nothing is new.
+    /// A number counts only if it was read while the subscription existed. Otherwise the connection would miss an event that is delivered
+    /// between the read and the subscription, or a removal. So the conversations are read until nothing is new.
     pub async fn subscribe_all(&self, connection: &Arc<Connection>) -> Result<()> {
-        let mut seated = HashSet::new();
-        for _ in 0..LISTINGS {
+        let mut subscribed = HashSet::new();
+        for _ in 0..LISTINGS_MAX {
             let mut heads = self.store.heads(connection.user_id, limits::SUBSCRIPTIONS_MAX).await?;
-            // A connection keeps its seats in this order: each new one is then the last.
+            // A connection keeps its subscriptions in this order, so each new one is appended.
             heads.sort_unstable_by_key(|(id, _)| *id);
             let listed: HashSet<ConversationId> = heads.iter().map(|(id, _)| *id).collect();
-            let gone: Vec<ConversationId> = seated.difference(&listed).copied().collect();
-            let mut anything_new = !gone.is_empty();
-            for id in gone {
-                seated.remove(&id);
+            let left: Vec<ConversationId> = subscribed.difference(&listed).copied().collect();
+            let mut has_changed = !left.is_empty();
+            for id in left {
+                subscribed.remove(&id);
                 self.registry.unsubscribe(connection, id);
             }
             for (id, head) in heads {
-                if seated.insert(id) {
-                    anything_new = true;
+                if subscribed.insert(id) {
+                    has_changed = true;
                     self.registry.subscribe(connection, id);
                 } else if connection.scope == Scope::All {
                     self.registry.activate_now(connection, id, head);
                 }
             }
-            if !anything_new {
+            if !has_changed {
                 break;
             }
         }
         if connection.scope == Scope::All {
-            // What is new in the last listing, too, is heard from now on.
-            let silent: Vec<_> = seated.into_iter().filter(|id| connection.live_from(*id).is_none()).collect();
-            for page in silent.chunks(limits::RECONCILE_PAGE) {
+            // A conversation that is new in the last listing is live from now on, too.
+            let paused: Vec<_> = subscribed.into_iter().filter(|id| connection.live_from(*id).is_none()).collect();
+            for page in paused.chunks(limits::RECONCILE_PAGE) {
                 for (id, head) in self.store.heads_of(page).await? {
                     self.registry.activate_now(connection, id, head);
                 }
@@ -77,23 +78,24 @@ impl Subscriptions {
         Ok(())
     }
 
-    /// SubscriptionSet a connection in those of these conversations that its user is in, silently where it has no seat yet. The newest
-    /// numbers are read with the seats: whoever is removed from then on loses the seat.
-    pub(super) async fn subscribe(&self, connection: &Arc<Connection>, ids: &[ConversationId]) -> Result<Seated> {
-        let mut is_new = HashSet::new();
-        let without: Vec<ConversationId> = ids.iter().copied().filter(|id| !connection.is_subscribed(*id)).collect();
-        if !without.is_empty() {
-            // Asked before a seat is taken, since even a silent one hears presence.
-            for (id, _) in self.store.heads_for(connection.user_id, &without).await? {
+    /// Subscribes a connection to those of these conversations that its user is in. New subscriptions are paused. The newest numbers are
+    /// read while the subscriptions exist: a user who is removed after that loses the subscription.
+    pub(super) async fn subscribe(&self, connection: &Arc<Connection>, ids: &[ConversationId]) -> Result<Subscribed> {
+        let mut new = HashSet::new();
+        let unsubscribed: Vec<ConversationId> =
+            ids.iter().copied().filter(|id| !connection.is_subscribed(*id)).collect();
+        if !unsubscribed.is_empty() {
+            // Membership is checked before the connection is subscribed, because even a paused subscription receives presence.
+            for (id, _) in self.store.heads_for(connection.user_id, &unsubscribed).await? {
                 if self.registry.subscribe(connection, id) {
-                    is_new.insert(id);
+                    new.insert(id);
                 }
             }
         }
         match self.store.heads_for(connection.user_id, ids).await {
-            Ok(heads) => Ok(Seated { heads: heads.into_iter().collect(), is_new }),
+            Ok(heads) => Ok(Subscribed { heads: heads.into_iter().collect(), new }),
             Err(error) => {
-                for id in is_new {
+                for id in new {
                     self.registry.unsubscribe_if_paused(connection, id);
                 }
                 Err(error)

@@ -11,7 +11,7 @@ use super::end::ConnectionEnd;
 use super::handshake::SocketHandler;
 use super::socket::Socket;
 use super::token_deadline::TokenDeadline;
-use crate::chat::{Live, Refusal};
+use crate::chat::{ConnectError, LiveConnection};
 use crate::domain::Seq;
 use crate::domain::session::Caller;
 use crate::limits;
@@ -47,7 +47,7 @@ pub(super) enum HandshakeAuth {
 struct Established {
     state: Arc<AppState>,
     network: IpAddr,
-    live: Live,
+    live: LiveConnection,
     deadline: TokenDeadline,
     caller: Caller,
     after_seq: Option<Seq>,
@@ -98,7 +98,7 @@ async fn connect(
     scope: Scope,
     auth: Option<HandshakeAuth>,
     pending_permit: CountedPermit,
-) -> Result<(Live, Caller), ConnectionEnd> {
+) -> Result<(LiveConnection, Caller), ConnectionEnd> {
     let _released_on_return = pending_permit;
     let auth = match auth {
         Some(auth) => auth,
@@ -119,8 +119,8 @@ async fn connect(
     };
     match timeout(limits::ANSWER_TIMEOUT, connecting).await {
         Ok(Ok(connected)) => Ok(connected),
-        Ok(Err(Refusal::Close(close))) => Err(close.into()),
-        Ok(Err(Refusal::Error(error))) => Err(Close::for_error(&error).into()),
+        Ok(Err(ConnectError::Close(close))) => Err(close.into()),
+        Ok(Err(ConnectError::Error(error))) => Err(Close::for_error(&error).into()),
         Err(_) => Err(Close::OVERLOADED.into()),
     }
 }
@@ -133,7 +133,7 @@ impl Established {
         let dispatcher = FrameDispatcher::new(&state.chat, &live.connection, &self.caller, self.network, deadline);
         tokio::select! {
             end = dispatcher.run(reader, Box::pin(dispatcher.open(live.head, self.after_seq))) => end,
-            end = writer.run(state.heartbeat, deadline, || live.tell_news()) => end,
+            end = writer.run(state.heartbeat, deadline, || live.send_heartbeat()) => end,
             () = state.draining.cancelled() => {
                 writer.send_queue.push(frames::draining(reconnect_jitter_ms()));
                 // Writes in flight are committed and acknowledged before the close frame, even if the token expires meanwhile.

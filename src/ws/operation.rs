@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::dispatch::{FrameDispatcher, Refused, ends_connection, refuse};
-use crate::api::{Call, Credentials, Operation, Transports, dispatch, log_request};
+use crate::api::{Call, CallAuth, Operation, Transports, dispatch, log_request};
 use crate::domain::{Code, Error, Result};
 use crate::limits;
 use crate::sync::push_with_backpressure;
@@ -33,7 +33,7 @@ impl FrameDispatcher<'_> {
             return Ok(());
         }
         let (chat, connection, network) = (Arc::clone(self.chat), Arc::clone(self.connection), self.network);
-        let call = Call { operation, credentials: Credentials::Connection(*self.caller), network };
+        let call = Call { operation, auth: CallAuth::Connection(*self.caller), network };
         let task = self.chat.spawn(async move {
             let _permit = permit;
             let started = Instant::now();

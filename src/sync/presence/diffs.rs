@@ -1,4 +1,4 @@
-//! Diffs: gathers the frames of one round, one for each viewer.
+//! Diffs: collects the presence frames of one announcement, one per viewer.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use crate::domain::{ConversationId, UserId};
 use crate::registry::{Connection, Scope};
 use crate::wire::frames;
 
-/// A user's connections that get the same diff: those on all conversations, or those on this one alone.
+/// A user's connections that get the same diff: those on all conversations, or those on one conversation alone.
 pub(super) type Viewer = (UserId, Option<ConversationId>);
 
-/// The viewer that a connection belongs to.
+/// Returns the viewer that a connection belongs to.
 pub(super) fn viewer_of(connection: &Connection) -> Viewer {
     match connection.scope {
         Scope::One(id) => (connection.user_id, Some(id)),
@@ -34,14 +34,14 @@ pub(super) struct Diffs {
 }
 
 impl Diffs {
-    /// Adds a user's status to the diff of a viewer. The last one counts. A diff does not name its viewer.
+    /// Adds a user's status to the diff of a viewer. The last status counts. A diff does not name its viewer.
     pub(super) fn note(&mut self, viewer: Viewer, user_id: UserId, status: Status) {
         if viewer.0 != user_id {
             self.changes.entry(viewer).or_default().insert(user_id, status);
         }
     }
 
-    /// Adds the state of a conversation for these users' connections on it alone.
+    /// Adds a conversation's `presence.state` for these users' connections on it alone.
     pub(super) fn state(
         &mut self,
         user_ids: Vec<UserId>,
@@ -54,7 +54,7 @@ impl Diffs {
         self.envelopes.push(Envelope::Ephemeral { audience, frame });
     }
 
-    /// Publishes everything. Viewers with the same diff share one envelope: of one change, all get the same bytes.
+    /// Publishes everything. Viewers with the same diff share one envelope, so a change is encoded once.
     pub(super) fn publish(self, bus: &dyn Bus) {
         let mut audiences: HashMap<(Option<ConversationId>, Diff), Vec<UserId>> = HashMap::new();
         for ((user_id, conversation_id), changes) in self.changes {

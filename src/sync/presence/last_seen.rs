@@ -1,4 +1,4 @@
-//! The times at which users were last seen, written to the store without keeping anyone waiting.
+//! Last seen: writes the times at which users went offline to the store, in the background.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::journal::Backoff;
 use crate::limits;
 use crate::store::Store;
 
-/// Writes times in the background, again and again until the store has them.
+/// Writes times to the store, and tries again until the store has them.
 pub(super) struct LastSeen {
     store: Arc<dyn Store>,
     state: watch::Sender<State>,
@@ -39,15 +39,15 @@ impl LastSeen {
         }
     }
 
-    /// Waits until the times are written, so that a client that sees a user go offline finds the time. Does not wait for a store that
-    /// does not answer.
+    /// Waits until the times are written, so that a client that sees a user go offline finds the time. Waits for at most
+    /// [`limits::LAST_SEEN_WAIT`], and not for a store that fails.
     pub(super) async fn settled(&self) {
         let mut state = self.state.subscribe();
         let settled = state.wait_for(|state| state.unwritten.is_empty() || state.is_failing);
         let _ = timeout(limits::LAST_SEEN_WAIT, settled).await;
     }
 
-    /// Writes until `stop`, and then once more.
+    /// Writes times until `stop`, and then those that are left. Gives up on a write that fails after `stop`.
     pub(super) async fn run(&self, stop: CancellationToken) {
         let (mut state, mut backoff) = (self.state.subscribe(), Backoff::up_to(limits::RECONCILE_RETRY_PAUSE));
         loop {

@@ -1,6 +1,6 @@
-//! Groups that cross [`limits::SMALL_CONVERSATION_MEMBERS_MAX`]: their members are hidden from each other, or shown again.
+//! Size changes: a group that crosses [`limits::SMALL_CONVERSATION_MEMBERS_MAX`] hides its members' presence, or shows it again.
 //!
-//! Changes of presence are not announced in large groups, so that a user shown as online in one would stay so for ever.
+//! Changes of presence are not announced in large groups, so a user who is shown as online in one would stay online for ever.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,14 +14,14 @@ use crate::limits;
 /// The users with subscriptions to a conversation on this node.
 #[derive(Default)]
 struct Viewers {
-    /// Those with connections on all their conversations.
+    /// Users with connections on all their conversations.
     all: HashSet<UserId>,
-    /// Those with connections on this one alone.
+    /// Users with connections on this conversation alone.
     one: HashSet<UserId>,
 }
 
 impl Worker {
-    /// Gathers corrections for the viewers of a conversation that crossed the bound.
+    /// Adds corrections for the viewers of a conversation that crossed the bound.
     pub(super) async fn correct(&self, id: ConversationId, change: SizeChange, diffs: &mut Diffs) -> Result<()> {
         let viewers = self.viewers(id);
         if viewers.all.is_empty() && viewers.one.is_empty() {
@@ -63,7 +63,7 @@ impl Worker {
         }
     }
 
-    /// Takes the members of a group that is large now from the viewers who share no small conversation with them.
+    /// Shows the members of a group that is large now as offline to the viewers who share no small conversation with them.
     async fn hide(&self, id: ConversationId, viewers: Viewers, online: &[UserId], diffs: &mut Diffs) -> Result<()> {
         let mut small: HashMap<UserId, Vec<ConversationId>> = HashMap::new();
         for user_id in viewers.all.iter().chain(online).copied().collect::<HashSet<UserId>>() {
@@ -89,7 +89,7 @@ impl Worker {
     }
 }
 
-/// Shows the members of a group that is small again to its viewers.
+/// Shows the online members of a group that is small again to its viewers.
 fn show(id: ConversationId, viewers: &Viewers, online: &[UserId], diffs: &mut Diffs) {
     for &viewer in &viewers.all {
         for &user_id in online {

@@ -1,12 +1,12 @@
-//! Changes of a conversation's size since its presence was last announced.
+//! Size changes: joins and leaves since the size of a conversation was last checked.
 
 use crate::limits;
 
-/// Changes of a conversation's size that the store may have committed while this node has not delivered their events: one batch that is
-/// delivered, and one that is committed meanwhile.
+/// Joins or leaves that the store may have committed while this node has not delivered their events: one batch that is being delivered,
+/// and one that is committed meanwhile.
 const IN_FLIGHT: i64 = 2;
 
-/// How often users joined and left a conversation since it was last looked at.
+/// Counts the joins and leaves of a conversation since its size was last checked.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SizeChange {
     pub(super) joins: i64,
@@ -25,14 +25,14 @@ impl SizeChange {
         self.leaves += other.leaves;
     }
 
-    /// Returns true if a conversation that now has so many members may have been on the other side of the bound. To correct a
+    /// Returns true if a conversation that now has `member_count` members may have been on the other side of the bound. Correcting a
     /// conversation once too often does no harm.
     pub(super) fn may_have_crossed(self, member_count: i64) -> bool {
-        let most = limits::SMALL_CONVERSATION_MEMBERS_MAX;
-        if member_count > most {
-            member_count - self.joins - IN_FLIGHT <= most
+        let bound = limits::SMALL_CONVERSATION_MEMBERS_MAX;
+        if member_count > bound {
+            member_count - self.joins - IN_FLIGHT <= bound
         } else {
-            member_count + self.leaves + IN_FLIGHT > most
+            member_count + self.leaves + IN_FLIGHT > bound
         }
     }
 }

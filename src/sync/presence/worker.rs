@@ -1,4 +1,4 @@
-//! The worker: announces changes in rounds, and keeps those that the store could not be asked about.
+//! The presence worker: announces changes, and keeps them while the store does not answer.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -26,21 +26,21 @@ pub struct Worker {
     last_seen: LastSeen,
 }
 
-/// Changes that are to be announced. A user's status is the newest one by then. Bounded as [`super::Changes`] is.
+/// Changes that are not announced yet. A user's status is read when it is announced. Bounded as [`super::Changes`] is.
 #[derive(Default)]
-struct Due {
+struct DueChanges {
     users: HashSet<UserId>,
     sizes: HashMap<ConversationId, SizeChange>,
 }
 
-impl Due {
+impl DueChanges {
     fn is_empty(&self) -> bool {
         self.users.is_empty() && self.sizes.is_empty()
     }
 }
 
 impl Worker {
-    /// A worker that announces over `bus`.
+    /// Returns a worker that announces changes over `bus`.
     pub fn new(presence: &Arc<Presence>, store: &Arc<dyn Store>, bus: &Arc<dyn Bus>) -> Self {
         Self {
             presence: Arc::clone(presence),
@@ -62,7 +62,7 @@ impl Worker {
     }
 
     async fn announce(&self, stop: &CancellationToken) {
-        let (mut due, mut backoff) = (Due::default(), Backoff::up_to(limits::RECONCILE_RETRY_PAUSE));
+        let (mut due, mut backoff) = (DueChanges::default(), Backoff::up_to(limits::RECONCILE_RETRY_PAUSE));
         loop {
             tokio::select! {
                 biased;
@@ -82,32 +82,32 @@ impl Worker {
                 () = backoff.pause(), if !due.is_empty() => {}
             }
             let mut diffs = Diffs::default();
-            let gathered = tokio::select! {
+            let collected = tokio::select! {
                 () = stop.cancelled() => continue,
-                gathered = self.gather(&mut due, &mut diffs) => gathered,
+                collected = self.collect(&mut due, &mut diffs) => collected,
             };
-            match gathered {
+            match collected {
                 Ok(()) => _ = backoff.reset(),
                 Err(error) => tracing::debug!(%error, users = due.users.len(), "presence is not announced yet"),
             }
-            // Those who could be asked about do not wait for the others.
+            // Diffs that are complete do not wait for the others.
             diffs.publish(self.bus.as_ref());
         }
     }
 
     /// Adds the newest changes to those that are due. Returns true if users have gone offline.
-    fn take(&self, due: &mut Due) -> bool {
+    fn take(&self, due: &mut DueChanges) -> bool {
         let taken = self.presence.take();
-        self.last_seen.record(&taken.gone, Timestamp::now());
+        self.last_seen.record(&taken.disconnected, Timestamp::now());
         due.users.extend(taken.users);
         for (id, change) in taken.sizes {
             due.sizes.entry(id).or_default().merge(change);
         }
-        !taken.gone.is_empty()
+        !taken.disconnected.is_empty()
     }
 
-    /// Gathers the diffs for all that is due. Leaves in `due` everything that could not be asked for.
-    async fn gather(&self, due: &mut Due, diffs: &mut Diffs) -> Result<()> {
+    /// Collects the diffs of all due changes. A change stays in `due` if the store does not answer.
+    async fn collect(&self, due: &mut DueChanges, diffs: &mut Diffs) -> Result<()> {
         while let Some(&user_id) = due.users.iter().next() {
             let conversations =
                 ignore_defect(self.store.small_conversations(user_id, limits::SUBSCRIPTIONS_MAX).await)?;

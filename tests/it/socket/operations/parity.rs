@@ -54,7 +54,7 @@ fn the_protocol_lists_every_operation() {
     let (both, only_http) = section.split_once("These can be called over HTTP only").unwrap();
     for row in OPERATIONS {
         let listed = if row.transports == Transports::Both { both } else { only_http };
-        let line = format!("\n| `{}` | `{} {}` | ", row.name, row.method.as_str(), row.path);
+        let line = format!("\n| `{}` | `{} {}` | ", row.name, row.method, row.path);
         assert!(listed.contains(&line), "{line}");
     }
     let (section, _) = section.split_once("\n## ").unwrap();
