@@ -1,4 +1,4 @@
-//! What nobody should send, and what the server does about it: it refuses, stores nothing, and goes on.
+//! Invalid input: the server refuses it, stores nothing, and continues to serve.
 
 mod frames;
 mod http;
@@ -7,23 +7,23 @@ mod raw;
 
 use serde_json::{Value, json};
 
-use crate::support::client::{Conversation, Person, get};
+use crate::support::client::{Conversation, TestUser, get};
 use crate::support::server::Server;
 
-/// A server with a little in it: what is refused must change none of that.
+/// A server with some data, none of which invalid input may change.
 struct Fixture {
     server: Server,
-    ada: Person,
-    grace: Person,
-    /// Of ada, who owns it, and grace.
+    ada: TestUser,
+    grace: TestUser,
+    /// The members are ada, who owns it, and grace.
     room: Conversation,
-    /// Of ada and grace.
+    /// The members are ada and grace.
     direct: Conversation,
-    /// Of grace alone.
+    /// The only member is grace.
     theirs: Conversation,
-    /// Of grace, who removed ada from it.
+    /// The owner is grace, who removed ada from it.
     left: Conversation,
-    /// What ada said in the room, and grace.
+    /// The messages that ada and grace sent to the group.
     said: [String; 2],
     before: Value,
 }
@@ -31,7 +31,7 @@ struct Fixture {
 impl Fixture {
     async fn new() -> Self {
         let server = Server::with(&["--rate-limits", "off"]).await;
-        let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+        let (ada, grace) = (server.register("ada").await, server.register("grace").await);
         let room = ada.group("Lunch", &[&grace]).await;
         let direct = ada.direct(&grace).await;
         let theirs = grace.group("Private", &[]).await;
@@ -39,14 +39,14 @@ impl Fixture {
         grace.delete(&format!("{}/{}", left.members, ada.id)).await.expect(204);
         let mut said = [String::new(), String::new()];
         for (id, person) in said.iter_mut().zip([&ada, &grace]) {
-            person.say(&room, "as it is").await["id"].as_str().unwrap().clone_into(id);
+            person.send(&room, "as it is").await["id"].as_str().unwrap().clone_into(id);
         }
         let mut world = Self { server, ada, grace, room, direct, theirs, left, said, before: Value::Null };
         world.before = world.look().await;
         world
     }
 
-    /// All that is there.
+    /// Returns all data that the API shows.
     async fn look(&self) -> Value {
         let mut seen = Vec::new();
         for person in [&self.ada, &self.grace] {
@@ -60,15 +60,15 @@ impl Fixture {
         json!(seen)
     }
 
-    /// Nothing has changed, and the server still serves.
+    /// Checks that nothing has changed, and that the server still serves.
     async fn assert_untouched(&self) {
         let after = without_presence(self.look().await);
         assert_eq!(after, without_presence(self.before.clone()));
         get(self.server.address, "/health").await.expect(200);
-        self.ada.say(&self.room, "still here").await;
+        self.ada.send(&self.room, "still here").await;
     }
 
-    /// Puts what is there in its place: `$room$`, `$ada$` (a token), `$grace_id$`, …; and `$x*65$` repeats `x` 65 times.
+    /// Replaces placeholders: `$room$`, `$ada$` (a token), `$grace_id$`, …; and `$x*65$` repeats `x` 65 times.
     fn fill(&self, text: &str) -> String {
         let mut filled = String::new();
         for (index, part) in text.split('$').enumerate() {
@@ -101,7 +101,7 @@ impl Fixture {
     }
 }
 
-/// Presence comes and goes with the sockets of a test, and is not stored.
+/// Removes presence, which changes with the sockets of a test and is not stored.
 fn without_presence(mut seen: Value) -> Value {
     match &mut seen {
         Value::Array(items) => items.iter_mut().for_each(|item| *item = without_presence(item.take())),

@@ -1,4 +1,4 @@
-//! What the specifications say, in the words of the store's interface: they were written before it had one method for all commands.
+//! The calls of the specifications, mapped to the store's interface: they were written before it had one method for all commands.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use chinwag::domain::message::{Content, Message};
 use chinwag::domain::{self, ConversationId, MessageId, Result, Seq, Timestamp, UserId};
 use chinwag::store::{Commands, Messages, Range};
 
-/// Edit or, without a text, delete.
+/// An edit or, without a text, a deletion.
 #[derive(Clone, Debug)]
 pub(crate) struct Revision {
     pub(crate) conversation_id: ConversationId,
@@ -31,7 +31,7 @@ impl Revision {
     }
 }
 
-/// What happened to a message.
+/// The result of a command on a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Happening {
     Created,
@@ -39,7 +39,7 @@ pub(crate) enum Happening {
     Deleted,
 }
 
-/// An event about a message.
+/// An event of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) seq: Seq,
@@ -60,7 +60,7 @@ impl From<domain::event::Event> for Event {
     }
 }
 
-/// One write, committed alone.
+/// Commits one command alone.
 #[async_trait]
 pub(crate) trait Alone {
     async fn change(&self, lane: usize, change: &Change) -> Result<Outcome>;
@@ -78,7 +78,7 @@ impl<S: Commands + Messages + ?Sized> Alone for S {
         apply(self, lane, revision.command()).await
     }
 
-    /// One message, found in its conversation's history.
+    /// Returns one message of a conversation's history.
     async fn message(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>> {
         let all = self.messages(id, Range::After(0), 100_000).await?;
         Ok(all.into_iter().find(|message| message.id == message_id))

@@ -1,4 +1,4 @@
-//! SQLite in trouble.
+//! Faults of SQLite.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -12,7 +12,7 @@ use super::{Fault, endure};
 use crate::support::node::{Node, program};
 use crate::support::server::StoreKind;
 
-/// Another process that writes and does not come to an end.
+/// Another process with a write transaction that does not end.
 struct Locked(Connection);
 
 impl Fault for Locked {
@@ -35,19 +35,19 @@ async fn locked_by_another_process() {
     .await;
 }
 
-/// What runs a program with a small disk of its own mounted on a folder. The mount is seen by the program alone and goes with it; where
-/// that is not permitted the program does not start, and the test fails.
+/// Returns a command that runs a program with a small disk mounted on a folder. Only the program sees the mount, and it ends with
+/// the program. Where mounting is not permitted, the program does not start and the test fails.
 fn on_a_small_disk(folder: &Path, size: &str) -> Vec<String> {
-    // Whoever is not root becomes it in a world of their own.
+    // A user other than root becomes root in a user namespace.
     let become_root: &[&str] = if geteuid().is_root() { &[] } else { &["--map-root-user"] };
     let mount = format!("mount -t tmpfs -o size={size} tmpfs \"$0\" && exec \"$@\"");
     let words = [&["unshare", "--mount"], become_root, &["sh", "-c", &mount, folder.to_str().unwrap()]].concat();
     words.into_iter().map(str::to_owned).collect()
 }
 
-/// A disk without room: filled up by somebody else, and cleared again.
+/// A full disk: another file fills it, and is removed again.
 struct Full {
-    /// Seen from outside of the server's world.
+    /// The disk's path outside of the server's mount namespace.
     ballast: PathBuf,
 }
 
@@ -78,7 +78,7 @@ async fn disk_full() {
 
 #[test]
 fn a_disk_that_is_full_at_start_is_told_in_one_line() {
-    // Without room for a file; for the secret alone; for the database's first pages.
+    // Room for no file; for the secret alone; for the database's first pages.
     for (size, named) in [("4k,nr_inodes=1", "CHINWAG_DATA"), ("4k", "chinwag.db"), ("64k", "chinwag.db")] {
         let data = tempfile::tempdir().unwrap();
         let runner = on_a_small_disk(data.path(), size);

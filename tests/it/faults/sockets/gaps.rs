@@ -1,13 +1,13 @@
-//! Where bytes vanish and nobody is told, both sides notice by themselves.
+//! Bytes are lost without an error, and both sides detect it.
 
 use std::time::{Duration, Instant};
 
-use crate::support::chance::Run;
-use crate::support::client::Person;
-use crate::support::client_pool::{Crowd, Manner};
+use crate::support::client::TestUser;
+use crate::support::client_pool::{Behaviour, ClientPool};
 use crate::support::history::Log;
 use crate::support::postgres::database;
 use crate::support::proxy::{Flow, Proxy};
+use crate::support::rng::FaultRun;
 use crate::support::server::{Server, StoreKind};
 
 use super::Presence;
@@ -19,14 +19,14 @@ on_each_store! {
 /// Two unanswered pings close a connection.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 
-const LOST_THERE: (Flow, Flow) = (Flow::Swallow, Flow::Pass);
-const LOST_BACK: (Flow, Flow) = (Flow::Pass, Flow::Swallow);
-const LOST: (Flow, Flow) = (Flow::Swallow, Flow::Swallow);
+const LOST_THERE: (Flow, Flow) = (Flow::Discard, Flow::Pass);
+const LOST_BACK: (Flow, Flow) = (Flow::Pass, Flow::Discard);
+const LOST: (Flow, Flow) = (Flow::Discard, Flow::Discard);
 
-/// Three people, each with another direction swallowed: what they say, what they hear, both.
+/// Three clients, each with other lost bytes: to the server, from the server, and both.
 async fn swallowed_under_load(store: StoreKind) {
-    let run = Run::new("swallowed under load");
-    let mut chance = run.chance();
+    let run = FaultRun::new("swallowed under load");
+    let mut rng = run.rng();
     let url = match store {
         StoreKind::Sqlite => None,
         StoreKind::Postgres => Some(database().await),
@@ -34,28 +34,29 @@ async fn swallowed_under_load(store: StoreKind) {
     let mut arguments = vec!["--rate-limits=off"];
     arguments.extend(url.iter().flat_map(|url| ["--database-url", url]));
     let server = Server::configured(&arguments, |config| config.heartbeat = HEARTBEAT).await;
-    let ada = server.person("ada").await;
-    let afar = [server.person("grace").await, server.person("alan").await, server.person("mary").await];
+    let ada = server.register("ada").await;
+    let afar = [server.register("grace").await, server.register("alan").await, server.register("mary").await];
     let room = ada.group("Lunch", &afar.each_ref()).await;
-    let presence = Presence::of(&afar.each_ref(), &server.person("watcher").await).await;
+    let presence = Presence::of(&afar.each_ref(), &server.register("watcher").await).await;
     let ways = [(); 3].map(|()| Proxy::to(server.address));
-    let through = [0, 1, 2].map(|way: usize| Person { address: ways[way].address, ..afar[way].clone() });
+    let through = [0, 1, 2].map(|way: usize| TestUser { address: ways[way].address, ..afar[way].clone() });
     let log = Log::new();
     let [says, hears, both] = &through;
-    let people = [(&ada, Manner::Talks), (says, Manner::Talks), (hears, Manner::Talks), (both, Manner::Talks)];
-    let crowd = Crowd::begin(&log, &room, &people, &mut chance);
+    let people =
+        [(&ada, Behaviour::Sends), (says, Behaviour::Sends), (hears, Behaviour::Sends), (both, Behaviour::Sends)];
+    let clients = ClientPool::start(&log, &room, &people, &mut rng);
     let (mut noticed, mut returned) = (Vec::new(), Vec::new());
     let rounds = run.rounds(1);
     for _ in 0..rounds {
         for person in &afar {
             presence.shows(person, true).await;
         }
-        log.acknowledged(usize::try_from(chance.within(1..60)).unwrap()).await;
+        log.acknowledged(usize::try_from(rng.in_range(1..60)).unwrap()).await;
         let begun = Instant::now();
         for (way, (there, back)) in ways.iter().zip([LOST_THERE, LOST_BACK, LOST]) {
-            way.refuse(true); // or they are back before anybody notices
-            way.there(there);
-            way.back(back);
+            way.refuse(true); // or they reconnect before the other side detects it
+            way.to_target(there);
+            way.from_target(back);
         }
         for person in &afar {
             presence.shows(person, false).await;
@@ -64,20 +65,20 @@ async fn swallowed_under_load(store: StoreKind) {
         let back = log.resumed(ways.len());
         let begun = Instant::now();
         for way in &ways {
-            // What is left of the old connections has gaps in it, which TCP never has.
+            // The old connections now have gaps in their bytes, which TCP never has.
             way.cut();
-            way.there(Flow::Pass);
-            way.back(Flow::Pass);
+            way.to_target(Flow::Pass);
+            way.from_target(Flow::Pass);
             way.refuse(false);
         }
         back.await;
         returned.push(begun.elapsed());
     }
-    let truth = crowd.end(&ada).await;
-    let counts = log.verify(&[truth]);
+    let final_state = clients.end(&ada).await;
+    let counts = log.verify(&[final_state]);
     assert!(counts.connections >= 4 + 3 * rounds, "{counts}");
     let (noticed, returned) = (noticed.iter().max().unwrap(), returned.iter().max().unwrap());
-    run.tell(format_args!(
+    run.print(format_args!(
         "{store:?}, {} ways swallowed: {counts}; all noticed within {noticed:.1?} (heartbeat {HEARTBEAT:?}), all back within \
          {returned:.1?}",
         3 * rounds
