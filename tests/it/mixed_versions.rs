@@ -81,7 +81,7 @@ impl Group {
 
     /// The same users at another node, with another guest.
     async fn at(&self, node: &Node) -> Self {
-        let there = |person: &TestUser| TestUser { address: node.address, ..person.clone() };
+        let there = |user: &TestUser| TestUser { address: node.address, ..user.clone() };
         Self {
             room: self.room.clone(),
             ada: there(&self.ada),
@@ -138,12 +138,12 @@ impl Group {
 }
 
 /// Sends a message, edits it and deletes it: three events.
-async fn revise(person: &TestUser, room: &Conversation, content: &str) -> usize {
-    let sent = person.send(room, content).await;
+async fn revise(user: &TestUser, room: &Conversation, content: &str) -> usize {
+    let sent = user.send(room, content).await;
     let path = format!("{}/{}", room.messages, sent["id"].as_str().unwrap());
-    let edited = person.patch(&path, &json!({"content": format!("{content}, edited")})).await.expect(200).json();
+    let edited = user.patch(&path, &json!({"content": format!("{content}, edited")})).await.expect(200).json();
     assert_eq!((&edited["id"], &edited["seq"]), (&sent["id"], &sent["seq"]));
-    person.delete(&path).await.expect(204);
+    user.delete(&path).await.expect(204);
     3
 }
 

@@ -56,8 +56,8 @@ impl Cluster {
     }
 
     /// Returns the same user at the second node.
-    fn on_second(&self, person: &TestUser) -> TestUser {
-        TestUser { address: self.second.address, ..person.clone() }
+    fn on_second(&self, user: &TestUser) -> TestUser {
+        TestUser { address: self.second.address, ..user.clone() }
     }
 }
 
@@ -165,20 +165,20 @@ async fn a_storm_makes_no_difference(store: StoreKind) {
     let count = 2 * 48 + 10;
     // Read from the start, because the server closes connections that do not answer pings.
     let mut listening = Vec::new();
-    for person in [&ada, &cluster.on_second(&ada), &grace] {
-        listening.push(tokio::spawn(numbered(person.connect(&room.socket).await, count)));
-        let mut held = person.connect("/ws?hold=1").await;
+    for user in [&ada, &cluster.on_second(&ada), &grace] {
+        listening.push(tokio::spawn(numbered(user.connect(&room.socket).await, count)));
+        let mut held = user.connect("/ws?hold=1").await;
         held.send(&json!({"type": "resume", "conversations": {&room.id: 0}})).await;
         held.next_of(&["resumed"]).await;
         listening.push(tokio::spawn(numbered(held, count)));
     }
     let joan = cluster.first.register("joan").await;
-    let talk = async |person: &TestUser| {
+    let talk = async |user: &TestUser| {
         for number in 0..40 {
-            let message = person.send(&room, &format!("{number}")).await;
+            let message = user.send(&room, &format!("{number}")).await;
             if number % 5 == 0 {
                 let path = format!("{}/{}", room.messages, message["id"].as_str().unwrap());
-                person.patch(&path, &json!({"content": "again"})).await.expect(200);
+                user.patch(&path, &json!({"content": "again"})).await.expect(200);
             }
         }
     };

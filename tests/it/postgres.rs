@@ -193,15 +193,15 @@ async fn connections_that_died_in_silence_cost_one_time_out() {
     let store = Postgres::open(&url).await.unwrap();
     let ada = user(&store, "ada").await;
     // All connections of the pool, idle for so long that they are checked before use.
-    let asked = join_all((0..40).map(|_| store.user(ada))).await;
-    assert!(asked.iter().all(Result::is_ok), "{asked:?}");
+    let results = join_all((0..40).map(|_| store.user(ada))).await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     let dead = backends(&url).await;
     assert!(dead.len() > 4, "{dead:?}");
-    let tell_all = |signal| dead.iter().try_for_each(|pid| kill_process(*pid, signal));
-    tell_all(Signal::STOP).unwrap();
+    let signal_all = |signal| dead.iter().try_for_each(|pid| kill_process(*pid, signal));
+    signal_all(Signal::STOP).unwrap();
     let answer = store.user(ada).await;
-    tell_all(Signal::CONT).unwrap();
+    signal_all(Signal::CONT).unwrap();
     assert_eq!(answer.unwrap().map(|user| user.id), Some(ada));
 }
 

@@ -218,13 +218,13 @@ async fn no_log_level_tells_a_secret() {
             for target in
                 ["/health", "/livez", "/static/app.js", "/v1/users/me", "/nowhere", "/ws", "/ws/nowhere", "/%zz"]
             {
-                let asked = format!("GET {target}?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-                statuses.extend(raw::statuses(&raw::exchange(address, asked.as_bytes()).await));
+                let request = format!("GET {target}?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+                statuses.extend(raw::statuses(&raw::exchange(address, request.as_bytes()).await));
             }
             let handshake = "Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
             let long = "x".repeat(limits::URI_BYTES_MAX);
-            for asked in [
+            for request in [
                 format!("POST /ws?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
                 format!("GET /ws?{secret} HTTP/1.1\r\n\r\n"),
                 format!("GET /ws?{secret} HTTP/1.1\r\nHost: x\r\nbad header\r\n\r\n"),
@@ -233,7 +233,7 @@ async fn no_log_level_tells_a_secret() {
                 format!("GET http://x/ws?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
                 format!("GET /ws?{secret} HTTP/1.1\r\nHost: x\r\n{handshake}Origin: http://y\r\n\r\n"),
             ] {
-                statuses.extend(raw::statuses(&raw::exchange(address, asked.as_bytes()).await));
+                statuses.extend(raw::statuses(&raw::exchange(address, request.as_bytes()).await));
             }
         }
         for status in [200, 400, 401, 403, 404, 405, 414, 426] {
@@ -416,8 +416,8 @@ fn bad_configuration_is_refused_in_words_that_name_the_variable() {
         let flags = [("CHINWAG_DATA", "--data", data), ("CHINWAG_LISTEN", "--listen", "127.0.0.1:0")];
         let flags: Vec<&str> =
             flags.iter().filter(|flag| flag.0 != variable).flat_map(|flag| [flag.1, flag.2]).collect();
-        let said = refused(&flags, &[(variable, value)]);
-        assert!(said.starts_with("chinwag: ") && said.contains(variable), "{variable}={value}: {said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
+        let error = refused(&flags, &[(variable, value)]);
+        assert!(error.starts_with("chinwag: ") && error.contains(variable), "{variable}={value}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
     }
 }

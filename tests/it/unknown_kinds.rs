@@ -202,10 +202,10 @@ async fn a_resume_gives_events_of_unknown_kinds(store: StoreKind) {
     let fixture = Fixture::new(store, NEVER).await;
     let expected = fixture.write_unknown().await;
     let room = &fixture.room;
-    for person in [&fixture.ada, &fixture.grace] {
-        let mut one = person.connect(&format!("{}?after_seq=0", room.socket)).await;
+    for user in [&fixture.ada, &fixture.grace] {
+        let mut one = user.connect(&format!("{}?after_seq=0", room.socket)).await;
         assert_eq!(numbered_until(&mut one, "resumed").await, expected);
-        let mut held = person.connect("/ws?hold=1").await;
+        let mut held = user.connect("/ws?hold=1").await;
         for after in 0..expected.len() {
             held.send(&json!({"type": "resume", "conversations": {&room.id: after}})).await;
             assert_eq!(numbered_until(&mut held, "resumed").await, expected[after..]);

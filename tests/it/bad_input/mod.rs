@@ -24,7 +24,7 @@ struct Fixture {
     /// The owner is grace, who removed ada from it.
     left: Conversation,
     /// The messages that ada and grace sent to the group.
-    said: [String; 2],
+    message_ids: [String; 2],
     before: Value,
 }
 
@@ -37,11 +37,11 @@ impl Fixture {
         let theirs = grace.group("Private", &[]).await;
         let left = grace.group("Left", &[&ada]).await;
         grace.delete(&format!("{}/{}", left.members, ada.id)).await.expect(204);
-        let mut said = [String::new(), String::new()];
-        for (id, person) in said.iter_mut().zip([&ada, &grace]) {
-            person.send(&room, "as it is").await["id"].as_str().unwrap().clone_into(id);
+        let mut message_ids = [String::new(), String::new()];
+        for (id, user) in message_ids.iter_mut().zip([&ada, &grace]) {
+            user.send(&room, "as it is").await["id"].as_str().unwrap().clone_into(id);
         }
-        let mut world = Self { server, ada, grace, room, direct, theirs, left, said, before: Value::Null };
+        let mut world = Self { server, ada, grace, room, direct, theirs, left, message_ids, before: Value::Null };
         world.before = world.look().await;
         world
     }
@@ -49,9 +49,9 @@ impl Fixture {
     /// Returns all data that the API shows.
     async fn look(&self) -> Value {
         let mut seen = Vec::new();
-        for person in [&self.ada, &self.grace] {
+        for user in [&self.ada, &self.grace] {
             for path in ["/v1/users/me", "/v1/users", "/v1/conversations", &self.room.members, &self.room.messages] {
-                seen.push(person.get(path).await.expect(200).json());
+                seen.push(user.get(path).await.expect(200).json());
             }
         }
         for path in [&self.theirs.messages, &self.left.messages] {
@@ -82,8 +82,8 @@ impl Fixture {
                 "ada" => filled += &self.ada.token,
                 "ada_id" => filled += &self.ada.id,
                 "grace_id" => filled += &self.grace.id,
-                "hers" => filled += &self.said[0],
-                "grace_said" => filled += &self.said[1],
+                "hers" => filled += &self.message_ids[0],
+                "grace_said" => filled += &self.message_ids[1],
                 _ => {
                     let (what, times) = part.rsplit_once('*').unwrap();
                     let times = times.parse().unwrap();

@@ -143,7 +143,7 @@ async fn a_server_that_runs_already_is_measured() {
     count(&figures, "edits");
     let figures = self::figures(&["history", "--messages", "70", "--url", &url]).await;
     count(&figures, "pages");
-    assert!(figures["median"]["server_us_per_page"].is_null(), "nobody said which process it is");
+    assert!(figures["median"]["server_us_per_page"].is_null(), "the process is not known");
 }
 
 #[tokio::test]
@@ -171,11 +171,14 @@ async fn there_is_no_figure_of_what_is_not_in_order() {
             let fake = Fake::start(Some(fault)).await;
             let brief = ["--seconds", "0.5", "--warm-up", "0", "--runs", "1", "--url", &fake.url];
             let output = bench(&[scenario, &brief[..]].concat()).await;
-            let said = String::from_utf8(output.stderr).unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
             assert!(!output.status.success(), "{scenario:?} {fault:?}");
             assert!(output.stdout.is_empty(), "{fault:?}: {}", String::from_utf8_lossy(&output.stdout));
-            assert!(said.starts_with("chinwag: bench: ") && said.contains(reason), "{scenario:?} {fault:?}: {said}");
-            assert_eq!(said.lines().count(), 1, "{said}");
+            assert!(
+                stderr.starts_with("chinwag: bench: ") && stderr.contains(reason),
+                "{scenario:?} {fault:?}: {stderr}"
+            );
+            assert_eq!(stderr.lines().count(), 1, "{stderr}");
         }
     }
 }
@@ -193,9 +196,9 @@ async fn bad_usage_is_refused_in_one_line() {
         (&["nonsense"], "nonsense"),
     ] {
         let output = bench(arguments).await;
-        let said = String::from_utf8(output.stderr).unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?}");
-        assert!(said.contains(named) && said.lines().count() == 1, "{arguments:?}: {said}");
+        assert!(stderr.contains(named) && stderr.lines().count() == 1, "{arguments:?}: {stderr}");
     }
 }
 

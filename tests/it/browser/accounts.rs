@@ -59,13 +59,13 @@ async fn one_registers_logs_in_and_leaves() {
 
     // A logout ends the session, the sockets and the tokens.
     let room = grace.post("/v1/conversations", &json!({"type": "direct", "member_ids": [id]})).await.expect(201).json();
-    let mut hears = grace.connect("/ws").await;
-    assert_eq!(hears.next_of(&["presence.state"]).await["users"][id], "online");
+    let mut observer = grace.connect("/ws").await;
+    assert_eq!(observer.next_of(&["presence.state"]).await["users"][id], "online");
     ada.until("one('conversation-item', '[data-title=Grace]')").await;
     ada.click("one('me-menu')").await;
     ada.click("one('logout')").await;
     ada.until("seen(one('auth-submit')) && sessionStorage.length === 0 && !seen(one('me-menu'))").await;
-    assert_eq!(hears.next_of(&["presence.diff"]).await["offline"], json!([id]));
+    assert_eq!(observer.next_of(&["presence.diff"]).await["offline"], json!([id]));
     let bearer = format!("Bearer {token}");
     let refused = send_request(server.address, hyper::Method::GET, "/v1/users/me", &[("authorization", &bearer)], "")
         .await

@@ -19,7 +19,7 @@ async fn two_people_chat() {
     ada.click("one('new-conversation')").await;
     ada.fill("one('people-search')", "gra").await;
     ada.until("all('person-option').length === 2").await;
-    assert_eq!(ada.eval("one('start-conversation').disabled").await, true, "nobody is picked");
+    assert_eq!(ada.eval("one('start-conversation').disabled").await, true, "no user is picked");
     ada.pick("grac", "grace").await;
     ada.click("one('start-conversation')").await;
     ada.is_at("Grace").await;

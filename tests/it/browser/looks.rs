@@ -17,7 +17,7 @@ use crate::support::server::Server;
 
 const SIZES: [(&str, u32, u32); 2] = [("desk", 1280, 800), ("phone", 390, 844)];
 
-async fn person(server: &Server, username: &str, name: &str) -> TestUser {
+async fn user(server: &Server, username: &str, name: &str) -> TestUser {
     let body = json!({"username": username, "name": name, "password": PASSWORD});
     post(server.address, "/v1/users/register", &body).await.expect(201);
     TestUser::login(server.address, username).await
@@ -46,12 +46,12 @@ async fn look(page: &Visitor, view: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_fits_a_desk_and_a_phone() {
     let server = Server::start().await;
-    let maya = person(&server, "maya", "Maya Lindqvist").await;
-    let tomas = person(&server, "tomas", "Tomás Herrera").await;
-    let priya = person(&server, "priya", "Priya Raman").await;
-    let jonas = person(&server, "jonas.b", "Jonas Bergmann").await;
-    let ines = person(&server, "ines", "Inês Carvalho").await;
-    let noor = person(&server, "noor_h", "Noor Haddad").await;
+    let maya = user(&server, "maya", "Maya Lindqvist").await;
+    let tomas = user(&server, "tomas", "Tomás Herrera").await;
+    let priya = user(&server, "priya", "Priya Raman").await;
+    let jonas = user(&server, "jonas.b", "Jonas Bergmann").await;
+    let ines = user(&server, "ines", "Inês Carvalho").await;
+    let noor = user(&server, "noor_h", "Noor Haddad").await;
 
     let choir = noor.group("Thursday choir", &[&maya, &ines, &jonas]).await;
     noor.send(&choir, "We start at seven this week, the hall is taken before.").await;
@@ -75,14 +75,14 @@ async fn it_fits_a_desk_and_a_phone() {
         (&maya, "Then let us all look at the new proofs together tomorrow at ten, and I bring the cinnamon buns."),
         (&tomas, "Best meeting of the week."),
     ];
-    for (person, text) in talk {
-        person.send(&work, text).await;
+    for (user, text) in talk {
+        user.send(&work, text).await;
     }
     let priya_direct = priya.direct(&maya).await;
     maya.send(&priya_direct, "Thank you for jumping in!").await;
     priya.send(&priya_direct, "Any time. New file is uploaded.").await;
-    for person in [&tomas, &priya, &ines] {
-        let mut socket = person.connect("/ws").await;
+    for user in [&tomas, &priya, &ines] {
+        let mut socket = user.connect("/ws").await;
         // The reads answer the server's pings. Without that the connections end after a minute, and a busy machine may need longer.
         tokio::spawn(async move { while let Some(Ok(_)) = socket.stream.next().await {} });
     }
@@ -131,7 +131,7 @@ async fn it_fits_a_desk_and_a_phone() {
     page.press("Escape").await;
 
     // Long names, long words and long lists stay inside their boxes.
-    let long = person(&server, "l".repeat(32).as_str(), &"Wolfeschlegelstein".repeat(3)).await;
+    let long = user(&server, "l".repeat(32).as_str(), &"Wolfeschlegelstein".repeat(3)).await;
     let name = "Babel".repeat(12);
     let tower: Conversation = long.group(&name, &[&maya]).await;
     // Both messages are shown before the click: a preview that changes between press and release cancels the click.

@@ -112,7 +112,7 @@ async fn what_one_is_editing_may_be_deleted_by_an_admin() {
     member.press("ArrowUp").await;
     member.until("one('composer').value === 'oops'").await;
     owner.until(&format!("{} !== null", button("delete", "oops"))).await;
-    assert_eq!(owner.eval(&button("edit", "oops")).await, json!(null), "nobody puts words into another's mouth");
+    assert_eq!(owner.eval(&button("edit", "oops")).await, json!(null), "users cannot edit the messages of others");
     assert_eq!(member.eval(&button("delete", "mine")).await, json!(null));
     owner.eval(&format!("{}.focus()", message("oops"))).await;
     for _ in 0..2 {
@@ -129,11 +129,11 @@ async fn a_heartbeat_that_names_more_than_was_heard_brings_the_change() {
     let server = Server::start().await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
-    let said = ada.send(&room, "helo").await;
+    let message = ada.send(&room, "helo").await;
     let browser = Browser::start().await;
     let page = Visitor::log_in(&browser, server.address, "grace").await;
     page.open("Ada").await;
-    let path = format!("{}/{}", room.messages, said["id"].as_str().unwrap());
+    let path = format!("{}/{}", room.messages, message["id"].as_str().unwrap());
     ada.patch(&path, &json!({"content": "hello"})).await.expect(200);
     shows(&page, &["hello"]).await;
     // As if the event had been lost.

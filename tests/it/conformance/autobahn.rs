@@ -57,8 +57,8 @@ async fn every_case_of_autobahn_passes() {
     tokio::spawn(echo::serve(listener));
 
     let all = ["--exclude", "12.*", "--exclude", "13.*", "--parallelism", "4"];
-    let (verdicts, said) = run(&runner, &address, &all).await;
-    assert_eq!(verdicts.len(), CASES, "{said}");
+    let (verdicts, output) = run(&runner, &address, &all).await;
+    assert_eq!(verdicts.len(), CASES, "{output}");
     let wrong = short_of_expected(verdicts);
     if wrong.is_empty() {
         return;
@@ -66,10 +66,10 @@ async fn every_case_of_autobahn_passes() {
     // The runner allows 1 s for an answer, which may be too short while other tests keep both cores busy. A real fault shows again
     // when each case runs alone.
     let alone: Vec<_> = wrong.keys().flat_map(|case| ["--include", case]).collect();
-    let (verdicts, said) = run(&runner, &address, &alone).await;
-    assert_eq!(verdicts.len(), wrong.len(), "{said}");
+    let (verdicts, output) = run(&runner, &address, &alone).await;
+    assert_eq!(verdicts.len(), wrong.len(), "{output}");
     let wrong = short_of_expected(verdicts);
-    assert!(wrong.is_empty(), "{wrong:#?}\n{said}");
+    assert!(wrong.is_empty(), "{wrong:#?}\n{output}");
 }
 
 /// Runs these cases. Returns their results and the runner's output.
@@ -79,10 +79,10 @@ async fn run(runner: &Path, address: &str, cases: &[&str]) -> (Verdicts, String)
     command.args(cases).arg("--outdir").arg(reports.path()).arg(address);
     let ran = command.stdin(Stdio::null()).kill_on_drop(true).output();
     let ran = timeout(TEST_TIMEOUT, ran).await.expect("the cases come to an end").unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-    let index = fs::read(reports.path().join("index.json")).unwrap_or_else(|error| panic!("{error}: {said}"));
+    let output = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    let index = fs::read(reports.path().join("index.json")).unwrap_or_else(|error| panic!("{error}: {output}"));
     let index: BTreeMap<String, Verdicts> = serde_json::from_slice(&index).unwrap();
-    (index.into_values().next().unwrap(), said)
+    (index.into_values().next().unwrap(), output)
 }
 
 /// Returns the cases whose results are not good enough.

@@ -37,14 +37,14 @@ impl Fixture {
         // Each with a session of its own, as devices have.
         let (phone, tablet) =
             (TestUser::login(node.address, "grace").await, TestUser::login(node.address, "alan").await);
-        let people = [
+        let users = [
             (&ada, Behaviour::Sends),
             (&grace, Behaviour::Sends),
             (&phone, Behaviour::Reads),
             (&alan, Behaviour::Posts),
             (&tablet, Behaviour::PostsOnce),
         ];
-        let clients = ClientPool::start(&log, &room, &people, rng);
+        let clients = ClientPool::start(&log, &room, &users, rng);
         let ada = TestUser::login(node.address, "ada").await;
         Self { node, ada, room, log, clients }
     }

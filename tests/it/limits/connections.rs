@@ -26,11 +26,11 @@ async fn silent(from: &str, to: SocketAddr) -> TcpStream {
 
 /// Sends a request. Returns the server's text before the close as the error if it does not answer.
 async fn try_request(socket: &mut TcpStream) -> Result<(), String> {
-    let ask = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+    let request = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
     let exchange = async {
         let mut got = Vec::new();
         // A refused socket may be closed already.
-        let _ = socket.write_all(ask).await;
+        let _ = socket.write_all(request).await;
         while socket.read_buf(&mut got).await.is_ok_and(|count| count > 0) {
             if got.ends_with(b"}") && got.starts_with(b"HTTP/1.1 200 ") {
                 return Ok(());
@@ -66,8 +66,8 @@ async fn one_address_has_its_share_of_sockets_and_others_have_theirs() {
     for _ in 1..SOCKETS_PER_ADDRESS_MAX {
         sockets.push(silent("127.0.0.2", server.address).await);
     }
-    let said = try_request(&mut silent("127.0.0.2", server.address).await).await.unwrap_err();
-    assert!(said.starts_with("HTTP/1.1 429 ") && said.contains("\r\nRetry-After: 1\r\n"), "{said}");
+    let response = try_request(&mut silent("127.0.0.2", server.address).await).await.unwrap_err();
+    assert!(response.starts_with("HTTP/1.1 429 ") && response.contains("\r\nRetry-After: 1\r\n"), "{response}");
     try_request(&mut silent("127.0.0.3", server.address).await).await.unwrap();
     try_request(&mut established).await.unwrap();
 

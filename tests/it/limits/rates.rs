@@ -36,12 +36,12 @@ async fn send_until_refused(socket: &mut Socket) -> (Vec<Value>, usize) {
 }
 
 /// Posts many messages at once until one is refused. Returns the refusal and the number of accepted messages.
-async fn post_until_refused(person: &TestUser, room: &Conversation) -> (crate::support::client::Response, usize) {
+async fn post_until_refused(user: &TestUser, room: &Conversation) -> (crate::support::client::Response, usize) {
     const AT_ONCE: usize = 50;
     let mut taken = 0;
     loop {
         let bodies: Vec<Value> = (0..AT_ONCE).map(|_| json!({"content": "fast"})).collect();
-        let answers = join_all(bodies.iter().map(|body| person.post(&room.messages, body))).await;
+        let answers = join_all(bodies.iter().map(|body| user.post(&room.messages, body))).await;
         taken += answers.iter().filter(|answer| answer.status == 201).count();
         if let Some(refused) = answers.into_iter().find(|answer| answer.status != 201) {
             return (refused, taken);

@@ -16,8 +16,8 @@ on_each_store! {
     one_that_does_not_read_is_closed_and_all_others_hear_everything,
 }
 
-async fn is_offline(asking: &TestUser, other: &TestUser) -> bool {
-    asking.get(&format!("/v1/users/{}", other.id)).await.expect(200).json()["status"] == "offline"
+async fn is_offline(viewer: &TestUser, other: &TestUser) -> bool {
+    viewer.get(&format!("/v1/users/{}", other.id)).await.expect(200).json()["status"] == "offline"
 }
 
 async fn one_that_does_not_read_is_closed_and_all_others_hear_everything(store: StoreKind) {
@@ -27,7 +27,7 @@ async fn one_that_does_not_read_is_closed_and_all_others_hear_everything(store: 
     let (ada, grace, joan) =
         (server.register("ada").await, server.register("grace").await, server.register("joan").await);
     let room = ada.group("Lunch", &[&grace, &joan]).await;
-    let (mut hers, mut deaf) = (ada.connect(&room.socket).await, grace.connect(&room.socket).await);
+    let (mut hers, mut unread) = (ada.connect(&room.socket).await, grace.connect(&room.socket).await);
     let mut listens = joan.connect("/ws").await;
     let listening = tokio::spawn(async move { listens.next_seqs(MESSAGES).await });
 
@@ -43,7 +43,7 @@ async fn one_that_does_not_read_is_closed_and_all_others_hear_everything(store: 
         }
     }
     assert!(sent < MESSAGES, "it would have been closed long before");
-    assert_eq!(deaf.close_code().await, 4008);
+    assert_eq!(unread.close_code().await, 4008);
     for _ in sent..MESSAGES {
         hers.send(&json!({"type": "message.send", "content": "short"})).await;
     }
@@ -71,14 +71,14 @@ async fn an_answer_that_nobody_reads_is_not_kept_for_ever() {
     for _ in 0..60 {
         ada.send(&room, &text).await;
     }
-    let mut deaf = TcpStream::connect(server.address).await.unwrap();
-    let ask =
+    let mut unread = TcpStream::connect(server.address).await.unwrap();
+    let request =
         format!("GET {}?limit=200 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", room.messages, ada.token);
     // Responses of 1 MB, many times what the kernel's buffers hold.
-    deaf.write_all(ask.repeat(20).as_bytes()).await.unwrap();
-    assert!(is_held(&deaf));
+    unread.write_all(request.repeat(20).as_bytes()).await.unwrap();
+    assert!(is_held(&unread));
     let gone = async {
-        while is_held(&deaf) {
+        while is_held(&unread) {
             sleep(Duration::from_millis(50)).await;
         }
     };

@@ -16,23 +16,23 @@ pub(super) async fn answers(address: SocketAddr) -> BTreeMap<String, Value> {
     let mut answers = BTreeMap::new();
     let mut readers = BTreeMap::new();
     for (username, _) in PEOPLE {
-        let person = story::login(address, username).await;
-        let mut ask = async |path: &str| {
-            let answer = person.get(path).await.expect(200).json();
+        let user = story::login(address, username).await;
+        let mut request = async |path: &str| {
+            let answer = user.get(path).await.expect(200).json();
             answers.insert(format!("{username} GET {path}"), answer.clone());
             answer
         };
-        ask("/v1/users/me").await;
-        let listed = ask("/v1/conversations?limit=200").await;
+        request("/v1/users/me").await;
+        let listed = request("/v1/conversations?limit=200").await;
         for conversation in listed["items"].as_array().unwrap() {
             let id = conversation["id"].as_str().unwrap().to_owned();
             for rest in ["", "/members?limit=200", "/messages?after_seq=0&limit=200"] {
-                ask(&format!("/v1/conversations/{id}{rest}")).await;
+                request(&format!("/v1/conversations/{id}{rest}")).await;
             }
-            readers.entry(id).or_insert(Vec::new()).push(person.clone());
+            readers.entry(id).or_insert(Vec::new()).push(user.clone());
         }
         if username == PEOPLE[0].0 {
-            ask("/v1/users?limit=200").await;
+            request("/v1/users?limit=200").await;
         }
     }
     // Events are the same for every member.
@@ -55,8 +55,8 @@ fn greeting(hello: &Value) -> Value {
 }
 
 /// Reads the whole replay on a connection to one conversation.
-async fn replay(person: &TestUser, id: &str) -> (Value, Socket) {
-    let mut socket = person.open(&format!("/ws/{id}?after_seq=0")).await;
+async fn replay(user: &TestUser, id: &str) -> (Value, Socket) {
+    let mut socket = user.open(&format!("/ws/{id}?after_seq=0")).await;
     let mut frames = vec![greeting(&socket.next().await)];
     let (replayed, _) = socket.until("resumed").await;
     frames.extend(replayed.into_iter().filter(|frame| frame["seq"].is_i64()));
@@ -64,8 +64,8 @@ async fn replay(person: &TestUser, id: &str) -> (Value, Socket) {
 }
 
 /// Resumes from 0 on a held connection. Returns the numbered events and `resumed`.
-async fn resume(person: &TestUser, id: &str) -> (Value, Socket) {
-    let mut socket = person.open("/ws?hold=1").await;
+async fn resume(user: &TestUser, id: &str) -> (Value, Socket) {
+    let mut socket = user.open("/ws?hold=1").await;
     let mut frames = vec![greeting(&socket.next().await)];
     socket.send(&json!({"type": "resume", "conversations": {id: 0}})).await;
     let (resumed, _) = socket.until("resumed").await;

@@ -93,8 +93,8 @@ async fn come_and_go(ticket: &str, ada: &TestUser, grace: &TestUser, mary: &Test
     }
     drop((marys, sockets));
     let noted = async {
-        for person in [ada, grace, mary] {
-            while person.get("/v1/users/me").await.json()["last_seen_at"].is_null() {
+        for user in [ada, grace, mary] {
+            while user.get("/v1/users/me").await.json()["last_seen_at"].is_null() {
                 sleep(Duration::from_millis(20)).await;
             }
         }
@@ -105,10 +105,10 @@ async fn come_and_go(ticket: &str, ada: &TestUser, grace: &TestUser, mary: &Test
 /// Creates a group with every kind of event.
 async fn group(ada: &TestUser, grace: &TestUser, joan: &TestUser, mary: &TestUser) {
     let room = ada.group("Lunch", &[grace]).await;
-    let member = |person: &TestUser| format!("{}/{}", room.members, person.id);
+    let member = |user: &TestUser| format!("{}/{}", room.members, user.id);
     let message = |id: &Value| format!("{}/{}", room.messages, id.as_str().unwrap());
-    let edit = async |person: &TestUser, id: &Value, text: &str| {
-        person.patch(&message(id), &json!({"content": text})).await.expect(200);
+    let edit = async |user: &TestUser, id: &Value, text: &str| {
+        user.patch(&message(id), &json!({"content": text})).await.expect(200);
     };
     // An id of version 4, as clients without a clock choose.
     let first = json!({"id": "3f1c5b0e-8d2a-4c57-9b1e-6a7d20c4f9e1", "content": "hello"});

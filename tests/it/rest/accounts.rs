@@ -113,7 +113,7 @@ async fn whoever_is_logged_in_finds_everybody(store: StoreKind) {
 
     for (limit, lengths) in [(1, &[1, 1, 1, 1, 1, 1][..]), (4, &[4, 2]), (200, &[6])] {
         let (found, got) = pages(&ada, &format!("/v1/users?limit={limit}"), "/username").await;
-        assert_eq!(found, sorted, "nobody twice, nobody left out");
+        assert_eq!(found, sorted, "no duplicates and no gaps");
         assert_eq!(got.into_iter().filter(|length| *length > 0).collect::<Vec<_>>(), lengths);
     }
     for (q, expected) in [

@@ -32,8 +32,8 @@ async fn a_pair_has_one_direct_conversation(store: StoreKind) {
     assert_eq!(ada.get(&location).await.expect(200).json(), direct);
 
     let me_too = json!({"type": "direct", "member_ids": [ada.id, grace.id, grace.id]});
-    for (person, body) in [(&ada, with(&grace.id)), (&grace, with(&ada.id)), (&ada, me_too)] {
-        let again = person.post("/v1/conversations", &body).await.expect(200).json();
+    for (user, body) in [(&ada, with(&grace.id)), (&grace, with(&ada.id)), (&ada, me_too)] {
+        let again = user.post("/v1/conversations", &body).await.expect(200).json();
         assert_eq!(again["id"], direct["id"], "{body}");
     }
     assert_eq!(grace.get(&location).await.expect(200).json()["peer"]["username"], "ada");
@@ -77,17 +77,17 @@ async fn a_group_has_whom_its_maker_names(store: StoreKind) {
 async fn a_conversation_takes_people_who_exist(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    let nobody = "0199a000-0000-7000-8000-000000000000";
+    let unknown = "0199a000-0000-7000-8000-000000000000";
     for body in [
-        json!({"type": "direct", "member_ids": [nobody]}),
-        json!({"type": "group", "member_ids": [nobody]}),
-        json!({"type": "group", "member_ids": [grace.id, nobody]}),
+        json!({"type": "direct", "member_ids": [unknown]}),
+        json!({"type": "group", "member_ids": [unknown]}),
+        json!({"type": "group", "member_ids": [grace.id, unknown]}),
     ] {
         let refused = ada.post("/v1/conversations", &body).await;
         assert_eq!(refused_fields(&refused), ["member_ids"], "{body}");
     }
-    for person in [&ada, &grace] {
-        assert_eq!(person.get("/v1/conversations").await.json()["items"], json!([]), "nothing half made");
+    for user in [&ada, &grace] {
+        assert_eq!(user.get("/v1/conversations").await.json()["items"], json!([]), "nothing half made");
     }
 }
 
@@ -188,8 +188,8 @@ async fn admins_name_a_group_and_its_owner_deletes_it(store: StoreKind) {
     assert_eq!(same["last_seq"], 2, "nothing changed, so nothing is noted");
     assert_eq!(grace.patch(&direct.path, &json!({"name": "Us"})).await.problem(), forbidden);
 
-    for person in [&grace, &joan] {
-        assert_eq!(person.delete(&room.path).await.problem(), forbidden);
+    for user in [&grace, &joan] {
+        assert_eq!(user.delete(&room.path).await.problem(), forbidden);
     }
     assert_eq!(ada.delete(&direct.path).await.problem(), forbidden, "a direct conversation stays");
     assert!(ada.delete(&room.path).await.expect(204).body.is_empty());

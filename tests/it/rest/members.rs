@@ -15,21 +15,21 @@ on_each_store! {
     whoever_is_removed_loses_access_and_may_come_back,
 }
 
-fn path(room: &Conversation, person: &TestUser) -> String {
-    format!("{}/{}", room.members, person.id)
+fn path(room: &Conversation, user: &TestUser) -> String {
+    format!("{}/{}", room.members, user.id)
 }
 
-async fn add(actor: &TestUser, room: &Conversation, person: &TestUser, role: Option<&str>) -> Response {
-    actor.post(&room.members, &json!({"user_id": person.id, "role": role})).await
+async fn add(actor: &TestUser, room: &Conversation, user: &TestUser, role: Option<&str>) -> Response {
+    actor.post(&room.members, &json!({"user_id": user.id, "role": role})).await
 }
 
-async fn set_role(actor: &TestUser, room: &Conversation, person: &TestUser, role: &str) -> Response {
-    actor.patch(&path(room, person), &json!({"role": role})).await
+async fn set_role(actor: &TestUser, room: &Conversation, user: &TestUser, role: &str) -> Response {
+    actor.patch(&path(room, user), &json!({"role": role})).await
 }
 
 /// Returns usernames and roles, as one of the members sees them.
-async fn roles(person: &TestUser, room: &Conversation) -> String {
-    let list = person.get(&room.members).await.expect(200).json();
+async fn roles(user: &TestUser, room: &Conversation) -> String {
+    let list = user.get(&room.members).await.expect(200).json();
     let pair =
         |item: &Value| format!("{} {}", item["user"]["username"].as_str().unwrap(), item["role"].as_str().unwrap());
     list["items"].as_array().unwrap().iter().map(pair).collect::<Vec<_>>().join(", ")
@@ -54,7 +54,7 @@ async fn members_are_listed_by_username(store: StoreKind) {
     assert_eq!(list["next"], Value::Null);
     for limit in [1, 3, 4, 200] {
         let (found, _) = pages(&ada, &format!("{}?limit={limit}", room.members), "/user/username").await;
-        assert_eq!(found, ["Bob", "cid", "mia", "zoe"], "nobody twice, nobody left out: {limit}");
+        assert_eq!(found, ["Bob", "cid", "mia", "zoe"], "no duplicates and no gaps: {limit}");
     }
 }
 
@@ -72,8 +72,8 @@ async fn somebody_is_added_once(store: StoreKind) {
     let view = grace.get(&room.path).await.expect(200).json();
     assert_eq!((&view["last_seq"], &view["unread_count"], &view["member_count"]), (&json!(2), &json!(0), &json!(2)));
 
-    let nobody = json!({"user_id": "0199a000-0000-7000-8000-000000000000"});
-    assert_eq!(refused_fields(&ada.post(&room.members, &nobody).await), ["user_id"]);
+    let unknown = json!({"user_id": "0199a000-0000-7000-8000-000000000000"});
+    assert_eq!(refused_fields(&ada.post(&room.members, &unknown).await), ["user_id"]);
     assert_eq!(refused_fields(&add(&ada, &room, &grace, Some("boss")).await), ["role"]);
 }
 

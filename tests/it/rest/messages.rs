@@ -17,8 +17,8 @@ on_each_store! {
     what_happens_to_members_and_names_is_in_the_history,
 }
 
-async fn page(person: &TestUser, room: &Conversation, query: &str) -> Value {
-    person.get(&format!("{}?{query}", room.messages)).await.expect(200).json()
+async fn page(user: &TestUser, room: &Conversation, query: &str) -> Value {
+    user.get(&format!("{}?{query}", room.messages)).await.expect(200).json()
 }
 
 async fn a_message_is_sent(store: StoreKind) {
@@ -170,8 +170,7 @@ async fn a_message_is_read_once_all_others_have_read_it(store: StoreKind) {
     let (ada, grace, joan) =
         (server.register("ada").await, server.register("grace").await, server.register("joan").await);
     let room = ada.group("Lunch", &[&grace, &joan]).await;
-    let status =
-        async |person: &TestUser| page(person, &room, "limit=1&before_seq=2").await["items"][0]["status"].clone();
+    let status = async |user: &TestUser| page(user, &room, "limit=1&before_seq=2").await["items"][0]["status"].clone();
     let send = json!({"id": Uuid::now_v7(), "content": "one"});
     assert_eq!(ada.post(&room.messages, &send).await.expect(201).json()["status"], "sent");
     assert_eq!(status(&ada).await, "sent");

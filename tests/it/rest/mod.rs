@@ -17,10 +17,10 @@ fn each(list: &Value, pointer: &str) -> Vec<Value> {
 }
 
 /// Reads a list page by page. Returns one member of each item, and the number of items of each page.
-async fn pages(person: &TestUser, path: &str, pointer: &str) -> (Vec<Value>, Vec<usize>) {
+async fn pages(user: &TestUser, path: &str, pointer: &str) -> (Vec<Value>, Vec<usize>) {
     let (mut all, mut lengths, mut cursor) = (Vec::new(), Vec::new(), String::new());
     loop {
-        let page = person.get(&format!("{path}{cursor}")).await.expect(200).json();
+        let page = user.get(&format!("{path}{cursor}")).await.expect(200).json();
         let items = each(&page, pointer);
         lengths.push(items.len());
         all.extend(items);

@@ -110,8 +110,8 @@ async fn a_refresh_token_used_late_ends_the_session(store: StoreKind) {
 }
 
 /// Returns the session of a user's tokens: the first bytes of the refresh token.
-fn session_id(person: &TestUser) -> SessionId {
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(&person.refresh_token).unwrap();
+fn session_id(user: &TestUser) -> SessionId {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(&user.refresh_token).unwrap();
     SessionId(Uuid::from_slice(&bytes[..16]).unwrap())
 }
 

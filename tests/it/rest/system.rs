@@ -122,7 +122,7 @@ async fn the_pages_files_are_served_and_need_not_be_sent_twice() {
             other => panic!("{other}"),
         };
         assert_eq!((file.header("content-type"), file.body.is_empty()), (Some(expected), false), "{name}");
-        assert_eq!(file.header("cache-control"), Some("no-cache"), "asked for again each time");
+        assert_eq!(file.header("cache-control"), Some("no-cache"), "revalidated each time");
         let tag = file.header("etag").unwrap();
         for tags in [tag.to_owned(), format!("\"other\", {tag}")] {
             let same = with(server.address, Method::GET, &path, &[("if-none-match", &tags)]).await.expect(304);
@@ -202,15 +202,15 @@ async fn only_pages_of_allowed_origins_may_read() {
         (&open, "null", Some("*")),
     ] {
         let preflight = [("origin", origin), ("access-control-request-method", "PATCH")];
-        let asked = with(server.address, Method::OPTIONS, "/v1/users/me", &preflight).await.expect(204);
-        assert_eq!(asked.header("access-control-allow-origin"), allowed, "{origin}");
-        assert_eq!(asked.header("access-control-allow-methods").is_some(), allowed.is_some(), "{origin}");
+        let response = with(server.address, Method::OPTIONS, "/v1/users/me", &preflight).await.expect(204);
+        assert_eq!(response.header("access-control-allow-origin"), allowed, "{origin}");
+        assert_eq!(response.header("access-control-allow-methods").is_some(), allowed.is_some(), "{origin}");
         if allowed.is_some() {
             assert_eq!(
-                listed(&asked, "access-control-allow-headers"),
+                listed(&response, "access-control-allow-headers"),
                 ["authorization", "content-type", "x-request-id"]
             );
-            let methods = listed(&asked, "access-control-allow-methods");
+            let methods = listed(&response, "access-control-allow-methods");
             assert_eq!(methods, ["delete", "get", "head", "patch", "post", "put"]);
         }
         // A success and each kind of error: a page can read all of them, or none.

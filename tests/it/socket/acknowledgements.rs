@@ -32,13 +32,13 @@ impl Bus for SlowBus {
 }
 
 /// A subscribed client that reads without waiting.
-struct Listener {
+struct Subscriber {
     socket: WebSocket<TcpStream>,
     /// The numbers that were received.
     numbers: BTreeSet<i64>,
 }
 
-impl Listener {
+impl Subscriber {
     fn on(socket: Socket) -> Self {
         let stream = socket.stream.into_inner().into_std().unwrap();
         Self { socket: WebSocket::from_raw_socket(stream, Role::Client, None), numbers: BTreeSet::new() }
@@ -66,7 +66,7 @@ async fn an_answer_comes_after_the_events(store: StoreKind) {
     let (server, _behind) = Server::held_on(store, |inbox| Arc::new(SlowBus(inbox))).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
-    let mut listener = Listener::on(grace.connect(&room.socket).await);
+    let mut subscriber = Subscriber::on(grace.connect(&room.socket).await);
     let mut seq = 0;
     for _ in 0..5 {
         // Some are committed while others are delivered.
@@ -75,20 +75,20 @@ async fn an_answer_comes_after_the_events(store: StoreKind) {
             (0..10).map(|number| [&ada, &grace][number % 2].post(&room.messages, &body)).collect();
         while let Some(answer) = answers.next().await {
             let answered = answer.expect(201).json()["seq"].as_i64().unwrap();
-            listener.has_all_up_to(answered);
+            subscriber.has_all_up_to(answered);
             seq = seq.max(answered);
         }
     }
-    let said = ada.send(&room, "once more").await;
-    let path = format!("{}/{}", room.messages, said["id"].as_str().unwrap());
+    let message = ada.send(&room, "once more").await;
+    let path = format!("{}/{}", room.messages, message["id"].as_str().unwrap());
     seq += 1;
     ada.patch(&path, &json!({"content": "edited"})).await.expect(200);
-    listener.has_all_up_to(seq + 1);
+    subscriber.has_all_up_to(seq + 1);
     ada.delete(&path).await.expect(204);
-    listener.has_all_up_to(seq + 2);
+    subscriber.has_all_up_to(seq + 2);
     ada.patch(&room.path, &json!({"name": "Supper"})).await.expect(200);
-    listener.has_all_up_to(seq + 3);
+    subscriber.has_all_up_to(seq + 3);
     let joan = server.register("joan").await;
     ada.post(&room.members, &json!({"user_id": joan.id})).await.expect(201);
-    listener.has_all_up_to(seq + 4);
+    subscriber.has_all_up_to(seq + 4);
 }

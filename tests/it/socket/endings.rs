@@ -95,8 +95,9 @@ impl Fixture {
         }
         if after.status == 201 {
             let history = self.grace.get(&self.room.messages).await.expect(200).json();
-            let said: Vec<&Value> = history["items"].as_array().unwrap().iter().map(|item| &item["content"]).collect();
-            assert!(said.contains(&&json!("after")) && !said.contains(&&json!("from beyond")), "{said:?}");
+            let contents: Vec<&Value> =
+                history["items"].as_array().unwrap().iter().map(|item| &item["content"]).collect();
+            assert!(contents.contains(&&json!("after")) && !contents.contains(&&json!("from beyond")), "{contents:?}");
         }
     }
 }

@@ -48,9 +48,9 @@ impl Client {
     }
 
     /// Reads until the client shows these users and no others.
-    async fn shows(&mut self, people: &[&TestUser]) {
-        let people: BTreeSet<String> = people.iter().map(|person| person.id.clone()).collect();
-        while self.shown != people {
+    async fn shows(&mut self, users: &[&TestUser]) {
+        let users: BTreeSet<String> = users.iter().map(|person| person.id.clone()).collect();
+        while self.shown != users {
             self.read().await;
         }
     }

@@ -115,8 +115,8 @@ async fn many_senders_get_one_gapless_order(store: StoreKind) {
     let room = ada.group("Lunch", &[&grace]).await;
     let each = 150;
     let mut sockets = Vec::new();
-    for person in [&ada, &grace, &ada, &grace] {
-        sockets.push(person.connect(&room.socket).await);
+    for user in [&ada, &grace, &ada, &grace] {
+        sockets.push(user.connect(&room.socket).await);
     }
     let everything = 1..=4 * i64::from(each);
     let talks = sockets.into_iter().enumerate().map(|(index, mut socket)| {

@@ -15,16 +15,16 @@ on_each_store! {
     tickets_are_limited_unless_that_is_lifted,
 }
 
-async fn ticket(person: &TestUser) -> String {
-    let given = person.post("/v1/tickets", &json!({})).await.expect(201);
+async fn ticket(user: &TestUser) -> String {
+    let given = user.post("/v1/tickets", &json!({})).await.expect(201);
     assert_eq!((given.header("cache-control"), &given.json()["expires_in"]), (Some("no-store"), &json!(30)));
     given.json()["ticket"].as_str().unwrap().to_owned()
 }
 
 /// Opens a WebSocket with this query and no other authentication.
-async fn with(person: &TestUser, path: &str, ticket: &str) -> Socket {
+async fn with(user: &TestUser, path: &str, ticket: &str) -> Socket {
     let question = if path.contains('?') { '&' } else { '?' };
-    Socket::open(person.address, &format!("{path}{question}ticket={ticket}"), &[]).await.unwrap()
+    Socket::open(user.address, &format!("{path}{question}ticket={ticket}"), &[]).await.unwrap()
 }
 
 async fn a_ticket_opens_one_socket_once(store: StoreKind) {

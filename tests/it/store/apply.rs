@@ -343,7 +343,9 @@ async fn batches_that_overlap_leave_no_gap_and_no_deadlock(store: &Fixture) {
                         match outcome {
                             Ok(Outcome::Committed(_)) => events += 1,
                             Ok(Outcome::NoChange) => {}
-                            Ok(Outcome::Duplicate(message)) => panic!("nobody else has made this one: {message:?}"),
+                            Ok(Outcome::Duplicate(message)) => {
+                                panic!("no other task has committed this one: {message:?}")
+                            }
                             Err(error) => assert_eq!(error.code, Code::NotFound, "removed by another: {error}"),
                         }
                     }

@@ -189,16 +189,16 @@ async fn a_change_is_made_once_for_its_id(store: &Fixture) {
 
 async fn a_change_and_a_send_cannot_have_the_same_id(store: &Fixture) {
     let (id, ada, bob, cat) = lunch(store).await;
-    let said = store.send(id, bob, "first").await;
+    let message = store.send(id, bob, "first").await;
     let adding = Action::AddMember { user_id: cat, role: Role::Member };
-    let as_said = Change { id: said.id, ..store.change_of(id, ada, adding.clone()) };
-    assert_eq!(refused(change(store, &as_said).await), Code::IdTaken);
+    let same_id = Change { id: message.id, ..store.change_of(id, ada, adding.clone()) };
+    assert_eq!(refused(change(store, &same_id).await), Code::IdTaken);
     let noted = fresh(store.alter(id, ada, adding).await);
     let as_noted = Send { id: noted.id, ..store.send_of(id, bob, "second") };
     assert_eq!(refused(store.commit_one(&as_noted).await), Code::IdTaken);
     let own = Send { id: noted.id, ..store.send_of(id, ada, "second") };
     assert_eq!(repeated(store.commit_one(&own).await), noted);
-    assert_eq!(store.all(id).await, [said, noted]);
+    assert_eq!(store.all(id).await, [message, noted]);
 }
 
 async fn strangers_and_direct_conversations_are_left_alone(store: &Fixture) {
@@ -233,7 +233,7 @@ async fn changes_at_once_from_two_processes_leave_no_gap(store: &Fixture) {
                     match adapter.change(lane(&*adapter, id), &change).await {
                         Ok(Outcome::Committed(_)) => numbered += 1,
                         Ok(Outcome::NoChange) => {}
-                        Ok(Outcome::Duplicate(note)) => panic!("nobody has made this one: {note:?}"),
+                        Ok(Outcome::Duplicate(note)) => panic!("no other process has committed this one: {note:?}"),
                         Err(error) => assert_eq!(error.code, Code::NotFound, "removed by another: {error}"),
                     }
                     fresh(super::commit_one(&*adapter, &send).await);

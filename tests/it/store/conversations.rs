@@ -86,7 +86,7 @@ async fn a_direct_pair_is_unique_when_both_ask_at_once(store: &Fixture) {
     for round in 0..8 {
         let one = store.register(&format!("one{round}")).await;
         let two = store.register(&format!("two{round}")).await;
-        let asks: Vec<_> = (0..8)
+        let calls: Vec<_> = (0..8)
             .map(|index| {
                 let new = if index % 2 == 0 { store.new_direct(one, two) } else { store.new_direct(two, one) };
                 let adapter = if index % 4 < 2 { another.clone() } else { store.store.clone() };
@@ -95,8 +95,8 @@ async fn a_direct_pair_is_unique_when_both_ask_at_once(store: &Fixture) {
             .collect();
         let mut ids = HashSet::new();
         let mut made = 0;
-        for ask in asks {
-            let (id, is_new) = ask.await.unwrap();
+        for call in calls {
+            let (id, is_new) = call.await.unwrap();
             ids.insert(id);
             made += usize::from(is_new);
         }
@@ -118,8 +118,8 @@ async fn making_a_conversation_again_changes_nothing(store: &Fixture) {
 
 async fn an_unknown_member_is_refused_and_nothing_is_kept(store: &Fixture) {
     let (ada, bob) = (store.register("ada").await, store.register("bob").await);
-    let nobody = UserId::new();
-    for new in [store.new_group("Lunch", ada, &[bob, nobody]), store.new_direct(ada, nobody)] {
+    let unknown = UserId::new();
+    for new in [store.new_group("Lunch", ada, &[bob, unknown]), store.new_direct(ada, unknown)] {
         assert_eq!(refused_field(store.create_conversation(&new).await), "member_ids");
         assert_eq!(store.conversation(new.id).await.unwrap(), None);
         assert_eq!(store.head(new.id).await.unwrap(), None);

@@ -49,12 +49,12 @@ async fn of_many_who_ask_for_a_ticket_one_gets_it(store: &Fixture) {
     for _ in 0..20 {
         let ticket = ticket(ada, now);
         assert!(store.insert_ticket(&ticket, now, MANY).await.unwrap());
-        let mut asking = JoinSet::new();
+        let mut tasks = JoinSet::new();
         for number in 0..8 {
             let (store, id) = (stores[number % 2].clone(), ticket.id);
-            asking.spawn(async move { store.redeem_ticket(id, now).await.unwrap() });
+            tasks.spawn(async move { store.redeem_ticket(id, now).await.unwrap() });
         }
-        let callers: Vec<Caller> = asking.join_all().await.into_iter().flatten().collect();
+        let callers: Vec<Caller> = tasks.join_all().await.into_iter().flatten().collect();
         assert_eq!(callers, [ticket.caller]);
     }
 }

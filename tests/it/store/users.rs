@@ -37,10 +37,10 @@ async fn a_user_is_kept_as_they_are(store: &Fixture) {
     assert_eq!(store.password_hash(ada.id).await.unwrap().as_deref(), Some("$argon2id$…"));
     assert_eq!(store.membership_version(ada.id).await.unwrap(), 0);
 
-    let nobody = UserId::new();
-    assert_eq!(store.user(nobody).await.unwrap(), None);
+    let unknown = UserId::new();
+    assert_eq!(store.user(unknown).await.unwrap(), None);
     assert_eq!(store.credentials("nobody").await.unwrap(), None);
-    assert_eq!(store.password_hash(nobody).await.unwrap(), None);
+    assert_eq!(store.password_hash(unknown).await.unwrap(), None);
 }
 
 async fn usernames_are_unique_whatever_their_case(store: &Fixture) {
@@ -99,8 +99,8 @@ async fn wildcards_are_characters_like_others(store: &Fixture) {
     assert_eq!(find(store, "50%").await, ["per"]);
     assert_eq!(find(store, "a*").await, ["que"]);
     assert_eq!(find(store, "a*?[b]\\").await, ["que"]);
-    for nobody in ["%", "_", "*", "?", "[a-z]", "\\", "'", "\"; --"] {
-        assert_eq!(find(store, nobody).await, Vec::<String>::new(), "{nobody}");
+    for pattern in ["%", "_", "*", "?", "[a-z]", "\\", "'", "\"; --"] {
+        assert_eq!(find(store, pattern).await, Vec::<String>::new(), "{pattern}");
     }
 }
 

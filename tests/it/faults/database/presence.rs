@@ -10,16 +10,16 @@ use crate::support::server::Server;
 use crate::support::socket::TEST_TIMEOUT;
 
 /// Sends two requests that the store does not answer. All earlier store calls have failed by their end.
-async fn until_the_store_gave_up(ask: impl AsyncFn() -> u16) {
+async fn until_the_store_gave_up(request: impl AsyncFn() -> u16) {
     for _ in 0..2 {
-        assert_eq!(ask().await, 503);
+        assert_eq!(request().await, 503);
     }
 }
 
 /// Waits until the server reports when this user was last seen.
-async fn is_last_seen(asking: &TestUser, other: &TestUser) {
+async fn is_last_seen(viewer: &TestUser, other: &TestUser) {
     let path = format!("/v1/users/{}", other.id);
-    let seen = async { while !asking.get(&path).await.expect(200).json()["last_seen_at"].is_string() {} };
+    let seen = async { while !viewer.get(&path).await.expect(200).json()["last_seen_at"].is_string() {} };
     timeout(TEST_TIMEOUT, seen).await.expect("a time in last_seen_at");
 }
 
@@ -38,8 +38,8 @@ async fn a_locked_sqlite_file_delays_no_diff_and_loses_no_last_seen() {
     let other = Connection::open(&path).unwrap();
     other.busy_timeout(TEST_TIMEOUT).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let (asking, path) = (ada.clone(), room.messages.clone());
-    let write = tokio::spawn(async move { asking.post(&path, &json!({"content": "!"})).await.status });
+    let (viewer, path) = (ada.clone(), room.messages.clone());
+    let write = tokio::spawn(async move { viewer.post(&path, &json!({"content": "!"})).await.status });
     drop(theirs);
     assert_eq!(hers.next_of(&["presence.diff"]).await["offline"], json!([grace.id]));
     let joans = joan.connect("/ws").await;

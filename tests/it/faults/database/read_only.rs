@@ -89,6 +89,6 @@ async fn a_connection_of_the_pool_that_stays_read_only_fails_once_and_is_replace
     all_are_gone(&behind).await;
 }
 
-async fn rename(person: &TestUser) -> Response {
-    person.patch("/v1/users/me", &json!({"name": "Ada"})).await
+async fn rename(user: &TestUser) -> Response {
+    user.patch("/v1/users/me", &json!({"name": "Ada"})).await
 }

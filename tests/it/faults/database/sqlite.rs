@@ -88,10 +88,10 @@ fn a_disk_that_is_full_at_start_is_told_in_one_line() {
             command.env_remove(variable);
         }
         let ended = command.output().unwrap();
-        let said = [ended.stderr, ended.stdout].map(|said| String::from_utf8(said).unwrap()).concat();
-        assert!(!ended.status.success(), "{said}");
-        assert_eq!(said.lines().count(), 1, "{size}: {said}");
-        let full = ["database or disk is full", "No space left on device"].iter().any(|words| said.contains(words));
-        assert!(said.contains(named) && full, "{size}: {said}");
+        let output = [ended.stderr, ended.stdout].map(|output| String::from_utf8(output).unwrap()).concat();
+        assert!(!ended.status.success(), "{output}");
+        assert_eq!(output.lines().count(), 1, "{size}: {output}");
+        let full = ["database or disk is full", "No space left on device"].iter().any(|words| output.contains(words));
+        assert!(output.contains(named) && full, "{size}: {output}");
     }
 }

@@ -36,11 +36,11 @@ async fn cut_under_load(store: StoreKind) {
     let afar: Vec<TestUser> = takes_part
         .iter()
         .zip(&ways)
-        .map(|((person, _), way)| TestUser { address: way.address, ..TestUser::clone(person) })
+        .map(|((user, _), way)| TestUser { address: way.address, ..TestUser::clone(user) })
         .collect();
-    let people: Vec<_> = afar.iter().zip(takes_part).map(|(person, (_, manner))| (person, manner)).collect();
+    let users: Vec<_> = afar.iter().zip(takes_part).map(|(user, (_, manner))| (user, manner)).collect();
     let log = Log::new();
-    let clients = ClientPool::start(&log, &room, &people, &mut rng);
+    let clients = ClientPool::start(&log, &room, &users, &mut rng);
     let (mut cuts, mut recoveries) = (0, Vec::new());
     let rounds = run.rounds(2) * 10;
     for round in 0..rounds {

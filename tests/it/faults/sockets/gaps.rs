@@ -38,38 +38,42 @@ async fn swallowed_under_load(store: StoreKind) {
     let afar = [server.register("grace").await, server.register("alan").await, server.register("mary").await];
     let room = ada.group("Lunch", &afar.each_ref()).await;
     let presence = Presence::of(&afar.each_ref(), &server.register("watcher").await).await;
-    let ways = [(); 3].map(|()| Proxy::to(server.address));
-    let through = [0, 1, 2].map(|way: usize| TestUser { address: ways[way].address, ..afar[way].clone() });
+    let proxies = [(); 3].map(|()| Proxy::to(server.address));
+    let through = [0, 1, 2].map(|proxy: usize| TestUser { address: proxies[proxy].address, ..afar[proxy].clone() });
     let log = Log::new();
-    let [says, hears, both] = &through;
-    let people =
-        [(&ada, Behaviour::Sends), (says, Behaviour::Sends), (hears, Behaviour::Sends), (both, Behaviour::Sends)];
-    let clients = ClientPool::start(&log, &room, &people, &mut rng);
-    let (mut noticed, mut returned) = (Vec::new(), Vec::new());
+    let [loses_sent, loses_received, both] = &through;
+    let users = [
+        (&ada, Behaviour::Sends),
+        (loses_sent, Behaviour::Sends),
+        (loses_received, Behaviour::Sends),
+        (both, Behaviour::Sends),
+    ];
+    let clients = ClientPool::start(&log, &room, &users, &mut rng);
+    let (mut detected, mut returned) = (Vec::new(), Vec::new());
     let rounds = run.rounds(1);
     for _ in 0..rounds {
-        for person in &afar {
-            presence.shows(person, true).await;
+        for user in &afar {
+            presence.shows(user, true).await;
         }
         log.acknowledged(usize::try_from(rng.in_range(1..60)).unwrap()).await;
         let begun = Instant::now();
-        for (way, (there, back)) in ways.iter().zip([LOST_THERE, LOST_BACK, LOST]) {
-            way.refuse(true); // or they reconnect before the other side detects it
-            way.to_target(there);
-            way.from_target(back);
+        for (proxy, (there, back)) in proxies.iter().zip([LOST_THERE, LOST_BACK, LOST]) {
+            proxy.refuse(true); // or they reconnect before the other side detects it
+            proxy.to_target(there);
+            proxy.from_target(back);
         }
-        for person in &afar {
-            presence.shows(person, false).await;
+        for user in &afar {
+            presence.shows(user, false).await;
         }
-        noticed.push(begun.elapsed());
-        let back = log.resumed(ways.len());
+        detected.push(begun.elapsed());
+        let back = log.resumed(proxies.len());
         let begun = Instant::now();
-        for way in &ways {
+        for proxy in &proxies {
             // The old connections now have gaps in their bytes, which TCP never has.
-            way.cut();
-            way.to_target(Flow::Pass);
-            way.from_target(Flow::Pass);
-            way.refuse(false);
+            proxy.cut();
+            proxy.to_target(Flow::Pass);
+            proxy.from_target(Flow::Pass);
+            proxy.refuse(false);
         }
         back.await;
         returned.push(begun.elapsed());
@@ -77,9 +81,9 @@ async fn swallowed_under_load(store: StoreKind) {
     let final_state = clients.end(&ada).await;
     let counts = log.verify(&[final_state]);
     assert!(counts.connections >= 4 + 3 * rounds, "{counts}");
-    let (noticed, returned) = (noticed.iter().max().unwrap(), returned.iter().max().unwrap());
+    let (detected, returned) = (detected.iter().max().unwrap(), returned.iter().max().unwrap());
     run.print(format_args!(
-        "{store:?}, {} ways swallowed: {counts}; all noticed within {noticed:.1?} (heartbeat {HEARTBEAT:?}), all back within \
+        "{store:?}, {} proxies lost bytes: {counts}; all detected within {detected:.1?} (heartbeat {HEARTBEAT:?}), all back within \
          {returned:.1?}",
         3 * rounds
     ));

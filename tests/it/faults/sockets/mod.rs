@@ -23,17 +23,17 @@ use crate::support::socket::TEST_TIMEOUT;
 
 /// The online users, as one client sees them that has a conversation with each of them and with no others.
 struct Presence {
-    here: watch::Receiver<HashSet<String>>,
+    online: watch::Receiver<HashSet<String>>,
     listening: JoinHandle<()>,
 }
 
 impl Presence {
-    async fn of(people: &[&TestUser], watcher: &TestUser) -> Self {
-        for person in people {
-            watcher.direct(person).await;
+    async fn of(users: &[&TestUser], watcher: &TestUser) -> Self {
+        for user in users {
+            watcher.direct(user).await;
         }
         let mut socket = watcher.connect("/ws").await;
-        let (tell, here) = watch::channel(HashSet::new());
+        let (sender, online) = watch::channel(HashSet::new());
         // In a task of its own, because the pings must be answered.
         let listening = tokio::spawn(async move {
             while let Some(Ok(message)) = socket.stream.next().await {
@@ -43,23 +43,23 @@ impl Presence {
                     let ids = frame[member].as_array().into_iter().flatten();
                     ids.map(|id| id.as_str().unwrap().to_owned()).collect::<Vec<_>>()
                 };
-                tell.send_modify(|here| match frame["type"].as_str().unwrap() {
-                    "presence.state" => here.extend(frame["users"].as_object().unwrap().keys().cloned()),
+                sender.send_modify(|online| match frame["type"].as_str().unwrap() {
+                    "presence.state" => online.extend(frame["users"].as_object().unwrap().keys().cloned()),
                     "presence.diff" => {
-                        here.extend(named("online"));
-                        here.retain(|id| !named("offline").contains(id));
+                        online.extend(named("online"));
+                        online.retain(|id| !named("offline").contains(id));
                     }
                     _ => {}
                 });
             }
         });
-        Self { here, listening }
+        Self { online, listening }
     }
 
     /// Waits until this user is online, or offline.
-    async fn shows(&self, person: &TestUser, there: bool) {
-        let mut here = self.here.clone();
-        let shown = timeout(TEST_TIMEOUT, here.wait_for(|here| here.contains(&person.id) == there)).await;
+    async fn shows(&self, user: &TestUser, there: bool) {
+        let mut online = self.online.clone();
+        let shown = timeout(TEST_TIMEOUT, online.wait_for(|online| online.contains(&user.id) == there)).await;
         assert!(matches!(shown, Ok(Ok(_))), "not {}", if there { "online" } else { "offline" });
     }
 }

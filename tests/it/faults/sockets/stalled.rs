@@ -42,9 +42,9 @@ async fn stalled_among_thousands_of_messages(store: StoreKind) {
     let others: Vec<&TestUser> = others.iter().collect();
     let presence = Presence::of(&others, &node.register("watcher").await).await;
     let log = Log::new();
-    let mut readers: Vec<Reader> = others.iter().map(|person| Reader::new(&log, person, &room)).collect();
-    let people = [(&ada, Behaviour::SendsLong), (&grace, Behaviour::Sends)];
-    let (began, clients) = (Instant::now(), ClientPool::start(&log, &room, &people, &mut rng));
+    let mut readers: Vec<Reader> = others.iter().map(|user| Reader::new(&log, user, &room)).collect();
+    let users = [(&ada, Behaviour::SendsLong), (&grace, Behaviour::Sends)];
+    let (began, clients) = (Instant::now(), ClientPool::start(&log, &room, &users, &mut rng));
     log.acknowledged(300).await;
     let (all_read, before) = (began..Instant::now(), node.memory());
     let (mut codes, mut stalls) = (Vec::new(), Vec::new());

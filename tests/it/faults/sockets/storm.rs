@@ -45,12 +45,12 @@ async fn back_all_at_once(store: StoreKind) {
     node.start().await;
 
     let way = Proxy::to(node.address);
-    let afar: Vec<TestUser> = others.iter().map(|person| TestUser { address: way.address, ..person.clone() }).collect();
-    let devices = afar.iter().flat_map(|person| [(person, Behaviour::Reads); DEVICES]);
-    let people: Vec<_> = devices.chain([(&ada, Behaviour::PostsSlowly)]).collect();
+    let afar: Vec<TestUser> = others.iter().map(|user| TestUser { address: way.address, ..user.clone() }).collect();
+    let devices = afar.iter().flat_map(|user| [(user, Behaviour::Reads); DEVICES]);
+    let users: Vec<_> = devices.chain([(&ada, Behaviour::PostsSlowly)]).collect();
     let log = Log::new();
     let (begun, all) = (Instant::now(), log.resumed(sockets));
-    let clients = ClientPool::start(&log, &room, &people, &mut rng);
+    let clients = ClientPool::start(&log, &room, &users, &mut rng);
     all.await;
     let (first, before) = (begun.elapsed(), node.memory());
     let mut storms = Vec::new();

@@ -21,7 +21,7 @@ fn offered() -> impl Iterator<Item = &'static Operation> {
 }
 
 /// Calls an operation over REST. `input` has the parameters of the path and of the query or body.
-async fn call_rest(person: &TestUser, operation: &Operation, mut input: Value) -> Response {
+async fn call_rest(user: &TestUser, operation: &Operation, mut input: Value) -> Response {
     let members = input.as_object_mut().unwrap();
     let segments: Vec<String> = operation
         .path
@@ -40,7 +40,7 @@ async fn call_rest(person: &TestUser, operation: &Operation, mut input: Value) -
     }
     let method = Method::from_bytes(operation.method.as_str().as_bytes()).unwrap();
     let body = operation.method.has_body().then_some(&input);
-    person.try_call(method, &path, body).await.unwrap()
+    user.try_call(method, &path, body).await.unwrap()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,10 +223,10 @@ async fn every_refusal_is_the_one_of_rest(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, eve) = (server.register("ada").await, server.register("eve").await);
     let room = ada.group("Lunch", &[]).await;
-    let said = ada.send(&room, "hello").await;
+    let message = ada.send(&room, "hello").await;
     let mut socket = eve.connect("/ws").await;
     // Calls by Eve, who is not a member, and with unknown users; then calls with invalid values.
-    let foreign = json!({"conversation_id": room.id, "message_id": said["id"], "user_id": Uuid::now_v7(), "name": "x",
+    let foreign = json!({"conversation_id": room.id, "message_id": message["id"], "user_id": Uuid::now_v7(), "name": "x",
                          "content": "x", "role": "member"});
     let mut wrong = foreign.clone();
     for (name, value) in [("type", json!("x")), ("limit", json!(0)), ("name", json!("")), ("content", json!(""))] {
