@@ -14,7 +14,7 @@ use chinwag::domain::{Code, ConversationId, MessageId, Timestamp, UserId};
 use chinwag::store::postgres::Postgres;
 use chinwag::store::{Commands, Conversations, Heads, Members, Messages, Range, Store, Users};
 
-use crate::store::shims::{Alone, Change, Send};
+use crate::store::shims::{ApplyOne, Change, Send};
 use crate::support::postgres::{Cluster, connect, database};
 
 async fn user(store: &Postgres, name: &str) -> UserId {

@@ -99,10 +99,10 @@ const ON_ONE: &[(&str, &str)] = &[
 ];
 
 /// Sends each frame, and a ping after each, which is answered. Returns the unexpected answers.
-async fn say_all(world: &Fixture, socket: &mut Socket, table: &[(&str, &str)]) -> String {
+async fn say_all(fixture: &Fixture, socket: &mut Socket, table: &[(&str, &str)]) -> String {
     let mut wrong = String::new();
     for (index, (text, code)) in table.iter().enumerate() {
-        socket.raw(Message::text(world.fill(text))).await;
+        socket.raw(Message::text(fixture.fill(text))).await;
         let answer = socket.next_of(&["error", "message.new", "resumed", "pong"]).await;
         if answer["code"] != *code {
             writeln!(wrong, "{text}: {answer} instead of {code}").unwrap();
@@ -117,12 +117,12 @@ async fn say_all(world: &Fixture, socket: &mut Socket, table: &[(&str, &str)]) -
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_frame_is_an_error_and_the_connection_lives_on() {
-    let world = Fixture::new().await;
-    let (mut all, mut one) = (world.ada.connect("/ws").await, world.ada.connect(&world.room.socket).await);
-    let wrong = say_all(&world, &mut all, ON_ALL).await + &say_all(&world, &mut one, ON_ONE).await;
+    let fixture = Fixture::new().await;
+    let (mut all, mut one) = (fixture.ada.connect("/ws").await, fixture.ada.connect(&fixture.room.socket).await);
+    let wrong = say_all(&fixture, &mut all, ON_ALL).await + &say_all(&fixture, &mut one, ON_ONE).await;
     assert!(wrong.is_empty(), "\n{wrong}");
     drop((all, one));
-    world.assert_untouched().await;
+    fixture.assert_untouched().await;
 }
 
 #[tokio::test]

@@ -265,16 +265,16 @@ const TABLE: &[Row] = &[
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_bad_is_refused_and_leaves_nothing() {
-    let world = Fixture::new().await;
+    let fixture = Fixture::new().await;
     let mut wrong = String::new();
     for (method, path, headers, body, status, code) in TABLE {
-        let (filled, values) = (world.fill(path), headers.iter().map(|(_, value)| world.fill(value)));
+        let (filled, values) = (fixture.fill(path), headers.iter().map(|(_, value)| fixture.fill(value)));
         let values: Vec<String> = values.collect();
         let headers: Vec<_> = headers.iter().zip(&values).map(|((name, _), value)| (*name, value.as_str())).collect();
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let body = std::str::from_utf8(body).map_or_else(|_| body.to_vec(), |text| world.fill(text).into_bytes());
+        let body = std::str::from_utf8(body).map_or_else(|_| body.to_vec(), |text| fixture.fill(text).into_bytes());
         let shown = String::from_utf8_lossy(&body[..body.len().min(90)]).into_owned();
-        let answer = send_request(world.server.address, method.clone(), &filled, &headers, body).await;
+        let answer = send_request(fixture.server.address, method.clone(), &filled, &headers, body).await;
         let is_problem = answer.header("content-type") == Some("application/problem+json");
         let got = (answer.status, if is_problem { answer.problem().1 } else { "no problem".to_owned() });
         if got != (*status, (*code).to_owned()) {
@@ -288,5 +288,5 @@ async fn what_is_bad_is_refused_and_leaves_nothing() {
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
-    world.assert_untouched().await;
+    fixture.assert_untouched().await;
 }

@@ -41,9 +41,9 @@ impl Fixture {
         for (id, user) in message_ids.iter_mut().zip([&ada, &grace]) {
             user.send(&room, "as it is").await["id"].as_str().unwrap().clone_into(id);
         }
-        let mut world = Self { server, ada, grace, room, direct, theirs, left, message_ids, before: Value::Null };
-        world.before = world.look().await;
-        world
+        let mut fixture = Self { server, ada, grace, room, direct, theirs, left, message_ids, before: Value::Null };
+        fixture.before = fixture.look().await;
+        fixture
     }
 
     /// Returns all data that the API shows.

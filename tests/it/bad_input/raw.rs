@@ -45,15 +45,15 @@ async fn heads_are_bounded() {
 
 #[tokio::test]
 async fn bodies_are_bounded_however_they_come() {
-    let world = Fixture::new().await;
+    let fixture = Fixture::new().await;
     let head = format!(
         "POST /v1/conversations/{}/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/json\r\nConnection: close\r\n",
-        world.room.id, world.ada.token
+        fixture.room.id, fixture.ada.token
     );
     // Refused for its declared length, before any of it has arrived.
     let declared = format!("{head}Content-Length: {}\r\n\r\n", BODY_BYTES_MAX + 1);
-    let answer = exchange(world.server.address, declared.as_bytes()).await;
+    let answer = exchange(fixture.server.address, declared.as_bytes()).await;
     assert_eq!(statuses(&answer), [413]);
     assert!(answer.contains(r#""code":"too_large""#), "{answer}");
     // A chunked body is refused as soon as it is too long.
@@ -62,7 +62,7 @@ async fn bodies_are_bounded_however_they_come() {
     for _ in 0..BODY_BYTES_MAX / 4096 {
         chunked += &chunk;
     }
-    let answer = exchange(world.server.address, format!("{chunked}1\r\n ").as_bytes()).await;
+    let answer = exchange(fixture.server.address, format!("{chunked}1\r\n ").as_bytes()).await;
     assert_eq!(statuses(&answer), [413]);
     assert!(answer.contains(r#""code":"too_large""#), "{answer}");
     // Chunk extensions and trailers are bounded too.
@@ -71,15 +71,15 @@ async fn bodies_are_bounded_however_they_come() {
         format!("2\r\n{{}}\r\n0\r\nX: {}\r\n\r\n", "x".repeat(BODY_BYTES_MAX)),
     ] {
         let request = format!("{head}Transfer-Encoding: chunked\r\n\r\n{decorated}");
-        assert_eq!(statuses(&exchange(world.server.address, request.as_bytes()).await), [400]);
+        assert_eq!(statuses(&exchange(fixture.server.address, request.as_bytes()).await), [400]);
     }
     // A body at the limit is read, and refused for its content.
     let blank = " ".repeat(BODY_BYTES_MAX);
     let full = format!("{head}Content-Length: {BODY_BYTES_MAX}\r\n\r\n{blank}");
-    assert_eq!(statuses(&exchange(world.server.address, full.as_bytes()).await), [400]);
+    assert_eq!(statuses(&exchange(fixture.server.address, full.as_bytes()).await), [400]);
     let full = format!("{chunked}0\r\n\r\n");
-    assert_eq!(statuses(&exchange(world.server.address, full.as_bytes()).await), [400]);
-    world.assert_untouched().await;
+    assert_eq!(statuses(&exchange(fixture.server.address, full.as_bytes()).await), [400]);
+    fixture.assert_untouched().await;
 }
 
 #[tokio::test]
@@ -126,21 +126,21 @@ async fn slow_and_polite_clients_are_served() {
 
 #[tokio::test]
 async fn whoever_leaves_in_the_middle_harms_nobody() {
-    let world = Fixture::new().await;
+    let fixture = Fixture::new().await;
     let head = format!(
         "POST /v1/conversations/{}/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/json\r\nContent-Length: 16\r\n\r\n",
-        world.room.id, world.ada.token
+        fixture.room.id, fixture.ada.token
     );
     let whole = format!("{head}{}", r#"{"content":"hi"}"#);
     for length in [0, 1, 10, head.len() - 1, head.len(), whole.len() - 1] {
-        let mut socket = TcpStream::connect(world.server.address).await.unwrap();
+        let mut socket = TcpStream::connect(fixture.server.address).await.unwrap();
         socket.write_all(&whole.as_bytes()[..length]).await.unwrap();
         socket.shutdown().await.unwrap();
         let answer = rest(&mut socket).await;
         assert!(!answer.starts_with("HTTP/1.1 2"), "{length}: {answer}");
     }
-    world.assert_untouched().await;
+    fixture.assert_untouched().await;
 }
 
 const SLOW: Duration = Duration::from_millis(400);

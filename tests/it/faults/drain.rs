@@ -47,26 +47,26 @@ async fn told_to_stop_under_load(store: StoreKind) {
     let mut rng = run.rng();
     let mut node = Node::on(store).await;
     node.arguments.push(format!("--drain-seconds={}", GRACE.as_secs()));
-    let mut scene = Fixture::begin(node, &mut rng).await;
+    let mut fixture = Fixture::begin(node, &mut rng).await;
     let rounds = run.rounds(1).min(ROUNDS);
     let mut slowest = Duration::ZERO;
     for round in 1..=rounds {
-        scene.log.opened(round * READERS).await;
-        scene.a_moment(&mut rng).await;
+        fixture.log.opened(round * READERS).await;
+        fixture.a_moment(&mut rng).await;
         let signalled = Instant::now();
-        let mut blocking = scene.start_drain().await;
-        let refused = Socket::open(scene.node.address, "/ws", &[]).await.err().unwrap();
+        let mut blocking = fixture.start_drain().await;
+        let refused = Socket::open(fixture.node.address, "/ws", &[]).await.err().unwrap();
         assert!(refused.to_string().contains("503"), "{refused}");
-        let status = scene.node.ended().await;
+        let status = fixture.node.ended().await;
         slowest = slowest.max(signalled.elapsed());
         assert!(status.success() && signalled.elapsed() < GRACE + SLACK, "{status} after {:?}", signalled.elapsed());
         assert_eq!(blocking.close_code().await, 1012);
-        scene.node.start().await;
-        scene.log.acknowledged(1).await;
+        fixture.node.start().await;
+        fixture.log.acknowledged(1).await;
     }
-    let final_state = scene.clients.end(&scene.ada).await;
-    let counts = scene.log.verify(&[final_state]);
-    let (hints, closes) = closes(&scene.log.entries());
+    let final_state = fixture.clients.end(&fixture.ada).await;
+    let counts = fixture.log.verify(&[final_state]);
+    let (hints, closes) = closes(&fixture.log.entries());
     assert!(hints.len() > 1, "they do not all reconnect at the same time: {hints:?}");
     run.print(format_args!(
         "{store:?}, {rounds} drains, the slowest {slowest:.0?}: {counts}; {closes} sockets closed with 1012, {} hints",
@@ -102,18 +102,18 @@ fn closes(log: &[Entry]) -> (Vec<u64>, usize) {
 async fn told_twice_to_stop(store: StoreKind) {
     let run = FaultRun::new("two stop signals");
     let mut rng = run.rng();
-    let mut scene = Fixture::begin(Node::on(store).await, &mut rng).await;
+    let mut fixture = Fixture::begin(Node::on(store).await, &mut rng).await;
     let rounds = run.rounds(1).min(ROUNDS);
     for round in 1..=rounds {
-        scene.log.opened(round * READERS).await;
-        scene.a_moment(&mut rng).await;
-        let _stubborn = scene.start_drain().await;
-        scene.node.signal(Signal::TERM);
-        let status = scene.node.ended().await;
+        fixture.log.opened(round * READERS).await;
+        fixture.a_moment(&mut rng).await;
+        let _stubborn = fixture.start_drain().await;
+        fixture.node.signal(Signal::TERM);
+        let status = fixture.node.ended().await;
         assert_eq!(status.code(), Some(1), "it did not wait for the client that does not read");
-        scene.node.start().await;
+        fixture.node.start().await;
     }
-    let final_state = scene.clients.end(&scene.ada).await;
-    let counts = scene.log.verify(&[final_state]);
+    let final_state = fixture.clients.end(&fixture.ada).await;
+    let counts = fixture.log.verify(&[final_state]);
     run.print(format_args!("{store:?}, {rounds} times: {counts}"));
 }

@@ -14,19 +14,19 @@ on_each_store! {
 async fn killed_under_load(store: StoreKind) {
     let run = FaultRun::new("killed under load");
     let mut rng = run.rng();
-    let mut scene = Fixture::begin(Node::on(store).await, &mut rng).await;
+    let mut fixture = Fixture::begin(Node::on(store).await, &mut rng).await;
     let mut recoveries = Vec::new();
     let rounds = run.rounds(2);
     for _ in 0..rounds {
-        scene.a_moment(&mut rng).await;
-        scene.node.kill().await;
+        fixture.a_moment(&mut rng).await;
+        fixture.node.kill().await;
         let killed = Instant::now();
-        scene.node.start().await;
-        scene.log.acknowledged(1).await;
+        fixture.node.start().await;
+        fixture.log.acknowledged(1).await;
         recoveries.push(killed.elapsed());
     }
-    let final_state = scene.clients.end(&scene.ada).await;
-    let counts = scene.log.verify(&[final_state]);
+    let final_state = fixture.clients.end(&fixture.ada).await;
+    let counts = fixture.log.verify(&[final_state]);
     assert!(counts.acknowledged > rounds && counts.connections > 3 * rounds, "{counts}");
     recoveries.sort();
     let (median, slowest) = (recoveries[rounds / 2], recoveries[rounds - 1]);

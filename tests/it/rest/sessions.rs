@@ -88,14 +88,14 @@ async fn a_refresh_token_used_late_ends_the_session(store: StoreKind) {
         StoreKind::Postgres => database().await,
     };
     let server = Server::with(&["--database-url", &url]).await;
-    let behind = chinwag::store::open(&url).await.unwrap();
+    let held_store = chinwag::store::open(&url).await.unwrap();
     for (seconds_ago, in_time) in [(20, true), (31, false)] {
         let ada = server.register(&format!("ada{seconds_ago}")).await;
         let mut socket = ada.connect("/ws").await;
         // The first token was used that long ago, and the response was lost.
         let now = Timestamp::now();
         let (then, expires_at) = (Timestamp(now.0 - seconds_ago * 1_000_000), now.plus(Duration::from_secs(3_600)));
-        assert!(behind.rotate_session(session_id(&ada), 0, then, expires_at).await.unwrap());
+        assert!(held_store.rotate_session(session_id(&ada), 0, then, expires_at).await.unwrap());
         let late = refresh(&server, &json!(ada.refresh_token)).await;
         if in_time {
             late.expect(200);
@@ -149,12 +149,12 @@ async fn a_logout_ends_the_session_and_only_that(store: StoreKind) {
 }
 
 async fn a_login_with_a_password_that_changes_meanwhile_is_refused(store: StoreKind) {
-    let (server, behind) = Server::held(store).await;
+    let (server, held_store) = Server::held(store).await;
     let ada = server.register("ada").await;
     let mut present = PASSWORD;
     // The password changes after the login has read the old one, or after the session is inserted.
     for (method, next) in [("credentials", "the second password"), ("insert_session", "the third password")] {
-        let mut hold = behind.hold(method, 1);
+        let mut hold = held_store.hold(method, 1);
         let (address, body) = (server.address, json!({"username": "ada", "password": present}));
         let login = tokio::spawn(async move { post(address, "/v1/users/login", &body).await });
         hold.reached().await;
@@ -164,8 +164,8 @@ async fn a_login_with_a_password_that_changes_meanwhile_is_refused(store: StoreK
         assert_eq!(login.await.unwrap().problem(), (401, "bad_credentials".to_owned()), "{method}");
         // The response to a password change lists the other sessions that it ends.
         let user_id = UserId::parse(&ada.id).unwrap();
-        let hash = behind.password_hash(user_id).await.unwrap().unwrap();
-        let others = behind.change_password(user_id, &hash, session_id(&ada), Timestamp::now()).await;
+        let hash = held_store.password_hash(user_id).await.unwrap().unwrap();
+        let others = held_store.change_password(user_id, &hash, session_id(&ada), Timestamp::now()).await;
         assert_eq!(others, Ok(vec![]), "{method}: its session has ended");
         present = next;
     }
@@ -250,9 +250,9 @@ async fn a_login_takes_as_long_whether_the_username_exists_or_not() {
         // Interleaved, so that the load of the machine affects all three alike.
         for (username, times) in usernames.iter().zip(&mut times) {
             let body = json!({"username": username, "password": "wrong horse"});
-            let begun = Instant::now();
+            let started = Instant::now();
             let answer = post(server.address, "/v1/users/login", &body).await;
-            times.push(begun.elapsed());
+            times.push(started.elapsed());
             assert_eq!(answer.problem(), (401, "bad_credentials".to_owned()));
         }
     }
@@ -309,14 +309,14 @@ async fn logins_are_limited_unless_that_is_lifted() {
 
 #[tokio::test]
 async fn an_address_is_the_one_that_trusted_proxies_name() {
-    let (direct, behind) = (Server::start().await, Server::with(&["--trusted-proxies", "127.0.0.0/8"]).await);
+    let (direct, held_store) = (Server::start().await, Server::with(&["--trusted-proxies", "127.0.0.0/8"]).await);
     // The body is refused, but the login was counted before.
     let call = async |server: &Server, forwarded: String| {
         let headers = [("content-type", "application/json"), ("x-forwarded-for", forwarded.as_str())];
         send_request(server.address, Method::POST, "/v1/users/register", &headers, "{}").await.status
     };
     for (server, written_by) in
-        [(&direct, ""), (&behind, ", 198.51.100.7"), (&behind, ", [2001:db8::7]:443, 127.0.0.9")]
+        [(&direct, ""), (&held_store, ", 198.51.100.7"), (&held_store, ", [2001:db8::7]:443, 127.0.0.9")]
     {
         let mut statuses = Vec::new();
         for number in 0..40 {
@@ -325,6 +325,6 @@ async fn an_address_is_the_one_that_trusted_proxies_name() {
         let (first, limited) = (statuses[0], statuses.contains(&429));
         assert_eq!((first, limited), (422, true), "no other address helps: {written_by}: {statuses:?}");
     }
-    assert_eq!(call(&behind, "198.51.100.8".to_owned()).await, 422, "each client has its own");
-    assert_eq!(call(&behind, "2001:db8::ffff".to_owned()).await, 429, "and a whole IPv6 network is one");
+    assert_eq!(call(&held_store, "198.51.100.8".to_owned()).await, 422, "each client has its own");
+    assert_eq!(call(&held_store, "2001:db8::ffff".to_owned()).await, 429, "and a whole IPv6 network is one");
 }

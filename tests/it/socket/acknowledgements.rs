@@ -63,7 +63,7 @@ impl Subscriber {
 }
 
 async fn an_answer_comes_after_the_events(store: StoreKind) {
-    let (server, _behind) = Server::held_on(store, |inbox| Arc::new(SlowBus(inbox))).await;
+    let (server, _held_store) = Server::held_on(store, |inbox| Arc::new(SlowBus(inbox))).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
     let mut subscriber = Subscriber::on(grace.connect(&room.socket).await);

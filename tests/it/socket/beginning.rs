@@ -22,7 +22,7 @@ const STORE_CALLS: [(&str, usize); 4] = [("arrival", 1), ("heads", 1), ("heads",
 
 struct Fixture {
     server: Server,
-    behind: Arc<HeldStore>,
+    held_store: Arc<HeldStore>,
     ada: TestUser,
     grace: TestUser,
 }
@@ -40,9 +40,9 @@ struct Rooms {
 
 impl Fixture {
     async fn set(store: StoreKind) -> Self {
-        let (server, behind) = Server::held(store).await;
+        let (server, held_store) = Server::held(store).await;
         let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-        Self { server, behind, ada, grace }
+        Self { server, held_store, ada, grace }
     }
 
     async fn rooms(&self, number: usize) -> Rooms {
@@ -94,16 +94,16 @@ fn pairs(received: &[(String, String)]) -> Vec<(&str, &str)> {
 }
 
 async fn members_who_change_while_a_connection_begins(store: StoreKind) {
-    let scene = Fixture::set(store).await;
+    let fixture = Fixture::set(store).await;
     for (index, (method, number)) in STORE_CALLS.into_iter().enumerate() {
-        let rooms = scene.rooms(index).await;
-        let mut hold = scene.behind.hold(method, number);
-        let mut socket = scene.grace.open("/ws").await;
+        let rooms = fixture.rooms(index).await;
+        let mut hold = fixture.held_store.hold(method, number);
+        let mut socket = fixture.grace.open("/ws").await;
         hold.reached().await;
-        scene.change(&rooms).await;
+        fixture.change(&rooms).await;
         hold.release();
         assert_eq!(socket.next().await["type"], "hello");
-        scene.send(&rooms, "afterwards").await;
+        fixture.send(&rooms, "afterwards").await;
         socket.send(&json!({"type": "ping"})).await;
         let (frames, _) = socket.until("pong").await;
 
@@ -127,16 +127,16 @@ async fn members_who_change_while_a_connection_begins(store: StoreKind) {
 }
 
 async fn members_who_change_while_a_held_connection_begins(store: StoreKind) {
-    let scene = Fixture::set(store).await;
+    let fixture = Fixture::set(store).await;
     for (index, (method, number)) in STORE_CALLS.into_iter().enumerate() {
-        let rooms = scene.rooms(index).await;
-        let mut hold = scene.behind.hold(method, number);
-        let mut socket = scene.grace.open("/ws?hold=1").await;
+        let rooms = fixture.rooms(index).await;
+        let mut hold = fixture.held_store.hold(method, number);
+        let mut socket = fixture.grace.open("/ws?hold=1").await;
         hold.reached().await;
-        scene.change(&rooms).await;
+        fixture.change(&rooms).await;
         hold.release();
         assert_eq!(socket.next().await["type"], "hello");
-        scene.send(&rooms, "afterwards").await;
+        fixture.send(&rooms, "afterwards").await;
         let conversations = json!({&rooms.left.id: 0, &rooms.stays.id: 0, &rooms.joined.id: 0});
         socket.send(&json!({"type": "resume", "conversations": conversations})).await;
         socket.send(&json!({"type": "ping"})).await;
@@ -152,18 +152,18 @@ async fn members_who_change_while_a_held_connection_begins(store: StoreKind) {
 }
 
 async fn a_member_who_is_removed_while_a_connection_to_one_conversation_begins(store: StoreKind) {
-    let scene = Fixture::set(store).await;
+    let fixture = Fixture::set(store).await;
     for (method, query) in
         [("arrival", ""), ("heads_for", ""), ("heads_for", "?after_seq=0"), ("events", "?after_seq=0")]
     {
-        let room = scene.ada.group("Left", &[&scene.grace]).await;
-        scene.ada.send(&room, "before").await;
-        let mut hold = scene.behind.hold(method, 1);
-        let mut socket = scene.grace.open(&format!("{}{query}", room.socket)).await;
+        let room = fixture.ada.group("Left", &[&fixture.grace]).await;
+        fixture.ada.send(&room, "before").await;
+        let mut hold = fixture.held_store.hold(method, 1);
+        let mut socket = fixture.grace.open(&format!("{}{query}", room.socket)).await;
         hold.reached().await;
-        scene.ada.send(&room, "meanwhile").await;
-        scene.ada.delete(&format!("{}/{}", room.members, scene.grace.id)).await.expect(204);
-        scene.ada.send(&room, "behind her back").await;
+        fixture.ada.send(&room, "meanwhile").await;
+        fixture.ada.delete(&format!("{}/{}", room.members, fixture.grace.id)).await.expect(204);
+        fixture.ada.send(&room, "behind her back").await;
         hold.release();
         let (frames, code) = socket.until("never").await;
         let texts: Vec<_> = frames.iter().map(|frame| &frame["message"]["content"]).collect();

@@ -131,75 +131,75 @@ async fn assert_session_ended(server: &Server, person: &TestUser) {
 }
 
 /// Checks that the conversation does not exist for a user who is not a member.
-async fn assert_no_member(scene: &Fixture, person: &TestUser) {
-    assert_eq!(person.get(&scene.room.messages).await.status, 404);
-    assert_eq!(person.post(&scene.room.messages, &json!({"content": "still here"})).await.status, 404);
-    assert_eq!(person.open(&scene.room.socket).await.first().await, "4503");
+async fn assert_no_member(fixture: &Fixture, person: &TestUser) {
+    assert_eq!(person.get(&fixture.room.messages).await.status, 404);
+    assert_eq!(person.post(&fixture.room.messages, &json!({"content": "still here"})).await.status, 404);
+    assert_eq!(person.open(&fixture.room.socket).await.first().await, "4503");
     let mut socket = person.connect("/ws").await;
-    socket.send(&json!({"type": "resume", "ref": "r", "conversations": {&scene.room.id: 0}})).await;
+    socket.send(&json!({"type": "resume", "ref": "r", "conversations": {&fixture.room.id: 0}})).await;
     assert_eq!(socket.next_of(&["error", "message.new"]).await["code"], "not_found");
 }
 
 async fn a_logout(store: StoreKind) {
-    let cause = async |scene: &Fixture| {
-        scene.ada.post("/v1/users/logout", &json!({})).await.expect(204);
+    let cause = async |fixture: &Fixture| {
+        fixture.ada.post("/v1/users/logout", &json!({})).await.expect(204);
     };
-    let scene = Fixture::on(store).await;
-    scene.check(cause, [ENDED, STAYS, STAYS]).await;
-    assert_session_ended(&scene.server, &scene.ada).await;
-    scene.elsewhere.get("/v1/users/me").await.expect(200);
+    let fixture = Fixture::on(store).await;
+    fixture.check(cause, [ENDED, STAYS, STAYS]).await;
+    assert_session_ended(&fixture.server, &fixture.ada).await;
+    fixture.elsewhere.get("/v1/users/me").await.expect(200);
 }
 
 async fn a_refresh_token_that_was_used_before(store: StoreKind) {
-    let cause = async |scene: &Fixture| {
-        let successor: Value = refresh(&scene.server, &scene.ada.refresh_token).await.expect(200).json();
-        refresh(&scene.server, successor["refresh_token"].as_str().unwrap()).await.expect(200);
-        let again = refresh(&scene.server, &scene.ada.refresh_token).await;
+    let cause = async |fixture: &Fixture| {
+        let successor: Value = refresh(&fixture.server, &fixture.ada.refresh_token).await.expect(200).json();
+        refresh(&fixture.server, successor["refresh_token"].as_str().unwrap()).await.expect(200);
+        let again = refresh(&fixture.server, &fixture.ada.refresh_token).await;
         assert_eq!(again.problem(), (401, "session_ended".to_owned()));
     };
-    let scene = Fixture::on(store).await;
-    scene.check(cause, [ENDED, STAYS, STAYS]).await;
-    assert_session_ended(&scene.server, &scene.ada).await;
-    scene.elsewhere.get("/v1/users/me").await.expect(200);
+    let fixture = Fixture::on(store).await;
+    fixture.check(cause, [ENDED, STAYS, STAYS]).await;
+    assert_session_ended(&fixture.server, &fixture.ada).await;
+    fixture.elsewhere.get("/v1/users/me").await.expect(200);
 }
 
 async fn a_new_password(store: StoreKind) {
-    let cause = async |scene: &Fixture| {
+    let cause = async |fixture: &Fixture| {
         let change = json!({"password": "a new one entirely", "current_password": PASSWORD});
-        scene.ada.patch("/v1/users/me", &change).await.expect(200);
+        fixture.ada.patch("/v1/users/me", &change).await.expect(200);
     };
-    let scene = Fixture::on(store).await;
-    scene.check(cause, [STAYS, ENDED, STAYS]).await;
-    assert_session_ended(&scene.server, &scene.elsewhere).await;
-    scene.ada.get("/v1/users/me").await.expect(200);
-    refresh(&scene.server, &scene.ada.refresh_token).await.expect(200);
+    let fixture = Fixture::on(store).await;
+    fixture.check(cause, [STAYS, ENDED, STAYS]).await;
+    assert_session_ended(&fixture.server, &fixture.elsewhere).await;
+    fixture.ada.get("/v1/users/me").await.expect(200);
+    refresh(&fixture.server, &fixture.ada.refresh_token).await.expect(200);
 }
 
 async fn being_removed(store: StoreKind) {
-    let cause = async |scene: &Fixture| {
-        scene.joan.delete(&format!("{}/{}", scene.room.members, scene.ada.id)).await.expect(204);
+    let cause = async |fixture: &Fixture| {
+        fixture.joan.delete(&format!("{}/{}", fixture.room.members, fixture.ada.id)).await.expect(204);
     };
-    let scene = Fixture::on(store).await;
-    scene.check(cause, [OUT, OUT, STAYS]).await;
-    assert_no_member(&scene, &scene.ada).await;
+    let fixture = Fixture::on(store).await;
+    fixture.check(cause, [OUT, OUT, STAYS]).await;
+    assert_no_member(&fixture, &fixture.ada).await;
 }
 
 async fn leaving(store: StoreKind) {
-    let cause = async |scene: &Fixture| {
-        scene.ada.delete(&format!("{}/{}", scene.room.members, scene.ada.id)).await.expect(204);
+    let cause = async |fixture: &Fixture| {
+        fixture.ada.delete(&format!("{}/{}", fixture.room.members, fixture.ada.id)).await.expect(204);
     };
-    let scene = Fixture::on(store).await;
-    scene.check(cause, [OUT, OUT, STAYS]).await;
-    assert_no_member(&scene, &scene.ada).await;
+    let fixture = Fixture::on(store).await;
+    fixture.check(cause, [OUT, OUT, STAYS]).await;
+    assert_no_member(&fixture, &fixture.ada).await;
 }
 
 async fn a_conversation_that_is_deleted(store: StoreKind) {
-    let cause = async |scene: &Fixture| {
-        scene.joan.delete(&scene.room.path).await.expect(204);
+    let cause = async |fixture: &Fixture| {
+        fixture.joan.delete(&fixture.room.path).await.expect(204);
     };
-    let scene = Fixture::on(store).await;
-    scene.check(cause, [OUT, OUT, OUT]).await;
-    assert_no_member(&scene, &scene.ada).await;
+    let fixture = Fixture::on(store).await;
+    fixture.check(cause, [OUT, OUT, OUT]).await;
+    assert_no_member(&fixture, &fixture.ada).await;
 }
 
 #[tokio::test]

@@ -36,14 +36,14 @@ impl Fixture {
 }
 
 async fn an_edit_and_a_deletion_are_heard_by_all(store: StoreKind) {
-    let scene = Fixture::set(store).await;
-    let Fixture { ada, grace, room, .. } = &scene;
+    let fixture = Fixture::set(store).await;
+    let Fixture { ada, grace, room, .. } = &fixture;
     let (mut one, mut all) = (grace.connect(&room.socket).await, ada.connect("/ws").await);
     let message = ada.send(room, "tpyo").await;
-    let edited = ada.patch(&scene.path(&message), &json!({"content": "typo"})).await.expect(200).json();
+    let edited = ada.patch(&fixture.path(&message), &json!({"content": "typo"})).await.expect(200).json();
     assert_eq!((&edited["content"], &edited["seq"], &edited["status"]), (&json!("typo"), &json!(1), &json!("sent")));
     assert!(edited["edited_at"].is_string() && edited["deleted_at"].is_null());
-    let gone = ada.delete(&scene.path(&message)).await.expect(204);
+    let gone = ada.delete(&fixture.path(&message)).await.expect(204);
     assert!(gone.body.is_empty());
     for socket in [&mut one, &mut all] {
         assert_eq!(socket.next_of(&["message.new"]).await["message"], message);
@@ -61,8 +61,8 @@ async fn an_edit_and_a_deletion_are_heard_by_all(store: StoreKind) {
 }
 
 async fn both_transports_revise(store: StoreKind) {
-    let scene = Fixture::set(store).await;
-    let Fixture { ada, grace, room, .. } = &scene;
+    let fixture = Fixture::set(store).await;
+    let Fixture { ada, grace, room, .. } = &fixture;
     let (mut one, mut all) = (ada.connect(&room.socket).await, grace.connect("/ws").await);
     // The frames of one client keep their order, so a client can edit a message before its acknowledgement.
     let id = Uuid::now_v7();
@@ -88,17 +88,17 @@ async fn both_transports_revise(store: StoreKind) {
 }
 
 async fn a_revision_that_changes_nothing_is_answered_alone(store: StoreKind) {
-    let scene = Fixture::set(store).await;
-    let Fixture { ada, grace, room, .. } = &scene;
+    let fixture = Fixture::set(store).await;
+    let Fixture { ada, grace, room, .. } = &fixture;
     let message = ada.send(room, "as it is").await;
     let (mut mine, mut theirs) = (ada.connect(&room.socket).await, grace.connect(&room.socket).await);
     mine.send(&json!({"type": "message.edit", "message_id": message["id"], "content": "as it is"})).await;
     let answer = mine.next_of(&["message.updated"]).await;
     assert_eq!(answer["message"], message);
     assert!(answer.get("seq").is_none(), "nothing happened");
-    assert_eq!(ada.patch(&scene.path(&message), &json!({"content": "as it is"})).await.expect(200).json(), message);
-    ada.delete(&scene.path(&message)).await.expect(204);
-    ada.delete(&scene.path(&message)).await.expect(204);
+    assert_eq!(ada.patch(&fixture.path(&message), &json!({"content": "as it is"})).await.expect(200).json(), message);
+    ada.delete(&fixture.path(&message)).await.expect(204);
+    ada.delete(&fixture.path(&message)).await.expect(204);
     mine.send(&json!({"type": "message.delete", "message_id": message["id"]})).await;
     assert_eq!(mine.next_of(&["message.deleted"]).await["seq"], 2);
     let again = mine.next_of(&["message.deleted"]).await;
@@ -108,13 +108,13 @@ async fn a_revision_that_changes_nothing_is_answered_alone(store: StoreKind) {
 }
 
 async fn a_retry_gets_the_message_as_it_is_now(store: StoreKind) {
-    let scene = Fixture::set(store).await;
-    let Fixture { ada, room, .. } = &scene;
+    let fixture = Fixture::set(store).await;
+    let Fixture { ada, room, .. } = &fixture;
     let send = json!({"id": Uuid::now_v7(), "content": "first"});
     let message = ada.post(&room.messages, &send).await.expect(201).json();
-    let edited = ada.patch(&scene.path(&message), &json!({"content": "second"})).await.expect(200).json();
+    let edited = ada.patch(&fixture.path(&message), &json!({"content": "second"})).await.expect(200).json();
     assert_eq!(ada.post(&room.messages, &send).await.expect(200).json(), edited);
-    ada.delete(&scene.path(&message)).await.expect(204);
+    ada.delete(&fixture.path(&message)).await.expect(204);
     let mut socket = ada.connect(&room.socket).await;
     socket.send(&json!({"type": "message.send", "id": send["id"], "content": "first"})).await;
     let again = socket.next_of(&["message.new"]).await;
@@ -124,22 +124,22 @@ async fn a_retry_gets_the_message_as_it_is_now(store: StoreKind) {
 }
 
 async fn only_those_who_may_revise(store: StoreKind) {
-    let scene = Fixture::set(store).await;
-    let Fixture { ada, grace, room, .. } = &scene;
+    let fixture = Fixture::set(store).await;
+    let Fixture { ada, grace, room, .. } = &fixture;
     let (hers, theirs) = (ada.send(room, "hers").await, grace.send(room, "theirs").await);
     let edit = json!({"content": "mine"});
     let code = |(status, code): (u16, String)| format!("{status} {code}");
-    assert_eq!(code(grace.patch(&scene.path(&hers), &edit).await.problem()), "403 forbidden");
-    assert_eq!(code(grace.delete(&scene.path(&hers)).await.problem()), "403 forbidden");
-    assert_eq!(code(ada.patch(&scene.path(&theirs), &edit).await.problem()), "403 forbidden", "not even its owner");
-    ada.delete(&scene.path(&theirs)).await.expect(204);
+    assert_eq!(code(grace.patch(&fixture.path(&hers), &edit).await.problem()), "403 forbidden");
+    assert_eq!(code(grace.delete(&fixture.path(&hers)).await.problem()), "403 forbidden");
+    assert_eq!(code(ada.patch(&fixture.path(&theirs), &edit).await.problem()), "403 forbidden", "not even its owner");
+    ada.delete(&fixture.path(&theirs)).await.expect(204);
     assert_eq!(
-        code(grace.patch(&scene.path(&theirs), &edit).await.problem()),
+        code(grace.patch(&fixture.path(&theirs), &edit).await.problem()),
         "404 not_found",
         "it is no longer visible"
     );
     let eve = TestUser::register(ada.address, "eve").await;
-    assert_eq!(code(eve.patch(&scene.path(&hers), &edit).await.problem()), "404 not_found");
+    assert_eq!(code(eve.patch(&fixture.path(&hers), &edit).await.problem()), "404 not_found");
     let mut socket = grace.connect(&room.socket).await;
     socket.send(&json!({"type": "message.edit", "message_id": hers["id"], "content": "x"})).await;
     let refused = socket.next_of(&["error"]).await;
@@ -147,14 +147,14 @@ async fn only_those_who_may_revise(store: StoreKind) {
 }
 
 async fn whoever_was_away_hears_what_is_there_now(store: StoreKind) {
-    let scene = Fixture::set(store).await;
-    let Fixture { ada, grace, room, .. } = &scene;
+    let fixture = Fixture::set(store).await;
+    let Fixture { ada, grace, room, .. } = &fixture;
     let mut secret = Vec::new();
     for number in 0..250 {
         let message = ada.send(room, &format!("secret {number}")).await;
         if number % 50 == 0 {
-            ada.patch(&scene.path(&message), &json!({"content": "milder"})).await.expect(200);
-            ada.delete(&scene.path(&message)).await.expect(204);
+            ada.patch(&fixture.path(&message), &json!({"content": "milder"})).await.expect(200);
+            ada.delete(&fixture.path(&message)).await.expect(204);
             secret.push(message["id"].clone());
         }
     }

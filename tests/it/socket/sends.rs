@@ -167,16 +167,16 @@ async fn frames_until_admitted(socket: &mut Socket) -> Vec<Value> {
 async fn a_send_in_doubt_reaches_its_sender_once(store: StoreKind) {
     // A send alone in its batch, one whose second attempt is lost too, and several in one batch.
     for (lost, count) in [(1, 1), (2, 1), (1, 5)] {
-        let (server, behind) = Server::held(store).await;
+        let (server, held_store) = Server::held(store).await;
         let (ada, grace) = (server.register("ada").await, server.register("grace").await);
         let room = ada.direct(&grace).await;
         let (mut hers, mut also_hers) = (ada.connect(&room.socket).await, ada.connect("/ws").await);
         let (mut theirs, mut silent) = (grace.connect(&room.socket).await, ada.connect("/ws?hold=1").await);
-        let mut hold = behind.hold("commit", 1);
+        let mut hold = held_store.hold("commit", 1);
         hers.send(&json!({"type": "message.send", "content": "held"})).await;
         hold.reached().await;
         for number in 1..=lost {
-            behind.lose("commit", number);
+            held_store.lose("commit", number);
         }
         // These wait in the lane meanwhile.
         let mut expected = vec!["held".to_owned()];
@@ -203,12 +203,12 @@ async fn a_send_in_doubt_reaches_its_sender_once(store: StoreKind) {
 
 async fn a_send_in_doubt_that_is_found_meanwhile_reaches_its_sender_once(store: StoreKind) {
     let bus = TestBus::new(NetworkCondition::Reliable);
-    let (server, behind) = Server::held_on(store, |inbox| bus.join(inbox)).await;
+    let (server, held_store) = Server::held_on(store, |inbox| bus.join(inbox)).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
     let (mut hers, mut theirs) = (ada.connect(&room.socket).await, grace.connect(&room.socket).await);
-    behind.lose("commit", 1);
-    let mut second_try = behind.hold("commit", 2);
+    held_store.lose("commit", 1);
+    let mut second_try = held_store.hold("commit", 2);
     hers.send(&json!({"type": "message.send", "content": "once"})).await;
     second_try.reached().await;
     // The node compares its watermarks with the store.
@@ -223,14 +223,14 @@ async fn a_send_in_doubt_that_is_found_meanwhile_reaches_its_sender_once(store: 
 }
 
 async fn a_retry_in_doubt_reaches_its_sender_once(store: StoreKind) {
-    let (server, behind) = Server::held(store).await;
+    let (server, held_store) = Server::held(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
     let (mut hers, mut theirs) = (ada.connect(&room.socket).await, grace.connect(&room.socket).await);
     let send = json!({"type": "message.send", "id": Uuid::now_v7(), "content": "once"});
     hers.send(&send).await;
     assert_eq!((hers.next_content().await, theirs.next_content().await), ("once".to_owned(), "once".to_owned()));
-    behind.lose("commit", 1);
+    held_store.lose("commit", 1);
     hers.send(&send).await;
     hers.send(&json!({"type": "message.send", "content": "behind it"})).await;
     assert_eq!(theirs.next_content().await, "behind it");

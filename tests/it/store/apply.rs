@@ -9,7 +9,7 @@ use chinwag::domain::event::EventKind;
 use chinwag::domain::message::{Content, Message};
 use chinwag::domain::{Code, ConversationId, MessageId, Seq, UserId};
 
-use super::shims::{Alone, Change, Send};
+use super::shims::{ApplyOne, Change, Send};
 use super::{Fixture, fresh, lane, repeated, seqs};
 
 conformance!(

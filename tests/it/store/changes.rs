@@ -5,7 +5,7 @@ use chinwag::domain::conversation::{GroupName, Role};
 use chinwag::domain::message::{Message, SystemNote};
 use chinwag::domain::{Code, ConversationId, MessageId, UserId};
 
-use super::shims::{Alone, Change, Send};
+use super::shims::{ApplyOne, Change, Send};
 use super::{Fixture, fresh, lane, refused, refused_field, repeated, seqs};
 
 conformance!(

@@ -7,7 +7,7 @@ use chinwag::domain::command::Outcome;
 use chinwag::domain::{Code, ConversationId, MessageId};
 use chinwag::store::Store;
 
-use super::shims::{Alone, Send};
+use super::shims::{ApplyOne, Send};
 use super::{Fixture, commit_one, fresh, lane, refused, refused_field, repeated, seqs, texts};
 
 conformance!(

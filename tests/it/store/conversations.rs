@@ -7,7 +7,7 @@ use chinwag::domain::{Code, ConversationId, Timestamp, UserId};
 use chinwag::limits;
 use chinwag::store::Range;
 
-use super::shims::Alone;
+use super::shims::ApplyOne;
 use super::{Fixture, fresh, refused, refused_field};
 
 conformance!(

@@ -4,7 +4,7 @@ use chinwag::domain::message::Message;
 use chinwag::domain::{ConversationId, MessageId};
 use chinwag::store::Range;
 
-use super::shims::Alone;
+use super::shims::ApplyOne;
 use super::{Fixture, fresh, seqs, texts};
 
 conformance!(

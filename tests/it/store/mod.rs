@@ -17,7 +17,7 @@ use chinwag::store::{self, Range, Store};
 use tempfile::TempDir;
 
 use crate::support;
-use shims::{Alone, Change, Send};
+use shims::{ApplyOne, Change, Send};
 
 /// Creates a test for each adapter from each specification.
 macro_rules! conformance {
@@ -48,7 +48,7 @@ mod opening;
 mod revisions;
 mod sessions;
 pub(crate) mod shims;
-mod sqlite_log;
+mod sqlite_wal;
 mod tickets;
 mod users;
 

@@ -5,7 +5,7 @@ use chinwag::domain::conversation::Role;
 use chinwag::domain::message::{Content, Message};
 use chinwag::domain::{Code, ConversationId, MessageId, Seq, SessionId, UserId};
 
-use super::shims::{Alone, Event, Happening, Revision};
+use super::shims::{ApplyOne, Event, MessageEventKind, Revision};
 use super::{Fixture, fresh, lane, refused, repeated, seqs};
 
 conformance!(
@@ -43,9 +43,9 @@ fn happened(outcome: super::Result<Outcome>) -> Event {
     }
 }
 
-async fn replay(store: &Fixture, id: ConversationId, after: Seq) -> Vec<(Seq, Happening, Seq)> {
+async fn replay(store: &Fixture, id: ConversationId, after: Seq) -> Vec<(Seq, MessageEventKind, Seq)> {
     let events = store.events(id, after, 100_000).await.unwrap();
-    events.into_iter().map(Event::from).map(|event| (event.seq, event.happening, event.message.seq)).collect()
+    events.into_iter().map(Event::from).map(|event| (event.seq, event.kind, event.message.seq)).collect()
 }
 
 async fn pair(store: &Fixture) -> (ConversationId, UserId, UserId) {
@@ -60,13 +60,13 @@ async fn an_edit_and_a_deletion_are_numbered(store: &Fixture) {
     let revision = edit(store, &first, bob, "typo");
     let event = happened(revise(store, &revision).await);
     let edited = Message { content: "typo".to_owned(), edited_at: Some(revision.timestamp), ..first };
-    assert_eq!(event, Event { seq: 3, happening: Happening::Updated, message: edited.clone() });
+    assert_eq!(event, Event { seq: 3, kind: MessageEventKind::Updated, message: edited.clone() });
     assert_eq!(store.message(id, edited.id).await.unwrap(), Some(edited.clone()));
 
     let revision = delete(store, &edited, ada);
     let event = happened(revise(store, &revision).await);
     let gone = Message { content: String::new(), deleted_at: Some(revision.timestamp), ..edited };
-    assert_eq!(event, Event { seq: 4, happening: Happening::Deleted, message: gone.clone() }, "its owner may");
+    assert_eq!(event, Event { seq: 4, kind: MessageEventKind::Deleted, message: gone.clone() }, "its owner may");
     assert_eq!(store.all(id).await, [gone, second], "the numbers that were changes are not in the history");
     assert_eq!(store.head(id).await.unwrap(), Some(4));
     assert_eq!(store.send(id, ada, "third").await.seq, 5);
@@ -112,7 +112,7 @@ async fn strangers_revise_nothing(store: &Fixture) {
 }
 
 async fn a_replay_shows_what_is_there_now(store: &Fixture) {
-    use Happening::{Created, Deleted, Updated};
+    use MessageEventKind::{Created, Deleted, Updated};
     let (id, ada, _) = pair(store).await;
     let first = store.send(id, ada, "a").await;
     let second = store.send(id, ada, "b").await;
@@ -186,7 +186,7 @@ async fn revisions_at_once_from_two_processes_leave_no_gap(store: &Fixture) {
     }
     let events = replay(store, id, 0).await;
     assert_eq!(events.iter().map(|(seq, ..)| *seq).collect::<Vec<_>>(), (1..=81).collect::<Vec<_>>());
-    assert_eq!(events.iter().filter(|(_, happening, _)| *happening == Happening::Updated).count(), 40);
+    assert_eq!(events.iter().filter(|(_, kind, _)| *kind == MessageEventKind::Updated).count(), 40);
     assert_eq!(seqs(&store.all(id).await).len(), 41);
 }
 

@@ -31,9 +31,9 @@ impl Revision {
     }
 }
 
-/// The result of a command on a message.
+/// The kind of an event of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Happening {
+pub(crate) enum MessageEventKind {
     Created,
     Updated,
     Deleted,
@@ -43,33 +43,33 @@ pub(crate) enum Happening {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) seq: Seq,
-    pub(crate) happening: Happening,
+    pub(crate) kind: MessageEventKind,
     pub(crate) message: Message,
 }
 
 impl From<domain::event::Event> for Event {
     fn from(event: domain::event::Event) -> Self {
-        let happening = match event.kind {
-            EventKind::MessageUpdated => Happening::Updated,
-            EventKind::MessageDeleted => Happening::Deleted,
-            _ => Happening::Created,
+        let kind = match event.kind {
+            EventKind::MessageUpdated => MessageEventKind::Updated,
+            EventKind::MessageDeleted => MessageEventKind::Deleted,
+            _ => MessageEventKind::Created,
         };
         let message = event.message.expect("an event about a message");
         assert_eq!((event.conversation_id, event.payload), (message.conversation_id, None));
-        Self { seq: event.seq, happening, message }
+        Self { seq: event.seq, kind, message }
     }
 }
 
-/// Commits one command alone.
+/// Calls for one command, committed alone, and for one message.
 #[async_trait]
-pub(crate) trait Alone {
+pub(crate) trait ApplyOne {
     async fn change(&self, lane: usize, change: &Change) -> Result<Outcome>;
     async fn revise(&self, lane: usize, revision: &Revision) -> Result<Outcome>;
     async fn message(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>>;
 }
 
 #[async_trait]
-impl<S: Commands + Messages + ?Sized> Alone for S {
+impl<S: Commands + Messages + ?Sized> ApplyOne for S {
     async fn change(&self, lane: usize, change: &Change) -> Result<Outcome> {
         apply(self, lane, change.clone()).await
     }

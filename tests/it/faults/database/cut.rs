@@ -28,14 +28,14 @@ async fn its_connection_lost_in_commit() {
     let mut rng = run.rng();
     let url = database().await;
     let (proxy, far_url) = by_proxy(&url);
-    let scene = Fixture::begin(Node::with(&["--database-url", &far_url]), &mut rng).await;
+    let fixture = Fixture::begin(Node::with(&["--database-url", &far_url]), &mut rng).await;
     let near = connect(&url).await;
     let committed = async || near.query_one("SELECT max(last_seq) FROM counters", &[]).await.unwrap().get::<_, i64>(0);
     // A cut is short, so that there can be many.
     let rounds = 3 * run.rounds(2);
     let (mut recoveries, mut in_doubt) = (Vec::new(), 0);
     for round in 0..rounds {
-        scene.a_moment(&mut rng).await;
+        fixture.a_moment(&mut rng).await;
         if round % 3 == 0 {
             // At any moment of a batch.
             tokio::time::sleep(Duration::from_micros(rng.in_range(0..5_000))).await;
@@ -45,17 +45,17 @@ async fn its_connection_lost_in_commit() {
             let before = committed().await;
             // At most one more batch is committed, if any.
             let _ = timeout(A_MOMENT, async { while committed().await == before {} }).await;
-            in_doubt += committed().await - newest_acknowledged(&scene);
+            in_doubt += committed().await - newest_acknowledged(&fixture);
         }
         proxy.cut();
         proxy.from_target(Flow::Pass);
         let cut = Instant::now();
-        scene.log.acknowledged(1).await;
+        fixture.log.acknowledged(1).await;
         recoveries.push(cut.elapsed());
     }
-    let final_state = scene.clients.end(&scene.ada).await;
-    let counts = scene.log.verify(&[final_state]);
-    let answers = scene.log.response_stats();
+    let final_state = fixture.clients.end(&fixture.ada).await;
+    let counts = fixture.log.verify(&[final_state]);
+    let answers = fixture.log.response_stats();
     let slowest = recoveries.iter().max().unwrap();
     run.print(format_args!(
         "{rounds} cuts, {in_doubt} messages committed and not acknowledged by then: {counts}; {answers}; talking again within {slowest:.1?}"
@@ -67,8 +67,8 @@ async fn its_connection_lost_in_commit() {
 }
 
 /// Returns the newest acknowledged number.
-fn newest_acknowledged(scene: &Fixture) -> i64 {
-    let acknowledged = scene.log.entries().into_iter().filter_map(|entry| match entry {
+fn newest_acknowledged(fixture: &Fixture) -> i64 {
+    let acknowledged = fixture.log.entries().into_iter().filter_map(|entry| match entry {
         Entry::Acknowledged { seq, .. } => Some(seq),
         _ => None,
     });

@@ -30,17 +30,17 @@ async fn open_sockets_are_pinged_and_answered() {
 
     proxy.to_target(Flow::Discard);
     proxy.from_target(Flow::Discard);
-    let begun = Instant::now();
+    let started = Instant::now();
     socket.send(&json!({"type": "message.send", "content": "into the dark"})).await;
     let (mut pings, mut answered) = (0, 0);
-    while begun.elapsed() < length {
+    while started.elapsed() < length {
         match timeout(TEST_TIMEOUT, socket.stream.next()).await.expect("a heartbeat") {
             Some(Ok(Message::Ping(_))) => {
                 pings += 1;
                 socket.send(&json!({"type": "ping"})).await;
             }
             Some(Ok(Message::Text(text))) => answered += usize::from(text.contains(r#""type":"pong""#)),
-            other => panic!("{other:?} after {:?}", begun.elapsed()),
+            other => panic!("{other:?} after {:?}", started.elapsed()),
         }
     }
     // A busy machine sends them late.

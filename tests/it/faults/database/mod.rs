@@ -42,36 +42,36 @@ trait Fault {
 async fn endure<F: Fault>(name: &'static str, node: Node, fault: impl AsyncFnOnce(&Fixture) -> F) {
     let run = FaultRun::new(name);
     let mut rng = run.rng();
-    let scene = Fixture::begin(node, &mut rng).await;
-    let mut fault = fault(&scene).await;
-    let probes = Probes::begin(&scene);
+    let fixture = Fixture::begin(node, &mut rng).await;
+    let mut fault = fault(&fixture).await;
+    let probes = Probes::begin(&fixture);
     let rounds = run.rounds(1).div_ceil(ROUNDS_IN_ONE);
     let (mut talking, mut well) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        scene.a_moment(&mut rng).await;
+        fixture.a_moment(&mut rng).await;
         probes.until(true).await;
-        let newcomer = TestUser::login(scene.node.address, "alan").await;
-        let begun = Instant::now();
+        let newcomer = TestUser::login(fixture.node.address, "alan").await;
+        let started = Instant::now();
         fault.begin().await;
         // This session has not been checked yet.
-        let fresh = tokio::spawn(send_once(newcomer, scene.room.clone(), scene.log.clone()));
-        scene.log.refused(1).await;
+        let fresh = tokio::spawn(send_once(newcomer, fixture.room.clone(), fixture.log.clone()));
+        fixture.log.refused(1).await;
         if F::IS_TOTAL {
             probes.until(false).await;
         }
-        tokio::time::sleep_until((begun + LENGTHS[usize::from(run.is_thorough())]).into()).await;
+        tokio::time::sleep_until((started + LENGTHS[usize::from(run.is_thorough())]).into()).await;
         fault.end().await;
         let ended = Instant::now();
-        scene.log.acknowledged(1).await;
+        fixture.log.acknowledged(1).await;
         talking.push(ended.elapsed());
         probes.until(true).await;
         well.push(ended.elapsed());
         fresh.await.unwrap();
     }
     let probe_results = probes.end().await;
-    let final_state = scene.clients.end(&scene.ada).await;
-    let counts = scene.log.verify(&[final_state]);
-    let answers = scene.log.response_stats();
+    let final_state = fixture.clients.end(&fixture.ada).await;
+    let counts = fixture.log.verify(&[final_state]);
+    let answers = fixture.log.response_stats();
     let slowest = |times: &[Duration]| times.iter().max().copied().unwrap_or_default();
     run.print(format_args!(
         "{rounds} rounds: {counts}; {answers}; sends acknowledged again within {:.1?}, healthy again within {:.1?}; probes: {probe_results}",

@@ -180,6 +180,6 @@ impl Fault for RowLocked {
 async fn a_row_locked() {
     let url = database().await;
     let holder = connect(&url).await;
-    let locked = async |scene: &super::Fixture| RowLocked { holder, room: scene.room.id.clone() };
+    let locked = async |fixture: &super::Fixture| RowLocked { holder, room: fixture.room.id.clone() };
     endure("PostgreSQL's counter locked", node(&url), locked).await;
 }

@@ -66,11 +66,11 @@ pub(super) struct Probes {
 }
 
 impl Probes {
-    pub(super) fn begin(scene: &Fixture) -> Self {
+    pub(super) fn begin(fixture: &Fixture) -> Self {
         let results = watch::Sender::new(Results::default());
         let (sender, health) = watch::channel(None);
         let mut tasks = JoinSet::new();
-        let (address, ada, room) = (scene.node.address, scene.ada.clone(), scene.room.clone());
+        let (address, ada, room) = (fixture.node.address, fixture.ada.clone(), fixture.room.clone());
         let sink = results.clone();
         tasks.spawn(repeat("health", sink, async move || {
             let (health, ready) = tokio::join!(get(address, "/health"), get(address, "/readyz"));

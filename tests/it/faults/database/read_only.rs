@@ -27,14 +27,14 @@ const LEAVE: &str = "DROP TRIGGER turn ON messages; DROP TRIGGER turn ON users";
 /// Counts the read-only connections that are open.
 const LEFT: &str = "SELECT count(*) FROM turned JOIN pg_stat_activity USING (pid)";
 
-async fn left(behind: &Client) -> i64 {
-    behind.query_one(LEFT, &[]).await.unwrap().get(0)
+async fn left(held_store: &Client) -> i64 {
+    held_store.query_one(LEFT, &[]).await.unwrap().get(0)
 }
 
 /// Waits until no read-only connection is open.
-async fn all_are_gone(behind: &Client) {
+async fn all_are_gone(held_store: &Client) {
     let gone = async {
-        while left(behind).await > 0 {
+        while left(held_store).await > 0 {
             sleep(Duration::from_millis(5)).await;
         }
     };
@@ -46,19 +46,19 @@ async fn a_connection_that_stays_read_only_commits_no_message_and_is_replaced() 
     let url = database().await;
     let server = Server::with(&["--database-url", &url]).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    let behind = connect(&url).await;
+    let held_store = connect(&url).await;
     // In several conversations, so that each lane of the journal writes.
     let group = async || ada.group("Lunch", &[&grace]).await;
     let rooms = join_all((0..8).map(|_| group())).await;
-    behind.batch_execute(TURN).await.unwrap();
+    held_store.batch_execute(TURN).await.unwrap();
     join_all(rooms.iter().map(|room| ada.send(room, "the last one here"))).await;
-    behind.batch_execute(LEAVE).await.unwrap();
-    assert!(left(&behind).await > 0, "no connection only reads");
+    held_store.batch_execute(LEAVE).await.unwrap();
+    assert!(left(&held_store).await > 0, "no connection only reads");
 
     // The journal retries within the same call.
     let sent = join_all(rooms.iter().map(|room| ada.send(room, "and the first one there"))).await;
     assert!(sent.iter().all(|message| message["seq"] == 2), "{sent:?}");
-    all_are_gone(&behind).await;
+    all_are_gone(&held_store).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -67,11 +67,11 @@ async fn a_connection_of_the_pool_that_stays_read_only_fails_once_and_is_replace
     let url = database().await;
     let server = Server::with(&["--database-url", &url, "--rate-limits", "off"]).await;
     let ada = server.register("ada").await;
-    let behind = connect(&url).await;
-    behind.batch_execute(TURN).await.unwrap();
+    let held_store = connect(&url).await;
+    held_store.batch_execute(TURN).await.unwrap();
     rename(&ada).await.expect(200);
-    behind.batch_execute(LEAVE).await.unwrap();
-    assert_eq!(left(&behind).await, 1);
+    held_store.batch_execute(LEAVE).await.unwrap();
+    assert_eq!(left(&held_store).await, 1);
 
     // Operations outside the journal have no retry: each read-only connection costs one call. The pool uses one after the other.
     let mut failed = 0;
@@ -86,7 +86,7 @@ async fn a_connection_of_the_pool_that_stays_read_only_fails_once_and_is_replace
     for _ in 0..ALL {
         rename(&ada).await.expect(200);
     }
-    all_are_gone(&behind).await;
+    all_are_gone(&held_store).await;
 }
 
 async fn rename(user: &TestUser) -> Response {

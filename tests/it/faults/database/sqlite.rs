@@ -27,8 +27,8 @@ impl Fault for Locked {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn locked_by_another_process() {
-    endure("SQLite locked by another process", Node::on(StoreKind::Sqlite).await, async |scene| {
-        let other = Connection::open(scene.node.data().join("chinwag.db")).unwrap();
+    endure("SQLite locked by another process", Node::on(StoreKind::Sqlite).await, async |fixture| {
+        let other = Connection::open(fixture.node.data().join("chinwag.db")).unwrap();
         other.busy_timeout(super::PROMISED).unwrap();
         Locked(other)
     })
@@ -68,10 +68,10 @@ impl Fault for Full {
 async fn disk_full() {
     let mut node = Node::on(StoreKind::Sqlite).await;
     node.runner = on_a_small_disk(node.data(), "256m");
-    endure("SQLite's disk full", node, async |scene| {
-        let world = format!("/proc/{}/root", scene.node.pid());
-        let folder = scene.node.data().strip_prefix("/").unwrap();
-        Full { ballast: Path::new(&world).join(folder).join("ballast") }
+    endure("SQLite's disk full", node, async |fixture| {
+        let root = format!("/proc/{}/root", fixture.node.pid());
+        let folder = fixture.node.data().strip_prefix("/").unwrap();
+        Full { ballast: Path::new(&root).join(folder).join("ballast") }
     })
     .await;
 }

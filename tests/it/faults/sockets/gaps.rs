@@ -56,7 +56,7 @@ async fn swallowed_under_load(store: StoreKind) {
             presence.shows(user, true).await;
         }
         log.acknowledged(usize::try_from(rng.in_range(1..60)).unwrap()).await;
-        let begun = Instant::now();
+        let started = Instant::now();
         for (proxy, (there, back)) in proxies.iter().zip([LOST_THERE, LOST_BACK, LOST]) {
             proxy.refuse(true); // or they reconnect before the other side detects it
             proxy.to_target(there);
@@ -65,9 +65,9 @@ async fn swallowed_under_load(store: StoreKind) {
         for user in &afar {
             presence.shows(user, false).await;
         }
-        detected.push(begun.elapsed());
+        detected.push(started.elapsed());
         let back = log.resumed(proxies.len());
-        let begun = Instant::now();
+        let started = Instant::now();
         for proxy in &proxies {
             // The old connections now have gaps in their bytes, which TCP never has.
             proxy.cut();
@@ -76,7 +76,7 @@ async fn swallowed_under_load(store: StoreKind) {
             proxy.refuse(false);
         }
         back.await;
-        returned.push(begun.elapsed());
+        returned.push(started.elapsed());
     }
     let final_state = clients.end(&ada).await;
     let counts = log.verify(&[final_state]);

@@ -53,13 +53,13 @@ async fn resumed_page_by_page(store: StoreKind) {
     let mut reader = Reader::new(&log, &grace).await;
 
     let (stop, stopped) = watch::channel(false);
-    let begun = Instant::now();
+    let started = Instant::now();
     let resuming = async {
         let mut pages = Vec::new();
         for page in rooms.chunks(rooms.len() / PAGES) {
-            let begun = Instant::now();
+            let started = Instant::now();
             reader.resume(page).await;
-            pages.push(begun.elapsed());
+            pages.push(started.elapsed());
         }
         stop.send_replace(true);
         pages
@@ -71,7 +71,7 @@ async fn resumed_page_by_page(store: StoreKind) {
         }
     };
     let (mut pages, ()) = tokio::join!(resuming, talking);
-    let (resuming, memory) = (begun..Instant::now(), node.memory());
+    let (resuming, memory) = (started..Instant::now(), node.memory());
     let mut final_states = Vec::new();
     for room in &rooms {
         final_states.push(FinalState::of(room, &ada).await);

@@ -29,14 +29,14 @@ async fn everything_missed_while_more_comes(store: StoreKind) {
     let talkers = [(&ada, Behaviour::Sends), (&ada, Behaviour::Sends), (&grace, Behaviour::Sends)];
     let talking = ClientPool::start(&log, &room, &talkers, &mut rng);
     let missed = run.full_size(1_000, 10_000);
-    let begun = Instant::now();
+    let started = Instant::now();
     log.acknowledged(missed).await;
-    let (filling, before) = (begun..Instant::now(), node.memory());
+    let (filling, before) = (started..Instant::now(), node.memory());
     let late = vec![(&grace, Behaviour::Reads); run.full_size(2, 8)];
-    let (begun, all) = (Instant::now(), log.resumed(late.len()));
+    let (started, all) = (Instant::now(), log.resumed(late.len()));
     let listening = ClientPool::start(&log, &room, &late, &mut rng);
     all.await;
-    let catching_up = begun..Instant::now();
+    let catching_up = started..Instant::now();
     let memory = node.memory();
     let final_state = talking.end(&ada).await;
     listening.end(&ada).await;

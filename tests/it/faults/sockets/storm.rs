@@ -49,10 +49,10 @@ async fn back_all_at_once(store: StoreKind) {
     let devices = afar.iter().flat_map(|user| [(user, Behaviour::Reads); DEVICES]);
     let users: Vec<_> = devices.chain([(&ada, Behaviour::PostsSlowly)]).collect();
     let log = Log::new();
-    let (begun, all) = (Instant::now(), log.resumed(sockets));
+    let (started, all) = (Instant::now(), log.resumed(sockets));
     let clients = ClientPool::start(&log, &room, &users, &mut rng);
     all.await;
-    let (first, before) = (begun.elapsed(), node.memory());
+    let (first, before) = (started.elapsed(), node.memory());
     let mut storms = Vec::new();
     let mut peak = before;
     for round in 0..run.rounds(2).min(ROUNDS) {

@@ -198,10 +198,10 @@ async fn every_operation_has_the_answer_of_rest_after_its_event(store: StoreKind
     );
     for operation in offered() {
         let mut answers = Vec::new();
-        for world in [&mut rest, &mut all, &mut one] {
-            let room = world.room().await;
-            let answer = world.call(operation, &room).await;
-            answers.push(answer.map(|(status, body)| (status, world.comparable(body))));
+        for fixture in [&mut rest, &mut all, &mut one] {
+            let room = fixture.room().await;
+            let answer = fixture.call(operation, &room).await;
+            answers.push(answer.map(|(status, body)| (status, fixture.comparable(body))));
         }
         let expected = answers[0].clone().unwrap();
         assert!((200..300).contains(&expected.0), "{}: {expected:?}", operation.name);
