@@ -1,7 +1,7 @@
-//! What is done with the bytes of a stranger, and what must hold whatever they are. Used by the fuzz targets and by the tests.
+//! Checks that must hold for all bytes that a client can send. The fuzz targets and the tests use them.
 
 #![allow(dead_code)] // each target is a program that uses one of these
-#![allow(clippy::unwrap_used)] // whatever cannot go on is what is looked for
+#![allow(clippy::unwrap_used)] // a panic is what the fuzzer looks for
 
 use std::cell::OnceCell;
 use std::net::TcpListener;
@@ -23,7 +23,7 @@ use hyper::Method;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 
-/// JSON of a frame or of a request's body.
+/// Parses JSON of a frame or of a request's body.
 pub(crate) fn frames(bytes: &[u8]) {
     if let Ok(frame) = parse::<ClientFrame<'_>>(bytes) {
         assert!(str::from_utf8(bytes).unwrap().contains("type") || bytes.contains(&b'\\'), "{}", frame.r#type);
@@ -40,7 +40,7 @@ pub(crate) fn frames(bytes: &[u8]) {
     }
 }
 
-/// A text frame, as far as it is dispatched without a store: what it calls, and with which input.
+/// Dispatches a text frame as far as that needs no store: to its operation and the operation's input.
 pub(crate) fn dispatch(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     let frame = match parse::<ClientFrame<'_>>(bytes) {
@@ -63,7 +63,7 @@ pub(crate) fn dispatch(bytes: &[u8]) {
     let conversation = frame.conversation_id.map(|id| ("conversation_id".into(), id.to_string()));
     let body = Bytes::copy_from_slice(input.as_bytes());
     let input = Input { fields: conversation.into_iter().collect(), body };
-    // Every operation gets it, not only the one that it is for: inputs differ by little.
+    // Every operation gets the input, not only the named one, because inputs differ by little.
     for operation in OPERATIONS.iter().filter(|operation| operation.transports == Transports::Both) {
         let OperationKind::Write { write, .. } = operation.kind else { continue };
         match write(&caller, &input) {
@@ -87,13 +87,13 @@ pub(crate) fn dispatch(bytes: &[u8]) {
     }
 }
 
-/// A client's frame is the client's fault, and the error can be encoded.
+/// Checks that the error is the client's fault and can be encoded.
 fn assert_refusal(error: &Error) {
     assert!((400..500).contains(&problem::status(error.code)), "{error:?}");
     assert!(!wire_frames::error(error, None, None).is_empty());
 }
 
-/// A method's number, and a target.
+/// Routes a request. The first byte chooses the method, and the rest is the target.
 pub(crate) fn router(bytes: &[u8]) {
     let methods = [Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE, Method::PUT];
     let Some((number, target)) = bytes.split_first() else { return };
@@ -109,7 +109,7 @@ pub(crate) fn router(bytes: &[u8]) {
 
 thread_local! {
     static RUNTIME: Runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    /// A stream on which nothing comes and nothing goes any more.
+    /// A stream that yields no bytes and accepts none.
     static ENDED: OnceCell<std::net::TcpStream> = const { OnceCell::new() };
 }
 
@@ -124,7 +124,7 @@ fn ended() -> TcpStream {
     ENDED.with(|ended| TcpStream::from_std(ended.get_or_init(connect).try_clone().unwrap()).unwrap())
 }
 
-/// Bytes behind a handshake.
+/// Reads bytes that follow a handshake.
 pub(crate) fn socket(bytes: &[u8]) {
     RUNTIME.with(|runtime| runtime.block_on(read(bytes)));
 }

@@ -1,7 +1,7 @@
-// REST calls and the tokens they need. Everything that can go wrong comes out as a Problem.
+// REST calls and their tokens. Every failure is thrown as a Problem.
 
-// sessionStorage and not localStorage: it belongs to one tab, so two tabs of one browser can be two people,
-// and a closed tab is a forgotten token. It survives a reload, which is all that is needed.
+// sessionStorage and not localStorage: it belongs to one tab, so two tabs of one browser can be two users, and a
+// closed tab loses its token. A reload keeps it.
 const KEY = "chinwag.session";
 const ANSWER_MS = 20_000;
 
@@ -11,14 +11,14 @@ let refreshing = null;
 let refreshTimer = 0;
 let hooks = { refreshed() {}, ended() {} };
 
-// A duplicated tab starts with a copy of the refresh token. The server ends a session whose token is used
-// twice, so whoever refreshes tells the copies what came of it.
+// A duplicated tab starts with a copy of the refresh token. The server ends a session whose token is used twice, so a
+// tab that refreshes sends the new tokens to the copies.
 const siblings = new BroadcastChannel(KEY);
 siblings.onmessage = ({ data }) => {
   if (session && session.refresh_token === data.replaces) keep(data.session);
 };
 
-/** What the server answered instead of what was asked for (RFC 9457), or that it did not answer. */
+/** The server's error response (RFC 9457), or the absence of a response. */
 class Problem extends Error {
   constructor(status, members = {}) {
     super(members.detail || members.title || `The server answered ${status}.`);
@@ -28,7 +28,7 @@ class Problem extends Error {
   }
 }
 
-/** Who is logged in here; still the same person in the moment between logging out and starting afresh. */
+/** The logged-in user. It stays the same between the logout and the reload. */
 export const me = () => user;
 
 export function watchSession(newHooks) {
@@ -51,7 +51,7 @@ export async function login(username, password) {
 }
 
 export async function logout() {
-  // The person wants to be gone; a server that does not answer must not hold them.
+  // The user wants to leave, so a server that does not answer must not prevent the logout.
   const ending = session && exchange("POST", "/v1/users/logout", undefined, session.access_token);
   forget();
   await ending?.catch(() => {});
@@ -63,13 +63,13 @@ export function forget() {
   session = null;
 }
 
-/** An access token that is good for a while yet. */
+/** Returns an access token that does not expire soon. */
 export async function token() {
   if (!session) throw new Problem(401, { detail: "You are logged out." });
   return session.expires_at - Date.now() > 10_000 ? session.access_token : refresh();
 }
 
-/** New tokens for old ones. Single-flight: a refresh token is good for one use. */
+/** Gets new tokens. Single-flight, because a refresh token can be used once. */
 export function refresh() {
   refreshing ??= exchangeTokens().finally(() => { refreshing = null; });
   return refreshing;
@@ -80,9 +80,9 @@ async function exchangeTokens() {
   const replaces = session.refresh_token;
   const answer = await exchange("POST", "/v1/users/refresh", { refresh_token: replaces });
   if (!session) throw new Problem(401, { detail: "You are logged out." });
-  if (session.refresh_token !== replaces) return session.access_token; // a sibling was faster
+  if (session.refresh_token !== replaces) return session.access_token; // another tab was faster
   if ([400, 401, 403, 422].includes(answer.status)) {
-    // Only a plain no ends the session. A server that is away or busy says nothing about it.
+    // Only a plain refusal ends the session. A server that is unavailable or busy says nothing about it.
     hooks.ended("Your session has ended. Please log in again.");
   }
   keep(accept(await open(answer)));

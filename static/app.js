@@ -1,4 +1,5 @@
-// The entry: decides between the door and the chat, joins the modules, and keeps the address in step with what is open.
+// The entry point: shows the login or the chat, connects the modules, and keeps the URL in step with the open
+// conversation.
 
 import * as api from "./api.js";
 import { $, avatar, twice } from "./dom.js";
@@ -12,7 +13,7 @@ import { startListView } from "./view-list.js";
 import { startMembersView } from "./view-members.js";
 import { startPeopleView } from "./view-people.js";
 
-const FAREWELL = "chinwag.farewell"; // what to say after the page has started afresh
+const FAREWELL = "chinwag.farewell"; // the message to show after the reload
 let socket = null;
 
 if (api.me()) startChat();
@@ -48,7 +49,7 @@ function startChat() {
   socket.start();
 }
 
-// The address names the open conversation: a reload comes back to it, and on a phone the back gesture leaves it.
+// The URL names the open conversation: a reload opens it again, and on a phone the back gesture closes it.
 function open(conversationId) {
   location.hash = conversationId ?? "";
 }
@@ -65,7 +66,7 @@ function follow() {
 function closeIfGone() {
   const id = store.view.openId;
   if (!id || store.conversations.has(id) || !store.view.loaded || sync.isFetching(id)) return;
-  if (location.hash !== `#${id}`) return; // on the way out already
+  if (location.hash !== `#${id}`) return; // the user is leaving it already
   open(null);
   if (id !== store.view.leavingId) notify("That conversation is no longer yours to see.");
   store.view.leavingId = null;
@@ -84,7 +85,7 @@ function showState(state, { seconds, reason }) {
   line.dataset.state = state;
   line.replaceChildren(reason ? `${reason}. ${words}` : words);
   if (state === "waiting") {
-    // The count is for the eye alone: nobody wants it read out second by second.
+    // The seconds are for sighted users alone: a screen reader should not read each of them.
     const count = document.createElement("span");
     count.setAttribute("aria-hidden", "true");
     count.textContent = ` in ${seconds} s…`;
@@ -123,7 +124,7 @@ function leave(reason) {
   startAfresh();
 }
 
-// A reload rather than a tidying up: nothing that one person saw can then be left for the next.
+// A reload instead of a clean-up, so that no data of one user is left for the next.
 function startAfresh() {
   history.replaceState(null, "", "/");
   location.reload();

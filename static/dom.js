@@ -1,4 +1,4 @@
-// Making elements, and saying times and names the way people do. Text from people only ever becomes text nodes.
+// Creates elements, and formats times and names. Text of users becomes text nodes only.
 
 const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
@@ -13,7 +13,7 @@ const ICONS = {
 
 export const $ = (id) => document.getElementById(id);
 
-/** An element. Functions become listeners, everything else attributes; absent values are left out. */
+/** Creates an element. Functions become listeners, everything else attributes; absent values are left out. */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -24,13 +24,13 @@ export function el(tag, attributes = {}, ...children) {
   return fill(node, ...children);
 }
 
-/** Makes these the content of an element; what is absent is left out. */
+/** Replaces the content of an element; absent values are left out. */
 export function fill(node, ...children) {
   node.replaceChildren(...children.filter((child) => child != null && child !== false && child !== ""));
   return node;
 }
 
-/** Makes these the children of a parent, moving as little as possible and keeping the focus where it is. */
+/** Replaces the children of a parent. Moves as few as possible, and keeps the focus. */
 export function arrange(parent, nodes) {
   const focused = document.activeElement;
   const wanted = new Set(nodes);
@@ -56,7 +56,7 @@ export function icon(name) {
   return svg;
 }
 
-/** Initials on a colour that stays the same for an id; with a status, a dot. Groups are square-shouldered. */
+/** Initials on a colour that is fixed for an id, with a dot for a status. Groups are square. */
 export function avatar(id, name, status, group = false) {
   let hash = 0;
   for (const letter of id) hash = (hash * 31 + letter.charCodeAt(0)) >>> 0;
@@ -65,7 +65,7 @@ export function avatar(id, name, status, group = false) {
   return el("span", { class: `avatar hue-${hash % 8}${group ? " group" : ""}`, "aria-hidden": "true", "data-status": status }, initials.toUpperCase());
 }
 
-/** Content with its web addresses made links. */
+/** Returns content with its URLs as links. */
 export function linked(content) {
   const nodes = [];
   let from = 0;
@@ -100,7 +100,7 @@ export function dayName(time) {
   return ago < 300 ? dayFormat.format(time) : oldDayFormat.format(time);
 }
 
-/** For a list: the clock today, then the day. */
+/** Formats a time for a list: the time of today, or the day. */
 export function shortTime(time) {
   const ago = daysAgo(time);
   if (ago <= 0) return clock(time);
@@ -108,7 +108,7 @@ export function shortTime(time) {
   return ago < 7 ? weekdayFormat.format(time) : shortFormat.format(time);
 }
 
-/** Does the work once things have been quiet for a moment. */
+/** Debounces: runs the work after a short pause without calls. */
 export function quietly(work, milliseconds) {
   let timer = 0;
   return (...args) => {
@@ -117,7 +117,7 @@ export function quietly(work, milliseconds) {
   };
 }
 
-/** A button that means it only the second time, for what cannot be undone. */
+/** A button for what cannot be undone: it acts on the second press, or on the first if `needed` returns false. */
 export function twice(button, question, work, needed = () => true) {
   const label = button.textContent;
   let timer = 0;

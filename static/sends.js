@@ -1,5 +1,5 @@
-// Messages on their way. Each has an id that this page chose, and the server keeps one message an id: so sending
-// again is always safe, and a send ends in an acknowledgement, a reason, or a time-out with a way to try again.
+// Messages in flight. Each has an id that this page chose, and the server stores one message for an id. So a retry is
+// always safe, and a send ends in an acknowledgement, an error, or a time-out with a way to retry.
 
 import * as api from "./api.js";
 import { changed } from "./store.js";
@@ -9,14 +9,14 @@ const MOST_UNSENT = 100;
 
 let socket = null;
 let unsent = []; // {id, conversation_id, content, timestamp, state: "pending" | "failed", reason}
-let oneByOne = false; // too fast for the server: each waits for the one before it, until none waits
-let pause = 0; // runs until the server wants to hear more
+let oneByOne = false; // after a rate limit: each send waits for the one before it, until none waits
+let pause = 0; // the timer of the server's retry hint
 const timers = new Map();
 const key = () => `chinwag.unsent.${api.me().id}`;
 
 export function startSends(liveSocket) {
   socket = liveSocket;
-  // A reload must not lose what was not yet acknowledged; what did arrive is recognised by its id.
+  // A reload must not lose unacknowledged messages. Those that did arrive are recognised by their ids.
   unsent = JSON.parse(sessionStorage.getItem(key()) ?? "[]");
 }
 
@@ -24,7 +24,7 @@ export const unsentIn = (conversationId) => unsent.filter((send) => send.convers
 export const countUnsent = () => unsent.length;
 export const isSlowed = () => oneByOne;
 
-/** False when so much waits already that more would only be lost with the tab. */
+/** Returns false when so many messages wait that more would be lost with the tab. */
 export function send(conversationId, content) {
   if (unsent.length >= MOST_UNSENT) return false;
   const message = {
@@ -40,12 +40,12 @@ export function send(conversationId, content) {
   return true;
 }
 
-/** Call when the socket is live again: everything that hung in the air goes out once more, in order. */
+/** Call when the socket is live again: sends all unacknowledged messages once more, in order. */
 export function resend() {
   for (const message of unsent) if (message.state === "pending") transmit(message);
 }
 
-/** Call when the socket is gone: time-outs count only while there is somebody who could answer. */
+/** Call when the socket is closed: time-outs run only while the server can answer. */
 export function suspend() {
   for (const timer of timers.values()) clearTimeout(timer);
   timers.clear();
@@ -73,16 +73,16 @@ export function discardConversation(conversationId) {
   for (const message of unsentIn(conversationId)) discard(message.id);
 }
 
-/** One of mine stands in the conversation: the acknowledgement, whichever way it came. */
+/** Handles a message of this user that is stored: the acknowledgement, whichever way it arrived. */
 export function settle({ id, sender_id }) {
   if (sender_id === api.me().id && find(id)) discard(id);
 }
 
-/** An error frame. True if it was about a send. */
+/** Handles an error frame. Returns true if it was about a send. */
 export function fail(frame) {
   const message = find(frame.ref);
   if (!message) return false;
-  // A server that drains is about to close; the next connection sends this again.
+  // A draining server is about to close; the next connection sends this again.
   if (frame.code === "rate_limited") hold(message, frame.retry_after_ms ?? 1_000);
   else if (frame.code !== "draining") giveUp(message, frame.detail || frame.title || "The server refused it.", frame.code);
   return true;
@@ -96,7 +96,7 @@ export function forgetUnsent() {
 
 const firstPending = () => unsent.find((message) => message.state === "pending");
 
-// Nothing is lost by waiting, and what was written later waits too, so that the order stays.
+// Later messages wait too, so that the order stays.
 function hold({ id }, milliseconds) {
   stopTimer(id);
   oneByOne = true;
@@ -139,12 +139,12 @@ function keep() {
     if (unsent.length) sessionStorage.setItem(key(), JSON.stringify(unsent));
     else sessionStorage.removeItem(key());
   } catch {
-    // Full storage costs the safety of a reload, nothing else.
+    // With full storage, only the safety of a reload is lost.
   }
   changed("timeline", "conversations");
 }
 
-/** Version 7: ids that sort by time are kind to the server's index. (crypto.randomUUID needs HTTPS; this does not.) */
+/** UUID version 7: ids that sort by time suit the server's index. (crypto.randomUUID needs HTTPS; this does not.) */
 function uuid7() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   const now = Date.now();

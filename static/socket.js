@@ -1,13 +1,13 @@
-// One WebSocket for all conversations, and the patience to get it back whenever it goes.
+// One WebSocket for all conversations, which reconnects whenever it is lost.
 
 import * as api from "./api.js";
 
-const SILENCE_MS = 30_000; // nothing heard for so long: ask whether anyone is there
-const ANSWER_MS = 10_000; // and no answer for so long: nobody is
+const SILENCE_MS = 30_000; // idle for this long: ping the server
+const ANSWER_MS = 10_000; // and no answer for this long: reconnect
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
-const BREATHER_MS = 5_000; // after a close that means "too fast"
-const PENALTY_MS = 60_000; // after a close that means "do not come back until something changes"
+const BREATHER_MS = 5_000; // after a close code that means "too fast"
+const PENALTY_MS = 60_000; // after a close code that means "do not reconnect until something changes"
 
 const REASONS = {
   4501: "The server did not understand this page",
@@ -43,7 +43,7 @@ export class Socket {
     this.#detach(1000);
   }
 
-  /** False when there is nobody to send to; whoever cares sends again when the socket is live. */
+  /** Returns false if there is no connection; the caller sends again when the socket is live. */
   send(frame) {
     if (!this.live) return false;
     this.#ws.send(JSON.stringify(frame));
@@ -88,8 +88,8 @@ export class Socket {
     this.#hooks.frame(frame);
   }
 
-  // A network can vanish without a word (a closed lid, another Wi-Fi): the socket then stays open for minutes,
-  // and only asking finds out.
+  // A network can fail silently (a closed lid, another Wi-Fi): the socket then stays open for minutes, and only a
+  // ping detects it.
   #listen() {
     clearTimeout(this.#timers.silence);
     this.#timers.silence = setTimeout(() => this.#probe(), SILENCE_MS);
@@ -124,7 +124,7 @@ export class Socket {
     }
   }
 
-  // Full jitter: a thousand clients that lost the same server must not come back in step.
+  // Full jitter: a thousand clients that lost the same server must not reconnect at the same time.
   #retry() {
     this.#detach();
     if (this.#stopped) return;
@@ -146,7 +146,7 @@ export class Socket {
     count();
   }
 
-  // News from the network or the person: try at once when waiting, ask at once when connected.
+  // The network or the user is back: reconnects at once when waiting, pings at once when connected.
   #hurry() {
     if (this.#stopped) return;
     if (this.live) this.#probe();
@@ -161,12 +161,12 @@ export class Socket {
     const ws = this.#ws;
     this.#ws = null;
     this.live = false;
-    // Its close event may be minutes away on a dead network, so it is not waited for.
+    // Its close event may take minutes on a dead network, so the page does not wait for it.
     if (ws instanceof WebSocket) ws.close(...(code ? [code] : []));
   }
 
-  // The browser's word that there is no network is worth showing but not believing: a server on this very
-  // machine answers all the same. So the tries go on.
+  // The page shows the browser's report that there is no network but does not rely on it: a server on this machine
+  // still answers. So the attempts continue.
   #tell(state, details = {}) {
     this.#hooks.state(state !== "connected" && !navigator.onLine ? "offline" : state, details);
   }

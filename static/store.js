@@ -1,5 +1,5 @@
-// What this page knows: people, conversations and the messages it has loaded. No network here but for looking up
-// what is named and not yet known. Views listen to topics; a burst of changes is one rendering.
+// The data of this page: users, conversations and the loaded messages. Its only requests look up ids that are not
+// known yet. Views subscribe to topics; a burst of changes causes one rendering.
 
 import * as api from "./api.js";
 
@@ -32,7 +32,7 @@ function tellChanges() {
   for (const listener of told) listener();
 }
 
-/** Runs a lookup once, however many ask while it is under way. A failed one may be asked again. */
+/** Runs a lookup once for all callers while it is in flight. A failed one may be repeated. */
 function once(key, work) {
   if (!lookups.has(key)) {
     lookups.set(key, work().catch(() => lookups.delete(key)));
@@ -40,7 +40,7 @@ function once(key, work) {
   return lookups.get(key);
 }
 
-// People
+// Users
 
 export function learnPerson(user) {
   if (!user?.id) return;
@@ -59,7 +59,7 @@ export function nameOf(userId) {
 export const statusOf = (userId) =>
   userId === api.me()?.id ? (view.connected ? "online" : "offline") : presence.get(userId) ?? "offline";
 
-/** Who is in has changed: look again where somebody has looked before. */
+/** The members have changed: loads them again if they were loaded before. */
 export function reloadMembers(conversationId) {
   const wanted = lookups.delete(`members:${conversationId}`) || view.openId === conversationId;
   return wanted ? loadMembers(conversationId) : Promise.resolve();
@@ -73,7 +73,7 @@ export function loadMembers(conversationId) {
       const page = await api.get(`/v1/conversations/${conversationId}/members?limit=200${cursor}`);
       all.push(...page.items);
       cursor = page.next ? `&cursor=${encodeURIComponent(page.next)}` : "";
-    } while (cursor && all.length < 1000); // enough to look at; a group may have ten times as many
+    } while (cursor && all.length < 1000); // enough to show; a group may have ten times as many
     for (const member of all) learnPerson(member.user);
     members.set(conversationId, all);
     changed("people", "conversations");
@@ -86,7 +86,7 @@ export function learnConversation(conversation) {
   const known = conversations.get(conversation.id);
   if (conversation.peer) learnPerson(conversation.peer);
   const merged = { ...known, ...conversation };
-  // An answer may be older than what the socket has told meanwhile.
+  // A response may be older than events that arrived meanwhile.
   if (known && known.last_seq > (conversation.last_seq ?? 0)) {
     for (const field of ["last_seq", "last_message", "unread_count", "read_seq"]) merged[field] = known[field];
   }
@@ -122,24 +122,24 @@ export function titleOf(conversation) {
 export const myRole = (conversationId) =>
   members.get(conversationId)?.find((member) => member.user.id === api.me().id)?.role ?? "member";
 
-// Timelines: an unbroken stretch of a conversation's newest messages, sorted by seq
+// Timelines: a gapless range of a conversation's newest messages, sorted by seq
 
 export class Timeline {
   messages = [];
   byId = new Map();
-  state = "loading"; // what is under way at its top: "loading", "idle", "failed"
+  state = "loading"; // of the load at its top: "loading", "idle", "failed"
   loaded = false;
-  complete = false; // there is nothing earlier
-  seen = 0; // everything up to this number has been applied; a resume starts here
-  newest = 0; // the highest number heard of, with perhaps a hole before it
+  complete = false; // there are no earlier messages
+  seen = 0; // every event up to this number is applied; a resume starts here
+  newest = 0; // the highest known number, with perhaps a gap before it
   resuming = false;
-  early = []; // what the socket told before the first page was there
+  early = []; // events that arrived before the first page
 
-  /** False if there was nothing to do: the message is there already, or too old to stand in this stretch. */
+  /** Returns false if nothing changed: the message is there already, or older than this range. */
   apply(message) {
     const known = this.byId.get(message.id);
     if (known) {
-      // Replays show a message as it is now, so an older state may come after a newer one.
+      // Replays show a message as it is now, so an older state may arrive after a newer one.
       if (known.deleted_at || (known.edited_at ?? "") > (message.edited_at ?? message.deleted_at ?? "")) return false;
       this.messages[this.messages.indexOf(known)] = message;
     } else {
@@ -151,7 +151,7 @@ export class Timeline {
     return true;
   }
 
-  /** The newest page, and then what was told while it was on its way. */
+  /** Applies the newest page, and then the events that arrived before it. */
   begin(page) {
     for (const message of page.items) this.apply(message);
     Object.assign(this, { state: "idle", loaded: true, complete: !page.has_more });
@@ -160,12 +160,12 @@ export class Timeline {
   }
 
   prepend(page, hasMore) {
-    this.complete = true; // for a moment, so that what is earlier may enter
+    this.complete = true; // for a moment, so that earlier messages are accepted
     for (const message of page.toReversed()) this.apply(message);
     this.complete = !hasMore;
   }
 
-  /** Lets go of the oldest, to be loaded again when somebody scrolls there. */
+  /** Drops the oldest messages, which are loaded again when the user scrolls there. */
   trim(length) {
     if (this.messages.length <= length) return;
     for (const message of this.messages.splice(0, this.messages.length - length)) this.byId.delete(message.id);

@@ -1,5 +1,5 @@
-// Keeps the store level with the server: what is loaded over REST, what the socket tells, and how holes are found
-// and filled. Everything is applied by id and seq, so hearing it twice does no harm.
+// Keeps the store in step with the server: REST responses, events of the socket, and the detection and filling of
+// gaps. Everything is applied by id and seq, so a duplicate does no harm.
 
 import * as api from "./api.js";
 import * as sends from "./sends.js";
@@ -7,17 +7,17 @@ import * as store from "./store.js";
 import { changed, conversations, timelines, Timeline, view } from "./store.js";
 
 const PAGE = 50;
-const RESUME_AT_ONCE = 500; // conversations a frame, the protocol's bound
+const RESUME_AT_ONCE = 500; // conversations in one frame, the protocol's limit
 let socket = null;
 let membershipVersion;
-let reads = "unknown"; // whether the server understands receipts: "unknown", "asked", "understood", "refused"
-const untold = new Map(); // conversation id → what has been read there and not yet told
+let reads = "unknown"; // whether the server knows receipts: "unknown", "asked", "understood", "refused"
+const untold = new Map(); // conversation id → the read receipt that is not sent yet
 
 export function startSync(liveSocket) {
   socket = liveSocket;
 }
 
-/** The socket has said hello: from here on everything is heard, so what came before is fetched now. */
+/** The socket has received hello: it gets all events from here on, so earlier ones are fetched now. */
 export function goLive(hello) {
   membershipVersion = hello.membership_version;
   reads = "unknown";
@@ -40,7 +40,7 @@ export async function loadConversations() {
       store.learnConversation(item);
       before.delete(item.id);
     }
-    // Known, recent enough to be in the answer, and not there: no longer mine.
+    // Known, recent enough for the response, and not in it: the user is no longer a member.
     for (const id of before) {
       const known = conversations.get(id);
       if (!known || store.activity(known) <= oldest) continue;
@@ -87,7 +87,7 @@ export function loseConversation(id) {
   store.forgetConversation(id);
 }
 
-/** The person has looked at the newest message. */
+/** The user has seen the newest message. */
 export function markRead(id) {
   const conversation = conversations.get(id);
   if (!conversation || !view.connected || !(conversation.unread_count > 0)) return;
@@ -97,8 +97,8 @@ export function markRead(id) {
   changed("conversations");
 }
 
-// A server of another version may not know receipts, and ten refused frames in a row end a connection. So the first one of a
-// connection is followed by a ping, and the others wait for its answer: a refusal would have come before it.
+// A server of another version may not know receipts, and ten refused frames in a row end a connection. So a ping
+// follows the first receipt of a connection, and the others wait for its pong: a refusal would arrive before it.
 function tellReads() {
   if (reads === "refused") untold.clear();
   for (const [id, seq] of untold) {
@@ -122,7 +122,7 @@ export async function loadNewest(id) {
     const page = await api.get(`/v1/conversations/${id}/messages?limit=${PAGE}`);
     for (const message of page.items) sends.settle(message);
     timeline.begin(page);
-    // Between that answer and the stream there may be a gap; asking costs one frame and settles it.
+    // Between the response and the events there may be a gap; a resume costs one frame and fills it.
     if (view.connected) resume([id]);
   } catch (problem) {
     timeline.state = "failed";
@@ -166,7 +166,7 @@ const FRAMES = {
   "conversation.updated": applyMembership,
   "conversation.created"({ conversation, membership_version }) {
     membershipVersion = membership_version ?? membershipVersion;
-    // The same bytes go to everyone, so what is mine about it (peer, unread) has to be asked for.
+    // All members get the same bytes, so the user's own values (peer, unread) must be requested.
     fetchConversation(conversation.id);
   },
   "conversation.deleted"({ conversation, conversation_id, membership_version }) {
@@ -232,7 +232,7 @@ function applyNumbered(frame) {
   if (message && conversation.last_message?.id === message.id) conversation.last_message = message;
   if (message && message.seq === seq) {
     if (message.seq > (conversation.last_message?.seq ?? 0)) conversation.last_message = message;
-    // The server has counted what it had numbered when it was asked.
+    // The server has counted all messages that it had numbered at the time of the request.
     const uncounted = seq > conversation.last_seq;
     if (uncounted && message.sender_id === api.me().id) conversation.unread_count = 0;
     else if (uncounted && message.type !== "system") conversation.unread_count = (conversation.unread_count ?? 0) + 1;
@@ -240,7 +240,7 @@ function applyNumbered(frame) {
   changed("conversations");
 }
 
-/** A message as the server has just answered it; its event may come before or after. */
+/** Applies a message from a response; its event may arrive before or after. */
 export function learnMessage(message) {
   const conversation = conversations.get(message.conversation_id);
   if (timelines.get(message.conversation_id)?.apply(message)) changed("timeline");
@@ -258,7 +258,7 @@ function applyMembership(frame) {
 }
 
 const subjectOf = ({ member, message }) => member?.user?.id ?? member?.user_id ?? message?.system?.user_id;
-// A replayed removal may be older than an invitation back.
+// A replayed removal may be older than a later addition.
 const leftForGood = ({ conversation_id, seq }) => !(conversations.get(conversation_id)?.last_seq > seq);
 const pick = ({ name, member_count }) =>
   Object.fromEntries(Object.entries({ name, member_count }).filter(([, value]) => value !== undefined));

@@ -1,4 +1,4 @@
-// The door: logging in, and registering first for whoever is new.
+// The login form, and the registration form for new users.
 
 import * as api from "./api.js";
 import { $ } from "./dom.js";
@@ -17,7 +17,7 @@ const WORDS = {
 const MISSING = { username: "Choose a username.", name: "Tell us your name.", password: "A password is needed." };
 let mode = "login";
 
-/** Resolves when somebody is logged in. */
+/** Resolves when a user is logged in. */
 export function showAuth(farewell) {
   $("auth").hidden = false;
   show("login");
@@ -49,7 +49,7 @@ function show(newMode) {
   $("auth-form").dataset.mode = mode;
   $("auth-name-field").hidden = mode === "login";
   for (const field of ["username", "password"]) $(`auth-${field}-hint`).hidden = mode === "login";
-  // Password managers fill the one and offer to make the other.
+  // Password managers fill the login form and offer to generate a password for the registration.
   $("auth-password").autocomplete = mode === "login" ? "current-password" : "new-password";
   clearErrors();
 }
@@ -68,7 +68,7 @@ async function submit() {
   try {
     if (mode === "register") {
       await api.register(given.username, given.name, given.password);
-      show("login"); // should only the login fail, the account is there all the same
+      show("login"); // if only the login fails, the account exists all the same
       busy(true);
     }
     await api.login(given.username, given.password);

@@ -1,4 +1,4 @@
-// The open conversation: its heading, and the place to write in. The messages between are view-timeline.js.
+// The open conversation: its heading and the composer. The messages between are in view-timeline.js.
 
 import { $, avatar, icon } from "./dom.js";
 import { send } from "./sends.js";
@@ -7,7 +7,7 @@ import { editLast, isEditing, saveEdit, startRevising, stopEdit } from "./view-r
 import { startTimelineView } from "./view-timeline.js";
 
 const MOST_BYTES = 16 * 1024; // the protocol's limit of a message's text
-const drafts = new Map(); // conversation id → what is half written
+const drafts = new Map(); // conversation id → unsent text
 let shownId = null;
 let timeline = null;
 
@@ -32,7 +32,7 @@ function render() {
   const title = titleOf(conversation);
   const direct = conversation.type === "direct";
   $("conversation-title").textContent = title;
-  // Without a connection nobody knows who is there, and an old answer would be a wrong one.
+  // Without a connection presence is unknown, and an old value would be wrong.
   $("conversation-status").textContent = !view.connected ? "Not connected"
     : direct ? statusOf(conversation.peer?.id) : groupStatus(conversation);
   $("conversation-avatar").replaceChildren(
@@ -62,14 +62,14 @@ function showOther(conversationId) {
   shownId = conversationId;
   $("composer-text").value = drafts.get(conversationId) ?? "";
   measure();
-  // On a phone the keyboard would cover what one came to read.
+  // On a phone the keyboard would cover the messages.
   if (matchMedia("(hover: hover)").matches) $("composer-text").focus();
 }
 
 function startComposer() {
   const text = $("composer-text");
   text.addEventListener("input", measure);
-  addEventListener("resize", measure); // a turned phone has lines of another length
+  addEventListener("resize", measure); // a rotated phone has lines of another length
   text.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && isEditing()) stopEdit();
     else if (event.key === "ArrowUp" && !text.value && !isEditing() && editLast()) event.preventDefault();
@@ -99,10 +99,10 @@ function submit() {
   text.focus();
 }
 
-/** Fits the box to the text, and the text to what the server takes. */
+/** Fits the box to the text, and checks the text against the server's limit. */
 function measure() {
   const text = $("composer-text");
-  // Between the two heights the messages have more room than they keep, and would be moved by that.
+  // Between the two heights the messages have more room than they keep, which would move them.
   const reading = $("scroller").scrollTop;
   text.style.height = "auto";
   text.style.height = `${text.scrollHeight}px`;

@@ -13,7 +13,7 @@ export function startListView(openConversation) {
   $("new-conversation").append(icon("add"));
   $("list").addEventListener("scroll", loadMoreNearEnd);
   for (const topic of ["conversations", "people"]) on(topic, render);
-  setInterval(render, 60_000); // "Today" does not stay true
+  setInterval(render, 60_000); // "Today" changes at midnight
 }
 
 function loadMoreNearEnd() {
@@ -43,7 +43,7 @@ function item(conversation) {
   const known = items.get(conversation.id);
   const signature = JSON.stringify(shown);
   if (known?.signature === signature) return known.node;
-  // The item stays the same element, so that neither focus nor a click under way is lost to a new preview.
+  // The item stays the same element, so that a new preview loses neither focus nor a click in progress.
   const node = known?.node ?? el("li", {}, el("button", { type: "button", class: "item", click: () => open(conversation.id) }));
   draw(node.firstChild, conversation, shown, time);
   items.set(conversation.id, { node, signature });

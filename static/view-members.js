@@ -1,4 +1,4 @@
-// Who is in a group, and for those who may: inviting, removing, renaming. Everybody may leave.
+// The members of a group, and by role: inviting, removing, renaming. Every member may leave.
 
 import * as api from "./api.js";
 import { $, avatar, el, twice } from "./dom.js";
@@ -107,7 +107,7 @@ async function refreshMembers() {
 
 async function leave() {
   const id = view.openId;
-  view.leavingId = id; // the socket may tell of it before the answer does
+  view.leavingId = id; // the event may arrive before the response
   try {
     await api.remove(path(`/members/${api.me().id}`));
     loseConversation(id);

@@ -1,4 +1,4 @@
-// Picking people by name, and starting a conversation with whom one picked.
+// Picking users by name, and starting a conversation with them.
 
 import * as api from "./api.js";
 import { $, avatar, el, icon, quietly } from "./dom.js";
@@ -6,7 +6,7 @@ import { learnConversation, learnPerson, people, statusOf } from "./store.js";
 
 const MOST_FOUND = 30;
 
-/** A search with results to press and the picks as chips. `without` names those who need not be found. */
+/** A search with results to press and the picks as chips. `without` names users to leave out. */
 export class Picker {
   picked = new Map(); // user id → User
   #found = [];
@@ -28,7 +28,7 @@ export class Picker {
     host.replaceChildren(el("div", { class: "field" }, el("label", { for: inputId }, label), this.chips, this.input), this.results);
   }
 
-  /** Fresh for the next question; `clear` alone leaves nothing behind in a closed dialog. */
+  /** Resets for the next use; `clear` alone leaves nothing behind in a closed dialog. */
   reset() {
     this.clear();
     this.search();
@@ -47,7 +47,7 @@ export class Picker {
     const asked = ++this.#asked;
     try {
       const page = await api.get(`/v1/users?q=${encodeURIComponent(this.input.value.trim())}&limit=${MOST_FOUND}`);
-      if (asked !== this.#asked) return; // an answer to what is no longer asked
+      if (asked !== this.#asked) return; // a response to an outdated search
       this.#found = page.items;
       this.#failed = "";
       page.items.forEach(learnPerson);
@@ -67,7 +67,7 @@ export class Picker {
     if (event.key === "Backspace" && !this.input.value && this.picked.size) this.toggle([...this.picked.values()].at(-1));
     if (event.key !== "Enter") return;
     const first = this.#shown()[0];
-    // With words in the box, Enter means "this one"; with none it means "go on".
+    // With text in the box, Enter picks the first result; without text it continues.
     if (!this.input.value || !first) return;
     event.preventDefault();
     if (!this.picked.has(first.id)) this.toggle(first);
@@ -110,11 +110,11 @@ export function closeButton(dialog) {
   const close = dialog.querySelector("[data-close]");
   close.append(icon("close"));
   close.addEventListener("click", () => dialog.close());
-  // A press on the backdrop is a press on the dialog itself: everything inside lies on its children.
+  // A press on the backdrop is a press on the dialog itself: everything inside is in its children.
   dialog.addEventListener("pointerdown", (event) => event.target === dialog && dialog.close());
 }
 
-/** Answers with the function that opens the dialog. */
+/** Returns the function that opens the dialog. */
 export function startPeopleView(open) {
   const dialog = $("start-dialog");
   closeButton(dialog);

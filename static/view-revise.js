@@ -1,12 +1,12 @@
-// Changing what was said. A message is edited in the composer, where there is room and every key does what it always does;
-// it is deleted where it stands.
+// Editing and deleting messages. A message is edited in the composer, which has room and the usual keys; it is
+// deleted in its row.
 
 import * as api from "./api.js";
 import { $, el, twice } from "./dom.js";
 import { changed, conversations, myRole, on, timelines, view } from "./store.js";
 import { learnMessage } from "./sync.js";
 
-let editing = null; // {message, draft}: what is edited, and what was half written before
+let editing = null; // {message, draft}: the edited message, and the unsent text before the edit
 let saving = false;
 let fit = () => {};
 
@@ -23,10 +23,10 @@ const isText = (message) => message.type !== "system" && !message.state && !mess
 const isMine = (message) => message.sender_id === api.me().id;
 const mayDelete = (message) => isText(message) && (isMine(message) || ["owner", "admin"].includes(myRole(message.conversation_id)));
 
-/** What may be done to a message, for whoever decides whether its row must be made anew. */
+/** Returns the allowed actions of a message, which the caller uses to decide whether its row must be rendered again. */
 export const rightsOver = (message) => [isText(message) && isMine(message), mayDelete(message)];
 
-/** The buttons of a message; nothing where nothing may be done. */
+/** Returns the buttons of a message; nothing if no action is allowed. */
 export function actionsOf(message) {
   const [edit, remove] = rightsOver(message);
   if (!edit && !remove) return null;
@@ -37,7 +37,7 @@ export function actionsOf(message) {
     edit && button("Edit", () => beginEdit(message)), removing);
 }
 
-// The rows are one stop for Tab, and arrow keys go from one to the next; only the row that one is on offers its buttons to Tab.
+// The rows are one stop for Tab, and arrow keys move between them; only the focused row offers its buttons to Tab.
 export function steerRows(list) {
   list.addEventListener("keydown", (event) => {
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
@@ -57,7 +57,7 @@ export function offerRows(list) {
 
 // Editing
 
-/** Edits the newest of one's own. False if there is none. */
+/** Edits the user's newest message. Returns false if there is none. */
 export function editLast() {
   const last = timelines.get(view.openId)?.messages.findLast((message) => isText(message) && isMine(message));
   if (last) beginEdit(last);
@@ -73,7 +73,7 @@ function beginEdit(message) {
   text.setSelectionRange(text.value.length, text.value.length);
 }
 
-/** Back to what was half written. */
+/** Restores the unsent text. */
 export function stopEdit() {
   if (!editing) return;
   const { draft } = editing;
@@ -106,7 +106,7 @@ export async function saveEdit(content) {
   }
 }
 
-// Somebody else may delete what one is editing.
+// Another user may delete the message during the edit.
 function stopIfGone() {
   if (!editing) return;
   const { id, conversation_id } = editing.message;

@@ -1,4 +1,4 @@
-// The messages of the open conversation: what is there, what is on its way, and where the reader is in them.
+// The messages of the open conversation: stored ones, pending ones, and the reader's scroll position.
 
 import * as api from "./api.js";
 import { $, arrange, avatar, clock, dayName, el, fullTime, icon, linked } from "./dom.js";
@@ -10,13 +10,13 @@ import { actionsOf, isEditing, offerRows, rightsOver, steerRows } from "./view-r
 const NEAR_END = 60; // pixels that still count as being at the end
 const LOAD_AHEAD = 600;
 const GROUP_MS = 5 * 60_000;
-const MOST_SHOWN = 1000; // a page that stays open for a week must not hold a week
+const MOST_SHOWN = 1000; // a page that stays open for a week must not hold a week of messages
 
 let rows = new Map(); // key → {node, signature}
 let shownId = null;
 let atEnd = true;
 let newestSeq = 0;
-let arrived = 0; // messages that came below what the reader sees
+let arrived = 0; // messages that arrived below the visible ones
 let height = 0;
 let scroller = null;
 
@@ -46,7 +46,7 @@ function stickToEnd() {
 }
 
 function scrolled() {
-  // A box that grew or shrank (a keyboard, a longer draft) is not a reader who went away.
+  // A resize of the box (a keyboard, a longer draft) is no scrolling by the reader.
   if (scroller.clientHeight !== height && atEnd) stickToEnd();
   height = scroller.clientHeight;
   atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END;
@@ -75,7 +75,7 @@ function render() {
   renderLoadState(timeline);
   arrange($("messages"), layOut([...timeline.messages, ...unsentIn(view.openId)]));
   offerRows($("messages"));
-  // What the reader looks at stays where it is, whatever came above it.
+  // The visible messages stay in place when others are loaded above them.
   if (anchor) scroller.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
   else stickToEnd();
   renderJump();
@@ -123,14 +123,14 @@ function layOut(messages) {
       const name = dayName(time);
       put(`day ${day}`, name, () => el("li", { class: "day" }, el("span", {}, name)));
     }
-    // A message on its way has no sender_id yet: it is mine.
+    // A pending message has no sender_id yet: it is the user's own.
     const senderId = message.sender_id ?? api.me().id;
     const system = message.type === "system";
     const first = system || before?.day !== day || before.senderId !== senderId || time - before.time > GROUP_MS;
     const name = system ? "" : nameOf(senderId);
     const status = statusOf(senderId);
     const foot = footWords(message, messages[i + 1]);
-    // An id that somebody else has used already may stand here twice, until it is sent with another.
+    // An id that another user has used already may be shown twice here, until the message is sent with another id.
     put(message.state ? `unsent ${message.id}` : message.id, JSON.stringify([first, name, status, message.content, message.deleted_at, message.state, foot, rightsOver(message), isEditing(message.id)]), () =>
       system ? systemRow(message, time) : messageRow(message, { senderId, name, status, first, time, foot }));
     before = { day, time, senderId: system ? null : senderId };
@@ -162,7 +162,7 @@ function messageRow(message, { senderId, name, status, first, time, foot }) {
 
 function footWords({ state, reason, edited_at, deleted_at }, next) {
   if (state === "failed") return `Not sent: ${reason}`;
-  // Once for all that wait in a row.
+  // Once for all adjacent pending messages.
   if (state === "pending") return next?.state === "pending" ? "" : progressWords();
   return edited_at && !deleted_at ? "Edited" : "";
 }

@@ -203,7 +203,8 @@ impl<S: Sink + ?Sized> SendQueue<S> {
     /// budget is exceeded.
     pub fn push_ephemeral(&self, bytes: Bytes) {
         let waiting = self.waiting();
-        let is_congested = waiting > limits::EPHEMERAL_QUEUED_BYTES_MAX || (waiting > 0 && self.memory_budget.is_over());
+        let is_congested =
+            waiting > limits::EPHEMERAL_QUEUED_BYTES_MAX || (waiting > 0 && self.memory_budget.is_over());
         if !is_congested {
             self.push(bytes);
         }

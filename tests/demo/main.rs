@@ -1,6 +1,6 @@
-//! `make demo`: a server of its own, three people, and what Chinwag promises them, in a minute's reading.
+//! `make demo` starts a server and three clients, and shows Chinwag's promises in one minute's reading.
 
-#![allow(clippy::unwrap_used)] // a demo that cannot go on says so by panicking
+#![allow(clippy::unwrap_used)] // a demo that cannot continue panics
 
 mod play;
 mod stage;

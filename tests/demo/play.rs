@@ -1,4 +1,4 @@
-//! The play: Ada, Grace and Joan, from registration to goodbye.
+//! The demo's script: Ada, Grace and Joan, from registration to disconnect.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -11,16 +11,16 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::stage::Stage;
-use crate::support::client::{Answer, Conversation, Person, get, post};
+use crate::support::client::{Conversation, Response, TestUser, get, post};
 use crate::support::socket::Socket;
 
-/// Somebody in the play.
+/// A user of the demo.
 struct Actor {
     name: &'static str,
-    person: Person,
+    person: TestUser,
 }
 
-/// Starts a server in this process, with nothing configured but a free port and a temporary folder, and plays.
+/// Starts a server in this process, with the default configuration, a free port and a temporary folder, and runs the script.
 pub(crate) async fn play<W: Write>(stage: &mut Stage<W>) {
     let data = tempfile::tempdir().unwrap();
     let config = Config::read(["chinwag", "--data", data.path().to_str().unwrap()]).unwrap();
@@ -30,7 +30,9 @@ pub(crate) async fn play<W: Write>(stage: &mut Stage<W>) {
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(app.serve(listener, async { drop(stopped.await) }));
 
-    stage.say(&format!("Chinwag on http://{address}, SQLite in a temporary folder; ids are cut to their last digits."));
+    stage.write_line(&format!(
+        "Chinwag on http://{address}, SQLite in a temporary folder; ids are cut to their last digits."
+    ));
     people_talk(stage, address).await;
     drop(stop);
     serving.await.unwrap();
@@ -137,7 +139,7 @@ async fn enter<W: Write>(stage: &mut Stage<W>, address: SocketAddr, who: &'stati
     stage.step(who, "POST /v1/users/login", &came, answer.status == 200 && tokens["user"]["id"] == user["id"]);
     let token = |name: &str| text(&tokens[name]).to_owned();
     let (token, refresh_token) = (token("access_token"), token("refresh_token"));
-    Actor { name: who, person: Person { address, id: text(&user["id"]).to_owned(), token, refresh_token } }
+    Actor { name: who, person: TestUser { address, id: text(&user["id"]).to_owned(), token, refresh_token } }
 }
 
 /// Opens a WebSocket.
@@ -150,13 +152,13 @@ async fn connect<W: Write>(stage: &mut Stage<W>, who: &Actor, path: &str, last_s
     socket
 }
 
-/// Says something over a WebSocket.
+/// Sends a message over a WebSocket.
 async fn send<W: Write>(stage: &mut Stage<W>, who: &Actor, socket: &mut Socket, id: Uuid, content: &str) {
     socket.send(&json!({"type": "message.send", "id": id, "content": content})).await;
     stage.step(who.name, &format!("  sends message.send {id}"), &format!("-  {content}"), true);
 }
 
-/// Each of these hears the message next, with this number.
+/// Checks that each of these users receives the message next, with this number.
 async fn hear<W: Write>(stage: &mut Stage<W>, who: &mut [(&Actor, &mut Socket)], seq: i64, content: &str) {
     for (who, socket) in who {
         let frame = socket.next_of(&["message.new"]).await;
@@ -167,14 +169,14 @@ async fn hear<W: Write>(stage: &mut Stage<W>, who: &mut [(&Actor, &mut Socket)],
     }
 }
 
-/// A send over REST was answered by its message.
-fn message_came<W: Write>(stage: &mut Stage<W>, who: &Actor, asked: &str, answer: &Answer, status: u16, seq: i64) {
+/// Checks that the response to a send over REST is its message.
+fn message_came<W: Write>(stage: &mut Stage<W>, who: &Actor, asked: &str, answer: &Response, status: u16, seq: i64) {
     let message = answer.json();
     let came = format!("{}  #{} {}", answer.status, message["seq"], text(&message["content"]));
     stage.step(who.name, asked, &came, answer.status == status && message["seq"] == seq);
 }
 
-/// A page of history holds exactly this, numbered from `first`.
+/// Checks that a page of history has exactly these messages, numbered from `first`.
 async fn history<W: Write>(stage: &mut Stage<W>, who: &Actor, path: &str, said: &[(&Actor, &str)], first: i64) {
     let answer = who.person.get(path).await;
     let page = answer.json();
@@ -188,8 +190,8 @@ async fn history<W: Write>(stage: &mut Stage<W>, who: &Actor, path: &str, said: 
     }
 }
 
-/// Something was refused, and says why.
-fn refused<W: Write>(stage: &mut Stage<W>, who: &str, asked: &str, answer: &Answer, status: u16, code: &str) {
+/// Checks that a request was refused with this code.
+fn refused<W: Write>(stage: &mut Stage<W>, who: &str, asked: &str, answer: &Response, status: u16, code: &str) {
     let problem = answer.json();
     let came = format!("{}  {}", answer.status, text(&problem["code"]));
     stage.step(who, asked, &came, answer.status == status && problem["code"] == code);

@@ -1,9 +1,9 @@
-//! How the demo is told: a line for each thing that is asked, and what came back.
+//! The output of the demo: a line for each request, with its result.
 
 use std::io::Write;
 use std::time::Instant;
 
-/// Columns of who asks, and of what they ask.
+/// The widths of the columns for the user and for the request.
 const WHO: usize = 6;
 const ASKED: usize = 58;
 
@@ -12,7 +12,7 @@ const DIM: &str = "\x1b[2m";
 const RED: &str = "\x1b[31m";
 const GREEN: &str = "\x1b[32m";
 
-/// Where it is told, and how it went so far.
+/// The output, and the results so far.
 pub(crate) struct Stage<W> {
     out: W,
     colours: bool,
@@ -30,19 +30,19 @@ impl<W: Write> Stage<W> {
         self.steps > 0 && self.wrong == 0
     }
 
-    /// A line by itself.
-    pub(crate) fn say(&mut self, line: &str) {
-        // Whoever listens may have left; the exit code still says how it went.
+    /// Writes a line.
+    pub(crate) fn write_line(&mut self, line: &str) {
+        // The reader of the output may have closed it. The exit code still has the result.
         let _ = writeln!(self.out, "{line}");
     }
 
-    /// A new part.
+    /// Begins a new part.
     pub(crate) fn scene(&mut self, title: &str) {
         let title = self.paint(BOLD, title);
-        self.say(&format!("\n{title}"));
+        self.write_line(&format!("\n{title}"));
     }
 
-    /// What somebody asked, what came of it, and whether it is as it should be.
+    /// Writes a user's request, its result, and whether the result is correct.
     pub(crate) fn step(&mut self, who: &str, asked: &str, came: &str, right: bool) {
         self.steps += 1;
         self.wrong += usize::from(!right);
@@ -52,17 +52,17 @@ impl<W: Write> Stage<W> {
         let first = self.paint(if right { GREEN } else { RED }, &format!("{first:<4}"));
         let wrong = if right { "" } else { "  <- not as it should be" };
         let gap = self.paint(DIM, &".".repeat(ASKED.saturating_sub(asked.chars().count() + 1)));
-        self.say(format!("  {who:<WHO$} {asked} {gap} {first} {rest}{wrong}").trim_end());
+        self.write_line(format!("  {who:<WHO$} {asked} {gap} {first} {rest}{wrong}").trim_end());
     }
 
-    /// How it went.
+    /// Writes the summary.
     pub(crate) fn end(&mut self) {
         let seconds = self.began.elapsed().as_secs_f64();
         let summary = match self.wrong {
             0 => self.paint(GREEN, &format!("All {} steps went as they should, in {seconds:.1} s.", self.steps)),
             wrong => self.paint(RED, &format!("{wrong} of {} steps did not go as they should.", self.steps)),
         };
-        self.say(&format!("\n{summary}"));
+        self.write_line(&format!("\n{summary}"));
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
@@ -70,7 +70,7 @@ impl<W: Write> Stage<W> {
     }
 }
 
-/// The text with the last six digits of each id, by which people can tell them apart.
+/// Shortens each id in the text to its last six digits, by which readers can tell ids apart.
 fn shortened(text: &str) -> String {
     const ID: usize = 36;
     let is_id = |part: &str| {

@@ -1,6 +1,6 @@
-//! The tests' clients.
+//! The clients of the tests.
 
-#![allow(dead_code)] // they can do more than the demo shows
+#![allow(dead_code)] // the demo uses a part of them
 
 #[path = "../it/support/client.rs"]
 pub(crate) mod client;

@@ -1,7 +1,7 @@
-//! A server that echoes: Chinwag's own doors, and behind them somebody who says again what is said.
+//! An echo server: Chinwag's transports, with an echo instead of the operations.
 //!
-//! A conformance test needs a peer that repeats text and bytes of 16 MiB; Chinwag's own clients speak JSON of 64 KiB. All that is
-//! between the socket and the meaning of its frames is the same: accepting, handshake, reading, writing, pings and the goodbye.
+//! A conformance test needs a peer that repeats text and bytes of 16 MiB, and Chinwag's own clients send JSON of 64 KiB. All layers
+//! between the socket and the frames are the same: accepting, handshake, reading, writing, pings and the close.
 
 use chinwag::domain::Result;
 use chinwag::http::Request;
@@ -38,7 +38,7 @@ impl SocketHandler for Echo {
                     Ok(ClientMessage::Binary(bytes)) => framing::write_binary_frame(&mut frame, &bytes),
                     Err(end) => return end,
                 }
-                // Whoever talks faster than they listen is not read meanwhile, and so not too slow.
+                // A client that sends faster than it reads is not read meanwhile, and so is not closed as a slow consumer.
                 send_queue.has_capacity().await;
                 send_queue.push(frame.into());
             }
@@ -51,7 +51,7 @@ impl SocketHandler for Echo {
     }
 }
 
-/// Serves for as long as it is awaited.
+/// Serves until the future is dropped.
 pub(crate) async fn serve(listener: TcpListener) {
     let data = tempfile::tempdir().unwrap();
     let config = Config::read(["echo", "--data", data.path().to_str().unwrap()]).unwrap();

@@ -1,4 +1,4 @@
-//! The demo is played for real, so that it cannot rot.
+//! Runs the demo, so that it keeps working.
 
 #[path = "../demo/play.rs"]
 mod play;

@@ -1,4 +1,4 @@
-//! What a server does between being told to stop and being gone.
+//! A draining server, from the stop signal to the end of the process.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 
-use crate::support::client::{ask, get};
+use crate::support::client::{get, send_request};
 use crate::support::server::Server;
-use crate::support::socket::{PATIENCE, Socket};
+use crate::support::socket::{Socket, TEST_TIMEOUT};
 
-/// Waits until the server says that it drains.
+/// Waits until the server reports that it drains.
 async fn drains(server: &Server) {
     let mut pause = interval(Duration::from_millis(5));
     let drains = async {
@@ -25,13 +25,13 @@ async fn drains(server: &Server) {
             pause.tick().await;
         }
     };
-    timeout(PATIENCE, drains).await.expect("it drains");
+    timeout(TEST_TIMEOUT, drains).await.expect("it drains");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_it_drains_it_answers_and_takes_nobody_new() {
     let mut server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
     let socket = TcpStream::connect(server.address).await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.unwrap();
@@ -43,8 +43,8 @@ async fn while_it_drains_it_answers_and_takes_nobody_new() {
         (head.status.as_u16(), head.headers.get("connection").cloned())
     };
     assert_eq!(probe().await, (200, None));
-    // While nobody reads what this one is told, its goodbye takes until its time-out.
-    let mut silent = ada.listen("/ws").await;
+    // This client does not read, so its close takes until the time-out.
+    let mut silent = ada.connect("/ws").await;
 
     server.stop();
     drains(&server).await;
@@ -53,24 +53,20 @@ async fn while_it_drains_it_answers_and_takes_nobody_new() {
         assert_eq!((&health["status"], &health["checks"]["store"]["status"]), (&json!("draining"), &json!("ok")));
     }
     get(server.address, "/livez").await.expect(200);
-    ada.say(&room, "still here").await;
+    ada.send(&room, "still here").await;
     let key = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
     let headers = [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13"), key];
-    let refused = ask(server.address, Method::GET, "/ws", &headers, "").await;
+    let refused = send_request(server.address, Method::GET, "/ws", &headers, "").await;
     assert_eq!(refused.problem(), (503, "draining".to_owned()));
     assert!(refused.header("retry-after").is_some() && refused.json()["retryable"] == true, "{refused:?}");
     let (status, connection) = probe().await;
-    assert_eq!(
-        (status, connection.unwrap()),
-        (200, "close".parse().unwrap()),
-        "whoever stays connected is asked to go"
-    );
-    timeout(PATIENCE, kept_alive).await.expect("closed by the server").unwrap().unwrap();
+    assert_eq!((status, connection.unwrap()), (200, "close".parse().unwrap()), "the response closes the connection");
+    timeout(TEST_TIMEOUT, kept_alive).await.expect("closed by the server").unwrap().unwrap();
 
     assert_eq!(silent.next_of(&["draining", "message.new"]).await["type"], "draining");
     assert_eq!(silent.close_code().await, 1012);
     drop(silent);
-    timeout(PATIENCE, server.stopped()).await.expect("it stops");
+    timeout(TEST_TIMEOUT, server.stopped()).await.expect("it stops");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,13 +75,13 @@ async fn what_is_under_way_is_answered_though_the_token_expires() {
     let file = folder.path().join("chinwag.db");
     let url = format!("sqlite:{}", file.display());
     let mut server = Server::with(&["--access-token-ttl", "3s", "--database-url", &url]).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
-    let mut socket = ada.listen(&room.socket).await;
+    let mut socket = ada.connect(&room.socket).await;
     let another_writer = Connection::open(&file).unwrap();
     another_writer.execute_batch("BEGIN IMMEDIATE").unwrap();
     socket.send(&json!({"type": "message.send", "content": "on the way"})).await;
-    // Read behind it, and so begun before the end.
+    // Read after it, and so started before the end.
     socket.send(&json!({"type": "ping"})).await;
     socket.next_of(&["pong"]).await;
 
@@ -97,7 +93,7 @@ async fn what_is_under_way_is_answered_though_the_token_expires() {
             pause.tick().await;
         }
     };
-    timeout(PATIENCE, expires).await.expect("the token expires");
+    timeout(TEST_TIMEOUT, expires).await.expect("the token expires");
     another_writer.execute_batch("ROLLBACK").unwrap();
     assert_eq!(socket.next_of(&["message.new"]).await["message"]["content"], "on the way");
     assert_eq!(socket.close_code().await, 1012);
@@ -106,10 +102,10 @@ async fn what_is_under_way_is_answered_though_the_token_expires() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_is_told_another_time_to_come_back() {
     let mut server = Server::start().await;
-    let ada = server.person("ada").await;
+    let ada = server.register("ada").await;
     let mut sockets: Vec<Socket> = Vec::new();
     for _ in 0..30 {
-        sockets.push(ada.listen("/ws").await);
+        sockets.push(ada.connect("/ws").await);
     }
     server.stop();
     let mut hints = HashSet::new();
@@ -119,7 +115,7 @@ async fn each_is_told_another_time_to_come_back() {
         hints.insert(hint);
         assert_eq!(socket.close_code().await, 1012);
     }
-    assert!(hints.len() > 20, "they all come back at once: {hints:?}");
+    assert!(hints.len() > 20, "they all reconnect at once: {hints:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,5 +127,5 @@ async fn an_idle_connection_does_not_hold_it_up() {
     }
     get(server.address, "/livez").await.expect(200);
     server.stop();
-    timeout(PATIENCE, server.stopped()).await.expect("nobody is waited for who asks nothing");
+    timeout(TEST_TIMEOUT, server.stopped()).await.expect("idle connections do not delay the stop");
 }

@@ -1,4 +1,4 @@
-//! The journal under pressure, with a database that is held up on purpose.
+//! The journal under load, with a database that the tests block.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -9,19 +9,19 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::support::client::{Conversation, Person};
+use crate::support::client::{Conversation, TestUser};
 use crate::support::postgres::{connect, database};
 use crate::support::server::Server;
-use crate::support::socket::{PATIENCE, Socket};
+use crate::support::socket::{Socket, TEST_TIMEOUT};
 use chinwag::limits;
 
-/// A server on PostgreSQL, two people in a group, and somebody who can hold the database up.
+/// A server on PostgreSQL, two members of a group, and a client that can block the database.
 struct Fixture {
     server: Server,
     database: Client,
     url: String,
-    ada: Person,
-    grace: Person,
+    ada: TestUser,
+    grace: TestUser,
     room: Conversation,
 }
 
@@ -29,7 +29,7 @@ impl Fixture {
     async fn set() -> Self {
         let url = database().await;
         let server = Self::node(&url).await;
-        let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+        let (ada, grace) = (server.register("ada").await, server.register("grace").await);
         let room = ada.group("Lunch", &[&grace]).await;
         Self { server, database: connect(&url).await, url, ada, grace, room }
     }
@@ -39,18 +39,18 @@ impl Fixture {
         Server::with(&["--database-url", url, "--jwt-secret", secret, "--rate-limits", "off"]).await
     }
 
-    /// Nothing is committed to the room until [`Fixture::release`].
+    /// Blocks commits to the group until [`Fixture::release`].
     async fn hold(&self) {
         let lock = format!("BEGIN; SELECT 1 FROM counters WHERE conversation_id = '{}' FOR UPDATE", self.room.id);
         self.database.batch_execute(&lock).await.unwrap();
     }
 
-    /// Nothing is committed to any conversation until [`Fixture::release`].
+    /// Blocks commits to all conversations until [`Fixture::release`].
     async fn hold_all(&self) {
         self.database.batch_execute("BEGIN; SELECT 1 FROM counters FOR UPDATE").await.unwrap();
     }
 
-    /// Further groups of the two.
+    /// Creates further groups with the same two members.
     async fn rooms(&self, count: usize) -> Vec<Conversation> {
         let mut rooms = Vec::new();
         for number in 0..count {
@@ -63,16 +63,16 @@ impl Fixture {
         self.database.batch_execute("COMMIT").await.unwrap();
     }
 
-    /// Waits until so many batches wait for the lock.
-    async fn held_up(&self, batches: i64) {
-        // Not pg_stat_activity, whose picture stays the same within the transaction that holds the lock.
+    /// Waits until this many batches wait for the lock.
+    async fn blocked(&self, batches: i64) {
+        // pg_stat_activity would not do: its snapshot stays the same in the transaction that holds the lock.
         let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')";
-        let held_up = async {
+        let blocked = async {
             while self.database.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < batches {
                 sleep(Duration::from_millis(5)).await;
             }
         };
-        assert!(timeout(PATIENCE, held_up).await.is_ok(), "fewer than {batches} batches wait for the lock");
+        assert!(timeout(TEST_TIMEOUT, blocked).await.is_ok(), "fewer than {batches} batches wait for the lock");
     }
 
     async fn last_seq(&self) -> Value {
@@ -86,37 +86,37 @@ fn send(content: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_poisoned_message_does_not_hurt_its_batch() {
-    let scene = Fixture::set().await;
+    let fixture = Fixture::set().await;
     let rule = "ALTER TABLE messages ADD CONSTRAINT harmless CHECK (content <> 'poison')";
-    scene.database.batch_execute(rule).await.unwrap();
-    let (mut hers, mut theirs) = (scene.ada.listen(&scene.room.socket).await, scene.grace.listen("/ws").await);
-    scene.hold().await;
+    fixture.database.batch_execute(rule).await.unwrap();
+    let (mut hers, mut theirs) = (fixture.ada.connect(&fixture.room.socket).await, fixture.grace.connect("/ws").await);
+    fixture.hold().await;
     hers.send(&send("first")).await;
-    scene.held_up(1).await;
-    // These gather while the first one is held up.
+    fixture.blocked(1).await;
+    // These wait in the lane while the first batch is blocked.
     let poison = send("poison");
     for number in 1..=20 {
         hers.send(&if number == 13 { poison.clone() } else { send(&number.to_string()) }).await;
     }
-    scene.release().await;
+    fixture.release().await;
     let mut refused = None;
-    let mut heard = Vec::new();
-    while heard.len() < 20 || refused.is_none() {
+    let mut received = Vec::new();
+    while received.len() < 20 || refused.is_none() {
         let frame = hers.next_of(&["message.new", "error"]).await;
         if frame["type"] == "error" {
             assert!(refused.replace(frame).is_none(), "only the offender gets the error");
         } else {
-            heard.push(frame["seq"].as_i64().unwrap());
+            received.push(frame["seq"].as_i64().unwrap());
         }
     }
     let refused = refused.unwrap();
     assert_eq!((&refused["ref"], &refused["code"]), (&poison["id"], &json!("invalid")));
-    assert_eq!(heard, (1..=20).collect::<Vec<_>>());
-    assert_eq!(theirs.numbers(20).await, heard);
-    assert_eq!(scene.last_seq().await, 20);
+    assert_eq!(received, (1..=20).collect::<Vec<_>>());
+    assert_eq!(theirs.next_seqs(20).await, received);
+    assert_eq!(fixture.last_seq().await, 20);
 }
 
-/// Waits until the server has admitted all that was sent on a socket to the journal.
+/// Waits until the server has admitted all sends of a socket to the journal.
 async fn admitted(socket: &mut Socket) {
     socket.send(&json!({"type": "ping"})).await;
     let first = socket.next_of(&["pong", "message.new", "message.updated", "message.deleted", "error"]).await;
@@ -126,22 +126,22 @@ async fn admitted(socket: &mut Socket) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn edits_of_many_conversations_are_committed_together() {
     const EDITS: usize = 100;
-    let scene = Fixture::set().await;
-    let rooms = scene.rooms(EDITS).await;
+    let fixture = Fixture::set().await;
+    let rooms = fixture.rooms(EDITS).await;
     let mut messages = Vec::new();
     for room in &rooms {
-        messages.push(scene.ada.say(room, "hello").await["id"].take());
+        messages.push(fixture.ada.send(room, "hello").await["id"].take());
     }
-    let mut hers = scene.ada.listen("/ws").await;
-    let mut theirs = scene.grace.listen("/ws").await;
-    scene.hold_all().await;
+    let mut hers = fixture.ada.connect("/ws").await;
+    let mut theirs = fixture.grace.connect("/ws").await;
+    fixture.hold_all().await;
     for (room, id) in rooms.iter().zip(&messages) {
         let edit =
             json!({"type": "message.edit", "conversation_id": room.id, "message_id": id, "content": "hello, all"});
         hers.send(&edit).await;
     }
     admitted(&mut hers).await;
-    scene.release().await;
+    fixture.release().await;
     for socket in [&mut hers, &mut theirs] {
         let mut edited = HashSet::new();
         while edited.len() < EDITS {
@@ -150,12 +150,12 @@ async fn edits_of_many_conversations_are_committed_together() {
             assert!(edited.insert(event["message"]["id"].to_string()), "{event}");
         }
     }
-    // Each row knows the transaction that wrote it.
+    // Each row has the id of the transaction that wrote it.
     let counted = "SELECT count(*), count(DISTINCT xmin::text) FROM changes";
-    let row = scene.database.query_one(counted, &[]).await.unwrap();
+    let row = fixture.database.query_one(counted, &[]).await.unwrap();
     let (changes, transactions): (i64, i64) = (row.get(0), row.get(1));
     assert_eq!(usize::try_from(changes), Ok(EDITS));
-    // On each lane the batch that was held up, and all that gathered behind it.
+    // On each lane, the blocked batch and one batch of all commands that waited behind it.
     let most = 2 * limits::POSTGRES_LANES;
     assert!(
         (1..=most).contains(&usize::try_from(transactions).unwrap()),
@@ -165,9 +165,9 @@ async fn edits_of_many_conversations_are_committed_together() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sends_edits_and_deletions_keep_the_order_of_their_conversation() {
-    let scene = Fixture::set().await;
-    let rooms = scene.rooms(20).await;
-    let (mut hers, mut theirs) = (scene.ada.listen("/ws").await, scene.grace.listen("/ws").await);
+    let fixture = Fixture::set().await;
+    let rooms = fixture.rooms(20).await;
+    let (mut hers, mut theirs) = (fixture.ada.connect("/ws").await, fixture.grace.connect("/ws").await);
     let steps = |[first, second]: [Uuid; 2]| {
         [
             json!({"type": "message.send", "id": first, "content": "first"}),
@@ -176,11 +176,11 @@ async fn sends_edits_and_deletions_keep_the_order_of_their_conversation() {
             json!({"type": "message.delete", "message_id": first}),
         ]
     };
-    // Where all of them wait, and where they are committed as they come.
+    // Once with all of them waiting, and once with commits as they arrive.
     for (is_held, before) in [(true, 0), (false, 4)] {
         let ids: Vec<[Uuid; 2]> = rooms.iter().map(|_| [Uuid::now_v7(), Uuid::now_v7()]).collect();
         if is_held {
-            scene.hold_all().await;
+            fixture.hold_all().await;
         }
         for step in 0..4 {
             for (room, ids) in rooms.iter().zip(&ids) {
@@ -191,7 +191,7 @@ async fn sends_edits_and_deletions_keep_the_order_of_their_conversation() {
         }
         if is_held {
             admitted(&mut hers).await;
-            scene.release().await;
+            fixture.release().await;
         }
         for socket in [&mut hers, &mut theirs] {
             let mut events: HashMap<String, Vec<Value>> = HashMap::new();
@@ -215,105 +215,105 @@ async fn sends_edits_and_deletions_keep_the_order_of_their_conversation() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_retry_that_waits_while_its_first_try_commits_finds_it() {
-    let scene = Fixture::set().await;
-    let elsewhere = Fixture::node(&scene.url).await;
-    let there = Person { address: elsewhere.address, ..scene.ada.clone() };
+    let fixture = Fixture::set().await;
+    let elsewhere = Fixture::node(&fixture.url).await;
+    let there = TestUser { address: elsewhere.address, ..fixture.ada.clone() };
     for number in 1..=5 {
         let body = json!({"id": Uuid::now_v7(), "content": "once"});
-        scene.hold().await;
-        // Both look for the id only after the lock that both wait for, so the second sees what the first committed.
+        fixture.hold().await;
+        // Both look for the id after they have the lock, so the second sees the first one's commit.
         let held = async {
-            scene.held_up(2).await;
-            scene.release().await;
+            fixture.blocked(2).await;
+            fixture.release().await;
         };
-        let path = &scene.room.messages;
-        let (first, second, ()) = tokio::join!(scene.ada.post(path, &body), there.post(path, &body), held);
+        let path = &fixture.room.messages;
+        let (first, second, ()) = tokio::join!(fixture.ada.post(path, &body), there.post(path, &body), held);
         let mut statuses = [first.status, second.status];
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 201], "{first:?} {second:?}");
         assert_eq!((&first.json()["seq"], &second.json()["seq"]), (&json!(number), &json!(number)));
     }
-    assert_eq!(scene.last_seq().await, 5);
+    assert_eq!(fixture.last_seq().await, 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_with_too_much_under_way_is_not_read() {
-    let scene = Fixture::set().await;
-    let mut hers = scene.ada.listen(&scene.room.socket).await;
-    scene.hold().await;
+    let fixture = Fixture::set().await;
+    let mut hers = fixture.ada.connect(&fixture.room.socket).await;
+    fixture.hold().await;
     let beyond = 40;
     for number in 0..limits::SENDS_IN_FLIGHT_MAX + beyond {
         hers.send(&send(&number.to_string())).await;
     }
     hers.send(&json!({"type": "ping"})).await;
-    scene.held_up(1).await;
-    scene.release().await;
+    fixture.blocked(1).await;
+    fixture.release().await;
     let mut before = 0;
     while hers.next_of(&["message.new", "pong"]).await["type"] != "pong" {
         before += 1;
     }
-    // The ping was read only when all but so many of the sends before it were answered.
+    // The server read the ping only when all but this many of the sends before it were answered.
     assert!(before >= beyond, "{before}");
     let rest = limits::SENDS_IN_FLIGHT_MAX + beyond - before;
-    assert_eq!(hers.numbers(rest).await.last(), Some(&i64::try_from(limits::SENDS_IN_FLIGHT_MAX + beyond).unwrap()));
+    assert_eq!(hers.next_seqs(rest).await.last(), Some(&i64::try_from(limits::SENDS_IN_FLIGHT_MAX + beyond).unwrap()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_committed_is_told_and_does_no_harm() {
-    let scene = Fixture::set().await;
-    scene.hold().await;
+    let fixture = Fixture::set().await;
+    fixture.hold().await;
     let mut sockets: Vec<(Socket, Instant)> = Vec::new();
-    // Enough for a batch under way, a full queue, what two more batches take, and some who wait in vain.
+    // Enough for a batch in flight, a full queue, two more batches, and some sends that are refused.
     for _ in 0..(limits::JOURNAL_QUEUE_MAX + 4 * limits::BATCH_ROWS_MAX) / limits::SENDS_IN_FLIGHT_MAX {
-        let mut socket = scene.ada.listen(&scene.room.socket).await;
-        let begun = Instant::now();
+        let mut socket = fixture.ada.connect(&fixture.room.socket).await;
+        let started = Instant::now();
         for number in 0..limits::SENDS_IN_FLIGHT_MAX {
             socket.send(&send(&number.to_string())).await;
         }
-        sockets.push((socket, begun));
+        sockets.push((socket, started));
     }
-    let first_error = async |(mut socket, begun): (Socket, Instant)| {
+    let first_error = async |(mut socket, started): (Socket, Instant)| {
         let error = socket.next_of(&["error", "message.new"]).await;
         assert_eq!((&error["type"], &error["retryable"]), (&json!("error"), &json!(true)), "{error}");
         assert!(error["retry_after_ms"].is_u64(), "{error}");
         assert!(["busy", "unavailable"].contains(&error["code"].as_str().unwrap()), "{error}");
-        // However many wait before it; with the time that a busy machine may add.
-        assert!(begun.elapsed() < limits::COMMAND_TIMEOUT + Duration::from_secs(4), "{:?}", begun.elapsed());
+        // The promised time does not depend on the queue's length. A busy machine may add some.
+        assert!(started.elapsed() < limits::COMMAND_TIMEOUT + Duration::from_secs(4), "{:?}", started.elapsed());
         socket
     };
     let _still_open = join_all(sockets.into_iter().map(first_error)).await;
-    scene.release().await;
-    // It recovers by itself, and what was given up did no harm: the numbers are dense.
+    fixture.release().await;
+    // The journal recovers by itself. Refused sends leave no gaps in the numbers.
     let last = loop {
-        let answer = scene.grace.post(&scene.room.messages, &json!({"content": "after the flood"})).await;
+        let answer = fixture.grace.post(&fixture.room.messages, &json!({"content": "after the flood"})).await;
         if answer.status == 201 {
             break answer.json()["seq"].as_i64().unwrap();
         }
         assert_eq!(answer.status, 503, "{answer:?}");
     };
     let counted = "SELECT count(*), min(seq), max(seq) FROM messages";
-    let row = scene.database.query_one(counted, &[]).await.unwrap();
+    let row = fixture.database.query_one(counted, &[]).await.unwrap();
     assert!(row.get::<_, i64>(0) == row.get::<_, i64>(2) && row.get::<_, i64>(2) >= last && row.get::<_, i64>(1) == 1);
-    drop(scene.server);
+    drop(fixture.server);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_slow_in_each_of_several_answers_is_not_waited_for() {
-    let scene = Fixture::set().await;
-    scene.ada.say(&scene.room, "hello").await;
-    // What reads these takes its time, in a server that does not know them yet.
+    let fixture = Fixture::set().await;
+    fixture.ada.send(&fixture.room, "hello").await;
+    // Reads of these tables become slow, and the server below has cached nothing.
     for table in ["members", "conversations"] {
         let slowed = format!(
             "ALTER TABLE {table} RENAME TO quick_{table}; \
              CREATE VIEW {table} AS SELECT t.* FROM quick_{table} t, (SELECT pg_sleep(2) OFFSET 0) AS slow"
         );
-        scene.database.batch_execute(&slowed).await.unwrap();
+        fixture.database.batch_execute(&slowed).await.unwrap();
     }
-    let slow = Fixture::node(&scene.url).await;
-    let ada = Person { address: slow.address, ..scene.ada.clone() };
-    let begun = Instant::now();
-    let answer = ada.get(&scene.room.messages).await;
+    let slow = Fixture::node(&fixture.url).await;
+    let ada = TestUser { address: slow.address, ..fixture.ada.clone() };
+    let started = Instant::now();
+    let answer = ada.get(&fixture.room.messages).await;
     assert_eq!(answer.problem(), (503, "unavailable".to_owned()));
     assert!(answer.json()["retry_after_ms"].is_u64());
-    assert!(begun.elapsed() < limits::ANSWER_TIMEOUT + Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(started.elapsed() < limits::ANSWER_TIMEOUT + Duration::from_secs(4), "{:?}", started.elapsed());
 }

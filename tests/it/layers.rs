@@ -1,4 +1,4 @@
-//! The layers that `src/lib.rs` draws: imports point down, or sideways within a layer.
+//! The layers of `src/lib.rs`: imports point down, or sideways within a layer.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,10 +20,10 @@ const LAYERS: &[&[&str]] = &[
     &["limits"],
 ];
 
-/// Modules of one layer that do not know each other.
+/// Modules of one layer that do not import each other.
 const UNAUTHENTICATED_SOCKETS_MAX: &[[&str; 2]] = &[["http", "ws"], ["store", "registry"], ["sync", "auth"]];
 
-/// Libraries that are used in these modules and nowhere else.
+/// Libraries that only these modules use.
 const KEPT_IN: &[(&str, &[&str])] = &[
     ("hyper::", &["http", "ws", "transport", "server"]),
     ("hyper_util::", &["http", "ws"]),
@@ -51,7 +51,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The code, without comments and without what only its tests import.
+/// Returns the code without comments and without the imports of its tests.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
@@ -91,7 +91,7 @@ fn imports_point_down() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The siblings that a file or a folder imports from, by their names.
+/// Returns the names of the siblings that a file or a folder imports from.
 fn imports_of(place: &Path, folder: &Path, root: &Path, siblings: &[String]) -> Vec<String> {
     let mut files = Vec::new();
     if place.is_dir() {
@@ -107,7 +107,7 @@ fn imports_of(place: &Path, folder: &Path, root: &Path, siblings: &[String]) -> 
     let mut found = Vec::new();
     for file in files.iter().filter(|file| !file.to_string_lossy().ends_with("tests.rs")) {
         let code = code(file);
-        // A file in a folder beside the others reaches them by one `super` more.
+        // A file in a sibling folder reaches them by one more `super`.
         let depth = file.strip_prefix(folder).unwrap().iter().count();
         let relative = "super::".repeat(depth - usize::from(file.ends_with("mod.rs")));
         for prefix in [format!("{absolute}::"), relative] {
@@ -129,7 +129,7 @@ fn imports_of(place: &Path, folder: &Path, root: &Path, siblings: &[String]) -> 
     found
 }
 
-/// A circle of imports among files and folders that stand side by side.
+/// Returns a cycle of imports among sibling files and folders, if there is one.
 fn circle(graph: &[(String, Vec<String>)]) -> Option<Vec<String>> {
     fn walk(name: &str, graph: &[(String, Vec<String>)], path: &mut Vec<String>, done: &mut Vec<String>) -> bool {
         if let Some(start) = path.iter().position(|other| other == name) {

@@ -1,8 +1,8 @@
-//! Chinwag's tests, in one binary, through the front door where they can.
+//! Chinwag's tests, in one binary. They use the API if they can.
 
-#![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
+#![allow(clippy::unwrap_used)] // a test that cannot continue panics
 
-/// Makes of each specification a test for each store.
+/// Creates a test for each store from each specification.
 macro_rules! on_each_store {
     ($($specification:ident),* $(,)?) => {
         mod sqlite {

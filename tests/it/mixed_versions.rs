@@ -10,13 +10,13 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::client::{Conversation, Person};
+use crate::support::client::{Conversation, TestUser};
 use crate::support::node::Node;
 use crate::support::postgres::database;
 use crate::support::server::StoreKind;
 use crate::support::socket::Socket;
 
-/// Makes of each specification a test for each store.
+/// Creates a test for each store from each specification.
 macro_rules! beside_the_previous_release {
     ($($specification:ident),* $(,)?) => {
         mod sqlite {
@@ -45,7 +45,7 @@ beside_the_previous_release! {
 /// Rounds of each user at each node.
 const ROUNDS: usize = 25;
 
-/// Clients that replay everything again and again while the database is migrated.
+/// Clients that repeat the whole replay while the database is migrated.
 const READERS: usize = 12;
 
 /// Both versions, neither of them started.
@@ -66,31 +66,32 @@ async fn nodes(store: StoreKind) -> (Node, Node, TempDir) {
 struct Group {
     room: Conversation,
     /// The owner.
-    ada: Person,
-    grace: Person,
-    /// Each is added and removed by one node alone.
-    guest: Person,
+    ada: TestUser,
+    grace: TestUser,
+    /// A guest, whom this node alone adds and removes.
+    guest: TestUser,
 }
 
 impl Group {
     async fn new(node: &Node) -> Self {
-        let (ada, grace) = (node.person("ada").await, node.person("grace").await);
-        let (guest, room) = (node.person("joan").await, ada.group("Lunch", &[&grace]).await);
+        let (ada, grace) = (node.register("ada").await, node.register("grace").await);
+        let (guest, room) = (node.register("joan").await, ada.group("Lunch", &[&grace]).await);
         Self { room, ada, grace, guest }
     }
 
-    /// The same people at another node, with another guest.
+    /// The same users at another node, with another guest.
     async fn at(&self, node: &Node) -> Self {
-        let there = |person: &Person| Person { address: node.address, ..person.clone() };
+        let there = |user: &TestUser| TestUser { address: node.address, ..user.clone() };
         Self {
             room: self.room.clone(),
             ada: there(&self.ada),
             grace: there(&self.grace),
-            guest: node.person("lin").await,
+            guest: node.register("lin").await,
         }
     }
 
-    /// Both write, round after round, while `goes_on` returns true for the number of the round. Returns the number of their events.
+    /// Both users write, round after round, while `goes_on` returns true for the number of the round. Returns the number of their
+    /// events.
     async fn write(&self, name: &str, goes_on: impl Fn(usize) -> bool) -> usize {
         let owner = async {
             let mut events = 0;
@@ -114,9 +115,9 @@ impl Group {
         owner + member
     }
 
-    /// The frames of a replay from the beginning, and the history.
+    /// Returns the frames of a replay from the beginning, and the history.
     async fn replayed(&self) -> (Vec<Value>, Value) {
-        let mut socket = self.grace.listen(&format!("{}?after_seq=0", self.room.socket)).await;
+        let mut socket = self.grace.connect(&format!("{}?after_seq=0", self.room.socket)).await;
         let (mut frames, closed) = socket.until("resumed").await;
         assert_eq!(closed, None);
         frames.retain(|frame| frame["seq"].is_i64());
@@ -124,9 +125,9 @@ impl Group {
         (frames, history)
     }
 
-    /// Waits until a listener has everything up to a message that is sent now, and returns what it received.
+    /// Sends a message, waits until a client has received everything up to it, and returns what the client received.
     async fn received_by(&self, mut socket: Socket) -> Vec<Value> {
-        let last = self.grace.say(&self.room, "the last one").await;
+        let last = self.grace.send(&self.room, "the last one").await;
         let mut events: Vec<Value> = Vec::new();
         while events.last().is_none_or(|event| event[0] != last["seq"]) {
             events
@@ -137,25 +138,25 @@ impl Group {
 }
 
 /// Sends a message, edits it and deletes it: three events.
-async fn revise(person: &Person, room: &Conversation, content: &str) -> usize {
-    let sent = person.say(room, content).await;
+async fn revise(user: &TestUser, room: &Conversation, content: &str) -> usize {
+    let sent = user.send(room, content).await;
     let path = format!("{}/{}", room.messages, sent["id"].as_str().unwrap());
-    let edited = person.patch(&path, &json!({"content": format!("{content}, edited")})).await.expect(200).json();
+    let edited = user.patch(&path, &json!({"content": format!("{content}, edited")})).await.expect(200).json();
     assert_eq!((&edited["id"], &edited["seq"]), (&sent["id"], &sent["seq"]));
-    person.delete(&path).await.expect(204);
+    user.delete(&path).await.expect(204);
     3
 }
 
-/// What stays the same of an event's frame.
+/// Returns the parts of an event's frame that are the same on both nodes.
 fn identity(frame: &Value) -> Value {
     json!([frame["seq"], frame["type"], frame["message"]["id"]])
 }
 
-/// Lets both nodes write at once, and holds what each of them shows against the other. `events` have happened before.
+/// Lets both nodes write at once, and compares what they show. `events` is the number of earlier events.
 async fn write_at_once(previous: &Group, present: &Group, events: usize) {
     let path = format!("{}?after_seq=0", previous.room.socket);
     let listeners =
-        [previous, present].map(async |group| (group.ada.listen(&path).await, group.grace.listen("/ws").await));
+        [previous, present].map(async |group| (group.ada.connect(&path).await, group.grace.connect("/ws").await));
     let [before, now] = listeners;
     let ((before, before_all), (now, now_all)) = tokio::join!(before, now);
     let (first, second) = tokio::join!(
@@ -172,7 +173,7 @@ async fn write_at_once(previous: &Group, present: &Group, events: usize) {
     let (frames, history) = previous.replayed().await;
     assert_eq!(present.replayed().await, (frames.clone(), history), "both show the same");
     let numbers: Vec<i64> = frames.iter().map(|frame| frame["seq"].as_i64().unwrap()).collect();
-    assert_eq!(numbers, (1..=i64::try_from(events).unwrap()).collect::<Vec<_>>(), "nothing is lost or doubled");
+    assert_eq!(numbers, (1..=i64::try_from(events).unwrap()).collect::<Vec<_>>(), "nothing is lost or duplicated");
     let stored: Vec<Value> = frames.iter().map(identity).collect();
     for events in received {
         let first = usize::try_from(events[0][0].as_i64().unwrap()).unwrap() - 1;
@@ -190,7 +191,7 @@ async fn this_version_migrates_beneath_the_previous_one(store: StoreKind) {
         has_migrated.store(true, Ordering::Relaxed);
     };
     let goes_on = |round| round < ROUNDS || !has_migrated.load(Ordering::Relaxed);
-    // Readers as well: they lock what a migration changes.
+    // Readers too: they lock what a migration changes.
     let readers = join_all((0..READERS).map(async |_| {
         while !has_migrated.load(Ordering::Relaxed) {
             before.replayed().await;
@@ -210,9 +211,9 @@ async fn the_previous_version_starts_on_this_schema(store: StoreKind) {
     previous.start().await;
     write_at_once(&now.at(&previous).await, &now, events).await;
     stop(&mut present).await;
-    // Going back to the previous release is possible.
-    let there = Person { address: previous.address, ..now.grace.clone() };
-    there.say(&now.room, "still here").await;
+    // A return to the previous release is possible.
+    let there = TestUser { address: previous.address, ..now.grace.clone() };
+    there.send(&now.room, "still here").await;
     stop(&mut previous).await;
 }
 

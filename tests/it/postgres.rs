@@ -1,4 +1,4 @@
-//! What only a server can do to us: it is elsewhere, and others write to it too.
+//! Conditions that only a database server has: it is remote, and other nodes write to it too.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use chinwag::domain::{Code, ConversationId, MessageId, Timestamp, UserId};
 use chinwag::store::postgres::Postgres;
 use chinwag::store::{Commands, Conversations, Heads, Members, Messages, Range, Store, Users};
 
-use crate::store::shims::{Alone, Change, Send};
+use crate::store::shims::{ApplyOne, Change, Send};
 use crate::support::postgres::{Cluster, connect, database};
 
 async fn user(store: &Postgres, name: &str) -> UserId {
@@ -51,15 +51,15 @@ fn seq(outcome: &Outcome) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_that_write_at_once_leave_neither_hole_nor_double() {
+async fn nodes_that_write_at_once_leave_neither_gap_nor_duplicate() {
     let url = database().await;
     let (one, other) = tokio::join!(Postgres::open(&url), Postgres::open(&url));
     let (one, other) = (one.unwrap(), other.unwrap());
     let ada = user(&one, "ada").await;
     let eve = user(&one, "eve").await;
     let rooms = [group(&one, ada, vec![eve]).await, group(&one, ada, vec![eve]).await];
-    // Both nodes commit the same messages, in opposite orders of conversations, at the same time: a deadlock, a hole and a
-    // double are what this asks for.
+    // Both nodes commit the same messages at the same time, in opposite orders of conversations. Faults would show as a deadlock, a
+    // gap or a duplicate.
     for _ in 0..50 {
         let sends: Vec<Send> = (0..20).map(|index| send(rooms[index % 2], ada)).collect();
         let reversed: Vec<Send> = sends.iter().rev().cloned().collect();
@@ -129,7 +129,7 @@ async fn batches_lock_conversations_and_users_in_one_order() {
     let guest = format!("SELECT 1 FROM users WHERE id = '{}' FOR UPDATE", guests[1]);
     for (held, first, mut second) in [(conversation, add(&rooms), add(&rooms)), (guest, remove, add(&elsewhere))] {
         second.reverse();
-        // Both come as far as the row in the middle: in orders of their own, each would have the row that the other one needs next.
+        // Both wait at the row in the middle. With different orders, each would hold the row that the other one needs next.
         holder.batch_execute(&format!("BEGIN; {held}")).await.unwrap();
         let release = async {
             let waiting =
@@ -166,7 +166,7 @@ async fn a_server_that_is_not_there_is_told_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_is_given_up_does_not_spoil_its_link() {
+async fn a_call_that_is_given_up_does_not_spoil_its_connection() {
     let url = database().await;
     let store = Postgres::open(&url).await.unwrap();
     let ada = user(&store, "ada").await;
@@ -179,7 +179,7 @@ async fn a_call_that_is_given_up_does_not_spoil_its_link() {
     }
 }
 
-/// The processes that serve a database, but those of whoever asks.
+/// Returns the processes that serve a database, without the one of the query.
 async fn backends(url: &str) -> Vec<Pid> {
     let client = connect(url).await;
     let others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -188,20 +188,20 @@ async fn backends(url: &str) -> Vec<Pid> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_that_died_in_silence_cost_one_time_out() {
+async fn connections_that_died_in_silence_cost_one_time_out() {
     let url = database().await;
     let store = Postgres::open(&url).await.unwrap();
     let ada = user(&store, "ada").await;
-    // All links that there may be, silent for so long that they are not believed any more.
-    let asked = join_all((0..40).map(|_| store.user(ada))).await;
-    assert!(asked.iter().all(Result::is_ok), "{asked:?}");
+    // All connections of the pool, idle for so long that they are checked before use.
+    let results = join_all((0..40).map(|_| store.user(ada))).await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     let dead = backends(&url).await;
     assert!(dead.len() > 4, "{dead:?}");
-    let tell_all = |signal| dead.iter().try_for_each(|pid| kill_process(*pid, signal));
-    tell_all(Signal::STOP).unwrap();
+    let signal_all = |signal| dead.iter().try_for_each(|pid| kill_process(*pid, signal));
+    signal_all(Signal::STOP).unwrap();
     let answer = store.user(ada).await;
-    tell_all(Signal::CONT).unwrap();
+    signal_all(Signal::CONT).unwrap();
     assert_eq!(answer.unwrap().map(|user| user.id), Some(ada));
 }
 
@@ -214,7 +214,7 @@ async fn a_server_that_crashes_and_comes_back_is_used_again() {
     let first = send(room, ada);
     assert!(matches!(store.commit(0, Arc::new([first.clone()])).await.unwrap()[..], [Ok(Outcome::Committed(_))]));
     tokio::task::block_in_place(|| cluster.restart());
-    // The lost links are noticed by themselves, or by the first call.
+    // The server detects the lost connections by itself, or at the first call.
     let started = Instant::now();
     while store.ping().await.is_err() || store.commit(0, Arc::new([])).await.is_err() {
         assert!(started.elapsed() < Duration::from_secs(5));
@@ -257,7 +257,7 @@ async fn a_server_that_is_paused_is_unavailable_in_time_and_loses_nothing() {
     assert_eq!(pinged.err().map(|error| error.code), Some(Code::Unavailable));
 
     cluster.resume();
-    // The server may now carry out what was given up; the same calls find that, or do it.
+    // The server may now execute the calls that were given up. The same calls find their result, or do the work.
     let outcomes = store.commit(0, batch.clone().into()).await.unwrap();
     store.change(1, &change).await.unwrap();
     store.ping().await.unwrap();

@@ -20,14 +20,14 @@ use uuid::Uuid;
 
 use chinwag::limits;
 
-use crate::support::client::{PASSWORD, Person, get};
+use crate::support::client::{PASSWORD, TestUser, get};
 use crate::support::node::{Memory, Node};
 use crate::support::postgres::database;
 use crate::support::raw;
 use crate::support::server::StoreKind;
-use crate::support::socket::{PATIENCE, Socket};
+use crate::support::socket::{Socket, TEST_TIMEOUT};
 
-/// The binary, with nothing of this environment that it would take for its configuration.
+/// Returns a command that runs the binary without any of this environment's Chinwag variables.
 fn chinwag(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
     let ours = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CHINWAG_"));
@@ -38,29 +38,26 @@ fn chinwag(arguments: &[&str]) -> Command {
     command
 }
 
-/// A running one. Dropping it kills it.
+/// A running server process, which is killed on drop.
 struct Running {
     child: Child,
     address: SocketAddr,
-    /// Its first log line.
+    /// The first log line.
     ready: String,
     log: BufReader<std::process::ChildStdout>,
     data: TempDir,
     _patience: mpsc::Sender<()>,
 }
 
-/// Far longer than a process of these tests lives.
-const LIFETIME: Duration = Duration::from_secs(60);
-
-/// Kills a process that still runs after [`LIFETIME`], so that a test that reads its output or waits for its end does not
-/// hang. Dropping the returned value ends the watch.
+/// Kills a process that still runs after [`TEST_TIMEOUT`], so that a test which reads its output or waits for its end fails. A drop
+/// of the returned value ends the watch.
 fn watch(process: &Child) -> mpsc::Sender<()> {
     let (over, ended) = mpsc::channel();
     let pid = Pid::from_child(process);
     thread::spawn(move || {
-        if ended.recv_timeout(LIFETIME) == Err(mpsc::RecvTimeoutError::Timeout) {
-            eprintln!("killed, because it still ran after {LIFETIME:?}");
-            let _ = kill_process(pid, Signal::KILL); // it may be gone
+        if ended.recv_timeout(TEST_TIMEOUT) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("killed, because it still ran after {TEST_TIMEOUT:?}");
+            let _ = kill_process(pid, Signal::KILL); // it may have ended
         }
     });
     over
@@ -87,7 +84,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may be gone, which is as good.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -119,8 +116,8 @@ async fn the_first_log_line_says_where_everything_is() {
 async fn sigterm_ends_it_well() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut running = Running::start(&[]);
-        let ada = Person::register(running.address, "ada").await;
-        let mut socket = ada.listen("/ws").await;
+        let ada = TestUser::register(running.address, "ada").await;
+        let mut socket = ada.connect("/ws").await;
         running.signal(signal);
         assert_eq!(socket.close_code().await, 1012);
         drop(socket);
@@ -131,7 +128,7 @@ async fn sigterm_ends_it_well() {
     }
 }
 
-/// A request that never ends: its body does not come.
+/// Sends a request that never ends, because its body is not sent.
 async fn half_a_request(address: SocketAddr) -> TcpStream {
     let mut socket = TcpStream::connect(address).await.unwrap();
     let head =
@@ -153,7 +150,7 @@ async fn the_grace_ends_what_does_not_end_by_itself() {
 
 #[tokio::test]
 async fn a_second_signal_leaves_at_once() {
-    // It would wait for that request's body for longer than this test may take.
+    // The grace for that request's body is longer than this test may take.
     let mut running = Running::start(&["--drain-seconds", "600"]);
     let _half = half_a_request(running.address).await;
     get(running.address, "/livez").await.expect(200);
@@ -161,7 +158,7 @@ async fn a_second_signal_leaves_at_once() {
     let mut line = String::new();
     while !line.contains("draining") {
         line.clear();
-        assert!(running.log.read_line(&mut line).unwrap() > 0, "it is gone");
+        assert!(running.log.read_line(&mut line).unwrap() > 0, "it has ended");
     }
     running.signal(Signal::TERM);
     assert_eq!(running.child.wait().unwrap().code(), Some(1));
@@ -172,7 +169,7 @@ async fn a_second_signal_leaves_at_once() {
 #[tokio::test]
 async fn an_operation_over_websocket_stands_in_the_access_log_without_its_input() {
     let mut running = Running::start(&["--log", "trace"]);
-    let ada = Person::register(running.address, "ada").await;
+    let ada = TestUser::register(running.address, "ada").await;
     let room = ada.group("Lunch", &[]).await;
     let mut socket = ada.open("/ws").await;
     let hello = socket.next_of(&["hello"]).await;
@@ -205,29 +202,29 @@ async fn an_operation_over_websocket_stands_in_the_access_log_without_its_input(
 
 #[tokio::test]
 async fn no_log_level_tells_a_secret() {
-    // Both forms, because spans are shown in the text alone.
+    // Both formats, because only the text format shows spans.
     for form in ["json", "text"] {
         let mut running = Running::start(&["--log", "trace", "--log-format", form]);
-        let ada = Person::register(running.address, "ada").await;
+        let ada = TestUser::register(running.address, "ada").await;
         let ticket = ada.post("/v1/tickets", &json!({})).await.expect(201).json();
         let ticket = ticket["ticket"].as_str().unwrap();
         let address = running.address;
         for query in [format!("ticket={ticket}"), format!("ticket={ticket}"), format!("token={}", ada.token)] {
             Socket::open(address, &format!("/ws?{query}"), &[]).await.unwrap().first().await;
         }
-        // Requests that are answered in every other way: well, refused, and malformed.
+        // Requests with all other results: accepted, refused for their content, and malformed.
         let mut statuses = Vec::new();
         for secret in [format!("token={}", ada.token), format!("ticket={ticket}")] {
             for target in
                 ["/health", "/livez", "/static/app.js", "/v1/users/me", "/nowhere", "/ws", "/ws/nowhere", "/%zz"]
             {
-                let asked = format!("GET {target}?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-                statuses.extend(raw::statuses(&raw::exchange(address, asked.as_bytes()).await));
+                let request = format!("GET {target}?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+                statuses.extend(raw::statuses(&raw::exchange(address, request.as_bytes()).await));
             }
             let handshake = "Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
             let long = "x".repeat(limits::URI_BYTES_MAX);
-            for asked in [
+            for request in [
                 format!("POST /ws?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
                 format!("GET /ws?{secret} HTTP/1.1\r\n\r\n"),
                 format!("GET /ws?{secret} HTTP/1.1\r\nHost: x\r\nbad header\r\n\r\n"),
@@ -236,7 +233,7 @@ async fn no_log_level_tells_a_secret() {
                 format!("GET http://x/ws?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
                 format!("GET /ws?{secret} HTTP/1.1\r\nHost: x\r\n{handshake}Origin: http://y\r\n\r\n"),
             ] {
-                statuses.extend(raw::statuses(&raw::exchange(address, asked.as_bytes()).await));
+                statuses.extend(raw::statuses(&raw::exchange(address, request.as_bytes()).await));
             }
         }
         for status in [200, 400, 401, 403, 404, 405, 414, 426] {
@@ -247,7 +244,7 @@ async fn no_log_level_tells_a_secret() {
         let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
         assert!(log.len() > statuses.len(), "{log:?}");
         for secret in [ticket, &ada.token, &ada.refresh_token, PASSWORD] {
-            // The last characters of a secret are looked for, because a line may have only a part of it.
+            // If the end is missing, no line has all of the secret, nor all but its beginning.
             let end = &secret[secret.len() - PASSWORD.len()..];
             let leaks: Vec<&String> = log.iter().filter(|line| line.contains(end)).collect();
             assert!(leaks.is_empty(), "{secret}: {leaks:?}");
@@ -255,7 +252,7 @@ async fn no_log_level_tells_a_secret() {
     }
 }
 
-/// CPU time that a process has used, in ticks of 10 ms.
+/// Returns the CPU time that a process has used, in ticks of 10 ms.
 fn ticks(process: &Child) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
     let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
@@ -267,16 +264,16 @@ async fn without_file_descriptors_it_serves_who_is_there_and_recovers() {
     const WARNING: &str = "no socket can be accepted";
     let mut running = Running::start(&[]);
     let (ada, grace) =
-        (Person::register(running.address, "ada").await, Person::register(running.address, "grace").await);
+        (TestUser::register(running.address, "ada").await, TestUser::register(running.address, "grace").await);
     let room = ada.direct(&grace).await;
     let mut established = TcpStream::connect(running.address).await.unwrap();
-    asks(&mut established).await;
-    let mut socket = ada.listen(&room.socket).await;
+    request(&mut established).await;
+    let mut socket = ada.connect(&room.socket).await;
 
     let open = fs::read_dir(format!("/proc/{}/fd", running.child.id())).unwrap().count() as u64;
     let few = Rlimit { current: Some(open + 10), maximum: Some(open + 10) };
     prlimit(Some(Pid::from_child(&running.child)), Resource::Nofile, few).unwrap();
-    // The kernel takes them all; the server cannot.
+    // The kernel accepts all of them; the server cannot.
     let mut idle = Vec::new();
     for _ in 0..30 {
         idle.push(TcpStream::connect(running.address).await.unwrap());
@@ -286,17 +283,17 @@ async fn without_file_descriptors_it_serves_who_is_there_and_recovers() {
 
     let before = ticks(&running.child);
     for _ in 0..20 {
-        asks(&mut established).await;
+        request(&mut established).await;
         socket.send(&json!({"type": "message.send", "content": "still here"})).await;
-        assert_eq!(socket.receives().await, "still here");
+        assert_eq!(socket.next_content().await, "still here");
         sleep(Duration::from_millis(100)).await;
     }
     let spent = ticks(&running.child) - before;
     assert!(spent < 60, "it does not spin: {spent} ticks in some 200");
 
     drop(idle);
-    asks(&mut TcpStream::connect(running.address).await.unwrap()).await;
-    ada.say(&room, "back to normal").await;
+    request(&mut TcpStream::connect(running.address).await.unwrap()).await;
+    ada.send(&room, "back to normal").await;
     drop((established, socket));
     running.signal(Signal::TERM);
     assert!(running.child.wait().unwrap().success());
@@ -304,12 +301,12 @@ async fn without_file_descriptors_it_serves_who_is_there_and_recovers() {
     assert_eq!(again, 0, "it says so once");
 }
 
-/// Asks on a connection that is kept open.
-async fn asks(socket: &mut TcpStream) {
+/// Sends a request on a connection that stays open.
+async fn request(socket: &mut TcpStream) {
     socket.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut got = Vec::new();
     while !got.ends_with(b"}") {
-        let count = timeout(PATIENCE, socket.read_buf(&mut got)).await.expect("an answer").unwrap();
+        let count = timeout(TEST_TIMEOUT, socket.read_buf(&mut got)).await.expect("an answer").unwrap();
         assert!(count > 0, "{got:?}");
     }
     assert!(got.starts_with(b"HTTP/1.1 200 "), "{got:?}");
@@ -318,13 +315,14 @@ async fn asks(socket: &mut TcpStream) {
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_a_restart() {
     let first = Running::start(&[]);
-    let (ada, grace) = (Person::register(first.address, "ada").await, Person::register(first.address, "grace").await);
+    let (ada, grace) =
+        (TestUser::register(first.address, "ada").await, TestUser::register(first.address, "grace").await);
     let room = ada.direct(&grace).await;
-    let message = ada.say(&room, "keep this").await;
+    let message = ada.send(&room, "keep this").await;
     first.signal(Signal::KILL);
     let data = first.data.path().to_str().unwrap();
     let second = Running::start(&["--data", data]);
-    let ada = Person { address: second.address, ..ada };
+    let ada = TestUser { address: second.address, ..ada };
     assert_eq!(
         ada.get(&room.messages).await.expect(200).json()["items"],
         json!([message]),
@@ -338,9 +336,9 @@ async fn two_processes_on_one_database_keep_one_truth() {
     let secret = "one secret for all the nodes there are";
     let arguments = ["--database-url", url.as_str(), "--jwt-secret", secret];
     let (one, other) = (Running::start(&arguments), Running::start(&arguments));
-    let (ada, grace) = (Person::register(one.address, "ada").await, Person::register(one.address, "grace").await);
+    let (ada, grace) = (TestUser::register(one.address, "ada").await, TestUser::register(one.address, "grace").await);
     let room = ada.direct(&grace).await;
-    let there = Person { address: other.address, ..ada.clone() };
+    let there = TestUser { address: other.address, ..ada.clone() };
     for number in 1..=20 {
         let body = json!({"id": Uuid::now_v7(), "content": number.to_string()});
         let (here, there) = tokio::join!(ada.post(&room.messages, &body), there.post(&room.messages, &body));
@@ -353,19 +351,19 @@ async fn two_processes_on_one_database_keep_one_truth() {
 
 #[tokio::test]
 async fn the_memory_of_passwords_goes_back() {
-    // What Argon2id takes for one.
+    // The memory that Argon2id needs for one password.
     const HASH_BYTES: usize = 19 * 1024 * 1024;
     let mut node = Node::on(StoreKind::Sqlite).await;
     node.start().await;
     let node = &node;
-    join_all((0..16).map(async |number| node.person(&format!("person{number}")).await)).await;
+    join_all((0..16).map(async |number| node.register(&format!("person{number}")).await)).await;
     let is_back = |Memory { now, peak }| peak - now >= HASH_BYTES;
     let returned = async {
         while !is_back(node.memory()) {
             sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(PATIENCE, returned).await.unwrap_or_else(|_| panic!("{:?}", node.memory()));
+    timeout(TEST_TIMEOUT, returned).await.unwrap_or_else(|_| panic!("{:?}", node.memory()));
 }
 
 #[test]
@@ -414,12 +412,12 @@ fn bad_configuration_is_refused_in_words_that_name_the_variable() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().to_str().unwrap();
-        // A flag wins over the environment: the variable that is tried must not be given as one.
+        // A flag overrides the environment, so the flag of the tested variable must be absent.
         let flags = [("CHINWAG_DATA", "--data", data), ("CHINWAG_LISTEN", "--listen", "127.0.0.1:0")];
         let flags: Vec<&str> =
             flags.iter().filter(|flag| flag.0 != variable).flat_map(|flag| [flag.1, flag.2]).collect();
-        let said = refused(&flags, &[(variable, value)]);
-        assert!(said.starts_with("chinwag: ") && said.contains(variable), "{variable}={value}: {said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
+        let error = refused(&flags, &[(variable, value)]);
+        assert!(error.starts_with("chinwag: ") && error.contains(variable), "{variable}={value}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::support::client::{Conversation, Person};
+use crate::support::client::{Conversation, TestUser};
 use crate::support::postgres::{connect, database};
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
@@ -20,14 +20,14 @@ on_each_store! {
     unknown_fields_survive_an_edit,
 }
 
-/// Short, so that a test need not wait for long.
+/// Short, so that tests do not wait long.
 const SOON: Duration = Duration::from_millis(200);
-/// Longer than a test waits for anything.
+/// Longer than any test.
 const NEVER: Duration = Duration::from_secs(3_600);
 /// A field of messages that this version does not know.
 const PINNED_AT: &str = "2031-05-06T07:08:09.000010Z";
 
-/// A node of a newer version. The node of this version learns of its rows from the database alone.
+/// A node of a newer version, simulated by rows in the database. The node of this version learns of them from the database alone.
 enum NewerNode {
     Sqlite(PathBuf),
     Postgres(tokio_postgres::Client),
@@ -45,7 +45,7 @@ impl NewerNode {
         }
     }
 
-    /// An id as the database writes it.
+    /// Returns an id as the database writes it.
     fn id(&self, id: &str) -> String {
         match self {
             Self::Sqlite(_) => format!("x'{}'", id.replace('-', "")),
@@ -53,8 +53,8 @@ impl NewerNode {
         }
     }
 
-    /// Takes the conversation's next number and inserts a row with it, in one transaction. `columns` and `values` are those besides
-    /// the conversation and the number.
+    /// Takes the conversation's next number and inserts a row with it, in one transaction. `columns` and `values` are the others,
+    /// besides the conversation and the number.
     async fn insert(&self, room: &Conversation, table: &str, columns: &str, values: &str) {
         let id = self.id(&room.id);
         let statements = format!(
@@ -72,7 +72,7 @@ impl NewerNode {
         self.insert(room, "changes", "kind, message_seq, payload", &values).await;
     }
 
-    /// A system message of the time of the latest message.
+    /// Inserts a system message with the time of the latest message.
     async fn note(&self, room: &Conversation, kind: &str, note: &Value) {
         let [id, sender_id] = ["id", "sender_id"].map(|field| self.id(note[field].as_str().unwrap()));
         let user_id = self.id(note["system"]["user_id"].as_str().unwrap());
@@ -90,25 +90,25 @@ impl NewerNode {
     }
 }
 
-/// A text as SQL writes it.
+/// Returns a text as an SQL literal.
 fn text(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// A message that was pinned.
+/// Returns the content of a pinned message's field.
 fn pinned(mut message: Value) -> Value {
     message["pinned_at"] = json!(PINNED_AT);
     message
 }
 
-/// A node of this version, whose store a newer one writes to as well.
+/// A node of this version, and the newer version's access to its store.
 struct Fixture {
     _server: Server,
     newer: NewerNode,
-    ada: Person,
-    grace: Person,
+    ada: TestUser,
+    grace: TestUser,
     room: Conversation,
-    /// The room's first message.
+    /// The first message of the group.
     hello: Value,
     _folder: TempDir,
 }
@@ -129,13 +129,13 @@ impl Fixture {
         };
         let arguments = ["--database-url", &url, "--rate-limits", "off"];
         let server = Server::configured(&arguments, |config| config.heartbeat = heartbeat).await;
-        let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+        let (ada, grace) = (server.register("ada").await, server.register("grace").await);
         let room = ada.group("Lunch", &[&grace]).await;
-        let hello = ada.say(&room, "hello").await;
+        let hello = ada.send(&room, "hello").await;
         Self { _server: server, newer, ada, grace, room, hello, _folder: folder }
     }
 
-    /// The system message that the newer version leaves.
+    /// Returns the system message that the newer version wrote.
     fn note(&self) -> Value {
         json!({
             "id": Uuid::now_v7(), "conversation_id": self.room.id, "seq": 6, "sender_id": self.ada.id, "type": "system",
@@ -145,7 +145,7 @@ impl Fixture {
         })
     }
 
-    /// Writes a row of each sort. Returns the frames of all events, from the first message on.
+    /// Writes a row of each kind. Returns the frames of all events, from the first message on.
     async fn write_unknown(&self) -> Vec<Value> {
         let Self { newer, room, .. } = self;
         let hello = pinned(self.hello.clone());
@@ -174,20 +174,20 @@ impl Fixture {
         (1..).zip(frames).map(numbered).collect()
     }
 
-    /// The frame of a new message.
+    /// Returns the frame of a new message.
     fn new_message(&self, message: &Value) -> Value {
         json!({"type": "message.new", "conversation_id": self.room.id, "seq": message["seq"], "message": message})
     }
 }
 
-/// The numbered frames up to one of this type.
+/// Returns the numbered frames up to one of this type.
 async fn numbered_until(socket: &mut Socket, last: &str) -> Vec<Value> {
     let (frames, closed) = socket.until(last).await;
     assert_eq!(closed, None, "{frames:#?}");
     frames.into_iter().filter(|frame| frame["seq"].is_i64()).collect()
 }
 
-/// The numbered frames up to the last of those that are expected, and those that come behind it by mistake.
+/// Returns the numbered frames up to the last expected one, and wrong ones after it.
 async fn numbered(socket: &mut Socket, expected: &[Value]) -> Vec<Value> {
     let mut frames: Vec<Value> = Vec::new();
     while frames.last().is_none_or(|frame| frame["seq"] != expected.last().unwrap()["seq"]) {
@@ -202,18 +202,18 @@ async fn a_resume_gives_events_of_unknown_kinds(store: StoreKind) {
     let fixture = Fixture::new(store, NEVER).await;
     let expected = fixture.write_unknown().await;
     let room = &fixture.room;
-    for person in [&fixture.ada, &fixture.grace] {
-        let mut one = person.listen(&format!("{}?after_seq=0", room.socket)).await;
+    for user in [&fixture.ada, &fixture.grace] {
+        let mut one = user.connect(&format!("{}?after_seq=0", room.socket)).await;
         assert_eq!(numbered_until(&mut one, "resumed").await, expected);
-        let mut held = person.listen("/ws?hold=1").await;
+        let mut held = user.connect("/ws?hold=1").await;
         for after in 0..expected.len() {
             held.send(&json!({"type": "resume", "conversations": {&room.id: after}})).await;
             assert_eq!(numbered_until(&mut held, "resumed").await, expected[after..]);
         }
     }
     let mut sockets =
-        [fixture.ada.listen(&format!("{}?after_seq=1", room.socket)).await, fixture.grace.listen("/ws").await];
-    let sent = fixture.new_message(&fixture.ada.say(room, "still here").await);
+        [fixture.ada.connect(&format!("{}?after_seq=1", room.socket)).await, fixture.grace.connect("/ws").await];
+    let sent = fixture.new_message(&fixture.ada.send(room, "still here").await);
     assert_eq!(sent["seq"], 7);
     assert_eq!(numbered(&mut sockets[0], std::slice::from_ref(&sent)).await[5..], std::slice::from_ref(&sent)[..]);
     assert_eq!(numbered(&mut sockets[1], std::slice::from_ref(&sent)).await, [sent]);
@@ -222,11 +222,11 @@ async fn a_resume_gives_events_of_unknown_kinds(store: StoreKind) {
 async fn a_send_behind_unknown_events_is_answered_and_delivered_after_them(store: StoreKind) {
     let fixture = Fixture::new(store, NEVER).await;
     let Fixture { newer, ada, grace, room, .. } = &fixture;
-    let mut hers = ada.listen(&room.socket).await;
-    let mut theirs = [grace.listen(&room.socket).await, grace.listen("/ws").await];
+    let mut hers = ada.connect(&room.socket).await;
+    let mut theirs = [grace.connect(&room.socket).await, grace.connect("/ws").await];
     let mut expected = fixture.write_unknown().await.split_off(1);
 
-    // Over a WebSocket its own event is the acknowledgement.
+    // Over a WebSocket, the event is the acknowledgement.
     hers.send(&json!({"type": "message.send", "id": Uuid::now_v7(), "content": "by frame"})).await;
     let acknowledged = hers.next_of(&["message.new", "error"]).await;
     assert_eq!((&acknowledged["type"], &acknowledged["seq"]), (&json!("message.new"), &json!(7)), "{acknowledged}");
@@ -236,22 +236,22 @@ async fn a_send_behind_unknown_events_is_answered_and_delivered_after_them(store
         "type": "message.pinned", "conversation_id": room.id, "seq": 8, "user_id": ada.id,
         "message": expected.last().unwrap()["message"],
     }));
-    let sent = ada.say(room, "by request").await;
+    let sent = ada.send(room, "by request").await;
     assert_eq!(sent["seq"], 9);
     expected.push(fixture.new_message(&sent));
     for socket in &mut theirs {
         assert_eq!(numbered(socket, &expected).await, expected);
     }
-    // The frames before the acknowledgement were read over.
+    // The frames before the acknowledgement were skipped.
     assert_eq!(numbered(&mut hers, &expected).await, expected[6..]);
-    let mut again = ada.listen(&format!("{}?after_seq=1", room.socket)).await;
+    let mut again = ada.connect(&format!("{}?after_seq=1", room.socket)).await;
     assert_eq!(numbered_until(&mut again, "resumed").await, expected);
 }
 
 async fn a_heartbeat_finds_unknown_events_that_nothing_follows(store: StoreKind) {
     let fixture = Fixture::new(store, SOON).await;
     let Fixture { ada, grace, room, .. } = &fixture;
-    let mut sockets = [ada.listen(&room.socket).await, ada.listen("/ws").await, grace.listen("/ws").await];
+    let mut sockets = [ada.connect(&room.socket).await, ada.connect("/ws").await, grace.connect("/ws").await];
     let expected = fixture.write_unknown().await.split_off(1);
     for socket in &mut sockets {
         assert_eq!(numbered(socket, &expected).await, expected);
@@ -283,7 +283,7 @@ async fn unknown_fields_survive_an_edit(store: StoreKind) {
     let fixture = Fixture::new(store, NEVER).await;
     let Fixture { newer, ada, grace, room, hello, .. } = &fixture;
     newer.pin(room, &hello["seq"]).await;
-    let mut socket = grace.listen(&room.socket).await;
+    let mut socket = grace.connect(&room.socket).await;
     let retry = json!({"id": hello["id"], "content": "hello"});
     assert_eq!(ada.post(&room.messages, &retry).await.expect(200).json(), pinned(hello.clone()));
 
@@ -297,7 +297,7 @@ async fn unknown_fields_survive_an_edit(store: StoreKind) {
     let event = socket.next_of(&["message.updated"]).await;
     assert_eq!((&event["seq"], &event["message"]), (&json!(2), &expected));
     assert_eq!(grace.get(&room.messages).await.expect(200).json()["items"], json!([expected]));
-    let mut replay = grace.listen(&format!("{}?after_seq=0", room.socket)).await;
+    let mut replay = grace.connect(&format!("{}?after_seq=0", room.socket)).await;
     let frames = numbered_until(&mut replay, "resumed").await;
     assert_eq!(frames.iter().map(|frame| &frame["message"]).collect::<Vec<_>>(), [&expected, &expected]);
 }

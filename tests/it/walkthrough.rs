@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::support::browser::Browser;
 use crate::support::process::Process;
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TEST_TIMEOUT;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 /// The server's address in the README.
@@ -40,7 +40,7 @@ fn block<'a>(readme: &'a str, language: &str) -> &'a str {
 async fn run(script: &str) -> Vec<String> {
     let mut shell = tokio::process::Command::new("bash");
     shell.args(["-eu", "-o", "pipefail", "-c", script]).env("no_proxy", "127.0.0.1").kill_on_drop(true);
-    let output = timeout(PATIENCE, shell.output()).await.expect("a script that ends").unwrap();
+    let output = timeout(TEST_TIMEOUT, shell.output()).await.expect("a script that ends").unwrap();
     let (printed, errors) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && errors.is_empty(), "{printed}\n{errors}");
     printed.lines().map(str::to_owned).collect()
@@ -79,8 +79,8 @@ async fn the_walk_through_works_as_it_stands() {
     let browser = Browser::start().await;
     let page = browser.open(&format!("http://{address}/")).await;
     page.eval("window.logged = []; console.log = (line) => logged.push(JSON.parse(line))").await;
-    page.enter(&second.1).await;
-    page.enter(&here(block(&readme, "js"))).await;
+    page.run_statements(&second.1).await;
+    page.run_statements(&here(block(&readme, "js"))).await;
     page.until("logged.some((frame) => frame.message?.content === 'hi')").await;
     assert_eq!(page.eval("logged[0].type").await, "hello");
     let received = page

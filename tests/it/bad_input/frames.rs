@@ -1,4 +1,4 @@
-//! Frames that are refused, and those that end a connection.
+//! Frames that are refused, and frames that end a connection.
 
 use std::fmt::Write;
 
@@ -87,7 +87,7 @@ const ON_ALL: &[(&str, &str)] = &[
     (r#"{"type":"auth","token":7}"#, "invalid"),
 ];
 
-/// On `/ws/{id}` of the room.
+/// Frames on `/ws/{id}` of the group.
 #[rustfmt::skip]
 const ON_ONE: &[(&str, &str)] = &[
     (r#"{"type":"message.send","conversation_id":"$direct$","content":"hi"}"#, "invalid"),
@@ -98,11 +98,11 @@ const ON_ONE: &[(&str, &str)] = &[
     (r#"{"type":"resume","conversations":{"$room$":3}}"#, "resync"),
 ];
 
-/// Says each, and after each that the connection lives on; what was answered otherwise.
-async fn say_all(world: &Fixture, socket: &mut Socket, table: &[(&str, &str)]) -> String {
+/// Sends each frame, and a ping after each, which is answered. Returns the unexpected answers.
+async fn say_all(fixture: &Fixture, socket: &mut Socket, table: &[(&str, &str)]) -> String {
     let mut wrong = String::new();
     for (index, (text, code)) in table.iter().enumerate() {
-        socket.raw(Message::text(world.fill(text))).await;
+        socket.raw(Message::text(fixture.fill(text))).await;
         let answer = socket.next_of(&["error", "message.new", "resumed", "pong"]).await;
         if answer["code"] != *code {
             writeln!(wrong, "{text}: {answer} instead of {code}").unwrap();
@@ -117,20 +117,20 @@ async fn say_all(world: &Fixture, socket: &mut Socket, table: &[(&str, &str)]) -
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_frame_is_an_error_and_the_connection_lives_on() {
-    let world = Fixture::new().await;
-    let (mut all, mut one) = (world.ada.listen("/ws").await, world.ada.listen(&world.room.socket).await);
-    let wrong = say_all(&world, &mut all, ON_ALL).await + &say_all(&world, &mut one, ON_ONE).await;
+    let fixture = Fixture::new().await;
+    let (mut all, mut one) = (fixture.ada.connect("/ws").await, fixture.ada.connect(&fixture.room.socket).await);
+    let wrong = say_all(&fixture, &mut all, ON_ALL).await + &say_all(&fixture, &mut one, ON_ONE).await;
     assert!(wrong.is_empty(), "\n{wrong}");
     drop((all, one));
-    world.assert_untouched().await;
+    fixture.assert_untouched().await;
 }
 
 #[tokio::test]
 async fn an_error_repeats_what_names_the_frame() {
     let server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
-    let mut socket = ada.listen("/ws").await;
+    let mut socket = ada.connect("/ws").await;
     let id = "0199a000-0000-7000-8000-000000000001";
     let send = |extra: serde_json::Value| {
         let mut frame = json!({"type": "message.send", "conversation_id": room.id, "content": " "});
@@ -158,9 +158,9 @@ async fn an_error_repeats_what_names_the_frame() {
 #[tokio::test]
 async fn ten_bad_frames_in_a_row_end_a_connection() {
     let server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
-    let mut socket = ada.listen(&room.socket).await;
+    let mut socket = ada.connect(&room.socket).await;
     for good in [json!({"type": "ping"}), json!({"type": "message.send", "content": "hi"})] {
         for _ in 0..9 {
             socket.raw(Message::text("bad")).await;
@@ -181,14 +181,14 @@ async fn ten_bad_frames_in_a_row_end_a_connection() {
 #[tokio::test]
 async fn text_passes_up_to_its_limit() {
     let server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
-    let mut socket = ada.listen(&room.socket).await;
+    let mut socket = ada.connect(&room.socket).await;
     for content in ["x".repeat(CONTENT_BYTES), "é".repeat(CONTENT_BYTES / 2), "\u{1}".repeat(CONTENT_BYTES / 2)] {
         socket.send(&json!({"type": "message.send", "content": content})).await;
-        assert!(socket.receives().await == content, "as it was sent");
+        assert!(socket.next_content().await == content, "as it was sent");
         ada.post(&room.messages, &json!({"content": content})).await.expect(201);
-        assert!(socket.receives().await == content);
+        assert!(socket.next_content().await == content);
         let more = "x".repeat(CONTENT_BYTES + 1 - content.len());
         socket.send(&json!({"type": "message.send", "content": content + &more})).await;
         assert_eq!(socket.next_of(&["error", "message.new"]).await["code"], "invalid");
@@ -199,7 +199,7 @@ async fn text_passes_up_to_its_limit() {
     assert_eq!(socket.next_of(&["pong"]).await["type"], "pong", "a frame of 64 KiB");
 }
 
-/// A client's frame: its first byte, and a mask of zeros.
+/// Encodes a client's frame: its first byte, and a mask of zeros.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     match u16::try_from(payload.len()) {
@@ -223,7 +223,7 @@ async fn what_breaks_the_protocol_ends_the_connection_with_its_code() {
     const FINAL: u8 = 0x80;
     const TEXT: u8 = 1;
     let server = Server::with(&["--rate-limits", "off"]).await;
-    let ada = server.person("ada").await;
+    let ada = server.register("ada").await;
     let claims = |length: u64| [&[FINAL | TEXT, 0xFF][..], &length.to_be_bytes(), &[0; 4]].concat();
     let half = vec![b' '; FRAME_BYTES / 2 + 1];
     for (what, bytes, code) in [
@@ -252,13 +252,13 @@ async fn what_breaks_the_protocol_ends_the_connection_with_its_code() {
         ("a close without meaning", frame(FINAL | 8, &999_u16.to_be_bytes()), 1002),
         ("a close with a reason that is not UTF-8", frame(FINAL | 8, b"\x03\xE8\xFF"), 1007),
     ] {
-        let mut socket = ada.listen("/ws").await;
-        // The server may stop reading what is too big before all of it is written.
+        let mut socket = ada.connect("/ws").await;
+        // The server may stop reading a frame that is too large before all of it is written.
         let _ = socket.stream.get_mut().write_all(&bytes).await;
         assert_eq!(socket.close_code().await, code, "{what}");
     }
-    // Bytes one by one, pieces with a ping between them: unusual, and fine.
-    let mut socket = ada.listen("/ws").await;
+    // Single bytes, and fragments with a ping between them: unusual but valid.
+    let mut socket = ada.connect("/ws").await;
     let pieces =
         [frame(TEXT, br#"{"type":"#), frame(FINAL | 9, b"!"), frame(0, b""), frame(FINAL, br#""ping"}"#)].concat();
     for byte in pieces {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use hyper::Method;
 
 use super::Fixture;
-use crate::support::client::ask;
+use crate::support::client::send_request;
 
 /// Method, path, header fields, body, status, code. See [`Fixture::fill`] for `$…$`.
 type Row = (&'static str, &'static str, &'static [(&'static str, &'static str)], &'static [u8], u16, &'static str);
@@ -45,13 +45,13 @@ const TABLE: &[Row] = &[
     ("POST", MESSAGES, ADA, b"{\"content\":\"a\nb\"}", 400, "malformed"),
     ("POST", MESSAGES, ADA, br#"{"content":NaN}"#, 400, "malformed"),
     ("PATCH", ROOM, ADA, b"\x00", 400, "malformed"),
-    // Nested beyond reason.
+    // Nested too deeply.
     ("POST", MESSAGES, ADA, b"$[*100000$", 422, "invalid"),
     ("POST", MESSAGES, ADA, br#"{"content":$[*100000$"#, 422, "invalid"),
     ("POST", MESSAGES, ADA, br#"{"x":$[*100000$"#, 400, "malformed"),
     ("POST", MESSAGES, ADA, br#"{"x":$[*50000$$]*50000$}"#, 422, "invalid"),
     ("POST", MESSAGES, ADA, br#"{"content":$[{"a":*10000$"#, 422, "invalid"),
-    // Another shape.
+    // Wrong types.
     ("POST", REGISTER, ANYBODY, b"null", 422, "invalid"),
     ("POST", REGISTER, ANYBODY, b"17", 422, "invalid"),
     ("POST", REGISTER, ANYBODY, br#""eve""#, 422, "invalid"),
@@ -124,7 +124,7 @@ const TABLE: &[Row] = &[
     ("POST", MESSAGES, ADA, br#"{"content":" \n\t\u00a0"}"#, 422, "invalid"),
     ("POST", MESSAGES, ADA, br#"{"content":"$x*16385$"}"#, 422, "invalid"),
     ("POST", MESSAGES, ADA, br#"{"content":"$\u00e9*8193$"}"#, 422, "invalid"),
-    // U+0000, wherever there is text.
+    // U+0000 in every text.
     ("POST", REGISTER, ANYBODY, br#"{"username":"e\u0000ve","password":"long enough"}"#, 422, "invalid"),
     ("POST", REGISTER, ANYBODY, br#"{"username":"eve","name":"E\u0000ve","password":"long enough"}"#, 422, "invalid"),
     ("POST", REGISTER, ANYBODY, br#"{"username":"eve","password":"long\u0000enough"}"#, 422, "invalid"),
@@ -156,7 +156,7 @@ const TABLE: &[Row] = &[
     ("POST", REGISTER, &[("content-type", "text/plain; application/json")], b"{}", 415, "unsupported_media_type"),
     ("POST", REGISTER, &[("content-type", "Application/JSON ; charset=utf-8")], b"{}", 422, "invalid"),
     ("POST", MESSAGES, &[("authorization", "Bearer $ada$")], br#"{"content":"hi"}"#, 415, "unsupported_media_type"),
-    // Nobody, or not with this token.
+    // No token, or an invalid one.
     ("GET", ME, NOTHING, b"", 401, "unauthorized"),
     ("PATCH", ME, ANYBODY, br#"{"name":"Eve"}"#, 401, "unauthorized"),
     ("POST", "/v1/users/logout", NOTHING, b"", 401, "unauthorized"),
@@ -170,7 +170,7 @@ const TABLE: &[Row] = &[
     ("DELETE", ROOM, NOTHING, b"", 401, "unauthorized"),
     ("DELETE", GRACE, NOTHING, b"", 401, "unauthorized"),
     ("POST", MESSAGES, ANYBODY, br#"{"content":"hi"}"#, 401, "unauthorized"),
-    // Other people's, and nobody's.
+    // Objects of other users, and unknown objects.
     ("GET", "/v1/conversations/$theirs$", ADA, b"", 404, "not_found"),
     ("PATCH", "/v1/conversations/$theirs$", ADA, br#"{"name":"Mine"}"#, 404, "not_found"),
     ("DELETE", "/v1/conversations/$theirs$", ADA, b"", 404, "not_found"),
@@ -186,7 +186,7 @@ const TABLE: &[Row] = &[
     ("GET", "/v1/users/'%20OR%201=1%20--", ADA, b"", 404, "not_found"),
     ("DELETE", "/v1/conversations/$direct$", ADA, b"", 403, "forbidden"),
     ("DELETE", "/v1/conversations/$room$/members/$ada_id$", ADA, b"", 403, "forbidden"),
-    // Addresses.
+    // Paths.
     ("GET", "/V1/users", ADA, b"", 404, "not_found"),
     ("GET", "/v1/users/", ADA, b"", 404, "not_found"),
     ("GET", "//v1/users", ADA, b"", 404, "not_found"),
@@ -256,7 +256,7 @@ const TABLE: &[Row] = &[
     ("DELETE", "/v1/conversations/$nowhere$/messages/$hers$", ADA, b"", 404, "not_found"),
     ("DELETE", "/v1/conversations/x/messages/$hers$", ADA, b"", 404, "not_found"),
     ("DELETE", HERS, NOTHING, b"", 401, "unauthorized"),
-    // A door of another kind.
+    // The WebSocket's path.
     ("GET", "/ws", ADA, b"", 426, "upgrade_required"),
     ("GET", "/ws/$room$", ADA, b"", 426, "upgrade_required"),
     ("GET", "/ws/nonsense", ADA, b"", 404, "not_found"),
@@ -265,16 +265,16 @@ const TABLE: &[Row] = &[
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_bad_is_refused_and_leaves_nothing() {
-    let world = Fixture::new().await;
+    let fixture = Fixture::new().await;
     let mut wrong = String::new();
     for (method, path, headers, body, status, code) in TABLE {
-        let (filled, values) = (world.fill(path), headers.iter().map(|(_, value)| world.fill(value)));
+        let (filled, values) = (fixture.fill(path), headers.iter().map(|(_, value)| fixture.fill(value)));
         let values: Vec<String> = values.collect();
         let headers: Vec<_> = headers.iter().zip(&values).map(|((name, _), value)| (*name, value.as_str())).collect();
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let body = std::str::from_utf8(body).map_or_else(|_| body.to_vec(), |text| world.fill(text).into_bytes());
+        let body = std::str::from_utf8(body).map_or_else(|_| body.to_vec(), |text| fixture.fill(text).into_bytes());
         let shown = String::from_utf8_lossy(&body[..body.len().min(90)]).into_owned();
-        let answer = ask(world.server.address, method.clone(), &filled, &headers, body).await;
+        let answer = send_request(fixture.server.address, method.clone(), &filled, &headers, body).await;
         let is_problem = answer.header("content-type") == Some("application/problem+json");
         let got = (answer.status, if is_problem { answer.problem().1 } else { "no problem".to_owned() });
         if got != (*status, (*code).to_owned()) {
@@ -288,5 +288,5 @@ async fn what_is_bad_is_refused_and_leaves_nothing() {
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
-    world.assert_untouched().await;
+    fixture.assert_untouched().await;
 }

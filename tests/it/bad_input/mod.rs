@@ -1,4 +1,4 @@
-//! What nobody should send, and what the server does about it: it refuses, stores nothing, and goes on.
+//! Invalid input: the server refuses it, stores nothing, and continues to serve.
 
 mod frames;
 mod http;
@@ -7,51 +7,51 @@ mod raw;
 
 use serde_json::{Value, json};
 
-use crate::support::client::{Conversation, Person, get};
+use crate::support::client::{Conversation, TestUser, get};
 use crate::support::server::Server;
 
-/// A server with a little in it: what is refused must change none of that.
+/// A server with some data, none of which invalid input may change.
 struct Fixture {
     server: Server,
-    ada: Person,
-    grace: Person,
-    /// Of ada, who owns it, and grace.
+    ada: TestUser,
+    grace: TestUser,
+    /// The members are ada, who owns it, and grace.
     room: Conversation,
-    /// Of ada and grace.
+    /// The members are ada and grace.
     direct: Conversation,
-    /// Of grace alone.
+    /// The only member is grace.
     theirs: Conversation,
-    /// Of grace, who removed ada from it.
+    /// The owner is grace, who removed ada from it.
     left: Conversation,
-    /// What ada said in the room, and grace.
-    said: [String; 2],
+    /// The messages that ada and grace sent to the group.
+    message_ids: [String; 2],
     before: Value,
 }
 
 impl Fixture {
     async fn new() -> Self {
         let server = Server::with(&["--rate-limits", "off"]).await;
-        let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+        let (ada, grace) = (server.register("ada").await, server.register("grace").await);
         let room = ada.group("Lunch", &[&grace]).await;
         let direct = ada.direct(&grace).await;
         let theirs = grace.group("Private", &[]).await;
         let left = grace.group("Left", &[&ada]).await;
         grace.delete(&format!("{}/{}", left.members, ada.id)).await.expect(204);
-        let mut said = [String::new(), String::new()];
-        for (id, person) in said.iter_mut().zip([&ada, &grace]) {
-            person.say(&room, "as it is").await["id"].as_str().unwrap().clone_into(id);
+        let mut message_ids = [String::new(), String::new()];
+        for (id, user) in message_ids.iter_mut().zip([&ada, &grace]) {
+            user.send(&room, "as it is").await["id"].as_str().unwrap().clone_into(id);
         }
-        let mut world = Self { server, ada, grace, room, direct, theirs, left, said, before: Value::Null };
-        world.before = world.look().await;
-        world
+        let mut fixture = Self { server, ada, grace, room, direct, theirs, left, message_ids, before: Value::Null };
+        fixture.before = fixture.look().await;
+        fixture
     }
 
-    /// All that is there.
+    /// Returns all data that the API shows.
     async fn look(&self) -> Value {
         let mut seen = Vec::new();
-        for person in [&self.ada, &self.grace] {
+        for user in [&self.ada, &self.grace] {
             for path in ["/v1/users/me", "/v1/users", "/v1/conversations", &self.room.members, &self.room.messages] {
-                seen.push(person.get(path).await.expect(200).json());
+                seen.push(user.get(path).await.expect(200).json());
             }
         }
         for path in [&self.theirs.messages, &self.left.messages] {
@@ -60,15 +60,15 @@ impl Fixture {
         json!(seen)
     }
 
-    /// Nothing has changed, and the server still serves.
+    /// Checks that nothing has changed, and that the server still serves.
     async fn assert_untouched(&self) {
         let after = without_presence(self.look().await);
         assert_eq!(after, without_presence(self.before.clone()));
         get(self.server.address, "/health").await.expect(200);
-        self.ada.say(&self.room, "still here").await;
+        self.ada.send(&self.room, "still here").await;
     }
 
-    /// Puts what is there in its place: `$room$`, `$ada$` (a token), `$grace_id$`, …; and `$x*65$` repeats `x` 65 times.
+    /// Replaces placeholders: `$room$`, `$ada$` (a token), `$grace_id$`, …; and `$x*65$` repeats `x` 65 times.
     fn fill(&self, text: &str) -> String {
         let mut filled = String::new();
         for (index, part) in text.split('$').enumerate() {
@@ -82,8 +82,8 @@ impl Fixture {
                 "ada" => filled += &self.ada.token,
                 "ada_id" => filled += &self.ada.id,
                 "grace_id" => filled += &self.grace.id,
-                "hers" => filled += &self.said[0],
-                "grace_said" => filled += &self.said[1],
+                "hers" => filled += &self.message_ids[0],
+                "grace_said" => filled += &self.message_ids[1],
                 _ => {
                     let (what, times) = part.rsplit_once('*').unwrap();
                     let times = times.parse().unwrap();
@@ -101,7 +101,7 @@ impl Fixture {
     }
 }
 
-/// Presence comes and goes with the sockets of a test, and is not stored.
+/// Removes presence, which changes with the sockets of a test and is not stored.
 fn without_presence(mut seen: Value) -> Value {
     match &mut seen {
         Value::Array(items) => items.iter_mut().for_each(|item| *item = without_presence(item.take())),

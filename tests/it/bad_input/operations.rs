@@ -31,7 +31,7 @@ const INPUTS: &[(&str, &str, &str)] = &[
     ("me.get", "$[*60000$", "malformed"),
     ("me.get", r#"{"x":$[*60000$"#, "malformed"),
     ("me.get", "{\"a\":\"\u{1}\"}", "malformed"),
-    // Half a surrogate pair, members that stand twice, and deep nesting.
+    // Half a surrogate pair, duplicate members, and deep nesting.
     ("conversation.update", r#"{"conversation_id":"$room$","name":"\ud83d"}"#, "malformed"),
     ("conversation.update", r#"{"conversation_id":"$room$","name":"x","\ud83d":1}"#, "malformed"),
     ("conversation.update", r#"{"conversation_id":"\ud83d","name":"x"}"#, "malformed"),
@@ -190,7 +190,7 @@ const INPUTS: &[(&str, &str, &str)] = &[
     ("message.delete", r#"{"conversation_id":"$theirs$","message_id":"$hers$"}"#, "not_found"),
     ("message.delete", r#"{"conversation_id":"$left$","message_id":"$hers$"}"#, "not_found"),
 
-    // No such operation.
+    // Unknown operations.
     ("conversation.nope", "{}", "malformed"),
     ("conversation", "{}", "malformed"),
     ("Conversation.get", "{}", "malformed"),
@@ -223,7 +223,7 @@ const FRAMES: &[(&str, &str)] = &[
     (r#"["me.get",null,null,{}]"#, "invalid"),
 ];
 
-/// A frame on `/ws/{id}` of the room.
+/// A frame on `/ws/{id}` of the group.
 #[rustfmt::skip]
 const ON_ONE: &[(&str, &str)] = &[
     (r#"{"type":"conversation.get","conversation_id":"$direct$","input":{}}"#, "invalid"),
@@ -235,7 +235,7 @@ const ON_ONE: &[(&str, &str)] = &[
     (r#"{"type":"message.list","input":{}}"#, "malformed"),
 ];
 
-/// A frame of Grace's, who is a plain member of the room.
+/// A frame of Grace's, who is an ordinary member of the group.
 #[rustfmt::skip]
 const OF_A_MEMBER: &[(&str, &str)] = &[
     (r#"{"type":"conversation.update","conversation_id":"$room$","input":{"name":"Mine"}}"#, "forbidden"),
@@ -247,11 +247,11 @@ const OF_A_MEMBER: &[(&str, &str)] = &[
     (r#"{"type":"message.delete","conversation_id":"$room$","input":{"message_id":"$hers$"}}"#, "forbidden"),
 ];
 
-/// Sends each, and after each a ping, which is answered.
-async fn send_all(world: &Fixture, socket: &mut Socket, frames: impl Iterator<Item = (String, &str)>) -> String {
+/// Sends each frame, and a ping after each, which is answered.
+async fn send_all(fixture: &Fixture, socket: &mut Socket, frames: impl Iterator<Item = (String, &str)>) -> String {
     let mut wrong = String::new();
     for (index, (text, code)) in frames.enumerate() {
-        socket.raw(Message::text(world.fill(&text))).await;
+        socket.raw(Message::text(fixture.fill(&text))).await;
         let answer = socket.next_of(&["error", "reply", "pong", "message.new"]).await;
         if answer["code"] != code {
             writeln!(wrong, "{text}: {answer} instead of {code}").unwrap();
@@ -266,10 +266,10 @@ async fn send_all(world: &Fixture, socket: &mut Socket, frames: impl Iterator<It
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_operation_is_an_error_and_stores_nothing() {
-    let world = Fixture::new().await;
-    let mut all = world.ada.listen("/ws").await;
-    let mut one = world.ada.listen(&world.room.socket).await;
-    let mut member = world.grace.listen("/ws").await;
+    let fixture = Fixture::new().await;
+    let mut all = fixture.ada.connect("/ws").await;
+    let mut one = fixture.ada.connect(&fixture.room.socket).await;
+    let mut member = fixture.grace.connect("/ws").await;
     let only_http = OPERATIONS.iter().filter(|row| row.transports == Transports::Http).flat_map(|row| {
         let with_input = format!(r#"{{"type":"{}","conversation_id":"$room$","input":{{}}}}"#, row.name);
         [with_input, format!(r#"{{"type":"{}"}}"#, row.name)].map(|text| (text, "malformed"))
@@ -277,21 +277,21 @@ async fn a_bad_operation_is_an_error_and_stores_nothing() {
     let only_http: Vec<_> = only_http.collect();
     assert_eq!(only_http.len(), 2 * 7, "logins, tokens, tickets, passwords and history are called over HTTP");
     let inputs = INPUTS.iter().map(|(name, input, code)| (format!(r#"{{"type":"{name}","input":{input}}}"#), *code));
-    let mut wrong = send_all(&world, &mut all, inputs.chain(only_http)).await;
+    let mut wrong = send_all(&fixture, &mut all, inputs.chain(only_http)).await;
     for (socket, table) in [(&mut all, FRAMES), (&mut one, ON_ONE), (&mut member, OF_A_MEMBER)] {
-        wrong += &send_all(&world, socket, table.iter().map(|(text, code)| ((*text).to_owned(), *code))).await;
+        wrong += &send_all(&fixture, socket, table.iter().map(|(text, code)| ((*text).to_owned(), *code))).await;
     }
     assert!(wrong.is_empty(), "\n{wrong}");
     drop((all, one, member));
-    world.assert_untouched().await;
+    fixture.assert_untouched().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_frame_repeats_ref_and_conversation() {
-    let world = Fixture::new().await;
-    let (mut all, mut one) = (world.ada.listen("/ws").await, world.ada.listen(&world.room.socket).await);
+    let fixture = Fixture::new().await;
+    let (mut all, mut one) = (fixture.ada.connect("/ws").await, fixture.ada.connect(&fixture.room.socket).await);
     let long = "r".repeat(100);
-    // The first five can be read. The others are skimmed.
+    // The first five can be parsed. The others are skimmed.
     for rest in [
         r#""type":"conversation.nope","input":{}"#,
         r#""type":"ticket.create","input":{}"#,
@@ -312,7 +312,7 @@ async fn a_refused_frame_repeats_ref_and_conversation() {
         r#""type":"conversation.get","input":{},"input":{}"#,
         r#""type":7,"x":$[*20000$$]*20000$"#,
     ] {
-        let head = world.fill(r#""conversation_id":"$room$""#);
+        let head = fixture.fill(r#""conversation_id":"$room$""#);
         for (reference, expected) in [("r1", "r1"), (long.as_str(), &long[..64])] {
             // In any order.
             for frame in [
@@ -320,34 +320,34 @@ async fn a_refused_frame_repeats_ref_and_conversation() {
                 format!(r#"{{{rest},{head},"ref":"{reference}"}}"#),
             ] {
                 for socket in [&mut all, &mut one] {
-                    socket.raw(Message::text(world.fill(&frame))).await;
+                    socket.raw(Message::text(fixture.fill(&frame))).await;
                     let error = socket.next_of(&["error", "reply", "message.new"]).await;
                     assert_eq!(error["type"], "error", "{frame}");
-                    assert_eq!((&error["ref"], &error["conversation_id"]), (&json!(expected), &json!(world.room.id)));
+                    assert_eq!((&error["ref"], &error["conversation_id"]), (&json!(expected), &json!(fixture.room.id)));
                     socket.send(&json!({"type": "ping"})).await;
                     socket.next_of(&["pong"]).await;
                 }
             }
         }
     }
-    // Without a conversation, or with one that cannot be, there is none to repeat, but for the connection's own.
+    // A frame without a conversation, or with an invalid one, has none to repeat but the connection's own.
     for frame in [r#"{"type":7,"ref":"r"}"#, r#"{"type":7,"ref":"r","conversation_id":"lunch"}"#] {
-        for (socket, expected) in [(&mut all, None), (&mut one, Some(json!(world.room.id)))] {
+        for (socket, expected) in [(&mut all, None), (&mut one, Some(json!(fixture.room.id)))] {
             socket.raw(Message::text(frame)).await;
             let error = socket.next_of(&["error"]).await;
             assert_eq!((&error["ref"], error.get("conversation_id")), (&json!("r"), expected.as_ref()));
         }
     }
     drop((all, one));
-    world.assert_untouched().await;
+    fixture.assert_untouched().await;
 }
 
 #[tokio::test]
 async fn only_malformed_frames_count_towards_the_end_of_a_connection() {
     let server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let (room, theirs) = (ada.group("Lunch", &[&grace]).await, ada.group("Private", &[]).await);
-    let mut socket = grace.listen("/ws").await;
+    let mut socket = grace.connect("/ws").await;
     let operation = |name: &str, id: &str, input: Value| json!({"type": name, "conversation_id": id, "input": input});
     for (frame, code) in [
         (operation("conversation.update", &room.id, json!({"name": "Mine"})), "forbidden"),
@@ -359,7 +359,7 @@ async fn only_malformed_frames_count_towards_the_end_of_a_connection() {
             assert_eq!(socket.next_of(&["error", "reply"]).await["code"], code);
         }
     }
-    // One refusal between them starts the count again.
+    // One other refusal between them resets the count.
     let forbidden = operation("conversation.delete", &room.id, json!({}));
     let malformed = [
         (json!({"type": "conversation.nope", "input": {}}), "malformed"),

@@ -1,4 +1,4 @@
-//! Requests that are too long or too slow, and people who leave in the middle.
+//! Requests that are too long or too slow, and clients that disconnect in the middle.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::Fixture;
 use crate::support::client::get;
 use crate::support::raw::{exchange, rest, statuses, until};
 use crate::support::server::Server;
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TEST_TIMEOUT;
 
 const BODY_BYTES_MAX: usize = 128 * 1024;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -22,7 +22,7 @@ const URI_BYTES_MAX: usize = 4 * 1024;
 #[tokio::test]
 async fn heads_are_bounded() {
     let server = Server::start().await;
-    // As long as a head may be, and no end in sight.
+    // The maximal length of a head, without its end.
     let mut endless = b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: ".to_vec();
     endless.resize(HEAD_BYTES_MAX, b'x');
     assert_eq!(statuses(&exchange(server.address, &endless).await), [431]);
@@ -31,7 +31,7 @@ async fn heads_are_bounded() {
         write!(many, "X-{number}: x\r\n").unwrap();
     }
     assert_eq!(statuses(&exchange(server.address, (many + "\r\n").as_bytes()).await), [431]);
-    // The target has a bound of its own; it is the longest part of a line that is still read.
+    // The target has a bound of its own. It is the longest part of a line that is still read.
     for (length, status) in [(URI_BYTES_MAX, 404), (URI_BYTES_MAX + 1, 414)] {
         let target = format!("/{}", "x".repeat(length - 1));
         let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -45,41 +45,41 @@ async fn heads_are_bounded() {
 
 #[tokio::test]
 async fn bodies_are_bounded_however_they_come() {
-    let world = Fixture::new().await;
+    let fixture = Fixture::new().await;
     let head = format!(
         "POST /v1/conversations/{}/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/json\r\nConnection: close\r\n",
-        world.room.id, world.ada.token
+        fixture.room.id, fixture.ada.token
     );
-    // Refused for what it declares, before anything of it has come.
+    // Refused for its declared length, before any of it has arrived.
     let declared = format!("{head}Content-Length: {}\r\n\r\n", BODY_BYTES_MAX + 1);
-    let answer = exchange(world.server.address, declared.as_bytes()).await;
+    let answer = exchange(fixture.server.address, declared.as_bytes()).await;
     assert_eq!(statuses(&answer), [413]);
     assert!(answer.contains(r#""code":"too_large""#), "{answer}");
-    // In chunks it is refused as soon as it is too long.
+    // A chunked body is refused as soon as it is too long.
     let mut chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n");
     let chunk = format!("{:x}\r\n{}\r\n", 4096, " ".repeat(4096));
     for _ in 0..BODY_BYTES_MAX / 4096 {
         chunked += &chunk;
     }
-    let answer = exchange(world.server.address, format!("{chunked}1\r\n ").as_bytes()).await;
+    let answer = exchange(fixture.server.address, format!("{chunked}1\r\n ").as_bytes()).await;
     assert_eq!(statuses(&answer), [413]);
     assert!(answer.contains(r#""code":"too_large""#), "{answer}");
-    // What decorates chunks is bounded too.
+    // Chunk extensions and trailers are bounded too.
     for decorated in [
         format!("2;{}\r\n{{}}\r\n0\r\n\r\n", "x".repeat(BODY_BYTES_MAX)),
         format!("2\r\n{{}}\r\n0\r\nX: {}\r\n\r\n", "x".repeat(BODY_BYTES_MAX)),
     ] {
         let request = format!("{head}Transfer-Encoding: chunked\r\n\r\n{decorated}");
-        assert_eq!(statuses(&exchange(world.server.address, request.as_bytes()).await), [400]);
+        assert_eq!(statuses(&exchange(fixture.server.address, request.as_bytes()).await), [400]);
     }
-    // At the limit it is read, and judged by what it says.
+    // A body at the limit is read, and refused for its content.
     let blank = " ".repeat(BODY_BYTES_MAX);
     let full = format!("{head}Content-Length: {BODY_BYTES_MAX}\r\n\r\n{blank}");
-    assert_eq!(statuses(&exchange(world.server.address, full.as_bytes()).await), [400]);
+    assert_eq!(statuses(&exchange(fixture.server.address, full.as_bytes()).await), [400]);
     let full = format!("{chunked}0\r\n\r\n");
-    assert_eq!(statuses(&exchange(world.server.address, full.as_bytes()).await), [400]);
-    world.assert_untouched().await;
+    assert_eq!(statuses(&exchange(fixture.server.address, full.as_bytes()).await), [400]);
+    fixture.assert_untouched().await;
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn the_time_that_a_body_takes_is_not_the_servers() {
     );
     let mut slow = TcpStream::connect(server.address).await.unwrap();
     slow.write_all(head.as_bytes()).await.unwrap();
-    // It is longer on its way than an answer may take.
+    // The upload takes longer than the time-out of an operation.
     sleep(limits::ANSWER_TIMEOUT + Duration::from_millis(500)).await;
     slow.write_all(body).await.unwrap();
     assert_eq!(statuses(&rest(&mut slow).await), [401]);
@@ -118,7 +118,7 @@ async fn slow_and_polite_clients_are_served() {
     polite.write_all(b"{}").await.unwrap();
     assert_eq!(statuses(&rest(&mut polite).await), [422]);
 
-    // Whoever is refused before the body is not asked for it.
+    // A request that is refused before its body gets no 100 Continue.
     let mut refused = TcpStream::connect(server.address).await.unwrap();
     refused.write_all(head.replace("application/json", "text/plain").as_bytes()).await.unwrap();
     assert_eq!(statuses(&rest(&mut refused).await), [415]);
@@ -126,33 +126,33 @@ async fn slow_and_polite_clients_are_served() {
 
 #[tokio::test]
 async fn whoever_leaves_in_the_middle_harms_nobody() {
-    let world = Fixture::new().await;
+    let fixture = Fixture::new().await;
     let head = format!(
         "POST /v1/conversations/{}/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/json\r\nContent-Length: 16\r\n\r\n",
-        world.room.id, world.ada.token
+        fixture.room.id, fixture.ada.token
     );
     let whole = format!("{head}{}", r#"{"content":"hi"}"#);
     for length in [0, 1, 10, head.len() - 1, head.len(), whole.len() - 1] {
-        let mut socket = TcpStream::connect(world.server.address).await.unwrap();
+        let mut socket = TcpStream::connect(fixture.server.address).await.unwrap();
         socket.write_all(&whole.as_bytes()[..length]).await.unwrap();
         socket.shutdown().await.unwrap();
         let answer = rest(&mut socket).await;
         assert!(!answer.starts_with("HTTP/1.1 2"), "{length}: {answer}");
     }
-    world.assert_untouched().await;
+    fixture.assert_untouched().await;
 }
 
 const SLOW: Duration = Duration::from_millis(400);
 
-/// A server that waits for heads and bodies a little only.
+/// Starts a server with short time-outs for heads and bodies.
 async fn impatient() -> Server {
     Server::configured(&[], |config| (config.head_timeout, config.body_timeout) = (SLOW, SLOW)).await
 }
 
-/// What comes back while these bytes are said again and again, and how long that took.
+/// Sends these bytes again and again. Returns the answer, and how long it took.
 async fn drip(server: &Server, begin: &str, again: &[u8]) -> (String, Duration) {
-    // The server's patience begins no earlier than this: it may accept before `connect` has returned here.
+    // The server's time-out starts no earlier than this: it may accept before `connect` has returned here.
     let since = Instant::now();
     let mut socket = TcpStream::connect(server.address).await.unwrap();
     socket.write_all(begin.as_bytes()).await.unwrap();
@@ -161,13 +161,13 @@ async fn drip(server: &Server, begin: &str, again: &[u8]) -> (String, Duration) 
     let drips = async {
         loop {
             sleep(SLOW / 20).await;
-            // Writing to whoever has closed fails; the reading side sees it too.
+            // Writing to a closed socket fails, and the reading side sees the close too.
             let _ = writing.write_all(again).await;
         }
     };
     tokio::select! {
-        // A reset is a close as well.
-        closed = timeout(PATIENCE, reading.read_to_end(&mut answer)) => drop(closed.expect("it is closed")),
+        // A reset is a close too.
+        closed = timeout(TEST_TIMEOUT, reading.read_to_end(&mut answer)) => drop(closed.expect("it is closed")),
         () = drips => {}
     }
     (String::from_utf8_lossy(&answer).into_owned(), since.elapsed())
@@ -177,7 +177,7 @@ async fn drip(server: &Server, begin: &str, again: &[u8]) -> (String, Duration) 
 async fn a_head_that_takes_too_long_is_not_waited_for() {
     let server = impatient().await;
     let (head, request) = ("GET /livez HTTP/1.1\r\nHost: x\r\n", "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
-    // The last two wait for the next request of a connection that has served.
+    // The last two wait for the next request of a connection that was served.
     let slow = [("", &b""[..]), (head, b""), (head, b"x"), (request, b""), (request, b"x")];
     join_all(slow.map(async |(begin, again)| {
         let (answer, took) = drip(&server, begin, again).await;

@@ -1,4 +1,4 @@
-//! A server that only pretends: conversations, nothing stored, and one thing wrong.
+//! A fake server: it has conversations, stores nothing, and has one fault.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -10,23 +10,23 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 const USER: &str = "01234567-89ab-7def-8123-456789abcdef";
-/// The message with which something is wrong.
+/// The message at which the fault occurs.
 const WRONG: usize = 10;
 /// Bytes of the head of a client's frame: kind, length and mask.
 const HEAD: usize = 8;
 
-/// What is wrong.
+/// The fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// A delivery to one connection is left out.
+    /// A delivery to one connection is lost.
     Drops,
-    /// A delivery to one connection comes twice.
+    /// A delivery to one connection is duplicated.
     Doubles,
-    /// Two deliveries to one connection come in the other order.
+    /// Two deliveries to one connection are swapped.
     Reorders,
-    /// One connection hears another message of that number.
+    /// One connection receives another message with that number.
     Differs,
-    /// A message comes twice, under two numbers, to all.
+    /// A message is delivered twice to all, under two numbers.
     Renumbers,
     /// A send is answered with an error.
     Refuses,
@@ -48,7 +48,7 @@ struct Rooms {
 }
 
 impl Rooms {
-    /// A new id, which an account may have as well.
+    /// Returns a new id, of a conversation or an account.
     fn create(&mut self) -> String {
         self.created += 1;
         format!("01234567-89ab-7def-8123-{:012}", self.created)
@@ -65,9 +65,9 @@ struct Room {
     id: String,
     fault: Option<Fault>,
     seq: usize,
-    /// The connections; nothing instead of a frame closes one.
+    /// The connections; `None` instead of a frame closes one.
     listeners: Vec<UnboundedSender<Option<Vec<u8>>>>,
-    /// What the last connection has yet to hear.
+    /// The frame that is held back from the last connection.
     held: Option<Vec<u8>>,
 }
 
@@ -92,7 +92,7 @@ impl Drop for Fake {
     }
 }
 
-/// Answers requests; the first handshake makes it a WebSocket.
+/// Answers requests. The first handshake makes the connection a WebSocket.
 async fn serve(mut socket: TcpStream, rooms: Arc<Mutex<Rooms>>) {
     let mut buffer = Vec::new();
     loop {
@@ -121,10 +121,10 @@ async fn serve(mut socket: TcpStream, rooms: Arc<Mutex<Rooms>>) {
 }
 
 async fn chat(mut socket: TcpStream, room: &Mutex<Room>) {
-    let (tell, mut told) = unbounded_channel();
+    let (sender, mut frames) = unbounded_channel();
     let hello = {
         let mut room = room.lock().unwrap();
-        room.listeners.push(tell);
+        room.listeners.push(sender);
         text(&json!({ "type": "hello", "conversation": { "id": room.id, "last_seq": room.seq } }).to_string())
     };
     let switch = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
@@ -132,7 +132,7 @@ async fn chat(mut socket: TcpStream, room: &Mutex<Room>) {
     let mut buffer = Vec::new();
     loop {
         tokio::select! {
-            frame = told.recv() => match frame {
+            frame = frames.recv() => match frame {
                 Some(Some(frame)) if socket.write_all(&frame).await.is_ok() => {}
                 _ => return,
             },
@@ -178,7 +178,7 @@ impl Room {
                 self.seq += 1;
                 let again = message(event, &self.id, self.seq, id, content);
                 return self.listeners.iter().for_each(|listener| {
-                    drop(listener.send(Some([&frame[..], &again].concat()))); // it may be gone
+                    drop(listener.send(Some([&frame[..], &again].concat()))); // it may have closed
                 });
             }
             Some(Fault::Refuses) => all(&text(r#"{"type":"error","code":"rate_limited"}"#)),
@@ -186,7 +186,7 @@ impl Room {
         let closes = self.fault == Some(Fault::Closes) && wrong.is_empty();
         let (last, others) = self.listeners.split_last().unwrap();
         for listener in others {
-            drop(listener.send(Some(frame.clone()))); // it may be gone
+            drop(listener.send(Some(frame.clone()))); // it may have closed
         }
         for frame in wrong {
             drop(last.send(Some(frame)));
@@ -197,7 +197,7 @@ impl Room {
     }
 }
 
-/// As Chinwag writes it.
+/// The JSON of a message, as Chinwag writes it.
 fn message(event: &str, conversation: &str, seq: usize, id: &str, content: &str) -> Vec<u8> {
     text(&format!(
         r#"{{"type":"{event}","conversation_id":"{conversation}","seq":{seq},"message":{{"id":"{id}","conversation_id":"{conversation}","seq":{seq},"sender_id":"{USER}","type":"text","content":"{content}","reply_to":null}}}}"#

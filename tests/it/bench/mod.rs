@@ -1,4 +1,4 @@
-//! `chinwag bench`: each scenario measures something, and what is not in order is not measured.
+//! `chinwag bench`: each scenario measures something, and reports no figures if the server's behaviour is wrong.
 
 mod fake;
 
@@ -10,18 +10,18 @@ use tokio::time::timeout;
 
 use crate::support::postgres;
 use crate::support::server::Server;
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TEST_TIMEOUT;
 use fake::{Fake, Fault};
 
 /// Runs the bench to its end.
 async fn bench(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
     command.arg("bench").args(arguments).kill_on_drop(true);
-    let ended = timeout(3 * PATIENCE, command.output()).await;
+    let ended = timeout(2 * TEST_TIMEOUT, command.output()).await;
     ended.unwrap_or_else(|_| panic!("bench {arguments:?} does not end")).unwrap()
 }
 
-/// Runs it in brief, and returns its figures.
+/// Runs a short bench, and returns its figures.
 async fn figures(arguments: &[&str]) -> Value {
     let brief = ["--seconds", "0.2", "--warm-up", "0", "--runs", "1", "--json"];
     let output = bench(&[arguments, &brief[..]].concat()).await;
@@ -31,7 +31,7 @@ async fn figures(arguments: &[&str]) -> Value {
     figures
 }
 
-/// How many of these the only run counted; some.
+/// Returns the count of this kind in the only run, which is not 0.
 fn count(figures: &Value, many: &str) -> u64 {
     let count = figures["runs"][0][many].as_u64().unwrap();
     assert!(count > 0, "no {many}: {figures}");
@@ -132,7 +132,7 @@ async fn logins_are_measured_beside_messages() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_runs_already_is_measured_through_its_front_door() {
+async fn a_server_that_runs_already_is_measured() {
     let server = Server::with(&["--rate-limits", "off"]).await;
     let url = format!("http://{}", server.address);
     let pid = std::process::id().to_string();
@@ -143,7 +143,7 @@ async fn a_server_that_runs_already_is_measured_through_its_front_door() {
     count(&figures, "edits");
     let figures = self::figures(&["history", "--messages", "70", "--url", &url]).await;
     count(&figures, "pages");
-    assert!(figures["median"]["server_us_per_page"].is_null(), "nobody said which process it is");
+    assert!(figures["median"]["server_us_per_page"].is_null(), "the process is not known");
 }
 
 #[tokio::test]
@@ -156,7 +156,7 @@ async fn a_fake_that_does_it_right_is_measured() {
 #[tokio::test]
 async fn there_is_no_figure_of_what_is_not_in_order() {
     let fanout = &["fanout", "--members", "4"][..];
-    // The bystander's two messages do not reach the number with which something is wrong.
+    // The bystander's two messages do not reach the number of the wrong one.
     let edits = &["edits", "--conversations", "1", "--window", "4", "--rate", "4"][..];
     for (fault, reason) in [
         (Fault::Drops, "after"),
@@ -171,11 +171,14 @@ async fn there_is_no_figure_of_what_is_not_in_order() {
             let fake = Fake::start(Some(fault)).await;
             let brief = ["--seconds", "0.5", "--warm-up", "0", "--runs", "1", "--url", &fake.url];
             let output = bench(&[scenario, &brief[..]].concat()).await;
-            let said = String::from_utf8(output.stderr).unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
             assert!(!output.status.success(), "{scenario:?} {fault:?}");
             assert!(output.stdout.is_empty(), "{fault:?}: {}", String::from_utf8_lossy(&output.stdout));
-            assert!(said.starts_with("chinwag: bench: ") && said.contains(reason), "{scenario:?} {fault:?}: {said}");
-            assert_eq!(said.lines().count(), 1, "{said}");
+            assert!(
+                stderr.starts_with("chinwag: bench: ") && stderr.contains(reason),
+                "{scenario:?} {fault:?}: {stderr}"
+            );
+            assert_eq!(stderr.lines().count(), 1, "{stderr}");
         }
     }
 }
@@ -193,9 +196,9 @@ async fn bad_usage_is_refused_in_one_line() {
         (&["nonsense"], "nonsense"),
     ] {
         let output = bench(arguments).await;
-        let said = String::from_utf8(output.stderr).unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?}");
-        assert!(said.contains(named) && said.lines().count() == 1, "{arguments:?}: {said}");
+        assert!(stderr.contains(named) && stderr.lines().count() == 1, "{arguments:?}: {stderr}");
     }
 }
 

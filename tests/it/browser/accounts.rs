@@ -1,28 +1,28 @@
-//! The door.
+//! Registration, login and logout.
 
 use serde_json::json;
 
 use super::visitor::Visitor;
 use crate::support::browser::Browser;
-use crate::support::client::{PASSWORD, ask};
+use crate::support::client::{PASSWORD, send_request};
 use crate::support::server::Server;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_registers_logs_in_and_leaves() {
     let server = Server::start().await;
-    let grace = server.person("grace").await;
+    let grace = server.register("grace").await;
     let browser = Browser::start().await;
-    let mut ada = Visitor::at_the_door(&browser, server.address).await;
-    ada.tolerate("the server responded with a status of 4"); // the errors that are made here
+    let mut ada = Visitor::at_login(&browser, server.address).await;
+    ada.tolerate("the server responded with a status of 4"); // the errors that this test causes
 
-    // Nobody is called so yet.
+    // No user has this name yet.
     ada.fill("one('auth-username')", "ada").await;
     ada.fill("one('auth-password')", PASSWORD).await;
     ada.click("one('auth-submit')").await;
     ada.until("seen(one('auth-error')) && one('auth-error').textContent.length > 10").await;
     ada.until("!one('auth-submit').disabled").await;
 
-    // A form with faults says where they are, and in whose words.
+    // A form with errors names the fields, in the server's words.
     ada.click("one('auth-switch')").await;
     ada.until("!seen(one('auth-error')) && seen(one('auth-name'))").await;
     ada.fill("one('auth-username')", "ada lovelace").await;
@@ -33,7 +33,7 @@ async fn one_registers_logs_in_and_leaves() {
     ada.until("one('auth-username').ariaInvalid === 'true' && seen(document.getElementById('auth-username-error'))")
         .await;
 
-    // A name that is taken is not given twice, in whatever case.
+    // A username is taken whatever its case.
     ada.fill("one('auth-username')", "Grace").await;
     ada.fill("one('auth-password')", "short").await;
     ada.click("one('auth-submit')").await;
@@ -53,26 +53,27 @@ async fn one_registers_logs_in_and_leaves() {
     ada.reload().await;
     ada.is_connected().await;
 
-    // Another tab of the same browser would be somebody else; another browser is.
-    let stranger = Visitor::at_the_door(&browser, server.address).await;
+    // A new browser has no session, and neither has a new tab of this one.
+    let stranger = Visitor::at_login(&browser, server.address).await;
     assert_eq!(stranger.eval("sessionStorage.length").await, 0);
 
-    // Who leaves is gone: the session, the sockets, the tokens.
+    // A logout ends the session, the sockets and the tokens.
     let room = grace.post("/v1/conversations", &json!({"type": "direct", "member_ids": [id]})).await.expect(201).json();
-    let mut hears = grace.listen("/ws").await;
-    assert_eq!(hears.next_of(&["presence.state"]).await["users"][id], "online");
+    let mut observer = grace.connect("/ws").await;
+    assert_eq!(observer.next_of(&["presence.state"]).await["users"][id], "online");
     ada.until("one('conversation-item', '[data-title=Grace]')").await;
     ada.click("one('me-menu')").await;
     ada.click("one('logout')").await;
     ada.until("seen(one('auth-submit')) && sessionStorage.length === 0 && !seen(one('me-menu'))").await;
-    assert_eq!(hears.next_of(&["presence.diff"]).await["offline"], json!([id]));
+    assert_eq!(observer.next_of(&["presence.diff"]).await["offline"], json!([id]));
     let bearer = format!("Bearer {token}");
-    let refused =
-        ask(server.address, hyper::Method::GET, "/v1/users/me", &[("authorization", &bearer)], "").await.problem();
+    let refused = send_request(server.address, hyper::Method::GET, "/v1/users/me", &[("authorization", &bearer)], "")
+        .await
+        .problem();
     assert_eq!(refused.0, 401);
     assert_eq!(ada.eval("document.body.innerHTML.includes('Lovelace')").await, false, "nothing is left of her");
 
-    // The address still says which conversation it was; it opens for whoever may see it.
+    // The URL still names the conversation, and opens it for its members.
     let url = format!("location.hash = '#{}'", room["id"].as_str().unwrap());
     ada.eval(&url).await;
     ada.fill("one('auth-username')", "ADA").await;

@@ -1,4 +1,4 @@
-//! Two people and what they say to each other.
+//! Two users chat.
 
 use super::visitor::{Visitor, message};
 use crate::support::browser::Browser;
@@ -8,25 +8,25 @@ use crate::support::server::Server;
 async fn two_people_chat() {
     let server = Server::start().await;
     for username in ["ada", "grace", "graham"] {
-        server.person(username).await;
+        server.register(username).await;
     }
     let browser = Browser::start().await;
     let (ada, grace) = tokio::join!(
-        Visitor::enter(&browser, server.address, "ada"),
-        Visitor::enter(&browser, server.address, "grace")
+        Visitor::log_in(&browser, server.address, "ada"),
+        Visitor::log_in(&browser, server.address, "grace")
     );
 
     ada.click("one('new-conversation')").await;
     ada.fill("one('people-search')", "gra").await;
     ada.until("all('person-option').length === 2").await;
-    assert_eq!(ada.eval("one('start-conversation').disabled").await, true, "nobody is picked");
+    assert_eq!(ada.eval("one('start-conversation').disabled").await, true, "no user is picked");
     ada.pick("grac", "grace").await;
     ada.click("one('start-conversation')").await;
     ada.is_at("Grace").await;
     grace.until("one('conversation-item', '[data-title=Ada]')").await;
     ada.until("one('conversation-status').textContent === 'online'").await;
 
-    // Text is text, whatever it looks like.
+    // The page shows text as text, even if it looks like HTML.
     let texts = [
         "<b>bold</b> & <img src=x onerror=\"document.title='taken'\">",
         "see https://example.org/a?b=c&d=(e), please",
@@ -35,7 +35,7 @@ async fn two_people_chat() {
         "שלום, مرحبا, 你好",
     ];
     for text in &texts[..3] {
-        ada.say(text).await;
+        ada.send(text).await;
     }
     grace.until("one('conversation-item', '[data-title=Ada]').dataset.unread === '3'").await;
     assert_eq!(grace.eval("document.title").await, "(1) Chinwag");
@@ -46,7 +46,7 @@ async fn two_people_chat() {
         .await;
     grace.until("one('conversation-status').textContent === 'online'").await;
     for text in &texts[3..] {
-        grace.say(text).await;
+        grace.send(text).await;
     }
     for visitor in [&ada, &grace] {
         visitor.sees(&texts).await;
@@ -60,38 +60,38 @@ async fn two_people_chat() {
     let mine = format!("{}.classList.contains('mine')", message("bold"));
     assert_eq!((ada.eval(&mine).await, grace.eval(&mine).await), (true.into(), false.into()));
 
-    // A reload comes back to where one was.
+    // A reload opens the same conversation.
     grace.reload().await;
     grace.is_at("Ada").await;
     grace.sees(&texts).await;
 
     grace.close().await;
     ada.until("one('conversation-status').textContent === 'offline'").await;
-    ada.say("bye").await;
+    ada.send("bye").await;
     ada.until(&format!("{}.dataset.state === 'sent'", message("bye"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_server_does_not_understand_is_said_once() {
     let server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let names = ["Aviary", "Bindery", "Cellar"];
     let mut rooms = Vec::new();
     for name in names {
         rooms.push(ada.group(name, &[&grace]).await);
     }
     let browser = Browser::start().await;
-    let page = Visitor::enter(&browser, server.address, "grace").await;
+    let page = Visitor::log_in(&browser, server.address, "grace").await;
     for (room, name) in rooms.iter().zip(names) {
         for number in 1..=4 {
-            ada.say(room, &format!("{name} {number}")).await;
+            ada.send(room, &format!("{name} {number}")).await;
         }
         page.until(&format!("one('conversation-item', '[data-title={name}]').dataset.unread === '4'")).await;
         page.open(name).await;
         page.until(&format!("one('conversation-item', '[data-title={name}]').dataset.unread === '0'")).await;
     }
-    // An answer to this proves that those before it have been answered too.
-    page.say("all read").await;
+    // The acknowledgement of this one proves that those before it are answered too.
+    page.send("all read").await;
     page.until(&format!("{}.dataset.state === 'sent'", message("all read"))).await;
     let reads = page.frames_sent().iter().filter(|frame| frame.contains("message.read")).count();
     assert_eq!(reads, 1);

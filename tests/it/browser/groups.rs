@@ -1,4 +1,4 @@
-//! Groups and who is in them.
+//! Groups and their members.
 
 use super::visitor::{Visitor, message};
 use crate::support::browser::Browser;
@@ -8,11 +8,13 @@ use crate::support::server::Server;
 async fn a_group_is_started_talks_and_changes() {
     let server = Server::start().await;
     for username in ["ada", "grace", "alan"] {
-        server.person(username).await;
+        server.register(username).await;
     }
     let browser = Browser::start().await;
-    let (ada, alan) =
-        tokio::join!(Visitor::enter(&browser, server.address, "ada"), Visitor::enter(&browser, server.address, "alan"));
+    let (ada, alan) = tokio::join!(
+        Visitor::log_in(&browser, server.address, "ada"),
+        Visitor::log_in(&browser, server.address, "alan")
+    );
 
     ada.click("one('new-conversation')").await;
     ada.pick("grace", "grace").await;
@@ -23,13 +25,13 @@ async fn a_group_is_started_talks_and_changes() {
     ada.until("one('conversation-status').textContent === '2 of 3 online'").await;
 
     alan.open("Lunch <club>").await;
-    ada.say("Soup today?").await;
+    ada.send("Soup today?").await;
     alan.sees(&["Soup today?"]).await;
     alan.until("document.querySelector('.sender').textContent === 'Ada'").await;
-    alan.say("Yes, with bread.").await;
+    alan.send("Yes, with bread.").await;
     ada.sees(&["Soup today?", "Yes, with bread."]).await;
 
-    // Who may not, is not offered to.
+    // The page offers no action that the user's role forbids.
     alan.click("one('members-open')").await;
     alan.until("all('member-item').map((item) => item.dataset.username + ' ' + item.dataset.role).join() === 'ada owner,alan member,grace member'").await;
     assert_eq!(alan.eval("all('member-remove').length + Number(seen(one('rename')))").await, 0);
@@ -42,7 +44,7 @@ async fn a_group_is_started_talks_and_changes() {
     alan.is_at("Soup club").await;
     alan.until(&format!("{}.classList.contains('system')", message("Soup club"))).await;
 
-    // A draft is not sent to where one no longer is.
+    // A draft is not sent to a group that the user has left.
     alan.fill("one('composer')", "half a sent").await;
     ada.click("one('member-item', '[data-username=alan]').querySelector('[data-testid=member-remove]')").await;
     ada.click("one('member-item', '[data-username=alan]').querySelector('[data-testid=member-remove]')").await;

@@ -1,4 +1,4 @@
-//! How it looks. `docs/page.png` is made by
+//! The page's layout. `docs/page.png` is made by
 //!
 //! ```sh
 //! CHINWAG_PICTURES=target/pictures cargo nextest run -E 'test(looks)' && cp target/pictures/talk-desk-light.png docs/page.png
@@ -12,22 +12,22 @@ use serde_json::json;
 
 use super::visitor::{Visitor, message};
 use crate::support::browser::Browser;
-use crate::support::client::{Conversation, PASSWORD, Person, post};
+use crate::support::client::{Conversation, PASSWORD, TestUser, post};
 use crate::support::server::Server;
 
 const SIZES: [(&str, u32, u32); 2] = [("desk", 1280, 800), ("phone", 390, 844)];
 
-async fn person(server: &Server, username: &str, name: &str) -> Person {
+async fn user(server: &Server, username: &str, name: &str) -> TestUser {
     let body = json!({"username": username, "name": name, "password": PASSWORD});
     post(server.address, "/v1/users/register", &body).await.expect(201);
-    Person::login(server.address, username).await
+    TestUser::login(server.address, username).await
 }
 
-/// Looks at the page in every size and light: everything fits, and whoever wants pictures gets them.
+/// Shows the page in every size and colour scheme: everything fits. Writes screenshots if they are configured.
 async fn look(page: &Visitor, view: &str) {
     for (size, width, height) in SIZES {
         for scheme in ["light", "dark"] {
-            page.looks_like(width, height, scheme).await;
+            page.emulate(width, height, scheme).await;
             page.until(&format!("innerWidth === {width} && innerHeight === {height}")).await;
             let wide = page
                 .eval("[...document.querySelectorAll('body *')].filter((node) => node.checkVisibility() && !node.closest('.sr-only')
@@ -40,29 +40,29 @@ async fn look(page: &Visitor, view: &str) {
             page.screenshot(&folder.join(format!("{view}-{size}-{scheme}.png"))).await;
         }
     }
-    page.looks_like(1280, 800, "light").await;
+    page.emulate(1280, 800, "light").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_fits_a_desk_and_a_phone() {
     let server = Server::start().await;
-    let maya = person(&server, "maya", "Maya Lindqvist").await;
-    let tomas = person(&server, "tomas", "Tomás Herrera").await;
-    let priya = person(&server, "priya", "Priya Raman").await;
-    let jonas = person(&server, "jonas.b", "Jonas Bergmann").await;
-    let ines = person(&server, "ines", "Inês Carvalho").await;
-    let noor = person(&server, "noor_h", "Noor Haddad").await;
+    let maya = user(&server, "maya", "Maya Lindqvist").await;
+    let tomas = user(&server, "tomas", "Tomás Herrera").await;
+    let priya = user(&server, "priya", "Priya Raman").await;
+    let jonas = user(&server, "jonas.b", "Jonas Bergmann").await;
+    let ines = user(&server, "ines", "Inês Carvalho").await;
+    let noor = user(&server, "noor_h", "Noor Haddad").await;
 
     let choir = noor.group("Thursday choir", &[&maya, &ines, &jonas]).await;
-    noor.say(&choir, "We start at seven this week, the hall is taken before.").await;
+    noor.send(&choir, "We start at seven this week, the hall is taken before.").await;
     let mum = ines.direct(&maya).await;
-    ines.say(&mum, "Found your scarf behind the sofa!").await;
-    maya.say(&mum, "You are a hero. I will fetch it on Sunday.").await;
+    ines.send(&mum, "Found your scarf behind the sofa!").await;
+    maya.send(&mum, "You are a hero. I will fetch it on Sunday.").await;
     let work = maya.group("Harbour exhibition", &[&tomas, &priya, &jonas]).await;
     let jonas_direct = jonas.direct(&maya).await;
-    jonas.say(&jonas_direct, "Can I borrow the long ladder on Saturday?").await;
-    jonas.say(&jonas_direct, "The short one is not even close.").await;
-    let talk: [(&Person, &str); 11] = [
+    jonas.send(&jonas_direct, "Can I borrow the long ladder on Saturday?").await;
+    jonas.send(&jonas_direct, "The short one is not even close.").await;
+    let talk: [(&TestUser, &str); 11] = [
         (&tomas, "Morning! The printer has sent proofs of the big panels."),
         (&tomas, "Colours are lovely, but the map on panel 3 has lost its legend."),
         (&maya, "Oh no. Is it the file or the print?"),
@@ -75,33 +75,33 @@ async fn it_fits_a_desk_and_a_phone() {
         (&maya, "Then let us all look at the new proofs together tomorrow at ten, and I bring the cinnamon buns."),
         (&tomas, "Best meeting of the week."),
     ];
-    for (person, text) in talk {
-        person.say(&work, text).await;
+    for (user, text) in talk {
+        user.send(&work, text).await;
     }
     let priya_direct = priya.direct(&maya).await;
-    maya.say(&priya_direct, "Thank you for jumping in!").await;
-    priya.say(&priya_direct, "Any time. New file is uploaded.").await;
-    for person in [&tomas, &priya, &ines] {
-        let mut socket = person.listen("/ws").await;
-        // Reading answers the server's pings. Without that the connections end after a minute, and a busy machine may need longer.
+    maya.send(&priya_direct, "Thank you for jumping in!").await;
+    priya.send(&priya_direct, "Any time. New file is uploaded.").await;
+    for user in [&tomas, &priya, &ines] {
+        let mut socket = user.connect("/ws").await;
+        // The reads answer the server's pings. Without that the connections end after a minute, and a busy machine may need longer.
         tokio::spawn(async move { while let Some(Ok(_)) = socket.stream.next().await {} });
     }
 
     let browser = Browser::start().await;
-    let page = Visitor::at_the_door(&browser, server.address).await;
-    look(&page, "door").await;
+    let page = Visitor::at_login(&browser, server.address).await;
+    look(&page, "login").await;
     page.click("one('auth-switch')").await;
     look(&page, "register").await;
     drop(page);
 
-    let page = Visitor::enter(&browser, server.address, "maya").await;
+    let page = Visitor::log_in(&browser, server.address, "maya").await;
     page.until("all('conversation-item').length === 5").await;
     look(&page, "list").await;
     page.open("Harbour exhibition").await;
     page.until("one('conversation-status').textContent === '3 of 4 online'").await;
     look(&page, "talk").await;
 
-    // Changed and taken back, the buttons of one's own, and the composer while it edits.
+    // An edited and a deleted message, the buttons of the user's own message, and the composer during an edit.
     let history = maya.get(&work.messages).await.expect(200).json();
     let path = |index: usize| format!("{}/{}", work.messages, history["items"][index]["id"].as_str().unwrap());
     maya.patch(&path(5), &json!({"content": "1200 × 800 mm, with 5 mm bleed on all sides."})).await.expect(200);
@@ -130,15 +130,15 @@ async fn it_fits_a_desk_and_a_phone() {
     look(&page, "new").await;
     page.press("Escape").await;
 
-    // Long names, long words and long lists of them stay where they belong.
-    let long = person(&server, "l".repeat(32).as_str(), &"Wolfeschlegelstein".repeat(3)).await;
+    // Long names, long words and long lists stay inside their boxes.
+    let long = user(&server, "l".repeat(32).as_str(), &"Wolfeschlegelstein".repeat(3)).await;
     let name = "Babel".repeat(12);
     let tower: Conversation = long.group(&name, &[&maya]).await;
-    // Both messages are shown before the click: a preview that changes between press and release takes the click away.
+    // Both messages are shown before the click: a preview that changes between press and release cancels the click.
     let item = format!("one('conversation-item', '[data-title={name}]')");
     page.until(&format!("seen({item})")).await;
-    long.say(&tower, &"x".repeat(2000)).await;
-    long.say(&tower, "https://example.org/".repeat(20).as_str()).await;
+    long.send(&tower, &"x".repeat(2000)).await;
+    long.send(&tower, "https://example.org/".repeat(20).as_str()).await;
     page.until(&format!("{item}.textContent.includes('https://example.org')")).await;
     page.open(&name).await;
     look(&page, "long").await;

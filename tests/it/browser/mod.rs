@@ -1,4 +1,4 @@
-//! The page, as people use it: in a real Chromium, against a real server.
+//! The page in a real Chromium, against a real server.
 
 mod accounts;
 mod chatting;

@@ -1,46 +1,46 @@
-//! A server that goes away and comes back, or asks for patience.
+//! A server that stops and restarts, or asks clients to wait.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::visitor::{Visitor, message};
 use crate::support::browser::Browser;
-use crate::support::client::Person;
+use crate::support::client::TestUser;
 use crate::support::server::Server;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_written_while_the_server_is_away_is_sent_exactly_once() {
     let server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let (room, group) = (ada.direct(&grace).await, grace.group("Choir", &[&ada]).await);
     let browser = Browser::start().await;
-    let mut page = Visitor::enter(&browser, server.address, "ada").await;
+    let mut page = Visitor::log_in(&browser, server.address, "ada").await;
     page.tolerate("net::ERR_CONNECTION_REFUSED");
-    page.tolerate("responded with a status of 404"); // it asks for what she is no longer in
+    page.tolerate("responded with a status of 404"); // the page requests a conversation that she has left
     page.open("Choir").await;
     page.open("Grace").await;
-    page.say("before").await;
+    page.send("before").await;
     page.sees(&["before"]).await;
 
-    let away = server.away().await;
+    let offline = server.take_offline().await;
     page.until("['waiting', 'connecting'].includes(one('connection-state').dataset.state)").await;
     page.until("one('conversation-status').textContent === 'Not connected'").await;
     page.click("one('conversation-item', '[data-title=Choir]')").await;
     page.is_at("Choir").await;
-    page.say("la la").await;
+    page.send("la la").await;
     page.click("one('conversation-item', '[data-title=Grace]')").await;
     page.is_at("Grace").await;
     for text in ["one", "two", "three"] {
-        page.say(text).await;
+        page.send(text).await;
     }
     page.until("all('message', '[data-state=pending]').length === 3").await;
     let ids = page.eval("all('message', '[data-state=pending]').map((row) => row.dataset.id)").await;
 
-    // Meanwhile it turns out that the first had arrived and its acknowledgement was lost, that somebody else has used the id of
-    // the second (nobody does, but it is a refusal with a reason), and that Ada is no longer in the choir.
-    let away = away
-        .meanwhile(async |address| {
-            let (ada, grace) = (Person::login(address, "ada").await, Person::login(address, "grace").await);
+    // Meanwhile the first message has arrived and its acknowledgement was lost, another user has used the id of the second (an
+    // unlikely refusal with a reason), and Ada is removed from the choir.
+    let offline = offline
+        .while_offline(async |address| {
+            let (ada, grace) = (TestUser::login(address, "ada").await, TestUser::login(address, "grace").await);
             ada.post(&room.messages, &json!({"id": ids[0], "content": "one"})).await.expect(201);
             grace.post(&room.messages, &json!({"id": ids[1], "content": "hers"})).await.expect(201);
             grace.delete(&format!("{}/{}", group.members, ada.id)).await.expect(204);
@@ -48,8 +48,8 @@ async fn what_is_written_while_the_server_is_away_is_sent_exactly_once() {
         .await;
     assert_eq!(page.eval("all('message', '[data-state=pending]').length").await, 3);
 
-    let server = away.back().await;
-    page.eval("dispatchEvent(new Event('online'))").await; // or one would have to wait for the next try
+    let server = offline.bring_online().await;
+    page.eval("dispatchEvent(new Event('online'))").await; // reconnects at once, without waiting for the next attempt
     page.is_connected().await;
     page.until("all('message', '[data-state=pending]').length === 0").await;
     page.until(&format!("{}.dataset.state === 'failed'", message("two"))).await;
@@ -60,7 +60,7 @@ async fn what_is_written_while_the_server_is_away_is_sent_exactly_once() {
 
     page.click("one('retry')").await;
     page.sees(&["before", "one", "hers", "three", "two"]).await;
-    let ada = Person { address: server.address, ..ada };
+    let ada = TestUser { address: server.address, ..ada };
     let history = ada.get(&room.messages).await.expect(200).json();
     let contents: Vec<_> = history["items"].as_array().unwrap().iter().map(|item| &item["content"]).collect();
     assert_eq!(contents, ["before", "one", "hers", "three", "two"]);
@@ -71,51 +71,51 @@ async fn what_is_written_while_the_server_is_away_is_sent_exactly_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_restarts_is_come_back_to_when_it_asked() {
     let server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
     let browser = Browser::start().await;
-    let mut page = Visitor::enter(&browser, server.address, "ada").await;
+    let mut page = Visitor::log_in(&browser, server.address, "ada").await;
     page.tolerate("net::ERR_CONNECTION_REFUSED");
     page.open("Grace").await;
-    page.say("before").await;
+    page.send("before").await;
     page.sees(&["before"]).await;
 
-    let away = server.away().await;
+    let offline = server.take_offline().await;
     page.until("one('connection-state').dataset.state === 'waiting'").await;
-    page.say("meanwhile").await;
+    page.send("meanwhile").await;
     page.until("all('message', '[data-state=pending]').length === 1").await;
     let id = page.eval("one('message', '[data-state=pending]').dataset.id").await;
-    let away = away
-        .meanwhile(async |address| {
-            let grace = Person::login(address, "grace").await;
-            grace.say(&room, "missed").await;
+    let offline = offline
+        .while_offline(async |address| {
+            let grace = TestUser::login(address, "grace").await;
+            grace.send(&room, "missed").await;
         })
         .await;
-    let server = away.back().await;
+    let server = offline.bring_online().await;
     page.is_connected().await;
     page.sees(&["before", "missed", "meanwhile"]).await;
-    let ada = Person { address: server.address, ..ada };
+    let ada = TestUser { address: server.address, ..ada };
     let history = ada.get(&room.messages).await.expect(200).json();
     assert_eq!((&history["items"][2]["id"], &history["last_seq"]), (&id, &json!(3)));
 
-    let (heard, opened) = page.heard_and_opened();
-    let mut hints = heard.iter().map(|(at, frame)| (*at, serde_json::from_str::<Value>(frame).unwrap()));
-    let (told, hint) = hints.rfind(|(_, frame)| frame["type"] == "draining").expect("a hint");
-    let asked = hint["reconnect_after_ms"].as_f64().unwrap() / 1_000.0;
-    let back = opened.iter().find(|at| **at > told).expect("it came back");
-    // The browser's timers count in milliseconds.
-    assert!(back - told > asked - 0.01, "asked for {asked} s, and back after {}", back - told);
+    let (received, opened) = page.received_frames_and_handshakes();
+    let mut hints = received.iter().map(|(at, frame)| (*at, serde_json::from_str::<Value>(frame).unwrap()));
+    let (hinted_at, hint) = hints.rfind(|(_, frame)| frame["type"] == "draining").expect("a hint");
+    let hinted = hint["reconnect_after_ms"].as_f64().unwrap() / 1_000.0;
+    let back = opened.iter().find(|at| **at > hinted_at).expect("it reconnected");
+    // The browser's timers have a resolution of 1 ms.
+    assert!(back - hinted_at > hinted - 0.01, "hint of {hinted} s, and reconnected after {}", back - hinted_at);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_too_fast_waits_and_loses_nothing() {
     let server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let (_, elsewhere) = (ada.direct(&grace).await, ada.group("Noise", &[]).await);
     let browser = Browser::start().await;
-    let page = Visitor::enter(&browser, server.address, "ada").await;
+    let page = Visitor::log_in(&browser, server.address, "ada").await;
     page.open("Grace").await;
-    // Somebody else writes with her account, more than she may, and takes nearly all that there is.
+    // Another client sends with her account, faster than the limit, and uses up nearly all of its budget.
     let (refused, mut is_refused) = tokio::sync::watch::channel(false);
     let noise = tokio::spawn(async move {
         loop {
@@ -131,13 +131,13 @@ async fn whoever_is_too_fast_waits_and_loses_nothing() {
     while texts.len() < 5 || page.eval("document.body.textContent.includes('That was fast!')").await != true {
         assert!(texts.len() < 50, "it is never too fast");
         texts.push(format!("number {}", texts.len()));
-        page.say(texts.last().unwrap()).await;
+        page.send(texts.last().unwrap()).await;
     }
     noise.abort();
     page.until(&format!("all('message', '[data-state=sent]').length === {}", texts.len())).await;
     let shown = "all('message').map((row) => row.querySelector('[data-testid=message-text]').textContent)";
     let mut shown: Vec<Value> = page.eval(shown).await.as_array().unwrap().clone();
-    // One that was on its way when another was refused may have overtaken it.
+    // A message in flight during the refusal of another may have overtaken it.
     shown.sort_by_key(|text| texts.iter().position(|one| text == one));
     assert_eq!(shown, texts);
     page.until("!document.body.textContent.includes('That was fast!')").await;

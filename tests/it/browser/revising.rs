@@ -1,4 +1,4 @@
-//! Editing and deleting what was said.
+//! Editing and deleting messages.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::visitor::{Visitor, message};
 use crate::support::browser::Browser;
 use crate::support::server::Server;
 
-/// The texts that are shown, in their order.
+/// Returns the shown texts in their order.
 const TEXTS: &str =
     "JSON.stringify(all('message').map((row) => row.querySelector('[data-testid=message-text]').textContent))";
 
@@ -21,17 +21,17 @@ fn button(name: &str, text: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_said_is_changed_for_everybody_at_once_and_for_good() {
     let server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     ada.direct(&grace).await;
     let browser = Browser::start().await;
     let (hers, theirs) = tokio::join!(
-        Visitor::enter(&browser, server.address, "ada"),
-        Visitor::enter(&browser, server.address, "grace")
+        Visitor::log_in(&browser, server.address, "ada"),
+        Visitor::log_in(&browser, server.address, "grace")
     );
     hers.open("Grace").await;
     theirs.open("Ada").await;
     for text in ["helo", "secret", "bye"] {
-        hers.say(text).await;
+        hers.send(text).await;
     }
     theirs.sees(&["helo", "secret", "bye"]).await;
     assert_eq!(
@@ -40,13 +40,14 @@ async fn what_was_said_is_changed_for_everybody_at_once_and_for_good() {
         "none of them is hers"
     );
 
-    // With the keyboard alone: the newest from the empty composer.
+    // With the keyboard alone: ArrowUp in the empty composer edits the newest message.
     hers.press("ArrowUp").await;
     hers.until("one('composer').value === 'bye' && seen(one('editing-note'))").await;
     hers.press("Escape").await;
     hers.until("one('composer').value === '' && !seen(one('editing-note'))").await;
     hers.fill("one('composer')", "half written").await;
-    // An older one by its button, which is seen where the focus is. Tab comes to the newest, and arrow keys go on from there.
+    // An older message by its button, which is visible at the focus. Tab moves to the newest message, and arrow keys move on from
+    // there.
     assert_eq!(hers.eval("all('message').map((row) => row.tabIndex).join()").await, "-1,-1,0");
     hers.eval(&format!("{}.focus()", message("bye"))).await;
     for _ in 0..3 {
@@ -79,10 +80,10 @@ async fn what_was_said_is_changed_for_everybody_at_once_and_for_good() {
     }
     assert_eq!(hers.eval("document.activeElement === one('composer')").await, true);
     assert_eq!(hers.eval(&format!("{} ?? null", button("edit", "was deleted"))).await, json!(null));
-    // What changes takes numbers of its own, and what comes next follows them without being asked for.
+    // Edits have numbers of their own, and the next events follow them without another request.
     let resumes = |page: &Visitor| page.frames_sent().iter().filter(|frame| frame.contains("\"resume\"")).count();
     let before = resumes(&theirs);
-    hers.say("and so on").await;
+    hers.send("and so on").await;
     theirs.until(&format!("{}?.dataset.seq === '6'", message("and so on"))).await;
     assert_eq!(resumes(&theirs), before, "nothing was missed");
     for page in [&hers, &theirs] {
@@ -95,14 +96,14 @@ async fn what_was_said_is_changed_for_everybody_at_once_and_for_good() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_is_editing_may_be_deleted_by_an_admin() {
     let server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
-    ada.say(&room, "mine").await;
-    grace.say(&room, "oops").await;
+    ada.send(&room, "mine").await;
+    grace.send(&room, "oops").await;
     let browser = Browser::start().await;
     let (owner, member) = tokio::join!(
-        Visitor::enter(&browser, server.address, "ada"),
-        Visitor::enter(&browser, server.address, "grace")
+        Visitor::log_in(&browser, server.address, "ada"),
+        Visitor::log_in(&browser, server.address, "grace")
     );
     owner.open("Lunch").await;
     member.open("Lunch").await;
@@ -111,7 +112,7 @@ async fn what_one_is_editing_may_be_deleted_by_an_admin() {
     member.press("ArrowUp").await;
     member.until("one('composer').value === 'oops'").await;
     owner.until(&format!("{} !== null", button("delete", "oops"))).await;
-    assert_eq!(owner.eval(&button("edit", "oops")).await, json!(null), "nobody puts words into another's mouth");
+    assert_eq!(owner.eval(&button("edit", "oops")).await, json!(null), "users cannot edit the messages of others");
     assert_eq!(member.eval(&button("delete", "mine")).await, json!(null));
     owner.eval(&format!("{}.focus()", message("oops"))).await;
     for _ in 0..2 {
@@ -126,16 +127,16 @@ async fn what_one_is_editing_may_be_deleted_by_an_admin() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_heartbeat_that_names_more_than_was_heard_brings_the_change() {
     let server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
-    let said = ada.say(&room, "helo").await;
+    let message = ada.send(&room, "helo").await;
     let browser = Browser::start().await;
-    let page = Visitor::enter(&browser, server.address, "grace").await;
+    let page = Visitor::log_in(&browser, server.address, "grace").await;
     page.open("Ada").await;
-    let path = format!("{}/{}", room.messages, said["id"].as_str().unwrap());
+    let path = format!("{}/{}", room.messages, message["id"].as_str().unwrap());
     ada.patch(&path, &json!({"content": "hello"})).await.expect(200);
     shows(&page, &["hello"]).await;
-    // As if the event had been lost on its way.
+    // As if the event had been lost.
     let forget = format!(
         "import('/static/store.js').then((store) => {{
             const [timeline, lost] = [store.timelines.get('{0}'), {{ ...store.timelines.get('{0}').messages[0], content: 'helo', edited_at: null }}];

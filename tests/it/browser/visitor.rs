@@ -1,4 +1,4 @@
-//! What people do on the page.
+//! The actions of users on the page.
 
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::browser::{Browser, Page};
 use crate::support::client::PASSWORD;
 
-/// Somebody at their page.
+/// A user at the page.
 pub(super) struct Visitor {
     page: Page,
 }
@@ -28,16 +28,16 @@ impl DerefMut for Visitor {
 }
 
 impl Visitor {
-    /// Comes to the door.
-    pub(super) async fn at_the_door(browser: &Browser, address: SocketAddr) -> Self {
+    /// Opens the page, and waits for the login form.
+    pub(super) async fn at_login(browser: &Browser, address: SocketAddr) -> Self {
         let page = browser.open(&format!("http://{address}/")).await;
         page.until("seen(one('auth-submit'))").await;
         Self { page }
     }
 
     /// Logs in through the form.
-    pub(super) async fn enter(browser: &Browser, address: SocketAddr, username: &str) -> Self {
-        let visitor = Self::at_the_door(browser, address).await;
+    pub(super) async fn log_in(browser: &Browser, address: SocketAddr, username: &str) -> Self {
+        let visitor = Self::at_login(browser, address).await;
         visitor.fill("one('auth-username')", username).await;
         visitor.fill("one('auth-password')", PASSWORD).await;
         visitor.press("Enter").await;
@@ -53,7 +53,7 @@ impl Visitor {
         self.until("one('connection-state').dataset.state === 'connected' && seen(one('me-menu'))").await;
     }
 
-    /// Picks somebody in the open dialog, by searching for them.
+    /// Picks a user in the open dialog by a search.
     pub(super) async fn pick(&self, search: &str, username: &str) {
         self.fill("one('people-search')", search).await;
         self.until("all('person-option').length === 1").await;
@@ -81,14 +81,14 @@ impl Visitor {
         .await;
     }
 
-    /// Writes and presses Enter.
-    pub(super) async fn say(&self, text: &str) {
+    /// Types a message and presses Enter.
+    pub(super) async fn send(&self, text: &str) {
         self.fill("one('composer')", text).await;
         self.press("Enter").await;
         self.until("one('composer').value === ''").await;
     }
 
-    /// Waits until the messages that are shown are these, and none is on its way.
+    /// Waits until exactly these messages are shown and none is pending.
     #[track_caller]
     pub(super) fn sees<'a>(&'a self, texts: &[&str]) -> impl Future<Output = Value> + use<'a> {
         self.until(&format!(
@@ -100,7 +100,7 @@ impl Visitor {
     }
 }
 
-/// The expression for a message by its text.
+/// Returns the expression for a message by its text.
 pub(super) fn message(text: &str) -> String {
     format!("all('message').find((row) => row.textContent.includes({}))", json!(text))
 }

@@ -1,4 +1,4 @@
-//! The Autobahn TestSuite's cases of RFC 6455, against an echo behind Chinwag's doors.
+//! The Autobahn TestSuite's cases of RFC 6455, against an echo behind Chinwag's transports.
 //!
 //! `kosoku` runs Autobahn's own case files natively. It is installed once, at the version named here, below the target folder.
 
@@ -20,14 +20,14 @@ use tokio::time::timeout;
 mod echo;
 
 const RUNNER: &str = "kosoku==0.1.0";
-/// All but the compression (12 and 13), which Chinwag does not offer.
+/// All cases but compression (12 and 13), which Chinwag does not offer.
 const CASES: usize = 301;
-/// Far longer than the runner takes: some five seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Far longer than the runner takes: about 5 s.
+const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What passes without being exactly what Autobahn would like best.
+/// Cases that pass without the best result.
 const LENIENT: &[(&str, &str)] = &[
-    // These only look: a large message before a close, and close codes that the standard leaves open.
+    // These cases are informational: a large message before a close, and close codes that the standard leaves open.
     ("7.1.6", "INFORMATIONAL"),
     ("7.13.1", "INFORMATIONAL"),
     ("7.13.2", "INFORMATIONAL"),
@@ -41,7 +41,7 @@ struct Verdict {
 }
 
 impl Verdict {
-    /// Whether both are as good as that.
+    /// Returns true if both results are at least that good.
     fn is(&self, verdict: &str) -> bool {
         [&self.behavior, &self.close].iter().all(|found| *found == verdict || *found == "OK")
     }
@@ -57,35 +57,35 @@ async fn every_case_of_autobahn_passes() {
     tokio::spawn(echo::serve(listener));
 
     let all = ["--exclude", "12.*", "--exclude", "13.*", "--parallelism", "4"];
-    let (verdicts, said) = run(&runner, &address, &all).await;
-    assert_eq!(verdicts.len(), CASES, "{said}");
+    let (verdicts, output) = run(&runner, &address, &all).await;
+    assert_eq!(verdicts.len(), CASES, "{output}");
     let wrong = short_of_expected(verdicts);
     if wrong.is_empty() {
         return;
     }
-    // The runner gives an answer one second, which it may not get while others keep both cores busy. What is wrong is wrong again
-    // when each case is alone.
+    // The runner allows 1 s for an answer, which may be too short while other tests keep both cores busy. A real fault shows again
+    // when each case runs alone.
     let alone: Vec<_> = wrong.keys().flat_map(|case| ["--include", case]).collect();
-    let (verdicts, said) = run(&runner, &address, &alone).await;
-    assert_eq!(verdicts.len(), wrong.len(), "{said}");
+    let (verdicts, output) = run(&runner, &address, &alone).await;
+    assert_eq!(verdicts.len(), wrong.len(), "{output}");
     let wrong = short_of_expected(verdicts);
-    assert!(wrong.is_empty(), "{wrong:#?}\n{said}");
+    assert!(wrong.is_empty(), "{wrong:#?}\n{output}");
 }
 
-/// What the runner finds of these cases, and what it says.
+/// Runs these cases. Returns their results and the runner's output.
 async fn run(runner: &Path, address: &str, cases: &[&str]) -> (Verdicts, String) {
     let reports = tempfile::tempdir().unwrap();
     let mut command = Command::new(runner);
     command.args(cases).arg("--outdir").arg(reports.path()).arg(address);
     let ran = command.stdin(Stdio::null()).kill_on_drop(true).output();
-    let ran = timeout(PATIENCE, ran).await.expect("the cases come to an end").unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-    let index = fs::read(reports.path().join("index.json")).unwrap_or_else(|error| panic!("{error}: {said}"));
+    let ran = timeout(TEST_TIMEOUT, ran).await.expect("the cases come to an end").unwrap();
+    let output = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    let index = fs::read(reports.path().join("index.json")).unwrap_or_else(|error| panic!("{error}: {output}"));
     let index: BTreeMap<String, Verdicts> = serde_json::from_slice(&index).unwrap();
-    (index.into_values().next().unwrap(), said)
+    (index.into_values().next().unwrap(), output)
 }
 
-/// Those that are not as good as they have to be.
+/// Returns the cases whose results are not good enough.
 fn short_of_expected(mut verdicts: Verdicts) -> Verdicts {
     let expected =
         |case: &str| LENIENT.iter().find(|(lenient, _)| *lenient == case).map_or("OK", |(_, verdict)| verdict);
@@ -93,7 +93,7 @@ fn short_of_expected(mut verdicts: Verdicts) -> Verdicts {
     verdicts
 }
 
-/// The runner's program, installed if it is not there. Two runs of the tests at once install it one after the other.
+/// Returns the runner's program, and installs it if it is missing. Concurrent runs of the tests install it one after the other.
 fn installed() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let (environment, complete) = (folder.join(RUNNER), folder.join(RUNNER).join("complete"));

@@ -1,4 +1,4 @@
-//! What the fuzzer starts from, and what it once broke something with: see `fuzz/Cargo.toml`.
+//! The fuzzer's seeds, and inputs that once broke something: see `fuzz/Cargo.toml`.
 
 use std::fs;
 use std::path::Path;
@@ -18,11 +18,11 @@ fn nothing_of_the_fuzz_corpus_breaks_anything() {
         let files: Vec<_> = fs::read_dir(corpus.join(target)).unwrap().map(|file| file.unwrap().path()).collect();
         assert!(files.len() >= 5, "the corpus of {target} is where it was");
         for file in files {
-            // The name is seen only if what follows panics.
+            // The name is shown only if the next check panics.
             println!("{}", file.display());
             let bytes = fs::read(file).unwrap();
             check(&bytes);
-            // Cut off anywhere, it is as harmless.
+            // Every prefix must be harmless too.
             for end in 0..bytes.len() {
                 check(&bytes[..end]);
             }

@@ -1,4 +1,4 @@
-//! RFC 9112, byte by byte: what is one request, what is none, and where the next one begins.
+//! RFC 9112, byte by byte: valid requests, invalid requests, and the boundaries between requests.
 
 use std::fmt::Write;
 
@@ -9,13 +9,13 @@ use crate::support::client::get;
 use crate::support::raw::{exchange, rest, statuses, until};
 use crate::support::server::Server;
 
-/// A request that every test knows, and that ends the connection.
+/// A simple request that ends the connection.
 const LAST: &str = "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-/// Bytes, the statuses that answer them, and whether a problem of Chinwag's own is among the answers (hyper's have no body).
+/// Bytes, the statuses of the responses, and whether a problem of Chinwag's own is among them (hyper's have no body).
 #[rustfmt::skip]
 const HEADS: &[(&[u8], &[u16], bool)] = &[
-    // Unusual, and fine.
+    // Unusual but valid.
     (b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &[200], false),
     (b"\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &[200], false),
     (b"GET /livez HTTP/1.0\r\n\r\n", &[200], false),
@@ -29,7 +29,7 @@ const HEADS: &[(&[u8], &[u16], bool)] = &[
     (b"\nGET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &[200], false),
     (b"GET /livez HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\nConnection: close\r\n\r\n", &[200], false),
     (b"GET /livez#part HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &[200], false),
-    // One after the other, as long as each is well.
+    // Pipelined, as long as each is valid.
     (b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &[200, 200], false),
     (b"HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &[200, 200], false),
     (b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &[404, 200], true),
@@ -53,10 +53,10 @@ const HEADS: &[(&[u8], &[u16], bool)] = &[
     (b"GET /livez HTTP/1.1\r\nHost: http://x\r\nConnection: close\r\n\r\n", &[400], true),
     (b"GET /livez HTTP/1.1\r\nHost: \xFF\r\nConnection: close\r\n\r\n", &[400], true),
     (b"GET http://x/livez HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n", &[400], true),
-    // After one that is not well, nothing is answered any more.
+    // After an invalid request, nothing is answered any more.
     (b"GET /livez HTTP/1.1\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &[400], true),
     (b"nonsense\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &[400], false),
-    // Targets that are none of ours.
+    // Invalid targets.
     (b"GET * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &[404], true),
     (b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &[404], true),
     (b"GET livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &[404], true),
@@ -77,7 +77,7 @@ const HEADS: &[(&[u8], &[u16], bool)] = &[
     (b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Cr: a\rb\r\n\r\n", &[400], false),
     (b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Fold: a\r\n b\r\n\r\n", &[400], false),
     (b"GET /livez HTTP/1.1\r\n Host: x\r\n\r\n", &[400], false),
-    // The preface of HTTP/2 is not answered, since no answer would be understood.
+    // The preface of HTTP/2 gets no response, because the client would not understand it.
     (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[], false),
     (b"GET /livez HTTP/1.2\r\nHost: x\r\nConnection: close\r\n\r\n", &[400], false),
     (b"GET /livez http/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &[400], false),
@@ -89,10 +89,11 @@ const HEADS: &[(&[u8], &[u16], bool)] = &[
     (b"GET /livez HTTP/1.1\r\nHost: x\r\nX\x00: a\r\nConnection: close\r\n\r\n", &[400], false),
 ];
 
-/// Header fields and body of a login, and the statuses that answer it and [`LAST`] behind it: 422 if the body was read as `{}`.
+/// Header fields and body of a login, and the statuses of the responses to it and to [`LAST`] behind it: 422 if the body was read
+/// as `{}`.
 #[rustfmt::skip]
 const BODIES: &[(&str, &str, &[u16])] = &[
-    // Well framed, in every way there is.
+    // Valid framing, in all its forms.
     ("Content-Length: 2", "{}", &[422, 200]),
     ("Content-Length: 02", "{}", &[422, 200]),
     ("Content-Length:  2\t", "{}", &[422, 200]),
@@ -109,17 +110,17 @@ const BODIES: &[(&str, &str, &[u16])] = &[
     ("Content-Length: 32", "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", &[400, 200]),
     ("Transfer-Encoding: chunked", "20\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n\r\n0\r\n\r\n", &[400, 200]),
     ("Content-Type: x\r\nContent-Length: 32", "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", &[400, 200]),
-    // Without a length there is no body, and what follows is the next request.
+    // A request without a length has no body, and the next bytes are the next request.
     ("Accept: x", "", &[400, 200]),
     ("Content-Length: 0", "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", &[400, 200, 200]),
     ("Accept: x", "{}", &[400, 400]),
-    // Two lengths: chunked counts, and the connection is closed, since whoever stands in between may have counted otherwise.
+    // Two lengths: chunked takes precedence, and the connection is closed, because an intermediary may have used the other one.
     ("Transfer-Encoding: chunked\r\nContent-Length: 4", "2\r\n{}\r\n0\r\n\r\n", &[422]),
     ("Content-Length: 4\r\nTransfer-Encoding: chunked", "2\r\n{}\r\n0\r\n\r\n", &[422]),
     ("Transfer-Encoding: chunked\r\nContent-Length: 37", "0\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n", &[400]),
     ("Content-Length: 6\r\nTransfer-Encoding: chunked", "0\r\n\r\nG", &[400]),
     ("Content-Length: 4\r\nTransfer-Encoding: identity", "{}", &[400]),
-    // Lengths that are none.
+    // Invalid lengths.
     ("Content-Length: 2\r\nContent-Length: 3", "{}", &[400]),
     ("Content-Length: 2, 3", "{}", &[400]),
     ("Content-Length: 2,2", "{}", &[400]),
@@ -136,11 +137,11 @@ const BODIES: &[(&str, &str, &[u16])] = &[
     ("Content-Length:\r\n 2", "{}", &[400]),
     ("Content-Length: 99999999999999999999", "", &[400]),
     ("Content-Length: 18446744073709551615", "", &[431]), // hyper keeps this number for itself
-    // Longer than a body may be.
+    // Longer than the limit of bodies.
     ("Content-Length: 9223372036854775807", "", &[413]),
     ("Content-Length: 200000", "", &[413]),
     ("Content-Length: 200000\r\nExpect: 100-continue", "", &[413]),
-    // Codings that are none of ours.
+    // Unsupported codings.
     ("Transfer-Encoding: chunked, chunked", "2\r\n{}\r\n0\r\n\r\n", &[400]),
     ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "2\r\n{}\r\n0\r\n\r\n", &[400]),
     ("Transfer-Encoding: gzip, chunked", "2\r\n{}\r\n0\r\n\r\n", &[400]),
@@ -160,7 +161,7 @@ const BODIES: &[(&str, &str, &[u16])] = &[
     ("Transfer-Encoding : chunked", "0\r\n\r\n", &[400]),
     ("Transfer-Encoding:\r\n chunked", "0\r\n\r\n", &[400]),
     ("Accept: x\r\n Transfer-Encoding: chunked", "0\r\n\r\n", &[400]),
-    // Chunks that are none.
+    // Invalid chunks.
     ("Transfer-Encoding: chunked", "zz\r\n{}\r\n0\r\n\r\n", &[400]),
     ("Transfer-Encoding: chunked", "\r\n{}\r\n0\r\n\r\n", &[400]),
     ("Transfer-Encoding: chunked", " 2\r\n{}\r\n0\r\n\r\n", &[400]),
@@ -230,7 +231,7 @@ async fn requests_in_a_row_are_answered_in_their_order() {
     let mut pipeline = String::new();
     let mut expected = Vec::new();
     for number in 0..20 {
-        // Some wait for the store and some for nothing; a body in between is not taken for a request.
+        // Some wait for the store and some do not; a body in between is not read as a request.
         let (request, status) = match number % 4 {
             0 => ("GET /health", 200),
             1 => ("GET /nothing", 404),
@@ -273,7 +274,7 @@ async fn whoever_has_said_everything_may_close_that_side() {
 #[tokio::test]
 async fn behind_an_upgrade_there_is_no_http() {
     let server = Server::start().await;
-    let ada = server.person("ada").await;
+    let ada = server.register("ada").await;
     let upgrade = format!(
         "GET /ws HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
@@ -282,10 +283,10 @@ async fn behind_an_upgrade_there_is_no_http() {
     let answers = exchange(server.address, format!("{upgrade}{LAST}").as_bytes()).await;
     assert_eq!(statuses(&answers), [101]);
     assert!(answers.ends_with("protocol error"), "what follows is not a frame either: {answers:?}");
-    // An upgrade that is refused leaves the connection as it was.
+    // A refused upgrade leaves the connection as it was.
     let refused = upgrade.replace("Version: 13", "Version: 8");
     assert_eq!(statuses(&exchange(server.address, format!("{refused}{LAST}").as_bytes()).await), [426, 200]);
-    // One in the middle is answered after what came before it.
+    // An upgrade behind other requests is answered after them.
     let before = LAST.replace("Connection: close\r\n", "");
     let mut socket = TcpStream::connect(server.address).await.unwrap();
     socket.write_all(format!("{before}{upgrade}").as_bytes()).await.unwrap();

@@ -1,4 +1,4 @@
-//! What the standards ask, asked by those who know them.
+//! Conformance to standards, tested with their own test suites.
 
 mod autobahn;
 mod corpus;

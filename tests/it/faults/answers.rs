@@ -1,22 +1,22 @@
-//! Killed between commit and answer: whoever asks again gets what the first try came to.
+//! The server is killed between commit and answer: a retry gets the result of the first attempt.
 
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::support::chance::Run;
-use crate::support::client::{Answer, Conversation, PASSWORD, Person, post};
+use crate::support::client::{Conversation, PASSWORD, Response, TestUser, post};
 use crate::support::node::Node;
 use crate::support::proxy::{Flow, Proxy};
+use crate::support::rng::FaultRun;
 use crate::support::server::StoreKind;
 
 on_each_store! {
     killed_between_commit_and_answer,
 }
 
-/// What somebody asks for, once and again.
-struct Wishes {
+/// The requests that a client sends, and sends again.
+struct Requests {
     framed: Uuid,
     posted: Uuid,
     refresh: Value,
@@ -24,9 +24,9 @@ struct Wishes {
     pair: Value,
 }
 
-impl Wishes {
-    async fn new(node: &Node, round: usize, who: &Person) -> Self {
-        let other = node.person(&format!("other-{round}")).await;
+impl Requests {
+    async fn new(node: &Node, round: usize, who: &TestUser) -> Self {
+        let other = node.register(&format!("other-{round}")).await;
         Self {
             framed: Uuid::now_v7(),
             posted: Uuid::now_v7(),
@@ -40,8 +40,8 @@ impl Wishes {
         json!({"type": "message.send", "id": self.framed, "content": "framed"})
     }
 
-    /// All that is asked over REST; says whether there was an answer.
-    fn ask(&self, who: &Person, room: &Conversation) -> [JoinHandle<bool>; 4] {
+    /// Sends all requests over REST. Each task returns true if it got a response.
+    fn post_all(&self, who: &TestUser, room: &Conversation) -> [JoinHandle<bool>; 4] {
         let message = json!({"id": self.posted, "content": "posted"});
         [
             (room.messages.as_str(), &message),
@@ -55,14 +55,14 @@ impl Wishes {
         })
     }
 
-    /// The sends, asked for again, are where they were, once.
-    async fn send_again(&self, who: &Person, room: &Conversation, seqs: [i64; 2]) {
+    /// Sends the messages again, and checks that each is stored once under its first number.
+    async fn send_again(&self, who: &TestUser, room: &Conversation, seqs: [i64; 2]) {
         for (id, seq, content) in [(self.framed, seqs[0], "framed"), (self.posted, seqs[1], "posted")] {
             let body = json!({"id": id, "content": content});
             let again = who.post(&room.messages, &body).await.expect(200).json();
             assert_eq!((&again["seq"], &again["id"]), (&json!(seq), &json!(id)));
         }
-        let mut socket = who.listen(&room.socket).await;
+        let mut socket = who.connect(&room.socket).await;
         socket.send(&self.frame()).await;
         assert_eq!(socket.next_of(&["message.new"]).await["seq"], seqs[0]);
         let page = who.get(&format!("{}?limit=200", room.messages)).await.expect(200).json();
@@ -71,9 +71,9 @@ impl Wishes {
         assert_eq!((rows(self.framed), rows(self.posted)), (1, 1));
     }
 
-    /// The rest, asked for again, is there as well; returns the tokens to go on with.
-    async fn ask_again(&self, node: &Node, who: &Person) -> (String, String) {
-        let refreshed = async |token: &Value| -> Answer {
+    /// Sends the other requests again, checks that each was done, and returns the current tokens.
+    async fn post_again(&self, node: &Node, who: &TestUser) -> (String, String) {
+        let refreshed = async |token: &Value| -> Response {
             post(node.address, "/v1/users/refresh", &json!({"refresh_token": token})).await.expect(200)
         };
         let lost = &self.refresh["refresh_token"];
@@ -83,7 +83,7 @@ impl Wishes {
 
         let taken = post(node.address, "/v1/users/register", &self.account).await;
         assert_eq!(taken.problem(), (409, "username_taken".to_owned()));
-        Person::login(node.address, self.account["username"].as_str().unwrap()).await;
+        TestUser::login(node.address, self.account["username"].as_str().unwrap()).await;
         who.post("/v1/conversations", &self.pair).await.expect(200);
 
         let text = |name: &str| next[name].as_str().unwrap().to_owned();
@@ -92,39 +92,40 @@ impl Wishes {
 }
 
 async fn killed_between_commit_and_answer(store: StoreKind) {
-    let run = Run::new("killed between commit and answer");
+    let run = FaultRun::new("killed between commit and answer");
     let mut node = Node::on(store).await;
     node.start().await;
-    let (ada, grace) = (node.person("ada").await, node.person("grace").await);
+    let (ada, grace) = (node.register("ada").await, node.register("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
     let proxy = Proxy::to(node.address);
-    let mut far = Person { address: proxy.address, ..ada };
+    let mut client = TestUser { address: proxy.address, ..ada };
     let rounds = run.rounds(1);
     for round in 0..rounds {
-        let wishes = Wishes::new(&node, round, &far).await;
-        let (mut hers, mut theirs) = (far.listen(&room.socket).await, grace.listen(&room.socket).await);
+        let requests = Requests::new(&node, round, &client).await;
+        let (mut hers, mut theirs) = (client.connect(&room.socket).await, grace.connect(&room.socket).await);
 
-        // Everything is done and nobody is told.
-        let robbed = proxy.robbed_so_far();
-        proxy.back(Flow::Swallow);
-        hers.send(&wishes.frame()).await;
-        let answers = wishes.ask(&far, &room);
-        proxy.robbed(robbed + answers.len() + 1).await;
+        // All requests are committed, and no response arrives.
+        let responses_lost = proxy.responses_lost_so_far();
+        proxy.from_target(Flow::Discard);
+        hers.send(&requests.frame()).await;
+        let responses = requests.post_all(&client, &room);
+        proxy.responses_lost(responses_lost + responses.len() + 1).await;
         let mut seqs = [0, 0];
         while seqs.contains(&0) {
-            let heard = theirs.next_of(&["message.new"]).await;
-            seqs[usize::from(heard["message"]["id"] == wishes.posted.to_string())] = heard["seq"].as_i64().unwrap();
+            let received = theirs.next_of(&["message.new"]).await;
+            seqs[usize::from(received["message"]["id"] == requests.posted.to_string())] =
+                received["seq"].as_i64().unwrap();
         }
         node.kill().await;
         proxy.cut();
-        for answer in answers {
-            assert!(!answer.await.unwrap(), "no answer came through");
+        for response in responses {
+            assert!(!response.await.unwrap(), "a response arrived");
         }
         node.start().await;
-        proxy.back(Flow::Pass);
+        proxy.from_target(Flow::Pass);
 
-        wishes.send_again(&far, &room, seqs).await;
-        (far.token, far.refresh_token) = wishes.ask_again(&node, &far).await;
+        requests.send_again(&client, &room, seqs).await;
+        (client.token, client.refresh_token) = requests.post_again(&node, &client).await;
     }
-    run.tell(format_args!("{store:?}, {rounds} kills: {} answers lost, each given again", 5 * rounds));
+    run.print(format_args!("{store:?}, {rounds} kills: {} responses lost, each repeated", 5 * rounds));
 }

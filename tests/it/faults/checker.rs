@@ -1,14 +1,14 @@
-//! The checker itself: shown made-up histories, it finds each kind of violation, and nothing in a good one.
+//! Tests of the checker: it finds each kind of violation in invented histories, and nothing in a correct one.
 
 use uuid::Uuid;
 
-use crate::support::history::{Counts, Entry, Event, Stored, Truth, Violation, check};
+use crate::support::history::{Counts, Entry, Event, FinalState, StoredMessage, Violation, check};
 
 const ROOM: Uuid = Uuid::from_u128(1);
 const ELSEWHERE: Uuid = Uuid::from_u128(2);
 const ADA: Uuid = Uuid::from_u128(11);
 const GRACE: Uuid = Uuid::from_u128(12);
-/// Readers: hers, and theirs.
+/// Readers: Ada's and Grace's.
 const HERS: u32 = 0;
 const THEIRS: u32 = 1;
 
@@ -20,8 +20,8 @@ fn event(number: u128, seq: i64) -> Event {
     Event { conversation: ROOM, seq, kind: "message.new".to_owned(), id: id(number) }
 }
 
-fn stored(number: u128, seq: i64) -> Stored {
-    Stored { id: id(number), seq, sender: Some(ADA), content: Some("words".to_owned()), sent: true }
+fn stored(number: u128, seq: i64) -> StoredMessage {
+    StoredMessage { id: id(number), seq, sender: Some(ADA), content: Some("words".to_owned()), sent: true }
 }
 
 fn sent(number: u128, on: u32) -> Entry {
@@ -42,11 +42,12 @@ fn opened(connection: u32, reader: u32, after: i64) -> Entry {
 }
 
 fn got(connection: u32, number: u128, seq: i64) -> Entry {
-    Entry::Got { connection, event: event(number, seq) }
+    Entry::Received { connection, event: event(number, seq) }
 }
 
-/// Ada, on connection 10 and after a crash on 12, has sent three messages, the second twice; Grace has heard them on connection 11.
-fn history() -> (Vec<Entry>, Truth) {
+/// Ada, on connection 10 and after a crash on 12, has sent three messages, the second one twice. Grace has received them on
+/// connection 11.
+fn history() -> (Vec<Entry>, FinalState) {
     let member = |user| Entry::Member { conversation: ROOM, user };
     let log = vec![
         member(ADA),
@@ -71,28 +72,28 @@ fn history() -> (Vec<Entry>, Truth) {
     let numbers = [(1, 1), (2, 2), (3, 3)];
     let messages = numbers.map(|(number, seq)| stored(number, seq)).to_vec();
     let events = numbers.map(|(number, seq)| event(number, seq)).to_vec();
-    (log, Truth { conversation: ROOM, messages, events })
+    (log, FinalState { conversation: ROOM, messages, events })
 }
 
-/// What is found after something was done to the good history.
-fn found(change: impl FnOnce(&mut Vec<Entry>, &mut Truth)) -> Vec<Violation> {
-    let (mut log, mut truth) = history();
-    change(&mut log, &mut truth);
-    check(&log, &[truth]).1
+/// Returns the violations after a change to the correct history.
+fn found(change: impl FnOnce(&mut Vec<Entry>, &mut FinalState)) -> Vec<Violation> {
+    let (mut log, mut final_state) = history();
+    change(&mut log, &mut final_state);
+    check(&log, &[final_state]).1
 }
 
-/// The place of an entry of the good history.
-fn place(log: &[Entry], wanted: &Entry) -> usize {
-    log.iter().position(|entry| format!("{entry:?}") == format!("{wanted:?}")).unwrap()
+/// Returns the index of an entry of the correct history.
+fn index_of(log: &[Entry], expected: &Entry) -> usize {
+    log.iter().position(|entry| format!("{entry:?}") == format!("{expected:?}")).unwrap()
 }
 
 fn forget(log: &mut Vec<Entry>, entry: &Entry) {
-    log.remove(place(log, entry));
+    log.remove(index_of(log, entry));
 }
 
 #[test]
 fn a_good_history_is_counted() {
-    let (log, truth) = history();
+    let (log, final_state) = history();
     let counts = Counts {
         sent: 3,
         retries: 1,
@@ -103,20 +104,20 @@ fn a_good_history_is_counted() {
         connections: 3,
         ..Counts::default()
     };
-    assert_eq!(check(&log, &[truth]), (counts, vec![]));
+    assert_eq!(check(&log, &[final_state]), (counts, vec![]));
 }
 
 #[test]
 fn what_may_be_so_is_no_violation() {
-    // The answer to a retry, besides its event; before its place, or after it.
+    // The acknowledgement of a retry, besides its event: before its index_of in the order, or after it.
     assert_eq!(found(|log, _| log.push(got(12, 2, 2))), []);
-    assert_eq!(found(|log, _| log.insert(place(log, &got(12, 2, 2)), got(12, 2, 2))), []);
-    // Never acknowledged, and there or not.
+    assert_eq!(found(|log, _| log.insert(index_of(log, &got(12, 2, 2)), got(12, 2, 2))), []);
+    // Never acknowledged, and stored or not.
     assert_eq!(found(|log, _| forget(log, &acknowledged(2, 2))), []);
     assert_eq!(found(|log, _| log.push(sent(4, 12))), []);
-    // Refused for the moment, and there.
+    // Refused as retryable, and stored.
     assert_eq!(found(|log, _| log.extend([sent(3, 12), refused(3, "unavailable")])), []);
-    // Refused for good, and not there; or refused for good after a try that may have succeeded.
+    // Refused permanently and not stored; or refused permanently after an attempt that may have succeeded.
     assert_eq!(found(|log, _| log.extend([sent(4, 12), refused(4, "not_found")])), []);
     let refused_later = found(|log, _| {
         forget(log, &acknowledged(2, 2));
@@ -125,41 +126,41 @@ fn what_may_be_so_is_no_violation() {
     assert_eq!(refused_later, []);
     // An edit has a number of its own.
     let edited = Event { kind: "message.updated".to_owned(), ..event(1, 4) };
-    let with_an_edit = found(|log, truth| {
-        truth.events.push(edited.clone());
-        truth.messages[0].content = None;
-        log.extend([11, 12].map(|connection| Entry::Got { connection, event: edited.clone() }));
+    let with_an_edit = found(|log, final_state| {
+        final_state.events.push(edited.clone());
+        final_state.messages[0].content = None;
+        log.extend([11, 12].map(|connection| Entry::Received { connection, event: edited.clone() }));
     });
     assert_eq!(with_an_edit, []);
 }
 
 #[test]
 fn what_is_lost_is_found() {
-    let gone = found(|_, truth| {
-        truth.messages.pop();
-        truth.events.pop();
+    let gone = found(|_, final_state| {
+        final_state.messages.pop();
+        final_state.events.pop();
     });
     assert!(gone.contains(&Violation::Lost { id: id(3), seq: 3 }), "{gone:?}");
     let renumbered = found(|log, _| log.push(acknowledged(1, 7)));
     assert_eq!(renumbered, [Violation::Renumbered { id: id(1), acknowledged: 7, stored: 1 }]);
-    let altered = found(|_, truth| truth.messages[1].content = Some("other words".to_owned()));
+    let altered = found(|_, final_state| final_state.messages[1].content = Some("other words".to_owned()));
     assert_eq!(altered, [Violation::Altered { id: id(2) }]);
-    let another_sender = found(|_, truth| truth.messages[1].sender = Some(GRACE));
+    let another_sender = found(|_, final_state| final_state.messages[1].sender = Some(GRACE));
     assert_eq!(another_sender, [Violation::Altered { id: id(2) }]);
 }
 
 #[test]
 fn what_should_not_be_there_is_found() {
-    let add = |truth: &mut Truth, number| {
-        truth.messages.push(stored(number, 4));
-        truth.events.push(event(number, 4));
+    let add = |final_state: &mut FinalState, number| {
+        final_state.messages.push(stored(number, 4));
+        final_state.events.push(event(number, 4));
     };
-    let twice = found(|_, truth| add(truth, 2));
+    let twice = found(|_, final_state| add(final_state, 2));
     assert!(twice.contains(&Violation::StoredTwice { id: id(2) }), "{twice:?}");
-    let from_nowhere = found(|_, truth| add(truth, 9));
-    assert!(from_nowhere.contains(&Violation::FromNowhere { id: id(9) }), "{from_nowhere:?}");
-    let refused = found(|log, truth| {
-        add(truth, 4);
+    let never_sent = found(|_, final_state| add(final_state, 9));
+    assert!(never_sent.contains(&Violation::NeverSent { id: id(9) }), "{never_sent:?}");
+    let refused = found(|log, final_state| {
+        add(final_state, 4);
         log.extend([sent(4, 12), refused(4, "not_found"), got(11, 4, 4), got(12, 4, 4)]);
     });
     assert_eq!(refused, [Violation::Refused { id: id(4), code: "not_found".to_owned() }]);
@@ -168,42 +169,46 @@ fn what_should_not_be_there_is_found() {
 #[test]
 fn bad_numbering_is_found() {
     let numbering = |expected, found| Violation::Numbering { conversation: ROOM, expected, found };
-    let hole = found(|_, truth| {
-        truth.events[2].seq = 4;
-        truth.messages[2].seq = 4;
+    let gap = found(|_, final_state| {
+        final_state.events[2].seq = 4;
+        final_state.messages[2].seq = 4;
     });
-    assert!(hole.contains(&numbering(3, 4)), "{hole:?}");
-    let twice = found(|_, truth| truth.events.insert(1, event(1, 1)));
+    assert!(gap.contains(&numbering(3, 4)), "{gap:?}");
+    let twice = found(|_, final_state| final_state.events.insert(1, event(1, 1)));
     assert!(twice.contains(&numbering(2, 1)), "{twice:?}");
-    let disorder = found(|_, truth| truth.events.swap(0, 1));
+    let disorder = found(|_, final_state| final_state.events.swap(0, 1));
     assert!(disorder.contains(&numbering(1, 2)), "{disorder:?}");
-    let two_truths = |seq| [Violation::TwoTruths { conversation: ROOM, seq }];
-    assert_eq!(found(|_, truth| truth.messages[1].seq = 9)[0], two_truths(2)[0]);
-    let only_replayed = found(|log, truth| {
+    let history_mismatch = |seq| [Violation::HistoryMismatch { conversation: ROOM, seq }];
+    assert_eq!(found(|_, final_state| final_state.messages[1].seq = 9)[0], history_mismatch(2)[0]);
+    let only_replayed = found(|log, final_state| {
         log.extend([11, 12].map(|connection| got(connection, 4, 4)));
-        truth.events.push(event(4, 4));
+        final_state.events.push(event(4, 4));
     });
-    assert_eq!(only_replayed, two_truths(4));
+    assert_eq!(only_replayed, history_mismatch(4));
 }
 
 #[test]
 fn what_a_reader_should_not_see_or_not_see_so_is_found() {
     let theirs = |violation: fn(u32) -> Violation| [violation(THEIRS)];
-    let hole = found(|log, _| forget(log, &got(11, 2, 2)));
-    assert_eq!(hole, theirs(|reader| Violation::Hole { reader, expected: 2, got: 3 }));
+    let gap = found(|log, _| forget(log, &got(11, 2, 2)));
+    assert_eq!(gap, theirs(|reader| Violation::Gap { reader, expected: 2, got: 3 }));
     let again = found(|log, _| log.push(got(11, 2, 2)));
-    assert_eq!(again, theirs(|reader| Violation::Again { reader, seq: 2 }));
+    assert_eq!(again, theirs(|reader| Violation::DuplicateDelivery { reader, seq: 2 }));
     let own_again = found(|log, _| log.push(got(12, 3, 3)));
-    assert_eq!(own_again, [Violation::Again { reader: HERS, seq: 3 }], "it was sent once only");
+    assert_eq!(own_again, [Violation::DuplicateDelivery { reader: HERS, seq: 3 }], "it was sent once only");
     let too_often = found(|log, _| log.extend([got(12, 2, 2), got(12, 2, 2)]));
-    assert_eq!(too_often, [Violation::Again { reader: HERS, seq: 2 }], "it was sent once on this connection");
+    assert_eq!(
+        too_often,
+        [Violation::DuplicateDelivery { reader: HERS, seq: 2 }],
+        "it was sent once on this connection"
+    );
     let another = found(|log, _| *log.last_mut().unwrap() = got(11, 2, 3));
     assert_eq!(another, theirs(|reader| Violation::Differs { reader, seq: 3 }));
     let incomplete = found(|log, _| forget(log, &got(11, 3, 3)));
     assert_eq!(incomplete, theirs(|reader| Violation::Incomplete { reader, has: 2, stored: 3 }));
     let foreign = found(|log, _| {
         let event = Event { conversation: ELSEWHERE, ..event(1, 1) };
-        log.push(Entry::Got { connection: 11, event });
+        log.push(Entry::Received { connection: 11, event });
     });
     assert_eq!(foreign, [Violation::Foreign { reader: THEIRS, conversation: ELSEWHERE }]);
     let stranger = found(|log, _| forget(log, &Entry::Member { conversation: ROOM, user: GRACE }));

@@ -1,6 +1,6 @@
-//! The wall clock jumps by an hour: numbers stay dense, order stays, nothing is lost and nothing hangs.
+//! The wall clock jumps by an hour: numbers stay dense, the order stays, nothing is lost and nothing hangs.
 //!
-//! libfaketime stands between the server and its clock; the monotonic one runs on.
+//! libfaketime replaces the server's wall clock. The monotonic clock is not affected.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,9 +9,9 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::Fixture;
-use crate::support::chance::Run;
-use crate::support::client::{Person, post};
+use crate::support::client::{TestUser, post};
 use crate::support::node::Node;
+use crate::support::rng::FaultRun;
 use crate::support::server::StoreKind;
 
 on_each_store! {
@@ -20,7 +20,7 @@ on_each_store! {
 
 const HOUR: i64 = 3600;
 
-/// What the server believes to be the time: so many seconds from the real one.
+/// The server's wall clock, as an offset from the real time in seconds.
 struct Clock {
     folder: TempDir,
 }
@@ -54,42 +54,42 @@ impl Clock {
     }
 }
 
-/// Where Debian keeps it.
+/// The library's path on Debian.
 fn library() -> Option<PathBuf> {
     let folders = fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
     folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).find(|library| library.is_file())
 }
 
 async fn the_clock_jumps_under_load(store: StoreKind) {
-    let run = Run::new("the clock jumps under load");
-    let mut chance = run.chance();
+    let run = FaultRun::new("the clock jumps under load");
+    let mut rng = run.rng();
     let mut node = Node::on(store).await;
     let clock = Clock::of(&mut node);
-    let scene = Fixture::begin(node, &mut chance).await;
-    let address = scene.node.address;
+    let fixture = Fixture::begin(node, &mut rng).await;
+    let address = fixture.node.address;
     let rounds = run.rounds(2);
     for round in 0..rounds {
-        scene.a_moment(&mut chance).await;
+        fixture.a_moment(&mut rng).await;
         clock.set(-HOUR);
-        scene.a_moment(&mut chance).await;
-        let at_that_time = Person::login(address, "ada").await;
-        at_that_time.listen(&scene.room.socket).await;
-        // An hour, or two, further than the token lives.
+        fixture.a_moment(&mut rng).await;
+        let at_that_time = TestUser::login(address, "ada").await;
+        at_that_time.connect(&fixture.room.socket).await;
+        // One or two hours, longer than the token's lifetime.
         clock.set(if round % 2 == 0 { HOUR } else { 0 });
         let refused = at_that_time.get("/v1/users/me").await;
         assert_eq!(refused.problem(), (401, "token_expired".to_owned()));
-        assert_eq!(at_that_time.open(&scene.room.socket).await.close_code().await, 4040);
+        assert_eq!(at_that_time.open(&fixture.room.socket).await.close_code().await, 4040);
         let refresh = json!({"refresh_token": at_that_time.refresh_token});
         let fresh = post(address, "/v1/users/refresh", &refresh).await.expect(200).json();
-        let fresh = Person { token: fresh["access_token"].as_str().unwrap().to_owned(), ..at_that_time };
-        fresh.listen(&scene.room.socket).await;
-        scene.a_moment(&mut chance).await;
-        // A token from the future is as good as another.
+        let fresh = TestUser { token: fresh["access_token"].as_str().unwrap().to_owned(), ..at_that_time };
+        fresh.connect(&fixture.room.socket).await;
+        fixture.a_moment(&mut rng).await;
+        // A token from the future is valid.
         clock.set(0);
         fresh.get("/v1/users/me").await.expect(200);
-        fresh.listen(&scene.room.socket).await;
+        fresh.connect(&fixture.room.socket).await;
     }
-    let truth = scene.crowd.end(&Person::login(address, "ada").await).await;
-    let counts = scene.log.verify(&[truth]);
-    run.tell(format_args!("{store:?}, {} jumps: {counts}", 3 * rounds));
+    let final_state = fixture.clients.end(&TestUser::login(address, "ada").await).await;
+    let counts = fixture.log.verify(&[final_state]);
+    run.print(format_args!("{store:?}, {} jumps: {counts}", 3 * rounds));
 }

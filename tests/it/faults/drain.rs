@@ -1,4 +1,4 @@
-//! Told to stop, the server leaves nobody in doubt and loses nothing.
+//! A drain leaves no send unanswered and loses nothing.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::{Fixture, READERS};
-use crate::support::chance::Run;
-use crate::support::client::try_ask;
+use crate::support::client::try_send_request;
 use crate::support::history::Entry;
 use crate::support::node::Node;
+use crate::support::rng::FaultRun;
 use crate::support::server::StoreKind;
 use crate::support::socket::Socket;
 
@@ -18,24 +18,24 @@ on_each_store! {
     told_twice_to_stop,
 }
 
-/// The grace that the servers are given.
+/// The drain grace of the servers.
 const GRACE: Duration = Duration::from_secs(10);
-/// What a busy machine may add to it.
+/// Added time for a busy machine.
 const SLACK: Duration = Duration::from_secs(10);
-/// Each client comes back when it was told to, so a round takes five seconds.
+/// Each client reconnects after the server's hint, so a round takes 5 s.
 const ROUNDS: usize = 10;
 
 impl Fixture {
-    /// Tells the server to stop, and waits until it says that it does. Somebody who does not read keeps it from leaving.
-    async fn tell_to_stop(&self) -> Socket {
-        let stubborn = self.ada.listen("/ws").await;
+    /// Sends a stop signal, and waits until the server reports the drain. A client that does not read keeps the server from ending.
+    async fn start_drain(&self) -> Socket {
+        let blocking = self.ada.connect("/ws").await;
         self.node.signal(Signal::TERM);
         while self.ready().await {}
-        stubborn
+        blocking
     }
 
     async fn ready(&self) -> bool {
-        let answer = try_ask(self.node.address, hyper::Method::GET, "/readyz", &[], "").await.unwrap();
+        let answer = try_send_request(self.node.address, hyper::Method::GET, "/readyz", &[], "").await.unwrap();
         assert!(matches!(answer.status, 200 | 503), "{answer:?}");
         assert!(answer.status == 200 || answer.json()["status"] == "draining", "{answer:?}");
         answer.status == 200
@@ -43,76 +43,77 @@ impl Fixture {
 }
 
 async fn told_to_stop_under_load(store: StoreKind) {
-    let run = Run::new("told to stop under load");
-    let mut chance = run.chance();
+    let run = FaultRun::new("drain under load");
+    let mut rng = run.rng();
     let mut node = Node::on(store).await;
     node.arguments.push(format!("--drain-seconds={}", GRACE.as_secs()));
-    let mut scene = Fixture::begin(node, &mut chance).await;
+    let mut fixture = Fixture::begin(node, &mut rng).await;
     let rounds = run.rounds(1).min(ROUNDS);
     let mut slowest = Duration::ZERO;
     for round in 1..=rounds {
-        scene.log.opened(round * READERS).await;
-        scene.a_moment(&mut chance).await;
-        let told = Instant::now();
-        let mut stubborn = scene.tell_to_stop().await;
-        let refused = Socket::open(scene.node.address, "/ws", &[]).await.err().unwrap();
+        fixture.log.opened(round * READERS).await;
+        fixture.a_moment(&mut rng).await;
+        let signalled = Instant::now();
+        let mut blocking = fixture.start_drain().await;
+        let refused = Socket::open(fixture.node.address, "/ws", &[]).await.err().unwrap();
         assert!(refused.to_string().contains("503"), "{refused}");
-        let status = scene.node.ended().await;
-        slowest = slowest.max(told.elapsed());
-        assert!(status.success() && told.elapsed() < GRACE + SLACK, "{status} after {:?}", told.elapsed());
-        assert_eq!(stubborn.close_code().await, 1012);
-        scene.node.start().await;
-        scene.log.acknowledged(1).await;
+        let status = fixture.node.ended().await;
+        slowest = slowest.max(signalled.elapsed());
+        assert!(status.success() && signalled.elapsed() < GRACE + SLACK, "{status} after {:?}", signalled.elapsed());
+        assert_eq!(blocking.close_code().await, 1012);
+        fixture.node.start().await;
+        fixture.log.acknowledged(1).await;
     }
-    let truth = scene.crowd.end(&scene.ada).await;
-    let counts = scene.log.verify(&[truth]);
-    let (hints, goodbyes) = goodbyes(&scene.log.entries());
-    assert!(hints.len() > 1, "they do not come back at the same moment: {hints:?}");
-    run.tell(format_args!(
-        "{store:?}, {rounds} drains, the slowest {slowest:.0?}: {counts}; {goodbyes} sockets closed with 1012, {} hints",
+    let final_state = fixture.clients.end(&fixture.ada).await;
+    let counts = fixture.log.verify(&[final_state]);
+    let (hints, closes) = closes(&fixture.log.entries());
+    assert!(hints.len() > 1, "they do not all reconnect at the same time: {hints:?}");
+    run.print(format_args!(
+        "{store:?}, {rounds} drains, the slowest {slowest:.0?}: {counts}; {closes} sockets closed with 1012, {} hints",
         hints.len()
     ));
 }
 
-/// The hints that clients were given and how many connections were closed by the server; all were, but for the last of each reader.
-fn goodbyes(log: &[Entry]) -> (Vec<u64>, usize) {
-    let (mut open, mut hints, mut goodbyes) = (BTreeMap::new(), Vec::new(), 0);
+/// Returns the hints that clients received, and the number of connections that the server closed. It closed all but the last of
+/// each reader.
+fn closes(log: &[Entry]) -> (Vec<u64>, usize) {
+    let (mut open, mut hints, mut closes) = (BTreeMap::new(), Vec::new(), 0);
     for entry in log {
         match entry {
             Entry::Opened { connection, reader, .. } => {
                 let before = open.insert(*reader, *connection);
-                assert_eq!(before, None, "reader {reader} lost a connection without a word");
+                assert_eq!(before, None, "reader {reader} lost a connection without a close frame");
             }
             Entry::Draining { reconnect_after_ms } => hints.push(*reconnect_after_ms),
             Entry::Closed { connection, code } => {
                 assert_eq!(*code, 1012);
                 open.retain(|_, open| open != connection);
-                goodbyes += 1;
+                closes += 1;
             }
             _ => {}
         }
     }
     hints.sort_unstable();
     hints.dedup();
-    assert!(goodbyes >= open.len(), "{goodbyes} of {} were told", open.len());
-    (hints, goodbyes)
+    assert!(closes >= open.len(), "{closes} of {} were closed by the server", open.len());
+    (hints, closes)
 }
 
 async fn told_twice_to_stop(store: StoreKind) {
-    let run = Run::new("told twice to stop");
-    let mut chance = run.chance();
-    let mut scene = Fixture::begin(Node::on(store).await, &mut chance).await;
+    let run = FaultRun::new("two stop signals");
+    let mut rng = run.rng();
+    let mut fixture = Fixture::begin(Node::on(store).await, &mut rng).await;
     let rounds = run.rounds(1).min(ROUNDS);
     for round in 1..=rounds {
-        scene.log.opened(round * READERS).await;
-        scene.a_moment(&mut chance).await;
-        let _stubborn = scene.tell_to_stop().await;
-        scene.node.signal(Signal::TERM);
-        let status = scene.node.ended().await;
-        assert_eq!(status.code(), Some(1), "it did not wait for the one who does not leave");
-        scene.node.start().await;
+        fixture.log.opened(round * READERS).await;
+        fixture.a_moment(&mut rng).await;
+        let _stubborn = fixture.start_drain().await;
+        fixture.node.signal(Signal::TERM);
+        let status = fixture.node.ended().await;
+        assert_eq!(status.code(), Some(1), "it did not wait for the client that does not read");
+        fixture.node.start().await;
     }
-    let truth = scene.crowd.end(&scene.ada).await;
-    let counts = scene.log.verify(&[truth]);
-    run.tell(format_args!("{store:?}, {rounds} times: {counts}"));
+    let final_state = fixture.clients.end(&fixture.ada).await;
+    let counts = fixture.log.verify(&[final_state]);
+    run.print(format_args!("{store:?}, {rounds} times: {counts}"));
 }

@@ -1,4 +1,4 @@
-//! The proof by faults: what is promised is kept while the server is killed, stopped and cut off. `make faults` does many rounds.
+//! Fault tests: the promises hold while the server is killed, stopped and cut off. `make faults` runs many rounds.
 
 mod answers;
 mod checker;
@@ -9,46 +9,48 @@ mod kill;
 mod proxy;
 mod sockets;
 
-use crate::support::chance::Chance;
-use crate::support::client::{Conversation, Person};
-use crate::support::client_pool::{Crowd, Manner};
+use crate::support::client::{Conversation, TestUser};
+use crate::support::client_pool::{Behaviour, ClientPool};
 use crate::support::history::Log;
 use crate::support::node::Node;
+use crate::support::rng::Rng;
 
-/// Of the people of a [`Fixture`], those who listen.
+/// The clients of a [`Fixture`] that read.
 const READERS: usize = 3;
 
-/// A running server, and people who talk in one of its conversations.
+/// A running server, and clients that send to one of its conversations.
 struct Fixture {
     node: Node,
-    ada: Person,
+    ada: TestUser,
     room: Conversation,
     log: Log,
-    crowd: Crowd,
+    clients: ClientPool,
 }
 
 impl Fixture {
-    async fn begin(mut node: Node, chance: &mut Chance) -> Self {
+    async fn begin(mut node: Node, rng: &mut Rng) -> Self {
         node.start().await;
-        let (ada, grace, alan) = (node.person("ada").await, node.person("grace").await, node.person("alan").await);
+        let (ada, grace, alan) =
+            (node.register("ada").await, node.register("grace").await, node.register("alan").await);
         let room = ada.group("Lunch", &[&grace, &alan]).await;
         let log = Log::new();
-        // Each with a session of their own, as devices have.
-        let (phone, tablet) = (Person::login(node.address, "grace").await, Person::login(node.address, "alan").await);
-        let people = [
-            (&ada, Manner::Talks),
-            (&grace, Manner::Talks),
-            (&phone, Manner::Listens),
-            (&alan, Manner::Posts),
-            (&tablet, Manner::PostsOnce),
+        // Each with a session of its own, as devices have.
+        let (phone, tablet) =
+            (TestUser::login(node.address, "grace").await, TestUser::login(node.address, "alan").await);
+        let users = [
+            (&ada, Behaviour::Sends),
+            (&grace, Behaviour::Sends),
+            (&phone, Behaviour::Reads),
+            (&alan, Behaviour::Posts),
+            (&tablet, Behaviour::PostsOnce),
         ];
-        let crowd = Crowd::begin(&log, &room, &people, chance);
-        let ada = Person::login(node.address, "ada").await;
-        Self { node, ada, room, log, crowd }
+        let clients = ClientPool::start(&log, &room, &users, rng);
+        let ada = TestUser::login(node.address, "ada").await;
+        Self { node, ada, room, log, clients }
     }
 
-    /// Waits until a few more sends are acknowledged: a moment that nobody can foresee.
-    async fn a_moment(&self, chance: &mut Chance) {
-        self.log.acknowledged(usize::try_from(chance.within(1..150)).unwrap()).await;
+    /// Waits until some more sends are acknowledged: a random moment.
+    async fn a_moment(&self, rng: &mut Rng) {
+        self.log.acknowledged(usize::try_from(rng.in_range(1..150)).unwrap()).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The proxy itself: each of its ways to be bad.
+//! Tests of the proxy: each of its faults.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -10,10 +10,10 @@ use tokio::time::timeout;
 
 use crate::support::proxy::{Flow, Proxy};
 
-/// Long enough for a byte to arrive, if it may.
+/// Long enough for a byte to arrive, if it is forwarded.
 const A_MOMENT: Duration = Duration::from_millis(50);
 
-/// Says again what it hears.
+/// Starts a server that sends back all that it receives.
 async fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -29,10 +29,10 @@ async fn echo() -> SocketAddr {
     address
 }
 
-async fn hears(socket: &mut TcpStream, wanted: &[u8]) {
-    let mut bytes = vec![0; wanted.len()];
+async fn assert_receives(socket: &mut TcpStream, expected: &[u8]) {
+    let mut bytes = vec![0; expected.len()];
     socket.read_exact(&mut bytes).await.unwrap();
-    assert_eq!(bytes, wanted);
+    assert_eq!(bytes, expected);
 }
 
 #[tokio::test]
@@ -40,22 +40,22 @@ async fn a_way_can_be_made_bad_and_good_again() {
     let proxy = Proxy::to(echo().await);
     let mut socket = TcpStream::connect(proxy.address).await.unwrap();
     socket.write_all(b"passes").await.unwrap();
-    hears(&mut socket, b"passes").await;
+    assert_receives(&mut socket, b"passes").await;
 
-    for keep in [Proxy::there, Proxy::back] {
-        keep(&proxy, Flow::Keep);
+    for set_flow in [Proxy::to_target, Proxy::from_target] {
+        set_flow(&proxy, Flow::Hold);
         socket.write_all(b"waits").await.unwrap();
         assert!(timeout(A_MOMENT, socket.read_u8()).await.is_err(), "nothing arrives");
-        keep(&proxy, Flow::Pass);
-        hears(&mut socket, b"waits").await;
+        set_flow(&proxy, Flow::Pass);
+        assert_receives(&mut socket, b"waits").await;
     }
 
-    proxy.back(Flow::Swallow);
+    proxy.from_target(Flow::Discard);
     socket.write_all(b"lost").await.unwrap();
     assert!(timeout(A_MOMENT, socket.read_u8()).await.is_err(), "nothing arrives");
-    proxy.back(Flow::Pass);
+    proxy.from_target(Flow::Pass);
     socket.write_all(b"passes").await.unwrap();
-    hears(&mut socket, b"passes").await;
+    assert_receives(&mut socket, b"passes").await;
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_way_can_be_cut_and_refused() {
     let proxy = Proxy::to(echo().await);
     let mut socket = TcpStream::connect(proxy.address).await.unwrap();
     socket.write_all(b"passes").await.unwrap();
-    hears(&mut socket, b"passes").await;
+    assert_receives(&mut socket, b"passes").await;
     proxy.refuse(true);
     proxy.cut();
     assert_eq!(socket.read_u8().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
@@ -76,7 +76,7 @@ async fn a_way_can_be_cut_and_refused() {
         }
     };
     again.write_all(b"passes").await.unwrap();
-    hears(&mut again, b"passes").await;
+    assert_receives(&mut again, b"passes").await;
 }
 
 #[tokio::test]
@@ -86,18 +86,18 @@ async fn a_way_can_end_before_certain_bytes() {
     let (socket, another) = (socket.as_mut().unwrap(), another.as_mut().unwrap());
     proxy.end_before(b"COMMIT");
     socket.write_all(b"BEGIN; COM").await.unwrap();
-    hears(socket, b"BEGIN; COM").await;
+    assert_receives(socket, b"BEGIN; COM").await;
     socket.write_all(b"MON; COMMIT; BEGIN").await.unwrap();
-    hears(socket, b"MON; ").await;
+    assert_receives(socket, b"MON; ").await;
     assert_eq!(socket.read_u8().await.unwrap_err().kind(), ErrorKind::UnexpectedEof);
     proxy.ended().await;
     another.write_all(b"COMMIT").await.unwrap();
-    hears(another, b"COMMIT").await;
+    assert_receives(another, b"COMMIT").await;
 
-    // In two pieces, the first of which has passed.
+    // In two parts, the first of which was forwarded.
     proxy.end_before(b"COMMIT");
     another.write_all(b"COM").await.unwrap();
-    hears(another, b"COM").await;
+    assert_receives(another, b"COM").await;
     another.write_all(b"MIT").await.unwrap();
     assert_eq!(another.read_u8().await.unwrap_err().kind(), ErrorKind::UnexpectedEof);
     proxy.ended().await;

@@ -1,4 +1,4 @@
-//! Sockets of one address, and sockets whose connection has not begun.
+//! Sockets of one address, and sockets whose connection is not set up yet.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -13,24 +13,24 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::http::Response;
 
-use crate::support::client::{Person, get};
+use crate::support::client::{TestUser, get};
 use crate::support::server::Server;
-use crate::support::socket::{PATIENCE, Socket};
+use crate::support::socket::{Socket, TEST_TIMEOUT};
 
-/// A socket from this loopback address, in which nothing was said.
+/// Opens a socket from this loopback address, without sending anything.
 async fn silent(from: &str, to: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::new(from.parse::<IpAddr>().unwrap(), 0)).unwrap();
     socket.connect(to).await.unwrap()
 }
 
-/// Whether the server answers on this socket; else what it says before it closes.
-async fn asks(socket: &mut TcpStream) -> Result<(), String> {
-    let ask = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+/// Sends a request. Returns the server's text before the close as the error if it does not answer.
+async fn try_request(socket: &mut TcpStream) -> Result<(), String> {
+    let request = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
     let exchange = async {
         let mut got = Vec::new();
-        // A socket that was turned away may be closed by now.
-        let _ = socket.write_all(ask).await;
+        // A refused socket may be closed already.
+        let _ = socket.write_all(request).await;
         while socket.read_buf(&mut got).await.is_ok_and(|count| count > 0) {
             if got.ends_with(b"}") && got.starts_with(b"HTTP/1.1 200 ") {
                 return Ok(());
@@ -38,10 +38,10 @@ async fn asks(socket: &mut TcpStream) -> Result<(), String> {
         }
         Err(String::from_utf8(got).unwrap())
     };
-    timeout(PATIENCE, exchange).await.expect("an answer or an end")
+    timeout(TEST_TIMEOUT, exchange).await.expect("an answer or an end")
 }
 
-/// The answer that refuses a handshake.
+/// Returns the response that refuses a handshake.
 async fn refused(
     opened: impl Future<Output = Result<Socket, Box<Error>>>,
 ) -> Result<Socket, Response<Option<Vec<u8>>>> {
@@ -61,26 +61,26 @@ async fn one_address_has_its_share_of_sockets_and_others_have_theirs() {
     raise_open_files();
     let server = Server::start().await;
     let mut established = silent("127.0.0.2", server.address).await;
-    asks(&mut established).await.unwrap();
+    try_request(&mut established).await.unwrap();
     let mut sockets = Vec::new();
     for _ in 1..SOCKETS_PER_ADDRESS_MAX {
         sockets.push(silent("127.0.0.2", server.address).await);
     }
-    let said = asks(&mut silent("127.0.0.2", server.address).await).await.unwrap_err();
-    assert!(said.starts_with("HTTP/1.1 429 ") && said.contains("\r\nRetry-After: 1\r\n"), "{said}");
-    asks(&mut silent("127.0.0.3", server.address).await).await.unwrap();
-    asks(&mut established).await.unwrap();
+    let response = try_request(&mut silent("127.0.0.2", server.address).await).await.unwrap_err();
+    assert!(response.starts_with("HTTP/1.1 429 ") && response.contains("\r\nRetry-After: 1\r\n"), "{response}");
+    try_request(&mut silent("127.0.0.3", server.address).await).await.unwrap();
+    try_request(&mut established).await.unwrap();
 
     sockets.pop();
-    let served_again = async { while asks(&mut silent("127.0.0.2", server.address).await).await.is_err() {} };
-    timeout(PATIENCE, served_again).await.unwrap();
+    let served_again = async { while try_request(&mut silent("127.0.0.2", server.address).await).await.is_err() {} };
+    timeout(TEST_TIMEOUT, served_again).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sockets_through_a_proxy_count_for_those_who_sent_them() {
     raise_open_files();
     let server = Server::with(&["--trusted-proxies", "127.0.0.1"]).await;
-    let ada = server.person("ada").await;
+    let ada = server.register("ada").await;
     let bearer = format!("Bearer {}", ada.token);
     let through = async |client: &str| {
         let headers = [("authorization", bearer.as_str()), ("x-forwarded-for", client)];
@@ -95,24 +95,24 @@ async fn sockets_through_a_proxy_count_for_those_who_sent_them() {
         sockets.push(silent("127.0.0.2", server.address).await);
     }
     // The last of these sockets is accepted when this one is.
-    asks(&mut silent("127.0.0.3", server.address).await).await.unwrap();
+    try_request(&mut silent("127.0.0.3", server.address).await).await.unwrap();
     let last = through("127.0.0.2").await.expect("the last one of this address");
     assert_eq!(problem(&through("127.0.0.2").await.err().unwrap()), (429, json!("rate_limited"), true));
     through("127.0.0.4").await.expect("another");
     drop(last);
     let free_again = async { while through("127.0.0.2").await.is_err() {} };
-    timeout(PATIENCE, free_again).await.unwrap();
+    timeout(TEST_TIMEOUT, free_again).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn those_who_do_not_say_who_they_are_keep_nobody_else_out() {
     raise_open_files();
     let server = Server::with(&["--trusted-proxies", "127.0.0.1"]).await;
-    let ada = server.person("ada").await;
+    let ada = server.register("ada").await;
     let come = async |client: &str| refused(Socket::open(server.address, "/ws", &[("x-forwarded-for", client)])).await;
     let mut strangers = Vec::new();
     let answer = loop {
-        // Each is closed after a while, so that on a slow machine there are more of them than at a time.
+        // The server closes each after a while, so that a slow machine needs more of them in all than the limit allows at once.
         match come("198.51.100.1").await {
             Ok(socket) => strangers.push(socket),
             Err(answer) => break answer,
@@ -121,15 +121,15 @@ async fn those_who_do_not_say_who_they_are_keep_nobody_else_out() {
     };
     assert!(strangers.len() >= UNAUTHENTICATED_SOCKETS_PER_ADDRESS_MAX);
     assert_eq!(problem(&answer), (503, json!("busy"), true));
-    come("198.51.100.2").await.expect("somebody elsewhere");
+    come("198.51.100.2").await.expect("another address");
     let bearer = format!("Bearer {}", ada.token);
     let known = [("authorization", bearer.as_str()), ("x-forwarded-for", "198.51.100.1")];
-    Socket::open(server.address, "/ws", &known).await.expect("whoever brings a token");
+    Socket::open(server.address, "/ws", &known).await.expect("a handshake with a token");
 
     let mut newest = strangers.pop().unwrap();
     newest.send(&json!({"type": "auth", "token": ada.token})).await;
     assert_eq!(newest.next().await["type"], "hello");
-    come("198.51.100.1").await.expect("a place was free again");
+    come("198.51.100.1").await.expect("a socket was free again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -137,12 +137,12 @@ async fn two_thousand_who_come_back_at_once_all_get_in() {
     const MANY: usize = 2_000;
     raise_open_files();
     let server = Server::with(&["--rate-limits", "off"]).await;
-    let ada = server.person("ada").await;
+    let ada = server.register("ada").await;
     let room = ada.group("Lunch", &[]).await;
-    let come_back = async |ada: &Person| loop {
+    let come_back = async |ada: &TestUser| loop {
         let bearer = format!("Bearer {}", ada.token);
         let opened = Socket::open(server.address, &room.socket, &[("authorization", &bearer)]).await;
-        // As a client does: whoever is told to come back comes back.
+        // A client that gets a retry hint retries.
         if let Ok(mut socket) = opened
             && let Some(hello) = socket.hello().await
         {
@@ -152,8 +152,8 @@ async fn two_thousand_who_come_back_at_once_all_get_in() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     let mut sockets = join_all((0..MANY).map(|_| come_back(&ada))).await;
-    ada.say(&room, "everybody?").await;
+    ada.send(&room, "everybody?").await;
     for socket in &mut sockets {
-        assert_eq!(socket.receives().await, "everybody?");
+        assert_eq!(socket.next_content().await, "everybody?");
     }
 }

@@ -1,4 +1,4 @@
-//! What the server does for nobody without end.
+//! The bounds of what clients may use.
 
 mod connections;
 mod rates;

@@ -1,4 +1,4 @@
-//! Whoever writes too fast is told when to come back, through whichever door.
+//! A client that sends too fast gets a retry hint, over REST and WebSocket.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
-use crate::support::client::{Conversation, Person};
+use crate::support::client::{Conversation, TestUser};
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
@@ -16,7 +16,7 @@ on_each_store! {
     what_comes_too_fast_is_refused_and_may_come_again,
 }
 
-/// Sends many at once until some are refused; the refusals, and how many were taken.
+/// Sends many messages at once until some are refused. Returns the refusals and the number of accepted messages.
 async fn send_until_refused(socket: &mut Socket) -> (Vec<Value>, usize) {
     const AT_ONCE: usize = 100;
     let mut taken = 0;
@@ -35,13 +35,13 @@ async fn send_until_refused(socket: &mut Socket) -> (Vec<Value>, usize) {
     }
 }
 
-/// Posts many at once until one is refused; the refusal, and how many were taken.
-async fn post_until_refused(person: &Person, room: &Conversation) -> (crate::support::client::Answer, usize) {
+/// Posts many messages at once until one is refused. Returns the refusal and the number of accepted messages.
+async fn post_until_refused(user: &TestUser, room: &Conversation) -> (crate::support::client::Response, usize) {
     const AT_ONCE: usize = 50;
     let mut taken = 0;
     loop {
         let bodies: Vec<Value> = (0..AT_ONCE).map(|_| json!({"content": "fast"})).collect();
-        let answers = join_all(bodies.iter().map(|body| person.post(&room.messages, body))).await;
+        let answers = join_all(bodies.iter().map(|body| user.post(&room.messages, body))).await;
         taken += answers.iter().filter(|answer| answer.status == 201).count();
         if let Some(refused) = answers.into_iter().find(|answer| answer.status != 201) {
             return (refused, taken);
@@ -51,9 +51,9 @@ async fn post_until_refused(person: &Person, room: &Conversation) -> (crate::sup
 
 async fn what_comes_too_fast_is_refused_and_may_come_again(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
-    let mut hers = ada.listen(&room.socket).await;
+    let mut hers = ada.connect(&room.socket).await;
 
     let (refused, taken) = send_until_refused(&mut hers).await;
     assert!(taken >= usize::try_from(WRITES.burst).unwrap(), "{taken}");
@@ -64,12 +64,12 @@ async fn what_comes_too_fast_is_refused_and_may_come_again(store: StoreKind) {
         Uuid::parse_str(error["ref"].as_str().unwrap()).unwrap();
     }
     let (answer, posted) = post_until_refused(&ada, &room).await;
-    assert_eq!(answer.problem(), (429, "rate_limited".to_owned()), "the same at the other door");
+    assert_eq!(answer.problem(), (429, "rate_limited".to_owned()), "the same over REST");
     assert_eq!(answer.header("retry-after"), Some("1"));
     assert!(answer.json()["retry_after_ms"].is_u64(), "{answer:?}");
 
-    // Nobody else is held up, and nothing of what was refused has a number.
-    let answer = grace.say(&room, "take your time").await;
+    // No other client is delayed, and no refused message has a number.
+    let answer = grace.send(&room, "take your time").await;
     let before = i64::try_from(taken + posted).unwrap();
     assert_eq!(answer["seq"], before + 1);
 
@@ -80,12 +80,12 @@ async fn what_comes_too_fast_is_refused_and_may_come_again(store: StoreKind) {
         let answer = hers.next_of(&["message.new", "error"]).await;
         match &answer["message"]["id"] {
             Value::Null => {
-                // What the server asks for.
+                // The pause that the server asks for.
                 let wait = answer["retry_after_ms"].as_u64().unwrap();
                 tokio::time::sleep(Duration::from_millis(wait)).await;
             }
             arrived if arrived == id => break answer,
-            _ => {} // what was posted
+            _ => {} // the posted messages
         }
     };
     assert_eq!((&arrived["seq"], &arrived["message"]["content"]), (&json!(before + 2), &json!("again")));
@@ -94,18 +94,18 @@ async fn what_comes_too_fast_is_refused_and_may_come_again(store: StoreKind) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_does_not_listen_is_closed() {
     let server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
-    let (mut hers, mut theirs) = (ada.listen(&room.socket).await, grace.listen(&room.socket).await);
+    let (mut hers, mut theirs) = (ada.connect(&room.socket).await, grace.connect(&room.socket).await);
     for number in 0..10_000 {
         let send = json!({"type": "message.send", "content": number.to_string()});
-        // Closed in the midst of it.
+        // The connection is closed during the send.
         if futures_util::SinkExt::send(&mut hers.stream, Message::text(send.to_string())).await.is_err() {
             break;
         }
     }
     assert_eq!(hers.close_code().await, 4029);
     theirs.send(&json!({"type": "message.send", "content": "peace"})).await;
-    while theirs.receives().await != "peace" {}
-    ada.listen(&room.socket).await;
+    while theirs.next_content().await != "peace" {}
+    ada.connect(&room.socket).await;
 }

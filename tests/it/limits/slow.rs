@@ -1,4 +1,4 @@
-//! Peers that do not read, and peers that are not there.
+//! Clients that do not read, and clients that vanish.
 
 use std::fs;
 use std::time::Duration;
@@ -8,53 +8,54 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::support::client::Person;
+use crate::support::client::TestUser;
 use crate::support::server::{Server, StoreKind};
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TEST_TIMEOUT;
 
 on_each_store! {
     one_that_does_not_read_is_closed_and_all_others_hear_everything,
 }
 
-async fn is_offline(asking: &Person, other: &Person) -> bool {
-    asking.get(&format!("/v1/users/{}", other.id)).await.expect(200).json()["status"] == "offline"
+async fn is_offline(viewer: &TestUser, other: &TestUser) -> bool {
+    viewer.get(&format!("/v1/users/{}", other.id)).await.expect(200).json()["status"] == "offline"
 }
 
 async fn one_that_does_not_read_is_closed_and_all_others_hear_everything(store: StoreKind) {
-    // Far more than an send_queue and the kernel's buffers hold.
+    // Far more than a send queue and the kernel's buffers hold.
     const MESSAGES: usize = 1_000;
     let server = Server::on_with(store, &["--rate-limits", "off"]).await;
-    let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
     let room = ada.group("Lunch", &[&grace, &joan]).await;
-    let (mut hers, mut deaf) = (ada.listen(&room.socket).await, grace.listen(&room.socket).await);
-    let mut listens = joan.listen("/ws").await;
-    let listening = tokio::spawn(async move { listens.numbers(MESSAGES).await });
+    let (mut hers, mut unread) = (ada.connect(&room.socket).await, grace.connect(&room.socket).await);
+    let mut listens = joan.connect("/ws").await;
+    let listening = tokio::spawn(async move { listens.next_seqs(MESSAGES).await });
 
     let text = "x".repeat(16 * 1024);
     let mut sent = 0;
     while sent < MESSAGES {
         hers.send(&json!({"type": "message.send", "content": text})).await;
-        hers.receives().await;
+        hers.next_content().await;
         sent += 1;
-        // It still has what was on its way, and then the reason; if it wants to know soon enough.
+        // The client still gets the bytes on their way and then the close code, if it reads soon enough.
         if sent % 20 == 0 && is_offline(&ada, &grace).await {
             break;
         }
     }
     assert!(sent < MESSAGES, "it would have been closed long before");
-    assert_eq!(deaf.close_code().await, 4008);
+    assert_eq!(unread.close_code().await, 4008);
     for _ in sent..MESSAGES {
         hers.send(&json!({"type": "message.send", "content": "short"})).await;
     }
     let everything: Vec<i64> = (1..).take(MESSAGES).collect();
     assert_eq!(listening.await.unwrap(), everything);
 
-    // And whoever comes back has lost nothing.
-    let mut back = grace.listen(&format!("{}?after_seq=0", room.socket)).await;
-    assert_eq!(back.numbers(MESSAGES).await, everything);
+    // A client that reconnects has lost nothing.
+    let mut back = grace.connect(&format!("{}?after_seq=0", room.socket)).await;
+    assert_eq!(back.next_seqs(MESSAGES).await, everything);
 }
 
-/// Whether the server still has its end of a socket.
+/// Returns true if the server still has its end of a socket.
 fn is_held(socket: &TcpStream) -> bool {
     let ends = [socket.peer_addr().unwrap().port(), socket.local_addr().unwrap().port()];
     let held = format!("0100007F:{:04X} 0100007F:{:04X} ", ends[0], ends[1]);
@@ -64,33 +65,33 @@ fn is_held(socket: &TcpStream) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_nobody_reads_is_not_kept_for_ever() {
     let server = Server::configured(&[], |config| config.peer_write_timeout = Duration::from_secs(1)).await;
-    let ada = server.person("ada").await;
+    let ada = server.register("ada").await;
     let room = ada.group("Lunch", &[]).await;
     let text = "x".repeat(16 * 1024);
     for _ in 0..60 {
-        ada.say(&room, &text).await;
+        ada.send(&room, &text).await;
     }
-    let mut deaf = TcpStream::connect(server.address).await.unwrap();
-    let ask =
+    let mut unread = TcpStream::connect(server.address).await.unwrap();
+    let request =
         format!("GET {}?limit=200 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", room.messages, ada.token);
-    // Answers of a megabyte, many times what the kernel's buffers hold.
-    deaf.write_all(ask.repeat(20).as_bytes()).await.unwrap();
-    assert!(is_held(&deaf));
+    // Responses of 1 MB, many times what the kernel's buffers hold.
+    unread.write_all(request.repeat(20).as_bytes()).await.unwrap();
+    assert!(is_held(&unread));
     let gone = async {
-        while is_held(&deaf) {
+        while is_held(&unread) {
             sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(PATIENCE, gone).await.unwrap();
+    timeout(TEST_TIMEOUT, gone).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_is_gone_without_a_word_is_gone_for_everybody() {
     let server = Server::configured(&[], |config| config.heartbeat = Duration::from_millis(500)).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     ada.direct(&grace).await;
-    let mut hers = ada.listen("/ws").await;
-    // It shakes hands, and then it neither sends nor answers, as if its cable were cut.
+    let mut hers = ada.connect("/ws").await;
+    // The client completes the handshake, and then neither sends nor answers, as if its cable were cut.
     let mut gone = TcpStream::connect(server.address).await.unwrap();
     let head = format!(
         "GET /ws HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -100,11 +101,11 @@ async fn a_peer_that_is_gone_without_a_word_is_gone_for_everybody() {
     gone.write_all(head.as_bytes()).await.unwrap();
     let mut got = Vec::new();
     while !got.windows(7).any(|window| window == b"\"hello\"") {
-        assert!(timeout(PATIENCE, gone.read_buf(&mut got)).await.unwrap().unwrap() > 0);
+        assert!(timeout(TEST_TIMEOUT, gone.read_buf(&mut got)).await.unwrap().unwrap() > 0);
     }
     assert_eq!(hers.next_of(&["presence.diff"]).await["online"], json!([grace.id]));
     assert_eq!(hers.next_of(&["presence.diff"]).await["offline"], json!([grace.id]));
     assert!(is_offline(&ada, &grace).await);
-    timeout(PATIENCE, gone.read_to_end(&mut got)).await.unwrap().unwrap();
+    timeout(TEST_TIMEOUT, gone.read_to_end(&mut got)).await.unwrap().unwrap();
     assert!(got.ends_with(b"\x88\x09\x0F\xACno pong"), "its close is 4012, should it ever look");
 }

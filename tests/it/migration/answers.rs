@@ -1,4 +1,4 @@
-//! Everything that a server answers about the story: over REST, and in the frames of a resume from 0.
+//! All responses of a server about the story: over REST, and in the frames of a resume from 0.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -7,32 +7,32 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::story::{self, PEOPLE};
-use crate::support::client::Person;
+use crate::support::client::TestUser;
 use crate::support::socket::Socket;
 
-/// Asks in the name of everyone in the story. Every socket stays open to the end, so that presence is the same each time and no
+/// Sends the requests of every user of the story. Every socket stays open to the end, so that presence is the same each time and no
 /// `last_seen_at` changes.
 pub(super) async fn answers(address: SocketAddr) -> BTreeMap<String, Value> {
     let mut answers = BTreeMap::new();
     let mut readers = BTreeMap::new();
     for (username, _) in PEOPLE {
-        let person = story::login(address, username).await;
-        let mut ask = async |path: &str| {
-            let answer = person.get(path).await.expect(200).json();
+        let user = story::login(address, username).await;
+        let mut request = async |path: &str| {
+            let answer = user.get(path).await.expect(200).json();
             answers.insert(format!("{username} GET {path}"), answer.clone());
             answer
         };
-        ask("/v1/users/me").await;
-        let listed = ask("/v1/conversations?limit=200").await;
+        request("/v1/users/me").await;
+        let listed = request("/v1/conversations?limit=200").await;
         for conversation in listed["items"].as_array().unwrap() {
             let id = conversation["id"].as_str().unwrap().to_owned();
             for rest in ["", "/members?limit=200", "/messages?after_seq=0&limit=200"] {
-                ask(&format!("/v1/conversations/{id}{rest}")).await;
+                request(&format!("/v1/conversations/{id}{rest}")).await;
             }
-            readers.entry(id).or_insert(Vec::new()).push(person.clone());
+            readers.entry(id).or_insert(Vec::new()).push(user.clone());
         }
         if username == PEOPLE[0].0 {
-            ask("/v1/users?limit=200").await;
+            request("/v1/users?limit=200").await;
         }
     }
     // Events are the same for every member.
@@ -49,23 +49,23 @@ pub(super) async fn answers(address: SocketAddr) -> BTreeMap<String, Value> {
     answers
 }
 
-/// The parts of a `hello` that are the same on every connection.
+/// Returns the parts of a `hello` that are the same on every connection.
 fn greeting(hello: &Value) -> Value {
     json!({"membership_version": hello["membership_version"], "conversation": hello["conversation"]})
 }
 
-/// A connection to one conversation that asks for everything.
-async fn replay(person: &Person, id: &str) -> (Value, Socket) {
-    let mut socket = person.open(&format!("/ws/{id}?after_seq=0")).await;
+/// Reads the whole replay on a connection to one conversation.
+async fn replay(user: &TestUser, id: &str) -> (Value, Socket) {
+    let mut socket = user.open(&format!("/ws/{id}?after_seq=0")).await;
     let mut frames = vec![greeting(&socket.next().await)];
     let (replayed, _) = socket.until("resumed").await;
     frames.extend(replayed.into_iter().filter(|frame| frame["seq"].is_i64()));
     (frames.into(), socket)
 }
 
-/// A held connection that resumes from 0: the numbered events, and `resumed`.
-async fn resume(person: &Person, id: &str) -> (Value, Socket) {
-    let mut socket = person.open("/ws?hold=1").await;
+/// Resumes from 0 on a held connection. Returns the numbered events and `resumed`.
+async fn resume(user: &TestUser, id: &str) -> (Value, Socket) {
+    let mut socket = user.open("/ws?hold=1").await;
     let mut frames = vec![greeting(&socket.next().await)];
     socket.send(&json!({"type": "resume", "conversations": {id: 0}})).await;
     let (resumed, _) = socket.until("resumed").await;
@@ -73,7 +73,7 @@ async fn resume(person: &Person, id: &str) -> (Value, Socket) {
     (frames.into(), socket)
 }
 
-/// The answers without the ids and times of one server: an id becomes the number of its first appearance, and a time is any time.
+/// Replaces the ids and times of one server: an id by the number of its first appearance, and a time by a constant.
 pub(super) fn same_story(answers: &Value) -> Value {
     plain(answers, &mut HashMap::new())
 }
@@ -92,7 +92,7 @@ fn plain(value: &Value, ids: &mut HashMap<Uuid, usize>) -> Value {
     }
 }
 
-/// Ids also stand in questions.
+/// Replaces ids in requests too.
 fn plain_text(text: &str, ids: &mut HashMap<Uuid, usize>) -> String {
     let mut part = |part: &str| match part.parse() {
         Ok(id) => {

@@ -1,7 +1,7 @@
-//! A database that an older server wrote still gives the same answers.
+//! A database of an older server still gives the same responses.
 //!
-//! `fixtures/schema-4.db` (SQLite), `schema-4.sql` (PostgreSQL) and `schema-4.json` (the answers of the server of that day) were
-//! made by the server of schema 4 itself. They are never changed. Fixtures of a later schema are made by [`story`] with
+//! `fixtures/schema-4.db` (SQLite), `schema-4.sql` (PostgreSQL) and `schema-4.json` (the responses of that server) were made by the
+//! server of schema 4 itself. They are never changed. Fixtures of a later schema are made by [`story`] with
 //!
 //! ```sh
 //! cargo nextest run --locked --run-ignored only -E 'test(/^migration::story/)'
@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::support::client::{Conversation, post};
 use crate::support::postgres::{connect, database};
 use crate::support::server::{Server, StoreKind};
-use crate::support::socket::{PATIENCE, Socket};
+use crate::support::socket::{Socket, TEST_TIMEOUT};
 use answers::{answers, same_story};
 
 on_each_store! {
@@ -33,10 +33,10 @@ on_each_store! {
     sessions_and_tickets_of_schema_4_are_still_good,
 }
 
-/// The secret of the servers that wrote the fixtures, without which their tokens and tickets are worth nothing.
+/// The secret of the servers that wrote the fixtures. Without it, their tokens and tickets are invalid.
 const SECRET: &str = "the secret of the servers that wrote the fixtures";
 
-/// Its key in the golden file.
+/// The store's key in the golden file.
 fn name(store: StoreKind) -> &'static str {
     match store {
         StoreKind::Sqlite => "sqlite",
@@ -48,13 +48,13 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures").join(name)
 }
 
-/// A store's part of the golden file: `answers`, and `given`, the tokens and tickets that clients still have.
+/// Returns a store's part of the golden file: `answers`, and `given`, the tokens and tickets that clients still have.
 fn golden(store: StoreKind) -> Value {
     let mut golden: Value = serde_json::from_slice(&fs::read(fixture("schema-4.json")).unwrap()).unwrap();
     golden[name(store)].take()
 }
 
-/// A server on a copy of the fixture of schema 4.
+/// Starts a server on a copy of the fixture of schema 4.
 async fn server(store: StoreKind) -> (Server, TempDir) {
     let data = tempfile::tempdir().unwrap();
     let url = match store {
@@ -107,7 +107,7 @@ async fn a_migration_waits_for_nodes_that_serve_and_they_for_it_but_never_both()
                 sleep(Duration::from_millis(5)).await;
             }
         };
-        timeout(PATIENCE, all).await.unwrap_or_else(|_| panic!("fewer than {sessions} sessions wait"));
+        timeout(TEST_TIMEOUT, all).await.unwrap_or_else(|_| panic!("fewer than {sessions} sessions wait"));
     };
     let migrating = url.clone();
     let migrated = tokio::spawn(async move { Server::with(&["--database-url", &migrating]).await });
@@ -137,19 +137,19 @@ async fn a_database_of_schema_4_goes_on_without_a_gap(store: StoreKind) {
     let supper = listed.iter().find(|conversation| conversation["name"] == story::GROUP).unwrap();
     let (room, last_seq) = (Conversation::from(supper), supper["last_seq"].as_i64().unwrap());
     assert!(last_seq > 20, "{last_seq}");
-    let mut socket = grace.listen(&format!("{}?after_seq=0", room.socket)).await;
+    let mut socket = grace.connect(&format!("{}?after_seq=0", room.socket)).await;
     let (replayed, _) = socket.until("resumed").await;
     let numbers: Vec<i64> = replayed.iter().filter_map(|frame| frame["seq"].as_i64()).collect();
     assert_eq!(numbers, (1..=last_seq).collect::<Vec<_>>());
 
-    // A retry from before is still a retry.
+    // A retry of an earlier send is still a retry.
     let before = grace.get(&format!("{}?after_seq=0", room.messages)).await.expect(200).json();
     let own = |message: &&Value| message["sender_id"] == grace.id && message["type"] == "text";
     let old = before["items"].as_array().unwrap().iter().rfind(own).unwrap();
     let retry = json!({"id": old["id"], "content": "whatever it says now"});
     assert_eq!(grace.post(&room.messages, &retry).await.expect(200).json(), *old);
 
-    let sent = grace.say(&room, "still here").await;
+    let sent = grace.send(&room, "still here").await;
     let path = format!("{}/{}", room.messages, sent["id"].as_str().unwrap());
     grace.patch(&path, &json!({"content": "still here, edited"})).await.expect(200);
     grace.delete(&path).await.expect(204);
@@ -172,11 +172,11 @@ async fn a_database_of_schema_4_goes_on_without_a_gap(store: StoreKind) {
     ];
     assert_eq!(numbered(&mut socket, expected.len()).await, (last_seq + 1..).zip(expected).collect::<Vec<_>>());
     let replayed = format!("{}?after_seq={last_seq}", room.socket);
-    let mut later = lin.listen(&replayed).await;
-    assert_eq!(later.numbers(expected.len()).await, (last_seq + 1..).take(expected.len()).collect::<Vec<_>>());
+    let mut later = lin.connect(&replayed).await;
+    assert_eq!(later.next_seqs(expected.len()).await, (last_seq + 1..).take(expected.len()).collect::<Vec<_>>());
 }
 
-/// Number and type of the next numbered events.
+/// Returns number and type of the next numbered events.
 async fn numbered(socket: &mut Socket, count: usize) -> Vec<(i64, &'static str)> {
     const TYPES: [&str; 5] =
         ["message.new", "message.updated", "message.deleted", "conversation.updated", "member.added"];

@@ -1,4 +1,4 @@
-//! The story that the fixtures tell, with every kind of row, and how a server is made to write it down.
+//! The story of the fixtures, with every kind of row, and the tests that write them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
@@ -14,26 +14,26 @@ use tokio::time::{sleep, timeout};
 
 use super::{SECRET, name};
 use crate::migration::answers::answers;
-use crate::support::client::{PASSWORD, Person, post};
+use crate::support::client::{PASSWORD, TestUser, post};
 use crate::support::node::Node;
 use crate::support::postgres::{bin, connect};
 use crate::support::server::StoreKind;
-use crate::support::socket::{PATIENCE, Socket};
+use crate::support::socket::{Socket, TEST_TIMEOUT};
 
-/// Everyone in the story, and the password that they have at its end.
+/// The users of the story, and their passwords at its end.
 pub(super) const PEOPLE: [(&str, &str); 5] =
     [("Ada.L", PASSWORD), ("grace", PASSWORD), ("joan", "a new password"), ("lin", PASSWORD), ("mary", PASSWORD)];
 
-/// The group in which most of it happens, by its last name.
+/// The group with most of the events, by its last name.
 pub(super) const GROUP: &str = "Supper “at eight” 🍲";
 
 /// Logs in with the password of [`PEOPLE`].
-pub(super) async fn login(address: SocketAddr, username: &str) -> Person {
+pub(super) async fn login(address: SocketAddr, username: &str) -> TestUser {
     let (_, password) = PEOPLE.into_iter().find(|(name, _)| *name == username).unwrap();
     let body = json!({"username": username, "password": password});
     let tokens = post(address, "/v1/users/login", &body).await.expect(200).json();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    Person {
+    TestUser {
         address,
         id: text(&tokens["user"]["id"]),
         token: text(&tokens["access_token"]),
@@ -41,8 +41,8 @@ pub(super) async fn login(address: SocketAddr, username: &str) -> Person {
     }
 }
 
-/// Tells the story to a server. Returns the tokens and tickets that are left over.
-async fn tell(address: SocketAddr) -> Value {
+/// Runs the story against a server. Returns the tokens and tickets that are left over.
+async fn play(address: SocketAddr) -> Value {
     for (username, name) in [
         ("Ada.L", "Ada Łovelace"),
         ("grace", "Grace “Amazing” Hopper"),
@@ -55,7 +55,7 @@ async fn tell(address: SocketAddr) -> Value {
     }
     let [ada, grace, mary, lin] = ["Ada.L", "grace", "mary", "lin"].map(|username| login(address, username));
     let (ada, grace, mary, lin) = (ada.await, grace.await, mary.await, lin.await);
-    let joan = Person::login(address, "joan").await;
+    let joan = TestUser::login(address, "joan").await;
     joan.patch("/v1/users/me", &json!({"name": "Joan"})).await.expect(200);
 
     group(&ada, &grace, &joan, &mary).await;
@@ -69,7 +69,7 @@ async fn tell(address: SocketAddr) -> Value {
     let rotated = post(address, "/v1/users/refresh", &json!({"refresh_token": mary.refresh_token})).await;
     let logged_out = login(address, "grace").await;
     logged_out.post("/v1/users/logout", &json!({})).await.expect(204);
-    let password_changed = Person::login(address, "joan").await;
+    let password_changed = TestUser::login(address, "joan").await;
     let change = json!({"current_password": PASSWORD, "password": "a new password"});
     joan.patch("/v1/users/me", &change).await.expect(200);
     json!({
@@ -82,10 +82,10 @@ async fn tell(address: SocketAddr) -> Value {
     })
 }
 
-/// These three are online, one of them by a ticket, and then they are not, which is noted a moment later.
-async fn come_and_go(ticket: &str, ada: &Person, grace: &Person, mary: &Person) {
-    let mut marys = mary.listen("/ws").await;
-    let sockets = [Socket::open(ada.address, ticket, &[]).await.unwrap(), grace.listen("/ws").await];
+/// Connects three users, one of them with a ticket, and disconnects them. Waits until the server has noted it.
+async fn come_and_go(ticket: &str, ada: &TestUser, grace: &TestUser, mary: &TestUser) {
+    let mut marys = mary.connect("/ws").await;
+    let sockets = [Socket::open(ada.address, ticket, &[]).await.unwrap(), grace.connect("/ws").await];
     let mut online = HashSet::new();
     while online.len() < sockets.len() {
         let diff = marys.next_of(&["presence.diff"]).await;
@@ -93,22 +93,22 @@ async fn come_and_go(ticket: &str, ada: &Person, grace: &Person, mary: &Person) 
     }
     drop((marys, sockets));
     let noted = async {
-        for person in [ada, grace, mary] {
-            while person.get("/v1/users/me").await.json()["last_seen_at"].is_null() {
+        for user in [ada, grace, mary] {
+            while user.get("/v1/users/me").await.json()["last_seen_at"].is_null() {
                 sleep(Duration::from_millis(20)).await;
             }
         }
     };
-    timeout(PATIENCE, noted).await.expect("they were seen");
+    timeout(TEST_TIMEOUT, noted).await.expect("they were seen");
 }
 
-/// A group in which everything happens that can happen.
-async fn group(ada: &Person, grace: &Person, joan: &Person, mary: &Person) {
+/// Creates a group with every kind of event.
+async fn group(ada: &TestUser, grace: &TestUser, joan: &TestUser, mary: &TestUser) {
     let room = ada.group("Lunch", &[grace]).await;
-    let member = |person: &Person| format!("{}/{}", room.members, person.id);
+    let member = |user: &TestUser| format!("{}/{}", room.members, user.id);
     let message = |id: &Value| format!("{}/{}", room.messages, id.as_str().unwrap());
-    let edit = async |person: &Person, id: &Value, text: &str| {
-        person.patch(&message(id), &json!({"content": text})).await.expect(200);
+    let edit = async |user: &TestUser, id: &Value, text: &str| {
+        user.patch(&message(id), &json!({"content": text})).await.expect(200);
     };
     // An id of version 4, as clients without a clock choose.
     let first = json!({"id": "3f1c5b0e-8d2a-4c57-9b1e-6a7d20c4f9e1", "content": "hello"});
@@ -117,7 +117,7 @@ async fn group(ada: &Person, grace: &Person, joan: &Person, mary: &Person) {
     ada.post(&room.members, &json!({"user_id": mary.id})).await.expect(201);
     let answer = json!({"content": "hello yourself", "reply_to": hello});
     let answer = grace.post(&room.messages, &answer).await.expect(201).json()["id"].take();
-    joan.say(&room, "quotes \" and ' and \\, a tab\t, two\nlines;\n-- and {\"json\": 1}, 👩🏽‍🚀 é").await;
+    joan.send(&room, "quotes \" and ' and \\, a tab\t, two\nlines;\n-- and {\"json\": 1}, 👩🏽‍🚀 é").await;
     edit(ada, &hello, "hello, all").await;
     edit(ada, &hello, "hello, everyone").await;
     grace.delete(&message(&answer)).await.expect(204);
@@ -126,33 +126,33 @@ async fn group(ada: &Person, grace: &Person, joan: &Person, mary: &Person) {
     joan.delete(&message(&marys)).await.expect(204);
     ada.patch(&member(grace), &json!({"role": "admin"})).await.expect(200);
     grace.patch(&room.path, &json!({"name": GROUP})).await.expect(200);
-    let brief = ada.say(&room, "soon changed").await["id"].take();
+    let brief = ada.send(&room, "soon changed").await["id"].take();
     edit(ada, &brief, "and soon gone").await;
     ada.delete(&message(&brief)).await.expect(204);
     ada.delete(&member(joan)).await.expect(204);
     mary.delete(&member(mary)).await.expect(204);
     ada.patch(&member(grace), &json!({"role": "owner"})).await.expect(200);
     grace.post(&room.members, &json!({"user_id": mary.id})).await.expect(201);
-    let last = grace.say(&room, "welcome back").await["id"].take();
-    grace.say(&room, &"a long one ".repeat(100)).await;
+    let last = grace.send(&room, "welcome back").await["id"].take();
+    grace.send(&room, &"a long one ".repeat(100)).await;
     edit(grace, &last, "welcome back, Mary").await;
-    mary.say(&room, "thank you").await;
+    mary.send(&room, "thank you").await;
     assert_eq!(ada.post(&room.messages, &first).await.expect(200).json()["content"], "hello, everyone");
 }
 
-/// Conversations of other kinds: direct, empty, alone, and deleted.
-async fn others(ada: &Person, grace: &Person, joan: &Person, lin: &Person) {
+/// Creates conversations of other kinds: direct, empty, alone, and deleted.
+async fn others(ada: &TestUser, grace: &TestUser, joan: &TestUser, lin: &TestUser) {
     let direct = ada.direct(grace).await;
-    let id = ada.say(&direct, "between us").await["id"].take();
-    grace.say(&direct, "of course").await;
+    let id = ada.send(&direct, "between us").await["id"].take();
+    grace.send(&direct, "of course").await;
     let path = format!("{}/{}", direct.messages, id.as_str().unwrap());
     ada.patch(&path, &json!({"content": "between the two of us"})).await.expect(200);
     ada.direct(lin).await;
     let nameless = json!({"type": "group", "member_ids": []});
     let alone = joan.post("/v1/conversations", &nameless).await.expect(201).json();
-    joan.say(&(&alone).into(), "a note to myself").await;
+    joan.send(&(&alone).into(), "a note to myself").await;
     let gone = grace.group("Gone", &[ada, lin]).await;
-    ada.say(&gone, "nobody reads this again").await;
+    ada.send(&gone, "nobody reads this again").await;
     grace.delete(&gone.path).await.expect(204);
 }
 
@@ -170,7 +170,7 @@ async fn is_written_down() {
         let mut node = Node::on(store).await;
         node.arguments.extend(["--jwt-secret", SECRET].map(str::to_owned));
         node.start().await;
-        let given = tell(node.address).await;
+        let given = play(node.address).await;
         node.signal(Signal::TERM);
         assert!(node.ended().await.success());
         let version = match store {
@@ -193,7 +193,7 @@ fn database_url(node: &Node) -> &str {
     &node.arguments[flag + 1]
 }
 
-/// A store's part of the golden file, with one answer on each line.
+/// Returns a store's part of the golden file, with one response on each line.
 fn lines(store: &str, given: &Value, answers: &BTreeMap<String, Value>) -> String {
     let mut lines = format!("\"{store}\": {{\n\"given\": {given},\n\"answers\": {{\n");
     let answers: Vec<_> = answers.iter().map(|(question, answer)| format!("{}: {answer}", json!(question))).collect();
@@ -201,7 +201,7 @@ fn lines(store: &str, given: &Value, answers: &BTreeMap<String, Value>) -> Strin
     lines
 }
 
-/// Keeps a copy of a database that nobody has open: in one file, and small. Returns the schema's version.
+/// Writes a copy of a database that no process has open, in one small file. Returns the schema's version.
 fn keep_sqlite(file: &Path, folder: &Path) -> i64 {
     let database = rusqlite::Connection::open(file).unwrap();
     let last = format!(
@@ -216,7 +216,7 @@ fn keep_sqlite(file: &Path, folder: &Path) -> i64 {
     version
 }
 
-/// Keeps a dump that every version of PostgreSQL reads through every client. Returns the schema's version.
+/// Writes a dump that every version of PostgreSQL reads through every client. Returns the schema's version.
 async fn keep_postgres(url: &str, folder: &Path) -> i64 {
     let database = connect(url).await;
     let last = format!(

@@ -1,9 +1,9 @@
-//! Who is who.
+//! Accounts.
 
 use serde_json::{Value, json};
 
 use super::{each, nameless, pages, refused_fields};
-use crate::support::client::{PASSWORD, Person, get, post};
+use crate::support::client::{PASSWORD, TestUser, get, post};
 use crate::support::server::{Server, StoreKind};
 
 on_each_store! {
@@ -29,7 +29,7 @@ async fn registering_makes_a_user(store: StoreKind) {
     members.sort_unstable();
     assert_eq!(members, ["created_at", "id", "last_seen_at", "name", "status", "username"], "and nothing secret");
 
-    let ada = Person::login(server.address, "ada.l").await;
+    let ada = TestUser::login(server.address, "ada.l").await;
     assert_eq!(ada.get("/v1/users/me").await.expect(200).json(), user);
     assert_eq!(ada.get(&location).await.expect(200).json(), user);
 
@@ -39,7 +39,7 @@ async fn registering_makes_a_user(store: StoreKind) {
         let user = post(server.address, "/v1/users/register", &body).await.expect(201).json();
         assert_eq!(user["name"], body["username"], "without a name, the username is the name");
     }
-    // The bounds themselves are inside.
+    // The bounds are inclusive.
     for (username, name, password) in [
         ("ab", "x".to_owned(), "12345678".to_owned()),
         (&"u".repeat(32), "é".repeat(64), "🔑".repeat(256)),
@@ -53,7 +53,7 @@ async fn registering_makes_a_user(store: StoreKind) {
 
 async fn a_username_is_taken_whatever_its_case(store: StoreKind) {
     let server = Server::on(store).await;
-    let ada = server.person("Ada").await;
+    let ada = server.register("Ada").await;
     for username in ["Ada", "ada", "ADA"] {
         let body = json!({"username": username, "password": "something else"});
         let taken = post(server.address, "/v1/users/register", &body).await;
@@ -68,7 +68,7 @@ async fn a_username_is_taken_whatever_its_case(store: StoreKind) {
 #[tokio::test]
 async fn a_login_never_judges_shapes() {
     let server = Server::start().await;
-    server.person("ada").await;
+    server.register("ada").await;
     let mut answers = Vec::new();
     for (username, password) in [
         ("ada", "the wrong one"),
@@ -105,7 +105,7 @@ async fn whoever_is_logged_in_finds_everybody(store: StoreKind) {
         let body = json!({"username": username, "name": name, "password": PASSWORD});
         post(server.address, "/v1/users/register", &body).await.expect(201);
     }
-    let ada = Person::login(server.address, "ada").await;
+    let ada = TestUser::login(server.address, "ada").await;
     let sorted = ["Ada", "b_b", "bxb", "grace", "joan", "zoe"];
     let all = ada.get("/v1/users").await.expect(200).json();
     assert_eq!(each(&all, "/username"), sorted, "by username, whatever its case");
@@ -113,7 +113,7 @@ async fn whoever_is_logged_in_finds_everybody(store: StoreKind) {
 
     for (limit, lengths) in [(1, &[1, 1, 1, 1, 1, 1][..]), (4, &[4, 2]), (200, &[6])] {
         let (found, got) = pages(&ada, &format!("/v1/users?limit={limit}"), "/username").await;
-        assert_eq!(found, sorted, "nobody twice, nobody left out");
+        assert_eq!(found, sorted, "no duplicates and no gaps");
         assert_eq!(got.into_iter().filter(|length| *length > 0).collect::<Vec<_>>(), lengths);
     }
     for (q, expected) in [
@@ -149,7 +149,7 @@ async fn whoever_is_logged_in_finds_everybody(store: StoreKind) {
 
 async fn people_change_their_names(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let changed = ada.patch("/v1/users/me", &json!({"name": "  Countess  "})).await.expect(200).json();
     assert_eq!((&changed["name"], &changed["username"]), (&json!("Countess"), &json!("ada")));
     let seen = grace.get(&format!("/v1/users/{}", ada.id)).await.expect(200).json();
@@ -161,8 +161,8 @@ async fn people_change_their_names(store: StoreKind) {
 
 async fn a_new_password_takes_the_old_one_and_ends_the_other_sessions(store: StoreKind) {
     let server = Server::on(store).await;
-    let ada = server.person("ada").await;
-    let elsewhere = Person::login(server.address, "ada").await;
+    let ada = server.register("ada").await;
+    let elsewhere = TestUser::login(server.address, "ada").await;
     let new = "a new one entirely";
     for (change, field) in [
         (json!({"password": new}), "current_password"),
@@ -174,7 +174,7 @@ async fn a_new_password_takes_the_old_one_and_ends_the_other_sessions(store: Sto
         assert_eq!(refused_fields(&refused), [field], "{change}");
     }
     elsewhere.get("/v1/users/me").await.expect(200);
-    Person::login(server.address, "ada").await;
+    TestUser::login(server.address, "ada").await;
 
     let change = json!({"password": new, "current_password": PASSWORD});
     ada.patch("/v1/users/me", &change).await.expect(200);

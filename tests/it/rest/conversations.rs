@@ -1,10 +1,10 @@
-//! Making conversations, listing, naming and deleting them.
+//! Creating, listing, naming and deleting conversations.
 
 use hyper::Method;
 use serde_json::{Value, json};
 
 use super::{each, nameless, pages, refused_fields};
-use crate::support::client::{Conversation, ask};
+use crate::support::client::{Conversation, send_request};
 use crate::support::server::{Server, StoreKind};
 
 on_each_store! {
@@ -18,7 +18,8 @@ on_each_store! {
 
 async fn a_pair_has_one_direct_conversation(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
     let with = |id: &str| json!({"type": "direct", "member_ids": [id]});
     let answer = ada.post("/v1/conversations", &with(&grace.id)).await.expect(201);
     let direct = answer.json();
@@ -31,8 +32,8 @@ async fn a_pair_has_one_direct_conversation(store: StoreKind) {
     assert_eq!(ada.get(&location).await.expect(200).json(), direct);
 
     let me_too = json!({"type": "direct", "member_ids": [ada.id, grace.id, grace.id]});
-    for (person, body) in [(&ada, with(&grace.id)), (&grace, with(&ada.id)), (&ada, me_too)] {
-        let again = person.post("/v1/conversations", &body).await.expect(200).json();
+    for (user, body) in [(&ada, with(&grace.id)), (&grace, with(&ada.id)), (&ada, me_too)] {
+        let again = user.post("/v1/conversations", &body).await.expect(200).json();
         assert_eq!(again["id"], direct["id"], "{body}");
     }
     assert_eq!(grace.get(&location).await.expect(200).json()["peer"]["username"], "ada");
@@ -49,7 +50,7 @@ async fn a_pair_has_one_direct_conversation(store: StoreKind) {
 
 async fn a_group_has_whom_its_maker_names(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     for (body, name, count) in [
         (json!({"type": "group", "name": " Lunch\t", "member_ids": [grace.id]}), json!("Lunch"), 2),
         (json!({"type": "group", "member_ids": [grace.id, ada.id, grace.id]}), Value::Null, 2),
@@ -66,7 +67,7 @@ async fn a_group_has_whom_its_maker_names(store: StoreKind) {
         let expected = [(json!("ada"), json!("owner")), (json!("grace"), json!("member"))];
         assert_eq!(roles, expected[..count]);
     }
-    // Two groups of the same people are two groups.
+    // Two groups with the same members are two groups.
     let same = json!({"type": "group", "name": "Lunch", "member_ids": [grace.id]});
     let first = ada.post("/v1/conversations", &same).await.expect(201).json();
     let second = ada.post("/v1/conversations", &same).await.expect(201).json();
@@ -75,33 +76,33 @@ async fn a_group_has_whom_its_maker_names(store: StoreKind) {
 
 async fn a_conversation_takes_people_who_exist(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
-    let nobody = "0199a000-0000-7000-8000-000000000000";
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let unknown = "0199a000-0000-7000-8000-000000000000";
     for body in [
-        json!({"type": "direct", "member_ids": [nobody]}),
-        json!({"type": "group", "member_ids": [nobody]}),
-        json!({"type": "group", "member_ids": [grace.id, nobody]}),
+        json!({"type": "direct", "member_ids": [unknown]}),
+        json!({"type": "group", "member_ids": [unknown]}),
+        json!({"type": "group", "member_ids": [grace.id, unknown]}),
     ] {
         let refused = ada.post("/v1/conversations", &body).await;
         assert_eq!(refused_fields(&refused), ["member_ids"], "{body}");
     }
-    for person in [&ada, &grace] {
-        assert_eq!(person.get("/v1/conversations").await.json()["items"], json!([]), "nothing half made");
+    for user in [&ada, &grace] {
+        assert_eq!(user.get("/v1/conversations").await.json()["items"], json!([]), "nothing half made");
     }
 }
 
 async fn conversations_come_by_their_latest_activity(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     assert_eq!(ada.get("/v1/conversations").await.expect(200).json(), json!({"items": [], "next": null}));
     let mut rooms = Vec::new();
     for number in 0..5 {
         rooms.push(ada.group(&number.to_string(), &[&grace]).await);
     }
     let direct = ada.direct(&grace).await;
-    ada.say(&rooms[1], "hello").await;
-    grace.say(&rooms[3], "one").await;
-    let newest = grace.say(&rooms[3], "two").await;
+    ada.send(&rooms[1], "hello").await;
+    grace.send(&rooms[3], "one").await;
+    let newest = grace.send(&rooms[3], "two").await;
 
     let all = ada.get("/v1/conversations").await.expect(200).json();
     let expected = [&rooms[3], &rooms[1], &direct, &rooms[4], &rooms[2], &rooms[0]].map(|room| room.id.clone());
@@ -130,10 +131,11 @@ async fn conversations_come_by_their_latest_activity(store: StoreKind) {
 
 async fn strangers_see_nothing_of_a_conversation(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace, eve) = (server.person("ada").await, server.person("grace").await, server.person("eve").await);
+    let (ada, grace, eve) =
+        (server.register("ada").await, server.register("grace").await, server.register("eve").await);
     let (room, direct) = (ada.group("Lunch", &[&grace]).await, ada.direct(&grace).await);
-    let secret = ada.say(&room, "a secret").await;
-    ada.say(&direct, "another").await;
+    let secret = ada.send(&room, "a secret").await;
+    ada.send(&direct, "another").await;
     let bearer = format!("Bearer {}", eve.token);
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     let nowhere = "0199a000-0000-7000-8000-000000000000";
@@ -158,7 +160,7 @@ async fn strangers_see_nothing_of_a_conversation(store: StoreKind) {
         for id in [nowhere, "not-an-id", &room.id, &direct.id] {
             let path = format!("/v1/conversations/{id}{below}");
             let text = if body.is_null() { String::new() } else { body.to_string() };
-            let answer = ask(server.address, method.clone(), &path, &headers, text).await;
+            let answer = send_request(server.address, method.clone(), &path, &headers, text).await;
             assert_eq!(answer.problem(), (404, "not_found".to_owned()), "{method} {path}");
             answers.push(nameless(&answer));
         }
@@ -171,7 +173,8 @@ async fn strangers_see_nothing_of_a_conversation(store: StoreKind) {
 
 async fn admins_name_a_group_and_its_owner_deletes_it(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
     let (room, direct) = (ada.group("Lunch", &[&grace, &joan]).await, ada.direct(&grace).await);
     ada.patch(&format!("{}/{}", room.members, grace.id), &json!({"role": "admin"})).await.expect(200);
     let forbidden = (403, "forbidden".to_owned());
@@ -185,8 +188,8 @@ async fn admins_name_a_group_and_its_owner_deletes_it(store: StoreKind) {
     assert_eq!(same["last_seq"], 2, "nothing changed, so nothing is noted");
     assert_eq!(grace.patch(&direct.path, &json!({"name": "Us"})).await.problem(), forbidden);
 
-    for person in [&grace, &joan] {
-        assert_eq!(person.delete(&room.path).await.problem(), forbidden);
+    for user in [&grace, &joan] {
+        assert_eq!(user.delete(&room.path).await.problem(), forbidden);
     }
     assert_eq!(ada.delete(&direct.path).await.problem(), forbidden, "a direct conversation stays");
     assert!(ada.delete(&room.path).await.expect(204).body.is_empty());

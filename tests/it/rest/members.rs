@@ -1,9 +1,9 @@
-//! Who is in a conversation, and who may change that.
+//! The members of a conversation, and the roles that may change them.
 
 use serde_json::{Value, json};
 
 use super::{each, pages, refused_fields};
-use crate::support::client::{Answer, Conversation, Person};
+use crate::support::client::{Conversation, Response, TestUser};
 use crate::support::server::{Server, StoreKind};
 
 on_each_store! {
@@ -15,21 +15,21 @@ on_each_store! {
     whoever_is_removed_loses_access_and_may_come_back,
 }
 
-fn path(room: &Conversation, person: &Person) -> String {
-    format!("{}/{}", room.members, person.id)
+fn path(room: &Conversation, user: &TestUser) -> String {
+    format!("{}/{}", room.members, user.id)
 }
 
-async fn add(actor: &Person, room: &Conversation, person: &Person, role: Option<&str>) -> Answer {
-    actor.post(&room.members, &json!({"user_id": person.id, "role": role})).await
+async fn add(actor: &TestUser, room: &Conversation, user: &TestUser, role: Option<&str>) -> Response {
+    actor.post(&room.members, &json!({"user_id": user.id, "role": role})).await
 }
 
-async fn set_role(actor: &Person, room: &Conversation, person: &Person, role: &str) -> Answer {
-    actor.patch(&path(room, person), &json!({"role": role})).await
+async fn set_role(actor: &TestUser, room: &Conversation, user: &TestUser, role: &str) -> Response {
+    actor.patch(&path(room, user), &json!({"role": role})).await
 }
 
-/// Usernames and roles, as one of the members sees them.
-async fn roles(person: &Person, room: &Conversation) -> String {
-    let list = person.get(&room.members).await.expect(200).json();
+/// Returns usernames and roles, as one of the members sees them.
+async fn roles(user: &TestUser, room: &Conversation) -> String {
+    let list = user.get(&room.members).await.expect(200).json();
     let pair =
         |item: &Value| format!("{} {}", item["user"]["username"].as_str().unwrap(), item["role"].as_str().unwrap());
     list["items"].as_array().unwrap().iter().map(pair).collect::<Vec<_>>().join(", ")
@@ -41,10 +41,10 @@ fn forbidden() -> (u16, String) {
 
 async fn members_are_listed_by_username(store: StoreKind) {
     let server = Server::on(store).await;
-    let ada = server.person("mia").await;
-    let (b, z, c) = (server.person("Bob").await, server.person("zoe").await, server.person("cid").await);
+    let ada = server.register("mia").await;
+    let (b, z, c) = (server.register("Bob").await, server.register("zoe").await, server.register("cid").await);
     let room = ada.group("Lunch", &[&z, &b, &c]).await;
-    ada.say(&room, "hi").await;
+    ada.send(&room, "hi").await;
     let list = c.get(&room.members).await.expect(200).json();
     assert_eq!(each(&list, "/user/username"), ["Bob", "cid", "mia", "zoe"]);
     assert_eq!(each(&list, "/role"), ["member", "member", "owner", "member"]);
@@ -54,15 +54,15 @@ async fn members_are_listed_by_username(store: StoreKind) {
     assert_eq!(list["next"], Value::Null);
     for limit in [1, 3, 4, 200] {
         let (found, _) = pages(&ada, &format!("{}?limit={limit}", room.members), "/user/username").await;
-        assert_eq!(found, ["Bob", "cid", "mia", "zoe"], "nobody twice, nobody left out: {limit}");
+        assert_eq!(found, ["Bob", "cid", "mia", "zoe"], "no duplicates and no gaps: {limit}");
     }
 }
 
 async fn somebody_is_added_once(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.group("Lunch", &[]).await;
-    ada.say(&room, "before").await;
+    ada.send(&room, "before").await;
     let answer = add(&ada, &room, &grace, None).await.expect(201);
     assert_eq!(answer.header("location"), Some(path(&room, &grace).as_str()));
     let member = answer.json();
@@ -72,26 +72,26 @@ async fn somebody_is_added_once(store: StoreKind) {
     let view = grace.get(&room.path).await.expect(200).json();
     assert_eq!((&view["last_seq"], &view["unread_count"], &view["member_count"]), (&json!(2), &json!(0), &json!(2)));
 
-    let nobody = json!({"user_id": "0199a000-0000-7000-8000-000000000000"});
-    assert_eq!(refused_fields(&ada.post(&room.members, &nobody).await), ["user_id"]);
+    let unknown = json!({"user_id": "0199a000-0000-7000-8000-000000000000"});
+    assert_eq!(refused_fields(&ada.post(&room.members, &unknown).await), ["user_id"]);
     assert_eq!(refused_fields(&add(&ada, &room, &grace, Some("boss")).await), ["role"]);
 }
 
 async fn what_a_role_may_do(store: StoreKind) {
     let server = Server::on(store).await;
     let (owner, admin, member) =
-        (server.person("owner").await, server.person("admin").await, server.person("member").await);
-    let (other, fresh) = (server.person("other").await, server.person("fresh").await);
+        (server.register("owner").await, server.register("admin").await, server.register("member").await);
+    let (other, fresh) = (server.register("other").await, server.register("fresh").await);
     let room = owner.group("Lunch", &[&member, &other]).await;
     assert_eq!(add(&owner, &room, &admin, Some("admin")).await.expect(201).json()["role"], "admin");
 
-    // Members change nobody.
+    // Members change no members.
     assert_eq!(add(&member, &room, &fresh, None).await.problem(), forbidden());
     assert_eq!(set_role(&member, &room, &other, "admin").await.problem(), forbidden());
     for target in [&owner, &admin, &other] {
         assert_eq!(member.delete(&path(&room, target)).await.problem(), forbidden());
     }
-    // Admins change members, not each other, and give no roles.
+    // Admins change members but not each other, and assign no roles.
     for role in ["admin", "owner"] {
         assert_eq!(add(&admin, &room, &fresh, Some(role)).await.problem(), forbidden());
         assert_eq!(set_role(&admin, &room, &other, role).await.problem(), forbidden());
@@ -100,7 +100,7 @@ async fn what_a_role_may_do(store: StoreKind) {
     assert_eq!(admin.delete(&path(&room, &owner)).await.problem(), forbidden());
     add(&admin, &room, &fresh, Some("member")).await.expect(201);
     admin.delete(&path(&room, &fresh)).await.expect(204);
-    // The owner gives roles; there is one owner.
+    // The owner assigns roles, and there is one owner.
     assert_eq!(add(&owner, &room, &fresh, Some("owner")).await.problem(), forbidden());
     add(&owner, &room, &fresh, Some("admin")).await.expect(201);
     assert_eq!(admin.delete(&path(&room, &fresh)).await.problem(), forbidden());
@@ -119,7 +119,8 @@ async fn what_a_role_may_do(store: StoreKind) {
 
 async fn members_leave_and_the_owner_hands_over_first(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
     let room = ada.group("Lunch", &[&grace, &joan]).await;
     grace.delete(&path(&room, &grace)).await.expect(204);
     assert_eq!(ada.delete(&path(&room, &ada)).await.problem(), forbidden());
@@ -136,7 +137,8 @@ async fn members_leave_and_the_owner_hands_over_first(store: StoreKind) {
 
 async fn the_two_of_a_direct_conversation_are_fixed(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
     let direct = ada.direct(&grace).await;
     assert_eq!(add(&ada, &direct, &joan, None).await.problem(), forbidden());
     assert_eq!(set_role(&ada, &direct, &grace, "admin").await.problem(), forbidden());
@@ -149,9 +151,9 @@ async fn the_two_of_a_direct_conversation_are_fixed(store: StoreKind) {
 
 async fn whoever_is_removed_loses_access_and_may_come_back(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
-    grace.say(&room, "hi").await;
+    grace.send(&room, "hi").await;
     ada.delete(&path(&room, &grace)).await.expect(204);
     for path in [&room.path, &room.members, &room.messages] {
         assert_eq!(grace.get(path).await.problem(), (404, "not_found".to_owned()));

@@ -1,10 +1,10 @@
-//! Sending messages and reading them back.
+//! Sending messages and reading the history.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{each, refused_fields};
-use crate::support::client::{Conversation, Person};
+use crate::support::client::{Conversation, TestUser};
 use crate::support::server::{Server, StoreKind};
 
 on_each_store! {
@@ -17,13 +17,13 @@ on_each_store! {
     what_happens_to_members_and_names_is_in_the_history,
 }
 
-async fn page(person: &Person, room: &Conversation, query: &str) -> Value {
-    person.get(&format!("{}?{query}", room.messages)).await.expect(200).json()
+async fn page(user: &TestUser, room: &Conversation, query: &str) -> Value {
+    user.get(&format!("{}?{query}", room.messages)).await.expect(200).json()
 }
 
 async fn a_message_is_sent(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
     let content = "  hi 👋🏽,\r\n\t\u{202e}as \"written\"\u{7} ";
     let answer = ada.post(&room.messages, &json!({"content": content, "type": "text"})).await.expect(201);
@@ -51,7 +51,7 @@ async fn a_message_is_sent(store: StoreKind) {
 
 async fn the_same_id_is_the_same_message(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let (room, other) = (ada.group("Lunch", &[&grace]).await, ada.direct(&grace).await);
     // Any UUID, not only version 7.
     for (index, id) in [Uuid::now_v7(), Uuid::from_u128(1), Uuid::max()].into_iter().enumerate() {
@@ -73,9 +73,9 @@ async fn the_same_id_is_the_same_message(store: StoreKind) {
 
 async fn an_answer_names_a_message_of_its_conversation(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let (room, other) = (ada.group("Lunch", &[&grace]).await, ada.direct(&grace).await);
-    let (first, elsewhere) = (ada.say(&room, "hungry?").await, ada.say(&other, "psst").await);
+    let (first, elsewhere) = (ada.send(&room, "hungry?").await, ada.send(&other, "psst").await);
     let reply = json!({"content": "yes", "reply_to": first["id"]});
     assert_eq!(grace.post(&room.messages, &reply).await.expect(201).json()["reply_to"], first["id"]);
     let own = Uuid::now_v7();
@@ -90,13 +90,13 @@ async fn an_answer_names_a_message_of_its_conversation(store: StoreKind) {
 
 async fn history_is_read_in_pages(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
     assert_eq!(page(&ada, &room, "").await, json!({"items": [], "has_more": false, "last_seq": 0}));
     for number in 1..=10 {
-        ada.say(&room, &number.to_string()).await;
+        ada.send(&room, &number.to_string()).await;
     }
-    // The query, the numbers (without the last), and whether there are more in the direction asked.
+    // The query, the numbers (without the last), and the value of `has_more` in the requested direction.
     for (query, expected, more) in [
         ("", 1..11, false),
         ("limit=10", 1..11, false),
@@ -138,14 +138,14 @@ async fn history_is_read_in_pages(store: StoreKind) {
 
 async fn pages_of_history_are_bounded(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
     let count = 205;
-    let mut socket = ada.listen(&room.socket).await;
+    let mut socket = ada.connect(&room.socket).await;
     for _ in 0..count {
         socket.send(&json!({"type": "message.send", "content": "x"})).await;
     }
-    socket.numbers(count).await;
+    socket.next_seqs(count).await;
     for (query, length) in [("", 50), ("limit=200", 200), ("after_seq=0", 50), ("around_seq=100", 50)] {
         assert_eq!(page(&grace, &room, query).await["items"].as_array().unwrap().len(), length, "{query}");
     }
@@ -167,18 +167,18 @@ async fn pages_of_history_are_bounded(store: StoreKind) {
 
 async fn a_message_is_read_once_all_others_have_read_it(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
     let room = ada.group("Lunch", &[&grace, &joan]).await;
-    let status =
-        async |person: &Person| page(person, &room, "limit=1&before_seq=2").await["items"][0]["status"].clone();
+    let status = async |user: &TestUser| page(user, &room, "limit=1&before_seq=2").await["items"][0]["status"].clone();
     let send = json!({"id": Uuid::now_v7(), "content": "one"});
     assert_eq!(ada.post(&room.messages, &send).await.expect(201).json()["status"], "sent");
     assert_eq!(status(&ada).await, "sent");
-    grace.say(&room, "two").await; // whoever answers has read
+    grace.send(&room, "two").await; // a reply implies that she has read
     assert_eq!(status(&ada).await, "sent", "the least of the others'");
-    joan.say(&room, "three").await;
+    joan.send(&room, "three").await;
     assert_eq!(status(&ada).await, "read");
-    assert_eq!(status(&grace).await, "sent", "of other people's messages nothing is told");
+    assert_eq!(status(&grace).await, "sent", "receipts are shown for the reader's own messages alone");
     assert_eq!(ada.post(&room.messages, &send).await.expect(200).json()["status"], "read");
     let all = page(&grace, &room, "").await;
     assert_eq!(each(&all, "/status"), ["sent", "sent", "sent"], "ada has not read what came after hers");
@@ -186,9 +186,10 @@ async fn a_message_is_read_once_all_others_have_read_it(store: StoreKind) {
 
 async fn what_happens_to_members_and_names_is_in_the_history(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
     let room = ada.group("Lunch", &[&grace]).await;
-    ada.say(&room, "hi").await;
+    ada.send(&room, "hi").await;
     let member = format!("{}/{}", room.members, joan.id);
     ada.post(&room.members, &json!({"user_id": joan.id})).await.expect(201);
     ada.patch(&member, &json!({"role": "admin"})).await.expect(200);

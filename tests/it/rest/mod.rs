@@ -1,4 +1,4 @@
-//! The REST API: what `docs/protocol.md` promises, through the front door.
+//! The REST API, as `docs/protocol.md` specifies it.
 
 mod accounts;
 mod conversations;
@@ -9,18 +9,18 @@ mod system;
 
 use serde_json::Value;
 
-use crate::support::client::{Answer, Person};
+use crate::support::client::{Response, TestUser};
 
-/// One member of each of an answer's items.
+/// Returns one member of each item of a response.
 fn each(list: &Value, pointer: &str) -> Vec<Value> {
     list["items"].as_array().unwrap().iter().map(|item| item.pointer(pointer).unwrap().clone()).collect()
 }
 
-/// One member of each item of a list that is read page by page, with how many items each page had.
-async fn pages(person: &Person, path: &str, pointer: &str) -> (Vec<Value>, Vec<usize>) {
+/// Reads a list page by page. Returns one member of each item, and the number of items of each page.
+async fn pages(user: &TestUser, path: &str, pointer: &str) -> (Vec<Value>, Vec<usize>) {
     let (mut all, mut lengths, mut cursor) = (Vec::new(), Vec::new(), String::new());
     loop {
-        let page = person.get(&format!("{path}{cursor}")).await.expect(200).json();
+        let page = user.get(&format!("{path}{cursor}")).await.expect(200).json();
         let items = each(&page, pointer);
         lengths.push(items.len());
         all.extend(items);
@@ -32,15 +32,15 @@ async fn pages(person: &Person, path: &str, pointer: &str) -> (Vec<Value>, Vec<u
     }
 }
 
-/// A problem without the one member that is different each time.
-fn nameless(answer: &Answer) -> (u16, Value) {
+/// Returns a problem without its request id, which differs each time.
+fn nameless(answer: &Response) -> (u16, Value) {
     let mut problem = answer.json();
     assert!(problem.as_object_mut().unwrap().remove("request_id").is_some(), "{answer:?}");
     (answer.status, problem)
 }
 
-/// The names of the fields that a problem refuses.
-fn refused_fields(answer: &Answer) -> Vec<String> {
+/// Returns the names of the fields that a problem refuses.
+fn refused_fields(answer: &Response) -> Vec<String> {
     assert_eq!(answer.problem(), (422, "invalid".to_owned()));
     let problem = answer.json();
     let fields = problem["errors"].as_array().unwrap().iter();

@@ -1,4 +1,4 @@
-//! Logging in, staying in, and getting out.
+//! Login, refresh and logout.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, interval};
 use uuid::Uuid;
 
-use crate::support::client::{Answer, PASSWORD, Person, ask, get, post};
+use crate::support::client::{PASSWORD, Response, TestUser, get, post, send_request};
 use crate::support::postgres::database;
 use crate::support::server::{Server, StoreKind};
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TEST_TIMEOUT;
 
 on_each_store! {
     a_refresh_continues_the_session,
@@ -25,28 +25,28 @@ on_each_store! {
     a_login_with_a_password_that_changes_meanwhile_is_refused,
 }
 
-async fn refresh(server: &Server, refresh_token: &Value) -> Answer {
+async fn refresh(server: &Server, refresh_token: &Value) -> Response {
     post(server.address, "/v1/users/refresh", &json!({"refresh_token": refresh_token})).await
 }
 
-async fn me(server: &Server, authorization: &str) -> Answer {
-    ask(server.address, Method::GET, "/v1/users/me", &[("authorization", authorization)], "").await
+async fn me(server: &Server, authorization: &str) -> Response {
+    send_request(server.address, Method::GET, "/v1/users/me", &[("authorization", authorization)], "").await
 }
 
 fn bearer(tokens: &Value) -> String {
     format!("Bearer {}", tokens["access_token"].as_str().unwrap())
 }
 
-/// 401 with this code, and the challenge that belongs to it.
+/// Checks for 401 with this code, and for the challenge that belongs to it.
 #[track_caller]
-fn assert_challenged(answer: &Answer, code: &str) {
+fn assert_challenged(answer: &Response, code: &str) {
     assert_eq!(answer.problem(), (401, code.to_owned()));
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
 }
 
 async fn a_refresh_continues_the_session(store: StoreKind) {
     let server = Server::on(store).await;
-    server.person("ada").await;
+    server.register("ada").await;
     let login = json!({"username": "ada", "password": PASSWORD});
     let first = post(server.address, "/v1/users/login", &login).await.expect(200).json();
     assert_eq!((&first["token_type"], &first["expires_in"]), (&json!("bearer"), &json!(900)));
@@ -69,7 +69,7 @@ async fn a_refresh_continues_the_session(store: StoreKind) {
 
 async fn two_tabs_that_refresh_at_once_get_the_same_successor(store: StoreKind) {
     let server = Server::on(store).await;
-    let mut token = json!(server.person("ada").await.refresh_token);
+    let mut token = json!(server.register("ada").await.refresh_token);
     for round in 0..20 {
         let (one, other) = tokio::join!(refresh(&server, &token), refresh(&server, &token));
         let (one, other) = (one.expect(200).json(), other.expect(200).json());
@@ -88,14 +88,14 @@ async fn a_refresh_token_used_late_ends_the_session(store: StoreKind) {
         StoreKind::Postgres => database().await,
     };
     let server = Server::with(&["--database-url", &url]).await;
-    let behind = chinwag::store::open(&url).await.unwrap();
+    let held_store = chinwag::store::open(&url).await.unwrap();
     for (seconds_ago, in_time) in [(20, true), (31, false)] {
-        let ada = server.person(&format!("ada{seconds_ago}")).await;
-        let mut socket = ada.listen("/ws").await;
-        // Somebody used the first token that long ago, and the answer was lost.
+        let ada = server.register(&format!("ada{seconds_ago}")).await;
+        let mut socket = ada.connect("/ws").await;
+        // The first token was used that long ago, and the response was lost.
         let now = Timestamp::now();
         let (then, expires_at) = (Timestamp(now.0 - seconds_ago * 1_000_000), now.plus(Duration::from_secs(3_600)));
-        assert!(behind.rotate_session(session_id(&ada), 0, then, expires_at).await.unwrap());
+        assert!(held_store.rotate_session(session_id(&ada), 0, then, expires_at).await.unwrap());
         let late = refresh(&server, &json!(ada.refresh_token)).await;
         if in_time {
             late.expect(200);
@@ -109,16 +109,16 @@ async fn a_refresh_token_used_late_ends_the_session(store: StoreKind) {
     }
 }
 
-/// The session that somebody's tokens belong to: the first bytes of the refresh token.
-fn session_id(person: &Person) -> SessionId {
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(&person.refresh_token).unwrap();
+/// Returns the session of a user's tokens: the first bytes of the refresh token.
+fn session_id(user: &TestUser) -> SessionId {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(&user.refresh_token).unwrap();
     SessionId(Uuid::from_slice(&bytes[..16]).unwrap())
 }
 
 async fn an_old_refresh_token_ends_the_session(store: StoreKind) {
     let server = Server::on(store).await;
-    let ada = server.person("ada").await;
-    let elsewhere = Person::login(server.address, "ada").await;
+    let ada = server.register("ada").await;
+    let elsewhere = TestUser::login(server.address, "ada").await;
     let first = json!(ada.refresh_token);
     let second = refresh(&server, &first).await.expect(200).json();
     let third = refresh(&server, &second["refresh_token"]).await.expect(200).json();
@@ -134,8 +134,8 @@ async fn an_old_refresh_token_ends_the_session(store: StoreKind) {
 
 async fn a_logout_ends_the_session_and_only_that(store: StoreKind) {
     let server = Server::on(store).await;
-    let ada = server.person("ada").await;
-    let elsewhere = Person::login(server.address, "ada").await;
+    let ada = server.register("ada").await;
+    let elsewhere = TestUser::login(server.address, "ada").await;
     let renewed = refresh(&server, &json!(ada.refresh_token)).await.expect(200).json();
     let out = ada.post("/v1/users/logout", &json!({})).await.expect(204);
     assert!(out.body.is_empty());
@@ -149,12 +149,12 @@ async fn a_logout_ends_the_session_and_only_that(store: StoreKind) {
 }
 
 async fn a_login_with_a_password_that_changes_meanwhile_is_refused(store: StoreKind) {
-    let (server, behind) = Server::held(store).await;
-    let ada = server.person("ada").await;
+    let (server, held_store) = Server::held(store).await;
+    let ada = server.register("ada").await;
     let mut present = PASSWORD;
-    // It changes once the old one is read, or once the session stands.
+    // The password changes after the login has read the old one, or after the session is inserted.
     for (method, next) in [("credentials", "the second password"), ("insert_session", "the third password")] {
-        let mut hold = behind.hold(method, 1);
+        let mut hold = held_store.hold(method, 1);
         let (address, body) = (server.address, json!({"username": "ada", "password": present}));
         let login = tokio::spawn(async move { post(address, "/v1/users/login", &body).await });
         hold.reached().await;
@@ -162,10 +162,10 @@ async fn a_login_with_a_password_that_changes_meanwhile_is_refused(store: StoreK
         ada.patch("/v1/users/me", &change).await.expect(200);
         hold.release();
         assert_eq!(login.await.unwrap().problem(), (401, "bad_credentials".to_owned()), "{method}");
-        // A change of password tells which sessions it ends besides the one that makes it.
+        // The response to a password change lists the other sessions that it ends.
         let user_id = UserId::parse(&ada.id).unwrap();
-        let hash = behind.password_hash(user_id).await.unwrap().unwrap();
-        let others = behind.change_password(user_id, &hash, session_id(&ada), Timestamp::now()).await;
+        let hash = held_store.password_hash(user_id).await.unwrap().unwrap();
+        let others = held_store.change_password(user_id, &hash, session_id(&ada), Timestamp::now()).await;
         assert_eq!(others, Ok(vec![]), "{method}: its session has ended");
         present = next;
     }
@@ -175,8 +175,8 @@ async fn a_login_with_a_password_that_changes_meanwhile_is_refused(store: StoreK
 #[tokio::test]
 async fn an_access_token_expires_and_a_refresh_token_helps() {
     let server = Server::with(&["--access-token-ttl", "1s"]).await;
-    let ada = server.person("ada").await;
-    let (deadline, mut pause) = (Instant::now() + PATIENCE, interval(Duration::from_millis(50)));
+    let ada = server.register("ada").await;
+    let (deadline, mut pause) = (Instant::now() + TEST_TIMEOUT, interval(Duration::from_millis(50)));
     let expired = loop {
         pause.tick().await;
         let answer = ada.get("/v1/users/me").await;
@@ -194,7 +194,7 @@ async fn an_access_token_expires_and_a_refresh_token_helps() {
 #[tokio::test]
 async fn made_up_tokens_are_refused() {
     let server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let parts = |token: &str| token.split('.').map(str::to_owned).collect::<Vec<_>>();
     let (hers, theirs) = (parts(&ada.token), parts(&grace.token));
     let mut flipped = ada.token.clone().into_bytes();
@@ -242,17 +242,17 @@ async fn made_up_tokens_are_refused() {
 async fn a_login_takes_as_long_whether_the_username_exists_or_not() {
     const TRIES: usize = 5;
     let server = Server::with(&["--rate-limits", "off"]).await;
-    server.person("ada").await;
-    // A wrong password, an unknown username, and one that nobody can have.
+    server.register("ada").await;
+    // A wrong password, an unknown username, and an invalid username.
     let usernames = ["ada", "grace", "no such name"];
     let mut times = usernames.map(|_| Vec::new());
     for _ in 0..TRIES {
-        // In turns, so that whatever else the machine does is shared by all three.
+        // Interleaved, so that the load of the machine affects all three alike.
         for (username, times) in usernames.iter().zip(&mut times) {
             let body = json!({"username": username, "password": "wrong horse"});
-            let begun = Instant::now();
+            let started = Instant::now();
             let answer = post(server.address, "/v1/users/login", &body).await;
-            times.push(begun.elapsed());
+            times.push(started.elapsed());
             assert_eq!(answer.problem(), (401, "bad_credentials".to_owned()));
         }
     }
@@ -260,7 +260,7 @@ async fn a_login_takes_as_long_whether_the_username_exists_or_not() {
         times.sort_unstable();
         times[TRIES / 2]
     });
-    // Without a hash to compare with, an answer takes a fortieth of that.
+    // Without a hash, a response takes a fortieth of that.
     let least = wrong / 3;
     assert!(unknown > least && impossible > least, "{wrong:?} wrong, {unknown:?} unknown, {impossible:?} impossible");
 }
@@ -276,7 +276,7 @@ async fn logins_are_limited_unless_that_is_lifted() {
     let mut refused = None;
     for _ in 0..40 {
         let answer = post(limited.address, "/v1/users/login", &wrong("ada")).await;
-        // With long to wait, so that the next one is refused as well however slow this machine is.
+        // With a long wait, so that the next login is refused too, however slow this machine is.
         if answer.status == 429 {
             refused = Some(answer).filter(|answer| answer.json()["retry_after_ms"].as_u64().unwrap() > 5_000);
             if refused.is_some() {
@@ -293,7 +293,7 @@ async fn logins_are_limited_unless_that_is_lifted() {
     assert!(wait_ms > 0 && refused.json()["retryable"] == true, "{refused:?}");
     let right = json!({"username": "ADA", "password": PASSWORD});
     assert_eq!(post(limited.address, "/v1/users/login", &right).await.status, 429, "the right one tells nothing now");
-    Person::login(limited.address, "grace").await;
+    TestUser::login(limited.address, "grace").await;
 
     let mut statuses = Vec::new();
     for number in 0..40 {
@@ -309,14 +309,14 @@ async fn logins_are_limited_unless_that_is_lifted() {
 
 #[tokio::test]
 async fn an_address_is_the_one_that_trusted_proxies_name() {
-    let (direct, behind) = (Server::start().await, Server::with(&["--trusted-proxies", "127.0.0.0/8"]).await);
-    // Refused for its body, but counted before.
+    let (direct, held_store) = (Server::start().await, Server::with(&["--trusted-proxies", "127.0.0.0/8"]).await);
+    // The body is refused, but the login was counted before.
     let call = async |server: &Server, forwarded: String| {
         let headers = [("content-type", "application/json"), ("x-forwarded-for", forwarded.as_str())];
-        ask(server.address, Method::POST, "/v1/users/register", &headers, "{}").await.status
+        send_request(server.address, Method::POST, "/v1/users/register", &headers, "{}").await.status
     };
     for (server, written_by) in
-        [(&direct, ""), (&behind, ", 198.51.100.7"), (&behind, ", [2001:db8::7]:443, 127.0.0.9")]
+        [(&direct, ""), (&held_store, ", 198.51.100.7"), (&held_store, ", [2001:db8::7]:443, 127.0.0.9")]
     {
         let mut statuses = Vec::new();
         for number in 0..40 {
@@ -325,6 +325,6 @@ async fn an_address_is_the_one_that_trusted_proxies_name() {
         let (first, limited) = (statuses[0], statuses.contains(&429));
         assert_eq!((first, limited), (422, true), "no other address helps: {written_by}: {statuses:?}");
     }
-    assert_eq!(call(&behind, "198.51.100.8".to_owned()).await, 422, "each client has its own");
-    assert_eq!(call(&behind, "2001:db8::ffff".to_owned()).await, 429, "and a whole IPv6 network is one");
+    assert_eq!(call(&held_store, "198.51.100.8".to_owned()).await, 422, "each client has its own");
+    assert_eq!(call(&held_store, "2001:db8::ffff".to_owned()).await, 429, "and a whole IPv6 network is one");
 }

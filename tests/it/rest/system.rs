@@ -1,4 +1,4 @@
-//! The page, health, and what every answer has in common.
+//! The page, health, and the header fields of all responses.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use hyper::Method;
 use serde_json::{Value, json};
 use tokio::time::{interval, timeout};
 
-use crate::support::client::{Answer, ask, get, post};
+use crate::support::client::{Response, get, post, send_request};
 use crate::support::server::{Server, StoreKind};
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TEST_TIMEOUT;
 
 on_each_store! {
     health_says_that_the_server_is_well,
 }
 
-async fn with(address: SocketAddr, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
-    ask(address, method, path, headers, "").await
+async fn with(address: SocketAddr, method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
+    send_request(address, method, path, headers, "").await
 }
 
-/// What stands in a list such as `Allow` or `Vary`, wherever it stands, sorted.
-fn listed(answer: &Answer, name: &str) -> Vec<String> {
+/// Returns the elements of a list such as `Allow` or `Vary`, sorted.
+fn listed(answer: &Response, name: &str) -> Vec<String> {
     let values = answer.headers.get_all(name).iter().flat_map(|value| value.to_str().unwrap().split(','));
     let mut listed: Vec<_> = values.map(|item| item.trim().to_ascii_lowercase()).collect();
     listed.sort_unstable();
@@ -52,7 +52,7 @@ async fn health_tells_of_a_store_that_is_frozen_and_of_its_return() {
     elsewhere.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let until = async |status: u16| {
         let mut pause = interval(Duration::from_millis(20));
-        let told = async {
+        let changed = async {
             loop {
                 pause.tick().await;
                 let probes = (0..20).map(|_| get(server.address, "/health"));
@@ -62,7 +62,7 @@ async fn health_tells_of_a_store_that_is_frozen_and_of_its_return() {
                 }
             }
         };
-        timeout(PATIENCE, told).await.expect("health changes")
+        timeout(TEST_TIMEOUT, changed).await.expect("health changes")
     };
     let frozen = until(503).await.json();
     assert_eq!(
@@ -122,7 +122,7 @@ async fn the_pages_files_are_served_and_need_not_be_sent_twice() {
             other => panic!("{other}"),
         };
         assert_eq!((file.header("content-type"), file.body.is_empty()), (Some(expected), false), "{name}");
-        assert_eq!(file.header("cache-control"), Some("no-cache"), "asked for again each time");
+        assert_eq!(file.header("cache-control"), Some("no-cache"), "revalidated each time");
         let tag = file.header("etag").unwrap();
         for tags in [tag.to_owned(), format!("\"other\", {tag}")] {
             let same = with(server.address, Method::GET, &path, &[("if-none-match", &tags)]).await.expect(304);
@@ -139,7 +139,7 @@ async fn the_pages_files_are_served_and_need_not_be_sent_twice() {
 #[tokio::test]
 async fn head_answers_like_get_without_the_body() {
     let server = Server::start().await;
-    let ada = server.person("ada").await;
+    let ada = server.register("ada").await;
     let bearer = format!("Bearer {}", ada.token);
     let headers = [("authorization", bearer.as_str()), ("x-request-id", "same")];
     for path in ["/", "/health", "/static/app.js", "/v1/users/me", "/v1/conversations", "/nothing"] {
@@ -202,18 +202,18 @@ async fn only_pages_of_allowed_origins_may_read() {
         (&open, "null", Some("*")),
     ] {
         let preflight = [("origin", origin), ("access-control-request-method", "PATCH")];
-        let asked = with(server.address, Method::OPTIONS, "/v1/users/me", &preflight).await.expect(204);
-        assert_eq!(asked.header("access-control-allow-origin"), allowed, "{origin}");
-        assert_eq!(asked.header("access-control-allow-methods").is_some(), allowed.is_some(), "{origin}");
+        let response = with(server.address, Method::OPTIONS, "/v1/users/me", &preflight).await.expect(204);
+        assert_eq!(response.header("access-control-allow-origin"), allowed, "{origin}");
+        assert_eq!(response.header("access-control-allow-methods").is_some(), allowed.is_some(), "{origin}");
         if allowed.is_some() {
             assert_eq!(
-                listed(&asked, "access-control-allow-headers"),
+                listed(&response, "access-control-allow-headers"),
                 ["authorization", "content-type", "x-request-id"]
             );
-            let methods = listed(&asked, "access-control-allow-methods");
+            let methods = listed(&response, "access-control-allow-methods");
             assert_eq!(methods, ["delete", "get", "head", "patch", "post", "put"]);
         }
-        // A good answer and each kind of error: a page can read them all, or none.
+        // A success and each kind of error: a page can read all of them, or none.
         for (method, path, status) in [
             (Method::GET, "/health", 200),
             (Method::GET, "/v1/users/me", 401),
@@ -256,7 +256,7 @@ async fn a_request_id_is_taken_or_made_and_on_every_answer() {
 #[tokio::test]
 async fn every_error_is_a_problem_with_the_documented_members() {
     let server = Server::start().await;
-    let ada = server.person("ada").await;
+    let ada = server.register("ada").await;
     let taken = json!({"username": "ada", "password": "long enough"});
     for (answer, status, code) in [
         (get(server.address, "/%").await, 400, "malformed"),

@@ -1,4 +1,4 @@
-//! An answer over REST comes after the events: when a client has it, every event up to it stands in the listeners' sockets.
+//! A REST response comes after the events: when a client has it, all events up to it are in the sockets of the subscribed clients.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -21,7 +21,7 @@ on_each_store! {
     an_answer_comes_after_the_events,
 }
 
-/// A bus on which a delivery takes so long that an answer given before it is certainly earlier.
+/// A bus whose deliveries take so long that a response sent before the delivery certainly arrives earlier.
 struct SlowBus(Arc<dyn Inbox>);
 
 impl Bus for SlowBus {
@@ -31,20 +31,20 @@ impl Bus for SlowBus {
     }
 }
 
-/// A listener that never waits.
-struct Listener {
+/// A subscribed client that reads without waiting.
+struct Subscriber {
     socket: WebSocket<TcpStream>,
-    /// The numbers that have come.
+    /// The numbers that were received.
     numbers: BTreeSet<i64>,
 }
 
-impl Listener {
+impl Subscriber {
     fn on(socket: Socket) -> Self {
         let stream = socket.stream.into_inner().into_std().unwrap();
         Self { socket: WebSocket::from_raw_socket(stream, Role::Client, None), numbers: BTreeSet::new() }
     }
 
-    /// Reads the frames that stand in the socket at this moment. Every number up to this one is among them.
+    /// Reads the frames that are in the socket now, and checks that they include every number up to this one.
     fn has_all_up_to(&mut self, seq: i64) {
         loop {
             match self.socket.read() {
@@ -63,10 +63,10 @@ impl Listener {
 }
 
 async fn an_answer_comes_after_the_events(store: StoreKind) {
-    let (server, _behind) = Server::held_on(store, |inbox| Arc::new(SlowBus(inbox))).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (server, _held_store) = Server::held_on(store, |inbox| Arc::new(SlowBus(inbox))).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
-    let mut listener = Listener::on(grace.listen(&room.socket).await);
+    let mut subscriber = Subscriber::on(grace.connect(&room.socket).await);
     let mut seq = 0;
     for _ in 0..5 {
         // Some are committed while others are delivered.
@@ -75,20 +75,20 @@ async fn an_answer_comes_after_the_events(store: StoreKind) {
             (0..10).map(|number| [&ada, &grace][number % 2].post(&room.messages, &body)).collect();
         while let Some(answer) = answers.next().await {
             let answered = answer.expect(201).json()["seq"].as_i64().unwrap();
-            listener.has_all_up_to(answered);
+            subscriber.has_all_up_to(answered);
             seq = seq.max(answered);
         }
     }
-    let said = ada.say(&room, "once more").await;
-    let path = format!("{}/{}", room.messages, said["id"].as_str().unwrap());
+    let message = ada.send(&room, "once more").await;
+    let path = format!("{}/{}", room.messages, message["id"].as_str().unwrap());
     seq += 1;
     ada.patch(&path, &json!({"content": "edited"})).await.expect(200);
-    listener.has_all_up_to(seq + 1);
+    subscriber.has_all_up_to(seq + 1);
     ada.delete(&path).await.expect(204);
-    listener.has_all_up_to(seq + 2);
+    subscriber.has_all_up_to(seq + 2);
     ada.patch(&room.path, &json!({"name": "Supper"})).await.expect(200);
-    listener.has_all_up_to(seq + 3);
-    let joan = server.person("joan").await;
+    subscriber.has_all_up_to(seq + 3);
+    let joan = server.register("joan").await;
     ada.post(&room.members, &json!({"user_id": joan.id})).await.expect(201);
-    listener.has_all_up_to(seq + 4);
+    subscriber.has_all_up_to(seq + 4);
 }

@@ -1,4 +1,4 @@
-//! What one hears without asking: presence, conversations, members; and how a connection ends.
+//! The events that a client receives without a request: presence, conversations, members; and the end of a connection.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use crate::support::client::{PASSWORD, Person};
+use crate::support::client::{PASSWORD, TestUser};
 use crate::support::server::{Server, StoreKind};
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TEST_TIMEOUT;
 
 on_each_store! {
     members_coming_and_going_are_events,
@@ -23,9 +23,10 @@ on_each_store! {
 
 async fn members_coming_and_going_are_events(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
     let room = ada.group("Lunch", &[&grace]).await;
-    let (mut hers, mut theirs) = (grace.listen(&room.socket).await, joan.listen("/ws").await);
+    let (mut hers, mut theirs) = (grace.connect(&room.socket).await, joan.connect("/ws").await);
 
     ada.post(&room.members, &json!({"user_id": joan.id})).await.expect(201);
     assert_eq!(theirs.next_of(&["conversation.created"]).await["conversation"]["id"], room.id.as_str());
@@ -43,31 +44,31 @@ async fn members_coming_and_going_are_events(store: StoreKind) {
     assert_eq!((&renamed["seq"], &renamed["conversation"]["name"]), (&json!(3), &json!("Supper")));
 
     ada.delete(&format!("{}/{}", room.members, grace.id)).await.expect(204);
-    assert_eq!(hers.next_of(&["member.removed"]).await["seq"], 4, "whoever is removed hears it");
+    assert_eq!(hers.next_of(&["member.removed"]).await["seq"], 4, "a removed member receives it");
     assert_eq!(hers.close_code().await, 4503);
     ada.delete(&member).await.expect(204);
     assert_eq!(theirs.next_of(&["member.removed"]).await["message"]["content"], "Ada removed Grace");
     assert_eq!(theirs.next_of(&["member.removed"]).await["message"]["content"], "Ada removed Joan");
-    ada.say(&room, "all alone").await;
+    ada.send(&room, "all alone").await;
     theirs.send(&json!({"type": "message.send", "conversation_id": room.id, "content": "?", "ref": "r"})).await;
     let refused = theirs.next().await;
     assert_eq!((&refused["code"], &refused["ref"]), (&json!("not_found"), &json!("r")), "and nothing before it");
 
-    let mut replayed = ada.listen(&format!("{}?after_seq=0", room.socket)).await;
-    assert_eq!(replayed.numbers(6).await, [1, 2, 3, 4, 5, 6]);
+    let mut replayed = ada.connect(&format!("{}?after_seq=0", room.socket)).await;
+    assert_eq!(replayed.next_seqs(6).await, [1, 2, 3, 4, 5, 6]);
 }
 
 async fn a_new_conversation_is_told_and_heard(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
-    let mut theirs = grace.listen("/ws").await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let mut theirs = grace.connect("/ws").await;
     let room = ada.group("Lunch", &[&grace]).await;
-    let told = theirs.next_of(&["conversation.created"]).await;
-    assert_eq!((&told["conversation"]["id"], &told["membership_version"]), (&json!(room.id), &json!(1)));
-    ada.say(&room, "welcome").await;
-    assert_eq!(theirs.receives().await, "welcome");
+    let created = theirs.next_of(&["conversation.created"]).await;
+    assert_eq!((&created["conversation"]["id"], &created["membership_version"]), (&json!(room.id), &json!(1)));
+    ada.send(&room, "welcome").await;
+    assert_eq!(theirs.next_content().await, "welcome");
 
-    let mut one = grace.listen(&room.socket).await;
+    let mut one = grace.connect(&room.socket).await;
     assert_eq!(grace.delete(&room.path).await.problem(), (403, "forbidden".to_owned()));
     ada.delete(&room.path).await.expect(204);
     assert_eq!(theirs.next_of(&["conversation.deleted"]).await["membership_version"], 2);
@@ -77,16 +78,21 @@ async fn a_new_conversation_is_told_and_heard(store: StoreKind) {
 
 async fn people_are_seen_to_come_and_go(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace, eve) = (server.person("ada").await, server.person("grace").await, server.person("eve").await);
+    let (ada, grace, eve) =
+        (server.register("ada").await, server.register("grace").await, server.register("eve").await);
     let room = ada.direct(&grace).await;
-    let mut hers = ada.listen("/ws").await;
+    let mut hers = ada.connect("/ws").await;
     assert_eq!(hers.next_of(&["presence.state"]).await["users"], json!({}));
-    let stranger = eve.listen("/ws").await;
-    let theirs = grace.listen(&room.socket).await;
+    let stranger = eve.connect("/ws").await;
+    let theirs = grace.connect(&room.socket).await;
     let came = hers.next_of(&["presence.diff"]).await;
-    assert_eq!((&came["online"], &came["offline"]), (&json!([grace.id]), &json!([])), "strangers are not told");
+    assert_eq!(
+        (&came["online"], &came["offline"]),
+        (&json!([grace.id]), &json!([])),
+        "users without a common conversation are not included"
+    );
     assert_eq!(ada.get(&format!("/v1/users/{}", grace.id)).await.json()["status"], "online");
-    let mut second = ada.listen(&room.socket).await;
+    let mut second = ada.connect(&room.socket).await;
     assert_eq!(second.next_of(&["presence.state"]).await["users"], json!({&grace.id: "online"}));
 
     drop((theirs, stranger));
@@ -99,9 +105,9 @@ async fn people_are_seen_to_come_and_go(store: StoreKind) {
 
 async fn a_session_that_ends_takes_its_sockets_along(store: StoreKind) {
     let server = Server::on(store).await;
-    let ada = server.person("ada").await;
-    let elsewhere = Person::login(server.address, "ada").await;
-    let (mut here, mut there) = (ada.listen("/ws").await, elsewhere.listen("/ws").await);
+    let ada = server.register("ada").await;
+    let elsewhere = TestUser::login(server.address, "ada").await;
+    let (mut here, mut there) = (ada.connect("/ws").await, elsewhere.connect("/ws").await);
     ada.post("/v1/users/logout", &json!({})).await.expect(204);
     assert_eq!(here.close_code().await, 4504);
     assert_eq!(ada.get("/v1/users/me").await.problem(), (401, "session_ended".to_owned()));
@@ -109,7 +115,7 @@ async fn a_session_that_ends_takes_its_sockets_along(store: StoreKind) {
     there.next_of(&["pong"]).await;
     elsewhere.get("/v1/users/me").await.expect(200);
 
-    let third = Person::login(server.address, "ada").await;
+    let third = TestUser::login(server.address, "ada").await;
     let change = json!({"password": "a new one entirely", "current_password": PASSWORD});
     third.patch("/v1/users/me", &change).await.expect(200);
     assert_eq!(there.close_code().await, 4504, "a new password ends the other sessions");
@@ -119,38 +125,38 @@ async fn a_session_that_ends_takes_its_sockets_along(store: StoreKind) {
 #[tokio::test]
 async fn pings_find_peers_that_are_gone() {
     let server = Server::configured(&[], |config| config.heartbeat = Duration::from_millis(50)).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
-    let (mut there, mut gone) = (ada.listen("/ws").await, grace.listen("/ws").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let (mut there, mut gone) = (ada.connect("/ws").await, grace.connect("/ws").await);
     let mut pings = 0;
     while pings < 6 {
-        // The library answers a ping when it is asked to read or write again.
-        let message = timeout(PATIENCE, there.stream.next()).await.unwrap().unwrap().unwrap();
+        // The library answers a ping at the next read or write.
+        let message = timeout(TEST_TIMEOUT, there.stream.next()).await.unwrap().unwrap().unwrap();
         pings += usize::from(message.is_ping());
     }
     there.send(&json!({"type": "ping"})).await;
     there.next_of(&["pong"]).await;
-    // This one reads only now, long after two pings went unanswered.
+    // This client reads only now, long after two unanswered pings.
     assert_eq!(gone.close_code().await, 4012);
 }
 
 #[tokio::test]
 async fn a_drain_says_goodbye_and_loses_nothing() {
     let mut server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
-    let (mut hers, mut theirs) = (ada.listen(&room.socket).await, grace.listen("/ws").await);
+    let (mut hers, mut theirs) = (ada.connect(&room.socket).await, grace.connect("/ws").await);
     for number in 0..50 {
         hers.send(&json!({"type": "message.send", "content": number.to_string()})).await;
     }
-    assert_eq!(hers.receives().await, "0", "they are being taken");
+    assert_eq!(hers.next_content().await, "0", "they are being taken");
     server.stop();
     let mut acknowledged = 1;
     while hers.next_of(&["message.new", "draining"]).await["type"] != "draining" {
         acknowledged += 1;
     }
-    // What was under way when the drain began is answered between the hint and the goodbye.
+    // Sends in flight at the start of the drain are answered between the hint and the close.
     let code = loop {
-        match timeout(PATIENCE, hers.stream.next()).await.unwrap().unwrap().unwrap() {
+        match timeout(TEST_TIMEOUT, hers.stream.next()).await.unwrap().unwrap().unwrap() {
             Message::Text(_) => acknowledged += 1,
             Message::Close(close) => break close.map(|close| u16::from(close.code)),
             _ => {}
@@ -170,8 +176,8 @@ async fn a_drain_says_goodbye_and_loses_nothing() {
 #[tokio::test]
 async fn a_peer_that_closes_is_answered() {
     let server = Server::start().await;
-    let ada = server.person("ada").await;
-    let mut socket = ada.listen("/ws").await;
+    let ada = server.register("ada").await;
+    let mut socket = ada.connect("/ws").await;
     socket.raw(Message::Close(Some(CloseFrame { code: 4321.into(), reason: "bye".into() }))).await;
     assert_eq!(socket.close_code().await, 4321);
 }

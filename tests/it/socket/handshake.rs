@@ -1,4 +1,4 @@
-//! Who gets in, and how.
+//! Authentication of handshakes.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::support::client::{ask, post};
+use crate::support::client::{post, send_request};
 use crate::support::server::Server;
-use crate::support::socket::{PATIENCE, Socket};
+use crate::support::socket::{Socket, TEST_TIMEOUT};
 
-/// The status of a handshake that is refused.
+/// Returns the status of a refused handshake.
 async fn refused(server: &Server, path: &str, headers: &[(&str, &str)]) -> u16 {
     match Socket::open(server.address, path, headers).await.map(|_| ()).map_err(|error| *error) {
         Err(Error::Http(response)) => response.status().as_u16(),
@@ -24,7 +24,7 @@ async fn refused(server: &Server, path: &str, headers: &[(&str, &str)]) -> u16 {
 #[tokio::test]
 async fn a_token_may_come_in_four_ways() {
     let server = Server::start().await;
-    let (ada, address) = (server.person("ada").await, server.address);
+    let (ada, address) = (server.register("ada").await, server.address);
     let bearer = format!("Bearer {}", ada.token);
     let protocols = format!("chinwag.v1, bearer.{}", ada.token);
     let query = format!("/ws?token={}", ada.token);
@@ -47,9 +47,9 @@ async fn a_token_may_come_in_four_ways() {
 #[tokio::test]
 async fn hello_says_what_a_client_needs() {
     let server = Server::start().await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
-    ada.say(&room, "hi").await;
+    ada.send(&room, "hi").await;
     let hello = ada.open(&room.socket).await.next().await;
     assert_eq!(hello["conversation"], json!({"id": room.id, "last_seq": 1}));
     assert_eq!((&hello["heartbeat_ms"], &hello["limits"]["content_bytes"]), (&json!(25_000), &json!(16_384)));
@@ -59,7 +59,8 @@ async fn hello_says_what_a_client_needs() {
 #[tokio::test]
 async fn whoever_may_not_come_in_is_told_by_a_close_code() {
     let server = Server::start().await;
-    let (ada, grace, eve) = (server.person("ada").await, server.person("grace").await, server.person("eve").await);
+    let (ada, grace, eve) =
+        (server.register("ada").await, server.register("grace").await, server.register("eve").await);
     let room = ada.direct(&grace).await;
     let nowhere = "/ws/0199a000-0000-7000-8000-000000000000";
     assert_eq!(eve.open(&room.socket).await.close_code().await, 4503);
@@ -84,7 +85,7 @@ async fn whoever_says_nothing_is_closed_in_time() {
 #[tokio::test]
 async fn a_handshake_that_is_not_one_is_refused() {
     let server = Server::start().await;
-    let ada = server.person("ada").await;
+    let ada = server.register("ada").await;
     let bearer = format!("Bearer {}", ada.token);
     let good = [
         ("authorization", bearer.as_str()),
@@ -106,7 +107,7 @@ async fn a_handshake_that_is_not_one_is_refused() {
     ] {
         let mut headers: Vec<_> = good.iter().copied().filter(|(kept, _)| *kept != name).collect();
         headers.extend(value.map(|value| (name, value)));
-        let answer = ask(server.address, Method::GET, "/ws", &headers, "").await;
+        let answer = send_request(server.address, Method::GET, "/ws", &headers, "").await;
         assert_eq!(answer.status, status, "{name}: {value:?}");
         assert!(answer.header("content-type") == Some("application/problem+json"));
         if status == 426 {
@@ -116,7 +117,7 @@ async fn a_handshake_that_is_not_one_is_refused() {
             );
         }
     }
-    let answer = ask(server.address, Method::POST, "/ws", &good, "").await;
+    let answer = send_request(server.address, Method::POST, "/ws", &good, "").await;
     assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD, OPTIONS")));
     assert_eq!(refused(&server, "/ws/not-an-id", &[]).await, 404);
     assert_eq!(refused(&server, "/ws/0199a000-0000-7000-8000-000000000000?after_seq=-1", &[]).await, 422);
@@ -125,7 +126,7 @@ async fn a_handshake_that_is_not_one_is_refused() {
 #[tokio::test]
 async fn only_pages_of_allowed_origins_connect() {
     let server = Server::with(&["--allowed-origins", "https://app.example"]).await;
-    let ada = server.person("ada").await;
+    let ada = server.register("ada").await;
     let bearer = format!("Bearer {}", ada.token);
     let own = format!("http://{}", server.address);
     for origin in [own.as_str(), "https://app.example", "https://APP.example"] {
@@ -141,7 +142,7 @@ async fn only_pages_of_allowed_origins_connect() {
 #[tokio::test]
 async fn what_comes_with_the_handshake_is_not_lost() {
     let server = Server::start().await;
-    let ada = server.person("ada").await;
+    let ada = server.register("ada").await;
     let mut socket = TcpStream::connect(server.address).await.unwrap();
     let head = format!(
         "GET /ws HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -157,7 +158,7 @@ async fn what_comes_with_the_handshake_is_not_lost() {
     let mut got = String::new();
     while !got.contains(r#"{"type":"pong","ref":"early"}"#) {
         let mut buffer = [0; 4096];
-        let count = timeout(PATIENCE, socket.read(&mut buffer)).await.unwrap();
+        let count = timeout(TEST_TIMEOUT, socket.read(&mut buffer)).await.unwrap();
         let count = count.unwrap();
         assert!(count > 0, "{got}");
         got += &String::from_utf8_lossy(&buffer[..count]);
@@ -168,9 +169,9 @@ async fn what_comes_with_the_handshake_is_not_lost() {
 #[tokio::test]
 async fn a_fresh_token_keeps_a_connection_alive_and_an_old_one_ends_it() {
     let server = Server::with(&["--access-token-ttl", "3s"]).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
-    let (mut hers, mut theirs) = (ada.listen("/ws").await, grace.listen("/ws").await);
-    // Renewed again and again, while the other one runs out.
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let (mut hers, mut theirs) = (ada.connect("/ws").await, grace.connect("/ws").await);
+    // One token is renewed again and again while the other expires.
     let mut refresh_token = ada.refresh_token.clone();
     let mut pause = tokio::time::interval(Duration::from_millis(500));
     loop {

@@ -1,4 +1,4 @@
-//! Presence: what a client shows follows the others' connections, whatever happens at the same time.
+//! Presence: the users that a client shows follow the connections of the others, with concurrent changes.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use chinwag::store;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::client::Person;
+use crate::support::client::TestUser;
 use crate::support::postgres::database;
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
@@ -28,8 +28,8 @@ struct Client {
 }
 
 impl Client {
-    async fn of(person: &Person, path: &str) -> Self {
-        Self { socket: person.listen(path).await, shown: BTreeSet::new(), count: None }
+    async fn of(person: &TestUser, path: &str) -> Self {
+        Self { socket: person.connect(path).await, shown: BTreeSet::new(), count: None }
     }
 
     /// Reads one frame about presence.
@@ -48,9 +48,9 @@ impl Client {
     }
 
     /// Reads until the client shows these users and no others.
-    async fn shows(&mut self, people: &[&Person]) {
-        let people: BTreeSet<String> = people.iter().map(|person| person.id.clone()).collect();
-        while self.shown != people {
+    async fn shows(&mut self, users: &[&TestUser]) {
+        let users: BTreeSet<String> = users.iter().map(|person| person.id.clone()).collect();
+        while self.shown != users {
             self.read().await;
         }
     }
@@ -63,7 +63,7 @@ impl Client {
     }
 }
 
-/// A server, and a way past it to its store.
+/// A server, and a direct access to its store.
 struct Fixture {
     server: Server,
     store: std::sync::Arc<dyn store::Store>,
@@ -81,7 +81,7 @@ impl Fixture {
         Self { server, store: store::open(&url).await.unwrap(), _folder: folder }
     }
 
-    /// A user who never logs in, since hashing hundreds of passwords takes long.
+    /// Inserts a user without a login, because hashing hundreds of passwords takes long.
     async fn extra(&self, number: i64) -> String {
         let username = format!("extra{number}");
         let user = User {
@@ -99,8 +99,8 @@ impl Fixture {
 async fn a_group_that_outgrows_presence_hides_its_members_and_shows_them_again(kind: StoreKind) {
     let fixture = Fixture::on(kind).await;
     let server = &fixture.server;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
-    let (hedy, joan) = (server.person("hedy").await, server.person("joan").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let (hedy, joan) = (server.register("hedy").await, server.register("joan").await);
     ada.direct(&joan).await;
     let mut members = vec![grace.id.clone(), hedy.id.clone(), joan.id.clone()];
     while i64::try_from(members.len()).unwrap() + 1 < SMALL_CONVERSATION_MEMBERS_MAX {
@@ -140,9 +140,9 @@ async fn a_group_that_outgrows_presence_hides_its_members_and_shows_them_again(k
 
 async fn a_connection_of_a_moment_is_not_shown_for_ever(kind: StoreKind) {
     let server = Server::on(kind).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     ada.direct(&grace).await;
-    let moment = grace.listen("/ws").await;
+    let moment = grace.connect("/ws").await;
     let mut hers = Client::of(&ada, "/ws").await;
     hers.shows(&[&grace]).await;
     drop(moment);
@@ -151,15 +151,16 @@ async fn a_connection_of_a_moment_is_not_shown_for_ever(kind: StoreKind) {
 
 async fn a_state_in_the_middle_of_a_reload_is_corrected(kind: StoreKind) {
     let server = Server::on(kind).await;
-    let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
     ada.direct(&grace).await;
     joan.direct(&grace).await;
     let mut joans = Client::of(&joan, "/ws").await;
-    let before = grace.listen("/ws").await;
+    let before = grace.connect("/ws").await;
     joans.shows(&[&grace]).await;
     drop(before);
     while ada.get(&format!("/v1/users/{}", grace.id)).await.json()["status"] == "online" {}
     let mut hers = Client::of(&ada, "/ws").await;
-    let _after = grace.listen("/ws").await;
+    let _after = grace.connect("/ws").await;
     hers.shows(&[&grace]).await;
 }

@@ -1,14 +1,14 @@
-//! Editing and deleting messages, at both doors.
+//! Editing and deleting messages, over REST and WebSocket.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::client::{Conversation, Person};
+use crate::support::client::{Conversation, TestUser};
 use crate::support::server::{Server, StoreKind};
 
 on_each_store! {
     an_edit_and_a_deletion_are_heard_by_all,
-    both_doors_revise,
+    both_transports_revise,
     a_revision_that_changes_nothing_is_answered_alone,
     a_retry_gets_the_message_as_it_is_now,
     only_those_who_may_revise,
@@ -17,15 +17,15 @@ on_each_store! {
 
 struct Fixture {
     _server: Server,
-    ada: Person,
-    grace: Person,
+    ada: TestUser,
+    grace: TestUser,
     room: Conversation,
 }
 
 impl Fixture {
     async fn set(store: StoreKind) -> Self {
         let server = Server::on(store).await;
-        let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+        let (ada, grace) = (server.register("ada").await, server.register("grace").await);
         let room = ada.group("Lunch", &[&grace]).await;
         Self { _server: server, ada, grace, room }
     }
@@ -36,14 +36,14 @@ impl Fixture {
 }
 
 async fn an_edit_and_a_deletion_are_heard_by_all(store: StoreKind) {
-    let scene = Fixture::set(store).await;
-    let Fixture { ada, grace, room, .. } = &scene;
-    let (mut one, mut all) = (grace.listen(&room.socket).await, ada.listen("/ws").await);
-    let message = ada.say(room, "tpyo").await;
-    let edited = ada.patch(&scene.path(&message), &json!({"content": "typo"})).await.expect(200).json();
+    let fixture = Fixture::set(store).await;
+    let Fixture { ada, grace, room, .. } = &fixture;
+    let (mut one, mut all) = (grace.connect(&room.socket).await, ada.connect("/ws").await);
+    let message = ada.send(room, "tpyo").await;
+    let edited = ada.patch(&fixture.path(&message), &json!({"content": "typo"})).await.expect(200).json();
     assert_eq!((&edited["content"], &edited["seq"], &edited["status"]), (&json!("typo"), &json!(1), &json!("sent")));
     assert!(edited["edited_at"].is_string() && edited["deleted_at"].is_null());
-    let gone = ada.delete(&scene.path(&message)).await.expect(204);
+    let gone = ada.delete(&fixture.path(&message)).await.expect(204);
     assert!(gone.body.is_empty());
     for socket in [&mut one, &mut all] {
         assert_eq!(socket.next_of(&["message.new"]).await["message"], message);
@@ -60,20 +60,20 @@ async fn an_edit_and_a_deletion_are_heard_by_all(store: StoreKind) {
     assert_eq!(page["items"][0]["content"], "");
 }
 
-async fn both_doors_revise(store: StoreKind) {
-    let scene = Fixture::set(store).await;
-    let Fixture { ada, grace, room, .. } = &scene;
-    let (mut one, mut all) = (ada.listen(&room.socket).await, grace.listen("/ws").await);
-    // What one client sends keeps its order, so a message can be edited before its acknowledgement is there.
+async fn both_transports_revise(store: StoreKind) {
+    let fixture = Fixture::set(store).await;
+    let Fixture { ada, grace, room, .. } = &fixture;
+    let (mut one, mut all) = (ada.connect(&room.socket).await, grace.connect("/ws").await);
+    // The frames of one client keep their order, so a client can edit a message before its acknowledgement.
     let id = Uuid::now_v7();
     one.send(&json!({"type": "message.send", "id": id, "content": "a"})).await;
     one.send(&json!({"type": "message.edit", "message_id": id, "content": "b"})).await;
     one.send(&json!({"type": "message.delete", "message_id": id})).await;
     for socket in [&mut one, &mut all] {
-        assert_eq!(socket.numbers(3).await, [1, 2, 3]);
+        assert_eq!(socket.next_seqs(3).await, [1, 2, 3]);
     }
-    let mut silent = grace.listen("/ws?hold=1").await;
-    let message = grace.say(room, "c").await;
+    let mut silent = grace.connect("/ws?hold=1").await;
+    let message = grace.send(room, "c").await;
     let mut frame = json!({"type": "message.edit", "message_id": message["id"], "content": "d"});
     silent.send(&frame).await;
     let missing = silent.next_of(&["error"]).await;
@@ -84,38 +84,38 @@ async fn both_doors_revise(store: StoreKind) {
     assert_eq!((&updated["type"], &updated["seq"]), (&json!("message.updated"), &json!(5)), "its own answer");
     silent.send(&json!({"type": "message.delete", "conversation_id": room.id, "message_id": message["id"]})).await;
     assert_eq!(silent.next().await["seq"], 6);
-    assert_eq!(all.numbers(3).await, [4, 5, 6]);
+    assert_eq!(all.next_seqs(3).await, [4, 5, 6]);
 }
 
 async fn a_revision_that_changes_nothing_is_answered_alone(store: StoreKind) {
-    let scene = Fixture::set(store).await;
-    let Fixture { ada, grace, room, .. } = &scene;
-    let message = ada.say(room, "as it is").await;
-    let (mut mine, mut theirs) = (ada.listen(&room.socket).await, grace.listen(&room.socket).await);
+    let fixture = Fixture::set(store).await;
+    let Fixture { ada, grace, room, .. } = &fixture;
+    let message = ada.send(room, "as it is").await;
+    let (mut mine, mut theirs) = (ada.connect(&room.socket).await, grace.connect(&room.socket).await);
     mine.send(&json!({"type": "message.edit", "message_id": message["id"], "content": "as it is"})).await;
     let answer = mine.next_of(&["message.updated"]).await;
     assert_eq!(answer["message"], message);
     assert!(answer.get("seq").is_none(), "nothing happened");
-    assert_eq!(ada.patch(&scene.path(&message), &json!({"content": "as it is"})).await.expect(200).json(), message);
-    ada.delete(&scene.path(&message)).await.expect(204);
-    ada.delete(&scene.path(&message)).await.expect(204);
+    assert_eq!(ada.patch(&fixture.path(&message), &json!({"content": "as it is"})).await.expect(200).json(), message);
+    ada.delete(&fixture.path(&message)).await.expect(204);
+    ada.delete(&fixture.path(&message)).await.expect(204);
     mine.send(&json!({"type": "message.delete", "message_id": message["id"]})).await;
     assert_eq!(mine.next_of(&["message.deleted"]).await["seq"], 2);
     let again = mine.next_of(&["message.deleted"]).await;
     assert!(again.get("seq").is_none() && again["message"]["deleted_at"].is_string());
-    ada.say(room, "next").await;
-    assert_eq!(theirs.numbers(2).await, [2, 3], "others hear of what happened, and of nothing else");
+    ada.send(room, "next").await;
+    assert_eq!(theirs.next_seqs(2).await, [2, 3], "others receive the events that happened, and no other");
 }
 
 async fn a_retry_gets_the_message_as_it_is_now(store: StoreKind) {
-    let scene = Fixture::set(store).await;
-    let Fixture { ada, room, .. } = &scene;
+    let fixture = Fixture::set(store).await;
+    let Fixture { ada, room, .. } = &fixture;
     let send = json!({"id": Uuid::now_v7(), "content": "first"});
     let message = ada.post(&room.messages, &send).await.expect(201).json();
-    let edited = ada.patch(&scene.path(&message), &json!({"content": "second"})).await.expect(200).json();
+    let edited = ada.patch(&fixture.path(&message), &json!({"content": "second"})).await.expect(200).json();
     assert_eq!(ada.post(&room.messages, &send).await.expect(200).json(), edited);
-    ada.delete(&scene.path(&message)).await.expect(204);
-    let mut socket = ada.listen(&room.socket).await;
+    ada.delete(&fixture.path(&message)).await.expect(204);
+    let mut socket = ada.connect(&room.socket).await;
     socket.send(&json!({"type": "message.send", "id": send["id"], "content": "first"})).await;
     let again = socket.next_of(&["message.new"]).await;
     assert_eq!((&again["message"]["content"], &again["seq"]), (&json!(""), &json!(1)));
@@ -124,37 +124,41 @@ async fn a_retry_gets_the_message_as_it_is_now(store: StoreKind) {
 }
 
 async fn only_those_who_may_revise(store: StoreKind) {
-    let scene = Fixture::set(store).await;
-    let Fixture { ada, grace, room, .. } = &scene;
-    let (hers, theirs) = (ada.say(room, "hers").await, grace.say(room, "theirs").await);
+    let fixture = Fixture::set(store).await;
+    let Fixture { ada, grace, room, .. } = &fixture;
+    let (hers, theirs) = (ada.send(room, "hers").await, grace.send(room, "theirs").await);
     let edit = json!({"content": "mine"});
     let code = |(status, code): (u16, String)| format!("{status} {code}");
-    assert_eq!(code(grace.patch(&scene.path(&hers), &edit).await.problem()), "403 forbidden");
-    assert_eq!(code(grace.delete(&scene.path(&hers)).await.problem()), "403 forbidden");
-    assert_eq!(code(ada.patch(&scene.path(&theirs), &edit).await.problem()), "403 forbidden", "not even its owner");
-    ada.delete(&scene.path(&theirs)).await.expect(204);
-    assert_eq!(code(grace.patch(&scene.path(&theirs), &edit).await.problem()), "404 not_found", "it is gone");
-    let eve = Person::register(ada.address, "eve").await;
-    assert_eq!(code(eve.patch(&scene.path(&hers), &edit).await.problem()), "404 not_found");
-    let mut socket = grace.listen(&room.socket).await;
+    assert_eq!(code(grace.patch(&fixture.path(&hers), &edit).await.problem()), "403 forbidden");
+    assert_eq!(code(grace.delete(&fixture.path(&hers)).await.problem()), "403 forbidden");
+    assert_eq!(code(ada.patch(&fixture.path(&theirs), &edit).await.problem()), "403 forbidden", "not even its owner");
+    ada.delete(&fixture.path(&theirs)).await.expect(204);
+    assert_eq!(
+        code(grace.patch(&fixture.path(&theirs), &edit).await.problem()),
+        "404 not_found",
+        "it is no longer visible"
+    );
+    let eve = TestUser::register(ada.address, "eve").await;
+    assert_eq!(code(eve.patch(&fixture.path(&hers), &edit).await.problem()), "404 not_found");
+    let mut socket = grace.connect(&room.socket).await;
     socket.send(&json!({"type": "message.edit", "message_id": hers["id"], "content": "x"})).await;
     let refused = socket.next_of(&["error"]).await;
     assert_eq!((&refused["code"], &refused["ref"]), (&json!("forbidden"), &hers["id"]));
 }
 
 async fn whoever_was_away_hears_what_is_there_now(store: StoreKind) {
-    let scene = Fixture::set(store).await;
-    let Fixture { ada, grace, room, .. } = &scene;
+    let fixture = Fixture::set(store).await;
+    let Fixture { ada, grace, room, .. } = &fixture;
     let mut secret = Vec::new();
     for number in 0..250 {
-        let message = ada.say(room, &format!("secret {number}")).await;
+        let message = ada.send(room, &format!("secret {number}")).await;
         if number % 50 == 0 {
-            ada.patch(&scene.path(&message), &json!({"content": "milder"})).await.expect(200);
-            ada.delete(&scene.path(&message)).await.expect(204);
+            ada.patch(&fixture.path(&message), &json!({"content": "milder"})).await.expect(200);
+            ada.delete(&fixture.path(&message)).await.expect(204);
             secret.push(message["id"].clone());
         }
     }
-    let mut socket = grace.listen("/ws?hold=1").await;
+    let mut socket = grace.connect("/ws?hold=1").await;
     socket.send(&json!({"type": "resume", "conversations": {&room.id: 0}})).await;
     let mut expected = 0;
     loop {

@@ -1,9 +1,9 @@
-//! Tickets: leave to open one WebSocket, in its address.
+//! Tickets: each opens one WebSocket, and is part of its URL.
 
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::support::client::{Person, post};
+use crate::support::client::{TestUser, post};
 use crate::support::postgres::database;
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
@@ -15,21 +15,21 @@ on_each_store! {
     tickets_are_limited_unless_that_is_lifted,
 }
 
-async fn ticket(person: &Person) -> String {
-    let given = person.post("/v1/tickets", &json!({})).await.expect(201);
+async fn ticket(user: &TestUser) -> String {
+    let given = user.post("/v1/tickets", &json!({})).await.expect(201);
     assert_eq!((given.header("cache-control"), &given.json()["expires_in"]), (Some("no-store"), &json!(30)));
     given.json()["ticket"].as_str().unwrap().to_owned()
 }
 
-/// Opens a WebSocket with nothing but this in its address.
-async fn with(person: &Person, path: &str, ticket: &str) -> Socket {
+/// Opens a WebSocket with this query and no other authentication.
+async fn with(user: &TestUser, path: &str, ticket: &str) -> Socket {
     let question = if path.contains('?') { '&' } else { '?' };
-    Socket::open(person.address, &format!("{path}{question}ticket={ticket}"), &[]).await.unwrap()
+    Socket::open(user.address, &format!("{path}{question}ticket={ticket}"), &[]).await.unwrap()
 }
 
 async fn a_ticket_opens_one_socket_once(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
     for path in ["/ws", "/ws?hold=1", &room.socket, &format!("{}?after_seq=0", room.socket)] {
         let ticket = ticket(&ada).await;
@@ -56,8 +56,8 @@ async fn a_ticket_opens_one_socket_once(store: StoreKind) {
 
 async fn a_ticket_does_not_outlive_its_session(store: StoreKind) {
     let server = Server::on(store).await;
-    let ada = server.person("ada").await;
-    let elsewhere = Person::login(server.address, "ada").await;
+    let ada = server.register("ada").await;
+    let elsewhere = TestUser::login(server.address, "ada").await;
     let (over, good) = (ticket(&ada).await, ticket(&elsewhere).await);
     ada.post("/v1/users/logout", &json!({})).await.expect(204);
     assert_eq!(with(&ada, "/ws", &over).await.close_code().await, 4504);
@@ -67,8 +67,8 @@ async fn a_ticket_does_not_outlive_its_session(store: StoreKind) {
 
 async fn a_tickets_socket_belongs_to_its_session(store: StoreKind) {
     let server = Server::on(store).await;
-    let ada = server.person("ada").await;
-    let elsewhere = Person::login(server.address, "ada").await;
+    let ada = server.register("ada").await;
+    let elsewhere = TestUser::login(server.address, "ada").await;
     let mut here = with(&ada, "/ws", &ticket(&ada).await).await;
     let mut there = with(&ada, "/ws", &ticket(&elsewhere).await).await;
     here.next_of(&["hello"]).await;
@@ -81,7 +81,7 @@ async fn a_tickets_socket_belongs_to_its_session(store: StoreKind) {
 
 async fn tickets_are_limited_unless_that_is_lifted(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let mut tickets = Vec::new();
     let refused = loop {
         let answer = ada.post("/v1/tickets", &json!({})).await;
@@ -98,7 +98,7 @@ async fn tickets_are_limited_unless_that_is_lifted(store: StoreKind) {
     ticket(&ada).await;
 
     let lifted = Server::with(&["--rate-limits", "off"]).await;
-    let ada = lifted.person("ada").await;
+    let ada = lifted.register("ada").await;
     for _ in 0..=50 {
         ticket(&ada).await;
     }
@@ -109,8 +109,8 @@ async fn a_ticket_works_on_any_node_and_once_on_all_of_them() {
     let (url, secret) = (database().await, "one secret for all the nodes there are");
     let arguments = ["--database-url", url.as_str(), "--jwt-secret", secret];
     let (one, other) = (Server::with(&arguments).await, Server::with(&arguments).await);
-    let ada = one.person("ada").await;
-    let there = Person { address: other.address, ..ada.clone() };
+    let ada = one.register("ada").await;
+    let there = TestUser { address: other.address, ..ada.clone() };
     for _ in 0..10 {
         let ticket = ticket(&ada).await;
         let (mut here, mut there) = tokio::join!(with(&ada, "/ws", &ticket), with(&there, "/ws", &ticket));
@@ -123,12 +123,12 @@ async fn a_ticket_works_on_any_node_and_once_on_all_of_them() {
 #[tokio::test]
 async fn what_is_no_ticket_opens_nothing() {
     let server = Server::start().await;
-    let ada = server.person("ada").await;
+    let ada = server.register("ada").await;
     let good = ticket(&ada).await;
     let mut forged = good.clone().into_bytes();
     forged[10] = if forged[10] == b'A' { b'B' } else { b'A' };
     let forged = String::from_utf8(forged).unwrap();
-    let foreign = ticket(&Server::start().await.person("ada").await).await;
+    let foreign = ticket(&Server::start().await.register("ada").await).await;
     let long = "A".repeat(3_000);
     for bad in [
         "",
@@ -148,7 +148,7 @@ async fn what_is_no_ticket_opens_nothing() {
     }
     let refresh = json!({"refresh_token": good});
     assert_eq!(post(server.address, "/v1/users/refresh", &refresh).await.status, 401);
-    let bearer = Person { token: good.clone(), ..ada.clone() };
+    let bearer = TestUser { token: good.clone(), ..ada.clone() };
     assert_eq!(bearer.get("/v1/users/me").await.problem(), (401, "unauthorized".to_owned()));
     assert_eq!(bearer.open("/ws").await.close_code().await, 4500);
     let mut socket = Socket::open(server.address, "/ws", &[]).await.unwrap();
@@ -160,7 +160,8 @@ async fn what_is_no_ticket_opens_nothing() {
 #[tokio::test]
 async fn the_best_of_several_ways_counts() {
     let server = Server::start().await;
-    let (ada, grace, joan) = (server.person("ada").await, server.person("grace").await, server.person("joan").await);
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
     let bearer = format!("Bearer {}", ada.token);
     let protocols = format!("chinwag.v1, bearer.{}", joan.token);
     let (header, protocol) = (("authorization", bearer.as_str()), ("sec-websocket-protocol", protocols.as_str()));
@@ -183,7 +184,7 @@ async fn the_best_of_several_ways_counts() {
 #[tokio::test]
 async fn a_tickets_socket_lives_as_long_as_the_token_that_asked_for_it() {
     let server = Server::with(&["--access-token-ttl", "2s"]).await;
-    let ada = server.person("ada").await;
+    let ada = server.register("ada").await;
     let (used, late) = (ticket(&ada).await, ticket(&ada).await);
     let mut socket = with(&ada, "/ws", &used).await;
     assert_eq!(socket.next().await["type"], "hello");

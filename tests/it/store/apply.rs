@@ -1,4 +1,4 @@
-//! Commands in batches: each decided by itself, numbered in its own conversation, committed together.
+//! Commands in batches: each is decided by itself, numbered in its own conversation, and committed with the others.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use chinwag::domain::event::EventKind;
 use chinwag::domain::message::{Content, Message};
 use chinwag::domain::{Code, ConversationId, MessageId, Seq, UserId};
 
-use super::shims::{Alone, Change, Send};
+use super::shims::{ApplyOne, Change, Send};
 use super::{Fixture, fresh, lane, repeated, seqs};
 
 conformance!(
@@ -29,7 +29,7 @@ async fn apply(store: &Fixture, batch: &[Change]) -> Vec<super::Result<Outcome>>
     outcomes
 }
 
-/// Groups of ada (owner) and bob (member), in each of which bob has said something.
+/// Groups of ada (owner) and bob (member), with a message of bob's in each.
 struct Rooms {
     ada: UserId,
     bob: UserId,
@@ -42,7 +42,7 @@ impl Rooms {
         let mut messages = Vec::new();
         for number in 0..count {
             let id = store.group(&format!("room {number}"), ada, &[bob]).await;
-            messages.push(store.say(id, bob, &format!("hello, {number}")).await);
+            messages.push(store.send(id, bob, &format!("hello, {number}")).await);
         }
         Self { ada, bob, messages }
     }
@@ -51,7 +51,7 @@ impl Rooms {
         self.messages.iter().map(|message| message.conversation_id).collect()
     }
 
-    /// Bob's edit of his message in the room with this index.
+    /// Returns bob's edit of his message in the group with this index.
     fn edit(&self, store: &Fixture, room: usize, text: &str) -> Change {
         let Message { conversation_id, id: message_id, .. } = self.messages[room];
         let content = Content::parse(text.to_owned()).unwrap();
@@ -63,7 +63,7 @@ impl Rooms {
         store.change_of(conversation_id, self.bob, Action::DeleteMessage { message_id })
     }
 
-    /// Ada's command in the room with this index.
+    /// Returns ada's command in the group with this index.
     fn adas(&self, store: &Fixture, room: usize, action: Action) -> Change {
         store.change_of(self.messages[room].conversation_id, self.ada, action)
     }
@@ -77,7 +77,7 @@ fn rename(name: &str) -> Action {
     Action::Rename { name: GroupName::parse(name).unwrap() }
 }
 
-/// Number and kind of what a command caused, or why it caused nothing.
+/// Returns number and kind of the event that a command caused, or the reason why it caused none.
 fn summary(outcome: &super::Result<Outcome>) -> Result<(Seq, EventKind), String> {
     match outcome {
         Ok(Outcome::Committed(event)) => Ok((event.seq, event.kind.clone())),
@@ -87,7 +87,7 @@ fn summary(outcome: &super::Result<Outcome>) -> Result<(Seq, EventKind), String>
     }
 }
 
-/// All that the store shows of these conversations and users.
+/// Returns all that the store shows of these conversations and users.
 async fn shown(store: &Fixture, ids: &[ConversationId], users: &[UserId]) -> Vec<String> {
     let mut shown = Vec::new();
     for &id in ids {
@@ -108,10 +108,10 @@ async fn an_empty_batch_is_nothing(store: &Fixture) {
 async fn each_result_is_in_its_place(store: &Fixture) {
     let rooms = Rooms::new(store, 7).await;
     let cat = store.register("cat").await;
-    // So that the rooms have different numbers.
+    // So that the groups have different numbers.
     for (room, id) in rooms.ids().into_iter().enumerate() {
         for _ in 0..room {
-            store.say(id, rooms.ada, "and more").await;
+            store.send(id, rooms.ada, "and more").await;
         }
     }
     let set_role = |role| Action::SetRole { user_id: rooms.bob, role };
@@ -210,7 +210,7 @@ async fn a_refused_command_writes_nothing_and_the_others_happen(store: &Fixture)
     for (room, text) in [(0, "edited"), (4, "hello, 4"), (8, "")] {
         let message = store.message(ids[room], rooms.messages[room].id).await.unwrap().unwrap();
         assert_eq!(message.content, text);
-        assert_eq!(store.say(ids[room], rooms.ada, "next").await.seq, 3);
+        assert_eq!(store.send(ids[room], rooms.ada, "next").await.seq, 3);
     }
 }
 
@@ -261,7 +261,7 @@ async fn a_retry_of_a_whole_batch_changes_nothing(store: &Fixture) {
     assert_eq!(again, first);
     assert_eq!(shown(store, &rooms.ids(), &users).await, before);
 
-    // From another process, with what is new among it and after what has happened since.
+    // From another process, mixed with new commands and after later changes.
     store.remove(rooms.messages[0].conversation_id, rooms.ada, cat).await;
     fresh(apply(store, &[rooms.adas(store, 5, rename("a third name"))]).await.remove(0));
     let before = shown(store, &rooms.ids(), &users).await;
@@ -306,7 +306,7 @@ async fn a_membership_version_rises_once_for_each_change(store: &Fixture) {
 async fn batches_that_overlap_leave_no_gap_and_no_deadlock(store: &Fixture) {
     const TASKS: usize = 4;
     const SIZE: usize = 16;
-    // One set of rooms for all, and one for each task, so that they also meet at the users alone.
+    // One set of groups for all tasks, and one for each task, so that they also meet at the users alone.
     let rooms = Rooms::new(store, SIZE * (1 + TASKS)).await;
     let mut guests = Vec::new();
     for number in 0..SIZE {
@@ -328,7 +328,7 @@ async fn batches_that_overlap_leave_no_gap_and_no_deadlock(store: &Fixture) {
                             _ => rooms.adas(store, room, Action::RemoveMember { user_id }),
                         })
                         .collect();
-                    // Conversations and users in opposite orders: two nodes that lock as they come wait for each other.
+                    // Conversations and users in opposite orders: nodes that lock in the order of the batch would deadlock.
                     if task % 2 == 1 {
                         batch.reverse();
                     }
@@ -338,12 +338,14 @@ async fn batches_that_overlap_leave_no_gap_and_no_deadlock(store: &Fixture) {
             tokio::spawn(async move {
                 let mut events = 0;
                 for batch in batches {
-                    // No second try: a deadlock would need one.
+                    // Without a retry, which would hide a deadlock.
                     for outcome in adapter.apply(lane, batch.into()).await.unwrap() {
                         match outcome {
                             Ok(Outcome::Committed(_)) => events += 1,
                             Ok(Outcome::NoChange) => {}
-                            Ok(Outcome::Duplicate(message)) => panic!("nobody else has made this one: {message:?}"),
+                            Ok(Outcome::Duplicate(message)) => {
+                                panic!("no other task has committed this one: {message:?}")
+                            }
                             Err(error) => assert_eq!(error.code, Code::NotFound, "removed by another: {error}"),
                         }
                     }

@@ -1,11 +1,11 @@
-//! Changes of members and name: by the rules, noted and numbered.
+//! Changes of members and name: authorised by the rules, and numbered with system messages.
 
 use chinwag::domain::command::{Action, Outcome};
 use chinwag::domain::conversation::{GroupName, Role};
 use chinwag::domain::message::{Message, SystemNote};
 use chinwag::domain::{Code, ConversationId, MessageId, UserId};
 
-use super::shims::{Alone, Change, Send};
+use super::shims::{ApplyOne, Change, Send};
 use super::{Fixture, fresh, lane, refused, refused_field, repeated, seqs};
 
 conformance!(
@@ -20,10 +20,10 @@ conformance!(
     a_change_is_made_once_for_its_id,
     a_change_and_a_send_cannot_have_the_same_id,
     strangers_and_direct_conversations_are_left_alone,
-    changes_at_once_from_two_processes_leave_no_hole,
+    changes_at_once_from_two_processes_leave_no_gap,
 );
 
-/// A group of ada (owner), bob (member) and, outside, cat.
+/// Creates a group of ada (owner) and bob (member), and cat, who is not a member.
 async fn lunch(store: &Fixture) -> (ConversationId, UserId, UserId, UserId) {
     let (ada, bob, cat) = (store.register("ada").await, store.register("bob").await, store.register("cat").await);
     (store.group("Lunch", ada, &[bob]).await, ada, bob, cat)
@@ -39,7 +39,7 @@ async fn role(store: &Fixture, id: ConversationId, user_id: UserId) -> Option<Ro
 
 async fn adding_is_noted_and_counted(store: &Fixture) {
     let (id, ada, bob, cat) = lunch(store).await;
-    store.say(id, bob, "who else?").await;
+    store.send(id, bob, "who else?").await;
     let change_of = store.change_of(id, ada, Action::AddMember { user_id: cat, role: Role::Admin });
     let note = fresh(change(store, &change_of).await);
     let expected = Message {
@@ -67,19 +67,19 @@ async fn adding_is_noted_and_counted(store: &Fixture) {
     assert_eq!(store.conversation_views(cat, None, 10).await.unwrap().len(), 1);
     assert_eq!(store.receipts(id, ada).await, (2, 2), "whoever does it knows of it");
     assert_eq!(store.receipts(id, bob).await, (1, 1));
-    assert_eq!(store.say(id, cat, "hello").await.seq, 3);
+    assert_eq!(store.send(id, cat, "hello").await.seq, 3);
 }
 
 async fn a_newcomer_starts_at_the_note(store: &Fixture) {
     let (id, ada, _, cat) = lunch(store).await;
     for n in 0..5 {
-        store.say(id, ada, &format!("{n}")).await;
+        store.send(id, ada, &format!("{n}")).await;
     }
     let note = store.add(id, ada, cat, Role::Member).await;
     assert_eq!(store.receipts(id, cat).await, (note.seq, note.seq));
     assert_eq!(store.conversation_view(id, cat).await.unwrap().unwrap().unread_count, 0);
     store.remove(id, ada, cat).await;
-    store.say(id, ada, "while away").await;
+    store.send(id, ada, "while away").await;
     let note = store.add(id, ada, cat, Role::Member).await;
     assert_eq!(store.receipts(id, cat).await, (note.seq, note.seq), "who comes back starts anew");
 }
@@ -189,16 +189,16 @@ async fn a_change_is_made_once_for_its_id(store: &Fixture) {
 
 async fn a_change_and_a_send_cannot_have_the_same_id(store: &Fixture) {
     let (id, ada, bob, cat) = lunch(store).await;
-    let said = store.say(id, bob, "first").await;
+    let message = store.send(id, bob, "first").await;
     let adding = Action::AddMember { user_id: cat, role: Role::Member };
-    let as_said = Change { id: said.id, ..store.change_of(id, ada, adding.clone()) };
-    assert_eq!(refused(change(store, &as_said).await), Code::IdTaken);
+    let same_id = Change { id: message.id, ..store.change_of(id, ada, adding.clone()) };
+    assert_eq!(refused(change(store, &same_id).await), Code::IdTaken);
     let noted = fresh(store.alter(id, ada, adding).await);
     let as_noted = Send { id: noted.id, ..store.send_of(id, bob, "second") };
     assert_eq!(refused(store.commit_one(&as_noted).await), Code::IdTaken);
     let own = Send { id: noted.id, ..store.send_of(id, ada, "second") };
     assert_eq!(repeated(store.commit_one(&own).await), noted);
-    assert_eq!(store.all(id).await, [said, noted]);
+    assert_eq!(store.all(id).await, [message, noted]);
 }
 
 async fn strangers_and_direct_conversations_are_left_alone(store: &Fixture) {
@@ -214,7 +214,7 @@ async fn strangers_and_direct_conversations_are_left_alone(store: &Fixture) {
     assert_eq!(store.message(pair, MessageId::new()).await.unwrap(), None);
 }
 
-async fn changes_at_once_from_two_processes_leave_no_hole(store: &Fixture) {
+async fn changes_at_once_from_two_processes_leave_no_gap(store: &Fixture) {
     let (id, ada, bob, cat) = lunch(store).await;
     let adapters = [store.store.clone(), store.another().await];
     let tasks: Vec<_> = (0..4)
@@ -233,7 +233,7 @@ async fn changes_at_once_from_two_processes_leave_no_hole(store: &Fixture) {
                     match adapter.change(lane(&*adapter, id), &change).await {
                         Ok(Outcome::Committed(_)) => numbered += 1,
                         Ok(Outcome::NoChange) => {}
-                        Ok(Outcome::Duplicate(note)) => panic!("nobody has made this one: {note:?}"),
+                        Ok(Outcome::Duplicate(note)) => panic!("no other process has committed this one: {note:?}"),
                         Err(error) => assert_eq!(error.code, Code::NotFound, "removed by another: {error}"),
                     }
                     fresh(super::commit_one(&*adapter, &send).await);
@@ -249,7 +249,7 @@ async fn changes_at_once_from_two_processes_leave_no_hole(store: &Fixture) {
     }
     let kept = store.all(id).await;
     assert_eq!(seqs(&kept), (1..=numbered).collect::<Vec<_>>());
-    // The notes tell the whole story: cat comes and goes in turn, and is where the last one says.
+    // The system messages are consistent: cat is added and removed alternately, and the last one matches the membership.
     let notes: Vec<_> = kept.iter().filter_map(|message| message.note.clone()).collect();
     let mut inside = false;
     for note in &notes {

@@ -7,7 +7,7 @@ use chinwag::domain::command::Outcome;
 use chinwag::domain::{Code, ConversationId, MessageId};
 use chinwag::store::Store;
 
-use super::shims::{Alone, Send};
+use super::shims::{ApplyOne, Send};
 use super::{Fixture, commit_one, fresh, lane, refused, refused_field, repeated, seqs, texts};
 
 conformance!(
@@ -21,7 +21,7 @@ conformance!(
     the_senders_own_receipts_advance,
     a_removed_member_sends_no_more_but_may_retry,
     retries_at_once_from_two_processes_are_one_message,
-    sends_at_once_from_two_processes_leave_no_hole,
+    sends_at_once_from_two_processes_leave_no_gap,
     batches_that_overlap_do_not_lock_each_other_out,
 );
 
@@ -35,22 +35,22 @@ async fn a_batch_is_numbered_densely_in_its_order(store: &Fixture) {
     let (ada, bob) = (store.register("ada").await, store.register("bob").await);
     let one = store.group("one", ada, &[bob]).await;
     let two = store.direct(ada, bob).await;
-    store.say(two, ada, "before").await;
+    store.send(two, ada, "before").await;
     let batch: Vec<_> = [(one, ada), (two, bob), (one, bob), (one, ada), (two, ada), (one, bob)]
         .into_iter()
         .enumerate()
         .map(|(index, (conversation_id, sender_id))| store.send_of(conversation_id, sender_id, &format!("{index}")))
         .collect();
-    let told: Vec<_> = commit(store, &batch).await.into_iter().map(fresh).collect();
-    assert_eq!(seqs(&told), [1, 2, 2, 3, 3, 4]);
-    for (message, send) in told.iter().zip(&batch) {
+    let committed: Vec<_> = commit(store, &batch).await.into_iter().map(fresh).collect();
+    assert_eq!(seqs(&committed), [1, 2, 2, 3, 3, 4]);
+    for (message, send) in committed.iter().zip(&batch) {
         assert_eq!((message.id, message.content.as_str()), (send.id, send.content.as_str()));
         assert_eq!((message.conversation_id, message.sender_id), (send.conversation_id, send.sender_id));
         assert_eq!(message.timestamp, send.timestamp);
     }
     assert_eq!(texts(&store.all(one).await), ["0", "2", "3", "5"]);
     assert_eq!(texts(&store.all(two).await), ["before", "1", "4"]);
-    for (id, last) in [(one, &told[5]), (two, &told[4])] {
+    for (id, last) in [(one, &committed[5]), (two, &committed[4])] {
         let conversation = store.conversation(id).await.unwrap().unwrap();
         assert_eq!((conversation.last_seq, conversation.active_at), (last.seq, last.timestamp));
         assert_eq!(conversation.member_count, 2);
@@ -92,8 +92,8 @@ async fn another_senders_id_is_taken(store: &Fixture) {
     let bobs = Send { id: adas.id, ..store.send_of(id, bob, "mine") };
     let error = store.commit_one(&bobs).await.unwrap_err();
     assert_eq!(error.code, Code::IdTaken);
-    for told in [adas.content.as_str().to_owned(), ada.to_string(), "ada".to_owned()] {
-        assert!(!error.detail.contains(&told), "{error}");
+    for committed in [adas.content.as_str().to_owned(), ada.to_string(), "ada".to_owned()] {
+        assert!(!error.detail.contains(&committed), "{error}");
     }
     let batch = [store.send_of(id, bob, "two"), bobs, store.send_of(id, bob, "three")];
     let mut outcomes = commit(store, &batch).await.into_iter();
@@ -110,7 +110,7 @@ async fn a_stranger_is_refused_and_uses_no_number(store: &Fixture) {
     assert_eq!(refused(store.commit_one(&store.send_of(nowhere, ada, "anybody?")).await), Code::NotFound);
     assert_eq!(store.head(id).await.unwrap(), Some(0));
     assert_eq!(store.head(nowhere).await.unwrap(), None);
-    let first = store.say(id, ada, "first").await;
+    let first = store.send(id, ada, "first").await;
     assert_eq!(first.seq, 1);
     let same_id = Send { id: first.id, ..store.send_of(id, eve, "is there such a message?") };
     assert_eq!(refused(store.commit_one(&same_id).await), Code::NotFound);
@@ -120,7 +120,7 @@ async fn a_stranger_is_refused_and_uses_no_number(store: &Fixture) {
 async fn what_is_replied_to_must_be_there(store: &Fixture) {
     let ada = store.register("ada").await;
     let (id, other) = (store.group("Lunch", ada, &[]).await, store.group("Dinner", ada, &[]).await);
-    let (here, there) = (store.say(id, ada, "here").await, store.say(other, ada, "there").await);
+    let (here, there) = (store.send(id, ada, "here").await, store.send(other, ada, "there").await);
     for unknown in [MessageId::new(), there.id] {
         let send = Send { reply_to: Some(unknown), ..store.send_of(id, ada, "to whom?") };
         assert_eq!(refused_field(store.commit_one(&send).await), "reply_to");
@@ -135,7 +135,7 @@ async fn what_is_replied_to_must_be_there(store: &Fixture) {
 async fn one_refused_send_does_not_hurt_its_batch(store: &Fixture) {
     let (ada, bob, eve) = (store.register("ada").await, store.register("bob").await, store.register("eve").await);
     let id = store.group("Lunch", ada, &[bob]).await;
-    let first = store.say(id, ada, "zero").await;
+    let first = store.send(id, ada, "zero").await;
     let batch = [
         store.send_of(id, ada, "one"),
         store.send_of(id, eve, "a stranger's"),
@@ -146,7 +146,7 @@ async fn one_refused_send_does_not_hurt_its_batch(store: &Fixture) {
         Send { reply_to: Some(first.id), ..store.send_of(id, ada, "three") },
     ];
     let outcomes = commit(store, &batch).await;
-    let told: Vec<_> = outcomes
+    let committed: Vec<_> = outcomes
         .iter()
         .map(|outcome| match outcome {
             Ok(Outcome::Committed(message)) => Ok(message.seq),
@@ -155,7 +155,7 @@ async fn one_refused_send_does_not_hurt_its_batch(store: &Fixture) {
         })
         .collect();
     let (none, taken) = (Err(Code::NotFound), Err(Code::IdTaken));
-    assert_eq!(told, [Ok(2), none, Ok(3), Err(Code::Invalid), taken, none, Ok(4)]);
+    assert_eq!(committed, [Ok(2), none, Ok(3), Err(Code::Invalid), taken, none, Ok(4)]);
     assert_eq!(texts(&store.all(id).await), ["zero", "one", "two", "three"]);
     assert_eq!(seqs(&store.all(id).await), [1, 2, 3, 4]);
     assert_eq!(store.head(id).await.unwrap(), Some(4));
@@ -193,7 +193,7 @@ async fn a_removed_member_sends_no_more_but_may_retry(store: &Fixture) {
     assert_eq!(store.all(id).await.len(), 3);
 }
 
-/// Commits `batch`, again and again while the store says that the outcome is not known, as the journal does.
+/// Commits `batch`, and repeats that while the outcome is unknown, as the journal does.
 async fn insist(store: &dyn Store, batch: &[Send]) -> Vec<super::Result<Outcome>> {
     for _ in 0..10 {
         match store.commit(lane(store, batch[0].conversation_id), batch.into()).await {
@@ -242,7 +242,7 @@ async fn retries_at_once_from_two_processes_are_one_message(store: &Fixture) {
     assert_eq!(store.head(id).await.unwrap(), Some(20));
 }
 
-async fn sends_at_once_from_two_processes_leave_no_hole(store: &Fixture) {
+async fn sends_at_once_from_two_processes_leave_no_gap(store: &Fixture) {
     let (ada, bob, eve) = (store.register("ada").await, store.register("bob").await, store.register("eve").await);
     let id = store.group("Lunch", ada, &[bob]).await;
     let adapters = [store.store.clone(), store.another().await];
@@ -254,29 +254,29 @@ async fn sends_at_once_from_two_processes_leave_no_hole(store: &Fixture) {
             sends.push(store.send_of(id, eve, "a stranger's"));
             sends.push(to_nothing(store, id, sender));
             tokio::spawn(async move {
-                let mut told = Vec::new();
+                let mut committed = Vec::new();
                 for batch in sends.chunks(5) {
                     let outcomes = insist(&*adapter, batch).await;
-                    told.extend(outcomes.into_iter().filter_map(Result::ok).map(|outcome| match outcome {
+                    committed.extend(outcomes.into_iter().filter_map(Result::ok).map(|outcome| match outcome {
                         Outcome::Committed(event) => event.message.unwrap(),
                         Outcome::Duplicate(message) => message,
                         Outcome::NoChange => panic!("a send always does something"),
                     }));
                 }
-                told
+                committed
             })
         })
         .collect();
-    let mut told = Vec::new();
+    let mut committed = Vec::new();
     for task in tasks {
         let messages = task.await.unwrap();
         assert_eq!(messages.len(), 24);
         assert!(messages.is_sorted_by_key(|message| message.seq), "in the order of its batches");
-        told.extend(messages);
+        committed.extend(messages);
     }
-    told.sort_by_key(|message| message.seq);
-    assert_eq!(seqs(&told), (1..=8 * 24).collect::<Vec<_>>());
-    assert_eq!(store.all(id).await, told, "everybody was told what is kept");
+    committed.sort_by_key(|message| message.seq);
+    assert_eq!(seqs(&committed), (1..=8 * 24).collect::<Vec<_>>());
+    assert_eq!(store.all(id).await, committed, "the results are what is stored");
     assert_eq!(store.head(id).await.unwrap(), Some(8 * 24));
 }
 
@@ -290,7 +290,7 @@ async fn batches_that_overlap_do_not_lock_each_other_out(store: &Fixture) {
     let tasks: Vec<_> = (0..8)
         .map(|task| {
             let adapter = adapters[task % 2].clone();
-            // The same conversations in opposite orders: whoever locks as they come, locks for ever.
+            // The same conversations in opposite orders: a store that locks in the order of the batch would deadlock.
             let mut order = ids.clone();
             if task % 4 < 2 {
                 order.reverse();
@@ -299,7 +299,7 @@ async fn batches_that_overlap_do_not_lock_each_other_out(store: &Fixture) {
                 (0..10).map(|_| order.iter().map(|id| store.send_of(*id, ada, "x")).collect()).collect();
             tokio::spawn(async move {
                 for batch in batches {
-                    // No second try: a deadlock would be one.
+                    // Without a retry, which would hide a deadlock.
                     for outcome in adapter.commit(0, batch.into()).await.unwrap() {
                         fresh(outcome);
                     }

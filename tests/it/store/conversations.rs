@@ -1,4 +1,4 @@
-//! Conversations as they are made, seen and deleted.
+//! Creating, viewing and deleting conversations.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use chinwag::domain::{Code, ConversationId, Timestamp, UserId};
 use chinwag::limits;
 use chinwag::store::Range;
 
-use super::shims::Alone;
+use super::shims::ApplyOne;
 use super::{Fixture, fresh, refused, refused_field};
 
 conformance!(
@@ -86,7 +86,7 @@ async fn a_direct_pair_is_unique_when_both_ask_at_once(store: &Fixture) {
     for round in 0..8 {
         let one = store.register(&format!("one{round}")).await;
         let two = store.register(&format!("two{round}")).await;
-        let asks: Vec<_> = (0..8)
+        let calls: Vec<_> = (0..8)
             .map(|index| {
                 let new = if index % 2 == 0 { store.new_direct(one, two) } else { store.new_direct(two, one) };
                 let adapter = if index % 4 < 2 { another.clone() } else { store.store.clone() };
@@ -95,8 +95,8 @@ async fn a_direct_pair_is_unique_when_both_ask_at_once(store: &Fixture) {
             .collect();
         let mut ids = HashSet::new();
         let mut made = 0;
-        for ask in asks {
-            let (id, is_new) = ask.await.unwrap();
+        for call in calls {
+            let (id, is_new) = call.await.unwrap();
             ids.insert(id);
             made += usize::from(is_new);
         }
@@ -118,8 +118,8 @@ async fn making_a_conversation_again_changes_nothing(store: &Fixture) {
 
 async fn an_unknown_member_is_refused_and_nothing_is_kept(store: &Fixture) {
     let (ada, bob) = (store.register("ada").await, store.register("bob").await);
-    let nobody = UserId::new();
-    for new in [store.new_group("Lunch", ada, &[bob, nobody]), store.new_direct(ada, nobody)] {
+    let unknown = UserId::new();
+    for new in [store.new_group("Lunch", ada, &[bob, unknown]), store.new_direct(ada, unknown)] {
         assert_eq!(refused_field(store.create_conversation(&new).await), "member_ids");
         assert_eq!(store.conversation(new.id).await.unwrap(), None);
         assert_eq!(store.head(new.id).await.unwrap(), None);
@@ -149,8 +149,8 @@ async fn a_view_shows_what_its_member_sees(store: &Fixture) {
     assert_eq!((empty.role, empty.read_seq, empty.unread_count), (Role::Member, 0, 0));
     assert_eq!((empty.peer, empty.last_message), (None, None));
 
-    store.say(id, ada, "one").await;
-    let last = store.say(id, ada, "two").await;
+    store.send(id, ada, "one").await;
+    let last = store.send(id, ada, "two").await;
     let bobs = store.conversation_view(id, bob).await.unwrap().unwrap();
     assert_eq!(bobs.conversation, store.conversation(id).await.unwrap().unwrap());
     assert_eq!((bobs.conversation.last_seq, bobs.conversation.active_at), (2, last.timestamp));
@@ -180,10 +180,10 @@ async fn a_direct_view_shows_the_other_person(store: &Fixture) {
 async fn unread_counts_messages_of_others_up_to_a_bound(store: &Fixture) {
     let (ada, bob, cat) = (store.register("ada").await, store.register("bob").await, store.register("cat").await);
     let id = store.group("Lunch", ada, &[bob]).await;
-    store.say(id, bob, "mine, so that all is read").await;
-    store.say(id, ada, "another's").await;
+    store.send(id, bob, "mine, so that all is read").await;
+    store.send(id, ada, "another's").await;
     store.add(id, ada, cat, Role::Member).await;
-    store.say(id, cat, "another's").await;
+    store.send(id, cat, "another's").await;
     let view = store.conversation_view(id, bob).await.unwrap().unwrap();
     assert_eq!((view.read_seq, view.unread_count), (1, 2), "the note is not counted");
     assert_eq!(view.last_message.unwrap().content, "another's");
@@ -206,7 +206,7 @@ async fn views_come_by_latest_activity(store: &Fixture) {
     let third = store.direct(bob, ada).await;
     assert_eq!(ids_of_views(store, ada).await, [third, second, first]);
     assert_eq!(ids_of_views(store, bob).await, [third, first]);
-    store.say(first, bob, "up").await;
+    store.send(first, bob, "up").await;
     assert_eq!(ids_of_views(store, ada).await, [first, third, second]);
     store.add(second, ada, bob, Role::Member).await;
     assert_eq!(ids_of_views(store, ada).await, [second, first, third]);
@@ -222,7 +222,7 @@ async fn pages_of_views_neither_repeat_nor_skip(store: &Fixture) {
     let at = store.now();
     let mut expected = Vec::new();
     for index in 0..11 {
-        // Several at the same moment: then the id decides.
+        // Several with the same time: then the id decides.
         let created_at = Timestamp(at.0 + index / 4);
         let new = super::NewConversation { created_at, ..store.new_group("x", ada, &[]) };
         store.create_conversation(&new).await.unwrap();
@@ -252,9 +252,9 @@ async fn heads_are_the_newest_numbers(store: &Fixture) {
     let busy = store.group("busy", ada, &[]).await;
     let other = store.group("other", bob, &[]).await;
     for text in ["one", "two", "three"] {
-        store.say(busy, ada, text).await;
+        store.send(busy, ada, text).await;
     }
-    store.say(other, bob, "one").await;
+    store.send(other, bob, "one").await;
     assert_eq!(store.heads(ada, 10).await.unwrap(), [(busy, 3), (quiet, 0)]);
     assert_eq!(store.heads(ada, 1).await.unwrap(), [(busy, 3)]);
     assert_eq!(store.heads(bob, 10).await.unwrap(), [(other, 1), (quiet, 0)]);
@@ -269,7 +269,7 @@ async fn heads_are_told_to_members(store: &Fixture) {
     let quiet = store.group("quiet", ada, &[bob]).await;
     let busy = store.group("busy", ada, &[]).await;
     for text in ["one", "two"] {
-        store.say(busy, ada, text).await;
+        store.send(busy, ada, text).await;
     }
     let named = [busy, ConversationId::new(), quiet];
     let mut heads = store.heads_for(ada, &named).await.unwrap();
@@ -311,7 +311,7 @@ async fn deleting_leaves_nothing(store: &Fixture) {
     let kept = store.group("Dinner", bob, &[ada]).await;
     let send = store.send_of(id, bob, "soon gone");
     let message = fresh(store.commit_one(&send).await);
-    let remains = store.say(kept, bob, "remains").await;
+    let remains = store.send(kept, bob, "remains").await;
     let (adas, bobs) = (store.membership_version(ada).await.unwrap(), store.membership_version(bob).await.unwrap());
 
     let members = store.delete_conversation(id, ada).await.unwrap();

@@ -1,4 +1,4 @@
-//! Members: who is where, and with whom.
+//! Members and contacts.
 
 use std::collections::HashSet;
 
@@ -103,10 +103,10 @@ async fn the_least_receipts_of_others_are_found(store: &Fixture) {
     assert_eq!(store.receipts_of_others(ConversationId::new(), ada).await.unwrap(), None);
 
     let id = store.group("Lunch", ada, &[bob, cat]).await;
-    store.say(id, ada, "one").await;
-    store.say(id, bob, "two").await;
+    store.send(id, ada, "one").await;
+    store.send(id, bob, "two").await;
     assert_eq!(store.receipts_of_others(id, ada).await.unwrap(), Some((0, 0)));
-    store.say(id, cat, "three").await;
+    store.send(id, cat, "three").await;
     assert_eq!(store.receipts_of_others(id, ada).await.unwrap(), Some((2, 2)));
     assert_eq!(store.receipts_of_others(id, bob).await.unwrap(), Some((1, 1)));
 }

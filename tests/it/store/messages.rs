@@ -1,16 +1,16 @@
-//! Messages as they are read.
+//! Reading messages.
 
 use chinwag::domain::message::Message;
 use chinwag::domain::{ConversationId, MessageId};
 use chinwag::store::Range;
 
-use super::shims::Alone;
+use super::shims::ApplyOne;
 use super::{Fixture, fresh, seqs, texts};
 
 conformance!(
     a_message_is_kept_as_it_is,
     texts_survive_byte_for_byte,
-    ranges_are_runs_without_a_hole,
+    ranges_have_no_gap,
     conversations_do_not_mix,
     a_page_is_for_members,
     a_page_tells_receipts_to_those_whose_messages_are_on_it,
@@ -58,19 +58,19 @@ async fn texts_survive_byte_for_byte(store: &Fixture) {
         &long,
     ];
     let sends: Vec<_> = written.iter().map(|text| store.send_of(id, ada, text)).collect();
-    let told: Vec<_> =
+    let found: Vec<_> =
         store.commit(super::lane(&*store.store, id), sends.into()).await.unwrap().into_iter().map(fresh).collect();
-    assert_eq!(texts(&told), written);
+    assert_eq!(texts(&found), written);
     let kept = store.all(id).await;
     assert_eq!(texts(&kept), written);
     assert_eq!(store.another().await.messages(id, Range::Newest, 100).await.unwrap(), kept);
 }
 
-async fn ranges_are_runs_without_a_hole(store: &Fixture) {
+async fn ranges_have_no_gap(store: &Fixture) {
     let (ada, bob) = (store.register("ada").await, store.register("bob").await);
     let id = store.group("Lunch", ada, &[bob]).await;
     for n in 1..=6 {
-        store.say(id, if n % 2 == 0 { ada } else { bob }, &format!("{n}")).await;
+        store.send(id, if n % 2 == 0 { ada } else { bob }, &format!("{n}")).await;
     }
     for (range, limit, expected) in [
         (Range::Newest, 3, &[4, 5, 6][..]),
@@ -100,7 +100,7 @@ async fn conversations_do_not_mix(store: &Fixture) {
         let message = fresh(store.commit_one(&send).await);
         assert_eq!((message.seq, message.conversation_id), (1, conversation_id));
     }
-    store.say(two, ada, "only here").await;
+    store.send(two, ada, "only here").await;
     assert_eq!(texts(&store.all(one).await), ["the same id twice"]);
     assert_eq!(texts(&store.all(two).await), ["the same id twice", "only here"]);
     assert_eq!(store.message(two, id).await.unwrap().unwrap().conversation_id, two);
@@ -110,7 +110,7 @@ async fn a_page_is_for_members(store: &Fixture) {
     let (ada, bob, eve) = (store.register("ada").await, store.register("bob").await, store.register("eve").await);
     let id = store.group("Lunch", ada, &[bob]).await;
     for text in ["one", "two", "three", "four"] {
-        store.say(id, ada, text).await;
+        store.send(id, ada, text).await;
     }
     assert!(store.page(eve, id, Range::Newest, 10).await.unwrap().is_none());
     assert!(store.page(ada, ConversationId::new(), Range::Newest, 10).await.unwrap().is_none());
@@ -127,9 +127,9 @@ async fn a_page_is_for_members(store: &Fixture) {
 async fn a_page_tells_receipts_to_those_whose_messages_are_on_it(store: &Fixture) {
     let (ada, bob, cat) = (store.register("ada").await, store.register("bob").await, store.register("cat").await);
     let id = store.group("Lunch", ada, &[bob, cat]).await;
-    store.say(id, ada, "one").await;
-    store.say(id, bob, "two").await;
-    store.say(id, cat, "three").await;
+    store.send(id, ada, "one").await;
+    store.send(id, bob, "two").await;
+    store.send(id, cat, "three").await;
     let receipts = async |reader, range| store.page(reader, id, range, 10).await.unwrap().unwrap().receipts;
     assert_eq!(receipts(ada, Range::Newest).await, Some((2, 2)));
     assert_eq!(receipts(bob, Range::Newest).await, Some((1, 1)));

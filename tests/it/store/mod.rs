@@ -1,7 +1,7 @@
-//! What every store promises: one specification, and both adapters held to it.
+//! The promises of every store: one specification, which both adapters fulfil.
 //!
-//! A specification is an `async fn` that takes a [`Fixture`]: a store on a database of its own. `conformance!` makes a test
-//! of it for each adapter.
+//! A specification is an `async fn` that takes a [`Fixture`]: a store on a database of its own. `conformance!` creates a test for
+//! each adapter from it.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use chinwag::store::{self, Range, Store};
 use tempfile::TempDir;
 
 use crate::support;
-use shims::{Alone, Change, Send};
+use shims::{ApplyOne, Change, Send};
 
-/// Makes of each specification a test for each adapter.
+/// Creates a test for each adapter from each specification.
 macro_rules! conformance {
     ($($specification:ident),* $(,)?) => {
         mod sqlite {
@@ -48,7 +48,7 @@ mod opening;
 mod revisions;
 mod sessions;
 pub(crate) mod shims;
-mod sqlite_log;
+mod sqlite_wal;
 mod tickets;
 mod users;
 
@@ -84,24 +84,24 @@ impl Fixture {
         Self { store, url, _folder: folder, clock: AtomicI64::new(1_700_000_000_000_000) }
     }
 
-    /// Another adapter on the same database, as another process has it.
+    /// Opens another adapter on the same database, as another process does.
     async fn another(&self) -> Arc<dyn Store> {
         store::open(&self.url).await.unwrap()
     }
 
-    /// A time later than all before, with all the digits that a store must keep.
+    /// Returns a time later than all before, with all the digits that a store must keep.
     fn now(&self) -> Timestamp {
         Timestamp(self.clock.fetch_add(1_000_001, Ordering::Relaxed))
     }
 
-    /// Somebody new, whose name is their username.
+    /// Inserts a user whose name is the username.
     async fn register(&self, username: &str) -> UserId {
-        let user = self.person(username, username);
+        let user = self.new_user(username, username);
         self.insert_user(&user, "hash").await.unwrap();
         user.id
     }
 
-    fn person(&self, username: &str, name: &str) -> User {
+    fn new_user(&self, username: &str, name: &str) -> User {
         User {
             id: UserId::new(),
             username: Username::parse(username).unwrap(),
@@ -111,7 +111,7 @@ impl Fixture {
         }
     }
 
-    /// A login that lasts an hour of the fixture's clock.
+    /// Inserts a session that lasts an hour of the fixture's clock.
     async fn login(&self, user_id: UserId) -> Session {
         let now = self.now();
         let session = Session {
@@ -163,8 +163,8 @@ impl Fixture {
         }
     }
 
-    /// Sends one message, which is new.
-    async fn say(&self, conversation_id: ConversationId, sender_id: UserId, text: &str) -> Message {
+    /// Commits one new message.
+    async fn send(&self, conversation_id: ConversationId, sender_id: UserId, text: &str) -> Message {
         fresh(self.commit_one(&self.send_of(conversation_id, sender_id, text)).await)
     }
 
@@ -177,7 +177,7 @@ impl Fixture {
         Change { conversation_id, id: MessageId::new(), actor_id, action, timestamp: self.now() }
     }
 
-    /// Makes a change, with a new id.
+    /// Commits a change with a new id.
     async fn alter(&self, conversation_id: ConversationId, actor_id: UserId, action: Action) -> Result<Outcome> {
         let change = self.change_of(conversation_id, actor_id, action);
         self.store.change(lane(&*self.store, conversation_id), &change).await
@@ -191,19 +191,19 @@ impl Fixture {
         fresh(self.alter(conversation_id, actor_id, Action::RemoveMember { user_id }).await)
     }
 
-    /// All messages of a conversation, oldest first.
+    /// Returns all messages of a conversation, oldest first.
     async fn all(&self, conversation_id: ConversationId) -> Vec<Message> {
         self.messages(conversation_id, Range::After(0), 100_000).await.unwrap()
     }
 
-    /// Both receipts of a member.
+    /// Returns both receipts of a member.
     async fn receipts(&self, conversation_id: ConversationId, user_id: UserId) -> (Seq, Seq) {
         let member = self.member(conversation_id, user_id).await.unwrap().unwrap();
         (member.delivered_seq, member.read_seq)
     }
 }
 
-/// The lane that a conversation always uses.
+/// Returns the lane of a conversation, which is always the same.
 fn lane(store: &dyn Store, conversation_id: ConversationId) -> usize {
     let low = u64::try_from(conversation_id.0.as_u128() & u128::from(u64::MAX)).unwrap();
     usize::try_from(low % u64::try_from(store.lanes()).unwrap()).unwrap()
@@ -237,7 +237,7 @@ fn refused<T: std::fmt::Debug>(result: Result<T>) -> Code {
     result.unwrap_err().code
 }
 
-/// The field that an `invalid` names.
+/// Returns the field that an `invalid` names.
 #[track_caller]
 fn refused_field<T: std::fmt::Debug>(result: Result<T>) -> String {
     let Error { code, fields, .. } = result.unwrap_err();

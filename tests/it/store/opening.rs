@@ -1,4 +1,4 @@
-//! Opening a store, and what is left when it is opened again.
+//! Opening a store, and opening it again.
 
 use chinwag::store;
 
@@ -25,7 +25,8 @@ async fn what_is_done_is_there_for_another_process(store: &Fixture) {
 }
 
 async fn many_may_open_at_once(store: &Fixture) {
-    // Nodes that are started together would cross in the first migration: each round has a database that is new.
+    // Nodes that start together would conflict in the first migration: on a database that is not opened yet, and often enough that
+    // two do conflict.
     for round in 0..if store.kind() == "sqlite" { 40 } else { 5 } {
         let url = another_database(store, round).await;
         many_open(&url, store.kind()).await;
@@ -48,7 +49,7 @@ async fn many_may_migrate_at_once(store: &Fixture) {
     }
 }
 
-/// The address of a database that nobody has opened.
+/// Returns the URL of a database that is not opened yet.
 async fn another_database(store: &Fixture, number: usize) -> String {
     match store.url.strip_suffix("chinwag.db") {
         Some(folder) => format!("{folder}{number}.db"),
@@ -56,7 +57,7 @@ async fn another_database(store: &Fixture, number: usize) -> String {
     }
 }
 
-/// Opens a database as nodes do that are started together.
+/// Opens a database as nodes do that start together.
 async fn many_open(url: &str, kind: &'static str) {
     let openers: Vec<_> = (0..4)
         .map(|_| {
@@ -80,7 +81,7 @@ async fn a_database_newer_than_the_binary_can_live_with_is_refused(store: &Fixtu
     assert!(error.detail.contains("schema version 9999"), "{error}");
 }
 
-/// Does to the database what another version of Chinwag would do.
+/// Changes the database as another version of Chinwag would.
 async fn execute(url: &str, sql: &str) {
     if let Some(path) = url.strip_prefix("sqlite:") {
         let (path, sql) = (path.to_owned(), sql.to_owned());

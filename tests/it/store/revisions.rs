@@ -5,7 +5,7 @@ use chinwag::domain::conversation::Role;
 use chinwag::domain::message::{Content, Message};
 use chinwag::domain::{Code, ConversationId, MessageId, Seq, SessionId, UserId};
 
-use super::shims::{Alone, Event, Happening, Revision};
+use super::shims::{ApplyOne, Event, MessageEventKind, Revision};
 use super::{Fixture, fresh, lane, refused, repeated, seqs};
 
 conformance!(
@@ -16,7 +16,7 @@ conformance!(
     a_replay_shows_what_is_there_now,
     what_was_deleted_is_not_unread,
     a_revision_does_not_make_a_conversation_the_latest,
-    revisions_at_once_from_two_processes_leave_no_hole,
+    revisions_at_once_from_two_processes_leave_no_gap,
     a_deleted_conversation_leaves_no_changes,
     numbers_are_asked_for_many_at_once,
 );
@@ -43,9 +43,9 @@ fn happened(outcome: super::Result<Outcome>) -> Event {
     }
 }
 
-async fn replay(store: &Fixture, id: ConversationId, after: Seq) -> Vec<(Seq, Happening, Seq)> {
+async fn replay(store: &Fixture, id: ConversationId, after: Seq) -> Vec<(Seq, MessageEventKind, Seq)> {
     let events = store.events(id, after, 100_000).await.unwrap();
-    events.into_iter().map(Event::from).map(|event| (event.seq, event.happening, event.message.seq)).collect()
+    events.into_iter().map(Event::from).map(|event| (event.seq, event.kind, event.message.seq)).collect()
 }
 
 async fn pair(store: &Fixture) -> (ConversationId, UserId, UserId) {
@@ -55,26 +55,26 @@ async fn pair(store: &Fixture) -> (ConversationId, UserId, UserId) {
 
 async fn an_edit_and_a_deletion_are_numbered(store: &Fixture) {
     let (id, ada, bob) = pair(store).await;
-    let first = store.say(id, bob, "tpyo").await;
-    let second = store.say(id, ada, "second").await;
+    let first = store.send(id, bob, "tpyo").await;
+    let second = store.send(id, ada, "second").await;
     let revision = edit(store, &first, bob, "typo");
     let event = happened(revise(store, &revision).await);
     let edited = Message { content: "typo".to_owned(), edited_at: Some(revision.timestamp), ..first };
-    assert_eq!(event, Event { seq: 3, happening: Happening::Updated, message: edited.clone() });
+    assert_eq!(event, Event { seq: 3, kind: MessageEventKind::Updated, message: edited.clone() });
     assert_eq!(store.message(id, edited.id).await.unwrap(), Some(edited.clone()));
 
     let revision = delete(store, &edited, ada);
     let event = happened(revise(store, &revision).await);
     let gone = Message { content: String::new(), deleted_at: Some(revision.timestamp), ..edited };
-    assert_eq!(event, Event { seq: 4, happening: Happening::Deleted, message: gone.clone() }, "its owner may");
+    assert_eq!(event, Event { seq: 4, kind: MessageEventKind::Deleted, message: gone.clone() }, "its owner may");
     assert_eq!(store.all(id).await, [gone, second], "the numbers that were changes are not in the history");
     assert_eq!(store.head(id).await.unwrap(), Some(4));
-    assert_eq!(store.say(id, ada, "third").await.seq, 5);
+    assert_eq!(store.send(id, ada, "third").await.seq, 5);
 }
 
 async fn what_is_as_wanted_takes_no_number(store: &Fixture) {
     let (id, ada, _) = pair(store).await;
-    let message = store.say(id, ada, "as it is").await;
+    let message = store.send(id, ada, "as it is").await;
     assert_eq!(repeated(revise(store, &edit(store, &message, ada, "as it is")).await), message);
     let gone = happened(revise(store, &delete(store, &message, ada)).await).message;
     assert_eq!(repeated(revise(store, &delete(store, &message, ada)).await), gone);
@@ -96,7 +96,7 @@ async fn a_retry_of_a_send_finds_the_message_as_it_is_now(store: &Fixture) {
 async fn strangers_revise_nothing(store: &Fixture) {
     let (id, ada, bob) = pair(store).await;
     let cat = store.register("cat").await;
-    let message = store.say(id, ada, "mine").await;
+    let message = store.send(id, ada, "mine").await;
     assert_eq!(refused(revise(store, &edit(store, &message, cat, "x")).await), Code::NotFound);
     assert_eq!(refused(revise(store, &edit(store, &message, bob, "x")).await), Code::Forbidden);
     assert_eq!(refused(revise(store, &delete(store, &message, bob)).await), Code::Forbidden);
@@ -112,14 +112,14 @@ async fn strangers_revise_nothing(store: &Fixture) {
 }
 
 async fn a_replay_shows_what_is_there_now(store: &Fixture) {
-    use Happening::{Created, Deleted, Updated};
+    use MessageEventKind::{Created, Deleted, Updated};
     let (id, ada, _) = pair(store).await;
-    let first = store.say(id, ada, "a").await;
-    let second = store.say(id, ada, "b").await;
+    let first = store.send(id, ada, "a").await;
+    let second = store.send(id, ada, "b").await;
     for text in ["c", "d"] {
         happened(revise(store, &edit(store, &first, ada, text)).await);
     }
-    store.say(id, ada, "e").await;
+    store.send(id, ada, "e").await;
     happened(revise(store, &delete(store, &first, ada)).await);
     happened(revise(store, &edit(store, &second, ada, "f")).await);
     let all = [
@@ -143,7 +143,7 @@ async fn a_replay_shows_what_is_there_now(store: &Fixture) {
 
 async fn what_was_deleted_is_not_unread(store: &Fixture) {
     let (id, ada, bob) = pair(store).await;
-    let messages = [store.say(id, ada, "one").await, store.say(id, ada, "two").await];
+    let messages = [store.send(id, ada, "one").await, store.send(id, ada, "two").await];
     happened(revise(store, &edit(store, &messages[0], ada, "uno")).await);
     let unread = async || store.conversation_view(id, bob).await.unwrap().unwrap().unread_count;
     assert_eq!(unread().await, 2);
@@ -154,18 +154,18 @@ async fn what_was_deleted_is_not_unread(store: &Fixture) {
 
 async fn a_revision_does_not_make_a_conversation_the_latest(store: &Fixture) {
     let (old, ada, bob) = pair(store).await;
-    let message = store.say(old, ada, "long ago").await;
+    let message = store.send(old, ada, "long ago").await;
     let new = store.group("Supper", ada, &[bob]).await;
-    store.say(new, bob, "now").await;
+    store.send(new, bob, "now").await;
     happened(revise(store, &edit(store, &message, ada, "a while ago")).await);
     let latest: Vec<ConversationId> =
         store.conversation_views(ada, None, 9).await.unwrap().iter().map(|view| view.conversation.id).collect();
     assert_eq!(latest, [new, old]);
 }
 
-async fn revisions_at_once_from_two_processes_leave_no_hole(store: &Fixture) {
+async fn revisions_at_once_from_two_processes_leave_no_gap(store: &Fixture) {
     let (id, ada, bob) = pair(store).await;
-    let message = store.say(id, ada, "0").await;
+    let message = store.send(id, ada, "0").await;
     let adapters = [store.store.clone(), store.another().await];
     let tasks: Vec<_> = (0..4)
         .map(|task| {
@@ -186,13 +186,13 @@ async fn revisions_at_once_from_two_processes_leave_no_hole(store: &Fixture) {
     }
     let events = replay(store, id, 0).await;
     assert_eq!(events.iter().map(|(seq, ..)| *seq).collect::<Vec<_>>(), (1..=81).collect::<Vec<_>>());
-    assert_eq!(events.iter().filter(|(_, happening, _)| *happening == Happening::Updated).count(), 40);
+    assert_eq!(events.iter().filter(|(_, kind, _)| *kind == MessageEventKind::Updated).count(), 40);
     assert_eq!(seqs(&store.all(id).await).len(), 41);
 }
 
 async fn a_deleted_conversation_leaves_no_changes(store: &Fixture) {
     let (id, ada, _) = pair(store).await;
-    let message = store.say(id, ada, "x").await;
+    let message = store.send(id, ada, "x").await;
     happened(revise(store, &edit(store, &message, ada, "y")).await);
     store.delete_conversation(id, ada).await.unwrap();
     assert_eq!(replay(store, id, 0).await, []);
@@ -201,7 +201,7 @@ async fn a_deleted_conversation_leaves_no_changes(store: &Fixture) {
 async fn numbers_are_asked_for_many_at_once(store: &Fixture) {
     let (first, ada, bob) = pair(store).await;
     let second = store.group("Supper", ada, &[]).await;
-    store.say(first, ada, "x").await;
+    store.send(first, ada, "x").await;
     let mut heads = store.heads_of(&[second, ConversationId::new(), first]).await.unwrap();
     heads.sort_unstable_by_key(|(_, head)| *head);
     assert_eq!(heads, [(second, 0), (first, 1)]);

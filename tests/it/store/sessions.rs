@@ -93,7 +93,7 @@ async fn a_new_password_ends_the_other_sessions(store: &Fixture) {
         (store.login(ada).await, store.login(ada).await, store.login(ada).await, store.login(ada).await);
     let bobs = store.login(bob).await;
     store.end_session(long_ended.id, later(&keep, 10)).await.unwrap();
-    // Expires a minute after the login, and so before the change.
+    // Expires one minute after the login, and so before the change.
     assert!(store.rotate_session(over.id, 0, later(&over, 1), later(&over, 60)).await.unwrap());
 
     let at = later(&keep, 1_000);

@@ -1,4 +1,4 @@
-//! What the specifications say, in the words of the store's interface: they were written before it had one method for all commands.
+//! The calls of the specifications, mapped to the store's interface: they were written before it had one method for all commands.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use chinwag::domain::message::{Content, Message};
 use chinwag::domain::{self, ConversationId, MessageId, Result, Seq, Timestamp, UserId};
 use chinwag::store::{Commands, Messages, Range};
 
-/// Edit or, without a text, delete.
+/// An edit or, without a text, a deletion.
 #[derive(Clone, Debug)]
 pub(crate) struct Revision {
     pub(crate) conversation_id: ConversationId,
@@ -31,45 +31,45 @@ impl Revision {
     }
 }
 
-/// What happened to a message.
+/// The kind of an event of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Happening {
+pub(crate) enum MessageEventKind {
     Created,
     Updated,
     Deleted,
 }
 
-/// An event about a message.
+/// An event of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) seq: Seq,
-    pub(crate) happening: Happening,
+    pub(crate) kind: MessageEventKind,
     pub(crate) message: Message,
 }
 
 impl From<domain::event::Event> for Event {
     fn from(event: domain::event::Event) -> Self {
-        let happening = match event.kind {
-            EventKind::MessageUpdated => Happening::Updated,
-            EventKind::MessageDeleted => Happening::Deleted,
-            _ => Happening::Created,
+        let kind = match event.kind {
+            EventKind::MessageUpdated => MessageEventKind::Updated,
+            EventKind::MessageDeleted => MessageEventKind::Deleted,
+            _ => MessageEventKind::Created,
         };
         let message = event.message.expect("an event about a message");
         assert_eq!((event.conversation_id, event.payload), (message.conversation_id, None));
-        Self { seq: event.seq, happening, message }
+        Self { seq: event.seq, kind, message }
     }
 }
 
-/// One write, committed alone.
+/// Calls for one command, committed alone, and for one message.
 #[async_trait]
-pub(crate) trait Alone {
+pub(crate) trait ApplyOne {
     async fn change(&self, lane: usize, change: &Change) -> Result<Outcome>;
     async fn revise(&self, lane: usize, revision: &Revision) -> Result<Outcome>;
     async fn message(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>>;
 }
 
 #[async_trait]
-impl<S: Commands + Messages + ?Sized> Alone for S {
+impl<S: Commands + Messages + ?Sized> ApplyOne for S {
     async fn change(&self, lane: usize, change: &Change) -> Result<Outcome> {
         apply(self, lane, change.clone()).await
     }
@@ -78,7 +78,7 @@ impl<S: Commands + Messages + ?Sized> Alone for S {
         apply(self, lane, revision.command()).await
     }
 
-    /// One message, found in its conversation's history.
+    /// Returns one message of a conversation's history.
     async fn message(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>> {
         let all = self.messages(id, Range::After(0), 100_000).await?;
         Ok(all.into_iter().find(|message| message.id == message_id))

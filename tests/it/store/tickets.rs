@@ -16,7 +16,7 @@ conformance!(
 
 const MANY: i64 = 1_000;
 
-/// A ticket that is good for 30 seconds from `at`.
+/// Returns a ticket that is valid for 30 s from `at`.
 fn ticket(user_id: UserId, at: Timestamp) -> Ticket {
     let caller = Caller { user_id, session_id: SessionId::new(), expires_at: later(at, 900) };
     Ticket { id: TicketId::new(), caller, expires_at: later(at, 30) }
@@ -49,13 +49,13 @@ async fn of_many_who_ask_for_a_ticket_one_gets_it(store: &Fixture) {
     for _ in 0..20 {
         let ticket = ticket(ada, now);
         assert!(store.insert_ticket(&ticket, now, MANY).await.unwrap());
-        let mut asking = JoinSet::new();
+        let mut tasks = JoinSet::new();
         for number in 0..8 {
             let (store, id) = (stores[number % 2].clone(), ticket.id);
-            asking.spawn(async move { store.redeem_ticket(id, now).await.unwrap() });
+            tasks.spawn(async move { store.redeem_ticket(id, now).await.unwrap() });
         }
-        let told: Vec<Caller> = asking.join_all().await.into_iter().flatten().collect();
-        assert_eq!(told, [ticket.caller]);
+        let callers: Vec<Caller> = tasks.join_all().await.into_iter().flatten().collect();
+        assert_eq!(callers, [ticket.caller]);
     }
 }
 
@@ -95,7 +95,7 @@ async fn expired_tickets_go(store: &Fixture) {
     }
     let then = later(now, 30);
     assert!(store.insert_ticket(&ticket(ada, then), then, MANY).await.unwrap());
-    // As if it were still early: what is there would be found.
+    // At an early time, so that a ticket that is still stored would be found.
     assert_eq!(store.redeem_ticket(old.id, now).await.unwrap(), None);
     assert_eq!(store.redeem_ticket(young.id, now).await.unwrap(), Some(young.caller));
 }

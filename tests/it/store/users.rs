@@ -30,23 +30,23 @@ async fn find(store: &Fixture, prefix: &str) -> Vec<String> {
 }
 
 async fn a_user_is_kept_as_they_are(store: &Fixture) {
-    let ada = store.person("Ada.L-1_x", "Ada “Ŀ” 👩‍💻 אבא");
+    let ada = store.new_user("Ada.L-1_x", "Ada “Ŀ” 👩‍💻 אבא");
     store.insert_user(&ada, "$argon2id$…").await.unwrap();
     assert_eq!(store.user(ada.id).await.unwrap(), Some(ada.clone()));
     assert_eq!(store.credentials("ada.l-1_x").await.unwrap(), Some((ada.clone(), "$argon2id$…".to_owned())));
     assert_eq!(store.password_hash(ada.id).await.unwrap().as_deref(), Some("$argon2id$…"));
     assert_eq!(store.membership_version(ada.id).await.unwrap(), 0);
 
-    let nobody = UserId::new();
-    assert_eq!(store.user(nobody).await.unwrap(), None);
+    let unknown = UserId::new();
+    assert_eq!(store.user(unknown).await.unwrap(), None);
     assert_eq!(store.credentials("nobody").await.unwrap(), None);
-    assert_eq!(store.password_hash(nobody).await.unwrap(), None);
+    assert_eq!(store.password_hash(unknown).await.unwrap(), None);
 }
 
 async fn usernames_are_unique_whatever_their_case(store: &Fixture) {
     let ada = store.register("Ada").await;
     for taken in ["Ada", "ada", "ADA"] {
-        let other = store.person(taken, "Somebody Else");
+        let other = store.new_user(taken, "Somebody Else");
         assert_eq!(refused(store.insert_user(&other, "other").await), Code::UsernameTaken, "{taken}");
         assert_eq!(store.user(other.id).await.unwrap(), None);
     }
@@ -58,7 +58,7 @@ async fn one_of_many_gets_a_username(store: &Fixture) {
     let another = store.another().await;
     let tries: Vec<_> = (0..16)
         .map(|index| {
-            let user = store.person(if index % 2 == 0 { "grace" } else { "GRACE" }, "Grace");
+            let user = store.new_user(if index % 2 == 0 { "grace" } else { "GRACE" }, "Grace");
             let adapter = if index % 3 == 0 { another.clone() } else { store.store.clone() };
             tokio::spawn(async move { adapter.insert_user(&user, "hash").await.map(|()| user.id) })
         })
@@ -78,7 +78,7 @@ async fn users_are_found_by_the_beginning_of_username_or_name(store: &Fixture) {
     for (username, name) in
         [("zoe", "Adaline"), ("Ada", "Countess"), ("grace", "Grace Hopper"), ("adam", "Zed"), ("bob", "Émile")]
     {
-        store.insert_user(&store.person(username, name), "hash").await.unwrap();
+        store.insert_user(&store.new_user(username, name), "hash").await.unwrap();
     }
     assert_eq!(find(store, "ada").await, ["Ada", "adam", "zoe"]);
     assert_eq!(find(store, "adam").await, ["adam"]);
@@ -93,20 +93,20 @@ async fn wildcards_are_characters_like_others(store: &Fixture) {
     for (username, name) in
         [("a_b", "one"), ("axb", "two"), ("per", "50% more"), ("pes", "50 more"), ("que", "a*?[b]\\")]
     {
-        store.insert_user(&store.person(username, name), "hash").await.unwrap();
+        store.insert_user(&store.new_user(username, name), "hash").await.unwrap();
     }
     assert_eq!(find(store, "a_").await, ["a_b"]);
     assert_eq!(find(store, "50%").await, ["per"]);
     assert_eq!(find(store, "a*").await, ["que"]);
     assert_eq!(find(store, "a*?[b]\\").await, ["que"]);
-    for nobody in ["%", "_", "*", "?", "[a-z]", "\\", "'", "\"; --"] {
-        assert_eq!(find(store, nobody).await, Vec::<String>::new(), "{nobody}");
+    for pattern in ["%", "_", "*", "?", "[a-z]", "\\", "'", "\"; --"] {
+        assert_eq!(find(store, pattern).await, Vec::<String>::new(), "{pattern}");
     }
 }
 
 async fn pages_of_users_neither_repeat_nor_skip(store: &Fixture) {
     let mut expected = Vec::new();
-    // Bytes decide: `-` < `.` < `0` < `_` < `a`, whatever a locale says.
+    // The order is by bytes: `-` < `.` < `0` < `_` < `a`, whatever the locale.
     for username in ["a-a", "A.A", "a0", "A_a", "aa", "ab", "B-b", "b.b", "x1"] {
         store.register(username).await;
         expected.push(username);
@@ -153,15 +153,15 @@ async fn whoever_arrives_is_told_all_at_once(store: &Fixture) {
     let (ada, bob, eve) = (store.register("ada").await, store.register("bob").await, store.register("eve").await);
     let session = store.login(ada).await;
     let id = store.group("Lunch", bob, &[ada]).await;
-    store.say(id, bob, "hello").await;
+    store.send(id, bob, "hello").await;
     let caller = |user_id, session_id| Caller { user_id, session_id, expires_at: session.expires_at };
     let arrival = async |caller: &Caller, to, limit| store.connect_snapshot(caller, to, limit).await.unwrap();
 
-    let told = arrival(&caller(ada, session.id), Some(id), 10).await.unwrap();
-    assert_eq!(Some(told.user), store.user(ada).await.unwrap());
-    assert_eq!(told.membership_version, 1);
-    assert_eq!(told.session, Some(session.clone()));
-    let conversation = told.conversation.unwrap();
+    let snapshot = arrival(&caller(ada, session.id), Some(id), 10).await.unwrap();
+    assert_eq!(Some(snapshot.user), store.user(ada).await.unwrap());
+    assert_eq!(snapshot.membership_version, 1);
+    assert_eq!(snapshot.session, Some(session.clone()));
+    let conversation = snapshot.conversation.unwrap();
     assert_eq!((conversation.head, HashSet::from_iter(conversation.members)), (1, HashSet::from([ada, bob])));
 
     assert_eq!(arrival(&caller(ada, session.id), Some(id), 1).await.unwrap().conversation.unwrap().members.len(), 1);

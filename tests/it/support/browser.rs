@@ -1,4 +1,4 @@
-//! A real Chromium, and people's pages in it.
+//! A real Chromium, and one page for each user of a test.
 
 use std::ffi::OsString;
 use std::panic::Location;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::devtools::DevTools;
 use super::process::Process;
-use super::socket::PATIENCE;
+use super::socket::TEST_TIMEOUT;
 
 const ARGUMENTS: [&str; 16] = [
     "--headless=new",
@@ -29,20 +29,20 @@ const ARGUMENTS: [&str; 16] = [
     "--disable-sync",
     "--disable-extensions",
     "--disable-breakpad",
-    // Several people's pages are looked at at once.
+    // The pages of several users are visible at the same time.
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
     "--disable-background-timer-throttling",
 ];
 
-/// What the expressions of the tests may use in a page.
+/// The functions that the tests' expressions use in a page.
 const PRELUDE: &str = r#"
 const one = (id, more = "") => document.querySelector(`[data-testid="${id}"]${more}`);
 const all = (id, more = "") => [...document.querySelectorAll(`[data-testid="${id}"]${more}`)];
 const seen = (node) => Boolean(node?.checkVisibility());
 "#;
 
-/// A running Chromium. Dropping it ends it.
+/// A running Chromium, which is killed on drop.
 pub(crate) struct Browser {
     tools: DevTools,
     _process: Process,
@@ -58,7 +58,7 @@ impl Browser {
         Self { tools: DevTools::connect(&url).await, _process: process }
     }
 
-    /// Opens a page whose storage is its own, as if it were another person's browser.
+    /// Opens a page with a storage of its own, like the browser of another user.
     #[track_caller]
     pub(crate) fn open(&self, url: &str) -> impl Future<Output = Page> {
         let (tools, caller) = (self.tools.clone(), Location::caller());
@@ -73,10 +73,10 @@ impl Browser {
             for domain in ["Runtime.enable", "Log.enable", "Page.enable", "Network.enable"] {
                 page.call(domain, json!({})).await;
             }
-            // Each is the page that its person looks at.
+            // Each page believes that it has the focus.
             page.call("Emulation.setFocusEmulationEnabled", json!({"enabled": true})).await;
             page.call("Page.addScriptToEvaluateOnNewDocument", json!({"source": PRELUDE})).await;
-            page.looks_like(1280, 800, "light").await;
+            page.emulate(1280, 800, "light").await;
             page.call("Page.navigate", json!({"url": url})).await;
             page.until("location.protocol !== 'about:' && document.readyState === 'complete'").await;
             page
@@ -84,7 +84,7 @@ impl Browser {
     }
 }
 
-/// Somebody's page. A complaint in its console that nobody expected fails the test.
+/// The page of one user. An error in its console that the test did not tolerate fails the test.
 pub(crate) struct Page {
     tools: DevTools,
     session: String,
@@ -98,23 +98,23 @@ impl Page {
         self.tools.call(&self.session, method, params).await.unwrap()
     }
 
-    /// Complaints with these words are part of the test: browsers report every refused request.
+    /// Tolerates console errors that contain these words: browsers report every refused request.
     pub(crate) fn tolerate(&mut self, words: &'static str) {
         self.tolerated.push(words);
     }
 
-    /// The text frames that the page has sent.
     pub(crate) fn frames_sent(&self) -> Vec<String> {
-        self.tools.heard(&self.session).frames_sent
+        self.tools.page_log(&self.session).frames_sent
     }
 
-    /// The text frames that the page has heard, and when it began to open WebSockets; in seconds by one clock.
-    pub(crate) fn heard_and_opened(&self) -> (Vec<(f64, String)>, Vec<f64>) {
-        let heard = self.tools.heard(&self.session);
-        (heard.frames_received, heard.handshakes)
+    /// Returns the text frames that the page has received, with their times, and the times at which it began to open WebSockets. Both
+    /// are in seconds by one clock.
+    pub(crate) fn received_frames_and_handshakes(&self) -> (Vec<(f64, String)>, Vec<f64>) {
+        let log = self.tools.page_log(&self.session);
+        (log.frames_received, log.handshakes)
     }
 
-    /// The value of an expression, awaited.
+    /// Evaluates an expression, and awaits its value if that is a promise.
     #[track_caller]
     pub(crate) fn eval<'a>(&'a self, expression: &str) -> impl Future<Output = Value> + use<'a> {
         let (caller, evaluated) = (Location::caller(), self.evaluate(expression.to_owned()));
@@ -128,19 +128,19 @@ impl Page {
         Ok(answer["result"]["value"].take())
     }
 
-    /// Does what somebody enters in the console.
-    pub(crate) async fn enter(&self, statements: &str) {
+    /// Runs statements as the console does.
+    pub(crate) async fn run_statements(&self, statements: &str) {
         let params = json!({"expression": statements, "awaitPromise": true, "replMode": true});
         let answer = self.call("Runtime.evaluate", params).await;
         assert!(answer.get("exceptionDetails").is_none(), "{answer}");
     }
 
-    /// The value of an expression, as soon as it is a true one. It is looked at before each frame that the page draws.
+    /// Waits until an expression is truthy, and returns its value. The page evaluates it before each frame that it draws.
     #[track_caller]
     pub(crate) fn until<'a>(&'a self, expression: &str) -> impl Future<Output = Value> + use<'a> {
         let (caller, expression) = (Location::caller(), expression.to_owned());
         async move {
-            let deadline = Instant::now() + PATIENCE;
+            let deadline = Instant::now() + TEST_TIMEOUT;
             loop {
                 let left = deadline.saturating_duration_since(Instant::now()).as_millis();
                 let look = format!(
@@ -158,14 +158,14 @@ impl Page {
                 );
                 match self.evaluate(look).await {
                     Ok(mut found) if found.get("value").is_some() => return found["value"].take(),
-                    // The page was left while it was looked at.
+                    // The page navigated away during the evaluation.
                     _ if left > 0 => {}
                     other => {
-                        let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.png", Uuid::now_v7()));
-                        self.screenshot(&picture).await;
+                        let screenshot = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.png", Uuid::now_v7()));
+                        self.screenshot(&screenshot).await;
                         panic!(
-                            "never true: {expression}, at {caller}\n{other:?}\nIt looked like {}",
-                            picture.display()
+                            "never true: {expression}, at {caller}\n{other:?}\nScreenshot: {}",
+                            screenshot.display()
                         );
                     }
                 }
@@ -173,7 +173,7 @@ impl Page {
         }
     }
 
-    /// Clicks in the middle of an element, once it stands still and nothing lies over it.
+    /// Clicks in the middle of an element as soon as it does not move and nothing covers it.
     #[track_caller]
     pub(crate) fn click<'a>(&'a self, element: &str) -> impl Future<Output = ()> + use<'a> {
         let middle = self.until(&format!(
@@ -196,7 +196,7 @@ impl Page {
         }
     }
 
-    /// DeliveryGuards the wheel over an element.
+    /// Turns the mouse wheel over an element.
     pub(crate) async fn wheel(&self, element: &str, pixels: i32) {
         let middle = self
             .eval(&format!(
@@ -207,7 +207,7 @@ impl Page {
         self.call("Input.dispatchMouseEvent", event).await;
     }
 
-    /// Types in a field, instead of what is there.
+    /// Replaces the text of a field.
     #[track_caller]
     pub(crate) fn fill<'a>(&'a self, field: &str, text: &str) -> impl Future<Output = ()> + use<'a> {
         let (clicked, select) = (self.click(field), format!("{field}.select()"));
@@ -225,7 +225,7 @@ impl Page {
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
             "ArrowUp" => (38, ""),
-            _ => panic!("what is the code of {key}?"),
+            _ => panic!("the code of {key} is missing here"),
         };
         for kind in ["keyDown", "keyUp"] {
             let text = if kind == "keyDown" { text } else { "" };
@@ -240,8 +240,8 @@ impl Page {
         self.until("!window.isOld && document.readyState === 'complete'").await;
     }
 
-    /// The window's size, and what its person prefers: `light` or `dark`. Nothing moves, so that pictures are always the same.
-    pub(crate) async fn looks_like(&self, width: u32, height: u32, scheme: &str) {
+    /// Sets the window's size and the colour scheme, `light` or `dark`. Animations are off, so that screenshots do not differ.
+    pub(crate) async fn emulate(&self, width: u32, height: u32, scheme: &str) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 720});
         self.call("Emulation.setDeviceMetricsOverride", size).await;
         let media = json!({"features": [
@@ -249,13 +249,13 @@ impl Page {
         self.call("Emulation.setEmulatedMedia", media).await;
     }
 
-    /// Writes what is seen as PNG.
+    /// Writes a screenshot as PNG.
     pub(crate) async fn screenshot(&self, file: &Path) {
         let picture = self.call("Page.captureScreenshot", json!({"format": "png"})).await;
         fs::write(file, BASE64.decode(picture["data"].as_str().unwrap()).unwrap()).unwrap();
     }
 
-    /// Closes the page as its person would.
+    /// Closes the page as a user does.
     pub(crate) async fn close(self) {
         self.tools.call("", "Target.closeTarget", json!({"targetId": self.target})).await.unwrap();
     }
@@ -266,10 +266,10 @@ impl Drop for Page {
         if thread::panicking() {
             return;
         }
-        let complaints = self.tools.heard(&self.session).complaints;
-        let expected = |complaint: &String| self.tolerated.iter().any(|words| complaint.contains(words));
-        let complaints: Vec<_> = complaints.into_iter().filter(|complaint| !expected(complaint)).collect();
-        assert!(complaints.is_empty(), "the page opened at {} complained: {complaints:#?}", self.origin);
+        let errors = self.tools.page_log(&self.session).errors;
+        let tolerated = |error: &String| self.tolerated.iter().any(|words| error.contains(words));
+        let errors: Vec<_> = errors.into_iter().filter(|error| !tolerated(error)).collect();
+        assert!(errors.is_empty(), "the page opened at {} reported errors: {errors:#?}", self.origin);
     }
 }
 
@@ -278,6 +278,6 @@ fn program() -> PathBuf {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let mut programs = env::split_paths(&path).flat_map(|folder| names.map(|name| folder.join(name)));
     programs.find(|program| program.is_file()).unwrap_or_else(|| {
-        panic!("the browser's tests need Chromium: `make test` installs it, or apt-get install chromium")
+        panic!("the browser tests need Chromium: `make test` installs it, or apt-get install chromium")
     })
 }

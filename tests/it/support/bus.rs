@@ -1,55 +1,55 @@
-//! A bus between the nodes of this process, as unreliable as it is told to be.
+//! A bus between the nodes of this process, with faults that a test chooses.
 
 use std::mem;
 use std::sync::{Arc, Mutex};
 
 use chinwag::bus::{Bus, Envelope, Inbox};
 
-/// What becomes of envelopes on their way to other nodes.
+/// The treatment of envelopes on their way to other nodes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NetworkCondition {
-    /// They arrive.
-    Fair,
-    /// They are lost.
-    Silence,
-    /// Each is lost, comes late, comes twice or arrives, as chance (with this seed) will have it.
-    Storm(u64),
+    /// Each is delivered.
+    Reliable,
+    /// Each is lost.
+    Disconnected,
+    /// Each is lost, delayed, duplicated or delivered, at random with this seed.
+    Unreliable(u64),
 }
 
-/// What nodes speak through.
+/// The bus that the nodes of a test share.
 pub(crate) struct TestBus {
     inboxes: Mutex<Vec<Arc<dyn Inbox>>>,
-    weather: Mutex<NetworkCondition>,
-    /// What comes late: with the next envelope to the same node that does not.
-    late: Mutex<Vec<(usize, Envelope)>>,
-    /// All that ever went out, and from whom.
+    condition: Mutex<NetworkCondition>,
+    /// Delayed envelopes, each with its node. They follow the next envelope to that node that is not delayed.
+    delayed: Mutex<Vec<(usize, Envelope)>>,
+    /// All envelopes that were published, each with the node that published it.
     log: Mutex<Vec<(usize, Envelope)>>,
 }
 
 impl TestBus {
-    pub(crate) fn new(weather: NetworkCondition) -> Arc<Self> {
-        let (inboxes, late, log) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Arc::new(Self { inboxes, weather: Mutex::new(weather), late, log })
+    pub(crate) fn new(condition: NetworkCondition) -> Arc<Self> {
+        let (inboxes, delayed, log) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Arc::new(Self { inboxes, condition: Mutex::new(condition), delayed, log })
     }
 
     pub(crate) fn join(self: &Arc<Self>, inbox: Arc<dyn Inbox>) -> Arc<dyn Bus> {
         let mut inboxes = self.inboxes.lock().unwrap();
         inboxes.push(Arc::clone(&inbox));
-        Arc::new(TestNode { ether: Arc::clone(self), number: inboxes.len() - 1, inbox })
+        Arc::new(TestNode { bus: Arc::clone(self), number: inboxes.len() - 1, inbox })
     }
 
-    pub(crate) fn turns(&self, weather: NetworkCondition) {
-        *self.weather.lock().unwrap() = weather;
+    pub(crate) fn set_condition(&self, condition: NetworkCondition) {
+        *self.condition.lock().unwrap() = condition;
     }
 
-    /// Says to every node that the bus was away.
-    pub(crate) fn returns(&self) {
-        self.turns(NetworkCondition::Fair);
+    /// Makes the bus reliable, and reports a reconnect to every node.
+    pub(crate) fn reconnect(&self) {
+        self.set_condition(NetworkCondition::Reliable);
         self.inboxes.lock().unwrap().iter().for_each(|inbox| inbox.on_reconnect());
     }
 
-    /// Brings everything once more to those who heard it.
-    pub(crate) fn echo(&self) {
+    /// Delivers every envelope once more to the nodes that did not publish it.
+    pub(crate) fn redeliver_all(&self) {
         for (from, envelope) in self.log.lock().unwrap().iter() {
             for (number, inbox) in self.inboxes.lock().unwrap().iter().enumerate() {
                 if number != *from {
@@ -64,21 +64,21 @@ impl TestBus {
         let inboxes = self.inboxes.lock().unwrap().clone();
         for (number, inbox) in inboxes.iter().enumerate().filter(|(number, _)| *number != from) {
             match self.fate() {
-                Fate::Arrives => inbox.deliver_remote(envelope.clone()),
+                Fate::Delivered => inbox.deliver_remote(envelope.clone()),
                 Fate::Lost => continue,
-                Fate::Twice => {
+                Fate::Duplicated => {
                     inbox.deliver_remote(envelope.clone());
                     inbox.deliver_remote(envelope.clone());
                 }
-                Fate::Late => {
-                    self.late.lock().unwrap().push((number, envelope.clone()));
+                Fate::Delayed => {
+                    self.delayed.lock().unwrap().push((number, envelope.clone()));
                     continue;
                 }
             }
-            let mut late = self.late.lock().unwrap();
-            let (now, later) = mem::take(&mut *late).into_iter().partition(|(to, _)| *to == number);
-            *late = later;
-            drop(late);
+            let mut delayed = self.delayed.lock().unwrap();
+            let (now, later) = mem::take(&mut *delayed).into_iter().partition(|(to, _)| *to == number);
+            *delayed = later;
+            drop(delayed);
             let now: Vec<(usize, Envelope)> = now;
             for (_, envelope) in now {
                 inbox.deliver_remote(envelope);
@@ -87,15 +87,15 @@ impl TestBus {
     }
 
     fn fate(&self) -> Fate {
-        match &mut *self.weather.lock().unwrap() {
-            NetworkCondition::Fair => Fate::Arrives,
-            NetworkCondition::Silence => Fate::Lost,
-            NetworkCondition::Storm(state) => {
-                // Xorshift (Marsaglia, 2003): enough of chance, and the same each time.
+        match &mut *self.condition.lock().unwrap() {
+            NetworkCondition::Reliable => Fate::Delivered,
+            NetworkCondition::Disconnected => Fate::Lost,
+            NetworkCondition::Unreliable(state) => {
+                // Xorshift (Marsaglia, 2003): random enough, and repeatable.
                 *state ^= *state << 13;
                 *state ^= *state >> 7;
                 *state ^= *state << 17;
-                [Fate::Lost, Fate::Late, Fate::Twice, Fate::Arrives][usize::try_from(*state >> 62).unwrap()]
+                [Fate::Lost, Fate::Delayed, Fate::Duplicated, Fate::Delivered][usize::try_from(*state >> 62).unwrap()]
             }
         }
     }
@@ -103,15 +103,15 @@ impl TestBus {
 
 #[derive(Clone, Copy)]
 enum Fate {
-    Arrives,
+    Delivered,
     Lost,
-    Twice,
-    Late,
+    Duplicated,
+    Delayed,
 }
 
-/// One node's end.
+/// The bus as one node sees it.
 struct TestNode {
-    ether: Arc<TestBus>,
+    bus: Arc<TestBus>,
     number: usize,
     inbox: Arc<dyn Inbox>,
 }
@@ -119,6 +119,6 @@ struct TestNode {
 impl Bus for TestNode {
     fn publish(&self, envelope: Envelope) {
         self.inbox.deliver_local(envelope.clone());
-        self.ether.carry(self.number, &envelope);
+        self.bus.carry(self.number, &envelope);
     }
 }

@@ -1,4 +1,4 @@
-//! A client of the REST API, as small as one can be: a connection for each request.
+//! A minimal client of the REST API: it opens a connection for each request.
 
 use std::net::SocketAddr;
 
@@ -12,17 +12,17 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::socket::{PATIENCE, Socket};
+use super::socket::{Socket, TEST_TIMEOUT};
 
-/// What came back.
+/// A response with its whole body.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -31,14 +31,14 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The answer, if it has this status.
+    /// Returns the response if it has this status. Another status fails the test.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{self:?}");
         self
     }
 
-    /// Status and code of a problem.
+    /// Returns the status and the code of a problem (RFC 9457).
     #[track_caller]
     pub(crate) fn problem(&self) -> (u16, String) {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
@@ -49,28 +49,28 @@ impl Answer {
     }
 }
 
-/// Why there is no answer.
-pub(crate) type Lost = Box<dyn std::error::Error + Send + Sync>;
+/// The reason why a request has no response.
+pub(crate) type RequestError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Asks, with these header fields and this body.
-pub(crate) async fn ask(
+/// Sends a request with these header fields and this body. An error fails the test.
+pub(crate) async fn send_request(
     address: SocketAddr,
     method: Method,
     path: &str,
     headers: &[(&str, &str)],
     body: impl Into<Bytes>,
-) -> Answer {
-    try_ask(address, method, path, headers, body).await.unwrap()
+) -> Response {
+    try_send_request(address, method, path, headers, body).await.unwrap()
 }
 
-/// Asks a server that may be gone. One that is there and does not answer fails the test.
-pub(crate) async fn try_ask(
+/// Sends a request to a server that may not run. A connected server that does not answer fails the test.
+pub(crate) async fn try_send_request(
     address: SocketAddr,
     method: Method,
     path: &str,
     headers: &[(&str, &str)],
     body: impl Into<Bytes>,
-) -> Result<Answer, Lost> {
+) -> Result<Response, RequestError> {
     let target = format!("{method} {path}");
     let exchange = async {
         let socket = TcpStream::connect(address).await?;
@@ -83,34 +83,34 @@ pub(crate) async fn try_ask(
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(body.into()))?;
-        let answer = async {
+        let response = async {
             let response = sender.send_request(request).await?;
             let (head, body) = response.into_parts();
-            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.collect().await?.to_bytes() })
+            Ok(Response { status: head.status.as_u16(), headers: head.headers, body: body.collect().await?.to_bytes() })
         };
         tokio::select! {
-            answer = answer => answer,
-            // The answer says what became of it, once the connection has ended.
+            response = response => response,
+            // After the end of the connection, the response has the result.
             Err(lost) = connection => Err(lost.into()),
         }
     };
-    timeout(PATIENCE, exchange).await.unwrap_or_else(|_| panic!("{target} was not answered in {PATIENCE:?}"))
+    timeout(TEST_TIMEOUT, exchange).await.unwrap_or_else(|_| panic!("{target} was not answered in {TEST_TIMEOUT:?}"))
 }
 
-/// Somebody who is logged in.
+/// A user with a session.
 #[derive(Clone, Debug)]
-pub(crate) struct Person {
+pub(crate) struct TestUser {
     pub(crate) address: SocketAddr,
     pub(crate) id: String,
     pub(crate) token: String,
     pub(crate) refresh_token: String,
 }
 
-/// Everybody's.
+/// The password of all users.
 pub(crate) const PASSWORD: &str = "correct horse";
 
-impl Person {
-    /// Registers and logs in.
+impl TestUser {
+    /// Registers a user and logs in.
     pub(crate) async fn register(address: SocketAddr, username: &str) -> Self {
         let mut name = username.to_owned();
         name[..1].make_ascii_uppercase();
@@ -131,69 +131,74 @@ impl Person {
         }
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
         self.try_call(method, path, body).await.unwrap()
     }
 
-    /// Asks a server that may be gone.
-    pub(crate) async fn try_call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Lost> {
+    /// Sends a request to a server that may not run.
+    pub(crate) async fn try_call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Response, RequestError> {
         let bearer = format!("Bearer {}", self.token);
         let mut headers = vec![(AUTHORIZATION.as_str(), bearer.as_str())];
         if body.is_some() {
             headers.push((CONTENT_TYPE.as_str(), "application/json"));
         }
-        try_ask(self.address, method, path, &headers, body.map(Value::to_string).unwrap_or_default()).await
+        try_send_request(self.address, method, path, &headers, body.map(Value::to_string).unwrap_or_default()).await
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         self.call(Method::GET, path, None).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
         self.call(Method::POST, path, Some(body)).await
     }
 
-    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Response {
         self.call(Method::PATCH, path, Some(body)).await
     }
 
-    pub(crate) async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Response {
         self.call(Method::DELETE, path, None).await
     }
 
-    /// The path of a new group with these others.
+    /// Creates a group with these members.
     pub(crate) async fn group(&self, name: &str, others: &[&Self]) -> Conversation {
         let ids: Vec<&str> = others.iter().map(|other| other.id.as_str()).collect();
         let body = json!({"type": "group", "name": name, "member_ids": ids});
         Conversation::from(&self.post("/v1/conversations", &body).await.expect(201).json())
     }
 
-    /// The path of the direct conversation with somebody.
+    /// Returns the direct conversation with another user, and creates it if it does not exist.
     pub(crate) async fn direct(&self, other: &Self) -> Conversation {
         let body = json!({"type": "direct", "member_ids": [other.id]});
         Conversation::from(&self.post("/v1/conversations", &body).await.json())
     }
 
-    /// Sends over REST; the message.
-    pub(crate) async fn say(&self, conversation: &Conversation, content: &str) -> Value {
+    /// Sends a message over REST, and returns it.
+    pub(crate) async fn send(&self, conversation: &Conversation, content: &str) -> Value {
         self.post(&conversation.messages, &json!({"content": content})).await.expect(201).json()
     }
 
-    /// Opens a WebSocket that has said who it is, and takes its `hello`.
-    pub(crate) async fn listen(&self, path: &str) -> Socket {
+    /// Opens an authenticated WebSocket, and reads its `hello`.
+    pub(crate) async fn connect(&self, path: &str) -> Socket {
         let mut socket = self.open(path).await;
         assert_eq!(socket.next().await["type"], "hello");
         socket
     }
 
-    /// Opens a WebSocket that has said who it is.
+    /// Opens an authenticated WebSocket.
     pub(crate) async fn open(&self, path: &str) -> Socket {
         let bearer = format!("Bearer {}", self.token);
         Socket::open(self.address, path, &[("authorization", &bearer)]).await.unwrap()
     }
 }
 
-/// Where a conversation is.
+/// The id and the paths of a conversation.
 #[derive(Clone, Debug)]
 pub(crate) struct Conversation {
     pub(crate) id: String,
@@ -212,12 +217,12 @@ impl From<&Value> for Conversation {
     }
 }
 
-/// Posts JSON without a token.
-pub(crate) async fn post(address: SocketAddr, path: &str, body: &Value) -> Answer {
-    ask(address, Method::POST, path, &[("content-type", "application/json")], body.to_string()).await
+/// Sends a POST request with JSON and without a token.
+pub(crate) async fn post(address: SocketAddr, path: &str, body: &Value) -> Response {
+    send_request(address, Method::POST, path, &[("content-type", "application/json")], body.to_string()).await
 }
 
-/// Gets without a token.
-pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
-    ask(address, Method::GET, path, &[], "").await
+/// Sends a GET request without a token.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Response {
+    send_request(address, Method::GET, path, &[], "").await
 }

@@ -1,4 +1,4 @@
-//! A store that can be held up at a chosen call, or whose answer can be lost: a test decides which events come in between.
+//! A store whose answers a test can hold or lose, call by call, to put other events before the answer.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,9 +17,9 @@ use chinwag::store::{
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::socket::PATIENCE;
+use super::socket::TEST_TIMEOUT;
 
-/// Passes every call on to a store.
+/// Forwards every call to a store.
 pub(crate) struct HeldStore {
     store: Arc<dyn Store>,
     plans: Mutex<Vec<Plan>>,
@@ -28,38 +28,38 @@ pub(crate) struct HeldStore {
 /// The plan for one call.
 struct Plan {
     method: &'static str,
-    /// Calls of the method that come before it.
+    /// The number of calls of the method before this one.
     calls_before: usize,
     fate: Fate,
 }
 
 enum Fate {
-    /// The store does its work. The answer waits for the test, which may lose it.
-    Held { reached: oneshot::Sender<()>, comes: oneshot::Receiver<bool> },
+    /// The store does its work. The answer waits for the test, which releases or loses it.
+    Held { reached: oneshot::Sender<()>, released: oneshot::Receiver<bool> },
     /// The store does its work, and the caller gets an error.
     Lost,
 }
 
-/// A call that is held up.
+/// A call whose answer is held.
 pub(crate) struct Hold {
     method: &'static str,
     reached: oneshot::Receiver<()>,
-    comes: oneshot::Sender<bool>,
+    release: oneshot::Sender<bool>,
 }
 
 impl HeldStore {
-    pub(crate) fn over(store: Arc<dyn Store>) -> Arc<Self> {
+    pub(crate) fn wrapping(store: Arc<dyn Store>) -> Arc<Self> {
         Arc::new(Self { store, plans: Mutex::default() })
     }
 
-    /// Holds up the answer to a call: the first of this method from now on is number 1.
+    /// Holds the answer to a call. The first call of this method from now on is number 1.
     pub(crate) fn hold(&self, method: &'static str, number: usize) -> Hold {
-        let ((reached, is_reached), (say, comes)) = (oneshot::channel(), oneshot::channel());
-        self.plan(method, number, Fate::Held { reached, comes });
-        Hold { method, reached: is_reached, comes: say }
+        let ((reached, is_reached), (release, released)) = (oneshot::channel(), oneshot::channel());
+        self.plan(method, number, Fate::Held { reached, released });
+        Hold { method, reached: is_reached, release }
     }
 
-    /// Loses the answer to a call, counted in the same way: it becomes `unavailable`, and the store's work is done.
+    /// Loses the answer to a call, counted in the same way: the caller gets `unavailable`, and the store's work is done.
     pub(crate) fn lose(&self, method: &'static str, number: usize) {
         self.plan(method, number, Fate::Lost);
     }
@@ -68,7 +68,7 @@ impl HeldStore {
         self.plans.lock().unwrap().push(Plan { method, calls_before: number - 1, fate });
     }
 
-    /// Counts a call, and takes the plan for it.
+    /// Counts a call, and returns the plan for it.
     fn fate(&self, method: &str) -> Option<Fate> {
         let mut plans = self.plans.lock().unwrap();
         let due = plans.iter().position(|plan| plan.method == method && plan.calls_before == 0);
@@ -81,39 +81,39 @@ impl HeldStore {
 }
 
 impl Fate {
-    async fn befalls<T>(self, answer: Result<T>) -> Result<T> {
-        let comes = match self {
-            Self::Held { reached, comes } => {
+    async fn apply<T>(self, answer: Result<T>) -> Result<T> {
+        let is_released = match self {
+            Self::Held { reached, released } => {
                 let _ = reached.send(());
-                // A test that has ended holds nothing up.
-                comes.await.unwrap_or(true)
+                // A test that has ended releases its holds.
+                released.await.unwrap_or(true)
             }
             Self::Lost => false,
         };
-        if comes { answer } else { Err(Error::unavailable("the test lost the answer")) }
+        if is_released { answer } else { Err(Error::unavailable("the test lost the answer")) }
     }
 }
 
 impl Hold {
-    /// Waits until the call is there.
+    /// Waits until the store has done the work of the call.
     pub(crate) async fn reached(&mut self) {
-        let reached = timeout(PATIENCE, &mut self.reached).await;
-        reached.unwrap_or_else(|_| panic!("nobody called {}", self.method)).unwrap();
+        let reached = timeout(TEST_TIMEOUT, &mut self.reached).await;
+        reached.unwrap_or_else(|_| panic!("{} was not called", self.method)).unwrap();
     }
 
-    /// Lets the answer go. A caller may have given up.
+    /// Releases the answer. The caller may have given up.
     pub(crate) fn release(self) {
-        let _ = self.comes.send(true);
+        let _ = self.release.send(true);
     }
 
     /// Loses the answer.
     pub(crate) fn lose(self) {
-        let _ = self.comes.send(false);
+        let _ = self.release.send(false);
     }
 }
 
-/// Implements a trait of stores by asking the store behind, in each method.
-macro_rules! pass_on {
+/// Implements a trait of stores by calls to the wrapped store.
+macro_rules! forward {
     (impl $trait:ident { $(fn $plain:ident() -> $value:ty;)* $(async fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)* }) => {
         #[async_trait]
         impl $trait for HeldStore {
@@ -125,7 +125,7 @@ macro_rules! pass_on {
                 let fate = self.fate(stringify!($name));
                 let answer = self.store.$name($($argument),*).await;
                 match fate {
-                    Some(fate) => fate.befalls(answer).await,
+                    Some(fate) => fate.apply(answer).await,
                     None => answer,
                 }
             })*
@@ -133,7 +133,7 @@ macro_rules! pass_on {
     };
 }
 
-pass_on! {
+forward! {
     impl Users {
         async fn insert_user(user: &User, password_hash: &str) -> Result<()>;
         async fn user(id: UserId) -> Result<Option<User>>;
@@ -147,7 +147,7 @@ pass_on! {
     }
 }
 
-pass_on! {
+forward! {
     impl Sessions {
         async fn insert_session(session: &Session) -> Result<()>;
         async fn session(id: SessionId) -> Result<Option<Session>>;
@@ -157,14 +157,14 @@ pass_on! {
     }
 }
 
-pass_on! {
+forward! {
     impl Tickets {
         async fn insert_ticket(ticket: &Ticket, at: Timestamp, at_most: i64) -> Result<bool>;
         async fn redeem_ticket(id: TicketId, at: Timestamp) -> Result<Option<Caller>>;
     }
 }
 
-pass_on! {
+forward! {
     impl Conversations {
         async fn create_conversation(new: &NewConversation) -> Result<(ConversationId, bool)>;
         async fn conversation(id: ConversationId) -> Result<Option<Conversation>>;
@@ -175,7 +175,7 @@ pass_on! {
     }
 }
 
-pass_on! {
+forward! {
     impl Heads {
         async fn head(id: ConversationId) -> Result<Option<Seq>>;
         async fn heads(user_id: UserId, limit: usize) -> Result<Vec<(ConversationId, Seq)>>;
@@ -184,7 +184,7 @@ pass_on! {
     }
 }
 
-pass_on! {
+forward! {
     impl Members {
         async fn member(id: ConversationId, user_id: UserId) -> Result<Option<Member>>;
         async fn members(id: ConversationId, after: Option<&str>, limit: usize) -> Result<Vec<Member>>;
@@ -195,7 +195,7 @@ pass_on! {
     }
 }
 
-pass_on! {
+forward! {
     impl Messages {
         async fn page(reader_id: UserId, id: ConversationId, range: Range, limit: usize) -> Result<Option<Page>>;
         async fn messages(id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>>;
@@ -203,14 +203,14 @@ pass_on! {
     }
 }
 
-pass_on! {
+forward! {
     impl Commands {
         async fn commit(lane: usize, batch: Arc<[NewMessage]>) -> Result<Vec<Result<Outcome>>>;
         async fn apply(lane: usize, batch: Arc<[Command]>) -> Result<Vec<Result<Outcome>>>;
     }
 }
 
-pass_on! {
+forward! {
     impl Store {
         fn kind() -> &'static str;
         fn lanes() -> usize;

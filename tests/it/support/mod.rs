@@ -1,8 +1,7 @@
-//! What several tests lean on.
+//! Helpers that several tests share.
 
 pub(crate) mod browser;
 pub(crate) mod bus;
-pub(crate) mod chance;
 pub(crate) mod client;
 pub(crate) mod client_pool;
 pub(crate) mod devtools;
@@ -13,5 +12,6 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod raw;
+pub(crate) mod rng;
 pub(crate) mod server;
 pub(crate) mod socket;

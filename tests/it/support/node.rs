@@ -1,6 +1,6 @@
-//! The server as a process of its own, at an address that it keeps, so that it can be killed and started again.
+//! A server in a process of its own, with a fixed address, so that it can be killed and started again.
 //!
-//! It is the binary that `CHINWAG_BIN` names, or else the one that was built with the tests.
+//! The binary is the one that `CHINWAG_BIN` names, or else the one that was built with the tests.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -19,50 +19,49 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::client::Person;
+use super::client::TestUser;
 use super::postgres;
 use super::server::{StoreKind, bind};
-use super::socket::PATIENCE;
+use super::socket::TEST_TIMEOUT;
 
-/// Lines of the log that are kept, to be shown when a test fails.
-const LINES_KEPT: usize = 60;
+/// The number of log lines that are printed when a test fails.
+const LOG_LINES_MAX: usize = 60;
 
-/// A server, running or not. Dropping it kills it.
+/// A server process, running or not, which is killed on drop.
 pub(crate) struct Node {
     pub(crate) address: SocketAddr,
     pub(crate) arguments: Vec<String>,
-    /// Variables besides those of the tests' environment, none of which are Chinwag's.
+    /// Environment variables besides those of the tests, from which Chinwag's are removed.
     pub(crate) environment: Vec<(String, String)>,
-    /// What runs the program, if it is not run by itself.
+    /// The command that runs the program, empty if it runs by itself.
     pub(crate) runner: Vec<String>,
-    /// The binary.
     pub(crate) program: OsString,
     child: Option<Child>,
-    said: Arc<Said>,
-    /// Keeps the port while the server is away: whoever connects is refused.
-    _place: TcpSocket,
+    log: Arc<ServerLog>,
+    /// Reserves the port while the server is stopped, so that connections are refused.
+    _reserved_port: TcpSocket,
     data: TempDir,
 }
 
-/// Bytes of a process's memory.
+/// The resident memory of a process, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory {
     pub(crate) now: usize,
     pub(crate) peak: usize,
 }
 
-/// What the server has said, over all its lives.
+/// The output of the server, over all its starts.
 #[derive(Default)]
-struct Said {
+struct ServerLog {
     lines: Mutex<VecDeque<String>>,
-    /// Panics and errors of its own.
+    /// Panics and log lines of level ERROR.
     defects: Mutex<Vec<String>>,
-    /// How often it was ready.
+    /// How often the server was ready.
     ready: watch::Sender<usize>,
 }
 
 impl Node {
-    /// A server on a store of its own; it is not started yet.
+    /// Creates a server on a store of its own, without starting it.
     pub(crate) async fn on(store: StoreKind) -> Self {
         match store {
             StoreKind::Sqlite => Self::with(&[]),
@@ -70,10 +69,10 @@ impl Node {
         }
     }
 
-    /// A server with these arguments; it is not started yet.
+    /// Creates a server with these arguments, without starting it.
     pub(crate) fn with(arguments: &[&str]) -> Self {
-        let place = bind(([127, 0, 0, 1], 0).into());
-        let address = place.local_addr().unwrap();
+        let reserved_port = bind(([127, 0, 0, 1], 0).into());
+        let address = reserved_port.local_addr().unwrap();
         let data = tempfile::tempdir().unwrap();
         let mut all = vec!["--rate-limits", "off", "--data", data.path().to_str().unwrap()];
         all.extend(arguments);
@@ -85,15 +84,15 @@ impl Node {
             runner: Vec::new(),
             program: program(),
             child: None,
-            said: Arc::default(),
-            _place: place,
+            log: Arc::default(),
+            _reserved_port: reserved_port,
             data,
         }
     }
 
-    /// Starts it and waits until it is ready.
+    /// Starts the server and waits until it is ready.
     pub(crate) async fn start(&mut self) {
-        assert!(self.child.is_none(), "it runs");
+        assert!(self.child.is_none(), "the server runs already");
         let mut words: Vec<OsString> = self.runner.iter().map(Into::into).collect();
         words.push(self.program.clone());
         words.extend(self.arguments.iter().map(Into::into));
@@ -105,35 +104,34 @@ impl Node {
         let (output, input) = io::pipe().unwrap();
         command.args(&words[1..]).envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(input.try_clone().unwrap()).stderr(input).kill_on_drop(true);
-        let mut ready = self.said.ready.subscribe();
+        let mut ready = self.log.ready.subscribe();
         let before = *ready.borrow();
         self.child = Some(command.spawn().unwrap());
-        drop(command); // and with it our ends of the pipe
-        let said = Arc::clone(&self.said);
-        // A thread of its own, since somebody has to read for as long as the server writes.
-        thread::spawn(move || said.read(output));
-        let started = timeout(PATIENCE, ready.wait_for(|times| *times > before)).await.is_ok();
-        assert!(started, "it is not ready:\n{}", self.said.shown());
+        drop(command); // which closes this process's ends of the pipe
+        let log = Arc::clone(&self.log);
+        // A thread of its own, because the output must be read as long as the server writes.
+        thread::spawn(move || log.read(output));
+        let started = timeout(TEST_TIMEOUT, ready.wait_for(|times| *times > before)).await.is_ok();
+        assert!(started, "the server is not ready:\n{}", self.log.last_lines());
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the process.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_raw(self.pid().cast_signed()).unwrap(), signal).unwrap();
     }
 
-    /// The number of its process.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.as_ref().and_then(Child::id).expect("it runs")
+        self.child.as_ref().and_then(Child::id).expect("the server runs")
     }
 
-    /// Its data folder.
+    /// Returns the data folder.
     pub(crate) fn data(&self) -> &Path {
         self.data.path()
     }
 
-    /// How many bytes of memory it has, and how many it has had at the most.
+    /// Returns the resident memory of the process, and its peak.
     pub(crate) fn memory(&self) -> Memory {
-        let pid = self.child.as_ref().and_then(Child::id).expect("it runs");
+        let pid = self.child.as_ref().and_then(Child::id).expect("the server runs");
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         let bytes = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -142,26 +140,26 @@ impl Node {
         Memory { now: bytes("VmRSS:"), peak: bytes("VmHWM:") }
     }
 
-    /// Kills it as a crash would.
+    /// Kills the process with SIGKILL.
     pub(crate) async fn kill(&mut self) {
         self.signal(Signal::KILL);
         self.ended().await;
     }
 
-    /// Waits until it has ended: how.
+    /// Waits for the end of the process, and returns its exit status.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        let mut child = self.child.take().expect("it runs");
-        let ended = timeout(PATIENCE, child.wait()).await;
-        ended.unwrap_or_else(|_| panic!("it does not end:\n{}", self.said.shown())).unwrap()
+        let mut child = self.child.take().expect("the server runs");
+        let ended = timeout(TEST_TIMEOUT, child.wait()).await;
+        ended.unwrap_or_else(|_| panic!("the server does not end:\n{}", self.log.last_lines())).unwrap()
     }
 
-    /// Somebody new.
-    pub(crate) async fn person(&self, username: &str) -> Person {
-        Person::register(self.address, username).await
+    /// Registers a user.
+    pub(crate) async fn register(&self, username: &str) -> TestUser {
+        TestUser::register(self.address, username).await
     }
 }
 
-/// The binary.
+/// Returns the path of the binary.
 pub(crate) fn program() -> OsString {
     env::var_os("CHINWAG_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_chinwag").into())
 }
@@ -169,15 +167,15 @@ pub(crate) fn program() -> OsString {
 impl Drop for Node {
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("{}", self.said.shown());
+            eprintln!("{}", self.log.last_lines());
             return;
         }
-        let defects = self.said.defects.lock().unwrap();
+        let defects = self.log.defects.lock().unwrap();
         assert!(defects.is_empty(), "{defects:#?}");
     }
 }
 
-impl Said {
+impl ServerLog {
     fn read(&self, output: PipeReader) {
         for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line).into_owned();
@@ -190,13 +188,13 @@ impl Said {
             }
             let mut lines = self.lines.lock().unwrap();
             lines.push_back(line);
-            if lines.len() > LINES_KEPT {
+            if lines.len() > LOG_LINES_MAX {
                 lines.pop_front();
             }
         }
     }
 
-    fn shown(&self) -> String {
-        self.lines.lock().unwrap().iter().fold("The server said:\n".to_owned(), |said, line| said + line + "\n")
+    fn last_lines(&self) -> String {
+        self.lines.lock().unwrap().iter().fold("The server's log:\n".to_owned(), |log, line| log + line + "\n")
     }
 }

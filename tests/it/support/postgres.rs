@@ -1,10 +1,10 @@
-//! A real PostgreSQL for the tests: found or started, shared by all tests of a run, and gone soon after the last.
+//! A real PostgreSQL for the tests: found or started, shared by all tests of a run, and stopped soon after the last.
 //!
-//! `cargo test` runs all tests in one process, `cargo nextest` each in its own; both may be killed at any moment. So nobody is
-//! responsible for stopping the server: whoever uses it holds a shared `flock` on the file `users` until the process ends, however it
-//! ends, and a small shell script, the server's parent, waits until nobody does. It then takes the lock `starting`, under
-//! which servers are found or started, looks once more, stops the server and removes its folder. A folder whose server
-//! does not answer is the remains of a machine that went down, and is replaced.
+//! `cargo test` runs all tests in one process, `cargo nextest` each in its own; both may be killed at any moment. So no
+//! test stops the server. Each process that uses it holds a shared `flock` on the file `users` until it ends, however it ends, and a
+//! small shell script, the server's parent, waits until no process holds it. The script then takes the lock `starting`, under which
+//! servers are found or started, checks `users` once more, stops the server and removes its folder. A folder whose server does not
+//! answer is left over from a machine that crashed, and is replaced.
 //!
 //! Tests that stop or pause the server start one of their own: [`Cluster`].
 
@@ -28,8 +28,8 @@ const USER: &str = "chinwag";
 /// How long a server may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// `$1` is the shared folder, `$2` the port and the server's folder in it. A server that nobody uses is kept for five seconds: nextest
-/// may have nobody running between two tests.
+/// `$1` is the shared folder, `$2` the port and the server's folder in it. An unused server is kept for 5 s, because
+/// nextest may run no test for a moment.
 const SHARED: &str = r#"
 cd "$1" || exit
 postgres -D "$2/data" -p "$2" >"$2/log" 2>&1 & server=$!
@@ -41,8 +41,8 @@ done
 kill -QUIT $server; wait $server; rm -rf "$2"
 "#;
 
-/// The server lives until standard input is closed, which the kernel does when the test ends, however it ends. Its folder goes too,
-/// unless a word was said.
+/// The server lives until standard input is closed, which the kernel does when the test ends, however it ends. Its folder is
+/// removed too, unless the test wrote a line.
 const OWN: &str = r#"
 cd "$1" || exit
 postgres -D data -p "$2" >>log 2>&1 & server=$!
@@ -50,18 +50,18 @@ read -r keep; kill -CONT $server; kill -QUIT $server; wait $server
 test "$keep" || rm -rf "$1"
 "#;
 
-/// The shared server's, found or started once a process; a test may wait for another's start.
+/// The port of the shared server, which is found or started once a process. A test may wait for another test that starts it.
 static PORT: OnceLock<u16> = OnceLock::new();
 /// The lock that keeps the shared server running, for as long as the process lives.
 static USERS: OnceLock<File> = OnceLock::new();
 
-/// A fresh, empty database on the shared server: its URL.
+/// Creates an empty database on the shared server, and returns its URL.
 pub(crate) async fn database() -> String {
     let port = tokio::task::spawn_blocking(|| *PORT.get_or_init(shared)).await.unwrap();
     fresh(port).await
 }
 
-/// A program of PostgreSQL, wherever the system keeps them.
+/// Returns the path of a PostgreSQL program, wherever the system keeps it.
 pub(crate) fn bin(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = env::split_paths(&path).collect();
@@ -73,7 +73,7 @@ pub(crate) fn bin(name: &str) -> Option<PathBuf> {
     folders.into_iter().map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
-/// A server of one's own, to be ill-treated. It stops when this is dropped.
+/// A server for one test, which may stop or pause it. It stops on drop.
 pub(crate) struct Cluster {
     folder: tempfile::TempDir,
     port: u16,
@@ -81,7 +81,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts one.
+    /// Starts a server.
     pub(crate) async fn start() -> Self {
         tokio::task::spawn_blocking(|| {
             let folder = tempfile::Builder::new().prefix("chinwag-").tempdir().unwrap();
@@ -96,18 +96,18 @@ impl Cluster {
         .unwrap()
     }
 
-    /// A fresh, empty database on it: its URL.
+    /// Creates an empty database, and returns its URL.
     pub(crate) async fn database(&self) -> String {
         fresh(self.port).await
     }
 
-    /// Kills the server as a crash would, and starts it again.
+    /// Stops the server as a crash does, and starts it again.
     pub(crate) fn restart(&mut self) {
         self.crash();
         self.start_again();
     }
 
-    /// Kills the server as a crash would.
+    /// Stops the server as a crash does.
     pub(crate) fn crash(&mut self) {
         self.parent.stdin.as_mut().unwrap().write_all(b"keep\n").unwrap();
         self.stop();
@@ -119,21 +119,21 @@ impl Cluster {
         wait_until_it_answers(self.port, self.folder.path());
     }
 
-    /// Stops the server's processes where they are: sockets stay open, nobody answers.
+    /// Pauses the server's processes: sockets stay open and get no answer.
     pub(crate) fn pause(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets a paused server go on.
+    /// Resumes a paused server.
     pub(crate) fn resume(&self) {
         self.signal(Signal::CONT);
     }
 
-    /// To the postmaster and its children, each of which is in a process group of its own.
+    /// Sends a signal to the postmaster and its children, each of which is in a process group of its own.
     fn signal(&self, signal: Signal) {
         let lines = fs::read_to_string(self.folder.path().join("data/postmaster.pid")).unwrap();
         let postmaster = lines.lines().next().unwrap();
-        // First, so that it has no more children than those that are found.
+        // The postmaster first, so that it starts no further children.
         send(postmaster, signal);
         let children = Command::new("pgrep").args(["-P", postmaster]).output().unwrap().stdout;
         let children = String::from_utf8(children).unwrap();
@@ -154,7 +154,7 @@ impl Drop for Cluster {
 }
 
 fn send(pid: &str, signal: Signal) {
-    let _ = kill_process(Pid::from_raw(pid.parse().unwrap()).unwrap(), signal); // a child may be gone
+    let _ = kill_process(Pid::from_raw(pid.parse().unwrap()).unwrap(), signal); // a child may have ended
 }
 
 /// Finds or starts the shared server; returns its port.
@@ -174,21 +174,21 @@ fn shared() -> u16 {
         return port;
     }
     for entry in fs::read_dir(&folder).unwrap().flatten() {
-        let _ = fs::remove_dir_all(entry.path()); // fails for the files, as it should
+        let _ = fs::remove_dir_all(entry.path()); // fails for files, which stay
     }
     let port = free_port();
     let home = folder.join(port.to_string());
     fs::create_dir(&home).unwrap();
     own(&home);
     init(&home);
-    drop(spawn(SHARED, &folder, port, Stdio::null())); // not waited for: it outlives us
+    drop(spawn(SHARED, &folder, port, Stdio::null())); // not waited for: it outlives this process
     wait_until_it_answers(port, &home);
     fs::write(folder.join("port"), port.to_string()).unwrap();
     port
 }
 
-/// Below the target folder. PostgreSQL refuses to run as root, though, and whom we run it as then may not be let through to the
-/// target folder: then it is a folder below the system's, named after the target folder.
+/// Returns a folder below the target folder. If the tests run as root, PostgreSQL runs as another user, which may have no access to the
+/// target folder. Then the folder is in the system's temporary folder, named after the target folder.
 fn shared_folder() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
     if unprivileged().is_none() {
@@ -197,7 +197,7 @@ fn shared_folder() -> PathBuf {
     env::temp_dir().join(format!("chinwag-postgres-{}", target.to_string_lossy().replace(['/', ' '], "-")))
 }
 
-/// As whom the server runs if the tests run as root: user and group.
+/// Returns the user and group of the server's processes if the tests run as root, because PostgreSQL refuses to run as root.
 fn unprivileged() -> Option<(u32, u32)> {
     if !geteuid().is_root() {
         return None;
@@ -208,7 +208,7 @@ fn unprivileged() -> Option<(u32, u32)> {
         let mut ids = line.split(':').skip(2).map(str::parse);
         Some((ids.next()?.ok()?, ids.next()?.ok()?))
     };
-    Some(ids("postgres").or_else(|| ids("nobody")).expect("root's tests need a user postgres or nobody"))
+    Some(ids("postgres").or_else(|| ids("nobody")).expect("tests that run as root need a user postgres or nobody"))
 }
 
 fn own(path: &Path) {
@@ -226,7 +226,7 @@ fn open(path: &Path) -> File {
     file
 }
 
-/// A command in the unprivileged user's name, with PostgreSQL's programs in its path.
+/// Returns a command that runs as the unprivileged user, with PostgreSQL's programs in its path.
 fn command(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     let path = env::var("PATH").unwrap_or_default();
@@ -239,12 +239,12 @@ fn command(program: &Path, folder: &Path) -> Command {
 }
 
 fn init(folder: &Path) {
-    let made = command(&need("initdb"), folder)
+    let output = command(&need("initdb"), folder)
         .args(["--encoding=UTF8", "--locale=C", "--auth=trust", "--no-sync", "--username", USER, "--pgdata=data"])
         .output()
         .unwrap();
-    assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-    // Small, but as durable as it is by default.
+    assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+    // Small, and as durable as by default.
     let settings = "shared_buffers = 64MB\nmax_connections = 300\nlisten_addresses = '127.0.0.1'\n\
         unix_socket_directories = ''\n";
     let path = folder.join("data/postgresql.conf");
@@ -252,7 +252,8 @@ fn init(folder: &Path) {
     fs::write(path, defaults + settings).unwrap();
 }
 
-/// Starts the server's parent, and it the server, in a process group of their own, so that Ctrl-C in the terminal is not for them.
+/// Starts the server's parent, which starts the server, in a process group of their own, so that Ctrl-C in the terminal does not reach
+/// them.
 fn spawn(script: &str, folder: &Path, port: u16, input: Stdio) -> Child {
     command(Path::new("/bin/sh"), folder)
         .args(["-c", script, "sh"])
@@ -301,7 +302,7 @@ async fn fresh(port: u16) -> String {
     format!("postgres://{USER}@127.0.0.1:{port}/{name}")
 }
 
-/// A plain client, for what a test wants to do behind the store's back.
+/// Opens a plain client, for statements that a test runs besides the store.
 pub(crate) async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);

@@ -1,7 +1,7 @@
 //! Programs that a test starts.
 //!
-//! Their parent is a small shell script that waits for the end of its standard input, which the kernel brings about when the
-//! test ends, however it ends. It then kills the program's whole process group and removes its folder.
+//! Their parent is a small shell script that waits for the end of its standard input. The kernel closes that when the test ends,
+//! however it ends. The script then kills the program's process group and removes its folder.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -13,10 +13,10 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::socket::PATIENCE;
+use super::socket::TEST_TIMEOUT;
 
-/// `$1` is the folder, the rest the program and its arguments. `setsid` gives it a process group of its own. (Twice, since a process
-/// that was killed may be about to write a last file.)
+/// `$1` is the folder, the rest the program and its arguments. `setsid` gives it a process group of its own. (It removes the
+/// folder twice, because a killed process may still write a last file.)
 const PARENT: &str = r#"
 folder=$1; shift
 setsid "$@" 2>&1 & program=$!
@@ -26,13 +26,13 @@ kill -KILL -"$program"; wait "$program"
 rm -rf "$folder" || rm -rf "$folder"
 "#;
 
-/// A running program. Dropping it kills it and all that it has started.
+/// A running program. A drop kills it and all processes that it started.
 pub(crate) struct Process {
     parent: Child,
 }
 
 impl Process {
-    /// Starts a program whose first argument is the program, and waits until a line of its output has what is looked for.
+    /// Starts the program that the first argument names, and waits until `look` finds something in a line of its output.
     pub(crate) async fn start(
         folder: TempDir,
         arguments: impl IntoIterator<Item: AsRef<OsStr>>,
@@ -44,13 +44,13 @@ impl Process {
         let _ = folder.keep(); // the parent removes it
         let output = BufReader::new(parent.stdout.take().unwrap());
         let process = Self { parent };
-        let (tell, told) = oneshot::channel();
-        // A thread of its own, since somebody has to read for as long as the program writes.
-        thread::spawn(move || read(output, look, tell));
-        match timeout(PATIENCE, told).await {
+        let (found_sender, found) = oneshot::channel();
+        // A thread of its own, because the output must be read as long as the program writes.
+        thread::spawn(move || read(output, look, found_sender));
+        match timeout(TEST_TIMEOUT, found).await {
             Ok(Ok(Ok(found))) => (process, found),
-            Ok(Ok(Err(said))) => panic!("{command:?} ended: {said}"),
-            _ => panic!("{command:?} did not say what it should"),
+            Ok(Ok(Err(output))) => panic!("{command:?} ended: {output}"),
+            _ => panic!("{command:?} did not print the expected line"),
         }
     }
 }
@@ -62,26 +62,26 @@ impl Drop for Process {
     }
 }
 
-/// Tells what was found, or all that was said instead; then reads on.
+/// Sends the first finding, or the whole output if the program ends without one. Reads on after a finding.
 fn read(
     output: BufReader<impl std::io::Read>,
     look: impl Fn(&str) -> Option<String>,
-    tell: oneshot::Sender<Result<String, String>>,
+    found_sender: oneshot::Sender<Result<String, String>>,
 ) {
-    let mut tell = Some(tell);
-    let mut said = String::new();
+    let mut found_sender = Some(found_sender);
+    let mut text = String::new();
     for line in output.split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
-        if tell.is_none() {
+        if found_sender.is_none() {
             continue;
         }
         match look(&line) {
             // The test may have stopped waiting.
-            Some(found) => drop(tell.take().map(|tell| tell.send(Ok(found)))),
-            None => said = said + &line + "\n",
+            Some(found) => drop(found_sender.take().map(|sender| sender.send(Ok(found)))),
+            None => text = text + &line + "\n",
         }
     }
-    if let Some(tell) = tell {
-        let _ = tell.send(Err(said));
+    if let Some(sender) = found_sender {
+        let _ = sender.send(Err(text));
     }
 }

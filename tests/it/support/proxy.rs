@@ -1,4 +1,4 @@
-//! A way between anybody and anybody that a test can make bad at any moment.
+//! A TCP proxy whose faults a test switches on and off.
 
 use std::net::SocketAddr;
 
@@ -10,51 +10,52 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::server::bind;
-use super::socket::PATIENCE;
+use super::socket::TEST_TIMEOUT;
 
-/// What becomes of the bytes of one direction.
+/// The treatment of the bytes of one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
-    /// They arrive.
+    /// They are forwarded.
     Pass,
-    /// They wait, and arrive when they may pass again.
-    Keep,
-    /// They are lost, and the end of the stream with them.
-    Swallow,
+    /// They are held, and forwarded after the next change to `Pass`.
+    Hold,
+    /// They are discarded, and the end of the stream is not forwarded.
+    Discard,
 }
 
 #[derive(Clone, Copy)]
 struct State {
-    there: Flow,
-    back: Flow,
+    to_target: Flow,
+    from_target: Flow,
     refuse: bool,
-    /// How often everything was cut.
+    /// How often all connections were reset.
     cuts: usize,
 }
 
-/// The way. Dropping it cuts everything.
+/// A running proxy. A drop resets all connections.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     state: watch::Sender<State>,
-    /// Connections whose target has said something that was lost.
-    robbed: watch::Sender<usize>,
-    /// Bytes to the target before which a connection ends.
+    /// The number of connections on which bytes from the target were discarded.
+    responses_lost: watch::Sender<usize>,
+    /// A connection ends before these bytes reach the target.
     end: watch::Sender<Option<&'static [u8]>>,
     accepting: JoinHandle<()>,
 }
 
 impl Proxy {
-    /// A way to `target`, which passes everything.
+    /// Starts a proxy to `target` that forwards everything.
     pub(crate) fn to(target: SocketAddr) -> Self {
         // Keeps the port while new connections are refused.
-        let place = bind(([127, 0, 0, 1], 0).into());
-        let address = place.local_addr().unwrap();
-        let state = watch::Sender::new(State { there: Flow::Pass, back: Flow::Pass, refuse: false, cuts: 0 });
+        let reserved_port = bind(([127, 0, 0, 1], 0).into());
+        let address = reserved_port.local_addr().unwrap();
+        let state =
+            watch::Sender::new(State { to_target: Flow::Pass, from_target: Flow::Pass, refuse: false, cuts: 0 });
         let listener = listen(address);
-        let (robbed, end) = (watch::Sender::new(0), watch::Sender::new(None));
-        let (mut seen, count, ends) = (state.subscribe(), robbed.clone(), end.clone());
+        let (responses_lost, end) = (watch::Sender::new(0), watch::Sender::new(None));
+        let (mut seen, count, ends) = (state.subscribe(), responses_lost.clone(), end.clone());
         let accepting = tokio::spawn(async move {
-            let _place = place;
+            let _reserved_port = reserved_port;
             let mut listener = Some(listener);
             loop {
                 let Some(open) = &listener else {
@@ -75,49 +76,49 @@ impl Proxy {
                 }
             }
         });
-        Self { address, state, robbed, end, accepting }
+        Self { address, state, responses_lost, end, accepting }
     }
 
-    /// What becomes of bytes towards the target.
-    pub(crate) fn there(&self, flow: Flow) {
-        self.state.send_modify(|state| state.there = flow);
+    /// Sets the treatment of bytes to the target.
+    pub(crate) fn to_target(&self, flow: Flow) {
+        self.state.send_modify(|state| state.to_target = flow);
     }
 
-    /// What becomes of bytes that come from the target.
-    pub(crate) fn back(&self, flow: Flow) {
-        self.state.send_modify(|state| state.back = flow);
+    /// Sets the treatment of bytes from the target.
+    pub(crate) fn from_target(&self, flow: Flow) {
+        self.state.send_modify(|state| state.from_target = flow);
     }
 
-    /// Waits until what the target says is lost on so many connections.
-    pub(crate) async fn robbed(&self, connections: usize) {
-        let mut robbed = self.robbed.subscribe();
-        let enough = timeout(PATIENCE, robbed.wait_for(|count| *count >= connections)).await;
-        assert!(enough.is_ok(), "answers are lost on fewer than {connections} connections");
+    /// Waits until bytes from the target were discarded on this many connections.
+    pub(crate) async fn responses_lost(&self, connections: usize) {
+        let mut responses_lost = self.responses_lost.subscribe();
+        let reached = timeout(TEST_TIMEOUT, responses_lost.wait_for(|count| *count >= connections)).await;
+        assert!(reached.is_ok(), "responses are lost on fewer than {connections} connections");
     }
 
-    /// On how many connections it was lost up to now.
-    pub(crate) fn robbed_so_far(&self) -> usize {
-        *self.robbed.borrow()
+    /// Returns the number of connections on which bytes from the target were discarded.
+    pub(crate) fn responses_lost_so_far(&self) -> usize {
+        *self.responses_lost.borrow()
     }
 
-    /// Resets every connection, on both sides. New ones may come.
+    /// Resets every connection on both sides. New connections are accepted.
     pub(crate) fn cut(&self) {
         self.state.send_modify(|state| state.cuts += 1);
     }
 
-    /// Ends the connection on which these bytes come next, before they reach the target. All that came before them does, and is answered.
+    /// Ends the connection on which these bytes come next, before they reach the target. Earlier bytes reach it and are answered.
     pub(crate) fn end_before(&self, bytes: &'static [u8]) {
         self.end.send_replace(Some(bytes));
     }
 
-    /// Waits until that has happened.
+    /// Waits until a connection was ended by [`Proxy::end_before`].
     pub(crate) async fn ended(&self) {
         let mut end = self.end.subscribe();
-        let ended = timeout(PATIENCE, end.wait_for(Option::is_none)).await;
-        assert!(ended.is_ok(), "the bytes that were to be lost did not come");
+        let ended = timeout(TEST_TIMEOUT, end.wait_for(Option::is_none)).await;
+        assert!(ended.is_ok(), "the bytes that end a connection were not sent");
     }
 
-    /// Refuses new connections, or takes them again.
+    /// Refuses new connections, or accepts them again.
     pub(crate) fn refuse(&self, refuse: bool) {
         self.state.send_modify(|state| state.refuse = refuse);
     }
@@ -133,41 +134,41 @@ fn listen(address: SocketAddr) -> TcpListener {
     bind(address).listen(1024).unwrap()
 }
 
-/// Carries one connection until it ends or is cut.
+/// Forwards one connection until it ends or is reset.
 async fn carry(
     mut client: TcpStream,
     target: SocketAddr,
     mut state: watch::Receiver<State>,
-    robbed: watch::Sender<usize>,
+    responses_lost: watch::Sender<usize>,
     end: watch::Sender<Option<&'static [u8]>>,
 ) {
     let cuts = state.borrow_and_update().cuts;
-    // Where nobody listens, the client's connection is closed at once.
+    // If nothing listens there, the client's connection is closed at once.
     let Ok(mut server) = TcpStream::connect(target).await else { return };
     for socket in [&client, &server] {
         socket.set_nodelay(true).unwrap();
     }
     let cut = {
         let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
-        let there = pump(from_client, to_server, state.clone(), |state| state.there, || {}, end_before(end));
-        let rob = || robbed.send_modify(|count| *count += 1);
-        let back = pump(from_server, to_client, state.clone(), |state| state.back, rob, |_| None);
+        let to_target = pump(from_client, to_server, state.clone(), |state| state.to_target, || {}, end_before(end));
+        let count_loss = || responses_lost.send_modify(|count| *count += 1);
+        let from_target = pump(from_server, to_client, state.clone(), |state| state.from_target, count_loss, |_| None);
         tokio::select! {
-            _ = async { tokio::join!(there, back) } => false,
-            // Also when the proxy itself is gone.
+            _ = async { tokio::join!(to_target, from_target) } => false,
+            // Also when the proxy was dropped.
             _ = state.wait_for(|state| state.cuts != cuts) => true,
         }
     };
     if cut {
         for socket in [&client, &server] {
-            let _ = socket.set_zero_linger(); // a reset; the socket may be gone already
+            let _ = socket.set_zero_linger(); // a reset; the socket may be closed already
         }
     }
 }
 
-/// Says how many of the bytes that have come still pass, if the connection ends there.
+/// Returns a function that returns how many of its bytes are still forwarded if the connection ends in them.
 fn end_before(end: watch::Sender<Option<&'static [u8]>>) -> impl FnMut(&[u8]) -> Option<usize> {
-    // The bytes may come in two pieces.
+    // The bytes may arrive in two reads.
     let mut before = Vec::new();
     move |bytes| {
         let sought = (*end.borrow())?;
@@ -181,34 +182,34 @@ fn end_before(end: watch::Sender<Option<&'static [u8]>>) -> impl FnMut(&[u8]) ->
     }
 }
 
-/// Carries one direction, to the end of its stream, unless that too is to be lost.
+/// Forwards one direction to the end of its stream. The end is not forwarded while bytes are discarded.
 async fn pump(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     mut state: watch::Receiver<State>,
     flow: fn(&State) -> Flow,
-    lost_for_the_first_time: impl FnOnce(),
+    on_first_loss: impl FnOnce(),
     mut ends: impl FnMut(&[u8]) -> Option<usize>,
 ) {
-    let mut tell = Some(lost_for_the_first_time);
+    let mut on_first_loss = Some(on_first_loss);
     let mut bytes = vec![0; 16 * 1024];
     loop {
         let read = from.read(&mut bytes).await.unwrap_or(0);
-        // The end of a stream is not told as long as bytes are lost.
-        let may_go_on = |state: &State| match flow(state) {
+        // The end of a stream is not forwarded as long as bytes are discarded.
+        let may_forward = |state: &State| match flow(state) {
             Flow::Pass => true,
-            Flow::Keep => false,
-            Flow::Swallow => read > 0,
+            Flow::Hold => false,
+            Flow::Discard => read > 0,
         };
-        let Ok(pass) = state.wait_for(may_go_on).await.map(|state| flow(&state) == Flow::Pass) else { return };
+        let Ok(pass) = state.wait_for(may_forward).await.map(|state| flow(&state) == Flow::Pass) else { return };
         let end = ends(&bytes[..read]);
         if read == 0 || end.is_some() {
-            // The other side may be gone.
+            // The other side may have closed.
             let _ = to.write_all(&bytes[..end.unwrap_or(0)]).await;
             return drop(to.shutdown().await);
         }
         if !pass {
-            tell.take().into_iter().for_each(|tell| tell());
+            on_first_loss.take().into_iter().for_each(|report| report());
         } else if to.write_all(&bytes[..read]).await.is_err() {
             return;
         }

@@ -1,4 +1,4 @@
-//! A server in this process, as the binary starts it, on a port of its own.
+//! A server in the test's process, on a port of its own, started as the binary starts it.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,10 +17,10 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::bus::TestBus;
-use super::client::Person;
+use super::client::TestUser;
 use super::held_store::HeldStore;
 use super::postgres;
-use super::socket::PATIENCE;
+use super::socket::TEST_TIMEOUT;
 
 /// The stores that a server can have.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ pub(crate) enum StoreKind {
     Postgres,
 }
 
-/// A running server. Dropping it stops it.
+/// A running server, which stops on drop.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -38,17 +38,17 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A server with nothing configured.
+    /// Starts a server with the default configuration.
     pub(crate) async fn start() -> Self {
         Self::with(&[]).await
     }
 
-    /// A server on this store.
+    /// Starts a server on this store.
     pub(crate) async fn on(store: StoreKind) -> Self {
         Self::on_with(store, &[]).await
     }
 
-    /// A server on this store, with these arguments.
+    /// Starts a server on this store with these arguments.
     pub(crate) async fn on_with(store: StoreKind, arguments: &[&str]) -> Self {
         match store {
             StoreKind::Sqlite => Self::with(arguments).await,
@@ -59,12 +59,12 @@ impl Server {
         }
     }
 
-    /// A server with these arguments.
+    /// Starts a server with these arguments.
     pub(crate) async fn with(arguments: &[&str]) -> Self {
         Self::configured(arguments, |_| {}).await
     }
 
-    /// A server with these arguments and what no argument changes.
+    /// Starts a server with these arguments and with changes that no argument makes.
     pub(crate) async fn configured(arguments: &[&str], change: impl FnOnce(&mut Config)) -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut config = config(data.path(), arguments);
@@ -72,20 +72,20 @@ impl Server {
         Self::open(config, data, TcpListener::bind("127.0.0.1:0").await.unwrap()).await
     }
 
-    /// A server with these arguments, as a node on a bus, that looks for what it missed once a `heartbeat`.
-    pub(crate) async fn node(arguments: &[&str], heartbeat: Duration, ether: &Arc<TestBus>) -> Self {
+    /// Starts a server with these arguments as a node on a bus. It reconciles once a `heartbeat`.
+    pub(crate) async fn node(arguments: &[&str], heartbeat: Duration, bus: &Arc<TestBus>) -> Self {
         let data = tempfile::tempdir().unwrap();
         let config = Config { heartbeat, ..config(data.path(), arguments) };
-        let app = App::open_with_bus(config, |inbox| ether.join(inbox)).await.unwrap();
+        let app = App::open_with_bus(config, |inbox| bus.join(inbox)).await.unwrap();
         Self::serve(app, data, TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
-    /// A server without rate limits, and the store between it and its database that can be held up.
+    /// Starts a server without rate limits, and returns the [`HeldStore`] between it and its database.
     pub(crate) async fn held(store: StoreKind) -> (Self, Arc<HeldStore>) {
         Self::held_on(store, |inbox| Arc::new(Local::new(inbox))).await
     }
 
-    /// Like [`Server::held`], as a node on a bus.
+    /// Starts a server like [`Server::held`], as a node on a bus.
     pub(crate) async fn held_on(
         store: StoreKind,
         join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
@@ -95,7 +95,7 @@ impl Server {
             StoreKind::Sqlite => format!("sqlite:{}", data.path().join("chinwag.db").display()),
             StoreKind::Postgres => postgres::database().await,
         };
-        let held = HeldStore::over(store::open(&url).await.unwrap());
+        let held = HeldStore::wrapping(store::open(&url).await.unwrap());
         let config = config(data.path(), &["--rate-limits", "off", "--database-url", &url]);
         let app = App::open_with_store(config, Arc::clone(&held) as _, join).await.unwrap();
         (Self::serve(app, data, TcpListener::bind("127.0.0.1:0").await.unwrap()), held)
@@ -112,56 +112,56 @@ impl Server {
         Self { address, stop: Some(stop), serving, data }
     }
 
-    /// Somebody new.
-    pub(crate) async fn person(&self, username: &str) -> Person {
-        Person::register(self.address, username).await
+    /// Registers a user.
+    pub(crate) async fn register(&self, username: &str) -> TestUser {
+        TestUser::register(self.address, username).await
     }
 
-    /// Tells it to stop, as SIGTERM does.
+    /// Starts a drain, as SIGTERM does.
     pub(crate) fn stop(&mut self) {
         drop(self.stop.take());
     }
 
-    /// Waits until it has stopped, and leaves its data.
+    /// Stops the server, and returns its data folder.
     pub(crate) async fn stopped(mut self) -> TempDir {
         self.stop();
-        timeout(PATIENCE, self.serving).await.expect("the server stops").unwrap();
+        timeout(TEST_TIMEOUT, self.serving).await.expect("the server stops").unwrap();
         self.data
     }
 
-    /// Stops it for a while, with nothing configured and the embedded store.
-    pub(crate) async fn away(self) -> Away {
+    /// Stops a server with the default configuration and the embedded store, until [`OfflineServer::bring_online`].
+    pub(crate) async fn take_offline(self) -> OfflineServer {
         let address = self.address;
         let data = self.stopped().await;
-        Away { place: bind(address), address, data }
+        OfflineServer { reserved_port: bind(address), address, data }
     }
 }
 
-/// A server that is away. Its port is kept for it: whoever connects is refused.
-pub(crate) struct Away {
-    place: TcpSocket,
+/// A server that is stopped for a while. Its port stays reserved, so that connections are refused.
+pub(crate) struct OfflineServer {
+    reserved_port: TcpSocket,
     address: SocketAddr,
     data: TempDir,
 }
 
-impl Away {
-    /// Something that happens on another port meanwhile, where those who wait for the server do not see it.
-    pub(crate) async fn meanwhile(self, work: impl AsyncFnOnce(SocketAddr)) -> Self {
+impl OfflineServer {
+    /// Runs `work` against a server on another port, which the clients of the stopped server do not know.
+    pub(crate) async fn while_offline(self, work: impl AsyncFnOnce(SocketAddr)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let elsewhere = Server::open(config(self.data.path(), &[]), self.data, listener).await;
         work(elsewhere.address).await;
         Self { data: elsewhere.stopped().await, ..self }
     }
 
-    /// It is back at its port.
-    pub(crate) async fn back(self) -> Server {
+    /// Starts the server at its port again.
+    pub(crate) async fn bring_online(self) -> Server {
         let listener = bind(self.address).listen(1024).unwrap();
-        drop(self.place);
+        drop(self.reserved_port);
         Server::open(config(self.data.path(), &[]), self.data, listener).await
     }
 }
 
-/// A socket that has a port and does not listen there, which another may then do.
+/// Binds a socket to a port without listening there, so that another socket may listen.
 pub(crate) fn bind(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();

@@ -1,4 +1,4 @@
-//! A client of the WebSocket.
+//! A WebSocket client.
 
 use std::net::SocketAddr;
 use std::panic::Location;
@@ -13,34 +13,34 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// Far longer than anything takes, so that a test that waits for what never comes fails and does not hang.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// The timeout of everything that a test waits for. It is far longer than any operation takes, so that a test fails instead of hanging.
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An open WebSocket.
 pub(crate) struct Socket {
     pub(crate) stream: WebSocketStream<TcpStream>,
     /// The subprotocol that the server chose.
     pub(crate) subprotocol: Option<String>,
-    /// How long the test has waited since something came that was not a heartbeat. Heartbeats never end, so that each alone would
-    /// keep a test waiting for ever.
+    /// How long the test has waited since the last frame that was no heartbeat. Heartbeats never end, so that a timeout for each read
+    /// alone would let a test wait for ever.
     waited: Duration,
 }
 
 impl Socket {
-    /// Shakes hands, with these header fields besides the usual ones.
+    /// Opens a WebSocket with these additional header fields.
     pub(crate) async fn open(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<Self, Box<Error>> {
         let mut request = format!("ws://{address}{path}").into_client_request()?;
         for (name, value) in headers {
             let name: HeaderName = name.parse().unwrap();
             request.headers_mut().append(name, HeaderValue::from_str(value).unwrap());
         }
-        let shaking_hands = async {
+        let handshake = async {
             let socket = TcpStream::connect(address).await.map_err(Error::Io)?;
             client_async(request, socket).await
         };
-        let (stream, response) = timeout(PATIENCE, shaking_hands)
+        let (stream, response) = timeout(TEST_TIMEOUT, handshake)
             .await
-            .unwrap_or_else(|_| panic!("{path} was not answered in {PATIENCE:?}"))?;
+            .unwrap_or_else(|_| panic!("{path} was not answered in {TEST_TIMEOUT:?}"))?;
         let subprotocol = response.headers().get("sec-websocket-protocol");
         let subprotocol = subprotocol.map(|value| value.to_str().unwrap().to_owned());
         Ok(Self { stream, subprotocol, waited: Duration::ZERO })
@@ -60,27 +60,27 @@ impl Socket {
     }
 
     async fn write(&mut self, message: Message) -> Result<(), Error> {
-        let written = timeout(PATIENCE, self.stream.send(message)).await;
-        written.unwrap_or_else(|_| panic!("the server took nothing in {PATIENCE:?}"))
+        let written = timeout(TEST_TIMEOUT, self.stream.send(message)).await;
+        written.unwrap_or_else(|_| panic!("the server accepted no bytes in {TEST_TIMEOUT:?}"))
     }
 
-    /// Returns what comes next. Panics if nothing but heartbeats comes within [`PATIENCE`].
-    async fn message(&mut self, wanted: &str, caller: &Location<'_>) -> Option<Result<Message, Error>> {
-        let begun = Instant::now();
-        let patience = PATIENCE.saturating_sub(self.waited);
-        let Ok(message) = timeout(patience, self.stream.next()).await else {
-            panic!("nothing came in {PATIENCE:?} but heartbeats instead of {wanted}, at {caller}");
+    /// Returns the next WebSocket message. Fails the test if only heartbeats arrive for [`TEST_TIMEOUT`].
+    async fn message(&mut self, expected: &str, caller: &Location<'_>) -> Option<Result<Message, Error>> {
+        let started = Instant::now();
+        let timeout_left = TEST_TIMEOUT.saturating_sub(self.waited);
+        let Ok(message) = timeout(timeout_left, self.stream.next()).await else {
+            panic!("only heartbeats arrived in {TEST_TIMEOUT:?} instead of {expected}, at {caller}");
         };
         let is_heartbeat = match &message {
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => true,
             Some(Ok(Message::Text(text))) => text.contains(r#""type":"heartbeat""#),
             _ => false,
         };
-        self.waited = if is_heartbeat { self.waited + begun.elapsed() } else { Duration::ZERO };
+        self.waited = if is_heartbeat { self.waited + started.elapsed() } else { Duration::ZERO };
         message
     }
 
-    /// The next text frame.
+    /// Returns the next text frame.
     #[track_caller]
     pub(crate) fn next(&mut self) -> impl Future<Output = Value> {
         let caller = Location::caller();
@@ -95,7 +95,7 @@ impl Socket {
         }
     }
 
-    /// `hello`, unless the connection is closed instead.
+    /// Returns `hello`, or `None` if the connection is closed instead.
     #[track_caller]
     pub(crate) fn hello(&mut self) -> impl Future<Output = Option<Value>> {
         let caller = Location::caller();
@@ -107,7 +107,7 @@ impl Socket {
         }
     }
 
-    /// The next frame that is of one of these types; others are passed over.
+    /// Returns the next frame of one of these types, and skips others.
     #[track_caller]
     pub(crate) fn next_of(&mut self, types: &[&str]) -> impl Future<Output = Value> {
         let caller = Location::caller();
@@ -127,7 +127,7 @@ impl Socket {
         }
     }
 
-    /// What it begins with: the first frame's type, or the code of a close.
+    /// Returns the type of the next frame, or the code of a close.
     #[track_caller]
     pub(crate) fn first(&mut self) -> impl Future<Output = String> {
         let caller = Location::caller();
@@ -142,7 +142,7 @@ impl Socket {
         }
     }
 
-    /// All frames up to one of this type, or up to the close, whose code it gives.
+    /// Returns all frames up to one of this type. If the connection is closed before, returns the close code too.
     #[track_caller]
     pub(crate) fn until(&mut self, last: &str) -> impl Future<Output = (Vec<Value>, Option<u16>)> {
         let caller = Location::caller();
@@ -164,16 +164,16 @@ impl Socket {
         }
     }
 
-    /// The content of the next `message.new`.
+    /// Returns the content of the next `message.new`.
     #[track_caller]
-    pub(crate) fn receives(&mut self) -> impl Future<Output = String> {
+    pub(crate) fn next_content(&mut self) -> impl Future<Output = String> {
         let frame = self.next_of(&["message.new"]);
         async move { frame.await["message"]["content"].as_str().unwrap().to_owned() }
     }
 
-    /// The numbers of the next `count` numbered events.
+    /// Returns the numbers of the next `count` numbered events.
     #[track_caller]
-    pub(crate) fn numbers(&mut self, count: usize) -> impl Future<Output = Vec<i64>> {
+    pub(crate) fn next_seqs(&mut self, count: usize) -> impl Future<Output = Vec<i64>> {
         let caller = Location::caller();
         async move {
             let mut numbers = Vec::new();
@@ -183,14 +183,14 @@ impl Socket {
                         numbers.extend(serde_json::from_str::<Value>(&text).unwrap()["seq"].as_i64());
                     }
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                    other => panic!("{other:?} instead of {count} events, of which {numbers:?} came, at {caller}"),
+                    other => panic!("{other:?} instead of {count} events, of which {numbers:?} arrived, at {caller}"),
                 }
             }
             numbers
         }
     }
 
-    /// The close code that ends the connection; frames before it are passed over.
+    /// Returns the close code, and skips frames before it.
     #[track_caller]
     pub(crate) fn close_code(&mut self) -> impl Future<Output = u16> {
         let caller = Location::caller();

@@ -1,5 +1,5 @@
-//! The connection to PostgreSQL lost in COMMIT. The batch's next try finds what was committed without an answer, and commits what was not
-//! committed.
+//! The connection to PostgreSQL is lost in COMMIT. The batch's retry finds what is committed and unacknowledged, and commits what
+//! is not committed.
 
 use std::time::{Duration, Instant};
 
@@ -10,55 +10,55 @@ use uuid::Uuid;
 
 use super::postgres::by_proxy;
 use super::{Fixture, ON_SOCKETS, PROMISED, SLACK};
-use crate::support::chance::Run;
 use crate::support::history::Entry;
 use crate::support::node::Node;
 use crate::support::postgres::{connect, database};
 use crate::support::proxy::Flow;
+use crate::support::rng::FaultRun;
 use crate::support::server::Server;
 
-/// The message of the protocol that commits: its type, its length and its text.
+/// The protocol message that commits: its type, length and text.
 const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
 /// Far longer than a batch takes.
 const A_MOMENT: Duration = Duration::from_millis(100);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn its_connection_lost_in_commit() {
-    let run = Run::new("PostgreSQL's connection lost in COMMIT");
-    let mut chance = run.chance();
+    let run = FaultRun::new("PostgreSQL's connection lost in COMMIT");
+    let mut rng = run.rng();
     let url = database().await;
     let (proxy, far_url) = by_proxy(&url);
-    let scene = Fixture::begin(Node::with(&["--database-url", &far_url]), &mut chance).await;
+    let fixture = Fixture::begin(Node::with(&["--database-url", &far_url]), &mut rng).await;
     let near = connect(&url).await;
     let committed = async || near.query_one("SELECT max(last_seq) FROM counters", &[]).await.unwrap().get::<_, i64>(0);
-    // A cut is over at once, so that there can be many.
+    // A cut is short, so that there can be many.
     let rounds = 3 * run.rounds(2);
     let (mut recoveries, mut in_doubt) = (Vec::new(), 0);
     for round in 0..rounds {
-        scene.a_moment(&mut chance).await;
+        fixture.a_moment(&mut rng).await;
         if round % 3 == 0 {
-            // Anywhere in a batch's life.
-            tokio::time::sleep(Duration::from_micros(chance.within(0..5_000))).await;
+            // At any moment of a batch.
+            tokio::time::sleep(Duration::from_micros(rng.in_range(0..5_000))).await;
         } else {
-            // After a COMMIT, before its answer comes back.
-            proxy.back(Flow::Keep);
+            // After a COMMIT and before its response.
+            proxy.from_target(Flow::Hold);
             let before = committed().await;
-            // At most one more batch is committed; or it has been already.
+            // At most one more batch is committed, if any.
             let _ = timeout(A_MOMENT, async { while committed().await == before {} }).await;
-            in_doubt += committed().await - newest_acknowledged(&scene);
+            in_doubt += committed().await - newest_acknowledged(&fixture);
         }
         proxy.cut();
-        proxy.back(Flow::Pass);
+        proxy.from_target(Flow::Pass);
         let cut = Instant::now();
-        scene.log.acknowledged(1).await;
+        fixture.log.acknowledged(1).await;
         recoveries.push(cut.elapsed());
     }
-    let truth = scene.crowd.end(&scene.ada).await;
-    let counts = scene.log.verify(&[truth]);
-    let answers = scene.log.answers();
+    let final_state = fixture.clients.end(&fixture.ada).await;
+    let counts = fixture.log.verify(&[final_state]);
+    let answers = fixture.log.response_stats();
     let slowest = recoveries.iter().max().unwrap();
-    run.tell(format_args!(
-        "{rounds} cuts, {in_doubt} messages committed and not told by then: {counts}; {answers}; talking again within {slowest:.1?}"
+    run.print(format_args!(
+        "{rounds} cuts, {in_doubt} messages committed and not acknowledged by then: {counts}; {answers}; talking again within {slowest:.1?}"
     ));
     assert!(in_doubt > 0, "no answer was lost");
     assert_eq!(counts.connections, ON_SOCKETS, "sockets stay open: {counts}");
@@ -66,13 +66,13 @@ async fn its_connection_lost_in_commit() {
     assert!(*slowest < PROMISED + SLACK, "{recoveries:?}");
 }
 
-/// The newest number that a sender was told.
-fn newest_acknowledged(scene: &Fixture) -> i64 {
-    let told = scene.log.entries().into_iter().filter_map(|entry| match entry {
+/// Returns the newest acknowledged number.
+fn newest_acknowledged(fixture: &Fixture) -> i64 {
+    let acknowledged = fixture.log.entries().into_iter().filter_map(|entry| match entry {
         Entry::Acknowledged { seq, .. } => Some(seq),
         _ => None,
     });
-    told.max().unwrap_or(0)
+    acknowledged.max().unwrap_or(0)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -80,13 +80,13 @@ async fn its_commit_lost_before_it_arrives() {
     let url = database().await;
     let (proxy, far_url) = by_proxy(&url);
     let server = Server::with(&["--database-url", &far_url]).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
-    let mut theirs = grace.listen(&room.socket).await;
+    let mut theirs = grace.connect(&room.socket).await;
     let mut last_seq: i64 = 0;
-    for _ in 0..3 {
+    for _ in 0..5 {
         proxy.end_before(COMMIT);
-        // PostgreSQL has numbered the batch and answered so by the time COMMIT is lost.
+        // PostgreSQL has numbered the batch, and has sent the numbers, before the COMMIT is lost.
         let bodies: Vec<Value> = (0..3).map(|_| json!({"id": Uuid::now_v7(), "content": "once"})).collect();
         let sent = join_all(bodies.iter().map(|body| ada.post(&room.messages, body))).await;
         proxy.ended().await;
@@ -100,13 +100,13 @@ async fn its_commit_lost_before_it_arrives() {
         for (seq, id) in acknowledged {
             last_seq += 1;
             assert_eq!(seq, last_seq);
-            let heard = theirs.next_of(&["message.new"]).await;
-            assert_eq!((&heard["seq"], heard["message"]["id"].to_string()), (&json!(seq), id));
+            let received = theirs.next_of(&["message.new"]).await;
+            assert_eq!((&received["seq"], received["message"]["id"].to_string()), (&json!(seq), id));
         }
     }
 
-    // A command that goes alone is committed by its next try as well.
-    let message = ada.say(&room, "a draft").await;
+    // The retry of a command that is alone in its batch commits too.
+    let message = ada.send(&room, "a draft").await;
     theirs.next_of(&["message.new"]).await;
     let path = format!("{}/{}", room.messages, message["id"].as_str().unwrap());
     let alone = [
@@ -122,7 +122,7 @@ async fn its_commit_lost_before_it_arrives() {
         assert_eq!(theirs.next_of(&[kind]).await["seq"], last_seq, "{kind}");
     }
 
-    // A call that has no next try is refused, and nothing of it is stored.
+    // An operation without a retry is refused, and is not stored.
     proxy.end_before(COMMIT);
     let group = json!({"type": "group", "name": "Never", "member_ids": [grace.id]});
     let refused = ada.post("/v1/conversations", &group).await;

@@ -1,86 +1,87 @@
-//! The store in trouble, under load: every call is answered in time and typed, sockets stay open, health says so, nothing that
-//! was acknowledged is lost and nothing doubled, and all goes on by itself soon after the trouble's end.
+//! Faults of the store, under load. Every call is answered in time and with a typed error, sockets stay open, health reports the
+//! fault, no acknowledged message is lost and none is duplicated, and the server recovers by itself soon after the end of the
+//! fault.
 
 mod cut;
 mod heartbeat;
 mod postgres;
 mod presence;
-mod questions;
+mod probes;
 mod read_only;
 mod sqlite;
 
 use std::time::{Duration, Instant};
 
+use self::probes::{Probes, send_once};
 use super::Fixture;
-use crate::support::chance::Run;
-use crate::support::client::Person;
+use crate::support::client::TestUser;
 use crate::support::node::Node;
-use questions::{Questions, send_once};
+use crate::support::rng::FaultRun;
 
-/// What is promised: every call is answered, and a store that is back is used again, within so long.
+/// The promised time in which every call is answered, and in which a store is used again after its recovery.
 const PROMISED: Duration = Duration::from_secs(5);
-/// What a machine that is busy with other tests may add.
+/// Added time for a machine that is busy with other tests.
 const SLACK: Duration = Duration::from_secs(4);
-/// How long a fault lasts: ordinarily at least, and where somebody wants to know.
+/// How long a fault lasts: the default, and the time if the number of rounds is configured.
 const LENGTHS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
-/// Of the rounds that are asked for, so many are one of these, each of which takes long.
+/// One round of this many is long, if the number of rounds is configured.
 const ROUNDS_IN_ONE: usize = 10;
-/// Those of [`Fixture`] who are on a WebSocket.
+/// The clients of [`Fixture`] that are on a WebSocket.
 const ON_SOCKETS: usize = 3;
 
-/// Trouble that lasts until it is ended.
+/// A fault that lasts until it is ended.
 trait Fault {
-    /// Whether the store as a whole is of no use meanwhile, so that health must say so.
+    /// True if the store as a whole is unavailable, so that health must report it.
     const IS_TOTAL: bool = true;
 
     async fn begin(&mut self);
     async fn end(&mut self);
 }
 
-/// Puts a server through rounds of a fault.
+/// Runs rounds of a fault against a server.
 async fn endure<F: Fault>(name: &'static str, node: Node, fault: impl AsyncFnOnce(&Fixture) -> F) {
-    let run = Run::new(name);
-    let mut chance = run.chance();
-    let scene = Fixture::begin(node, &mut chance).await;
-    let mut fault = fault(&scene).await;
-    let questions = Questions::begin(&scene);
+    let run = FaultRun::new(name);
+    let mut rng = run.rng();
+    let fixture = Fixture::begin(node, &mut rng).await;
+    let mut fault = fault(&fixture).await;
+    let probes = Probes::begin(&fixture);
     let rounds = run.rounds(1).div_ceil(ROUNDS_IN_ONE);
     let (mut talking, mut well) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        scene.a_moment(&mut chance).await;
-        questions.until(true).await;
-        let newcomer = Person::login(scene.node.address, "alan").await;
-        let begun = Instant::now();
+        fixture.a_moment(&mut rng).await;
+        probes.until(true).await;
+        let newcomer = TestUser::login(fixture.node.address, "alan").await;
+        let started = Instant::now();
         fault.begin().await;
-        // Nobody has asked for this session yet.
-        let fresh = tokio::spawn(send_once(newcomer, scene.room.clone(), scene.log.clone()));
-        scene.log.refused(1).await;
+        // This session has not been checked yet.
+        let fresh = tokio::spawn(send_once(newcomer, fixture.room.clone(), fixture.log.clone()));
+        fixture.log.refused(1).await;
         if F::IS_TOTAL {
-            questions.until(false).await;
+            probes.until(false).await;
         }
-        tokio::time::sleep_until((begun + LENGTHS[usize::from(run.is_thorough())]).into()).await;
+        tokio::time::sleep_until((started + LENGTHS[usize::from(run.is_thorough())]).into()).await;
         fault.end().await;
         let ended = Instant::now();
-        scene.log.acknowledged(1).await;
+        fixture.log.acknowledged(1).await;
         talking.push(ended.elapsed());
-        questions.until(true).await;
+        probes.until(true).await;
         well.push(ended.elapsed());
         fresh.await.unwrap();
     }
-    let asked = questions.end().await;
-    let truth = scene.crowd.end(&scene.ada).await;
-    let counts = scene.log.verify(&[truth]);
-    let answers = scene.log.answers();
+    let probe_results = probes.end().await;
+    let final_state = fixture.clients.end(&fixture.ada).await;
+    let counts = fixture.log.verify(&[final_state]);
+    let answers = fixture.log.response_stats();
     let slowest = |times: &[Duration]| times.iter().max().copied().unwrap_or_default();
-    run.tell(format_args!(
-        "{rounds} rounds: {counts}; {answers}; talking again within {:.1?}, health well within {:.1?}; asked meanwhile: {asked}",
+    run.print(format_args!(
+        "{rounds} rounds: {counts}; {answers}; sends acknowledged again within {:.1?}, healthy again within {:.1?}; probes: {probe_results}",
         slowest(&talking),
         slowest(&well)
     ));
     assert_eq!(counts.connections, ON_SOCKETS, "sockets stay open: {counts}");
-    assert!(answers.untyped.is_empty() && answers.unanswered == 0 && answers.told >= rounds, "{answers:?}");
+    assert!(answers.untyped.is_empty() && answers.unanswered == 0 && answers.retryable >= rounds, "{answers:?}");
     assert!(slowest(&answers.slowest) < PROMISED + SLACK, "{answers:?}");
     assert!(slowest(&talking) < PROMISED + SLACK, "{talking:?}");
     assert!(slowest(&well) < PROMISED + SLACK, "{well:?}");
-    asked.verify(PROMISED + SLACK, F::IS_TOTAL);
+    probe_results.verify(PROMISED + SLACK, F::IS_TOTAL);
 }

@@ -1,4 +1,4 @@
-//! PostgreSQL in trouble.
+//! Faults of PostgreSQL.
 
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -8,12 +8,12 @@ use crate::support::node::Node;
 use crate::support::postgres::{Cluster, connect, database};
 use crate::support::proxy::{Flow, Proxy};
 
-/// A server on this database.
+/// Creates a server on this database.
 fn node(url: &str) -> Node {
     Node::with(&["--database-url", url])
 }
 
-/// A way to the server of a database, and the URL that takes it.
+/// Returns a proxy to the server of a database, and the URL that uses it.
 pub(super) fn by_proxy(url: &str) -> (Proxy, String) {
     let (before, place) = url.rsplit_once('@').unwrap();
     let (place, name) = place.split_once('/').unwrap();
@@ -60,7 +60,7 @@ async fn paused() {
     endure("PostgreSQL paused", node, async |_| Paused(cluster)).await;
 }
 
-/// A way on which everything is lost, or only what comes back: then what is asked for happens, and nobody hears of it.
+/// A proxy that discards everything, or responses alone: then statements are executed and the server gets no result.
 struct BlackHole {
     proxy: Proxy,
     there: Flow,
@@ -68,20 +68,20 @@ struct BlackHole {
 
 impl Fault for BlackHole {
     async fn begin(&mut self) {
-        self.proxy.there(self.there);
-        self.proxy.back(Flow::Swallow);
+        self.proxy.to_target(self.there);
+        self.proxy.from_target(Flow::Discard);
     }
 
     async fn end(&mut self) {
-        self.proxy.there(Flow::Pass);
-        self.proxy.back(Flow::Pass);
+        self.proxy.to_target(Flow::Pass);
+        self.proxy.from_target(Flow::Pass);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn behind_a_black_hole() {
     let (proxy, url) = by_proxy(&database().await);
-    let hole = BlackHole { proxy, there: Flow::Swallow };
+    let hole = BlackHole { proxy, there: Flow::Discard };
     endure("PostgreSQL behind a black hole", node(&url), async |_| hole).await;
 }
 
@@ -92,7 +92,7 @@ async fn its_answers_lost() {
     endure("PostgreSQL's answers lost", node(&url), async |_| hole).await;
 }
 
-/// A role that may have no connection.
+/// A role that may open no connection.
 struct OutOfConnections {
     admin: Client,
     role: String,
@@ -115,7 +115,7 @@ impl Fault for OutOfConnections {
 async fn out_of_connections() {
     let url = database().await;
     let (_, name) = url.rsplit_once('/').unwrap();
-    // Not a superuser, for whom there is always a connection.
+    // Not a superuser, because superusers always get a connection.
     let role = format!("role_{}", Uuid::now_v7().simple());
     let admin = connect(&url).await;
     let made = format!("CREATE ROLE {role} LOGIN; ALTER DATABASE {name} OWNER TO {role}");
@@ -125,7 +125,7 @@ async fn out_of_connections() {
     endure("PostgreSQL out of connections", node, async |_| OutOfConnections { admin, role }).await;
 }
 
-/// A server that only reads, as one is after a failover. Links that are open stay so.
+/// A read-only server, as after a failover. Open connections stay open.
 struct ReadOnly {
     admin: Client,
     _cluster: Cluster,
@@ -157,7 +157,7 @@ async fn turned_read_only() {
     endure("PostgreSQL turned read-only", node(&url), async |_| fault).await;
 }
 
-/// Somebody who holds a lock that every message needs.
+/// A client that holds a lock which every message needs.
 struct RowLocked {
     holder: Client,
     room: String,
@@ -180,6 +180,6 @@ impl Fault for RowLocked {
 async fn a_row_locked() {
     let url = database().await;
     let holder = connect(&url).await;
-    let locked = async |scene: &super::Fixture| RowLocked { holder, room: scene.room.id.clone() };
+    let locked = async |fixture: &super::Fixture| RowLocked { holder, room: fixture.room.id.clone() };
     endure("PostgreSQL's counter locked", node(&url), locked).await;
 }

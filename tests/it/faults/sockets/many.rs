@@ -1,42 +1,41 @@
-//! One connection resumes a great many conversations, page by page, while people talk in them.
+//! One connection resumes many conversations, page by page, while clients send to them.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::grown;
-use crate::support::chance::{Chance, Run};
-use crate::support::client::{Conversation, Person};
-use crate::support::history::{ConnectionNumber, Entry, Event, Log, Truth};
+use crate::support::client::{Conversation, TestUser};
+use crate::support::history::{ConnectionNumber, Entry, Event, FinalState, Log};
 use crate::support::node::Node;
+use crate::support::rng::{FaultRun, Rng};
 use crate::support::server::StoreKind;
-use crate::support::socket::{PATIENCE, Socket};
+use crate::support::socket::Socket;
 
 on_each_store! {
     resumed_page_by_page,
 }
 
-/// In each conversation, before anybody resumes.
+/// Messages in each conversation before the resume.
 const MESSAGES: i64 = 3;
-/// Sent before the first is answered.
+/// Messages in flight during the setup.
 const AT_ONCE: usize = 100;
 /// Pages in which all are resumed.
 const PAGES: usize = 4;
-/// Waited for by those who talk, at the very most.
+/// The longest that a sender may wait.
 const HELD_UP: Duration = Duration::from_secs(10);
-/// Much more than the pages of one connection.
+/// Much more memory than the pages of one connection.
 const MEMORY: usize = 192 * 1024 * 1024;
 
 async fn resumed_page_by_page(store: StoreKind) {
-    let run = Run::new("resumed page by page");
-    let mut chance = run.chance();
+    let run = FaultRun::new("resumed page by page");
+    let mut rng = run.rng();
     let mut node = Node::on(store).await;
     node.start().await;
-    let (ada, grace) = (node.person("ada").await, node.person("grace").await);
+    let (ada, grace) = (node.register("ada").await, node.register("grace").await);
     let log = Log::new();
     let mut rooms = Vec::new();
     for number in 0..run.full_size(100, 2_000) {
@@ -48,43 +47,43 @@ async fn resumed_page_by_page(store: StoreKind) {
             log.note(Entry::Member { conversation: room.id.parse().unwrap(), user });
         }
     }
-    let mut voice = Voice { log: log.clone(), ada: ada.clone(), chance: chance.fork() };
-    voice.fill(&rooms).await;
+    let mut sender = Sender { log: log.clone(), ada: ada.clone(), rng: rng.fork() };
+    sender.fill(&rooms).await;
     let before = node.memory();
     let mut reader = Reader::new(&log, &grace).await;
 
     let (stop, stopped) = watch::channel(false);
-    let begun = Instant::now();
+    let started = Instant::now();
     let resuming = async {
         let mut pages = Vec::new();
         for page in rooms.chunks(rooms.len() / PAGES) {
-            let begun = Instant::now();
+            let started = Instant::now();
             reader.resume(page).await;
-            pages.push(begun.elapsed());
+            pages.push(started.elapsed());
         }
         stop.send_replace(true);
         pages
     };
     let talking = async {
         while !*stopped.borrow() {
-            let room = &rooms[usize::try_from(chance.within(0..rooms.len() as u64)).unwrap()];
-            voice.say(room).await;
+            let room = &rooms[usize::try_from(rng.in_range(0..rooms.len() as u64)).unwrap()];
+            sender.send(room).await;
         }
     };
     let (mut pages, ()) = tokio::join!(resuming, talking);
-    let (resuming, memory) = (begun..Instant::now(), node.memory());
-    let mut truths = Vec::new();
+    let (resuming, memory) = (started..Instant::now(), node.memory());
+    let mut final_states = Vec::new();
     for room in &rooms {
-        truths.push(Truth::of(room, &ada).await);
+        final_states.push(FinalState::of(room, &ada).await);
     }
-    reader.read_up_to(&truths).await;
-    let counts = log.verify(&truths);
+    reader.read_up_to(&final_states).await;
+    let counts = log.verify(&final_states);
     assert_eq!(counts.readers, rooms.len(), "one in each: {counts}");
     assert!(memory.peak < MEMORY, "{memory:?}");
     let waits = log.waits(resuming.clone());
     assert!(waits.longest < HELD_UP, "{waits}");
     pages.sort();
-    run.tell(format_args!(
+    run.print(format_args!(
         "{store:?}, {} conversations in {PAGES} pages: {counts}; all after {:.2?}, the slowest page {:.0?}; meanwhile {waits}; {}",
         rooms.len(),
         resuming.end - resuming.start,
@@ -93,16 +92,16 @@ async fn resumed_page_by_page(store: StoreKind) {
     ));
 }
 
-/// Somebody who talks in all of them.
-struct Voice {
+/// A client that sends to all conversations.
+struct Sender {
     log: Log,
-    ada: Person,
-    chance: Chance,
+    ada: TestUser,
+    rng: Rng,
 }
 
-impl Voice {
+impl Sender {
     fn draft(&mut self, room: &Conversation) -> (Uuid, String) {
-        let id = Uuid::from_u64_pair(self.chance.next(), self.chance.next());
+        let id = Uuid::from_u64_pair(self.rng.next(), self.rng.next());
         let content = format!("{id}, to begin with");
         let (conversation, sender) = (room.id.parse().unwrap(), self.ada.id.parse().unwrap());
         self.log.note(Entry::Sent { id, conversation, sender, content: content.clone(), on: None });
@@ -114,16 +113,16 @@ impl Voice {
         self.log.note(Entry::Acknowledged { id, seq: message["seq"].as_i64().unwrap() });
     }
 
-    async fn say(&mut self, room: &Conversation) {
+    async fn send(&mut self, room: &Conversation) {
         let (id, content) = self.draft(room);
         let body = json!({"id": id, "content": content});
         let message = self.ada.post(&room.messages, &body).await.expect(201).json();
         self.acknowledged(&message);
     }
 
-    /// Says something in each.
+    /// Sends a message to each conversation.
     async fn fill(&mut self, rooms: &[Conversation]) {
-        let mut socket = self.ada.listen("/ws").await;
+        let mut socket = self.ada.connect("/ws").await;
         for some in rooms.chunks(AT_ONCE) {
             for _ in 0..MESSAGES {
                 for room in some {
@@ -140,7 +139,7 @@ impl Voice {
     }
 }
 
-/// Somebody who resumes all of them on one connection.
+/// A client that resumes all conversations on one connection.
 struct Reader {
     log: Log,
     user: Uuid,
@@ -149,46 +148,42 @@ struct Reader {
     resumed: HashMap<Uuid, Resumed>,
 }
 
-/// A conversation of theirs: to the log, as good as a connection of its own.
+/// One resumed conversation, which the log treats as a connection of its own.
 struct Resumed {
     connection: ConnectionNumber,
     has: i64,
 }
 
 impl Reader {
-    async fn new(log: &Log, grace: &Person) -> Self {
+    async fn new(log: &Log, grace: &TestUser) -> Self {
         let (log, number, user) = (log.clone(), log.number(), grace.id.parse().unwrap());
-        Self { log, user, number, socket: grace.listen("/ws?hold=1").await, resumed: HashMap::new() }
+        Self { log, user, number, socket: grace.connect("/ws?hold=1").await, resumed: HashMap::new() }
     }
 
     async fn resume(&mut self, page: &[Conversation]) {
-        let wanted: HashMap<&str, i64> = page.iter().map(|room| (room.id.as_str(), 0)).collect();
+        let positions: HashMap<&str, i64> = page.iter().map(|room| (room.id.as_str(), 0)).collect();
         for room in page {
             let (connection, conversation) = (self.log.number(), room.id.parse().unwrap());
             let (reader, user) = (self.number, self.user);
             self.log.note(Entry::Opened { connection, reader, user, conversation, after: 0 });
             self.resumed.insert(conversation, Resumed { connection, has: 0 });
         }
-        self.socket.send(&json!({"type": "resume", "conversations": wanted})).await;
+        self.socket.send(&json!({"type": "resume", "conversations": positions})).await;
         let mut answered = 0;
-        let answering = async {
-            while answered < page.len() {
-                let frame = self.hear().await;
-                if frame["type"] == "resumed" {
-                    let conversation: Uuid = frame["conversation_id"].as_str().unwrap().parse().unwrap();
-                    let (told, has) = (frame["last_seq"].as_i64().unwrap(), self.resumed[&conversation].has);
-                    assert!((MESSAGES..=has).contains(&told), "all up to here has been sent: {frame}, {has}");
-                    answered += 1;
-                }
+        while answered < page.len() {
+            let frame = self.hear().await;
+            if frame["type"] == "resumed" {
+                let conversation: Uuid = frame["conversation_id"].as_str().unwrap().parse().unwrap();
+                let (last_seq, has) = (frame["last_seq"].as_i64().unwrap(), self.resumed[&conversation].has);
+                assert!((MESSAGES..=has).contains(&last_seq), "all up to here has been sent: {frame}, {has}");
+                answered += 1;
             }
-        };
-        let in_time = timeout(PATIENCE, answering).await.is_ok();
-        assert!(in_time, "{answered} of {} conversations resumed in {PATIENCE:?}", page.len());
+        }
     }
 
-    async fn read_up_to(&mut self, truths: &[Truth]) {
-        for truth in truths {
-            while self.resumed[&truth.conversation].has < truth.last_seq() {
+    async fn read_up_to(&mut self, final_states: &[FinalState]) {
+        for final_state in final_states {
+            while self.resumed[&final_state.conversation].has < final_state.last_seq() {
                 self.hear().await;
             }
         }
@@ -201,7 +196,7 @@ impl Reader {
             let resumed = self.resumed.get_mut(&event.conversation);
             let resumed = resumed.unwrap_or_else(|| panic!("it was to be silent: {frame}"));
             resumed.has = event.seq;
-            self.log.note(Entry::Got { connection: resumed.connection, event });
+            self.log.note(Entry::Received { connection: resumed.connection, event });
         }
         frame
     }

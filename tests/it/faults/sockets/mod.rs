@@ -1,7 +1,7 @@
-//! Faults of sockets: cut, gone without a word, not read, coming back all at once, with much to catch up.
+//! Faults of sockets: cut, silently lost, not read, reconnecting all at once, and with much to catch up.
 
 mod cut;
-mod holes;
+mod gaps;
 mod many;
 mod missed;
 mod reader;
@@ -17,24 +17,24 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::client::Person;
+use crate::support::client::TestUser;
 use crate::support::node::Memory;
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TEST_TIMEOUT;
 
-/// Who is there, as somebody hears it who has a conversation with each of them, and with nobody else.
+/// The online users, as one client sees them that has a conversation with each of them and with no others.
 struct Presence {
-    here: watch::Receiver<HashSet<String>>,
+    online: watch::Receiver<HashSet<String>>,
     listening: JoinHandle<()>,
 }
 
 impl Presence {
-    async fn of(people: &[&Person], watcher: &Person) -> Self {
-        for person in people {
-            watcher.direct(person).await;
+    async fn of(users: &[&TestUser], watcher: &TestUser) -> Self {
+        for user in users {
+            watcher.direct(user).await;
         }
-        let mut socket = watcher.listen("/ws").await;
-        let (tell, here) = watch::channel(HashSet::new());
-        // In a task of its own, since somebody has to answer the pings.
+        let mut socket = watcher.connect("/ws").await;
+        let (sender, online) = watch::channel(HashSet::new());
+        // In a task of its own, because the pings must be answered.
         let listening = tokio::spawn(async move {
             while let Some(Ok(message)) = socket.stream.next().await {
                 let Message::Text(text) = message else { continue };
@@ -43,23 +43,23 @@ impl Presence {
                     let ids = frame[member].as_array().into_iter().flatten();
                     ids.map(|id| id.as_str().unwrap().to_owned()).collect::<Vec<_>>()
                 };
-                tell.send_modify(|here| match frame["type"].as_str().unwrap() {
-                    "presence.state" => here.extend(frame["users"].as_object().unwrap().keys().cloned()),
+                sender.send_modify(|online| match frame["type"].as_str().unwrap() {
+                    "presence.state" => online.extend(frame["users"].as_object().unwrap().keys().cloned()),
                     "presence.diff" => {
-                        here.extend(named("online"));
-                        here.retain(|id| !named("offline").contains(id));
+                        online.extend(named("online"));
+                        online.retain(|id| !named("offline").contains(id));
                     }
                     _ => {}
                 });
             }
         });
-        Self { here, listening }
+        Self { online, listening }
     }
 
-    /// Waits until this one is there, or is not.
-    async fn shows(&self, person: &Person, there: bool) {
-        let mut here = self.here.clone();
-        let shown = timeout(PATIENCE, here.wait_for(|here| here.contains(&person.id) == there)).await;
+    /// Waits until this user is online, or offline.
+    async fn shows(&self, user: &TestUser, there: bool) {
+        let mut online = self.online.clone();
+        let shown = timeout(TEST_TIMEOUT, online.wait_for(|online| online.contains(&user.id) == there)).await;
         assert!(matches!(shown, Ok(Ok(_))), "not {}", if there { "online" } else { "offline" });
     }
 }
@@ -70,7 +70,7 @@ impl Drop for Presence {
     }
 }
 
-/// What the server had before, and what it had at the most.
+/// The server's memory before, and at its peak.
 fn grown(before: Memory, after: Memory) -> String {
     const MIB: usize = 1024 * 1024;
     format!("{} MiB of memory before, {} at the most", before.now / MIB, after.peak / MIB)

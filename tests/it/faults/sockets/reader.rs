@@ -1,4 +1,4 @@
-//! Somebody whose reading the test has in its hands.
+//! A client that reads only when the test says so.
 
 use std::time::Duration;
 
@@ -8,35 +8,35 @@ use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
-use crate::support::client::{Conversation, Person};
+use crate::support::client::{Conversation, TestUser};
 use crate::support::history::{ConnectionNumber, Entry, Event, Log, ReaderNumber};
 use crate::support::socket::Socket;
 
-/// How long it may take to read what is there, while more comes.
+/// How long a client may take to read the backlog while more arrives.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// A listener of one conversation.
+/// A client subscribed to one conversation.
 pub(super) struct Reader {
     log: Log,
-    pub(super) person: Person,
+    pub(super) person: TestUser,
     user: Uuid,
     room: Conversation,
     conversation: Uuid,
     number: ReaderNumber,
-    /// The last number that came.
+    /// The last number that was received.
     has: i64,
     line: Option<(Socket, ConnectionNumber)>,
 }
 
 impl Reader {
-    pub(super) fn new(log: &Log, person: &Person, room: &Conversation) -> Self {
+    pub(super) fn new(log: &Log, person: &TestUser, room: &Conversation) -> Self {
         let (user, conversation) = (person.id.parse().unwrap(), room.id.parse().unwrap());
         log.note(Entry::Member { conversation, user });
         let (person, room, number) = (person.clone(), room.clone(), log.number());
         Self { log: log.clone(), person, user, room, conversation, number, has: 0, line: None }
     }
 
-    /// Comes (back), and reads until all that was missed has come.
+    /// Connects or reconnects, and reads to the end of the replay.
     pub(super) async fn catch_up(&mut self) {
         let socket = self.person.open(&format!("{}?after_seq={}", self.room.socket, self.has)).await;
         let connection = self.log.number();
@@ -47,7 +47,7 @@ impl Reader {
         assert_eq!(ended, None, "closed while it was read");
     }
 
-    /// Reads until the connection ends: the close code, if one came.
+    /// Reads until the connection ends. Returns the close code, if any.
     pub(super) async fn read_to_the_end(&mut self) -> Option<u16> {
         self.read(|_, _| false).await.unwrap()
     }
@@ -60,7 +60,7 @@ impl Reader {
         }
     }
 
-    /// Reads until a frame is the wanted one; if the connection ends before, with which close code, if any.
+    /// Reads until a frame matches. If the connection ends before, returns the close code, if any.
     async fn read(&mut self, is_wanted: impl Fn(i64, &Value) -> bool) -> Option<Option<u16>> {
         let (socket, connection) = self.line.as_mut().unwrap();
         let deadline = Instant::now() + WITHIN;
@@ -70,7 +70,7 @@ impl Reader {
                     let frame = serde_json::from_str(&text).unwrap();
                     if let Some(event) = Event::of(&frame) {
                         self.has = event.seq;
-                        self.log.note(Entry::Got { connection: *connection, event });
+                        self.log.note(Entry::Received { connection: *connection, event });
                     }
                     if is_wanted(self.has, &frame) {
                         return None;

@@ -6,7 +6,7 @@ mod waiting;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::client::Person;
+use crate::support::client::TestUser;
 use crate::support::postgres::database;
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
@@ -18,7 +18,7 @@ on_each_store! {
     a_reply_that_is_too_large_is_an_error,
 }
 
-/// Calls an operation: the frames before its answer, and the answer. The connection is read until then.
+/// Calls an operation. Returns the frames before the answer, and the answer.
 async fn call(
     socket: &mut Socket,
     operation: &str,
@@ -41,7 +41,7 @@ async fn call(
     }
 }
 
-/// The body of a reply of this status.
+/// Returns the body of a reply, and checks its status.
 #[track_caller]
 fn body((_, reply): (Vec<Value>, Value), status: u16) -> Value {
     assert_eq!((&reply["type"], &reply["status"]), (&json!("reply"), &json!(status)), "{reply}");
@@ -50,9 +50,9 @@ fn body((_, reply): (Vec<Value>, Value), status: u16) -> Value {
 
 async fn a_retry_of_a_send_gets_200_and_the_same_message(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
-    let mut socket = ada.listen(&room.socket).await;
+    let mut socket = ada.connect(&room.socket).await;
     let send = json!({"id": Uuid::now_v7(), "content": "once"});
     let first = body(call(&mut socket, "message.send", None, send.clone()).await, 201);
     assert_eq!((&first["content"], &first["id"]), (&json!("once"), &send["id"]));
@@ -64,9 +64,9 @@ async fn a_retry_of_a_send_gets_200_and_the_same_message(store: StoreKind) {
 
 async fn a_connection_that_is_not_subscribed_gets_its_replies(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
-    let mut held = ada.listen("/ws?hold=1").await;
+    let mut held = ada.connect("/ws?hold=1").await;
     let input = json!({"name": "Dinner"});
     let (before, reply) = call(&mut held, "conversation.update", Some(&room.id), input).await;
     assert!(before.iter().all(|frame| frame["seq"].is_null()), "it is silent until it is resumed: {before:?}");
@@ -74,14 +74,14 @@ async fn a_connection_that_is_not_subscribed_gets_its_replies(store: StoreKind) 
     let sent = body(call(&mut held, "message.send", Some(&room.id), json!({"content": "hi"})).await, 201);
     assert_eq!(sent["seq"], 2);
     held.send(&json!({"type": "resume", "conversations": {&room.id: 0}})).await;
-    assert_eq!(held.numbers(2).await, [1, 2], "the events come when it is resumed");
+    assert_eq!(held.next_seqs(2).await, [1, 2], "the events come when it is resumed");
 }
 
 async fn the_conversation_of_the_connection_or_the_frame_beats_the_one_in_the_input(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let (room, other) = (ada.group("Lunch", &[&grace]).await, ada.group("Dinner", &[&grace]).await);
-    let (mut all, mut one) = (ada.listen("/ws").await, ada.listen(&room.socket).await);
+    let (mut all, mut one) = (ada.connect("/ws").await, ada.connect(&room.socket).await);
     let of_other = || json!({"conversation_id": other.id});
     let got = async |socket: &mut Socket, conversation_id, input| {
         body(call(socket, "conversation.get", conversation_id, input).await, 200)["id"].clone()
@@ -98,14 +98,14 @@ async fn the_conversation_of_the_connection_or_the_frame_beats_the_one_in_the_in
 
 async fn a_reply_that_is_too_large_is_an_error(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
-    // The last message of each is in the list.
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    // The list contains the last message of each conversation.
     let long = "x".repeat(16 * 1024);
     for number in 0..18 {
         let room = ada.group(&number.to_string(), &[&grace]).await;
-        ada.say(&room, &long).await;
+        ada.send(&room, &long).await;
     }
-    let mut socket = grace.listen("/ws").await;
+    let mut socket = grace.connect("/ws").await;
     let (_, refused) = call(&mut socket, "conversation.list", None, json!({})).await;
     assert_eq!((&refused["type"], &refused["code"]), (&json!("error"), &json!("too_large")), "{}", refused["detail"]);
     assert_eq!(refused["status"], 413);
@@ -121,11 +121,11 @@ async fn a_session_that_ended_elsewhere_ends_the_connection_with_its_next_operat
     let (url, secret) = (database().await, "one secret for all the nodes there are");
     let arguments = ["--database-url", url.as_str(), "--jwt-secret", secret];
     let (here, there) = (Server::with(&arguments).await, Server::with(&arguments).await);
-    let ada = here.person("ada").await;
-    let mut socket = ada.listen("/ws").await;
+    let ada = here.register("ada").await;
+    let mut socket = ada.connect("/ws").await;
     body(call(&mut socket, "me.get", None, json!({})).await, 200);
-    Person { address: there.address, ..ada }.post("/v1/users/logout", &json!({})).await.expect(204);
-    // The node has the session as live for some seconds more, and learns of its end from nothing but these calls.
+    TestUser { address: there.address, ..ada }.post("/v1/users/logout", &json!({})).await.expect(204);
+    // The session cache has the session as valid for some more seconds, and the node learns of its end only by these calls.
     let code = loop {
         socket.try_send(&json!({"type": "me.get", "input": {}})).await;
         let (frames, code) = socket.until("reply").await;

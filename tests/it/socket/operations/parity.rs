@@ -1,4 +1,4 @@
-//! Both transports: the same call has the same answer over REST, over `/ws` and over `/ws/{conversation_id}`.
+//! The same call has the same answer over REST, over `/ws` and over `/ws/{conversation_id}`.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::call;
-use crate::support::client::{Answer, Conversation, Person};
+use crate::support::client::{Conversation, Response, TestUser};
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
@@ -18,13 +18,13 @@ on_each_store! {
     every_refusal_is_the_one_of_rest,
 }
 
-/// The operations that are offered over WebSocket.
+/// Returns the operations that are offered over WebSocket.
 fn offered() -> impl Iterator<Item = &'static Operation> {
     OPERATIONS.iter().filter(|row| row.access == Access::User && row.transports == Transports::Both)
 }
 
-/// Calls an operation over REST. `input` has what its path takes, and what its query or its body takes.
-async fn call_rest(person: &Person, operation: &Operation, mut input: Value) -> Answer {
+/// Calls an operation over REST. `input` has the parameters of the path and of the query or body.
+async fn call_rest(user: &TestUser, operation: &Operation, mut input: Value) -> Response {
     let members = input.as_object_mut().unwrap();
     let segments: Vec<String> = operation
         .path
@@ -43,7 +43,7 @@ async fn call_rest(person: &Person, operation: &Operation, mut input: Value) -> 
     }
     let method = Method::from_bytes(operation.method.as_bytes()).unwrap();
     let body = (operation.body == Body::Json).then_some(&input);
-    person.try_call(method, &path, body).await.unwrap()
+    user.try_call(method, &path, body).await.unwrap()
 }
 
 #[test]
@@ -70,17 +70,17 @@ enum Transport {
     One,
 }
 
-/// A server of its own for each transport, on which the same things happen.
+/// A server for one transport. The same calls are made on each.
 struct Fixture {
     transport: Transport,
     _server: Server,
-    ada: Person,
-    grace: Person,
-    joan: Person,
+    ada: TestUser,
+    grace: TestUser,
+    joan: TestUser,
     all: Socket,
-    /// They stay open, so that Ada is online to the end.
+    /// Sockets that stay open, so that Ada is online to the end.
     ones: Vec<Socket>,
-    /// The ids that were seen, in this order.
+    /// The ids in the order of their first appearance.
     ids: Vec<String>,
 }
 
@@ -94,22 +94,22 @@ impl Fixture {
     async fn new(store: StoreKind, transport: Transport) -> Self {
         let server = Server::on_with(store, &["--rate-limits", "off"]).await;
         let (ada, grace, joan) =
-            (server.person("ada").await, server.person("grace").await, server.person("joan").await);
-        let all = ada.listen("/ws").await;
+            (server.register("ada").await, server.register("grace").await, server.register("joan").await);
+        let all = ada.connect("/ws").await;
         Self { transport, _server: server, ada, grace, joan, all, ones: Vec::new(), ids: Vec::new() }
     }
 
     async fn room(&mut self) -> Room {
         let conversation = self.ada.group("Lunch", &[&self.grace]).await;
-        let message = self.ada.say(&conversation, "hello").await;
-        self.ones.push(self.ada.listen(&conversation.socket).await);
+        let message = self.ada.send(&conversation, "hello").await;
+        self.ones.push(self.ada.connect(&conversation.socket).await);
         // All events so far have been received.
         self.all.send(&json!({"type": "ping"})).await;
         self.all.next_of(&["pong"]).await;
         Room { conversation, message_id: message["id"].as_str().unwrap().to_owned() }
     }
 
-    /// An input of the operation, and the type of the event that it causes.
+    /// Returns an input of the operation, and the type of the event that it causes.
     fn example(&self, name: &str, room: &Room) -> (Value, Option<&'static str>) {
         let message_id = &room.message_id;
         let (mut input, event) = match name {
@@ -143,7 +143,7 @@ impl Fixture {
         (input, event)
     }
 
-    /// Calls an operation by this world's transport. `None` if the connection is closed instead of an answer.
+    /// Calls an operation over this transport. Returns `None` if the connection is closed without an answer.
     async fn call(&mut self, operation: &Operation, room: &Room) -> Option<(u16, Value)> {
         let (mut input, event) = self.example(operation.name, room);
         if self.transport == Transport::Rest {
@@ -177,7 +177,7 @@ impl Fixture {
         Some((u16::try_from(reply["status"].as_u64().unwrap()).unwrap(), reply["body"].clone()))
     }
 
-    /// Replaces what differs between servers: ids by their numbers, times, cursors.
+    /// Replaces values that differ between servers: ids by their index, times, cursors.
     fn comparable(&mut self, value: Value) -> Value {
         match value {
             Value::Object(members) => Value::Object(
@@ -216,10 +216,10 @@ async fn every_operation_has_the_answer_of_rest_after_its_event(store: StoreKind
     );
     for operation in offered() {
         let mut answers = Vec::new();
-        for world in [&mut rest, &mut all, &mut one] {
-            let room = world.room().await;
-            let answer = world.call(operation, &room).await;
-            answers.push(answer.map(|(status, body)| (status, world.comparable(body))));
+        for fixture in [&mut rest, &mut all, &mut one] {
+            let room = fixture.room().await;
+            let answer = fixture.call(operation, &room).await;
+            answers.push(answer.map(|(status, body)| (status, fixture.comparable(body))));
         }
         let expected = answers[0].clone().unwrap();
         assert!((200..300).contains(&expected.0), "{}: {expected:?}", operation.name);
@@ -229,7 +229,7 @@ async fn every_operation_has_the_answer_of_rest_after_its_event(store: StoreKind
     }
 }
 
-/// The members that an error frame and a problem share.
+/// Returns the members that error frames and problems share.
 fn problem(mut value: Value) -> Value {
     for name in ["type", "ref", "conversation_id", "request_id"] {
         value.as_object_mut().unwrap().remove(name);
@@ -239,12 +239,12 @@ fn problem(mut value: Value) -> Value {
 
 async fn every_refusal_is_the_one_of_rest(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, eve) = (server.person("ada").await, server.person("eve").await);
+    let (ada, eve) = (server.register("ada").await, server.register("eve").await);
     let room = ada.group("Lunch", &[]).await;
-    let said = ada.say(&room, "hello").await;
-    let mut socket = eve.listen("/ws").await;
-    // Eve is not in the conversation, and there is no such user; then, fields have other values than they take.
-    let foreign = json!({"conversation_id": room.id, "message_id": said["id"], "user_id": Uuid::now_v7(), "name": "x",
+    let message = ada.send(&room, "hello").await;
+    let mut socket = eve.connect("/ws").await;
+    // Calls by Eve, who is not a member, and with unknown users; then calls with invalid values.
+    let foreign = json!({"conversation_id": room.id, "message_id": message["id"], "user_id": Uuid::now_v7(), "name": "x",
                          "content": "x", "role": "member"});
     let mut wrong = foreign.clone();
     for (name, value) in [("type", json!("x")), ("limit", json!(0)), ("name", json!("")), ("content", json!(""))] {

@@ -1,4 +1,4 @@
-//! Operations that wait for the store: what goes on meanwhile, and what ends the wait.
+//! Operations that wait for the store: the connection works meanwhile, and the wait is bounded.
 
 use std::time::{Duration, Instant};
 
@@ -8,26 +8,26 @@ use tokio::time::{interval, timeout};
 use tokio_postgres::Client;
 
 use super::{body, call};
-use crate::support::client::{Conversation, Person};
+use crate::support::client::{Conversation, TestUser};
 use crate::support::postgres::{connect, database};
 use crate::support::server::Server;
-use crate::support::socket::{PATIENCE, Socket};
+use crate::support::socket::{Socket, TEST_TIMEOUT};
 
-/// The time in which every call is answered.
+/// The time in which the server promises an answer to every call.
 const PROMISED: Duration = Duration::from_secs(5);
-/// The time that a machine may add that is busy with other tests.
+/// Added time for a machine that is busy with other tests.
 const SLACK: Duration = Duration::from_secs(4);
 
-/// A server on PostgreSQL, of whose conversations another client can lock the counters.
+/// A server on PostgreSQL, and a client that can lock the counters of its conversations.
 struct Fixture {
     server: Server,
     url: String,
     observer: Client,
-    ada: Person,
-    grace: Person,
+    ada: TestUser,
+    grace: TestUser,
 }
 
-/// A lock on a conversation's counter: nothing is committed there.
+/// A lock on a conversation's counter, which prevents commits to it.
 struct Lock(Client);
 
 impl Lock {
@@ -40,7 +40,7 @@ impl Fixture {
     async fn new() -> Self {
         let url = database().await;
         let server = Server::with(&["--database-url", &url]).await;
-        let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+        let (ada, grace) = (server.register("ada").await, server.register("grace").await);
         Self { server, observer: connect(&url).await, url, ada, grace }
     }
 
@@ -61,7 +61,7 @@ impl Fixture {
                 pause.tick().await;
             }
         };
-        timeout(PATIENCE, is_waiting).await.expect("it waits for the lock");
+        timeout(TEST_TIMEOUT, is_waiting).await.expect("it waits for the lock");
     }
 }
 
@@ -70,7 +70,7 @@ async fn operations_are_answered_one_at_a_time_while_sends_go_on() {
     let fixture = Fixture::new().await;
     let Fixture { ada, grace, .. } = &fixture;
     let (talk, room) = (ada.group("Talk", &[grace]).await, ada.group("Lunch", &[grace]).await);
-    let mut socket = ada.listen("/ws").await;
+    let mut socket = ada.connect("/ws").await;
     let (talk_is_locked, room_is_locked) = (fixture.lock(&talk).await, fixture.lock(&room).await);
     let rename = |name: &str| {
         let input = json!({"name": name});
@@ -109,7 +109,7 @@ async fn operations_are_answered_one_at_a_time_while_sends_go_on() {
 async fn a_drain_waits_for_the_reply() {
     let mut fixture = Fixture::new().await;
     let room = fixture.ada.group("Lunch", &[&fixture.grace]).await;
-    let mut socket = fixture.ada.listen("/ws").await;
+    let mut socket = fixture.ada.connect("/ws").await;
     let lock = fixture.lock(&room).await;
     let frame = json!({"type": "conversation.update", "ref": "r", "conversation_id": room.id,
                        "input": {"name": "Dinner"}});
@@ -126,7 +126,7 @@ async fn a_drain_waits_for_the_reply() {
     assert_eq!(socket.close_code().await, 1012);
 }
 
-/// Calls an operation of a store that does not answer: the error comes in time, and the connection lives on.
+/// Calls an operation while the store does not answer. Checks that the error arrives in time and that the connection stays open.
 async fn is_unavailable(socket: &mut Socket, operation: &str, room: &Conversation) {
     let since = Instant::now();
     let (_, refused) = call(socket, operation, Some(&room.id), json!({"name": "Dinner"})).await;
@@ -142,7 +142,7 @@ async fn is_unavailable(socket: &mut Socket, operation: &str, room: &Conversatio
 async fn a_slow_postgres_is_unavailable_in_time() {
     let fixture = Fixture::new().await;
     let room = fixture.ada.group("Lunch", &[&fixture.grace]).await;
-    let mut socket = fixture.ada.listen("/ws").await;
+    let mut socket = fixture.ada.connect("/ws").await;
     let lock = fixture.lock(&room).await;
     is_unavailable(&mut socket, "conversation.update", &room).await;
     lock.release().await;
@@ -157,9 +157,9 @@ async fn a_slow_sqlite_is_unavailable_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("chinwag.db");
     let server = Server::with(&["--database-url", &format!("sqlite:{}", file.display())]).await;
-    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
-    let mut socket = ada.listen("/ws").await;
+    let mut socket = ada.connect("/ws").await;
     let another_writer = Connection::open(&file).unwrap();
     another_writer.execute_batch("BEGIN IMMEDIATE").unwrap();
     is_unavailable(&mut socket, "conversation.update", &room).await;

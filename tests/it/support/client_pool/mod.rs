@@ -1,8 +1,8 @@
-//! Simulated clients that behave as the protocol asks: what is not acknowledged is sent again with the same id, whoever comes back
-//! goes on after the last number that they have, and a hint when to come back is obeyed. They log all that they do and see.
+//! Simulated clients that follow the protocol. A client sends unacknowledged messages again with the same id, resumes after the last
+//! number that it has, and obeys the server's retry hints. It logs all that it does and receives.
 
-mod poster;
-mod talker;
+mod rest_client;
+mod socket_client;
 
 use std::time::Duration;
 
@@ -13,157 +13,157 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::chance::Chance;
-use super::client::{Conversation, Lost, Person, try_ask};
-use super::history::{Entry, Log, Truth};
-use talker::Talker;
+use super::client::{Conversation, RequestError, TestUser, try_send_request};
+use super::history::{Entry, FinalState, Log};
+use super::rng::Rng;
+use socket_client::SocketClient;
 
-/// A peer that says nothing for so long is asked; after as long again it is given up. A client's own time-out.
-const SILENCE: Duration = Duration::from_secs(2);
-/// An answer that takes so long is given up: twice as long as the server promises to take at most.
-const ANSWER: Duration = Duration::from_secs(10);
-/// Before somebody tries again; see [`Actor::pause`].
-const PAUSE: Duration = Duration::from_millis(10);
-/// So many may try that often.
-const AT_ONCE: usize = 20;
-/// Between two remarks of somebody who seldom talks.
-const BETWEEN_REMARKS: Duration = Duration::from_millis(50);
-/// Characters of what is shouted: close to what a message may have.
-const SHOUT: u64 = 15_000;
-/// How long everybody may take to have everything, once no more is said, if something happens all the while.
-const CATCHING_UP: Duration = Duration::from_secs(60);
+/// A client pings a server that sends nothing for this long, and closes the connection after as long again.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A client gives up a request after this long: twice the time in which the server promises an answer.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause before a retry; see [`SimulatedClient::pause`].
+const RETRY_PAUSE: Duration = Duration::from_millis(10);
+/// The number of clients that may retry after one [`RETRY_PAUSE`] each. With more, each waits longer.
+const CLIENTS_PER_PAUSE: usize = 20;
+/// The pause between two messages of [`Behaviour::PostsSlowly`].
+const SLOW_POST_PAUSE: Duration = Duration::from_millis(50);
+/// The maximal length of long messages, in characters: close to the server's limit.
+const LONG_MESSAGE: u64 = 15_000;
+/// How long the clients may take to receive everything after the last message was sent.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What everybody does at present.
+/// The current task of all clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Goal {
-    /// Listen and say new things.
-    Talk,
-    /// Say nothing new; what was said is to be acknowledged.
-    Settle,
-    /// Listen until this number, then leave.
-    Until(i64),
+enum Phase {
+    /// Read, and send new messages.
+    Send,
+    /// Send nothing new, and retry until everything is acknowledged or refused.
+    Drain,
+    /// Read up to this number, then end.
+    ReadUntil(i64),
 }
 
-/// How somebody takes part.
+/// The behaviour of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
-    /// Listens and talks on a WebSocket.
-    Talks,
-    /// Talks there in very long messages.
-    Shouts,
-    /// Listens on a WebSocket.
-    Listens,
-    /// Talks over REST, and tries again what got no answer.
+pub(crate) enum Behaviour {
+    /// Reads and sends on a WebSocket.
+    Sends,
+    /// Reads and sends very long messages on a WebSocket.
+    SendsLong,
+    /// Reads on a WebSocket.
+    Reads,
+    /// Sends over REST, and retries requests that got no answer.
     Posts,
-    /// Talks over REST, and never tries again.
+    /// Sends over REST, and never retries.
     PostsOnce,
-    /// Talks over REST now and then, and tries again what got no answer.
-    Remarks,
+    /// Sends over REST with pauses, and retries requests that got no answer.
+    PostsSlowly,
 }
 
-/// People in one conversation, each a task.
-pub(crate) struct Crowd {
+/// Clients in one conversation, each a task.
+pub(crate) struct ClientPool {
     room: Conversation,
-    log: Log,
-    goal: watch::Sender<Goal>,
-    /// Closed when everybody is settled.
+    phase: watch::Sender<Phase>,
+    /// Closed when no client has a message in flight.
     settled: mpsc::Receiver<()>,
-    people: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
-impl Crowd {
-    /// These members of a conversation begin, each on the server (or the proxy) at their address.
-    pub(crate) fn begin(log: &Log, room: &Conversation, people: &[(&Person, Manner)], chance: &mut Chance) -> Self {
-        let (goal, mut tasks) = (watch::Sender::new(Goal::Talk), JoinSet::new());
+impl ClientPool {
+    /// Starts a client for each of these members of a conversation, on the server or proxy at the member's address.
+    pub(crate) fn start(log: &Log, room: &Conversation, users: &[(&TestUser, Behaviour)], rng: &mut Rng) -> Self {
+        let (phase, mut tasks) = (watch::Sender::new(Phase::Send), JoinSet::new());
         let (unsettled, settled) = mpsc::channel(1);
-        for (person, manner) in people {
-            let (conversation, user) = (room.id.parse().unwrap(), person.id.parse().unwrap());
-            log.note(Entry::Member { conversation, user });
-            let actor = Actor {
-                person: (*person).clone(),
-                user,
+        for (test_user, behaviour) in users {
+            let (conversation, user_id) = (room.id.parse().unwrap(), test_user.id.parse().unwrap());
+            log.note(Entry::Member { conversation, user: user_id });
+            let actor = SimulatedClient {
+                user: (*test_user).clone(),
+                user_id,
                 room: room.clone(),
                 conversation,
                 log: log.clone(),
-                goal: goal.subscribe(),
+                phase: phase.subscribe(),
                 unsettled: Some(unsettled.clone()),
-                longest: if *manner == Manner::Shouts { SHOUT } else { 80 },
-                pause: PAUSE * u32::try_from(1 + people.len() / AT_ONCE).unwrap(),
-                chance: chance.fork(),
+                length_max: if *behaviour == Behaviour::SendsLong { LONG_MESSAGE } else { 80 },
+                pause: RETRY_PAUSE * u32::try_from(1 + users.len() / CLIENTS_PER_PAUSE).unwrap(),
+                rng: rng.fork(),
             };
-            match manner {
-                Manner::Talks | Manner::Shouts => tasks.spawn(Talker::new(actor, true).live()),
-                Manner::Listens => tasks.spawn(Talker::new(actor, false).live()),
-                Manner::Posts => tasks.spawn(actor.post(true, Duration::ZERO)),
-                Manner::PostsOnce => tasks.spawn(actor.post(false, Duration::ZERO)),
-                Manner::Remarks => tasks.spawn(actor.post(true, BETWEEN_REMARKS)),
+            match behaviour {
+                Behaviour::Sends | Behaviour::SendsLong => tasks.spawn(SocketClient::new(actor, true).run()),
+                Behaviour::Reads => tasks.spawn(SocketClient::new(actor, false).run()),
+                Behaviour::Posts => tasks.spawn(actor.post(true, Duration::ZERO)),
+                Behaviour::PostsOnce => tasks.spawn(actor.post(false, Duration::ZERO)),
+                Behaviour::PostsSlowly => tasks.spawn(actor.post(true, SLOW_POST_PAUSE)),
             };
         }
-        Self { room: room.clone(), log: log.clone(), goal, settled, people: tasks }
+        Self { room: room.clone(), phase, settled, tasks }
     }
 
-    /// Nobody says anything new. Waits until all that was said is acknowledged or refused, takes the truth from `member`'s server, and
-    /// waits until everybody has all of it or nothing more can be expected.
-    pub(crate) async fn end(mut self, member: &Person) -> Truth {
-        self.goal.send_replace(Goal::Settle);
-        let calm = self.log.while_something_happens(CATCHING_UP, self.settled.recv()).await;
-        assert!(calm.is_some(), "something that was said is neither acknowledged nor refused");
-        let truth = Truth::of(&self.room, member).await;
-        self.goal.send_replace(Goal::Until(truth.last_seq()));
-        let leaving = async {
-            while let Some(left) = self.people.join_next().await {
-                left.unwrap();
+    /// Stops new messages. Waits until all are acknowledged or refused, reads the final state from `member`'s server, and waits until
+    /// all clients have received it or [`CATCH_UP_TIMEOUT`] is over.
+    pub(crate) async fn end(mut self, member: &TestUser) -> FinalState {
+        self.phase.send_replace(Phase::Drain);
+        let settled = timeout(CATCH_UP_TIMEOUT, self.settled.recv()).await;
+        assert!(settled.is_ok(), "messages are neither acknowledged nor refused after {CATCH_UP_TIMEOUT:?}");
+        let final_state = FinalState::of(&self.room, member).await;
+        self.phase.send_replace(Phase::ReadUntil(final_state.last_seq()));
+        let ending = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                ended.unwrap();
             }
         };
-        // Whoever does not have everything by then is found by the checker.
-        let _ = self.log.while_something_happens(CATCHING_UP, leaving).await;
-        truth
+        // The checker reports a client that does not have everything by then.
+        let _ = timeout(CATCH_UP_TIMEOUT, ending).await;
+        final_state
     }
 }
 
-/// Somebody who takes part.
-struct Actor {
-    person: Person,
-    user: Uuid,
+/// One client.
+struct SimulatedClient {
+    user: TestUser,
+    user_id: Uuid,
     room: Conversation,
     conversation: Uuid,
     log: Log,
-    goal: watch::Receiver<Goal>,
-    /// Held as long as something may be under way.
+    phase: watch::Receiver<Phase>,
+    /// Held as long as a message may be in flight.
     unsettled: Option<mpsc::Sender<()>>,
-    /// Characters of what they say.
-    longest: u64,
-    /// Before the next try to reach a server that is away; the longer, the more there are, so that they leave room for it.
+    /// The maximal length of messages, in characters.
+    length_max: u64,
+    /// The pause before the next attempt to reach a server that does not respond. It grows with the number of clients, so that their
+    /// attempts leave the server CPU time.
     pause: Duration,
-    chance: Chance,
+    rng: Rng,
 }
 
-impl Actor {
-    /// A message that nobody has sent before.
+impl SimulatedClient {
+    /// Returns a new message.
     fn draft(&mut self) -> (Uuid, String) {
-        let id = Uuid::from_u64_pair(self.chance.next(), self.chance.next());
-        let padding = usize::try_from(self.chance.within(0..self.longest)).unwrap();
+        let id = Uuid::from_u64_pair(self.rng.next(), self.rng.next());
+        let padding = usize::try_from(self.rng.in_range(0..self.length_max)).unwrap();
         (id, format!("{id} {}", ".".repeat(padding)))
     }
 
     fn sent(&self, id: Uuid, content: &str, on: Option<u32>) {
-        let (conversation, sender, content) = (self.conversation, self.user, content.to_owned());
+        let (conversation, sender, content) = (self.conversation, self.user_id, content.to_owned());
         self.log.note(Entry::Sent { id, conversation, sender, content, on });
     }
 
-    /// Gets new tokens, as far as the server can be reached.
-    async fn refresh(&mut self) -> Result<(), Lost> {
-        let body = json!({"refresh_token": self.person.refresh_token}).to_string();
+    /// Gets new tokens. Returns an error if the server cannot be reached.
+    async fn refresh(&mut self) -> Result<(), RequestError> {
+        let body = json!({"refresh_token": self.user.refresh_token}).to_string();
         let json = [("content-type", "application/json")];
-        let asking = try_ask(self.person.address, Method::POST, "/v1/users/refresh", &json, body);
-        let answer = timeout(ANSWER, asking).await??;
+        let request = try_send_request(self.user.address, Method::POST, "/v1/users/refresh", &json, body);
+        let answer = timeout(RESPONSE_TIMEOUT, request).await??;
         if answer.status == 503 {
             return Err("unavailable".into());
         }
         let tokens = answer.expect(200).json();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        self.person.token = text(&tokens["access_token"]);
-        self.person.refresh_token = text(&tokens["refresh_token"]);
+        self.user.token = text(&tokens["access_token"]);
+        self.user.refresh_token = text(&tokens["refresh_token"]);
         Ok(())
     }
 }

@@ -1,66 +1,66 @@
-//! The checker: holds a log against the truth. It looks at nothing else, so that it can be shown made-up histories.
+//! The checker compares a log with the final state. It has no other input, so that tests can give it invented histories.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use uuid::Uuid;
 
-use super::{ConnectionNumber, Entry, Event, ReaderNumber, Truth};
+use super::{ConnectionNumber, Entry, Event, FinalState, ReaderNumber};
 
-/// Refusals that leave open whether the message is there.
+/// Codes of refusals after which the message may be stored or not.
 const OPEN_CODES: [&str; 5] = ["busy", "draining", "internal", "timeout", "unavailable"];
 
 /// A broken promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Violation {
-    /// Acknowledged, and not stored.
+    /// Acknowledged but not stored.
     Lost { id: Uuid, seq: i64 },
-    /// Stored with another number than an acknowledgement named.
+    /// Stored under another number than the acknowledged one.
     Renumbered { id: Uuid, acknowledged: i64, stored: i64 },
     /// Stored, or replayed, more than once.
     StoredTwice { id: Uuid },
-    /// Stored although each try was refused for good.
+    /// Stored although each attempt was refused permanently.
     Refused { id: Uuid, code: String },
-    /// Stored, and nobody sent it.
-    FromNowhere { id: Uuid },
-    /// Stored with another sender, in another conversation or with other words.
+    /// Stored but never sent.
+    NeverSent { id: Uuid },
+    /// Stored with another sender, conversation or content.
     Altered { id: Uuid },
     /// The replay's numbers are not 1, 2, 3 …
     Numbering { conversation: Uuid, expected: i64, found: i64 },
-    /// History and replay differ.
-    TwoTruths { conversation: Uuid, seq: i64 },
-    /// A reader was given a number too early: what is between is missing.
-    Hole { reader: ReaderNumber, expected: i64, got: i64 },
-    /// A reader was given an event again on one connection.
-    Again { reader: ReaderNumber, seq: i64 },
-    /// A reader was given another event than the one that is stored under this number.
+    /// The history and the replay differ.
+    HistoryMismatch { conversation: Uuid, seq: i64 },
+    /// A reader received a number too early: the numbers between are missing.
+    Gap { reader: ReaderNumber, expected: i64, got: i64 },
+    /// A reader received an event again on one connection.
+    DuplicateDelivery { reader: ReaderNumber, seq: i64 },
+    /// A reader received another event than the one that is stored under this number.
     Differs { reader: ReaderNumber, seq: i64 },
-    /// A reader has caught up, and the rest is missing.
+    /// A reader did not receive the last events.
     Incomplete { reader: ReaderNumber, has: i64, stored: i64 },
-    /// A reader was given what is not for them.
+    /// A reader received an event of a conversation that it may not read.
     Foreign { reader: ReaderNumber, conversation: Uuid },
 }
 
-/// What a run came to.
+/// The counts of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// Messages that were sent, however often.
+    /// Messages that were sent at least once.
     pub(crate) sent: usize,
-    /// Tries beyond each message's first.
+    /// Attempts beyond the first of each message.
     pub(crate) retries: usize,
     pub(crate) acknowledged: usize,
-    /// Refused for good, and never acknowledged.
+    /// Refused permanently and never acknowledged.
     pub(crate) refused: usize,
-    /// Neither acknowledged nor refused for good.
+    /// Neither acknowledged nor refused permanently.
     pub(crate) unknown: usize,
-    /// Of the unknown, those that are stored.
+    /// The unknown messages that are stored.
     pub(crate) unknown_stored: usize,
     pub(crate) stored: usize,
-    /// Acknowledged and not stored, or missing at a reader's.
+    /// Acknowledged but not stored, or not received by a reader.
     pub(crate) lost: usize,
-    /// Stored twice, or given to a reader twice.
-    pub(crate) doubled: usize,
-    /// Events that reached readers.
+    /// Stored twice, or received twice by a reader.
+    pub(crate) duplicated: usize,
+    /// Events that readers received.
     pub(crate) delivered: usize,
     pub(crate) readers: usize,
     pub(crate) connections: usize,
@@ -69,44 +69,44 @@ pub(crate) struct Counts {
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sent, retries, acknowledged, refused, unknown, unknown_stored, stored, .. } = self;
-        let Self { lost, doubled, delivered, readers, connections, .. } = self;
+        let Self { lost, duplicated, delivered, readers, connections, .. } = self;
         write!(
             f,
             "{sent} sent ({retries} retries), {acknowledged} acknowledged, {refused} refused, {unknown} unknown \
              ({unknown_stored} of them stored), {stored} stored, {delivered} delivered to {readers} readers on \
-             {connections} connections, {lost} lost, {doubled} doubled"
+             {connections} connections, {lost} lost, {duplicated} duplicated"
         )
     }
 }
 
-/// What is known of a message from its sender.
+/// The log's entries of one message.
 struct Sending<'a> {
     conversation: Uuid,
     sender: Uuid,
     content: &'a str,
-    tries: usize,
-    tries_on: HashMap<ConnectionNumber, usize>,
+    attempts: usize,
+    attempts_on: HashMap<ConnectionNumber, usize>,
     acknowledged: Vec<i64>,
-    /// Codes of refusals for good.
+    /// The codes of permanent refusals.
     refused: Vec<&'a str>,
 }
 
-/// What is known of a connection from its reader.
-struct SubscriptionState<'a> {
+/// The log's entries of one connection.
+struct ConnectionLog<'a> {
     reader: ReaderNumber,
     user: Uuid,
     conversation: Uuid,
     after: i64,
-    got: Vec<&'a Event>,
+    received: Vec<&'a Event>,
 }
 
-/// What was counted, and what is wrong.
-pub(crate) fn check(log: &[Entry], truths: &[Truth]) -> (Counts, Vec<Violation>) {
-    let mut checker = Checker::read(log, truths);
-    for truth in truths {
-        checker.numbering(truth);
+/// Returns the counts and the violations.
+pub(crate) fn check(log: &[Entry], final_states: &[FinalState]) -> (Counts, Vec<Violation>) {
+    let mut checker = Checker::read(log, final_states);
+    for final_state in final_states {
+        checker.numbering(final_state);
     }
-    checker.sends(truths);
+    checker.sends(final_states);
     checker.readers();
     (checker.counts, checker.violations)
 }
@@ -114,7 +114,7 @@ pub(crate) fn check(log: &[Entry], truths: &[Truth]) -> (Counts, Vec<Violation>)
 struct Checker<'a> {
     members: HashSet<(Uuid, Uuid)>,
     sends: BTreeMap<Uuid, Sending<'a>>,
-    hearings: BTreeMap<ConnectionNumber, SubscriptionState<'a>>,
+    subscriptions: BTreeMap<ConnectionNumber, ConnectionLog<'a>>,
     /// The stored events by conversation and number.
     stored: HashMap<Uuid, BTreeMap<i64, &'a Event>>,
     counts: Counts,
@@ -122,15 +122,17 @@ struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    fn read(log: &'a [Entry], truths: &'a [Truth]) -> Self {
-        let stored = truths
+    fn read(log: &'a [Entry], final_states: &'a [FinalState]) -> Self {
+        let stored = final_states
             .iter()
-            .map(|truth| (truth.conversation, truth.events.iter().map(|event| (event.seq, event)).collect()))
+            .map(|final_state| {
+                (final_state.conversation, final_state.events.iter().map(|event| (event.seq, event)).collect())
+            })
             .collect();
         let mut checker = Self {
             members: HashSet::new(),
             sends: BTreeMap::new(),
-            hearings: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
             stored,
             counts: Counts::default(),
             violations: Vec::new(),
@@ -142,7 +144,7 @@ impl<'a> Checker<'a> {
     }
 
     fn note(&mut self, entry: &'a Entry) {
-        let unsent = |id: &Uuid| panic!("the log has an answer before the question: {id}");
+        let unsent = |id: &Uuid| panic!("the log has an answer before the send: {id}");
         match entry {
             Entry::Member { conversation, user } => {
                 self.members.insert((*conversation, *user));
@@ -153,14 +155,14 @@ impl<'a> Checker<'a> {
                     conversation,
                     sender,
                     content,
-                    tries: 0,
-                    tries_on: HashMap::new(),
+                    attempts: 0,
+                    attempts_on: HashMap::new(),
                     acknowledged: Vec::new(),
                     refused: Vec::new(),
                 });
-                sending.tries += 1;
+                sending.attempts += 1;
                 if let Some(on) = on {
-                    *sending.tries_on.entry(*on).or_default() += 1;
+                    *sending.attempts_on.entry(*on).or_default() += 1;
                 }
             }
             Entry::Acknowledged { id, seq } => {
@@ -172,46 +174,49 @@ impl<'a> Checker<'a> {
             }
             Entry::Opened { connection, reader, user, conversation, after } => {
                 let (reader, user, conversation, after) = (*reader, *user, *conversation, *after);
-                self.hearings
-                    .insert(*connection, SubscriptionState { reader, user, conversation, after, got: Vec::new() });
+                self.subscriptions
+                    .insert(*connection, ConnectionLog { reader, user, conversation, after, received: Vec::new() });
             }
-            Entry::Got { connection, event } => self.hearings.get_mut(connection).unwrap().got.push(event),
+            Entry::Received { connection, event } => {
+                self.subscriptions.get_mut(connection).unwrap().received.push(event)
+            }
             Entry::Resumed | Entry::Draining { .. } | Entry::Closed { .. } => {}
         }
     }
 
-    /// The replay is 1, 2, 3 …; each of the history's messages is in it.
-    fn numbering(&mut self, truth: &Truth) {
-        for (expected, event) in (1..).zip(&truth.events) {
+    /// Checks that the replay is 1, 2, 3 … and that it has the messages of the history.
+    fn numbering(&mut self, final_state: &FinalState) {
+        for (expected, event) in (1..).zip(&final_state.events) {
             if event.seq != expected {
-                let (conversation, found) = (truth.conversation, event.seq);
+                let (conversation, found) = (final_state.conversation, event.seq);
                 self.violations.push(Violation::Numbering { conversation, expected, found });
                 break;
             }
         }
-        // A message's own event is the one under its number; what was changed later has events of its own.
+        // A message's own event has the number of the message. Edits and deletions have events of their own.
         let created = |event: &&Event| !matches!(event.kind.as_str(), "message.updated" | "message.deleted");
         let replayed: Vec<(i64, Uuid)> =
-            truth.events.iter().filter(created).map(|event| (event.seq, event.id)).collect();
-        let history: Vec<(i64, Uuid)> = truth.messages.iter().map(|message| (message.seq, message.id)).collect();
+            final_state.events.iter().filter(created).map(|event| (event.seq, event.id)).collect();
+        let history: Vec<(i64, Uuid)> = final_state.messages.iter().map(|message| (message.seq, message.id)).collect();
         let first_difference = replayed.iter().zip(&history).find(|(one, other)| one != other).map(|(one, _)| one.0);
         let longer = replayed.get(history.len()).or_else(|| history.get(replayed.len())).map(|one| one.0);
         if let Some(seq) = first_difference.or(longer) {
-            self.violations.push(Violation::TwoTruths { conversation: truth.conversation, seq });
+            self.violations.push(Violation::HistoryMismatch { conversation: final_state.conversation, seq });
         }
     }
 
-    /// Each send is stored as it should be, and nothing else is.
-    fn sends(&mut self, truths: &[Truth]) {
+    /// Checks that each send is stored as the log requires, and that nothing else is stored.
+    fn sends(&mut self, final_states: &[FinalState]) {
         let mut stored = HashMap::new();
-        for (conversation, message) in
-            truths.iter().flat_map(|truth| truth.messages.iter().map(|message| (truth.conversation, message)))
+        for (conversation, message) in final_states
+            .iter()
+            .flat_map(|final_state| final_state.messages.iter().map(|message| (final_state.conversation, message)))
         {
             if message.sent && !self.sends.contains_key(&message.id) {
-                self.violations.push(Violation::FromNowhere { id: message.id });
+                self.violations.push(Violation::NeverSent { id: message.id });
             }
             if stored.insert(message.id, (conversation, message)).is_some() {
-                self.counts.doubled += 1;
+                self.counts.duplicated += 1;
                 self.violations.push(Violation::StoredTwice { id: message.id });
             }
         }
@@ -219,11 +224,11 @@ impl<'a> Checker<'a> {
         self.counts.sent = self.sends.len();
         for (id, sending) in &self.sends {
             let (id, found) = (*id, stored.get(id));
-            let refused_for_good = sending.refused.len() == sending.tries;
-            self.counts.retries += sending.tries - 1;
+            let refused_permanently = sending.refused.len() == sending.attempts;
+            self.counts.retries += sending.attempts - 1;
             if !sending.acknowledged.is_empty() {
                 self.counts.acknowledged += 1;
-            } else if refused_for_good {
+            } else if refused_permanently {
                 self.counts.refused += 1;
             } else {
                 self.counts.unknown += 1;
@@ -240,29 +245,29 @@ impl<'a> Checker<'a> {
                 let (acknowledged, stored) = (*acknowledged, message.seq);
                 self.violations.push(Violation::Renumbered { id, acknowledged, stored });
             }
-            if refused_for_good && sending.acknowledged.is_empty() {
+            if refused_permanently && sending.acknowledged.is_empty() {
                 self.violations.push(Violation::Refused { id, code: sending.refused[0].to_owned() });
             }
-            let same_words = message.content.as_deref().is_none_or(|content| content == sending.content);
-            if *conversation != sending.conversation || message.sender != Some(sending.sender) || !same_words {
+            let same_content = message.content.as_deref().is_none_or(|content| content == sending.content);
+            if *conversation != sending.conversation || message.sender != Some(sending.sender) || !same_content {
                 self.violations.push(Violation::Altered { id });
             }
         }
     }
 
-    /// Each reader has everything, in order, once, and nothing of others.
+    /// Checks that each reader received everything once and in order, and nothing of other conversations.
     fn readers(&mut self) {
-        self.counts.connections = self.hearings.len();
+        self.counts.connections = self.subscriptions.len();
         let mut reached: BTreeMap<(ReaderNumber, Uuid), i64> = BTreeMap::new();
-        for (connection, hearing) in &self.hearings {
-            let SubscriptionState { reader, conversation, .. } = *hearing;
+        for (connection, subscription) in &self.subscriptions {
+            let ConnectionLog { reader, conversation, .. } = *subscription;
             let has = reached.entry((reader, conversation)).or_default();
-            assert!(hearing.after <= *has, "reader {reader} asked for what is after {} and has {has}", hearing.after);
-            let allowed = self.members.contains(&(conversation, hearing.user));
-            let mut expected = hearing.after + 1;
-            let mut answers: HashMap<Uuid, usize> = HashMap::new();
-            self.counts.delivered += hearing.got.len();
-            for event in &hearing.got {
+            assert!(subscription.after <= *has, "reader {reader} resumed after {} and has {has}", subscription.after);
+            let allowed = self.members.contains(&(conversation, subscription.user));
+            let mut expected = subscription.after + 1;
+            let mut acknowledged: HashMap<Uuid, usize> = HashMap::new();
+            self.counts.delivered += subscription.received.len();
+            for event in &subscription.received {
                 if event.conversation != conversation || !allowed {
                     self.violations.push(Violation::Foreign { reader, conversation: event.conversation });
                     continue;
@@ -271,19 +276,19 @@ impl<'a> Checker<'a> {
                 if stored.is_none_or(|stored| stored.id != event.id) {
                     self.violations.push(Violation::Differs { reader, seq: event.seq });
                 }
-                // A retry is answered on its connection alone, whatever is delivered there besides.
-                let tries = self.sends.get(&event.id).filter(|sending| sending.tries > 1);
-                let tries = tries.and_then(|sending| sending.tries_on.get(connection)).copied().unwrap_or(0);
+                // A retry is acknowledged on its connection alone, besides the delivery of the event there.
+                let attempts = self.sends.get(&event.id).filter(|sending| sending.attempts > 1);
+                let attempts = attempts.and_then(|sending| sending.attempts_on.get(connection)).copied().unwrap_or(0);
                 if event.seq == expected {
                     expected += 1;
-                } else if answers.get(&event.id).is_none_or(|answered| *answered < tries) && tries > 0 {
-                    *answers.entry(event.id).or_default() += 1;
+                } else if acknowledged.get(&event.id).is_none_or(|count| *count < attempts) && attempts > 0 {
+                    *acknowledged.entry(event.id).or_default() += 1;
                 } else if event.seq < expected {
-                    self.counts.doubled += 1;
-                    self.violations.push(Violation::Again { reader, seq: event.seq });
+                    self.counts.duplicated += 1;
+                    self.violations.push(Violation::DuplicateDelivery { reader, seq: event.seq });
                 } else {
                     self.counts.lost += usize::try_from(event.seq - expected).unwrap_or(0);
-                    self.violations.push(Violation::Hole { reader, expected, got: event.seq });
+                    self.violations.push(Violation::Gap { reader, expected, got: event.seq });
                     expected = event.seq + 1;
                 }
             }

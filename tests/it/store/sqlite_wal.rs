@@ -1,4 +1,4 @@
-//! What SQLite alone promises: its write-ahead log is bounded, and whoever reads for long stops nobody.
+//! SQLite's own promises: its write-ahead log is bounded, and a long reader blocks no writer.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use chinwag::store::Range;
 
 use super::{Fixture, fresh};
 
-/// Bytes of the log.
+/// Returns the length of the log in bytes.
 fn length(store: &Fixture) -> u64 {
     Path::new(&format!("{}-wal", path(store))).metadata().unwrap().len()
 }
@@ -19,7 +19,7 @@ fn path(store: &Fixture) -> &str {
     store.url.strip_prefix("sqlite:").unwrap()
 }
 
-/// Sends some more text than the log may hold.
+/// Sends more text than the log may hold.
 async fn overfill(store: &Fixture, id: ConversationId, sender_id: UserId) {
     let text = "x".repeat(limits::CONTENT_BYTES_MAX);
     let mut missing = limits::SQLITE_WAL_BYTES_MAX + 1024 * 1024;
@@ -28,7 +28,7 @@ async fn overfill(store: &Fixture, id: ConversationId, sender_id: UserId) {
         store.commit(0, batch.into()).await.unwrap().into_iter().for_each(|outcome| drop(fresh(outcome)));
         missing = missing.saturating_sub(64 * u64::try_from(text.len()).unwrap());
     }
-    // The writer looks at the log between two jobs: after this one it has.
+    // The writer checks the log between two jobs: it has done so after this one.
     store.ping().await.unwrap();
 }
 

@@ -1,4 +1,4 @@
-//! Somebody who talks over REST, one message after the other.
+//! A client that sends over REST, one message at a time.
 
 use std::time::Duration;
 
@@ -7,30 +7,30 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{ANSWER, Actor, Goal, PAUSE};
+use super::{Phase, RESPONSE_TIMEOUT, RETRY_PAUSE, SimulatedClient};
 use crate::support::history::Entry;
 
-impl Actor {
-    /// Talks until everybody is to settle; says whatever gets no answer `again`.
-    pub(super) async fn post(mut self, again: bool, between: Duration) {
-        while *self.goal.borrow() == Goal::Talk {
+impl SimulatedClient {
+    /// Sends messages until the phase changes, with pauses of `between`. Repeats a request that got no answer if `retries` is set.
+    pub(super) async fn post(mut self, retries: bool, between: Duration) {
+        while *self.phase.borrow() == Phase::Send {
             sleep(between).await;
             let (id, content) = self.draft();
             while let Err(pause) = self.try_post(id, &content).await {
                 sleep(pause).await;
-                if !again {
+                if !retries {
                     break;
                 }
             }
         }
     }
 
-    /// Tries once. An error says when another try may help.
+    /// Sends one request. Returns the pause before the next attempt as the error.
     async fn try_post(&mut self, id: Uuid, content: &str) -> Result<(), Duration> {
         self.sent(id, content, None);
         let body = json!({"id": id, "content": content});
-        let asking = self.person.try_call(Method::POST, &self.room.messages, Some(&body));
-        let Ok(Ok(answer)) = timeout(ANSWER, asking).await else { return Err(PAUSE) };
+        let request = self.user.try_call(Method::POST, &self.room.messages, Some(&body));
+        let Ok(Ok(answer)) = timeout(RESPONSE_TIMEOUT, request).await else { return Err(RETRY_PAUSE) };
         if matches!(answer.status, 200 | 201) {
             let seq = answer.json()["seq"].as_i64().unwrap();
             self.log.note(Entry::Acknowledged { id, seq });
@@ -41,10 +41,10 @@ impl Actor {
         let retry_after_ms = problem["retry_after_ms"].as_u64();
         self.log.note(Entry::Refused { id, code: code.clone(), retry_after_ms });
         if code == "token_expired" {
-            return self.refresh().await.map_or(Err(PAUSE), |()| Err(Duration::ZERO));
+            return self.refresh().await.map_or(Err(RETRY_PAUSE), |()| Err(Duration::ZERO));
         }
         match problem["retryable"].as_bool() {
-            Some(true) => Err(retry_after_ms.map_or(PAUSE, Duration::from_millis)),
+            Some(true) => Err(retry_after_ms.map_or(RETRY_PAUSE, Duration::from_millis)),
             _ => Ok(()),
         }
     }
