@@ -1,4 +1,4 @@
-//! Broadcasts messages of one conversation to a thousand outboxes.
+//! Broadcasts messages of one conversation to a thousand send queues.
 
 use std::io::{self, IoSlice};
 use std::net::{TcpListener, TcpStream};

@@ -33,7 +33,7 @@ pub struct Operation {
 pub mod cost {
     /// The cost of reads, and of rare writes that have bounds of their own.
     pub const FREE: u32 = 0;
-    /// The cost of a numbered write.
+    /// The cost of a numbered write, and of a frame that goes to the other members.
     pub const WRITE: u32 = 1;
 }
 

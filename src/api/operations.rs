@@ -31,6 +31,7 @@ macro_rules! write {
     };
 }
 
+#[expect(clippy::too_many_arguments, reason = "a row of a table has one for each of its columns")]
 const fn row(
     name: &'static str,
     method: &'static str,

@@ -199,7 +199,7 @@ impl<S: Sink + ?Sized> SendQueue<S> {
         }
     }
 
-    /// Pushes a frame that may be lost. Drops it if more than [`limits::EPHEMERAL_BYTES`] wait, or if anything waits while the memory
+    /// Pushes a frame that may be lost. Drops it if more than [`limits::EPHEMERAL_QUEUED_BYTES_MAX`] wait, or if anything waits while the memory
     /// budget is exceeded.
     pub fn push_ephemeral(&self, bytes: Bytes) {
         let waiting = self.waiting();
@@ -256,7 +256,7 @@ impl<S: Sink + ?Sized> SendQueue<S> {
         }
     }
 
-    /// Waits until fewer than [`limits::CATCH_UP_BYTES`] bytes wait, so that another page may be enqueued, or until the connection is
+    /// Waits until fewer than [`limits::CATCH_UP_QUEUED_BYTES_MAX`] bytes wait, so that another page may be enqueued, or until the connection is
     /// closing.
     pub async fn has_capacity(&self) {
         loop {

@@ -53,7 +53,7 @@ pub struct Config {
     #[arg(long, env = "CHINWAG_JWT_SECRET_FILE", value_name = "FILE", conflicts_with = "jwt_secret")]
     pub jwt_secret_file: Option<PathBuf>,
 
-    /// Origins whose web pages may use the API besides the server's own, separated by commas, such as https://app.example.org; * allows
+    /// Origins whose web pages may use the API besides the server's own, separated by commas, such as `https://app.example.org`; * allows
     /// all [default: none]
     #[arg(long, env = "CHINWAG_ALLOWED_ORIGINS", value_name = "ORIGINS", value_parser = origins, default_value = "",
           hide_default_value = true)]

@@ -21,7 +21,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Modules of one layer that do not import each other.
-const UNAUTHENTICATED_SOCKETS_MAX: &[[&str; 2]] = &[["http", "ws"], ["store", "registry"], ["sync", "auth"]];
+const STRANGERS: &[[&str; 2]] = &[["http", "ws"], ["store", "registry"], ["sync", "auth"]];
 
 /// Libraries that only these modules use.
 const KEPT_IN: &[(&str, &[&str])] = &[
@@ -72,9 +72,7 @@ fn imports_point_down() {
         for path in code.match_indices("crate::").chain(code.match_indices("chinwag::")) {
             let rest = &code[path.0 + path.1.len()..];
             let target: String = rest.chars().take_while(char::is_ascii_lowercase).collect();
-            let is_stranger = UNAUTHENTICATED_SOCKETS_MAX
-                .iter()
-                .any(|pair| pair.contains(&module) && pair.contains(&target.as_str()));
+            let is_stranger = STRANGERS.iter().any(|pair| pair.contains(&module) && pair.contains(&target.as_str()));
             if !target.is_empty() && (layer(&target) < layer(module) || is_stranger && target != module) {
                 wrong.push(format!("{} imports {target}", place.display()));
             }

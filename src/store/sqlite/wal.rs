@@ -25,7 +25,7 @@ impl Wal {
     }
 
     /// Empties the log if it is longer than its bound. If a long read prevents that, the log may grow by
-    /// [`limits::SQLITE_WAL_BYTES`] before the next try, so that a backup by another process does not stop the writer.
+    /// [`limits::SQLITE_WAL_BYTES_MAX`] before the next try, so that a backup by another process does not stop the writer.
     pub(super) fn enforce_bound(&mut self, connection: &Connection) {
         let length = fs::metadata(&self.path).map_or(0, |file| file.len());
         if length <= self.bound {

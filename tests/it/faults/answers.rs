@@ -106,7 +106,7 @@ async fn killed_between_commit_and_answer(store: StoreKind) {
 
         // All requests are committed, and no response arrives.
         let responses_lost = proxy.responses_lost_so_far();
-        proxy.from_target(Flow::Discard);
+        proxy.set_from_target(Flow::Discard);
         hers.send(&requests.frame()).await;
         let responses = requests.post_all(&client, &room);
         proxy.responses_lost(responses_lost + responses.len() + 1).await;
@@ -122,7 +122,7 @@ async fn killed_between_commit_and_answer(store: StoreKind) {
             assert!(!response.await.unwrap(), "a response arrived");
         }
         node.start().await;
-        proxy.from_target(Flow::Pass);
+        proxy.set_from_target(Flow::Pass);
 
         requests.send_again(&client, &room, seqs).await;
         (client.token, client.refresh_token) = requests.post_again(&node, &client).await;

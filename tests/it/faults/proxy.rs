@@ -42,7 +42,7 @@ async fn a_way_can_be_made_bad_and_good_again() {
     socket.write_all(b"passes").await.unwrap();
     assert_receives(&mut socket, b"passes").await;
 
-    for set_flow in [Proxy::to_target, Proxy::from_target] {
+    for set_flow in [Proxy::set_to_target, Proxy::set_from_target] {
         set_flow(&proxy, Flow::Hold);
         socket.write_all(b"waits").await.unwrap();
         assert!(timeout(A_MOMENT, socket.read_u8()).await.is_err(), "nothing arrives");
@@ -50,10 +50,10 @@ async fn a_way_can_be_made_bad_and_good_again() {
         assert_receives(&mut socket, b"waits").await;
     }
 
-    proxy.from_target(Flow::Discard);
+    proxy.set_from_target(Flow::Discard);
     socket.write_all(b"lost").await.unwrap();
     assert!(timeout(A_MOMENT, socket.read_u8()).await.is_err(), "nothing arrives");
-    proxy.from_target(Flow::Pass);
+    proxy.set_from_target(Flow::Pass);
     socket.write_all(b"passes").await.unwrap();
     assert_receives(&mut socket, b"passes").await;
 }

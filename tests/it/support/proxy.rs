@@ -80,12 +80,12 @@ impl Proxy {
     }
 
     /// Sets the treatment of bytes to the target.
-    pub(crate) fn to_target(&self, flow: Flow) {
+    pub(crate) fn set_to_target(&self, flow: Flow) {
         self.state.send_modify(|state| state.to_target = flow);
     }
 
     /// Sets the treatment of bytes from the target.
-    pub(crate) fn from_target(&self, flow: Flow) {
+    pub(crate) fn set_from_target(&self, flow: Flow) {
         self.state.send_modify(|state| state.from_target = flow);
     }
 

@@ -41,14 +41,14 @@ async fn its_connection_lost_in_commit() {
             tokio::time::sleep(Duration::from_micros(rng.in_range(0..5_000))).await;
         } else {
             // After a COMMIT and before its response.
-            proxy.from_target(Flow::Hold);
+            proxy.set_from_target(Flow::Hold);
             let before = committed().await;
             // At most one more batch is committed, if any.
             let _ = timeout(A_MOMENT, async { while committed().await == before {} }).await;
             in_doubt += committed().await - newest_acknowledged(&fixture);
         }
         proxy.cut();
-        proxy.from_target(Flow::Pass);
+        proxy.set_from_target(Flow::Pass);
         let cut = Instant::now();
         fixture.log.acknowledged(1).await;
         recoveries.push(cut.elapsed());

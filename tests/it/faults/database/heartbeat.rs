@@ -28,8 +28,8 @@ async fn open_sockets_are_pinged_and_answered() {
     socket.send(&json!({"type": "ping"})).await; // answered after the connection is set up
     socket.next_of(&["pong"]).await;
 
-    proxy.to_target(Flow::Discard);
-    proxy.from_target(Flow::Discard);
+    proxy.set_to_target(Flow::Discard);
+    proxy.set_from_target(Flow::Discard);
     let started = Instant::now();
     socket.send(&json!({"type": "message.send", "content": "into the dark"})).await;
     let (mut pings, mut answered) = (0, 0);

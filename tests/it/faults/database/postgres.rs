@@ -68,13 +68,13 @@ struct BlackHole {
 
 impl Fault for BlackHole {
     async fn begin(&mut self) {
-        self.proxy.to_target(self.there);
-        self.proxy.from_target(Flow::Discard);
+        self.proxy.set_to_target(self.there);
+        self.proxy.set_from_target(Flow::Discard);
     }
 
     async fn end(&mut self) {
-        self.proxy.to_target(Flow::Pass);
-        self.proxy.from_target(Flow::Pass);
+        self.proxy.set_to_target(Flow::Pass);
+        self.proxy.set_from_target(Flow::Pass);
     }
 }
 

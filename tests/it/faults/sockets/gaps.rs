@@ -59,8 +59,8 @@ async fn swallowed_under_load(store: StoreKind) {
         let started = Instant::now();
         for (proxy, (there, back)) in proxies.iter().zip([LOST_THERE, LOST_BACK, LOST]) {
             proxy.refuse(true); // or they reconnect before the other side detects it
-            proxy.to_target(there);
-            proxy.from_target(back);
+            proxy.set_to_target(there);
+            proxy.set_from_target(back);
         }
         for user in &afar {
             presence.shows(user, false).await;
@@ -71,8 +71,8 @@ async fn swallowed_under_load(store: StoreKind) {
         for proxy in &proxies {
             // The old connections now have gaps in their bytes, which TCP never has.
             proxy.cut();
-            proxy.to_target(Flow::Pass);
-            proxy.from_target(Flow::Pass);
+            proxy.set_to_target(Flow::Pass);
+            proxy.set_from_target(Flow::Pass);
             proxy.refuse(false);
         }
         back.await;

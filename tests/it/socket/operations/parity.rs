@@ -38,7 +38,8 @@ async fn call_rest(user: &TestUser, operation: &Operation, mut input: Value) -> 
     if operation.body == Body::Empty {
         for (index, (name, value)) in members.iter().enumerate() {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            path += &format!("{}{name}={text}", if index == 0 { '?' } else { '&' });
+            path.push(if index == 0 { '?' } else { '&' });
+            path += &[name, "=", &text].concat();
         }
     }
     let method = Method::from_bytes(operation.method.as_bytes()).unwrap();
@@ -120,10 +121,9 @@ impl Fixture {
                 let input = json!({"type": "group", "name": "Dinner", "member_ids": [self.grace.id]});
                 (input, Some("conversation.created"))
             }
-            "conversation.list" => (json!({"limit": 2}), None),
+            "conversation.list" | "member.list" => (json!({"limit": 2}), None),
             "conversation.update" => (json!({"name": "Dinner"}), Some("conversation.updated")),
             "conversation.delete" => (json!({}), Some("conversation.deleted")),
-            "member.list" => (json!({"limit": 2}), None),
             "member.add" => (json!({"user_id": self.joan.id, "role": "admin"}), Some("member.added")),
             "member.update" => (json!({"user_id": self.grace.id, "role": "admin"}), Some("member.updated")),
             "member.remove" => (json!({"user_id": self.grace.id}), Some("member.removed")),

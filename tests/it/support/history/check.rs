@@ -178,7 +178,7 @@ impl<'a> Checker<'a> {
                     .insert(*connection, ConnectionLog { reader, user, conversation, after, received: Vec::new() });
             }
             Entry::Received { connection, event } => {
-                self.subscriptions.get_mut(connection).unwrap().received.push(event)
+                self.subscriptions.get_mut(connection).unwrap().received.push(event);
             }
             Entry::Resumed | Entry::Draining { .. } | Entry::Closed { .. } => {}
         }
