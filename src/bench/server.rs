@@ -18,7 +18,7 @@ pub(super) const SECRET: &str = "a secret that is known to this bench alone";
 /// Longest wait until the server is ready.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// The log filter: no line for each request and each connection, but the line that the server prints when it is ready.
-const LOG: &str = "warn,chinwag=info,chinwag::http=warn,chinwag::ws=warn";
+const LOG: &str = "warn,chinwag=info,chinwag::api=warn,chinwag::ws=warn";
 
 /// A temporary folder. Dropping it removes it.
 pub(super) struct TempFolder(PathBuf);

@@ -25,7 +25,9 @@ async fn bench(arguments: &[&str]) -> Output {
 async fn figures(arguments: &[&str]) -> Value {
     let brief = ["--seconds", "0.2", "--warm-up", "0", "--runs", "1", "--json"];
     let output = bench(&[arguments, &brief[..]].concat()).await;
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    assert!(!said.contains(r#""message":"request""#), "the server spends time on a line for each request: {said}");
     let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(figures["missing"], 0);
     figures
