@@ -69,8 +69,8 @@
 //!   recipients on this node.
 //! - Every numbered write goes through the journal, under the lock of its conversation's counter.
 //! - Only a send queue writes to its socket.
-//! - No lock is held over an await. While bytes are pushed, the registry holds no lock but the conversation's delivery guard, which only
-//!   deliveries take.
+//! - No lock is held over an await. While bytes are pushed, the registry holds no lock but the conversation's delivery guard, which
+//!   deliveries, gap repair and heartbeats take.
 //! - Every queue has a bound in [`limits`], and every task has an owner. A client's bytes cost little before they are known to be valid.
 //! - Every operation authorises its caller: the dispatcher checks the access, and the function or the commit checks membership and role.
 //!   A user who is not in a conversation cannot tell it from one that does not exist.

@@ -138,14 +138,14 @@ pub const JOURNAL_QUEUE_MAX: usize = 2_048;
 pub const BATCH_ROWS_MAX: usize = 1_024;
 /// Pipelining starts when at least this many writes wait: enough to share the cost of a commit. Fewer wait until the last batch is
 /// delivered, so that writes which arrive meanwhile join them and each recipient gets more in one write.
-pub const OVERLAP_MIN_COMMANDS: usize = 64;
+pub const OVERLAP_MIN_WRITES: usize = 64;
 /// Bytes of text in one batch, so that its statement stays small for the database. The last write of a batch may exceed the bound.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// A write that its lane does not admit within this time is answered with `busy`: within 5 s, as every call.
 pub const ADMISSION_TIMEOUT: Duration = Duration::from_millis(4_500);
 /// A write that is not committed this long after it arrived is answered with `unavailable`. So its client gets an answer within 5 s,
 /// whatever the store does.
-pub const COMMAND_TIMEOUT: Duration = Duration::from_millis(4_500);
+pub const WRITE_TIMEOUT: Duration = Duration::from_millis(4_500);
 /// Pause between the first two tries of a batch. Each further pause is twice as long as the one before.
 pub const RETRY_PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause between two tries of a batch: short enough to notice soon that the store is back, and long enough not to overload a store
@@ -153,6 +153,8 @@ pub const RETRY_PAUSE: Duration = Duration::from_millis(20);
 pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// Time that a committed batch waits for events or details that the lane still reads from the store. Then it is delivered without them.
 pub const BACKFILL_TIMEOUT: Duration = Duration::from_millis(500);
+/// Events of a batch whose details a lane reads at the same time: as many as PostgreSQL has readers.
+pub const DETAILS_AT_ONCE_MAX: usize = POSTGRES_READERS as usize;
 /// Pause before a node reads from the store again after a read failed. Also the longest pause between two tries of presence.
 pub const RECONCILE_RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Conversations, users or sessions in one query of reconciling or presence, so that each query stays small for the store.
@@ -162,11 +164,16 @@ pub const RECONCILE_PAGE: usize = 500;
 
 /// Time in which a connection to PostgreSQL must be open, its handshake included. Shorter than [`QUERY_TIMEOUT`].
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Time in which PostgreSQL must answer one statement or one batch. Shorter than [`COMMAND_TIMEOUT`] and [`ANSWER_TIMEOUT`], so that a
+/// Time in which PostgreSQL must answer one statement or one batch. Shorter than [`WRITE_TIMEOUT`] and [`ANSWER_TIMEOUT`], so that a
 /// client gets the store's error.
 pub const QUERY_TIMEOUT: Duration = Duration::from_secs(4);
 /// Time in which a migration must get the lock that keeps two nodes from migrating at once. Meanwhile another node may migrate.
 pub const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time in which a statement of a migration must get its table's lock. Writes of nodes that serve wait behind it, so it is half of
+/// [`QUERY_TIMEOUT`]. A migration that does not get its locks is tried again for [`MIGRATION_LOCK_TIMEOUT`].
+pub const MIGRATION_TABLE_LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Pause before a migration is tried again. Meanwhile the writes that waited behind it are committed.
+pub const MIGRATION_RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Connections of a node that read from PostgreSQL. With [`POSTGRES_LANES`] a node has ten, and PostgreSQL allows 100 by default.
 pub const POSTGRES_READERS: u32 = 8;
 /// Connections of the journal to PostgreSQL. While one lane waits for its flush, another fills its batch.

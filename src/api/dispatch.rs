@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::guard::catch_panic;
-use super::operation::{Access, Operation, OperationKind, cost};
+use super::operation::{Access, Operation, OperationKind};
 use crate::chat::{Chat, Context};
 use crate::domain::session::Caller;
 use crate::domain::{Code, Error, Result};
@@ -84,10 +84,8 @@ async fn perform(operation: &Operation, context: Context, input: Input) -> Resul
 }
 
 fn charge(operation: &Operation, context: &Context) -> Result<()> {
-    match (operation.cost, context.caller) {
-        (cost::FREE, _) | (_, None) => Ok(()),
-        (_, Some(caller)) => context.chat.rate_limits.charge_write(caller.user_id),
-    }
+    let Some(caller) = context.caller else { return Ok(()) };
+    context.chat.rate_limits.charge_user(caller.user_id, operation.cost)
 }
 
 /// Returns the error for a call that takes too long, for example because each of several store calls is slow.

@@ -1,12 +1,14 @@
 //! The operations table and its dispatcher, which both transports use.
 
+mod access_log;
 mod dispatch;
 mod guard;
 mod operation;
 mod operations;
 
+pub use access_log::log_request;
 pub use dispatch::{Call, CallAuth, authorize, dispatch};
-pub use guard::{catch_panic, log_request};
+pub use guard::catch_panic;
 pub use operation::{Access, Body, BoxFuture, Operation, OperationKind, Transports, cost};
 pub use operations::OPERATIONS;
 

@@ -31,7 +31,7 @@ pub struct Operation {
 
 /// The costs of operations, in tokens of the user's rate limit.
 pub mod cost {
-    /// The cost of reads, and of rare writes that have bounds of their own.
+    /// The cost of reads, of account calls, and of creating and deleting conversations. Time and the number of sockets bound them.
     pub const FREE: u32 = 0;
     /// The cost of a numbered write, and of a frame that goes to the other members.
     pub const WRITE: u32 = 1;

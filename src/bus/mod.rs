@@ -16,7 +16,7 @@ use crate::registry::EncodedEvents;
 pub enum Envelope {
     /// Numbered events of conversations, for their subscribers.
     Events(Vec<EncodedEvents>),
-    /// A numbered event by which a user joined or left: that user receives it too.
+    /// The event of a system message, or of a kind that this node does not know. A user who joined or left by it receives it too.
     MembershipEvent { event: EncodedEvents, joined: Option<Joined>, left: Option<UserId> },
     /// A new conversation. Its members are subscribed, paused.
     Created {

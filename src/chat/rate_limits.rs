@@ -30,12 +30,12 @@ impl RateLimits {
 
     /// Charges a login or a registration to its network.
     pub fn charge_account_call(&self, network: IpAddr) -> Result<()> {
-        if self.unlimited { Ok(()) } else { self.account_calls.take(network, Instant::now()) }
+        if self.unlimited { Ok(()) } else { self.account_calls.take(network, 1, Instant::now()) }
     }
 
-    /// Charges a write to its user.
-    pub fn charge_write(&self, user_id: UserId) -> Result<()> {
-        if self.unlimited { Ok(()) } else { self.writes.take(user_id, Instant::now()) }
+    /// Charges a call to its user. `cost` is in tokens, at most the burst of [`limits::WRITES`].
+    pub fn charge_user(&self, user_id: UserId, cost: u32) -> Result<()> {
+        if self.unlimited || cost == 0 { Ok(()) } else { self.writes.take(user_id, cost, Instant::now()) }
     }
 
     /// Runs a comparison of a password. The attempt is charged before, so that parallel guesses are limited as sequential ones are. It is
@@ -51,7 +51,7 @@ impl RateLimits {
             return compare.await;
         }
         let attempt = (network, account);
-        self.login_failures.take(attempt.clone(), Instant::now())?;
+        self.login_failures.take(attempt.clone(), 1, Instant::now())?;
         let outcome = compare.await;
         if !outcome.as_ref().is_err_and(is_wrong) {
             self.login_failures.refund(&attempt);

@@ -1,7 +1,7 @@
 //! Envelopes: makes the envelope of an event, with its details and its joins and leaves.
 
 use bytes::Bytes;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::encode::encode;
 use super::event_details::event_details;
@@ -9,20 +9,19 @@ use crate::bus::{Envelope, Joined};
 use crate::domain::event::Event;
 use crate::domain::message::SystemNote;
 use crate::domain::{ConversationId, UserId};
-use crate::limits;
 use crate::registry::{EncodedEvents, Registry};
 use crate::store::Store;
 use crate::wire::frames;
 
 /// Returns true if an event can share an envelope with others: it has no details, and changes no subscriptions.
 pub fn can_share_envelope(event: &Event) -> bool {
-    event.message.as_ref().is_none_or(|message| message.note.is_none())
+    event.note().is_none()
 }
 
-/// Returns the envelope of one event. Leaves out details that the store does not return within [`limits::BACKFILL_TIMEOUT`], because
-/// the event is committed and must be delivered.
-pub async fn envelope_of(event: &Event, store: &dyn Store, registry: &Registry) -> Envelope {
-    let Some(note) = event.message.as_ref().and_then(|message| message.note.as_ref()) else {
+/// Returns the envelope of one event. Leaves out details that the store does not return before `deadline`, because the event is committed
+/// and must be delivered.
+pub async fn envelope_of(event: &Event, store: &dyn Store, registry: &Registry, deadline: Instant) -> Envelope {
+    let Some(note) = event.note() else {
         return Envelope::Events(encode(std::iter::once(event)));
     };
     let conversation_id = event.conversation_id;
@@ -30,13 +29,13 @@ pub async fn envelope_of(event: &Event, store: &dyn Store, registry: &Registry) 
     match note {
         SystemNote::MemberAdded { user_id, .. } => {
             let frame = conversation_created(conversation_id, *user_id, store, registry);
-            let frame = timeout(limits::BACKFILL_TIMEOUT, frame).await;
+            let frame = timeout_at(deadline, frame).await;
             joined = Some(Joined { user_id: *user_id, frame: frame.ok().flatten() });
         }
         SystemNote::MemberRemoved { user_id } => left = Some(*user_id),
         SystemNote::MemberUpdated { .. } | SystemNote::ConversationUpdated { .. } | SystemNote::Other { .. } => {}
     }
-    let details = timeout(limits::BACKFILL_TIMEOUT, event_details(event, store, registry)).await;
+    let details = timeout_at(deadline, event_details(event, store, registry)).await;
     let mut frames = Vec::new();
     frames::write_event(&mut frames, event, &details.ok().and_then(Result::ok).unwrap_or_default());
     let ends = vec![frames.len()];

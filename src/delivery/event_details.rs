@@ -7,11 +7,11 @@ use crate::registry::Registry;
 use crate::store::Store;
 use crate::wire::frames::EventDetails;
 
-/// Reads the details of an event from the store. Only system messages have details.
+/// Reads the details of an event from the store. Only new system messages have details.
 pub async fn event_details(event: &Event, store: &dyn Store, registry: &Registry) -> Result<EventDetails> {
     let mut details = EventDetails::default();
     let id = event.conversation_id;
-    match event.message.as_ref().and_then(|message| message.note.as_ref()) {
+    match event.note() {
         Some(SystemNote::MemberAdded { user_id, .. } | SystemNote::MemberUpdated { user_id, .. }) => {
             let member = store.member(id, *user_id).await?;
             details.member = member.map(|member| (member, registry.status(*user_id)));

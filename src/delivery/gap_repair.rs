@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::encode::encode;
 use super::envelopes::{can_share_envelope, envelope_of};
@@ -127,7 +127,8 @@ impl GapRepair {
                     batched.push(event);
                 } else {
                     self.deliver_batched(&mut batched);
-                    self.inbox.deliver_remote(envelope_of(event, self.store.as_ref(), &self.registry).await);
+                    let deadline = Instant::now() + limits::BACKFILL_TIMEOUT;
+                    self.inbox.deliver_remote(envelope_of(event, self.store.as_ref(), &self.registry, deadline).await);
                 }
             }
             self.deliver_batched(&mut batched);

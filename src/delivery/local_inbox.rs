@@ -47,7 +47,7 @@ impl LocalInbox {
         }
     }
 
-    /// Delivers a join or leave. `is_own`: the event originated on this node, which has delivered nothing newer about the user yet.
+    /// Delivers the event of a system message, with the user who joined or left by it, if any. `is_own`: the event originated on this node, which has delivered nothing newer about the user yet.
     fn membership_event(&self, event: &EncodedEvents, joined: Option<&Joined>, left: Option<UserId>, is_own: bool) {
         let id = event.conversation_id;
         let guard = self.registry.delivery_guard(id);

@@ -34,6 +34,12 @@ impl Event {
         message.and_then(|message| message.note.as_ref()).map_or(EventKind::MessageNew, SystemNote::kind)
     }
 
+    /// Returns the note of the system message that the event creates. A later change of that message adds or removes nobody again, so its
+    /// event has none.
+    pub fn note(&self) -> Option<&SystemNote> {
+        self.message.as_ref().filter(|_| self.is_message())?.note.as_ref()
+    }
+
     /// Returns true if the event is the creation of its message. The table of messages has such an event, and the table of changes does not.
     pub fn is_message(&self) -> bool {
         self.message.as_ref().is_some_and(|message| message.seq == self.seq)

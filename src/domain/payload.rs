@@ -5,7 +5,7 @@
 pub struct Payload(Box<str>);
 
 impl Payload {
-    /// Takes a payload from a store.
+    /// Takes JSON that this server wrote: that of a store, or what a rule has made.
     pub fn from_trusted(json: String) -> Self {
         Self(json.into())
     }

@@ -21,14 +21,14 @@ impl TokenBucket {
         Self { tokens: f64::from(rate.burst), filled_at: now }
     }
 
-    /// Takes a token. Fails with `rate_limited` and the time until the next token when the bucket is empty.
-    pub fn take(&mut self, rate: Rate, now: Instant) -> Result<()> {
-        let tokens = self.tokens_at(rate, now);
-        if tokens < 1.0 {
-            let wait = Duration::from_secs_f64((1.0 - tokens) / per_second(rate));
+    /// Takes `cost` tokens. Fails with `rate_limited` and the time until the bucket has as many if it has fewer.
+    pub fn take(&mut self, rate: Rate, cost: u32, now: Instant) -> Result<()> {
+        let (tokens, cost) = (self.tokens_at(rate, now), f64::from(cost));
+        if tokens < cost {
+            let wait = Duration::from_secs_f64((cost - tokens) / per_second(rate));
             return Err(Error::new(Code::RateLimited, "Too many requests. Wait before you try again.").after(wait));
         }
-        *self = Self { tokens: tokens - 1.0, filled_at: now };
+        *self = Self { tokens: tokens - cost, filled_at: now };
         Ok(())
     }
 
@@ -60,14 +60,14 @@ impl<K: Hash + Eq> RateLimiter<K> {
         Self { rate, state: Mutex::new(Buckets { by_key: HashMap::new(), swept_at: None }) }
     }
 
-    /// Takes a token from the key's bucket. Fails with `rate_limited` and the time until the next token when the bucket is empty.
-    pub fn take(&self, key: K, now: Instant) -> Result<()> {
+    /// Takes `cost` tokens from the key's bucket. Fails with `rate_limited` and the time until the bucket has as many if it has fewer.
+    pub fn take(&self, key: K, cost: u32, now: Instant) -> Result<()> {
         let mut buckets = self.buckets();
         if let Some(bucket) = buckets.by_key.get_mut(&key) {
-            return bucket.take(self.rate, now);
+            return bucket.take(self.rate, cost, now);
         }
         let mut bucket = TokenBucket::full(self.rate, now);
-        bucket.take(self.rate, now)?;
+        bucket.take(self.rate, cost, now)?;
         buckets.evict_full(self.rate, now);
         // When limited keys fill the map, new keys pass: the code behind the limiter has bounds of its own.
         if buckets.by_key.len() < limits::RATE_KEYS_MAX {
@@ -112,7 +112,7 @@ mod tests {
     fn a_bucket_empties_and_fills_again() {
         let limiter = RateLimiter::new(Rate { burst: 2, per_minute: 60 });
         let start = Instant::now();
-        let take = |key, after_ms| limiter.take(key, start + Duration::from_millis(after_ms));
+        let take = |key, after_ms| limiter.take(key, 1, start + Duration::from_millis(after_ms));
         assert_eq!((take("a", 0), take("a", 0)), (Ok(()), Ok(())));
         let refused = take("a", 500).expect_err("empty");
         assert_eq!((refused.code, refused.retry_after), (Code::RateLimited, Some(Duration::from_millis(500))));
@@ -121,12 +121,23 @@ mod tests {
     }
 
     #[test]
+    fn a_cost_takes_as_many_tokens() {
+        let limiter = RateLimiter::new(Rate { burst: 5, per_minute: 60 });
+        let start = Instant::now();
+        assert_eq!(limiter.take("a", 3, start), Ok(()));
+        let refused = limiter.take("a", 3, start).expect_err("two are left");
+        assert_eq!(refused.retry_after, Some(Duration::from_secs(1)));
+        assert_eq!(limiter.take("a", 2, start), Ok(()));
+        assert!(limiter.take("a", 1, start).is_err());
+    }
+
+    #[test]
     fn a_harmless_call_gets_its_token_back() {
         let limiter = RateLimiter::new(Rate { burst: 1, per_minute: 1 });
         let now = Instant::now();
         for _ in 0..3 {
-            assert_eq!(limiter.take("a", now), Ok(()));
-            assert!(limiter.take("a", now).is_err());
+            assert_eq!(limiter.take("a", 1, now), Ok(()));
+            assert!(limiter.take("a", 1, now).is_err());
             limiter.refund(&"a");
         }
     }
@@ -136,13 +147,13 @@ mod tests {
         let limiter = RateLimiter::new(Rate { burst: 1, per_minute: 1 });
         let start = Instant::now();
         for key in 0..limits::RATE_KEYS_MAX + 10 {
-            assert_eq!(limiter.take(key, start), Ok(()));
+            assert_eq!(limiter.take(key, 1, start), Ok(()));
         }
         assert_eq!(limiter.buckets().by_key.len(), limits::RATE_KEYS_MAX);
-        assert!(limiter.take(0, start).is_err(), "limited keys stay limited");
-        assert_eq!(limiter.take(limits::RATE_KEYS_MAX, start), Ok(()), "new keys pass");
+        assert!(limiter.take(0, 1, start).is_err(), "limited keys stay limited");
+        assert_eq!(limiter.take(limits::RATE_KEYS_MAX, 1, start), Ok(()), "new keys pass");
         let later = start + Duration::from_secs(60);
-        assert_eq!(limiter.take(limits::RATE_KEYS_MAX, later), Ok(()));
+        assert_eq!(limiter.take(limits::RATE_KEYS_MAX, 1, later), Ok(()));
         assert_eq!(limiter.buckets().by_key.len(), 1, "full buckets are removed");
     }
 }

@@ -24,13 +24,13 @@ proptest! {
         let mut taken: Vec<(u8, Instant)> = Vec::new();
         for (pause, key) in calls {
             now += Duration::from_millis(pause);
-            match limiter.take(key, now) {
+            match limiter.take(key, 1, now) {
                 Ok(()) => taken.push((key, now)),
                 Err(refused) => {
                     let wait = refused.retry_after.expect("a time to retry");
                     prop_assert!(wait <= Duration::from_secs_f64(60.0 / f64::from(per_minute)) + TOLERANCE);
                     now += wait + TOLERANCE;
-                    prop_assert!(limiter.take(key, now).is_ok(), "{wait:?} was enough");
+                    prop_assert!(limiter.take(key, 1, now).is_ok(), "{wait:?} was enough");
                     taken.push((key, now));
                 }
             }
@@ -51,13 +51,13 @@ fn keys_are_bounded_when_all_are_new() {
     let limiter = RateLimiter::new(Rate { burst: 2, per_minute: 1 });
     let now = Instant::now();
     for key in 0..limits::RATE_KEYS_MAX + 20 {
-        assert_eq!(limiter.take(key, now), Ok(()), "new keys pass");
+        assert_eq!(limiter.take(key, 1, now), Ok(()), "new keys pass");
     }
     let keys = || limiter.buckets().by_key.len();
     assert_eq!(keys(), limits::RATE_KEYS_MAX);
     // A key with a bucket stays limited. Its bucket is removed when it is full again.
-    assert_eq!(limiter.take(0, now), Ok(()));
-    assert!(limiter.take(0, now).is_err());
-    assert_eq!(limiter.take(usize::MAX, now + Duration::from_secs(120)), Ok(()));
+    assert_eq!(limiter.take(0, 1, now), Ok(()));
+    assert!(limiter.take(0, 1, now).is_err());
+    assert_eq!(limiter.take(usize::MAX, 1, now + Duration::from_secs(120)), Ok(()));
     assert_eq!(keys(), 1);
 }

@@ -33,7 +33,7 @@ impl Job {
     }
 
     fn is_late(&self) -> bool {
-        self.submitted_at.elapsed() >= limits::COMMAND_TIMEOUT
+        self.submitted_at.elapsed() >= limits::WRITE_TIMEOUT
     }
 
     /// Replies with `outcome`. Returns true instead if the outcome is unknown and there is time for another try.
@@ -69,7 +69,7 @@ impl Job {
         }
     }
 
-    /// Replies with `unavailable` if the job has waited for [`limits::COMMAND_TIMEOUT`].
+    /// Replies with `unavailable` if the job has waited for [`limits::WRITE_TIMEOUT`].
     pub(super) fn expire(&mut self) {
         if !self.has_replied() && self.is_late() {
             self.reply_with(Err(Error::unavailable("the journal's time is over")));

@@ -3,9 +3,9 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
@@ -72,7 +72,7 @@ impl Lane {
             }
             pending.receive_ready();
             // A few jobs wait for the delivery of the last batch, so that jobs that arrive meanwhile join them.
-            let is_overlapping = pending.jobs.len() >= limits::OVERLAP_MIN_COMMANDS
+            let is_overlapping = pending.jobs.len() >= limits::OVERLAP_MIN_WRITES
                 && committed.as_ref().is_some_and(|last| self.can_overlap(last));
             let unknown = match committed.take() {
                 Some(last) if !is_overlapping => self.deliver_and_reply(last).await,
@@ -112,7 +112,7 @@ impl Lane {
         let has_no_effect_on_next = |(job, outcome): (&Job, &Result<Outcome>)| match outcome {
             Ok(Outcome::Committed(event)) => {
                 let id = event.conversation_id;
-                job.write.as_send().is_some() && (!seen.insert(id) || !self.is_ahead(id, event.seq - 1))
+                job.write.as_send().is_some() && (!seen.insert(id) || !self.is_undelivered(id, event.seq - 1))
             }
             Ok(Outcome::Duplicate(_) | Outcome::NoChange) => false,
             Err(_) => is_known(outcome),
@@ -175,7 +175,7 @@ impl Lane {
                 Ok(Outcome::Committed(event)) => publication.single.push(event.clone()),
                 Ok(Outcome::Duplicate(message)) => {
                     // Its first try may have been committed under a number that this node did not get.
-                    if job.in_doubt || self.is_ahead(message.conversation_id, message.seq) {
+                    if job.in_doubt || self.is_undelivered(message.conversation_id, message.seq) {
                         publication.gaps.insert(message.conversation_id);
                     }
                 }
@@ -185,7 +185,7 @@ impl Lane {
         publication.batched = encode(batched.into_iter());
         let batched = publication.batched.iter().map(|events| (events.conversation_id, events.first_seq));
         let single = publication.single.iter().map(|event| (event.conversation_id, event.seq));
-        let gaps = batched.chain(single).filter(|(id, seq)| self.is_ahead(*id, seq - 1)).map(|(id, _)| id);
+        let gaps = batched.chain(single).filter(|(id, seq)| self.is_undelivered(*id, seq - 1)).map(|(id, _)| id);
         publication.gaps.extend(gaps);
         publication
     }
@@ -198,14 +198,20 @@ impl Lane {
         if !batched.is_empty() {
             self.bus.publish(Envelope::Events(batched));
         }
-        for event in &single {
-            self.bus.publish(envelope_of(event, self.store.as_ref(), self.gap_repair.registry()).await);
+        // One deadline for all, so that a store that does not answer holds up the lane no longer for many events than for one.
+        let deadline = Instant::now() + limits::BACKFILL_TIMEOUT;
+        let (store, registry) = (self.store.as_ref(), self.gap_repair.registry());
+        for events in single.chunks(limits::DETAILS_AT_ONCE_MAX) {
+            let envelopes = events.iter().map(|event| envelope_of(event, store, registry, deadline));
+            for envelope in join_all(envelopes).await {
+                self.bus.publish(envelope);
+            }
         }
         unrepaired
     }
 
-    /// Returns true if this node has not delivered `seq`, which another node committed, or a try whose outcome was lost.
-    fn is_ahead(&self, id: ConversationId, seq: Seq) -> bool {
+    /// Returns true if this node has subscribers and has not delivered `seq`. Another node committed it, or a try with an unknown outcome.
+    fn is_undelivered(&self, id: ConversationId, seq: Seq) -> bool {
         self.gap_repair.registry().watermark(id).is_some_and(|watermark| watermark < seq)
     }
 }

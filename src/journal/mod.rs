@@ -27,7 +27,7 @@ use batch::Job;
 use lane::Lane;
 
 /// Receives the outcome of a write, once, after its events were delivered.
-pub type Reply = Box<dyn FnOnce(Result<Outcome>) + std::marker::Send>;
+pub type Reply = Box<dyn FnOnce(Result<Outcome>) + Send>;
 
 /// Admits writes to its lanes.
 pub struct Journal {

@@ -8,7 +8,7 @@
 //! Invariants:
 //!
 //! - No lock is held over an await.
-//! - While bytes are written no lock is held but the conversation's [guard](DeliveryGuard), which only deliveries take.
+//! - While bytes are written no lock is held but the conversation's [guard](DeliveryGuard), which deliveries, gap repair and heartbeats take.
 //! - The locks are taken in this order: a conversation's guard, a connection's subscriptions, a room.
 //! - A connection leaves the registry when its [`Registration`] is dropped.
 

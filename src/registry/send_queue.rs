@@ -37,7 +37,7 @@ impl<S: Sink + ?Sized> Sink for Arc<S> {
 /// The result of [`SendQueue::enqueue`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnqueueResult {
-    /// Nothing waited before: the caller must flush.
+    /// The caller must flush: nothing waited before, or a close frame was enqueued.
     FlushDue,
     /// Other bytes wait already, for a flush or for the kernel.
     Queued,
@@ -304,7 +304,7 @@ impl<S: Sink + ?Sized> SendQueue<S> {
         }
     }
 
-    /// Ignores the poison of a panic under the lock: no state of the queue is worse than to stop.
+    /// Recovers the lock after a panic: the queue stays usable.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }

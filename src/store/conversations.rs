@@ -34,7 +34,7 @@ pub trait Conversations: Send + Sync {
         limit: usize,
     ) -> Result<Vec<ConversationView>>;
 
-    /// The user's conversations of at most [`crate::limits::SMALL_CONVERSATION_MEMBERS_MAX`].
+    /// The user's conversations of at most [`crate::limits::SMALL_CONVERSATION_MEMBERS_MAX`] members.
     async fn small_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;
 
     /// Deletes a conversation and all in it, and raises its members' membership versions. Returns its former members. Fails by

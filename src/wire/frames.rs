@@ -47,7 +47,7 @@ pub struct ClientFrame<'a> {
     pub token: Option<String>,
 }
 
-/// The members by which a client recognises the answer to its frame, as far as a refused frame has them.
+/// The fields by which a client recognises the answer to its frame, as far as a refused frame has them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Reference {
     /// `ref`, or without one `id` or `message_id`. At most [`limits::REF_CHARS_MAX`] characters.

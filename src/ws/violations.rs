@@ -28,7 +28,7 @@ impl ViolationCounter {
         if error.code == Code::RateLimited {
             // The frame itself is good; it only came too early.
             self.reset();
-            let too_many = self.rate_limited.take(limits::WRITES_REFUSED, Instant::now()).is_err();
+            let too_many = self.rate_limited.take(limits::WRITES_REFUSED, 1, Instant::now()).is_err();
             return too_many.then_some(Close::TOO_FAST);
         }
         // A well-formed frame that is refused, for example because of the user's role, is no violation.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::dispatch::{FrameDispatcher, Refused, refuse};
+use crate::api::cost;
 use crate::chat::messages;
 use crate::domain::command::{Action, Outcome, Write};
 use crate::domain::event::{Event, EventKind};
@@ -70,7 +71,7 @@ impl FrameDispatcher<'_> {
         }
         let conversation_id = write.conversation_id();
         let or_id = move |reference: Option<String>| reference.or_else(|| id.map(|id| id.to_string()));
-        if let Err(error) = self.chat.rate_limits.charge_write(write.actor_id()) {
+        if let Err(error) = self.chat.rate_limits.charge_user(write.actor_id(), cost::WRITE) {
             let reference = Reference { reference: or_id(reference.reference), conversation_id: Some(conversation_id) };
             return Err(refuse(error, reference));
         }

@@ -16,6 +16,7 @@ on_each_store! {
     a_resume_gives_events_of_unknown_kinds,
     a_send_behind_unknown_events_is_answered_and_delivered_after_them,
     a_heartbeat_finds_unknown_events_that_nothing_follows,
+    an_unknown_event_about_a_join_or_a_leave_repeats_neither,
     history_shows_unknown_notes_and_fields,
     unknown_fields_survive_an_edit,
 }
@@ -103,7 +104,7 @@ fn pinned(mut message: Value) -> Value {
 
 /// A node of this version, and the newer version's access to its store.
 struct Fixture {
-    _server: Server,
+    server: Server,
     newer: NewerNode,
     ada: TestUser,
     grace: TestUser,
@@ -132,7 +133,7 @@ impl Fixture {
         let (ada, grace) = (server.register("ada").await, server.register("grace").await);
         let room = ada.group("Lunch", &[&grace]).await;
         let hello = ada.send(&room, "hello").await;
-        Self { _server: server, newer, ada, grace, room, hello, _folder: folder }
+        Self { server, newer, ada, grace, room, hello, _folder: folder }
     }
 
     /// Returns the system message that the newer version wrote.
@@ -256,6 +257,33 @@ async fn a_heartbeat_finds_unknown_events_that_nothing_follows(store: StoreKind)
     for socket in &mut sockets {
         assert_eq!(numbered(socket, &expected).await, expected);
     }
+}
+
+async fn an_unknown_event_about_a_join_or_a_leave_repeats_neither(store: StoreKind) {
+    let fixture = Fixture::new(store, NEVER).await;
+    let Fixture { newer, ada, grace, room, .. } = &fixture;
+    let joan = fixture.server.register("joan").await;
+    let add = async |user: &TestUser| ada.post(&room.members, &json!({"user_id": user.id})).await.expect(201);
+    let remove = async |user: &TestUser| ada.delete(&format!("{}/{}", room.members, user.id)).await.expect(204);
+    add(&joan).await;
+    remove(&joan).await;
+    remove(grace).await;
+    add(grace).await;
+    let mut removed = joan.connect("/ws").await;
+    let mut stays = [grace.connect(&room.socket).await, grace.connect("/ws").await];
+    newer.change(room, "message.pinned", Some(2), None).await;
+    newer.change(room, "message.pinned", Some(4), None).await;
+    assert_eq!(ada.send(room, "still here").await["seq"], 8);
+    for socket in &mut stays {
+        assert_eq!(socket.next_seqs(3).await, [6, 7, 8]);
+    }
+    removed.send(&json!({"type": "ping"})).await;
+    let (frames, closed) = removed.until("pong").await;
+    assert_eq!(
+        (frames.iter().filter(|frame| frame["conversation_id"] == *room.id).count(), closed),
+        (0, None),
+        "{frames:?}"
+    );
 }
 
 async fn history_shows_unknown_notes_and_fields(store: StoreKind) {

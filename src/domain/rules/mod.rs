@@ -50,7 +50,7 @@ pub enum RowWrite {
     SetRole(UserId, Role),
     /// Changes the conversation's name.
     SetName(GroupName),
-    /// Changes a message's text, time of editing and time of deletion.
+    /// Changes a message's text, time of editing, time of deletion and further fields.
     UpdateMessage(Box<Message>),
 }
 

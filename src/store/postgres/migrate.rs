@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error as Failure};
 
@@ -15,19 +16,30 @@ const LOCK: i64 = 0x0063_6869_6e77_6167;
 /// The time that [`begin`] may take. The migrations themselves have no bound, because their time depends on the size of the tables.
 const BEGIN_TIMEOUT: Duration = limits::MIGRATION_LOCK_TIMEOUT.saturating_add(limits::QUERY_TIMEOUT);
 
-/// Applies the missing migrations, in one transaction.
+/// Applies the missing migrations, in one transaction. Tries again for [`limits::MIGRATION_LOCK_TIMEOUT`] while a table is in use.
 pub(super) async fn migrate(client: &Client) -> Result<()> {
-    let (version, needs) = tokio::time::timeout(BEGIN_TIMEOUT, begin(client))
-        .await
-        .map_err(|_| refused("PostgreSQL does not answer"))?
-        .map_err(|failure| match failure.code() {
-            Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-                refused("another process has been migrating the database for too long")
-            }
-            _ => refused(&described(&failure)),
-        })?;
-    let pending = migrations::pending(version, needs)?;
-    apply(client, pending).await.map_err(|failure| refused(&described(&failure)))
+    let deadline = Instant::now() + limits::MIGRATION_LOCK_TIMEOUT;
+    loop {
+        let (version, needs) = timeout(BEGIN_TIMEOUT, begin(client))
+            .await
+            .map_err(|_| refused("PostgreSQL does not answer"))?
+            .map_err(|failure| match failure.code() {
+                Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                    refused("another process has been migrating the database for too long")
+                }
+                _ => refused(&described(&failure)),
+            })?;
+        let pending = migrations::pending(version, needs)?;
+        let Err(failure) = apply(client, pending).await else { return Ok(()) };
+        if failure.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) {
+            return Err(refused(&described(&failure)));
+        }
+        if Instant::now() > deadline {
+            return Err(refused("another process, a backup for example, has been using a table for too long"));
+        }
+        client.batch_execute("ROLLBACK").await.map_err(|failure| refused(&described(&failure)))?;
+        sleep(limits::MIGRATION_RETRY_PAUSE).await;
+    }
 }
 
 /// Begins a transaction and waits for the lock. Returns the version of the schema, and the version that a binary must know to run on it.
@@ -45,7 +57,11 @@ async fn begin(client: &Client) -> Result<(i64, i64), Failure> {
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
+/// Applies migrations and commits. Every write of nodes that serve meanwhile waits behind a table lock that this waits for. So each wait is
+/// shorter than the time that these nodes give a statement.
 async fn apply(client: &Client, pending: &[Migration]) -> Result<(), Failure> {
+    let wait = limits::MIGRATION_TABLE_LOCK_TIMEOUT.as_millis();
+    client.batch_execute(&format!("SET LOCAL lock_timeout = {wait}")).await?;
     for migration in pending {
         client.batch_execute(migration.postgres()).await?;
         client

@@ -14,7 +14,7 @@ use crate::support::socket::Socket;
 on_each_store! {
     a_retry_of_a_send_gets_200_and_the_same_message,
     a_connection_that_is_not_subscribed_gets_its_replies,
-    the_conversation_of_the_connection_or_the_frame_beats_the_one_in_the_input,
+    an_input_names_no_other_conversation_than_its_frame_or_its_connection,
     a_reply_that_is_too_large_is_an_error,
 }
 
@@ -77,7 +77,7 @@ async fn a_connection_that_is_not_subscribed_gets_its_replies(store: StoreKind) 
     assert_eq!(held.next_seqs(2).await, [1, 2], "the events come when it is resumed");
 }
 
-async fn the_conversation_of_the_connection_or_the_frame_beats_the_one_in_the_input(store: StoreKind) {
+async fn an_input_names_no_other_conversation_than_its_frame_or_its_connection(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let (room, other) = (ada.group("Lunch", &[&grace]).await, ada.group("Dinner", &[&grace]).await);
@@ -86,11 +86,18 @@ async fn the_conversation_of_the_connection_or_the_frame_beats_the_one_in_the_in
     let got = async |socket: &mut Socket, conversation_id, input| {
         body(call(socket, "conversation.get", conversation_id, input).await, 200)["id"].clone()
     };
-    assert_eq!(got(&mut all, Some(&*room.id), of_other()).await, *room.id);
-    assert_eq!(got(&mut all, Some(&*room.id), json!({"conversation_id": 7})).await, *room.id, "whatever is in there");
+    let same = json!({"conversation_id": room.id});
+    assert_eq!(got(&mut all, Some(&*room.id), same.clone()).await, *room.id);
     assert_eq!(got(&mut all, None, of_other()).await, *other.id);
-    assert_eq!(got(&mut one, None, of_other()).await, *room.id);
-    assert_eq!(got(&mut one, Some(&*room.id), of_other()).await, *room.id);
+    assert_eq!(got(&mut one, None, same.clone()).await, *room.id);
+    assert_eq!(got(&mut one, Some(&*room.id), same).await, *room.id);
+    for socket in [&mut all, &mut one] {
+        for input in [of_other(), json!({"conversation_id": 7}), json!({"conversation_id": "x"})] {
+            let (_, refused) = call(socket, "conversation.delete", Some(&*room.id), input).await;
+            let expected = (&json!("invalid"), &json!("conversation_id"));
+            assert_eq!((&refused["code"], &refused["errors"][0]["field"]), expected, "{refused}");
+        }
+    }
     let (_, refused) = call(&mut one, "conversation.get", Some(&other.id), json!({})).await;
     assert_eq!((&refused["code"], &refused["errors"][0]["field"]), (&json!("invalid"), &json!("conversation_id")));
     assert_eq!(refused["conversation_id"], *room.id, "the conversation of the connection");
