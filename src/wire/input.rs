@@ -4,15 +4,28 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
+use serde::Deserialize;
 use serde::de::value::StrDeserializer;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IgnoredAny, IntoDeserializer, MapAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 use serde_json::Error as JsonError;
+use serde_json::value::RawValue;
 
 use super::{not_json, to_domain_error};
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Code, ConversationId, Error, Result};
+
+/// Returns true if a JSON object names a conversation other than this. Errors of its other members are found when it is parsed as an input.
+pub fn names_another_conversation(object: &str, id: ConversationId) -> bool {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        conversation_id: Option<&'a RawValue>,
+    }
+    let named = serde_json::from_str::<Named<'_>>(object).ok().and_then(|named| named.conversation_id);
+    named.is_some_and(|named| serde_json::from_str(named.get()).ok() != Some(id))
+}
 
 /// The input of an operation. A field takes precedence over a member of the same name.
 #[derive(Debug, Default)]

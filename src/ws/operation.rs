@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::dispatch::{FrameDispatcher, Refused, ends_connection, refuse};
 use crate::api::{Call, CallAuth, Operation, Transports, dispatch, log_request};
@@ -14,7 +12,7 @@ use crate::limits;
 use crate::sync::push_with_backpressure;
 use crate::wire::answer::Answer;
 use crate::wire::frames::{self, ClientFrame, Reference};
-use crate::wire::input::Input;
+use crate::wire::input::{Input, names_another_conversation};
 use crate::wire::problem;
 
 impl FrameDispatcher<'_> {
@@ -69,24 +67,14 @@ impl FrameDispatcher<'_> {
             Err(_) if frame.conversation_id.is_none() => None,
             Err(error) => return Err(error),
         };
-        if let (Some(id), Some(given)) = (conversation, given_conversation(input))
-            && serde_json::from_str(given.get()).ok() != Some(id)
+        if let Some(id) = conversation
+            && names_another_conversation(input, id)
         {
             return Err(Error::field("conversation_id", "is not the conversation of the frame or of the connection"));
         }
         let fields = conversation.map(|id| ("conversation_id".into(), id.to_string())).into_iter().collect();
         Ok(Input { fields, body: Bytes::copy_from_slice(input.as_bytes()) })
     }
-}
-
-/// Returns the conversation that an input names. Errors of the input's other fields are found when the operation reads it.
-fn given_conversation(input: &str) -> Option<&RawValue> {
-    #[derive(Deserialize)]
-    struct Given<'a> {
-        #[serde(borrow)]
-        conversation_id: Option<&'a RawValue>,
-    }
-    serde_json::from_str::<Given<'_>>(input).ok()?.conversation_id
 }
 
 /// Returns an answer if it fits into a frame, and an error otherwise.

@@ -219,7 +219,7 @@ const FRAMES: &[(&str, &str)] = &[
     (r#"{"type":"me.get","conversation_id":"\ud83d","input":{}}"#, "malformed"),
     (r#"{"type":"conversation.get","conversation_id":null,"input":{}}"#, "invalid"),
     (r#"{"type":"conversation.get","conversation_id":"$theirs$","input":{}}"#, "not_found"),
-    (r#"{"type":"conversation.get","conversation_id":"$left$","input":{"conversation_id":"$room$"}}"#, "not_found"),
+    (r#"{"type":"conversation.get","conversation_id":"$left$","input":{"conversation_id":"$room$"}}"#, "invalid"),
     (r#"["me.get",null,null,{}]"#, "invalid"),
 ];
 
