@@ -153,12 +153,19 @@ fn write_event_start(
     seq: Option<Seq>,
     message: Option<&Message>,
 ) {
-    message::write_raw(out, "{\"type\":");
-    message::write_string(out, kind.as_str());
-    message::write_id(out, b",\"conversation_id\":\"", conversation_id.0);
-    message::write_raw(out, "\"");
-    if let Some(seq) = seq {
-        message::write_number(out, ",\"seq\":", seq);
+    // Only a kind that this version does not know can have characters that need escaping.
+    if let EventKind::Other(name) = kind {
+        message::write_raw(out, "{\"type\":");
+        message::write_string(out, name);
+        message::write_id(out, b",\"conversation_id\":\"", conversation_id.0);
+    } else {
+        message::write_raw(out, "{\"type\":\"");
+        message::write_raw(out, kind.as_str());
+        message::write_id(out, b"\",\"conversation_id\":\"", conversation_id.0);
+    }
+    match seq {
+        Some(seq) => message::write_number(out, "\",\"seq\":", seq),
+        None => message::write_raw(out, "\""),
     }
     if let Some(message) = message {
         message::write_raw(out, ",\"message\":");
