@@ -15,7 +15,7 @@ use chinwag::domain::{ConversationId, MessageId, SessionId, Timestamp, UserId};
 use chinwag::http::router::Router;
 use chinwag::registry::{EnqueueResult, MemoryBudget, SendQueue, Sink};
 use chinwag::server::routes;
-use chinwag::wire::{self, frames::ClientFrame};
+use chinwag::wire::{self, client_frame::ClientFrame};
 use hyper::Method;
 
 use crate::Arguments;

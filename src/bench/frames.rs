@@ -167,7 +167,8 @@ mod tests {
     use crate::domain::event::{Event, EventKind};
     use crate::domain::message::Message;
     use crate::domain::{ConversationId, Timestamp, UserId};
-    use crate::wire::frames::{ClientFrame, EventDetails, write_event};
+    use crate::wire::client_frame::ClientFrame;
+    use crate::wire::frames::{EventDetails, write_event};
 
     const TAG: &MessageTag = b"abcde1234567";
 

@@ -1,12 +1,7 @@
-//! The frames of the WebSocket: those that clients send, and those that the server sends.
-
-use std::collections::HashMap;
-use std::fmt;
+//! The frames that the server sends over WebSocket. Those of clients are in [`client_frame`](super::client_frame).
 
 use bytes::Bytes;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Serialize, Serializer};
 
 use super::framing;
 use super::message::{self, write_message};
@@ -16,90 +11,8 @@ use crate::domain::conversation::{Conversation, Member};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::message::Message;
 use crate::domain::user::{Status, User};
-use crate::domain::{ConnectionId, ConversationId, Error, MessageId, Seq, UserId};
+use crate::domain::{ConnectionId, ConversationId, Error, Seq, UserId};
 use crate::limits;
-
-/// A client's frame: one flat shape for all types. `type` decides which fields are used.
-#[derive(Deserialize)]
-pub struct ClientFrame<'a> {
-    /// The name of a frame or of an operation.
-    pub r#type: String,
-    /// The answer repeats it.
-    pub r#ref: Option<String>,
-    /// Not needed on `/ws/{conversation_id}`.
-    pub conversation_id: Option<ConversationId>,
-    /// An operation's input: a JSON object.
-    #[serde(borrow)]
-    pub input: Option<&'a RawValue>,
-    /// `message.send`: the message's id, chosen by the client.
-    pub id: Option<MessageId>,
-    /// `message.edit`, `message.delete`: the message.
-    pub message_id: Option<MessageId>,
-    /// `message.send`, `message.edit`: the text.
-    pub content: Option<String>,
-    /// `message.send`: only `text` is supported.
-    pub message_type: Option<String>,
-    /// `message.send`: the message that it answers.
-    pub reply_to: Option<MessageId>,
-    /// `resume`: for each conversation the number after which events are missing.
-    pub conversations: Option<HashMap<ConversationId, Seq>>,
-    /// `auth`: an access token.
-    pub token: Option<String>,
-}
-
-/// The fields by which a client recognises the answer to its frame, as far as a refused frame has them.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Reference {
-    /// `ref`, or without one `id` or `message_id`. At most [`limits::REF_CHARS_MAX`] characters.
-    pub reference: Option<String>,
-    /// The conversation of the frame.
-    pub conversation_id: Option<ConversationId>,
-}
-
-impl Reference {
-    /// Finds the members in a frame that cannot be parsed as a [`ClientFrame`]. Its other members can be wrong, but it must be a JSON
-    /// object.
-    pub fn skim(text: &str) -> Self {
-        let mut reader = serde_json::Deserializer::from_str(text);
-        reader.deserialize_map(Skimmer).unwrap_or_default()
-    }
-
-    /// Returns a `ref` as the answer repeats it.
-    pub fn shorten(reference: String) -> String {
-        if reference.len() <= limits::REF_CHARS_MAX {
-            reference
-        } else {
-            reference.chars().take(limits::REF_CHARS_MAX).collect()
-        }
-    }
-}
-
-struct Skimmer;
-
-impl<'de> Visitor<'de> for Skimmer {
-    type Value = Reference;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Reference, A::Error> {
-        let mut values = [None; 4];
-        // As raw JSON, since a name too can have half a surrogate pair.
-        while let Some(name) = members.next_key::<&RawValue>()? {
-            let name = serde_json::from_str::<String>(name.get()).unwrap_or_default();
-            match ["ref", "id", "message_id", "conversation_id"].iter().position(|known| *known == name) {
-                Some(index) => values[index] = Some(members.next_value::<&RawValue>()?),
-                None => _ = members.next_value::<IgnoredAny>()?,
-            }
-        }
-        let text = |raw: Option<&RawValue>| serde_json::from_str::<String>(raw?.get()).ok();
-        let [reference, id, message_id, conversation_id] = values;
-        let reference = text(reference).or_else(|| text(id)).or_else(|| text(message_id)).map(Reference::shorten);
-        let conversation_id = text(conversation_id).and_then(|id| ConversationId::parse(&id));
-        Ok(Reference { reference, conversation_id })
-    }
-}
 
 /// Returns a text frame with the JSON of `value`.
 fn frame(value: &impl Serialize) -> Bytes {
@@ -409,26 +322,4 @@ pub fn draining(reconnect_after_ms: u64) -> Bytes {
 /// Encodes the answer to a refused frame.
 pub fn error(error: &Error, reference: Option<&str>, conversation_id: Option<ConversationId>) -> Bytes {
     frame(&ErrorFrame::new(error, reference, conversation_id))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Reference;
-    use crate::domain::ConversationId;
-
-    #[test]
-    fn a_refused_frame_is_searched_for_its_reference() {
-        let id = ConversationId::new();
-        let reference = |text: &str| Reference::skim(text).reference;
-        assert_eq!(reference(r#"{"ref":"a","type":7}"#).as_deref(), Some("a"));
-        assert_eq!(reference(r#"{"content":"\ud83d","ref":"a"}"#).as_deref(), Some("a"), "half an emoji");
-        assert_eq!(reference(r#"{"\ud83d":1,"\u0072ef":"a"}"#).as_deref(), Some("a"), "half an emoji in a name");
-        assert_eq!(reference(r#"{"ref":"a","type":"x","type":"x"}"#).as_deref(), Some("a"), "twice");
-        assert_eq!(reference(r#"{"ref":1,"id":"b"}"#).as_deref(), Some("b"));
-        assert_eq!(reference(r#"{"message_id":"c","ref":null}"#).as_deref(), Some("c"));
-        for text in ["", "{", "[]", "7", r#"{"ref":"a""#, r#"["ref","a"]"#] {
-            assert_eq!(Reference::skim(text), Reference::default(), "{text}");
-        }
-        assert_eq!(Reference::skim(&format!(r#"{{"conversation_id":"{id}"}}"#)).conversation_id, Some(id));
-    }
 }

@@ -1,6 +1,7 @@
 //! JSON in and out, as `docs/protocol.md` specifies it. A frame for many recipients is encoded once.
 
 pub mod answer;
+pub mod client_frame;
 pub mod close;
 pub mod cursor;
 pub mod frames;

@@ -17,8 +17,9 @@ use crate::domain::session::Caller;
 use crate::domain::{Code, ConversationId, Error, Result, Seq};
 use crate::limits;
 use crate::registry::{Connection, Scope};
+use crate::wire::client_frame::{ClientFrame, Reference};
 use crate::wire::close::Close;
-use crate::wire::frames::{self, ClientFrame, Reference};
+use crate::wire::frames;
 use crate::wire::parse;
 
 /// Reads the first frame, which must be `auth`, and returns its token.
@@ -45,7 +46,7 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    fn new(error: Error, Reference { reference, conversation_id }: Reference) -> Self {
+    pub(super) fn new(error: Error, Reference { reference, conversation_id }: Reference) -> Self {
         let frame = Some(frames::error(&error, reference.as_deref(), conversation_id));
         Self { error, frame }
     }
@@ -231,8 +232,4 @@ impl<'a> FrameDispatcher<'a> {
 /// Returns true if an error closes the connection instead of being sent to the client.
 pub(super) fn ends_connection(error: &Error) -> bool {
     matches!(error.code, Code::SessionEnded | Code::TokenExpired | Code::Unauthorized)
-}
-
-pub(super) fn refuse(error: Error, reference: Reference) -> Refused {
-    Refused::new(error, reference)
 }

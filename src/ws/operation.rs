@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::dispatch::{FrameDispatcher, Refused, ends_connection, refuse};
+use super::dispatch::{FrameDispatcher, Refused, ends_connection};
 use crate::api::{Call, CallAuth, Operation, Transports, dispatch, log_request};
 use crate::domain::{Code, Error, Result};
 use crate::limits;
 use crate::sync::push_with_backpressure;
 use crate::wire::answer::Answer;
-use crate::wire::frames::{self, ClientFrame, Reference};
+use crate::wire::client_frame::{ClientFrame, Reference};
+use crate::wire::frames;
 use crate::wire::input::{Input, names_another_conversation};
 use crate::wire::problem;
 
@@ -27,7 +28,7 @@ impl FrameDispatcher<'_> {
     ) -> Result<(), Refused> {
         let (input, permit) = match (self.input(operation, frame), self.permit().await) {
             (Ok(input), Ok(permit)) => (input, permit),
-            (Err(error), _) | (_, Err(error)) => return Err(refuse(error, reference)),
+            (Err(error), _) | (_, Err(error)) => return Err(Refused::new(error, reference)),
         };
         if self.connection.send_queue.is_closing() {
             return Ok(());

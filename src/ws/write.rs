@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use super::dispatch::{FrameDispatcher, Refused, refuse};
+use super::dispatch::{FrameDispatcher, Refused};
 use crate::api::cost;
 use crate::chat::messages;
 use crate::domain::command::{Action, Outcome, Write};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::{Error, Result};
-use crate::wire::frames::{self, ClientFrame, Reference};
+use crate::wire::client_frame::{ClientFrame, Reference};
+use crate::wire::frames;
 use crate::wire::requests::{EditMessage, OneMessage, SendMessage};
 
 impl FrameDispatcher<'_> {
@@ -21,7 +22,7 @@ impl FrameDispatcher<'_> {
             Ok(write) => self.submit(write, reference, id.map(|id| id.0)).await,
             Err(error) => {
                 reference.reference = reference.reference.or_else(|| id.map(|id| id.to_string()));
-                Err(refuse(error, reference))
+                Err(Refused::new(error, reference))
             }
         }
     }
@@ -44,7 +45,7 @@ impl FrameDispatcher<'_> {
             Ok(write) => self.submit(write, reference, id.map(|id| id.0)).await,
             Err(error) => {
                 reference.reference = reference.reference.or_else(|| id.map(|id| id.to_string()));
-                Err(refuse(error, reference))
+                Err(Refused::new(error, reference))
             }
         }
     }
@@ -63,7 +64,7 @@ impl FrameDispatcher<'_> {
     async fn submit(&self, write: Write, reference: Reference, id: Option<uuid::Uuid>) -> Result<(), Refused> {
         let permit = match self.permit().await {
             Ok(permit) => permit,
-            Err(error) => return Err(refuse(error, reference)),
+            Err(error) => return Err(Refused::new(error, reference)),
         };
         // The connection can have been closed while this waited for a permit, for example because its session has ended.
         if self.connection.send_queue.is_closing() {
@@ -73,7 +74,7 @@ impl FrameDispatcher<'_> {
         let or_id = move |reference: Option<String>| reference.or_else(|| id.map(|id| id.to_string()));
         if let Err(error) = self.chat.rate_limits.charge_user(write.actor_id(), cost::WRITE) {
             let reference = Reference { reference: or_id(reference.reference), conversation_id: Some(conversation_id) };
-            return Err(refuse(error, reference));
+            return Err(Refused::new(error, reference));
         }
         let connection = Arc::clone(self.connection);
         let kind = event_kind(&write);

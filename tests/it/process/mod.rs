@@ -18,14 +18,13 @@ use tokio::task::block_in_place;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use chinwag::limits;
-
-use crate::support::client::{PASSWORD, TestUser, get};
+use crate::support::client::{TestUser, get};
 use crate::support::node::{Memory, Node};
 use crate::support::postgres::database;
-use crate::support::raw;
 use crate::support::server::StoreKind;
-use crate::support::socket::{Socket, TEST_TIMEOUT};
+use crate::support::socket::TEST_TIMEOUT;
+
+mod log;
 
 /// Returns a command that runs the binary without any of this environment's Chinwag variables.
 fn chinwag(arguments: &[&str]) -> Command {
@@ -164,92 +163,6 @@ async fn a_second_signal_leaves_at_once() {
     assert_eq!(running.child.wait().unwrap().code(), Some(1));
     let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
     assert!(!log.concat().contains("stopped"), "{log:?}");
-}
-
-#[tokio::test]
-async fn an_operation_over_websocket_stands_in_the_access_log_without_its_input() {
-    let mut running = Running::start(&["--log", "trace"]);
-    let ada = TestUser::register(running.address, "ada").await;
-    let room = ada.group("Lunch", &[]).await;
-    let mut socket = ada.open("/ws").await;
-    let hello = socket.next_of(&["hello"]).await;
-    for (operation, input) in [
-        ("message.send", json!({"content": "a secret in a text"})),
-        ("message.send", json!({"content": ["a secret in a list"]})),
-        ("conversation.update", json!({"name": "a secret in a name"})),
-        ("user.get", json!({"user_id": room.id, "q": "a secret beside it"})),
-    ] {
-        let frame = json!({"type": operation, "ref": "a secret ref", "conversation_id": room.id, "input": input});
-        socket.send(&frame).await;
-        socket.next_of(&["reply", "error"]).await;
-    }
-    running.signal(Signal::TERM);
-    assert_eq!(socket.close_code().await, 1012);
-    drop(socket);
-    assert!(running.child.wait().unwrap().success());
-    let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
-    assert!(!log.concat().contains("a secret"), "{log:?}");
-    let lines = log.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let calls: Vec<Value> = lines.filter(|line| line["message"] == "request" && line["method"] == "WS").collect();
-    let logged: Vec<_> = calls.iter().map(|call| (call["path"].as_str().unwrap(), call["status"].as_u64())).collect();
-    let expected = [("message.send", 201), ("message.send", 422), ("conversation.update", 200), ("user.get", 404)];
-    assert_eq!(logged, expected.map(|(name, status)| (name, Some(status))));
-    for call in &calls {
-        assert_eq!((&call["level"], &call["request_id"]), (&json!("INFO"), &hello["connection_id"]));
-        assert_eq!((&call["address"], call["ms"].is_number()), (&json!("127.0.0.1"), true), "{call}");
-    }
-}
-
-#[tokio::test]
-async fn no_log_level_tells_a_secret() {
-    // Both formats, because only the text format shows spans.
-    for form in ["json", "text"] {
-        let mut running = Running::start(&["--log", "trace", "--log-format", form]);
-        let ada = TestUser::register(running.address, "ada").await;
-        let ticket = ada.post("/v1/tickets", &json!({})).await.expect(201).json();
-        let ticket = ticket["ticket"].as_str().unwrap();
-        let address = running.address;
-        for query in [format!("ticket={ticket}"), format!("ticket={ticket}"), format!("token={}", ada.token)] {
-            Socket::open(address, &format!("/ws?{query}"), &[]).await.unwrap().first().await;
-        }
-        // Requests with all other results: accepted, refused for their content, and malformed.
-        let mut statuses = Vec::new();
-        for secret in [format!("token={}", ada.token), format!("ticket={ticket}")] {
-            for target in
-                ["/health", "/livez", "/static/app.js", "/v1/users/me", "/nowhere", "/ws", "/ws/nowhere", "/%zz"]
-            {
-                let request = format!("GET {target}?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-                statuses.extend(raw::statuses(&raw::exchange(address, request.as_bytes()).await));
-            }
-            let handshake = "Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-            let long = "x".repeat(limits::URI_BYTES_MAX);
-            for request in [
-                format!("POST /ws?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
-                format!("GET /ws?{secret} HTTP/1.1\r\n\r\n"),
-                format!("GET /ws?{secret} HTTP/1.1\r\nHost: x\r\nbad header\r\n\r\n"),
-                format!("GET /ws?{secret} HTTP/9.9\r\nHost: x\r\n\r\n"),
-                format!("GET /ws?{secret}&{long} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
-                format!("GET http://x/ws?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
-                format!("GET /ws?{secret} HTTP/1.1\r\nHost: x\r\n{handshake}Origin: http://y\r\n\r\n"),
-            ] {
-                statuses.extend(raw::statuses(&raw::exchange(address, request.as_bytes()).await));
-            }
-        }
-        for status in [200, 400, 401, 403, 404, 405, 414, 426] {
-            assert!(statuses.contains(&status), "{status}: {statuses:?}");
-        }
-        running.signal(Signal::TERM);
-        assert!(running.child.wait().unwrap().success());
-        let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
-        assert!(log.len() > statuses.len(), "{log:?}");
-        for secret in [ticket, &ada.token, &ada.refresh_token, PASSWORD] {
-            // If the end is missing, no line has all of the secret, nor all but its beginning.
-            let end = &secret[secret.len() - PASSWORD.len()..];
-            let leaks: Vec<&String> = log.iter().filter(|line| line.contains(end)).collect();
-            assert!(leaks.is_empty(), "{secret}: {leaks:?}");
-        }
-    }
 }
 
 /// Returns the CPU time that a process has used, in ticks of 10 ms.
