@@ -15,7 +15,7 @@ use crate::domain::conversation::{ConversationKind, GroupName, NewConversation};
 use crate::domain::message::Content;
 use crate::domain::session::Session;
 use crate::domain::user::{Name, User, Username};
-use crate::domain::{ConversationId, MessageId, Result, SessionId, Timestamp, UserId};
+use crate::domain::{ConversationId, MessageId, Result, Timestamp, UserId};
 use crate::store::{self, Store};
 
 /// How long tokens and sessions live: longer than any measurement.
@@ -99,15 +99,7 @@ async fn insert_user(store: &dyn Store, tokens: &Tokens, name: String) -> Result
         last_seen_at: None,
     };
     store.insert_user(&user, "no password").await?;
-    let session = Session {
-        id: SessionId::new(),
-        user_id: user.id,
-        generation: 0,
-        created_at: now,
-        rotated_at: now,
-        expires_at: now.plus(TOKEN_TTL),
-        ended_at: None,
-    };
+    let session = Session::new(user.id, now, now.plus(TOKEN_TTL));
     store.insert_session(&session).await?;
     Ok((user.id, tokens.access(user.id, session.id, now)?))
 }

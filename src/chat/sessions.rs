@@ -34,15 +34,7 @@ async fn start_session(chat: &Chat, username: &str, password: String) -> Result<
     let wrong = || Error::new(Code::BadCredentials, "The username or the password is wrong.");
     let user = user.filter(|_| matches).ok_or_else(wrong)?;
     let now = Timestamp::now();
-    let session = Session {
-        id: SessionId::new(),
-        user_id: user.id,
-        generation: 0,
-        created_at: now,
-        rotated_at: now,
-        expires_at: now.plus(chat.settings.refresh_ttl),
-        ended_at: None,
-    };
+    let session = Session::new(user.id, now, now.plus(chat.settings.refresh_ttl));
     chat.store.insert_session(&session).await?;
     // A change of the password in between ended the sessions that existed then, and this one did not exist yet.
     if chat.store.password_hash(user.id).await? != hash {

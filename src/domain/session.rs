@@ -22,6 +22,19 @@ pub struct Session {
 }
 
 impl Session {
+    /// Makes a session that begins at `now`, with its first refresh token.
+    pub fn new(user_id: UserId, now: Timestamp, expires_at: Timestamp) -> Self {
+        Self {
+            id: SessionId::new(),
+            user_id,
+            generation: 0,
+            created_at: now,
+            rotated_at: now,
+            expires_at,
+            ended_at: None,
+        }
+    }
+
     /// Returns true if its tokens are valid at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.ended_at.is_none() && now < self.expires_at

@@ -12,7 +12,7 @@ use chinwag::domain::conversation::{ConversationKind, GroupName, NewConversation
 use chinwag::domain::message::{Content, Message};
 use chinwag::domain::session::Session;
 use chinwag::domain::user::{Name, User, Username};
-use chinwag::domain::{Code, ConversationId, Error, MessageId, Result, Seq, SessionId, Timestamp, UserId};
+use chinwag::domain::{Code, ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
 use chinwag::store::{self, Range, Store};
 use tempfile::TempDir;
 
@@ -114,15 +114,7 @@ impl Fixture {
     /// Inserts a session that lasts an hour of the fixture's clock.
     async fn login(&self, user_id: UserId) -> Session {
         let now = self.now();
-        let session = Session {
-            id: SessionId::new(),
-            user_id,
-            generation: 0,
-            created_at: now,
-            rotated_at: now,
-            expires_at: Timestamp(now.0 + 3_600_000_000),
-            ended_at: None,
-        };
+        let session = Session::new(user_id, now, Timestamp(now.0 + 3_600_000_000));
         self.insert_session(&session).await.unwrap();
         session
     }
