@@ -8,7 +8,7 @@ use crate::domain::user::{ConnectSnapshot, ConversationSnapshot};
 use crate::domain::{Error, Seq};
 use crate::limits;
 use crate::registry::{Connection, Registration, Scope, SendQueue};
-use crate::sync::small_conversation_page;
+use crate::sync::small_conversation_probe;
 use crate::wire::close::Close;
 use crate::wire::frames;
 
@@ -86,7 +86,7 @@ impl Chat {
         }
         // If the session ends from now on, the connection is found in the registry. If it ended before, this check finds it.
         let epoch = self.auth.cached(caller.session_id);
-        let snapshot = self.store.connect_snapshot(caller, conversation_id, small_conversation_page()).await?;
+        let snapshot = self.store.connect_snapshot(caller, conversation_id, small_conversation_probe()).await?;
         let ConnectSnapshot { user, membership_version: version, session, conversation } =
             snapshot.ok_or_else(|| Error::not_found("user"))?;
         if let Err(epoch) = epoch {

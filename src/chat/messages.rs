@@ -7,7 +7,7 @@ use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp};
 use crate::limits;
 use crate::wire::answer::Answer;
-use crate::wire::objects::{MessageObject, MessageStatus};
+use crate::wire::message::{MessageObject, MessageStatus};
 use crate::wire::requests::{EditMessage, OneMessage, SendMessage};
 
 /// Sends a message.

@@ -20,12 +20,12 @@ pub(super) struct Job {
     /// The outcome of an earlier try is unknown.
     pub(super) in_doubt: bool,
     /// The conversation's watermark on this node when the outcome of a try was first unknown. `None` if it had no subscriber here.
-    delivered_seq: Option<Seq>,
+    watermark_at_doubt: Option<Seq>,
 }
 
 impl Job {
     pub(super) fn new(write: Write, submitted_at: Instant, reply: Reply) -> Self {
-        Self { write, submitted_at, reply: Some(reply), in_doubt: false, delivered_seq: None }
+        Self { write, submitted_at, reply: Some(reply), in_doubt: false, watermark_at_doubt: None }
     }
 
     pub(super) fn has_replied(&self) -> bool {
@@ -42,7 +42,7 @@ impl Job {
         if is_unknown && !self.has_replied() && !self.is_late() {
             if !self.in_doubt {
                 self.in_doubt = true;
-                self.delivered_seq = registry.watermark(self.write.conversation_id());
+                self.watermark_at_doubt = registry.watermark(self.write.conversation_id());
             }
             return true;
         }
@@ -59,9 +59,9 @@ impl Job {
     /// Returns `Committed` for a duplicate that an earlier try of this job committed. The sender has sent it once, and receives its
     /// event once, when it is delivered.
     fn as_first_commit(&self, outcome: Outcome) -> Outcome {
-        match (outcome, self.delivered_seq) {
-            (Outcome::Duplicate(message), Some(delivered_seq))
-                if message.seq > delivered_seq && self.write.as_send().is_some() =>
+        match (outcome, self.watermark_at_doubt) {
+            (Outcome::Duplicate(message), Some(watermark_at_doubt))
+                if message.seq > watermark_at_doubt && self.write.as_send().is_some() =>
             {
                 Outcome::Committed(Event::created(message))
             }

@@ -3,12 +3,12 @@
 //! | for | this folder: the promises | `queries/` | `postgres/` and `sqlite/` |
 //! |---|---|---|---|
 //! | users, sessions, tickets, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
-//! | numbered writes | `commands.rs` | with the noun whose table they write | `commands.rs` and the files that it names |
+//! | numbered writes | `numbered_writes.rs` | with the noun whose table they write | `numbered_writes.rs` and the files that it names |
 //!
 //! Every adapter makes these promises, and `tests/it/store` tests both adapters for them:
 //!
 //! - A write that a method reports as done is on disk.
-//! - [`Commands::commit`] and [`Commands::apply`] lock the conversation's counter before they read anything, so that the events of a
+//! - [`NumberedWrites::commit`] and [`NumberedWrites::apply`] lock the conversation's counter before they read anything, so that the events of a
 //!   conversation are numbered 1, 2, 3 … in commit order, whatever other processes do.
 //! - A failure whose code is `unavailable` leaves the outcome unknown. The caller can safely repeat the call, because writes are
 //!   idempotent by their ids.
@@ -20,13 +20,13 @@ use async_trait::async_trait;
 
 use crate::domain::Result;
 
-mod commands;
 mod conversations;
 mod heads;
 mod health;
 mod members;
 mod messages;
 mod migrations;
+mod numbered_writes;
 pub mod postgres;
 mod queries;
 mod sessions;
@@ -34,19 +34,19 @@ pub mod sqlite;
 mod tickets;
 mod users;
 
-pub use commands::Commands;
 pub use conversations::{ActivityCursor, Conversations};
 pub use heads::Heads;
 pub use health::StoreHealth;
 pub use members::Members;
 pub use messages::{Messages, Page, Range};
+pub use numbered_writes::NumberedWrites;
 pub use sessions::Sessions;
 pub use tickets::Tickets;
 pub use users::Users;
 
 /// The durable data. A `dyn Store` has the methods of all nouns.
 #[async_trait]
-pub trait Store: Users + Sessions + Tickets + Conversations + Heads + Members + Messages + Commands {
+pub trait Store: Users + Sessions + Tickets + Conversations + Heads + Members + Messages + NumberedWrites {
     /// The adapter's name, for the log and for health: `postgres` or `sqlite`.
     fn kind(&self) -> &'static str;
 

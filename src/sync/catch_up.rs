@@ -20,7 +20,7 @@ use crate::wire::frames;
 
 /// Returns a page size that shows if a conversation is small: a full page has more members than
 /// [`limits::SMALL_CONVERSATION_MEMBERS_MAX`].
-pub fn small_conversation_page() -> usize {
+pub fn small_conversation_probe() -> usize {
     usize::try_from(limits::SMALL_CONVERSATION_MEMBERS_MAX).unwrap_or(0) + 1
 }
 
@@ -183,8 +183,8 @@ impl Subscriptions {
         reached: Seq,
         reference: Option<&str>,
     ) -> Result<()> {
-        let mut members = self.store.members(conversation_id, None, small_conversation_page()).await?;
-        if members.len() == small_conversation_page() {
+        let mut members = self.store.members(conversation_id, None, small_conversation_probe()).await?;
+        if members.len() == small_conversation_probe() {
             members.clear();
         }
         let receipts: Vec<_> = members.iter().map(|m| (m.user.id, m.delivered_seq, m.read_seq)).collect();

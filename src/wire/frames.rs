@@ -4,8 +4,8 @@ use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
 use super::framing;
-use super::message::{self, write_message};
-use super::objects::{ConversationObject, MemberObject, MessageStatus, UserObject};
+use super::message::{self, MessageStatus, write_message};
+use super::objects::{ConversationObject, MemberObject, UserObject};
 use super::problem::ErrorFrame;
 use crate::domain::conversation::{Conversation, Member};
 use crate::domain::event::{Event, EventKind};

@@ -1,7 +1,6 @@
 //! A page of history.
 
-use super::message::{OVERHEAD_BYTES, write_message, write_number, write_raw};
-use super::objects::MessageStatus;
+use super::message::{MessageStatus, OVERHEAD_BYTES, write_message, write_number, write_raw};
 use crate::domain::Seq;
 use crate::domain::message::Message;
 

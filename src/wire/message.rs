@@ -1,16 +1,85 @@
 //! A message's JSON, written by hand. Every message that is delivered or read goes through here, and a general encoder takes four times as
-//! long. The bytes are those that [`MessageObject`](super::objects::MessageObject) encodes to.
+//! long.
 
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use super::objects::{MessageStatus, SystemNoteObject};
-use crate::domain::event::Payload;
-use crate::domain::message::Message;
-use crate::domain::{Seq, Timestamp};
+use crate::domain::event::{EventKind, Payload};
+use crate::domain::message::{Message, SystemNote};
+use crate::domain::{Seq, Timestamp, UserId};
 
 /// Bytes of most messages' JSON besides the text.
 pub(super) const OVERHEAD_BYTES: usize = 400;
+
+/// The status of a message, as its sender sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MessageStatus {
+    /// The message is durable.
+    Sent,
+    /// The devices of all other members have received it.
+    Delivered,
+    /// All other members have read it.
+    Read,
+}
+
+impl MessageStatus {
+    /// Returns the name that the API uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+        }
+    }
+}
+
+/// A message, with its status for the caller. Its bytes are those of an event and of a page of history: [`write_message`] writes all three,
+/// so that fields that this binary does not know are the same text everywhere.
+pub struct MessageObject<'a> {
+    message: &'a Message,
+    status: MessageStatus,
+}
+
+impl<'a> MessageObject<'a> {
+    /// Makes the object.
+    pub fn new(message: &'a Message, status: MessageStatus) -> Self {
+        Self { message, status }
+    }
+}
+
+impl Serialize for MessageObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut json = Vec::new();
+        write_message(&mut json, self.message, self.status);
+        serde_json::from_slice::<&RawValue>(&json).map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+struct SystemNoteObject<'a> {
+    kind: EventKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+impl<'a> SystemNoteObject<'a> {
+    fn new(note: &'a SystemNote) -> Self {
+        let (role, name) = match note {
+            SystemNote::MemberAdded { .. } | SystemNote::MemberUpdated { .. } => (note.value(), None),
+            SystemNote::ConversationUpdated { .. } => (None, note.value()),
+            SystemNote::MemberRemoved { .. } | SystemNote::Other { .. } => (None, None),
+        };
+        Self { kind: note.kind(), user_id: note.user_id(), role, name }
+    }
+}
 
 /// Appends a message with its status for the reader.
 pub fn write_message(out: &mut Vec<u8>, message: &Message, status: MessageStatus) {
@@ -99,16 +168,61 @@ fn write_time(out: &mut Vec<u8>, before: &str, time: Timestamp) {
 
 #[cfg(test)]
 mod tests {
-    use super::write_message;
+    use serde::Serialize;
+
+    use super::{MessageObject, MessageStatus, SystemNoteObject, write_message};
     use crate::domain::conversation::{GroupName, Role};
     use crate::domain::event::Payload;
     use crate::domain::message::{Message, SystemNote};
-    use crate::domain::{ConversationId, MessageId, Timestamp, UserId};
-    use crate::wire::objects::{MessageObject, MessageStatus};
+    use crate::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
 
-    #[test]
-    fn the_bytes_are_those_of_the_general_encoder() {
-        let plain = Message {
+    /// A message as a general encoder writes it. It knows no further fields.
+    #[derive(Serialize)]
+    struct Oracle<'a> {
+        id: MessageId,
+        conversation_id: ConversationId,
+        seq: Seq,
+        sender_id: UserId,
+        r#type: &'static str,
+        content: &'a str,
+        reply_to: Option<MessageId>,
+        timestamp: Timestamp,
+        edited_at: Option<Timestamp>,
+        deleted_at: Option<Timestamp>,
+        reactions: [(); 0],
+        status: MessageStatus,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        system: Option<SystemNoteObject<'a>>,
+    }
+
+    impl<'a> Oracle<'a> {
+        fn new(message: &'a Message, status: MessageStatus) -> Self {
+            Self {
+                id: message.id,
+                conversation_id: message.conversation_id,
+                seq: message.seq,
+                sender_id: message.sender_id,
+                r#type: message.kind(),
+                content: &message.content,
+                reply_to: message.reply_to,
+                timestamp: message.timestamp,
+                edited_at: message.edited_at,
+                deleted_at: message.deleted_at,
+                reactions: [],
+                status,
+                system: message.note.as_ref().map(SystemNoteObject::new),
+            }
+        }
+    }
+
+    fn written(message: &Message, status: MessageStatus) -> String {
+        let mut out = b"before".to_vec();
+        write_message(&mut out, message, status);
+        String::from_utf8(out).expect("text").strip_prefix("before").expect("it appends").to_owned()
+    }
+
+    fn plain() -> Message {
+        Message {
             id: MessageId::new(),
             conversation_id: ConversationId::new(),
             seq: 1_234_567,
@@ -120,10 +234,14 @@ mod tests {
             deleted_at: None,
             note: None,
             extra: None,
-        };
+        }
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_a_general_encoder() {
+        let plain = plain();
         let user_id = UserId::new();
         let with = |note| Message { note: Some(note), ..plain.clone() };
-        let extra = |json: &str| Some(Payload::from_trusted(json.to_owned()));
         let messages = [
             Message { reply_to: Some(MessageId::new()), ..plain.clone() },
             Message {
@@ -135,20 +253,31 @@ mod tests {
             with(SystemNote::MemberAdded { user_id, role: Role::Admin }),
             with(SystemNote::MemberRemoved { user_id }),
             with(SystemNote::ConversationUpdated { name: GroupName::from_trusted("\"Lunch\"".to_owned()) }),
-            Message { extra: extra("{}"), ..plain.clone() },
-            Message {
-                extra: extra(r#"{"pin":{"at":null,"by":[1,"\"é"]},"votes":2}"#),
-                ..with(SystemNote::MemberRemoved { user_id })
-            },
             plain,
         ];
         for (message, status) in
             messages.iter().zip([MessageStatus::Sent, MessageStatus::Delivered, MessageStatus::Read].iter().cycle())
         {
-            let mut out = b"before".to_vec();
-            write_message(&mut out, message, *status);
-            let expected = serde_json::to_string(&MessageObject::new(message, *status)).expect("it has a JSON form");
-            assert_eq!(String::from_utf8(out).expect("text"), format!("before{expected}"));
+            let expected = serde_json::to_string(&Oracle::new(message, *status)).expect("it has a JSON form");
+            assert_eq!(written(message, *status), expected);
+        }
+    }
+
+    #[test]
+    fn further_fields_are_the_text_that_the_store_holds() {
+        let deep = "[".repeat(200) + &"]".repeat(200);
+        let fields =
+            format!(r#""votes":2, "z":{{"at":null,"by":[1,"\"é\u0041"]}},"a":123456789012345678901.50,"deep":{deep}"#);
+        let mut message = plain();
+        let without = written(&message, MessageStatus::Sent);
+        for (extra, expected) in [
+            ("{}".to_owned(), without.clone()),
+            (format!("{{{fields}}}"), without.replace('}', &format!(",{fields}}}"))),
+        ] {
+            message.extra = Some(Payload::from_trusted(extra));
+            assert_eq!(written(&message, MessageStatus::Sent), expected);
+            let object = MessageObject::new(&message, MessageStatus::Sent);
+            assert_eq!(serde_json::to_string(&object).expect("it has a JSON form"), expected);
         }
     }
 }

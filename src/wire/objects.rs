@@ -1,14 +1,12 @@
 //! The objects of the API, as clients read them.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
+use super::message::{MessageObject, MessageStatus};
 use crate::domain::conversation::{Conversation, GroupName, Member};
 use crate::domain::conversation_view::ConversationView;
-use crate::domain::event::EventKind;
-use crate::domain::message::{Message, SystemNote};
 use crate::domain::user::{Status, User};
-use crate::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
+use crate::domain::{ConversationId, Seq, Timestamp, UserId};
 
 /// A user with their presence.
 #[derive(Serialize)]
@@ -40,94 +38,6 @@ pub fn status_word(status: Status) -> &'static str {
     match status {
         Status::Online => "online",
         Status::Offline => "offline",
-    }
-}
-
-/// The status of a message, as its sender sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MessageStatus {
-    /// The message is durable.
-    Sent,
-    /// The devices of all other members have received it.
-    Delivered,
-    /// All other members have read it.
-    Read,
-}
-
-impl MessageStatus {
-    /// Returns the name that the API uses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Delivered => "delivered",
-            Self::Read => "read",
-        }
-    }
-}
-
-/// A message. [`write_message`](super::message::write_message) writes the same bytes, faster.
-#[derive(Serialize)]
-pub struct MessageObject<'a> {
-    id: MessageId,
-    conversation_id: ConversationId,
-    seq: Seq,
-    sender_id: UserId,
-    r#type: &'static str,
-    content: &'a str,
-    reply_to: Option<MessageId>,
-    timestamp: Timestamp,
-    edited_at: Option<Timestamp>,
-    deleted_at: Option<Timestamp>,
-    reactions: [(); 0],
-    status: MessageStatus,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    system: Option<SystemNoteObject<'a>>,
-    #[serde(flatten)]
-    extra: Option<Map<String, Value>>,
-}
-
-impl<'a> MessageObject<'a> {
-    /// Makes the object, with the message's status for the caller.
-    pub fn new(message: &'a Message, status: MessageStatus) -> Self {
-        Self {
-            id: message.id,
-            conversation_id: message.conversation_id,
-            seq: message.seq,
-            sender_id: message.sender_id,
-            r#type: message.kind(),
-            content: &message.content,
-            reply_to: message.reply_to,
-            timestamp: message.timestamp,
-            edited_at: message.edited_at,
-            deleted_at: message.deleted_at,
-            reactions: [],
-            status,
-            system: message.note.as_ref().map(SystemNoteObject::new),
-            extra: message.extra.as_ref().and_then(|extra| serde_json::from_str(extra.as_str()).ok()),
-        }
-    }
-}
-
-#[derive(Serialize)]
-pub(super) struct SystemNoteObject<'a> {
-    kind: EventKind,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<UserId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-}
-
-impl<'a> SystemNoteObject<'a> {
-    pub(super) fn new(note: &'a SystemNote) -> Self {
-        let (role, name) = match note {
-            SystemNote::MemberAdded { .. } | SystemNote::MemberUpdated { .. } => (note.value(), None),
-            SystemNote::ConversationUpdated { .. } => (None, note.value()),
-            SystemNote::MemberRemoved { .. } | SystemNote::Other { .. } => (None, None),
-        };
-        Self { kind: note.kind(), user_id: note.user_id(), role, name }
     }
 }
 

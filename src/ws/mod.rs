@@ -10,6 +10,7 @@ mod dispatch;
 mod end;
 mod handshake;
 mod heartbeat;
+mod message_frames;
 mod operation;
 mod reader;
 mod sink;
@@ -17,7 +18,6 @@ mod socket;
 mod token_deadline;
 pub mod upgrade;
 mod violations;
-mod write;
 mod writer;
 
 pub use end::ConnectionEnd;

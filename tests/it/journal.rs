@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::support::client::{Conversation, TestUser};
 use crate::support::postgres::{connect, database};
-use crate::support::server::Server;
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::{Socket, TEST_TIMEOUT};
 use chinwag::limits;
 
@@ -316,4 +316,30 @@ async fn a_store_that_is_slow_in_each_of_several_answers_is_not_waited_for() {
     assert_eq!(answer.problem(), (503, "unavailable".to_owned()));
     assert!(answer.json()["retry_after_ms"].is_u64());
     assert!(started.elapsed() < limits::ANSWER_TIMEOUT + Duration::from_secs(4), "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn details_that_do_not_come_hold_up_a_batch_once() {
+    // With a deadline of its own for each event, or for each group of events that is read at the same time, the batch would take longer
+    // than a client gets for a write.
+    const RENAMED: usize = 160;
+    let groups = u32::try_from(RENAMED.div_ceil(limits::DETAILS_AT_ONCE_MAX)).unwrap();
+    assert!(groups * limits::BACKFILL_TIMEOUT > limits::WRITE_TIMEOUT * 2);
+    let (server, held_store) = Server::held(StoreKind::Sqlite).await;
+    let ada = server.register("ada").await;
+    let mut rooms = Vec::new();
+    for number in 0..RENAMED {
+        rooms.push(ada.group(&format!("room {number}"), &[]).await);
+    }
+    let mut hers = ada.connect("/ws").await;
+    held_store.stall("conversation");
+    let name = json!({"name": "Lunch"});
+    let renamed = join_all(rooms.iter().map(|room| ada.patch(&room.path, &name))).await;
+    for answer in renamed {
+        assert_eq!(answer.expect(200).json()["name"], "Lunch");
+    }
+    for _ in &rooms {
+        let event = hers.next_of(&["conversation.updated"]).await;
+        assert_eq!((&event["seq"], &event["conversation"]), (&json!(1), &Value::Null), "{event}");
+    }
 }

@@ -12,7 +12,7 @@ use chinwag::domain::message::Content;
 use chinwag::domain::user::{Name, User, Username};
 use chinwag::domain::{Code, ConversationId, MessageId, Timestamp, UserId};
 use chinwag::store::postgres::Postgres;
-use chinwag::store::{Commands, Conversations, Heads, Members, Messages, Range, Store, Users};
+use chinwag::store::{Conversations, Heads, Members, Messages, NumberedWrites, Range, Store, Users};
 
 use crate::store::shims::{ApplyOne, Change, Send};
 use crate::support::postgres::{Cluster, connect, database};

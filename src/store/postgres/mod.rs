@@ -22,7 +22,6 @@ use crate::limits;
 
 mod apply;
 mod apply_writes;
-mod commands;
 mod commit;
 mod connect;
 mod connection;
@@ -33,6 +32,7 @@ mod lane;
 mod members;
 mod messages;
 mod migrate;
+mod numbered_writes;
 mod pool;
 mod rows;
 mod sessions;

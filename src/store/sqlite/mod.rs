@@ -4,13 +4,13 @@
 //! other processes on the same file wait for it. Reads run beside it. They see the state that was committed when they began.
 
 mod apply;
-mod commands;
 mod commit;
 mod connection;
 mod conversations;
 mod heads;
 mod members;
 mod messages;
+mod numbered_writes;
 mod readers;
 mod rows;
 mod sessions;

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::small_conversation_page;
+use super::small_conversation_probe;
 use crate::domain::user::Status;
 use crate::domain::{Code, ConversationId, Result, UserId};
 use crate::registry::{Connection, Registry};
@@ -72,9 +72,9 @@ impl Presence {
     }
 
     /// Adds the state of a conversation's members to the send queue of a new connection. `members` are all of them, or
-    /// [`small_conversation_page`] members of a large conversation.
+    /// [`small_conversation_probe`] members of a large conversation.
     pub fn enqueue_members(&self, connection: &Connection, id: ConversationId, members: &[UserId]) {
-        if members.len() == small_conversation_page() {
+        if members.len() == small_conversation_probe() {
             connection.send_queue.enqueue(frames::presence_state(Some(id), &[], Some(self.registry.user_count(id))));
         } else {
             let others: Vec<UserId> = members.iter().copied().filter(|id| *id != connection.user_id).collect();

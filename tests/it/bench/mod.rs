@@ -17,7 +17,7 @@ use fake::{Fake, Fault};
 async fn bench(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
     command.arg("bench").args(arguments).kill_on_drop(true);
-    let ended = timeout(2 * TEST_TIMEOUT, command.output()).await;
+    let ended = timeout(3 * TEST_TIMEOUT, command.output()).await;
     ended.unwrap_or_else(|_| panic!("bench {arguments:?} does not end")).unwrap()
 }
 

@@ -19,6 +19,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::support::client::{Conversation, post};
@@ -26,6 +27,7 @@ use crate::support::postgres::{connect, database};
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::{Socket, TEST_TIMEOUT};
 use answers::{answers, same_story};
+use chinwag::limits::QUERY_TIMEOUT;
 
 on_each_store! {
     a_database_of_schema_4_gives_the_same_answers,
@@ -91,6 +93,18 @@ fn the_fixtures_of_both_stores_hold_the_same_story() {
     assert_eq!(sqlite, postgres);
 }
 
+/// Waits until this many sessions wait for locks in the database.
+async fn sessions_wait(observer: &Client, sessions: i64) {
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted \
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let all = async {
+        while observer.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < sessions {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(TEST_TIMEOUT, all).await.unwrap_or_else(|_| panic!("fewer than {sessions} sessions wait"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_migration_waits_for_nodes_that_serve_and_they_for_it_but_never_both() {
     let url = database().await;
@@ -99,19 +113,9 @@ async fn a_migration_waits_for_nodes_that_serve_and_they_for_it_but_never_both()
     // A node is about to commit a change.
     client.batch_execute("BEGIN; LOCK TABLE changes IN ACCESS SHARE MODE").await.unwrap();
     let observer = connect(&url).await;
-    let waiting = async |sessions: i64| {
-        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted \
-            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-        let all = async {
-            while observer.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < sessions {
-                sleep(Duration::from_millis(5)).await;
-            }
-        };
-        timeout(TEST_TIMEOUT, all).await.unwrap_or_else(|_| panic!("fewer than {sessions} sessions wait"));
-    };
     let migrating = url.clone();
     let migrated = tokio::spawn(async move { Server::with(&["--database-url", &migrating]).await });
-    waiting(1).await;
+    sessions_wait(&observer, 1).await;
     // Meanwhile a node replays a conversation, and another deletes one.
     let nodes = [
         "SELECT count(*) FROM messages m FULL JOIN changes c USING (conversation_id, seq)",
@@ -121,11 +125,35 @@ async fn a_migration_waits_for_nodes_that_serve_and_they_for_it_but_never_both()
         let url = url.clone();
         tokio::spawn(async move { connect(&url).await.batch_execute(statements).await })
     });
-    waiting(3).await;
+    sessions_wait(&observer, 3).await;
     client.batch_execute("COMMIT").await.unwrap();
     for node in nodes {
         node.await.unwrap().unwrap();
     }
+    migrated.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_behind_a_backup_lets_writes_pass_and_is_tried_again() {
+    let url = database().await;
+    let backup = connect(&url).await;
+    backup.batch_execute(&fs::read_to_string(fixture("schema-4.sql")).unwrap()).await.unwrap();
+    backup.batch_execute("BEGIN; LOCK TABLE messages, changes IN ACCESS SHARE MODE").await.unwrap();
+    let observer = connect(&url).await;
+    let migrating = url.clone();
+    let migrated = tokio::spawn(async move { Server::with(&["--database-url", &migrating]).await });
+    sessions_wait(&observer, 1).await;
+    // A node that serves meanwhile gives each statement this time.
+    let node = connect(&url).await;
+    let bound = QUERY_TIMEOUT.as_millis();
+    node.batch_execute(&format!("SET statement_timeout = {bound}")).await.unwrap();
+    let write = "LOCK TABLE messages, changes IN ROW EXCLUSIVE MODE";
+    for _ in 0..2 {
+        node.batch_execute(&format!("BEGIN; {write}; ROLLBACK")).await.unwrap();
+        sessions_wait(&observer, 1).await;
+    }
+    assert!(!migrated.is_finished());
+    backup.batch_execute("COMMIT").await.unwrap();
     migrated.await.unwrap();
 }
 

@@ -48,14 +48,17 @@ struct Running {
     _patience: mpsc::Sender<()>,
 }
 
-/// Kills a process that still runs after [`TEST_TIMEOUT`], so that a test which reads its output or waits for its end fails. A drop
+/// Far longer than a process of these tests runs.
+const LIFETIME_MAX: Duration = Duration::from_secs(60);
+
+/// Kills a process that still runs after [`LIFETIME_MAX`], so that a test which reads its output or waits for its end fails. A drop
 /// of the returned value ends the watch.
 fn watch(process: &Child) -> mpsc::Sender<()> {
     let (over, ended) = mpsc::channel();
     let pid = Pid::from_child(process);
     thread::spawn(move || {
-        if ended.recv_timeout(TEST_TIMEOUT) == Err(mpsc::RecvTimeoutError::Timeout) {
-            eprintln!("killed, because it still ran after {TEST_TIMEOUT:?}");
+        if ended.recv_timeout(LIFETIME_MAX) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("killed, because it still ran after {LIFETIME_MAX:?}");
             let _ = kill_process(pid, Signal::KILL); // it may have ended
         }
     });

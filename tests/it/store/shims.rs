@@ -8,7 +8,7 @@ pub(crate) use chinwag::domain::command::{Command as Change, NewMessage as Send}
 use chinwag::domain::event::EventKind;
 use chinwag::domain::message::{Content, Message};
 use chinwag::domain::{self, ConversationId, MessageId, Result, Seq, Timestamp, UserId};
-use chinwag::store::{Commands, Messages, Range};
+use chinwag::store::{Messages, NumberedWrites, Range};
 
 /// An edit or, without a text, a deletion.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ pub(crate) trait ApplyOne {
 }
 
 #[async_trait]
-impl<S: Commands + Messages + ?Sized> ApplyOne for S {
+impl<S: NumberedWrites + Messages + ?Sized> ApplyOne for S {
     async fn change(&self, lane: usize, change: &Change) -> Result<Outcome> {
         apply(self, lane, change.clone()).await
     }
@@ -85,7 +85,7 @@ impl<S: Commands + Messages + ?Sized> ApplyOne for S {
     }
 }
 
-async fn apply<S: Commands + ?Sized>(store: &S, lane: usize, command: Change) -> Result<Outcome> {
+async fn apply<S: NumberedWrites + ?Sized>(store: &S, lane: usize, command: Change) -> Result<Outcome> {
     let mut outcomes = store.apply(lane, Arc::new([command])).await?;
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)

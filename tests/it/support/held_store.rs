@@ -1,5 +1,7 @@
 //! A store whose answers a test can hold or lose, call by call, to put other events before the answer.
 
+use std::collections::HashSet;
+use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -12,7 +14,8 @@ use chinwag::domain::session::{Caller, Session, Ticket};
 use chinwag::domain::user::{ConnectSnapshot, Name, User};
 use chinwag::domain::{ConversationId, Error, Result, Seq, SessionId, TicketId, Timestamp, UserId};
 use chinwag::store::{
-    ActivityCursor, Commands, Conversations, Heads, Members, Messages, Page, Range, Sessions, Store, Tickets, Users,
+    ActivityCursor, Conversations, Heads, Members, Messages, NumberedWrites, Page, Range, Sessions, Store, Tickets,
+    Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -23,6 +26,7 @@ use super::socket::TEST_TIMEOUT;
 pub(crate) struct HeldStore {
     store: Arc<dyn Store>,
     plans: Mutex<Vec<Plan>>,
+    stalled: Mutex<HashSet<&'static str>>,
 }
 
 /// The plan for one call.
@@ -38,6 +42,8 @@ enum Fate {
     Held { reached: oneshot::Sender<()>, released: oneshot::Receiver<bool> },
     /// The store does its work, and the caller gets an error.
     Lost,
+    /// The caller gets no answer.
+    Stalled,
 }
 
 /// A call whose answer is held.
@@ -49,7 +55,7 @@ pub(crate) struct Hold {
 
 impl HeldStore {
     pub(crate) fn wrapping(store: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { store, plans: Mutex::default() })
+        Arc::new(Self { store, plans: Mutex::default(), stalled: Mutex::default() })
     }
 
     /// Holds the answer to a call. The first call of this method from now on is number 1.
@@ -64,12 +70,20 @@ impl HeldStore {
         self.plan(method, number, Fate::Lost);
     }
 
+    /// Answers no call of this method any more.
+    pub(crate) fn stall(&self, method: &'static str) {
+        self.stalled.lock().unwrap().insert(method);
+    }
+
     fn plan(&self, method: &'static str, number: usize, fate: Fate) {
         self.plans.lock().unwrap().push(Plan { method, calls_before: number - 1, fate });
     }
 
     /// Counts a call, and returns the plan for it.
     fn fate(&self, method: &str) -> Option<Fate> {
+        if self.stalled.lock().unwrap().contains(method) {
+            return Some(Fate::Stalled);
+        }
         let mut plans = self.plans.lock().unwrap();
         let due = plans.iter().position(|plan| plan.method == method && plan.calls_before == 0);
         let due = due.map(|index| plans.remove(index).fate);
@@ -89,6 +103,7 @@ impl Fate {
                 released.await.unwrap_or(true)
             }
             Self::Lost => false,
+            Self::Stalled => pending().await,
         };
         if is_released { answer } else { Err(Error::unavailable("the test lost the answer")) }
     }
@@ -204,7 +219,7 @@ forward! {
 }
 
 forward! {
-    impl Commands {
+    impl NumberedWrites {
         async fn commit(lane: usize, batch: Arc<[NewMessage]>) -> Result<Vec<Result<Outcome>>>;
         async fn apply(lane: usize, batch: Arc<[Command]>) -> Result<Vec<Result<Outcome>>>;
     }

@@ -3,14 +3,16 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rusqlite::Connection;
 use rustix::process::geteuid;
+use tokio::process::Command;
+use tokio::time::timeout;
 
 use super::{Fault, endure};
 use crate::support::node::{Node, program};
 use crate::support::server::StoreKind;
+use crate::support::socket::TEST_TIMEOUT;
 
 /// Another process with a write transaction that does not end.
 struct Locked(Connection);
@@ -76,8 +78,8 @@ async fn disk_full() {
     .await;
 }
 
-#[test]
-fn a_disk_that_is_full_at_start_is_told_in_one_line() {
+#[tokio::test]
+async fn a_disk_that_is_full_at_start_is_told_in_one_line() {
     // Room for no file; for the secret alone; for the database's first pages.
     for (size, named) in [("4k,nr_inodes=1", "CHINWAG_DATA"), ("4k", "chinwag.db"), ("64k", "chinwag.db")] {
         let data = tempfile::tempdir().unwrap();
@@ -87,7 +89,8 @@ fn a_disk_that_is_full_at_start_is_told_in_one_line() {
         for variable in ["DATABASE_URL", "NATS_URL", "RUST_LOG"] {
             command.env_remove(variable);
         }
-        let ended = command.output().unwrap();
+        let ended = timeout(TEST_TIMEOUT, command.kill_on_drop(true).output()).await;
+        let ended = ended.unwrap_or_else(|_| panic!("{size}: the server does not end")).unwrap();
         let output = [ended.stderr, ended.stdout].map(|output| String::from_utf8(output).unwrap()).concat();
         assert!(!ended.status.success(), "{output}");
         assert_eq!(output.lines().count(), 1, "{size}: {output}");

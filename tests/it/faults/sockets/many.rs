@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::grown;
@@ -13,7 +14,7 @@ use crate::support::history::{ConnectionNumber, Entry, Event, FinalState, Log};
 use crate::support::node::Node;
 use crate::support::rng::{FaultRun, Rng};
 use crate::support::server::StoreKind;
-use crate::support::socket::Socket;
+use crate::support::socket::{Socket, TEST_TIMEOUT};
 
 on_each_store! {
     resumed_page_by_page,
@@ -170,15 +171,19 @@ impl Reader {
         }
         self.socket.send(&json!({"type": "resume", "conversations": positions})).await;
         let mut answered = 0;
-        while answered < page.len() {
-            let frame = self.hear().await;
-            if frame["type"] == "resumed" {
-                let conversation: Uuid = frame["conversation_id"].as_str().unwrap().parse().unwrap();
-                let (last_seq, has) = (frame["last_seq"].as_i64().unwrap(), self.resumed[&conversation].has);
-                assert!((MESSAGES..=has).contains(&last_seq), "all up to here has been sent: {frame}, {has}");
-                answered += 1;
+        let answering = async {
+            while answered < page.len() {
+                let frame = self.hear().await;
+                if frame["type"] == "resumed" {
+                    let conversation: Uuid = frame["conversation_id"].as_str().unwrap().parse().unwrap();
+                    let (last_seq, has) = (frame["last_seq"].as_i64().unwrap(), self.resumed[&conversation].has);
+                    assert!((MESSAGES..=has).contains(&last_seq), "all up to here has been sent: {frame}, {has}");
+                    answered += 1;
+                }
             }
-        }
+        };
+        let is_in_time = timeout(TEST_TIMEOUT, answering).await.is_ok();
+        assert!(is_in_time, "{answered} of {} conversations resumed", page.len());
     }
 
     async fn read_up_to(&mut self, final_states: &[FinalState]) {

@@ -30,7 +30,7 @@ const CLIENTS_PER_PAUSE: usize = 20;
 const SLOW_POST_PAUSE: Duration = Duration::from_millis(50);
 /// The maximal length of long messages, in characters: close to the server's limit.
 const LONG_MESSAGE: u64 = 15_000;
-/// How long the clients may take to receive everything after the last message was sent.
+/// How long the clients may take to receive everything after the last message was sent, if they receive something all the while.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The current task of all clients.
@@ -64,6 +64,7 @@ pub(crate) enum Behaviour {
 /// Clients in one conversation, each a task.
 pub(crate) struct ClientPool {
     room: Conversation,
+    log: Log,
     phase: watch::Sender<Phase>,
     /// Closed when no client has a message in flight.
     settled: mpsc::Receiver<()>,
@@ -98,15 +99,15 @@ impl ClientPool {
                 Behaviour::PostsSlowly => tasks.spawn(actor.post(true, SLOW_POST_PAUSE)),
             };
         }
-        Self { room: room.clone(), phase, settled, tasks }
+        Self { room: room.clone(), log: log.clone(), phase, settled, tasks }
     }
 
     /// Stops new messages. Waits until all are acknowledged or refused, reads the final state from `member`'s server, and waits until
-    /// all clients have received it or [`CATCH_UP_TIMEOUT`] is over.
+    /// all clients have received it, [`CATCH_UP_TIMEOUT`] is over or the clients get nothing more.
     pub(crate) async fn end(mut self, member: &TestUser) -> FinalState {
         self.phase.send_replace(Phase::Drain);
-        let settled = timeout(CATCH_UP_TIMEOUT, self.settled.recv()).await;
-        assert!(settled.is_ok(), "messages are neither acknowledged nor refused after {CATCH_UP_TIMEOUT:?}");
+        let settled = self.log.while_clients_act(CATCH_UP_TIMEOUT, self.settled.recv()).await;
+        assert!(settled.is_some(), "messages are neither acknowledged nor refused");
         let final_state = FinalState::of(&self.room, member).await;
         self.phase.send_replace(Phase::ReadUntil(final_state.last_seq()));
         let ending = async {
@@ -115,7 +116,7 @@ impl ClientPool {
             }
         };
         // The checker reports a client that does not have everything by then.
-        let _ = timeout(CATCH_UP_TIMEOUT, ending).await;
+        let _ = self.log.while_clients_act(CATCH_UP_TIMEOUT, ending).await;
         final_state
     }
 }

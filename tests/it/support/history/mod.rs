@@ -16,11 +16,12 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::socket::TEST_TIMEOUT;
 pub(crate) use check::{Counts, Violation, check};
 pub(crate) use final_state::{FinalState, StoredMessage};
 pub(crate) use response_stats::ResponseStats;
 
-/// The timeout of a test that waits for its clients: far longer than any fault lasts.
+/// The timeout of a test that waits for clients which still act: far longer than any fault lasts.
 const LOG_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Identifies a WebSocket of any client.
@@ -83,6 +84,7 @@ impl Event {
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
     entries: Arc<Mutex<Vec<(Instant, Entry)>>>,
+    noted: watch::Sender<()>,
     acknowledged: watch::Sender<usize>,
     opened: watch::Sender<usize>,
     resumed: watch::Sender<usize>,
@@ -109,7 +111,8 @@ impl Log {
     pub(crate) fn new() -> Self {
         let (acknowledged, opened) = (watch::Sender::new(0), watch::Sender::new(0));
         let (resumed, refused) = (watch::Sender::new(0), watch::Sender::new(0));
-        Self { entries: Arc::default(), acknowledged, opened, resumed, refused, numbers: Arc::default() }
+        let noted = watch::Sender::new(());
+        Self { entries: Arc::default(), noted, acknowledged, opened, resumed, refused, numbers: Arc::default() }
     }
 
     pub(crate) fn note(&self, entry: Entry) {
@@ -121,6 +124,7 @@ impl Log {
             _ => None,
         };
         self.entries.lock().unwrap().push((Instant::now(), entry));
+        self.noted.send_replace(());
         if let Some(counter) = counter {
             counter.send_modify(|count| *count += 1);
         }
@@ -131,27 +135,38 @@ impl Log {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Runs `wait`, which the clients' entries bring to its end. Returns `None` after `limit`, and earlier if no client has noted
+    /// anything for [`TEST_TIMEOUT`]: then none will.
+    pub(crate) async fn while_clients_act<T>(&self, limit: Duration, wait: impl Future<Output = T>) -> Option<T> {
+        let mut noted = self.noted.subscribe();
+        let quiet = async { while let Ok(Ok(())) = timeout(TEST_TIMEOUT, noted.changed()).await {} };
+        tokio::select! {
+            done = timeout(limit, wait) => done.ok(),
+            () = quiet => None,
+        }
+    }
+
     /// Waits until `more` sends are acknowledged.
     pub(crate) async fn acknowledged(&self, more: usize) {
         let target_count = *self.acknowledged.borrow() + more;
-        wait_for_count(&self.acknowledged, target_count, "sends acknowledged").await;
+        self.wait_for_count(&self.acknowledged, target_count, "sends acknowledged").await;
     }
 
     /// Waits until `more` sends are refused.
     pub(crate) async fn refused(&self, more: usize) {
         let target_count = *self.refused.borrow() + more;
-        wait_for_count(&self.refused, target_count, "sends refused").await;
+        self.wait_for_count(&self.refused, target_count, "sends refused").await;
     }
 
     /// Waits until this many connections have been opened in all.
     pub(crate) async fn opened(&self, connections: usize) {
-        wait_for_count(&self.opened, connections, "connections opened").await;
+        self.wait_for_count(&self.opened, connections, "connections opened").await;
     }
 
     /// Waits until `more` connections have caught up, counted from the call on.
     pub(crate) fn resumed(&self, more: usize) -> impl Future<Output = ()> {
-        let (resumed, target_count) = (self.resumed.clone(), *self.resumed.borrow() + more);
-        async move { wait_for_count(&resumed, target_count, "connections caught up").await }
+        let (log, target_count) = (self.clone(), *self.resumed.borrow() + more);
+        async move { log.wait_for_count(&log.resumed, target_count, "connections caught up").await }
     }
 
     /// Returns the entries so far.
@@ -190,9 +205,11 @@ impl Log {
         assert!(violations.is_empty(), "{} violations: {shown:#?}\n{counts}", violations.len());
         counts
     }
-}
 
-async fn wait_for_count(count: &watch::Sender<usize>, target_count: usize, what: &str) {
-    let reached = timeout(LOG_TIMEOUT, count.subscribe().wait_for(|count| *count >= target_count)).await.is_ok();
-    assert!(reached, "{} of {target_count} {what} in {LOG_TIMEOUT:?}", *count.borrow());
+    async fn wait_for_count(&self, count: &watch::Sender<usize>, target_count: usize, what: &str) {
+        let mut observer = count.subscribe();
+        let reached = self.while_clients_act(LOG_TIMEOUT, observer.wait_for(|count| *count >= target_count)).await;
+        let is_reached = reached.is_some();
+        assert!(is_reached, "{} of {target_count} {what}", *count.borrow());
+    }
 }

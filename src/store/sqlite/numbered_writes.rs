@@ -1,4 +1,4 @@
-//! Commands. The writer's thread runs each batch in one transaction.
+//! Numbered writes. The writer's thread runs each batch in one transaction.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use super::{Sqlite, apply, commit};
 use crate::domain::Result;
 use crate::domain::command::{Command, NewMessage, Outcome};
-use crate::store::Commands;
+use crate::store::NumberedWrites;
 
 #[async_trait]
-impl Commands for Sqlite {
+impl NumberedWrites for Sqlite {
     async fn commit(&self, _lane: usize, batch: Arc<[NewMessage]>) -> Result<Vec<Result<Outcome>>> {
         self.write(move |db| commit::commit(db, &batch)).await
     }

@@ -1,4 +1,4 @@
-//! Commands: the writes that take a number in their conversation, under the lock of its counter.
+//! Numbered writes: sends and commands, which take a number in their conversation, under the lock of its counter.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::domain::command::{Command, NewMessage, Outcome};
 /// The store's methods for numbered writes. A call that fails as a whole has committed nothing of its batch. If the code is `unavailable`, it is not known if the
 /// batch was committed.
 #[async_trait]
-pub trait Commands: Send + Sync {
+pub trait NumberedWrites: Send + Sync {
     /// Commits new messages on a lane, in their order, in one transaction. Returns one result for each, in the same order.
     ///
     /// Under the lock of its conversation's counter each message is looked up by its id (the same sender's is

@@ -1,4 +1,4 @@
-//! Commands. Each batch runs on the connection of its lane.
+//! Numbered writes. Each batch runs on the connection of its lane.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use super::{Postgres, apply, bounded, commit};
 use crate::domain::Result;
 use crate::domain::command::{Command, NewMessage, Outcome};
-use crate::store::Commands;
+use crate::store::NumberedWrites;
 
 #[async_trait]
-impl Commands for Postgres {
+impl NumberedWrites for Postgres {
     async fn commit(&self, lane: usize, batch: Arc<[NewMessage]>) -> Result<Vec<Result<Outcome>>> {
         if batch.is_empty() {
             return Ok(Vec::new());
