@@ -20,8 +20,11 @@ pub const UNREAD_MAX: i64 = 100;
 
 /// Items of a page if the client gives no `limit`.
 pub const PAGE_DEFAULT: usize = 50;
-/// Items of a page. 200 messages of 16 KiB are 3.2 MiB.
+/// Items of a page. The store reads as many rows, and one more: 3.2 MiB of the longest texts.
 pub const PAGE_MAX: usize = 200;
+/// Bytes of an encoded page over HTTP: 200 messages of 5 KiB. The longest text takes 98 KiB when every character is escaped, and 200 of them
+/// would take 19 MiB. Over WebSocket, a page has at most [`REPLY_BYTES_MAX`].
+pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
 /// Events read from the store at a time while a connection catches up or a gap is repaired. 100 messages are at most 1.6 MiB.
 pub const CATCH_UP_PAGE: usize = 100;
 /// Conversations to which one connection of `/ws` is subscribed, far more than a user joins. Bounds the memory of a connection and the

@@ -31,6 +31,8 @@ pub struct Call {
     pub auth: CallAuth,
     /// The client's network: an IPv4 address, or the first 64 bits of an IPv6 address.
     pub network: IpAddr,
+    /// The bytes that a page may have over the transport.
+    pub page_bytes: usize,
 }
 
 /// Makes a call: authenticates the caller, reads the input, charges the cost and runs the operation.
@@ -42,13 +44,13 @@ pub async fn dispatch(chat: &Arc<Chat>, call: Call, input: impl Future<Output = 
 }
 
 async fn run(chat: &Arc<Chat>, call: Call, input: impl Future<Output = Result<Input>>) -> Result<Answer> {
-    let Call { operation, auth, network } = call;
+    let Call { operation, auth, network, page_bytes } = call;
     let started = Instant::now();
     let caller = timeout(limits::ANSWER_TIMEOUT, authorize(chat, operation, auth, network));
     let caller = caller.await.map_err(|_| too_late(operation))??;
     let remaining = limits::ANSWER_TIMEOUT.saturating_sub(started.elapsed());
     let input = input.await?;
-    let context = Context { chat: Arc::clone(chat), caller, network };
+    let context = Context { chat: Arc::clone(chat), caller, network, page_bytes };
     timeout(remaining, perform(operation, context, input)).await.map_err(|_| too_late(operation))?
 }
 

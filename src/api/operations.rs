@@ -82,7 +82,7 @@ pub static OPERATIONS: &[Operation] = &[
     row("member.remove",       DELETE, "/v1/conversations/{conversation_id}/members/{user_id}",             Empty, User,    WRITE, Both, write!(members::remove)),
 
     // Messages.
-    row("message.list",        GET,    "/v1/conversations/{conversation_id}/messages",                      Empty, User,    FREE,  Http, call!(history::list)),
+    row("message.list",        GET,    "/v1/conversations/{conversation_id}/messages",                      Empty, User,    FREE,  Both, call!(history::list)),
     row("message.send",        POST,   "/v1/conversations/{conversation_id}/messages",                      Json,  User,    WRITE, Both, write!(messages::send, messages::sent)),
     row("message.edit",        PATCH,  "/v1/conversations/{conversation_id}/messages/{message_id}",         Json,  User,    WRITE, Both, write!(messages::edit, messages::edited)),
     row("message.delete",      DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}",         Empty, User,    WRITE, Both, write!(messages::delete)),

@@ -15,7 +15,8 @@ use crate::domain::{ConversationId, Error, Result, Timestamp, UserId};
 use crate::limits;
 use crate::registry::Scope;
 use crate::wire::answer::Answer;
-use crate::wire::objects::{List, ViewObject};
+use crate::wire::list::list as list_page;
+use crate::wire::objects::ViewObject;
 use crate::wire::requests::{CreateConversation, ListConversations, OneConversation, UpdateConversation};
 use crate::wire::{cursor, frames};
 
@@ -55,11 +56,10 @@ fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> 
 pub async fn list(context: Context, input: ListConversations) -> Result<Answer> {
     let (chat, limit) = (&context.chat, input.limit.0);
     let after = cursor::activity(input.cursor.as_deref())?;
-    let views = chat.store.conversation_views(context.caller()?.user_id, after, limit).await?;
-    let last = views.last().filter(|_| views.len() == limit).map(|view| &view.conversation);
-    let next = last.map(|last| cursor::after_activity((last.active_at, last.id)));
-    let items = views.iter().map(|view| ViewObject::new(view, |id| chat.status(id))).collect();
-    Answer::ok(&List { items, next })
+    let views = chat.store.conversation_views(context.caller()?.user_id, after, limit + 1).await?;
+    let object = |view| ViewObject::new(view, |id| chat.status(id));
+    let cursor = |last: &ConversationView| cursor::after_activity((last.conversation.active_at, last.conversation.id));
+    Ok(Answer::encoded(list_page(&views, limit, context.page_bytes, object, cursor)?))
 }
 
 /// Returns a conversation as the caller sees it.

@@ -7,14 +7,18 @@ use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Error, Result, Seq};
 use crate::store::{Page, Range};
 use crate::wire::answer::Answer;
-use crate::wire::history::{HasMore, history};
+use crate::wire::history::{HasMore, fitting, history};
 use crate::wire::requests::{ListMessages, SeqInput};
 
-/// Lists a page of a conversation's messages, for its members.
+/// Lists a page of a conversation's messages, for its members. If the messages do not fit into the bytes of a page, it keeps those that are
+/// nearest to its position.
 pub async fn list(context: Context, input: ListMessages) -> Result<Answer> {
     let (caller, position) = (context.caller()?, position(&input)?);
-    let (page, more) = read(&context.chat, &caller, input.conversation_id, position, input.limit.0).await?;
-    let items = page.messages.iter().map(|message| (message, status(message, &caller, page.receipts)));
+    let (page, anchor, more) = read(&context.chat, &caller, input.conversation_id, position, input.limit.0).await?;
+    let kept = fitting(&page.messages, anchor, context.page_bytes);
+    let more = more.and(kept.start > 0, kept.end < page.messages.len());
+    let messages = page.messages.get(kept).unwrap_or_default();
+    let items = messages.iter().map(|message| (message, status(message, &caller, page.receipts)));
     Ok(Answer::encoded(history(items, more, page.last_seq)))
 }
 
@@ -36,14 +40,15 @@ fn position(input: &ListMessages) -> Result<Position> {
     }
 }
 
-/// Reads a page, and one message more than requested on each side, to find out if there are more.
+/// Reads a page, and one message more than requested on each side, to find out if there are more. Returns with it the index of the first
+/// message that comes after the position.
 async fn read(
     chat: &Chat,
     caller: &Caller,
     id: ConversationId,
     position: Position,
     limit: usize,
-) -> Result<(Page, HasMore)> {
+) -> Result<(Page, usize, HasMore)> {
     let page = async |range, limit: usize| {
         chat.store.page(caller.user_id, id, range, limit + 1).await?.ok_or_else(no_conversation)
     };
@@ -52,12 +57,13 @@ async fn read(
             let range = if let Position::Before(seq) = position { Range::Before(seq) } else { Range::Newest };
             let mut page = page(range, limit).await?;
             let more = cut_before(&mut page.messages, limit);
-            Ok((page, HasMore::OneWay(more)))
+            let anchor = page.messages.len();
+            Ok((page, anchor, HasMore::OneWay(more)))
         }
         Position::After(seq) => {
             let mut page = page(Range::After(seq), limit).await?;
             let more = cut_after(&mut page.messages, limit);
-            Ok((page, HasMore::OneWay(more)))
+            Ok((page, 0, HasMore::OneWay(more)))
         }
         Position::Around(seq) => {
             let half = limit / 2;
@@ -65,11 +71,12 @@ async fn read(
             let before = cut_before(&mut page.messages, half);
             let mut newer = chat.store.messages(id, Range::After(seq - 1), limit - half + 1).await?;
             let after = cut_after(&mut newer, limit - half);
+            let anchor = page.messages.len();
             page.messages.extend(newer);
             if page.receipts.is_none() && page.includes_receipts(caller.user_id) {
                 page.receipts = chat.store.receipts_of_others(id, caller.user_id).await?;
             }
-            Ok((page, HasMore::BothWays(before, after)))
+            Ok((page, anchor, HasMore::BothWays(before, after)))
         }
     }
 }

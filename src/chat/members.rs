@@ -1,14 +1,15 @@
 //! Operations on members.
 
 use super::messages::command;
-use super::{Context, no_conversation};
+use super::{Chat, Context, no_conversation};
 use crate::domain::command::{Action, Outcome, Write};
 use crate::domain::conversation::{Member, Role};
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Error, Result, UserId};
 use crate::wire::answer::Answer;
 use crate::wire::cursor;
-use crate::wire::objects::{List, MemberObject};
+use crate::wire::list::list as list_page;
+use crate::wire::objects::MemberObject;
 use crate::wire::requests::{AddMember, ListMembers, RemoveMember, UpdateMember};
 
 /// Lists a conversation's members by username.
@@ -16,11 +17,14 @@ pub async fn list(context: Context, input: ListMembers) -> Result<Answer> {
     let ListMembers { conversation_id: id, cursor, limit } = input;
     let (chat, limit, after) = (&context.chat, limit.0, cursor::key(cursor.as_deref())?);
     chat.store.member(id, context.caller()?.user_id).await?.ok_or_else(no_conversation)?;
-    let members = chat.store.members(id, after.as_deref(), limit).await?;
-    let last = members.last().filter(|_| members.len() == limit);
-    let next = last.map(|member| cursor::after_key(&member.user.username.key()));
-    let items = members.iter().map(|member| MemberObject::new(member, chat.status(member.user.id))).collect();
-    Answer::ok(&List { items, next })
+    let members = chat.store.members(id, after.as_deref(), limit + 1).await?;
+    let object = |member| member_object(chat, member);
+    let cursor = |last: &Member| cursor::after_key(&last.user.username.key());
+    Ok(Answer::encoded(list_page(&members, limit, context.page_bytes, object, cursor)?))
+}
+
+fn member_object<'a>(chat: &Chat, member: &'a Member) -> MemberObject<'a> {
+    MemberObject::new(member, chat.status(member.user.id))
 }
 
 /// Adds a member.
@@ -32,7 +36,7 @@ pub fn add(caller: &Caller, input: AddMember) -> Result<Write> {
 /// Returns the member. The status is 201 if they are new.
 pub async fn added(context: Context, write: Write, outcome: Outcome) -> Result<Answer> {
     let (id, member) = changed_member(&context, &write).await?;
-    let object = MemberObject::new(&member, context.chat.status(member.user.id));
+    let object = member_object(&context.chat, &member);
     let location = format!("/v1/conversations/{id}/members/{}", member.user.id);
     Answer::created(outcome != Outcome::NoChange, location, &object)
 }
@@ -46,7 +50,7 @@ pub fn update(caller: &Caller, input: UpdateMember) -> Result<Write> {
 /// Returns the member with their new role.
 pub async fn updated(context: Context, write: Write, _: Outcome) -> Result<Answer> {
     let (_, member) = changed_member(&context, &write).await?;
-    Answer::ok(&MemberObject::new(&member, context.chat.status(member.user.id)))
+    Answer::ok(&member_object(&context.chat, &member))
 }
 
 /// Removes a member. A caller who removes themselves leaves.

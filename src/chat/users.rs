@@ -7,7 +7,8 @@ use crate::domain::user::{Name, Password, User, Username, case_fold};
 use crate::domain::{Code, Error, Result, Timestamp, UserId};
 use crate::wire::answer::Answer;
 use crate::wire::cursor;
-use crate::wire::objects::{List, UserObject};
+use crate::wire::list::list as list_page;
+use crate::wire::objects::UserObject;
 use crate::wire::requests::{GetUser, ListUsers, Nothing, Register, UpdateMe};
 
 /// Creates an account. Without a name, the username is the name.
@@ -19,7 +20,7 @@ pub async fn register(context: Context, input: Register) -> Result<Answer> {
     let hash = chat.auth.passwords.hash(password).await?;
     let user = User { id: UserId::new(), username, name, created_at: Timestamp::now(), last_seen_at: None };
     chat.store.insert_user(&user, &hash).await?;
-    Answer::created(true, format!("/v1/users/{}", user.id), &UserObject::new(&user, chat.status(user.id)))
+    Answer::created(true, format!("/v1/users/{}", user.id), &user_object(chat, &user))
 }
 
 /// Returns the caller.
@@ -35,7 +36,7 @@ pub async fn get(context: Context, input: GetUser) -> Result<Answer> {
 
 async fn answer(chat: &Chat, id: UserId) -> Result<Answer> {
     let user = chat.store.user(id).await?.ok_or_else(|| Error::not_found("user"))?;
-    Answer::ok(&UserObject::new(&user, chat.status(id)))
+    Answer::ok(&user_object(chat, &user))
 }
 
 /// Lists users by username.
@@ -46,10 +47,14 @@ pub async fn list(context: Context, input: ListUsers) -> Result<Answer> {
         return Err(Error::field("q", "must not contain U+0000"));
     }
     let prefix = q.map(|prefix| case_fold(prefix.trim()));
-    let users = chat.store.users(prefix.as_deref(), after.as_deref(), limit).await?;
-    let next = users.last().filter(|_| users.len() == limit).map(|last| cursor::after_key(&last.username.key()));
-    let items = users.iter().map(|user| UserObject::new(user, chat.status(user.id))).collect();
-    Answer::ok(&List { items, next })
+    let users = chat.store.users(prefix.as_deref(), after.as_deref(), limit + 1).await?;
+    let object = |user| user_object(chat, user);
+    let cursor = |last: &User| cursor::after_key(&last.username.key());
+    Ok(Answer::encoded(list_page(&users, limit, context.page_bytes, object, cursor)?))
+}
+
+fn user_object<'a>(chat: &Chat, user: &'a User) -> UserObject<'a> {
+    UserObject::new(user, chat.status(user.id))
 }
 
 /// Changes the caller's name or password. A new password ends the caller's other sessions.

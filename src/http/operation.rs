@@ -9,6 +9,7 @@ use super::request::Request;
 use super::response;
 use crate::api::{Body, Call, CallAuth, Operation, dispatch};
 use crate::domain::{Error, MessageId, Result};
+use crate::limits;
 use crate::transport::{Response, empty, network};
 use crate::wire::answer::Answer;
 use crate::wire::input::Input;
@@ -16,7 +17,8 @@ use crate::wire::input::Input;
 /// Calls an operation.
 pub(super) async fn call(operation: &'static Operation, mut request: Request) -> Result<Response> {
     let auth = CallAuth::Token(request.token.take());
-    let call = Call { operation, auth, network: network(request.address) };
+    let network = network(request.address);
+    let call = Call { operation, auth, network, page_bytes: limits::PAGE_BYTES_MAX };
     let chat = request.state.chat.clone();
     let answer = dispatch(&chat, call, read_input(operation, &mut request)).await?;
     Ok(respond(answer))

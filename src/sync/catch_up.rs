@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::subscriptions::{Subscribed, Subscriptions};
@@ -24,16 +23,12 @@ pub fn small_conversation_probe() -> usize {
     usize::try_from(limits::SMALL_CONVERSATION_MEMBERS_MAX).unwrap_or(0) + 1
 }
 
-/// Pushes bytes when the connection's send queue has room. Closes the connection if there is no room within
+/// Waits until the connection's send queue has room for a page. Closes the connection if there is no room within
 /// [`limits::CATCH_UP_TIMEOUT`], because its client does not read.
-pub async fn push_with_backpressure(connection: &Connection, bytes: Bytes) {
-    if bytes.is_empty() {
-        return;
-    }
+pub async fn wait_for_capacity(connection: &Connection) {
     if timeout(limits::CATCH_UP_TIMEOUT, connection.send_queue.has_capacity()).await.is_err() {
         connection.send_queue.close(Close::SLOW_CONSUMER);
     }
-    connection.send_queue.push(bytes);
 }
 
 impl Subscriptions {
@@ -118,6 +113,10 @@ impl Subscriptions {
     }
 
     /// Sends pages of events after `cursor` up to `target`. Returns the number up to which it sent them.
+    ///
+    /// A page is read when the connection has room for it, and sent at once. So a client that does not read keeps nothing in memory besides
+    /// its send queue. The rest of a page that is larger than [`limits::CATCH_UP_QUEUED_BYTES_MAX`] is read again, as the beginning of the next
+    /// one, which has no more events than this one had room for.
     async fn replay(
         &self,
         connection: &Arc<Connection>,
@@ -125,22 +124,29 @@ impl Subscriptions {
         mut cursor: Seq,
         target: Seq,
     ) -> Result<Seq> {
-        while cursor < target && !connection.send_queue.is_closing() {
-            let limit = usize::try_from(target - cursor).unwrap_or(usize::MAX).min(limits::CATCH_UP_PAGE);
-            let page = self.store.events(conversation_id, cursor, limit).await?;
-            if page.is_empty() {
-                return Ok(target);
+        let mut page_max = limits::CATCH_UP_PAGE;
+        while cursor < target {
+            wait_for_capacity(connection).await;
+            if connection.send_queue.is_closing() {
+                break;
             }
-            let mut bytes = Vec::new();
-            for event in &page {
+            let limit = usize::try_from(target - cursor).unwrap_or(usize::MAX).min(page_max);
+            let page = self.store.events(conversation_id, cursor, limit).await?;
+            let (mut bytes, mut count) = (Vec::new(), 0);
+            for event in page.iter().take_while(|event| event.seq <= target) {
                 let details = event_details(event, self.store.as_ref(), &self.registry).await?;
                 frames::write_event(&mut bytes, event, &details);
-                cursor = event.seq;
-                if bytes.len() >= limits::CATCH_UP_QUEUED_BYTES_MAX || cursor == target {
-                    push_with_backpressure(connection, std::mem::take(&mut bytes).into()).await;
+                (cursor, count) = (event.seq, count + 1);
+                if bytes.len() >= limits::CATCH_UP_QUEUED_BYTES_MAX {
+                    break;
                 }
             }
-            push_with_backpressure(connection, bytes.into()).await;
+            if count == 0 {
+                return Ok(target);
+            }
+            page_max = if count < page.len() { count } else { (2 * page_max).min(limits::CATCH_UP_PAGE) };
+            drop(page);
+            connection.send_queue.push(bytes.into());
         }
         Ok(cursor)
     }

@@ -5,7 +5,7 @@ mod presence;
 mod reconcile;
 mod subscriptions;
 
-pub use catch_up::{push_with_backpressure, small_conversation_probe};
+pub use catch_up::{small_conversation_probe, wait_for_capacity};
 pub use presence::{Presence, Worker as PresenceWorker};
 pub use reconcile::Reconciler;
 pub use subscriptions::Subscriptions;

@@ -81,6 +81,14 @@ impl<'a> SystemNoteObject<'a> {
     }
 }
 
+/// Returns a bound of a message's JSON in bytes, which costs no look at the text: each of its bytes may be escaped to six.
+pub(super) fn longest_encoding(message: &Message) -> usize {
+    const ESCAPED_BYTES: usize = 6;
+    let note = message.note.as_ref().map_or(0, |note| OVERHEAD_BYTES + note.value().unwrap_or_default().len());
+    let extra = message.extra.as_ref().map_or(0, |extra| extra.as_str().len());
+    OVERHEAD_BYTES + ESCAPED_BYTES * (message.content.len() + note) + extra
+}
+
 /// Appends a message with its status for the reader.
 pub fn write_message(out: &mut Vec<u8>, message: &Message, status: MessageStatus) {
     out.reserve(OVERHEAD_BYTES + message.content.len());

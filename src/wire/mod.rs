@@ -8,6 +8,7 @@ pub mod frames;
 pub mod framing;
 pub mod history;
 pub mod input;
+pub mod list;
 pub mod message;
 pub mod objects;
 pub mod problem;

@@ -119,15 +119,6 @@ impl<'a> MemberObject<'a> {
     }
 }
 
-/// A page of a list.
-#[derive(Serialize)]
-pub struct List<T> {
-    /// The items of this page.
-    pub items: Vec<T>,
-    /// The cursor of the next page, if there is one.
-    pub next: Option<String>,
-}
-
 /// The tokens of a login or a refresh.
 #[derive(Serialize)]
 pub struct TokensObject<'a> {

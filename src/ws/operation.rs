@@ -9,7 +9,7 @@ use super::dispatch::{FrameDispatcher, Refused, ends_connection};
 use crate::api::{Call, CallAuth, Operation, Transports, dispatch, log_request};
 use crate::domain::{Code, Error, Result};
 use crate::limits;
-use crate::sync::push_with_backpressure;
+use crate::sync::wait_for_capacity;
 use crate::wire::answer::Answer;
 use crate::wire::client_frame::{ClientFrame, Reference};
 use crate::wire::frames;
@@ -34,7 +34,8 @@ impl FrameDispatcher<'_> {
             return Ok(());
         }
         let (chat, connection, network) = (Arc::clone(self.chat), Arc::clone(self.connection), self.network);
-        let call = Call { operation, auth: CallAuth::Connection(*self.caller), network };
+        let auth = CallAuth::Connection(*self.caller);
+        let call = Call { operation, auth, network, page_bytes: limits::REPLY_BYTES_MAX };
         let task = self.chat.spawn(async move {
             let _permit = permit;
             let started = Instant::now();
@@ -42,7 +43,8 @@ impl FrameDispatcher<'_> {
             let (status, bytes) = encode(&answer, &reference);
             log_request("WS", operation.name, status, started, &connection.id.to_string(), network, false);
             if !answer.as_ref().is_err_and(ends_connection) {
-                push_with_backpressure(&connection, bytes).await;
+                wait_for_capacity(&connection).await;
+                connection.send_queue.push(bytes);
             }
             answer.map(drop)
         });

@@ -232,7 +232,9 @@ const ON_ONE: &[(&str, &str)] = &[
     (r#"{"type":"conversation.update","input":{"conversation_id":"$direct$"}}"#, "invalid"),
     (r#"{"type":"message.edit","input":{"message_id":"$nowhere$","content":"x"}}"#, "not_found"),
     (r#"{"type":"me.get"}"#, "invalid"),
-    (r#"{"type":"message.list","input":{}}"#, "malformed"),
+    (r#"{"type":"message.list","input":{"limit":0}}"#, "invalid"),
+    (r#"{"type":"message.list","input":{"before_seq":1,"after_seq":1}}"#, "invalid"),
+    (r#"{"type":"ticket.create","input":{}}"#, "malformed"),
 ];
 
 /// A frame of Grace's, who is an ordinary member of the group.
@@ -275,7 +277,7 @@ async fn a_bad_operation_is_an_error_and_stores_nothing() {
         [with_input, format!(r#"{{"type":"{}"}}"#, row.name)].map(|text| (text, "malformed"))
     });
     let only_http: Vec<_> = only_http.collect();
-    assert_eq!(only_http.len(), 2 * 7, "logins, tokens, tickets, passwords and history are called over HTTP");
+    assert_eq!(only_http.len(), 2 * 6, "logins, tokens, tickets and passwords are called over HTTP");
     let inputs = INPUTS.iter().map(|(name, input, code)| (format!(r#"{{"type":"{name}","input":{input}}}"#), *code));
     let mut wrong = send_all(&fixture, &mut all, inputs.chain(only_http)).await;
     for (socket, table) in [(&mut all, FRAMES), (&mut one, ON_ONE), (&mut member, OF_A_MEMBER)] {

@@ -10,12 +10,13 @@ use crate::support::client::TestUser;
 use crate::support::postgres::database;
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
+use chinwag::limits::REPLY_BYTES_MAX;
 
 on_each_store! {
     a_retry_of_a_send_gets_200_and_the_same_message,
     a_connection_that_is_not_subscribed_gets_its_replies,
     an_input_names_no_other_conversation_than_its_frame_or_its_connection,
-    a_reply_that_is_too_large_is_an_error,
+    a_page_fits_into_a_reply,
 }
 
 /// Calls an operation. Returns the frames before the answer, and the answer.
@@ -103,24 +104,39 @@ async fn an_input_names_no_other_conversation_than_its_frame_or_its_connection(s
     assert_eq!(refused["conversation_id"], *room.id, "the conversation of the connection");
 }
 
-async fn a_reply_that_is_too_large_is_an_error(store: StoreKind) {
+async fn a_page_fits_into_a_reply(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     // The list contains the last message of each conversation.
     let long = "x".repeat(16 * 1024);
+    let mut rooms = Vec::new();
     for number in 0..18 {
         let room = ada.group(&number.to_string(), &[&grace]).await;
         ada.send(&room, &long).await;
+        rooms.insert(0, room.id);
     }
     let mut socket = grace.connect("/ws").await;
-    let (_, refused) = call(&mut socket, "conversation.list", None, json!({})).await;
-    assert_eq!((&refused["type"], &refused["code"]), (&json!("error"), &json!("too_large")), "{}", refused["detail"]);
-    assert_eq!(refused["status"], 413);
-    let page = body(call(&mut socket, "conversation.list", None, json!({"limit": 10})).await, 200);
-    assert_eq!(page, grace.get("/v1/conversations?limit=10").await.expect(200).json());
-    let input = json!({"limit": 10, "cursor": page["next"]});
-    let rest = body(call(&mut socket, "conversation.list", None, input).await, 200);
-    assert_eq!(rest["items"].as_array().unwrap().len(), 8);
+    let (mut listed, mut cursor) = (Vec::new(), Value::Null);
+    for is_last in [false, true] {
+        let page = body(call(&mut socket, "conversation.list", None, json!({"cursor": cursor})).await, 200);
+        assert!(page.to_string().len() <= REPLY_BYTES_MAX);
+        listed.extend(page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+        cursor = page["next"].clone();
+        assert_eq!(cursor.is_null(), is_last, "{cursor}");
+    }
+    assert_eq!(listed, rooms);
+
+    let room = ada.direct(&grace).await;
+    for _ in 0..18 {
+        ada.send(&room, &long).await;
+    }
+    let page = body(call(&mut socket, "message.list", Some(&room.id), json!({})).await, 200);
+    assert!(page.to_string().len() <= REPLY_BYTES_MAX);
+    let (items, rest) = (page["items"].as_array().unwrap(), json!({"before_seq": page["items"][0]["seq"]}));
+    assert_eq!((items.last().unwrap()["seq"].as_i64(), &page["has_more"]), (Some(18), &json!(true)));
+    let rest = body(call(&mut socket, "message.list", Some(&room.id), rest).await, 200);
+    assert_eq!(rest["items"].as_array().unwrap().len() + items.len(), 18);
+    assert_eq!(rest["has_more"], false);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -121,7 +121,7 @@ impl Fixture {
                 let input = json!({"type": "group", "name": "Dinner", "member_ids": [self.grace.id]});
                 (input, Some("conversation.created"))
             }
-            "conversation.list" | "member.list" => (json!({"limit": 2}), None),
+            "conversation.list" | "member.list" | "message.list" => (json!({"limit": 2}), None),
             "conversation.update" => (json!({"name": "Dinner"}), Some("conversation.updated")),
             "conversation.delete" => (json!({}), Some("conversation.deleted")),
             "member.add" => (json!({"user_id": self.joan.id, "role": "admin"}), Some("member.added")),
