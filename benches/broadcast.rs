@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use chinwag::delivery::encode;
 use chinwag::domain::session::Caller;
 use chinwag::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
-use chinwag::registry::{Connection, EncodedEvents, Registration, Registry, Scope, Sink};
+use chinwag::registry::{Connection, EncodedEvents, Holder, Registration, Registry, Scope, Sink};
 use chinwag::server;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput};
@@ -118,7 +118,7 @@ impl Recipients {
         let (mut connections, mut registrations) = (Vec::new(), Vec::new());
         for sink in sinks {
             let caller = Caller { user_id: UserId::new(), session_id: SessionId::new(), expires_at: Timestamp(0) };
-            let send_queue = registry.send_queue(sink);
+            let send_queue = registry.send_queue(sink, Holder::LOCAL);
             send_queue.uncork();
             let connection = Connection::new(&caller, Scope::One(conversation_id), send_queue);
             registrations.push(registry.register(&connection, true).unwrap());

@@ -12,7 +12,7 @@ use chinwag::domain::session::Caller;
 use chinwag::domain::{ConversationId, Error, SessionId, Timestamp, UserId};
 use chinwag::http::router::Router;
 use chinwag::limits;
-use chinwag::registry::Registry;
+use chinwag::registry::{Holder, Registry};
 use chinwag::server::routes;
 use chinwag::transport::Query;
 use chinwag::wire::client_frame::{ClientFrame, Reference};
@@ -132,7 +132,13 @@ pub(crate) fn socket(bytes: &[u8]) {
 }
 
 async fn read(bytes: &[u8]) {
-    let mut socket = Socket::new(ended(), Bytes::copy_from_slice(bytes), limits::FRAME_BYTES_MAX, &Registry::default());
+    let mut socket = Socket::new(
+        ended(),
+        Bytes::copy_from_slice(bytes),
+        limits::FRAME_BYTES_MAX,
+        &Registry::default(),
+        Holder::LOCAL,
+    );
     let mut said = 0;
     let end = loop {
         let length = match socket.reader.next().await {

@@ -37,6 +37,27 @@ pub const HEARTBEAT_HEADS_MAX: usize = 500;
 /// Users in the `presence.state` of one connection. 5,000 entries are 234 KiB of JSON, less than a quarter of [`SEND_QUEUE_BYTES_MAX`].
 pub const PRESENCE_CONTACTS_MAX: usize = 5_000;
 
+// ── Memory ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Bytes of a node that wait for clients: answers and send queues that their peers do not take, requests and frames that have arrived in
+/// part. 256 clients can have a full page or send queue, far more than stall at a time. Beyond, an answer becomes `busy`, and a connection
+/// is closed with 4008 or 1013.
+pub const WAITING_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// The same for one user: eight full pages or send queues.
+pub const WAITING_BYTES_PER_USER_MAX: usize = 8 * 1024 * 1024;
+/// The same for one network: eight users that use their whole share, and four networks fill the node. Most users hold nothing.
+pub const WAITING_BYTES_PER_NETWORK_MAX: usize = 64 * 1024 * 1024;
+/// Bytes that a user (or a network of clients without a user) may hold while the last quarter of [`WAITING_BYTES_MAX`] is used: a page of the
+/// usual size and some events. So clients that stall keep nobody else from an answer.
+pub const WAITING_BYTES_MODEST: usize = 256 * 1024;
+/// Bytes of an answer or a part of a request that are not counted, because the socket itself costs as much.
+pub const UNCHARGED_BYTES_MAX: usize = 4 * 1024;
+/// Pages that are read from the store and encoded at a time. Each is at most 3.2 MiB of rows and 1 MiB of JSON, so all are at most 68 MiB. Twice
+/// the readers of PostgreSQL: they need not wait for the next page.
+pub const PAGES_CONCURRENT_MAX: usize = 2 * POSTGRES_READERS as usize;
+/// The same for one user, so that nobody waits behind more than a quarter of the pages of any other user.
+pub const PAGES_CONCURRENT_PER_USER_MAX: usize = PAGES_CONCURRENT_MAX / 4;
+
 // ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Bytes of a request's line and header fields. A token of about 300 bytes and a browser's usual fields fit twice.
@@ -79,10 +100,6 @@ pub const SEND_QUEUE_BYTES_MAX: usize = 1024 * 1024;
 /// Deliveries that wait in one connection's send queue, however small, since each entry takes about 64 bytes. Events rarely have fewer than
 /// 256 bytes.
 pub const SEND_QUEUE_FRAMES_MAX: usize = SEND_QUEUE_BYTES_MAX / 256;
-/// Bytes that wait in all send queues of a node together, since not every connection has memory for [`SEND_QUEUE_BYTES_MAX`]. 256
-/// connections can be at their own bound, far more than stall at a time. Above it, a connection that has more than an equal share among
-/// [`SOCKETS_MAX`] is closed with 4008.
-pub const SEND_QUEUES_TOTAL_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Bytes that wait in one connection's send queue while it still takes frames that may be lost (presence). The rest of the queue is for
 /// frames that may not.
 pub const EPHEMERAL_QUEUED_BYTES_MAX: usize = SEND_QUEUE_BYTES_MAX / 4;

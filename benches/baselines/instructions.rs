@@ -13,7 +13,7 @@ use chinwag::delivery::encode;
 use chinwag::domain::event::Event;
 use chinwag::domain::{ConversationId, MessageId, SessionId, Timestamp, UserId};
 use chinwag::http::router::Router;
-use chinwag::registry::{EnqueueResult, MemoryBudget, SendQueue, Sink};
+use chinwag::registry::{Charge, EnqueueResult, Holder, SendQueue, Sink};
 use chinwag::server::routes;
 use chinwag::wire::{self, client_frame::ClientFrame};
 use hyper::Method;
@@ -153,7 +153,7 @@ impl Sink for NullSink {
 
 /// Returns an open send_queue and a frame.
 fn send_queue() -> (SendQueue<NullSink>, Bytes) {
-    let send_queue = SendQueue::new(NullSink, Arc::<MemoryBudget>::default());
+    let send_queue = SendQueue::new(NullSink, Charge::new(&Arc::default(), Holder::LOCAL));
     send_queue.uncork();
     (send_queue, vec![b'x'; 480].into())
 }

@@ -12,8 +12,12 @@ use crate::chat::{Chat, Context};
 use crate::domain::session::Caller;
 use crate::domain::{Code, Error, Result};
 use crate::limits;
+use crate::registry::{Charge, Holder};
 use crate::wire::answer::Answer;
 use crate::wire::input::Input;
+
+/// The time after which a client should try again whose answers wait.
+const BUSY_RETRY: Duration = Duration::from_secs(1);
 
 /// The authentication of a call.
 pub enum CallAuth {
@@ -35,23 +39,50 @@ pub struct Call {
     pub page_bytes: usize,
 }
 
+/// An answer, and the charge for its bytes until the client has taken them.
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct ChargedAnswer {
+    pub answer: Answer,
+    pub charge: Charge,
+}
+
 /// Makes a call: authenticates the caller, reads the input, charges the cost and runs the operation.
 ///
 /// A call is answered within [`limits::ANSWER_TIMEOUT`], however many store calls it makes. The time in which `input` arrives is not
-/// counted, because it depends on the client; the transport bounds it. A panic becomes an `internal` error.
-pub async fn dispatch(chat: &Arc<Chat>, call: Call, input: impl Future<Output = Result<Input>>) -> Result<Answer> {
+/// counted, because it depends on the client; the transport bounds it. A panic becomes an `internal` error. Input and answer are charged to
+/// the memory budget; if it has no room for the caller, the call fails with `busy`.
+pub async fn dispatch(
+    chat: &Arc<Chat>,
+    call: Call,
+    input: impl Future<Output = Result<Input>>,
+) -> Result<ChargedAnswer> {
     catch_panic(run(chat, call, input)).await?
 }
 
-async fn run(chat: &Arc<Chat>, call: Call, input: impl Future<Output = Result<Input>>) -> Result<Answer> {
+async fn run(chat: &Arc<Chat>, call: Call, input: impl Future<Output = Result<Input>>) -> Result<ChargedAnswer> {
     let Call { operation, auth, network, page_bytes } = call;
     let started = Instant::now();
     let caller = timeout(limits::ANSWER_TIMEOUT, authorize(chat, operation, auth, network));
     let caller = caller.await.map_err(|_| too_late(operation))??;
     let remaining = limits::ANSWER_TIMEOUT.saturating_sub(started.elapsed());
     let input = input.await?;
+    let user_id = caller.map(|caller| caller.user_id);
+    let mut charge = chat.registry().charge(Holder { user_id, network });
+    if !charge.has_room() || !charge.resize_if_large(input.body.len()) {
+        return Err(busy());
+    }
     let context = Context { chat: Arc::clone(chat), caller, network, page_bytes };
-    timeout(remaining, perform(operation, context, input)).await.map_err(|_| too_late(operation))?
+    let answer = timeout(remaining, perform(operation, context, input)).await.map_err(|_| too_late(operation))??;
+    // The answer to a change is not refused, because the change is done. It has at most one message, and the rate limits bound how many
+    // of them can be under way when the caller's share is used up.
+    if !charge.resize_if_large(answer.body.as_ref().map_or(0, Vec::len)) && operation.is_read() {
+        return Err(busy());
+    }
+    Ok(ChargedAnswer { answer, charge })
+}
+
+fn busy() -> Error {
+    Error::new(Code::Busy, "Answers that you do not read take too much memory.").after(BUSY_RETRY)
 }
 
 /// Returns the caller of an operation for users. Charges the network of a limited operation.

@@ -7,7 +7,7 @@ mod operation;
 mod operations;
 
 pub use access_log::log_request;
-pub use dispatch::{Call, CallAuth, authorize, dispatch};
+pub use dispatch::{Call, CallAuth, ChargedAnswer, authorize, dispatch};
 pub use guard::catch_panic;
 pub use operation::{Access, Body, BoxFuture, Operation, OperationKind, Transports, cost};
 pub use operations::OPERATIONS;

@@ -29,6 +29,13 @@ pub struct Operation {
     pub kind: OperationKind,
 }
 
+impl Operation {
+    /// Returns true if the operation changes nothing.
+    pub fn is_read(&self) -> bool {
+        self.method == "GET"
+    }
+}
+
 /// The costs of operations, in tokens of the user's rate limit.
 pub mod cost {
     /// The cost of reads, of account calls, and of creating and deleting conversations. Time and the number of sockets bound them.

@@ -28,9 +28,10 @@ use crate::domain::command::{Outcome, Write};
 use crate::domain::user::Status;
 use crate::domain::{Error, Result, UserId};
 use crate::journal::{Journal, Reply, draining_error};
-use crate::registry::Registry;
+use crate::limits;
+use crate::registry::{MemoryBudget, Registry};
 use crate::store::{Store, StoreHealth};
-use crate::sync::{Presence, PresenceWorker, Reconciler, Subscriptions};
+use crate::sync::{Presence, PresenceWorker, Reconciler, Subscriptions, UserPermits};
 pub use connect::{ConnectError, LiveConnection};
 pub use context::Context;
 pub use rate_limits::RateLimits;
@@ -59,6 +60,8 @@ pub struct Chat {
     pub auth: Auth,
     /// Subscribes connections to conversations.
     pub subscriptions: Arc<Subscriptions>,
+    /// Permits to read a page.
+    pub page_permits: Arc<UserPermits>,
     journal: Journal,
     presence: Arc<Presence>,
     health: Arc<StoreHealth>,
@@ -79,8 +82,12 @@ impl Chat {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Arc<Self>> {
-        let (registry, sessions, repair_queue) =
-            (Arc::<Registry>::default(), Arc::<SessionCache>::default(), Arc::<RepairQueue>::default());
+        let unlimited = settings.unlimited;
+        let registry = Arc::new(Registry::new(MemoryBudget::new(limits::WAITING_BYTES_MAX, !unlimited)));
+        let pages_per_user =
+            if unlimited { limits::PAGES_CONCURRENT_MAX } else { limits::PAGES_CONCURRENT_PER_USER_MAX };
+        let page_permits = Arc::new(UserPermits::new(limits::PAGES_CONCURRENT_MAX, pages_per_user));
+        let (sessions, repair_queue) = (Arc::<SessionCache>::default(), Arc::<RepairQueue>::default());
         let cache = Arc::clone(&sessions);
         let invalidate = Box::new(move |ended: &[_]| cache.invalidate(ended));
         let presence = Arc::new(Presence::new(&registry));
@@ -99,7 +106,7 @@ impl Chat {
             async move { store.ping().await }
         };
         tasks.spawn(Arc::clone(&health).run(ping, stop.clone()));
-        let subscriptions = Arc::new(Subscriptions::new(&store, &registry, tasks));
+        let subscriptions = Arc::new(Subscriptions::new(&store, &registry, &page_permits, tasks));
         let reconciler = Reconciler {
             store: Arc::clone(&store),
             registry: Arc::clone(&registry),
@@ -109,18 +116,18 @@ impl Chat {
             subscriptions: Arc::clone(&subscriptions),
         };
         tasks.spawn(supervised(reconciler.run(settings.heartbeat, stop.clone())));
-        let auth =
-            Auth::new(Arc::clone(&store), &settings.secret, settings.access_ttl, sessions, settings.unlimited).await?;
+        let auth = Auth::new(Arc::clone(&store), &settings.secret, settings.access_ttl, sessions, unlimited).await?;
         Ok(Arc::new(Self {
             journal: Journal::start(&store, &bus, &gap_repair, tasks, stop),
             auth,
             subscriptions,
+            page_permits,
             store,
             registry,
             bus,
             presence,
             health,
-            rate_limits: RateLimits::new(settings.unlimited),
+            rate_limits: RateLimits::new(unlimited),
             settings,
             tasks: tasks.clone(),
         }))

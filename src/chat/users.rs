@@ -47,6 +47,7 @@ pub async fn list(context: Context, input: ListUsers) -> Result<Answer> {
         return Err(Error::field("q", "must not contain U+0000"));
     }
     let prefix = q.map(|prefix| case_fold(prefix.trim()));
+    let _permit = chat.page_permits.acquire(context.caller()?.user_id).await?;
     let users = chat.store.users(prefix.as_deref(), after.as_deref(), limit + 1).await?;
     let object = |user| user_object(chat, user);
     let cursor = |last: &User| cursor::after_key(&last.username.key());

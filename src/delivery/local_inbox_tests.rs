@@ -9,7 +9,7 @@ use super::LocalInbox;
 use crate::bus::{Audience, Envelope, Inbox};
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, SessionId, Timestamp, UserId};
-use crate::registry::{Connection, Registration, Registry, Scope, SendQueue, Sink};
+use crate::registry::{Charge, Connection, Holder, Registration, Registry, Scope, SendQueue, Sink};
 
 #[derive(Clone, Default)]
 struct Received(Arc<Mutex<Vec<u8>>>);
@@ -38,7 +38,7 @@ impl Client {
 fn client(registry: &Arc<Registry>, user_id: UserId, scope: Scope, id: ConversationId, is_live: bool) -> Client {
     let caller = Caller { user_id, session_id: SessionId::new(), expires_at: Timestamp(0) };
     let received = Received::default();
-    let send_queue = Arc::new(SendQueue::new(received.clone(), Arc::default()));
+    let send_queue = Arc::new(SendQueue::new(received.clone(), Charge::new(&Arc::default(), Holder::LOCAL)));
     send_queue.uncork();
     let connection = Connection::new(&caller, scope, send_queue);
     let registration = registry.register(&connection, false).expect("the first");

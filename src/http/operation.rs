@@ -1,5 +1,6 @@
 //! Calls an operation: reads its input from path, query and body, and converts its answer to a response.
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use uuid::Uuid;
@@ -7,9 +8,10 @@ use uuid::Uuid;
 use super::body::read_json;
 use super::request::Request;
 use super::response;
-use crate::api::{Body, Call, CallAuth, Operation, dispatch};
+use crate::api::{Body, Call, CallAuth, ChargedAnswer, Operation, dispatch};
 use crate::domain::{Error, MessageId, Result};
 use crate::limits;
+use crate::registry::Charge;
 use crate::transport::{Response, empty, network};
 use crate::wire::answer::Answer;
 use crate::wire::input::Input;
@@ -20,8 +22,7 @@ pub(super) async fn call(operation: &'static Operation, mut request: Request) ->
     let network = network(request.address);
     let call = Call { operation, auth, network, page_bytes: limits::PAGE_BYTES_MAX };
     let chat = request.state.chat.clone();
-    let answer = dispatch(&chat, call, read_input(operation, &mut request)).await?;
-    Ok(respond(answer))
+    dispatch(&chat, call, read_input(operation, &mut request)).await.map(respond)
 }
 
 /// Returns the fields of path and query, and the body.
@@ -48,10 +49,22 @@ fn check_id(noun: &str, text: &str) -> Result<Uuid> {
     MessageId::parse(text).map(|id| id.0).ok_or_else(|| Error::not_found(noun))
 }
 
-fn respond(Answer { status, location, body }: Answer) -> Response {
+/// An answer's bytes, which are charged until hyper has written them.
+struct ChargedBytes {
+    bytes: Vec<u8>,
+    _charge: Charge,
+}
+
+impl AsRef<[u8]> for ChargedBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn respond(ChargedAnswer { answer: Answer { status, location, body }, charge }: ChargedAnswer) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = match body {
-        Some(body) => response::encoded(status, body),
+        Some(bytes) => response::encoded(status, Bytes::from_owner(ChargedBytes { bytes, _charge: charge })),
         None => empty(status),
     };
     if let Some(Ok(location)) = location.map(|location| HeaderValue::from_str(&location)) {

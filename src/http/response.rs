@@ -1,5 +1,6 @@
 //! Responses with a JSON body.
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
@@ -11,7 +12,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Encodes `value` as the JSON body of a response.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
-        Ok(body) => encoded(status, body),
+        Ok(body) => encoded(status, body.into()),
         // Never happens: strings, numbers and maps with string keys can always be encoded.
         Err(error) => {
             tracing::error!(%error, "a response could not be encoded");
@@ -21,8 +22,8 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
 }
 
 /// Returns a response with a body that is already encoded as JSON.
-pub(super) fn encoded(status: StatusCode, json: Vec<u8>) -> Response {
-    let mut response = with_body(status, json.into());
+pub(super) fn encoded(status: StatusCode, json: Bytes) -> Response {
+    let mut response = with_body(status, json);
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
 }

@@ -47,6 +47,7 @@ pub(super) struct SubscriptionState {
 impl Connection {
     /// A connection without subscriptions.
     pub fn new(caller: &Caller, scope: Scope, send_queue: Arc<SendQueue>) -> Arc<Self> {
+        send_queue.set_user(caller.user_id);
         Arc::new(Self {
             id: ConnectionId::new(),
             user_id: caller.user_id,

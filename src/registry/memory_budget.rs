@@ -1,30 +1,49 @@
-//! The memory that all send queues use together.
+//! The memory of bytes that wait, for a peer to take them or for the rest of them to arrive: one budget for a node.
+//!
+//! Each byte that waits is charged to a user and to a network. Whoever would hold more than their share gets no more, and so does whoever
+//! already holds something while little of the budget is left. So clients that do not read cost others nothing.
 
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::sharded::Sharded;
+use crate::domain::UserId;
 use crate::limits;
 
-/// Counts the bytes that wait because kernels take no more, over all send queues that share the budget.
-///
-/// Above the limit, a send queue that holds more than its share is closed when its content changes next. The share is the limit
-/// divided by the greatest number of open sockets. The send queues that stay therefore never hold more than twice the limit. A
-/// closed one keeps the delivery that the kernel has begun to take, for at most [`limits::CLOSE_TIMEOUT`]. (The bytes of a delivery
-/// to many recipients are in memory once, and are counted for each recipient.)
+/// Whom waiting bytes are charged to.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder {
+    /// The user, once it is known.
+    pub user_id: Option<UserId>,
+    /// The network: an IPv4 address, or the first 64 bits of an IPv6 address.
+    pub network: IpAddr,
+}
+
+impl Holder {
+    /// A client without a user, in the network of this computer.
+    pub const LOCAL: Self = Self { user_id: None, network: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+}
+
+/// The budget of a node, see [`limits::WAITING_BYTES_MAX`].
 pub struct MemoryBudget {
     limit: usize,
     bytes: AtomicUsize,
+    /// The bytes of each user and each network that holds any. `None` if there are no shares.
+    held: Option<(Sharded<UserId, usize>, Sharded<IpAddr, usize>)>,
 }
 
 impl Default for MemoryBudget {
     fn default() -> Self {
-        Self::new(limits::SEND_QUEUES_TOTAL_BYTES_MAX)
+        Self::new(limits::WAITING_BYTES_MAX, true)
     }
 }
 
 impl MemoryBudget {
     /// A budget of `limit` bytes, none of which is used.
-    pub(super) fn new(limit: usize) -> Self {
-        Self { limit, bytes: AtomicUsize::new(0) }
+    pub fn new(limit: usize, has_shares: bool) -> Self {
+        Self { limit, bytes: AtomicUsize::new(0), held: has_shares.then(|| (Sharded::new(), Sharded::new())) }
     }
 
     /// The number of bytes that wait.
@@ -32,23 +51,214 @@ impl MemoryBudget {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Returns true if more bytes wait than the limit.
-    pub(super) fn is_over(&self) -> bool {
-        self.bytes() > self.limit
+    /// Returns true if only the reserve is left, a quarter of the budget.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.bytes() > self.limit / 4 * 3
     }
 
-    /// The number of bytes that one send queue may hold in any case.
-    pub(super) fn share(&self) -> usize {
-        self.limit / limits::SOCKETS_MAX
-    }
-
-    /// Updates the count of a send queue: `counted` bytes of it are in the total, and now `waiting` bytes wait.
-    pub(super) fn recount(&self, counted: &mut usize, waiting: usize) {
-        if waiting > *counted {
-            self.bytes.fetch_add(waiting - *counted, Ordering::Relaxed);
-        } else if waiting < *counted {
-            self.bytes.fetch_sub(*counted - waiting, Ordering::Relaxed);
+    /// Reserves bytes. Returns false, and reserves nothing, if the budget or the holder's share is used up.
+    fn reserve(&self, holder: &Holder, bytes: usize) -> bool {
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let is_reserved = before + bytes <= self.limit && self.reserve_share(holder, bytes);
+        if !is_reserved {
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
-        *counted = waiting;
+        is_reserved
+    }
+
+    fn reserve_share(&self, holder: &Holder, bytes: usize) -> bool {
+        let Some((users, networks)) = &self.held else { return true };
+        let is_scarce = self.is_scarce();
+        let share = |most: usize| if is_scarce { limits::WAITING_BYTES_MODEST } else { most };
+        let Some(user_id) = holder.user_id else {
+            return add(networks, holder.network, bytes, share(limits::WAITING_BYTES_PER_NETWORK_MAX));
+        };
+        if !add(users, user_id, bytes, share(limits::WAITING_BYTES_PER_USER_MAX)) {
+            return false;
+        }
+        let is_added = add(networks, holder.network, bytes, limits::WAITING_BYTES_PER_NETWORK_MAX);
+        if !is_added {
+            subtract(users, user_id, bytes);
+        }
+        is_added
+    }
+
+    fn release(&self, holder: &Holder, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some((users, networks)) = &self.held {
+            if let Some(user_id) = holder.user_id {
+                subtract(users, user_id, bytes);
+            }
+            subtract(networks, holder.network, bytes);
+        }
+    }
+}
+
+fn add<K: Hash + Eq + Copy>(held: &Sharded<K, usize>, key: K, bytes: usize, most: usize) -> bool {
+    held.with(&key, |shard| {
+        let sum = shard.get(&key).copied().unwrap_or(0) + bytes;
+        let fits = sum <= most;
+        if fits {
+            shard.insert(key, sum);
+        }
+        fits
+    })
+}
+
+fn subtract<K: Hash + Eq>(held: &Sharded<K, usize>, key: K, bytes: usize) {
+    held.with(&key, |shard| {
+        if let Some(sum) = shard.get_mut(&key) {
+            *sum = sum.saturating_sub(bytes);
+            if *sum == 0 {
+                shard.remove(&key);
+            }
+        }
+    });
+}
+
+/// Bytes that wait, charged until this is dropped. Charging nothing costs nothing.
+pub struct Charge {
+    budget: Arc<MemoryBudget>,
+    holder: Holder,
+    bytes: usize,
+}
+
+impl Charge {
+    /// A charge of no bytes.
+    pub fn new(budget: &Arc<MemoryBudget>, holder: Holder) -> Self {
+        Self { budget: Arc::clone(budget), holder, bytes: 0 }
+    }
+
+    /// Returns true if the holder may wait for more bytes. Costs nothing while nothing waits on the node.
+    pub fn has_room(&self) -> bool {
+        self.budget.bytes() == 0 || {
+            let is_reserved = self.budget.reserve(&self.holder, 1);
+            self.budget.release(&self.holder, usize::from(is_reserved));
+            is_reserved
+        }
+    }
+
+    /// Changes the number of bytes. Returns false, and changes nothing, if the budget or the holder's share is used up.
+    pub fn resize(&mut self, bytes: usize) -> bool {
+        if bytes > self.bytes {
+            if !self.budget.reserve(&self.holder, bytes - self.bytes) {
+                return false;
+            }
+        } else {
+            self.budget.release(&self.holder, self.bytes - bytes);
+        }
+        self.bytes = bytes;
+        true
+    }
+
+    /// Like [`Charge::resize`], for bytes that something else bounds as well. Charges none if there are at most
+    /// [`limits::UNCHARGED_BYTES_MAX`].
+    pub fn resize_if_large(&mut self, bytes: usize) -> bool {
+        self.resize(if bytes > limits::UNCHARGED_BYTES_MAX { bytes } else { 0 })
+    }
+
+    /// Charges a user as well from now on. Bytes that wait already are charged with the next change if the user's share has no room for them.
+    pub fn set_user(&mut self, user_id: UserId) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.budget.release(&self.holder, bytes);
+        self.holder.user_id = Some(user_id);
+        self.resize(bytes);
+    }
+
+    pub(super) fn budget(&self) -> &MemoryBudget {
+        &self.budget
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.budget.release(&self.holder, self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::Arc;
+
+    use super::{Charge, Holder, MemoryBudget};
+    use crate::domain::UserId;
+    use crate::limits::{
+        UNCHARGED_BYTES_MAX, WAITING_BYTES_MODEST, WAITING_BYTES_PER_NETWORK_MAX, WAITING_BYTES_PER_USER_MAX,
+    };
+
+    fn network(number: u8) -> IpAddr {
+        [192, 0, 2, number].into()
+    }
+
+    fn charge(budget: &Arc<MemoryBudget>, user_id: Option<UserId>, number: u8) -> Charge {
+        Charge::new(budget, Holder { user_id, network: network(number) })
+    }
+
+    #[test]
+    fn a_user_and_a_network_hold_no_more_than_their_shares() {
+        let budget = Arc::new(MemoryBudget::new(usize::MAX, true));
+        let user_id = Some(UserId::new());
+        let (mut first, mut second) = (charge(&budget, user_id, 1), charge(&budget, user_id, 2));
+        assert!(first.resize(WAITING_BYTES_PER_USER_MAX - 10));
+        assert!(!second.resize(11), "the share of the user, whatever the network");
+        assert!(second.resize(10) && !first.resize(WAITING_BYTES_PER_USER_MAX));
+        assert_eq!(budget.bytes(), WAITING_BYTES_PER_USER_MAX, "a refusal charges nothing");
+        let mut others: Vec<Charge> = (0..8).map(|_| charge(&budget, Some(UserId::new()), 3)).collect();
+        assert_eq!(8 * WAITING_BYTES_PER_USER_MAX, WAITING_BYTES_PER_NETWORK_MAX);
+        assert!(others.iter_mut().all(|other| other.resize(WAITING_BYTES_PER_USER_MAX)));
+        assert!(!charge(&budget, Some(UserId::new()), 3).resize(1), "the share of the network");
+        assert!(!charge(&budget, None, 3).resize(1), "which clients without a user share");
+        assert!(others[0].resize(5) && charge(&budget, None, 3).resize(1));
+        drop((first, second, others));
+        assert_eq!(budget.bytes(), 0);
+        assert!(charge(&budget, user_id, 3).resize(WAITING_BYTES_PER_USER_MAX), "shares are free again");
+    }
+
+    #[test]
+    fn the_reserve_is_for_those_who_hold_little() {
+        let budget = Arc::new(MemoryBudget::new(16 * WAITING_BYTES_MODEST, true));
+        let mut greedy = charge(&budget, Some(UserId::new()), 1);
+        assert!(greedy.resize(12 * WAITING_BYTES_MODEST));
+        assert!(
+            !greedy.resize(12 * WAITING_BYTES_MODEST + 1)
+                && budget.is_scarce() == (budget.bytes() > 12 * WAITING_BYTES_MODEST)
+        );
+        let mut modest: Vec<Charge> = (2..6).map(|number| charge(&budget, Some(UserId::new()), number)).collect();
+        assert!(modest.iter_mut().all(|modest| modest.resize(WAITING_BYTES_MODEST)));
+        assert!(!charge(&budget, Some(UserId::new()), 9).resize(1), "the budget is used up");
+        assert!(greedy.resize(0) && charge(&budget, Some(UserId::new()), 9).resize(1));
+    }
+
+    #[test]
+    fn without_shares_only_the_budget_counts() {
+        let budget = Arc::new(MemoryBudget::new(2 * WAITING_BYTES_PER_NETWORK_MAX, false));
+        let mut only = charge(&budget, Some(UserId::new()), 1);
+        assert!(only.resize(2 * WAITING_BYTES_PER_NETWORK_MAX));
+        assert!(!only.resize(2 * WAITING_BYTES_PER_NETWORK_MAX + 1));
+    }
+
+    #[test]
+    fn a_user_is_charged_from_when_they_are_known() {
+        let budget = Arc::new(MemoryBudget::new(usize::MAX, true));
+        let user_id = UserId::new();
+        let mut before = charge(&budget, None, 1);
+        assert!(before.resize(WAITING_BYTES_PER_USER_MAX));
+        before.set_user(user_id);
+        assert!(!charge(&budget, Some(user_id), 2).resize(1));
+        drop(before);
+        assert_eq!(budget.bytes(), 0);
+    }
+
+    #[test]
+    fn few_bytes_are_not_charged() {
+        let budget = Arc::new(MemoryBudget::default());
+        let mut charge = charge(&budget, None, 1);
+        assert!(charge.resize_if_large(UNCHARGED_BYTES_MAX) && budget.bytes() == 0);
+        assert!(charge.resize_if_large(UNCHARGED_BYTES_MAX + 1) && budget.bytes() == UNCHARGED_BYTES_MAX + 1);
+        assert!(charge.resize_if_large(1) && budget.bytes() == 0);
     }
 }

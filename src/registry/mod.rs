@@ -31,7 +31,7 @@ use connection::{SubscriptionSet, SubscriptionState};
 use delivery_guard::DeliveryGuards;
 pub use delivery_guard::{DeliveryGuard, SeqCheck};
 pub use encoded_events::EncodedEvents;
-pub use memory_budget::MemoryBudget;
+pub use memory_budget::{Charge, Holder, MemoryBudget};
 pub use send_queue::{EnqueueResult, SendQueue, Sink, WakeReason};
 use sharded::Sharded;
 
@@ -107,15 +107,26 @@ fn remove<K: std::hash::Hash + Eq>(map: &Sharded<K, Vec<Arc<Connection>>>, key: 
 
 impl Default for Registry {
     fn default() -> Self {
-        let (rooms, users, sessions) = (Sharded::new(), Sharded::new(), Sharded::new());
-        Self { rooms, users, sessions, delivery_guards: DeliveryGuards::default(), memory_budget: Arc::default() }
+        Self::new(MemoryBudget::default())
     }
 }
 
 impl Registry {
+    /// A registry without connections.
+    pub fn new(memory_budget: MemoryBudget) -> Self {
+        let (rooms, users, sessions) = (Sharded::new(), Sharded::new(), Sharded::new());
+        let memory_budget = Arc::new(memory_budget);
+        Self { rooms, users, sessions, delivery_guards: DeliveryGuards::default(), memory_budget }
+    }
+
+    /// Returns a charge of no bytes to the budget of this node.
+    pub fn charge(&self, holder: Holder) -> Charge {
+        Charge::new(&self.memory_budget, holder)
+    }
+
     /// Makes a corked send queue for a connection of this node.
-    pub fn send_queue<S: Sink>(&self, sink: S) -> Arc<SendQueue<S>> {
-        Arc::new(SendQueue::new(sink, Arc::clone(&self.memory_budget)))
+    pub fn send_queue<S: Sink>(&self, sink: S, holder: Holder) -> Arc<SendQueue<S>> {
+        Arc::new(SendQueue::new(sink, self.charge(holder)))
     }
 
     /// Registers a connection until the returned value is dropped. Returns `None` if its user has

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Connection, EncodedEvents, Registry, Scope, SendQueue, Sink};
+use super::{Charge, Connection, EncodedEvents, Holder, Registry, Scope, SendQueue, Sink};
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
 
@@ -99,7 +99,7 @@ proptest! {
         let connections: [_; CONNECTIONS] = std::array::from_fn(|_| {
             let caller = Caller { user_id: UserId::new(), session_id: SessionId::new(), expires_at: Timestamp(0) };
             let sink = RecordingSink::default();
-            let send_queue = Arc::new(SendQueue::new(sink.clone(), Arc::default()));
+            let send_queue = Arc::new(SendQueue::new(sink.clone(), Charge::new(&Arc::default(), Holder::LOCAL)));
             send_queue.uncork();
             let connection = Connection::new(&caller, Scope::Held, send_queue);
             let registration = registry.register(&connection, false).expect("the first");

@@ -14,7 +14,8 @@ use bytes::{Buf, Bytes};
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
-use super::MemoryBudget;
+use super::Charge;
+use crate::domain::UserId;
 use crate::limits;
 use crate::wire::close::Close;
 use crate::wire::framing;
@@ -48,7 +49,6 @@ pub enum EnqueueResult {
 /// The queue and its socket. They lie side by side in memory, because a delivery to many recipients needs both.
 pub struct SendQueue<S: ?Sized = dyn Sink> {
     queue: Mutex<Queue>,
-    memory_budget: Arc<MemoryBudget>,
     /// Wakes the connection's task when the kernel takes no more or the connection is closing.
     waker: AtomicWaker,
     /// Notifies a catch-up that waits for room for its next page.
@@ -61,8 +61,8 @@ struct Queue {
     corked: bool,
     frames: VecDeque<Bytes>,
     bytes: usize,
-    /// The bytes of this queue that are counted in the memory budget.
-    counted: usize,
+    /// The bytes that wait because the kernel takes no more, in the memory budget of the node.
+    charge: Charge,
     /// The kernel took no more. The connection's task flushes when the socket can be written.
     blocked: bool,
     /// The close frame is in the queue, and nothing is enqueued after it.
@@ -84,17 +84,17 @@ pub enum WakeReason {
 
 impl<S: Sink> SendQueue<S> {
     /// Makes an empty, corked send queue.
-    pub fn new(sink: S, memory_budget: Arc<MemoryBudget>) -> Self {
+    pub fn new(sink: S, charge: Charge) -> Self {
         let queue = Queue {
             corked: true,
             frames: VecDeque::new(),
             bytes: 0,
-            counted: 0,
+            charge,
             blocked: false,
             closing: None,
             broken: false,
         };
-        Self { queue: Mutex::new(queue), memory_budget, waker: AtomicWaker::new(), capacity: Notify::new(), sink }
+        Self { queue: Mutex::new(queue), waker: AtomicWaker::new(), capacity: Notify::new(), sink }
     }
 
     /// The socket.
@@ -156,18 +156,21 @@ impl<S: Sink + ?Sized> SendQueue<S> {
             queue.frames.clear();
         }
         queue.close(Close::SLOW_CONSUMER, true);
-        self.memory_budget.recount(&mut queue.counted, queue.bytes);
+        queue.charge.resize(queue.bytes);
         self.capacity.notify_waiters();
         self.waker.wake();
     }
 
-    /// Updates the memory budget. If the budget is exceeded and this queue holds more than its share, closes the connection as a slow
-    /// consumer.
+    /// Charges the bytes that wait. Closes the connection as a slow consumer if its user, its network or the node has no room for them.
     fn count(&self, queue: &mut Queue) {
-        self.memory_budget.recount(&mut queue.counted, queue.bytes);
-        if queue.bytes > self.memory_budget.share() && self.memory_budget.is_over() && queue.closing.is_none() {
+        if !queue.charge.resize(queue.bytes) && queue.closing.is_none() {
             self.close_slow(queue);
         }
+    }
+
+    /// Charges the bytes of this connection to a user too.
+    pub fn set_user(&self, user_id: UserId) {
+        self.lock().charge.set_user(user_id);
     }
 
     /// Enqueues bytes, and writes what the kernel takes.
@@ -200,11 +203,12 @@ impl<S: Sink + ?Sized> SendQueue<S> {
     }
 
     /// Pushes a frame that may be lost. Drops it if more than [`limits::EPHEMERAL_QUEUED_BYTES_MAX`] wait, or if anything waits while the memory
-    /// budget is exceeded.
+    /// budget is scarce.
     pub fn push_ephemeral(&self, bytes: Bytes) {
-        let waiting = self.waiting();
+        let queue = self.lock();
         let is_congested =
-            waiting > limits::EPHEMERAL_QUEUED_BYTES_MAX || (waiting > 0 && self.memory_budget.is_over());
+            queue.bytes > limits::EPHEMERAL_QUEUED_BYTES_MAX || (queue.bytes > 0 && queue.charge.budget().is_scarce());
+        drop(queue);
         if !is_congested {
             self.push(bytes);
         }
@@ -307,13 +311,6 @@ impl<S: Sink + ?Sized> SendQueue<S> {
     /// Recovers the lock after a panic: the queue stays usable.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<S: ?Sized> Drop for SendQueue<S> {
-    fn drop(&mut self) {
-        let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.memory_budget.recount(&mut queue.counted, 0);
     }
 }
 

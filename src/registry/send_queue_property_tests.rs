@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::{EnqueueResult, SendQueue, Sink};
 use crate::limits;
+use crate::registry::{Charge, Holder};
 use crate::wire::close::Close;
 use crate::wire::framing;
 
@@ -77,7 +78,7 @@ proptest! {
     #[test]
     fn writes_whole_frames_in_order_and_nothing_after_a_close(steps in prop::collection::vec(step(), 1..60)) {
         let kernel = Kernel::default();
-        let send_queue = SendQueue::new(kernel.clone(), Arc::default());
+        let send_queue = SendQueue::new(kernel.clone(), Charge::new(&Arc::default(), Holder::LOCAL));
         let (mut accepted, mut corked, mut closed, mut longest) = (Vec::new(), true, None, 0);
         for (number, step) in steps.into_iter().enumerate() {
             let was_closing = send_queue.is_closing();

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::{EnqueueResult, MemoryBudget, SendQueue, Sink, WakeReason};
+use super::{EnqueueResult, SendQueue, Sink, WakeReason};
+use crate::domain::UserId;
 use crate::limits;
+use crate::registry::{Charge, Holder, MemoryBudget};
 use crate::wire::close::Close;
 use crate::wire::framing;
 
@@ -39,7 +41,7 @@ impl Sink for Kernel {
 
 fn send_queue(memory_budget: &Arc<MemoryBudget>) -> (SendQueue<Kernel>, Kernel) {
     let kernel = Kernel::default();
-    (SendQueue::new(kernel.clone(), Arc::clone(memory_budget)), kernel)
+    (SendQueue::new(kernel.clone(), Charge::new(memory_budget, Holder::LOCAL)), kernel)
 }
 
 #[test]
@@ -138,8 +140,8 @@ fn only_bytes_that_wait_are_counted() {
 }
 
 #[test]
-fn over_the_budget_a_queue_above_its_share_is_closed_when_it_changes() {
-    let memory_budget = Arc::new(MemoryBudget::new(1_000));
+fn over_the_budget_a_queue_is_closed_when_it_changes() {
+    let memory_budget = Arc::new(MemoryBudget::new(1_000, true));
     let stuck = |bytes: usize| {
         let (send_queue, kernel) = send_queue(&memory_budget);
         send_queue.uncork();
@@ -152,7 +154,7 @@ fn over_the_budget_a_queue_above_its_share_is_closed_when_it_changes() {
         (1_000, Some(WakeReason::Blocked), Some(WakeReason::Blocked))
     );
     large.0.push(Bytes::from_static(b"more"));
-    assert_eq!(large.0.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)), "the budget is exceeded");
+    assert_eq!(large.0.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)), "the budget is used up");
     let (healthy, kernel) = send_queue(&memory_budget);
     healthy.uncork();
     kernel.allow(usize::MAX);
@@ -172,31 +174,27 @@ fn over_the_budget_a_queue_above_its_share_is_closed_when_it_changes() {
 }
 
 #[test]
-fn a_queue_within_its_share_stays_open_over_the_budget() {
-    let memory_budget = Arc::new(MemoryBudget::new(10 * limits::SOCKETS_MAX));
-    let greedy: Vec<_> = (0..2)
-        .map(|_| {
-            let (send_queue, kernel) = send_queue(&memory_budget);
-            send_queue.uncork();
-            send_queue.push(vec![b'x'; 5 * limits::SOCKETS_MAX].into());
-            (send_queue, kernel)
-        })
-        .collect();
-    let (modest, _kernel) = send_queue(&memory_budget);
-    modest.uncork();
-    modest.push(Bytes::from_static(b"0123456789"));
-    assert_eq!(
-        (modest.wake_reason(), memory_budget.bytes()),
-        (Some(WakeReason::Blocked), 10 * limits::SOCKETS_MAX + 10)
-    );
-    modest.push(Bytes::from_static(b"!"));
-    assert_eq!(modest.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)));
-    assert!(greedy.iter().all(|(send_queue, _)| !send_queue.is_closing()));
+fn a_users_queues_share_what_one_user_may_hold() {
+    let memory_budget = Arc::new(MemoryBudget::default());
+    let stuck = |user_id| {
+        let (send_queue, kernel) = send_queue(&memory_budget);
+        send_queue.set_user(user_id);
+        send_queue.uncork();
+        send_queue.push(vec![b'x'; limits::SEND_QUEUE_BYTES_MAX].into());
+        (send_queue, kernel)
+    };
+    let (greedy, modest) = (UserId::new(), UserId::new());
+    let most = limits::WAITING_BYTES_PER_USER_MAX / limits::SEND_QUEUE_BYTES_MAX;
+    let queues: Vec<_> = (0..most).map(|_| stuck(greedy)).collect();
+    assert!(queues.iter().all(|(queue, _)| !queue.is_closing()));
+    let (beyond, _) = stuck(greedy);
+    assert_eq!(beyond.wake_reason(), Some(WakeReason::Closing(Close::SLOW_CONSUMER)));
+    assert!(!stuck(modest).0.is_closing(), "another user has a share of their own");
 }
 
 #[test]
 fn ephemeral_frames_are_dropped_while_many_bytes_wait() {
-    let memory_budget = Arc::new(MemoryBudget::new(limits::SEND_QUEUE_BYTES_MAX));
+    let memory_budget = Arc::new(MemoryBudget::new(limits::SEND_QUEUE_BYTES_MAX, true));
     let (send_queue, kernel) = send_queue(&memory_budget);
     send_queue.uncork();
     send_queue.push(vec![b'x'; limits::EPHEMERAL_QUEUED_BYTES_MAX].into());
@@ -233,7 +231,7 @@ fn frames_pushed_by_several_threads_stay_whole() {
     const FRAMES: usize = 2_000;
     const LENGTH: usize = 8;
     let sips = Arc::new(Sips::default());
-    let send_queue = SendQueue::new(Arc::clone(&sips), Arc::default());
+    let send_queue = SendQueue::new(Arc::clone(&sips), Charge::new(&Arc::default(), Holder::LOCAL));
     send_queue.uncork();
     std::thread::scope(|scope| {
         for letter in [b'a', b'b', b'c'] {

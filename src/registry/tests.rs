@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::{Connection, EncodedEvents, Registration, Registry, Scope, SendQueue, SeqCheck, Sink};
+use super::{Charge, Connection, EncodedEvents, Holder, Registration, Registry, Scope, SendQueue, SeqCheck, Sink};
 use crate::domain::session::Caller;
 use crate::domain::user::Status;
 use crate::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
@@ -38,7 +38,7 @@ impl RecordingSink {
 fn connect(user_id: UserId) -> (Arc<Connection>, RecordingSink) {
     let caller = Caller { user_id, session_id: SessionId::new(), expires_at: Timestamp(0) };
     let sink = RecordingSink::default();
-    let send_queue = Arc::new(SendQueue::new(sink.clone(), Arc::default()));
+    let send_queue = Arc::new(SendQueue::new(sink.clone(), Charge::new(&Arc::default(), Holder::LOCAL)));
     send_queue.uncork();
     (Connection::new(&caller, Scope::All, send_queue), sink)
 }

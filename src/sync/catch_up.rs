@@ -130,6 +130,7 @@ impl Subscriptions {
             if connection.send_queue.is_closing() {
                 break;
             }
+            let permit = self.page_permits.acquire(connection.user_id).await?;
             let limit = usize::try_from(target - cursor).unwrap_or(usize::MAX).min(page_max);
             let page = self.store.events(conversation_id, cursor, limit).await?;
             let (mut bytes, mut count) = (Vec::new(), 0);
@@ -145,7 +146,7 @@ impl Subscriptions {
                 return Ok(target);
             }
             page_max = if count < page.len() { count } else { (2 * page_max).min(limits::CATCH_UP_PAGE) };
-            drop(page);
+            drop((page, permit));
             connection.send_queue.push(bytes.into());
         }
         Ok(cursor)

@@ -4,8 +4,10 @@ mod catch_up;
 mod presence;
 mod reconcile;
 mod subscriptions;
+mod user_permits;
 
 pub use catch_up::{small_conversation_probe, wait_for_capacity};
 pub use presence::{Presence, Worker as PresenceWorker};
 pub use reconcile::Reconciler;
 pub use subscriptions::Subscriptions;
+pub use user_permits::UserPermits;

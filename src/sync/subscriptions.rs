@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
+use super::user_permits::UserPermits;
 use crate::domain::{ConversationId, Result, Seq};
 use crate::limits;
 use crate::registry::{Connection, Registry, Scope};
@@ -14,6 +15,8 @@ use crate::store::Store;
 pub struct Subscriptions {
     pub(super) store: Arc<dyn Store>,
     pub(super) registry: Arc<Registry>,
+    /// Permits to read a page.
+    pub(super) page_permits: Arc<UserPermits>,
     /// Owns the tasks of [`Subscriptions::catch_up_in_background`].
     pub(super) tasks: TaskTracker,
 }
@@ -33,8 +36,14 @@ pub(super) struct Subscribed {
 
 impl Subscriptions {
     /// Returns the subscriptions of the connections in `registry`.
-    pub fn new(store: &Arc<dyn Store>, registry: &Arc<Registry>, tasks: &TaskTracker) -> Self {
-        Self { store: Arc::clone(store), registry: Arc::clone(registry), tasks: tasks.clone() }
+    pub fn new(
+        store: &Arc<dyn Store>,
+        registry: &Arc<Registry>,
+        page_permits: &Arc<UserPermits>,
+        tasks: &TaskTracker,
+    ) -> Self {
+        let (store, registry, page_permits) = (Arc::clone(store), Arc::clone(registry), Arc::clone(page_permits));
+        Self { store, registry, page_permits, tasks: tasks.clone() }
     }
 
     /// Subscribes a connection to all of its user's conversations, live at the newest numbers if its scope is [`Scope::All`].

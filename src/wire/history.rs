@@ -17,6 +17,7 @@ pub enum HasMore {
 
 impl HasMore {
     /// Returns the flags of a page from which older (`before`) or newer (`after`) messages were cut.
+    #[must_use]
     pub fn and(self, before: bool, after: bool) -> Self {
         match self {
             Self::OneWay(more) => Self::OneWay(more || before || after),

@@ -114,6 +114,7 @@ async fn connect(
             HandshakeAuth::Token(token) => state.chat.auth.tokens.caller(&token)?,
             HandshakeAuth::Ticket(ticket) => state.chat.auth.redeem(&ticket).await?,
         };
+        socket.reader.charge.set_user(caller.user_id);
         let live = state.chat.connect(&caller, scope, Arc::clone(&socket.writer.send_queue) as _, heartbeat_ms).await?;
         Ok((live, caller))
     };

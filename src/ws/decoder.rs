@@ -88,6 +88,11 @@ impl Decoder {
         }
     }
 
+    /// Returns the number of bytes of the message that has arrived in part.
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.message.capacity()
+    }
+
     /// Returns the next header, or `None` while it is incomplete.
     fn parse_header(&mut self, input: &mut &[u8]) -> Result<Option<(FrameHeader, u64)>, Close> {
         if self.header.is_empty() {

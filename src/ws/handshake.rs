@@ -18,8 +18,8 @@ use tracing::debug;
 use super::end::ConnectionEnd;
 use super::socket::Socket;
 use crate::domain::{Code, Error, Result};
-use crate::registry::Registry;
-use crate::transport::{Response, SocketPermit, UpgradeRequest, empty};
+use crate::registry::{Holder, Registry};
+use crate::transport::{Response, SocketPermit, UpgradeRequest, empty, network};
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const SUBPROTOCOL: &str = "chinwag.v1";
@@ -37,10 +37,11 @@ pub fn accept(mut request: UpgradeRequest, max_message_bytes: usize, handler: im
     let is_offered = offered_subprotocols(&request.headers).any(|offered| offered == SUBPROTOCOL);
     let upgrade = request.upgrade.take().ok_or_else(|| Error::internal("the request has no socket to upgrade"))?;
     let (permit, state) = (request.permit.clone(), request.state.clone());
+    let holder = Holder { user_id: None, network: network(request.address) };
     // The task of the connection keeps nothing else of the request.
     drop(request);
     let registry = Arc::clone(state.chat.registry());
-    state.sockets.spawn(run(upgrade, max_message_bytes, Box::new(handler), permit, registry));
+    state.sockets.spawn(run(upgrade, max_message_bytes, Box::new(handler), permit, registry, holder));
 
     let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
@@ -61,6 +62,7 @@ fn run(
     handler: Box<impl SocketHandler>,
     permit: Arc<SocketPermit>,
     registry: Arc<Registry>,
+    holder: Holder,
 ) -> impl Future<Output = ()> + Send {
     async move {
         let (stream, early) = match upgrade.await.map(Upgraded::downcast::<TokioIo<TcpStream>>) {
@@ -68,7 +70,7 @@ fn run(
             Ok(Err(_)) => return tracing::error!("the upgraded socket is not a TCP socket"),
             Err(error) => return debug!(%error, "the socket failed before the upgrade"),
         };
-        let mut socket = Box::new(Socket::new(stream, early, max_message_bytes, &registry));
+        let mut socket = Box::new(Socket::new(stream, early, max_message_bytes, &registry, holder));
         let end = handler.handle(&mut socket).await;
         // Boxed, so that the connection has no memory for the closing handshake before it closes.
         Box::pin(socket.close(end)).await;

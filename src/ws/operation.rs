@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::dispatch::{FrameDispatcher, Refused, ends_connection};
-use crate::api::{Call, CallAuth, Operation, Transports, dispatch, log_request};
+use crate::api::{Call, CallAuth, ChargedAnswer, Operation, Transports, dispatch, log_request};
 use crate::domain::{Code, Error, Result};
 use crate::limits;
 use crate::sync::wait_for_capacity;
@@ -39,7 +39,12 @@ impl FrameDispatcher<'_> {
         let task = self.chat.spawn(async move {
             let _permit = permit;
             let started = Instant::now();
-            let answer = dispatch(&chat, call, async { Ok(input) }).await.and_then(check_size);
+            let answer = dispatch(&chat, call, async { Ok(input) }).await;
+            // The answer is charged until the send queue has room for it, and charges it.
+            let (answer, _charge) = match answer {
+                Ok(ChargedAnswer { answer, charge }) => (check_size(answer), Some(charge)),
+                Err(error) => (Err(error), None),
+            };
             let (status, bytes) = encode(&answer, &reference);
             log_request("WS", operation.name, status, started, &connection.id.to_string(), network, false);
             if !answer.as_ref().is_err_and(ends_connection) {

@@ -15,7 +15,8 @@ use super::decoder::{DecodedFrame, Decoder};
 use super::end::ConnectionEnd;
 use super::sink::SocketSink;
 use crate::limits;
-use crate::registry::SendQueue;
+use crate::registry::{Charge, SendQueue};
+use crate::wire::close::Close;
 use crate::wire::framing;
 
 /// A complete message of the client.
@@ -37,6 +38,8 @@ pub struct Reader {
     decoder: Decoder,
     /// Bytes that were read and are not decoded yet.
     undecoded: Bytes,
+    /// The bytes of a message that has arrived in part.
+    pub(super) charge: Charge,
 }
 
 impl Reader {
@@ -46,11 +49,12 @@ impl Reader {
         socket: OwnedReadHalf,
         send_queue: Arc<SendQueue<SocketSink>>,
         max_message_bytes: usize,
+        charge: Charge,
     ) -> Self {
         let decoder = Decoder::new(max_message_bytes);
         // Copied, because a slice, even an empty one, would keep the whole buffer of the handshake.
         let undecoded = Bytes::copy_from_slice(&early);
-        Self { socket, send_queue, decoder, undecoded }
+        Self { socket, send_queue, decoder, undecoded, charge }
     }
 
     /// Returns the client's next message. Pings on the way are answered through the send queue. The connection counts as busy from the
@@ -69,9 +73,15 @@ impl Reader {
         loop {
             let frame = match self.decode_buffered()? {
                 Some(frame) => frame,
-                None => match ready!(self.poll_read(cx))? {
-                    Some(frame) => frame,
-                    None => continue,
+                None => match self.poll_read(cx) {
+                    Poll::Ready(frame) => match frame? {
+                        Some(frame) => frame,
+                        None => continue,
+                    },
+                    Poll::Pending if self.charge.resize_if_large(self.decoder.buffered_bytes()) => {
+                        return Poll::Pending;
+                    }
+                    Poll::Pending => return Poll::Ready(Err(Close::OVERLOADED.into())),
                 },
             };
             match frame {

@@ -12,7 +12,7 @@ use super::reader::Reader;
 use super::sink::SocketSink;
 use super::writer::Writer;
 use crate::limits;
-use crate::registry::Registry;
+use crate::registry::{Holder, Registry};
 
 /// An open WebSocket.
 #[expect(missing_docs, reason = "the names of the fields say it")]
@@ -23,11 +23,12 @@ pub struct Socket {
 
 impl Socket {
     /// Creates the WebSocket of a TCP stream. `early` holds the bytes that were read with the handshake. The client's messages have at
-    /// most `max_message_bytes` bytes. The bytes in the send queue count towards the memory budget of `registry`.
-    pub fn new(stream: TcpStream, early: Bytes, max_message_bytes: usize, registry: &Registry) -> Self {
+    /// most `max_message_bytes` bytes. Bytes that wait, in the send queue and of a message that has arrived in part, are charged to `holder`.
+    pub fn new(stream: TcpStream, early: Bytes, max_message_bytes: usize, registry: &Registry, holder: Holder) -> Self {
         let (read_half, write_half) = stream.into_split();
-        let send_queue = registry.send_queue(SocketSink::new(write_half));
-        let reader = Reader::new(early, read_half, Arc::clone(&send_queue), max_message_bytes);
+        let send_queue = registry.send_queue(SocketSink::new(write_half), holder);
+        let charge = registry.charge(holder);
+        let reader = Reader::new(early, read_half, Arc::clone(&send_queue), max_message_bytes, charge);
         Self { reader, writer: Writer::new(send_queue) }
     }
 
