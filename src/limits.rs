@@ -251,6 +251,12 @@ pub const LOGIN_FAILURES: Rate = Rate { burst: 10, per_minute: 5 };
 /// Numbered writes (sends, and changes of messages, members and names) of one user over all transports of a node. The burst covers what one
 /// connection may have in flight, and about as much for a second one. The rate is 50 a second: no user types as much, and few bots need it.
 pub const WRITES: Rate = Rate { burst: 500, per_minute: 3_000 };
+/// Reads of one user, in tokens: 1 for an object, 5 for a page. A page of the browser reads about ten objects and three pages at its start. A
+/// program that walks through a long history reads 40 pages a second, which are 8,000 messages.
+pub const READS: Rate = Rate { burst: 2_000, per_minute: 12_000 };
+/// Members of the conversations that one user creates. The burst is two of the largest groups. Each member is two rows in the transaction that
+/// creates the group, and the rate keeps all of them below a tenth of what SQLite writes.
+pub const NEW_MEMBERS: Rate = Rate { burst: 2_000, per_minute: 1_200 };
 /// Writes of one connection that are refused for their rate before it is closed with 4029. The burst is larger than
 /// [`SENDS_IN_FLIGHT_MAX`], since a client sends those before it can read the first refusal.
 pub const WRITES_REFUSED: Rate = Rate { burst: 500, per_minute: 600 };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::guard::catch_panic;
-use super::operation::{Access, Operation, OperationKind};
+use super::operation::{Access, Cost, Operation, OperationKind};
 use crate::chat::{Chat, Context};
 use crate::domain::session::Caller;
 use crate::domain::{Code, Error, Result};
@@ -117,8 +117,12 @@ async fn perform(operation: &Operation, context: Context, input: Input) -> Resul
 }
 
 fn charge(operation: &Operation, context: &Context) -> Result<()> {
-    let Some(caller) = context.caller else { return Ok(()) };
-    context.chat.rate_limits.charge_user(caller.user_id, operation.cost)
+    let Some(Caller { user_id, .. }) = context.caller else { return Ok(()) };
+    match operation.cost {
+        Cost::Read(tokens) => context.chat.rate_limits.charge_read(user_id, tokens),
+        Cost::Write(tokens) => context.chat.rate_limits.charge_write(user_id, tokens),
+        Cost::None | Cost::OfInput => Ok(()),
+    }
 }
 
 /// Returns the error for a call that takes too long, for example because each of several store calls is slow.

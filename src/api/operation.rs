@@ -21,8 +21,8 @@ pub struct Operation {
     pub body: Body,
     /// The callers that may call it. Roles in a conversation are checked under the lock.
     pub access: Access,
-    /// The tokens that a call takes from its user's rate limit, see [`cost`].
-    pub cost: u32,
+    /// What a call takes from its user's rate limits.
+    pub cost: Cost,
     /// The transports over which it can be called.
     pub transports: Transports,
     /// The function that runs it.
@@ -36,12 +36,33 @@ impl Operation {
     }
 }
 
-/// The costs of operations, in tokens of the user's rate limit.
+/// What a call takes from its user's rate limits, in tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// Nothing. The caller is no user yet and pays with their network, or ends a session, which happens once.
+    None,
+    /// Tokens of [`limits::READS`](crate::limits::READS).
+    Read(u32),
+    /// Tokens of [`limits::WRITES`](crate::limits::WRITES).
+    Write(u32),
+    /// The operation charges, because the cost depends on its input.
+    OfInput,
+}
+
+/// The costs of operations.
 pub mod cost {
-    /// The cost of reads, of account calls, and of creating and deleting conversations. Time and the number of sockets bound them.
-    pub const FREE: u32 = 0;
-    /// The cost of a numbered write, and of a frame that goes to the other members.
-    pub const WRITE: u32 = 1;
+    use super::Cost;
+
+    /// The cost of reading one object.
+    pub const READ: Cost = Cost::Read(1);
+    /// The cost of reading a page of a list.
+    pub const PAGE: Cost = Cost::Read(5);
+    /// The tokens of a numbered write.
+    pub const WRITE_TOKENS: u32 = 1;
+    /// The cost of a numbered write, and of a frame that goes to the other members. It shares a commit with others.
+    pub const WRITE: Cost = Cost::Write(WRITE_TOKENS);
+    /// The cost of a change that needs a commit of its own, or a few.
+    pub const COMMIT: Cost = Cost::Write(10);
 }
 
 /// The place of an operation's input over HTTP, besides the path.

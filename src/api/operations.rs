@@ -2,8 +2,9 @@
 
 use super::operation::Access::{Limited, Public, User};
 use super::operation::Body::{self, Empty, Json};
+use super::operation::Cost::{None as FREE, OfInput};
 use super::operation::Transports::{Both, Http};
-use super::operation::{Access, Operation, OperationKind, Transports, cost};
+use super::operation::{Access, Cost, Operation, OperationKind, Transports, cost};
 use crate::chat::{conversations, history, members, messages, sessions, users};
 use crate::wire::answer::Answer;
 
@@ -38,14 +39,14 @@ const fn row(
     path: &'static str,
     body: Body,
     access: Access,
-    cost: u32,
+    cost: Cost,
     transports: Transports,
     kind: OperationKind,
 ) -> Operation {
     Operation { name, method, path, body, access, cost, transports, kind }
 }
 
-use cost::{FREE, WRITE};
+use cost::{COMMIT, PAGE, READ, WRITE};
 
 const DELETE: &str = "DELETE";
 const GET: &str = "GET";
@@ -56,34 +57,34 @@ const POST: &str = "POST";
 #[rustfmt::skip]
 pub static OPERATIONS: &[Operation] = &[
     // Accounts and sessions.
-    row("account.register",    POST,   "/v1/users/register",                                                Json,  Limited, FREE,  Http, call!(users::register)),
-    row("session.login",       POST,   "/v1/users/login",                                                   Json,  Limited, FREE,  Http, call!(sessions::login)),
-    row("session.refresh",     POST,   "/v1/users/refresh",                                                 Json,  Public,  FREE,  Http, call!(sessions::refresh)),
-    row("session.logout",      POST,   "/v1/users/logout",                                                  Empty, User,    FREE,  Http, call!(sessions::logout)),
-    row("ticket.create",       POST,   "/v1/tickets",                                                       Empty, User,    FREE,  Http, call!(sessions::ticket)),
+    row("account.register",    POST,   "/v1/users/register",                                                Json,  Limited, FREE,    Http, call!(users::register)),
+    row("session.login",       POST,   "/v1/users/login",                                                   Json,  Limited, FREE,    Http, call!(sessions::login)),
+    row("session.refresh",     POST,   "/v1/users/refresh",                                                 Json,  Public,  FREE,    Http, call!(sessions::refresh)),
+    row("session.logout",      POST,   "/v1/users/logout",                                                  Empty, User,    FREE,    Http, call!(sessions::logout)),
+    row("ticket.create",       POST,   "/v1/tickets",                                                       Empty, User,    COMMIT,  Http, call!(sessions::ticket)),
 
     // Users.
-    row("me.get",              GET,    "/v1/users/me",                                                      Empty, User,    FREE,  Both, call!(users::me)),
-    row("me.update",           PATCH,  "/v1/users/me",                                                      Json,  User,    FREE,  Http, call!(users::update_me)),
-    row("user.list",           GET,    "/v1/users",                                                         Empty, User,    FREE,  Both, call!(users::list)),
-    row("user.get",            GET,    "/v1/users/{user_id}",                                               Empty, User,    FREE,  Both, call!(users::get)),
+    row("me.get",              GET,    "/v1/users/me",                                                      Empty, User,    READ,    Both, call!(users::me)),
+    row("me.update",           PATCH,  "/v1/users/me",                                                      Json,  User,    COMMIT,  Http, call!(users::update_me)),
+    row("user.list",           GET,    "/v1/users",                                                         Empty, User,    PAGE,    Both, call!(users::list)),
+    row("user.get",            GET,    "/v1/users/{user_id}",                                               Empty, User,    READ,    Both, call!(users::get)),
 
     // Conversations.
-    row("conversation.create", POST,   "/v1/conversations",                                                 Json,  User,    FREE,  Both, call!(conversations::create)),
-    row("conversation.list",   GET,    "/v1/conversations",                                                 Empty, User,    FREE,  Both, call!(conversations::list)),
-    row("conversation.get",    GET,    "/v1/conversations/{conversation_id}",                               Empty, User,    FREE,  Both, call!(conversations::get)),
-    row("conversation.update", PATCH,  "/v1/conversations/{conversation_id}",                               Json,  User,    WRITE, Both, write!(conversations::update, conversations::updated)),
-    row("conversation.delete", DELETE, "/v1/conversations/{conversation_id}",                               Empty, User,    FREE,  Both, call!(conversations::delete)),
+    row("conversation.create", POST,   "/v1/conversations",                                                 Json,  User,    OfInput, Both, call!(conversations::create)),
+    row("conversation.list",   GET,    "/v1/conversations",                                                 Empty, User,    PAGE,    Both, call!(conversations::list)),
+    row("conversation.get",    GET,    "/v1/conversations/{conversation_id}",                               Empty, User,    READ,    Both, call!(conversations::get)),
+    row("conversation.update", PATCH,  "/v1/conversations/{conversation_id}",                               Json,  User,    WRITE,   Both, write!(conversations::update, conversations::updated)),
+    row("conversation.delete", DELETE, "/v1/conversations/{conversation_id}",                               Empty, User,    COMMIT,  Both, call!(conversations::delete)),
 
     // Members.
-    row("member.list",         GET,    "/v1/conversations/{conversation_id}/members",                       Empty, User,    FREE,  Both, call!(members::list)),
-    row("member.add",          POST,   "/v1/conversations/{conversation_id}/members",                       Json,  User,    WRITE, Both, write!(members::add, members::added)),
-    row("member.update",       PATCH,  "/v1/conversations/{conversation_id}/members/{user_id}",             Json,  User,    WRITE, Both, write!(members::update, members::updated)),
-    row("member.remove",       DELETE, "/v1/conversations/{conversation_id}/members/{user_id}",             Empty, User,    WRITE, Both, write!(members::remove)),
+    row("member.list",         GET,    "/v1/conversations/{conversation_id}/members",                       Empty, User,    PAGE,    Both, call!(members::list)),
+    row("member.add",          POST,   "/v1/conversations/{conversation_id}/members",                       Json,  User,    WRITE,   Both, write!(members::add, members::added)),
+    row("member.update",       PATCH,  "/v1/conversations/{conversation_id}/members/{user_id}",             Json,  User,    WRITE,   Both, write!(members::update, members::updated)),
+    row("member.remove",       DELETE, "/v1/conversations/{conversation_id}/members/{user_id}",             Empty, User,    WRITE,   Both, write!(members::remove)),
 
     // Messages.
-    row("message.list",        GET,    "/v1/conversations/{conversation_id}/messages",                      Empty, User,    FREE,  Both, call!(history::list)),
-    row("message.send",        POST,   "/v1/conversations/{conversation_id}/messages",                      Json,  User,    WRITE, Both, write!(messages::send, messages::sent)),
-    row("message.edit",        PATCH,  "/v1/conversations/{conversation_id}/messages/{message_id}",         Json,  User,    WRITE, Both, write!(messages::edit, messages::edited)),
-    row("message.delete",      DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}",         Empty, User,    WRITE, Both, write!(messages::delete)),
+    row("message.list",        GET,    "/v1/conversations/{conversation_id}/messages",                      Empty, User,    PAGE,    Both, call!(history::list)),
+    row("message.send",        POST,   "/v1/conversations/{conversation_id}/messages",                      Json,  User,    WRITE,   Both, write!(messages::send, messages::sent)),
+    row("message.edit",        PATCH,  "/v1/conversations/{conversation_id}/messages/{message_id}",         Json,  User,    WRITE,   Both, write!(messages::edit, messages::edited)),
+    row("message.delete",      DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}",         Empty, User,    WRITE,   Both, write!(messages::delete)),
 ];

@@ -20,11 +20,12 @@ use crate::wire::objects::ViewObject;
 use crate::wire::requests::{CreateConversation, ListConversations, OneConversation, UpdateConversation};
 use crate::wire::{cursor, frames};
 
-/// Creates a conversation. Two users have only one direct conversation.
+/// Creates a conversation. Two users have only one direct conversation. The same id again is a retry.
 pub async fn create(context: Context, input: CreateConversation) -> Result<Answer> {
     let caller = context.caller()?;
     let new = check(input, &caller)?;
     let chat = &context.chat;
+    chat.rate_limits.charge_new_members(caller.user_id, new.other_ids.len() + 1)?;
     let (id, is_new) = chat.run_to_completion(async move |chat| chat.create(new).await).await?;
     let view = view(chat, &caller, id).await?;
     Answer::created(is_new, format!("/v1/conversations/{id}"), &ViewObject::new(&view, |id| chat.status(id)))
@@ -48,7 +49,7 @@ fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> 
         }
         (_, name) => name.as_deref().map(GroupName::parse).transpose()?,
     };
-    let (id, creator_id, created_at) = (ConversationId::new(), caller.user_id, Timestamp::now());
+    let (id, creator_id, created_at) = (input.id.unwrap_or_default(), caller.user_id, Timestamp::now());
     Ok(NewConversation { id, kind, name, creator_id, created_at, other_ids })
 }
 

@@ -1,4 +1,4 @@
-//! Rate limits: limit writes per user, and expensive calls per network.
+//! Rate limits: limit what a user reads and writes, and expensive calls per network.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -13,6 +13,8 @@ pub struct RateLimits {
     /// Keyed by network, and by username or by the id of the caller, so that a user cannot lock out another one.
     login_failures: RateLimiter<(IpAddr, String)>,
     writes: RateLimiter<UserId>,
+    reads: RateLimiter<UserId>,
+    new_members: RateLimiter<UserId>,
     /// Lifts all limits, for load tests.
     unlimited: bool,
 }
@@ -24,6 +26,8 @@ impl RateLimits {
             account_calls: RateLimiter::new(limits::ACCOUNT_CALLS),
             login_failures: RateLimiter::new(limits::LOGIN_FAILURES),
             writes: RateLimiter::new(limits::WRITES),
+            reads: RateLimiter::new(limits::READS),
+            new_members: RateLimiter::new(limits::NEW_MEMBERS),
             unlimited,
         }
     }
@@ -33,9 +37,23 @@ impl RateLimits {
         if self.unlimited { Ok(()) } else { self.account_calls.take(network, 1, Instant::now()) }
     }
 
-    /// Charges a call to its user. `cost` is in tokens, at most the burst of [`limits::WRITES`].
-    pub fn charge_user(&self, user_id: UserId, cost: u32) -> Result<()> {
-        if self.unlimited || cost == 0 { Ok(()) } else { self.writes.take(user_id, cost, Instant::now()) }
+    /// Charges a change to its user.
+    pub fn charge_write(&self, user_id: UserId, tokens: u32) -> Result<()> {
+        self.charge(&self.writes, user_id, tokens)
+    }
+
+    /// Charges a read to its user.
+    pub fn charge_read(&self, user_id: UserId, tokens: u32) -> Result<()> {
+        self.charge(&self.reads, user_id, tokens)
+    }
+
+    /// Charges a new conversation with this many members to its creator.
+    pub fn charge_new_members(&self, user_id: UserId, members: usize) -> Result<()> {
+        self.charge(&self.new_members, user_id, u32::try_from(members).unwrap_or(u32::MAX))
+    }
+
+    fn charge(&self, limiter: &RateLimiter<UserId>, user_id: UserId, tokens: u32) -> Result<()> {
+        if self.unlimited { Ok(()) } else { limiter.take(user_id, tokens, Instant::now()) }
     }
 
     /// Runs a comparison of a password. The attempt is charged before, so that parallel guesses are limited as sequential ones are. It is

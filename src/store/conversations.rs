@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::domain::conversation::{Conversation, NewConversation};
 use crate::domain::conversation_view::ConversationView;
-use crate::domain::{ConversationId, Error, Result, Timestamp, UserId};
+use crate::domain::{Code, ConversationId, Error, Result, Timestamp, UserId};
 
 /// The position from which a page of conversations goes on: after this one, in the order of latest activity.
 pub type ActivityCursor = (Timestamp, ConversationId);
@@ -16,8 +16,9 @@ pub(super) const LATEST: ActivityCursor = (Timestamp(i64::MAX), ConversationId(U
 /// The store's methods for conversations.
 #[async_trait]
 pub trait Conversations: Send + Sync {
-    /// Makes a conversation with its members, and raises their membership versions. A direct pair that exists is left alone.
-    /// Returns the conversation's id, and true if it is new. Fails with `invalid` (field `member_ids`) if a member does not exist.
+    /// Makes a conversation with its members, and raises their membership versions. A direct pair that exists is left alone, and so is a
+    /// conversation of the same creator that has the id. Returns the conversation's id, and true if it is new. Fails with `id_taken` if a
+    /// conversation of another creator has the id, and with `invalid` (field `member_ids`) if a member does not exist.
     async fn create_conversation(&self, new: &NewConversation) -> Result<(ConversationId, bool)>;
 
     /// Returns a conversation, without a check of membership.
@@ -40,6 +41,18 @@ pub trait Conversations: Send + Sync {
     /// Deletes a conversation and all in it, and raises its members' membership versions. Returns its former members. Fails by
     /// the rule of [`may_delete`](crate::domain::rules::may_delete).
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
+}
+
+/// Returns the conversation that exists already instead of a new one: the one with its id, or else the one of its pair. Fails with `id_taken` if
+/// another user created the one with its id.
+pub(super) fn existing(
+    new: &NewConversation,
+    (id, creator_id): (ConversationId, UserId),
+) -> Result<(ConversationId, bool)> {
+    if id == new.id && creator_id != new.creator_id {
+        return Err(Error::new(Code::IdTaken, "Another conversation has this id."));
+    }
+    Ok((id, false))
 }
 
 /// The error for a new conversation with a member who does not exist.

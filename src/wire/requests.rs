@@ -121,6 +121,8 @@ pub struct GetUser {
 /// `conversation.create`
 #[derive(Deserialize)]
 pub struct CreateConversation {
+    /// Chosen by the client, which makes retries safe.
+    pub id: Option<ConversationId>,
     /// `direct` or `group`.
     pub r#type: String,
     /// Only for a group.

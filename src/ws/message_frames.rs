@@ -72,7 +72,7 @@ impl FrameDispatcher<'_> {
         }
         let conversation_id = write.conversation_id();
         let or_id = move |reference: Option<String>| reference.or_else(|| id.map(|id| id.to_string()));
-        if let Err(error) = self.chat.rate_limits.charge_user(write.actor_id(), cost::WRITE) {
+        if let Err(error) = self.chat.rate_limits.charge_write(write.actor_id(), cost::WRITE_TOKENS) {
             let reference = Reference { reference: or_id(reference.reference), conversation_id: Some(conversation_id) };
             return Err(Refused::new(error, reference));
         }

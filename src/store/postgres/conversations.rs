@@ -13,7 +13,7 @@ use crate::domain::conversation_view::ConversationView;
 use crate::domain::rules::may_delete;
 use crate::domain::{ConversationId, Error, Result, UserId};
 use crate::limits;
-use crate::store::conversations::{ActivityCursor, Conversations, LATEST, no_such_member};
+use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existing, no_such_member};
 use crate::store::queries::conversations::{
     CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, EXISTING_CONVERSATION,
     INSERT_CONVERSATION, SMALL_CONVERSATIONS,
@@ -113,7 +113,7 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     connection.prepare(&[LOCK_USERS, INSERT_CONVERSATION, EXISTING_CONVERSATION]).await?;
     connection.prepare(&[INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS]).await?;
     // The pair's key before the users: a transaction that waits for another transaction's key then holds no lock that the other needs.
-    let (begun, inserted, existing_users, existing) = join4(
+    let (begun, inserted, existing_users, found) = join4(
         connection.begin(),
         connection.send_count(INSERT_CONVERSATION, &[id, &kind, &name, &new.creator_id, at, &direct_key]),
         connection.send(LOCK_USERS, &[&users]),
@@ -121,13 +121,13 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     )
     .await;
     begun?;
-    let (inserted, existing_users, existing) = (inserted?, existing_users?, existing?);
+    let (inserted, existing_users, found) = (inserted?, existing_users?, found?);
     if inserted == 0 {
         connection.rollback().await?;
         // The existing conversation may have been deleted in between. Then a retry creates it.
-        let existing = rows::first(&existing, rows::value)?
+        let found = rows::first(&found, rows::pair)?
             .ok_or_else(|| Error::unavailable("the conversation was deleted while it was created"))?;
-        return Ok((existing, false));
+        return existing(new, found);
     }
     let existing_users: Vec<UserId> = rows::all(&existing_users, rows::value)?;
     if let Some(missing) = users.iter().find(|user_id| existing_users.binary_search(user_id).is_err()) {

@@ -44,7 +44,8 @@ macro_rules! conversation_view_select {
 pub(crate) const INSERT_CONVERSATION: &str = "INSERT INTO conversations (id, type, name, creator_id, created_at, direct_key) \
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
 /// id, direct_key. The conversation because of which [`INSERT_CONVERSATION`] inserted nothing.
-pub(crate) const EXISTING_CONVERSATION: &str = "SELECT id FROM conversations WHERE id = $1 OR direct_key = $2";
+pub(crate) const EXISTING_CONVERSATION: &str =
+    "SELECT id, creator_id FROM conversations WHERE id = $1 OR direct_key = $2 ORDER BY id = $1 DESC LIMIT 1";
 /// id
 pub(crate) const CONVERSATION: &str = concat!(
     "SELECT ",

@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 use super::Sqlite;
 use super::members::member;
 use super::messages::outer_joined_message;
-use super::rows::{Columns, value};
+use super::rows::{Columns, pair, value};
 use super::sql::{all, one, run, sql};
 use super::users::user;
 use crate::domain::conversation::{Conversation, GroupName, NewConversation, Role};
@@ -16,7 +16,7 @@ use crate::domain::conversation_view::ConversationView;
 use crate::domain::rules::may_delete;
 use crate::domain::{ConversationId, Result, UserId};
 use crate::limits;
-use crate::store::conversations::{ActivityCursor, Conversations, LATEST, no_such_member};
+use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existing, no_such_member};
 use crate::store::queries::conversations::{
     CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, EXISTING_CONVERSATION,
     INSERT_CONVERSATION, SMALL_CONVERSATIONS,
@@ -104,8 +104,8 @@ impl Conversations for Sqlite {
 /// Creates a conversation, or returns the existing one: the pair's direct conversation, or the one that an earlier try created.
 fn create(db: &Connection, new: &NewConversation) -> Result<(ConversationId, bool)> {
     let direct_key = new.direct_key();
-    if let Some(id) = one(db, sql!(EXISTING_CONVERSATION), params![new.id, direct_key], value)? {
-        return Ok((id, false));
+    if let Some(found) = one(db, sql!(EXISTING_CONVERSATION), params![new.id, direct_key], pair)? {
+        return existing(new, found);
     }
     for id in &new.other_ids {
         if one(db, sql!(USER), params![id], user)?.is_none() {

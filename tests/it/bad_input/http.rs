@@ -73,6 +73,8 @@ const TABLE: &[Row] = &[
     ("POST", CONVERSATIONS, ADA, br#"{"type":"group"}"#, 422, "invalid"),
     ("POST", CONVERSATIONS, ADA, br#"{"member_ids":[]}"#, 422, "invalid"),
     ("POST", CONVERSATIONS, ADA, br#"{"type":"channel","member_ids":[]}"#, 422, "invalid"),
+    ("POST", CONVERSATIONS, ADA, br#"{"type":"group","member_ids":[],"id":7}"#, 422, "invalid"),
+    ("POST", CONVERSATIONS, ADA, br#"{"type":"group","member_ids":[],"id":"mine"}"#, 422, "invalid"),
     ("POST", CONVERSATIONS, ADA, br#"{"type":"Group","member_ids":[]}"#, 422, "invalid"),
     ("POST", CONVERSATIONS, ADA, br#"{"type":"group","member_ids":"$grace_id$"}"#, 422, "invalid"),
     ("POST", CONVERSATIONS, ADA, br#"{"type":"group","member_ids":["grace"]}"#, 422, "invalid"),

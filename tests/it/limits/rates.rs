@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use chinwag::limits::WRITES;
+use chinwag::limits::{NEW_MEMBERS, READS, WRITES};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
-use crate::support::client::{Conversation, TestUser};
+use crate::support::client::{Conversation, Response, TestUser};
 use crate::support::server::{Server, StoreKind};
-use crate::support::socket::Socket;
+use crate::support::socket::{Socket, TEST_TIMEOUT};
 
 on_each_store! {
     what_comes_too_fast_is_refused_and_may_come_again,
@@ -36,7 +37,7 @@ async fn send_until_refused(socket: &mut Socket) -> (Vec<Value>, usize) {
 }
 
 /// Posts many messages at once until one is refused. Returns the refusal and the number of accepted messages.
-async fn post_until_refused(user: &TestUser, room: &Conversation) -> (crate::support::client::Response, usize) {
+async fn post_until_refused(user: &TestUser, room: &Conversation) -> (Response, usize) {
     const AT_ONCE: usize = 50;
     let mut taken = 0;
     loop {
@@ -108,4 +109,59 @@ async fn whoever_does_not_listen_is_closed() {
     theirs.send(&json!({"type": "message.send", "content": "peace"})).await;
     while theirs.next_content().await != "peace" {}
     ada.connect(&room.socket).await;
+}
+
+/// Calls until a call is refused for its rate. Returns the number of calls before it, and the refusal.
+async fn until_refused<F: Future<Output = Response>>(call: impl Fn() -> F) -> (u32, Response) {
+    for before in 0..10_000 {
+        let answer = call().await;
+        if answer.status == 429 {
+            assert_eq!(answer.problem(), (429, "rate_limited".to_owned()));
+            return (before, answer);
+        }
+    }
+    panic!("nothing was refused");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_conversations_cost_their_members() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    // Nothing is stored for them, since nobody has these ids. The calls are charged before that is known.
+    let strangers: Vec<Uuid> = (0..999).map(|_| Uuid::now_v7()).collect();
+    let group = json!({"id": Uuid::now_v7(), "type": "group", "member_ids": strangers});
+    let (before, refused) = until_refused(|| ada.post("/v1/conversations", &group)).await;
+    assert_eq!(before, NEW_MEMBERS.burst / 1_000);
+    let wait = refused.json()["retry_after_ms"].as_u64().unwrap();
+    assert!((40_000..=50_000).contains(&wait), "20 members a second come back: {wait}");
+    grace.group("Lunch", &[&ada]).await;
+    ada.get("/v1/users/me").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_with_a_commit_of_their_own_cost_more_than_sends() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let room = ada.direct(&grace).await;
+    let rename = json!({"name": "Ada L."});
+    let (renames, _) = until_refused(|| ada.patch("/v1/users/me", &rename)).await;
+    let at_once = WRITES.burst / 10;
+    assert!((at_once..3 * at_once).contains(&renames), "{renames}");
+    // The bucket is the same, and has room for a send before it has room for another change.
+    assert_eq!(ada.post("/v1/tickets", &json!({})).await.status, 429);
+    let room_for_a_send = async { while ada.post(&room.messages, &json!({"content": "hi"})).await.status != 201 {} };
+    timeout(TEST_TIMEOUT, room_for_a_send).await.expect("50 sends a second come back");
+    grace.patch("/v1/users/me", &rename).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_have_a_rate_of_their_own() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let room = ada.direct(&grace).await;
+    let (pages, _) = until_refused(|| ada.get(&room.messages)).await;
+    let at_once = READS.burst / 5;
+    assert!((at_once..3 * at_once).contains(&pages), "{pages}");
+    ada.send(&room, "sends do not pay for reads").await;
+    grace.get(&room.messages).await.expect(200);
 }

@@ -2,6 +2,7 @@
 
 use hyper::Method;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{each, nameless, pages, refused_fields};
 use crate::support::client::{Conversation, send_request};
@@ -10,6 +11,7 @@ use crate::support::server::{Server, StoreKind};
 on_each_store! {
     a_pair_has_one_direct_conversation,
     a_group_has_whom_its_maker_names,
+    a_creation_with_an_id_can_be_tried_again,
     a_conversation_takes_people_who_exist,
     conversations_come_by_their_latest_activity,
     strangers_see_nothing_of_a_conversation,
@@ -72,6 +74,34 @@ async fn a_group_has_whom_its_maker_names(store: StoreKind) {
     let first = ada.post("/v1/conversations", &same).await.expect(201).json();
     let second = ada.post("/v1/conversations", &same).await.expect(201).json();
     assert_ne!(first["id"], second["id"]);
+}
+
+async fn a_creation_with_an_id_can_be_tried_again(store: StoreKind) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let id = Uuid::now_v7();
+    let group = json!({"id": id, "type": "group", "name": "Lunch", "member_ids": [grace.id]});
+    let first = ada.post("/v1/conversations", &group).await.expect(201);
+    assert_eq!(first.json()["id"], json!(id));
+    let room = Conversation::from(&first.json());
+    ada.send(&room, "hello").await;
+    let again = ada.post("/v1/conversations", &group).await.expect(200);
+    assert_eq!(again.header("location"), first.header("location"));
+    assert_eq!(again.json(), ada.get(&room.path).await.json(), "it is as it is now");
+    assert_eq!(ada.get("/v1/conversations").await.json()["items"].as_array().unwrap().len(), 1);
+
+    // Another user learns nothing of it, whether they are a member or not.
+    let joan = server.register("joan").await;
+    for user in [&grace, &joan] {
+        let taken = user.post("/v1/conversations", &json!({"id": id, "type": "group", "member_ids": []})).await;
+        assert_eq!(taken.problem(), (409, "id_taken".to_owned()));
+        assert!(!taken.json().to_string().contains("Lunch"), "{taken:?}");
+    }
+
+    // A pair has one conversation, whatever id is asked for.
+    let pair = ada.direct(&grace).await;
+    let other = json!({"id": Uuid::now_v7(), "type": "direct", "member_ids": [ada.id]});
+    assert_eq!(grace.post("/v1/conversations", &other).await.expect(200).json()["id"], pair.id);
 }
 
 async fn a_conversation_takes_people_who_exist(store: StoreKind) {

@@ -15,6 +15,7 @@ conformance!(
     a_direct_pair_is_unique_whoever_asks,
     a_direct_pair_is_unique_when_both_ask_at_once,
     making_a_conversation_again_changes_nothing,
+    an_id_belongs_to_the_creator_of_its_conversation,
     an_unknown_member_is_refused_and_nothing_is_kept,
     making_a_conversation_raises_membership_versions,
     a_view_shows_what_its_member_sees,
@@ -114,6 +115,23 @@ async fn making_a_conversation_again_changes_nothing(store: &Fixture) {
         assert_eq!(store.create_conversation(&new).await, Ok((new.id, false)), "an answer was lost");
         assert_eq!((store.conversation(new.id).await, store.membership_version(bob).await), before);
     }
+}
+
+async fn an_id_belongs_to_the_creator_of_its_conversation(store: &Fixture) {
+    let (ada, bob, cat) = (store.register("ada").await, store.register("bob").await, store.register("cat").await);
+    let first = store.new_group("Lunch", ada, &[bob]);
+    store.create_conversation(&first).await.unwrap();
+    let pair = store.new_direct(ada, bob);
+    store.create_conversation(&pair).await.unwrap();
+    for other in [store.new_group("Mine", bob, &[ada]), store.new_direct(bob, cat), store.new_direct(bob, ada)] {
+        let other = super::NewConversation { id: first.id, ..other };
+        assert_eq!(refused(store.create_conversation(&other).await), Code::IdTaken);
+    }
+    // The creator's own id comes before the pair.
+    let again = super::NewConversation { id: first.id, ..store.new_direct(ada, bob) };
+    assert_eq!(store.create_conversation(&again).await, Ok((first.id, false)));
+    assert_eq!(store.conversation(first.id).await.unwrap().unwrap().creator_id, ada);
+    assert_eq!(store.membership_version(cat).await.unwrap(), 0);
 }
 
 async fn an_unknown_member_is_refused_and_nothing_is_kept(store: &Fixture) {

@@ -142,7 +142,7 @@ async fn a_page_fits_into_a_reply(store: StoreKind) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_ended_elsewhere_ends_the_connection_with_its_next_operation() {
     let (url, secret) = (database().await, "one secret for all the nodes there are");
-    let arguments = ["--database-url", url.as_str(), "--jwt-secret", secret];
+    let arguments = ["--database-url", url.as_str(), "--jwt-secret", secret, "--rate-limits", "off"];
     let (here, there) = (Server::with(&arguments).await, Server::with(&arguments).await);
     let ada = here.register("ada").await;
     let mut socket = ada.connect("/ws").await;
