@@ -34,6 +34,9 @@ pub const SUBSCRIPTIONS_MAX: usize = 10_000;
 pub const RESUME_CONVERSATIONS_MAX: usize = 500;
 /// Conversations in one `heartbeat` frame. 500 entries are 24 KiB of JSON. The next heartbeat has the others.
 pub const HEARTBEAT_HEADS_MAX: usize = 500;
+/// Memberships that are read to find a user's contacts: those of 100 conversations of [`SMALL_CONVERSATION_MEMBERS_MAX`] members. Somebody with many
+/// conversations of the same people would read them all for each of their connections.
+pub const CONTACT_ROWS_MAX: usize = 20_000;
 /// Users in the `presence.state` of one connection. 5,000 entries are 234 KiB of JSON, less than a quarter of [`SEND_QUEUE_BYTES_MAX`].
 pub const PRESENCE_CONTACTS_MAX: usize = 5_000;
 
@@ -133,6 +136,8 @@ pub const PENDING_CONNECTIONS_PER_ADDRESS_MAX: usize = 2_000;
 /// Connections that are set up at a time. Each asks the store about five times: this keeps the store's readers busy and leaves room for
 /// requests between.
 pub const CONNECTS_CONCURRENT_MAX: usize = 2 * POSTGRES_READERS as usize;
+/// The same for one user, whose conversations may be many.
+pub const CONNECTS_CONCURRENT_PER_USER_MAX: usize = 2;
 /// Time that a connection waits for its permit to be set up. Then it is closed with 1013, since clients do not wait longer either.
 pub const CONNECT_QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bad frames in a row that close a connection: more than a slip, so the client has a defect.

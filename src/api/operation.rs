@@ -61,6 +61,8 @@ pub mod cost {
     pub const WRITE_TOKENS: u32 = 1;
     /// The cost of a numbered write, and of a frame that goes to the other members. It shares a commit with others.
     pub const WRITE: Cost = Cost::Write(WRITE_TOKENS);
+    /// The cost of a ticket. As many as a user may have leave half of the user's writes for sends.
+    pub const TICKET: Cost = Cost::Write(5);
     /// The cost of a change that needs a commit of its own, or a few.
     pub const COMMIT: Cost = Cost::Write(10);
 }

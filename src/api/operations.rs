@@ -46,7 +46,7 @@ const fn row(
     Operation { name, method, path, body, access, cost, transports, kind }
 }
 
-use cost::{COMMIT, PAGE, READ, WRITE};
+use cost::{COMMIT, PAGE, READ, TICKET, WRITE};
 
 const DELETE: &str = "DELETE";
 const GET: &str = "GET";
@@ -61,7 +61,7 @@ pub static OPERATIONS: &[Operation] = &[
     row("session.login",       POST,   "/v1/users/login",                                                   Json,  Limited, FREE,    Http, call!(sessions::login)),
     row("session.refresh",     POST,   "/v1/users/refresh",                                                 Json,  Public,  FREE,    Http, call!(sessions::refresh)),
     row("session.logout",      POST,   "/v1/users/logout",                                                  Empty, User,    FREE,    Http, call!(sessions::logout)),
-    row("ticket.create",       POST,   "/v1/tickets",                                                       Empty, User,    COMMIT,  Http, call!(sessions::ticket)),
+    row("ticket.create",       POST,   "/v1/tickets",                                                       Empty, User,    TICKET,  Http, call!(sessions::ticket)),
 
     // Users.
     row("me.get",              GET,    "/v1/users/me",                                                      Empty, User,    READ,    Both, call!(users::me)),

@@ -10,4 +10,4 @@ pub use catch_up::{small_conversation_probe, wait_for_capacity};
 pub use presence::{Presence, Worker as PresenceWorker};
 pub use reconcile::Reconciler;
 pub use subscriptions::Subscriptions;
-pub use user_permits::UserPermits;
+pub use user_permits::{UserPermit, UserPermits};

@@ -9,8 +9,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::client_address::network;
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Code, Error, Result, UserId};
 use crate::limits;
+use crate::sync::{UserPermit, UserPermits};
 
 /// The time after which a refused client should try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -23,13 +24,17 @@ pub struct ConnectionLimits {
     unauthenticated: Limit,
     /// WebSockets whose handshake had a token, until they are connected.
     pending: Limit,
+    /// Tickets that are redeemed now.
+    redeeming: Semaphore,
     /// Connections that load their state from the store now.
-    connecting: Semaphore,
+    connecting: UserPermits,
 }
 
 impl ConnectionLimits {
     /// Creates the limits. `unlimited` removes the limits per network, and keeps those of the node.
     pub fn new(unlimited: bool) -> Self {
+        let connects_per_user =
+            if unlimited { limits::CONNECTS_CONCURRENT_MAX } else { limits::CONNECTS_CONCURRENT_PER_USER_MAX };
         let limit = |total, per_network| Limit::new(total, if unlimited { usize::MAX } else { per_network });
         Self {
             sockets: limit(limits::SOCKETS_MAX, limits::SOCKETS_PER_ADDRESS_MAX),
@@ -38,7 +43,8 @@ impl ConnectionLimits {
                 limits::UNAUTHENTICATED_SOCKETS_PER_ADDRESS_MAX,
             ),
             pending: limit(limits::PENDING_CONNECTIONS_MAX, limits::PENDING_CONNECTIONS_PER_ADDRESS_MAX),
-            connecting: Semaphore::new(limits::CONNECTS_CONCURRENT_MAX),
+            redeeming: Semaphore::new(limits::CONNECTS_CONCURRENT_MAX),
+            connecting: UserPermits::new(limits::CONNECTS_CONCURRENT_MAX, connects_per_user),
         }
     }
 
@@ -70,9 +76,14 @@ impl ConnectionLimits {
         limit.acquire(address).ok_or_else(full)
     }
 
-    /// Waits for a permit to connect, in order of arrival. Returns `None` after [`limits::CONNECT_QUEUE_TIMEOUT`].
-    pub async fn connect_permit(&self) -> Option<SemaphorePermit<'_>> {
-        timeout(limits::CONNECT_QUEUE_TIMEOUT, self.connecting.acquire()).await.ok()?.ok()
+    /// Waits for a permit to redeem a ticket, in order of arrival. Returns `None` after [`limits::CONNECT_QUEUE_TIMEOUT`].
+    pub async fn redeem_permit(&self) -> Option<SemaphorePermit<'_>> {
+        timeout(limits::CONNECT_QUEUE_TIMEOUT, self.redeeming.acquire()).await.ok()?.ok()
+    }
+
+    /// Waits for a permit to connect a user, in order of arrival. Returns `None` after [`limits::CONNECT_QUEUE_TIMEOUT`].
+    pub async fn connect_permit(&self, user_id: UserId) -> Option<UserPermit<'_>> {
+        timeout(limits::CONNECT_QUEUE_TIMEOUT, self.connecting.acquire(user_id)).await.ok()?.ok()
     }
 }
 
@@ -143,6 +154,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::{ConnectionLimits, Limit, lock};
+    use crate::domain::UserId;
     use crate::limits;
 
     fn at(address: &str) -> IpAddr {
@@ -171,10 +183,10 @@ mod tests {
         let all = ConnectionLimits::new(false);
         let mut connecting = Vec::new();
         for _ in 0..limits::CONNECTS_CONCURRENT_MAX {
-            connecting.push(all.connect_permit().await.expect("a free permit"));
+            connecting.push(all.connect_permit(UserId::new()).await.expect("a free permit"));
         }
-        assert!(all.connect_permit().await.is_none());
+        assert!(all.connect_permit(UserId::new()).await.is_none());
         connecting.pop();
-        assert!(all.connect_permit().await.is_some());
+        assert!(all.connect_permit(UserId::new()).await.is_some());
     }
 }

@@ -108,18 +108,20 @@ async fn connect(
         },
     };
     let heartbeat_ms = u64::try_from(state.heartbeat.as_millis()).unwrap_or(u64::MAX);
-    let _connect_permit = state.connection_limits.connect_permit().await.ok_or(Close::OVERLOADED)?;
-    let connecting = async {
-        let caller = match auth {
-            HandshakeAuth::Token(token) => state.chat.auth.tokens.caller(&token)?,
-            HandshakeAuth::Ticket(ticket) => state.chat.auth.redeem(&ticket).await?,
-        };
-        socket.reader.charge.set_user(caller.user_id);
-        let live = state.chat.connect(&caller, scope, Arc::clone(&socket.writer.send_queue) as _, heartbeat_ms).await?;
-        Ok((live, caller))
+    let caller = match auth {
+        HandshakeAuth::Token(token) => state.chat.auth.tokens.caller(&token),
+        HandshakeAuth::Ticket(ticket) => {
+            let _permit = state.connection_limits.redeem_permit().await.ok_or(Close::OVERLOADED)?;
+            let redeemed = timeout(limits::ANSWER_TIMEOUT, state.chat.auth.redeem(&ticket)).await;
+            redeemed.map_err(|_| Close::OVERLOADED)?
+        }
     };
+    let caller = caller.map_err(|error| Close::for_error(&error))?;
+    socket.reader.charge.set_user(caller.user_id);
+    let _permit = state.connection_limits.connect_permit(caller.user_id).await.ok_or(Close::OVERLOADED)?;
+    let connecting = state.chat.connect(&caller, scope, Arc::clone(&socket.writer.send_queue) as _, heartbeat_ms);
     match timeout(limits::ANSWER_TIMEOUT, connecting).await {
-        Ok(Ok(connected)) => Ok(connected),
+        Ok(Ok(live)) => Ok((live, caller)),
         Ok(Err(ConnectError::Close(close))) => Err(close.into()),
         Ok(Err(ConnectError::Error(error))) => Err(Close::for_error(&error).into()),
         Err(_) => Err(Close::OVERLOADED.into()),

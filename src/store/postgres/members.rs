@@ -50,7 +50,12 @@ impl Members for Postgres {
     }
 
     async fn contacts(&self, user_id: UserId, limit: usize) -> Result<Vec<UserId>> {
-        let params: Params<'_> = &[&user_id, &limits::SMALL_CONVERSATION_MEMBERS_MAX, &row_limit(limit)];
+        let params: Params<'_> = &[
+            &user_id,
+            &limits::SMALL_CONVERSATION_MEMBERS_MAX,
+            &row_limit(limits::CONTACT_ROWS_MAX),
+            &row_limit(limit),
+        ];
         self.all(queries::members::CONTACTS, params, rows::value).await
     }
 

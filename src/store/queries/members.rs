@@ -31,11 +31,11 @@ pub(crate) const MEMBERS: &str = concat!(
     " FROM members mb JOIN users u ON u.id = mb.user_id \
      WHERE mb.conversation_id = $1 AND u.username_key > $2 ORDER BY u.username_key LIMIT $3"
 );
-/// user, largest member_count, limit
-pub(crate) const CONTACTS: &str = "SELECT DISTINCT other.user_id FROM members mb \
+/// user, largest member_count, memberships that are read, limit
+pub(crate) const CONTACTS: &str = "SELECT DISTINCT user_id FROM (SELECT other.user_id FROM members mb \
      JOIN counters k ON k.conversation_id = mb.conversation_id AND k.member_count <= $2 \
      JOIN members other ON other.conversation_id = mb.conversation_id AND other.user_id <> mb.user_id \
-     WHERE mb.user_id = $1 LIMIT $3";
+     WHERE mb.user_id = $1 LIMIT $3) others LIMIT $4";
 /// conversation, user
 pub(crate) const RECEIPTS_OF_OTHERS: &str =
     "SELECT min(delivered_seq), min(read_seq) FROM members WHERE conversation_id = $1 AND user_id <> $2";

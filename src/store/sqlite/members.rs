@@ -45,7 +45,12 @@ impl Members for Sqlite {
 
     async fn contacts(&self, user_id: UserId, limit: usize) -> Result<Vec<UserId>> {
         self.read(move |db| {
-            let params = params![user_id, limits::SMALL_CONVERSATION_MEMBERS_MAX, row_limit(limit)];
+            let params = params![
+                user_id,
+                limits::SMALL_CONVERSATION_MEMBERS_MAX,
+                row_limit(limits::CONTACT_ROWS_MAX),
+                row_limit(limit)
+            ];
             all(db, sql!(queries::members::CONTACTS), params, value)
         })
         .await

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::http::Response;
 
 use crate::support::client::{TestUser, get};
-use crate::support::server::Server;
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::{Socket, TEST_TIMEOUT};
 
 /// Opens a socket from this loopback address, without sending anything.
@@ -155,5 +155,29 @@ async fn two_thousand_who_come_back_at_once_all_get_in() {
     ada.send(&room, "everybody?").await;
     for socket in &mut sockets {
         assert_eq!(socket.next_content().await, "everybody?");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_opens_two_connections_at_a_time_and_others_need_not_wait() {
+    let (server, held_store) = Server::held_with(StoreKind::Sqlite, &[]).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    // The store does not answer the first two.
+    let mut holds: Vec<_> = (1..=2).map(|number| held_store.hold("connect_snapshot", number)).collect();
+    let mut hers = Vec::new();
+    for _ in 0..10 {
+        hers.push(ada.open("/ws").await);
+    }
+    for hold in &mut holds {
+        hold.reached().await;
+    }
+    let mut other = grace.open("/ws").await;
+    assert_eq!(other.next().await["user"]["username"], "grace");
+    assert_eq!(held_store.calls("connect_snapshot"), 3, "her other connections wait for the first two");
+    for hold in holds {
+        hold.release();
+    }
+    for socket in &mut hers {
+        assert_eq!(socket.next().await["type"], "hello");
     }
 }

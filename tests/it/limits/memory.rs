@@ -156,7 +156,7 @@ async fn requests_that_arrive_in_part_take_no_more_than_their_networks_share() {
     };
     let most = WAITING_BYTES_PER_NETWORK_MAX / BODY_BYTES_MAX;
     let mut waiting = Vec::new();
-    for _ in 0..most / 32 + 1 {
+    for _ in 0..=most / 32 {
         waiting.extend(join_all((0..32).map(|_| begin(ELSEWHERE))).await);
     }
     let refused = first_answer(&mut waiting).await;

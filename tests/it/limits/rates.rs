@@ -148,7 +148,6 @@ async fn changes_with_a_commit_of_their_own_cost_more_than_sends() {
     let at_once = WRITES.burst / 10;
     assert!((at_once..3 * at_once).contains(&renames), "{renames}");
     // The bucket is the same, and has room for a send before it has room for another change.
-    assert_eq!(ada.post("/v1/tickets", &json!({})).await.status, 429);
     let room_for_a_send = async { while ada.post(&room.messages, &json!({"content": "hi"})).await.status != 201 {} };
     timeout(TEST_TIMEOUT, room_for_a_send).await.expect("50 sends a second come back");
     grace.patch("/v1/users/me", &rename).await.expect(200);

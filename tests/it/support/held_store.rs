@@ -1,6 +1,6 @@
 //! A store whose answers a test can hold or lose, call by call, to put other events before the answer.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 
@@ -27,6 +27,7 @@ pub(crate) struct HeldStore {
     store: Arc<dyn Store>,
     plans: Mutex<Vec<Plan>>,
     stalled: Mutex<HashSet<&'static str>>,
+    calls: Mutex<HashMap<&'static str, usize>>,
 }
 
 /// The plan for one call.
@@ -55,7 +56,7 @@ pub(crate) struct Hold {
 
 impl HeldStore {
     pub(crate) fn wrapping(store: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { store, plans: Mutex::default(), stalled: Mutex::default() })
+        Arc::new(Self { store, plans: Mutex::default(), stalled: Mutex::default(), calls: Mutex::default() })
     }
 
     /// Holds the answer to a call. The first call of this method from now on is number 1.
@@ -70,6 +71,11 @@ impl HeldStore {
         self.plan(method, number, Fate::Lost);
     }
 
+    /// Returns how often this method was called.
+    pub(crate) fn calls(&self, method: &str) -> usize {
+        self.calls.lock().unwrap().get(method).copied().unwrap_or(0)
+    }
+
     /// Answers no call of this method any more.
     pub(crate) fn stall(&self, method: &'static str) {
         self.stalled.lock().unwrap().insert(method);
@@ -80,7 +86,8 @@ impl HeldStore {
     }
 
     /// Counts a call, and returns the plan for it.
-    fn fate(&self, method: &str) -> Option<Fate> {
+    fn fate(&self, method: &'static str) -> Option<Fate> {
+        *self.calls.lock().unwrap().entry(method).or_default() += 1;
         if self.stalled.lock().unwrap().contains(method) {
             return Some(Fate::Stalled);
         }

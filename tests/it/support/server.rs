@@ -90,13 +90,26 @@ impl Server {
         store: StoreKind,
         join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
     ) -> (Self, Arc<HeldStore>) {
+        Self::held_as(store, &["--rate-limits", "off"], join).await
+    }
+
+    /// Starts a server like [`Server::held`], with these arguments and thus with rate limits.
+    pub(crate) async fn held_with(store: StoreKind, arguments: &[&str]) -> (Self, Arc<HeldStore>) {
+        Self::held_as(store, arguments, |inbox| Arc::new(Local::new(inbox))).await
+    }
+
+    async fn held_as(
+        store: StoreKind,
+        arguments: &[&str],
+        join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
+    ) -> (Self, Arc<HeldStore>) {
         let data = tempfile::tempdir().unwrap();
         let url = match store {
             StoreKind::Sqlite => format!("sqlite:{}", data.path().join("chinwag.db").display()),
             StoreKind::Postgres => postgres::database().await,
         };
         let held = HeldStore::wrapping(store::open(&url).await.unwrap());
-        let config = config(data.path(), &["--rate-limits", "off", "--database-url", &url]);
+        let config = config(data.path(), &[arguments, &["--database-url", &url]].concat());
         let app = App::open_with_store(config, Arc::clone(&held) as _, join).await.unwrap();
         (Self::serve(app, data, TcpListener::bind("127.0.0.1:0").await.unwrap()), held)
     }
