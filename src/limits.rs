@@ -88,6 +88,8 @@ pub const SOCKETS_MAX: usize = 100_000;
 pub const SOCKETS_PER_ADDRESS_MAX: usize = 2_500;
 /// Pause after `accept` failed, for instance because no file descriptor is free, so that the listener does not spin.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Bytes of a client's text (a path, a method, a header field) in a log line: more than any path of the API, and too few to fill a disk.
+pub const LOGGED_BYTES_MAX: usize = 200;
 /// A repeated failure is logged again only after this long without one.
 pub const LOG_THROTTLE: Duration = Duration::from_secs(10);
 

@@ -4,6 +4,7 @@
 // closed tab loses its token. A reload keeps it.
 const KEY = "chinwag.session";
 const ANSWER_MS = 20_000;
+const HANDSHAKE_MS = 5_000;
 
 let session = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
 let user = session?.user ?? null;
@@ -88,6 +89,21 @@ async function exchangeTokens() {
   keep(accept(await open(answer)));
   siblings.postMessage({ replaces, session });
   return session.access_token;
+}
+
+/**
+ * Why no WebSocket opens, for a browser hides the answer to a handshake. "unreachable", "foreign" (the server does not
+ * take this page's address for its own), or "open": the server would let it in. A browser sends `Origin` with OPTIONS
+ * as with a handshake, and only to an allowed origin the answer has the header.
+ */
+export async function askHandshake() {
+  try {
+    const answer = await fetch("/ws", { method: "OPTIONS", signal: AbortSignal.timeout(HANDSHAKE_MS) });
+    if (!answer.ok) return "unreachable";
+    return answer.headers.has("access-control-allow-origin") ? "open" : "foreign";
+  } catch {
+    return "unreachable";
+  }
 }
 
 async function request(method, path, body) {

@@ -7,7 +7,8 @@ const ANSWER_MS = 10_000; // and no answer for this long: reconnect
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 const BREATHER_MS = 5_000; // after a close code that means "too fast"
-const PENALTY_MS = 60_000; // after a close code that means "do not reconnect until something changes"
+const PENALTY_MS = 60_000; // after a refusal that means "do not reconnect until something changes"
+const UNOPENED_MOST = 3; // so many handshakes may fail by chance while the server answers requests
 
 const REASONS = {
   4501: "The server did not understand this page",
@@ -20,6 +21,7 @@ export class Socket {
   #stopped = true;
   #attempts = 0;
   #refusals = 0;
+  #unopened = 0; // handshakes in a row that failed
   #askedToWait = null;
   #timers = { connect: 0, countdown: 0, silence: 0 };
   #hooks;
@@ -65,7 +67,9 @@ export class Socket {
     const url = location.origin.replace(/^http/, "ws") + "/ws";
     const ws = (this.#ws = new WebSocket(url, ["chinwag.v1", `bearer.${token}`]));
     ws.onmessage = (event) => ws === this.#ws && this.#heard(event.data);
-    ws.onclose = (event) => ws === this.#ws && this.#lost(event.code);
+    let opened = false;
+    ws.onopen = () => { opened = true; };
+    ws.onclose = (event) => ws === this.#ws && (opened ? this.#lost(event.code) : this.#refused());
     this.#timers.silence = setTimeout(() => this.#retry(), ANSWER_MS);
   }
 
@@ -79,7 +83,7 @@ export class Socket {
     }
     if (frame.type === "hello") {
       this.live = true;
-      this.#attempts = this.#refusals = 0;
+      this.#attempts = this.#refusals = this.#unopened = 0;
       this.#tell("connected");
       this.#hooks.live(frame);
     } else if (frame.type === "draining") {
@@ -113,6 +117,19 @@ export class Socket {
     this.#retry();
   }
 
+  // A browser hides why a handshake failed.
+  async #refused() {
+    this.#detach();
+    const attempt = (this.#ws = {});
+    const answer = await api.askHandshake();
+    if (this.#stopped || attempt !== this.#ws) return;
+    if (answer === "foreign") {
+      return this.#wait(PENALTY_MS, `The server does not know this page as ${location.origin}; its proxy must pass on Host`);
+    }
+    this.#unopened = answer === "open" ? this.#unopened + 1 : 0;
+    this.#retry(this.#unopened >= UNOPENED_MOST ? "The server answers, but no WebSocket gets through to it" : "");
+  }
+
   async #refresh() {
     this.#refusals += 1;
     this.#tell("connecting");
@@ -125,14 +142,14 @@ export class Socket {
   }
 
   // Full jitter: a thousand clients that lost the same server must not reconnect at the same time.
-  #retry() {
+  #retry(reason) {
     this.#detach();
     if (this.#stopped) return;
     const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#attempts);
     this.#attempts += 1;
     const asked = this.#askedToWait;
     this.#askedToWait = null;
-    this.#wait(asked ?? Math.random() * longest);
+    this.#wait(asked ?? Math.random() * longest, reason);
   }
 
   #wait(milliseconds, reason = "") {

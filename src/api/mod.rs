@@ -6,7 +6,7 @@ mod guard;
 mod operation;
 mod operations;
 
-pub use access_log::log_request;
+pub use access_log::{AnsweredCall, log_call};
 pub use dispatch::{Call, CallAuth, ChargedAnswer, authorize, dispatch};
 pub use guard::catch_panic;
 pub use operation::{Access, Body, BoxFuture, Operation, OperationKind, Transports, cost};

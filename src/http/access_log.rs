@@ -2,9 +2,12 @@
 
 use std::time::Instant;
 
+use hyper::StatusCode;
+use hyper::header::{HOST, HeaderValue, ORIGIN};
+
 use super::middleware::Next;
 use super::request::Request;
-use crate::api::log_request;
+use crate::api::{AnsweredCall, log_call};
 use crate::transport::Response;
 
 /// Logs the request, the status of the response, and the duration. Probes and static files are logged at `debug` only.
@@ -12,8 +15,26 @@ pub(super) async fn middleware(request: Request, next: Next) -> Response {
     let (started, id) = (Instant::now(), request.id.clone());
     let (method, path, address) = (request.method.clone(), request.path.clone(), request.address);
     let is_quiet = matches!(request.pattern, "/health" | "/livez" | "/readyz" | "/static/{name}");
+    let origin = request.headers.get(ORIGIN).cloned();
+    let host = origin.as_ref().and_then(|_| request.headers.get(HOST).cloned());
     let response = next.run(request).await;
-    let status = response.status().as_u16();
-    log_request(&method, &path, status, started, &id, address, is_quiet && status < 400);
+    // Only a 403 can be due to the origin.
+    let named = |value| text(value).filter(|_| response.status() == StatusCode::FORBIDDEN);
+    log_call(&AnsweredCall {
+        method: method.as_str(),
+        path: &path,
+        status: response.status().as_u16(),
+        started,
+        request_id: &id,
+        address,
+        origin: named(&origin),
+        host: named(&host),
+        is_quiet: is_quiet && response.status().as_u16() < 400,
+    });
     response
+}
+
+/// Returns the text of a header field, or `None` if it is missing or is not visible ASCII.
+fn text(value: &Option<HeaderValue>) -> Option<&str> {
+    value.as_ref()?.to_str().ok()
 }

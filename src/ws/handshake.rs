@@ -101,7 +101,9 @@ fn check(request: &UpgradeRequest) -> Result<String> {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
         if !request.state.origins.allow(&origin, host) {
-            return Err(Error::forbidden("Pages of this origin are not allowed to connect."));
+            let detail =
+                "Pages of this origin cannot connect. It must be that of Host, or be in CHINWAG_ALLOWED_ORIGINS.";
+            return Err(Error::forbidden(detail));
         }
     }
     if request.state.draining.is_cancelled() {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::dispatch::{FrameDispatcher, Refused, ends_connection};
-use crate::api::{Call, CallAuth, ChargedAnswer, Operation, Transports, dispatch, log_request};
+use crate::api::{AnsweredCall, Call, CallAuth, ChargedAnswer, Operation, Transports, dispatch, log_call};
 use crate::domain::{Code, Error, Result};
 use crate::limits;
 use crate::sync::wait_for_capacity;
@@ -46,7 +46,17 @@ impl FrameDispatcher<'_> {
                 Err(error) => (Err(error), None),
             };
             let (status, bytes) = encode(&answer, &reference);
-            log_request("WS", operation.name, status, started, &connection.id.to_string(), network, false);
+            log_call(&AnsweredCall {
+                method: "WS",
+                path: operation.name,
+                status,
+                started,
+                request_id: &connection.id.to_string(),
+                address: network,
+                origin: None,
+                host: None,
+                is_quiet: false,
+            });
             if !answer.as_ref().is_err_and(ends_connection) {
                 wait_for_capacity(&connection).await;
                 connection.send_queue.push(bytes);

@@ -36,6 +36,7 @@ mod mixed_versions;
 mod multi_node;
 mod postgres;
 mod process;
+mod proxies;
 mod rest;
 mod socket;
 mod store;

@@ -6,5 +6,6 @@ mod groups;
 mod history;
 mod looks;
 mod outages;
+mod refused;
 mod revising;
 mod visitor;

@@ -96,3 +96,21 @@ async fn no_log_level_tells_a_secret() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_line_of_a_403_names_origin_and_host() {
+    let mut running = Running::start(&[]);
+    let origin = format!("http://{}", "x".repeat(limits::LOGGED_BYTES_MAX));
+    let request = format!(
+        "GET /ws HTTP/1.1\r\nHost: chat.example\r\nOrigin: {origin}\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    let answer = raw::exchange(running.address, request.as_bytes()).await;
+    assert_eq!(raw::statuses(&answer), [403]);
+    running.signal(Signal::TERM);
+    assert!(running.child.wait().unwrap().success());
+    let log = running.log.by_ref().lines().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let line = log.into_iter().find(|line| line["status"] == 403).expect("its line");
+    let expected = (json!(origin[..limits::LOGGED_BYTES_MAX]), json!("chat.example"));
+    assert_eq!((&line["origin"], &line["host"]), (&expected.0, &expected.1), "{line}");
+}

@@ -140,6 +140,26 @@ async fn only_pages_of_allowed_origins_connect() {
 }
 
 #[tokio::test]
+async fn a_default_port_is_the_same_as_none() {
+    let server = Server::start().await;
+    let good = [("connection", "Upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")];
+    for (host, origin, status) in [
+        ("chat.example:80", "http://chat.example", 101),
+        ("chat.example", "http://chat.example", 101),
+        ("chat.example:443", "https://chat.example", 101),
+        ("chat.example:443", "http://chat.example", 403),
+        ("chat.example", "http://chat.example:8080", 403),
+    ] {
+        let named = [("host", host), ("origin", origin), ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")];
+        let answer = send_request(server.address, Method::GET, "/ws", &[&good[..], &named].concat(), "").await;
+        assert_eq!(answer.status, status, "{host} {origin}");
+        let preflight = send_request(server.address, Method::OPTIONS, "/ws", &named, "").await;
+        let allows = preflight.header("access-control-allow-origin").is_some();
+        assert_eq!((preflight.status, allows), (204, status == 101), "the page asks so: {host} {origin}");
+    }
+}
+
+#[tokio::test]
 async fn what_comes_with_the_handshake_is_not_lost() {
     let server = Server::start().await;
     let ada = server.register("ada").await;
