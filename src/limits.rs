@@ -95,8 +95,9 @@ pub const LOG_THROTTLE: Duration = Duration::from_secs(10);
 
 // ── WebSocket ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Bytes of a client's frame, and of a message of several frames.
-pub const FRAME_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a client's frame, and of a message of several frames: a text of [`CONTENT_BYTES_MAX`] with every character escaped (`\u00XX`, six
+/// bytes), and 16 KiB for the JSON around it.
+pub const FRAME_BYTES_MAX: usize = 6 * CONTENT_BYTES_MAX + 16 * 1024;
 /// Bytes read from a WebSocket at a time: about eighty short sends. Each thread has one buffer of this size for all its connections.
 pub const READ_BYTES: usize = 16 * 1024;
 /// Bytes that wait in one connection's send queue. A connection with more is a slow consumer and is closed with 4008. One delivery may

@@ -28,7 +28,7 @@ async function enter() {
 
 function startChat() {
   $("chat").hidden = false;
-  socket = new Socket({ live: sync.goLive, frame: sync.applyFrame, state: showState, ended: leave });
+  socket = new Socket({ live: sync.goLive, frame: sync.applyFrame, state: showState, tooBig: sends.failLongest, ended: leave });
   api.watchSession({ refreshed: (token) => socket.send({ type: "auth", token }), ended: leave });
   sends.startSends(socket);
   sync.startSync(socket);

@@ -88,6 +88,18 @@ export function fail(frame) {
   return true;
 }
 
+/**
+ * The connection was closed because a frame was too big for the server or for a proxy. That is the longest one in
+ * flight; sent again, it would end the next connection too.
+ */
+export function failLongest() {
+  const inFlight = unsent.filter(({ id }) => timers.has(id));
+  const longest = inFlight.sort((a, b) => bytes(b) - bytes(a))[0];
+  if (longest) giveUp(longest, "It is too long for the server.");
+}
+
+const bytes = ({ content }) => JSON.stringify(content).length;
+
 export function forgetUnsent() {
   suspend();
   unsent = [];

@@ -26,7 +26,7 @@ export class Socket {
   #timers = { connect: 0, countdown: 0, silence: 0 };
   #hooks;
 
-  /** hooks: frame(frame), live(), state(name, {seconds, reason}), ended(reason) */
+  /** hooks: frame(frame), live(), state(name, {seconds, reason}), tooBig(), ended(reason) */
   constructor(hooks) {
     this.#hooks = hooks;
     addEventListener("online", () => this.#hurry());
@@ -106,6 +106,7 @@ export class Socket {
   }
 
   #lost(code) {
+    if (code === 1009) this.#hooks.tooBig();
     this.#detach();
     if (code === 4040 && this.#refusals === 0) return this.#refresh();
     if (code === 4500 || code === 4504) {

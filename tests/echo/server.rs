@@ -1,6 +1,6 @@
 //! An echo server: Chinwag's transports, with an echo instead of the operations.
 //!
-//! A conformance test needs a peer that repeats text and bytes of 16 MiB, and Chinwag's own clients send JSON of 64 KiB. All layers
+//! A conformance test needs a peer that repeats text and bytes of 16 MiB, and Chinwag's own clients send JSON of 112 KiB. All layers
 //! between the socket and the frames are the same: accepting, handshake, reading, writing, pings and the close.
 
 use chinwag::domain::Result;

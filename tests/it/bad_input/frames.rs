@@ -7,11 +7,11 @@ use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::Fixture;
-use crate::support::server::Server;
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
 const CONTENT_BYTES: usize = 16 * 1024;
-const FRAME_BYTES: usize = 64 * 1024;
+const FRAME_BYTES: usize = 112 * 1024;
 
 /// A text frame on `/ws`, and the code of its refusal. See [`Fixture::fill`] for `$…$`.
 #[rustfmt::skip]
@@ -178,17 +178,28 @@ async fn ten_bad_frames_in_a_row_end_a_connection() {
     assert_eq!(socket.close_code().await, 4501);
 }
 
-#[tokio::test]
-async fn text_passes_up_to_its_limit() {
-    let server = Server::start().await;
+on_each_store!(text_passes_up_to_its_limit);
+
+async fn text_passes_up_to_its_limit(store: StoreKind) {
+    let server = Server::on(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
     let mut socket = ada.connect(&room.socket).await;
-    for content in ["x".repeat(CONTENT_BYTES), "é".repeat(CONTENT_BYTES / 2), "\u{1}".repeat(CONTENT_BYTES / 2)] {
+    // JSON writes U+0001 in six bytes.
+    let texts = [
+        "x".repeat(CONTENT_BYTES),
+        "é".repeat(CONTENT_BYTES / 2),
+        "\u{1}".repeat(12_000),
+        "\u{1}".repeat(CONTENT_BYTES),
+    ];
+    for content in texts {
         socket.send(&json!({"type": "message.send", "content": content})).await;
         assert!(socket.next_content().await == content, "as it was sent");
         ada.post(&room.messages, &json!({"content": content})).await.expect(201);
         assert!(socket.next_content().await == content);
+        let short = ada.send(&room, "short").await;
+        socket.send(&json!({"type": "message.edit", "message_id": short["id"], "content": content})).await;
+        assert!(socket.next_of(&["message.updated"]).await["message"]["content"] == content);
         let more = "x".repeat(CONTENT_BYTES + 1 - content.len());
         socket.send(&json!({"type": "message.send", "content": content + &more})).await;
         assert_eq!(socket.next_of(&["error", "message.new"]).await["code"], "invalid");
@@ -196,7 +207,7 @@ async fn text_passes_up_to_its_limit() {
     let frame = json!({"type": "ping", "pad": ""}).to_string();
     let pad = "x".repeat(FRAME_BYTES - frame.len());
     socket.send(&json!({"type": "ping", "pad": pad})).await;
-    assert_eq!(socket.next_of(&["pong"]).await["type"], "pong", "a frame of 64 KiB");
+    assert_eq!(socket.next_of(&["pong"]).await["type"], "pong", "a frame of 112 KiB");
 }
 
 /// Encodes a client's frame: its first byte, and a mask of zeros.

@@ -1,4 +1,5 @@
-//! Handshakes that a proxy spoils. A browser hides the answer to a handshake, and the page says what is wrong all the same.
+//! Handshakes that a proxy spoils, and sends that end a connection. A browser hides the answer to a handshake, and the page says what is
+//! wrong all the same.
 
 use std::net::SocketAddr;
 
@@ -34,4 +35,27 @@ async fn a_page_whose_host_a_proxy_changes_says_so() {
 async fn a_page_whose_proxy_takes_no_websockets_says_so() {
     let reason = "The server answers, but no WebSocket gets through to it. Reconnecting";
     page_says(reason, |_| ["Upgrade: websocket\r\n".to_owned(), String::new()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_send_that_is_too_big_fails_visibly_and_is_not_repeated() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    ada.direct(&grace).await;
+    let browser = Browser::start().await;
+    let page = Visitor::log_in(&browser, server.address, "ada").await;
+    page.open("Grace").await;
+    // The page's own frames fit, so this makes one that does not.
+    let pad = r#"const send = WebSocket.prototype.send;
+        WebSocket.prototype.send = function (frame) {
+            send.call(this, frame.includes('heavy') ? frame.replace('{', `{"pad":"${'x'.repeat(200_000)}",`) : frame);
+        };"#;
+    page.run_statements(pad).await;
+    page.send("heavy").await;
+    page.send("light").await;
+    page.until("one('message-reason').textContent.startsWith('Not sent: It is too long for the server.')").await;
+    page.is_connected().await;
+    page.until("all('message', '[data-state=sent]').length === 1").await;
+    let heavy = page.frames_sent().iter().filter(|frame| frame.contains("heavy")).count();
+    assert_eq!(heavy, 1, "it was sent once");
 }
