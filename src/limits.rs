@@ -90,8 +90,14 @@ pub const SOCKETS_PER_ADDRESS_MAX: usize = 2_500;
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of a client's text (a path, a method, a header field) in a log line: more than any path of the API, and too few to fill a disk.
 pub const LOGGED_BYTES_MAX: usize = 200;
-/// A repeated failure is logged again only after this long without one.
+/// A repeated failure is logged again only after this long without one. Also the time for which refusals of one kind are counted together.
 pub const LOG_THROTTLE: Duration = Duration::from_secs(10);
+/// Refusals of one kind and one network that are logged one by one within [`LOG_THROTTLE`]; further ones are counted. A client with a
+/// defect shows itself in fewer, and an attacker writes 600 bytes a second.
+pub const REFUSALS_LOGGED: u64 = 20;
+/// Kinds and networks of refusals that are counted apart. Further networks are counted together. So floods from everywhere write at most
+/// 60 KiB a second to the log.
+pub const REFUSAL_KINDS_MAX: usize = 100;
 
 // ── WebSocket ────────────────────────────────────────────────────────────────────────────────────────────────
 

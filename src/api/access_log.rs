@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tracing::{debug, info};
 
+use super::refusal_log::RefusalLog;
 use crate::limits;
 
 /// An answered call, for its log line. A client chooses its texts, so the log has the start of each only.
@@ -18,6 +19,8 @@ pub struct AnsweredCall<'a> {
     pub started: Instant,
     pub request_id: &'a str,
     pub address: IpAddr,
+    /// The client's network. Its refusals are counted together.
+    pub network: IpAddr,
     /// The page's origin, if that can be the reason of a refusal.
     pub origin: Option<&'a str>,
     /// The host that the origin is compared with.
@@ -26,9 +29,14 @@ pub struct AnsweredCall<'a> {
     pub is_quiet: bool,
 }
 
-/// Logs an answered call.
-pub fn log_call(call: &AnsweredCall<'_>) {
+/// Logs an answered call, unless it is one of many that were refused.
+pub fn log_call(call: &AnsweredCall<'_>, refusals: &RefusalLog) {
     let AnsweredCall { status, request_id, address, is_quiet, .. } = *call;
+    if !is_refused(status) {
+        refusals.report_ended();
+    } else if !refusals.admit(status, call.network) {
+        return;
+    }
     let (method, path) = (start(call.method), start(call.path));
     let (origin, host) = (call.origin.map(start), call.host.map(start));
     let ms = (call.started.elapsed().as_secs_f64() * 100_000.0).round() / 100.0;
@@ -37,6 +45,11 @@ pub fn log_call(call: &AnsweredCall<'_>) {
     } else {
         info!(method, path, status, ms, request_id, %address, origin, host, "request");
     }
+}
+
+/// Returns true if the client, or the load, is the reason of a status. Every defect of the server is logged.
+fn is_refused(status: u16) -> bool {
+    matches!(status, 400..500 | 503)
 }
 
 /// Returns the first [`limits::LOGGED_BYTES_MAX`] of a text, without half a character at the end.

@@ -103,6 +103,7 @@ impl App {
             origins: Arc::new(config.allowed_origins),
             trusted_proxies: config.trusted_proxies,
             connection_limits: ConnectionLimits::new(unlimited),
+            refusals: Arc::default(),
             head_timeout: config.head_timeout,
             body_timeout: config.body_timeout,
             heartbeat: config.heartbeat,
@@ -145,6 +146,7 @@ impl App {
                 "the grace time is over; requests in progress are cut off; no write was acknowledged without being committed"
             );
         }
+        state.refusals.report_all();
         info!("stopped");
     }
 }

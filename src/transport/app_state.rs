@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use super::connection_limits::ConnectionLimits;
 use super::origins::Origins;
+use crate::api::RefusalLog;
 use crate::chat::Chat;
 
 /// The state that all requests and connections share.
@@ -20,6 +21,7 @@ pub struct AppState {
     /// The networks whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     pub connection_limits: ConnectionLimits,
+    pub refusals: Arc<RefusalLog>,
     /// The time in which the head of a request must arrive. An idle HTTP connection is closed after the same time.
     pub head_timeout: Duration,
     /// The time in which the body of a request must arrive.

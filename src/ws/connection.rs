@@ -11,6 +11,7 @@ use super::end::ConnectionEnd;
 use super::handshake::SocketHandler;
 use super::socket::Socket;
 use super::token_deadline::TokenDeadline;
+use crate::api::RefusalLog;
 use crate::chat::{ConnectError, LiveConnection};
 use crate::domain::Seq;
 use crate::domain::session::Caller;
@@ -78,17 +79,28 @@ impl ConnectRequest {
             connected = connect(&state, socket, scope, auth, pending_permit) => connected,
             () = state.draining.cancelled() => Err(Close::DRAINING.into()),
         };
-        let (live, caller) = connected.inspect_err(|end| match end {
-            ConnectionEnd::Close(close) => info!(%request_id, why = ?close, "connection refused"),
-            ConnectionEnd::Closed | ConnectionEnd::Broken => {
-                info!(%request_id, ?end, "connection ended before it was established");
-            }
-        })?;
+        let (live, caller) = connected.inspect_err(|end| log_refused(end, &request_id, network, &state.refusals))?;
         info!(%request_id, user_id = %caller.user_id, connection_id = %live.connection.id, "connected");
         let deadline = TokenDeadline::at(caller.expires_at);
         let established =
             Established { state, network, live, deadline, caller, after_seq, _proxied_permit: proxied_permit };
         Ok(Box::new(established))
+    }
+}
+
+/// Logs a connection that was not established, unless it is one of many.
+fn log_refused(end: &ConnectionEnd, request_id: &str, network: IpAddr, refusals: &RefusalLog) {
+    /// The code of RFC 6455 for a connection that ended without one.
+    const NO_CODE: u16 = 1006;
+    let code = if let ConnectionEnd::Close(close) = end { close.code } else { NO_CODE };
+    if !refusals.admit(code, network) {
+        return;
+    }
+    match end {
+        ConnectionEnd::Close(close) => info!(%request_id, why = ?close, "connection refused"),
+        ConnectionEnd::Closed | ConnectionEnd::Broken => {
+            info!(%request_id, ?end, "connection ended before it was established");
+        }
     }
 }
 
@@ -133,7 +145,8 @@ impl Established {
     async fn run(&self, socket: &mut Socket) -> ConnectionEnd {
         let Self { state, live, deadline, .. } = self;
         let Socket { reader, writer } = socket;
-        let dispatcher = FrameDispatcher::new(&state.chat, &live.connection, &self.caller, self.network, deadline);
+        let (caller, network, refusals) = (&self.caller, self.network, &state.refusals);
+        let dispatcher = FrameDispatcher::new(&state.chat, &live.connection, caller, network, refusals, deadline);
         tokio::select! {
             end = dispatcher.run(reader, Box::pin(dispatcher.open(live.head, self.after_seq))) => end,
             end = writer.run(state.heartbeat, deadline, || live.send_heartbeat()) => end,

@@ -11,7 +11,7 @@ use super::end::ConnectionEnd;
 use super::reader::{ClientMessage, Reader};
 use super::token_deadline::TokenDeadline;
 use super::violations::ViolationCounter;
-use crate::api;
+use crate::api::{self, RefusalLog};
 use crate::chat::Chat;
 use crate::domain::session::Caller;
 use crate::domain::{Code, ConversationId, Error, Result, Seq};
@@ -58,6 +58,7 @@ pub(super) struct FrameDispatcher<'a> {
     pub(super) connection: &'a Arc<Connection>,
     pub(super) caller: &'a Caller,
     pub(super) network: IpAddr,
+    pub(super) refusals: &'a Arc<RefusalLog>,
     deadline: &'a TokenDeadline,
     /// One permit for each write or operation in flight. When none is left, the connection is not read. Created on the first use, because
     /// most connections never send.
@@ -70,9 +71,10 @@ impl<'a> FrameDispatcher<'a> {
         connection: &'a Arc<Connection>,
         caller: &'a Caller,
         network: IpAddr,
+        refusals: &'a Arc<RefusalLog>,
         deadline: &'a TokenDeadline,
     ) -> Self {
-        Self { chat, connection, caller, network, deadline, in_flight: OnceLock::new() }
+        Self { chat, connection, caller, network, refusals, deadline, in_flight: OnceLock::new() }
     }
 
     /// Waits for `opening` (see [`Self::open`]), then dispatches frames until the connection ends.

@@ -36,6 +36,7 @@ impl FrameDispatcher<'_> {
         let (chat, connection, network) = (Arc::clone(self.chat), Arc::clone(self.connection), self.network);
         let auth = CallAuth::Connection(*self.caller);
         let call = Call { operation, auth, network, page_bytes: limits::REPLY_BYTES_MAX };
+        let refusals = Arc::clone(self.refusals);
         let task = self.chat.spawn(async move {
             let _permit = permit;
             let started = Instant::now();
@@ -46,17 +47,19 @@ impl FrameDispatcher<'_> {
                 Err(error) => (Err(error), None),
             };
             let (status, bytes) = encode(&answer, &reference);
-            log_call(&AnsweredCall {
+            let call = AnsweredCall {
                 method: "WS",
                 path: operation.name,
                 status,
                 started,
                 request_id: &connection.id.to_string(),
                 address: network,
+                network,
                 origin: None,
                 host: None,
                 is_quiet: false,
-            });
+            };
+            log_call(&call, &refusals);
             if !answer.as_ref().is_err_and(ends_connection) {
                 wait_for_capacity(&connection).await;
                 connection.send_queue.push(bytes);

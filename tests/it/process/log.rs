@@ -114,3 +114,39 @@ async fn the_line_of_a_403_names_origin_and_host() {
     let expected = (json!(origin[..limits::LOGGED_BYTES_MAX]), json!("chat.example"));
     assert_eq!((&line["origin"], &line["host"]), (&expected.0, &expected.1), "{line}");
 }
+
+#[tokio::test]
+async fn a_flood_of_refusals_is_counted_and_other_lines_stay() {
+    const FLOOD: u64 = 500;
+    let mut running = Running::start(&[]);
+    let target = "a".repeat(15_000);
+    for (target, count) in [(target.as_str(), FLOOD), ("nowhere", 1), ("", 50)] as [(&str, u64); 3] {
+        let request = format!("GET /{target} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let last = format!("GET /{target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let answers =
+            raw::exchange(running.address, (request.repeat(usize::try_from(count).unwrap() - 1) + &last).as_bytes())
+                .await;
+        assert_eq!(raw::statuses(&answers).len() as u64, count);
+    }
+    for _ in 0..30 {
+        let forged = [("authorization", "Bearer nonsense")];
+        assert_eq!(Socket::open(running.address, "/ws", &forged).await.unwrap().close_code().await, 4500);
+    }
+    running.signal(Signal::TERM);
+    assert!(running.child.wait().unwrap().success());
+    let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
+    assert!(log.iter().all(|line| line.len() < 1_000), "no line has a whole target");
+    let lines: Vec<Value> = log.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let logged = |message: &str, status: u16| {
+        let is_it = |line: &&Value| line["message"] == message && (line["status"] == status || status == 4500);
+        lines.iter().filter(is_it).count() as u64
+    };
+    assert_eq!((logged("request", 404), logged("request", 200), logged("request", 101)), (1, 50, 30));
+    for (message, status, count) in [("request", 414, FLOOD), ("connection refused", 4500, 30)] {
+        let further = lines.iter().filter(|line| line["status"] == status).filter_map(|line| line["refusals"].as_u64());
+        let further: u64 = further.sum();
+        assert_eq!(logged(message, status) + further, count, "{status}: each is counted");
+        // On a slow machine the test takes longer than the time for which refusals are counted together.
+        assert!(logged(message, status) < count.min(5 * limits::REFUSALS_LOGGED), "{status}");
+    }
+}
