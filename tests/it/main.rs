@@ -35,6 +35,7 @@ mod migration;
 mod mixed_versions;
 mod multi_node;
 mod postgres;
+mod postgres_tls;
 mod process;
 mod proxies;
 mod rest;

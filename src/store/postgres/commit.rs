@@ -93,7 +93,7 @@ fn outcome(new: &NewMessage, row: &Row) -> Result<Outcome> {
     let is_member: bool = columns.next()?;
     match (seq, outer_joined_message(&mut columns)?) {
         (Some(seq), _) => Ok(Outcome::Committed(Event::created(new.with_seq(seq)))),
-        (None, Some(stored)) => Outcome::duplicate(stored, new.sender_id, is_member),
+        (None, Some(stored)) => Outcome::duplicate_send(stored, new.sender_id, is_member),
         (None, None) if !is_member => Err(Error::not_found("conversation")),
         (None, None) => Err(Error::field("reply_to", "there is no such message in this conversation")),
     }

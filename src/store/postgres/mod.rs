@@ -34,6 +34,7 @@ mod messages;
 mod migrate;
 mod numbered_writes;
 mod pool;
+mod public_key;
 mod rows;
 mod sessions;
 mod tickets;

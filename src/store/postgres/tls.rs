@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature_with_raw_key};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::public_key::PublicKey;
 use crate::domain::{Code, Error, Result};
 
 /// The TLS that the operator requires.
@@ -47,20 +48,23 @@ impl Tls {
 
     /// Returns the connector, which does the handshakes.
     pub(super) fn connector(self) -> Result<MakeRustlsConnect> {
+        self.config().map(MakeRustlsConnect::new)
+    }
+
+    fn config(self) -> Result<ClientConfig> {
         // Chosen here, because any other crate can set the default of the process.
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::internal(format!("TLS: {error}")))?;
-        let config = if self == Self::Verify {
+        Ok(if self == Self::Verify {
             builder.with_root_certificates(system_roots()?).with_no_client_auth()
         } else {
             builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider)))
                 .with_no_client_auth()
-        };
-        Ok(MakeRustlsConnect::new(config))
+        })
     }
 }
 
@@ -83,6 +87,9 @@ fn system_roots() -> Result<RootCertStore> {
 }
 
 /// Accepts every certificate, as libpq's `prefer` and `require` do. This protects against eavesdroppers, but not against impostors.
+///
+/// The server must still have the certificate's key: passwords by SCRAM are bound to the certificate, and an impostor who shows another
+/// server's certificate must not pass for it.
 #[derive(Debug)]
 struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
@@ -104,7 +111,16 @@ impl ServerCertVerifier for AcceptAnyCertificate {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        let key = public_key(certificate)?;
+        let mapping = self.0.signature_verification_algorithms.mapping.iter();
+        let mut algorithms =
+            mapping.filter(|(scheme, _)| *scheme == signed.scheme).flat_map(|(_, algorithms)| *algorithms);
+        let is_valid = algorithms.any(|algorithm| {
+            algorithm.public_key_alg_id().as_ref() == key.algorithm
+                && algorithm.verify_signature(key.bytes, message, signed.signature()).is_ok()
+        });
+        let bad_signature = rustls::Error::InvalidCertificate(CertificateError::BadSignature);
+        is_valid.then(HandshakeSignatureValid::assertion).ok_or(bad_signature)
     }
 
     fn verify_tls13_signature(
@@ -113,10 +129,19 @@ impl ServerCertVerifier for AcceptAnyCertificate {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        let info = SubjectPublicKeyInfoDer::from(public_key(certificate)?.info);
+        verify_tls13_signature_with_raw_key(message, &info, signed, &self.0.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
     }
 }
+
+fn public_key<'a>(certificate: &'a CertificateDer<'_>) -> Result<PublicKey<'a>, rustls::Error> {
+    PublicKey::of(certificate).ok_or(rustls::Error::InvalidCertificate(CertificateError::BadEncoding))
+}
+
+#[cfg(test)]
+#[path = "tls_tests.rs"]
+mod tests;
