@@ -250,7 +250,10 @@ export function learnMessage(message) {
 
 function applyMembership(frame) {
   const { conversation_id, type, message } = frame;
-  if (type === "member.removed" && subjectOf(frame) === api.me().id && leftForGood(frame)) return loseConversation(conversation_id);
+  if (type === "member.removed" && subjectOf(frame) === api.me().id) {
+    membershipVersion = frame.membership_version ?? membershipVersion;
+    if (leftForGood(frame)) return loseConversation(conversation_id);
+  }
   applyNumbered({ ...frame, message: message?.id ? message : null });
   if (frame.conversation) store.learnConversation({ id: conversation_id, ...pick(frame.conversation) });
   else if (conversations.has(conversation_id)) fetchConversation(conversation_id);

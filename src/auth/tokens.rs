@@ -48,7 +48,8 @@ impl Tokens {
         });
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_required_spec_claims(&["exp", "sub"]);
-        validation.leeway = 0;
+        // The library lets a token live on until the second of `exp` is over. RFC 7519 ends it at its beginning, so `caller` checks that.
+        validation.validate_exp = false;
         validation.validate_aud = false;
         Self {
             encoding: EncodingKey::from_secret(secret),
@@ -67,22 +68,26 @@ impl Tokens {
 
     /// Returns an access token for a user's session.
     pub fn access(&self, user_id: UserId, session_id: SessionId, now: Timestamp) -> Result<String> {
-        let exp = now.plus(self.access_ttl).unix_seconds();
+        // Rounded up, so that a token lives as long as its client was promised.
+        let exp = now.plus(self.access_ttl).plus(Duration::from_micros(999_999)).unix_seconds();
         let claims = Claims { sub: user_id, sid: session_id, iat: now.unix_seconds(), exp };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).map_err(Error::internal)
     }
 
     /// Returns the caller that an access token names. Fails with `token_expired` or `unauthorized` if it is not valid.
     pub fn caller(&self, token: &str) -> Result<Caller> {
-        let data =
-            jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|error| {
-                match error.kind() {
-                    ErrorKind::ExpiredSignature => Error::new(Code::TokenExpired, "The access token has expired."),
-                    _ => Error::new(Code::Unauthorized, "The access token is not valid."),
-                }
-            })?;
+        self.caller_at(token, Timestamp::now())
+    }
+
+    fn caller_at(&self, token: &str, now: Timestamp) -> Result<Caller> {
+        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
+            .map_err(|_| Error::new(Code::Unauthorized, "The access token is not valid."))?;
         let Claims { sub: user_id, sid: session_id, exp, .. } = data.claims;
-        Ok(Caller { user_id, session_id, expires_at: Timestamp(exp.saturating_mul(1_000_000)) })
+        let expires_at = Timestamp(exp.saturating_mul(1_000_000));
+        if now >= expires_at {
+            return Err(Error::new(Code::TokenExpired, "The access token has expired."));
+        }
+        Ok(Caller { user_id, session_id, expires_at })
     }
 
     /// Returns the refresh token of a session's generation.
@@ -189,6 +194,17 @@ mod tests {
         assert!(other.caller(&token).is_err());
         let old = tokens().access(UserId::new(), SessionId::new(), Timestamp(now.0 - 61_000_000)).expect("signed");
         assert_eq!(code(&old), Err(Code::TokenExpired), "no leeway");
+    }
+
+    #[test]
+    fn a_token_ends_at_the_moment_that_it_names() {
+        let issued = Timestamp(1_700_000_000_000_001);
+        let token = tokens().access(UserId::new(), SessionId::new(), issued).expect("signed");
+        let expires_at = tokens().caller_at(&token, issued).expect("valid").expires_at;
+        assert_eq!(expires_at, Timestamp(1_700_000_061_000_000), "60 s and the rest of a second");
+        assert!(tokens().caller_at(&token, Timestamp(expires_at.0 - 1)).is_ok());
+        let at_the_end = tokens().caller_at(&token, expires_at).map_err(|error| error.code);
+        assert_eq!(at_the_end.map(|_| ()), Err(Code::TokenExpired));
     }
 
     #[test]

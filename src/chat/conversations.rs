@@ -11,7 +11,7 @@ use crate::domain::command::{Action, Outcome, Write};
 use crate::domain::conversation::{Conversation, ConversationKind, GroupName, NewConversation};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::session::Caller;
-use crate::domain::{ConversationId, Error, Result, Timestamp, UserId};
+use crate::domain::{ConversationId, FieldError, RefusedFields, Result, Timestamp, UserId};
 use crate::limits;
 use crate::registry::Scope;
 use crate::wire::answer::Answer;
@@ -32,25 +32,39 @@ pub async fn create(context: Context, input: CreateConversation) -> Result<Answe
 }
 
 fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> {
-    let kind =
-        ConversationKind::parse(&input.r#type).ok_or_else(|| Error::field("type", "takes `direct` or `group`"))?;
+    let mut refused = RefusedFields::default();
+    let kind = ConversationKind::parse(&input.r#type);
+    let kind = refused.check(kind.ok_or_else(|| FieldError::new("type", "takes `direct` or `group`")));
     let mut other_ids = input.member_ids;
     other_ids.sort_unstable();
     other_ids.dedup();
     other_ids.retain(|id| *id != caller.user_id);
-    if other_ids.len() > limits::INITIAL_MEMBERS_MAX {
-        let detail = format!("takes at most {} members; add more later", limits::INITIAL_MEMBERS_MAX);
-        return Err(Error::field("member_ids", detail));
-    }
-    let name = match (kind, input.name) {
-        (ConversationKind::Direct, Some(_)) => return Err(Error::field("name", "a direct conversation has none")),
-        (ConversationKind::Direct, None) if other_ids.len() != 1 => {
-            return Err(Error::field("member_ids", "a direct conversation takes exactly one other user"));
-        }
-        (_, name) => name.as_deref().map(GroupName::parse).transpose()?,
-    };
+    refused.check(check_members(kind, &other_ids));
+    let name = refused.check(check_name(kind, input.name.as_deref()));
+    let (Some(kind), Some(name)) = (kind, name) else { return Err(refused.into()) };
+    refused.none_or_error()?;
     let (id, creator_id, created_at) = (input.id.unwrap_or_default(), caller.user_id, Timestamp::now());
     Ok(NewConversation { id, kind, name, creator_id, created_at, other_ids })
+}
+
+fn check_members(kind: Option<ConversationKind>, other_ids: &[UserId]) -> Result<(), FieldError> {
+    let refuse = |detail: String| Err(FieldError::new("member_ids", detail));
+    match kind {
+        Some(ConversationKind::Direct) if other_ids.len() != 1 => {
+            refuse("a direct conversation takes exactly one other user".to_owned())
+        }
+        _ if other_ids.len() > limits::INITIAL_MEMBERS_MAX => {
+            refuse(format!("takes at most {} members; add more later", limits::INITIAL_MEMBERS_MAX))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_name(kind: Option<ConversationKind>, name: Option<&str>) -> Result<Option<GroupName>, FieldError> {
+    if kind == Some(ConversationKind::Direct) && name.is_some() {
+        return Err(FieldError::new("name", "a direct conversation has none"));
+    }
+    name.map(GroupName::parse).transpose()
 }
 
 /// Lists the caller's conversations, latest activity first.

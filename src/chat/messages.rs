@@ -4,7 +4,7 @@ use super::Context;
 use crate::domain::command::{Action, Command, NewMessage, Outcome, Write};
 use crate::domain::message::{Content, Message};
 use crate::domain::session::Caller;
-use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp};
+use crate::domain::{ConversationId, Error, FieldError, MessageId, RefusedFields, Result, Seq, Timestamp};
 use crate::limits;
 use crate::wire::answer::Answer;
 use crate::wire::message::{MessageObject, MessageStatus};
@@ -17,14 +17,16 @@ pub fn send(caller: &Caller, input: SendMessage) -> Result<Write> {
 
 /// Returns the write of a new message. `type_field` is the name of the field with its type on the caller's transport.
 pub fn new_message(caller: &Caller, input: SendMessage, type_field: &'static str) -> Result<Write> {
-    if input.r#type.is_some_and(|r#type| r#type != "text") {
-        return Err(Error::field(type_field, "only `text` can be sent"));
-    }
+    let mut refused = RefusedFields::default();
+    let is_text = input.r#type.is_none_or(|r#type| r#type == "text");
+    refused.check(is_text.then_some(()).ok_or_else(|| FieldError::new(type_field, "only `text` can be sent")));
+    let Some(content) = refused.check(Content::parse(input.content)) else { return Err(refused.into()) };
+    refused.none_or_error()?;
     Ok(Write::Send(NewMessage {
         conversation_id: input.conversation_id,
         id: input.id.unwrap_or_default(),
         sender_id: caller.user_id,
-        content: Content::parse(input.content)?,
+        content,
         reply_to: input.reply_to,
         timestamp: Timestamp::now(),
     }))

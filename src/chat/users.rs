@@ -4,7 +4,7 @@ use super::{Chat, Context};
 use crate::bus::Envelope;
 use crate::domain::session::Caller;
 use crate::domain::user::{Name, Password, User, Username, case_fold};
-use crate::domain::{Code, Error, Result, Timestamp, UserId};
+use crate::domain::{Code, Error, RefusedFields, Result, Timestamp, UserId};
 use crate::wire::answer::Answer;
 use crate::wire::cursor;
 use crate::wire::list::list as list_page;
@@ -14,9 +14,12 @@ use crate::wire::requests::{GetUser, ListUsers, Nothing, Register, UpdateMe};
 /// Creates an account. Without a name, the username is the name.
 pub async fn register(context: Context, input: Register) -> Result<Answer> {
     let chat = &context.chat;
-    let username = Username::parse(&input.username)?;
-    let name = Name::parse(input.name.as_deref().unwrap_or(username.as_str()))?;
-    let password = Password::parse(&input.password)?;
+    let mut refused = RefusedFields::default();
+    let username = refused.check(Username::parse(&input.username));
+    let name = input.name.as_deref().or(username.as_ref().map(Username::as_str));
+    let name = name.and_then(|name| refused.check(Name::parse(name)));
+    let password = refused.check(Password::parse(&input.password));
+    let (Some(username), Some(name), Some(password)) = (username, name, password) else { return Err(refused.into()) };
     let hash = chat.auth.passwords.hash(password).await?;
     let user = User { id: UserId::new(), username, name, created_at: Timestamp::now(), last_seen_at: None };
     chat.store.insert_user(&user, &hash).await?;
@@ -62,9 +65,11 @@ fn user_object<'a>(chat: &Chat, user: &'a User) -> UserObject<'a> {
 pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
     let (chat, caller) = (&context.chat, context.caller()?);
     let UpdateMe { name, password, current_password } = input;
-    let name = name.as_deref().map(Name::parse).transpose()?;
+    let mut refused = RefusedFields::default();
+    let name = refused.check(name.as_deref().map(Name::parse).transpose());
+    let password = refused.check(password.as_deref().map(Password::parse).transpose());
+    let (Some(name), Some(password)) = (name, password) else { return Err(refused.into()) };
     if let Some(password) = password {
-        let password = Password::parse(&password)?;
         let is_wrong = |error: &Error| error.fields.iter().any(|field| field.field == "current_password");
         let change = change_password(chat, &caller, password, current_password);
         chat.rate_limits.limit_password_guesses(context.network, caller.user_id.to_string(), is_wrong, change).await?;

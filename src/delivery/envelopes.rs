@@ -36,8 +36,14 @@ pub async fn envelope_of(event: &Event, store: &dyn Store, registry: &Registry, 
         SystemNote::MemberUpdated { .. } | SystemNote::ConversationUpdated { .. } | SystemNote::Other { .. } => {}
     }
     let details = timeout_at(deadline, event_details(event, store, registry)).await;
+    let mut details = details.ok().and_then(Result::ok).unwrap_or_default();
+    if let Some(user_id) = left {
+        // A replay has none: whoever gets one was told the version by `hello`.
+        details.membership_version =
+            timeout_at(deadline, store.membership_version(user_id)).await.ok().and_then(Result::ok);
+    }
     let mut frames = Vec::new();
-    frames::write_event(&mut frames, event, &details.ok().and_then(Result::ok).unwrap_or_default());
+    frames::write_event(&mut frames, event, &details);
     let ends = vec![frames.len()];
     let event = EncodedEvents { conversation_id, first_seq: event.seq, frames: frames.into(), ends };
     Envelope::MembershipEvent { event, joined, left }

@@ -172,17 +172,26 @@ impl Outcome {
         }
     }
 
-    /// Returns the outcome of a write whose id is in the conversation already.
+    /// Returns the outcome of a command whose id is in the conversation already.
     ///
-    /// A write of the same sender is a retry, even if the sender has left since. A write of another member fails with `id_taken`, which
-    /// reveals nothing of the first message. For any other user there is no such conversation.
-    pub fn duplicate(stored: Message, sender_id: UserId, is_member: bool) -> Result<Self> {
-        if stored.sender_id == sender_id {
-            Ok(Self::Duplicate(stored))
-        } else if is_member {
-            Err(Error::new(Code::IdTaken, "This id is already used in the conversation. Choose another."))
-        } else {
-            Err(Error::not_found("conversation"))
-        }
+    /// A write of the same user is a retry, even if the user has left since. A write of another member fails with `id_taken`, which reveals
+    /// nothing of the first one. For any other user there is no such conversation.
+    pub fn duplicate(stored: Message, actor_id: UserId, is_member: bool) -> Result<Self> {
+        let is_retry = stored.sender_id == actor_id;
+        if is_retry { Ok(Self::Duplicate(stored)) } else { Err(id_taken(is_member)) }
+    }
+
+    /// The same for a send. Nobody sends a system message, so the id of one is taken.
+    pub fn duplicate_send(stored: Message, sender_id: UserId, is_member: bool) -> Result<Self> {
+        if stored.note.is_some() { Err(id_taken(is_member)) } else { Self::duplicate(stored, sender_id, is_member) }
+    }
+}
+
+/// Returns the error for an id that another write has used. Who is not a member learns nothing of it.
+fn id_taken(is_member: bool) -> Error {
+    if is_member {
+        Error::new(Code::IdTaken, "This id is already used in the conversation. Choose another.")
+    } else {
+        Error::not_found("conversation")
     }
 }

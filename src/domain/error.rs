@@ -193,8 +193,36 @@ impl Error {
 
 impl From<FieldError> for Error {
     fn from(field: FieldError) -> Self {
-        let detail = format!("{}: {}", field.field, field.detail);
-        Self { fields: vec![field], ..Self::new(Code::Invalid, detail) }
+        vec![field].into()
+    }
+}
+
+impl From<Vec<FieldError>> for Error {
+    fn from(fields: Vec<FieldError>) -> Self {
+        let details: Vec<String> = fields.iter().map(|field| format!("{}: {}", field.field, field.detail)).collect();
+        Self { fields, ..Self::new(Code::Invalid, details.join("; ")) }
+    }
+}
+
+/// The fields that an operation refuses, so that one error names all of them.
+#[derive(Default)]
+pub struct RefusedFields(Vec<FieldError>);
+
+impl RefusedFields {
+    /// Returns the value of a field, or `None` and notes the field if it is refused.
+    pub fn check<T>(&mut self, checked: Result<T, FieldError>) -> Option<T> {
+        checked.map_err(|refused| self.0.push(refused)).ok()
+    }
+
+    /// Returns `None` if no field was refused.
+    pub fn none_or_error(self) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(self.0.into()) }
+    }
+}
+
+impl From<RefusedFields> for Error {
+    fn from(refused: RefusedFields) -> Self {
+        refused.0.into()
     }
 }
 

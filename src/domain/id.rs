@@ -18,11 +18,9 @@ macro_rules! id {
                 Self(Uuid::now_v7())
             }
 
-            /// Parses the hyphenated form in upper or lower case.
+            /// Parses a UUID in every form that JSON takes: with or without hyphens, in braces, or as a URN, in upper or lower case.
             pub fn parse(text: &str) -> Option<Self> {
-                (text.len() == uuid::fmt::Hyphenated::LENGTH)
-                    .then(|| Uuid::try_parse(text).ok().map(Self))
-                    .flatten()
+                Uuid::try_parse(text).ok().map(Self)
             }
         }
 

@@ -17,7 +17,7 @@ pub mod session;
 pub mod time;
 pub mod user;
 
-pub use error::{Code, Error, FieldError, Result};
+pub use error::{Code, Error, FieldError, RefusedFields, Result};
 pub use id::{ConnectionId, ConversationId, MessageId, SessionId, TicketId, UserId};
 pub use time::Timestamp;
 

@@ -1,11 +1,12 @@
 //! Reads the body of a request, within a limit of bytes and of time.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use tokio::time::timeout;
 
 use super::request::Request;
@@ -17,16 +18,23 @@ use crate::transport::network;
 /// The time after which a client should try again whose network has too many bodies under way.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
 
-/// Reads a JSON body. A body that is not declared as JSON, or whose declared length is over the limit, is refused unread.
+/// Reads a JSON body. A body that is not declared as JSON, is compressed, or whose declared length is over the limit, is refused unread.
 pub(super) async fn read_json(request: &mut Request) -> Result<Bytes> {
     let media_type = request.header(CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or_default();
     if !media_type.trim().eq_ignore_ascii_case("application/json") {
         let detail = "The request must have Content-Type: application/json.";
         return Err(Error::new(Code::UnsupportedMediaType, detail));
     }
+    if request.header(CONTENT_ENCODING).is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity")) {
+        let detail = "The body must not be compressed: this server takes no Content-Encoding.";
+        return Err(Error::new(Code::UnsupportedMediaType, detail));
+    }
     let Some(body) = request.body.take() else { return Err(not_json()) };
     if body.size_hint().lower() > limits::BODY_BYTES_MAX as u64 {
         return Err(too_large());
+    }
+    if let Some(unread) = &request.unread {
+        unread.store(false, Ordering::Relaxed);
     }
     let holder = Holder { user_id: None, network: network(request.address) };
     let charge = request.state.chat.registry().charge(holder);

@@ -4,11 +4,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{CONNECTION, EXPECT, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade;
@@ -119,6 +120,8 @@ async fn respond(
     let draining = state.draining.clone();
     let (mut head, body) = incoming.into_parts();
     let path = head.uri.path().to_owned();
+    let expect = head.headers.get(EXPECT).filter(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let unread: Option<Arc<AtomicBool>> = expect.map(|_| Arc::new(AtomicBool::new(true)));
     let (pattern, parameters, endpoint) = match server.router.find(&head.method, &path) {
         Ok(RouteMatch { pattern, parameters, endpoint }) => (pattern, parameters, Ok(endpoint)),
         Err(none) => ("", Vec::new(), Err(none)),
@@ -135,14 +138,18 @@ async fn respond(
         headers: head.headers,
         token: None,
         body: Some(body),
+        unread: unread.clone(),
         upgrade: head.extensions.remove::<upgrade::OnUpgrade>(),
         permit,
         state,
     };
     let mut response = chain::run(request, endpoint).await;
+    // Until the server has sent `100 Continue`, which it does when it reads the body, it cannot know whether the client sends the body, and
+    // hyper closes the connection.
+    let is_unread = unread.is_some_and(|unread| unread.load(Ordering::Relaxed));
     // During a drain, the client closes the connection between two requests. Otherwise the server could close it while the next
     // request is on its way.
-    if draining.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+    if (draining.is_cancelled() || is_unread) && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)

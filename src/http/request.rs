@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName};
@@ -33,6 +34,8 @@ pub struct Request {
     pub token: Option<String>,
     /// The body, until it is read.
     pub body: Option<Incoming>,
+    /// False once the body is read. Only for a request with `Expect: 100-continue`.
+    pub unread: Option<Arc<AtomicBool>>,
     /// The future of the socket, for an upgrade.
     pub upgrade: Option<OnUpgrade>,
     pub permit: Arc<SocketPermit>,

@@ -62,7 +62,7 @@ fn tag(content: &[u8]) -> String {
 
 /// Returns the page to browsers, and a welcome message with links to other clients.
 pub(super) async fn root(request: Request) -> Result<Response> {
-    let is_browser = request.header(ACCEPT).is_some_and(|accepted| accepted.contains("text/html"));
+    let is_browser = request.headers.get_all(ACCEPT).iter().filter_map(|field| field.to_str().ok()).any(accepts_html);
     let mut response = if is_browser { serve(&request, "index.html")? } else { welcome() };
     response.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
     Ok(response)
@@ -76,8 +76,8 @@ pub(super) async fn asset(request: Request) -> Result<Response> {
 
 fn serve(request: &Request, name: &str) -> Result<Response> {
     let file = FILES.iter().find(|file| file.name == name).ok_or_else(|| Error::not_found("file"))?;
-    let is_unchanged =
-        request.header(IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == file.tag));
+    let fields = request.headers.get_all(IF_NONE_MATCH).iter().filter_map(|field| field.to_str().ok());
+    let is_unchanged = fields.flat_map(|field| field.split(',')).any(|tag| matches(tag.trim(), &file.tag));
     let mut response = if is_unchanged {
         empty(StatusCode::NOT_MODIFIED)
     } else {
@@ -89,6 +89,22 @@ fn serve(request: &Request, name: &str) -> Result<Response> {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(ETAG, HeaderValue::from_str(&file.tag).map_err(Error::internal)?);
     Ok(response)
+}
+
+/// Returns true if `Accept` names `text/html` with a weight above 0. Programs that take everything (`*/*`) get JSON.
+fn accepts_html(accept: &str) -> bool {
+    accept.split(',').any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let is_html = parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case("text/html"));
+        let weight = parts.filter_map(|part| part.split_once('=')).find(|(name, _)| name.eq_ignore_ascii_case("q"));
+        is_html && weight.is_none_or(|(_, weight)| weight.parse::<f32>().is_ok_and(|weight| weight > 0.0))
+    })
+}
+
+/// Compares a tag of `If-None-Match` with that of a file, weakly (RFC 9110, section 13.1.2): a proxy that compresses a file may weaken its
+/// tag.
+fn matches(tag: &str, of_file: &str) -> bool {
+    tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == of_file
 }
 
 fn welcome() -> Response {

@@ -14,7 +14,7 @@ pub trait NumberedWrites: Send + Sync {
     /// Commits new messages on a lane, in their order, in one transaction. Returns one result for each, in the same order.
     ///
     /// Under the lock of its conversation's counter each message is looked up by its id (the same sender's is
-    /// [`Outcome::Duplicate`], another's is `id_taken`), its sender must be a member (else `not_found`) and the message that it
+    /// [`Outcome::Duplicate`], another's or a system message's is `id_taken`), its sender must be a member (else `not_found`) and the message that it
     /// replies to must be there (else `invalid`, field `reply_to`). Then it is numbered and inserted, and the sender's own receipts
     /// advance.
     ///

@@ -39,6 +39,8 @@ pub struct EventDetails {
     pub member: Option<(Member, Status)>,
     /// For an event of the conversation.
     pub conversation: Option<Conversation>,
+    /// For a removal: the membership version of the user who was removed, for that user.
+    pub membership_version: Option<i64>,
 }
 
 /// Appends the frame of a numbered event.
@@ -50,6 +52,9 @@ pub fn write_event(out: &mut Vec<u8>, event: &Event, details: &EventDetails) {
         }
         if let Some(conversation) = &details.conversation {
             write_field(out, ",\"conversation\":", &ConversationObject::new(conversation));
+        }
+        if let Some(version) = details.membership_version {
+            message::write_number(out, ",\"membership_version\":", version);
         }
         if let Some(payload) = &event.payload {
             message::write_fields(out, payload);

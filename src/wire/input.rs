@@ -13,7 +13,8 @@ use serde::forward_to_deserialize_any;
 use serde_json::Error as JsonError;
 use serde_json::value::RawValue;
 
-use super::{not_json, to_domain_error};
+use super::field_errors::refusal;
+use super::not_json;
 use crate::domain::{Code, ConversationId, Error, Result};
 
 /// Returns true if a JSON object names a conversation other than this. Errors of its other members are found when it is parsed as an input.
@@ -37,8 +38,13 @@ pub struct Input {
 }
 
 impl Input {
-    /// Parses the input. Fails with `malformed` when the body is not JSON, and with `invalid` and the field when the input has another shape.
+    /// Parses the input. Fails with `malformed` when the body is not JSON, which is UTF-8, and with `invalid` and the fields when the input has
+    /// another shape.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+        if str::from_utf8(&self.body).is_err() {
+            // The parser would skip bytes that are not UTF-8 in a field that no type has.
+            return Err(Error::new(Code::Malformed, "This is not JSON: it is not UTF-8."));
+        }
         let is_object = self.body.is_empty() || self.body.trim_ascii_start().first() == Some(&b'{');
         if !is_object {
             // Parsed as the type, JSON of another shape is `invalid` from its first value on, even if it is cut off later.
@@ -47,7 +53,7 @@ impl Input {
                 _ => Error::new(Code::Invalid, "This takes a JSON object."),
             });
         }
-        serde_path_to_error::deserialize(self).map_err(to_domain_error)
+        T::deserialize(self).map_err(|cause| refusal::<T, _>(|| self).unwrap_or_else(|| not_json(&cause)))
     }
 }
 

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod client_frame;
 pub mod close;
 pub mod cursor;
+mod field_errors;
 pub mod frames;
 pub mod framing;
 pub mod history;
@@ -17,26 +18,26 @@ pub mod requests;
 use serde::Deserialize;
 
 use crate::domain::{Code, Error, Result};
+use field_errors::JsonObject;
 
-/// Parses a JSON object. Fails with `malformed` when the bytes are not JSON, and with `invalid` and the field when the JSON has another
+/// Parses a JSON object. Fails with `malformed` when the text is not JSON, and with `invalid` and the fields when the JSON has another
 /// shape.
-pub fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T> {
-    let value = serde_json::from_slice(bytes).map_err(|_| locate_error::<T>(bytes))?;
+pub fn parse<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T> {
+    let parsed = serde_json::from_str(text);
     // serde also takes an array for a struct, by the order of its fields. The protocol does not promise that order.
-    if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Err(Error::new(Code::Invalid, "This takes a JSON object."));
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(match parsed {
+            Err(cause) if !cause.is_data() => not_json(&cause),
+            _ => Error::new(Code::Invalid, "This takes a JSON object."),
+        });
     }
-    Ok(value)
+    parsed.map_err(|cause| if cause.is_data() { refusal_of::<T>(text, &cause) } else { not_json(&cause) })
 }
 
-/// Returns the error of a JSON object, with the field. Parses the object once more, because this is slow and most objects are fine.
-fn locate_error<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Error {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-        Err(error) => to_domain_error(error),
-        // The object is fine, and other characters follow it.
-        Ok(_) => Error::new(Code::Malformed, "This is not JSON: trailing characters."),
-    }
+/// Returns the error of a JSON object, with its fields. Parses the object again, because this is slow and most objects are fine.
+fn refusal_of<'de, T: Deserialize<'de>>(text: &'de str, cause: &serde_json::Error) -> Error {
+    let refusal = field_errors::refusal::<T, _>(|| JsonObject(text));
+    refusal.unwrap_or_else(|| Error::new(Code::Invalid, cause.to_string()))
 }
 
 /// Turns an error of serde into the domain's, with the field.
@@ -51,14 +52,16 @@ fn not_json(cause: &serde_json::Error) -> Error {
     Error::new(Code::Malformed, format!("This is not JSON: {cause}."))
 }
 
-/// Names the field. For a missing field serde gives the text "missing field `name` at line 1 column 2" and the path of its object.
+/// Names the field. For a missing field serde gives the text "missing field `name` at line 1 column 2" and the path of its object, and for
+/// one that comes twice the like.
 fn invalid_field(path: String, cause: &serde_json::Error) -> Error {
     let text = cause.to_string();
     let detail = text.split(" at line ").next().unwrap_or_default().to_owned();
-    let missing = detail.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-    match missing {
-        Some(field) => Error::field(field.to_owned(), "is missing"),
-        None => Error::field(path, detail),
+    let named = |prefix| detail.strip_prefix(prefix).and_then(|rest| rest.strip_suffix('`')).map(str::to_owned);
+    match (named("missing field `"), named("duplicate field `")) {
+        (Some(field), _) => Error::field(field, "is missing"),
+        (None, Some(field)) => Error::field(field, "is given twice"),
+        (None, None) => Error::field(path, detail),
     }
 }
 
@@ -70,7 +73,7 @@ mod tests {
 
     #[test]
     fn an_error_of_shape_names_the_field() {
-        let refused = |text: &str| parse::<Login>(text.as_bytes()).map(|_| ()).expect_err("must be refused");
+        let refused = |text: &str| parse::<Login>(text).map(|_| ()).expect_err("must be refused");
         for text in [
             "",
             "{",
@@ -83,6 +86,9 @@ mod tests {
         }
         let wrong = refused(r#"{"username":1,"password":"b"}"#);
         assert_eq!((wrong.code, wrong.fields[0].field.as_ref()), (Code::Invalid, "username"));
+        let both = refused(r#"{"username":1}"#);
+        let named: Vec<_> = both.fields.iter().map(|field| field.field.as_ref()).collect();
+        assert_eq!((named.as_slice(), both.detail.matches(';').count()), (&["username", "password"][..], 1), "{both}");
         let missing = refused(r#"{"username":"a"}"#);
         assert_eq!((missing.code, missing.fields[0].field.as_ref()), (Code::Invalid, "password"));
         for text in [r#"["a","b"]"#, "17", "null"] {

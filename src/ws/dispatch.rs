@@ -14,7 +14,7 @@ use super::violations::ViolationCounter;
 use crate::api::{self, RefusalLog};
 use crate::chat::Chat;
 use crate::domain::session::Caller;
-use crate::domain::{Code, ConversationId, Error, Result, Seq};
+use crate::domain::{Code, ConversationId, Error, FieldError, Result, Seq};
 use crate::limits;
 use crate::registry::{Connection, Scope};
 use crate::wire::client_frame::{ClientFrame, Reference};
@@ -25,7 +25,7 @@ use crate::wire::parse;
 /// Reads the first frame, which must be `auth`, and returns its token.
 pub(super) async fn first_token(reader: &mut Reader) -> Result<String, ConnectionEnd> {
     let text = reader.next().await.and_then(text)?;
-    let frame: Option<ClientFrame<'_>> = parse(text.as_bytes()).ok();
+    let frame: Option<ClientFrame<'_>> = parse(&text).ok();
     let token = frame.filter(|frame| frame.r#type == "auth").and_then(|frame| frame.token);
     token.ok_or_else(|| Close::BAD_TOKEN.into())
 }
@@ -143,7 +143,7 @@ impl<'a> FrameDispatcher<'a> {
     }
 
     async fn handle(&self, text: String) -> Result<(), Refused> {
-        let mut frame: ClientFrame<'_> = match parse(text.as_bytes()) {
+        let mut frame: ClientFrame<'_> = match parse(&text) {
             Ok(frame) => frame,
             Err(error) => {
                 let skimmed = Reference::skim(&text);
@@ -180,13 +180,13 @@ impl<'a> FrameDispatcher<'a> {
     }
 
     /// Returns the conversation of a frame. The path names it on `/ws/{conversation_id}`, the frame on `/ws`.
-    pub(super) fn conversation(&self, frame: &ClientFrame<'_>) -> Result<ConversationId> {
+    pub(super) fn conversation(&self, frame: &ClientFrame<'_>) -> Result<ConversationId, FieldError> {
         match (self.path_conversation(), frame.conversation_id) {
             (Some(path), Some(given)) if given != path => {
-                Err(Error::field("conversation_id", "is not the conversation of this connection"))
+                Err(FieldError::new("conversation_id", "is not the conversation of this connection"))
             }
             (Some(id), _) | (None, Some(id)) => Ok(id),
-            (None, None) => Err(Error::field("conversation_id", "is missing")),
+            (None, None) => Err(FieldError::new("conversation_id", "is missing")),
         }
     }
 

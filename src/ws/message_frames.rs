@@ -8,10 +8,15 @@ use crate::api::cost;
 use crate::chat::messages;
 use crate::domain::command::{Action, Outcome, Write};
 use crate::domain::event::{Event, EventKind};
-use crate::domain::{Error, Result};
+use crate::domain::{FieldError, RefusedFields, Result};
 use crate::wire::client_frame::{ClientFrame, Reference};
 use crate::wire::frames;
 use crate::wire::requests::{EditMessage, OneMessage, SendMessage};
+
+/// Returns a field's value. Refuses the field if it is missing.
+fn given<T>(field: &'static str, value: Option<T>) -> Result<T, FieldError> {
+    value.ok_or_else(|| FieldError::new(field, "is missing"))
+}
 
 impl FrameDispatcher<'_> {
     /// `message.send`
@@ -28,13 +33,12 @@ impl FrameDispatcher<'_> {
     }
 
     fn new_message(&self, frame: ClientFrame<'_>) -> Result<Write> {
-        let input = SendMessage {
-            conversation_id: self.conversation(&frame)?,
-            id: frame.id,
-            content: frame.content.ok_or_else(|| Error::field("content", "is missing"))?,
-            r#type: frame.message_type,
-            reply_to: frame.reply_to,
-        };
+        let mut refused = RefusedFields::default();
+        let conversation_id = refused.check(self.conversation(&frame));
+        let content = refused.check(given("content", frame.content));
+        let (Some(conversation_id), Some(content)) = (conversation_id, content) else { return Err(refused.into()) };
+        let (id, r#type, reply_to) = (frame.id, frame.message_type, frame.reply_to);
+        let input = SendMessage { conversation_id, id, content, r#type, reply_to };
         messages::new_message(self.caller, input, "message_type")
     }
 
@@ -51,13 +55,20 @@ impl FrameDispatcher<'_> {
     }
 
     fn edit_or_deletion(&self, frame: ClientFrame<'_>) -> Result<Write> {
-        let conversation_id = self.conversation(&frame)?;
-        let message_id = frame.message_id.ok_or_else(|| Error::field("message_id", "is missing"))?;
-        if frame.r#type == "message.delete" {
-            return messages::delete(self.caller, OneMessage { conversation_id, message_id });
+        let is_deletion = frame.r#type == "message.delete";
+        let mut refused = RefusedFields::default();
+        let conversation_id = refused.check(self.conversation(&frame));
+        let message_id = refused.check(given("message_id", frame.message_id));
+        let content = if is_deletion { None } else { refused.check(given("content", frame.content)) };
+        match (conversation_id, message_id, content) {
+            (Some(conversation_id), Some(message_id), _) if is_deletion => {
+                messages::delete(self.caller, OneMessage { conversation_id, message_id })
+            }
+            (Some(conversation_id), Some(message_id), Some(content)) => {
+                messages::edit(self.caller, EditMessage { conversation_id, message_id, content })
+            }
+            _ => Err(refused.into()),
         }
-        let content = frame.content.ok_or_else(|| Error::field("content", "is missing"))?;
-        messages::edit(self.caller, EditMessage { conversation_id, message_id, content })
     }
 
     /// Submits a write to the journal. `id` replaces a missing `ref` in errors.

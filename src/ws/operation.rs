@@ -86,7 +86,7 @@ impl FrameDispatcher<'_> {
         let conversation = match self.conversation(frame) {
             Ok(id) => Some(id),
             Err(_) if frame.conversation_id.is_none() => None,
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         if let Some(id) = conversation
             && names_another_conversation(input, id)

@@ -26,6 +26,7 @@ mod bench;
 mod browser;
 mod conformance;
 mod demo;
+mod documents;
 mod draining;
 mod faults;
 mod journal;

@@ -65,7 +65,7 @@ impl BatchState<'_> {
             return Ok(Ok(Outcome::Committed(Event::created(message))));
         }
         match one(self.db, sql!(queries::messages::MESSAGE), params![new.conversation_id, new.id], message)? {
-            Some(stored) => Ok(Outcome::duplicate(stored, new.sender_id, self.is_member(new)?)),
+            Some(stored) => Ok(Outcome::duplicate_send(stored, new.sender_id, self.is_member(new)?)),
             None => {
                 Ok(Err(refusal
                     .unwrap_or_else(|| Error::internal("SQLite: an id conflicts, but there is no message with it"))))

@@ -122,6 +122,18 @@ async fn slow_and_polite_clients_are_served() {
     let mut refused = TcpStream::connect(server.address).await.unwrap();
     refused.write_all(head.replace("application/json", "text/plain").as_bytes()).await.unwrap();
     assert_eq!(statuses(&rest(&mut refused).await), [415]);
+    // It announces the close, since it cannot know whether the client sends the body.
+    for (path, status) in [("/v1/users/me", 401), ("/v1/users/login", 415), ("/nowhere", 404), ("/v1/tickets", 401)] {
+        let mut refused = TcpStream::connect(server.address).await.unwrap();
+        let method = if path.ends_with("/me") { "PATCH" } else { "POST" };
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nExpect: 100-Continue\r\n\r\n"
+        );
+        refused.write_all(head.as_bytes()).await.unwrap();
+        let answer = rest(&mut refused).await;
+        assert_eq!(statuses(&answer), [status], "{path}");
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+    }
 }
 
 #[tokio::test]

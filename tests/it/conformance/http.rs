@@ -141,6 +141,8 @@ const BODIES: &[(&str, &str, &[u16])] = &[
     ("Content-Length: 9223372036854775807", "", &[413]),
     ("Content-Length: 200000", "", &[413]),
     ("Content-Length: 200000\r\nExpect: 100-continue", "", &[413]),
+    // Refused before the body is read.
+    ("Content-Length: 2\r\nContent-Encoding: gzip\r\nExpect: 100-continue", "", &[415]),
     // Unsupported codings.
     ("Transfer-Encoding: chunked, chunked", "2\r\n{}\r\n0\r\n\r\n", &[400]),
     ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "2\r\n{}\r\n0\r\n\r\n", &[400]),

@@ -51,6 +51,44 @@ async fn registering_makes_a_user(store: StoreKind) {
     }
 }
 
+#[tokio::test]
+async fn every_field_that_is_refused_is_named() {
+    let server = Server::start().await;
+    let ada = server.register("ada").await;
+    let register = async |body| refused_fields(&post(server.address, "/v1/users/register", &body).await);
+    assert_eq!(register(json!({})).await, ["username", "password"]);
+    assert_eq!(register(json!({"username": 1, "name": [], "password": "long enough"})).await, ["name", "username"]);
+    let values = register(json!({"username": "a b", "name": "\u{7}", "password": "short"})).await;
+    assert_eq!(values, ["username", "name", "password"]);
+    assert_eq!(register(json!({"username": "a b", "password": "short"})).await, ["username", "password"]);
+
+    let conversations = async |body| refused_fields(&ada.post("/v1/conversations", &body).await);
+    assert_eq!(conversations(json!({"type": "x", "name": "", "member_ids": []})).await, ["type", "name"]);
+    assert_eq!(conversations(json!({"type": "direct", "name": "x", "member_ids": []})).await, ["member_ids", "name"]);
+    assert_eq!(conversations(json!({"member_ids": ["x"]})).await, ["member_ids[0]", "type"]);
+    let room = ada.group("Lunch", &[]).await;
+    let sent = ada.post(&room.messages, &json!({"content": " ", "type": "image"})).await;
+    assert_eq!(refused_fields(&sent), ["type", "content"]);
+    assert_eq!(refused_fields(&ada.get("/v1/users?limit=0&cursor=%20&q=a").await), ["limit"]);
+    let listed = ada.get(&format!("{}?limit=x&before_seq=y&after_seq=1", room.messages)).await;
+    assert_eq!(refused_fields(&listed), ["limit", "before_seq"]);
+    let changed = ada.patch("/v1/users/me", &json!({"name": "", "password": "short"})).await;
+    assert_eq!(refused_fields(&changed), ["name", "password"]);
+
+    let mut socket = ada.connect("/ws").await;
+    for (frame, fields) in [
+        (json!({"type": "message.send"}), &["conversation_id", "content"][..]),
+        (json!({"type": "message.send", "id": 1, "content": 2}), &["content", "id"]),
+        (json!({"type": "message.edit", "conversation_id": room.id}), &["message_id", "content"]),
+    ] {
+        socket.send(&frame).await;
+        let errors = socket.next_of(&["error"]).await["errors"].clone();
+        let named: Vec<&str> =
+            errors.as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect();
+        assert_eq!(named, fields, "{frame}");
+    }
+}
+
 async fn a_username_is_taken_whatever_its_case(store: StoreKind) {
     let server = Server::on(store).await;
     let ada = server.register("Ada").await;

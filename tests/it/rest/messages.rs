@@ -10,6 +10,8 @@ use crate::support::server::{Server, StoreKind};
 on_each_store! {
     a_message_is_sent,
     the_same_id_is_the_same_message,
+    the_id_of_a_system_message_is_taken,
+    an_id_has_the_same_forms_in_paths_as_in_json,
     an_answer_names_a_message_of_its_conversation,
     history_is_read_in_pages,
     pages_of_history_are_bounded,
@@ -69,6 +71,45 @@ async fn the_same_id_is_the_same_message(store: StoreKind) {
         ada.post(&other.messages, &send).await.expect(201);
     }
     assert_eq!(ada.get(&room.path).await.json()["last_seq"], 3);
+}
+
+async fn the_id_of_a_system_message_is_taken(store: StoreKind) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
+    ada.patch(&room.path, &json!({"name": "Supper"})).await.expect(200);
+    let renamed = page(&ada, &room, "").await["items"][0].clone();
+    assert_eq!((&renamed["type"], &renamed["sender_id"]), (&json!("system"), &json!(ada.id)));
+    for user in [&ada, &grace] {
+        let answer = user.post(&room.messages, &json!({"id": renamed["id"], "content": "Supper"})).await;
+        assert_eq!(answer.problem(), (409, "id_taken".to_owned()));
+    }
+    assert_eq!(page(&ada, &room, "").await["last_seq"], 1);
+}
+
+async fn an_id_has_the_same_forms_in_paths_as_in_json(store: StoreKind) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
+    let id = Uuid::parse_str(&room.id).unwrap();
+    let upper = room.id.to_uppercase();
+    for (index, form) in
+        [upper, id.simple().to_string(), id.braced().to_string(), id.urn().to_string()].iter().enumerate()
+    {
+        let path = format!("/v1/conversations/{}", form.replace('{', "%7B").replace('}', "%7D"));
+        assert_eq!(ada.get(&path).await.expect(200).json()["id"], room.id.as_str(), "{form}");
+        let sent = ada.post(&format!("{path}/messages"), &json!({"content": form})).await.expect(201).json();
+        let mut socket =
+            grace.connect(&format!("/ws/{form}?after_seq={index}").replace('{', "%7B").replace('}', "%7D")).await;
+        socket
+            .send(&json!({"type": "message.edit", "conversation_id": form, "message_id": sent["id"], "content": "x"}))
+            .await;
+        assert_eq!(socket.next_of(&["message.new"]).await["message"], sent, "{form}");
+        assert_eq!(socket.next_of(&["error"]).await["code"], "forbidden", "{form}: the message is found");
+    }
+    for other in [&room.id[1..], &format!("{{{}", room.id), &format!("{}0", room.id)] {
+        ada.get(&format!("/v1/conversations/{other}")).await.expect(404);
+    }
 }
 
 async fn an_answer_names_a_message_of_its_conversation(store: StoreKind) {

@@ -22,6 +22,7 @@ async fn pages(user: &TestUser, path: &str, pointer: &str) -> (Vec<Value>, Vec<u
     loop {
         let page = user.get(&format!("{path}{cursor}")).await.expect(200).json();
         let items = each(&page, pointer);
+        assert!(!items.is_empty() || lengths.is_empty(), "a full last page is the last");
         lengths.push(items.len());
         all.extend(items);
         assert!(lengths.len() < 100, "the pages never end: {all:?}");

@@ -91,6 +91,18 @@ async fn the_root_welcomes_programs_and_shows_browsers_the_page() {
             assert_ne!(found.status, 404, "{link}");
         }
     }
+    for (accept, is_page) in [
+        ("TEXT/HTML", true),
+        ("application/json, text/html ; q=0.5", true),
+        ("text/html;q=0", false),
+        ("text/html; Q=0.000, */*", false),
+        ("text/html;level=1", true),
+        ("text/html5, text/*;q=1, */*", false),
+    ] {
+        let answer = with(server.address, Method::GET, "/", &[("accept", accept)]).await.expect(200);
+        let is_html = answer.header("content-type") == Some("text/html; charset=utf-8");
+        assert_eq!(is_html, is_page, "{accept}");
+    }
     let browser = [("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")];
     let page = with(server.address, Method::GET, "/", &browser).await.expect(200);
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
@@ -124,7 +136,7 @@ async fn the_pages_files_are_served_and_need_not_be_sent_twice() {
         assert_eq!((file.header("content-type"), file.body.is_empty()), (Some(expected), false), "{name}");
         assert_eq!(file.header("cache-control"), Some("no-cache"), "revalidated each time");
         let tag = file.header("etag").unwrap();
-        for tags in [tag.to_owned(), format!("\"other\", {tag}")] {
+        for tags in [tag.to_owned(), format!("\"other\", {tag}"), format!("W/{tag}"), "*".to_owned()] {
             let same = with(server.address, Method::GET, &path, &[("if-none-match", &tags)]).await.expect(304);
             assert_eq!((same.header("etag"), same.body.len()), (Some(tag), 0));
         }

@@ -48,7 +48,10 @@ async fn members_coming_and_going_are_events(store: StoreKind) {
     assert_eq!(hers.close_code().await, 4503);
     ada.delete(&member).await.expect(204);
     assert_eq!(theirs.next_of(&["member.removed"]).await["message"]["content"], "Ada removed Grace");
-    assert_eq!(theirs.next_of(&["member.removed"]).await["message"]["content"], "Ada removed Joan");
+    let removed = theirs.next_of(&["member.removed"]).await;
+    assert_eq!(removed["message"]["content"], "Ada removed Joan");
+    let version = &joan.open("/ws").await.next_of(&["hello"]).await["membership_version"];
+    assert_eq!(&removed["membership_version"], version, "so she need not ask for her conversations");
     ada.send(&room, "all alone").await;
     theirs.send(&json!({"type": "message.send", "conversation_id": room.id, "content": "?", "ref": "r"})).await;
     let refused = theirs.next().await;
