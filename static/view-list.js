@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { $, arrange, avatar, el, fill, fullTime, icon, shortTime } from "./dom.js";
+import { sentence } from "./sentences.js";
 import { activity, conversations, nameOf, on, statusOf, titleOf, view } from "./store.js";
 import { loadConversations, loadMoreConversations } from "./sync.js";
 
@@ -32,10 +33,12 @@ function render() {
 function item(conversation) {
   const title = titleOf(conversation);
   const time = new Date(activity(conversation));
+  const words = preview(conversation);
   const shown = {
     title,
     time: shortTime(time),
-    preview: preview(conversation),
+    preview: words.map((word) => word.textContent ?? word).join(""),
+    previewed: conversation.last_message?.id,
     unread: conversation.id === view.openId ? 0 : conversation.unread_count ?? 0,
     status: conversation.type === "direct" && conversation.peer ? statusOf(conversation.peer.id) : null,
     current: conversation.id === view.openId,
@@ -45,12 +48,12 @@ function item(conversation) {
   if (known?.signature === signature) return known.node;
   // The item stays the same element, so that a new preview loses neither focus nor a click in progress.
   const node = known?.node ?? el("li", {}, el("button", { type: "button", class: "item", click: () => open(conversation.id) }));
-  draw(node.firstChild, conversation, shown, time);
+  draw(node.firstChild, conversation, shown, words, time);
   items.set(conversation.id, { node, signature });
   return node;
 }
 
-function draw(button, conversation, { title, time, preview, unread, status, current }, date) {
+function draw(button, conversation, { title, time, unread, status, current }, words, date) {
   const attributes = { "data-testid": "conversation-item", "data-id": conversation.id, "data-title": title, "data-unread": String(unread) };
   for (const [name, value] of Object.entries(attributes)) button.setAttribute(name, value);
   if (current) button.setAttribute("aria-current", "true");
@@ -59,7 +62,7 @@ function draw(button, conversation, { title, time, preview, unread, status, curr
     avatar(conversation.peer?.id ?? conversation.id, title, status, conversation.type === "group"),
     el("span", { class: "item-title" }, title),
     el("time", { class: "item-time", datetime: date.toISOString(), title: fullTime(date) }, time),
-    el("span", { class: "item-preview" }, preview),
+    el("span", { class: "item-preview" }, ...words),
     unread > 0 && el("span", { class: "unread", "data-testid": "unread" },
       unread > 99 ? "99+" : String(unread), el("span", { class: "sr-only" }, " unread")),
     status && status !== "offline" && el("span", { class: "sr-only" }, `, ${status}`),
@@ -67,12 +70,12 @@ function draw(button, conversation, { title, time, preview, unread, status, curr
 }
 
 function preview({ last_message: message, type }) {
-  if (!message) return "No messages yet";
-  if (message.deleted_at) return "Message deleted";
-  if (message.type === "system") return message.content;
+  if (!message) return ["No messages yet"];
+  if (message.deleted_at) return ["Message deleted"];
+  if (message.type === "system") return sentence(message);
   const text = message.content.slice(0, 200).replace(/\s+/g, " ");
-  if (message.sender_id === api.me().id) return `You: ${text}`;
-  return type === "group" ? `${nameOf(message.sender_id).split(" ")[0]}: ${text}` : text;
+  if (message.sender_id === api.me().id) return [`You: ${text}`];
+  return [type === "group" ? `${nameOf(message.sender_id).split(" ")[0]}: ${text}` : text];
 }
 
 function renderEmpty() {

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { $, arrange, avatar, clock, dayName, el, fullTime, icon, linked } from "./dom.js";
 import { discard, isSlowed, retry, unsentIn } from "./sends.js";
+import { namesIn, sentence } from "./sentences.js";
 import { conversations, nameOf, on, statusOf, timelines, view } from "./store.js";
 import { loadEarlier, markRead } from "./sync.js";
 import { actionsOf, isEditing, offerRows, rightsOver, steerRows } from "./view-revise.js";
@@ -127,7 +128,7 @@ function layOut(messages) {
     const senderId = message.sender_id ?? api.me().id;
     const system = message.type === "system";
     const first = system || before?.day !== day || before.senderId !== senderId || time - before.time > GROUP_MS;
-    const name = system ? "" : nameOf(senderId);
+    const name = system ? namesIn(message) : nameOf(senderId);
     const status = statusOf(senderId);
     const foot = footWords(message, messages[i + 1]);
     // An id that another user has used already may be shown twice here, until the message is sent with another id.
@@ -143,7 +144,7 @@ const hooks = ({ id, seq, state }) => ({ "data-testid": "message", "data-id": id
 
 function systemRow(message, time) {
   return el("li", { class: "system", ...hooks(message), title: fullTime(time) },
-    el("span", { "data-testid": "message-text" }, message.content));
+    el("span", { "data-testid": "message-text" }, ...sentence(message)));
 }
 
 function messageRow(message, { senderId, name, status, first, time, foot }) {

@@ -15,7 +15,7 @@ use crate::wire::requests::{GetUser, ListUsers, Nothing, Register, UpdateMe};
 pub async fn register(context: Context, input: Register) -> Result<Answer> {
     let chat = &context.chat;
     let mut refused = RefusedFields::default();
-    let username = refused.check(Username::parse(&input.username));
+    let username = refused.check(Username::parse_new(&input.username));
     let name = input.name.as_deref().or(username.as_ref().map(Username::as_str));
     let name = name.and_then(|name| refused.check(Name::parse(name)));
     let password = refused.check(Password::parse(&input.password));

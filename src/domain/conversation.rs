@@ -1,6 +1,7 @@
 //! Conversations and their members.
 
 use super::user::{Name, User};
+use super::visible::check_name;
 use super::{ConversationId, FieldError, Seq, Timestamp, UserId};
 
 /// Characters of a group's name.
@@ -57,7 +58,7 @@ impl Role {
     }
 }
 
-/// A group's name: 1 to 100 characters, no control characters, not blank.
+/// A group's name: 1 to 100 characters, not blank, none that changes the line or the direction of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupName(String);
 
@@ -66,10 +67,11 @@ impl GroupName {
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let text = text.trim();
         let length = text.chars().take(GROUP_NAME_CHARS_MAX + 1).count();
-        if (1..=GROUP_NAME_CHARS_MAX).contains(&length) && !text.chars().any(char::is_control) {
-            Ok(Self(text.to_owned()))
+        let refuse = |detail: &'static str| Err(FieldError::new("name", detail));
+        if length > GROUP_NAME_CHARS_MAX {
+            refuse("takes 1 to 100 characters")
         } else {
-            Err(FieldError::new("name", "takes 1 to 100 characters, none of them a control character"))
+            check_name(text).map_or_else(refuse, |()| Ok(Self(text.to_owned())))
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::conversation::{GroupName, Role};
 use super::event_kind::EventKind;
 use super::payload::Payload;
+use super::visible::is_blank;
 use super::{ConversationId, FieldError, MessageId, Seq, Timestamp, UserId};
 use crate::limits;
 
@@ -20,7 +21,7 @@ impl Content {
             refuse("takes at most 16 KiB of UTF-8")
         } else if text.contains('\0') {
             refuse("must not contain U+0000")
-        } else if text.trim().is_empty() {
+        } else if is_blank(&text) {
             refuse("must not be blank")
         } else {
             Ok(Self(Arc::new(text)))
@@ -141,9 +142,10 @@ mod tests {
     fn content_is_bounded_in_bytes_and_never_blank() {
         assert!(Content::parse("é".repeat(limits::CONTENT_BYTES_MAX / 2)).is_ok());
         assert!(Content::parse("é".repeat(limits::CONTENT_BYTES_MAX / 2) + "x").is_err());
-        for bad in ["", "  \n", "a\0b"] {
+        for bad in ["", "  \n", "\u{200B}", "\u{3164} \u{2800}\u{AD}", "a\0b"] {
             assert!(Content::parse(bad.to_owned()).is_err(), "{bad:?}");
         }
+        assert!(Content::parse("\u{202E}a\u{2028}b".to_owned()).is_ok(), "a text may have any direction and lines");
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod rules;
 pub mod session;
 pub mod time;
 pub mod user;
+mod visible;
 
 pub use error::{Code, Error, FieldError, RefusedFields, Result};
 pub use id::{ConnectionId, ConversationId, MessageId, SessionId, TicketId, UserId};

@@ -1,10 +1,13 @@
 //! Users and their attributes.
 
 use super::session::Session;
+use super::visible::check_name;
 use super::{FieldError, Seq, Timestamp, UserId};
 
 /// Characters of a username, all of them ASCII.
 const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 2..=32;
+/// Usernames that look as if the server, or a whole group, spoke. No new user gets one of them. A user who has one keeps it.
+const RESERVED_USERNAMES: [&str; 6] = ["admin", "all", "channel", "everyone", "here", "system"];
 /// Characters of a display name.
 const NAME_CHARS_MAX: usize = 64;
 /// Characters of a password, of any kind.
@@ -23,6 +26,17 @@ impl Username {
         } else {
             Err(FieldError::new("username", "takes 2 to 32 letters, digits, dots, hyphens or underscores"))
         }
+    }
+
+    /// Checks the form of a new user's username, and refuses reserved ones: [`RESERVED_USERNAMES`] in any case, and those of dots alone,
+    /// which are steps in a path.
+    pub fn parse_new(text: &str) -> Result<Self, FieldError> {
+        let username = Self::parse(text)?;
+        let is_reserved = RESERVED_USERNAMES.contains(&username.key().as_str());
+        if is_reserved || text.bytes().all(|byte| byte == b'.') {
+            return Err(FieldError::new("username", "is reserved"));
+        }
+        Ok(username)
     }
 
     /// Takes a username from a store, which was checked before it was stored.
@@ -46,7 +60,7 @@ pub fn case_fold(text: &str) -> String {
     text.to_lowercase()
 }
 
-/// The display name that other users see: 1 to 64 characters, no control characters, not blank.
+/// The display name that other users see: 1 to 64 characters, not blank, none that changes the line or the direction of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
 
@@ -55,10 +69,11 @@ impl Name {
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let text = text.trim();
         let length = text.chars().take(NAME_CHARS_MAX + 1).count();
-        if (1..=NAME_CHARS_MAX).contains(&length) && !text.chars().any(char::is_control) {
-            Ok(Self(text.to_owned()))
+        let refuse = |detail: &'static str| Err(FieldError::new("name", detail));
+        if length > NAME_CHARS_MAX {
+            refuse("takes 1 to 64 characters")
         } else {
-            Err(FieldError::new("name", "takes 1 to 64 characters, none of them a control character"))
+            check_name(text).map_or_else(refuse, |()| Ok(Self(text.to_owned())))
         }
     }
 
@@ -153,9 +168,21 @@ mod tests {
     }
 
     #[test]
+    fn some_usernames_are_reserved_for_nobody() {
+        for reserved in ["..", "...", "admin", "ADMIN", "System", "all", "Here", "everyone", "CHANNEL"] {
+            assert!(Username::parse(reserved).is_ok(), "{reserved}: an account that has it can log in");
+            assert!(Username::parse_new(reserved).is_err(), "{reserved}");
+        }
+        for free in [".a", "--", "__", "admin1", "administrator", "sys.tem", "al"] {
+            assert!(Username::parse_new(free).is_ok(), "{free}");
+        }
+        assert!(Username::parse_new("a").is_err(), "the form is checked too");
+    }
+
+    #[test]
     fn names_are_visible_and_short() {
         assert_eq!(Name::parse("  Ada Lovelace ").map(|name| name.as_str().to_owned()), Ok("Ada Lovelace".to_owned()));
-        for bad in ["", "   ", "a\0b", "a\nb", &"x".repeat(65)] {
+        for bad in ["", "   ", "\u{200B}", "a\0b", "a\nb", "a\u{2028}b", "a\u{202E}b", &"x".repeat(65)] {
             assert!(Name::parse(bad).is_err(), "{bad:?}");
         }
         assert!(Name::parse(&"é".repeat(64)).is_ok(), "characters are counted, not bytes");

@@ -1,5 +1,7 @@
 //! Groups and their members.
 
+use serde_json::json;
+
 use super::visitor::{Visitor, message};
 use crate::support::browser::Browser;
 use crate::support::server::Server;
@@ -52,4 +54,24 @@ async fn a_group_is_started_talks_and_changes() {
     alan.until("!one('conversation-item') && !seen(one('composer')) && seen(document.getElementById('notice'))").await;
     ada.press("Escape").await;
     ada.until(&message("removed Alan")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_is_never_read_as_a_sentence_of_the_server() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    grace.patch("/v1/users/me", &json!({"name": "Ada removed Alan"})).await.expect(200);
+    let room = ada.group("Lunch", &[&grace]).await;
+    grace.delete(&format!("{}/{}", room.members, grace.id)).await.expect(204);
+    ada.post(&room.members, &json!({"user_id": grace.id})).await.expect(201);
+
+    let browser = Browser::start().await;
+    let page = Visitor::log_in(&browser, server.address, "ada").await;
+    let words = "[...document.querySelectorAll('.item-preview')].map((words) => words.innerHTML)[0]";
+    let preview = r#"<bdi class="name">Ada</bdi> added <bdi class="name">Ada removed Alan</bdi>"#;
+    page.until(&format!("{words} === {}", json!(preview))).await;
+    page.open("Lunch").await;
+    page.sees(&["Ada removed Alan left", "Ada added Ada removed Alan"]).await;
+    let names = "all('message-text').map((text) => [...text.querySelectorAll('bdi')].map((name) => name.textContent).join('|')).join()";
+    page.until(&format!("{names} === 'Ada removed Alan,Ada|Ada removed Alan'")).await;
 }

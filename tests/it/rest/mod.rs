@@ -4,6 +4,7 @@ mod accounts;
 mod conversations;
 mod members;
 mod messages;
+mod names;
 mod sessions;
 mod system;
 
