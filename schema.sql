@@ -124,3 +124,19 @@ ALTER TABLE changes DROP CONSTRAINT changes_kind_check;
 ALTER TABLE changes ALTER COLUMN message_seq DROP NOT NULL;
 -- The frame's public fields besides the message, a JSON object. Nodes that do not know the kind pass them on.
 ALTER TABLE changes ADD COLUMN payload text;
+
+-- Version 6: the words of names and usernames, by which users are found.
+
+-- The name and the version of the rules that the user's words were made of. Both are NULL as long as they have none.
+ALTER TABLE users ADD COLUMN words_name text;
+ALTER TABLE users ADD COLUMN words_version bigint;
+-- Finds words that have to be made again: a node of an earlier version changes names, and leaves words behind.
+CREATE INDEX users_by_words_version ON users ((CASE WHEN words_name = name THEN words_version ELSE 0 END));
+
+CREATE TABLE user_words (
+    -- Folded: without case and accents.
+    word    text COLLATE "C" NOT NULL,
+    user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    PRIMARY KEY (word, user_id)
+);
+CREATE INDEX user_words_by_user ON user_words (user_id);

@@ -61,6 +61,27 @@ pub const PAGES_CONCURRENT_MAX: usize = 2 * POSTGRES_READERS as usize;
 /// The same for one user, so that nobody waits behind more than a quarter of the pages of any other user.
 pub const PAGES_CONCURRENT_PER_USER_MAX: usize = PAGES_CONCURRENT_MAX / 4;
 
+// ── Searching users ──────────────────────────────────────────────────────────────────────────────────────────
+
+/// Characters of the `q` that searches for users: a name of 64 characters and a username of 32, with room between.
+pub const SEARCH_CHARS_MAX: usize = 128;
+/// Characters of a word by which users are found; longer words are cut. A name of 64 letters stays whole, and an entry of an index stays
+/// below the 2,700 bytes that PostgreSQL allows.
+pub const USER_WORD_CHARS_MAX: usize = 64;
+/// Words of one search that are looked up in the index, to find one that few users have. The others are compared with the names found.
+pub const SEARCH_LOOKUPS_MAX: usize = 4;
+/// Users with one word that a search reads by the index. Beyond, the word is common, and walking by username finds matches sooner: among
+/// 300,000 users every 150th has it.
+pub const SEARCH_CANDIDATES_MAX: usize = 2_000;
+/// Users that a search reads for one page when all its words are common. A page ends there, and the next one goes on.
+pub const SEARCH_USERS_MAX: usize = 4_000;
+/// Users that such a search reads at a time.
+pub const SEARCH_USERS_AT_ONCE: usize = 1_000;
+/// Users whose words are rewritten in one transaction. Other writes of SQLite wait for as long.
+pub const USER_WORDS_BATCH: usize = 500;
+/// Pause between two such transactions while the node serves, several times as long as one takes, so that other writes get their turn.
+pub const USER_WORDS_PAUSE: Duration = Duration::from_millis(100);
+
 // ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Bytes of a request's line and header fields. A token of about 300 bytes and a browser's usual fields fit twice.

@@ -5,6 +5,7 @@ import { $, avatar, el, icon, quietly } from "./dom.js";
 import { learnConversation, learnPerson, people, statusOf } from "./store.js";
 
 const MOST_FOUND = 30;
+const MOST_PAGES = 5; // of one search: where all words are common, a page can have few results or none, and others follow
 
 /** A search with results to press and the picks as chips. `without` names users to leave out. */
 export class Picker {
@@ -46,11 +47,17 @@ export class Picker {
   async search() {
     const asked = ++this.#asked;
     try {
-      const page = await api.get(`/v1/users?q=${encodeURIComponent(this.input.value.trim())}&limit=${MOST_FOUND}`);
-      if (asked !== this.#asked) return; // a response to an outdated search
-      this.#found = page.items;
+      const search = `/v1/users?q=${encodeURIComponent(this.input.value.trim())}&limit=${MOST_FOUND}`;
+      const found = [];
+      for (let pages = 0, cursor = ""; cursor !== null && pages < MOST_PAGES && found.length < MOST_FOUND; pages += 1) {
+        const page = await api.get(search + cursor);
+        if (asked !== this.#asked) return; // a response to an outdated search
+        found.push(...page.items);
+        cursor = page.next && `&cursor=${encodeURIComponent(page.next)}`;
+      }
+      this.#found = found;
       this.#failed = "";
-      page.items.forEach(learnPerson);
+      found.forEach(learnPerson);
     } catch (problem) {
       this.#failed = problem.message;
     }

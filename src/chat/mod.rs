@@ -31,7 +31,7 @@ use crate::journal::{Journal, Reply, draining_error};
 use crate::limits;
 use crate::registry::{MemoryBudget, Registry};
 use crate::store::{Store, StoreHealth};
-use crate::sync::{Presence, PresenceWorker, Reconciler, Subscriptions, UserPermits};
+use crate::sync::{Presence, PresenceWorker, Reconciler, Subscriptions, UserPermits, user_words};
 pub use connect::{ConnectError, LiveConnection};
 pub use context::Context;
 pub use rate_limits::RateLimits;
@@ -82,6 +82,8 @@ impl Chat {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Arc<Self>> {
+        user_words::write_missing(&*store).await?;
+        tasks.spawn(user_words::keep_current(Arc::clone(&store), settings.heartbeat, stop.clone()));
         let unlimited = settings.unlimited;
         let registry = Arc::new(Registry::new(MemoryBudget::new(limits::WAITING_BYTES_MAX, !unlimited)));
         let pages_per_user =

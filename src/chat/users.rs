@@ -2,12 +2,14 @@
 
 use super::{Chat, Context};
 use crate::bus::Envelope;
+use crate::domain::search::Query;
 use crate::domain::session::Caller;
-use crate::domain::user::{Name, Password, User, Username, case_fold};
+use crate::domain::user::{Name, Password, User, Username};
 use crate::domain::{Code, Error, RefusedFields, Result, Timestamp, UserId};
+use crate::store::{UserPage, search_users};
 use crate::wire::answer::Answer;
 use crate::wire::cursor;
-use crate::wire::list::list as list_page;
+use crate::wire::list::list_with_next;
 use crate::wire::objects::UserObject;
 use crate::wire::requests::{GetUser, ListUsers, Nothing, Register, UpdateMe};
 
@@ -42,19 +44,17 @@ async fn answer(chat: &Chat, id: UserId) -> Result<Answer> {
     Answer::ok(&user_object(chat, &user))
 }
 
-/// Lists users by username.
+/// Lists users by username. With `q` only those whose name and username have all its words.
 pub async fn list(context: Context, input: ListUsers) -> Result<Answer> {
     let ListUsers { q, cursor, limit } = input;
     let (chat, limit, after) = (&context.chat, limit.0, cursor::key(cursor.as_deref())?);
-    if q.as_ref().is_some_and(|prefix| prefix.contains('\0')) {
-        return Err(Error::field("q", "must not contain U+0000"));
-    }
-    let prefix = q.map(|prefix| case_fold(prefix.trim()));
+    let query = q.as_deref().map_or(Ok(None), Query::parse)?;
     let _permit = chat.page_permits.acquire(context.caller()?.user_id).await?;
-    let users = chat.store.users(prefix.as_deref(), after.as_deref(), limit + 1).await?;
+    let UserPage { users, next } = search_users(&*chat.store, query.as_ref(), after.as_deref(), limit).await?;
+    let next = next.as_deref().map(cursor::after_key);
     let object = |user| user_object(chat, user);
     let cursor = |last: &User| cursor::after_key(&last.username.key());
-    Ok(Answer::encoded(list_page(&users, limit, context.page_bytes, object, cursor)?))
+    Ok(Answer::encoded(list_with_next(&users, next, context.page_bytes, object, cursor)?))
 }
 
 fn user_object<'a>(chat: &Chat, user: &'a User) -> UserObject<'a> {

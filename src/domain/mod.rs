@@ -13,6 +13,7 @@ pub mod message;
 pub mod payload;
 pub mod rate_limiter;
 pub mod rules;
+pub mod search;
 pub mod session;
 pub mod time;
 pub mod user;

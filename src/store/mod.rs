@@ -32,6 +32,7 @@ mod queries;
 mod sessions;
 pub mod sqlite;
 mod tickets;
+mod user_search;
 mod users;
 
 pub use conversations::{ActivityCursor, Conversations};
@@ -42,6 +43,7 @@ pub use messages::{Messages, Page, Range};
 pub use numbered_writes::NumberedWrites;
 pub use sessions::Sessions;
 pub use tickets::Tickets;
+pub use user_search::{UserPage, search_users};
 pub use users::Users;
 
 /// The durable data. A `dyn Store` has the methods of all nouns.

@@ -9,7 +9,7 @@ use crate::domain::{Code, ConversationId, Error, Result, SessionId, Timestamp, U
 /// The store's methods for users.
 #[async_trait]
 pub trait Users: Send + Sync {
-    /// Inserts a user. Fails with `username_taken` if a user has that name in any case.
+    /// Inserts a user and the words by which they are found. Fails with `username_taken` if a user has that name in any case.
     async fn insert_user(&self, user: &User, password_hash: &str) -> Result<()>;
 
     /// The user.
@@ -21,11 +21,20 @@ pub trait Users: Send + Sync {
     /// The hash of a user's password.
     async fn password_hash(&self, id: UserId) -> Result<Option<String>>;
 
-    /// Lists users after `after` (a folded username), by username. With `prefix` (folded) lists only users whose username or name
-    /// starts with it.
-    async fn users(&self, prefix: Option<&str>, after: Option<&str>, limit: usize) -> Result<Vec<User>>;
+    /// Lists the users whose folded username is `from` or comes after it, by username.
+    async fn users(&self, from: &str, limit: usize) -> Result<Vec<User>>;
 
-    /// Changes a user's display name.
+    /// Lists those of these users whose folded username is `from` or comes after it, by username. No id is given twice.
+    async fn users_by_id(&self, ids: &[UserId], from: &str, limit: usize) -> Result<Vec<User>>;
+
+    /// Lists users one of whose words starts with `prefix`, in no order. Lists a user once for each such word.
+    async fn user_ids_by_word(&self, prefix: &str, limit: usize) -> Result<Vec<UserId>>;
+
+    /// Rewrites the words of at most `limit` users, in one transaction: of those whose words have a version below `below`, or are of an
+    /// earlier name. Returns the number of users, 0 if none are left or other processes are rewriting them.
+    async fn rewrite_user_words(&self, below: i64, limit: usize) -> Result<usize>;
+
+    /// Changes a user's display name, and their words.
     async fn rename_user(&self, id: UserId, name: &Name) -> Result<()>;
 
     /// Changes a user's password and, in the same transaction, ends all their live sessions but `keep`. Returns the ended ones.

@@ -5,6 +5,7 @@ mod presence;
 mod reconcile;
 mod subscriptions;
 mod user_permits;
+pub mod user_words;
 
 pub use catch_up::{small_conversation_probe, wait_for_capacity};
 pub use presence::{Presence, Worker as PresenceWorker};

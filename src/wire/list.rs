@@ -16,22 +16,34 @@ pub fn list<'a, T, O: Serialize>(
     object: impl Fn(&'a T) -> O,
     cursor: impl Fn(&T) -> String,
 ) -> Result<Vec<u8>> {
+    let (items, rest) = rows.split_at(limit.min(rows.len()));
+    let next = items.last().filter(|_| !rest.is_empty()).map(&cursor);
+    list_with_next(items, next, bytes_max, object, cursor)
+}
+
+/// Encodes a page with these items and the cursor of the next page. With fewer items and another cursor if they take more than `bytes_max`, but
+/// with at least one.
+pub fn list_with_next<'a, T, O: Serialize>(
+    items: &'a [T],
+    next: Option<String>,
+    bytes_max: usize,
+    object: impl Fn(&'a T) -> O,
+    cursor: impl Fn(&T) -> String,
+) -> Result<Vec<u8>> {
     let mut page = b"{\"items\":[".to_vec();
     let mut last = None;
-    let mut rest = rows.iter();
-    for row in rest.by_ref().take(limit) {
+    for item in items {
         let before = page.len();
         if last.is_some() {
             page.push(b',');
         }
-        serde_json::to_writer(&mut page, &object(row)).map_err(Error::internal)?;
+        serde_json::to_writer(&mut page, &object(item)).map_err(Error::internal)?;
         if last.is_some() && page.len() + FRAME_BYTES > bytes_max {
             page.truncate(before);
             return end(page, last.map(cursor));
         }
-        last = Some(row);
+        last = Some(item);
     }
-    let next = last.filter(|_| rest.next().is_some()).map(cursor);
     end(page, next)
 }
 

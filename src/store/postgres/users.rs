@@ -1,17 +1,44 @@
 //! Users.
 
 use async_trait::async_trait;
-use futures_util::future::{join4, try_join3};
+use futures_util::future::{join, join3, join4, try_join3};
 
-use super::connection::Params;
+use super::connection::{Params, PgConnection};
 use super::rows::{self, Columns};
 use super::{Postgres, bounded, sessions};
+use crate::domain::search::{WORDS_VERSION, words};
 use crate::domain::session::Caller;
 use crate::domain::user::{ConnectSnapshot, ConversationSnapshot, Name, User, Username, case_fold};
 use crate::domain::{ConversationId, Result, SessionId, Timestamp, UserId};
+use crate::store::queries::users::{insert_user, stale_users, user_columns};
 use crate::store::queries::{self, TEXT_END, row_limit};
 use crate::store::users::{Users, username_taken};
 
+/// Those of `insert_user!`, words. One row, or none if the username is taken.
+const INSERT_USER: &str = concat!(
+    "WITH inserted AS (",
+    insert_user!(),
+    " RETURNING id), found_by AS (INSERT INTO user_words (word, user_id) SELECT unnest($9::text[]), id FROM inserted) \
+     SELECT id FROM inserted"
+);
+/// ids, from, limit. The nested select has a LIMIT, so that each user is looked up by id: the planner's other ways read the whole table.
+const USERS_BY_ID: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM unnest($1::uuid[]) AS wanted(id) \
+     CROSS JOIN LATERAL (SELECT * FROM users WHERE users.id = wanted.id LIMIT 1) AS u \
+     WHERE u.username_key >= $2 ORDER BY u.username_key LIMIT $3"
+);
+/// version, limit. Passes over users whom another process renames or rewrites.
+const STALE_USERS: &str = concat!(stale_users!(), " FOR NO KEY UPDATE SKIP LOCKED");
+/// users
+const DELETE_WORDS: &str = "DELETE FROM user_words WHERE user_id = ANY($1)";
+/// words, users
+const INSERT_WORDS: &str = "INSERT INTO user_words (word, user_id) SELECT * FROM unnest($1::text[], $2::uuid[])";
+/// users, version
+const SET_WORDS_VERSION: &str = "UPDATE users SET words_name = name, words_version = $2 WHERE id = ANY($1)";
+/// id
+const LOCK_USER: &str = "SELECT username FROM users WHERE id = $1 FOR NO KEY UPDATE";
 /// users, at
 const SET_LAST_SEEN: &str = "WITH locked AS ( \
          SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE \
@@ -47,13 +74,45 @@ fn conversation_snapshot(columns: &mut Columns<'_>) -> Result<ConversationSnapsh
     Ok(ConversationSnapshot { head: columns.next()?, members: columns.next()? })
 }
 
+/// Reads id, username and name.
+fn stale_user(columns: &mut Columns<'_>) -> Result<(UserId, String, String)> {
+    Ok((columns.next()?, columns.next()?, columns.next()?))
+}
+
+/// Replaces the words of these users, of whom the caller's transaction holds the locks.
+async fn rewrite_words(connection: &PgConnection, ids: &[UserId], users: &[(UserId, String, String)]) -> Result<()> {
+    let (mut found_by, mut owners) = (Vec::new(), Vec::new());
+    for (id, username, name) in users {
+        for word in words(username, name) {
+            found_by.push(word);
+            owners.push(*id);
+        }
+    }
+    let (deleted, inserted) =
+        join(connection.send_count(DELETE_WORDS, &[&ids]), connection.send_count(INSERT_WORDS, &[&found_by, &owners]))
+            .await;
+    deleted?;
+    inserted.map(drop)
+}
+
 #[async_trait]
 impl Users for Postgres {
     async fn insert_user(&self, user: &User, password_hash: &str) -> Result<()> {
         let (username, name) = (user.username.as_str(), user.name.as_str());
-        let params: Params<'_> =
-            &[&user.id, &username, &user.username.key(), &name, &case_fold(name), &password_hash, &user.created_at];
-        match self.count(queries::users::INSERT_USER, params).await? {
+        let found_by: Vec<String> = words(username, name).into_iter().collect();
+        let (username_key, name_key) = (user.username.key(), case_fold(name));
+        let params: Params<'_> = &[
+            &user.id,
+            &username,
+            &username_key,
+            &name,
+            &name_key,
+            &password_hash,
+            &user.created_at,
+            &WORDS_VERSION,
+            &found_by,
+        ];
+        match self.count(INSERT_USER, params).await? {
             0 => Err(username_taken()),
             _ => Ok(()),
         }
@@ -71,14 +130,68 @@ impl Users for Postgres {
         self.one(queries::users::PASSWORD_HASH, &[&id], rows::value).await
     }
 
-    async fn users(&self, prefix: Option<&str>, after: Option<&str>, limit: usize) -> Result<Vec<User>> {
-        let (prefix, after) = (prefix.unwrap_or_default(), after.unwrap_or_default());
-        let end = format!("{prefix}{TEXT_END}");
-        self.all(queries::users::USERS, &[&after, &prefix, &end, &row_limit(limit)], user).await
+    async fn users(&self, from: &str, limit: usize) -> Result<Vec<User>> {
+        self.all(queries::users::USERS, &[&from, &row_limit(limit)], user).await
     }
 
+    async fn users_by_id(&self, ids: &[UserId], from: &str, limit: usize) -> Result<Vec<User>> {
+        self.all(USERS_BY_ID, &[&ids, &from, &row_limit(limit)], user).await
+    }
+
+    async fn user_ids_by_word(&self, prefix: &str, limit: usize) -> Result<Vec<UserId>> {
+        let end = format!("{prefix}{TEXT_END}");
+        self.all(queries::users::USER_IDS_BY_WORD, &[&prefix, &end, &row_limit(limit)], rows::value).await
+    }
+
+    async fn rewrite_user_words(&self, below: i64, limit: usize) -> Result<usize> {
+        bounded(async {
+            let connection = self.connection().await?;
+            connection.prepare(&[STALE_USERS, DELETE_WORDS, INSERT_WORDS, SET_WORDS_VERSION]).await?;
+            connection.begin().await?;
+            let stale = connection.send(STALE_USERS, &[&below, &row_limit(limit)]).await?;
+            let stale: Vec<(UserId, String, String)> = rows::all(&stale, stale_user)?;
+            if stale.is_empty() {
+                connection.rollback().await?;
+                return Ok(0);
+            }
+            let ids: Vec<UserId> = stale.iter().map(|(id, ..)| *id).collect();
+            let (rewritten, versioned, committed) = join3(
+                rewrite_words(&connection, &ids, &stale),
+                connection.send_count(SET_WORDS_VERSION, &[&ids, &WORDS_VERSION]),
+                connection.commit(),
+            )
+            .await;
+            rewritten?;
+            versioned?;
+            committed.map(|()| ids.len())
+        })
+        .await
+    }
+
+    /// Two round trips. The first locks the user, so that the words of two renames at once are of the later one.
     async fn rename_user(&self, id: UserId, name: &Name) -> Result<()> {
-        self.count(queries::users::RENAME_USER, &[&id, &name.as_str(), &case_fold(name.as_str())]).await.map(drop)
+        bounded(async {
+            let rename = queries::users::RENAME_USER;
+            let connection = self.connection().await?;
+            connection.prepare(&[LOCK_USER, rename, DELETE_WORDS, INSERT_WORDS]).await?;
+            let (begun, locked) = join(connection.begin(), connection.send(LOCK_USER, &[&id])).await;
+            begun?;
+            let Some(username) = rows::first(&locked?, rows::value::<String>)? else {
+                return connection.rollback().await;
+            };
+            let (name, user) = (name.as_str(), [(id, username, name.as_str().to_owned())]);
+            let name_key = case_fold(name);
+            let (renamed, rewritten, committed) = join3(
+                connection.send_count(rename, &[&id, &name, &name_key, &WORDS_VERSION]),
+                rewrite_words(&connection, &[id], &user),
+                connection.commit(),
+            )
+            .await;
+            renamed?;
+            rewritten?;
+            committed
+        })
+        .await
     }
 
     /// One transaction in one round trip.

@@ -12,9 +12,26 @@ pub(crate) use user_columns;
 /// The number of columns in `user_columns!`.
 pub(crate) const USER_WIDTH: usize = width(user_columns!());
 
-/// id, username, username_key, name, name_key, password_hash, created_at
-pub(crate) const INSERT_USER: &str = "INSERT INTO users (id, username, username_key, name, name_key, password_hash, created_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (username_key) DO NOTHING";
+/// id, username, username_key, name, name_key, password_hash, created_at, words_version
+macro_rules! insert_user {
+    () => {
+        "INSERT INTO users \
+         (id, username, username_key, name, name_key, password_hash, created_at, words_name, words_version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $4, $8) ON CONFLICT (username_key) DO NOTHING"
+    };
+}
+pub(crate) use insert_user;
+
+/// Words that do not belong to the present name have version 0. The schemas have an index on this expression.
+macro_rules! stale_users {
+    () => {
+        "SELECT id, username, name FROM users \
+         WHERE CASE WHEN words_name = name THEN words_version ELSE 0 END < $1 \
+         ORDER BY CASE WHEN words_name = name THEN words_version ELSE 0 END LIMIT $2"
+    };
+}
+pub(crate) use stale_users;
+
 /// id
 pub(crate) const USER: &str = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1");
 /// username_key. The columns: the user's, and the password's hash.
@@ -22,16 +39,15 @@ pub(crate) const CREDENTIALS: &str =
     concat!("SELECT ", user_columns!(), ", u.password_hash FROM users u WHERE u.username_key = $1");
 /// id
 pub(crate) const PASSWORD_HASH: &str = "SELECT password_hash FROM users WHERE id = $1";
-/// after, prefix, prefix with TEXT_END, limit
-pub(crate) const USERS: &str = concat!(
-    "SELECT ",
-    user_columns!(),
-    " FROM users u WHERE u.username_key > $1 \
-     AND ((u.username_key >= $2 AND u.username_key < $3) OR (u.name_key >= $2 AND u.name_key < $3)) \
-     ORDER BY u.username_key LIMIT $4"
-);
-/// id, name, name_key
-pub(crate) const RENAME_USER: &str = "UPDATE users SET name = $2, name_key = $3 WHERE id = $1";
+/// from, limit
+pub(crate) const USERS: &str =
+    concat!("SELECT ", user_columns!(), " FROM users u WHERE u.username_key >= $1 ORDER BY u.username_key LIMIT $2");
+/// prefix, prefix with TEXT_END, limit. Its order is the primary key's, so that it stops at the limit.
+pub(crate) const USER_IDS_BY_WORD: &str =
+    "SELECT user_id FROM user_words WHERE word >= $1 AND word < $2 ORDER BY word, user_id LIMIT $3";
+/// id, name, name_key, words_version
+pub(crate) const RENAME_USER: &str =
+    "UPDATE users SET name = $2, name_key = $3, words_name = $2, words_version = $4 WHERE id = $1";
 /// id, hash
 pub(crate) const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
 /// id

@@ -135,3 +135,16 @@ INSERT INTO changes_5 SELECT conversation_id, seq, kind, message_seq, NULL FROM 
 DROP TABLE changes;
 ALTER TABLE changes_5 RENAME TO changes;
 ALTER TABLE messages ADD COLUMN extra TEXT;
+
+-- Version 6: the words of names and usernames, by which users are found.
+
+ALTER TABLE users ADD COLUMN words_name TEXT;
+ALTER TABLE users ADD COLUMN words_version INTEGER;
+CREATE INDEX users_by_words_version ON users (CASE WHEN words_name = name THEN words_version ELSE 0 END);
+
+CREATE TABLE user_words (
+    word    TEXT NOT NULL,
+    user_id BLOB NOT NULL REFERENCES users ON DELETE CASCADE,
+    PRIMARY KEY (word, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX user_words_by_user ON user_words (user_id);

@@ -1,21 +1,29 @@
 //! Users.
 
 use async_trait::async_trait;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::Sqlite;
 use super::heads::HEAD_FOR;
 use super::rows::{Columns, pair, value};
 use super::sessions::session;
 use super::sql::{all, one, run, sql};
+use crate::domain::search::{WORDS_VERSION, words};
 use crate::domain::session::Caller;
 use crate::domain::user::{ConnectSnapshot, ConversationSnapshot, Name, User, Username, case_fold};
 use crate::domain::{ConversationId, Result, Seq, SessionId, Timestamp, UserId};
+use crate::store::queries::users::{insert_user, stale_users};
 use crate::store::queries::{self, TEXT_END, row_limit};
 use crate::store::users::{Users, username_taken};
 
 /// id, at
 const SET_LAST_SEEN: &str = "UPDATE users SET last_seen_at = max(coalesce(last_seen_at, ?2), ?2) WHERE id = ?1";
+/// id, word
+const INSERT_WORD: &str = "INSERT INTO user_words (word, user_id) VALUES (?2, ?1)";
+/// id
+const DELETE_WORDS: &str = "DELETE FROM user_words WHERE user_id = ?1";
+/// id, version
+const SET_WORDS_VERSION: &str = "UPDATE users SET words_name = name, words_version = ?2 WHERE id = ?1";
 /// conversation, limit
 const MEMBER_IDS: &str = "SELECT user_id FROM members WHERE conversation_id = ?1 LIMIT ?2";
 
@@ -40,17 +48,27 @@ fn connect_snapshot(columns: &mut Columns<'_>) -> rusqlite::Result<ConnectSnapsh
     Ok(ConnectSnapshot { user: user(columns)?, membership_version: columns.next()?, session: None, conversation: None })
 }
 
+/// Replaces the words of a user.
+fn write_words(db: &Connection, id: UserId, username: &str, name: &str) -> Result<()> {
+    run(db, DELETE_WORDS, params![id])?;
+    for word in words(username, name) {
+        run(db, INSERT_WORD, params![id, word])?;
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl Users for Sqlite {
     async fn insert_user(&self, user: &User, password_hash: &str) -> Result<()> {
         let (user, password_hash) = (user.clone(), password_hash.to_owned());
         self.write(move |db| {
             let (username, name) = (user.username.as_str(), user.name.as_str());
+            let (username_key, name_key) = (user.username.key(), case_fold(name));
             let row =
-                params![user.id, username, case_fold(username), name, case_fold(name), password_hash, user.created_at];
-            match run(db, sql!(queries::users::INSERT_USER), row)? {
+                params![user.id, username, username_key, name, name_key, password_hash, user.created_at, WORDS_VERSION];
+            match run(db, sql!(insert_user!()), row)? {
                 0 => Err(username_taken()),
-                _ => Ok(()),
+                _ => write_words(db, user.id, username, name),
             }
         })
         .await
@@ -69,19 +87,60 @@ impl Users for Sqlite {
         self.read(move |db| one(db, sql!(queries::users::PASSWORD_HASH), params![id], value)).await
     }
 
-    async fn users(&self, prefix: Option<&str>, after: Option<&str>, limit: usize) -> Result<Vec<User>> {
-        let prefix = prefix.unwrap_or_default().to_owned();
-        let end = format!("{prefix}{TEXT_END}");
-        let after = after.unwrap_or_default().to_owned();
-        self.read(move |db| all(db, sql!(queries::users::USERS), params![after, prefix, end, row_limit(limit)], user))
-            .await
+    async fn users(&self, from: &str, limit: usize) -> Result<Vec<User>> {
+        let from = from.to_owned();
+        self.read(move |db| all(db, sql!(queries::users::USERS), params![from, row_limit(limit)], user)).await
+    }
+
+    async fn users_by_id(&self, ids: &[UserId], from: &str, limit: usize) -> Result<Vec<User>> {
+        let (ids, from) = (ids.to_vec(), from.to_owned());
+        self.read(move |db| {
+            let mut found = Vec::with_capacity(ids.len());
+            for id in ids {
+                let user = one(db, sql!(queries::users::USER), params![id], user)?;
+                found.extend(user.map(|user| (user.username.key(), user)).filter(|(key, _)| *key >= from));
+            }
+            found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+            Ok(found.into_iter().map(|(_, user)| user).take(limit).collect())
+        })
+        .await
+    }
+
+    async fn user_ids_by_word(&self, prefix: &str, limit: usize) -> Result<Vec<UserId>> {
+        let (prefix, end) = (prefix.to_owned(), format!("{prefix}{TEXT_END}"));
+        self.read(move |db| {
+            all(db, sql!(queries::users::USER_IDS_BY_WORD), params![prefix, end, row_limit(limit)], value)
+        })
+        .await
+    }
+
+    async fn rewrite_user_words(&self, below: i64, limit: usize) -> Result<usize> {
+        let read = |columns: &mut Columns<'_>| Ok((columns.next()?, columns.next()?, columns.next()?));
+        let find = sql!(stale_users!());
+        // Only rarely are there any, and to look for them in the writer's queue would delay the writes.
+        if !self.read(move |db| Ok(one(db, find, params![below, 1], value::<UserId>)?.is_some())).await? {
+            return Ok(0);
+        }
+        self.write(move |db| {
+            let users: Vec<(UserId, String, String)> = all(db, find, params![below, row_limit(limit)], read)?;
+            for (id, username, name) in &users {
+                write_words(db, *id, username, name)?;
+                run(db, SET_WORDS_VERSION, params![id, WORDS_VERSION])?;
+            }
+            Ok(users.len())
+        })
+        .await
     }
 
     async fn rename_user(&self, id: UserId, name: &Name) -> Result<()> {
         let name = name.clone();
         self.write(move |db| {
-            run(db, sql!(queries::users::RENAME_USER), params![id, name.as_str(), case_fold(name.as_str())])?;
-            Ok(())
+            let Some(User { username, .. }) = one(db, sql!(queries::users::USER), params![id], user)? else {
+                return Ok(());
+            };
+            let row = params![id, name.as_str(), case_fold(name.as_str()), WORDS_VERSION];
+            run(db, sql!(queries::users::RENAME_USER), row)?;
+            write_words(db, id, username.as_str(), name.as_str())
         })
         .await
     }
@@ -128,3 +187,7 @@ impl Users for Sqlite {
         .await
     }
 }
+
+#[cfg(test)]
+#[path = "users_tests.rs"]
+mod tests;

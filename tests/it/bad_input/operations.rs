@@ -48,6 +48,7 @@ const INPUTS: &[(&str, &str, &str)] = &[
     ("user.list", r#"{"q":7}"#, "invalid"),
     ("user.list", r#"{"q":["a"]}"#, "invalid"),
     ("user.list", r#"{"q":"\u0000"}"#, "invalid"),
+    ("user.list", r#"{"q":"$x*129$"}"#, "invalid"),
     ("user.list", r#"{"cursor":7}"#, "invalid"),
     ("user.list", r#"{"cursor":"!"}"#, "invalid"),
     ("user.list", r#"{"cursor":"AA"}"#, "invalid"),

@@ -32,6 +32,7 @@ use chinwag::limits::QUERY_TIMEOUT;
 on_each_store! {
     a_database_of_schema_4_gives_the_same_answers,
     a_database_of_schema_4_goes_on_without_a_gap,
+    users_of_schema_4_are_found_by_every_word,
     sessions_and_tickets_of_schema_4_are_still_good,
 }
 
@@ -202,6 +203,16 @@ async fn a_database_of_schema_4_goes_on_without_a_gap(store: StoreKind) {
     let replayed = format!("{}?after_seq={last_seq}", room.socket);
     let mut later = lin.connect(&replayed).await;
     assert_eq!(later.next_seqs(expected.len()).await, (last_seq + 1..).take(expected.len()).collect::<Vec<_>>());
+}
+
+async fn users_of_schema_4_are_found_by_every_word(store: StoreKind) {
+    let (server, _data) = server(store).await;
+    let grace = story::login(server.address, "grace").await;
+    for (q, username) in [("hopper", "grace"), ("amazing+gra", "grace"), ("MARY", "mary"), ("%40ada", "Ada.L")] {
+        let found = grace.get(&format!("/v1/users?q={q}")).await.expect(200).json();
+        assert_eq!(found["items"][0]["username"], username, "{q}");
+        assert_eq!(found["items"].as_array().unwrap().len(), 1, "{q}");
+    }
 }
 
 /// Returns number and type of the next numbered events.

@@ -80,7 +80,7 @@ async fn somebody_is_added_once(store: StoreKind) {
 async fn what_a_role_may_do(store: StoreKind) {
     let server = Server::on(store).await;
     let (owner, admin, member) =
-        (server.register("owner").await, server.register("admin").await, server.register("member").await);
+        (server.register("owner").await, server.register("deputy").await, server.register("member").await);
     let (other, fresh) = (server.register("other").await, server.register("fresh").await);
     let room = owner.group("Lunch", &[&member, &other]).await;
     assert_eq!(add(&owner, &room, &admin, Some("admin")).await.expect(201).json()["role"], "admin");

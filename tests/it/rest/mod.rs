@@ -7,6 +7,7 @@ mod messages;
 mod names;
 mod sessions;
 mod system;
+mod user_words;
 
 use serde_json::Value;
 

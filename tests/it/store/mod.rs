@@ -50,6 +50,8 @@ mod sessions;
 pub(crate) mod shims;
 mod sqlite_wal;
 mod tickets;
+mod user_search_rows;
+mod user_words;
 mod users;
 
 /// A store on a database of its own.

@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
+use chinwag::domain::search::Query;
 use chinwag::domain::session::Caller;
 use chinwag::domain::user::{Name, User};
 use chinwag::domain::{Code, SessionId, Timestamp, UserId};
+use chinwag::store::search_users;
 
 use super::{Fixture, refused};
 
@@ -13,20 +15,21 @@ conformance!(
     a_user_is_kept_as_they_are,
     usernames_are_unique_whatever_their_case,
     one_of_many_gets_a_username,
-    users_are_found_by_the_beginning_of_username_or_name,
-    wildcards_are_characters_like_others,
     pages_of_users_neither_repeat_nor_skip,
-    a_user_is_renamed_and_found_by_the_new_name,
+    a_user_is_renamed,
     users_are_last_seen_never_earlier,
 );
 
-fn usernames(users: &[User]) -> Vec<&str> {
+pub(super) fn usernames(users: &[User]) -> Vec<&str> {
     users.iter().map(|user| user.username.as_str()).collect()
 }
 
-async fn find(store: &Fixture, prefix: &str) -> Vec<String> {
-    let found = store.users(Some(prefix), None, 100).await.unwrap();
-    usernames(&found).into_iter().map(str::to_owned).collect()
+/// Returns the usernames of all users who match a query.
+pub(super) async fn find(store: &Fixture, q: &str) -> Vec<String> {
+    let query = Query::parse(q).unwrap();
+    let page = search_users(&*store.store, query.as_ref(), None, 100).await.unwrap();
+    assert_eq!(page.next, None);
+    usernames(&page.users).into_iter().map(str::to_owned).collect()
 }
 
 async fn a_user_is_kept_as_they_are(store: &Fixture) {
@@ -74,36 +77,6 @@ async fn one_of_many_gets_a_username(store: &Fixture) {
     assert_eq!(store.credentials("grace").await.unwrap().map(|(user, _)| user.id), winners.pop());
 }
 
-async fn users_are_found_by_the_beginning_of_username_or_name(store: &Fixture) {
-    for (username, name) in
-        [("zoe", "Adaline"), ("Ada", "Countess"), ("grace", "Grace Hopper"), ("adam", "Zed"), ("bob", "Émile")]
-    {
-        store.insert_user(&store.new_user(username, name), "hash").await.unwrap();
-    }
-    assert_eq!(find(store, "ada").await, ["Ada", "adam", "zoe"]);
-    assert_eq!(find(store, "adam").await, ["adam"]);
-    assert_eq!(find(store, "grace h").await, ["grace"]);
-    assert_eq!(find(store, "ém").await, ["bob"]);
-    assert_eq!(find(store, "hopper").await, Vec::<String>::new());
-    assert_eq!(find(store, "").await.len(), 5);
-    assert_eq!(usernames(&store.users(None, None, 100).await.unwrap()), ["Ada", "adam", "bob", "grace", "zoe"]);
-}
-
-async fn wildcards_are_characters_like_others(store: &Fixture) {
-    for (username, name) in
-        [("a_b", "one"), ("axb", "two"), ("per", "50% more"), ("pes", "50 more"), ("que", "a*?[b]\\")]
-    {
-        store.insert_user(&store.new_user(username, name), "hash").await.unwrap();
-    }
-    assert_eq!(find(store, "a_").await, ["a_b"]);
-    assert_eq!(find(store, "50%").await, ["per"]);
-    assert_eq!(find(store, "a*").await, ["que"]);
-    assert_eq!(find(store, "a*?[b]\\").await, ["que"]);
-    for pattern in ["%", "_", "*", "?", "[a-z]", "\\", "'", "\"; --"] {
-        assert_eq!(find(store, pattern).await, Vec::<String>::new(), "{pattern}");
-    }
-}
-
 async fn pages_of_users_neither_repeat_nor_skip(store: &Fixture) {
     let mut expected = Vec::new();
     // The order is by bytes: `-` < `.` < `0` < `_` < `a`, whatever the locale.
@@ -111,29 +84,38 @@ async fn pages_of_users_neither_repeat_nor_skip(store: &Fixture) {
         store.register(username).await;
         expected.push(username);
     }
-    for (prefix, expected) in [(None, &expected[..]), (Some("a"), &expected[..6])] {
-        for limit in [1, 2, 4, 100] {
-            let mut seen = Vec::new();
-            let mut after: Option<String> = None;
+    for (q, expected) in [("", &expected[..]), ("a", &expected[..6])] {
+        let query = Query::parse(q).unwrap();
+        for limit in [1, 2, 4, 6, 9, 100] {
+            let (mut seen, mut after, mut pages) = (Vec::new(), None::<String>, 0);
             loop {
-                let page = store.users(prefix, after.as_deref(), limit).await.unwrap();
-                assert!(page.len() <= limit);
-                let Some(last) = page.last() else { break };
-                after = Some(last.username.key());
-                seen.extend(page.into_iter().map(|user| user.username.as_str().to_owned()));
+                let page = search_users(&*store.store, query.as_ref(), after.as_deref(), limit).await.unwrap();
+                assert!((1..=limit).contains(&page.users.len()));
+                seen.extend(page.users.into_iter().map(|user| user.username.as_str().to_owned()));
+                pages += 1;
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
             }
             assert_eq!(seen, expected, "by {limit}");
+            assert_eq!(pages, expected.len().div_ceil(limit), "by {limit}");
         }
     }
+    // A method of the store includes the username where it starts.
+    for (from, expected) in [("a_a", &["A_a", "aa", "ab"][..]), ("a_a\u{1}", &["aa", "ab", "B-b"]), ("x2", &[])] {
+        assert_eq!(usernames(&store.users(from, 3).await.unwrap()), expected);
+    }
+    let all: Vec<UserId> = store.users("", 100).await.unwrap().iter().map(|user| user.id).collect();
+    let some = store.users_by_id(&[all[8], all[0], all[4], UserId::new(), all[2]], "a0", 2).await.unwrap();
+    assert_eq!(usernames(&some), ["a0", "aa"]);
 }
 
-async fn a_user_is_renamed_and_found_by_the_new_name(store: &Fixture) {
+async fn a_user_is_renamed(store: &Fixture) {
     let (ada, bob) = (store.register("ada").await, store.register("bob").await);
     store.rename_user(ada, &Name::parse("Lady Lovelace").unwrap()).await.unwrap();
     assert_eq!(store.user(ada).await.unwrap().unwrap().name.as_str(), "Lady Lovelace");
     assert_eq!(store.user(bob).await.unwrap().unwrap().name.as_str(), "bob");
-    assert_eq!(find(store, "lady").await, ["ada"]);
-    assert_eq!(find(store, "ada").await, ["ada"], "the username is as it was");
 }
 
 async fn users_are_last_seen_never_earlier(store: &Fixture) {

@@ -161,7 +161,10 @@ forward! {
         async fn user(id: UserId) -> Result<Option<User>>;
         async fn credentials(username_key: &str) -> Result<Option<(User, String)>>;
         async fn password_hash(id: UserId) -> Result<Option<String>>;
-        async fn users(prefix: Option<&str>, after: Option<&str>, limit: usize) -> Result<Vec<User>>;
+        async fn users(from: &str, limit: usize) -> Result<Vec<User>>;
+        async fn users_by_id(ids: &[UserId], from: &str, limit: usize) -> Result<Vec<User>>;
+        async fn user_ids_by_word(prefix: &str, limit: usize) -> Result<Vec<UserId>>;
+        async fn rewrite_user_words(below: i64, limit: usize) -> Result<usize>;
         async fn rename_user(id: UserId, name: &Name) -> Result<()>;
         async fn change_password(id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
         async fn set_last_seen(ids: &[UserId], at: Timestamp) -> Result<()>;
