@@ -49,7 +49,7 @@ fn the_fold_of_every_character_is_stable() {
             assert_eq!(fold(&other), folded, "{character:?} and {other:?}");
         }
     }
-    assert!(WORDS_VERSION > 0, "0 means that a user has no words");
+    const { assert!(WORDS_VERSION > 0, "0 means that a user has no words") };
 }
 
 #[test]
