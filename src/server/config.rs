@@ -4,24 +4,25 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
-use clap::error::{ContextKind, ContextValue};
-use clap::{CommandFactory, Parser, ValueEnum};
+use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::arguments;
+use super::database::Database;
 use crate::limits;
 use crate::transport::Origins;
 
 /// The minimum length of a secret in bytes: the length of the hash that it keys (RFC 7518, section 3.2).
 const SECRET_BYTES_MIN: usize = 32;
 
-/// The other command of the binary, which has its own arguments and help.
+/// The other commands of the binary. Each has its own arguments and help.
 const COMMANDS: &str = "Commands:\n  chinwag bench SCENARIO  Measures the speed of a server; see chinwag bench --help";
 
 /// A chat server in one binary: accounts, conversations and durable real-time messages over REST and WebSocket.
@@ -35,14 +36,9 @@ pub struct Config {
     #[arg(long, env = "CHINWAG_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// Folder of the SQLite database and of the generated secret; created if missing.
-    #[arg(long, env = "CHINWAG_DATA", value_name = "FOLDER", default_value = "./data")]
-    pub data: PathBuf,
-
-    /// Database of accounts and messages: postgres://USER:PASSWORD@HOST/NAME (also postgresql://…; ?sslmode=… sets TLS) or
-    /// sqlite:FILE [default: SQLite, chinwag.db in the data folder]
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub database_url: Option<String>,
+    /// The data folder and the database.
+    #[command(flatten)]
+    pub database: Database,
 
     /// Secret that signs access tokens, at least 32 bytes, the same on all nodes [default: generated once, jwt-secret in the data
     /// folder]
@@ -126,37 +122,15 @@ impl Config {
     /// Reads the arguments (the first is the program's name) and the environment. For `--help` and `--version` it prints the text and
     /// exits.
     pub fn read(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, String> {
-        Self::try_parse_from(arguments).map_err(|error| {
-            if !error.use_stderr() {
-                error.exit();
-            }
-            one_line(&error)
-        })
-    }
-
-    /// Returns the URL of the store.
-    pub fn store_url(&self) -> Result<String, String> {
-        let Some(url) = &self.database_url else {
-            return Ok(format!("sqlite:{}", self.data.join("chinwag.db").display()));
-        };
-        // The error does not show the URL, which can contain a password.
-        let known = ["postgres://", "postgresql://", "sqlite:"].iter().any(|scheme| url.starts_with(scheme));
-        known
-            .then(|| url.clone())
-            .ok_or_else(|| "DATABASE_URL (--database-url) takes postgres://…, postgresql://… or sqlite:FILE".to_owned())
+        arguments::read(arguments)
     }
 
     /// Creates the data folder if the database or the secret is in it.
     pub fn prepare_data(&self) -> Result<(), String> {
-        if self.database_url.is_some() && (self.jwt_secret.is_some() || self.jwt_secret_file.is_some()) {
+        if self.database.url.is_some() && (self.jwt_secret.is_some() || self.jwt_secret_file.is_some()) {
             return Ok(());
         }
-        // Only the user that runs the server has access, because the folder holds messages and password hashes.
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.data)
-            .map_err(|error| format!("CHINWAG_DATA takes a writable folder: {}: {error}", self.data.display()))
+        self.database.create_folder()
     }
 
     /// Returns the secret: the given one, the one in the file, or the generated one.
@@ -165,7 +139,7 @@ impl Config {
             (Some(given), _) => check_length(given.clone().into_bytes(), "CHINWAG_JWT_SECRET (--jwt-secret)"),
             (None, Some(file)) => read_secret(file, "CHINWAG_JWT_SECRET_FILE"),
             (None, None) => {
-                let file = self.data.join("jwt-secret");
+                let file = self.database.folder.join("jwt-secret");
                 if !file.exists() {
                     generate_secret(&file).map_err(|error| format!("CHINWAG_DATA: {}: {error}", file.display()))?;
                 }
@@ -185,22 +159,6 @@ fn check_length(secret: Vec<u8>, variable: &str) -> Result<Vec<u8>, String> {
     is_long_enough
         .then_some(secret)
         .ok_or_else(|| format!("{variable} takes a secret of at least {SECRET_BYTES_MIN} bytes"))
-}
-
-/// Returns a parser error as one line that names the variable and its flag.
-fn one_line(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    let flag = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(argument)) => argument.split(' ').next().unwrap_or_default(),
-        _ => "",
-    };
-    let command = Config::command();
-    let argument = command.get_arguments().find(|argument| argument.get_long() == flag.strip_prefix("--"));
-    match argument.and_then(clap::Arg::get_env) {
-        Some(variable) => format!("{} ({flag}): {reason}", variable.to_string_lossy()),
-        None => format!("{reason} (--help explains the flags)"),
-    }
 }
 
 /// Generates the secret. It is written to a temporary file and linked to `file`, so that two processes that start at the same time use
@@ -273,7 +231,7 @@ mod tests {
         let config = read(&[]).expect("no arguments");
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         assert_eq!((config.access_token_ttl, config.rate_limits), (Duration::from_secs(900), Switch::On));
-        assert_eq!(config.store_url().as_deref(), Ok("sqlite:./data/chinwag.db"));
+        assert_eq!(config.database.store_url().as_deref(), Ok("sqlite:./data/chinwag.db"));
         assert_eq!(config.allowed_origins, Origins::These(vec![]));
     }
 
@@ -298,7 +256,8 @@ mod tests {
     #[test]
     fn secrets_are_not_in_errors() {
         let config = read(&["--jwt-secret", "hunter2", "--database-url", "mysql://me:hunter2@host/x"]).expect("read");
-        let (secret, url) = (config.secret().expect_err("short"), config.store_url().expect_err("another database"));
+        let (secret, url) =
+            (config.secret().expect_err("short"), config.database.store_url().expect_err("another database"));
         assert!(secret.contains("CHINWAG_JWT_SECRET") && url.contains("DATABASE_URL"));
         assert!(!format!("{secret}{url}").contains("hunter2"));
     }

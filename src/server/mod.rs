@@ -1,6 +1,9 @@
 //! The composition root: assembles store, operations and transports, serves, and drains.
 
+pub mod arguments;
+pub mod commands;
 pub mod config;
+pub mod database;
 pub mod routes;
 pub mod telemetry;
 
@@ -76,8 +79,9 @@ impl App {
     ) -> Result<Self, String> {
         config.prepare_data()?;
         let secret = config.secret()?;
-        let store =
-            store::open(&config.store_url()?).await.map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
+        let store = store::open(&config.database.store_url()?)
+            .await
+            .map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
         Self::assemble_with_store(config, secret, store, routes, join).await
     }
 

@@ -1,0 +1,66 @@
+//! `chinwag` without a command: the server.
+
+use std::ffi::OsString;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tracing::info;
+
+use crate::server::config::Config;
+use crate::server::{App, raise_open_files, telemetry};
+
+/// Serves until SIGTERM or SIGINT, and drains.
+pub fn run(arguments: &[OsString]) -> Result<(), String> {
+    serve(Config::read(arguments)?)
+}
+
+#[tokio::main]
+async fn serve(config: Config) -> Result<(), String> {
+    telemetry::start(&config)?;
+    let open_files = raise_open_files();
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let mut stop_signal = async move || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| format!("CHINWAG_LISTEN takes a free address: {}: {error}", config.listen))?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let (store, data) = (redacted(&config.database.store_url()?), config.database.folder.display().to_string());
+    let app = App::open(config).await?;
+    info!(url = %format_args!("http://{address}"), store, data, open_files, "chinwag is ready");
+
+    let (drain, drain_requested) = oneshot::channel();
+    let serving = app.serve(listener, async {
+        // The sender is dropped only when this function returns.
+        let _ = drain_requested.await;
+    });
+    tokio::pin!(serving);
+    tokio::select! {
+        () = &mut serving => return Ok(()),
+        () = stop_signal() => drop(drain.send(())),
+    }
+    tokio::select! {
+        () = serving => Ok(()),
+        () = stop_signal() => Err("a second signal came during the drain: exited at once".to_owned()),
+    }
+}
+
+/// Returns a store's URL without user, password and options.
+fn redacted(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            // User and password are removed first, because a password can contain a question mark.
+            let location = rest.rsplit_once('@').map_or(rest, |(_, location)| location);
+            let location = location.split('?').next().unwrap_or_default();
+            format!("{scheme}://{location}")
+        }
+        None => url.to_owned(),
+    }
+}
