@@ -23,7 +23,8 @@ use crate::transport::Origins;
 const SECRET_BYTES_MIN: usize = 32;
 
 /// The other commands of the binary. Each has its own arguments and help.
-const COMMANDS: &str = "Commands:\n  chinwag bench SCENARIO  Measures the speed of a server; see chinwag bench --help";
+const COMMANDS: &str = "Commands; each has a --help of its own:
+  chinwag bench SCENARIO  Measures the speed of a server";
 
 /// A chat server in one binary: accounts, conversations and durable real-time messages over REST and WebSocket.
 ///
@@ -79,7 +80,8 @@ pub struct Config {
     #[arg(long, env = "CHINWAG_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
 
-    /// Log level: error, warn, info, debug or trace; or a level by module, such as info,chinwag::ws=debug (tracing's EnvFilter).
+    /// Log level: off, error, warn, info, debug or trace; or levels by module, such as info,chinwag::ws=debug (tracing's EnvFilter). Without
+    /// a level for all modules it is info for the others.
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
 
@@ -139,13 +141,17 @@ impl Config {
             (Some(given), _) => check_length(given.clone().into_bytes(), "CHINWAG_JWT_SECRET (--jwt-secret)"),
             (None, Some(file)) => read_secret(file, "CHINWAG_JWT_SECRET_FILE"),
             (None, None) => {
-                let file = self.database.folder.join("jwt-secret");
+                let file = self.generated_secret();
                 if !file.exists() {
                     generate_secret(&file).map_err(|error| format!("CHINWAG_DATA: {}: {error}", file.display()))?;
                 }
                 read_secret(&file, "CHINWAG_DATA")
             }
         }
+    }
+
+    fn generated_secret(&self) -> PathBuf {
+        self.database.folder.join("jwt-secret")
     }
 }
 
@@ -185,14 +191,16 @@ fn network(text: &str) -> Result<IpNet, String> {
 }
 
 fn origins(text: &str) -> Result<Origins, String> {
-    let takes = || "takes origins such as https://app.example.org, separated by commas, or *".to_owned();
+    let takes = || {
+        "takes origins such as https://app.example.org, without wildcards, separated by commas; or * alone".to_owned()
+    };
     if text.trim() == "*" {
         return Ok(Origins::Any);
     }
     let origin = |part: &str| {
         let origin = part.trim().trim_end_matches('/').to_ascii_lowercase();
         let (scheme, authority) = origin.split_once("://").ok_or_else(takes)?;
-        let valid = matches!(scheme, "http" | "https") && !authority.is_empty() && !authority.contains('/');
+        let valid = matches!(scheme, "http" | "https") && !authority.is_empty() && !authority.contains(['/', '*']);
         valid.then(|| origin.clone()).ok_or_else(takes)
     };
     let parts = text.split(',').filter(|part| !part.trim().is_empty());
@@ -239,6 +247,8 @@ mod tests {
     fn a_refused_value_is_reported_with_its_variable() {
         for (argument, variable) in [
             ("--listen=8080", "CHINWAG_LISTEN (--listen)"),
+            ("--allowed-origins=https://*.example.org", "CHINWAG_ALLOWED_ORIGINS (--allowed-origins)"),
+            ("--allowed-origins=*,https://example.org", "CHINWAG_ALLOWED_ORIGINS (--allowed-origins)"),
             ("--allowed-origins=example.org", "CHINWAG_ALLOWED_ORIGINS (--allowed-origins)"),
             ("--trusted-proxies=10.0.0.0/33", "CHINWAG_TRUSTED_PROXIES (--trusted-proxies)"),
             ("--access-token-ttl=15", "CHINWAG_ACCESS_TOKEN_TTL (--access-token-ttl)"),

@@ -5,6 +5,7 @@ pub mod commands;
 pub mod config;
 pub mod database;
 pub mod routes;
+pub mod signals;
 pub mod telemetry;
 
 use std::sync::Arc;

@@ -3,20 +3,66 @@
 use std::io::{IsTerminal, stdout};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::config::{Config, LogFormat};
 
 /// Starts the log on standard output. Returns an error if the filter is not valid.
 pub fn start(config: &Config) -> Result<(), String> {
-    let filter = EnvFilter::builder()
-        .parse(&config.log)
-        .map_err(|error| format!("RUST_LOG takes a filter such as info or chinwag=debug: {error}"))?;
+    let filter = filter(&config.log)?;
     let on_terminal = stdout().is_terminal();
     let format = config.log_format.unwrap_or(if on_terminal { LogFormat::Text } else { LogFormat::Json });
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(on_terminal);
+    // A line that cannot be written is lost. By default the error is written to standard error, and the process panics if nobody reads that
+    // either: a terminal that closes would end the drain.
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(on_terminal).log_internal_errors(false);
     let result = match format {
         LogFormat::Text => builder.with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
     };
     result.map_err(|error| format!("the log could not be started: {error}"))
+}
+
+/// Returns the filter of a setting: levels by module, and one level for all other modules, which is info unless the setting has it. tracing by
+/// itself takes a word that is no level for a module, so `warnings` would silence the server, as would levels of some modules alone.
+fn filter(setting: &str) -> Result<EnvFilter, String> {
+    let mut directives: Vec<&str> = setting.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    let is_level = |directive: &&str| !directive.contains('=');
+    if let Some(wrong) =
+        directives.iter().filter(|part| is_level(part)).find(|part| part.parse::<LevelFilter>().is_err())
+    {
+        return Err(format!(
+            "RUST_LOG (--log) takes a level (off, error, warn, info, debug, trace), and levels by module such as chinwag::ws=debug, \
+             separated by commas; {wrong:?} is neither"
+        ));
+    }
+    if !directives.iter().any(is_level) {
+        directives.push("info");
+    }
+    EnvFilter::builder()
+        .parse(directives.join(","))
+        .map_err(|error| format!("RUST_LOG (--log) takes a filter such as info,chinwag::ws=debug: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::filter;
+
+    #[test]
+    fn a_filter_never_silences_the_server_by_mistake() {
+        for (setting, understood) in [
+            ("", "info"),
+            (" , ", "info"),
+            ("WARN", "warn"),
+            ("off", "off"),
+            ("info, chinwag::ws=debug", "chinwag::ws=debug,info"),
+            ("chinwag::ws=debug", "chinwag::ws=debug,info"),
+            ("misspelt=debug", "misspelt=debug,info"),
+        ] {
+            assert_eq!(filter(setting).map(|filter| filter.to_string()).as_deref(), Ok(understood), "{setting}");
+        }
+        for setting in ["warnings", "99", "info,chinwag", "chinwag=loudly"] {
+            let error = filter(setting).expect_err(setting);
+            assert!(error.starts_with("RUST_LOG") && !error.contains('\n'), "{setting}: {error}");
+        }
+    }
 }

@@ -3,14 +3,14 @@
 use std::ffi::OsString;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::server::config::Config;
-use crate::server::{App, raise_open_files, telemetry};
+use crate::server::signals::StopSignals;
+use crate::server::{App, arguments, raise_open_files, telemetry};
 
-/// Serves until SIGTERM or SIGINT, and drains.
+/// Serves until SIGTERM, SIGINT or SIGHUP, and drains.
 pub fn run(arguments: &[OsString]) -> Result<(), String> {
     serve(Config::read(arguments)?)
 }
@@ -19,22 +19,19 @@ pub fn run(arguments: &[OsString]) -> Result<(), String> {
 async fn serve(config: Config) -> Result<(), String> {
     telemetry::start(&config)?;
     let open_files = raise_open_files();
-    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-    let mut stop_signal = async move || {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-
+    let mut signals = StopSignals::listen().map_err(|error| error.to_string())?;
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|error| format!("CHINWAG_LISTEN takes a free address: {}: {error}", config.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let (store, data) = (redacted(&config.database.store_url()?), config.database.folder.display().to_string());
+    let url = config.database.store_url()?;
+    let (store, data) = (redacted(&url), config.database.folder.display().to_string());
     let app = App::open(config).await?;
     info!(url = %format_args!("http://{address}"), store, data, open_files, "chinwag is ready");
+    let unknown = arguments::unknown_variables::<Config>().join(", ");
+    if !unknown.is_empty() {
+        warn!(variables = unknown, "these environment variables are unknown and have no effect; see chinwag --help");
+    }
 
     let (drain, drain_requested) = oneshot::channel();
     let serving = app.serve(listener, async {
@@ -44,11 +41,11 @@ async fn serve(config: Config) -> Result<(), String> {
     tokio::pin!(serving);
     tokio::select! {
         () = &mut serving => return Ok(()),
-        () = stop_signal() => drop(drain.send(())),
+        () = signals.drain() => drop(drain.send(())),
     }
     tokio::select! {
         () = serving => Ok(()),
-        () = stop_signal() => Err("a second signal came during the drain: exited at once".to_owned()),
+        () = signals.exit_at_once() => Err("a second signal came during the drain: exited at once".to_owned()),
     }
 }
 

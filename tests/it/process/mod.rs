@@ -24,16 +24,31 @@ use crate::support::postgres::database;
 use crate::support::server::StoreKind;
 use crate::support::socket::TEST_TIMEOUT;
 
+mod hangup;
 mod log;
+mod settings;
 
 /// Returns a command that runs the binary without any of this environment's Chinwag variables.
 fn chinwag(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+    let mut command = clean(env!("CARGO_BIN_EXE_chinwag"));
+    command.args(arguments);
+    command
+}
+
+/// Returns a command that runs a line of shell, and then the binary in the same process.
+fn chinwag_after(line: &str) -> Command {
+    let mut command = clean("/bin/sh");
+    command.args(["-c", &format!("{line}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_chinwag")]);
+    command
+}
+
+fn clean(program: &str) -> Command {
+    let mut command = Command::new(program);
     let ours = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CHINWAG_"));
     for name in ours.chain(["DATABASE_URL", "NATS_URL", "RUST_LOG"].map(str::to_owned)) {
         command.env_remove(name);
     }
-    command.args(arguments).stdin(Stdio::null());
+    command.stdin(Stdio::null());
     command
 }
 
@@ -41,7 +56,8 @@ fn chinwag(arguments: &[&str]) -> Command {
 struct Running {
     child: Child,
     address: SocketAddr,
-    /// The first log line.
+    /// The log lines before the one that says where the server is: usually none.
+    before: Vec<Value>,
     ready: String,
     log: BufReader<std::process::ChildStdout>,
     data: TempDir,
@@ -67,20 +83,34 @@ fn watch(process: &Child) -> mpsc::Sender<()> {
 
 impl Running {
     fn start(arguments: &[&str]) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let mut command = chinwag(&["--listen", "127.0.0.1:0", "--data", data.path().to_str().unwrap()]);
-        let mut child = command.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        Self::run(chinwag(&[]), tempfile::tempdir().unwrap(), arguments)
+    }
+
+    fn run(mut command: Command, data: TempDir, arguments: &[&str]) -> Self {
+        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.path()).args(arguments);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let patience = watch(&child);
         let mut log = BufReader::new(child.stdout.take().unwrap());
-        let mut ready = String::new();
-        log.read_line(&mut ready).unwrap();
-        let (_, url) = ready.split_once("http://").unwrap_or_else(|| panic!("the first line is another: {ready}"));
+        let (mut before, mut ready) = (Vec::new(), String::new());
+        while !ready.contains("http://") {
+            before.extend((!ready.is_empty()).then(|| serde_json::from_str(&ready).unwrap()));
+            ready.clear();
+            assert!(log.read_line(&mut ready).unwrap() > 0, "it has ended: {before:?}");
+        }
+        let (_, url) = ready.split_once("http://").unwrap();
         let address = url.split(|c: char| !c.is_ascii_digit() && !".:".contains(c)).next().unwrap().parse().unwrap();
-        Self { child, address, ready, log, data, _patience: patience }
+        Self { child, address, before, ready, log, data, _patience: patience }
     }
 
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Reads the next line of the log.
+    fn log_line(&mut self) -> Value {
+        let mut line = String::new();
+        self.log.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 }
 
@@ -105,6 +135,7 @@ fn refused(arguments: &[&str], environment: &[(&str, &str)]) -> String {
 #[tokio::test]
 async fn the_first_log_line_says_where_everything_is() {
     let running = Running::start(&[]);
+    assert!(running.before.is_empty(), "{:?}", running.before);
     let ready: Value = serde_json::from_str(&running.ready).unwrap();
     assert_eq!((&ready["level"], &ready["message"]), (&json!("INFO"), &json!("chinwag is ready")));
     let data = running.data.path().to_str().unwrap();
@@ -116,7 +147,7 @@ async fn the_first_log_line_says_where_everything_is() {
 
 #[tokio::test]
 async fn sigterm_ends_it_well() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let mut running = Running::start(&[]);
         let ada = TestUser::register(running.address, "ada").await;
         let mut socket = ada.connect("/ws").await;
@@ -317,6 +348,7 @@ fn bad_configuration_is_refused_in_words_that_name_the_variable() {
         ("CHINWAG_JWT_SECRET", "short"),
         ("CHINWAG_JWT_SECRET_FILE", "/nonexistent/secret"),
         ("CHINWAG_ALLOWED_ORIGINS", "example.org"),
+        ("CHINWAG_ALLOWED_ORIGINS", "https://*.example.org"),
         ("CHINWAG_TRUSTED_PROXIES", "everybody"),
         ("CHINWAG_ACCESS_TOKEN_TTL", "soon"),
         ("CHINWAG_RATE_LIMITS", "perhaps"),
@@ -324,6 +356,8 @@ fn bad_configuration_is_refused_in_words_that_name_the_variable() {
         ("CHINWAG_LOG_FORMAT", "xml"),
         ("CHINWAG_DATA", "/dev/null/data"),
         ("RUST_LOG", "chinwag=loudly"),
+        ("RUST_LOG", "warnings"),
+        ("RUST_LOG", "99"),
         ("DATABASE_URL", "postgres://127.0.0.1:1/nothing?sslmode=disable"),
     ] {
         let folder = tempfile::tempdir().unwrap();
