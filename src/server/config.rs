@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ use crate::transport::Origins;
 
 /// The minimum length of a secret in bytes: the length of the hash that it keys (RFC 7518, section 3.2).
 const SECRET_BYTES_MIN: usize = 32;
+
+/// The permission bit that lets every user read a file.
+const OTHERS_READ: u32 = 0o004;
 
 /// The other commands of the binary. Each has its own arguments and help.
 const COMMANDS: &str = "Commands; each has a --help of its own:
@@ -148,6 +151,16 @@ impl Config {
                 read_secret(&file, "CHINWAG_DATA")
             }
         }
+    }
+
+    /// Returns the file that contains the secret if every user of the machine can read it. A group that can read it was given that right.
+    pub fn exposed_secret(&self) -> Option<PathBuf> {
+        if self.jwt_secret.is_some() {
+            return None;
+        }
+        let file = self.jwt_secret_file.clone().unwrap_or_else(|| self.generated_secret());
+        let is_exposed = fs::metadata(&file).is_ok_and(|metadata| metadata.permissions().mode() & OTHERS_READ != 0);
+        is_exposed.then_some(file)
     }
 
     fn generated_secret(&self) -> PathBuf {

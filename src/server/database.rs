@@ -32,6 +32,11 @@ impl Database {
             .ok_or_else(|| "DATABASE_URL (--database-url) takes postgres://…, postgresql://… or sqlite:FILE".to_owned())
     }
 
+    /// Returns the name of the variable that says where the database is.
+    pub fn variable(&self) -> &'static str {
+        if self.url.is_some() { "DATABASE_URL" } else { "CHINWAG_DATA" }
+    }
+
     /// Creates the data folder.
     pub fn create_folder(&self) -> Result<(), String> {
         // Only the user that runs the server has access, because the folder holds messages and password hashes.

@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use crate::domain::Result;
 
 mod conversations;
+mod files;
 mod heads;
 mod health;
 mod members;
@@ -36,6 +37,7 @@ mod user_search;
 mod users;
 
 pub use conversations::{ActivityCursor, Conversations};
+pub use files::lock;
 pub use heads::Heads;
 pub use health::StoreHealth;
 pub use members::Members;
@@ -61,8 +63,14 @@ pub trait Store: Users + Sessions + Tickets + Conversations + Heads + Members + 
 
 /// Opens the store at `url`, and migrates its schema.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
-    Ok(match url.strip_prefix("sqlite:") {
-        Some(path) => Arc::new(sqlite::Sqlite::open(path.strip_prefix("//").unwrap_or(path)).await?),
+    Ok(match sqlite_path(url) {
+        Some(path) => Arc::new(sqlite::Sqlite::open(path).await?),
         None => Arc::new(postgres::Postgres::open(url).await?),
     })
+}
+
+/// Returns the path of the SQLite database at `url`, or none for PostgreSQL.
+fn sqlite_path(url: &str) -> Option<&str> {
+    let path = url.strip_prefix("sqlite:")?;
+    Some(path.strip_prefix("//").unwrap_or(path))
 }

@@ -1,4 +1,5 @@
-//! The previous release and this version run at once on one database, as they do while nodes are replaced.
+//! The previous release and this version run at once on one database, as they do while nodes are replaced. SQLite has one server at a
+//! time, so there they take turns.
 //!
 //! `CHINWAG_PREVIOUS_BIN` names the previous release's binary; `make mixed` runs these tests.
 
@@ -15,32 +16,6 @@ use crate::support::node::Node;
 use crate::support::postgres::database;
 use crate::support::server::StoreKind;
 use crate::support::socket::Socket;
-
-/// Creates a test for each store from each specification.
-macro_rules! beside_the_previous_release {
-    ($($specification:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            #[ignore = "needs CHINWAG_PREVIOUS_BIN"]
-            async fn $specification() {
-                super::$specification($crate::support::server::StoreKind::Sqlite).await;
-            })*
-        }
-
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            #[ignore = "needs CHINWAG_PREVIOUS_BIN"]
-            async fn $specification() {
-                super::$specification($crate::support::server::StoreKind::Postgres).await;
-            })*
-        }
-    };
-}
-
-beside_the_previous_release! {
-    this_version_migrates_beneath_the_previous_one,
-    the_previous_version_starts_on_this_schema,
-}
 
 /// Rounds of each user at each node.
 const ROUNDS: usize = 25;
@@ -181,8 +156,10 @@ async fn write_at_once(previous: &Group, present: &Group, events: usize) {
     }
 }
 
-async fn this_version_migrates_beneath_the_previous_one(store: StoreKind) {
-    let (mut previous, mut present, _folder) = nodes(store).await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs CHINWAG_PREVIOUS_BIN"]
+async fn this_version_migrates_beneath_the_previous_one() {
+    let (mut previous, mut present, _folder) = nodes(StoreKind::Postgres).await;
     previous.start().await;
     let before = Group::new(&previous).await;
     let has_migrated = AtomicBool::new(false);
@@ -203,8 +180,10 @@ async fn this_version_migrates_beneath_the_previous_one(store: StoreKind) {
     stop(&mut present).await;
 }
 
-async fn the_previous_version_starts_on_this_schema(store: StoreKind) {
-    let (mut previous, mut present, _folder) = nodes(store).await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs CHINWAG_PREVIOUS_BIN"]
+async fn the_previous_version_starts_on_this_schema() {
+    let (mut previous, mut present, _folder) = nodes(StoreKind::Postgres).await;
     present.start().await;
     let now = Group::new(&present).await;
     let events = now.write("before", |round| round < 1).await;
@@ -214,6 +193,29 @@ async fn the_previous_version_starts_on_this_schema(store: StoreKind) {
     // A return to the previous release is possible.
     let there = TestUser { address: previous.address, ..now.grace.clone() };
     there.send(&now.room, "still here").await;
+    stop(&mut previous).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs CHINWAG_PREVIOUS_BIN"]
+async fn on_sqlite_the_versions_take_turns() {
+    let (mut previous, mut present, _folder) = nodes(StoreKind::Sqlite).await;
+    previous.start().await;
+    let before = Group::new(&previous).await;
+    let mut events = before.write("previous", |round| round < ROUNDS).await;
+    stop(&mut previous).await;
+    present.start().await;
+    let now = before.at(&present).await;
+    events += now.write("present", |round| round < ROUNDS).await;
+    let replayed = now.replayed().await;
+    stop(&mut present).await;
+    // A return to the previous release is possible.
+    previous.start().await;
+    assert_eq!(before.replayed().await, replayed, "both show the same");
+    events += before.write("previous again", |round| round < ROUNDS).await;
+    let (frames, _) = before.replayed().await;
+    let numbers: Vec<i64> = frames.iter().map(|frame| frame["seq"].as_i64().unwrap()).collect();
+    assert_eq!(numbers, (1..=i64::try_from(events).unwrap()).collect::<Vec<_>>(), "nothing is lost or duplicated");
     stop(&mut previous).await;
 }
 

@@ -1,5 +1,8 @@
 //! Two nodes on one store. The bus between them loses, duplicates and reorders envelopes, and within a heartbeat clients see no
 //! difference.
+//!
+//! The binary lets one server at a time use a SQLite database. The nodes here are in one process and do not take its lock: they hold the
+//! SQLite adapter to the same rules, since commands of an operator write beside a server too.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,6 +9,7 @@ use tracing::{info, warn};
 use crate::server::config::Config;
 use crate::server::signals::StopSignals;
 use crate::server::{App, arguments, raise_open_files, telemetry};
+use crate::store;
 
 /// Serves until SIGTERM, SIGINT or SIGHUP, and drains.
 pub fn run(arguments: &[OsString]) -> Result<(), String> {
@@ -25,9 +26,16 @@ async fn serve(config: Config) -> Result<(), String> {
         .map_err(|error| format!("CHINWAG_LISTEN takes a free address: {}: {error}", config.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let url = config.database.store_url()?;
+    config.prepare_data()?;
+    // Held until the process ends.
+    let _lock = store::lock(&url).map_err(|error| format!("{}: {}", config.database.variable(), error.detail))?;
     let (store, data) = (redacted(&url), config.database.folder.display().to_string());
+    let exposed_secret = config.exposed_secret();
     let app = App::open(config).await?;
     info!(url = %format_args!("http://{address}"), store, data, open_files, "chinwag is ready");
+    if let Some(file) = exposed_secret {
+        warn!(file = %file.display(), "every user of this machine can read the secret; chmod 600 prevents that");
+    }
     let unknown = arguments::unknown_variables::<Config>().join(", ");
     if !unknown.is_empty() {
         warn!(variables = unknown, "these environment variables are unknown and have no effect; see chinwag --help");

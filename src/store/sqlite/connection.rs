@@ -7,6 +7,7 @@ use std::time::Instant;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, ffi, params};
 
+use super::files::{self, failure};
 use super::sql::is_busy;
 use crate::domain::{Code, Error, Result};
 use crate::limits;
@@ -24,6 +25,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection> {
     };
     let mut db = open(path).map_err(refused)?;
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(refused)?;
+    transaction.execute_batch(migrations::TABLE).map_err(refused)?;
     let (version, needs) = versions(&transaction).map_err(refused)?;
     migrate(transaction, migrations::pending(version, needs)?).map_err(refused)?;
     db.busy_timeout(limits::SQLITE_BUSY_TIMEOUT).map_err(refused)?;
@@ -33,12 +35,17 @@ pub(super) fn writer(path: &Path) -> Result<Connection> {
 /// Opens a connection that may write. It waits for another process that migrates for at most [`limits::MIGRATION_LOCK_TIMEOUT`].
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    files::create_private(path);
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(limits::MIGRATION_LOCK_TIMEOUT)?;
+    files::refuse_foreign(&db)?;
     use_wal(&db)?;
+    files::make_private(path);
     // An acknowledged write survives a power failure. With NORMAL SQLite would not flush the log at each commit.
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", "ON")?;
+    // Deleted text is overwritten. With FAST the text of a long message stays in pages that are free.
+    db.pragma_update(None, "secure_delete", "ON")?;
     db.pragma_update(None, "wal_autocheckpoint", limits::SQLITE_WAL_PAGES)?;
     db.pragma_update(None, "journal_size_limit", limits::SQLITE_WAL_PAGES * PAGE_BYTES)?;
     // Negative: in KiB and not in pages.
@@ -80,14 +87,12 @@ fn use_wal(db: &Connection) -> rusqlite::Result<()> {
 }
 
 fn no_wal() -> rusqlite::Error {
-    let cause = "this file system does not support a write-ahead log".to_owned();
-    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), Some(cause))
+    failure(ffi::SQLITE_CANTOPEN, "this file system does not support a write-ahead log")
 }
 
 /// Returns the version of the schema, and the version that a binary must know to run on it.
-fn versions(transaction: &Transaction<'_>) -> rusqlite::Result<(i64, i64)> {
-    transaction.execute_batch(migrations::TABLE)?;
-    transaction.query_row("SELECT coalesce(max(version), 0), coalesce(max(needs), 0) FROM schema_versions", [], |row| {
+pub(super) fn versions(db: &Connection) -> rusqlite::Result<(i64, i64)> {
+    db.query_row("SELECT coalesce(max(version), 0), coalesce(max(needs), 0) FROM schema_versions", [], |row| {
         Ok((row.get(0)?, row.get(1)?))
     })
 }
@@ -105,8 +110,8 @@ fn migrate(transaction: Transaction<'_>, pending: &[Migration]) -> rusqlite::Res
 
 #[cfg(test)]
 mod tests {
-    use super::{migrate, open, versions, writer};
-    use crate::store::migrations::MIGRATIONS;
+    use super::{migrate, open, writer};
+    use crate::store::migrations::{MIGRATIONS, TABLE};
     use crate::store::sqlite::writer::Writer;
 
     /// SQLite's number for `synchronous=FULL`.
@@ -129,7 +134,7 @@ mod tests {
             let path = folder.path().join(format!("{earlier}.db"));
             let mut db = open(&path).expect("a database");
             let transaction = db.transaction().expect("begins");
-            versions(&transaction).expect("the table of versions");
+            transaction.execute_batch(TABLE).expect("the table of versions");
             migrate(transaction, &MIGRATIONS[..earlier]).expect("an earlier version");
             let insert = "INSERT INTO messages (conversation_id, seq, id, sender_id, content, timestamp)
                  VALUES (x'01', 7, x'02', x'03', 'kept', 4)";

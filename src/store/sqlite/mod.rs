@@ -1,13 +1,15 @@
 //! The embedded store: one SQLite file, one thread that writes, a few connections that read.
 //!
 //! Every write is one `BEGIN IMMEDIATE` transaction on the writer's thread. The transaction is also the lock of every counter, because
-//! other processes on the same file wait for it. Reads run beside it. They see the state that was committed when they began.
+//! another process on the same file, such as an operator's command, waits for it. Only one of them is a server: see [`lock`]. Reads run beside it. They see the state that was committed when they began.
 
 mod apply;
 mod commit;
 mod connection;
 mod conversations;
+mod files;
 mod heads;
+pub(super) mod lock;
 mod members;
 mod messages;
 mod numbered_writes;

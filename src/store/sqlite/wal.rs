@@ -1,11 +1,11 @@
 //! Bounds the write-ahead log.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use super::files;
 use crate::limits;
 
 /// The write-ahead log. SQLite checkpoints it by itself, but starts it over only in a moment without a reader. Under load there may be no
@@ -19,9 +19,7 @@ pub(super) struct Wal {
 impl Wal {
     /// The log of the database at `path`.
     pub(super) fn of(path: &Path) -> Self {
-        let mut name = OsString::from(path);
-        name.push("-wal");
-        Self { path: name.into(), bound: limits::SQLITE_WAL_BYTES_MAX }
+        Self { path: files::beside(path, files::WAL), bound: limits::SQLITE_WAL_BYTES_MAX }
     }
 
     /// Empties the log if it is longer than its bound. If a long read prevents that, the log may grow by

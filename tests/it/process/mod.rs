@@ -24,7 +24,9 @@ use crate::support::postgres::database;
 use crate::support::server::StoreKind;
 use crate::support::socket::TEST_TIMEOUT;
 
+mod files;
 mod hangup;
+mod lock;
 mod log;
 mod settings;
 
@@ -111,6 +113,13 @@ impl Running {
         let mut line = String::new();
         self.log.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    /// Ends the process by a signal, and returns its data folder.
+    fn ended_by(mut self, signal: Signal) -> TempDir {
+        self.signal(signal);
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.data, tempfile::tempdir().unwrap())
     }
 }
 

@@ -1,0 +1,98 @@
+//! The files of the server: who can read them, and what stays in them.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use chinwag::limits;
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::{Running, chinwag, chinwag_after};
+use crate::support::client::TestUser;
+
+/// Returns the names of the files in a folder, with their permissions.
+fn modes(folder: &Path) -> Vec<(String, u32)> {
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let mut modes: Vec<_> = entries
+        .map(|entry| (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().permissions().mode() & 0o777))
+        .collect();
+    modes.sort();
+    modes
+}
+
+const PRIVATE: u32 = 0o600;
+
+#[tokio::test]
+async fn only_the_owner_can_read_the_files_whatever_the_umask() {
+    // The data folder exists already, and everybody may look into it; and a database elsewhere, below a link.
+    let data = tempfile::tempdir().unwrap();
+    fs::set_permissions(data.path(), Permissions::from_mode(0o755)).unwrap();
+    let running = Running::run(chinwag_after("umask 0"), data, &[]);
+    TestUser::register(running.address, "ada").await;
+    let names = ["chinwag.db", "chinwag.db-lock", "chinwag.db-shm", "chinwag.db-wal", "jwt-secret"];
+    assert_eq!(modes(running.data.path()), names.map(|name| (name.to_owned(), PRIVATE)));
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(elsewhere.path().join("other.db"), elsewhere.path().join("link.db")).unwrap();
+    let url = format!("sqlite:{}", elsewhere.path().join("link.db").display());
+    let running = Running::run(chinwag_after("umask 0"), tempfile::tempdir().unwrap(), &["--database-url", &url]);
+    TestUser::register(running.address, "ada").await;
+    fs::remove_file(elsewhere.path().join("link.db")).unwrap();
+    let modes = modes(elsewhere.path());
+    assert!(modes.len() == 4 && modes.iter().all(|(_, mode)| *mode == PRIVATE), "{modes:?}");
+}
+
+#[tokio::test]
+async fn files_of_earlier_versions_are_made_private_and_an_exposed_secret_is_named() {
+    let running = Running::start(&[]);
+    TestUser::register(running.address, "ada").await;
+    // Killed, so that the log stays.
+    let data = running.ended_by(Signal::KILL);
+    for (name, _) in modes(data.path()) {
+        fs::set_permissions(data.path().join(name), Permissions::from_mode(0o644)).unwrap();
+    }
+    let mut running = Running::run(chinwag(&[]), data, &[]);
+    let (data, warning) = (running.data.path().to_owned(), running.log_line());
+    let made_private: Vec<&str> = running.before.iter().map(|line| line["file"].as_str().unwrap()).collect();
+    let names = ["chinwag.db", "chinwag.db-wal", "chinwag.db-shm"];
+    assert_eq!(made_private, names.map(|name| data.join(name).display().to_string()));
+    assert_eq!((&warning["level"], &warning["file"]), (&json!("WARN"), &json!(data.join("jwt-secret"))));
+    for (name, mode) in modes(&data) {
+        let expected = if ["jwt-secret", "chinwag.db-lock"].contains(&name.as_str()) { 0o644 } else { PRIVATE };
+        assert_eq!(mode, expected, "{name}");
+    }
+}
+
+/// Returns the number of times that a text stands in the files of a folder.
+fn occurrences(folder: &Path, text: &str) -> usize {
+    let files = fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+    files.map(|bytes| bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count()).sum()
+}
+
+#[tokio::test]
+async fn deleted_text_is_in_no_file() {
+    const MARK: &str = "a text that nobody must read again;";
+    let running = Running::start(&[]);
+    let ada = TestUser::register(running.address, "ada").await;
+    let (room, gone) = (ada.group("Lunch", &[]).await, ada.group("Dinner", &[]).await);
+    let kept = ada.send(&room, "this one stays").await;
+    // A row in a page among others, a row with a page of its own, and one whose text fills four further pages.
+    let texts = [1, 40, limits::CONTENT_BYTES_MAX / MARK.len()].map(|times| MARK.repeat(times));
+    for text in &texts {
+        ada.send(&gone, text).await;
+        let path = |message: &serde_json::Value| format!("{}/{}", room.messages, message["id"].as_str().unwrap());
+        let (deleted, edited) = (ada.send(&room, text).await, ada.send(&room, text).await);
+        ada.send(&room, "between").await;
+        ada.delete(&path(&deleted)).await.expect(204);
+        ada.patch(&path(&edited), &json!({"content": "edited"})).await.expect(200);
+    }
+    assert!(occurrences(running.data.path(), MARK) > 0, "the test looks in the right place");
+    ada.delete(&gone.path).await.expect(204);
+    // The log holds earlier states until it is started over.
+    let checkpoint = rusqlite::Connection::open(running.data.path().join("chinwag.db")).unwrap();
+    let is_busy = checkpoint.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(is_busy, 0);
+    assert_eq!(occurrences(running.data.path(), MARK), 0);
+    assert_eq!(occurrences(running.data.path(), kept["content"].as_str().unwrap()), 1);
+}
