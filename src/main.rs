@@ -15,6 +15,8 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let result = match arguments.get(1).and_then(|name| name.to_str()) {
+        Some("backup") => commands::backup::backup(&arguments[1..]),
+        Some("restore") => commands::backup::restore(&arguments[1..]),
         Some("bench") => bench::run(&arguments[1..]),
         _ => commands::serve::run(&arguments),
     };

@@ -27,6 +27,8 @@ const OTHERS_READ: u32 = 0o004;
 
 /// The other commands of the binary. Each has its own arguments and help.
 const COMMANDS: &str = "Commands; each has a --help of its own:
+  chinwag backup FILE     Saves the database in a file, also while a server runs
+  chinwag restore FILE    Replaces the database by a saved one
   chinwag bench SCENARIO  Measures the speed of a server";
 
 /// A chat server in one binary: accounts, conversations and durable real-time messages over REST and WebSocket.

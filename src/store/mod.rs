@@ -37,7 +37,7 @@ mod user_search;
 mod users;
 
 pub use conversations::{ActivityCursor, Conversations};
-pub use files::lock;
+pub use files::{backup, lock, restore};
 pub use heads::Heads;
 pub use health::StoreHealth;
 pub use members::Members;

@@ -21,6 +21,7 @@ macro_rules! on_each_store {
     };
 }
 
+mod backup;
 mod bad_input;
 mod bench;
 mod browser;

@@ -4,7 +4,7 @@
 //! has on that file, and SQLite's are of this kind.
 
 use std::ffi::OsString;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,9 +14,10 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 /// The permission bits of the group and of all other users.
 const OTHERS: u32 = 0o077;
-/// What SQLite appends to the name of the database for its write-ahead log, and for that log's index.
+/// What SQLite appends to the name of the database for its write-ahead log, for that log's index, and for its rollback journal.
 pub(super) const WAL: &str = "-wal";
 pub(super) const SHM: &str = "-shm";
+pub(super) const JOURNAL: &str = "-journal";
 /// Tables that every version of the schema has.
 const IS_OURS: &str = "SELECT count(*) = 0
         OR sum(type = 'table' AND name IN ('schema_versions', 'users', 'conversations', 'counters', 'messages')) = 5
@@ -72,4 +73,10 @@ pub(super) fn refuse_foreign(db: &Connection) -> rusqlite::Result<()> {
 /// Makes an error of a cause that SQLite does not know.
 pub(super) fn failure(code: i32, cause: &str) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(cause.to_owned()))
+}
+
+/// Flushes the names in the folder of `file`, so that a renamed file has its new name after a power failure.
+pub(super) fn sync_folder(file: &Path) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }

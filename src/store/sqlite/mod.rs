@@ -4,6 +4,7 @@
 //! another process on the same file, such as an operator's command, waits for it. Only one of them is a server: see [`lock`]. Reads run beside it. They see the state that was committed when they began.
 
 mod apply;
+pub(super) mod backup;
 mod commit;
 mod connection;
 mod conversations;
