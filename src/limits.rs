@@ -255,6 +255,9 @@ pub const SQLITE_WAL_PAGES: i64 = 4_000;
 /// Bytes of the write-ahead log above which the writer waits for the readers and empties it. Without this the log grows as long as one
 /// reader overlaps the next.
 pub const SQLITE_WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Time after which the next job of the writer empties the log however short it is, since the log still has the text of messages that were
+/// deleted. A health check is such a job. Emptying costs two flushes, and waits for readers.
+pub const SQLITE_WAL_AGE_MAX: Duration = Duration::from_secs(600);
 /// Time that the writer waits for those readers, including another process's.
 pub const SQLITE_WAL_TIMEOUT: Duration = Duration::from_millis(250);
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use rusqlite::Connection;
 
@@ -14,27 +15,38 @@ pub(super) struct Wal {
     path: PathBuf,
     /// The length in bytes above which the log is emptied.
     bound: u64,
+    /// The time from which the log is emptied however short it is.
+    due: Instant,
 }
 
 impl Wal {
     /// The log of the database at `path`.
     pub(super) fn of(path: &Path) -> Self {
-        Self { path: files::beside(path, files::WAL), bound: limits::SQLITE_WAL_BYTES_MAX }
+        Self {
+            path: files::beside(path, files::WAL),
+            bound: limits::SQLITE_WAL_BYTES_MAX,
+            due: Instant::now() + limits::SQLITE_WAL_AGE_MAX,
+        }
     }
 
-    /// Empties the log if it is longer than its bound. If a long read prevents that, the log may grow by
-    /// [`limits::SQLITE_WAL_BYTES_MAX`] before the next try, so that a backup by another process does not stop the writer.
-    pub(super) fn enforce_bound(&mut self, connection: &Connection) {
+    /// Empties the log if it is longer or older than its bounds. If a long read prevents that, the log may grow by
+    /// [`limits::SQLITE_WAL_BYTES_MAX`] or age by [`limits::SQLITE_WAL_AGE_MAX`] before the next try, so that a backup by another process
+    /// does not stop the writer.
+    pub(super) fn enforce_bounds(&mut self, connection: &Connection) {
         let length = fs::metadata(&self.path).map_or(0, |file| file.len());
-        if length <= self.bound {
+        let now = Instant::now();
+        if length <= self.bound && now < self.due {
             return;
         }
-        self.bound = if truncate(connection) {
-            limits::SQLITE_WAL_BYTES_MAX
+        self.due = now + limits::SQLITE_WAL_AGE_MAX;
+        if length == 0 || truncate(connection) {
+            self.bound = limits::SQLITE_WAL_BYTES_MAX;
         } else {
             tracing::warn!(bytes = length, "SQLite's write-ahead log cannot be emptied during a long read");
-            length.saturating_add(limits::SQLITE_WAL_BYTES_MAX)
-        };
+            if length > self.bound {
+                self.bound = length.saturating_add(limits::SQLITE_WAL_BYTES_MAX);
+            }
+        }
     }
 }
 
@@ -45,4 +57,27 @@ fn truncate(connection: &Connection) -> bool {
     });
     let restored = connection.busy_timeout(limits::SQLITE_BUSY_TIMEOUT);
     matches!((emptied, restored), (Ok(true), Ok(())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::Wal;
+    use crate::store::sqlite::connection::writer;
+
+    #[test]
+    fn a_short_log_is_emptied_when_it_is_due() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("chinwag.db");
+        let db = writer(&path).expect("a database");
+        let mut wal = Wal::of(&path);
+        let length = |wal: &Wal| wal.path.metadata().expect("a log").len();
+        wal.enforce_bounds(&db);
+        assert!(length(&wal) > 0, "it has the tables");
+        wal.due = Instant::now();
+        wal.enforce_bounds(&db);
+        assert_eq!(length(&wal), 0);
+        assert!(wal.due > Instant::now());
+    }
 }

@@ -45,7 +45,7 @@ impl Writer {
             .spawn(move || {
                 while let Some(job) = jobs.blocking_recv() {
                     job(&mut connection);
-                    wal.enforce_bound(&connection);
+                    wal.enforce_bounds(&connection);
                 }
             })
             .map_err(Error::unavailable)?;
