@@ -210,9 +210,10 @@ async fn words_of_a_newer_version_stay(store: &Fixture) {
 /// Inserts as many users as make a word common, with the usernames `a…`, and as many others, without a word each.
 async fn a_crowd(store: &Fixture) -> i64 {
     let crowd = i64::try_from(SEARCH_USERS_MAX).unwrap() + 500;
-    let (id, number) = match store.url.starts_with("sqlite:") {
-        true => ("randomblob(16)", "printf('%06d', n)"),
-        false => ("gen_random_uuid()", "lpad(n::text, 6, '0')"),
+    let (id, number) = if store.url.starts_with("sqlite:") {
+        ("randomblob(16)", "printf('%06d', n)")
+    } else {
+        ("gen_random_uuid()", "lpad(n::text, 6, '0')")
     };
     let time = if store.url.starts_with("sqlite:") { "0" } else { "now()" };
     execute(
