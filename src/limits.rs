@@ -235,7 +235,8 @@ pub const POSTGRES_READERS: u32 = 8;
 pub const POSTGRES_LANES: usize = 2;
 /// Connections that read from SQLite. Each occupies a thread while it is used. Four or two read as many pages a second, one reads fewer.
 pub const SQLITE_READERS: usize = 4;
-/// Jobs that wait for SQLite's writer thread. A batch of the journal is one job. Further jobs wait in their callers.
+/// Jobs that wait for SQLite's writer thread in each of its two queues: batches of the journal, and all others. Further jobs wait in their
+/// callers.
 pub const SQLITE_WRITER_QUEUE_MAX: usize = 64;
 /// Time that SQLite waits for another process's lock on the file. The same as [`QUERY_TIMEOUT`].
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(4);

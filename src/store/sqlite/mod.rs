@@ -57,6 +57,14 @@ impl Sqlite {
         self.readers.run(job).await
     }
 
+    /// Runs a batch of the journal in a transaction on the writer's thread.
+    async fn write_batch<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.writer.run_batch(job).await
+    }
+
     /// Runs `job` in a transaction on the writer's thread.
     async fn write<T: Send + 'static>(
         &self,

@@ -12,10 +12,10 @@ use crate::store::NumberedWrites;
 #[async_trait]
 impl NumberedWrites for Sqlite {
     async fn commit(&self, _lane: usize, batch: Arc<[NewMessage]>) -> Result<Vec<Result<Outcome>>> {
-        self.write(move |db| commit::commit(db, &batch)).await
+        self.write_batch(move |db| commit::commit(db, &batch)).await
     }
 
     async fn apply(&self, _lane: usize, batch: Arc<[Command]>) -> Result<Vec<Result<Outcome>>> {
-        self.write(move |db| apply::apply(db, &batch)).await
+        self.write_batch(move |db| apply::apply(db, &batch)).await
     }
 }

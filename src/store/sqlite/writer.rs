@@ -1,4 +1,6 @@
 //! The one thread that writes. Because there is one, no task of this process waits for SQLite's lock on another.
+//!
+//! Jobs of the journal and all others have a queue each, and take turns. So a flood of other changes delays a batch of sends by one of them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -15,13 +18,45 @@ use crate::limits;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// The queue of the thread that writes. Dropping it waits until all jobs in the queue are done.
+/// The queues of the thread that writes. Dropping them waits until all their jobs are done.
 pub(super) struct Writer {
-    // Dropped in this order: the thread ends when its queue is closed and drained.
-    queue: mpsc::Sender<Job>,
+    // Dropped in this order: the thread ends when its queues are closed and drained.
+    journal: mpsc::Sender<Job>,
+    others: mpsc::Sender<Job>,
     _thread: WriterThread,
     /// True if the last write failed because SQLite was unavailable.
     last_write_failed: Arc<AtomicBool>,
+}
+
+/// The queues' other ends.
+struct Turns {
+    journal: mpsc::Receiver<Job>,
+    others: mpsc::Receiver<Job>,
+    /// The next job is one of the journal, if one waits.
+    is_journals: bool,
+}
+
+impl Turns {
+    /// Waits for the next job. Returns `None` when both queues are closed and drained.
+    async fn next(&mut self) -> Option<Job> {
+        let (job, is_journals) = if self.is_journals {
+            tokio::select! {
+                biased;
+                Some(job) = self.journal.recv() => (job, true),
+                Some(job) = self.others.recv() => (job, false),
+                else => return None,
+            }
+        } else {
+            tokio::select! {
+                biased;
+                Some(job) = self.others.recv() => (job, false),
+                Some(job) = self.journal.recv() => (job, true),
+                else => return None,
+            }
+        };
+        self.is_journals = !is_journals;
+        Some(job)
+    }
 }
 
 /// Joins the thread when it is dropped.
@@ -39,17 +74,21 @@ impl Writer {
     /// Starts the thread that owns the connection.
     pub(super) fn start(mut connection: Connection, path: &Path) -> Result<Self> {
         let mut wal = Wal::of(path);
-        let (queue, mut jobs) = mpsc::channel::<Job>(limits::SQLITE_WRITER_QUEUE_MAX);
+        let (journal, journal_jobs) = mpsc::channel::<Job>(limits::SQLITE_WRITER_QUEUE_MAX);
+        let (others, other_jobs) = mpsc::channel::<Job>(limits::SQLITE_WRITER_QUEUE_MAX);
+        let mut turns = Turns { journal: journal_jobs, others: other_jobs, is_journals: true };
+        // Without drivers: it only waits for the queues.
+        let waiting = Builder::new_current_thread().build().map_err(Error::unavailable)?;
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || {
-                while let Some(job) = jobs.blocking_recv() {
+                while let Some(job) = waiting.block_on(turns.next()) {
                     job(&mut connection);
                     wal.enforce_bounds(&connection);
                 }
             })
             .map_err(Error::unavailable)?;
-        Ok(Self { queue, _thread: WriterThread(Some(thread)), last_write_failed: Arc::default() })
+        Ok(Self { journal, others, _thread: WriterThread(Some(thread)), last_write_failed: Arc::default() })
     }
 
     /// Fails if the writer cannot write. Takes SQLite's lock, which another process may hold. After a write that failed, for example
@@ -63,9 +102,25 @@ impl Writer {
         Ok(())
     }
 
-    /// Runs `job` in a transaction of its own. Commits the transaction if `job` succeeds.
+    /// Runs a batch of the journal in a transaction of its own. Commits the transaction if `job` succeeds.
+    pub(super) async fn run_batch<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.run_in(&self.journal, job).await
+    }
+
+    /// Runs any other `job` in a transaction of its own. Commits the transaction if `job` succeeds.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        job: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.run_in(&self.others, job).await
+    }
+
+    async fn run_in<T: Send + 'static>(
+        &self,
+        queue: &mpsc::Sender<Job>,
         job: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (reply, result) = oneshot::channel();
@@ -86,7 +141,7 @@ impl Writer {
             }
         });
         let done = async {
-            self.queue.send(job).await.map_err(|_| Error::unavailable("SQLite's writer thread has ended"))?;
+            queue.send(job).await.map_err(|_| Error::unavailable("SQLite's writer thread has ended"))?;
             result.await.map_err(|_| Error::unavailable("SQLite's writer thread has ended"))?
         };
         timeout(limits::QUERY_TIMEOUT, done).await.unwrap_or_else(|_| {
@@ -107,4 +162,36 @@ fn transact<T>(connection: &mut Connection, job: impl FnOnce(&Transaction<'_>) -
     let value = job(&transaction)?;
     transaction.commit()?;
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use tokio::sync::mpsc;
+
+    use super::{Job, Turns};
+
+    #[tokio::test]
+    async fn the_journal_and_all_else_take_turns() {
+        let ((journal, journal_jobs), (others, other_jobs)) = (mpsc::channel::<Job>(8), mpsc::channel::<Job>(8));
+        let mut turns = Turns { journal: journal_jobs, others: other_jobs, is_journals: true };
+        let done = Arc::new(Mutex::new(String::new()));
+        let job = |name: char| -> Job {
+            let done = Arc::clone(&done);
+            Box::new(move |_| done.lock().unwrap_or_else(PoisonError::into_inner).push(name))
+        };
+        for _ in 0..5 {
+            others.try_send(job('o')).expect("room");
+        }
+        for _ in 0..2 {
+            journal.try_send(job('j')).expect("room");
+        }
+        drop((journal, others));
+        let mut connection = rusqlite::Connection::open_in_memory().expect("a database");
+        while let Some(job) = turns.next().await {
+            job(&mut connection);
+        }
+        assert_eq!(done.lock().unwrap_or_else(PoisonError::into_inner).as_str(), "jojoooo");
+    }
 }
