@@ -33,7 +33,7 @@ test: services ## Runs every test; installs PostgreSQL and Chromium first where 
 	fi
 
 FAULT_ROUNDS = 30
-faults: build services ## Kills, stops and cuts off the server many times over, and tells what was counted (FAULT=database: some)
+faults: build services ## Kills, stops and cuts off the server many times over, and tells what was counted (FAULT=database, sockets, …: some)
 	@seed=$${CHINWAG_FAULT_SEED:-$$(date +%s)}; \
 	echo "CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS)"; \
 	CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS) CHINWAG_BIN=target/release/chinwag \

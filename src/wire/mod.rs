@@ -61,12 +61,29 @@ fn invalid_field(path: String, cause: &serde_json::Error) -> Error {
     match (named("missing field `"), named("duplicate field `")) {
         (Some(field), _) => Error::field(field, "is missing"),
         (None, Some(field)) => Error::field(field, "is given twice"),
-        (None, None) => Error::field(path, detail),
+        (None, None) => Error::field(path, plain(&detail)),
     }
+}
+
+/// Returns serde's text in the words of JSON instead of Rust's.
+fn plain(detail: &str) -> String {
+    if detail.starts_with("UUID parsing failed") {
+        return "takes an id: a UUID".to_owned();
+    }
+    let Some((found, expected)) = detail.rsplit_once(", expected ") else { return detail.to_owned() };
+    let expected = match expected {
+        "i64" | "u64" | "usize" => "a whole number",
+        "a sequence" => "an array",
+        "a map" => "an object",
+        _ if expected.starts_with("struct ") => "an object",
+        _ => expected,
+    };
+    format!("{found}, expected {expected}")
 }
 
 #[cfg(test)]
 mod tests {
+    use super::client_frame::ClientFrame;
     use super::parse;
     use crate::domain::Code;
     use crate::wire::requests::Login;
@@ -94,5 +111,17 @@ mod tests {
         for text in [r#"["a","b"]"#, "17", "null"] {
             assert_eq!(refused(text).code, Code::Invalid, "{text}");
         }
+    }
+
+    #[test]
+    fn errors_speak_of_json_and_not_of_rust() {
+        let detail =
+            |text: &str| parse::<ClientFrame<'_>>(text).err().expect("must be refused").fields[0].detail.to_string();
+        let frame = |field: &str, value: &str| detail(&format!(r#"{{"type":"x","{field}":{value}}}"#));
+        assert_eq!(frame("message_id", "\"nope\""), "takes an id: a UUID");
+        assert_eq!(frame("content", "[1]"), "invalid type: sequence, expected a string");
+        assert_eq!(frame("conversations", "[]"), "invalid type: sequence, expected an object");
+        let of_seq = frame("conversations", r#"{"0199a000-0000-7000-8000-000000000000":"x"}"#);
+        assert_eq!(of_seq, "invalid type: string \"x\", expected a whole number");
     }
 }

@@ -151,9 +151,14 @@ impl<'a> FrameDispatcher<'a> {
                 return Err(Refused::new(error, Reference { conversation_id, ..skimmed }));
             }
         };
-        let reference = Reference {
-            reference: frame.r#ref.take().map(Reference::shorten),
-            conversation_id: self.path_conversation().or(frame.conversation_id),
+        let conversation_id = self.path_conversation().or(frame.conversation_id);
+        let reference = match frame.r#ref.take() {
+            Some(long) if long.chars().nth(limits::REF_CHARS_MAX).is_some() => {
+                let error = Error::field("ref", format!("takes at most {} characters", limits::REF_CHARS_MAX));
+                let reference = Some(Reference::shorten(long));
+                return Err(Refused::new(error, Reference { reference, conversation_id }));
+            }
+            reference => Reference { reference, conversation_id },
         };
         match (frame.r#type.as_str(), frame.input) {
             ("message.send", None) => self.send(frame, reference).await,

@@ -144,6 +144,7 @@ async fn an_error_repeats_what_names_the_frame() {
         (send(json!({"id": id})), Some(id)),
         (send(json!({"ref": "<b>\u{0}\u{202e}"})), Some("<b>\u{0}\u{202e}")),
         (send(json!({"ref": &long})), Some(&long[..64])),
+        (json!({"type": "ping", "ref": &long}), Some(&long[..64])),
         (send(json!({})), None),
         (json!({"type": "nope", "ref": "r2"}), Some("r2")),
     ] {
