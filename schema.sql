@@ -140,3 +140,10 @@ CREATE TABLE user_words (
     PRIMARY KEY (word, user_id)
 );
 CREATE INDEX user_words_by_user ON user_words (user_id);
+
+-- Version 7: conversations are deleted in steps.
+
+-- Deleted conversations whose messages are not all deleted yet.
+CREATE TABLE deleted_conversations (
+    conversation_id uuid PRIMARY KEY
+);

@@ -235,6 +235,12 @@ pub const POSTGRES_READERS: u32 = 8;
 pub const POSTGRES_LANES: usize = 2;
 /// Connections that read from SQLite. Each occupies a thread while it is used. Four or two read as many pages a second, one reads fewer.
 pub const SQLITE_READERS: usize = 4;
+/// Messages of a deleted conversation that are deleted at a time: some 10 ms of SQLite's writer.
+pub const SWEPT_ROWS: usize = 1_000;
+/// Pause after each of these steps, so that a sweep takes at most a third of the writer's time.
+pub const SWEEP_PAUSE: Duration = Duration::from_millis(20);
+/// Time after which a node looks for deleted conversations that another node has not swept to the end.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// Jobs that wait for SQLite's writer thread in each of its two queues: batches of the journal, and all others. Further jobs wait in their
 /// callers.
 pub const SQLITE_WRITER_QUEUE_MAX: usize = 64;

@@ -113,6 +113,7 @@ pub async fn delete(context: Context, input: OneConversation) -> Result<Answer> 
         let members = chat.store.delete_conversation(id, actor_id).await?;
         let frames = chat.frames_for("conversation.deleted", &conversation, &members).await;
         chat.bus.publish(Envelope::Deleted { conversation_id: id, members, frames });
+        chat.sweeper.notify_one();
         Ok(())
     };
     context.chat.run_to_completion(delete).await?;

@@ -31,7 +31,9 @@ use crate::journal::{Journal, Reply, draining_error};
 use crate::limits;
 use crate::registry::{MemoryBudget, Registry};
 use crate::store::{Store, StoreHealth};
-use crate::sync::{Presence, PresenceWorker, Reconciler, Subscriptions, UserPermits, user_words};
+use crate::sync::{
+    Presence, PresenceWorker, Reconciler, Subscriptions, SweeperWake, UserPermits, run_sweeper, user_words,
+};
 pub use connect::{ConnectError, LiveConnection};
 pub use context::Context;
 pub use rate_limits::RateLimits;
@@ -62,6 +64,8 @@ pub struct Chat {
     pub subscriptions: Arc<Subscriptions>,
     /// Permits to read a page.
     pub page_permits: Arc<UserPermits>,
+    /// Wakes the sweeper after a conversation was deleted.
+    sweeper: SweeperWake,
     journal: Journal,
     presence: Arc<Presence>,
     health: Arc<StoreHealth>,
@@ -118,12 +122,15 @@ impl Chat {
             subscriptions: Arc::clone(&subscriptions),
         };
         tasks.spawn(supervised(reconciler.run(settings.heartbeat, stop.clone())));
+        let sweeper = SweeperWake::default();
+        tasks.spawn(run_sweeper(Arc::clone(&store), Arc::clone(&sweeper), stop.clone()));
         let auth = Auth::new(Arc::clone(&store), &settings.secret, settings.access_ttl, sessions, unlimited).await?;
         Ok(Arc::new(Self {
             journal: Journal::start(&store, &bus, &gap_repair, tasks, stop),
             auth,
             subscriptions,
             page_permits,
+            sweeper,
             store,
             registry,
             bus,

@@ -38,9 +38,13 @@ pub trait Conversations: Send + Sync {
     /// The user's conversations of at most [`crate::limits::SMALL_CONVERSATION_MEMBERS_MAX`] members.
     async fn small_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;
 
-    /// Deletes a conversation and all in it, and raises its members' membership versions. Returns its former members. Fails by
-    /// the rule of [`may_delete`](crate::domain::rules::may_delete).
+    /// Deletes a conversation with its members, and raises their membership versions. Returns the former members. Its messages can no
+    /// longer be read by anybody, and are left to [`Conversations::sweep_deleted`]. Until then its id cannot be used again. Fails by the rule of
+    /// [`may_delete`](crate::domain::rules::may_delete).
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
+
+    /// Deletes at most `limit` messages and `limit` changes of one deleted conversation. Returns true if there may be more to delete.
+    async fn sweep_deleted(&self, limit: usize) -> Result<bool>;
 }
 
 /// Returns the conversation that exists already instead of a new one: the one with its id, or else the one of its pair. Fails with `id_taken` if
@@ -50,9 +54,14 @@ pub(super) fn existing(
     (id, creator_id): (ConversationId, UserId),
 ) -> Result<(ConversationId, bool)> {
     if id == new.id && creator_id != new.creator_id {
-        return Err(Error::new(Code::IdTaken, "Another conversation has this id."));
+        return Err(id_taken());
     }
     Ok((id, false))
+}
+
+/// The error for a new conversation whose id cannot be used.
+pub(super) fn id_taken() -> Error {
+    Error::new(Code::IdTaken, "Another conversation has this id.")
 }
 
 /// The error for a new conversation with a member who does not exist.

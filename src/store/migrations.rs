@@ -23,6 +23,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     // The first kind of change that an older binary does not know will need this version.
     Migration { version: 5, needs: 2 },
     Migration { version: 6, needs: 2 },
+    Migration { version: 7, needs: 2 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

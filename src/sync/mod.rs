@@ -4,6 +4,7 @@ mod catch_up;
 mod presence;
 mod reconcile;
 mod subscriptions;
+mod sweeper;
 mod user_permits;
 pub mod user_words;
 
@@ -11,4 +12,5 @@ pub use catch_up::{small_conversation_probe, wait_for_capacity};
 pub use presence::{Presence, Worker as PresenceWorker};
 pub use reconcile::Reconciler;
 pub use subscriptions::Subscriptions;
+pub use sweeper::{SweeperWake, run_sweeper};
 pub use user_permits::{UserPermit, UserPermits};

@@ -13,13 +13,13 @@ use crate::domain::conversation_view::ConversationView;
 use crate::domain::rules::may_delete;
 use crate::domain::{ConversationId, Error, Result, UserId};
 use crate::limits;
-use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existing, no_such_member};
+use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existing, id_taken, no_such_member};
 use crate::store::queries::conversations::{
-    CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, EXISTING_CONVERSATION,
-    INSERT_CONVERSATION, SMALL_CONVERSATIONS,
+    CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, DELETED_CONVERSATION,
+    EXISTING_CONVERSATION, FORGET_DELETED, INSERT_CONVERSATION, INSERT_DELETED, NEXT_DELETED, SMALL_CONVERSATIONS,
 };
 use crate::store::queries::heads::INSERT_COUNTER;
-use crate::store::queries::messages::{DELETE_CHANGES, DELETE_MESSAGES};
+use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 
@@ -96,6 +96,19 @@ impl Conversations for Postgres {
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
         bounded(async { Box::pin(delete(&*self.connection().await?, id, actor_id)).await }).await
     }
+
+    /// Each statement is a transaction of its own, and can be repeated by any node.
+    async fn sweep_deleted(&self, limit: usize) -> Result<bool> {
+        let Some(id) = self.one(NEXT_DELETED, &[], rows::value::<ConversationId>).await? else { return Ok(false) };
+        let rows = row_limit(limit);
+        let messages = self.count(SWEEP_MESSAGES, &[&id, &rows]).await?;
+        let changes = self.count(SWEEP_CHANGES, &[&id, &rows]).await?;
+        let most = u64::try_from(limit).unwrap_or(u64::MAX);
+        if messages < most && changes < most {
+            self.count(FORGET_DELETED, &[&id]).await?;
+        }
+        Ok(true)
+    }
 }
 
 /// Creates a conversation, or returns the existing one: the pair's direct conversation, or the one that an earlier try created. One
@@ -110,18 +123,23 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     let (kind, name) = (new.kind.as_str(), new.name.as_ref().map(GroupName::as_str));
     let direct_key = new.direct_key();
 
-    connection.prepare(&[LOCK_USERS, INSERT_CONVERSATION, EXISTING_CONVERSATION]).await?;
+    connection.prepare(&[LOCK_USERS, DELETED_CONVERSATION, INSERT_CONVERSATION, EXISTING_CONVERSATION]).await?;
     connection.prepare(&[INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS]).await?;
     // The pair's key before the users: a transaction that waits for another transaction's key then holds no lock that the other needs.
-    let (begun, inserted, existing_users, found) = join4(
+    let (begun, deleted, inserted, existing_users, found) = join5(
         connection.begin(),
+        connection.send(DELETED_CONVERSATION, &[id]),
         connection.send_count(INSERT_CONVERSATION, &[id, &kind, &name, &new.creator_id, at, &direct_key]),
         connection.send(LOCK_USERS, &[&users]),
         connection.send(EXISTING_CONVERSATION, &[id, &direct_key]),
     )
     .await;
     begun?;
-    let (inserted, existing_users, found) = (inserted?, existing_users?, found?);
+    let (deleted, inserted, existing_users, found) = (deleted?, inserted?, existing_users?, found?);
+    if !deleted.is_empty() {
+        connection.rollback().await?;
+        return Err(id_taken());
+    }
     if inserted == 0 {
         connection.rollback().await?;
         // The existing conversation may have been deleted in between. Then a retry creates it.
@@ -151,7 +169,7 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
 /// Deletes a conversation. One transaction in two round trips, with the decision between them.
 async fn delete(connection: &PgConnection, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
     connection.prepare(&[LOCK_COUNTER, ROLES, LOCK_USERS, RAISE_MEMBERSHIP_VERSIONS]).await?;
-    connection.prepare(&[DELETE_CHANGES, DELETE_MESSAGES, DELETE_CONVERSATION]).await?;
+    connection.prepare(&[DELETE_CONVERSATION, INSERT_DELETED]).await?;
     let (begun, locked, members) =
         join3(connection.begin(), connection.send(LOCK_COUNTER, &[&id]), connection.send(ROLES, &[&id])).await;
     begun?;
@@ -171,22 +189,20 @@ async fn delete(connection: &PgConnection, id: ConversationId, actor_id: UserId)
         return Err(refusal);
     }
     let (written, committed) = join(
-        join5(
+        join4(
             connection.send(LOCK_USERS, &[&users]),
             connection.send_count(RAISE_MEMBERSHIP_VERSIONS, &[&users]),
-            connection.send_count(DELETE_CHANGES, &[&id]),
-            connection.send_count(DELETE_MESSAGES, &[&id]),
             connection.send_count(DELETE_CONVERSATION, &[&id]),
+            connection.send_count(INSERT_DELETED, &[&id]),
         ),
         connection.commit(),
     )
     .await;
-    let (locked, raised, changes_deleted, messages_deleted, conversation_deleted) = written;
+    let (locked, raised, deleted, remembered) = written;
     locked?;
     raised?;
-    changes_deleted?;
-    messages_deleted?;
-    conversation_deleted?;
+    deleted?;
+    remembered?;
     committed?;
     Ok(users)
 }

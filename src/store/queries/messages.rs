@@ -56,7 +56,9 @@ pub(crate) const EVENTS_AFTER: &str = concat!(
 pub(crate) const PAGE_HEADER: &str = "SELECT k.last_seq, k.member_count FROM members mb \
      JOIN counters k ON k.conversation_id = mb.conversation_id \
      WHERE mb.user_id = $1 AND mb.conversation_id = $2";
-/// conversation
-pub(crate) const DELETE_MESSAGES: &str = "DELETE FROM messages WHERE conversation_id = $1";
-/// conversation
-pub(crate) const DELETE_CHANGES: &str = "DELETE FROM changes WHERE conversation_id = $1";
+/// conversation, limit
+pub(crate) const SWEEP_MESSAGES: &str = "DELETE FROM messages WHERE conversation_id = $1 \
+     AND seq IN (SELECT seq FROM messages WHERE conversation_id = $1 ORDER BY seq LIMIT $2)";
+/// conversation, limit
+pub(crate) const SWEEP_CHANGES: &str = "DELETE FROM changes WHERE conversation_id = $1 \
+     AND seq IN (SELECT seq FROM changes WHERE conversation_id = $1 ORDER BY seq LIMIT $2)";

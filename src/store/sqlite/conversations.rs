@@ -16,14 +16,14 @@ use crate::domain::conversation_view::ConversationView;
 use crate::domain::rules::may_delete;
 use crate::domain::{ConversationId, Result, UserId};
 use crate::limits;
-use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existing, no_such_member};
+use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existing, id_taken, no_such_member};
 use crate::store::queries::conversations::{
-    CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, EXISTING_CONVERSATION,
-    INSERT_CONVERSATION, SMALL_CONVERSATIONS,
+    CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, DELETED_CONVERSATION,
+    EXISTING_CONVERSATION, FORGET_DELETED, INSERT_CONVERSATION, INSERT_DELETED, NEXT_DELETED, SMALL_CONVERSATIONS,
 };
 use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::members::{INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION};
-use crate::store::queries::messages::{DELETE_CHANGES, DELETE_MESSAGES};
+use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
 use crate::store::queries::row_limit;
 use crate::store::queries::users::{USER, USER_WIDTH};
 
@@ -99,6 +99,13 @@ impl Conversations for Sqlite {
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
         self.write(move |db| delete(db, id, actor_id)).await
     }
+
+    async fn sweep_deleted(&self, limit: usize) -> Result<bool> {
+        if self.read(|db| one(db, NEXT_DELETED, [], value::<ConversationId>)).await?.is_none() {
+            return Ok(false);
+        }
+        self.write(move |db| sweep(db, limit)).await
+    }
 }
 
 /// Creates a conversation, or returns the existing one: the pair's direct conversation, or the one that an earlier try created.
@@ -106,6 +113,9 @@ fn create(db: &Connection, new: &NewConversation) -> Result<(ConversationId, boo
     let direct_key = new.direct_key();
     if let Some(found) = one(db, sql!(EXISTING_CONVERSATION), params![new.id, direct_key], pair)? {
         return existing(new, found);
+    }
+    if one(db, sql!(DELETED_CONVERSATION), params![new.id], value::<ConversationId>)?.is_some() {
+        return Err(id_taken());
     }
     for id in &new.other_ids {
         if one(db, sql!(USER), params![id], user)?.is_none() {
@@ -134,8 +144,18 @@ fn delete(db: &Connection, id: ConversationId, actor_id: UserId) -> Result<Vec<U
     for user_id in &members {
         run(db, sql!(RAISE_MEMBERSHIP_VERSION), params![user_id])?;
     }
-    run(db, sql!(DELETE_CHANGES), params![id])?;
-    run(db, sql!(DELETE_MESSAGES), params![id])?;
     run(db, sql!(DELETE_CONVERSATION), params![id])?;
+    run(db, sql!(INSERT_DELETED), params![id])?;
     Ok(members)
+}
+
+/// Deletes some of what is left of a deleted conversation. Returns true if there may be more.
+fn sweep(db: &Connection, limit: usize) -> Result<bool> {
+    let Some(id) = one(db, NEXT_DELETED, [], value::<ConversationId>)? else { return Ok(false) };
+    let messages = run(db, sql!(SWEEP_MESSAGES), params![id, row_limit(limit)])?;
+    let changes = run(db, sql!(SWEEP_CHANGES), params![id, row_limit(limit)])?;
+    if messages < limit && changes < limit {
+        run(db, sql!(FORGET_DELETED), params![id])?;
+    }
+    Ok(true)
 }

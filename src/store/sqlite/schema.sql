@@ -148,3 +148,9 @@ CREATE TABLE user_words (
     PRIMARY KEY (word, user_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX user_words_by_user ON user_words (user_id);
+
+-- Version 7: conversations are deleted in steps.
+
+CREATE TABLE deleted_conversations (
+    conversation_id BLOB PRIMARY KEY
+) STRICT, WITHOUT ROWID;

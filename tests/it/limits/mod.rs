@@ -1,6 +1,7 @@
 //! The bounds of what clients may use.
 
 mod connections;
+mod deletion;
 mod memory;
 mod pages;
 mod rates;

@@ -197,7 +197,7 @@ async fn a_change_and_a_send_cannot_have_the_same_id(store: &Fixture) {
     let as_noted = Send { id: noted.id, ..store.send_of(id, bob, "second") };
     assert_eq!(refused(store.commit_one(&as_noted).await), Code::IdTaken);
     let own = Send { id: noted.id, ..store.send_of(id, ada, "second") };
-    assert_eq!(repeated(store.commit_one(&own).await), noted);
+    assert_eq!(refused(store.commit_one(&own).await), Code::IdTaken, "not even one's own system message");
     assert_eq!(store.all(id).await, [message, noted]);
 }
 

@@ -1,11 +1,13 @@
 //! Creating, viewing and deleting conversations.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
+use chinwag::domain::command::{Action, Command};
 use chinwag::domain::conversation::{Conversation, ConversationKind, Role};
-use chinwag::domain::{Code, ConversationId, Timestamp, UserId};
+use chinwag::domain::{Code, ConversationId, MessageId, Timestamp, UserId};
 use chinwag::limits;
-use chinwag::store::Range;
+use chinwag::store::{Range, Store};
 
 use super::shims::ApplyOne;
 use super::{Fixture, fresh, refused, refused_field};
@@ -27,6 +29,7 @@ conformance!(
     heads_are_told_to_members,
     only_the_owner_deletes,
     deleting_leaves_nothing,
+    a_deleted_conversation_is_swept_in_steps,
 );
 
 async fn ids_of_views(store: &Fixture, user_id: UserId) -> Vec<ConversationId> {
@@ -341,10 +344,59 @@ async fn deleting_leaves_nothing(store: &Fixture) {
     assert_eq!(store.conversation_view(id, ada).await.unwrap(), None);
     assert_eq!(store.head(id).await.unwrap(), None);
     assert_eq!(store.member(id, bob).await.unwrap(), None);
+    while store.sweep_deleted(1_000).await.unwrap() {}
     assert_eq!(store.message(id, message.id).await.unwrap(), None);
     assert_eq!(store.all(id).await, []);
     assert_eq!(refused(store.commit_one(&send).await), Code::NotFound, "not even a retry");
     assert_eq!(refused(store.delete_conversation(id, ada).await), Code::NotFound);
     assert_eq!(ids_of_views(store, ada).await, [kept]);
     assert_eq!(store.all(kept).await, [remains]);
+}
+
+async fn a_deleted_conversation_is_swept_in_steps(store: &Fixture) {
+    let (ada, bob) = (store.register("ada").await, store.register("bob").await);
+    let (first, second) = (store.new_group("Lunch", ada, &[bob]), store.new_group("Dinner", ada, &[bob]));
+    let kept = store.group("Breakfast", ada, &[bob]).await;
+    for id in [first.id, second.id, kept] {
+        if id != kept {
+            let new = if id == first.id { &first } else { &second };
+            store.create_conversation(new).await.unwrap();
+        }
+        for number in 0..5 {
+            let message = store.send(id, bob, &number.to_string()).await;
+            let action = Action::DeleteMessage { message_id: message.id };
+            let (actor_id, timestamp) = (bob, Timestamp::now());
+            let command = Command { conversation_id: id, actor_id, id: MessageId::new(), timestamp, action };
+            store.apply(0, Arc::from([command])).await.unwrap().remove(0).unwrap();
+        }
+    }
+    assert!(!store.sweep_deleted(3).await.unwrap(), "nothing is deleted");
+    for id in [first.id, second.id] {
+        store.delete_conversation(id, ada).await.unwrap();
+    }
+    // Another process goes on, and deletes no more than it was asked for.
+    let another = store.another().await;
+    let left = async || store.all(first.id).await.len() + store.all(second.id).await.len();
+    let (mut before, mut steps) = (left().await, 0);
+    assert!(before > 0);
+    loop {
+        let adapter: &dyn Store = if steps % 2 == 0 { &*another } else { &*store.store };
+        let may_be_more = adapter.sweep_deleted(3).await.unwrap();
+        let now = left().await;
+        assert!(before - now <= 2 * 3, "{before} and then {now}");
+        if !may_be_more {
+            break;
+        }
+        if now > 0 && !store.all(first.id).await.is_empty() {
+            assert_eq!(
+                refused(store.create_conversation(&first).await),
+                Code::IdTaken,
+                "old messages must not appear in it"
+            );
+        }
+        (before, steps) = (now, steps + 1);
+    }
+    assert_eq!((left().await, store.all(kept).await.len()), (0, 5));
+    assert_eq!(store.create_conversation(&first).await, Ok((first.id, true)));
+    assert_eq!(store.all(first.id).await, []);
 }

@@ -195,6 +195,7 @@ async fn a_deleted_conversation_leaves_no_changes(store: &Fixture) {
     let message = store.send(id, ada, "x").await;
     happened(revise(store, &edit(store, &message, ada, "y")).await);
     store.delete_conversation(id, ada).await.unwrap();
+    while store.sweep_deleted(1_000).await.unwrap() {}
     assert_eq!(replay(store, id, 0).await, []);
 }
 

@@ -197,6 +197,7 @@ forward! {
         async fn conversation_views(user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<ConversationView>>;
         async fn small_conversations(user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;
         async fn delete_conversation(id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
+        async fn sweep_deleted(limit: usize) -> Result<bool>;
     }
 }
 
