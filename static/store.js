@@ -132,6 +132,7 @@ export class Timeline {
   complete = false; // there are no earlier messages
   seen = 0; // every event up to this number is applied; a resume starts here
   newest = 0; // the highest known number, with perhaps a gap before it
+  last = {}; // seq and id of the last event that has a message; a resume names it if it starts there
   resuming = false;
   early = []; // events that arrived before the first page
 
@@ -156,7 +157,17 @@ export class Timeline {
     for (const message of page.items) this.apply(message);
     Object.assign(this, { state: "idle", loaded: true, complete: !page.has_more });
     this.seen = Math.max(this.seen, page.last_seq);
+    if (page.items.length) this.witness(page.items.at(-1).seq, page.items.at(-1));
     for (const message of this.early.splice(0)) this.apply(message);
+  }
+
+  witness(seq, message) {
+    if (message && seq >= (this.last.seq ?? 0)) this.last = { seq, id: message.id };
+  }
+
+  /** Where a resume starts. With the id the server notices that a restored backup has given the number to another event. */
+  get point() {
+    return this.last.seq === this.seen ? this.last : this.seen;
   }
 
   prepend(page, hasMore) {

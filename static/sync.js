@@ -266,12 +266,13 @@ const leftForGood = ({ conversation_id, seq }) => !(conversations.get(conversati
 const pick = ({ name, member_count }) =>
   Object.fromEntries(Object.entries({ name, member_count }).filter(([, value]) => value !== undefined));
 
-function advance({ conversation_id, seq }) {
+function advance({ conversation_id, seq, message }) {
   const conversation = conversations.get(conversation_id);
   if (conversation && seq > conversation.last_seq) conversation.last_seq = seq;
   const timeline = timelines.get(conversation_id);
   if (!timeline) return;
   timeline.newest = Math.max(timeline.newest, seq);
+  timeline.witness(seq, message);
   if (!timeline.loaded || timeline.resuming || seq <= timeline.seen) return;
   if (seq === timeline.seen + 1) timeline.seen = seq;
   else resume([conversation_id]);
@@ -281,14 +282,18 @@ function resume(ids) {
   for (let from = 0; from < ids.length; from += RESUME_AT_ONCE) {
     const some = ids.slice(from, from + RESUME_AT_ONCE);
     for (const id of some) timelines.get(id).resuming = true;
-    const heads = Object.fromEntries(some.map((id) => [id, timelines.get(id).seen]));
-    socket.send({ type: "resume", ref: "resume", conversations: heads });
+    const points = Object.fromEntries(some.map((id) => [id, timelines.get(id).point]));
+    socket.send({ type: "resume", ref: "resume", conversations: points });
   }
 }
 
 function startOver(conversationId) {
   for (const id of conversationId ? [conversationId] : [...timelines.keys()]) {
     timelines.delete(id);
+    // Its numbers may have gone back with a restored backup, so what the server says now is right.
+    const conversation = conversations.get(id);
+    if (conversation) Object.assign(conversation, { last_seq: 0, last_message: null });
+    fetchConversation(id);
     if (id === view.openId) loadNewest(id);
   }
 }

@@ -46,7 +46,7 @@ pub enum Code {
     RateLimited,
     /// The request's header fields are larger than the limit.
     HeadersTooLarge,
-    /// A resume named a number that does not exist yet. The client starts over from history.
+    /// A resume named an event that does not exist (any more). The client starts over from history.
     Resync,
     /// The server is overloaded. It did nothing.
     Busy,

@@ -14,6 +14,7 @@ use crate::delivery::event_details;
 use crate::domain::{Code, ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
 use crate::registry::Connection;
+use crate::wire::client_frame::ResumePoint;
 use crate::wire::close::Close;
 use crate::wire::frames;
 
@@ -36,8 +37,17 @@ impl Subscriptions {
     /// If it is live already, sends all events after `after_seq` again. Returns the number up to which all events were sent. Fails with
     /// `resync` if `after_seq` does not exist yet. Fails with `not_found` if the user is not in the conversation.
     pub async fn catch_up(&self, connection: &Arc<Connection>, id: ConversationId, after_seq: Seq) -> Result<Seq> {
+        self.catch_up_after(connection, id, ResumePoint { seq: after_seq, id: None }).await
+    }
+
+    async fn catch_up_after(
+        &self,
+        connection: &Arc<Connection>,
+        id: ConversationId,
+        point: ResumePoint,
+    ) -> Result<Seq> {
         let subscribed = self.subscribe(connection, &[id]).await?;
-        self.catch_up_from(connection, &subscribed, id, after_seq).await
+        self.catch_up_from(connection, &subscribed, id, point).await
     }
 
     async fn catch_up_from(
@@ -45,7 +55,7 @@ impl Subscriptions {
         connection: &Arc<Connection>,
         subscribed: &Subscribed,
         id: ConversationId,
-        after_seq: Seq,
+        point: ResumePoint,
     ) -> Result<Seq> {
         // Without a subscription, the user was removed since the number was read, or the connection has ended.
         let head = subscribed
@@ -54,13 +64,32 @@ impl Subscriptions {
             .filter(|_| connection.is_subscribed(id))
             .ok_or_else(|| Error::not_found("conversation"));
         let caught_up = match head {
-            Ok(head) => self.replay_until_live(connection, id, after_seq, *head).await,
+            Ok(head) => match self.check_point(id, point, *head).await {
+                Ok(()) => self.replay_until_live(connection, id, point.seq, *head).await,
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         if caught_up.is_err() && subscribed.new.contains(&id) {
             self.registry.unsubscribe_if_paused(connection, id);
         }
         caught_up
+    }
+
+    /// Fails with `resync` if the conversation has no such event (any more), because the numbers went back with a restored backup: a number that
+    /// is too high, or one that was given again to another event.
+    async fn check_point(&self, conversation_id: ConversationId, point: ResumePoint, head: Seq) -> Result<()> {
+        let ResumePoint { seq, id } = point;
+        let resync = |reason: String| Err(Error::new(Code::Resync, format!("{reason}: reload the history.")));
+        if seq > head {
+            return resync(format!("The newest number is {head}"));
+        }
+        let Some(id) = id else { return Ok(()) };
+        let event = self.store.events(conversation_id, seq - 1, 1).await?.pop().filter(|event| event.seq == seq);
+        if event.and_then(|event| event.message).is_some_and(|message| message.id == id) {
+            return Ok(());
+        }
+        resync(format!("The event with number {seq} is another one"))
     }
 
     /// Like [`Subscriptions::catch_up`], in a task of its own, because the client may read slowly. If it fails, the connection is closed
@@ -92,9 +121,6 @@ impl Subscriptions {
         after_seq: Seq,
         head: Seq,
     ) -> Result<Seq> {
-        if after_seq > head {
-            return Err(Error::new(Code::Resync, format!("The newest number is {head}: reload the history.")));
-        }
         let (mut cursor, mut target) = (after_seq, head);
         let is_live = connection.live_from(id).is_some();
         loop {
@@ -153,8 +179,8 @@ impl Subscriptions {
     }
 
     /// Answers a `resume` of one conversation: sends the missed events and then `resumed`.
-    pub async fn resume(&self, connection: &Arc<Connection>, id: ConversationId, after_seq: Seq) -> Result<()> {
-        let reached = self.catch_up(connection, id, after_seq).await?;
+    pub async fn resume(&self, connection: &Arc<Connection>, id: ConversationId, point: ResumePoint) -> Result<()> {
+        let reached = self.catch_up_after(connection, id, point).await?;
         self.push_resumed(connection, id, reached, None).await
     }
 
@@ -162,15 +188,15 @@ impl Subscriptions {
     pub async fn resume_all(
         &self,
         connection: &Arc<Connection>,
-        cursors: HashMap<ConversationId, Seq>,
+        points: HashMap<ConversationId, ResumePoint>,
         reference: Option<&str>,
     ) {
-        let ids: Vec<ConversationId> = cursors.keys().copied().collect();
+        let ids: Vec<ConversationId> = points.keys().copied().collect();
         let mut subscribed = self.subscribe(connection, &ids).await;
-        for (id, after_seq) in cursors {
+        for (id, point) in points {
             let resumed = async {
                 let subscribed = subscribed.as_ref().map_err(Error::clone)?;
-                let reached = self.catch_up_from(connection, subscribed, id, after_seq).await?;
+                let reached = self.catch_up_from(connection, subscribed, id, point).await?;
                 self.push_resumed(connection, id, reached, reference).await
             };
             if let Err(error) = resumed.await {

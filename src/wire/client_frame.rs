@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Unexpected, Visitor};
 use serde_json::value::RawValue;
 
 use crate::domain::{ConversationId, MessageId, Seq};
@@ -32,10 +33,48 @@ pub struct ClientFrame<'a> {
     pub message_type: Option<String>,
     /// `message.send`: the message that it answers.
     pub reply_to: Option<MessageId>,
-    /// `resume`: for each conversation the number after which events are missing.
-    pub conversations: Option<HashMap<ConversationId, Seq>>,
+    /// `resume`: for each conversation the event after which events are missing.
+    pub conversations: Option<HashMap<ConversationId, ResumePoint>>,
     /// `auth`: an access token.
     pub token: Option<String>,
+}
+
+/// The last event that a client has of a conversation. In JSON `{seq, id}`, or the number alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResumePoint {
+    /// The event's number. It is not checked yet.
+    pub seq: Seq,
+    /// The id of the event's message. Another id at this number shows that a backup was restored and the number was given again.
+    pub id: Option<MessageId>,
+}
+
+impl<'de> Deserialize<'de> for ResumePoint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Named {
+            seq: Seq,
+            id: Option<MessageId>,
+        }
+        struct PointVisitor;
+        impl<'de> Visitor<'de> for PointVisitor {
+            type Value = ResumePoint;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a whole number, or an object of `seq` and `id`")
+            }
+            fn visit_i64<E: Error>(self, seq: i64) -> Result<Self::Value, E> {
+                Ok(ResumePoint { seq, id: None })
+            }
+            fn visit_u64<E: Error>(self, seq: u64) -> Result<Self::Value, E> {
+                let seq = Seq::try_from(seq).map_err(|_| E::invalid_value(Unexpected::Unsigned(seq), &self))?;
+                Ok(ResumePoint { seq, id: None })
+            }
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+                let Named { seq, id } = Named::deserialize(MapAccessDeserializer::new(members))?;
+                Ok(ResumePoint { seq, id })
+            }
+        }
+        deserializer.deserialize_any(PointVisitor)
+    }
 }
 
 /// The fields by which a client recognises the answer to its frame, as far as a refused frame has them.
@@ -94,8 +133,22 @@ impl<'de> Visitor<'de> for Skimmer {
 
 #[cfg(test)]
 mod tests {
-    use super::Reference;
-    use crate::domain::ConversationId;
+    use super::{Reference, ResumePoint};
+    use crate::domain::{ConversationId, MessageId};
+
+    #[test]
+    fn a_resume_point_is_a_number_with_or_without_an_id() {
+        let point = |text: &str| serde_json::from_str::<ResumePoint>(text).ok();
+        let id = MessageId::new();
+        assert_eq!(point("7"), Some(ResumePoint { seq: 7, id: None }));
+        assert_eq!(point(r#"{"seq":7,"more":[]}"#), Some(ResumePoint { seq: 7, id: None }));
+        assert_eq!(point(&format!(r#"{{"seq":7,"id":"{id}"}}"#)), Some(ResumePoint { seq: 7, id: Some(id) }));
+        for other in
+            ["7.5", "\"7\"", "null", "[7]", "{}", "9223372036854775808", r#"{"seq":"7"}"#, r#"{"seq":7,"id":8}"#]
+        {
+            assert_eq!(point(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_refused_frame_is_searched_for_its_reference() {

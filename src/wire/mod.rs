@@ -122,6 +122,6 @@ mod tests {
         assert_eq!(frame("content", "[1]"), "invalid type: sequence, expected a string");
         assert_eq!(frame("conversations", "[]"), "invalid type: sequence, expected an object");
         let of_seq = frame("conversations", r#"{"0199a000-0000-7000-8000-000000000000":"x"}"#);
-        assert_eq!(of_seq, "invalid type: string \"x\", expected a whole number");
+        assert_eq!(of_seq, "invalid type: string \"x\", expected a whole number, or an object of `seq` and `id`");
     }
 }

@@ -13,11 +13,11 @@ use super::socket::Socket;
 use super::token_deadline::TokenDeadline;
 use crate::api::RefusalLog;
 use crate::chat::{ConnectError, LiveConnection};
-use crate::domain::Seq;
 use crate::domain::session::Caller;
 use crate::limits;
 use crate::registry::Scope;
 use crate::transport::{AppState, CountedPermit};
+use crate::wire::client_frame::ResumePoint;
 use crate::wire::close::Close;
 use crate::wire::frames;
 
@@ -28,7 +28,7 @@ pub(super) struct ConnectRequest {
     /// The client's network, to which operations are charged.
     pub(super) network: IpAddr,
     pub(super) scope: Scope,
-    pub(super) after_seq: Option<Seq>,
+    pub(super) resume_point: Option<ResumePoint>,
     pub(super) auth: Option<HandshakeAuth>,
     /// Counts the connection among the pending ones. It is released when the connection is established or refused.
     pub(super) pending_permit: CountedPermit,
@@ -51,7 +51,7 @@ struct Established {
     live: LiveConnection,
     deadline: TokenDeadline,
     caller: Caller,
-    after_seq: Option<Seq>,
+    resume_point: Option<ResumePoint>,
     _proxied_permit: Option<CountedPermit>,
 }
 
@@ -74,7 +74,7 @@ impl SocketHandler for ConnectRequest {
 impl ConnectRequest {
     /// Authenticates the client and connects it. A drain interrupts this.
     async fn establish(self: Box<Self>, socket: &mut Socket) -> Result<Box<Established>, ConnectionEnd> {
-        let Self { state, request_id, network, scope, after_seq, auth, pending_permit, proxied_permit } = *self;
+        let Self { state, request_id, network, scope, resume_point, auth, pending_permit, proxied_permit } = *self;
         let connected = tokio::select! {
             connected = connect(&state, socket, scope, auth, pending_permit) => connected,
             () = state.draining.cancelled() => Err(Close::DRAINING.into()),
@@ -83,7 +83,7 @@ impl ConnectRequest {
         info!(%request_id, user_id = %caller.user_id, connection_id = %live.connection.id, "connected");
         let deadline = TokenDeadline::at(caller.expires_at);
         let established =
-            Established { state, network, live, deadline, caller, after_seq, _proxied_permit: proxied_permit };
+            Established { state, network, live, deadline, caller, resume_point, _proxied_permit: proxied_permit };
         Ok(Box::new(established))
     }
 }
@@ -148,7 +148,7 @@ impl Established {
         let (caller, network, refusals) = (&self.caller, self.network, &state.refusals);
         let dispatcher = FrameDispatcher::new(&state.chat, &live.connection, caller, network, refusals, deadline);
         tokio::select! {
-            end = dispatcher.run(reader, Box::pin(dispatcher.open(live.head, self.after_seq))) => end,
+            end = dispatcher.run(reader, Box::pin(dispatcher.open(live.head, self.resume_point))) => end,
             end = writer.run(state.heartbeat, deadline, || live.send_heartbeat()) => end,
             () = state.draining.cancelled() => {
                 writer.send_queue.push(frames::draining(reconnect_jitter_ms()));

@@ -1,5 +1,6 @@
 //! Dispatches the text frames of a connection: writes, operations, resumes. Refused frames are answered with `error` frames.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -17,7 +18,7 @@ use crate::domain::session::Caller;
 use crate::domain::{Code, ConversationId, Error, FieldError, Result, Seq};
 use crate::limits;
 use crate::registry::{Connection, Scope};
-use crate::wire::client_frame::{ClientFrame, Reference};
+use crate::wire::client_frame::{ClientFrame, Reference, ResumePoint};
 use crate::wire::close::Close;
 use crate::wire::frames;
 use crate::wire::parse;
@@ -127,12 +128,12 @@ impl<'a> FrameDispatcher<'a> {
     }
 
     /// Makes a connection of `/ws/{conversation_id}` live: after `head`, the number in `hello`, or after a replay of everything after
-    /// `after_seq`.
-    pub(super) async fn open(&self, head: Option<Seq>, after_seq: Option<Seq>) -> Result<()> {
+    /// `point`.
+    pub(super) async fn open(&self, head: Option<Seq>, point: Option<ResumePoint>) -> Result<()> {
         let (Scope::One(id), Some(head)) = (self.connection.scope, head) else { return Ok(()) };
         let subscriptions = &self.chat.subscriptions;
-        if let Some(after_seq) = after_seq {
-            match subscriptions.resume(self.connection, id, after_seq).await {
+        if let Some(point) = point {
+            match subscriptions.resume(self.connection, id, point).await {
                 Err(error) if error.code == Code::Resync => {
                     self.connection.send_queue.push(frames::error(&error, None, Some(id)));
                 }
@@ -206,13 +207,13 @@ impl<'a> FrameDispatcher<'a> {
         }
     }
 
-    fn check_resume(&self, frame: ClientFrame<'_>) -> Result<std::collections::HashMap<ConversationId, Seq>> {
+    fn check_resume(&self, frame: ClientFrame<'_>) -> Result<HashMap<ConversationId, ResumePoint>> {
         let conversations = frame.conversations.ok_or_else(|| Error::field("conversations", "is missing"))?;
         if conversations.len() > limits::RESUME_CONVERSATIONS_MAX {
             let detail = format!("takes at most {} conversations", limits::RESUME_CONVERSATIONS_MAX);
             return Err(Error::field("conversations", detail));
         }
-        if conversations.values().any(|seq| *seq < 0) {
+        if conversations.values().any(|point| point.seq < 0) {
             return Err(Error::field("conversations", "takes whole numbers from 0"));
         }
         if let Some(path) = self.path_conversation()

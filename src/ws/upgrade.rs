@@ -5,10 +5,11 @@
 
 use super::connection::{ConnectRequest, HandshakeAuth};
 use super::handshake::{accept, offered_subprotocols};
-use crate::domain::{ConversationId, Result, Seq};
+use crate::domain::{ConversationId, Error, MessageId, Result, Seq};
 use crate::limits;
 use crate::registry::Scope;
 use crate::transport::{Response, UpgradeRequest, bearer, network};
+use crate::wire::client_frame::ResumePoint;
 
 /// The prefix of a subprotocol that carries a token.
 const BEARER: &str = "bearer.";
@@ -21,11 +22,21 @@ pub fn all(request: UpgradeRequest) -> Result<Response> {
 
 /// `GET /ws/{conversation_id}`
 pub fn one(request: UpgradeRequest, id: ConversationId) -> Result<Response> {
-    let after_seq = request.query.seq("after_seq")?;
-    open(request, Scope::One(id), after_seq)
+    let point = resume_point(request.query.seq("after_seq")?, request.query.get("after_id")?)?;
+    open(request, Scope::One(id), point)
 }
 
-fn open(request: UpgradeRequest, scope: Scope, after_seq: Option<Seq>) -> Result<Response> {
+/// Returns the event of `after_seq` and `after_id`.
+fn resume_point(seq: Option<Seq>, id: Option<String>) -> Result<Option<ResumePoint>> {
+    let refused = || Error::field("after_id", "takes the id of a message");
+    let id = id.map(|id| MessageId::parse(&id).ok_or_else(refused)).transpose()?;
+    match (seq, id) {
+        (None, Some(_)) => Err(Error::field("after_seq", "is missing: it is the number of `after_id`")),
+        (seq, id) => Ok(seq.map(|seq| ResumePoint { seq, id })),
+    }
+}
+
+fn open(request: UpgradeRequest, scope: Scope, resume_point: Option<ResumePoint>) -> Result<Response> {
     let (state, auth) = (request.state.clone(), auth(&request)?);
     let proxied_permit = state.connection_limits.proxied_permit(&request.permit, request.address)?;
     let pending_permit = state.connection_limits.pending_permit(auth.is_some(), request.address)?;
@@ -33,7 +44,7 @@ fn open(request: UpgradeRequest, scope: Scope, after_seq: Option<Seq>) -> Result
     accept(
         request,
         limits::FRAME_BYTES_MAX,
-        ConnectRequest { state, request_id, network, scope, after_seq, auth, pending_permit, proxied_permit },
+        ConnectRequest { state, request_id, network, scope, resume_point, auth, pending_permit, proxied_permit },
     )
 }
 

@@ -263,6 +263,8 @@ const TABLE: &[Row] = &[
     ("GET", "/ws/$room$", ADA, b"", 426, "upgrade_required"),
     ("GET", "/ws/nonsense", ADA, b"", 404, "not_found"),
     ("GET", "/ws/$room$?after_seq=x", ADA, b"", 422, "invalid"),
+    ("GET", "/ws/$room$?after_seq=1&after_id=x", ADA, b"", 422, "invalid"),
+    ("GET", "/ws/$room$?after_id=$hers$", ADA, b"", 422, "invalid"),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

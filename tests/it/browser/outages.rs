@@ -144,3 +144,35 @@ async fn whoever_is_too_fast_waits_and_loses_nothing() {
     let sent = page.frames_sent().iter().filter(|frame| frame.contains("message.send")).count();
     assert!((texts.len() + 1..20 * texts.len()).contains(&sent), "again, but not without end: {sent}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_restored_backup_the_page_shows_what_the_server_has() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let room = ada.direct(&grace).await;
+    let browser = Browser::start().await;
+    let mut page = Visitor::log_in(&browser, server.address, "ada").await;
+    page.tolerate("net::ERR_CONNECTION_REFUSED");
+    page.open("Grace").await;
+    for text in ["one", "two", "three"] {
+        page.send(text).await;
+    }
+    page.sees(&["one", "two", "three"]).await;
+
+    let offline = server.take_offline().await;
+    offline.execute("DELETE FROM messages WHERE seq > 1; UPDATE counters SET last_seq = 1");
+    let offline = offline
+        .while_offline(async |address| {
+            let grace = TestUser::login(address, "grace").await;
+            for text in ["two again", "three again", "four"] {
+                grace.send(&room, text).await;
+            }
+        })
+        .await;
+    let _server = offline.bring_online().await;
+    page.eval("dispatchEvent(new Event('online'))").await;
+    page.is_connected().await;
+    page.sees(&["one", "two again", "three again", "four"]).await;
+    page.send("five").await;
+    page.sees(&["one", "two again", "three again", "four", "five"]).await;
+}

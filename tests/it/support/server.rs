@@ -158,6 +158,12 @@ pub(crate) struct OfflineServer {
 }
 
 impl OfflineServer {
+    /// Runs statements on the database.
+    pub(crate) fn execute(&self, statements: &str) {
+        let database = rusqlite::Connection::open(self.data.path().join("chinwag.db")).unwrap();
+        database.execute_batch(statements).unwrap();
+    }
+
     /// Runs `work` against a server on another port, which the clients of the stopped server do not know.
     pub(crate) async fn while_offline(self, work: impl AsyncFnOnce(SocketAddr)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
