@@ -5,7 +5,7 @@ use crate::bus::Envelope;
 use crate::domain::search::Query;
 use crate::domain::session::Caller;
 use crate::domain::user::{Name, Password, User, Username};
-use crate::domain::{Code, Error, RefusedFields, Result, Timestamp, UserId};
+use crate::domain::{Code, Error, FieldError, RefusedFields, Result, Timestamp, UserId};
 use crate::store::{UserPage, search_users};
 use crate::wire::answer::Answer;
 use crate::wire::cursor;
@@ -64,14 +64,18 @@ fn user_object<'a>(chat: &Chat, user: &'a User) -> UserObject<'a> {
 /// Changes the caller's name or password. A new password ends the caller's other sessions.
 pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
     let (chat, caller) = (&context.chat, context.caller()?);
-    let UpdateMe { name, password, current_password } = input;
     let mut refused = RefusedFields::default();
-    let name = refused.check(name.as_deref().map(Name::parse).transpose());
-    let password = refused.check(password.as_deref().map(Password::parse).transpose());
-    let (Some(name), Some(password)) = (name, password) else { return Err(refused.into()) };
+    let name = refused.check(input.name.as_deref().map(Name::parse).transpose());
+    let password = refused.check(input.password.as_deref().map(Password::parse).transpose());
+    let current = match (&input.password, input.current_password) {
+        (Some(_), None) => Err(FieldError::new("current_password", "is missing")),
+        (_, current) => Ok(current.unwrap_or_default()),
+    };
+    let current = refused.check(current);
+    let (Some(name), Some(password), Some(current)) = (name, password, current) else { return Err(refused.into()) };
     if let Some(password) = password {
         let is_wrong = |error: &Error| error.fields.iter().any(|field| field.field == "current_password");
-        let change = change_password(chat, &caller, password, current_password);
+        let change = change_password(chat, &caller, password, current);
         chat.rate_limits.limit_password_guesses(context.network, caller.user_id.to_string(), is_wrong, change).await?;
     }
     if let Some(name) = name {
@@ -84,9 +88,8 @@ async fn change_password(
     chat: &std::sync::Arc<Chat>,
     caller: &Caller,
     password: Password,
-    current: Option<String>,
+    current: String,
 ) -> Result<()> {
-    let current = current.ok_or_else(|| Error::field("current_password", "is missing"))?;
     let hash = chat.store.password_hash(caller.user_id).await?;
     if !chat.auth.passwords.verify(current, hash).await? {
         return Err(Error::field("current_password", "is not your current password"));

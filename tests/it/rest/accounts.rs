@@ -73,7 +73,7 @@ async fn every_field_that_is_refused_is_named() {
     let listed = ada.get(&format!("{}?limit=x&before_seq=y&after_seq=1", room.messages)).await;
     assert_eq!(refused_fields(&listed), ["limit", "before_seq"]);
     let changed = ada.patch("/v1/users/me", &json!({"name": "", "password": "short"})).await;
-    assert_eq!(refused_fields(&changed), ["name", "password"]);
+    assert_eq!(refused_fields(&changed), ["name", "password", "current_password"]);
 
     let mut socket = ada.connect("/ws").await;
     for (frame, fields) in [
