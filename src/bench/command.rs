@@ -19,7 +19,8 @@ use super::request_scenarios::{connect, history, login};
 use super::server::{SECRET, Server, TempFolder};
 use super::setup_http::{ACCOUNTS_MAX, resolve, setup_http};
 use super::setup_store::setup_store;
-use crate::server;
+use crate::domain::Error;
+use crate::{server, store};
 
 /// Conversations of two whose members connect in `connect`.
 const CONNECT_PAIRS: usize = 100;
@@ -135,8 +136,10 @@ impl Target {
         }
         let folder = TempFolder::create()?;
         let url = common.database_url.clone().unwrap_or_else(|| folder.database_url());
-        let rooms =
-            setup_store(&url, SECRET, &population).await.map_err(|error| format!("the database: {}", error.detail))?;
+        let refused = |error: Error| format!("the database: {}", error.detail);
+        let lock = store::lock(&url).map_err(refused)?;
+        let rooms = setup_store(&url, SECRET, &population).await.map_err(refused)?;
+        drop(lock); // which the server takes
         let server = Server::start(folder, &url)?;
         let environment = Environment { address: server.address, pid: Some(server.pid()), rooms };
         let store = if url.starts_with("sqlite:") { "SQLite" } else { "PostgreSQL" };

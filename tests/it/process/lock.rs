@@ -30,7 +30,10 @@ async fn a_second_server_is_refused_until_the_first_has_ended() {
         let error = refuses(&arguments);
         assert!(error.contains("another server uses the database") && error.contains(".db"), "{error}");
     }
-    ada.get("/v1/users/me").await.expect(200);
+    let bench = refused(&["bench", "pairs", "--database-url", &by_link], &[]);
+    assert!(bench.contains("another server uses the database") && bench.lines().count() == 1, "{bench}");
+    let users = ada.get("/v1/users").await.expect(200).json();
+    assert_eq!(users["items"].as_array().unwrap().len(), 1, "nothing was written: {users}");
     first.signal(Signal::KILL);
     first.child.wait().unwrap();
     drop(Running::start(&["--data", &data]));
