@@ -4,27 +4,18 @@ use serde_json::json;
 
 use super::{Running, chinwag, refused};
 
-/// Every variable that the server knows.
-const VARIABLES: [&str; 13] = [
-    "CHINWAG_LISTEN",
-    "CHINWAG_DATA",
-    "DATABASE_URL",
-    "CHINWAG_JWT_SECRET",
-    "CHINWAG_JWT_SECRET_FILE",
-    "CHINWAG_ALLOWED_ORIGINS",
-    "CHINWAG_TRUSTED_PROXIES",
-    "CHINWAG_ACCESS_TOKEN_TTL",
-    "CHINWAG_REFRESH_TOKEN_TTL",
-    "CHINWAG_RATE_LIMITS",
-    "CHINWAG_DRAIN_SECONDS",
-    "CHINWAG_LOG_FORMAT",
-    "RUST_LOG",
-];
+fn help() -> String {
+    String::from_utf8(chinwag(&["--help"]).output().unwrap().stdout).unwrap()
+}
 
 #[test]
 fn an_empty_variable_is_an_unset_one() {
+    let help = help();
+    let variables: Vec<&str> =
+        help.split("[env: ").skip(1).map(|rest| rest.split([']', '=']).next().unwrap()).collect();
+    assert!(variables.len() >= 13 && variables.contains(&"RUST_LOG"), "{variables:?}");
     let mut command = chinwag(&[]);
-    command.envs(VARIABLES.map(|variable| (variable, "")));
+    command.envs(variables.iter().map(|variable| (variable, "")));
     let mut running = Running::run(command, tempfile::tempdir().unwrap(), &[]);
     running.signal(rustix::process::Signal::TERM);
     assert_eq!(running.log_line()["level"], "INFO", "no warning, and not silent");
@@ -57,4 +48,17 @@ fn levels_of_modules_alone_do_not_silence_it() {
     let mut command = chinwag(&[]);
     command.env("RUST_LOG", "misspelt=debug");
     drop(Running::run(command, tempfile::tempdir().unwrap(), &[])); // it reads the first log line
+}
+
+#[test]
+fn every_command_that_the_help_names_has_a_help() {
+    let help = help();
+    let (_, commands) = help.split_once("\nCommands").unwrap();
+    let names: Vec<&str> = commands.split("\n  chinwag ").skip(1).map(|line| line.split(' ').next().unwrap()).collect();
+    assert!(names.len() >= 3, "{names:?}");
+    for name in names {
+        let output = chinwag(&[name, "--help"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.contains(&format!("Usage: chinwag {name}")), "{name}: {text}");
+    }
 }
