@@ -39,7 +39,7 @@ faults: build services ## Kills, stops and cuts off the server many times over, 
 	CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS) CHINWAG_BIN=target/release/chinwag \
 	cargo test --locked --test it faults::$(FAULT) -- --nocapture --test-threads 2 $(ARGS)
 
-mixed: services ## Runs the previous release, which CHINWAG_PREVIOUS_BIN names, and this one at once on one database
+mixed: services ## Runs the previous release, which CHINWAG_PREVIOUS_BIN names, and this one on one database, at once or in turn
 	cargo test --locked --test it mixed_versions:: -- --ignored $(ARGS)
 
 services:
