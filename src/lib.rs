@@ -8,7 +8,7 @@
 //! transport                shared by both: state, client addresses, origins, bounds of sockets, responses
 //! api                      the operations table, and the dispatcher that every call goes through
 //! chat                     the functions of the operations: validation, reads from the store, writes to the journal
-//! sync  auth               catching up, reconciling, presence; passwords, tokens, sessions, tickets
+//! sync  auth               catching up, reconciling, presence, the words of users; passwords, tokens, sessions, tickets
 //! journal                  writes are batched, committed, delivered and answered
 //! delivery                 encoding, envelopes, this node's inbox, gap repair
 //! store  registry  bus     ports: durable data, this node's connections, other nodes

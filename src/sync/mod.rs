@@ -1,4 +1,5 @@
-//! Sync: keeps connections and this node in step with the store, and users informed of each other's presence.
+//! Sync: keeps connections and this node in step with the store, users informed of each other's presence, and the words by which users are
+//! found in step with their names.
 
 mod catch_up;
 mod presence;

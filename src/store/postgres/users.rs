@@ -37,8 +37,6 @@ const DELETE_WORDS: &str = "DELETE FROM user_words WHERE user_id = ANY($1)";
 const INSERT_WORDS: &str = "INSERT INTO user_words (word, user_id) SELECT * FROM unnest($1::text[], $2::uuid[])";
 /// users, version
 const SET_WORDS_VERSION: &str = "UPDATE users SET words_name = name, words_version = $2 WHERE id = ANY($1)";
-/// id
-const LOCK_USER: &str = "SELECT username FROM users WHERE id = $1 FOR NO KEY UPDATE";
 /// users, at
 const SET_LAST_SEEN: &str = "WITH locked AS ( \
          SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE \
@@ -80,7 +78,8 @@ fn stale_user(columns: &mut Columns<'_>) -> Result<(UserId, String, String)> {
 }
 
 /// Replaces the words of these users, of whom the caller's transaction holds the locks.
-async fn rewrite_words(connection: &PgConnection, ids: &[UserId], users: &[(UserId, String, String)]) -> Result<()> {
+async fn rewrite_words(connection: &PgConnection, users: &[(UserId, String, String)]) -> Result<()> {
+    let ids: Vec<UserId> = users.iter().map(|(id, ..)| *id).collect();
     let (mut found_by, mut owners) = (Vec::new(), Vec::new());
     for (id, username, name) in users {
         for word in words(username, name) {
@@ -156,7 +155,7 @@ impl Users for Postgres {
             }
             let ids: Vec<UserId> = stale.iter().map(|(id, ..)| *id).collect();
             let (rewritten, versioned, committed) = join3(
-                rewrite_words(&connection, &ids, &stale),
+                rewrite_words(&connection, &stale),
                 connection.send_count(SET_WORDS_VERSION, &[&ids, &WORDS_VERSION]),
                 connection.commit(),
             )
@@ -168,25 +167,24 @@ impl Users for Postgres {
         .await
     }
 
-    /// Two round trips. The first locks the user, so that the words of two renames at once are of the later one.
+    /// One transaction in one round trip, after another for the username, which never changes. The first statement locks the user, so that
+    /// the words of two renames at once are those of the later one.
     async fn rename_user(&self, id: UserId, name: &Name) -> Result<()> {
+        let Some(User { username, .. }) = self.user(id).await? else { return Ok(()) };
         bounded(async {
             let rename = queries::users::RENAME_USER;
             let connection = self.connection().await?;
-            connection.prepare(&[LOCK_USER, rename, DELETE_WORDS, INSERT_WORDS]).await?;
-            let (begun, locked) = join(connection.begin(), connection.send(LOCK_USER, &[&id])).await;
-            begun?;
-            let Some(username) = rows::first(&locked?, rows::value::<String>)? else {
-                return connection.rollback().await;
-            };
-            let (name, user) = (name.as_str(), [(id, username, name.as_str().to_owned())]);
-            let name_key = case_fold(name);
-            let (renamed, rewritten, committed) = join3(
+            connection.prepare(&[rename, DELETE_WORDS, INSERT_WORDS]).await?;
+            let (name, name_key) = (name.as_str(), case_fold(name.as_str()));
+            let user = [(id, username.as_str().to_owned(), name.to_owned())];
+            let (begun, renamed, rewritten, committed) = join4(
+                connection.begin(),
                 connection.send_count(rename, &[&id, &name, &name_key, &WORDS_VERSION]),
-                rewrite_words(&connection, &[id], &user),
+                rewrite_words(&connection, &user),
                 connection.commit(),
             )
             .await;
+            begun?;
             renamed?;
             rewritten?;
             committed
