@@ -183,18 +183,14 @@ enum EarlierSearch {
 
 impl EarlierSearch {
     async fn open(url: &str) -> Self {
-        match url.strip_prefix("sqlite:") {
-            Some(file) => {
-                let database = rusqlite::Connection::open(file).unwrap();
-                database.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).unwrap();
-                Self::Sqlite(database)
-            }
-            None => {
-                let database = connect(url).await;
-                let statement = database.prepare(EARLIER_SEARCH).await.unwrap();
-                Self::Postgres(database, statement)
-            }
-        }
+        let Some(file) = url.strip_prefix("sqlite:") else {
+            let database = connect(url).await;
+            let statement = database.prepare(EARLIER_SEARCH).await.unwrap();
+            return Self::Postgres(database, statement);
+        };
+        let database = rusqlite::Connection::open(file).unwrap();
+        database.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).unwrap();
+        Self::Sqlite(database)
     }
 
     /// Returns the number of matches.
