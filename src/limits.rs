@@ -299,6 +299,8 @@ pub const WRITES: Rate = Rate { burst: 500, per_minute: 3_000 };
 /// Reads of one user, in tokens: 1 for an object, 5 for a page. A page of the browser reads about ten objects and three pages at its start. A
 /// program that walks through a long history reads 40 pages a second, which are 8,000 messages.
 pub const READS: Rate = Rate { burst: 2_000, per_minute: 12_000 };
+/// Refreshes of one session: one in 10 s, and 50 at once for the tabs of a browser that wakes up. Each is a commit of its own.
+pub const REFRESHES: Rate = Rate { burst: 50, per_minute: 6 };
 /// Members of the conversations that one user creates. The burst is two of the largest groups. Each member is two rows in the transaction that
 /// creates the group, and the rate keeps all of them below a tenth of what SQLite writes.
 pub const NEW_MEMBERS: Rate = Rate { burst: 2_000, per_minute: 1_200 };

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::domain::rate_limiter::RateLimiter;
-use crate::domain::{Result, UserId};
+use crate::domain::{Result, SessionId, UserId};
 use crate::limits;
 
 /// The rate limits of a node. Each fails with `rate_limited` and the time after which the client can try again.
@@ -15,6 +15,7 @@ pub struct RateLimits {
     writes: RateLimiter<UserId>,
     reads: RateLimiter<UserId>,
     new_members: RateLimiter<UserId>,
+    refreshes: RateLimiter<SessionId>,
     /// Lifts all limits, for load tests.
     unlimited: bool,
 }
@@ -28,6 +29,7 @@ impl RateLimits {
             writes: RateLimiter::new(limits::WRITES),
             reads: RateLimiter::new(limits::READS),
             new_members: RateLimiter::new(limits::NEW_MEMBERS),
+            refreshes: RateLimiter::new(limits::REFRESHES),
             unlimited,
         }
     }
@@ -45,6 +47,11 @@ impl RateLimits {
     /// Charges a read to its user.
     pub fn charge_read(&self, user_id: UserId, tokens: u32) -> Result<()> {
         self.charge(&self.reads, user_id, tokens)
+    }
+
+    /// Charges a refresh to its session. Its token is signed, so that nobody can charge the session of another user.
+    pub fn charge_refresh(&self, session_id: SessionId) -> Result<()> {
+        if self.unlimited { Ok(()) } else { self.refreshes.take(session_id, 1, Instant::now()) }
     }
 
     /// Charges a new conversation with this many members to its creator.

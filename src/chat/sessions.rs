@@ -50,6 +50,7 @@ pub async fn refresh(context: Context, input: Refresh) -> Result<Answer> {
     let chat = &context.chat;
     let refused = || Error::new(Code::Unauthorized, "The refresh token is not valid.");
     let (id, generation) = chat.auth.tokens.parse_refresh(&input.refresh_token).ok_or_else(refused)?;
+    chat.rate_limits.charge_refresh(id)?;
     let now = Timestamp::now();
     let expires_at = now.plus(chat.settings.refresh_ttl);
     let rotated = chat.store.rotate_session(id, generation, now, expires_at).await?;

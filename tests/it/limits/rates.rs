@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use chinwag::limits::{NEW_MEMBERS, READS, WRITES};
+use chinwag::limits::{NEW_MEMBERS, READS, REFRESHES, WRITES};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
-use crate::support::client::{Conversation, Response, TestUser};
+use crate::support::client::{Conversation, Response, TestUser, post};
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::{Socket, TEST_TIMEOUT};
 
@@ -163,4 +163,26 @@ async fn reads_have_a_rate_of_their_own() {
     assert!((at_once..3 * at_once).contains(&pages), "{pages}");
     ada.send(&room, "sends do not pay for reads").await;
     grace.get(&room.messages).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_is_refreshed_once_in_ten_seconds_for_good() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let mut token = ada.refresh_token.clone();
+    let refresh = async |token: &str| post(server.address, "/v1/users/refresh", &json!({"refresh_token": token})).await;
+    let mut refreshed = 0;
+    let refused = loop {
+        let answer = refresh(&token).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        token = answer.json()["refresh_token"].as_str().unwrap().to_owned();
+        refreshed += 1;
+    };
+    assert_eq!((refreshed, refused.problem()), (REFRESHES.burst, (429, "rate_limited".to_owned())));
+    let wait = refused.json()["retry_after_ms"].as_u64().unwrap();
+    assert!((5_000..=10_000).contains(&wait), "{wait}");
+    ada.get("/v1/users/me").await.expect(200);
+    refresh(&grace.refresh_token).await.expect(200);
 }
