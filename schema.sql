@@ -147,3 +147,20 @@ CREATE INDEX user_words_by_user ON user_words (user_id);
 CREATE TABLE deleted_conversations (
     conversation_id uuid PRIMARY KEY
 );
+
+-- Version 8: the operator decides who may register.
+
+-- Settings that an operator changes while servers run. They override each server's configuration.
+CREATE TABLE settings (
+    name  text COLLATE "C" PRIMARY KEY,
+    value text NOT NULL
+);
+
+-- The code of an invitation is a secret, so only its hash is kept.
+CREATE TABLE invites (
+    code_hash  text COLLATE "C" PRIMARY KEY,
+    uses_left  bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX invites_by_expiry ON invites (expires_at);

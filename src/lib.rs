@@ -3,7 +3,7 @@
 //! # The layers
 //!
 //! ```text
-//! server  bench            composition root: configuration, start, drain, routes; beside it the load generator of `chinwag bench`
+//! server  bench            composition root: configuration, commands, start, drain, routes; beside it the load generator of `chinwag bench`
 //! http  ws                 the transports: sockets, HTTP requests, WebSocket frames
 //! transport                shared by both: state, client addresses, origins, bounds of sockets, responses
 //! api                      the operations table, and the dispatcher that every call goes through

@@ -282,6 +282,14 @@ pub const TICKET_TTL: Duration = Duration::from_secs(30);
 pub const TICKETS_PER_USER_MAX: i64 = 50;
 /// Expired tickets deleted with each new one. It is more than one, so that a backlog of them ends.
 pub const TICKETS_SWEPT: i64 = 100;
+/// Accounts that can be created with one invitation: a large organisation that invites all its members at once.
+pub const INVITE_USES_MAX: i64 = 10_000;
+/// Lifetime of an invitation if the operator gives none: a week, since the invited may be on holiday.
+pub const INVITE_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Lifetime of an invitation. A longer one would be forgotten, and still open the door.
+pub const INVITE_TTL_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Expired invitations deleted with each new one. It is more than one, so that a backlog of them ends.
+pub const INVITES_SWEPT: i64 = 100;
 /// Time for which a node trusts that a session is live without asking the store. A session that ends on the same node ends at once.
 pub const SESSION_CACHE_TTL: Duration = Duration::from_secs(5);
 /// Sessions in the cache of live sessions. A full cache evicts the entries that have expired, and takes no others while it is full.

@@ -17,6 +17,8 @@ fn main() -> ExitCode {
     let result = match arguments.get(1).and_then(|name| name.to_str()) {
         Some("backup") => commands::backup::backup(&arguments[1..]),
         Some("restore") => commands::backup::restore(&arguments[1..]),
+        Some("invite") => commands::invite::run(&arguments[1..]),
+        Some("registration") => commands::registration::run(&arguments[1..]),
         Some("bench") => bench::run(&arguments[1..]),
         _ => commands::serve::run(&arguments),
     };

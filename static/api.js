@@ -42,8 +42,8 @@ export const post = (path, body) => request("POST", path, body);
 export const patch = (path, body) => request("PATCH", path, body);
 export const remove = (path) => request("DELETE", path);
 
-export async function register(username, name, password) {
-  return open(await exchange("POST", "/v1/users/register", { username, name, password }));
+export async function register(account) {
+  return open(await exchange("POST", "/v1/users/register", account));
 }
 
 export async function login(username, password) {

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { $ } from "./dom.js";
 
-const FIELDS = ["username", "name", "password"];
+const FIELDS = ["username", "name", "password", "invite"];
 const WORDS = {
   login: {
     title: "Welcome back", intro: "Log in to pick up the thread.", submit: "Log in", busy: "Logging in…",
@@ -16,6 +16,7 @@ const WORDS = {
 };
 const MISSING = { username: "Choose a username.", name: "Tell us your name.", password: "A password is needed." };
 let mode = "login";
+let needsInvite = false; // known once the server has asked for an invitation
 
 /** Resolves when a user is logged in. */
 export function showAuth(farewell) {
@@ -48,6 +49,7 @@ function show(newMode) {
   $("auth-switch").textContent = words.other;
   $("auth-form").dataset.mode = mode;
   $("auth-name-field").hidden = mode === "login";
+  $("auth-invite-field").hidden = mode === "login" || !needsInvite;
   for (const field of ["username", "password"]) $(`auth-${field}-hint`).hidden = mode === "login";
   // Password managers fill the login form and offer to generate a password for the registration.
   $("auth-password").autocomplete = mode === "login" ? "current-password" : "new-password";
@@ -56,9 +58,10 @@ function show(newMode) {
 
 async function submit() {
   clearErrors();
-  const [username, name, password] = FIELDS.map((field) => $(`auth-${field}`).value);
-  const given = { username: username.trim(), name: name.trim(), password };
-  const missing = FIELDS.filter((field) => !given[field] && !(field === "name" && mode === "login"));
+  const [username, name, password, invite] = FIELDS.map((field) => $(`auth-${field}`).value);
+  const given = { username: username.trim(), name: name.trim(), password, invite: invite.trim() || undefined };
+  const needed = mode === "login" ? ["username", "password"] : ["username", "name", "password"];
+  const missing = needed.filter((field) => !given[field]);
   for (const field of missing) showFieldError(field, MISSING[field]);
   if (missing.length) {
     $(`auth-${missing[0]}`).focus();
@@ -67,7 +70,7 @@ async function submit() {
   busy(true);
   try {
     if (mode === "register") {
-      await api.register(given.username, given.name, given.password);
+      await api.register(given);
       show("login"); // if only the login fails, the account exists all the same
       busy(true);
     }
@@ -83,6 +86,8 @@ async function submit() {
 
 function showProblem(problem) {
   const known = problem.errors.filter(({ field }) => FIELDS.includes(field));
+  needsInvite ||= known.some(({ field }) => field === "invite");
+  $("auth-invite-field").hidden = mode === "login" || !needsInvite;
   for (const { field, detail } of known) showFieldError(field, detail);
   if (known.length) $(`auth-${known[0].field}`).focus();
   else showError(problem.message);

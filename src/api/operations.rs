@@ -5,7 +5,7 @@ use super::operation::Body::{self, Empty, Json};
 use super::operation::Cost::{None as FREE, OfInput};
 use super::operation::Transports::{Both, Http};
 use super::operation::{Access, Cost, Operation, OperationKind, Transports, cost};
-use crate::chat::{conversations, history, members, messages, sessions, users};
+use crate::chat::{conversations, history, members, messages, registration, sessions, users};
 use crate::wire::answer::Answer;
 
 /// Makes an [`OperationKind::Call`] of an `async fn(Context, Input) -> Result<Answer>`.
@@ -57,7 +57,7 @@ const POST: &str = "POST";
 #[rustfmt::skip]
 pub static OPERATIONS: &[Operation] = &[
     // Accounts and sessions.
-    row("account.register",    POST,   "/v1/users/register",                                                Json,  Limited, FREE,    Http, call!(users::register)),
+    row("account.register",    POST,   "/v1/users/register",                                                Json,  Limited, FREE,    Http, call!(registration::register)),
     row("session.login",       POST,   "/v1/users/login",                                                   Json,  Limited, FREE,    Http, call!(sessions::login)),
     row("session.refresh",     POST,   "/v1/users/refresh",                                                 Json,  Public,  FREE,    Http, call!(sessions::refresh)),
     row("session.logout",      POST,   "/v1/users/logout",                                                  Empty, User,    FREE,    Http, call!(sessions::logout)),

@@ -1,5 +1,6 @@
 //! Authentication: checks passwords, tokens, sessions and tickets.
 
+mod invites;
 mod passwords;
 mod session_cache;
 mod signer;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use crate::domain::session::{Caller, Session};
 use crate::domain::{Code, Error, Result, SessionId, Timestamp};
 use crate::store::Store;
+pub use invites::{invite_code_hash, new_invite_code};
 pub use passwords::Passwords;
 pub use session_cache::SessionCache;
 pub use tokens::Tokens;

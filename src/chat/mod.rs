@@ -10,6 +10,7 @@ pub mod history;
 pub mod members;
 pub mod messages;
 mod rate_limits;
+pub mod registration;
 pub mod sessions;
 pub mod users;
 
@@ -25,6 +26,7 @@ use crate::auth::{Auth, SessionCache};
 use crate::bus::{Bus, Inbox};
 use crate::delivery::{GapRepair, LocalInbox, RepairQueue, supervised};
 use crate::domain::command::{Outcome, Write};
+use crate::domain::registration::RegistrationMode;
 use crate::domain::user::Status;
 use crate::domain::{Error, Result, UserId};
 use crate::journal::{Journal, Reply, draining_error};
@@ -47,6 +49,8 @@ pub struct Settings {
     pub access_ttl: Duration,
     /// The lifetime of an unused refresh token.
     pub refresh_ttl: Duration,
+    /// The callers that may register, unless an operator has set another mode in the store.
+    pub registration: RegistrationMode,
     /// Lifts the rate limits and the counts per user, for load tests.
     pub unlimited: bool,
     /// The interval at which the node compares itself with the store, and at which connections get a heartbeat.

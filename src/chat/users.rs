@@ -1,32 +1,17 @@
-//! Operations on users: accounts and their profiles.
+//! Operations on users: their profiles and passwords.
 
 use super::{Chat, Context};
 use crate::bus::Envelope;
 use crate::domain::search::Query;
 use crate::domain::session::Caller;
-use crate::domain::user::{Name, Password, User, Username};
+use crate::domain::user::{Name, Password, User};
 use crate::domain::{Code, Error, FieldError, RefusedFields, Result, Timestamp, UserId};
 use crate::store::{UserPage, search_users};
 use crate::wire::answer::Answer;
 use crate::wire::cursor;
 use crate::wire::list::list_with_next;
 use crate::wire::objects::UserObject;
-use crate::wire::requests::{GetUser, ListUsers, Nothing, Register, UpdateMe};
-
-/// Creates an account. Without a name, the username is the name.
-pub async fn register(context: Context, input: Register) -> Result<Answer> {
-    let chat = &context.chat;
-    let mut refused = RefusedFields::default();
-    let username = refused.check(Username::parse_new(&input.username));
-    let name = input.name.as_deref().or(username.as_ref().map(Username::as_str));
-    let name = name.and_then(|name| refused.check(Name::parse(name)));
-    let password = refused.check(Password::parse(&input.password));
-    let (Some(username), Some(name), Some(password)) = (username, name, password) else { return Err(refused.into()) };
-    let hash = chat.auth.passwords.hash(password).await?;
-    let user = User { id: UserId::new(), username, name, created_at: Timestamp::now(), last_seen_at: None };
-    chat.store.insert_user(&user, &hash).await?;
-    Answer::created(true, format!("/v1/users/{}", user.id), &user_object(chat, &user))
-}
+use crate::wire::requests::{GetUser, ListUsers, Nothing, UpdateMe};
 
 /// Returns the caller.
 pub async fn me(context: Context, _: Nothing) -> Result<Answer> {
@@ -57,7 +42,7 @@ pub async fn list(context: Context, input: ListUsers) -> Result<Answer> {
     Ok(Answer::encoded(list_with_next(&users, next, context.page_bytes, object, cursor)?))
 }
 
-fn user_object<'a>(chat: &Chat, user: &'a User) -> UserObject<'a> {
+pub(super) fn user_object<'a>(chat: &Chat, user: &'a User) -> UserObject<'a> {
     UserObject::new(user, chat.status(user.id))
 }
 

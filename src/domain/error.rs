@@ -24,6 +24,8 @@ pub enum Code {
     BadCredentials,
     /// The user's role does not allow this, or the origin is not allowed.
     Forbidden,
+    /// The operator allows no registrations.
+    RegistrationClosed,
     /// The object does not exist, or the caller may not know that it does.
     NotFound,
     /// The path exists, but not with this method.
@@ -60,7 +62,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documents and tests.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Malformed,
         Self::Invalid,
         Self::Unauthorized,
@@ -68,6 +70,7 @@ impl Code {
         Self::SessionEnded,
         Self::BadCredentials,
         Self::Forbidden,
+        Self::RegistrationClosed,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Timeout,
@@ -96,6 +99,7 @@ impl Code {
             Self::SessionEnded => "session_ended",
             Self::BadCredentials => "bad_credentials",
             Self::Forbidden => "forbidden",
+            Self::RegistrationClosed => "registration_closed",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Timeout => "timeout",

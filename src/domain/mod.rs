@@ -12,6 +12,7 @@ pub mod id;
 pub mod message;
 pub mod payload;
 pub mod rate_limiter;
+pub mod registration;
 pub mod rules;
 pub mod search;
 pub mod session;

@@ -16,6 +16,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::arguments;
 use super::database::Database;
+use crate::domain::registration::RegistrationMode;
 use crate::limits;
 use crate::transport::Origins;
 
@@ -27,6 +28,8 @@ const OTHERS_READ: u32 = 0o004;
 
 /// The other commands of the binary. Each has its own arguments and help.
 const COMMANDS: &str = "Commands; each has a --help of its own:
+  chinwag registration    Shows or changes who may register
+  chinwag invite          Makes an invitation
   chinwag backup FILE     Saves the database in a file, also while a server runs
   chinwag restore FILE    Replaces the database by a saved one
   chinwag bench SCENARIO  Measures the speed of a server";
@@ -45,6 +48,12 @@ pub struct Config {
     /// The data folder and the database.
     #[command(flatten)]
     pub database: Database,
+
+    /// Who may register: open (everybody), invite (with an invitation, see chinwag invite) or closed (nobody; see chinwag
+    /// user add). chinwag registration changes it while servers run.
+    #[arg(long, env = "CHINWAG_REGISTRATION", value_name = "MODE", default_value = "open",
+          value_parser = registration_mode)]
+    pub registration: RegistrationMode,
 
     /// Secret that signs access tokens, at least 32 bytes, the same on all nodes [default: generated once, jwt-secret in the data
     /// folder]
@@ -222,7 +231,11 @@ fn origins(text: &str) -> Result<Origins, String> {
     parts.map(origin).collect::<Result<_, _>>().map(Origins::These)
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+fn registration_mode(text: &str) -> Result<RegistrationMode, String> {
+    RegistrationMode::parse(text).ok_or_else(|| "takes open, invite or closed".to_owned())
+}
+
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     const SECONDS_MAX: u64 = 365 * 24 * 3600;
     let takes = || "takes a whole number from 1 with s, m, h or d, such as 15m, up to 365d".to_owned();
     let unit = text.chars().last().ok_or_else(takes)?;
@@ -242,7 +255,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::{Config, Switch};
+    use super::{Config, RegistrationMode, Switch};
     use crate::transport::Origins;
 
     fn read(arguments: &[&str]) -> Result<Config, String> {
@@ -253,6 +266,7 @@ mod tests {
     fn every_setting_has_a_default() {
         let config = read(&[]).expect("no arguments");
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.registration, RegistrationMode::Open);
         assert_eq!((config.access_token_ttl, config.rate_limits), (Duration::from_secs(900), Switch::On));
         assert_eq!(config.database.store_url().as_deref(), Ok("sqlite:./data/chinwag.db"));
         assert_eq!(config.allowed_origins, Origins::These(vec![]));
@@ -266,6 +280,8 @@ mod tests {
             ("--allowed-origins=*,https://example.org", "CHINWAG_ALLOWED_ORIGINS (--allowed-origins)"),
             ("--allowed-origins=example.org", "CHINWAG_ALLOWED_ORIGINS (--allowed-origins)"),
             ("--trusted-proxies=10.0.0.0/33", "CHINWAG_TRUSTED_PROXIES (--trusted-proxies)"),
+            ("--registration=Open", "CHINWAG_REGISTRATION (--registration)"),
+            ("--registration=", "CHINWAG_REGISTRATION (--registration)"),
             ("--access-token-ttl=15", "CHINWAG_ACCESS_TOKEN_TTL (--access-token-ttl)"),
             ("--access-token-ttl=0s", "CHINWAG_ACCESS_TOKEN_TTL (--access-token-ttl)"),
             ("--refresh-token-ttl=9999999999999999d", "CHINWAG_REFRESH_TOKEN_TTL (--refresh-token-ttl)"),

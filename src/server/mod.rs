@@ -98,6 +98,7 @@ impl App {
             secret,
             access_ttl: config.access_token_ttl,
             refresh_ttl: config.refresh_token_ttl,
+            registration: config.registration,
             unlimited,
             heartbeat: config.heartbeat,
         };

@@ -24,6 +24,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, needs: 2 },
     Migration { version: 6, needs: 2 },
     Migration { version: 7, needs: 2 },
+    // A node that does not know the stored mode of registration goes by its own configuration, as it did before.
+    Migration { version: 8, needs: 2 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");
@@ -67,10 +69,31 @@ pub(super) fn pending(version: i64, needs: i64) -> Result<&'static [Migration]> 
             format!("the database is at schema version {version}, and this version of chinwag is too old for it"),
         ));
     }
-    if (1..known).contains(&applied) {
-        tracing::info!(from = applied, to = known, "migrating the database; a large one takes longer");
-    }
     Ok(&MIGRATIONS[applied..])
+}
+
+/// Logs that migrations of a database are about to be applied, unless it is new.
+pub(super) fn log_start(pending: &[Migration]) {
+    if let Some(first) = pending.first().filter(|first| first.version > 1) {
+        let from = first.version - 1;
+        tracing::info!(from, to = MIGRATIONS.len(), "migrating the database; a large one takes longer");
+    }
+}
+
+/// Checks that no migration is missing in a database at schema version `version`, for commands that do not migrate.
+pub(super) fn require_current(version: i64, needs: i64) -> Result<()> {
+    if pending(version, needs)?.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Unavailable,
+        format!("the database is at schema version {version}; start a server of this version on it first"),
+    ))
+}
+
+/// The error for a database without chinwag's tables, for commands that create none.
+pub(super) fn no_database(place: &str) -> Error {
+    Error::new(Code::Unavailable, format!("{place} is no database of chinwag; start a server on it first"))
 }
 
 #[cfg(test)]

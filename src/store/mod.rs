@@ -2,7 +2,7 @@
 //!
 //! | for | this folder: the promises | `queries/` | `postgres/` and `sqlite/` |
 //! |---|---|---|---|
-//! | users, sessions, tickets, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
+//! | users, registration, sessions, tickets, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
 //! | searches for users | `user_search.rs`, a function that calls the methods of `users.rs` | | |
 //! | numbered writes | `numbered_writes.rs` | with the noun whose table they write | `numbered_writes.rs` and the files that it names |
 //!
@@ -31,6 +31,7 @@ mod migrations;
 mod numbered_writes;
 pub mod postgres;
 mod queries;
+mod registration;
 mod sessions;
 pub mod sqlite;
 mod tickets;
@@ -44,6 +45,7 @@ pub use health::StoreHealth;
 pub use members::Members;
 pub use messages::{Messages, Page, Range};
 pub use numbered_writes::NumberedWrites;
+pub use registration::Registration;
 pub use sessions::Sessions;
 pub use tickets::Tickets;
 pub use user_search::{UserPage, search_users};
@@ -51,7 +53,9 @@ pub use users::Users;
 
 /// The durable data. A `dyn Store` has the methods of all nouns.
 #[async_trait]
-pub trait Store: Users + Sessions + Tickets + Conversations + Heads + Members + Messages + NumberedWrites {
+pub trait Store:
+    Users + Registration + Sessions + Tickets + Conversations + Heads + Members + Messages + NumberedWrites
+{
     /// The adapter's name, for the log and for health: `postgres` or `sqlite`.
     fn kind(&self) -> &'static str;
 
@@ -62,11 +66,29 @@ pub trait Store: Users + Sessions + Tickets + Conversations + Heads + Members + 
     async fn ping(&self) -> Result<()>;
 }
 
-/// Opens the store at `url`, and migrates its schema.
+/// The work that opening a store may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opening {
+    /// Creates the database if it does not exist, and migrates its schema.
+    Migrate,
+    /// Fails unless the database exists and has this binary's schema, or a newer one on which this binary can run.
+    Existing,
+}
+
+/// Opens the store at `url`, creates it if it does not exist, and migrates its schema.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
+    open_with(url, Opening::Migrate).await
+}
+
+/// Opens the store at `url` for a command that works beside a server. Fails unless a server of this version has created and migrated it.
+pub async fn open_existing(url: &str) -> Result<Arc<dyn Store>> {
+    open_with(url, Opening::Existing).await
+}
+
+async fn open_with(url: &str, opening: Opening) -> Result<Arc<dyn Store>> {
     Ok(match sqlite_path(url) {
-        Some(path) => Arc::new(sqlite::Sqlite::open(path).await?),
-        None => Arc::new(postgres::Postgres::open(url).await?),
+        Some(path) => Arc::new(sqlite::Sqlite::open(path, opening).await?),
+        None => Arc::new(postgres::Postgres::open_with(url, opening).await?),
     })
 }
 

@@ -70,6 +70,8 @@ pub struct Register {
     /// The display name. By default the username.
     pub name: Option<String>,
     pub password: String,
+    /// The code of an invitation, where registration needs one.
+    pub invite: Option<String>,
 }
 
 /// `session.login`

@@ -30,6 +30,7 @@ pub(super) async fn migrate(client: &Client) -> Result<()> {
                 _ => refused(&described(&failure)),
             })?;
         let pending = migrations::pending(version, needs)?;
+        migrations::log_start(pending);
         let Err(failure) = apply(client, pending).await else { return Ok(()) };
         // Several migrations at once lock tables in an order that is not always that of the nodes that serve.
         if !matches!(failure.code(), Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::T_R_DEADLOCK_DETECTED)) {
@@ -43,6 +44,18 @@ pub(super) async fn migrate(client: &Client) -> Result<()> {
     }
 }
 
+/// Checks that no migration is missing. Changes nothing.
+pub(super) async fn require_current(client: &Client, place: &str) -> Result<()> {
+    let check = async {
+        let table = client.query_one("SELECT to_regclass('schema_versions') IS NOT NULL", &[]).await?;
+        if table.try_get(0)? { versions(client).await.map(Some) } else { Ok(None) }
+    };
+    let found = timeout(limits::QUERY_TIMEOUT, check).await.map_err(|_| refused("PostgreSQL does not answer"))?;
+    let found = found.map_err(|failure: Failure| refused(&described(&failure)))?;
+    let (version, needs) = found.ok_or_else(|| migrations::no_database(place))?;
+    migrations::require_current(version, needs)
+}
+
 /// Begins a transaction and waits for the lock. Returns the version of the schema, and the version that a binary must know to run on it.
 async fn begin(client: &Client) -> Result<(i64, i64), Failure> {
     let wait = limits::MIGRATION_LOCK_TIMEOUT.as_millis();
@@ -53,6 +66,10 @@ async fn begin(client: &Client) -> Result<(i64, i64), Failure> {
             migrations::TABLE
         ))
         .await?;
+    versions(client).await
+}
+
+async fn versions(client: &Client) -> Result<(i64, i64), Failure> {
     let row =
         client.query_one("SELECT coalesce(max(version), 0), coalesce(max(needs), 0) FROM schema_versions", &[]).await?;
     Ok((row.try_get(0)?, row.try_get(1)?))

@@ -16,7 +16,7 @@ use self::connection::Params;
 use self::lane::Lane;
 use self::pool::ConnectionManager;
 use self::rows::Columns;
-use super::Store;
+use super::{Opening, Store};
 use crate::domain::{Code, Error, Result};
 use crate::limits;
 
@@ -35,6 +35,7 @@ mod migrate;
 mod numbered_writes;
 mod pool;
 mod public_key;
+mod registration;
 mod rows;
 mod sessions;
 mod tickets;
@@ -55,6 +56,11 @@ pub struct Postgres {
 impl Postgres {
     /// Connects to the server at a `postgres://…` URL, and migrates the database.
     pub async fn open(url: &str) -> Result<Self> {
+        Self::open_with(url, Opening::Migrate).await
+    }
+
+    /// Connects to the server at a `postgres://…` URL, and migrates or checks the database.
+    pub(super) async fn open_with(url: &str, opening: Opening) -> Result<Self> {
         let connector = Connector::new(url)?;
         let refused = |cause: String| {
             Error::new(Code::Unavailable, format!("the database at {} cannot be used: {cause}", connector.address()))
@@ -65,7 +71,13 @@ impl Postgres {
         if encoding != "UTF8" {
             return Err(refused(format!("its encoding is {encoding}; create it with ENCODING 'UTF8'")));
         }
-        migrate::migrate(connection.client()).await?;
+        match opening {
+            Opening::Migrate => migrate::migrate(connection.client()).await?,
+            Opening::Existing => {
+                let place = format!("the database at {}", connector.address());
+                migrate::require_current(connection.client(), &place).await?;
+            }
+        }
         let lanes = iter::repeat_with(Lane::default).take(limits::POSTGRES_LANES).collect();
         Ok(Self { pool: pool::build(connector.clone()), connector, lanes })
     }

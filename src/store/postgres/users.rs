@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use futures_util::future::{join, join3, join4, try_join3};
+use tokio_postgres::types::ToSql;
 
 use super::connection::{Params, PgConnection};
 use super::rows::{self, Columns};
@@ -15,7 +16,7 @@ use crate::store::queries::{self, TEXT_END, row_limit};
 use crate::store::users::{Users, username_taken};
 
 /// Those of `insert_user!`, words. One row, or none if the username is taken.
-const INSERT_USER: &str = concat!(
+pub(super) const INSERT_USER: &str = concat!(
     "WITH inserted AS (",
     insert_user!(),
     " RETURNING id), found_by AS (INSERT INTO user_words (word, user_id) SELECT unnest($9::text[]), id FROM inserted) \
@@ -94,27 +95,49 @@ async fn rewrite_words(connection: &PgConnection, users: &[(UserId, String, Stri
     inserted.map(drop)
 }
 
+/// The parameters of [`INSERT_USER`].
+pub(super) struct NewUser<'a> {
+    user: &'a User,
+    username: &'a str,
+    username_key: String,
+    name: &'a str,
+    name_key: String,
+    password_hash: &'a str,
+    words: Vec<String>,
+}
+
+impl<'a> NewUser<'a> {
+    pub(super) fn new(user: &'a User, password_hash: &'a str) -> Self {
+        let (username, name) = (user.username.as_str(), user.name.as_str());
+        let words = words(username, name).into_iter().collect();
+        let (username_key, name_key) = (user.username.key(), case_fold(name));
+        Self { user, username, username_key, name, name_key, password_hash, words }
+    }
+
+    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 9] {
+        [
+            &self.user.id,
+            &self.username,
+            &self.username_key,
+            &self.name,
+            &self.name_key,
+            &self.password_hash,
+            &self.user.created_at,
+            &WORDS_VERSION,
+            &self.words,
+        ]
+    }
+}
+
+/// Fails if [`INSERT_USER`] inserted none.
+pub(super) fn inserted(rows: u64) -> Result<()> {
+    if rows == 0 { Err(username_taken()) } else { Ok(()) }
+}
+
 #[async_trait]
 impl Users for Postgres {
     async fn insert_user(&self, user: &User, password_hash: &str) -> Result<()> {
-        let (username, name) = (user.username.as_str(), user.name.as_str());
-        let found_by: Vec<String> = words(username, name).into_iter().collect();
-        let (username_key, name_key) = (user.username.key(), case_fold(name));
-        let params: Params<'_> = &[
-            &user.id,
-            &username,
-            &username_key,
-            &name,
-            &name_key,
-            &password_hash,
-            &user.created_at,
-            &WORDS_VERSION,
-            &found_by,
-        ];
-        match self.count(INSERT_USER, params).await? {
-            0 => Err(username_taken()),
-            _ => Ok(()),
-        }
+        self.count(INSERT_USER, &NewUser::new(user, password_hash).params()).await.and_then(inserted)
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>> {

@@ -7,6 +7,7 @@ pub(super) mod conversations;
 pub(super) mod heads;
 pub(super) mod members;
 pub(super) mod messages;
+pub(super) mod registration;
 pub(super) mod sessions;
 pub(super) mod tickets;
 pub(super) mod users;

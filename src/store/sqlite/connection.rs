@@ -11,6 +11,7 @@ use super::files::{self, failure};
 use super::sql::is_busy;
 use crate::domain::{Code, Error, Result};
 use crate::limits;
+use crate::store::Opening;
 use crate::store::migrations::{self, Migration};
 
 /// The capacity of a connection's cache of prepared statements. The adapter has fewer statements.
@@ -18,18 +19,36 @@ const STATEMENTS: usize = 96;
 /// The size of a page of the write-ahead log, in bytes. This is SQLite's default.
 const PAGE_BYTES: i64 = 4_096;
 
-/// Opens the connection that writes, and migrates the schema to this binary's. An error's text is for the operator.
-pub(super) fn writer(path: &Path) -> Result<Connection> {
+/// Opens the connection that writes, and migrates the schema to this binary's or checks it. An error's text is for the operator.
+pub(super) fn writer(path: &Path, opening: Opening) -> Result<Connection> {
     let refused = |cause: rusqlite::Error| {
         Error::new(Code::Unavailable, format!("the database {} cannot be opened: {cause}", path.display()))
     };
+    if opening == Opening::Existing {
+        check(path)?;
+    }
     let mut db = open(path).map_err(refused)?;
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(refused)?;
-    transaction.execute_batch(migrations::TABLE).map_err(refused)?;
-    let (version, needs) = versions(&transaction).map_err(refused)?;
-    migrate(transaction, migrations::pending(version, needs)?).map_err(refused)?;
+    if opening == Opening::Migrate {
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(refused)?;
+        transaction.execute_batch(migrations::TABLE).map_err(refused)?;
+        let (version, needs) = versions(&transaction).map_err(refused)?;
+        let pending = migrations::pending(version, needs)?;
+        migrations::log_start(pending);
+        migrate(transaction, pending).map_err(refused)?;
+    }
     db.busy_timeout(limits::SQLITE_BUSY_TIMEOUT).map_err(refused)?;
     Ok(db)
+}
+
+/// Checks that `path` is a database of chinwag with this binary's schema. Only reads, so that another program's database stays as it is.
+fn check(path: &Path) -> Result<()> {
+    let no_database = || migrations::no_database(&path.display().to_string());
+    if !path.is_file() {
+        return Err(no_database());
+    }
+    let found = open_to_read(path).and_then(|db| versions(&db));
+    let (version, needs) = found.map_err(|error| if is_busy(&error) { error.into() } else { no_database() })?;
+    migrations::require_current(version, needs)
 }
 
 /// Opens a connection that may write. It waits for another process that migrates for at most [`limits::MIGRATION_LOCK_TIMEOUT`].
@@ -56,6 +75,10 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Opens a connection that reads.
 pub(super) fn reader(path: &Path) -> Result<Connection> {
+    Ok(open_to_read(path)?)
+}
+
+fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(limits::SQLITE_BUSY_TIMEOUT)?;
@@ -111,6 +134,7 @@ fn migrate(transaction: Transaction<'_>, pending: &[Migration]) -> rusqlite::Res
 #[cfg(test)]
 mod tests {
     use super::{migrate, open, writer};
+    use crate::store::Opening;
     use crate::store::migrations::{MIGRATIONS, TABLE};
     use crate::store::sqlite::writer::Writer;
 
@@ -122,7 +146,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("chinwag.db");
         // The test asks the writer's thread, because the setting belongs to a connection and is not stored in the file.
-        let writer = Writer::start(writer(&path).expect("a database"), &path).expect("a thread");
+        let writer = Writer::start(writer(&path, Opening::Migrate).expect("a database"), &path).expect("a thread");
         let mode = writer.run(|db| Ok(db.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))?)).await;
         assert_eq!(mode, Ok(FULL), "a power failure could lose acknowledged writes");
     }
@@ -141,7 +165,7 @@ mod tests {
             db.execute(insert, []).expect("inserted");
             drop(db);
 
-            let db = writer(&path).expect("migrated");
+            let db = writer(&path, Opening::Migrate).expect("migrated");
             let find =
                 "SELECT seq, content, timestamp, edited_at FROM messages WHERE conversation_id = x'01' AND id = x'02'";
             let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));

@@ -15,6 +15,7 @@ mod members;
 mod messages;
 mod numbered_writes;
 mod readers;
+mod registration;
 mod rows;
 mod sessions;
 mod sql;
@@ -32,7 +33,7 @@ use tokio::task::spawn_blocking;
 
 use self::readers::Readers;
 use self::writer::Writer;
-use super::Store;
+use super::{Opening, Store};
 use crate::domain::{Error, Result};
 
 /// The store in one SQLite file.
@@ -43,11 +44,11 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the database at `path`, or creates it, and migrates its schema.
-    pub async fn open(path: &str) -> Result<Self> {
+    /// Opens the database at `path`, and migrates or checks its schema.
+    pub(super) async fn open(path: &str, opening: Opening) -> Result<Self> {
         let path = PathBuf::from(path);
         let readers = Readers::new(path.clone());
-        let start = move || Writer::start(connection::writer(&path)?, &path);
+        let start = move || Writer::start(connection::writer(&path, opening)?, &path);
         let writer = spawn_blocking(start).await.map_err(Error::internal)??;
         Ok(Self { readers, writer })
     }

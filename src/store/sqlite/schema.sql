@@ -154,3 +154,18 @@ CREATE INDEX user_words_by_user ON user_words (user_id);
 CREATE TABLE deleted_conversations (
     conversation_id BLOB PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
+
+-- Version 8: the operator decides who may register.
+
+CREATE TABLE settings (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE invites (
+    code_hash  TEXT PRIMARY KEY,
+    uses_left  INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX invites_by_expiry ON invites (expires_at);

@@ -5,6 +5,7 @@ use rusqlite::{Result, ToSql};
 use uuid::Uuid;
 
 use crate::domain::conversation::{ConversationKind, Role};
+use crate::domain::registration::RegistrationMode;
 use crate::domain::{ConversationId, MessageId, SessionId, TicketId, Timestamp, UserId};
 
 macro_rules! stored_as {
@@ -39,4 +40,4 @@ macro_rules! stored_as_text {
         }
     )*};
 }
-stored_as_text!(ConversationKind, Role);
+stored_as_text!(ConversationKind, RegistrationMode, Role);

@@ -57,21 +57,22 @@ fn write_words(db: &Connection, id: UserId, username: &str, name: &str) -> Resul
     Ok(())
 }
 
+/// Inserts a user and the words by which they are found.
+pub(super) fn insert_user(db: &Connection, user: &User, password_hash: &str) -> Result<()> {
+    let (username, name) = (user.username.as_str(), user.name.as_str());
+    let (username_key, name_key) = (user.username.key(), case_fold(name));
+    let row = params![user.id, username, username_key, name, name_key, password_hash, user.created_at, WORDS_VERSION];
+    match run(db, sql!(insert_user!()), row)? {
+        0 => Err(username_taken()),
+        _ => write_words(db, user.id, username, name),
+    }
+}
+
 #[async_trait]
 impl Users for Sqlite {
     async fn insert_user(&self, user: &User, password_hash: &str) -> Result<()> {
         let (user, password_hash) = (user.clone(), password_hash.to_owned());
-        self.write(move |db| {
-            let (username, name) = (user.username.as_str(), user.name.as_str());
-            let (username_key, name_key) = (user.username.key(), case_fold(name));
-            let row =
-                params![user.id, username, username_key, name, name_key, password_hash, user.created_at, WORDS_VERSION];
-            match run(db, sql!(insert_user!()), row)? {
-                0 => Err(username_taken()),
-                _ => write_words(db, user.id, username, name),
-            }
-        })
-        .await
+        self.write(move |db| insert_user(db, &user, &password_hash)).await
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>> {

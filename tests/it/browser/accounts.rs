@@ -5,7 +5,8 @@ use serde_json::json;
 use super::visitor::Visitor;
 use crate::support::browser::Browser;
 use crate::support::client::{PASSWORD, send_request};
-use crate::support::server::Server;
+use crate::support::operated::Operated;
+use crate::support::server::{Server, StoreKind};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_registers_logs_in_and_leaves() {
@@ -80,4 +81,23 @@ async fn one_registers_logs_in_and_leaves() {
     ada.fill("one('auth-password')", PASSWORD).await;
     ada.press("Enter").await;
     ada.is_at("Grace").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_registers_with_an_invitation() {
+    let chinwag = Operated::on(StoreKind::Sqlite, &["--registration", "invite"]).await;
+    let browser = Browser::start().await;
+    let mut ada = Visitor::at_login(&browser, chinwag.server.address).await;
+    ada.tolerate("the server responded with a status of 4"); // the errors that this test causes
+    ada.click("one('auth-switch')").await;
+    for (field, text) in [("username", "ada"), ("name", "Ada Lovelace"), ("password", PASSWORD)] {
+        ada.fill(&format!("one('auth-{field}')"), text).await;
+    }
+    assert_eq!(ada.eval("seen(one('auth-invite'))").await, false, "no more questions than are needed");
+    ada.click("one('auth-submit')").await;
+    ada.until("seen(one('auth-invite')) && document.activeElement === one('auth-invite')").await;
+    let code = chinwag.command(&["invite"]).await;
+    ada.fill("one('auth-invite')", &code).await;
+    ada.click("one('auth-submit')").await;
+    ada.is_connected().await;
 }

@@ -45,6 +45,7 @@ mod conversations;
 mod members;
 mod messages;
 mod opening;
+mod registration;
 mod revisions;
 mod sessions;
 pub(crate) mod shims;

@@ -10,12 +10,13 @@ use chinwag::domain::conversation::{Conversation, Member, NewConversation};
 use chinwag::domain::conversation_view::ConversationView;
 use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
+use chinwag::domain::registration::{Invite, RegistrationMode};
 use chinwag::domain::session::{Caller, Session, Ticket};
 use chinwag::domain::user::{ConnectSnapshot, Name, User};
 use chinwag::domain::{ConversationId, Error, Result, Seq, SessionId, TicketId, Timestamp, UserId};
 use chinwag::store::{
-    ActivityCursor, Conversations, Heads, Members, Messages, NumberedWrites, Page, Range, Sessions, Store, Tickets,
-    Users,
+    ActivityCursor, Conversations, Heads, Members, Messages, NumberedWrites, Page, Range, Registration, Sessions,
+    Store, Tickets, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -169,6 +170,15 @@ forward! {
         async fn change_password(id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
         async fn set_last_seen(ids: &[UserId], at: Timestamp) -> Result<()>;
         async fn connect_snapshot(caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<ConnectSnapshot>>;
+    }
+}
+
+forward! {
+    impl Registration {
+        async fn registration_mode() -> Result<Option<RegistrationMode>>;
+        async fn set_registration_mode(mode: Option<RegistrationMode>) -> Result<()>;
+        async fn insert_invite(invite: &Invite) -> Result<()>;
+        async fn insert_invited_user(user: &User, password_hash: &str, code_hash: &str, at: Timestamp) -> Result<()>;
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod devtools;
 pub(crate) mod held_store;
 pub(crate) mod history;
 pub(crate) mod node;
+pub(crate) mod operated;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;

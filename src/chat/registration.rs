@@ -1,0 +1,54 @@
+//! Registration of new accounts.
+
+use super::users::user_object;
+use super::{Chat, Context};
+use crate::auth::invite_code_hash;
+use crate::domain::registration::RegistrationMode;
+use crate::domain::user::{Name, Password, User, Username};
+use crate::domain::{Code, Error, RefusedFields, Result, Timestamp, UserId};
+use crate::wire::answer::Answer;
+use crate::wire::requests::Register;
+
+/// Creates an account. Without a name, the username is the name. An invitation that is not needed is not used up.
+pub async fn register(context: Context, input: Register) -> Result<Answer> {
+    let chat = &context.chat;
+    let invite = chat.admit_registration(input.invite.as_deref()).await?;
+    let mut refused = RefusedFields::default();
+    let username = refused.check(Username::parse_new(&input.username));
+    let name = input.name.as_deref().or(username.as_ref().map(Username::as_str));
+    let name = name.and_then(|name| refused.check(Name::parse(name)));
+    let password = refused.check(Password::parse(&input.password));
+    let (Some(username), Some(name), Some(password)) = (username, name, password) else { return Err(refused.into()) };
+    let hash = chat.auth.passwords.hash(password).await?;
+    let now = Timestamp::now();
+    let user = User { id: UserId::new(), username, name, created_at: now, last_seen_at: None };
+    match invite {
+        Some(code_hash) => chat.store.insert_invited_user(&user, &hash, &code_hash, now).await?,
+        None => chat.store.insert_user(&user, &hash).await?,
+    }
+    Answer::created(true, format!("/v1/users/{}", user.id), &user_object(chat, &user))
+}
+
+impl Chat {
+    /// Checks that a caller with this invitation may register. Returns the hash of the invitation's code if registration needs one. The
+    /// store checks it in the transaction that creates the account.
+    async fn admit_registration(&self, invite: Option<&str>) -> Result<Option<String>> {
+        match self.registration_mode().await? {
+            RegistrationMode::Open => Ok(None),
+            RegistrationMode::Invite => {
+                let code =
+                    invite.ok_or_else(|| Error::field("invite", "is missing; registration needs an invitation"))?;
+                Ok(Some(invite_code_hash(code)))
+            }
+            RegistrationMode::Closed => {
+                Err(Error::new(Code::RegistrationClosed, "Registration is closed. Ask the operator for an account."))
+            }
+        }
+    }
+
+    /// Returns the mode that an operator has set, or else the configured one. Asks the store each time, so that a change takes effect
+    /// at once on all nodes. A registration hashes a password, which takes far longer.
+    async fn registration_mode(&self) -> Result<RegistrationMode> {
+        Ok(self.store.registration_mode().await?.unwrap_or(self.settings.registration))
+    }
+}

@@ -1,0 +1,86 @@
+//! Registration.
+
+use async_trait::async_trait;
+use futures_util::future::join3;
+
+use super::connection::PgConnection;
+use super::rows::Columns;
+use super::users::{INSERT_USER, NewUser};
+use super::{Postgres, bounded};
+use crate::domain::registration::{Invite, RegistrationMode};
+use crate::domain::user::User;
+use crate::domain::{Error, Result, Timestamp};
+use crate::limits;
+use crate::store::queries::registration::{DELETE_SETTING, INSERT_INVITE, SET_SETTING, SETTING, TAKE_INVITE};
+use crate::store::registration::{REGISTRATION, Registration, invalid_invite};
+use crate::store::users::username_taken;
+
+/// at, limit. Skips invitations that another node is deleting, as tickets are.
+const SWEEP_INVITES: &str = "DELETE FROM invites WHERE code_hash IN ( \
+         SELECT code_hash FROM invites WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
+/// Reads a registration mode.
+fn mode(columns: &mut Columns<'_>) -> Result<RegistrationMode> {
+    columns.parsed(RegistrationMode::parse)
+}
+
+#[async_trait]
+impl Registration for Postgres {
+    async fn registration_mode(&self) -> Result<Option<RegistrationMode>> {
+        self.one(SETTING, &[&REGISTRATION], mode).await
+    }
+
+    async fn set_registration_mode(&self, mode: Option<RegistrationMode>) -> Result<()> {
+        match mode {
+            Some(mode) => self.count(SET_SETTING, &[&REGISTRATION, &mode.as_str()]).await.map(drop),
+            None => self.count(DELETE_SETTING, &[&REGISTRATION]).await.map(drop),
+        }
+    }
+
+    async fn insert_invite(&self, invite: &Invite) -> Result<()> {
+        let Invite { code_hash, uses, created_at, expires_at } = invite;
+        self.count(SWEEP_INVITES, &[created_at, &limits::INVITES_SWEPT]).await?;
+        self.count(INSERT_INVITE, &[code_hash, uses, created_at, expires_at]).await.map(drop)
+    }
+
+    async fn insert_invited_user(
+        &self,
+        user: &User,
+        password_hash: &str,
+        code_hash: &str,
+        at: Timestamp,
+    ) -> Result<()> {
+        bounded(async { insert_invited(&*self.connection().await?, user, password_hash, code_hash, at).await }).await
+    }
+}
+
+/// One transaction in two round trips.
+async fn insert_invited(
+    connection: &PgConnection,
+    user: &User,
+    password_hash: &str,
+    code_hash: &str,
+    at: Timestamp,
+) -> Result<()> {
+    connection.prepare(&[TAKE_INVITE, INSERT_USER]).await?;
+    let new_user = NewUser::new(user, password_hash);
+    let (begun, taken, inserted) = join3(
+        connection.begin(),
+        connection.send_count(TAKE_INVITE, &[&code_hash, &at]),
+        connection.send_count(INSERT_USER, &new_user.params()),
+    )
+    .await;
+    begun?;
+    let refusal: Option<fn() -> Error> = match (taken?, inserted?) {
+        (0, _) => Some(invalid_invite),
+        (_, 0) => Some(username_taken),
+        _ => None,
+    };
+    match refusal {
+        Some(refusal) => {
+            connection.rollback().await?;
+            Err(refusal())
+        }
+        None => connection.commit().await,
+    }
+}
