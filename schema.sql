@@ -164,3 +164,12 @@ CREATE TABLE invites (
     expires_at timestamptz NOT NULL
 );
 CREATE INDEX invites_by_expiry ON invites (expires_at);
+
+-- Version 9: operators. They disable users, and sessions end beside a running server.
+
+ALTER TABLE users ADD COLUMN is_admin boolean NOT NULL DEFAULT false;
+-- The password hash of a disabled user begins with "!", as in /etc/shadow, so that nodes of an older version refuse the user as well.
+ALTER TABLE users ADD COLUMN disabled_at timestamptz;
+
+-- Every node looks every few seconds for sessions that ended elsewhere.
+CREATE INDEX sessions_by_end ON sessions (ended_at) WHERE ended_at IS NOT NULL;

@@ -282,6 +282,11 @@ pub const TICKET_TTL: Duration = Duration::from_secs(30);
 pub const TICKETS_PER_USER_MAX: i64 = 50;
 /// Expired tickets deleted with each new one. It is more than one, so that a backlog of them ends.
 pub const TICKETS_SWEPT: i64 = 100;
+/// Time between two questions for sessions that ended elsewhere. A session's sockets are closed on every node within 5 s of its end,
+/// also if the bus lost it, or if it was ended in the database beside the servers.
+pub const ENDED_SESSIONS_POLL: Duration = Duration::from_secs(2);
+/// Age of the ends that a node asks for, since the clocks of machines differ. A node finds older ends once a heartbeat.
+pub const ENDED_SESSIONS_WINDOW: Duration = Duration::from_secs(60);
 /// Accounts that can be created with one invitation: a large organisation that invites all its members at once.
 pub const INVITE_USES_MAX: i64 = 10_000;
 /// Lifetime of an invitation if the operator gives none: a week, since the invited may be on holiday.

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Some("restore") => commands::backup::restore(&arguments[1..]),
         Some("invite") => commands::invite::run(&arguments[1..]),
         Some("registration") => commands::registration::run(&arguments[1..]),
+        Some("user") => commands::user::run(&arguments[1..]),
         Some("bench") => bench::run(&arguments[1..]),
         _ => commands::serve::run(&arguments),
     };

@@ -85,18 +85,29 @@ fn busy() -> Error {
     Error::new(Code::Busy, "Answers that you do not read take too much memory.").after(BUSY_RETRY)
 }
 
-/// Returns the caller of an operation for users. Charges the network of a limited operation.
+/// Returns the caller of an operation for users or admins. Charges the network of a limited operation.
 pub async fn authorize(chat: &Chat, operation: &Operation, auth: CallAuth, network: IpAddr) -> Result<Option<Caller>> {
-    match (operation.access, auth) {
-        (Access::Public, _) => Ok(None),
-        (Access::Limited, _) => chat.rate_limits.charge_account_call(network).map(|()| None),
-        (Access::User, CallAuth::Token(token)) => {
-            let token = token.ok_or_else(|| Error::new(Code::Unauthorized, "This operation needs an access token."))?;
-            chat.auth.authenticate(&token).await.map(Some)
-        }
-        (Access::User, CallAuth::Connection(caller)) => {
-            chat.auth.check_session(&caller).await?;
+    match operation.access {
+        Access::Public => Ok(None),
+        Access::Limited => chat.rate_limits.charge_account_call(network).map(|()| None),
+        Access::User => authenticate(chat, auth).await.map(Some),
+        Access::Operator => {
+            let caller = authenticate(chat, auth).await?;
+            chat.auth.check_operator(&caller).await?;
             Ok(Some(caller))
+        }
+    }
+}
+
+async fn authenticate(chat: &Chat, auth: CallAuth) -> Result<Caller> {
+    match auth {
+        CallAuth::Token(token) => {
+            let token = token.ok_or_else(|| Error::new(Code::Unauthorized, "This operation needs an access token."))?;
+            chat.auth.authenticate(&token).await
+        }
+        CallAuth::Connection(caller) => {
+            chat.auth.check_session(&caller).await?;
+            Ok(caller)
         }
     }
 }

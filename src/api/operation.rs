@@ -85,6 +85,8 @@ pub enum Access {
     Limited,
     /// Users who are logged in.
     User,
+    /// Admins who are logged in.
+    Operator,
 }
 
 /// The transports over which an operation can be called.

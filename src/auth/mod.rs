@@ -1,6 +1,6 @@
 //! Authentication: checks passwords, tokens, sessions and tickets.
 
-mod invites;
+mod codes;
 mod passwords;
 mod session_cache;
 mod signer;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::domain::session::{Caller, Session};
 use crate::domain::{Code, Error, Result, SessionId, Timestamp};
 use crate::store::Store;
-pub use invites::{invite_code_hash, new_invite_code};
+pub use codes::{invite_code_hash, new_invite_code, random_code};
 pub use passwords::Passwords;
 pub use session_cache::SessionCache;
 pub use tokens::Tokens;
@@ -55,6 +55,17 @@ impl Auth {
         let Err(epoch) = self.cached(caller.session_id) else { return Ok(()) };
         let session = self.store.session(caller.session_id).await?;
         self.check_loaded(caller, session, epoch)
+    }
+
+    /// Checks that the caller is an admin. Reads the store each time, because calls of admins are few and a role that was taken away must
+    /// not last.
+    pub async fn check_operator(&self, caller: &Caller) -> Result<()> {
+        let account = self.store.account(caller.user_id).await?;
+        if account.is_some_and(|account| account.is_admin && account.disabled_at.is_none()) {
+            Ok(())
+        } else {
+            Err(Error::forbidden("Only admins can do this."))
+        }
     }
 
     /// Returns `Ok` if the session is in the cache. Otherwise returns the epoch of the cache as the error.

@@ -3,6 +3,7 @@
 //! A write goes to the [`crate::journal`], which commits it and publishes its events on the bus. [`crate::delivery`] delivers them to the
 //! connections. A read goes to the store.
 
+pub mod accounts;
 mod connect;
 mod context;
 pub mod conversations;
@@ -34,7 +35,7 @@ use crate::limits;
 use crate::registry::{MemoryBudget, Registry};
 use crate::store::{Store, StoreHealth};
 use crate::sync::{
-    Presence, PresenceWorker, Reconciler, Subscriptions, SweeperWake, UserPermits, run_sweeper, user_words,
+    EndedSessionsPoll, Presence, PresenceWorker, Reconciler, Subscriptions, SweeperWake, UserPermits, run_sweeper, user_words,
 };
 pub use connect::{ConnectError, LiveConnection};
 pub use context::Context;
@@ -117,6 +118,7 @@ impl Chat {
         };
         tasks.spawn(Arc::clone(&health).run(ping, stop.clone()));
         let subscriptions = Arc::new(Subscriptions::new(&store, &registry, &page_permits, tasks));
+        tasks.spawn(supervised(EndedSessionsPoll::new(&store, &inbox).run(stop.clone())));
         let reconciler = Reconciler {
             store: Arc::clone(&store),
             registry: Arc::clone(&registry),

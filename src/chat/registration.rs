@@ -1,13 +1,17 @@
 //! Registration of new accounts.
 
+use std::time::Duration;
+
 use super::users::user_object;
 use super::{Chat, Context};
-use crate::auth::invite_code_hash;
-use crate::domain::registration::RegistrationMode;
+use crate::auth::{invite_code_hash, new_invite_code};
+use crate::domain::registration::{Invite, RegistrationMode};
 use crate::domain::user::{Name, Password, User, Username};
 use crate::domain::{Code, Error, RefusedFields, Result, Timestamp, UserId};
+use crate::limits;
 use crate::wire::answer::Answer;
-use crate::wire::requests::Register;
+use crate::wire::objects::{InviteObject, SettingsObject};
+use crate::wire::requests::{CreateInvite, Nothing, Register, UpdateSettings};
 
 /// Creates an account. Without a name, the username is the name. An invitation that is not needed is not used up.
 pub async fn register(context: Context, input: Register) -> Result<Answer> {
@@ -27,6 +31,34 @@ pub async fn register(context: Context, input: Register) -> Result<Answer> {
         None => chat.store.insert_user(&user, &hash).await?,
     }
     Answer::created(true, format!("/v1/users/{}", user.id), &user_object(chat, &user))
+}
+
+/// Makes an invitation. Its code is in this answer alone.
+pub async fn create_invite(context: Context, input: CreateInvite) -> Result<Answer> {
+    let lifetime = input.expires_in.map_or(limits::INVITE_TTL, Duration::from_secs);
+    let (code, code_hash) = new_invite_code()?;
+    let invite = Invite::new(code_hash, input.uses.unwrap_or(1), lifetime, Timestamp::now())?;
+    context.chat.store.insert_invite(&invite).await?;
+    let object = InviteObject { code: &code, uses: invite.uses, expires_at: invite.expires_at };
+    Ok(Answer { status: 201, ..Answer::ok(&object)? })
+}
+
+/// Returns the settings that operators change.
+pub async fn settings(context: Context, _: Nothing) -> Result<Answer> {
+    let chat = &context.chat;
+    let stored = chat.store.registration_mode().await?;
+    let registration = stored.unwrap_or(chat.settings.registration).as_str();
+    Answer::ok(&SettingsObject { registration, registration_is_default: stored.is_none() })
+}
+
+/// Changes the settings for all servers of the database, and returns them.
+pub async fn update_settings(context: Context, input: UpdateSettings) -> Result<Answer> {
+    if let Some(text) = input.registration {
+        let known = if text == "default" { Some(None) } else { RegistrationMode::parse(&text).map(Some) };
+        let refused = || Error::field("registration", "takes `open`, `invite`, `closed` or `default`");
+        context.chat.store.set_registration_mode(known.ok_or_else(refused)?).await?;
+    }
+    settings(context, Nothing {}).await
 }
 
 impl Chat {

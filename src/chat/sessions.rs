@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{Chat, Context};
 use crate::bus::Envelope;
-use crate::domain::session::{Caller, Session};
+use crate::domain::account::Credentials;
+use crate::domain::session::Session;
 use crate::domain::user::{User, Username};
-use crate::domain::{Code, Error, Result, SessionId, Timestamp};
+use crate::domain::{Code, Error, Result, SessionId, Timestamp, UserId};
 use crate::limits;
 use crate::wire::answer::Answer;
 use crate::wire::objects::{TicketObject, TokensObject, UserObject};
@@ -25,23 +26,28 @@ pub async fn login(context: Context, input: Login) -> Result<Answer> {
 /// Starts a session if username and password match. An unknown username, a text that cannot be a username, and a wrong password get the
 /// same error after the same time.
 async fn start_session(chat: &Chat, username: &str, password: String) -> Result<Answer> {
-    let known = match Username::parse(username) {
-        Ok(username) => chat.store.credentials(&username.key()).await?,
-        Err(_) => None,
+    let find = async || match Username::parse(username) {
+        Ok(username) => chat.store.credentials(&username.key()).await,
+        Err(_) => Ok(None),
     };
-    let (user, hash) = known.unzip();
-    let matches = chat.auth.passwords.verify(password, hash.clone()).await?;
+    let known = find().await?;
+    let hash = known.as_ref().map(|known| known.password_hash.clone());
+    let matches = chat.auth.passwords.verify(password, hash).await?;
     let wrong = || Error::new(Code::BadCredentials, "The username or the password is wrong.");
-    let user = user.filter(|_| matches).ok_or_else(wrong)?;
+    let known = known.filter(|_| matches).ok_or_else(wrong)?;
+    if known.is_disabled {
+        return Err(Error::new(Code::AccountDisabled, "An operator has disabled this account."));
+    }
     let now = Timestamp::now();
-    let session = Session::new(user.id, now, now.plus(chat.settings.refresh_ttl));
+    let session = Session::new(known.user.id, now, now.plus(chat.settings.refresh_ttl));
     chat.store.insert_session(&session).await?;
-    // A change of the password in between ended the sessions that existed then, and this one did not exist yet.
-    if chat.store.password_hash(user.id).await? != hash {
+    // What changed the password or disabled the user in between ended the sessions that existed then, and this one did not exist yet.
+    let is_same = |now: &Credentials| now.password_hash == known.password_hash && !now.is_disabled;
+    if !find().await?.as_ref().is_some_and(is_same) {
         chat.store.end_session(session.id, now).await?;
         return Err(wrong());
     }
-    tokens(chat, &user, session.id, 0, now)
+    tokens(chat, &known.user, session.id, 0, now)
 }
 
 /// Continues a session. The newest refresh token returns its successor. The token before it returns the same successor again for
@@ -108,9 +114,9 @@ impl Chat {
         .await
     }
 
-    /// Returns the caller's other sessions that are connected to this node.
-    pub(super) fn other_sessions(&self, caller: &Caller) -> Vec<SessionId> {
-        let connections = self.registry.of_user(caller.user_id);
-        connections.iter().map(|connection| connection.session_id).filter(|id| *id != caller.session_id).collect()
+    /// Returns the user's sessions that are connected to this node, except one.
+    pub(super) fn sessions_here(&self, user_id: UserId, except: Option<SessionId>) -> Vec<SessionId> {
+        let connections = self.registry.of_user(user_id);
+        connections.iter().map(|connection| connection.session_id).filter(|id| Some(*id) != except).collect()
     }
 }

@@ -85,7 +85,9 @@ async fn change_password(
         let ended = match &changed {
             Ok(ended) => ended.clone(),
             // If the outcome is unknown, the sockets are closed all the same. Clients whose session is live reconnect.
-            Err(error) if error.code == Code::Unavailable => chat.other_sessions(&caller),
+            Err(error) if error.code == Code::Unavailable => {
+                chat.sessions_here(caller.user_id, Some(caller.session_id))
+            }
             Err(_) => Vec::new(),
         };
         chat.bus.publish(Envelope::SessionsEnded(ended));

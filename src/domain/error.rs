@@ -24,6 +24,8 @@ pub enum Code {
     BadCredentials,
     /// The user's role does not allow this, or the origin is not allowed.
     Forbidden,
+    /// The password is right, and an operator has disabled the account.
+    AccountDisabled,
     /// The operator allows no registrations.
     RegistrationClosed,
     /// The object does not exist, or the caller may not know that it does.
@@ -62,7 +64,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documents and tests.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Malformed,
         Self::Invalid,
         Self::Unauthorized,
@@ -70,6 +72,7 @@ impl Code {
         Self::SessionEnded,
         Self::BadCredentials,
         Self::Forbidden,
+        Self::AccountDisabled,
         Self::RegistrationClosed,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -99,6 +102,7 @@ impl Code {
             Self::SessionEnded => "session_ended",
             Self::BadCredentials => "bad_credentials",
             Self::Forbidden => "forbidden",
+            Self::AccountDisabled => "account_disabled",
             Self::RegistrationClosed => "registration_closed",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",

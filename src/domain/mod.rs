@@ -2,6 +2,7 @@
 //!
 //! The domain knows no HTTP, SQL or JSON. Every value is valid, because its constructor checked it.
 
+pub mod account;
 pub mod command;
 pub mod conversation;
 pub mod conversation_view;

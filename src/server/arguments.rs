@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, Parser};
 
 /// Reads the arguments of a command (the first is its name) and the environment. An error is one line. For `--help` and `--version` it
@@ -12,7 +12,7 @@ pub fn read<P: Parser>(arguments: impl IntoIterator<Item = impl Into<OsString> +
     let mut command = without_empty_variables(P::command());
     let matches = command.try_get_matches_from_mut(arguments);
     matches.and_then(|matches| P::from_arg_matches(&matches)).map_err(|error| {
-        if !error.use_stderr() {
+        if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
             error.exit();
         }
         one_line(&command, &error)

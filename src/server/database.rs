@@ -10,12 +10,12 @@ use clap::Args;
 #[derive(Clone, Debug, Args)]
 pub struct Database {
     /// Folder of the SQLite database and of the generated secret; created if missing.
-    #[arg(long = "data", env = "CHINWAG_DATA", value_name = "FOLDER", default_value = "./data")]
+    #[arg(long = "data", global = true, env = "CHINWAG_DATA", value_name = "FOLDER", default_value = "./data")]
     pub folder: PathBuf,
 
     /// Database of accounts and messages: postgres://USER:PASSWORD@HOST/NAME (also postgresql://…; ?sslmode=… sets TLS) or
     /// sqlite:FILE [default: SQLite, chinwag.db in the data folder]
-    #[arg(long = "database-url", env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(long = "database-url", global = true, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub url: Option<String>,
 }
 

@@ -27,6 +27,9 @@ pub trait Sessions: Send + Sync {
     /// Returns those of these sessions that have not been ended.
     async fn live_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>>;
 
+    /// Returns the sessions that ended after `since`, the latest first, at most `limit`.
+    async fn ended_sessions(&self, since: Timestamp, limit: usize) -> Result<Vec<SessionId>>;
+
     /// Ends a session, if it has not ended yet.
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()>;
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use crate::domain::account::Credentials;
 use crate::domain::session::Caller;
 use crate::domain::user::{ConnectSnapshot, Name, User};
 use crate::domain::{Code, ConversationId, Error, Result, SessionId, Timestamp, UserId};
@@ -15,10 +16,10 @@ pub trait Users: Send + Sync {
     /// The user.
     async fn user(&self, id: UserId) -> Result<Option<User>>;
 
-    /// The user with this folded username, and the hash of the user's password.
-    async fn credentials(&self, username_key: &str) -> Result<Option<(User, String)>>;
+    /// The facts that a login compares, of the user with this folded username.
+    async fn credentials(&self, username_key: &str) -> Result<Option<Credentials>>;
 
-    /// The hash of a user's password.
+    /// The hash of a user's password. For a disabled user it matches nothing.
     async fn password_hash(&self, id: UserId) -> Result<Option<String>>;
 
     /// Lists the users whose folded username is `from` or comes after it, by username.
@@ -37,7 +38,8 @@ pub trait Users: Send + Sync {
     /// Changes a user's display name, and their words.
     async fn rename_user(&self, id: UserId, name: &Name) -> Result<()>;
 
-    /// Changes a user's password and, in the same transaction, ends all their live sessions but `keep`. Returns the ended ones.
+    /// Changes a user's password and, in the same transaction, ends all their live sessions but `keep`. Returns the ended ones. Fails with
+    /// `session_ended` for a disabled user, whose sessions have all ended.
     async fn change_password(&self, id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
 
     /// Sets the time at which these users were last seen. Never sets an earlier time than before.
@@ -51,6 +53,11 @@ pub trait Users: Send + Sync {
         to: Option<ConversationId>,
         limit: usize,
     ) -> Result<Option<ConnectSnapshot>>;
+}
+
+/// The error for a change of the password of a disabled user.
+pub(super) fn disabled_meanwhile() -> Error {
+    Error::new(Code::SessionEnded, "The session has ended. Log in again.")
 }
 
 /// The error for an insert of a user whose username exists.

@@ -2,6 +2,7 @@
 //! found in step with their names.
 
 mod catch_up;
+mod ended_sessions;
 mod presence;
 mod reconcile;
 mod subscriptions;
@@ -10,6 +11,7 @@ mod user_permits;
 pub mod user_words;
 
 pub use catch_up::{small_conversation_probe, wait_for_capacity};
+pub use ended_sessions::EndedSessionsPoll;
 pub use presence::{Presence, Worker as PresenceWorker};
 pub use reconcile::Reconciler;
 pub use subscriptions::Subscriptions;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::message::{MessageObject, MessageStatus};
+use crate::domain::account::Account;
 use crate::domain::conversation::{Conversation, GroupName, Member};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::user::{Status, User};
@@ -31,6 +32,43 @@ impl<'a> UserObject<'a> {
             created_at: user.created_at,
         }
     }
+}
+
+/// A user as an operator sees them.
+#[derive(Serialize)]
+pub struct AccountObject<'a> {
+    #[serde(flatten)]
+    user: UserObject<'a>,
+    is_admin: bool,
+    disabled_at: Option<Timestamp>,
+}
+
+impl<'a> AccountObject<'a> {
+    /// Makes the object.
+    pub fn new(account: &'a Account, status: Status) -> Self {
+        let Account { user, is_admin, disabled_at } = account;
+        Self { user: UserObject::new(user, status), is_admin: *is_admin, disabled_at: *disabled_at }
+    }
+}
+
+/// A new invitation.
+#[derive(Serialize)]
+pub struct InviteObject<'a> {
+    /// For `invite` of `POST /v1/users/register`. The server cannot show it again.
+    pub code: &'a str,
+    /// The number of accounts that can be created with it.
+    pub uses: i64,
+    /// When it expires.
+    pub expires_at: Timestamp,
+}
+
+/// The settings that operators change.
+#[derive(Serialize)]
+pub struct SettingsObject {
+    /// The callers that may register.
+    pub registration: &'static str,
+    /// True if the server's configuration says so, and no operator.
+    pub registration_is_default: bool,
 }
 
 /// Returns the name that the API uses.

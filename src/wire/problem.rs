@@ -89,7 +89,7 @@ pub fn status(code: Code) -> u16 {
     match code {
         Code::Malformed => 400,
         Code::Unauthorized | Code::TokenExpired | Code::SessionEnded | Code::BadCredentials => 401,
-        Code::Forbidden | Code::RegistrationClosed => 403,
+        Code::Forbidden | Code::AccountDisabled | Code::RegistrationClosed => 403,
         Code::NotFound => 404,
         Code::MethodNotAllowed => 405,
         Code::Timeout => 408,
@@ -115,6 +115,7 @@ fn title(code: Code) -> &'static str {
         Code::SessionEnded => "Session ended",
         Code::BadCredentials => "Wrong username or password",
         Code::Forbidden => "Forbidden",
+        Code::AccountDisabled => "Account disabled",
         Code::RegistrationClosed => "Registration closed",
         Code::NotFound => "Not found",
         Code::MethodNotAllowed => "Method not allowed",

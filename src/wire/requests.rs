@@ -120,6 +120,46 @@ pub struct GetUser {
     pub user_id: UserId,
 }
 
+/// `account.create`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct CreateAccount {
+    pub username: String,
+    /// The display name. By default the username.
+    pub name: Option<String>,
+    pub password: String,
+    #[serde(default)]
+    pub is_admin: bool,
+}
+
+/// `account.update`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct UpdateAccount {
+    pub user_id: UserId,
+    /// The new password. It ends the user's sessions.
+    pub password: Option<String>,
+    pub is_admin: Option<bool>,
+    /// A disabled user cannot log in. Disabling ends the user's sessions.
+    pub disabled: Option<bool>,
+}
+
+/// `invite.create`
+#[derive(Deserialize)]
+pub struct CreateInvite {
+    /// The number of accounts that can be created with it. By default one.
+    pub uses: Option<u64>,
+    /// The lifetime in seconds. By default [`limits::INVITE_TTL`].
+    pub expires_in: Option<u64>,
+}
+
+/// `settings.update`
+#[derive(Deserialize)]
+pub struct UpdateSettings {
+    /// `open`, `invite`, `closed`, or `default` for each server's configuration.
+    pub registration: Option<String>,
+}
+
 /// `conversation.create`
 #[derive(Deserialize)]
 pub struct CreateConversation {

@@ -5,3 +5,4 @@ pub mod invite;
 mod operator;
 pub mod registration;
 pub mod serve;
+pub mod user;

@@ -20,6 +20,7 @@ use super::{Opening, Store};
 use crate::domain::{Code, Error, Result};
 use crate::limits;
 
+mod accounts;
 mod apply;
 mod apply_writes;
 mod commit;

@@ -63,7 +63,7 @@ async fn insert_invited(
     at: Timestamp,
 ) -> Result<()> {
     connection.prepare(&[TAKE_INVITE, INSERT_USER]).await?;
-    let new_user = NewUser::new(user, password_hash);
+    let new_user = NewUser::new(user, password_hash, false);
     let (begun, taken, inserted) = join3(
         connection.begin(),
         connection.send_count(TAKE_INVITE, &[&code_hash, &at]),

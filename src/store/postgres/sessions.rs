@@ -51,6 +51,10 @@ impl Sessions for Postgres {
         self.all(LIVE_SESSIONS, &[&ids], rows::value).await
     }
 
+    async fn ended_sessions(&self, since: Timestamp, limit: usize) -> Result<Vec<SessionId>> {
+        self.all(queries::sessions::ENDED_SESSIONS, &[&since, &queries::row_limit(limit)], rows::value).await
+    }
+
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()> {
         self.count(queries::sessions::END_SESSION, &[&id, &at]).await.map(drop)
     }

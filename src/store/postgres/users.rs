@@ -7,19 +7,20 @@ use tokio_postgres::types::ToSql;
 use super::connection::{Params, PgConnection};
 use super::rows::{self, Columns};
 use super::{Postgres, bounded, sessions};
+use crate::domain::account::Credentials;
 use crate::domain::search::{WORDS_VERSION, words};
 use crate::domain::session::Caller;
 use crate::domain::user::{ConnectSnapshot, ConversationSnapshot, Name, User, Username, case_fold};
 use crate::domain::{ConversationId, Result, SessionId, Timestamp, UserId};
 use crate::store::queries::users::{insert_user, stale_users, user_columns};
 use crate::store::queries::{self, TEXT_END, row_limit};
-use crate::store::users::{Users, username_taken};
+use crate::store::users::{Users, disabled_meanwhile, username_taken};
 
 /// Those of `insert_user!`, words. One row, or none if the username is taken.
 pub(super) const INSERT_USER: &str = concat!(
     "WITH inserted AS (",
     insert_user!(),
-    " RETURNING id), found_by AS (INSERT INTO user_words (word, user_id) SELECT unnest($9::text[]), id FROM inserted) \
+    " RETURNING id), found_by AS (INSERT INTO user_words (word, user_id) SELECT unnest($10::text[]), id FROM inserted) \
      SELECT id FROM inserted"
 );
 /// ids, from, limit. The nested select has a LIMIT, so that each user is looked up by id: the planner's other ways read the whole table.
@@ -58,9 +59,9 @@ pub(super) fn user(columns: &mut Columns<'_>) -> Result<User> {
     })
 }
 
-/// Reads `user_columns!` and the password's hash.
-fn credentials(columns: &mut Columns<'_>) -> Result<(User, String)> {
-    Ok((user(columns)?, columns.next()?))
+/// Reads the columns of [`queries::users::CREDENTIALS`].
+fn credentials(columns: &mut Columns<'_>) -> Result<Credentials> {
+    Ok(Credentials { user: user(columns)?, password_hash: columns.next()?, is_disabled: columns.next()? })
 }
 
 /// Reads `user_columns!` and the membership version.
@@ -103,18 +104,19 @@ pub(super) struct NewUser<'a> {
     name: &'a str,
     name_key: String,
     password_hash: &'a str,
+    is_admin: bool,
     words: Vec<String>,
 }
 
 impl<'a> NewUser<'a> {
-    pub(super) fn new(user: &'a User, password_hash: &'a str) -> Self {
+    pub(super) fn new(user: &'a User, password_hash: &'a str, is_admin: bool) -> Self {
         let (username, name) = (user.username.as_str(), user.name.as_str());
         let words = words(username, name).into_iter().collect();
         let (username_key, name_key) = (user.username.key(), case_fold(name));
-        Self { user, username, username_key, name, name_key, password_hash, words }
+        Self { user, username, username_key, name, name_key, password_hash, is_admin, words }
     }
 
-    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 9] {
+    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 10] {
         [
             &self.user.id,
             &self.username,
@@ -124,6 +126,7 @@ impl<'a> NewUser<'a> {
             &self.password_hash,
             &self.user.created_at,
             &WORDS_VERSION,
+            &self.is_admin,
             &self.words,
         ]
     }
@@ -137,14 +140,14 @@ pub(super) fn inserted(rows: u64) -> Result<()> {
 #[async_trait]
 impl Users for Postgres {
     async fn insert_user(&self, user: &User, password_hash: &str) -> Result<()> {
-        self.count(INSERT_USER, &NewUser::new(user, password_hash).params()).await.and_then(inserted)
+        self.count(INSERT_USER, &NewUser::new(user, password_hash, false).params()).await.and_then(inserted)
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>> {
         self.one(queries::users::USER, &[&id], user).await
     }
 
-    async fn credentials(&self, username_key: &str) -> Result<Option<(User, String)>> {
+    async fn credentials(&self, username_key: &str) -> Result<Option<Credentials>> {
         self.one(queries::users::CREDENTIALS, &[&username_key], credentials).await
     }
 
@@ -224,14 +227,16 @@ impl Users for Postgres {
             let (begun, set, ended, committed) = join4(
                 connection.begin(),
                 connection.send_count(set_password, &[&id, &hash]),
-                connection.send(end_others, &[&id, &keep, &at]),
+                connection.send(end_others, &[&id, &Some(keep), &at]),
                 connection.commit(),
             )
             .await;
             begun?;
-            set?;
-            let ended = ended?;
+            let (set, ended) = (set?, ended?);
             committed?;
+            if set == 0 {
+                return Err(disabled_meanwhile());
+            }
             rows::all(&ended, rows::value)
         })
         .await

@@ -3,6 +3,7 @@
 //! The columns of a row come in the order of its `…_columns!` list. Each adapter has one function for each list that reads it. The
 //! comment above a statement lists its parameters.
 
+pub(super) mod accounts;
 pub(super) mod conversations;
 pub(super) mod heads;
 pub(super) mod members;

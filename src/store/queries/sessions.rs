@@ -10,5 +10,7 @@ pub(crate) const ROTATE_SESSION: &str = "UPDATE sessions SET generation = genera
      WHERE id = $1 AND generation = $2 AND ended_at IS NULL AND expires_at > $3";
 /// id, at
 pub(crate) const END_SESSION: &str = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
-/// user, keep, at
-pub(crate) const END_OTHER_SESSIONS: &str = "UPDATE sessions SET ended_at = $3 WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL AND expires_at > $3 RETURNING id";
+/// since, limit
+pub(crate) const ENDED_SESSIONS: &str = "SELECT id FROM sessions WHERE ended_at > $1 ORDER BY ended_at DESC LIMIT $2";
+/// user, keep (NULL for none), at
+pub(crate) const END_OTHER_SESSIONS: &str = "UPDATE sessions SET ended_at = $3 WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL AND expires_at > $3 RETURNING id";

@@ -12,12 +12,12 @@ pub(crate) use user_columns;
 /// The number of columns in `user_columns!`.
 pub(crate) const USER_WIDTH: usize = width(user_columns!());
 
-/// id, username, username_key, name, name_key, password_hash, created_at, words_version
+/// id, username, username_key, name, name_key, password_hash, created_at, words_version, is_admin
 macro_rules! insert_user {
     () => {
         "INSERT INTO users \
-         (id, username, username_key, name, name_key, password_hash, created_at, words_name, words_version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $4, $8) ON CONFLICT (username_key) DO NOTHING"
+         (id, username, username_key, name, name_key, password_hash, created_at, words_name, words_version, is_admin) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $4, $8, $9) ON CONFLICT (username_key) DO NOTHING"
     };
 }
 pub(crate) use insert_user;
@@ -34,9 +34,12 @@ pub(crate) use stale_users;
 
 /// id
 pub(crate) const USER: &str = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1");
-/// username_key. The columns: the user's, and the password's hash.
-pub(crate) const CREDENTIALS: &str =
-    concat!("SELECT ", user_columns!(), ", u.password_hash FROM users u WHERE u.username_key = $1");
+/// username_key. The columns: the user's, the password's hash without the mark of a disabled user, and true for a disabled user.
+pub(crate) const CREDENTIALS: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    ", ltrim(u.password_hash, '!'), u.disabled_at IS NOT NULL FROM users u WHERE u.username_key = $1"
+);
 /// id
 pub(crate) const PASSWORD_HASH: &str = "SELECT password_hash FROM users WHERE id = $1";
 /// from, limit
@@ -49,7 +52,7 @@ pub(crate) const USER_IDS_BY_WORD: &str =
 pub(crate) const RENAME_USER: &str =
     "UPDATE users SET name = $2, name_key = $3, words_name = $2, words_version = $4 WHERE id = $1";
 /// id, hash
-pub(crate) const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
+pub(crate) const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1 AND disabled_at IS NULL";
 /// id
 pub(crate) const CONNECT_SNAPSHOT: &str =
     concat!("SELECT ", user_columns!(), ", u.membership_version FROM users u WHERE u.id = $1");

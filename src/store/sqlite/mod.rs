@@ -3,6 +3,7 @@
 //! Every write is one `BEGIN IMMEDIATE` transaction on the writer's thread. The transaction is also the lock of every counter, because
 //! another process on the same file, such as an operator's command, waits for it. Only one of them is a server: see [`lock`]. Reads run beside it. They see the state that was committed when they began.
 
+mod accounts;
 mod apply;
 pub(super) mod backup;
 mod commit;

@@ -55,7 +55,7 @@ impl Registration for Sqlite {
         let (user, password_hash, code_hash) = (user.clone(), password_hash.to_owned(), code_hash.to_owned());
         self.write(move |db| match run(db, sql!(TAKE_INVITE), params![code_hash, at])? {
             0 => Err(invalid_invite()),
-            _ => insert_user(db, &user, &password_hash),
+            _ => insert_user(db, &user, &password_hash, false),
         })
         .await
     }

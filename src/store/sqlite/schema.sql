@@ -169,3 +169,10 @@ CREATE TABLE invites (
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX invites_by_expiry ON invites (expires_at);
+
+-- Version 9: operators. They disable users, and sessions end beside a running server.
+
+ALTER TABLE users ADD COLUMN is_admin INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE users ADD COLUMN disabled_at INTEGER;
+
+CREATE INDEX sessions_by_end ON sessions (ended_at) WHERE ended_at IS NOT NULL;

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use rusqlite::params;
 
 use super::Sqlite;
-use super::rows::Columns;
-use super::sql::{each, one, run, sql};
+use super::rows::{Columns, value};
+use super::sql::{all, each, one, run, sql};
 use crate::domain::session::Session;
 use crate::domain::{Result, SessionId, Timestamp};
 use crate::store::{Sessions, queries};
@@ -60,6 +60,11 @@ impl Sessions for Sqlite {
         let ids = ids.to_vec();
         let known = self.read(move |db| each::<_, Option<i64>>(db, ENDED_AT, &ids)).await?;
         Ok(known.into_iter().filter(|(_, ended_at)| ended_at.is_none()).map(|(id, _)| id).collect())
+    }
+
+    async fn ended_sessions(&self, since: Timestamp, limit: usize) -> Result<Vec<SessionId>> {
+        let limit = queries::row_limit(limit);
+        self.read(move |db| all(db, sql!(queries::sessions::ENDED_SESSIONS), params![since, limit], value)).await
     }
 
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()> {

@@ -8,13 +8,14 @@ use super::heads::HEAD_FOR;
 use super::rows::{Columns, pair, value};
 use super::sessions::session;
 use super::sql::{all, one, run, sql};
+use crate::domain::account::Credentials;
 use crate::domain::search::{WORDS_VERSION, words};
 use crate::domain::session::Caller;
 use crate::domain::user::{ConnectSnapshot, ConversationSnapshot, Name, User, Username, case_fold};
 use crate::domain::{ConversationId, Result, Seq, SessionId, Timestamp, UserId};
 use crate::store::queries::users::{insert_user, stale_users};
 use crate::store::queries::{self, TEXT_END, row_limit};
-use crate::store::users::{Users, username_taken};
+use crate::store::users::{Users, disabled_meanwhile, username_taken};
 
 /// id, at
 const SET_LAST_SEEN: &str = "UPDATE users SET last_seen_at = max(coalesce(last_seen_at, ?2), ?2) WHERE id = ?1";
@@ -38,9 +39,9 @@ pub(super) fn user(columns: &mut Columns<'_>) -> rusqlite::Result<User> {
     })
 }
 
-/// Reads `user_columns!` and the password's hash.
-fn credentials(columns: &mut Columns<'_>) -> rusqlite::Result<(User, String)> {
-    Ok((user(columns)?, columns.next()?))
+/// Reads the columns of [`queries::users::CREDENTIALS`].
+fn credentials(columns: &mut Columns<'_>) -> rusqlite::Result<Credentials> {
+    Ok(Credentials { user: user(columns)?, password_hash: columns.next()?, is_disabled: columns.next()? })
 }
 
 /// Reads `user_columns!` and the membership version.
@@ -58,10 +59,11 @@ fn write_words(db: &Connection, id: UserId, username: &str, name: &str) -> Resul
 }
 
 /// Inserts a user and the words by which they are found.
-pub(super) fn insert_user(db: &Connection, user: &User, password_hash: &str) -> Result<()> {
+pub(super) fn insert_user(db: &Connection, user: &User, password_hash: &str, is_admin: bool) -> Result<()> {
+    let User { id, created_at, .. } = user;
     let (username, name) = (user.username.as_str(), user.name.as_str());
     let (username_key, name_key) = (user.username.key(), case_fold(name));
-    let row = params![user.id, username, username_key, name, name_key, password_hash, user.created_at, WORDS_VERSION];
+    let row = params![id, username, username_key, name, name_key, password_hash, created_at, WORDS_VERSION, is_admin];
     match run(db, sql!(insert_user!()), row)? {
         0 => Err(username_taken()),
         _ => write_words(db, user.id, username, name),
@@ -72,14 +74,14 @@ pub(super) fn insert_user(db: &Connection, user: &User, password_hash: &str) -> 
 impl Users for Sqlite {
     async fn insert_user(&self, user: &User, password_hash: &str) -> Result<()> {
         let (user, password_hash) = (user.clone(), password_hash.to_owned());
-        self.write(move |db| insert_user(db, &user, &password_hash)).await
+        self.write(move |db| insert_user(db, &user, &password_hash, false)).await
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>> {
         self.read(move |db| one(db, sql!(queries::users::USER), params![id], user)).await
     }
 
-    async fn credentials(&self, username_key: &str) -> Result<Option<(User, String)>> {
+    async fn credentials(&self, username_key: &str) -> Result<Option<Credentials>> {
         let key = username_key.to_owned();
         self.read(move |db| one(db, sql!(queries::users::CREDENTIALS), params![key], credentials)).await
     }
@@ -149,8 +151,10 @@ impl Users for Sqlite {
     async fn change_password(&self, id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>> {
         let hash = hash.to_owned();
         self.write(move |db| {
-            run(db, sql!(queries::users::SET_PASSWORD), params![id, hash])?;
-            all(db, sql!(queries::sessions::END_OTHER_SESSIONS), params![id, keep, at], value)
+            if run(db, sql!(queries::users::SET_PASSWORD), params![id, hash])? == 0 {
+                return Err(disabled_meanwhile());
+            }
+            all(db, sql!(queries::sessions::END_OTHER_SESSIONS), params![id, Some(keep), at], value)
         })
         .await
     }

@@ -8,7 +8,17 @@ use crate::support::postgres::connect;
 use crate::support::server::StoreKind;
 
 /// Every command that opens a database.
-const COMMANDS: &[&[&str]] = &[&["registration"], &["registration", "open"], &["invite"]];
+const COMMANDS: &[&[&str]] = &[
+    &["registration"],
+    &["registration", "open"],
+    &["invite"],
+    &["user", "add", "ada"],
+    &["user", "list"],
+    &["user", "disable", "ada"],
+    &["user", "enable", "ada"],
+    &["user", "reset-password", "ada"],
+    &["user", "make-admin", "ada"],
+];
 
 async fn assert_refused(url: &str, because: &str) {
     for command in COMMANDS {

@@ -5,6 +5,7 @@ mod conversations;
 mod members;
 mod messages;
 mod names;
+mod operators;
 mod registration;
 mod sessions;
 mod system;

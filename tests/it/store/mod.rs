@@ -38,6 +38,7 @@ macro_rules! conformance {
     };
 }
 
+mod accounts;
 mod apply;
 mod changes;
 mod commit;

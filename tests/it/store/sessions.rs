@@ -103,7 +103,7 @@ async fn a_new_password_ends_the_other_sessions(store: &Fixture) {
     expected.sort();
     assert_eq!(ended, expected);
     assert_eq!(store.password_hash(ada).await.unwrap().as_deref(), Some("new hash"));
-    assert_eq!(store.credentials("ada").await.unwrap().unwrap().1, "new hash");
+    assert_eq!(store.credentials("ada").await.unwrap().unwrap().password_hash, "new hash");
     assert_eq!(kept(store, keep.id).await, keep);
     assert_eq!(kept(store, one.id).await.ended_at, Some(at));
     assert_eq!(kept(store, two.id).await.ended_at, Some(at));

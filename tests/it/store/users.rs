@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use chinwag::domain::account::Credentials;
 use chinwag::domain::search::Query;
 use chinwag::domain::session::Caller;
 use chinwag::domain::user::{Name, User};
@@ -36,7 +37,8 @@ async fn a_user_is_kept_as_they_are(store: &Fixture) {
     let ada = store.new_user("Ada.L-1_x", "Ada “Ŀ” 👩‍💻 אבא");
     store.insert_user(&ada, "$argon2id$…").await.unwrap();
     assert_eq!(store.user(ada.id).await.unwrap(), Some(ada.clone()));
-    assert_eq!(store.credentials("ada.l-1_x").await.unwrap(), Some((ada.clone(), "$argon2id$…".to_owned())));
+    let expected = Credentials { user: ada.clone(), password_hash: "$argon2id$…".to_owned(), is_disabled: false };
+    assert_eq!(store.credentials("ada.l-1_x").await.unwrap(), Some(expected));
     assert_eq!(store.password_hash(ada.id).await.unwrap().as_deref(), Some("$argon2id$…"));
     assert_eq!(store.membership_version(ada.id).await.unwrap(), 0);
 
@@ -53,8 +55,8 @@ async fn usernames_are_unique_whatever_their_case(store: &Fixture) {
         assert_eq!(refused(store.insert_user(&other, "other").await), Code::UsernameTaken, "{taken}");
         assert_eq!(store.user(other.id).await.unwrap(), None);
     }
-    let (kept, hash) = store.credentials("ada").await.unwrap().unwrap();
-    assert_eq!((kept.id, kept.username.as_str(), hash.as_str()), (ada, "Ada", "hash"));
+    let Credentials { user: kept, password_hash, .. } = store.credentials("ada").await.unwrap().unwrap();
+    assert_eq!((kept.id, kept.username.as_str(), password_hash.as_str()), (ada, "Ada", "hash"));
 }
 
 async fn one_of_many_gets_a_username(store: &Fixture) {
@@ -74,7 +76,7 @@ async fn one_of_many_gets_a_username(store: &Fixture) {
         }
     }
     assert_eq!(winners.len(), 1);
-    assert_eq!(store.credentials("grace").await.unwrap().map(|(user, _)| user.id), winners.pop());
+    assert_eq!(store.credentials("grace").await.unwrap().map(|known| known.user.id), winners.pop());
 }
 
 async fn pages_of_users_neither_repeat_nor_skip(store: &Fixture) {

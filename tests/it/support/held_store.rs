@@ -5,6 +5,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use chinwag::domain::account::{Account, AccountChange, Credentials};
 use chinwag::domain::command::{Command, NewMessage, Outcome};
 use chinwag::domain::conversation::{Conversation, Member, NewConversation};
 use chinwag::domain::conversation_view::ConversationView;
@@ -15,8 +16,8 @@ use chinwag::domain::session::{Caller, Session, Ticket};
 use chinwag::domain::user::{ConnectSnapshot, Name, User};
 use chinwag::domain::{ConversationId, Error, Result, Seq, SessionId, TicketId, Timestamp, UserId};
 use chinwag::store::{
-    ActivityCursor, Conversations, Heads, Members, Messages, NumberedWrites, Page, Range, Registration, Sessions,
-    Store, Tickets, Users,
+    Accounts, ActivityCursor, Conversations, Heads, Members, Messages, NumberedWrites, Page, Range, Registration,
+    Sessions, Store, Tickets, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -160,7 +161,7 @@ forward! {
     impl Users {
         async fn insert_user(user: &User, password_hash: &str) -> Result<()>;
         async fn user(id: UserId) -> Result<Option<User>>;
-        async fn credentials(username_key: &str) -> Result<Option<(User, String)>>;
+        async fn credentials(username_key: &str) -> Result<Option<Credentials>>;
         async fn password_hash(id: UserId) -> Result<Option<String>>;
         async fn users(from: &str, limit: usize) -> Result<Vec<User>>;
         async fn users_by_id(ids: &[UserId], from: &str, limit: usize) -> Result<Vec<User>>;
@@ -170,6 +171,16 @@ forward! {
         async fn change_password(id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
         async fn set_last_seen(ids: &[UserId], at: Timestamp) -> Result<()>;
         async fn connect_snapshot(caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<ConnectSnapshot>>;
+    }
+}
+
+forward! {
+    impl Accounts {
+        async fn insert_account(account: &Account, password_hash: &str) -> Result<()>;
+        async fn account(id: UserId) -> Result<Option<Account>>;
+        async fn account_of(username_key: &str) -> Result<Option<Account>>;
+        async fn accounts(ids: &[UserId]) -> Result<Vec<Account>>;
+        async fn change_account(id: UserId, change: &AccountChange, at: Timestamp) -> Result<Option<(Account, Vec<SessionId>)>>;
     }
 }
 
@@ -188,6 +199,7 @@ forward! {
         async fn session(id: SessionId) -> Result<Option<Session>>;
         async fn rotate_session(id: SessionId, generation: i64, at: Timestamp, expires_at: Timestamp) -> Result<bool>;
         async fn live_sessions(ids: &[SessionId]) -> Result<Vec<SessionId>>;
+        async fn ended_sessions(since: Timestamp, limit: usize) -> Result<Vec<SessionId>>;
         async fn end_session(id: SessionId, at: Timestamp) -> Result<()>;
     }
 }

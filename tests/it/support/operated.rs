@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::client::{Response, post};
+use super::client::{PASSWORD, Response, TestUser, post};
 use super::postgres::database;
 use super::server::{Server, StoreKind};
 use super::socket::TEST_TIMEOUT;
@@ -60,9 +60,15 @@ impl Operated {
         ended.stderr
     }
 
+    /// Creates an admin by the command line, and logs in.
+    pub(crate) async fn admin(&self, username: &str) -> TestUser {
+        self.command_with(PASSWORD, &["user", "add", username, "--admin", "--password-stdin"]).await;
+        TestUser::login(self.server.address, username).await
+    }
+
     /// Tries to register a user with these further fields.
     pub(crate) async fn try_register(&self, username: &str, fields: Value) -> Response {
-        let mut body = json!({"username": username, "password": super::client::PASSWORD});
+        let mut body = json!({"username": username, "password": PASSWORD});
         body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         post(self.server.address, "/v1/users/register", &body).await
     }

@@ -1,4 +1,4 @@
-//! The codes of invitations: random, and stored as their hashes alone.
+//! Random codes: generated passwords, and invitations, of which the store keeps only the hash.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
@@ -10,11 +10,16 @@ use crate::domain::{Error, Result};
 /// Random bytes of a code. Nobody guesses 128 bits, so a plain hash without salt is enough.
 const CODE_BYTES: usize = 16;
 
-/// Returns a new code and its hash.
-pub fn new_invite_code() -> Result<(String, String)> {
+/// Returns a new code of 22 characters.
+pub fn random_code() -> Result<String> {
     let mut random = [0; CODE_BYTES];
     SystemRandom::new().fill(&mut random).map_err(|_| Error::internal("the system has no random numbers"))?;
-    let code = BASE64.encode(random);
+    Ok(BASE64.encode(random))
+}
+
+/// Returns the code of a new invitation and its hash.
+pub fn new_invite_code() -> Result<(String, String)> {
+    let code = random_code()?;
     let hash = invite_code_hash(&code);
     Ok((code, hash))
 }

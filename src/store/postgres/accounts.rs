@@ -1,0 +1,79 @@
+//! Accounts.
+
+use async_trait::async_trait;
+use futures_util::future::{OptionFuture, join5};
+
+use super::connection::{Params, PgConnection};
+use super::rows::{self, Columns};
+use super::users::{INSERT_USER, NewUser, inserted, user};
+use super::{Postgres, bounded};
+use crate::domain::account::{Account, AccountChange};
+use crate::domain::{Result, SessionId, Timestamp, UserId};
+use crate::store::Accounts;
+use crate::store::queries::accounts::{ACCOUNT, ACCOUNT_OF, CHANGE_ACCOUNT, account_columns};
+use crate::store::queries::sessions::END_OTHER_SESSIONS;
+use crate::store::queries::users::user_columns;
+
+/// users
+const ACCOUNTS: &str = concat!("SELECT ", account_columns!(), " FROM users u WHERE u.id = ANY($1)");
+
+/// Reads `account_columns!`.
+fn account(columns: &mut Columns<'_>) -> Result<Account> {
+    Ok(Account { user: user(columns)?, is_admin: columns.next()?, disabled_at: columns.next()? })
+}
+
+#[async_trait]
+impl Accounts for Postgres {
+    async fn insert_account(&self, account: &Account, password_hash: &str) -> Result<()> {
+        let new_user = NewUser::new(&account.user, password_hash, account.is_admin);
+        self.count(INSERT_USER, &new_user.params()).await.and_then(inserted)
+    }
+
+    async fn account(&self, id: UserId) -> Result<Option<Account>> {
+        self.one(ACCOUNT, &[&id], account).await
+    }
+
+    async fn account_of(&self, username_key: &str) -> Result<Option<Account>> {
+        self.one(ACCOUNT_OF, &[&username_key], account).await
+    }
+
+    async fn accounts(&self, ids: &[UserId]) -> Result<Vec<Account>> {
+        self.all(ACCOUNTS, &[&ids], account).await
+    }
+
+    async fn change_account(
+        &self,
+        id: UserId,
+        change: &AccountChange,
+        at: Timestamp,
+    ) -> Result<Option<(Account, Vec<SessionId>)>> {
+        bounded(async { change_account(&*self.connection().await?, id, change, at).await }).await
+    }
+}
+
+/// One transaction in one round trip.
+async fn change_account(
+    connection: &PgConnection,
+    id: UserId,
+    change: &AccountChange,
+    at: Timestamp,
+) -> Result<Option<(Account, Vec<SessionId>)>> {
+    connection.prepare(&[CHANGE_ACCOUNT, END_OTHER_SESSIONS, ACCOUNT]).await?;
+    let AccountChange { password_hash, is_admin, disabled } = change;
+    let changed: Params<'_> = &[&id, password_hash, is_admin, disabled, &at];
+    let ended: Params<'_> = &[&id, &None::<SessionId>, &at];
+    let (begun, changed, ended, found, committed) = join5(
+        connection.begin(),
+        connection.send_count(CHANGE_ACCOUNT, changed),
+        OptionFuture::from(change.ends_sessions().then(|| connection.send(END_OTHER_SESSIONS, ended))),
+        connection.send(ACCOUNT, &[&id]),
+        connection.commit(),
+    )
+    .await;
+    begun?;
+    changed?;
+    let (ended, found) = (ended.transpose()?.unwrap_or_default(), found?);
+    committed?;
+    let ended = rows::all(&ended, rows::value)?;
+    Ok(rows::first(&found, account)?.map(|account| (account, ended)))
+}
