@@ -173,3 +173,8 @@ ALTER TABLE users ADD COLUMN disabled_at timestamptz;
 
 -- Every node looks every few seconds for sessions that ended elsewhere.
 CREATE INDEX sessions_by_end ON sessions (ended_at) WHERE ended_at IS NOT NULL;
+
+-- Version 10: users see where they are logged in, and expired sessions are deleted.
+
+ALTER TABLE sessions ADD COLUMN user_agent text;
+CREATE INDEX sessions_by_expiry ON sessions (expires_at);

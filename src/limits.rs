@@ -276,6 +276,13 @@ pub const HASHES_CONCURRENT_MAX: usize = 2;
 pub const HASHES_WAITING_MAX: usize = 64;
 /// Time for which a refresh token can be used again while its successor is unused: two tabs may refresh at once, and an answer may be lost.
 pub const REFRESH_GRACE: Duration = Duration::from_secs(30);
+/// Age at which a session ends however often it is refreshed, so that a device that was lost long ago does not stay logged in. It is the
+/// longest lifetime of an unused refresh token that an operator can configure.
+pub const SESSION_AGE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Expired sessions deleted with each new one. It is more than one, so that a backlog of them ends, and few enough to be quick.
+pub const SESSIONS_SWEPT: i64 = 100;
+/// Characters kept of a client's `User-Agent`: browsers send about 120.
+pub const USER_AGENT_CHARS_MAX: usize = 200;
 /// Time for which a ticket can be used: as long as a slow handshake takes, and shorter than addresses stay in logs and histories.
 pub const TICKET_TTL: Duration = Duration::from_secs(30);
 /// Unused tickets of one user: one for each connection that the user may have.

@@ -35,6 +35,8 @@ pub struct Call {
     pub auth: CallAuth,
     /// The client's network: an IPv4 address, or the first 64 bits of an IPv6 address.
     pub network: IpAddr,
+    /// The client's name for itself, over HTTP.
+    pub user_agent: Option<String>,
     /// The bytes that a page may have over the transport.
     pub page_bytes: usize,
 }
@@ -60,7 +62,7 @@ pub async fn dispatch(
 }
 
 async fn run(chat: &Arc<Chat>, call: Call, input: impl Future<Output = Result<Input>>) -> Result<ChargedAnswer> {
-    let Call { operation, auth, network, page_bytes } = call;
+    let Call { operation, auth, network, user_agent, page_bytes } = call;
     let started = Instant::now();
     let caller = timeout(limits::ANSWER_TIMEOUT, authorize(chat, operation, auth, network));
     let caller = caller.await.map_err(|_| too_late(operation))??;
@@ -71,7 +73,7 @@ async fn run(chat: &Arc<Chat>, call: Call, input: impl Future<Output = Result<In
     if !charge.has_room() || !charge.resize_if_large(input.body.len()) {
         return Err(busy());
     }
-    let context = Context { chat: Arc::clone(chat), caller, network, page_bytes };
+    let context = Context { chat: Arc::clone(chat), caller, network, user_agent, page_bytes };
     let answer = timeout(remaining, perform(operation, context, input)).await.map_err(|_| too_late(operation))??;
     // The answer to a change is not refused, because the change is done. It has at most one message, and the rate limits bound how many
     // of them can be under way when the caller's share is used up.

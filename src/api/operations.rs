@@ -61,6 +61,8 @@ pub static OPERATIONS: &[Operation] = &[
     row("session.login",       POST,   "/v1/users/login",                                                   Json,  Limited, FREE,    Http, call!(sessions::login)),
     row("session.refresh",     POST,   "/v1/users/refresh",                                                 Json,  Public,  FREE,    Http, call!(sessions::refresh)),
     row("session.logout",      POST,   "/v1/users/logout",                                                  Empty, User,    FREE,    Http, call!(sessions::logout)),
+    row("session.list",        GET,    "/v1/users/me/sessions",                                             Empty, User,    PAGE,    Both, call!(sessions::list)),
+    row("session.end",         DELETE, "/v1/users/me/sessions/{session_id}",                                Empty, User,    COMMIT,  Http, call!(sessions::end)),
     row("ticket.create",       POST,   "/v1/tickets",                                                       Empty, User,    TICKET,  Http, call!(sessions::ticket)),
 
     // Users.

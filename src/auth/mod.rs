@@ -14,7 +14,7 @@ use crate::domain::session::{Caller, Session};
 use crate::domain::{Code, Error, Result, SessionId, Timestamp};
 use crate::store::Store;
 pub use codes::{invite_code_hash, new_invite_code, random_code};
-pub use passwords::Passwords;
+pub use passwords::{PasswordMatch, Passwords};
 pub use session_cache::SessionCache;
 pub use tokens::Tokens;
 

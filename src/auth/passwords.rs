@@ -11,9 +11,20 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use tokio::sync::Semaphore;
 
-use crate::domain::user::Password;
+use crate::domain::password::{Password, normalize};
 use crate::domain::{Code, Error, MessageId, Result};
 use crate::limits;
+
+/// The result of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordMatch {
+    /// The password is another one.
+    No,
+    /// The hash is that of the normalized password.
+    Normalized,
+    /// The hash is that of the password as the client sent it. It can be replaced by one of the normalized password.
+    Unnormalized,
+}
 
 /// Hashes and compares passwords.
 pub struct Passwords {
@@ -41,12 +52,16 @@ impl Passwords {
         self.run(move || hash(password.as_str().as_bytes())).await?
     }
 
-    /// Returns true if `stored` is a hash of `password`. Without a stored hash it takes as long and returns false.
-    pub async fn verify(&self, password: String, stored: Option<String>) -> Result<bool> {
+    /// Compares a password with a stored hash. Without one it takes as long and returns `No`.
+    ///
+    /// Hashes are of the normalized form, except of passwords that were set before version 10 of the schema and not used in a login since. So
+    /// a password whose normalized form is another one is compared in both, whether the first matches or not, and whether the user exists
+    /// or not. ASCII has only one form.
+    pub async fn verify(&self, password: String, stored: Option<String>) -> Result<PasswordMatch> {
         let is_known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.decoy.clone());
-        let matches = self.run(move || matches(password.as_bytes(), &stored)).await?;
-        Ok(is_known && matches)
+        let compared = self.run(move || compare(&password, &stored)).await?;
+        Ok(if is_known { compared } else { PasswordMatch::No })
     }
 
     async fn run<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> Result<R> {
@@ -70,22 +85,47 @@ fn matches(password: &[u8], stored: &str) -> bool {
     PasswordHash::new(stored).is_ok_and(|stored| Argon2::default().verify_password(password, &stored).is_ok())
 }
 
+fn compare(password: &str, stored: &str) -> PasswordMatch {
+    let normalized = normalize(password);
+    let (as_normalized, as_sent) =
+        (matches(normalized.as_bytes(), stored), normalized != password && matches(password.as_bytes(), stored));
+    match (as_normalized, as_sent) {
+        (true, _) => PasswordMatch::Normalized,
+        (false, true) => PasswordMatch::Unnormalized,
+        (false, false) => PasswordMatch::No,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Passwords;
+    use super::{PasswordMatch, Passwords, hash};
     use crate::domain::Code;
-    use crate::domain::user::Password;
+    use crate::domain::password::Password;
     use crate::limits;
 
     #[tokio::test]
     async fn only_the_password_of_a_hash_matches() {
         let passwords = Passwords::new().await.expect("a decoy");
-        let stored = passwords.hash(Password::parse("correct horse").expect("long enough")).await.expect("a hash");
+        let stored = passwords.hash(Password::from_login("correct horse".to_owned())).await.expect("a hash");
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
-        assert_eq!(passwords.verify("correct horse".to_owned(), Some(stored.clone())).await, Ok(true));
-        assert_eq!(passwords.verify("wrong horse".to_owned(), Some(stored)).await, Ok(false));
-        assert_eq!(passwords.verify("correct horse".to_owned(), None).await, Ok(false));
-        assert_eq!(passwords.verify("correct horse".to_owned(), Some("nonsense".to_owned())).await, Ok(false));
+        let verify = |text: &str, stored: Option<&str>| passwords.verify(text.to_owned(), stored.map(str::to_owned));
+        assert_eq!(verify("correct horse", Some(&stored)).await, Ok(PasswordMatch::Normalized));
+        assert_eq!(verify("wrong horse", Some(&stored)).await, Ok(PasswordMatch::No));
+        assert_eq!(verify("correct horse", None).await, Ok(PasswordMatch::No));
+        assert_eq!(verify("correct horse", Some("nonsense")).await, Ok(PasswordMatch::No));
+    }
+
+    #[tokio::test]
+    async fn a_password_matches_in_each_of_its_forms() {
+        let passwords = Passwords::new().await.expect("a decoy");
+        let (composed, decomposed) = ("Zo\u{e9} und ich", "Zoe\u{301} und ich");
+        let new = passwords.hash(Password::from_login(decomposed.to_owned())).await.expect("a hash");
+        let old = hash(decomposed.as_bytes()).expect("a hash");
+        let verify = |text: &str, stored: &str| passwords.verify(text.to_owned(), Some(stored.to_owned()));
+        assert_eq!(verify(composed, &new).await, Ok(PasswordMatch::Normalized));
+        assert_eq!(verify(decomposed, &new).await, Ok(PasswordMatch::Normalized));
+        assert_eq!(verify(decomposed, &old).await, Ok(PasswordMatch::Unnormalized));
+        assert_eq!(verify(composed, &old).await, Ok(PasswordMatch::No), "until the first login re-hashes it");
     }
 
     #[tokio::test]

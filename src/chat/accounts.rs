@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::{Chat, Context};
 use crate::bus::Envelope;
 use crate::domain::account::{Account, AccountChange};
+use crate::domain::password::Password;
 use crate::domain::search::Query;
-use crate::domain::user::{Name, Password, User, Username};
+use crate::domain::user::{Name, User, Username};
 use crate::domain::{Code, Error, Result, Timestamp, UserId};
 use crate::store::{Store, UserPage, search_users};
 use crate::wire::answer::Answer;
@@ -48,7 +49,7 @@ pub async fn create(context: Context, input: CreateAccount) -> Result<Answer> {
     let chat = &context.chat;
     let username = Username::parse_new(&input.username)?;
     let name = Name::parse(input.name.as_deref().unwrap_or(username.as_str()))?;
-    let hash = chat.auth.passwords.hash(Password::parse(&input.password)?).await?;
+    let hash = chat.auth.passwords.hash(Password::new(&input.password, Some(&username))?).await?;
     let user = User { id: UserId::new(), username, name, created_at: Timestamp::now(), last_seen_at: None };
     let account = Account { user, is_admin: input.is_admin, disabled_at: None };
     chat.store.insert_account(&account, &hash).await?;
@@ -71,7 +72,10 @@ pub async fn update(context: Context, input: UpdateAccount) -> Result<Answer> {
     }
     let chat = &context.chat;
     let password_hash = match password {
-        Some(password) => Some(chat.auth.passwords.hash(Password::parse(&password)?).await?),
+        Some(password) => {
+            let user = chat.store.user(user_id).await?.ok_or_else(|| Error::not_found("user"))?;
+            Some(chat.auth.passwords.hash(Password::new(&password, Some(&user.username))?).await?)
+        }
         None => None,
     };
     let change = AccountChange { password_hash, is_admin, disabled };

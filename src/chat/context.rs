@@ -16,6 +16,8 @@ pub struct Context {
     pub caller: Option<Caller>,
     /// The client's network: an IPv4 address, or the first 64 bits of an IPv6 address.
     pub network: IpAddr,
+    /// The client's name for itself, over HTTP.
+    pub user_agent: Option<String>,
     /// The bytes that a page may have over the caller's transport. A page has at least one item all the same.
     pub page_bytes: usize,
 }

@@ -10,7 +10,8 @@ use crate::limits;
 /// The rate limits of a node. Each fails with `rate_limited` and the time after which the client can try again.
 pub struct RateLimits {
     account_calls: RateLimiter<IpAddr>,
-    /// Keyed by network, and by username or by the id of the caller, so that a user cannot lock out another one.
+    /// Keyed by network, and by username or, for a change of the password, by the id of the caller, so that a user cannot lock out another
+    /// one.
     login_failures: RateLimiter<(IpAddr, String)>,
     writes: RateLimiter<UserId>,
     reads: RateLimiter<UserId>,
@@ -61,6 +62,15 @@ impl RateLimits {
 
     fn charge(&self, limiter: &RateLimiter<UserId>, user_id: UserId, tokens: u32) -> Result<()> {
         if self.unlimited { Ok(()) } else { limiter.take(user_id, tokens, Instant::now()) }
+    }
+
+    /// Charges a change of a password to its user and network. It is never refunded, because a caller who knows the password could otherwise
+    /// hash without end.
+    pub fn charge_password_change(&self, network: IpAddr, user_id: UserId) -> Result<()> {
+        if self.unlimited {
+            return Ok(());
+        }
+        self.login_failures.take((network, user_id.to_string()), 1, Instant::now())
     }
 
     /// Runs a comparison of a password. The attempt is charged before, so that parallel guesses are limited as sequential ones are. It is

@@ -1,17 +1,21 @@
-//! Operations on sessions: login, refresh, logout and tickets.
+//! Operations on sessions: login, refresh, logout, the list of one's own, and tickets.
 
 use std::sync::Arc;
 
 use super::{Chat, Context};
+use crate::auth::PasswordMatch;
 use crate::bus::Envelope;
 use crate::domain::account::Credentials;
-use crate::domain::session::Session;
+use crate::domain::password::Password;
+use crate::domain::session::{Caller, Session};
 use crate::domain::user::{User, Username};
 use crate::domain::{Code, Error, Result, SessionId, Timestamp, UserId};
 use crate::limits;
 use crate::wire::answer::Answer;
-use crate::wire::objects::{TicketObject, TokensObject, UserObject};
-use crate::wire::requests::{Login, Nothing, Refresh};
+use crate::wire::cursor;
+use crate::wire::list::list as list_page;
+use crate::wire::objects::{SessionObject, TicketObject, TokensObject, UserObject};
+use crate::wire::requests::{ListSessions, Login, Nothing, OneSession, Refresh};
 
 /// Starts a session.
 pub async fn login(context: Context, input: Login) -> Result<Answer> {
@@ -19,33 +23,39 @@ pub async fn login(context: Context, input: Login) -> Result<Answer> {
     // All texts that cannot be usernames share one key, or the limiter would keep keys as long as request bodies.
     let account = Username::parse(&username).map_or_else(|_| String::new(), |username| username.key());
     let is_wrong = |error: &Error| error.code == Code::BadCredentials;
-    let session = start_session(&context.chat, &username, password);
+    let session = start_session(&context, &username, password);
     context.chat.rate_limits.limit_password_guesses(context.network, account, is_wrong, session).await
 }
 
 /// Starts a session if username and password match. An unknown username, a text that cannot be a username, and a wrong password get the
 /// same error after the same time.
-async fn start_session(chat: &Chat, username: &str, password: String) -> Result<Answer> {
+async fn start_session(context: &Context, username: &str, password: String) -> Result<Answer> {
+    let chat = &context.chat;
     let find = async || match Username::parse(username) {
         Ok(username) => chat.store.credentials(&username.key()).await,
         Err(_) => Ok(None),
     };
     let known = find().await?;
     let hash = known.as_ref().map(|known| known.password_hash.clone());
-    let matches = chat.auth.passwords.verify(password, hash).await?;
+    let compared = chat.auth.passwords.verify(password.clone(), hash).await?;
     let wrong = || Error::new(Code::BadCredentials, "The username or the password is wrong.");
-    let known = known.filter(|_| matches).ok_or_else(wrong)?;
+    let known = known.filter(|_| compared != PasswordMatch::No).ok_or_else(wrong)?;
     if known.is_disabled {
         return Err(Error::new(Code::AccountDisabled, "An operator has disabled this account."));
     }
     let now = Timestamp::now();
-    let session = Session::new(known.user.id, now, now.plus(chat.settings.refresh_ttl));
+    let expires_at = Session::expiry(now, now, chat.settings.refresh_ttl);
+    let session = Session { user_agent: context.user_agent.clone(), ..Session::new(known.user.id, now, expires_at) };
     chat.store.insert_session(&session).await?;
     // What changed the password or disabled the user in between ended the sessions that existed then, and this one did not exist yet.
     let is_same = |now: &Credentials| now.password_hash == known.password_hash && !now.is_disabled;
     if !find().await?.as_ref().is_some_and(is_same) {
         chat.store.end_session(session.id, now).await?;
         return Err(wrong());
+    }
+    if compared == PasswordMatch::Unnormalized {
+        // The login has succeeded, and the next one tries again.
+        let _ = chat.rehash(&known, password).await;
     }
     tokens(chat, &known.user, session.id, 0, now)
 }
@@ -58,19 +68,21 @@ pub async fn refresh(context: Context, input: Refresh) -> Result<Answer> {
     let (id, generation) = chat.auth.tokens.parse_refresh(&input.refresh_token).ok_or_else(refused)?;
     chat.rate_limits.charge_refresh(id)?;
     let now = Timestamp::now();
-    let expires_at = now.plus(chat.settings.refresh_ttl);
-    let rotated = chat.store.rotate_session(id, generation, now, expires_at).await?;
-    let session = chat.store.session(id).await?.ok_or_else(refused)?;
-    if !session.is_live(now) {
-        return Err(Error::new(Code::SessionEnded, "The session has ended. Log in again."));
-    }
-    let in_grace = session.generation == generation + 1 && session.rotated_at.plus(limits::REFRESH_GRACE) >= now;
-    if !rotated && !in_grace {
-        chat.end_session(id).await?;
-        return Err(Error::new(
-            Code::SessionEnded,
-            "The refresh token was used before, so the session has ended. Log in again.",
-        ));
+    let mut session = chat.store.session(id).await?.ok_or_else(refused)?;
+    let expires_at = Session::expiry(session.created_at, now, chat.settings.refresh_ttl);
+    if !chat.store.rotate_session(id, generation, now, expires_at).await? {
+        session = chat.store.session(id).await?.ok_or_else(refused)?;
+        if !session.is_live(now) {
+            return Err(Error::new(Code::SessionEnded, "The session has ended. Log in again."));
+        }
+        let in_grace = session.generation == generation + 1 && session.rotated_at.plus(limits::REFRESH_GRACE) >= now;
+        if !in_grace {
+            chat.end_session(session.user_id, id).await?;
+            return Err(Error::new(
+                Code::SessionEnded,
+                "The refresh token was used before, so the session has ended. Log in again.",
+            ));
+        }
     }
     let user = chat.store.user(session.user_id).await?.ok_or_else(refused)?;
     tokens(chat, &user, id, generation + 1, now)
@@ -89,9 +101,28 @@ fn tokens(chat: &Chat, user: &User, session: SessionId, generation: i64, now: Ti
 
 /// Ends the caller's session: its tokens are refused from now on and its sockets are closed.
 pub async fn logout(context: Context, _: Nothing) -> Result<Answer> {
-    let session_id = context.caller()?.session_id;
-    context.chat.end_session(session_id).await?;
+    let Caller { user_id, session_id, .. } = context.caller()?;
+    context.chat.end_session(user_id, session_id).await?;
     Ok(Answer::no_content())
+}
+
+/// Lists the caller's sessions, the latest login first.
+pub async fn list(context: Context, input: ListSessions) -> Result<Answer> {
+    let ListSessions { cursor, limit } = input;
+    let (chat, caller, limit) = (&context.chat, context.caller()?, limit.0);
+    let before = cursor::session(cursor.as_deref())?;
+    let sessions = chat.store.sessions_of(caller.user_id, Timestamp::now(), before, limit + 1).await?;
+    let object = |session| SessionObject::new(session, caller.session_id);
+    let cursor = |last: &Session| cursor::after_key(&last.id.to_string());
+    Ok(Answer::encoded(list_page(&sessions, limit, context.page_bytes, object, cursor)?))
+}
+
+/// Ends one of the caller's sessions, as a logout in that session does.
+pub async fn end(context: Context, input: OneSession) -> Result<Answer> {
+    match context.chat.end_session(context.caller()?.user_id, input.session_id).await? {
+        true => Ok(Answer::no_content()),
+        false => Err(Error::not_found("session")),
+    }
 }
 
 /// Creates a ticket, which opens one WebSocket.
@@ -102,11 +133,18 @@ pub async fn ticket(context: Context, _: Nothing) -> Result<Answer> {
 }
 
 impl Chat {
-    async fn end_session(self: &Arc<Self>, id: SessionId) -> Result<()> {
+    /// Replaces the hash of a password that was hashed before passwords were normalized.
+    async fn rehash(&self, known: &Credentials, password: String) -> Result<()> {
+        let hash = self.auth.passwords.hash(Password::from_login(password)).await?;
+        self.store.replace_password_hash(known.user.id, &known.password_hash, &hash).await
+    }
+
+    /// Ends a session of this user. Returns false if the user has no such live session.
+    async fn end_session(self: &Arc<Self>, user_id: UserId, id: SessionId) -> Result<bool> {
         self.run_to_completion(async move |chat| {
-            let ended = chat.store.end_session(id, Timestamp::now()).await;
+            let ended = chat.store.end_session_of(user_id, id, Timestamp::now()).await;
             // If the outcome is unknown, the sockets are closed all the same. If the session is live, its clients reconnect.
-            if ended.as_ref().map_or_else(|error| error.code == Code::Unavailable, |()| true) {
+            if ended.as_ref().map_or_else(|error| error.code == Code::Unavailable, |ended| *ended) {
                 chat.bus.publish(Envelope::SessionsEnded(vec![id]));
             }
             ended

@@ -1,10 +1,12 @@
 //! Operations on users: their profiles and passwords.
 
 use super::{Chat, Context};
+use crate::auth::PasswordMatch;
 use crate::bus::Envelope;
+use crate::domain::password::Password;
 use crate::domain::search::Query;
 use crate::domain::session::Caller;
-use crate::domain::user::{Name, Password, User};
+use crate::domain::user::{Name, User};
 use crate::domain::{Code, Error, FieldError, RefusedFields, Result, Timestamp, UserId};
 use crate::store::{UserPage, search_users};
 use crate::wire::answer::Answer;
@@ -51,7 +53,12 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
     let (chat, caller) = (&context.chat, context.caller()?);
     let mut refused = RefusedFields::default();
     let name = refused.check(input.name.as_deref().map(Name::parse).transpose());
-    let password = refused.check(input.password.as_deref().map(Password::parse).transpose());
+    let username = match input.password {
+        Some(_) => chat.store.user(caller.user_id).await?.map(|user| user.username),
+        None => None,
+    };
+    let new_password = |text| Password::new(text, username.as_ref());
+    let password = refused.check(input.password.as_deref().map(new_password).transpose());
     let current = match (&input.password, input.current_password) {
         (Some(_), None) => Err(FieldError::new("current_password", "is missing")),
         (_, current) => Ok(current.unwrap_or_default()),
@@ -59,9 +66,8 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
     let current = refused.check(current);
     let (Some(name), Some(password), Some(current)) = (name, password, current) else { return Err(refused.into()) };
     if let Some(password) = password {
-        let is_wrong = |error: &Error| error.fields.iter().any(|field| field.field == "current_password");
-        let change = change_password(chat, &caller, password, current);
-        chat.rate_limits.limit_password_guesses(context.network, caller.user_id.to_string(), is_wrong, change).await?;
+        chat.rate_limits.charge_password_change(context.network, caller.user_id)?;
+        change_password(chat, &caller, password, current).await?;
     }
     if let Some(name) = name {
         chat.store.rename_user(caller.user_id, &name).await?;
@@ -76,7 +82,7 @@ async fn change_password(
     current: String,
 ) -> Result<()> {
     let hash = chat.store.password_hash(caller.user_id).await?;
-    if !chat.auth.passwords.verify(current, hash).await? {
+    if chat.auth.passwords.verify(current, hash).await? == PasswordMatch::No {
         return Err(Error::field("current_password", "is not your current password"));
     }
     let (hash, caller) = (chat.auth.passwords.hash(password).await?, *caller);

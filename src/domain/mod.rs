@@ -11,6 +11,7 @@ pub mod event;
 pub mod event_kind;
 pub mod id;
 pub mod message;
+pub mod password;
 pub mod payload;
 pub mod rate_limiter;
 pub mod registration;

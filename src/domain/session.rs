@@ -1,6 +1,9 @@
 //! Sessions: a login, its family of refresh tokens, and the tickets that open its connections.
 
+use std::time::Duration;
+
 use super::{SessionId, TicketId, Timestamp, UserId};
+use crate::limits;
 
 /// A login. Its refresh tokens are numbered. Only the newest can be used, and each use makes the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// When the session ended, if it ended before it expired.
     pub ended_at: Option<Timestamp>,
+    /// The `User-Agent` of the client that logged in.
+    pub user_agent: Option<String>,
 }
 
 impl Session {
@@ -32,7 +37,13 @@ impl Session {
             rotated_at: now,
             expires_at,
             ended_at: None,
+            user_agent: None,
         }
+    }
+
+    /// Returns when a refresh token that is made at `now` expires, in a session that began at `created_at`.
+    pub fn expiry(created_at: Timestamp, now: Timestamp, refresh_ttl: Duration) -> Timestamp {
+        now.plus(refresh_ttl).min(created_at.plus(limits::SESSION_AGE_MAX))
     }
 
     /// Returns true if its tokens are valid at `now`.
@@ -60,4 +71,22 @@ pub struct Ticket {
     pub caller: Caller,
     /// When the ticket expires.
     pub expires_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Session;
+    use crate::domain::Timestamp;
+    use crate::limits;
+
+    #[test]
+    fn a_session_ends_at_its_greatest_age() {
+        let (login, month) = (Timestamp(0), Duration::from_secs(30 * 24 * 3600));
+        assert_eq!(Session::expiry(login, login, month), login.plus(month));
+        let end = login.plus(limits::SESSION_AGE_MAX);
+        assert_eq!(Session::expiry(login, end.minus(month), month), end);
+        assert_eq!(Session::expiry(login, end.minus(Duration::from_secs(1)), month), end);
+    }
 }

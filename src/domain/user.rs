@@ -10,8 +10,6 @@ const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 2..=32;
 const RESERVED_USERNAMES: [&str; 6] = ["admin", "all", "channel", "everyone", "here", "system"];
 /// Characters of a display name.
 const NAME_CHARS_MAX: usize = 64;
-/// Characters of a password, of any kind.
-const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 8..=256;
 
 /// The name with which a user logs in: 2 to 32 of `A-Za-z0-9._-`, unique without regard to case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,27 +86,6 @@ impl Name {
     }
 }
 
-/// A new password: 8 to 256 characters of any kind. It is never printed, so it has no `Debug`.
-#[derive(Clone)]
-pub struct Password(String);
-
-impl Password {
-    /// Checks the form of a new password. (A password that is only compared is not checked.)
-    pub fn parse(text: &str) -> Result<Self, FieldError> {
-        let length = text.chars().take(PASSWORD_CHARS.end() + 1).count();
-        if PASSWORD_CHARS.contains(&length) && !text.contains('\0') {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(FieldError::new("password", "takes 8 to 256 characters"))
-        }
-    }
-
-    /// Returns the text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
@@ -154,7 +131,7 @@ pub enum Status {
 
 #[cfg(test)]
 mod tests {
-    use super::{Name, Password, Username};
+    use super::{Name, Username};
 
     #[test]
     fn usernames_have_a_form() {
@@ -186,13 +163,5 @@ mod tests {
             assert!(Name::parse(bad).is_err(), "{bad:?}");
         }
         assert!(Name::parse(&"é".repeat(64)).is_ok(), "characters are counted, not bytes");
-    }
-
-    #[test]
-    fn passwords_are_checked_by_length_alone() {
-        assert!(Password::parse("        ").is_ok());
-        assert!(Password::parse("ünïcödé!").is_ok());
-        assert!(Password::parse("1234567").is_err());
-        assert!(Password::parse(&"x".repeat(257)).is_err());
     }
 }

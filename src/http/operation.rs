@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{HeaderValue, LOCATION};
+use hyper::header::{HeaderValue, LOCATION, USER_AGENT};
 use uuid::Uuid;
 
 use super::body::read_json;
@@ -20,7 +20,8 @@ use crate::wire::input::Input;
 pub(super) async fn call(operation: &'static Operation, mut request: Request) -> Result<Response> {
     let auth = CallAuth::Token(request.token.take());
     let network = network(request.address);
-    let call = Call { operation, auth, network, page_bytes: limits::PAGE_BYTES_MAX };
+    let user_agent = request.header(USER_AGENT).map(|text| text.chars().take(limits::USER_AGENT_CHARS_MAX).collect());
+    let call = Call { operation, auth, network, user_agent, page_bytes: limits::PAGE_BYTES_MAX };
     let chat = request.state.chat.clone();
     dispatch(&chat, call, read_input(operation, &mut request)).await.map(respond)
 }

@@ -28,6 +28,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 8, needs: 2 },
     // A node that does not know disabled users refuses them all the same, because their password hashes match nothing.
     Migration { version: 9, needs: 2 },
+    Migration { version: 10, needs: 2 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

@@ -89,7 +89,7 @@ pub async fn open_existing(url: &str) -> Result<Arc<dyn Store>> {
 
 async fn open_with(url: &str, opening: Opening) -> Result<Arc<dyn Store>> {
     Ok(match sqlite_path(url) {
-        Some(path) => Arc::new(sqlite::Sqlite::open(path, opening).await?),
+        Some(path) => Arc::new(sqlite::Sqlite::open_with(path, opening).await?),
         None => Arc::new(postgres::Postgres::open_with(url, opening).await?),
     })
 }

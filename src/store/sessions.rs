@@ -1,18 +1,28 @@
 //! Sessions: logins and their refresh tokens.
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::domain::session::Session;
-use crate::domain::{Result, SessionId, Timestamp};
+use crate::domain::{Result, SessionId, Timestamp, UserId};
 
 /// The store's methods for sessions.
 #[async_trait]
 pub trait Sessions: Send + Sync {
-    /// Inserts a session.
+    /// Inserts a session. Deletes some expired ones as well.
     async fn insert_session(&self, session: &Session) -> Result<()>;
 
     /// Returns a session, ended or not.
     async fn session(&self, id: SessionId) -> Result<Option<Session>>;
+
+    /// Lists the user's sessions that are live at `at`, the latest login first, of those before `before`.
+    async fn sessions_of(
+        &self,
+        user_id: UserId,
+        at: Timestamp,
+        before: Option<SessionId>,
+        limit: usize,
+    ) -> Result<Vec<Session>>;
 
     /// Raises a session's generation, which makes the next refresh token the newest one. Returns false, and changes nothing, if
     /// `generation` is not the newest or the session is not live.
@@ -30,6 +40,12 @@ pub trait Sessions: Send + Sync {
     /// Returns the sessions that ended after `since`, the latest first, at most `limit`.
     async fn ended_sessions(&self, since: Timestamp, limit: usize) -> Result<Vec<SessionId>>;
 
+    /// Ends a session of this user. Returns false, and changes nothing, if the user has no such live session.
+    async fn end_session_of(&self, user_id: UserId, id: SessionId, at: Timestamp) -> Result<bool>;
+
     /// Ends a session, if it has not ended yet.
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()>;
 }
+
+/// The position before the first session.
+pub(super) const LATEST: SessionId = SessionId(Uuid::max());

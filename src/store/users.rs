@@ -42,6 +42,9 @@ pub trait Users: Send + Sync {
     /// `session_ended` for a disabled user, whose sessions have all ended.
     async fn change_password(&self, id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
 
+    /// Replaces the hash of a user's password by another hash of the same password, if it is still `old`.
+    async fn replace_password_hash(&self, id: UserId, old: &str, new: &str) -> Result<()>;
+
     /// Sets the time at which these users were last seen. Never sets an earlier time than before.
     async fn set_last_seen(&self, ids: &[UserId], at: Timestamp) -> Result<()>;
 

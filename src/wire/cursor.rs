@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 
-use crate::domain::{ConversationId, Error, Result, Timestamp};
+use crate::domain::{ConversationId, Error, Result, SessionId, Timestamp};
 
 /// Returns the cursor after a text key.
 pub fn after_key(key: &str) -> String {
@@ -13,6 +13,11 @@ pub fn after_key(key: &str) -> String {
 /// Returns the text key of a cursor. Fails with `invalid` when the cursor is not one of this module.
 pub fn key(cursor: Option<&str>) -> Result<Option<String>> {
     cursor.map(|cursor| text(cursor).ok_or_else(invalid_cursor)).transpose()
+}
+
+/// Returns the session of a cursor. Fails with `invalid` when the cursor is not one of this module.
+pub fn session(cursor: Option<&str>) -> Result<Option<SessionId>> {
+    cursor.map(|cursor| text(cursor).and_then(|id| SessionId::parse(&id)).ok_or_else(invalid_cursor)).transpose()
 }
 
 /// Returns the cursor after a position in the order of latest activity.

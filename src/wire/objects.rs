@@ -6,8 +6,9 @@ use super::message::{MessageObject, MessageStatus};
 use crate::domain::account::Account;
 use crate::domain::conversation::{Conversation, GroupName, Member};
 use crate::domain::conversation_view::ConversationView;
+use crate::domain::session::Session;
 use crate::domain::user::{Status, User};
-use crate::domain::{ConversationId, Seq, Timestamp, UserId};
+use crate::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
 
 /// A user with their presence.
 #[derive(Serialize)]
@@ -170,6 +171,32 @@ pub struct TokensObject<'a> {
     pub refresh_token: &'a str,
     /// The user of the session.
     pub user: UserObject<'a>,
+}
+
+/// A session, as its user sees it.
+#[derive(Serialize)]
+pub struct SessionObject<'a> {
+    id: SessionId,
+    /// The time of the login.
+    created_at: Timestamp,
+    /// The time of the last login or refresh, which a client in use repeats once in the lifetime of an access token.
+    used_at: Timestamp,
+    user_agent: Option<&'a str>,
+    /// True for the session of this call.
+    current: bool,
+}
+
+impl<'a> SessionObject<'a> {
+    /// Makes the object for a caller in the session `current`.
+    pub fn new(session: &'a Session, current: SessionId) -> Self {
+        Self {
+            id: session.id,
+            created_at: session.created_at,
+            used_at: session.rotated_at,
+            user_agent: session.user_agent.as_deref(),
+            current: session.id == current,
+        }
+    }
 }
 
 /// A ticket, which opens one WebSocket.

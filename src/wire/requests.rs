@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::domain::{ConversationId, MessageId, Seq, UserId};
+use crate::domain::{ConversationId, MessageId, Seq, SessionId, UserId};
 use crate::limits;
 
 /// The input of an operation that takes none.
@@ -88,6 +88,23 @@ pub struct Login {
 #[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Refresh {
     pub refresh_token: String,
+}
+
+/// `session.list`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct ListSessions {
+    /// The `next` of the previous page.
+    pub cursor: Option<String>,
+    #[serde(default)]
+    pub limit: PageLimit,
+}
+
+/// `session.end`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct OneSession {
+    pub session_id: SessionId,
 }
 
 /// `me.update`

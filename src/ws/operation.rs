@@ -35,7 +35,7 @@ impl FrameDispatcher<'_> {
         }
         let (chat, connection, network) = (Arc::clone(self.chat), Arc::clone(self.connection), self.network);
         let auth = CallAuth::Connection(*self.caller);
-        let call = Call { operation, auth, network, page_bytes: limits::REPLY_BYTES_MAX };
+        let call = Call { operation, auth, network, user_agent: None, page_bytes: limits::REPLY_BYTES_MAX };
         let refusals = Arc::clone(self.refusals);
         let task = self.chat.spawn(async move {
             let _permit = permit;

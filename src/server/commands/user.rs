@@ -9,7 +9,8 @@ use super::operator;
 use crate::auth::{Passwords, random_code};
 use crate::chat::accounts::search_accounts;
 use crate::domain::account::{Account, AccountChange};
-use crate::domain::user::{Name, Password, User, Username};
+use crate::domain::password::Password;
+use crate::domain::user::{Name, User, Username};
 use crate::domain::{Error, Result, Timestamp, UserId};
 use crate::limits;
 use crate::server::arguments;
@@ -100,7 +101,7 @@ pub fn run(arguments: &[OsString]) -> Result<(), String> {
 async fn add(store: &dyn Store, username: &str, name: Option<&str>, is_admin: bool, from_stdin: bool) -> Result<()> {
     let username = Username::parse_new(username)?;
     let name = Name::parse(name.unwrap_or(username.as_str()))?;
-    let (password, generated) = new_password(from_stdin)?;
+    let (password, generated) = new_password(&username, from_stdin)?;
     let hash = Passwords::new().await?.hash(password).await?;
     let user = User { id: UserId::new(), username, name, created_at: Timestamp::now(), last_seen_at: None };
     store.insert_account(&Account { user, is_admin, disabled_at: None }, &hash).await?;
@@ -125,7 +126,7 @@ async fn list(store: &dyn Store) -> Result<()> {
 }
 
 async fn reset_password(store: &dyn Store, username: &str, from_stdin: bool) -> Result<()> {
-    let (password, generated) = new_password(from_stdin)?;
+    let (password, generated) = new_password(&Username::parse(username)?, from_stdin)?;
     let password_hash = Some(Passwords::new().await?.hash(password).await?);
     change(store, username, AccountChange { password_hash, ..AccountChange::default() }).await?;
     show(generated);
@@ -141,15 +142,15 @@ async fn change(store: &dyn Store, username: &str, change: AccountChange) -> Res
 }
 
 /// Returns a password from standard input, or a generated one, which is to be shown.
-fn new_password(from_stdin: bool) -> Result<(Password, Option<String>)> {
+fn new_password(username: &Username, from_stdin: bool) -> Result<(Password, Option<String>)> {
     if !from_stdin {
         let generated = random_code()?;
-        return Ok((Password::parse(&generated)?, Some(generated)));
+        return Ok((Password::new(&generated, Some(username))?, Some(generated)));
     }
     let mut line = String::new();
     let read = stdin().lock().take(INPUT_BYTES_MAX).read_line(&mut line);
     read.map_err(|error| Error::field("password", format!("cannot be read from standard input: {error}")))?;
-    Ok((Password::parse(line.trim_end_matches(['\r', '\n']))?, None))
+    Ok((Password::new(line.trim_end_matches(['\r', '\n']), Some(username))?, None))
 }
 
 fn show(generated: Option<String>) {

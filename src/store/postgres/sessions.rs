@@ -6,11 +6,17 @@ use super::Postgres;
 use super::connection::Params;
 use super::rows::{self, Columns};
 use crate::domain::session::Session;
-use crate::domain::{Result, SessionId, Timestamp};
+use crate::domain::{Result, SessionId, Timestamp, UserId};
+use crate::limits;
+use crate::store::sessions::LATEST;
 use crate::store::{Sessions, queries};
 
 /// sessions
 const LIVE_SESSIONS: &str = "SELECT id FROM sessions WHERE id = ANY($1) AND ended_at IS NULL";
+
+/// at, limit. Skips sessions that another node is deleting, as tickets are.
+const SWEEP_SESSIONS: &str = "DELETE FROM sessions WHERE id IN ( \
+         SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
 /// Reads a session.
 pub(super) fn session(columns: &mut Columns<'_>) -> Result<Session> {
@@ -22,19 +28,32 @@ pub(super) fn session(columns: &mut Columns<'_>) -> Result<Session> {
         rotated_at: columns.next()?,
         expires_at: columns.next()?,
         ended_at: columns.next()?,
+        user_agent: columns.next()?,
     })
 }
 
 #[async_trait]
 impl Sessions for Postgres {
     async fn insert_session(&self, session: &Session) -> Result<()> {
-        let Session { id, user_id, generation, created_at, rotated_at, expires_at, ended_at: _ } = session;
-        let params: Params<'_> = &[id, user_id, generation, created_at, rotated_at, expires_at];
+        let Session { id, user_id, generation, created_at, rotated_at, expires_at, ended_at: _, user_agent } = session;
+        self.count(SWEEP_SESSIONS, &[created_at, &limits::SESSIONS_SWEPT]).await?;
+        let params: Params<'_> = &[id, user_id, generation, created_at, rotated_at, expires_at, user_agent];
         self.count(queries::sessions::INSERT_SESSION, params).await.map(drop)
     }
 
     async fn session(&self, id: SessionId) -> Result<Option<Session>> {
         self.one(queries::sessions::SESSION, &[&id], session).await
+    }
+
+    async fn sessions_of(
+        &self,
+        user_id: UserId,
+        at: Timestamp,
+        before: Option<SessionId>,
+        limit: usize,
+    ) -> Result<Vec<Session>> {
+        let before = before.unwrap_or(LATEST);
+        self.all(queries::sessions::SESSIONS_OF, &[&user_id, &at, &before, &queries::row_limit(limit)], session).await
     }
 
     async fn rotate_session(
@@ -53,6 +72,10 @@ impl Sessions for Postgres {
 
     async fn ended_sessions(&self, since: Timestamp, limit: usize) -> Result<Vec<SessionId>> {
         self.all(queries::sessions::ENDED_SESSIONS, &[&since, &queries::row_limit(limit)], rows::value).await
+    }
+
+    async fn end_session_of(&self, user_id: UserId, id: SessionId, at: Timestamp) -> Result<bool> {
+        Ok(self.count(queries::sessions::END_SESSION_OF, &[&id, &user_id, &at]).await? > 0)
     }
 
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()> {

@@ -242,6 +242,10 @@ impl Users for Postgres {
         .await
     }
 
+    async fn replace_password_hash(&self, id: UserId, old: &str, new: &str) -> Result<()> {
+        self.count(queries::users::REPLACE_PASSWORD_HASH, &[&id, &old, &new]).await.map(drop)
+    }
+
     async fn set_last_seen(&self, ids: &[UserId], at: Timestamp) -> Result<()> {
         self.count(SET_LAST_SEEN, &[&ids, &at]).await.map(drop)
     }

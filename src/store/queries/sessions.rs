@@ -1,10 +1,25 @@
 //! SQL for sessions.
 
-/// id, user, generation, created_at, rotated_at, expires_at
-pub(crate) const INSERT_SESSION: &str = "INSERT INTO sessions (id, user_id, generation, created_at, rotated_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
+macro_rules! session_columns {
+    () => {
+        "id, user_id, generation, created_at, rotated_at, expires_at, ended_at, user_agent"
+    };
+}
+
+/// id, user, generation, created_at, rotated_at, expires_at, user_agent
+pub(crate) const INSERT_SESSION: &str = "INSERT INTO sessions (id, user_id, generation, created_at, rotated_at, expires_at, user_agent) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7)";
 /// id
-pub(crate) const SESSION: &str =
-    "SELECT id, user_id, generation, created_at, rotated_at, expires_at, ended_at FROM sessions WHERE id = $1";
+pub(crate) const SESSION: &str = concat!("SELECT ", session_columns!(), " FROM sessions WHERE id = $1");
+/// user, at, before, limit. The newest first: ids sort by the time of the login.
+pub(crate) const SESSIONS_OF: &str = concat!(
+    "SELECT ",
+    session_columns!(),
+    " FROM sessions WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND id < $3 ORDER BY id DESC LIMIT $4"
+);
+/// id, user, at
+pub(crate) const END_SESSION_OF: &str =
+    "UPDATE sessions SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3";
 /// id, generation, at, expires_at
 pub(crate) const ROTATE_SESSION: &str = "UPDATE sessions SET generation = generation + 1, rotated_at = $3, expires_at = $4 \
      WHERE id = $1 AND generation = $2 AND ended_at IS NULL AND expires_at > $3";

@@ -53,6 +53,9 @@ pub(crate) const RENAME_USER: &str =
     "UPDATE users SET name = $2, name_key = $3, words_name = $2, words_version = $4 WHERE id = $1";
 /// id, hash
 pub(crate) const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1 AND disabled_at IS NULL";
+/// id, old, new
+pub(crate) const REPLACE_PASSWORD_HASH: &str =
+    "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
 /// id
 pub(crate) const CONNECT_SNAPSHOT: &str =
     concat!("SELECT ", user_columns!(), ", u.membership_version FROM users u WHERE u.id = $1");

@@ -45,8 +45,13 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
+    /// Opens the database at `path`, or creates it, and migrates its schema.
+    pub async fn open(path: &str) -> Result<Self> {
+        Self::open_with(path, Opening::Migrate).await
+    }
+
     /// Opens the database at `path`, and migrates or checks its schema.
-    pub(super) async fn open(path: &str, opening: Opening) -> Result<Self> {
+    pub(super) async fn open_with(path: &str, opening: Opening) -> Result<Self> {
         let path = PathBuf::from(path);
         let readers = Readers::new(path.clone());
         let start = move || Writer::start(connection::writer(&path, opening)?, &path);

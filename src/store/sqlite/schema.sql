@@ -176,3 +176,8 @@ ALTER TABLE users ADD COLUMN is_admin INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE users ADD COLUMN disabled_at INTEGER;
 
 CREATE INDEX sessions_by_end ON sessions (ended_at) WHERE ended_at IS NOT NULL;
+
+-- Version 10: users see where they are logged in, and expired sessions are deleted.
+
+ALTER TABLE sessions ADD COLUMN user_agent TEXT;
+CREATE INDEX sessions_by_expiry ON sessions (expires_at);

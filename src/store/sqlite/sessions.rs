@@ -7,11 +7,17 @@ use super::Sqlite;
 use super::rows::{Columns, value};
 use super::sql::{all, each, one, run, sql};
 use crate::domain::session::Session;
-use crate::domain::{Result, SessionId, Timestamp};
+use crate::domain::{Result, SessionId, Timestamp, UserId};
+use crate::limits;
+use crate::store::sessions::LATEST;
 use crate::store::{Sessions, queries};
 
 /// id
 const ENDED_AT: &str = "SELECT ended_at FROM sessions WHERE id = ?1";
+
+/// at, limit
+const SWEEP_SESSIONS: &str =
+    "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
 
 /// Reads a session.
 pub(super) fn session(columns: &mut Columns<'_>) -> rusqlite::Result<Session> {
@@ -23,15 +29,18 @@ pub(super) fn session(columns: &mut Columns<'_>) -> rusqlite::Result<Session> {
         rotated_at: columns.next()?,
         expires_at: columns.next()?,
         ended_at: columns.next()?,
+        user_agent: columns.next()?,
     })
 }
 
 #[async_trait]
 impl Sessions for Sqlite {
     async fn insert_session(&self, session: &Session) -> Result<()> {
-        let Session { id, user_id, generation, created_at, rotated_at, expires_at, ended_at: _ } = *session;
+        let Session { id, user_id, generation, created_at, rotated_at, expires_at, ended_at: _, user_agent } =
+            session.clone();
         self.write(move |db| {
-            let row = params![id, user_id, generation, created_at, rotated_at, expires_at];
+            run(db, SWEEP_SESSIONS, params![created_at, limits::SESSIONS_SWEPT])?;
+            let row = params![id, user_id, generation, created_at, rotated_at, expires_at, user_agent];
             run(db, sql!(queries::sessions::INSERT_SESSION), row)?;
             Ok(())
         })
@@ -40,6 +49,18 @@ impl Sessions for Sqlite {
 
     async fn session(&self, id: SessionId) -> Result<Option<Session>> {
         self.read(move |db| one(db, sql!(queries::sessions::SESSION), params![id], session)).await
+    }
+
+    async fn sessions_of(
+        &self,
+        user_id: UserId,
+        at: Timestamp,
+        before: Option<SessionId>,
+        limit: usize,
+    ) -> Result<Vec<Session>> {
+        let (before, limit) = (before.unwrap_or(LATEST), queries::row_limit(limit));
+        self.read(move |db| all(db, sql!(queries::sessions::SESSIONS_OF), params![user_id, at, before, limit], session))
+            .await
     }
 
     async fn rotate_session(
@@ -65,6 +86,10 @@ impl Sessions for Sqlite {
     async fn ended_sessions(&self, since: Timestamp, limit: usize) -> Result<Vec<SessionId>> {
         let limit = queries::row_limit(limit);
         self.read(move |db| all(db, sql!(queries::sessions::ENDED_SESSIONS), params![since, limit], value)).await
+    }
+
+    async fn end_session_of(&self, user_id: UserId, id: SessionId, at: Timestamp) -> Result<bool> {
+        self.write(move |db| Ok(run(db, sql!(queries::sessions::END_SESSION_OF), params![id, user_id, at])? > 0)).await
     }
 
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()> {

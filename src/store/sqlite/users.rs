@@ -159,6 +159,12 @@ impl Users for Sqlite {
         .await
     }
 
+    async fn replace_password_hash(&self, id: UserId, old: &str, new: &str) -> Result<()> {
+        let (old, new) = (old.to_owned(), new.to_owned());
+        self.write(move |db| run(db, sql!(queries::users::REPLACE_PASSWORD_HASH), params![id, old, new]).map(drop))
+            .await
+    }
+
     async fn set_last_seen(&self, ids: &[UserId], at: Timestamp) -> Result<()> {
         let ids = ids.to_vec();
         self.write(move |db| {

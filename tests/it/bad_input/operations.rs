@@ -44,6 +44,11 @@ const INPUTS: &[(&str, &str, &str)] = &[
     ("conversation.get", r#"{"conversation_id":"$nowhere$","x":$[*20000$$]*20000$}"#, "not_found"),
     ("conversation.get", r#"{"conversation_id":"$nowhere$","x":$[*20000$}"#, "malformed"),
 
+    // Sessions.
+    ("session.list", r#"{"limit":0}"#, "invalid"),
+    ("session.list", r#"{"cursor":7}"#, "invalid"),
+    ("session.list", r#"{"cursor":"YWRh"}"#, "invalid"),
+
     // Users.
     ("user.list", r#"{"q":7}"#, "invalid"),
     ("user.list", r#"{"q":["a"]}"#, "invalid"),
@@ -278,7 +283,11 @@ async fn a_bad_operation_is_an_error_and_stores_nothing() {
         [with_input, format!(r#"{{"type":"{}"}}"#, row.name)].map(|text| (text, "malformed"))
     });
     let only_http: Vec<_> = only_http.collect();
-    assert_eq!(only_http.len(), 2 * 6, "logins, tokens, tickets and passwords are called over HTTP");
+    assert_eq!(
+        only_http.len(),
+        2 * 13,
+        "sessions, tickets, passwords and the operations for operators are called over HTTP"
+    );
     let inputs = INPUTS.iter().map(|(name, input, code)| (format!(r#"{{"type":"{name}","input":{input}}}"#), *code));
     let mut wrong = send_all(&fixture, &mut all, inputs.chain(only_http)).await;
     for (socket, table) in [(&mut all, FRAMES), (&mut one, ON_ONE), (&mut member, OF_A_MEMBER)] {

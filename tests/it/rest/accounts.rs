@@ -1,5 +1,11 @@
 //! Accounts.
 
+use argon2::Argon2;
+use argon2::password_hash::PasswordHasher;
+use chinwag::domain::user::{Name, User, Username};
+use chinwag::domain::{Timestamp, UserId};
+use chinwag::limits::LOGIN_FAILURES;
+use chinwag::store::Users;
 use serde_json::{Value, json};
 
 use super::{each, nameless, pages, refused_fields};
@@ -12,6 +18,9 @@ on_each_store! {
     whoever_is_logged_in_finds_everybody,
     people_change_their_names,
     a_new_password_takes_the_old_one_and_ends_the_other_sessions,
+    a_password_is_neither_common_nor_the_username,
+    a_password_is_one_however_it_is_typed,
+    an_old_hash_is_replaced_by_the_next_login,
 }
 
 async fn registering_makes_a_user(store: StoreKind) {
@@ -41,7 +50,7 @@ async fn registering_makes_a_user(store: StoreKind) {
     }
     // The bounds are inclusive.
     for (username, name, password) in [
-        ("ab", "x".to_owned(), "12345678".to_owned()),
+        ("ab", "x".to_owned(), "8 chars.".to_owned()),
         (&"u".repeat(32), "é".repeat(64), "🔑".repeat(256)),
         ("A-Z_0.9", "👩‍🚀 Ada".to_owned(), "\t new\nlines \u{1} ok ".to_owned()),
     ] {
@@ -213,6 +222,7 @@ async fn a_new_password_takes_the_old_one_and_ends_the_other_sessions(store: Sto
         (json!({"password": new}), "current_password"),
         (json!({"password": new, "current_password": "wrong"}), "current_password"),
         (json!({"password": "short", "current_password": PASSWORD}), "password"),
+        (json!({"password": "PassWord1", "current_password": PASSWORD}), "password"),
         (json!({"password": new, "current_password": PASSWORD, "name": " "}), "name"),
     ] {
         let refused = ada.patch("/v1/users/me", &change).await;
@@ -231,4 +241,87 @@ async fn a_new_password_takes_the_old_one_and_ends_the_other_sessions(store: Sto
         let body = json!({"username": "ada", "password": password});
         post(server.address, "/v1/users/login", &body).await.expect(status);
     }
+}
+
+async fn a_password_is_neither_common_nor_the_username(store: StoreKind) {
+    let server = Server::on_with(store, &["--rate-limits", "off"]).await;
+    for (username, password) in [
+        ("ada", "12345678"),
+        ("ada", "PASSWORD1"),
+        ("ada", "ｐａｓｓｗｏｒｄ"),
+        ("ada.lovelace", "Ada.Lovelace"),
+        ("ada", "1234567"),
+        ("ada", &"x".repeat(257)),
+        ("ada", "nul\0 in it"),
+    ] {
+        let body = json!({"username": username, "password": password});
+        assert_eq!(refused_fields(&post(server.address, "/v1/users/register", &body).await), ["password"], "{body}");
+    }
+    let ada = server.register("ada.lovelace").await;
+    for password in ["ada.LOVELACE", "iloveyou"] {
+        let change = json!({"password": password, "current_password": PASSWORD});
+        assert_eq!(refused_fields(&ada.patch("/v1/users/me", &change).await), ["password"], "{password}");
+    }
+}
+
+/// The same words with é as one character and as two.
+const COMPOSED: &str = "Zo\u{e9} und ich";
+const DECOMPOSED: &str = "Zoe\u{301} und ich";
+
+async fn login_status(server: &Server, username: &str, password: &str) -> u16 {
+    let body = json!({"username": username, "password": password});
+    post(server.address, "/v1/users/login", &body).await.status
+}
+
+async fn a_password_is_one_however_it_is_typed(store: StoreKind) {
+    let server = Server::on(store).await;
+    for (username, password) in [("ada", COMPOSED), ("grace", DECOMPOSED)] {
+        let body = json!({"username": username, "password": password});
+        post(server.address, "/v1/users/register", &body).await.expect(201);
+        for typed in [COMPOSED, DECOMPOSED] {
+            assert_eq!(login_status(&server, username, typed).await, 200, "{username} {typed}");
+        }
+        assert_eq!(login_status(&server, username, "Zoe und ich").await, 401);
+    }
+}
+
+async fn an_old_hash_is_replaced_by_the_next_login(store: StoreKind) {
+    let (server, held_store) = Server::held(store).await;
+    let old = Argon2::default().hash_password(DECOMPOSED.as_bytes()).unwrap().to_string();
+    let user = User {
+        id: UserId::new(),
+        username: Username::parse("zoe").unwrap(),
+        name: Name::parse("Zoe").unwrap(),
+        created_at: Timestamp::now(),
+        last_seen_at: None,
+    };
+    held_store.insert_user(&user, &old).await.unwrap();
+    assert_eq!(login_status(&server, "zoe", COMPOSED).await, 401, "the hash is of another text");
+    assert_eq!(login_status(&server, "zoe", DECOMPOSED).await, 200);
+    assert_ne!(held_store.password_hash(user.id).await.unwrap(), Some(old));
+    for typed in [COMPOSED, DECOMPOSED] {
+        assert_eq!(login_status(&server, "zoe", typed).await, 200, "{typed}");
+    }
+}
+
+#[tokio::test]
+async fn changes_of_a_password_are_limited_also_with_the_right_one() {
+    let server = Server::start().await;
+    let ada = server.register("ada").await;
+    let mut present = PASSWORD.to_owned();
+    let mut refused = None;
+    for number in 0..=LOGIN_FAILURES.burst + 1 {
+        let next = format!("password number {number}");
+        let answer = ada.patch("/v1/users/me", &json!({"password": next, "current_password": present})).await;
+        if answer.status == 429 {
+            refused = Some(number);
+            break;
+        }
+        answer.expect(200);
+        present = next;
+    }
+    // At most one attempt comes back meanwhile.
+    assert!(refused.is_some_and(|number| number >= LOGIN_FAILURES.burst), "{refused:?}");
+    ada.patch("/v1/users/me", &json!({"name": "Ada still"})).await.expect(200);
+    assert_eq!(login_status(&server, "ada", &present).await, 200, "logins have attempts of their own");
 }

@@ -100,7 +100,7 @@ async fn nobody_registers_a_reserved_username() {
 async fn an_account_with_a_reserved_name_keeps_it(store: StoreKind) {
     let (server, held) = Server::held(store).await;
     let ada = server.register("ada").await;
-    let (_, hash) = held.credentials("ada").await.unwrap().unwrap();
+    let hash = held.credentials("ada").await.unwrap().unwrap().password_hash;
     let admin = User {
         id: UserId::new(),
         username: Username::parse("Admin").unwrap(),

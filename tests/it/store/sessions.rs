@@ -2,6 +2,7 @@
 
 use chinwag::domain::session::Session;
 use chinwag::domain::{SessionId, Timestamp, UserId};
+use chinwag::limits::SESSIONS_SWEPT;
 
 use super::Fixture;
 
@@ -13,6 +14,9 @@ conformance!(
     an_expired_session_is_not_rotated,
     a_session_ends_once,
     a_new_password_ends_the_other_sessions,
+    the_live_sessions_of_a_user_are_listed,
+    one_ends_only_ones_own_sessions,
+    an_insert_sweeps_some_expired_sessions,
 );
 
 async fn kept(store: &Fixture, id: SessionId) -> Session {
@@ -26,7 +30,10 @@ fn later(session: &Session, seconds: i64) -> Timestamp {
 async fn a_session_is_kept_as_it_is(store: &Fixture) {
     let ada = store.register("ada").await;
     let session = store.login(ada).await;
-    assert_eq!(store.session(session.id).await.unwrap(), Some(session));
+    assert_eq!(store.session(session.id).await.unwrap(), Some(session.clone()));
+    let named = Session { id: SessionId::new(), user_agent: Some("Ŀynx/2.9".to_owned()), ..session };
+    store.insert_session(&named).await.unwrap();
+    assert_eq!(store.session(named.id).await.unwrap(), Some(named));
     assert_eq!(store.session(SessionId::new()).await.unwrap(), None);
 }
 
@@ -112,4 +119,57 @@ async fn a_new_password_ends_the_other_sessions(store: &Fixture) {
     assert_eq!(store.password_hash(bob).await.unwrap().as_deref(), Some("hash"));
     assert_eq!(store.change_password(ada, "newer hash", keep.id, at).await.unwrap(), []);
     assert_eq!(store.password_hash(UserId::new()).await.unwrap(), None);
+}
+
+async fn the_live_sessions_of_a_user_are_listed(store: &Fixture) {
+    let (ada, bob) = (store.register("ada").await, store.register("bob").await);
+    let mut sessions = Vec::new();
+    for _ in 0..5 {
+        sessions.push(store.login(ada).await);
+        store.login(bob).await;
+    }
+    let (ended, expired) = (sessions.remove(1), sessions.remove(2));
+    store.end_session(ended.id, later(&ended, 1)).await.unwrap();
+    assert!(store.rotate_session(expired.id, 0, later(&expired, 1), later(&expired, 60)).await.unwrap());
+    let at = later(&expired, 60);
+    sessions.reverse();
+    assert_eq!(store.sessions_of(ada, at, None, 9).await.unwrap(), sessions, "the latest first");
+    assert_eq!(store.sessions_of(ada, at, None, 2).await.unwrap(), sessions[..2]);
+    assert_eq!(store.sessions_of(ada, at, Some(sessions[0].id), 9).await.unwrap(), sessions[1..]);
+    assert_eq!(store.sessions_of(UserId::new(), at, None, 9).await.unwrap(), []);
+}
+
+async fn one_ends_only_ones_own_sessions(store: &Fixture) {
+    let (ada, bob) = (store.register("ada").await, store.register("bob").await);
+    let (session, expired) = (store.login(ada).await, store.login(ada).await);
+    let at = later(&session, 30);
+    assert!(!store.end_session_of(bob, session.id, at).await.unwrap());
+    assert!(!store.end_session_of(ada, SessionId::new(), at).await.unwrap());
+    assert_eq!(kept(store, session.id).await, session);
+    assert!(store.end_session_of(ada, session.id, at).await.unwrap());
+    assert_eq!(kept(store, session.id).await.ended_at, Some(at));
+    assert!(!store.end_session_of(ada, session.id, later(&session, 60)).await.unwrap(), "it has ended");
+    assert!(!store.end_session_of(ada, expired.id, expired.expires_at).await.unwrap(), "it has expired");
+}
+
+async fn an_insert_sweeps_some_expired_sessions(store: &Fixture) {
+    let ada = store.register("ada").await;
+    let swept = usize::try_from(SESSIONS_SWEPT).unwrap();
+    let first = store.login(ada).await;
+    let mut ids = Vec::new();
+    for _ in 0..swept + 5 {
+        let session = Session { id: SessionId::new(), ..first.clone() };
+        store.insert_session(&session).await.unwrap();
+        ids.push(session.id);
+    }
+    let insert = async |at: Timestamp| {
+        let session = Session::new(ada, at, Timestamp(at.0 + 1));
+        store.insert_session(&session).await.unwrap();
+        store.live_sessions(&ids).await.unwrap().len()
+    };
+    assert_eq!(insert(Timestamp(first.expires_at.0 - 1)).await, swept + 5);
+    // The first session and the one of the line above may be among those that are deleted.
+    let left = insert(first.expires_at).await;
+    assert!((5..=7).contains(&left), "{left}: a small batch at a time");
+    assert_eq!(insert(Timestamp(first.expires_at.0 + 1)).await, 0);
 }

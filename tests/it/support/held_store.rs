@@ -169,6 +169,7 @@ forward! {
         async fn rewrite_user_words(below: i64, limit: usize) -> Result<usize>;
         async fn rename_user(id: UserId, name: &Name) -> Result<()>;
         async fn change_password(id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
+        async fn replace_password_hash(id: UserId, old: &str, new: &str) -> Result<()>;
         async fn set_last_seen(ids: &[UserId], at: Timestamp) -> Result<()>;
         async fn connect_snapshot(caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<ConnectSnapshot>>;
     }
@@ -197,9 +198,11 @@ forward! {
     impl Sessions {
         async fn insert_session(session: &Session) -> Result<()>;
         async fn session(id: SessionId) -> Result<Option<Session>>;
+        async fn sessions_of(user_id: UserId, at: Timestamp, before: Option<SessionId>, limit: usize) -> Result<Vec<Session>>;
         async fn rotate_session(id: SessionId, generation: i64, at: Timestamp, expires_at: Timestamp) -> Result<bool>;
         async fn live_sessions(ids: &[SessionId]) -> Result<Vec<SessionId>>;
         async fn ended_sessions(since: Timestamp, limit: usize) -> Result<Vec<SessionId>>;
+        async fn end_session_of(user_id: UserId, id: SessionId, at: Timestamp) -> Result<bool>;
         async fn end_session(id: SessionId, at: Timestamp) -> Result<()>;
     }
 }

@@ -115,6 +115,7 @@ impl Fixture {
         let message_id = &room.message_id;
         let (mut input, event) = match name {
             "me.get" | "conversation.get" => (json!({}), None),
+            "session.list" => (json!({"limit": 1}), None),
             "user.list" => (json!({"q": "GRA", "limit": 1}), None),
             "user.get" => (json!({"user_id": self.grace.id}), None),
             "conversation.create" => {
