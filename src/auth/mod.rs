@@ -1,5 +1,6 @@
 //! Authentication: checks passwords, tokens, sessions and tickets.
 
+mod audit;
 mod codes;
 mod passwords;
 mod session_cache;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use crate::domain::session::{Caller, Session};
 use crate::domain::{Code, Error, Result, SessionId, Timestamp};
 use crate::store::Store;
+pub use audit::{Audit, COMMAND_LINE};
 pub use codes::{invite_code_hash, new_invite_code, random_code};
 pub use passwords::{PasswordMatch, Passwords};
 pub use session_cache::SessionCache;

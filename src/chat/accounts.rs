@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Chat, Context};
+use crate::auth::Audit;
 use crate::bus::Envelope;
 use crate::domain::account::{Account, AccountChange};
 use crate::domain::password::Password;
@@ -53,6 +54,8 @@ pub async fn create(context: Context, input: CreateAccount) -> Result<Answer> {
     let user = User { id: UserId::new(), username, name, created_at: Timestamp::now(), last_seen_at: None };
     let account = Account { user, is_admin: input.is_admin, disabled_at: None };
     chat.store.insert_account(&account, &hash).await?;
+    let detail = if account.is_admin { "is_admin: true" } else { "is_admin: false" };
+    audit(&context, "account.created", &account, detail)?;
     Answer::created(true, format!("/v1/users/{}", account.user.id), &account_object(chat, &account))
 }
 
@@ -79,8 +82,18 @@ pub async fn update(context: Context, input: UpdateAccount) -> Result<Answer> {
         None => None,
     };
     let change = AccountChange { password_hash, is_admin, disabled };
+    let detail = change.description();
     let account = chat.change_account(user_id, change).await?.ok_or_else(|| Error::not_found("user"))?;
+    audit(&context, "account.changed", &account, &detail)?;
     Answer::ok(&account_object(chat, &account))
+}
+
+/// Logs an act of an admin.
+fn audit(context: &Context, action: &'static str, account: &Account, detail: &str) -> Result<()> {
+    let actor = context.caller()?.user_id.to_string();
+    let (user_id, username) = (Some(account.user.id), Some(account.user.username.as_str()));
+    Audit { action, user_id, username, actor: Some(&actor), detail: Some(detail), ..context.audit() }.log();
+    Ok(())
 }
 
 fn account_object<'a>(chat: &Chat, account: &'a Account) -> AccountObject<'a> {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Chat;
+use crate::auth::Audit;
 use crate::domain::session::Caller;
 use crate::domain::{Code, Error, Result};
 
@@ -23,6 +24,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// Returns an empty line of the audit log, with the client's network.
+    pub fn audit(&self) -> Audit<'static> {
+        Audit { address: Some(self.network), ..Audit::default() }
+    }
+
     /// Returns the caller. On an operation for users the dispatcher has checked that there is one.
     pub fn caller(&self) -> Result<Caller> {
         self.caller.ok_or_else(|| Error::new(Code::Unauthorized, "Log in first."))

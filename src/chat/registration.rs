@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::users::user_object;
 use super::{Chat, Context};
-use crate::auth::{invite_code_hash, new_invite_code};
+use crate::auth::{Audit, invite_code_hash, new_invite_code};
 use crate::domain::password::Password;
 use crate::domain::registration::{Invite, RegistrationMode};
 use crate::domain::user::{Name, User, Username};
@@ -31,6 +31,8 @@ pub async fn register(context: Context, input: Register) -> Result<Answer> {
         Some(code_hash) => chat.store.insert_invited_user(&user, &hash, &code_hash, now).await?,
         None => chat.store.insert_user(&user, &hash).await?,
     }
+    let username = Some(user.username.as_str());
+    Audit { action: "user.registered", user_id: Some(user.id), username, ..context.audit() }.log();
     Answer::created(true, format!("/v1/users/{}", user.id), &user_object(chat, &user))
 }
 
@@ -40,6 +42,8 @@ pub async fn create_invite(context: Context, input: CreateInvite) -> Result<Answ
     let (code, code_hash) = new_invite_code()?;
     let invite = Invite::new(code_hash, input.uses.unwrap_or(1), lifetime, Timestamp::now())?;
     context.chat.store.insert_invite(&invite).await?;
+    let (actor, detail) = (context.caller()?.user_id.to_string(), invite.description());
+    Audit { action: "invite.created", actor: Some(&actor), detail: Some(&detail), ..context.audit() }.log();
     let object = InviteObject { code: &code, uses: invite.uses, expires_at: invite.expires_at };
     Ok(Answer { status: 201, ..Answer::ok(&object)? })
 }
@@ -58,6 +62,8 @@ pub async fn update_settings(context: Context, input: UpdateSettings) -> Result<
         let known = if text == "default" { Some(None) } else { RegistrationMode::parse(&text).map(Some) };
         let refused = || Error::field("registration", "takes `open`, `invite`, `closed` or `default`");
         context.chat.store.set_registration_mode(known.ok_or_else(refused)?).await?;
+        let (actor, detail) = (context.caller()?.user_id.to_string(), format!("registration: {text}"));
+        Audit { action: "settings.changed", actor: Some(&actor), detail: Some(&detail), ..context.audit() }.log();
     }
     settings(context, Nothing {}).await
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Chat, Context};
-use crate::auth::PasswordMatch;
+use crate::auth::{Audit, PasswordMatch};
 use crate::bus::Envelope;
 use crate::domain::account::Credentials;
 use crate::domain::password::Password;
@@ -39,9 +39,17 @@ async fn start_session(context: &Context, username: &str, password: String) -> R
     let hash = known.as_ref().map(|known| known.password_hash.clone());
     let compared = chat.auth.passwords.verify(password.clone(), hash).await?;
     let wrong = || Error::new(Code::BadCredentials, "The username or the password is wrong.");
-    let known = known.filter(|_| compared != PasswordMatch::No).ok_or_else(wrong)?;
+    let audit = |action, detail| {
+        let (user_id, username) = known.as_ref().map(|known| (known.user.id, known.user.username.as_str())).unzip();
+        Audit { action, user_id, username, detail, ..context.audit() }
+    };
+    let refuse = |error: Error| {
+        audit("login.failed", Some(error.code.as_str())).log();
+        Err(error)
+    };
+    let Some(known) = known.as_ref().filter(|_| compared != PasswordMatch::No) else { return refuse(wrong()) };
     if known.is_disabled {
-        return Err(Error::new(Code::AccountDisabled, "An operator has disabled this account."));
+        return refuse(Error::new(Code::AccountDisabled, "An operator has disabled this account."));
     }
     let now = Timestamp::now();
     let expires_at = Session::expiry(now, now, chat.settings.refresh_ttl);
@@ -51,11 +59,12 @@ async fn start_session(context: &Context, username: &str, password: String) -> R
     let is_same = |now: &Credentials| now.password_hash == known.password_hash && !now.is_disabled;
     if !find().await?.as_ref().is_some_and(is_same) {
         chat.store.end_session(session.id, now).await?;
-        return Err(wrong());
+        return refuse(wrong());
     }
+    Audit { session_id: Some(session.id), ..audit("session.started", None) }.log();
     if compared == PasswordMatch::Unnormalized {
         // The login has succeeded, and the next one tries again.
-        let _ = chat.rehash(&known, password).await;
+        let _ = chat.rehash(known, password).await;
     }
     tokens(chat, &known.user, session.id, 0, now)
 }
@@ -77,7 +86,9 @@ pub async fn refresh(context: Context, input: Refresh) -> Result<Answer> {
         }
         let in_grace = session.generation == generation + 1 && session.rotated_at.plus(limits::REFRESH_GRACE) >= now;
         if !in_grace {
-            chat.end_session(session.user_id, id).await?;
+            let (user_id, session_id) = (Some(session.user_id), Some(id));
+            Audit { action: "refresh_token.replayed", user_id, session_id, ..context.audit() }.log();
+            end_session(&context, session.user_id, id).await?;
             return Err(Error::new(
                 Code::SessionEnded,
                 "The refresh token was used before, so the session has ended. Log in again.",
@@ -102,7 +113,7 @@ fn tokens(chat: &Chat, user: &User, session: SessionId, generation: i64, now: Ti
 /// Ends the caller's session: its tokens are refused from now on and its sockets are closed.
 pub async fn logout(context: Context, _: Nothing) -> Result<Answer> {
     let Caller { user_id, session_id, .. } = context.caller()?;
-    context.chat.end_session(user_id, session_id).await?;
+    end_session(&context, user_id, session_id).await?;
     Ok(Answer::no_content())
 }
 
@@ -119,10 +130,20 @@ pub async fn list(context: Context, input: ListSessions) -> Result<Answer> {
 
 /// Ends one of the caller's sessions, as a logout in that session does.
 pub async fn end(context: Context, input: OneSession) -> Result<Answer> {
-    match context.chat.end_session(context.caller()?.user_id, input.session_id).await? {
+    match end_session(&context, context.caller()?.user_id, input.session_id).await? {
         true => Ok(Answer::no_content()),
         false => Err(Error::not_found("session")),
     }
+}
+
+/// Ends a session of this user, and logs it. Returns false if the user has no such live session.
+async fn end_session(context: &Context, user_id: UserId, id: SessionId) -> Result<bool> {
+    let ended = context.chat.end_session(user_id, id).await?;
+    if ended {
+        let (user_id, session_id) = (Some(user_id), Some(id));
+        Audit { action: "session.ended", user_id, session_id, ..context.audit() }.log();
+    }
+    Ok(ended)
 }
 
 /// Creates a ticket, which opens one WebSocket.

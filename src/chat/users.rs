@@ -1,12 +1,12 @@
 //! Operations on users: their profiles and passwords.
 
 use super::{Chat, Context};
-use crate::auth::PasswordMatch;
+use crate::auth::{Audit, PasswordMatch};
 use crate::bus::Envelope;
 use crate::domain::password::Password;
 use crate::domain::search::Query;
 use crate::domain::session::Caller;
-use crate::domain::user::{Name, User};
+use crate::domain::user::{Name, User, Username};
 use crate::domain::{Code, Error, FieldError, RefusedFields, Result, Timestamp, UserId};
 use crate::store::{UserPage, search_users};
 use crate::wire::answer::Answer;
@@ -67,7 +67,12 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
     let (Some(name), Some(password), Some(current)) = (name, password, current) else { return Err(refused.into()) };
     if let Some(password) = password {
         chat.rate_limits.charge_password_change(context.network, caller.user_id)?;
-        change_password(chat, &caller, password, current).await?;
+        let changed = change_password(chat, &caller, password, current).await;
+        let action = if changed.is_ok() { "password.changed" } else { "password.change_failed" };
+        let (user_id, username) = (Some(caller.user_id), username.as_ref().map(Username::as_str));
+        let detail = changed.as_ref().err().map(|error| error.code.as_str());
+        Audit { action, user_id, username, detail, ..context.audit() }.log();
+        changed?;
     }
     if let Some(name) = name {
         chat.store.rename_user(caller.user_id, &name).await?;

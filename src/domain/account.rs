@@ -33,6 +33,14 @@ pub struct AccountChange {
 }
 
 impl AccountChange {
+    /// Returns the changed fields for the log, without the password.
+    pub fn description(&self) -> String {
+        let flag = |name: &str, value: Option<bool>| value.map(|value| format!("{name}: {value}"));
+        let password = self.password_hash.as_ref().map(|_| "a new password".to_owned());
+        let all = [password, flag("is_admin", self.is_admin), flag("disabled", self.disabled)];
+        all.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
     /// Returns true if the user's sessions end with the change.
     pub fn ends_sessions(&self) -> bool {
         self.password_hash.is_some() || self.disabled == Some(true)

@@ -56,6 +56,11 @@ impl Invite {
         }
         Ok(Self { code_hash, uses, created_at: now, expires_at: now.plus(lifetime) })
     }
+
+    /// Returns its bounds for the log, without the code.
+    pub fn description(&self) -> String {
+        format!("uses: {}, expires_at: {}", self.uses, self.expires_at)
+    }
 }
 
 #[cfg(test)]

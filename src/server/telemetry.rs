@@ -1,15 +1,20 @@
 //! The structured log: text on a terminal, JSON elsewhere.
 
-use std::io::{IsTerminal, stdout};
+use std::io::{IsTerminal, stderr, stdout};
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{Directive, LevelFilter};
 
 use super::config::{Config, LogFormat};
+
+/// The target of the audit log. It is written at level `info`, unless the filter names it.
+const AUDIT: &str = "audit";
 
 /// Starts the log on standard output. Returns an error if the filter is not valid.
 pub fn start(config: &Config) -> Result<(), String> {
     let filter = filter(&config.log)?;
+    // A filter that is quiet to spare the disk would otherwise lose the audit log without a word.
+    let filter = if config.log.contains(AUDIT) { filter } else { filter.add_directive(audit_lines()?) };
     let on_terminal = stdout().is_terminal();
     let format = config.log_format.unwrap_or(if on_terminal { LogFormat::Text } else { LogFormat::Json });
     // A line that cannot be written is lost. By default the error is written to standard error, and the process panics if nobody reads that
@@ -41,6 +46,18 @@ fn filter(setting: &str) -> Result<EnvFilter, String> {
     EnvFilter::builder()
         .parse(directives.join(","))
         .map_err(|error| format!("RUST_LOG (--log) takes a filter such as info,chinwag::ws=debug: {error}"))
+}
+
+/// Starts the log of an operator's command on standard error: its lines of the audit log, as JSON.
+pub fn start_audit() -> Result<(), String> {
+    let filter = EnvFilter::default().add_directive(audit_lines()?);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).json().flatten_event(true);
+    let result = builder.with_current_span(false).with_span_list(false).try_init();
+    result.map_err(|error| format!("the log could not be started: {error}"))
+}
+
+fn audit_lines() -> Result<Directive, String> {
+    format!("{AUDIT}=info").parse().map_err(|error| format!("the log could not be started: {error}"))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use super::operator;
-use crate::auth::new_invite_code;
+use crate::auth::{Audit, COMMAND_LINE, new_invite_code};
 use crate::domain::Timestamp;
 use crate::domain::registration::Invite;
 use crate::server::database::Database;
@@ -28,15 +28,16 @@ struct Arguments {
     database: Database,
 }
 
-/// Prints the code on standard output, for scripts, and the rest on standard error.
+/// Prints the code on standard output, for scripts.
 pub fn run(arguments: &[OsString]) -> Result<(), String> {
     let Arguments { uses, valid, database } = arguments::read(arguments)?;
     operator::run(&database, async |store| {
         let (code, code_hash) = new_invite_code()?;
         let invite = Invite::new(code_hash, uses, valid, Timestamp::now())?;
         store.insert_invite(&invite).await?;
+        let (actor, detail) = (Some(COMMAND_LINE), invite.description());
+        Audit { action: "invite.created", actor, detail: Some(&detail), ..Audit::default() }.log();
         println!("{code}");
-        eprintln!("chinwag: this code is good for {uses} registrations until {}", invite.expires_at);
         Ok(())
     })
 }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::Parser;
 
 use super::operator;
+use crate::auth::{Audit, COMMAND_LINE};
 use crate::domain::registration::RegistrationMode;
 use crate::server::arguments;
 use crate::server::database::Database;
@@ -38,6 +39,9 @@ pub fn run(arguments: &[OsString]) -> Result<(), String> {
     operator::run(&database, async |store| {
         if let Some(Mode(mode)) = mode {
             store.set_registration_mode(mode).await?;
+            let detail = format!("registration: {}", mode.map_or("default", RegistrationMode::as_str));
+            let actor = Some(COMMAND_LINE);
+            Audit { action: "settings.changed", actor, detail: Some(&detail), ..Audit::default() }.log();
         }
         match store.registration_mode().await? {
             Some(mode) => println!("{}", mode.as_str()),

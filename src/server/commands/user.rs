@@ -6,7 +6,7 @@ use std::io::{BufRead, Read, stdin};
 use clap::{Parser, Subcommand};
 
 use super::operator;
-use crate::auth::{Passwords, random_code};
+use crate::auth::{Audit, COMMAND_LINE, Passwords, random_code};
 use crate::chat::accounts::search_accounts;
 use crate::domain::account::{Account, AccountChange};
 use crate::domain::password::Password;
@@ -104,7 +104,9 @@ async fn add(store: &dyn Store, username: &str, name: Option<&str>, is_admin: bo
     let (password, generated) = new_password(&username, from_stdin)?;
     let hash = Passwords::new().await?.hash(password).await?;
     let user = User { id: UserId::new(), username, name, created_at: Timestamp::now(), last_seen_at: None };
-    store.insert_account(&Account { user, is_admin, disabled_at: None }, &hash).await?;
+    let account = Account { user, is_admin, disabled_at: None };
+    store.insert_account(&account, &hash).await?;
+    audit("account.created", &account, if is_admin { "is_admin: true" } else { "is_admin: false" });
     show(generated);
     Ok(())
 }
@@ -138,7 +140,15 @@ async fn change(store: &dyn Store, username: &str, change: AccountChange) -> Res
     let account = store.account_of(&Username::parse(username)?.key()).await?;
     let id = account.ok_or_else(|| Error::not_found("user"))?.user.id;
     let changed = store.change_account(id, &change, Timestamp::now()).await?;
-    changed.map(drop).ok_or_else(|| Error::not_found("user"))
+    let (account, _) = changed.ok_or_else(|| Error::not_found("user"))?;
+    audit("account.changed", &account, &change.description());
+    Ok(())
+}
+
+fn audit(action: &'static str, account: &Account, detail: &str) {
+    let (user_id, username) = (Some(account.user.id), Some(account.user.username.as_str()));
+    let actor = Some(COMMAND_LINE);
+    Audit { action, user_id, username, actor, detail: Some(detail), ..Audit::default() }.log();
 }
 
 /// Returns a password from standard input, or a generated one, which is to be shown.

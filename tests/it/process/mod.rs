@@ -24,6 +24,7 @@ use crate::support::postgres::database;
 use crate::support::server::StoreKind;
 use crate::support::socket::TEST_TIMEOUT;
 
+mod audit;
 mod commands;
 mod files;
 mod hangup;
