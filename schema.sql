@@ -178,3 +178,19 @@ CREATE INDEX sessions_by_end ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 
 ALTER TABLE sessions ADD COLUMN user_agent text;
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+
+-- Version 11: accounts can be deleted.
+
+-- The row of a deleted user stays, without personal data, because messages name their sender.
+ALTER TABLE users ADD COLUMN deleted_at timestamptz;
+
+-- Hashes of the folded usernames of deleted users, which nobody gets again.
+CREATE TABLE retired_usernames (
+    key_hash text COLLATE "C" PRIMARY KEY
+);
+
+-- Deleted users who may still be in groups. A node takes them out, with an event for each.
+CREATE TABLE departures (
+    user_id    uuid PRIMARY KEY REFERENCES users,
+    created_at timestamptz NOT NULL
+);

@@ -294,6 +294,13 @@ pub const TICKETS_SWEPT: i64 = 100;
 pub const ENDED_SESSIONS_POLL: Duration = Duration::from_secs(2);
 /// Age of the ends that a node asks for, since the clocks of machines differ. A node finds older ends once a heartbeat.
 pub const ENDED_SESSIONS_WINDOW: Duration = Duration::from_secs(60);
+/// Time between two looks for deleted users who are still in groups. Also how soon their departure is visible.
+pub const DEPARTURES_POLL: Duration = Duration::from_secs(2);
+/// Age at which the departure of a deleted user is over. A write that was admitted before the deletion is committed or refused by then, so
+/// that none can add the user to a group any more.
+pub const DEPARTURE_AGE: Duration = Duration::from_secs(30);
+/// Departures, and memberships of one of them, that a node takes up at a time, so that the writes of users pass between.
+pub const DEPARTURES_AT_ONCE_MAX: usize = 100;
 /// Accounts that can be created with one invitation: a large organisation that invites all its members at once.
 pub const INVITE_USES_MAX: i64 = 10_000;
 /// Lifetime of an invitation if the operator gives none: a week, since the invited may be on holiday.

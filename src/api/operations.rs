@@ -5,7 +5,7 @@ use super::operation::Body::{self, Empty, Json};
 use super::operation::Cost::{None as FREE, OfInput};
 use super::operation::Transports::{Both, Http};
 use super::operation::{Access, Cost, Operation, OperationKind, Transports, cost};
-use crate::chat::{accounts, conversations, history, members, messages, registration, sessions, users};
+use crate::chat::{accounts, conversations, deletions, history, members, messages, registration, sessions, users};
 use crate::wire::answer::Answer;
 
 /// Makes an [`OperationKind::Call`] of an `async fn(Context, Input) -> Result<Answer>`.
@@ -68,6 +68,7 @@ pub static OPERATIONS: &[Operation] = &[
     // Users.
     row("me.get",              GET,    "/v1/users/me",                                                      Empty, User,    READ,    Both, call!(users::me)),
     row("me.update",           PATCH,  "/v1/users/me",                                                      Json,  User,    COMMIT,  Http, call!(users::update_me)),
+    row("me.delete",           DELETE, "/v1/users/me",                                                      Json,  User,    COMMIT,  Http, call!(deletions::delete_me)),
     row("user.list",           GET,    "/v1/users",                                                         Empty, User,    PAGE,    Both, call!(users::list)),
     row("user.get",            GET,    "/v1/users/{user_id}",                                               Empty, User,    READ,    Both, call!(users::get)),
 
@@ -75,6 +76,7 @@ pub static OPERATIONS: &[Operation] = &[
     row("account.list",        GET,    "/v1/admin/users",                                                   Empty, Operator, PAGE,    Http, call!(accounts::list)),
     row("account.create",      POST,   "/v1/admin/users",                                                   Json,  Operator, COMMIT,  Http, call!(accounts::create)),
     row("account.update",      PATCH,  "/v1/admin/users/{user_id}",                                         Json,  Operator, COMMIT,  Http, call!(accounts::update)),
+    row("account.delete",      DELETE, "/v1/admin/users/{user_id}",                                         Empty, Operator, COMMIT,  Http, call!(deletions::delete_account)),
     row("invite.create",       POST,   "/v1/admin/invites",                                                 Json,  Operator, COMMIT,  Http, call!(registration::create_invite)),
     row("settings.get",        GET,    "/v1/admin/settings",                                                Empty, Operator, READ,    Http, call!(registration::settings)),
     row("settings.update",     PATCH,  "/v1/admin/settings",                                                Json,  Operator, COMMIT,  Http, call!(registration::update_settings)),

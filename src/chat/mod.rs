@@ -7,6 +7,7 @@ pub mod accounts;
 mod connect;
 mod context;
 pub mod conversations;
+pub mod deletions;
 pub mod history;
 pub mod members;
 pub mod messages;
@@ -35,7 +36,8 @@ use crate::limits;
 use crate::registry::{MemoryBudget, Registry};
 use crate::store::{Store, StoreHealth};
 use crate::sync::{
-    EndedSessionsPoll, Presence, PresenceWorker, Reconciler, Subscriptions, SweeperWake, UserPermits, run_sweeper, user_words,
+    EndedSessionsPoll, Presence, PresenceWorker, Reconciler, Subscriptions, SweeperWake, UserPermits, run_sweeper,
+    user_words,
 };
 pub use connect::{ConnectError, LiveConnection};
 pub use context::Context;
@@ -131,7 +133,7 @@ impl Chat {
         let sweeper = SweeperWake::default();
         tasks.spawn(run_sweeper(Arc::clone(&store), Arc::clone(&sweeper), stop.clone()));
         let auth = Auth::new(Arc::clone(&store), &settings.secret, settings.access_ttl, sessions, unlimited).await?;
-        Ok(Arc::new(Self {
+        let chat = Arc::new(Self {
             journal: Journal::start(&store, &bus, &gap_repair, tasks, stop),
             auth,
             subscriptions,
@@ -145,7 +147,9 @@ impl Chat {
             rate_limits: RateLimits::new(unlimited),
             settings,
             tasks: tasks.clone(),
-        }))
+        });
+        tasks.spawn(Arc::clone(&chat).run_departures(stop.clone()));
+        Ok(chat)
     }
 
     /// Runs `work` in a task owned by the server, because a client that disconnects drops its request's future.

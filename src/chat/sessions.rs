@@ -130,9 +130,10 @@ pub async fn list(context: Context, input: ListSessions) -> Result<Answer> {
 
 /// Ends one of the caller's sessions, as a logout in that session does.
 pub async fn end(context: Context, input: OneSession) -> Result<Answer> {
-    match end_session(&context, context.caller()?.user_id, input.session_id).await? {
-        true => Ok(Answer::no_content()),
-        false => Err(Error::not_found("session")),
+    if end_session(&context, context.caller()?.user_id, input.session_id).await? {
+        Ok(Answer::no_content())
+    } else {
+        Err(Error::not_found("session"))
     }
 }
 

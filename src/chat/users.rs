@@ -80,16 +80,22 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
     answer(chat, caller.user_id).await
 }
 
+/// Fails with `field` if this is not the caller's password.
+pub(super) async fn check_password(chat: &Chat, caller: &Caller, field: &'static str, password: String) -> Result<()> {
+    let hash = chat.store.password_hash(caller.user_id).await?;
+    match chat.auth.passwords.verify(password, hash).await? {
+        PasswordMatch::No => Err(Error::field(field, "is not your current password")),
+        PasswordMatch::Normalized | PasswordMatch::Unnormalized => Ok(()),
+    }
+}
+
 async fn change_password(
     chat: &std::sync::Arc<Chat>,
     caller: &Caller,
     password: Password,
     current: String,
 ) -> Result<()> {
-    let hash = chat.store.password_hash(caller.user_id).await?;
-    if chat.auth.passwords.verify(current, hash).await? == PasswordMatch::No {
-        return Err(Error::field("current_password", "is not your current password"));
-    }
+    check_password(chat, caller, "current_password", current).await?;
     let (hash, caller) = (chat.auth.passwords.hash(password).await?, *caller);
     chat.run_to_completion(async move |chat| {
         let changed = chat.store.change_password(caller.user_id, &hash, caller.session_id, Timestamp::now()).await;

@@ -28,7 +28,7 @@ const OTHERS_READ: u32 = 0o004;
 
 /// The other commands of the binary. Each has its own arguments and help.
 const COMMANDS: &str = "Commands; each has a --help of its own:
-  chinwag user            Creates, lists, disables and enables users, makes admins
+  chinwag user            Creates, lists, disables, enables and deletes users, makes admins
   chinwag registration    Shows or changes who may register
   chinwag invite          Makes an invitation
   chinwag backup FILE     Saves the database in a file, also while a server runs

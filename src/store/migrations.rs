@@ -29,6 +29,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     // A node that does not know disabled users refuses them all the same, because their password hashes match nothing.
     Migration { version: 9, needs: 2 },
     Migration { version: 10, needs: 2 },
+    // Beside a node that does not know it, a deleted user's name can be registered again on that node. Nothing else goes wrong.
+    Migration { version: 11, needs: 2 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

@@ -2,7 +2,7 @@
 //!
 //! | for | this folder: the promises | `queries/` | `postgres/` and `sqlite/` |
 //! |---|---|---|---|
-//! | users, accounts, registration, sessions, tickets, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
+//! | users, accounts, deletions, registration, sessions, tickets, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
 //! | searches for users | `user_search.rs`, a function that calls the methods of `users.rs` | | |
 //! | numbered writes | `numbered_writes.rs` | with the noun whose table they write | `numbered_writes.rs` and the files that it names |
 //!
@@ -23,6 +23,7 @@ use crate::domain::Result;
 
 mod accounts;
 mod conversations;
+mod deletions;
 mod files;
 mod heads;
 mod health;
@@ -41,6 +42,7 @@ mod users;
 
 pub use accounts::Accounts;
 pub use conversations::{ActivityCursor, Conversations};
+pub use deletions::Deletions;
 pub use files::{backup, lock, restore};
 pub use heads::Heads;
 pub use health::StoreHealth;
@@ -56,7 +58,17 @@ pub use users::Users;
 /// The durable data. A `dyn Store` has the methods of all nouns.
 #[async_trait]
 pub trait Store:
-    Users + Accounts + Registration + Sessions + Tickets + Conversations + Heads + Members + Messages + NumberedWrites
+    Users
+    + Accounts
+    + Deletions
+    + Registration
+    + Sessions
+    + Tickets
+    + Conversations
+    + Heads
+    + Members
+    + Messages
+    + NumberedWrites
 {
     /// The adapter's name, for the log and for health: `postgres` or `sqlite`.
     fn kind(&self) -> &'static str;

@@ -118,6 +118,13 @@ pub struct UpdateMe {
     pub current_password: Option<String>,
 }
 
+/// `me.delete`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct DeleteMe {
+    pub password: String,
+}
+
 /// `user.list`
 #[derive(Deserialize)]
 #[expect(missing_docs, reason = "the names of the fields say it")]

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use super::operator;
 use crate::auth::{Audit, COMMAND_LINE, Passwords, random_code};
 use crate::chat::accounts::search_accounts;
-use crate::domain::account::{Account, AccountChange};
+use crate::domain::account::{Account, AccountChange, Tombstone};
 use crate::domain::password::Password;
 use crate::domain::user::{Name, User, Username};
 use crate::domain::{Error, Result, Timestamp, UserId};
@@ -68,6 +68,10 @@ enum Command {
         password_stdin: bool,
     },
 
+    /// Deletes the user for ever: the names, the password and the sessions. A running server takes the user out of all groups. Messages
+    /// stay, from a deleted user. Nobody gets the username again.
+    Delete { username: String },
+
     /// Lets the user call the operations for admins. An admin reads no conversations of others.
     MakeAdmin { username: String },
 }
@@ -91,6 +95,7 @@ pub fn run(arguments: &[OsString]) -> Result<(), String> {
             Command::ResetPassword { username, password_stdin } => {
                 reset_password(store, &username, password_stdin).await
             }
+            Command::Delete { username } => delete(store, &username).await,
             Command::MakeAdmin { username } => {
                 change(store, &username, AccountChange { is_admin: Some(true), ..AccountChange::default() }).await
             }
@@ -135,10 +140,22 @@ async fn reset_password(store: &dyn Store, username: &str, from_stdin: bool) -> 
     Ok(())
 }
 
-/// Changes the account with this username, in any case of its letters.
-async fn change(store: &dyn Store, username: &str, change: AccountChange) -> Result<()> {
+/// Returns the account with this username, in any case of its letters.
+async fn find(store: &dyn Store, username: &str) -> Result<Account> {
     let account = store.account_of(&Username::parse(username)?.key()).await?;
-    let id = account.ok_or_else(|| Error::not_found("user"))?.user.id;
+    account.ok_or_else(|| Error::not_found("user"))
+}
+
+async fn delete(store: &dyn Store, username: &str) -> Result<()> {
+    let account = find(store, username).await?;
+    let deleted = store.delete_user(account.user.id, &Tombstone::new(), Timestamp::now()).await?;
+    deleted.ok_or_else(|| Error::not_found("user"))?;
+    audit("account.deleted", &account, "");
+    Ok(())
+}
+
+async fn change(store: &dyn Store, username: &str, change: AccountChange) -> Result<()> {
+    let id = find(store, username).await?.user.id;
     let changed = store.change_account(id, &change, Timestamp::now()).await?;
     let (account, _) = changed.ok_or_else(|| Error::not_found("user"))?;
     audit("account.changed", &account, &change.description());
@@ -148,7 +165,15 @@ async fn change(store: &dyn Store, username: &str, change: AccountChange) -> Res
 fn audit(action: &'static str, account: &Account, detail: &str) {
     let (user_id, username) = (Some(account.user.id), Some(account.user.username.as_str()));
     let actor = Some(COMMAND_LINE);
-    Audit { action, user_id, username, actor, detail: Some(detail), ..Audit::default() }.log();
+    Audit {
+        action,
+        user_id,
+        username,
+        actor,
+        detail: Some(detail).filter(|detail| !detail.is_empty()),
+        ..Audit::default()
+    }
+    .log();
 }
 
 /// Returns a password from standard input, or a generated one, which is to be shown.

@@ -5,7 +5,7 @@ use futures_util::future::{OptionFuture, join5};
 
 use super::connection::{Params, PgConnection};
 use super::rows::{self, Columns};
-use super::users::{INSERT_USER, NewUser, inserted, user};
+use super::users::{NewUser, insert_user, user};
 use super::{Postgres, bounded};
 use crate::domain::account::{Account, AccountChange};
 use crate::domain::{Result, SessionId, Timestamp, UserId};
@@ -15,7 +15,8 @@ use crate::store::queries::sessions::END_OTHER_SESSIONS;
 use crate::store::queries::users::user_columns;
 
 /// users
-const ACCOUNTS: &str = concat!("SELECT ", account_columns!(), " FROM users u WHERE u.id = ANY($1)");
+const ACCOUNTS: &str =
+    concat!("SELECT ", account_columns!(), " FROM users u WHERE u.id = ANY($1) AND u.deleted_at IS NULL");
 
 /// Reads `account_columns!`.
 fn account(columns: &mut Columns<'_>) -> Result<Account> {
@@ -26,7 +27,7 @@ fn account(columns: &mut Columns<'_>) -> Result<Account> {
 impl Accounts for Postgres {
     async fn insert_account(&self, account: &Account, password_hash: &str) -> Result<()> {
         let new_user = NewUser::new(&account.user, password_hash, account.is_admin);
-        self.count(INSERT_USER, &new_user.params()).await.and_then(inserted)
+        bounded(async { Box::pin(insert_user(&*self.connection().await?, &new_user, None)).await }).await
     }
 
     async fn account(&self, id: UserId) -> Result<Option<Account>> {
@@ -47,7 +48,7 @@ impl Accounts for Postgres {
         change: &AccountChange,
         at: Timestamp,
     ) -> Result<Option<(Account, Vec<SessionId>)>> {
-        bounded(async { change_account(&*self.connection().await?, id, change, at).await }).await
+        bounded(async { Box::pin(change_account(&*self.connection().await?, id, change, at)).await }).await
     }
 }
 

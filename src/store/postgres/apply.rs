@@ -40,7 +40,8 @@ const TARGETS: &str = concat!(
     user_columns!(),
     ", mb.role FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS w (conversation_id, user_id, place) \
      JOIN users u ON u.id = w.user_id \
-     LEFT JOIN members mb ON mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id"
+     LEFT JOIN members mb ON mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id \
+     WHERE u.deleted_at IS NULL OR mb.user_id IS NOT NULL"
 );
 /// conversations, ids. Each array has one element for each command.
 const MESSAGES: &str = concat!(

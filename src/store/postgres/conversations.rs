@@ -23,6 +23,9 @@ use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 
+/// users. Like `LOCK_USERS`, without those who were deleted.
+const LOCK_LIVE_USERS: &str =
+    "SELECT id FROM users WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE";
 /// users. Returns those that exist. All transactions lock users in one order, because two of them may raise the versions of the same
 /// users.
 const LOCK_USERS: &str = "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
@@ -123,14 +126,14 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     let (kind, name) = (new.kind.as_str(), new.name.as_ref().map(GroupName::as_str));
     let direct_key = new.direct_key();
 
-    connection.prepare(&[LOCK_USERS, DELETED_CONVERSATION, INSERT_CONVERSATION, EXISTING_CONVERSATION]).await?;
+    connection.prepare(&[LOCK_LIVE_USERS, DELETED_CONVERSATION, INSERT_CONVERSATION, EXISTING_CONVERSATION]).await?;
     connection.prepare(&[INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS]).await?;
     // The pair's key before the users: a transaction that waits for another transaction's key then holds no lock that the other needs.
     let (begun, deleted, inserted, existing_users, found) = join5(
         connection.begin(),
         connection.send(DELETED_CONVERSATION, &[id]),
         connection.send_count(INSERT_CONVERSATION, &[id, &kind, &name, &new.creator_id, at, &direct_key]),
-        connection.send(LOCK_USERS, &[&users]),
+        connection.send(LOCK_LIVE_USERS, &[&users]),
         connection.send(EXISTING_CONVERSATION, &[id, &direct_key]),
     )
     .await;

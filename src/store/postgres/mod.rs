@@ -27,6 +27,7 @@ mod commit;
 mod connect;
 mod connection;
 mod conversations;
+mod deletions;
 mod errors;
 mod heads;
 mod lane;

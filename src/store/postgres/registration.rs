@@ -1,19 +1,16 @@
 //! Registration.
 
 use async_trait::async_trait;
-use futures_util::future::join3;
 
-use super::connection::PgConnection;
 use super::rows::Columns;
-use super::users::{INSERT_USER, NewUser};
+use super::users::{NewUser, insert_user};
 use super::{Postgres, bounded};
 use crate::domain::registration::{Invite, RegistrationMode};
 use crate::domain::user::User;
-use crate::domain::{Error, Result, Timestamp};
+use crate::domain::{Result, Timestamp};
 use crate::limits;
-use crate::store::queries::registration::{DELETE_SETTING, INSERT_INVITE, SET_SETTING, SETTING, TAKE_INVITE};
-use crate::store::registration::{REGISTRATION, Registration, invalid_invite};
-use crate::store::users::username_taken;
+use crate::store::queries::registration::{DELETE_SETTING, INSERT_INVITE, SET_SETTING, SETTING};
+use crate::store::registration::{REGISTRATION, Registration};
 
 /// at, limit. Skips invitations that another node is deleting, as tickets are.
 const SWEEP_INVITES: &str = "DELETE FROM invites WHERE code_hash IN ( \
@@ -50,37 +47,8 @@ impl Registration for Postgres {
         code_hash: &str,
         at: Timestamp,
     ) -> Result<()> {
-        bounded(async { insert_invited(&*self.connection().await?, user, password_hash, code_hash, at).await }).await
-    }
-}
-
-/// One transaction in two round trips.
-async fn insert_invited(
-    connection: &PgConnection,
-    user: &User,
-    password_hash: &str,
-    code_hash: &str,
-    at: Timestamp,
-) -> Result<()> {
-    connection.prepare(&[TAKE_INVITE, INSERT_USER]).await?;
-    let new_user = NewUser::new(user, password_hash, false);
-    let (begun, taken, inserted) = join3(
-        connection.begin(),
-        connection.send_count(TAKE_INVITE, &[&code_hash, &at]),
-        connection.send_count(INSERT_USER, &new_user.params()),
-    )
-    .await;
-    begun?;
-    let refusal: Option<fn() -> Error> = match (taken?, inserted?) {
-        (0, _) => Some(invalid_invite),
-        (_, 0) => Some(username_taken),
-        _ => None,
-    };
-    match refusal {
-        Some(refusal) => {
-            connection.rollback().await?;
-            Err(refusal())
-        }
-        None => connection.commit().await,
+        let new_user = NewUser::new(user, password_hash, false);
+        bounded(async { Box::pin(insert_user(&*self.connection().await?, &new_user, Some((code_hash, at)))).await })
+            .await
     }
 }

@@ -1,7 +1,7 @@
 //! Users.
 
 use async_trait::async_trait;
-use futures_util::future::{join, join3, join4, try_join3};
+use futures_util::future::{OptionFuture, join, join3, join4, try_join3};
 use tokio_postgres::types::ToSql;
 
 use super::connection::{Params, PgConnection};
@@ -12,12 +12,16 @@ use crate::domain::search::{WORDS_VERSION, words};
 use crate::domain::session::Caller;
 use crate::domain::user::{ConnectSnapshot, ConversationSnapshot, Name, User, Username, case_fold};
 use crate::domain::{ConversationId, Result, SessionId, Timestamp, UserId};
+use crate::store::deletions::retired_key;
+use crate::store::queries::deletions::IS_RETIRED;
+use crate::store::queries::registration::TAKE_INVITE;
 use crate::store::queries::users::{insert_user, stale_users, user_columns};
 use crate::store::queries::{self, TEXT_END, row_limit};
+use crate::store::registration::invalid_invite;
 use crate::store::users::{Users, disabled_meanwhile, username_taken};
 
 /// Those of `insert_user!`, words. One row, or none if the username is taken.
-pub(super) const INSERT_USER: &str = concat!(
+const INSERT_USER: &str = concat!(
     "WITH inserted AS (",
     insert_user!(),
     " RETURNING id), found_by AS (INSERT INTO user_words (word, user_id) SELECT unnest($10::text[]), id FROM inserted) \
@@ -34,14 +38,16 @@ const USERS_BY_ID: &str = concat!(
 /// version, limit. Passes over users whom another process renames or rewrites.
 const STALE_USERS: &str = concat!(stale_users!(), " FOR NO KEY UPDATE SKIP LOCKED");
 /// users
-const DELETE_WORDS: &str = "DELETE FROM user_words WHERE user_id = ANY($1)";
+pub(super) const DELETE_WORDS: &str = "DELETE FROM user_words WHERE user_id = ANY($1)";
 /// words, users
-const INSERT_WORDS: &str = "INSERT INTO user_words (word, user_id) SELECT * FROM unnest($1::text[], $2::uuid[])";
+const INSERT_WORDS: &str = "INSERT INTO user_words (word, user_id) \
+     SELECT w.word, w.user_id FROM unnest($1::text[], $2::uuid[]) AS w (word, user_id) \
+     JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL";
 /// users, version
 const SET_WORDS_VERSION: &str = "UPDATE users SET words_name = name, words_version = $2 WHERE id = ANY($1)";
 /// users, at
 const SET_LAST_SEEN: &str = "WITH locked AS ( \
-         SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE \
+         SELECT id FROM users WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE \
      ) UPDATE users u SET last_seen_at = greatest(u.last_seen_at, $2) FROM locked WHERE u.id = locked.id";
 /// user, conversation (NULL for none), limit. No row if the user is not a member.
 const CONVERSATION_SNAPSHOT: &str = "SELECT k.last_seq, ARRAY(SELECT user_id FROM members WHERE conversation_id = $2 LIMIT $3) \
@@ -132,15 +138,52 @@ impl<'a> NewUser<'a> {
     }
 }
 
-/// Fails if [`INSERT_USER`] inserted none.
-pub(super) fn inserted(rows: u64) -> Result<()> {
-    if rows == 0 { Err(username_taken()) } else { Ok(()) }
+/// An invitation, and the time at which it is used.
+pub(super) type Invitation<'a> = (&'a str, Timestamp);
+
+/// Inserts a user, and takes one use of an invitation, if there is one. One transaction in two round trips.
+///
+/// The look for a retired username comes after the insert, which waits for a transaction that is deleting a user of that name.
+pub(super) async fn insert_user(
+    connection: &PgConnection,
+    new_user: &NewUser<'_>,
+    invitation: Option<Invitation<'_>>,
+) -> Result<()> {
+    connection.prepare(&[TAKE_INVITE, INSERT_USER, IS_RETIRED]).await?;
+    let key_hash = retired_key(&new_user.username_key);
+    let (code_hash, at) = invitation.unzip();
+    let (begun, taken, inserted, retired) = join4(
+        connection.begin(),
+        OptionFuture::from(
+            invitation.is_some().then_some(async { connection.send_count(TAKE_INVITE, &[&code_hash, &at]).await }),
+        ),
+        connection.send_count(INSERT_USER, &new_user.params()),
+        connection.send(IS_RETIRED, &[&key_hash]),
+    )
+    .await;
+    begun?;
+    let (taken, inserted, retired) = (taken.transpose()?, inserted?, retired?);
+    let refusal = if taken == Some(0) {
+        Some(invalid_invite())
+    } else if inserted == 0 || !retired.is_empty() {
+        Some(username_taken())
+    } else {
+        None
+    };
+    match refusal {
+        Some(refusal) => {
+            connection.rollback().await?;
+            Err(refusal)
+        }
+        None => connection.commit().await,
+    }
 }
 
 #[async_trait]
 impl Users for Postgres {
     async fn insert_user(&self, user: &User, password_hash: &str) -> Result<()> {
-        self.count(INSERT_USER, &NewUser::new(user, password_hash, false).params()).await.and_then(inserted)
+        let new_user = NewUser::new(user, password_hash, false);
+        bounded(async { Box::pin(insert_user(&*self.connection().await?, &new_user, None)).await }).await
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>> {

@@ -5,6 +5,7 @@
 
 pub(super) mod accounts;
 pub(super) mod conversations;
+pub(super) mod deletions;
 pub(super) mod heads;
 pub(super) mod members;
 pub(super) mod messages;

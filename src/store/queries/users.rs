@@ -34,25 +34,31 @@ pub(crate) use stale_users;
 
 /// id
 pub(crate) const USER: &str = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1");
+/// id
+pub(crate) const LIVE_USER: &str =
+    concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL");
 /// username_key. The columns: the user's, the password's hash without the mark of a disabled user, and true for a disabled user.
 pub(crate) const CREDENTIALS: &str = concat!(
     "SELECT ",
     user_columns!(),
-    ", ltrim(u.password_hash, '!'), u.disabled_at IS NOT NULL FROM users u WHERE u.username_key = $1"
+    ", ltrim(u.password_hash, '!'), u.disabled_at IS NOT NULL FROM users u WHERE u.username_key = $1 AND u.deleted_at IS NULL"
 );
 /// id
-pub(crate) const PASSWORD_HASH: &str = "SELECT password_hash FROM users WHERE id = $1";
+pub(crate) const PASSWORD_HASH: &str = "SELECT password_hash FROM users WHERE id = $1 AND deleted_at IS NULL";
 /// from, limit
-pub(crate) const USERS: &str =
-    concat!("SELECT ", user_columns!(), " FROM users u WHERE u.username_key >= $1 ORDER BY u.username_key LIMIT $2");
+pub(crate) const USERS: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM users u WHERE u.username_key >= $1 AND u.deleted_at IS NULL ORDER BY u.username_key LIMIT $2"
+);
 /// prefix, prefix with TEXT_END, limit. Its order is the primary key's, so that it stops at the limit.
 pub(crate) const USER_IDS_BY_WORD: &str =
     "SELECT user_id FROM user_words WHERE word >= $1 AND word < $2 ORDER BY word, user_id LIMIT $3";
 /// id, name, name_key, words_version
-pub(crate) const RENAME_USER: &str =
-    "UPDATE users SET name = $2, name_key = $3, words_name = $2, words_version = $4 WHERE id = $1";
+pub(crate) const RENAME_USER: &str = "UPDATE users SET name = $2, name_key = $3, words_name = $2, words_version = $4 WHERE id = $1 AND deleted_at IS NULL";
 /// id, hash
-pub(crate) const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 WHERE id = $1 AND disabled_at IS NULL";
+pub(crate) const SET_PASSWORD: &str =
+    "UPDATE users SET password_hash = $2 WHERE id = $1 AND disabled_at IS NULL AND deleted_at IS NULL";
 /// id, old, new
 pub(crate) const REPLACE_PASSWORD_HASH: &str =
     "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";

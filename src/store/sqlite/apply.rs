@@ -18,7 +18,7 @@ use crate::store::queries::conversations::{CONVERSATION, SET_NAME};
 use crate::store::queries::heads::ADVANCE_COUNTER;
 use crate::store::queries::members::{DELETE_MEMBER, INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION, SET_ROLE};
 use crate::store::queries::messages::{INSERT_CHANGE, INSERT_MESSAGE, MESSAGE, UPDATE_MESSAGE};
-use crate::store::queries::users::USER;
+use crate::store::queries::users::LIVE_USER;
 
 /// Applies `batch`. Returns one result for each command. Fails as a whole if the database fails.
 pub(super) fn apply(db: &Connection, batch: &[Command]) -> Result<Vec<Result<Outcome>>> {
@@ -41,10 +41,10 @@ fn apply_one(db: &Connection, command: &Command) -> Result<Result<Outcome>> {
 fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Facts> {
     let id = command.conversation_id;
     let (target, target_role) = match command.action.user_id() {
-        Some(user_id) => (
-            one(db, sql!(USER), params![user_id], user)?,
-            one(db, sql!(MEMBER), params![id, user_id], member)?.map(|member| member.role),
-        ),
+        Some(user_id) => match one(db, sql!(MEMBER), params![id, user_id], member)? {
+            Some(member) => (Some(member.user), Some(member.role)),
+            None => (one(db, sql!(LIVE_USER), params![user_id], user)?, None),
+        },
         None => (None, None),
     };
     Ok(Facts {

@@ -25,7 +25,7 @@ use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::members::{INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION};
 use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
 use crate::store::queries::row_limit;
-use crate::store::queries::users::{USER, USER_WIDTH};
+use crate::store::queries::users::{LIVE_USER, USER_WIDTH};
 
 /// conversation
 const MEMBER_IDS: &str = "SELECT user_id FROM members WHERE conversation_id = ?1";
@@ -118,7 +118,7 @@ fn create(db: &Connection, new: &NewConversation) -> Result<(ConversationId, boo
         return Err(id_taken());
     }
     for id in &new.other_ids {
-        if one(db, sql!(USER), params![id], user)?.is_none() {
+        if one(db, sql!(LIVE_USER), params![id], user)?.is_none() {
             return Err(no_such_member(*id));
         }
     }

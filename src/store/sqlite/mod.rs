@@ -9,6 +9,7 @@ pub(super) mod backup;
 mod commit;
 mod connection;
 mod conversations;
+mod deletions;
 mod files;
 mod heads;
 pub(super) mod lock;

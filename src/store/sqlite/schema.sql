@@ -181,3 +181,16 @@ CREATE INDEX sessions_by_end ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 
 ALTER TABLE sessions ADD COLUMN user_agent TEXT;
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+
+-- Version 11: accounts can be deleted.
+
+ALTER TABLE users ADD COLUMN deleted_at INTEGER;
+
+CREATE TABLE retired_usernames (
+    key_hash TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE departures (
+    user_id    BLOB PRIMARY KEY REFERENCES users,
+    created_at INTEGER NOT NULL
+) STRICT;

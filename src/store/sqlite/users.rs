@@ -13,16 +13,20 @@ use crate::domain::search::{WORDS_VERSION, words};
 use crate::domain::session::Caller;
 use crate::domain::user::{ConnectSnapshot, ConversationSnapshot, Name, User, Username, case_fold};
 use crate::domain::{ConversationId, Result, Seq, SessionId, Timestamp, UserId};
+use crate::store::deletions::retired_key;
+use crate::store::queries::deletions::IS_RETIRED;
 use crate::store::queries::users::{insert_user, stale_users};
 use crate::store::queries::{self, TEXT_END, row_limit};
 use crate::store::users::{Users, disabled_meanwhile, username_taken};
 
 /// id, at
-const SET_LAST_SEEN: &str = "UPDATE users SET last_seen_at = max(coalesce(last_seen_at, ?2), ?2) WHERE id = ?1";
+const SET_LAST_SEEN: &str =
+    "UPDATE users SET last_seen_at = max(coalesce(last_seen_at, ?2), ?2) WHERE id = ?1 AND deleted_at IS NULL";
 /// id, word
-const INSERT_WORD: &str = "INSERT INTO user_words (word, user_id) VALUES (?2, ?1)";
+const INSERT_WORD: &str =
+    "INSERT INTO user_words (word, user_id) SELECT ?2, id FROM users WHERE id = ?1 AND deleted_at IS NULL";
 /// id
-const DELETE_WORDS: &str = "DELETE FROM user_words WHERE user_id = ?1";
+pub(super) const DELETE_WORDS: &str = "DELETE FROM user_words WHERE user_id = ?1";
 /// id, version
 const SET_WORDS_VERSION: &str = "UPDATE users SET words_name = name, words_version = ?2 WHERE id = ?1";
 /// conversation, limit
@@ -64,10 +68,12 @@ pub(super) fn insert_user(db: &Connection, user: &User, password_hash: &str, is_
     let (username, name) = (user.username.as_str(), user.name.as_str());
     let (username_key, name_key) = (user.username.key(), case_fold(name));
     let row = params![id, username, username_key, name, name_key, password_hash, created_at, WORDS_VERSION, is_admin];
-    match run(db, sql!(insert_user!()), row)? {
-        0 => Err(username_taken()),
-        _ => write_words(db, user.id, username, name),
+    if run(db, sql!(insert_user!()), row)? == 0
+        || one(db, sql!(IS_RETIRED), [retired_key(&username_key)], value::<i64>)?.is_some()
+    {
+        return Err(username_taken());
     }
+    write_words(db, user.id, username, name)
 }
 
 #[async_trait]

@@ -64,13 +64,14 @@ mod tests {
     use std::time::Instant;
 
     use super::Wal;
+    use crate::store::Opening;
     use crate::store::sqlite::connection::writer;
 
     #[test]
     fn a_short_log_is_emptied_when_it_is_due() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("chinwag.db");
-        let db = writer(&path).expect("a database");
+        let db = writer(&path, Opening::Migrate).expect("a database");
         let mut wal = Wal::of(&path);
         let length = |wal: &Wal| wal.path.metadata().expect("a log").len();
         wal.enforce_bounds(&db);

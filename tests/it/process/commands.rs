@@ -18,6 +18,7 @@ const COMMANDS: &[&[&str]] = &[
     &["user", "enable", "ada"],
     &["user", "reset-password", "ada"],
     &["user", "make-admin", "ada"],
+    &["user", "delete", "ada"],
 ];
 
 async fn assert_refused(url: &str, because: &str) {

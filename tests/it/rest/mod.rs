@@ -2,6 +2,7 @@
 
 mod accounts;
 mod conversations;
+mod deletions;
 mod members;
 mod messages;
 mod names;

@@ -134,13 +134,13 @@ async fn an_admin_reads_no_conversations_of_others(store: StoreKind) {
     let chinwag = Operated::on(store, &[]).await;
     let root = chinwag.admin("root").await;
     let (ada, grace) = (chinwag.server.register("ada").await, chinwag.server.register("grace").await);
-    let room = ada.direct(&grace).await;
-    ada.send(&room, "between us").await;
-    for path in [&room.path, &room.messages, &room.members] {
+    let direct = ada.direct(&grace).await;
+    ada.send(&direct, "between us").await;
+    for path in [&direct.path, &direct.messages, &direct.members] {
         assert_eq!(root.get(path).await.problem(), (404, "not_found".to_owned()), "{path}");
     }
     assert_eq!(root.get("/v1/conversations").await.json()["items"], json!([]));
-    assert_eq!(root.open(&room.socket).await.close_code().await, 4503);
+    assert_eq!(root.open(&direct.socket).await.close_code().await, 4503);
 }
 
 async fn an_admin_stays_one_unless_another_admin_says_otherwise(store: StoreKind) {
@@ -160,7 +160,12 @@ async fn whoever_is_disabled_is_out_on_every_node(store: StoreKind) {
     const SECRET: &str = "one secret for all the nodes there are";
     let chinwag = Operated::on(store, &["--jwt-secret", SECRET]).await;
     let here = &chinwag.server;
-    let there = Server::with(&["--jwt-secret", SECRET, "--database-url", &chinwag.url]).await;
+    // A SQLite database belongs to one server.
+    let other = match store {
+        StoreKind::Sqlite => None,
+        StoreKind::Postgres => Some(Server::with(&["--jwt-secret", SECRET, "--database-url", &chinwag.url]).await),
+    };
+    let there = other.as_ref().unwrap_or(here);
     let root = chinwag.admin("root").await;
     let ada = here.register("ada").await;
     let ada_there = TestUser { address: there.address, ..TestUser::login(here.address, "ada").await };

@@ -10,7 +10,6 @@ use crate::support::server::StoreKind;
 on_each_store! {
     registration_is_closed_and_opened_while_the_server_runs,
     an_invitation_admits_as_many_as_it_has_uses,
-    the_database_overrides_the_configuration_on_every_node,
 }
 
 async fn registration_is_closed_and_opened_while_the_server_runs(store: StoreKind) {
@@ -86,8 +85,9 @@ async fn an_invitation_admits_as_many_as_it_has_uses(store: StoreKind) {
     }
 }
 
-async fn the_database_overrides_the_configuration_on_every_node(store: StoreKind) {
-    let chinwag = Operated::on(store, &["--registration", "open"]).await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_database_overrides_the_configuration_on_every_node() {
+    let chinwag = Operated::on(StoreKind::Postgres, &["--registration", "open"]).await;
     let other =
         crate::support::server::Server::with(&["--registration", "invite", "--database-url", &chinwag.url]).await;
     let elsewhere = async |username: &str| {

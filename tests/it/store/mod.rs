@@ -43,6 +43,7 @@ mod apply;
 mod changes;
 mod commit;
 mod conversations;
+mod deletions;
 mod members;
 mod messages;
 mod opening;

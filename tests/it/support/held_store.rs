@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use chinwag::domain::account::{Account, AccountChange, Credentials};
+use chinwag::domain::account::{Account, AccountChange, Credentials, Departure, Tombstone};
 use chinwag::domain::command::{Command, NewMessage, Outcome};
 use chinwag::domain::conversation::{Conversation, Member, NewConversation};
 use chinwag::domain::conversation_view::ConversationView;
@@ -16,8 +16,8 @@ use chinwag::domain::session::{Caller, Session, Ticket};
 use chinwag::domain::user::{ConnectSnapshot, Name, User};
 use chinwag::domain::{ConversationId, Error, Result, Seq, SessionId, TicketId, Timestamp, UserId};
 use chinwag::store::{
-    Accounts, ActivityCursor, Conversations, Heads, Members, Messages, NumberedWrites, Page, Range, Registration,
-    Sessions, Store, Tickets, Users,
+    Accounts, ActivityCursor, Conversations, Deletions, Heads, Members, Messages, NumberedWrites, Page, Range,
+    Registration, Sessions, Store, Tickets, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -182,6 +182,15 @@ forward! {
         async fn account_of(username_key: &str) -> Result<Option<Account>>;
         async fn accounts(ids: &[UserId]) -> Result<Vec<Account>>;
         async fn change_account(id: UserId, change: &AccountChange, at: Timestamp) -> Result<Option<(Account, Vec<SessionId>)>>;
+    }
+}
+
+forward! {
+    impl Deletions {
+        async fn delete_user(id: UserId, tombstone: &Tombstone, at: Timestamp) -> Result<Option<Vec<SessionId>>>;
+        async fn departures(limit: usize) -> Result<Vec<UserId>>;
+        async fn departures_of(user_id: UserId, limit: usize) -> Result<Vec<Departure>>;
+        async fn end_departure(user_id: UserId, before: Timestamp) -> Result<()>;
     }
 }
 

@@ -17,7 +17,7 @@ use super::socket::TEST_TIMEOUT;
 pub(crate) struct Operated {
     pub(crate) server: Server,
     pub(crate) url: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// The end of a command.
@@ -32,7 +32,13 @@ impl Operated {
     pub(crate) async fn on(store: StoreKind, arguments: &[&str]) -> Self {
         let (url, folder) = empty_database(store).await;
         let server = Server::with(&[arguments, &["--database-url", &url]].concat()).await;
-        Self { server, url, _folder: folder }
+        Self { server, url, folder }
+    }
+
+    /// Stops the server, and returns the folder of its database.
+    pub(crate) async fn stopped(self) -> TempDir {
+        self.server.stopped().await;
+        self.folder
     }
 
     /// Runs a command that succeeds, and returns its output without white space around it.

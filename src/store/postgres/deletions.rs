@@ -1,0 +1,90 @@
+//! Deletions of accounts.
+
+use async_trait::async_trait;
+use futures_util::future::{join, join4};
+
+use super::connection::{Params, PgConnection};
+use super::rows::{self, Columns};
+use super::users::DELETE_WORDS;
+use super::{Postgres, bounded};
+use crate::domain::account::{Departure, Tombstone};
+use crate::domain::conversation::Role;
+use crate::domain::search::WORDS_VERSION;
+use crate::domain::user::case_fold;
+use crate::domain::{Result, SessionId, Timestamp, UserId};
+use crate::store::deletions::{Deletions, retired_key};
+use crate::store::queries::deletions::{
+    DELETE_TICKETS, DEPARTURES, DEPARTURES_OF, END_DEPARTURE, ENTOMB_USER, FORGET_USER_AGENTS, INSERT_DEPARTURE,
+    RETIRE_USERNAME,
+};
+use crate::store::queries::row_limit;
+use crate::store::queries::sessions::END_OTHER_SESSIONS;
+
+/// id. Locked, so that of two deletions at once one finds no user.
+const LOCK_USERNAME: &str = "SELECT username_key FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE";
+
+/// Reads a departure.
+fn departure(columns: &mut Columns<'_>) -> Result<Departure> {
+    Ok(Departure { conversation_id: columns.next()?, role: columns.parsed(Role::parse)?, successor: columns.next()? })
+}
+
+#[async_trait]
+impl Deletions for Postgres {
+    async fn delete_user(&self, id: UserId, tombstone: &Tombstone, at: Timestamp) -> Result<Option<Vec<SessionId>>> {
+        bounded(async { Box::pin(delete(&*self.connection().await?, id, tombstone, at)).await }).await
+    }
+
+    async fn departures(&self, limit: usize) -> Result<Vec<UserId>> {
+        self.all(DEPARTURES, &[&row_limit(limit)], rows::value).await
+    }
+
+    async fn departures_of(&self, user_id: UserId, limit: usize) -> Result<Vec<Departure>> {
+        self.all(DEPARTURES_OF, &[&user_id, &row_limit(limit)], departure).await
+    }
+
+    async fn end_departure(&self, user_id: UserId, before: Timestamp) -> Result<()> {
+        self.count(END_DEPARTURE, &[&user_id, &before]).await.map(drop)
+    }
+}
+
+/// One transaction in two round trips, of which the first locks the user and reads the username.
+async fn delete(
+    connection: &PgConnection,
+    id: UserId,
+    tombstone: &Tombstone,
+    at: Timestamp,
+) -> Result<Option<Vec<SessionId>>> {
+    connection.prepare(&[LOCK_USERNAME, ENTOMB_USER, RETIRE_USERNAME, DELETE_WORDS]).await?;
+    connection.prepare(&[DELETE_TICKETS, END_OTHER_SESSIONS, FORGET_USER_AGENTS, INSERT_DEPARTURE]).await?;
+    let (begun, found) = join(connection.begin(), connection.send(LOCK_USERNAME, &[&id])).await;
+    begun?;
+    let Some(username_key) = rows::first(&found?, rows::value::<String>)? else {
+        connection.rollback().await?;
+        return Ok(None);
+    };
+    let (username, name) = (tombstone.username.as_str(), tombstone.name.as_str());
+    let (new_key, name_key, key_hash) = (tombstone.username.key(), case_fold(name), retired_key(&username_key));
+    let entombed: Params<'_> = &[&id, &username, &new_key, &name, &name_key, &at, &WORDS_VERSION];
+    let ended: Params<'_> = &[&id, &None::<SessionId>, &at];
+    let (first, second) = join(
+        join4(
+            connection.send_count(ENTOMB_USER, entombed),
+            connection.send_count(RETIRE_USERNAME, &[&key_hash]),
+            connection.send_count(DELETE_WORDS, &[&[id].as_slice()]),
+            connection.send_count(DELETE_TICKETS, &[&id]),
+        ),
+        join4(
+            connection.send(END_OTHER_SESSIONS, ended),
+            connection.send_count(FORGET_USER_AGENTS, &[&id]),
+            connection.send_count(INSERT_DEPARTURE, &[&id, &at]),
+            connection.commit(),
+        ),
+    )
+    .await;
+    for written in [first.0, first.1, first.2, first.3, second.1, second.2] {
+        written?;
+    }
+    let ended = second.0?;
+    second.3?;
+    rows::all(&ended, rows::value).map(Some)
+}

@@ -1,0 +1,61 @@
+//! Deletions of accounts.
+
+use async_trait::async_trait;
+use rusqlite::params;
+
+use super::Sqlite;
+use super::rows::{Columns, value};
+use super::sql::{all, one, run, sql};
+use super::users::DELETE_WORDS;
+use crate::domain::account::{Departure, Tombstone};
+use crate::domain::search::WORDS_VERSION;
+use crate::domain::user::case_fold;
+use crate::domain::{Result, SessionId, Timestamp, UserId};
+use crate::store::deletions::{Deletions, retired_key};
+use crate::store::queries::deletions::{
+    DELETE_TICKETS, DEPARTURES, DEPARTURES_OF, END_DEPARTURE, ENTOMB_USER, FORGET_USER_AGENTS, INSERT_DEPARTURE,
+    RETIRE_USERNAME,
+};
+use crate::store::queries::row_limit;
+use crate::store::queries::sessions::END_OTHER_SESSIONS;
+
+/// id
+const USERNAME_KEY: &str = "SELECT username_key FROM users WHERE id = ?1 AND deleted_at IS NULL";
+
+/// Reads a departure.
+fn departure(columns: &mut Columns<'_>) -> rusqlite::Result<Departure> {
+    Ok(Departure { conversation_id: columns.next()?, role: columns.next()?, successor: columns.next()? })
+}
+
+#[async_trait]
+impl Deletions for Sqlite {
+    async fn delete_user(&self, id: UserId, tombstone: &Tombstone, at: Timestamp) -> Result<Option<Vec<SessionId>>> {
+        let Tombstone { username, name } = tombstone.clone();
+        self.write(move |db| {
+            let Some(username_key) = one(db, USERNAME_KEY, params![id], value::<String>)? else { return Ok(None) };
+            let (new_key, name_key) = (username.key(), case_fold(name.as_str()));
+            let row = params![id, username.as_str(), new_key, name.as_str(), name_key, at, WORDS_VERSION];
+            run(db, sql!(ENTOMB_USER), row)?;
+            run(db, sql!(RETIRE_USERNAME), params![retired_key(&username_key)])?;
+            run(db, DELETE_WORDS, params![id])?;
+            run(db, sql!(DELETE_TICKETS), params![id])?;
+            let ended = all(db, sql!(END_OTHER_SESSIONS), params![id, None::<SessionId>, at], value)?;
+            run(db, sql!(FORGET_USER_AGENTS), params![id])?;
+            run(db, sql!(INSERT_DEPARTURE), params![id, at])?;
+            Ok(Some(ended))
+        })
+        .await
+    }
+
+    async fn departures(&self, limit: usize) -> Result<Vec<UserId>> {
+        self.read(move |db| all(db, sql!(DEPARTURES), params![row_limit(limit)], value)).await
+    }
+
+    async fn departures_of(&self, user_id: UserId, limit: usize) -> Result<Vec<Departure>> {
+        self.read(move |db| all(db, sql!(DEPARTURES_OF), params![user_id, row_limit(limit)], departure)).await
+    }
+
+    async fn end_departure(&self, user_id: UserId, before: Timestamp) -> Result<()> {
+        self.write(move |db| run(db, sql!(END_DEPARTURE), params![user_id, before]).map(drop)).await
+    }
+}
