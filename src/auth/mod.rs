@@ -2,6 +2,7 @@
 
 mod audit;
 mod codes;
+mod fair_gate;
 mod passwords;
 mod session_cache;
 mod signer;

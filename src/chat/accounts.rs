@@ -50,7 +50,7 @@ pub async fn create(context: Context, input: CreateAccount) -> Result<Answer> {
     let chat = &context.chat;
     let username = Username::parse_new(&input.username)?;
     let name = Name::parse(input.name.as_deref().unwrap_or(username.as_str()))?;
-    let hash = chat.auth.passwords.hash(Password::new(&input.password, Some(&username))?).await?;
+    let hash = chat.auth.passwords.hash(context.network, Password::new(&input.password, Some(&username))?).await?;
     let user = User { id: UserId::new(), username, name, created_at: Timestamp::now(), last_seen_at: None };
     let account = Account { user, is_admin: input.is_admin, disabled_at: None };
     chat.store.insert_account(&account, &hash).await?;
@@ -77,7 +77,7 @@ pub async fn update(context: Context, input: UpdateAccount) -> Result<Answer> {
     let password_hash = match password {
         Some(password) => {
             let user = chat.store.user(user_id).await?.ok_or_else(|| Error::not_found("user"))?;
-            Some(chat.auth.passwords.hash(Password::new(&password, Some(&user.username))?).await?)
+            Some(chat.auth.passwords.hash(context.network, Password::new(&password, Some(&user.username))?).await?)
         }
         None => None,
     };

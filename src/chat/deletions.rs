@@ -24,7 +24,7 @@ use crate::wire::requests::{DeleteMe, GetUser};
 pub async fn delete_me(context: Context, input: DeleteMe) -> Result<Answer> {
     let (chat, caller) = (&context.chat, context.caller()?);
     chat.rate_limits.charge_password_change(context.network, caller.user_id)?;
-    check_password(chat, &caller, "password", input.password).await?;
+    check_password(&context, &caller, "password", input.password).await?;
     delete(&context, caller.user_id, None).await
 }
 

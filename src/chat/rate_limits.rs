@@ -40,6 +40,11 @@ impl RateLimits {
         if self.unlimited { Ok(()) } else { self.account_calls.take(network, 1, Instant::now()) }
     }
 
+    /// Refunds a call that was a right login, so that it costs its network nothing.
+    pub fn refund_account_call(&self, network: IpAddr) {
+        self.account_calls.refund(&network);
+    }
+
     /// Charges a change to its user.
     pub fn charge_write(&self, user_id: UserId, tokens: u32) -> Result<()> {
         self.charge(&self.writes, user_id, tokens)

@@ -24,7 +24,7 @@ pub async fn register(context: Context, input: Register) -> Result<Answer> {
     let name = name.and_then(|name| refused.check(Name::parse(name)));
     let password = refused.check(Password::new(&input.password, username.as_ref()));
     let (Some(username), Some(name), Some(password)) = (username, name, password) else { return Err(refused.into()) };
-    let hash = chat.auth.passwords.hash(password).await?;
+    let hash = chat.auth.passwords.hash(context.network, password).await?;
     let now = Timestamp::now();
     let user = User { id: UserId::new(), username, name, created_at: now, last_seen_at: None };
     match invite {

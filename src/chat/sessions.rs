@@ -1,5 +1,6 @@
 //! Operations on sessions: login, refresh, logout, the list of one's own, and tickets.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Chat, Context};
@@ -24,7 +25,11 @@ pub async fn login(context: Context, input: Login) -> Result<Answer> {
     let account = Username::parse(&username).map_or_else(|_| String::new(), |username| username.key());
     let is_wrong = |error: &Error| error.code == Code::BadCredentials;
     let session = start_session(&context, &username, password);
-    context.chat.rate_limits.limit_password_guesses(context.network, account, is_wrong, session).await
+    let rate_limits = &context.chat.rate_limits;
+    let answer = rate_limits.limit_password_guesses(context.network, account, is_wrong, session).await?;
+    // An office of hundreds logs in from one address.
+    rate_limits.refund_account_call(context.network);
+    Ok(answer)
 }
 
 /// Starts a session if username and password match. An unknown username, a text that cannot be a username, and a wrong password get the
@@ -37,7 +42,7 @@ async fn start_session(context: &Context, username: &str, password: String) -> R
     };
     let known = find().await?;
     let hash = known.as_ref().map(|known| known.password_hash.clone());
-    let compared = chat.auth.passwords.verify(password.clone(), hash).await?;
+    let compared = chat.auth.passwords.verify(context.network, password.clone(), hash).await?;
     let wrong = || Error::new(Code::BadCredentials, "The username or the password is wrong.");
     let audit = |action, detail| {
         let (user_id, username) = known.as_ref().map(|known| (known.user.id, known.user.username.as_str())).unzip();
@@ -64,7 +69,7 @@ async fn start_session(context: &Context, username: &str, password: String) -> R
     Audit { session_id: Some(session.id), ..audit("session.started", None) }.log();
     if compared == PasswordMatch::Unnormalized {
         // The login has succeeded, and the next one tries again.
-        let _ = chat.rehash(known, password).await;
+        let _ = chat.rehash(context.network, known, password).await;
     }
     tokens(chat, &known.user, session.id, 0, now)
 }
@@ -156,8 +161,8 @@ pub async fn ticket(context: Context, _: Nothing) -> Result<Answer> {
 
 impl Chat {
     /// Replaces the hash of a password that was hashed before passwords were normalized.
-    async fn rehash(&self, known: &Credentials, password: String) -> Result<()> {
-        let hash = self.auth.passwords.hash(Password::from_login(password)).await?;
+    async fn rehash(&self, network: IpAddr, known: &Credentials, password: String) -> Result<()> {
+        let hash = self.auth.passwords.hash(network, Password::from_login(password)).await?;
         self.store.replace_password_hash(known.user.id, &known.password_hash, &hash).await
     }
 

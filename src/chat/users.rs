@@ -67,7 +67,7 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
     let (Some(name), Some(password), Some(current)) = (name, password, current) else { return Err(refused.into()) };
     if let Some(password) = password {
         chat.rate_limits.charge_password_change(context.network, caller.user_id)?;
-        let changed = change_password(chat, &caller, password, current).await;
+        let changed = change_password(&context, &caller, password, current).await;
         let action = if changed.is_ok() { "password.changed" } else { "password.change_failed" };
         let (user_id, username) = (Some(caller.user_id), username.as_ref().map(Username::as_str));
         let detail = changed.as_ref().err().map(|error| error.code.as_str());
@@ -81,22 +81,24 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
 }
 
 /// Fails with `field` if this is not the caller's password.
-pub(super) async fn check_password(chat: &Chat, caller: &Caller, field: &'static str, password: String) -> Result<()> {
+pub(super) async fn check_password(
+    context: &Context,
+    caller: &Caller,
+    field: &'static str,
+    password: String,
+) -> Result<()> {
+    let chat = &context.chat;
     let hash = chat.store.password_hash(caller.user_id).await?;
-    match chat.auth.passwords.verify(password, hash).await? {
+    match chat.auth.passwords.verify(context.network, password, hash).await? {
         PasswordMatch::No => Err(Error::field(field, "is not your current password")),
         PasswordMatch::Normalized | PasswordMatch::Unnormalized => Ok(()),
     }
 }
 
-async fn change_password(
-    chat: &std::sync::Arc<Chat>,
-    caller: &Caller,
-    password: Password,
-    current: String,
-) -> Result<()> {
-    check_password(chat, caller, "current_password", current).await?;
-    let (hash, caller) = (chat.auth.passwords.hash(password).await?, *caller);
+async fn change_password(context: &Context, caller: &Caller, password: Password, current: String) -> Result<()> {
+    let chat = &context.chat;
+    check_password(context, caller, "current_password", current).await?;
+    let (hash, caller) = (chat.auth.passwords.hash(context.network, password).await?, *caller);
     chat.run_to_completion(async move |chat| {
         let changed = chat.store.change_password(caller.user_id, &hash, caller.session_id, Timestamp::now()).await;
         let ended = match &changed {

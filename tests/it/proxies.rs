@@ -100,7 +100,12 @@ async fn caddy_works_as_the_document_configures_it() {
     let (server, (_port, proxy)) = (Server::with(&["--trusted-proxies", "127.0.0.1"]).await, port());
     let Some(program) = bin("caddy") else { return eprintln!("skipped: Caddy is not installed") };
     let folder = tempfile::tempdir().unwrap();
-    let site = example("caddy", server.address).replace("chat.example.org", &format!("http://{proxy}"));
+    // Otherwise it listens on all addresses, where other tests' sockets may have the port.
+    let site = example("caddy", server.address).replace("chat.example.org", &format!("http://{proxy}")).replacen(
+        "{\n",
+        "{\n    bind 127.0.0.1\n",
+        1,
+    );
     let file = folder.path().join("Caddyfile");
     fs::write(&file, format!("{{\n    admin off\n}}\n{site}")).unwrap();
     let home = format!("HOME={}", folder.path().display());

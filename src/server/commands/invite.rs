@@ -14,7 +14,7 @@ use crate::server::{arguments, config};
 
 /// Makes an invitation and prints its code, with which people can register.
 #[derive(Debug, Parser)]
-#[command(name = "chinwag invite", max_term_width = 110)]
+#[command(name = "chinwag invite", bin_name = "chinwag invite", max_term_width = 110)]
 struct Arguments {
     /// Number of accounts that can be created with it, up to 10000.
     #[arg(long, value_name = "NUMBER", default_value = "1")]

@@ -14,7 +14,7 @@ use crate::server::database::Database;
 ///
 /// It overrides CHINWAG_REGISTRATION. The mode default ends that.
 #[derive(Debug, Parser)]
-#[command(name = "chinwag registration", max_term_width = 110)]
+#[command(name = "chinwag registration", bin_name = "chinwag registration", max_term_width = 110)]
 struct Registration {
     /// open (everybody), invite (with an invitation), closed (nobody) or default (by each server's CHINWAG_REGISTRATION)
     #[arg(value_name = "MODE", value_parser = mode)]

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead, Read, stdin};
+use std::net::Ipv4Addr;
 
 use clap::{Parser, Subcommand};
 
@@ -22,7 +23,7 @@ const INPUT_BYTES_MAX: u64 = 4_096;
 
 /// Administers users in the database. A running server acts on a change within 5 seconds.
 #[derive(Debug, Parser)]
-#[command(name = "chinwag user", max_term_width = 110)]
+#[command(name = "chinwag user", bin_name = "chinwag user", max_term_width = 110)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -107,7 +108,7 @@ async fn add(store: &dyn Store, username: &str, name: Option<&str>, is_admin: bo
     let username = Username::parse_new(username)?;
     let name = Name::parse(name.unwrap_or(username.as_str()))?;
     let (password, generated) = new_password(&username, from_stdin)?;
-    let hash = Passwords::new().await?.hash(password).await?;
+    let hash = Passwords::new().await?.hash(Ipv4Addr::LOCALHOST.into(), password).await?;
     let user = User { id: UserId::new(), username, name, created_at: Timestamp::now(), last_seen_at: None };
     let account = Account { user, is_admin, disabled_at: None };
     store.insert_account(&account, &hash).await?;
@@ -134,7 +135,7 @@ async fn list(store: &dyn Store) -> Result<()> {
 
 async fn reset_password(store: &dyn Store, username: &str, from_stdin: bool) -> Result<()> {
     let (password, generated) = new_password(&Username::parse(username)?, from_stdin)?;
-    let password_hash = Some(Passwords::new().await?.hash(password).await?);
+    let password_hash = Some(Passwords::new().await?.hash(Ipv4Addr::LOCALHOST.into(), password).await?);
     change(store, username, AccountChange { password_hash, ..AccountChange::default() }).await?;
     show(generated);
     Ok(())

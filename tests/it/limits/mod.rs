@@ -4,5 +4,6 @@ mod connections;
 mod deletion;
 mod memory;
 mod pages;
+mod passwords;
 mod rates;
 mod slow;

@@ -3,13 +3,16 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use chinwag::limits;
 use rustix::process::Signal;
 use serde_json::json;
+use tokio::time::{sleep, timeout};
 
 use super::{Running, chinwag, chinwag_after};
 use crate::support::client::TestUser;
+use crate::support::socket::TEST_TIMEOUT;
 
 /// Returns the names of the files in a folder, with their permissions.
 fn modes(folder: &Path) -> Vec<(String, u32)> {
@@ -89,8 +92,15 @@ async fn deleted_text_is_in_no_file() {
     }
     assert!(occurrences(running.data.path(), MARK) > 0, "the test looks in the right place");
     ada.delete(&gone.path).await.expect(204);
-    // The log holds earlier states until it is started over.
     let checkpoint = rusqlite::Connection::open(running.data.path().join("chinwag.db")).unwrap();
+    let swept = async {
+        let left = "SELECT count(*) FROM deleted_conversations";
+        while checkpoint.query_row(left, [], |row| row.get::<_, i64>(0)).unwrap() > 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(TEST_TIMEOUT, swept).await.expect("the messages of a deleted conversation are deleted");
+    // The log holds earlier states until it is started over.
     let is_busy = checkpoint.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(is_busy, 0);
     assert_eq!(occurrences(running.data.path(), MARK), 0);

@@ -277,9 +277,8 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
         (TestUser::register(first.address, "ada").await, TestUser::register(first.address, "grace").await);
     let room = ada.direct(&grace).await;
     let message = ada.send(&room, "keep this").await;
-    first.signal(Signal::KILL);
-    let data = first.data.path().to_str().unwrap();
-    let second = Running::start(&["--data", data]);
+    let data = first.ended_by(Signal::KILL);
+    let second = Running::start(&["--data", data.path().to_str().unwrap()]);
     let ada = TestUser { address: second.address, ..ada };
     assert_eq!(
         ada.get(&room.messages).await.expect(200).json()["items"],

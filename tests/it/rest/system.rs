@@ -174,7 +174,7 @@ async fn every_path_says_which_methods_it_has() {
         ("/", &["get", "head", "options"][..]),
         ("/health", &["get", "head", "options"]),
         ("/v1/users/register", &["options", "post"]),
-        ("/v1/users/me", &["get", "head", "options", "patch"]),
+        ("/v1/users/me", &["delete", "get", "head", "options", "patch"]),
         ("/v1/conversations", &["get", "head", "options", "post"]),
         ("/v1/conversations/x", &["delete", "get", "head", "options", "patch"]),
         ("/v1/conversations/x/members/y", &["delete", "options", "patch"]),
