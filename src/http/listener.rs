@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::accept::Acceptor;
 use super::chain;
@@ -119,6 +119,13 @@ async fn respond(
     let state = Arc::clone(&server.state);
     let draining = state.draining.clone();
     let (mut head, body) = incoming.into_parts();
+    if !is_trusted(peer.ip(), &state.trusted_proxies) && head.headers.contains_key("x-forwarded-for") {
+        state.untrusted_proxy.call_once(|| {
+            let text =
+                "X-Forwarded-For of this peer is ignored; if it is your proxy, add it to CHINWAG_TRUSTED_PROXIES";
+            warn!(%peer, "{text}, or all its clients share the limits of one address");
+        });
+    }
     let path = head.uri.path().to_owned();
     let expect = head.headers.get(EXPECT).filter(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     let unread: Option<Arc<AtomicBool>> = expect.map(|_| Arc::new(AtomicBool::new(true)));

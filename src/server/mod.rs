@@ -8,7 +8,7 @@ pub mod routes;
 pub mod signals;
 pub mod telemetry;
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -108,6 +108,7 @@ impl App {
             chat,
             origins: Arc::new(config.allowed_origins),
             trusted_proxies: config.trusted_proxies,
+            untrusted_proxy: Once::new(),
             connection_limits: ConnectionLimits::new(unlimited),
             refusals: Arc::default(),
             head_timeout: config.head_timeout,

@@ -1,6 +1,6 @@
 //! The state that all requests and connections share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -20,6 +20,8 @@ pub struct AppState {
     pub origins: Arc<Origins>,
     /// The networks whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// The first peer that is not trusted and sends `X-Forwarded-For` is named in a warning.
+    pub untrusted_proxy: Once,
     pub connection_limits: ConnectionLimits,
     pub refusals: Arc<RefusalLog>,
     /// The time in which the head of a request must arrive. An idle HTTP connection is closed after the same time.

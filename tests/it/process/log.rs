@@ -150,3 +150,20 @@ async fn a_flood_of_refusals_is_counted_and_other_lines_stay() {
         assert!(logged(message, status) < count.min(5 * limits::REFUSALS_LOGGED), "{status}");
     }
 }
+
+#[tokio::test]
+async fn a_proxy_that_is_not_trusted_is_named_once() {
+    for (trusted, expected) in [("192.0.2.1", 1), ("127.0.0.1", 0)] {
+        let mut running = Running::start(&["--trusted-proxies", trusted]);
+        for _ in 0..3 {
+            let request =
+                "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n";
+            assert!(raw::exchange(running.address, request.as_bytes()).await.starts_with("HTTP/1.1 200 "));
+        }
+        running.signal(Signal::TERM);
+        assert!(running.child.wait().unwrap().success());
+        let log: Vec<String> = running.log.by_ref().lines().map(Result::unwrap).collect();
+        let warnings = log.iter().filter(|line| line.contains("X-Forwarded-For") && line.contains("WARN"));
+        assert_eq!(warnings.count(), expected, "{log:?}");
+    }
+}
