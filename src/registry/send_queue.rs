@@ -61,8 +61,11 @@ struct Queue {
     corked: bool,
     frames: VecDeque<Bytes>,
     bytes: usize,
-    /// The bytes that wait because the kernel takes no more, in the memory budget of the node.
-    charge: Charge,
+    /// The bytes that are charged: those that wait because the kernel takes no more.
+    charged: usize,
+    /// The charge to the memory budget of the node. In memory of its own, because a delivery to many recipients reads the queue of each, and
+    /// seldom this.
+    charge: Box<Charge>,
     /// The kernel took no more. The connection's task flushes when the socket can be written.
     blocked: bool,
     /// The close frame is in the queue, and nothing is enqueued after it.
@@ -89,7 +92,8 @@ impl<S: Sink> SendQueue<S> {
             corked: true,
             frames: VecDeque::new(),
             bytes: 0,
-            charge,
+            charged: 0,
+            charge: Box::new(charge),
             blocked: false,
             closing: None,
             broken: false,
@@ -156,14 +160,14 @@ impl<S: Sink + ?Sized> SendQueue<S> {
             queue.frames.clear();
         }
         queue.close(Close::SLOW_CONSUMER, true);
-        queue.charge.resize(queue.bytes);
+        queue.recharge();
         self.capacity.notify_waiters();
         self.waker.wake();
     }
 
     /// Charges the bytes that wait. Closes the connection as a slow consumer if its user, its network or the node has no room for them.
     fn count(&self, queue: &mut Queue) {
-        if !queue.charge.resize(queue.bytes) && queue.closing.is_none() {
+        if !queue.recharge() && queue.closing.is_none() {
             self.close_slow(queue);
         }
     }
@@ -315,6 +319,17 @@ impl<S: Sink + ?Sized> SendQueue<S> {
 }
 
 impl Queue {
+    /// Charges the bytes that wait. Returns false if there is no room for them.
+    fn recharge(&mut self) -> bool {
+        if self.bytes != self.charged {
+            if !self.charge.resize(self.bytes) {
+                return false;
+            }
+            self.charged = self.bytes;
+        }
+        true
+    }
+
     /// Returns true if nothing waits, and new bytes may be written at once.
     fn is_idle(&self) -> bool {
         self.frames.is_empty() && !self.corked && !self.blocked && self.closing.is_none() && !self.broken

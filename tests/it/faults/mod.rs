@@ -1,5 +1,6 @@
 //! Fault tests: the promises hold while the server is killed, stopped and cut off. `make faults` runs many rounds.
 
+mod abuse;
 mod answers;
 mod checker;
 mod clock;
