@@ -34,7 +34,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Creates a user, whoever may register. Prints a generated password, unless one is given on standard input.
+    /// Creates a user, whoever may register. Prints a generated password, unless --password-stdin is given.
     Add {
         username: String,
 
@@ -60,7 +60,8 @@ enum Command {
     /// Lets a disabled user log in again, with the password from before.
     Enable { username: String },
 
-    /// Gives the user a new password and ends their sessions. Prints a generated one, unless one is given on standard input.
+    /// Gives the user a new password and ends their sessions. Prints a generated one, unless
+    /// --password-stdin is given.
     ResetPassword {
         username: String,
 
