@@ -143,10 +143,12 @@ CREATE INDEX user_words_by_user ON user_words (user_id);
 
 -- Version 7: conversations are deleted in steps.
 
--- Deleted conversations whose messages are not all deleted yet.
+-- Deleted conversations. Their ids are never used again, and as long as they are not swept they have messages.
 CREATE TABLE deleted_conversations (
-    conversation_id uuid PRIMARY KEY
+    conversation_id uuid PRIMARY KEY,
+    is_swept        boolean NOT NULL DEFAULT false
 );
+CREATE INDEX deleted_conversations_to_sweep ON deleted_conversations (conversation_id) WHERE NOT is_swept;
 
 -- Version 8: the operator decides who may register.
 

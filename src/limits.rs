@@ -50,6 +50,10 @@ pub const WAITING_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const WAITING_BYTES_PER_USER_MAX: usize = 8 * 1024 * 1024;
 /// The same for one network: eight users that use their whole share, and four networks fill the node. Most users hold nothing.
 pub const WAITING_BYTES_PER_NETWORK_MAX: usize = 64 * 1024 * 1024;
+/// The same for the clients of one network that have no user: a quarter of its share, so that they leave room for its users.
+pub const WAITING_BYTES_PER_NETWORK_ANONYMOUS_MAX: usize = WAITING_BYTES_PER_NETWORK_MAX / 4;
+/// The same for all clients without a user together, so that nobody who has not logged in can use up what is for users.
+pub const WAITING_BYTES_ANONYMOUS_MAX: usize = 64 * 1024 * 1024;
 /// Bytes that a user (or a network of clients without a user) may hold while the last quarter of [`WAITING_BYTES_MAX`] is used: a page of the
 /// usual size and some events. So clients that stall keep nobody else from an answer.
 pub const WAITING_BYTES_MODEST: usize = 256 * 1024;
@@ -102,6 +106,9 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_millis(4_750);
 /// A socket is closed when its peer accepts no bytes of an answer or a frame for this long. A phone passes most tunnels in less. A page of
 /// history is held as long for a client that does not read it.
 pub const PEER_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes that the kernel keeps of what is sent to one socket (Linux keeps twice as much, with its own overhead). A phone with a round trip of 100
+/// ms still gets 2 MB/s.
+pub const KERNEL_SEND_BYTES: usize = 128 * 1024;
 /// Open sockets of a node, HTTP and WebSocket together. Further ones wait in the kernel's queue.
 pub const SOCKETS_MAX: usize = 100_000;
 /// Open sockets of one address (for IPv6 of one /64), HTTP and WebSocket together. A large office can share an address, and forty full
@@ -235,8 +242,8 @@ pub const POSTGRES_READERS: u32 = 8;
 pub const POSTGRES_LANES: usize = 2;
 /// Connections that read from SQLite. Each occupies a thread while it is used. Four or two read as many pages a second, one reads fewer.
 pub const SQLITE_READERS: usize = 4;
-/// Messages of a deleted conversation that are deleted at a time: some 10 ms of SQLite's writer.
-pub const SWEPT_ROWS: usize = 1_000;
+/// Messages of a deleted conversation that are deleted at a time. The longest texts are 1.6 MiB, which SQLite overwrites in some 10 ms.
+pub const SWEPT_ROWS: usize = 100;
 /// Pause after each of these steps, so that a sweep takes at most a third of the writer's time.
 pub const SWEEP_PAUSE: Duration = Duration::from_millis(20);
 /// Time after which a node looks for deleted conversations that another node has not swept to the end.
@@ -283,6 +290,8 @@ pub const SESSION_AGE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 pub const SESSIONS_SWEPT: i64 = 100;
 /// Characters kept of a client's `User-Agent`: browsers send about 120.
 pub const USER_AGENT_CHARS_MAX: usize = 200;
+/// Live sessions of one user. A login beyond ends the oldest, so that all of them can be ended in one statement.
+pub const SESSIONS_PER_USER_MAX: i64 = 100;
 /// Time for which a ticket can be used: as long as a slow handshake takes, and shorter than addresses stay in logs and histories.
 pub const TICKET_TTL: Duration = Duration::from_secs(30);
 /// Unused tickets of one user: one for each connection that the user may have.

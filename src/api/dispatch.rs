@@ -10,7 +10,7 @@ use super::guard::catch_panic;
 use super::operation::{Access, Cost, Operation, OperationKind};
 use crate::chat::{Chat, Context};
 use crate::domain::session::Caller;
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Code, Error, Result, UserId};
 use crate::limits;
 use crate::registry::{Charge, Holder};
 use crate::wire::answer::Answer;
@@ -18,6 +18,9 @@ use crate::wire::input::Input;
 
 /// The time after which a client should try again whose answers wait.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
+
+/// The tokens of the check that a caller is an admin.
+const OPERATOR_CHECK_TOKENS: u32 = 1;
 
 /// The authentication of a call.
 pub enum CallAuth {
@@ -51,24 +54,28 @@ pub struct ChargedAnswer {
 /// Makes a call: authenticates the caller, reads the input, charges the cost and runs the operation.
 ///
 /// A call is answered within [`limits::ANSWER_TIMEOUT`], however many store calls it makes. The time in which `input` arrives is not
-/// counted, because it depends on the client; the transport bounds it. A panic becomes an `internal` error. Input and answer are charged to
+/// counted, because it depends on the client; the transport bounds it, and `input` gets the caller whom to charge for it. A panic becomes an `internal` error. Input and answer are charged to
 /// the memory budget; if it has no room for the caller, the call fails with `busy`.
-pub async fn dispatch(
+pub async fn dispatch<F: Future<Output = Result<Input>>>(
     chat: &Arc<Chat>,
     call: Call,
-    input: impl Future<Output = Result<Input>>,
+    input: impl FnOnce(Option<UserId>) -> F,
 ) -> Result<ChargedAnswer> {
     catch_panic(run(chat, call, input)).await?
 }
 
-async fn run(chat: &Arc<Chat>, call: Call, input: impl Future<Output = Result<Input>>) -> Result<ChargedAnswer> {
+async fn run<F: Future<Output = Result<Input>>>(
+    chat: &Arc<Chat>,
+    call: Call,
+    input: impl FnOnce(Option<UserId>) -> F,
+) -> Result<ChargedAnswer> {
     let Call { operation, auth, network, user_agent, page_bytes } = call;
     let started = Instant::now();
     let caller = timeout(limits::ANSWER_TIMEOUT, authorize(chat, operation, auth, network));
     let caller = caller.await.map_err(|_| too_late(operation))??;
     let remaining = limits::ANSWER_TIMEOUT.saturating_sub(started.elapsed());
-    let input = input.await?;
     let user_id = caller.map(|caller| caller.user_id);
+    let input = input(user_id).await?;
     let mut charge = chat.registry().charge(Holder { user_id, network });
     if !charge.has_room() || !charge.resize_if_large(input.body.len()) {
         return Err(busy());
@@ -95,6 +102,8 @@ pub async fn authorize(chat: &Chat, operation: &Operation, auth: CallAuth, netwo
         Access::User => authenticate(chat, auth).await.map(Some),
         Access::Operator => {
             let caller = authenticate(chat, auth).await?;
+            // The check asks the store, whoever asks for it.
+            chat.rate_limits.charge_read(caller.user_id, OPERATOR_CHECK_TOKENS)?;
             chat.auth.check_operator(&caller).await?;
             Ok(Some(caller))
         }

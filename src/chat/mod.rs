@@ -131,7 +131,7 @@ impl Chat {
         };
         tasks.spawn(supervised(reconciler.run(settings.heartbeat, stop.clone())));
         let sweeper = SweeperWake::default();
-        tasks.spawn(run_sweeper(Arc::clone(&store), Arc::clone(&sweeper), stop.clone()));
+        tasks.spawn(supervised(run_sweeper(Arc::clone(&store), Arc::clone(&sweeper), stop.clone())));
         let auth = Auth::new(Arc::clone(&store), &settings.secret, settings.access_ttl, sessions, unlimited).await?;
         let chat = Arc::new(Self {
             journal: Journal::start(&store, &bus, &gap_repair, tasks, stop),

@@ -80,27 +80,29 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
     answer(chat, caller.user_id).await
 }
 
-/// Fails with `field` if this is not the caller's password.
+/// Fails with `field` if this is not the caller's password. Returns its hash.
 pub(super) async fn check_password(
     context: &Context,
     caller: &Caller,
     field: &'static str,
     password: String,
-) -> Result<()> {
+) -> Result<String> {
     let chat = &context.chat;
     let hash = chat.store.password_hash(caller.user_id).await?;
-    match chat.auth.passwords.verify(context.network, password, hash).await? {
-        PasswordMatch::No => Err(Error::field(field, "is not your current password")),
-        PasswordMatch::Normalized | PasswordMatch::Unnormalized => Ok(()),
+    match (chat.auth.passwords.verify(context.network, password, hash.clone()).await?, hash) {
+        (PasswordMatch::Normalized | PasswordMatch::Unnormalized, Some(hash)) => Ok(hash),
+        _ => Err(Error::field(field, "is not your current password")),
     }
 }
 
 async fn change_password(context: &Context, caller: &Caller, password: Password, current: String) -> Result<()> {
     let chat = &context.chat;
-    check_password(context, caller, "current_password", current).await?;
+    let old_hash = check_password(context, caller, "current_password", current).await?;
     let (hash, caller) = (chat.auth.passwords.hash(context.network, password).await?, *caller);
     chat.run_to_completion(async move |chat| {
-        let changed = chat.store.change_password(caller.user_id, &hash, caller.session_id, Timestamp::now()).await;
+        // An operator may have set another password meanwhile, which stays.
+        let (user_id, keep) = (caller.user_id, caller.session_id);
+        let changed = chat.store.change_password(user_id, &old_hash, &hash, keep, Timestamp::now()).await;
         let ended = match &changed {
             Ok(ended) => ended.clone(),
             // If the outcome is unknown, the sockets are closed all the same. Clients whose session is live reconnect.

@@ -10,7 +10,7 @@ use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use tokio::time::timeout;
 
 use super::request::Request;
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Code, Error, Result, UserId};
 use crate::limits;
 use crate::registry::{Charge, Holder};
 use crate::transport::network;
@@ -19,7 +19,7 @@ use crate::transport::network;
 const BUSY_RETRY: Duration = Duration::from_secs(1);
 
 /// Reads a JSON body. A body that is not declared as JSON, is compressed, or whose declared length is over the limit, is refused unread.
-pub(super) async fn read_json(request: &mut Request) -> Result<Bytes> {
+pub(super) async fn read_json(request: &mut Request, user_id: Option<UserId>) -> Result<Bytes> {
     let media_type = request.header(CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or_default();
     if !media_type.trim().eq_ignore_ascii_case("application/json") {
         let detail = "The request must have Content-Type: application/json.";
@@ -36,7 +36,7 @@ pub(super) async fn read_json(request: &mut Request) -> Result<Bytes> {
     if let Some(unread) = &request.unread {
         unread.store(false, Ordering::Relaxed);
     }
-    let holder = Holder { user_id: None, network: network(request.address) };
+    let holder = Holder { user_id, network: network(request.address) };
     let charge = request.state.chat.registry().charge(holder);
     match timeout(request.state.body_timeout, collect(body, charge)).await {
         Ok(body) => Some(body?).filter(|body| !body.is_empty()).ok_or_else(not_json),

@@ -9,7 +9,7 @@ use super::body::read_json;
 use super::request::Request;
 use super::response;
 use crate::api::{Body, Call, CallAuth, ChargedAnswer, Operation, dispatch};
-use crate::domain::{Error, MessageId, Result};
+use crate::domain::{Error, MessageId, Result, UserId};
 use crate::limits;
 use crate::registry::Charge;
 use crate::transport::{Response, empty, network};
@@ -23,14 +23,14 @@ pub(super) async fn call(operation: &'static Operation, mut request: Request) ->
     let user_agent = request.header(USER_AGENT).map(|text| text.chars().take(limits::USER_AGENT_CHARS_MAX).collect());
     let call = Call { operation, auth, network, user_agent, page_bytes: limits::PAGE_BYTES_MAX };
     let chat = request.state.chat.clone();
-    dispatch(&chat, call, read_input(operation, &mut request)).await.map(respond)
+    dispatch(&chat, call, |user_id| read_input(operation, &mut request, user_id)).await.map(respond)
 }
 
 /// Returns the fields of path and query, and the body.
-async fn read_input(operation: &Operation, request: &mut Request) -> Result<Input> {
+async fn read_input(operation: &Operation, request: &mut Request, user_id: Option<UserId>) -> Result<Input> {
     let mut input = Input::default();
     if operation.body == Body::Json {
-        input.body = read_json(request).await?;
+        input.body = read_json(request, user_id).await?;
     } else {
         input.fields = request.query.pairs()?;
     }

@@ -30,6 +30,8 @@ impl Holder {
 pub struct MemoryBudget {
     limit: usize,
     bytes: AtomicUsize,
+    /// The part of them that no user is charged for.
+    anonymous: AtomicUsize,
     /// The bytes of each user and each network that holds any. `None` if there are no shares.
     held: Option<(Sharded<UserId, usize>, Sharded<IpAddr, usize>)>,
 }
@@ -43,7 +45,12 @@ impl Default for MemoryBudget {
 impl MemoryBudget {
     /// A budget of `limit` bytes, none of which is used.
     pub fn new(limit: usize, has_shares: bool) -> Self {
-        Self { limit, bytes: AtomicUsize::new(0), held: has_shares.then(|| (Sharded::new(), Sharded::new())) }
+        Self {
+            limit,
+            bytes: AtomicUsize::new(0),
+            anonymous: AtomicUsize::new(0),
+            held: has_shares.then(|| (Sharded::new(), Sharded::new())),
+        }
     }
 
     /// The number of bytes that wait.
@@ -71,7 +78,13 @@ impl MemoryBudget {
         let is_scarce = self.is_scarce();
         let share = |most: usize| if is_scarce { limits::WAITING_BYTES_MODEST } else { most };
         let Some(user_id) = holder.user_id else {
-            return add(networks, holder.network, bytes, share(limits::WAITING_BYTES_PER_NETWORK_MAX));
+            let before = self.anonymous.fetch_add(bytes, Ordering::Relaxed);
+            let is_added = before + bytes <= limits::WAITING_BYTES_ANONYMOUS_MAX
+                && add(networks, holder.network, bytes, share(limits::WAITING_BYTES_PER_NETWORK_ANONYMOUS_MAX));
+            if !is_added {
+                self.anonymous.fetch_sub(bytes, Ordering::Relaxed);
+            }
+            return is_added;
         };
         if !add(users, user_id, bytes, share(limits::WAITING_BYTES_PER_USER_MAX)) {
             return false;
@@ -89,8 +102,9 @@ impl MemoryBudget {
         }
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         if let Some((users, networks)) = &self.held {
-            if let Some(user_id) = holder.user_id {
-                subtract(users, user_id, bytes);
+            match holder.user_id {
+                Some(user_id) => subtract(users, user_id, bytes),
+                None => drop(self.anonymous.fetch_sub(bytes, Ordering::Relaxed)),
             }
             subtract(networks, holder.network, bytes);
         }
@@ -184,10 +198,13 @@ mod tests {
     use std::net::IpAddr;
     use std::sync::Arc;
 
+    use std::sync::atomic::Ordering;
+
     use super::{Charge, Holder, MemoryBudget};
     use crate::domain::UserId;
     use crate::limits::{
-        UNCHARGED_BYTES_MAX, WAITING_BYTES_MODEST, WAITING_BYTES_PER_NETWORK_MAX, WAITING_BYTES_PER_USER_MAX,
+        UNCHARGED_BYTES_MAX, WAITING_BYTES_ANONYMOUS_MAX, WAITING_BYTES_MODEST,
+        WAITING_BYTES_PER_NETWORK_ANONYMOUS_MAX, WAITING_BYTES_PER_NETWORK_MAX, WAITING_BYTES_PER_USER_MAX,
     };
 
     fn network(number: u8) -> IpAddr {
@@ -247,10 +264,22 @@ mod tests {
         let user_id = UserId::new();
         let mut before = charge(&budget, None, 1);
         assert!(before.resize(WAITING_BYTES_PER_USER_MAX));
+        assert_eq!(budget.anonymous.load(Ordering::Relaxed), WAITING_BYTES_PER_USER_MAX);
         before.set_user(user_id);
         assert!(!charge(&budget, Some(user_id), 2).resize(1));
         drop(before);
-        assert_eq!(budget.bytes(), 0);
+        assert_eq!((budget.bytes(), budget.anonymous.load(Ordering::Relaxed)), (0, 0));
+    }
+
+    #[test]
+    fn clients_without_a_user_leave_room_for_users() {
+        let budget = Arc::new(MemoryBudget::new(usize::MAX, true));
+        let network_max = WAITING_BYTES_PER_NETWORK_ANONYMOUS_MAX;
+        let networks = WAITING_BYTES_ANONYMOUS_MAX / network_max;
+        let mut all: Vec<Charge> = (0u8..).take(networks).map(|number| charge(&budget, None, number)).collect();
+        assert!(!all[0].resize(network_max + 1) && all.iter_mut().all(|charge| charge.resize(network_max)));
+        assert!(!charge(&budget, None, 99).resize(1), "all of them together");
+        assert!(charge(&budget, Some(UserId::new()), 0).resize(WAITING_BYTES_PER_USER_MAX));
     }
 
     #[test]

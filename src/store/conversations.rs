@@ -39,7 +39,7 @@ pub trait Conversations: Send + Sync {
     async fn small_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;
 
     /// Deletes a conversation with its members, and raises their membership versions. Returns the former members. Its messages can no
-    /// longer be read by anybody, and are left to [`Conversations::sweep_deleted`]. Until then its id cannot be used again. Fails by the rule of
+    /// longer be read by anybody, and are left to [`Conversations::sweep_deleted`]. Its id cannot be used again. Fails by the rule of
     /// [`may_delete`](crate::domain::rules::may_delete).
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
 

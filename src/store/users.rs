@@ -40,7 +40,14 @@ pub trait Users: Send + Sync {
 
     /// Changes a user's password and, in the same transaction, ends all their live sessions but `keep`. Returns the ended ones. Fails with
     /// `session_ended` for a disabled user, whose sessions have all ended.
-    async fn change_password(&self, id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
+    async fn change_password(
+        &self,
+        id: UserId,
+        old_hash: &str,
+        hash: &str,
+        keep: SessionId,
+        at: Timestamp,
+    ) -> Result<Vec<SessionId>>;
 
     /// Replaces the hash of a user's password by another hash of the same password, if it is still `old`.
     async fn replace_password_hash(&self, id: UserId, old: &str, new: &str) -> Result<()>;

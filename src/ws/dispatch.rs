@@ -39,6 +39,9 @@ fn text(message: ClientMessage) -> Result<String, ConnectionEnd> {
     }
 }
 
+/// Conversations of a `resume` that cost one token of the user's reads.
+const RESUMES_PER_TOKEN: usize = 10;
+
 /// A refused frame: the error, and its `error` frame.
 pub(super) struct Refused {
     pub(super) error: Error,
@@ -197,7 +200,12 @@ impl<'a> FrameDispatcher<'a> {
     }
 
     async fn resume(&self, frame: ClientFrame<'_>, reference: Reference) -> Result<(), Refused> {
-        match self.check_resume(frame) {
+        let conversations = self.check_resume(frame).and_then(|conversations| {
+            // A part of what a page of a list costs: the client asks for each once, when it comes back.
+            let tokens = 1 + u32::try_from(conversations.len() / RESUMES_PER_TOKEN).unwrap_or(u32::MAX);
+            self.chat.rate_limits.charge_read(self.caller.user_id, tokens).map(|()| conversations)
+        });
+        match conversations {
             Ok(conversations) => {
                 let reference = reference.reference.as_deref();
                 self.chat.subscriptions.resume_all(self.connection, conversations, reference).await;

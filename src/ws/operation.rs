@@ -40,7 +40,7 @@ impl FrameDispatcher<'_> {
         let task = self.chat.spawn(async move {
             let _permit = permit;
             let started = Instant::now();
-            let answer = dispatch(&chat, call, async { Ok(input) }).await;
+            let answer = dispatch(&chat, call, |_| async { Ok(input) }).await;
             // The answer is charged until the send queue has room for it, and charges it.
             let (answer, _charge) = match answer {
                 Ok(ChargedAnswer { answer, charge }) => (check_size(answer), Some(charge)),

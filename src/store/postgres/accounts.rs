@@ -1,11 +1,11 @@
 //! Accounts.
 
 use async_trait::async_trait;
-use futures_util::future::{OptionFuture, join5};
+use futures_util::future::{OptionFuture, join, join5};
 
 use super::connection::{Params, PgConnection};
 use super::rows::{self, Columns};
-use super::users::{NewUser, insert_user, user};
+use super::users::{LOCK_USER, NewUser, insert_user, user};
 use super::{Postgres, bounded};
 use crate::domain::account::{Account, AccountChange};
 use crate::domain::{Result, SessionId, Timestamp, UserId};
@@ -59,12 +59,12 @@ async fn change_account(
     change: &AccountChange,
     at: Timestamp,
 ) -> Result<Option<(Account, Vec<SessionId>)>> {
-    connection.prepare(&[CHANGE_ACCOUNT, END_OTHER_SESSIONS, ACCOUNT]).await?;
+    connection.prepare(&[LOCK_USER, CHANGE_ACCOUNT, END_OTHER_SESSIONS, ACCOUNT]).await?;
     let AccountChange { password_hash, is_admin, disabled } = change;
     let changed: Params<'_> = &[&id, password_hash, is_admin, disabled, &at];
     let ended: Params<'_> = &[&id, &None::<SessionId>, &at];
-    let (begun, changed, ended, found, committed) = join5(
-        connection.begin(),
+    let ((begun, locked), changed, ended, found, committed) = join5(
+        join(connection.begin(), connection.send(LOCK_USER, &[&id])),
         connection.send_count(CHANGE_ACCOUNT, changed),
         OptionFuture::from(change.ends_sessions().then(|| connection.send(END_OTHER_SESSIONS, ended))),
         connection.send(ACCOUNT, &[&id]),
@@ -72,6 +72,7 @@ async fn change_account(
     )
     .await;
     begun?;
+    locked?;
     changed?;
     let (ended, found) = (ended.transpose()?.unwrap_or_default(), found?);
     committed?;

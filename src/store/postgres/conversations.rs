@@ -14,9 +14,10 @@ use crate::domain::rules::may_delete;
 use crate::domain::{ConversationId, Error, Result, UserId};
 use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existing, id_taken, no_such_member};
+use crate::store::queries::conversations::next_deleted;
 use crate::store::queries::conversations::{
     CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, DELETED_CONVERSATION,
-    EXISTING_CONVERSATION, FORGET_DELETED, INSERT_CONVERSATION, INSERT_DELETED, NEXT_DELETED, SMALL_CONVERSATIONS,
+    EXISTING_CONVERSATION, INSERT_CONVERSATION, INSERT_DELETED, SET_SWEPT, SMALL_CONVERSATIONS,
 };
 use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
@@ -100,18 +101,34 @@ impl Conversations for Postgres {
         bounded(async { Box::pin(delete(&*self.connection().await?, id, actor_id)).await }).await
     }
 
-    /// Each statement is a transaction of its own, and can be repeated by any node.
     async fn sweep_deleted(&self, limit: usize) -> Result<bool> {
-        let Some(id) = self.one(NEXT_DELETED, &[], rows::value::<ConversationId>).await? else { return Ok(false) };
-        let rows = row_limit(limit);
-        let messages = self.count(SWEEP_MESSAGES, &[&id, &rows]).await?;
-        let changes = self.count(SWEEP_CHANGES, &[&id, &rows]).await?;
-        let most = u64::try_from(limit).unwrap_or(u64::MAX);
-        if messages < most && changes < most {
-            self.count(FORGET_DELETED, &[&id]).await?;
-        }
-        Ok(true)
+        bounded(async { Box::pin(sweep(&*self.connection().await?, limit)).await }).await
     }
+}
+
+/// The next conversation to sweep, and the right to sweep it. Passes over one that another node sweeps: it would wait for the rows that the
+/// other deletes, find none of them, and take that for the end.
+const LOCK_NEXT_DELETED: &str = concat!(next_deleted!(), " FOR UPDATE SKIP LOCKED");
+
+/// Deletes some of what is left of a deleted conversation, in one transaction. Returns true if there may be more.
+async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
+    connection.prepare(&[LOCK_NEXT_DELETED, SWEEP_MESSAGES, SWEEP_CHANGES, SET_SWEPT]).await?;
+    let (begun, next) = join(connection.begin(), connection.send(LOCK_NEXT_DELETED, &[])).await;
+    begun?;
+    let Some(id) = rows::first(&next?, rows::value::<ConversationId>)? else {
+        connection.rollback().await?;
+        return Ok(false);
+    };
+    let rows = row_limit(limit);
+    let (messages, changes) =
+        join(connection.send_count(SWEEP_MESSAGES, &[&id, &rows]), connection.send_count(SWEEP_CHANGES, &[&id, &rows]))
+            .await;
+    let most = u64::try_from(limit).unwrap_or(u64::MAX);
+    if messages? < most && changes? < most {
+        connection.send_count(SET_SWEPT, &[&id]).await?;
+    }
+    connection.commit().await?;
+    Ok(true)
 }
 
 /// Creates a conversation, or returns the existing one: the pair's direct conversation, or the one that an earlier try created. One
@@ -129,10 +146,11 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     connection.prepare(&[LOCK_LIVE_USERS, DELETED_CONVERSATION, INSERT_CONVERSATION, EXISTING_CONVERSATION]).await?;
     connection.prepare(&[INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS]).await?;
     // The pair's key before the users: a transaction that waits for another transaction's key then holds no lock that the other needs.
-    let (begun, deleted, inserted, existing_users, found) = join5(
+    // The deleted ids after the insert, which waits for a deletion under way.
+    let (begun, inserted, deleted, existing_users, found) = join5(
         connection.begin(),
-        connection.send(DELETED_CONVERSATION, &[id]),
         connection.send_count(INSERT_CONVERSATION, &[id, &kind, &name, &new.creator_id, at, &direct_key]),
+        connection.send(DELETED_CONVERSATION, &[id]),
         connection.send(LOCK_LIVE_USERS, &[&users]),
         connection.send(EXISTING_CONVERSATION, &[id, &direct_key]),
     )

@@ -38,7 +38,9 @@ impl Sessions for Postgres {
         let Session { id, user_id, generation, created_at, rotated_at, expires_at, ended_at: _, user_agent } = session;
         self.count(SWEEP_SESSIONS, &[created_at, &limits::SESSIONS_SWEPT]).await?;
         let params: Params<'_> = &[id, user_id, generation, created_at, rotated_at, expires_at, user_agent];
-        self.count(queries::sessions::INSERT_SESSION, params).await.map(drop)
+        self.count(queries::sessions::INSERT_SESSION, params).await?;
+        let most: Params<'_> = &[user_id, created_at, &limits::SESSIONS_PER_USER_MAX];
+        self.count(queries::sessions::END_OLDEST_SESSIONS, most).await.map(drop)
     }
 
     async fn session(&self, id: SessionId) -> Result<Option<Session>> {

@@ -1,7 +1,7 @@
 //! Users.
 
 use async_trait::async_trait;
-use futures_util::future::{OptionFuture, join, join3, join4, try_join3};
+use futures_util::future::{OptionFuture, join, join3, join4, join5, try_join3};
 use tokio_postgres::types::ToSql;
 
 use super::connection::{Params, PgConnection};
@@ -179,6 +179,10 @@ pub(super) async fn insert_user(
     }
 }
 
+/// id. Whoever locks a user like this sees the sessions of all logins so far, and later logins see what the transaction wrote: the key of a
+/// session's user waits for no weaker lock.
+pub(super) const LOCK_USER: &str = "SELECT 1 FROM users WHERE id = $1 FOR UPDATE";
+
 #[async_trait]
 impl Users for Postgres {
     async fn insert_user(&self, user: &User, password_hash: &str) -> Result<()> {
@@ -262,19 +266,28 @@ impl Users for Postgres {
     }
 
     /// One transaction in one round trip.
-    async fn change_password(&self, id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>> {
+    async fn change_password(
+        &self,
+        id: UserId,
+        old_hash: &str,
+        hash: &str,
+        keep: SessionId,
+        at: Timestamp,
+    ) -> Result<Vec<SessionId>> {
         bounded(async {
             let (set_password, end_others) = (queries::users::SET_PASSWORD, queries::sessions::END_OTHER_SESSIONS);
             let connection = self.connection().await?;
-            connection.prepare(&[set_password, end_others]).await?;
-            let (begun, set, ended, committed) = join4(
+            connection.prepare(&[LOCK_USER, set_password, end_others]).await?;
+            let (begun, locked, set, ended, committed) = join5(
                 connection.begin(),
-                connection.send_count(set_password, &[&id, &hash]),
+                connection.send(LOCK_USER, &[&id]),
+                connection.send_count(set_password, &[&id, &hash, &old_hash]),
                 connection.send(end_others, &[&id, &Some(keep), &at]),
                 connection.commit(),
             )
             .await;
             begun?;
+            locked?;
             let (set, ended) = (set?, ended?);
             committed?;
             if set == 0 {

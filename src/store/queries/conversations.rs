@@ -46,16 +46,21 @@ pub(crate) const INSERT_CONVERSATION: &str = "INSERT INTO conversations (id, typ
 /// id, direct_key. The conversation because of which [`INSERT_CONVERSATION`] inserted nothing.
 pub(crate) const EXISTING_CONVERSATION: &str =
     "SELECT id, creator_id FROM conversations WHERE id = $1 OR direct_key = $2 ORDER BY id = $1 DESC LIMIT 1";
-/// id. A row if a conversation with this id is deleted and not swept yet.
+/// id. A row if a conversation with this id was deleted.
 pub(crate) const DELETED_CONVERSATION: &str =
     "SELECT conversation_id FROM deleted_conversations WHERE conversation_id = $1";
 /// The next conversation to sweep.
-pub(crate) const NEXT_DELETED: &str =
-    "SELECT conversation_id FROM deleted_conversations ORDER BY conversation_id LIMIT 1";
+macro_rules! next_deleted {
+    () => {
+        "SELECT conversation_id FROM deleted_conversations WHERE NOT is_swept ORDER BY conversation_id LIMIT 1"
+    };
+}
+pub(crate) use next_deleted;
+
 /// id
 pub(crate) const INSERT_DELETED: &str = "INSERT INTO deleted_conversations (conversation_id) VALUES ($1)";
 /// id
-pub(crate) const FORGET_DELETED: &str = "DELETE FROM deleted_conversations WHERE conversation_id = $1";
+pub(crate) const SET_SWEPT: &str = "UPDATE deleted_conversations SET is_swept = true WHERE conversation_id = $1";
 /// id
 pub(crate) const CONVERSATION: &str = concat!(
     "SELECT ",

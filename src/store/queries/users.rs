@@ -56,9 +56,9 @@ pub(crate) const USER_IDS_BY_WORD: &str =
     "SELECT user_id FROM user_words WHERE word >= $1 AND word < $2 ORDER BY word, user_id LIMIT $3";
 /// id, name, name_key, words_version
 pub(crate) const RENAME_USER: &str = "UPDATE users SET name = $2, name_key = $3, words_name = $2, words_version = $4 WHERE id = $1 AND deleted_at IS NULL";
-/// id, hash
-pub(crate) const SET_PASSWORD: &str =
-    "UPDATE users SET password_hash = $2 WHERE id = $1 AND disabled_at IS NULL AND deleted_at IS NULL";
+/// id, hash, old hash
+pub(crate) const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 \
+     WHERE id = $1 AND password_hash = $3 AND disabled_at IS NULL AND deleted_at IS NULL";
 /// id, old, new
 pub(crate) const REPLACE_PASSWORD_HASH: &str =
     "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";

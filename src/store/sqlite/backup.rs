@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
@@ -107,6 +108,12 @@ fn replace(path: &Path, new: &Path) -> io::Result<Option<PathBuf>> {
     files::sync_folder(path)?;
     for suffix in [WAL, JOURNAL, SHM] {
         unless_missing(fs::remove_file(beside(path, suffix)))?;
+    }
+    // An administrator may restore what another user's server reads.
+    let (owner, made) =
+        (fs::metadata(path).or_else(|_| fs::metadata(path.parent().unwrap_or(path)))?, fs::metadata(new)?);
+    if (owner.uid(), owner.gid()) != (made.uid(), made.gid()) {
+        chown(new, Some(owner.uid()), Some(owner.gid()))?;
     }
     fs::rename(new, path)?;
     files::sync_folder(path)?;

@@ -17,9 +17,10 @@ use crate::domain::rules::may_delete;
 use crate::domain::{ConversationId, Result, UserId};
 use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existing, id_taken, no_such_member};
+use crate::store::queries::conversations::next_deleted;
 use crate::store::queries::conversations::{
     CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, DELETED_CONVERSATION,
-    EXISTING_CONVERSATION, FORGET_DELETED, INSERT_CONVERSATION, INSERT_DELETED, NEXT_DELETED, SMALL_CONVERSATIONS,
+    EXISTING_CONVERSATION, INSERT_CONVERSATION, INSERT_DELETED, SET_SWEPT, SMALL_CONVERSATIONS,
 };
 use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::members::{INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION};
@@ -101,7 +102,7 @@ impl Conversations for Sqlite {
     }
 
     async fn sweep_deleted(&self, limit: usize) -> Result<bool> {
-        if self.read(|db| one(db, NEXT_DELETED, [], value::<ConversationId>)).await?.is_none() {
+        if self.read(|db| one(db, next_deleted!(), [], value::<ConversationId>)).await?.is_none() {
             return Ok(false);
         }
         self.write(move |db| sweep(db, limit)).await
@@ -151,11 +152,11 @@ fn delete(db: &Connection, id: ConversationId, actor_id: UserId) -> Result<Vec<U
 
 /// Deletes some of what is left of a deleted conversation. Returns true if there may be more.
 fn sweep(db: &Connection, limit: usize) -> Result<bool> {
-    let Some(id) = one(db, NEXT_DELETED, [], value::<ConversationId>)? else { return Ok(false) };
+    let Some(id) = one(db, next_deleted!(), [], value::<ConversationId>)? else { return Ok(false) };
     let messages = run(db, sql!(SWEEP_MESSAGES), params![id, row_limit(limit)])?;
     let changes = run(db, sql!(SWEEP_CHANGES), params![id, row_limit(limit)])?;
     if messages < limit && changes < limit {
-        run(db, sql!(FORGET_DELETED), params![id])?;
+        run(db, sql!(SET_SWEPT), params![id])?;
     }
     Ok(true)
 }

@@ -152,8 +152,10 @@ CREATE INDEX user_words_by_user ON user_words (user_id);
 -- Version 7: conversations are deleted in steps.
 
 CREATE TABLE deleted_conversations (
-    conversation_id BLOB PRIMARY KEY
+    conversation_id BLOB PRIMARY KEY,
+    is_swept        INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX deleted_conversations_to_sweep ON deleted_conversations (conversation_id) WHERE NOT is_swept;
 
 -- Version 8: the operator decides who may register.
 

@@ -42,6 +42,8 @@ impl Sessions for Sqlite {
             run(db, SWEEP_SESSIONS, params![created_at, limits::SESSIONS_SWEPT])?;
             let row = params![id, user_id, generation, created_at, rotated_at, expires_at, user_agent];
             run(db, sql!(queries::sessions::INSERT_SESSION), row)?;
+            let most = params![user_id, created_at, limits::SESSIONS_PER_USER_MAX];
+            run(db, sql!(queries::sessions::END_OLDEST_SESSIONS), most)?;
             Ok(())
         })
         .await

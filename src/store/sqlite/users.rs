@@ -154,10 +154,17 @@ impl Users for Sqlite {
         .await
     }
 
-    async fn change_password(&self, id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>> {
-        let hash = hash.to_owned();
+    async fn change_password(
+        &self,
+        id: UserId,
+        old_hash: &str,
+        hash: &str,
+        keep: SessionId,
+        at: Timestamp,
+    ) -> Result<Vec<SessionId>> {
+        let (old_hash, hash) = (old_hash.to_owned(), hash.to_owned());
         self.write(move |db| {
-            if run(db, sql!(queries::users::SET_PASSWORD), params![id, hash])? == 0 {
+            if run(db, sql!(queries::users::SET_PASSWORD), params![id, hash, old_hash])? == 0 {
                 return Err(disabled_meanwhile());
             }
             all(db, sql!(queries::sessions::END_OTHER_SESSIONS), params![id, Some(keep), at], value)

@@ -14,7 +14,7 @@ use crate::support::raw::until;
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::TEST_TIMEOUT;
 use chinwag::limits::{
-    BODY_BYTES_MAX, CONTENT_BYTES_MAX, PAGE_BYTES_MAX, WAITING_BYTES_MAX, WAITING_BYTES_PER_NETWORK_MAX,
+    BODY_BYTES_MAX, CONTENT_BYTES_MAX, PAGE_BYTES_MAX, WAITING_BYTES_MAX, WAITING_BYTES_PER_NETWORK_ANONYMOUS_MAX,
 };
 
 on_each_store! {
@@ -154,7 +154,7 @@ async fn requests_that_arrive_in_part_take_no_more_than_their_networks_share() {
         let _ = socket.write_all(but_one.as_bytes()).await;
         socket
     };
-    let most = WAITING_BYTES_PER_NETWORK_MAX / BODY_BYTES_MAX;
+    let most = WAITING_BYTES_PER_NETWORK_ANONYMOUS_MAX / BODY_BYTES_MAX;
     let mut waiting = Vec::new();
     for _ in 0..=most / 32 {
         waiting.extend(join_all((0..32).map(|_| begin(ELSEWHERE))).await);

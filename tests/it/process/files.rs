@@ -94,7 +94,7 @@ async fn deleted_text_is_in_no_file() {
     ada.delete(&gone.path).await.expect(204);
     let checkpoint = rusqlite::Connection::open(running.data.path().join("chinwag.db")).unwrap();
     let swept = async {
-        let left = "SELECT count(*) FROM deleted_conversations";
+        let left = "SELECT count(*) FROM deleted_conversations WHERE NOT is_swept";
         while checkpoint.query_row(left, [], |row| row.get::<_, i64>(0)).unwrap() > 0 {
             sleep(Duration::from_millis(5)).await;
         }

@@ -174,7 +174,7 @@ async fn a_login_with_a_password_that_changes_meanwhile_is_refused(store: StoreK
         // The response to a password change lists the other sessions that it ends.
         let user_id = UserId::parse(&ada.id).unwrap();
         let hash = held_store.password_hash(user_id).await.unwrap().unwrap();
-        let others = held_store.change_password(user_id, &hash, session_id(&ada), Timestamp::now()).await;
+        let others = held_store.change_password(user_id, &hash, &hash, session_id(&ada), Timestamp::now()).await;
         assert_eq!(others, Ok(vec![]), "{method}: its session has ended");
         present = next;
     }

@@ -62,7 +62,7 @@ async fn a_disabled_user_has_no_sessions_and_no_password_that_matches(store: &Fi
     let credentials = async || store.credentials("ada").await.unwrap().unwrap();
     assert_eq!(hash().await, "!hash");
     assert_eq!((credentials().await.password_hash.as_str(), credentials().await.is_disabled), ("hash", true));
-    let refused_change = store.change_password(ada, "hers", SessionId::new(), at).await;
+    let refused_change = store.change_password(ada, "hash", "hers", SessionId::new(), at).await;
     assert_eq!(refused(refused_change), Code::SessionEnded, "a request from before");
     assert_eq!(hash().await, "!hash");
 

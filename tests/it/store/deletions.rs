@@ -45,7 +45,7 @@ async fn a_deleted_user_leaves_nothing_personal(store: &Fixture) {
     // Calls that were under way bring nothing back.
     store.rename_user(ada, &Name::parse("Ada").unwrap()).await.unwrap();
     store.set_last_seen(&[ada], at).await.unwrap();
-    assert_eq!(refused(store.change_password(ada, "hash", session.id, at).await), Code::SessionEnded);
+    assert_eq!(refused(store.change_password(ada, "hash", "new hash", session.id, at).await), Code::SessionEnded);
     assert_eq!(store.user(ada).await.unwrap(), Some(left));
     assert_eq!(store.rewrite_user_words(i64::MAX, 9).await, Ok(1));
     assert_eq!(store.user_ids_by_word("", 9).await.unwrap(), []);

@@ -1,10 +1,10 @@
 //! Sessions.
 
 use chinwag::domain::session::Session;
-use chinwag::domain::{SessionId, Timestamp, UserId};
-use chinwag::limits::SESSIONS_SWEPT;
+use chinwag::domain::{Code, SessionId, Timestamp, UserId};
+use chinwag::limits::{SESSIONS_PER_USER_MAX, SESSIONS_SWEPT};
 
-use super::Fixture;
+use super::{Fixture, refused};
 
 conformance!(
     a_session_is_kept_as_it_is,
@@ -17,6 +17,7 @@ conformance!(
     the_live_sessions_of_a_user_are_listed,
     one_ends_only_ones_own_sessions,
     an_insert_sweeps_some_expired_sessions,
+    a_login_too_many_ends_the_oldest_session,
 );
 
 async fn kept(store: &Fixture, id: SessionId) -> Session {
@@ -104,7 +105,7 @@ async fn a_new_password_ends_the_other_sessions(store: &Fixture) {
     assert!(store.rotate_session(over.id, 0, later(&over, 1), later(&over, 60)).await.unwrap());
 
     let at = later(&keep, 1_000);
-    let mut ended = store.change_password(ada, "new hash", keep.id, at).await.unwrap();
+    let mut ended = store.change_password(ada, "hash", "new hash", keep.id, at).await.unwrap();
     let mut expected = vec![one.id, two.id];
     ended.sort();
     expected.sort();
@@ -117,7 +118,10 @@ async fn a_new_password_ends_the_other_sessions(store: &Fixture) {
     assert_eq!(kept(store, long_ended.id).await.ended_at, Some(later(&keep, 10)));
     assert_eq!(kept(store, bobs.id).await, bobs);
     assert_eq!(store.password_hash(bob).await.unwrap().as_deref(), Some("hash"));
-    assert_eq!(store.change_password(ada, "newer hash", keep.id, at).await.unwrap(), []);
+    let late = store.change_password(ada, "hash", "another hash", keep.id, at).await;
+    assert_eq!(refused(late), Code::SessionEnded, "somebody else set a password meanwhile");
+    assert_eq!(store.password_hash(ada).await.unwrap().as_deref(), Some("new hash"));
+    assert_eq!(store.change_password(ada, "new hash", "newer hash", keep.id, at).await.unwrap(), []);
     assert_eq!(store.password_hash(UserId::new()).await.unwrap(), None);
 }
 
@@ -172,4 +176,17 @@ async fn an_insert_sweeps_some_expired_sessions(store: &Fixture) {
     let left = insert(first.expires_at).await;
     assert!((5..=7).contains(&left), "{left}: a small batch at a time");
     assert_eq!(insert(Timestamp(first.expires_at.0 + 1)).await, 0);
+}
+
+async fn a_login_too_many_ends_the_oldest_session(store: &Fixture) {
+    let (ada, bob) = (store.register("ada").await, store.register("bob").await);
+    let bobs = store.login(bob).await;
+    let mut sessions = Vec::new();
+    for _ in 0..SESSIONS_PER_USER_MAX + 2 {
+        sessions.push(store.login(ada).await.id);
+    }
+    assert_eq!(kept(store, bobs.id).await.ended_at, None);
+    let mut live = store.live_sessions(&sessions).await.unwrap();
+    live.sort_unstable();
+    assert_eq!(live, sessions[2..], "ids sort by the time of the login");
 }

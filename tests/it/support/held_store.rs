@@ -168,7 +168,7 @@ forward! {
         async fn user_ids_by_word(prefix: &str, limit: usize) -> Result<Vec<UserId>>;
         async fn rewrite_user_words(below: i64, limit: usize) -> Result<usize>;
         async fn rename_user(id: UserId, name: &Name) -> Result<()>;
-        async fn change_password(id: UserId, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
+        async fn change_password(id: UserId, old_hash: &str, hash: &str, keep: SessionId, at: Timestamp) -> Result<Vec<SessionId>>;
         async fn replace_password_hash(id: UserId, old: &str, new: &str) -> Result<()>;
         async fn set_last_seen(ids: &[UserId], at: Timestamp) -> Result<()>;
         async fn connect_snapshot(caller: &Caller, to: Option<ConversationId>, limit: usize) -> Result<Option<ConnectSnapshot>>;
