@@ -106,9 +106,6 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_millis(4_750);
 /// A socket is closed when its peer accepts no bytes of an answer or a frame for this long. A phone passes most tunnels in less. A page of
 /// history is held as long for a client that does not read it.
 pub const PEER_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Bytes that the kernel keeps of what is sent to one socket (Linux keeps twice as much, with its own overhead). A phone with a round trip of 100
-/// ms still gets 2 MB/s.
-pub const KERNEL_SEND_BYTES: usize = 128 * 1024;
 /// Open sockets of a node, HTTP and WebSocket together. Further ones wait in the kernel's queue.
 pub const SOCKETS_MAX: usize = 100_000;
 /// Open sockets of one address (for IPv6 of one /64), HTTP and WebSocket together. A large office can share an address, and forty full

@@ -14,7 +14,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustix::net::sockopt::set_socket_send_buffer_size;
 #[cfg(target_os = "linux")]
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::{TcpListener, TcpStream};
@@ -76,10 +75,6 @@ async fn connection(
     // Responses are written as a whole, so Nagle's algorithm would only add latency.
     if let Err(error) = socket.set_nodelay(true) {
         debug!(%error, "TCP_NODELAY could not be set");
-    }
-    // The kernel would keep megabytes for a peer that reads slowly, in memory that no budget of this process counts.
-    if let Err(error) = set_socket_send_buffer_size(&socket, limits::KERNEL_SEND_BYTES) {
-        debug!(%error, "SO_SNDBUF could not be set");
     }
     set_write_timeout(&socket, server.state.peer_write_timeout);
     // An upgraded socket outlives this task, so each request shares the permit.

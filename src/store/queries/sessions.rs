@@ -28,7 +28,8 @@ pub(crate) const END_SESSION: &str = "UPDATE sessions SET ended_at = $2 WHERE id
 /// since, limit
 pub(crate) const ENDED_SESSIONS: &str = "SELECT id FROM sessions WHERE ended_at > $1 ORDER BY ended_at DESC LIMIT $2";
 /// user, at, the number that stay. The oldest end: ids sort by the time of the login.
-pub(crate) const END_OLDEST_SESSIONS: &str = "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL AND id <= \
-     (SELECT id FROM sessions WHERE user_id = $1 AND ended_at IS NULL ORDER BY id DESC LIMIT 1 OFFSET $3)";
+pub(crate) const END_OLDEST_SESSIONS: &str = "UPDATE sessions SET ended_at = $2 \
+     WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND id <= (SELECT id FROM sessions \
+     WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY id DESC LIMIT 1 OFFSET $3)";
 /// user, keep (NULL for none), at
 pub(crate) const END_OTHER_SESSIONS: &str = "UPDATE sessions SET ended_at = $3 WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL AND expires_at > $3 RETURNING id";
