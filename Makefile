@@ -24,7 +24,7 @@ up: ## Starts the server and PostgreSQL in containers, at http://127.0.0.1:8080
 
 # Changing it
 
-.PHONY: test faults mixed services check fmt fmt-check lint doc bench
+.PHONY: test faults fuzz mixed services check fmt fmt-check lint doc bench
 test: services ## Runs every test; installs PostgreSQL and Chromium first where they are missing and it may
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -ex; cargo nextest run --locked $(ARGS); cargo test --locked --doc $(ARGS); \
@@ -38,6 +38,17 @@ faults: build services ## Kills, stops and cuts off the server many times over, 
 	echo "CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS)"; \
 	CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS) CHINWAG_BIN=target/release/chinwag \
 	cargo test --locked --test it faults::$(FAULT) -- --nocapture --test-threads 2 $(ARGS)
+
+FUZZ_SECONDS = 60
+FUZZ_TARGETS = dispatch frames router socket
+fuzz: ## Sends what a fuzzer thinks up to the parsers, FUZZ_SECONDS for each of FUZZ_TARGETS, and stops at the first finding
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "make fuzz needs cargo-fuzz: cargo install cargo-fuzz --locked" >&2; exit 1; }
+	@cp Cargo.lock fuzz/ # the versions that the server has
+	@set -e; for target in $(FUZZ_TARGETS); do \
+		mkdir -p fuzz/found/$$target; \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir fuzz --sanitizer none $$target fuzz/found/$$target fuzz/corpus/$$target -- \
+			-dict=fuzz/dictionary -timeout=5 -max_total_time=$(FUZZ_SECONDS) $(ARGS); \
+	done
 
 mixed: services ## Runs the previous release, which CHINWAG_PREVIOUS_BIN names, and this one on one database, at once or in turn
 	cargo test --locked --test it mixed_versions:: -- --ignored $(ARGS)
