@@ -30,6 +30,8 @@ conformance!(
     only_the_owner_deletes,
     deleting_leaves_nothing,
     a_deleted_conversation_is_swept_in_steps,
+    two_processes_sweep_a_conversation_to_its_end,
+    an_id_is_taken_while_its_conversation_is_deleted,
 );
 
 async fn ids_of_views(store: &Fixture, user_id: UserId) -> Vec<ConversationId> {
@@ -398,4 +400,38 @@ async fn a_deleted_conversation_is_swept_in_steps(store: &Fixture) {
     }
     assert_eq!((left().await, store.all(kept).await.len()), (0, 5));
     assert_eq!(refused(store.create_conversation(&first).await), Code::IdTaken, "an id is never used again");
+}
+
+async fn two_processes_sweep_a_conversation_to_its_end(store: &Fixture) {
+    const MESSAGES: usize = 300;
+    let (ada, bob) = (store.register("ada").await, store.register("bob").await);
+    let id = store.group("Lunch", ada, &[bob]).await;
+    for number in 0..MESSAGES {
+        store.send(id, bob, &number.to_string()).await;
+    }
+    store.delete_conversation(id, ada).await.unwrap();
+    let another = store.another().await;
+    let sweeping = [&store.store, &another].map(|adapter| {
+        let adapter = Arc::clone(adapter);
+        tokio::spawn(async move { while adapter.sweep_deleted(7).await.unwrap() {} })
+    });
+    for sweeping in sweeping {
+        sweeping.await.unwrap();
+    }
+    assert_eq!(store.all(id).await, []);
+    assert!(!store.sweep_deleted(7).await.unwrap(), "it is known to be swept");
+}
+
+async fn an_id_is_taken_while_its_conversation_is_deleted(store: &Fixture) {
+    let (ada, bob) = (store.register("ada").await, store.register("bob").await);
+    let another = store.another().await;
+    for _ in 0..30 {
+        let first = store.new_group("Lunch", ada, &[]);
+        store.create_conversation(&first).await.unwrap();
+        let second = super::NewConversation { id: first.id, ..store.new_group("Mine", bob, &[]) };
+        let (deleted, created) =
+            tokio::join!(store.delete_conversation(first.id, ada), another.create_conversation(&second));
+        assert_eq!((deleted, refused(created)), (Ok(vec![ada]), Code::IdTaken));
+        assert_eq!(store.conversation(first.id).await.unwrap(), None);
+    }
 }
