@@ -91,10 +91,11 @@ pub(crate) fn dispatch(bytes: &[u8]) {
     }
 }
 
-/// Checks that the error is the client's fault and can be encoded.
+/// Checks that the error is the client's fault, can be encoded, and does not repeat all that the client sent.
 fn assert_refusal(error: &Error) {
     assert!((400..500).contains(&problem::status(error.code)), "{error:?}");
-    assert!(!wire_frames::error(error, None, None).is_empty());
+    let frame = wire_frames::error(error, None, None);
+    assert!((1..=8 * 1024).contains(&frame.len()), "{} bytes", frame.len());
 }
 
 /// Routes a request. The first byte chooses the method, and the rest is the target.

@@ -115,6 +115,9 @@ pub const SOCKETS_PER_ADDRESS_MAX: usize = 2_500;
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of a client's text (a path, a method, a header field) in a log line: more than any path of the API, and too few to fill a disk.
 pub const LOGGED_BYTES_MAX: usize = 200;
+/// Characters of a client's text that an error repeats: enough to recognise it. A frame of escaped characters would make an error of ten times
+/// its size.
+pub const REPEATED_CHARS_MAX: usize = 200;
 /// A repeated failure is logged again only after this long without one. Also the time for which refusals of one kind are counted together.
 pub const LOG_THROTTLE: Duration = Duration::from_secs(10);
 /// Refusals of one kind and one network that are logged one by one within [`LOG_THROTTLE`]; further ones are counted. A client with a

@@ -18,6 +18,7 @@ pub mod requests;
 use serde::Deserialize;
 
 use crate::domain::{Code, Error, Result};
+use crate::limits;
 use field_errors::JsonObject;
 
 /// Parses a JSON object. Fails with `malformed` when the text is not JSON, and with `invalid` and the fields when the JSON has another
@@ -37,7 +38,7 @@ pub fn parse<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T> {
 /// Returns the error of a JSON object, with its fields. Parses the object again, because this is slow and most objects are fine.
 fn refusal_of<'de, T: Deserialize<'de>>(text: &'de str, cause: &serde_json::Error) -> Error {
     let refusal = field_errors::refusal::<T, _>(|| JsonObject(text));
-    refusal.unwrap_or_else(|| Error::new(Code::Invalid, cause.to_string()))
+    refusal.unwrap_or_else(|| Error::new(Code::Invalid, shorten(&cause.to_string())))
 }
 
 /// Turns an error of serde into the domain's, with the field.
@@ -61,7 +62,7 @@ fn invalid_field(path: String, cause: &serde_json::Error) -> Error {
     match (named("missing field `"), named("duplicate field `")) {
         (Some(field), _) => Error::field(field, "is missing"),
         (None, Some(field)) => Error::field(field, "is given twice"),
-        (None, None) => Error::field(path, plain(&detail)),
+        (None, None) => Error::field(shorten(&path), plain(&detail)),
     }
 }
 
@@ -70,7 +71,7 @@ fn plain(detail: &str) -> String {
     if detail.starts_with("UUID parsing failed") {
         return "takes an id: a UUID".to_owned();
     }
-    let Some((found, expected)) = detail.rsplit_once(", expected ") else { return detail.to_owned() };
+    let Some((found, expected)) = detail.rsplit_once(", expected ") else { return shorten(detail) };
     let expected = match expected {
         "i64" | "u64" | "usize" => "a whole number",
         "a sequence" => "an array",
@@ -78,7 +79,15 @@ fn plain(detail: &str) -> String {
         _ if expected.starts_with("struct ") => "an object",
         _ => expected,
     };
-    format!("{found}, expected {expected}")
+    format!("{}, expected {}", shorten(found), shorten(expected))
+}
+
+/// Returns the start of a client's text, as an error repeats it.
+pub fn shorten(text: &str) -> String {
+    match text.char_indices().nth(limits::REPEATED_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +95,7 @@ mod tests {
     use super::client_frame::ClientFrame;
     use super::parse;
     use crate::domain::Code;
+    use crate::limits::REPEATED_CHARS_MAX;
     use crate::wire::requests::Login;
 
     #[test]
@@ -123,5 +133,14 @@ mod tests {
         assert_eq!(frame("conversations", "[]"), "invalid type: sequence, expected an object");
         let of_seq = frame("conversations", r#"{"0199a000-0000-7000-8000-000000000000":"x"}"#);
         assert_eq!(of_seq, "invalid type: string \"x\", expected a whole number, or an object of `seq` and `id`");
+    }
+
+    #[test]
+    fn an_error_repeats_only_the_beginning_of_a_text() {
+        let long = "\\u007f".repeat(20_000);
+        let frame = format!(r#"{{"type":"x","conversations":{{"0199a000-0000-7000-8000-000000000000":"{long}"}}}}"#);
+        let refused = parse::<ClientFrame<'_>>(&frame).err().expect("must be refused");
+        let length = refused.fields[0].detail.len();
+        assert!((REPEATED_CHARS_MAX..3 * REPEATED_CHARS_MAX).contains(&length), "{length}");
     }
 }

@@ -21,7 +21,7 @@ use crate::registry::{Connection, Scope};
 use crate::wire::client_frame::{ClientFrame, Reference, ResumePoint};
 use crate::wire::close::Close;
 use crate::wire::frames;
-use crate::wire::parse;
+use crate::wire::{parse, shorten};
 
 /// Reads the first frame, which must be `auth`, and returns its token.
 pub(super) async fn first_token(reader: &mut Reader) -> Result<String, ConnectionEnd> {
@@ -175,7 +175,7 @@ impl<'a> FrameDispatcher<'a> {
             }
             (name, _) => {
                 let Some(operation) = api::operation(name) else {
-                    let error = Error::new(Code::Malformed, format!("There is no frame of type {name:?}."));
+                    let error = Error::new(Code::Malformed, format!("There is no frame of type {:?}.", shorten(name)));
                     return Err(Refused::new(error, reference));
                 };
                 self.operation(operation, &frame, reference).await

@@ -161,8 +161,10 @@ async fn an_insert_sweeps_some_expired_sessions(store: &Fixture) {
     let swept = usize::try_from(SESSIONS_SWEPT).unwrap();
     let first = store.login(ada).await;
     let mut ids = Vec::new();
-    for _ in 0..swept + 5 {
-        let session = Session { id: SessionId::new(), ..first.clone() };
+    // Of several users, because one has no more than [`SESSIONS_PER_USER_MAX`].
+    let users = [ada, store.register("bob").await, store.register("cat").await];
+    for number in 0..swept + 5 {
+        let session = Session { id: SessionId::new(), user_id: users[number % users.len()], ..first.clone() };
         store.insert_session(&session).await.unwrap();
         ids.push(session.id);
     }
