@@ -35,8 +35,7 @@ async fn a_network_that_floods_logins_keeps_no_other_out() {
                 json!({"username": format!("user{number}"), "password": "wrong"}),
             );
             let answer = login_from(server.address, &address, &wrong).await;
-            if answer.status == 503 {
-                assert_eq!(answer.problem().1, "busy");
+            if answer.status == 503 && answer.problem().1 == "busy" {
                 refused.fetch_add(1, Ordering::Relaxed);
             }
         }
