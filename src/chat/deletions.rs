@@ -87,12 +87,22 @@ impl Chat {
 
     async fn depart(&self) -> Result<()> {
         for user_id in self.store.departures(limits::DEPARTURES_AT_ONCE_MAX).await? {
-            for departure in self.store.departures_of(user_id, limits::DEPARTURES_AT_ONCE_MAX).await? {
-                self.leave(user_id, departure).await?;
+            match self.depart_user(user_id).await {
+                // The others need not wait for one that fails each time.
+                Err(error) if error.code != Code::Unavailable => {
+                    tracing::error!(%error, %user_id, "a deleted user cannot be taken out of a group");
+                }
+                departed => departed?,
             }
-            self.store.end_departure(user_id, Timestamp::now().minus(limits::DEPARTURE_AGE)).await?;
         }
         Ok(())
+    }
+
+    async fn depart_user(&self, user_id: UserId) -> Result<()> {
+        for departure in self.store.departures_of(user_id, limits::DEPARTURES_AT_ONCE_MAX).await? {
+            self.leave(user_id, departure).await?;
+        }
+        self.store.end_departure(user_id, Timestamp::now().minus(limits::DEPARTURE_AGE)).await
     }
 
     /// Hands a group over, if the user owns it, and leaves it. A group without other members is deleted.

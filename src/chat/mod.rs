@@ -148,7 +148,7 @@ impl Chat {
             settings,
             tasks: tasks.clone(),
         });
-        tasks.spawn(Arc::clone(&chat).run_departures(stop.clone()));
+        tasks.spawn(supervised(Arc::clone(&chat).run_departures(stop.clone())));
         Ok(chat)
     }
 
