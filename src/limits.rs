@@ -57,6 +57,8 @@ pub const WAITING_BYTES_ANONYMOUS_MAX: usize = 64 * 1024 * 1024;
 /// Bytes that a user (or a network of clients without a user) may hold while the last quarter of [`WAITING_BYTES_MAX`] is used: a page of the
 /// usual size and some events. So clients that stall keep nobody else from an answer.
 pub const WAITING_BYTES_MODEST: usize = 256 * 1024;
+/// Time after which a client should try again that was refused for the memory of what waits: a slow client takes some of it by then.
+pub const MEMORY_RETRY: Duration = Duration::from_secs(1);
 /// Bytes of an answer or a part of a request that are not counted, because the socket itself costs as much.
 pub const UNCHARGED_BYTES_MAX: usize = 4 * 1024;
 /// Pages that are read from the store and encoded at a time. Each is at most 3.2 MiB of rows and 1 MiB of JSON, so all are at most 68 MiB. Twice

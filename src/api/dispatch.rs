@@ -16,9 +16,6 @@ use crate::registry::{Charge, Holder};
 use crate::wire::answer::Answer;
 use crate::wire::input::Input;
 
-/// The time after which a client should try again whose answers wait.
-const BUSY_RETRY: Duration = Duration::from_secs(1);
-
 /// The tokens of the check that a caller is an admin.
 const OPERATOR_CHECK_TOKENS: u32 = 1;
 
@@ -54,8 +51,8 @@ pub struct ChargedAnswer {
 /// Makes a call: authenticates the caller, reads the input, charges the cost and runs the operation.
 ///
 /// A call is answered within [`limits::ANSWER_TIMEOUT`], however many store calls it makes. The time in which `input` arrives is not
-/// counted, because it depends on the client; the transport bounds it, and `input` gets the caller whom to charge for it. A panic becomes an `internal` error. Input and answer are charged to
-/// the memory budget; if it has no room for the caller, the call fails with `busy`.
+/// counted, because it depends on the client; the transport bounds it. `input` receives the caller, to charge for it. A panic becomes an
+/// `internal` error. Input and answer are charged to the memory budget. The call fails with `busy` if the budget has no room for the caller.
 pub async fn dispatch<F: Future<Output = Result<Input>>>(
     chat: &Arc<Chat>,
     call: Call,
@@ -91,7 +88,7 @@ async fn run<F: Future<Output = Result<Input>>>(
 }
 
 fn busy() -> Error {
-    Error::new(Code::Busy, "Answers that you do not read take too much memory.").after(BUSY_RETRY)
+    Error::new(Code::Busy, "Answers that you do not read take too much memory.").after(limits::MEMORY_RETRY)
 }
 
 /// Returns the caller of an operation for users or admins. Charges the network of a limited operation.

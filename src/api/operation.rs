@@ -21,7 +21,7 @@ pub struct Operation {
     pub body: Body,
     /// The callers that may call it. Roles in a conversation are checked under the lock.
     pub access: Access,
-    /// What a call takes from its user's rate limits.
+    /// The tokens that a call takes from its user's rate limits.
     pub cost: Cost,
     /// The transports over which it can be called.
     pub transports: Transports,
@@ -36,7 +36,7 @@ impl Operation {
     }
 }
 
-/// What a call takes from its user's rate limits, in tokens.
+/// The tokens that a call takes from its user's rate limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cost {
     /// Nothing. The caller is no user yet and pays with their network, or ends a session, which happens once.
@@ -94,7 +94,7 @@ pub enum Access {
 pub enum Transports {
     /// HTTP and WebSocket.
     Both,
-    /// HTTP alone: the operation starts, ends or proves a session, or its answers are too large for a frame.
+    /// HTTP alone: the operation starts, ends or proves a session, takes a password, or is an operator's.
     Http,
 }
 

@@ -10,7 +10,7 @@ pub const COMMAND_LINE: &str = "command line";
 /// A line of the audit log. No field is ever a secret: a password, a token, a code, or a hash of one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Audit<'a> {
-    /// What was done or refused, such as `session.started`.
+    /// The act that the line records, done or refused, such as `session.started`.
     pub action: &'static str,
     /// The client's network, as the rate limits see it.
     pub address: Option<IpAddr>,

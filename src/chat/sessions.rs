@@ -60,7 +60,8 @@ async fn start_session(context: &Context, username: &str, password: String) -> R
     let expires_at = Session::expiry(now, now, chat.settings.refresh_ttl);
     let session = Session { user_agent: context.user_agent.clone(), ..Session::new(known.user.id, now, expires_at) };
     chat.store.insert_session(&session).await?;
-    // What changed the password or disabled the user in between ended the sessions that existed then, and this one did not exist yet.
+    // A user who changed the password meanwhile, or an operator who disabled the user, ended the sessions that existed then. This one did
+    // not exist yet.
     let is_same = |now: &Credentials| now.password_hash == known.password_hash && !now.is_disabled;
     if !find().await?.as_ref().is_some_and(is_same) {
         chat.store.end_session(session.id, now).await?;

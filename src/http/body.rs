@@ -1,12 +1,10 @@
 //! Reads the body of a request, within a limit of bytes and of time.
 
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use std::sync::atomic::Ordering;
 use tokio::time::timeout;
 
 use super::request::Request;
@@ -14,9 +12,6 @@ use crate::domain::{Code, Error, Result, UserId};
 use crate::limits;
 use crate::registry::{Charge, Holder};
 use crate::transport::network;
-
-/// The time after which a client should try again whose network has too many bodies under way.
-const BUSY_RETRY: Duration = Duration::from_secs(1);
 
 /// Reads a JSON body. A body that is not declared as JSON, is compressed, or whose declared length is over the limit, is refused unread.
 pub(super) async fn read_json(request: &mut Request, user_id: Option<UserId>) -> Result<Bytes> {
@@ -58,7 +53,7 @@ async fn collect(body: Incoming, mut charge: Charge) -> Result<Bytes> {
         arrived.extend_from_slice(&data);
         if !charge.resize_if_large(arrived.len()) {
             let detail = "Requests of your network that have arrived in part take too much memory.";
-            return Err(Error::new(Code::Busy, detail).after(BUSY_RETRY));
+            return Err(Error::new(Code::Busy, detail).after(limits::MEMORY_RETRY));
         }
     }
     Ok(arrived.freeze())

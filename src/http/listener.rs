@@ -151,8 +151,8 @@ async fn respond(
         state,
     };
     let mut response = chain::run(request, endpoint).await;
-    // Until the server has sent `100 Continue`, which it does when it reads the body, it cannot know whether the client sends the body, and
-    // hyper closes the connection.
+    // The server sends `100 Continue` when it reads the body. Before that it cannot know if the client sends the body, so hyper closes the
+    // connection.
     let is_unread = unread.is_some_and(|unread| unread.load(Ordering::Relaxed));
     // During a drain, the client closes the connection between two requests. Otherwise the server could close it while the next
     // request is on its way.

@@ -12,7 +12,7 @@ use super::sharded::Sharded;
 use crate::domain::UserId;
 use crate::limits;
 
-/// Whom waiting bytes are charged to.
+/// The user and the network that waiting bytes are charged to.
 #[derive(Clone, Copy, Debug)]
 pub struct Holder {
     /// The user, once it is known.

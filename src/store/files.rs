@@ -1,4 +1,4 @@
-//! What an operator does with the files of a database. PostgreSQL has programs of its own for it.
+//! Saves and replaces the files of a database, for an operator. PostgreSQL has programs of its own for it.
 
 use std::path::{Path, PathBuf};
 

@@ -113,7 +113,7 @@ async fn the_chapter_works_on_sqlite() {
     send(&ada, &room, 1..=20).await;
     fixture.run(&save, &[]).await;
     send(&ada, &room, 21..=40).await;
-    // What was sent since is in the log alone, which a killed server leaves behind.
+    // The messages sent since are in the log alone, which a killed server leaves behind.
     fixture.node.kill().await;
     assert!(fixture.path("data/chinwag.db-wal").metadata().unwrap().len() > 0);
     fs::remove_file(fixture.path("data/jwt-secret")).unwrap();

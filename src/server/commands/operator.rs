@@ -1,4 +1,4 @@
-//! What the operator's commands share. They work on the database, beside running servers or without one, and never create or migrate it.
+//! Runs a command of an operator on the database, beside running servers or without one. A command never creates or migrates the database.
 
 use std::sync::Arc;
 

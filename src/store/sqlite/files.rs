@@ -14,7 +14,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 /// The permission bits of the group and of all other users.
 const OTHERS: u32 = 0o077;
-/// What SQLite appends to the name of the database for its write-ahead log, for that log's index, and for its rollback journal.
+/// SQLite names its write-ahead log, that log's index, and its rollback journal by the name of the database and these endings.
 pub(super) const WAL: &str = "-wal";
 pub(super) const SHM: &str = "-shm";
 pub(super) const JOURNAL: &str = "-journal";

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::files::{beside, resolved};
 use crate::domain::{Code, Error, Result};
 
-/// What is appended to the name of the database for the file that is locked. The file is empty and stays: a process that removed it could
+/// The ending of the name of the file that a server locks, after the name of the database. The file is empty and stays: a process that removed it could
 /// remove the one that the next process has just locked.
 const LOCK: &str = "-lock";
 

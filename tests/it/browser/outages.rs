@@ -5,8 +5,30 @@ use serde_json::{Value, json};
 
 use super::visitor::{Visitor, message};
 use crate::support::browser::Browser;
-use crate::support::client::TestUser;
+use crate::support::client::{Conversation, TestUser};
 use crate::support::server::Server;
+
+/// Ada's page with a direct conversation with Grace open, on a server that a test can stop.
+struct Chat {
+    server: Server,
+    ada: TestUser,
+    room: Conversation,
+    page: Visitor,
+    _browser: Browser,
+}
+
+impl Chat {
+    async fn begin() -> Self {
+        let server = Server::start().await;
+        let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+        let room = ada.direct(&grace).await;
+        let browser = Browser::start().await;
+        let mut page = Visitor::log_in(&browser, server.address, "ada").await;
+        page.tolerate("net::ERR_CONNECTION_REFUSED");
+        page.open("Grace").await;
+        Self { server, ada, room, page, _browser: browser }
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_written_while_the_server_is_away_is_sent_exactly_once() {
@@ -70,13 +92,7 @@ async fn what_is_written_while_the_server_is_away_is_sent_exactly_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_restarts_is_come_back_to_when_it_asked() {
-    let server = Server::start().await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    let room = ada.direct(&grace).await;
-    let browser = Browser::start().await;
-    let mut page = Visitor::log_in(&browser, server.address, "ada").await;
-    page.tolerate("net::ERR_CONNECTION_REFUSED");
-    page.open("Grace").await;
+    let Chat { server, ada, room, page, _browser } = Chat::begin().await;
     page.send("before").await;
     page.sees(&["before"]).await;
 
@@ -147,13 +163,7 @@ async fn whoever_is_too_fast_waits_and_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_restored_backup_the_page_shows_what_the_server_has() {
-    let server = Server::start().await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    let room = ada.direct(&grace).await;
-    let browser = Browser::start().await;
-    let mut page = Visitor::log_in(&browser, server.address, "ada").await;
-    page.tolerate("net::ERR_CONNECTION_REFUSED");
-    page.open("Grace").await;
+    let Chat { server, room, page, _browser, .. } = Chat::begin().await;
     for text in ["one", "two", "three"] {
         page.send(text).await;
     }

@@ -35,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 const SENDS: [usize; 2] = [30, 100];
 /// The suite attacks with a part of the tasks, because its server is not optimised.
 const SUITE_SHARE: usize = 4;
-/// What all the bystander's sends but one in a hundred may take, however quick they are alone.
+/// The time in which the server must acknowledge 99 of 100 of the bystander's sends, however quick they are alone.
 const SEND_MAX: Duration = Duration::from_millis(250);
 /// Far more than the share of one user, and far less than the process had when nothing was bounded.
 const GROWTH_MAX: usize = 200 * 1024 * 1024;

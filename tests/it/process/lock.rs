@@ -1,4 +1,4 @@
-//! Whose database it is: one server's at a time, and chinwag's alone.
+//! A SQLite database belongs to one server at a time, and to chinwag alone.
 
 use std::fs;
 use std::path::Path;

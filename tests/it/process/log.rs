@@ -1,4 +1,4 @@
-//! What the log tells of requests and operations, and what it does not tell.
+//! The log has a line for each request and operation, and no secrets.
 
 use std::io::{BufRead, Read};
 

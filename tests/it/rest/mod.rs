@@ -3,6 +3,7 @@
 mod accounts;
 mod conversations;
 mod deletions;
+mod listed_sessions;
 mod members;
 mod messages;
 mod names;

@@ -43,6 +43,7 @@ mod apply;
 mod changes;
 mod commit;
 mod conversations;
+mod deleted_conversations;
 mod deletions;
 mod members;
 mod messages;
