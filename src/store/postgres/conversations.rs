@@ -146,24 +146,25 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     connection.prepare(&[LOCK_LIVE_USERS, DELETED_CONVERSATION, INSERT_CONVERSATION, EXISTING_CONVERSATION]).await?;
     connection.prepare(&[INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS]).await?;
     // The pair's key before the users: a transaction that waits for another transaction's key then holds no lock that the other needs.
-    // The deleted ids after the insert, which waits for a deletion under way.
-    let (begun, inserted, deleted, existing_users, found) = join5(
+    // The deleted ids last. Each statement sees what was committed before it, and a deletion may be committed between any two of them: a
+    // conversation that is found no more is found among the deleted.
+    let (begun, inserted, existing_users, found, deleted) = join5(
         connection.begin(),
         connection.send_count(INSERT_CONVERSATION, &[id, &kind, &name, &new.creator_id, at, &direct_key]),
-        connection.send(DELETED_CONVERSATION, &[id]),
         connection.send(LOCK_LIVE_USERS, &[&users]),
         connection.send(EXISTING_CONVERSATION, &[id, &direct_key]),
+        connection.send(DELETED_CONVERSATION, &[id]),
     )
     .await;
     begun?;
-    let (deleted, inserted, existing_users, found) = (deleted?, inserted?, existing_users?, found?);
+    let (inserted, existing_users, found, deleted) = (inserted?, existing_users?, found?, deleted?);
     if !deleted.is_empty() {
         connection.rollback().await?;
         return Err(id_taken());
     }
     if inserted == 0 {
         connection.rollback().await?;
-        // The existing conversation may have been deleted in between. Then a retry creates it.
+        // The pair's conversation may have been deleted in between. Then a retry creates it.
         let found = rows::first(&found, rows::pair)?
             .ok_or_else(|| Error::unavailable("the conversation was deleted while it was created"))?;
         return existing(new, found);

@@ -138,7 +138,7 @@ async fn two_processes_sweep_a_conversation_to_its_end(store: &Fixture) {
 async fn an_id_is_taken_while_its_conversation_is_deleted(store: &Fixture) {
     let (ada, bob) = (store.register("ada").await, store.register("bob").await);
     let another = store.another().await;
-    for _ in 0..30 {
+    for _ in 0..300 {
         let first = store.new_group("Lunch", ada, &[]);
         store.create_conversation(&first).await.unwrap();
         let second = super::NewConversation { id: first.id, ..store.new_group("Mine", bob, &[]) };
