@@ -196,3 +196,37 @@ CREATE TABLE departures (
     user_id    uuid PRIMARY KEY REFERENCES users,
     created_at timestamptz NOT NULL
 );
+
+-- Version 12: members report messages, and operators remove them.
+
+-- A report has a copy of the text, because operators read no conversations and the sender can change the message. So a report outlives the
+-- message and the conversation, and has no foreign key to them.
+CREATE TABLE reports (
+    id              uuid PRIMARY KEY,
+    reporter_id     uuid NOT NULL REFERENCES users,
+    conversation_id uuid NOT NULL,
+    message_id      uuid NOT NULL,
+    sender_id       uuid NOT NULL REFERENCES users,
+    content         text NOT NULL,
+    sent_at         timestamptz NOT NULL,
+    reason          text,
+    created_at      timestamptz NOT NULL,
+    settled_at      timestamptz,
+    resolution      text,
+    UNIQUE (reporter_id, conversation_id, message_id)
+);
+CREATE INDEX reports_open ON reports (id) WHERE settled_at IS NULL;
+CREATE INDEX reports_by_message ON reports (conversation_id, message_id);
+CREATE INDEX reports_by_settlement ON reports (settled_at) WHERE settled_at IS NOT NULL;
+
+-- Messages that operators removed lately. Every node looks every few seconds for those that it has not delivered.
+CREATE TABLE removals (
+    conversation_id uuid NOT NULL,
+    message_id      uuid NOT NULL,
+    removed_at      timestamptz NOT NULL,
+    PRIMARY KEY (conversation_id, message_id)
+);
+CREATE INDEX removals_by_time ON removals (removed_at);
+
+-- Groups that everybody has left are swept. No other update of a counter touches the column, so that updates stay in their page.
+CREATE INDEX counters_without_members ON counters (conversation_id) WHERE member_count = 0;

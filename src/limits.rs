@@ -248,6 +248,8 @@ pub const SQLITE_READERS: usize = 4;
 pub const SWEPT_ROWS: usize = 100;
 /// Pause after each of these steps, so that a sweep takes at most a third of the writer's time.
 pub const SWEEP_PAUSE: Duration = Duration::from_millis(20);
+/// Groups without members that are deleted at a time. Each is a transaction of four rows.
+pub const MEMBERLESS_SWEPT: usize = 100;
 /// Time after which a node looks for deleted conversations that another node has not swept to the end.
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// Jobs that wait for SQLite's writer thread in each of its two queues: batches of the journal, and all others. Further jobs wait in their
@@ -320,6 +322,31 @@ pub const INVITE_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 pub const INVITE_TTL_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Expired invitations deleted with each new one. It is more than one, so that a backlog of them ends.
 pub const INVITES_SWEPT: i64 = 100;
+/// Characters of the reason of a report: a paragraph.
+pub const REPORT_REASON_CHARS_MAX: usize = 1_000;
+/// Reports that no operator has settled yet. With the longest texts and reasons they take 200 MiB in the store. Reports that arrive at the
+/// same time may exceed it by as many.
+pub const REPORTS_MAX: i64 = 10_000;
+/// The same of one member: a hundredth, so that few users cannot keep all others from reporting.
+pub const REPORTS_PER_USER_MAX: i64 = REPORTS_MAX / 100;
+/// Time after which a member should report again when there is no room. Operators are people.
+pub const REPORTS_RETRY: Duration = Duration::from_secs(3_600);
+/// Time for which a settled report and its copy of a text are kept, so that operators see what they decided lately.
+pub const REPORT_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Reports that are deleted at a time. The longest texts and reasons are 2 MiB.
+pub const REPORTS_SWEPT: usize = 100;
+/// Time between two looks for messages that operators removed elsewhere. A removal is delivered on every node within 5 s, also if the bus lost
+/// it, or if it was made in the database beside the servers.
+pub const REMOVALS_POLL: Duration = Duration::from_secs(2);
+/// Age of the removals that a node asks for, since the clocks of machines differ. A node finds older ones once a heartbeat.
+pub const REMOVALS_WINDOW: Duration = Duration::from_secs(60);
+/// Removals in one answer of the store. An operator, or a script of theirs, removes fewer in [`REMOVALS_WINDOW`]; a node finds the others
+/// once a heartbeat.
+pub const REMOVALS_POLLED_MAX: usize = 10_000;
+/// Time for which a removal is remembered: longer than [`REMOVALS_WINDOW`] and any drift of clocks.
+pub const REMOVAL_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Removals that are forgotten at a time.
+pub const REMOVALS_SWEPT: usize = 1_000;
 /// Time for which a node trusts that a session is live without asking the store. A session that ends on the same node ends at once.
 pub const SESSION_CACHE_TTL: Duration = Duration::from_secs(5);
 /// Sessions in the cache of live sessions. A full cache evicts the entries that have expired, and takes no others while it is full.
@@ -342,6 +369,8 @@ pub const REFRESHES: Rate = Rate { burst: 50, per_minute: 6 };
 /// Members of the conversations that one user creates. The burst is two of the largest groups. Each member is two rows in the transaction that
 /// creates the group, and the rate keeps all of them below a tenth of what SQLite writes.
 pub const NEW_MEMBERS: Rate = Rate { burst: 2_000, per_minute: 1_200 };
+/// Reports of one user: twenty at once, for a flood of abuse that somebody meets, and one a minute.
+pub const REPORTS: Rate = Rate { burst: 20, per_minute: 1 };
 /// Writes of one connection that are refused for their rate before it is closed with 4029. The burst is larger than
 /// [`SENDS_IN_FLIGHT_MAX`], since a client sends those before it can read the first refusal.
 pub const WRITES_REFUSED: Rate = Rate { burst: 500, per_minute: 600 };

@@ -18,6 +18,8 @@ fn main() -> ExitCode {
         Some("backup") => commands::backup::backup(&arguments[1..]),
         Some("restore") => commands::backup::restore(&arguments[1..]),
         Some("invite") => commands::invite::run(&arguments[1..]),
+        Some("message") => commands::message::run(&arguments[1..]),
+        Some("report") => commands::report::run(&arguments[1..]),
         Some("registration") => commands::registration::run(&arguments[1..]),
         Some("user") => commands::user::run(&arguments[1..]),
         Some("bench") => bench::run(&arguments[1..]),

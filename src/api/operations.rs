@@ -5,7 +5,9 @@ use super::operation::Body::{self, Empty, Json};
 use super::operation::Cost::{None as FREE, OfInput};
 use super::operation::Transports::{Both, Http};
 use super::operation::{Access, Cost, Operation, OperationKind, Transports, cost};
-use crate::chat::{accounts, conversations, deletions, history, members, messages, registration, sessions, users};
+use crate::chat::{
+    accounts, conversations, deletions, history, members, messages, registration, reports, sessions, users,
+};
 use crate::wire::answer::Answer;
 
 /// Makes an [`OperationKind::Call`] of an `async fn(Context, Input) -> Result<Answer>`.
@@ -81,6 +83,10 @@ pub static OPERATIONS: &[Operation] = &[
     row("settings.get",        GET,    "/v1/admin/settings",                                                Empty, Operator, READ,    Http, call!(registration::settings)),
     row("settings.update",     PATCH,  "/v1/admin/settings",                                                Json,  Operator, COMMIT,  Http, call!(registration::update_settings)),
 
+    row("report.list",         GET,    "/v1/admin/reports",                                                 Empty, Operator, PAGE,    Http, call!(reports::list)),
+    row("report.settle",       PATCH,  "/v1/admin/reports/{report_id}",                                     Json,  Operator, COMMIT,  Http, call!(reports::settle)),
+    row("message.remove",      DELETE, "/v1/admin/conversations/{conversation_id}/messages/{message_id}",   Empty, Operator, COMMIT,  Http, call!(reports::remove)),
+
     // Conversations.
     row("conversation.create", POST,   "/v1/conversations",                                                 Json,  User,    OfInput, Both, call!(conversations::create)),
     row("conversation.list",   GET,    "/v1/conversations",                                                 Empty, User,    PAGE,    Both, call!(conversations::list)),
@@ -99,4 +105,5 @@ pub static OPERATIONS: &[Operation] = &[
     row("message.send",        POST,   "/v1/conversations/{conversation_id}/messages",                      Json,  User,    WRITE,   Both, write!(messages::send, messages::sent)),
     row("message.edit",        PATCH,  "/v1/conversations/{conversation_id}/messages/{message_id}",         Json,  User,    WRITE,   Both, write!(messages::edit, messages::edited)),
     row("message.delete",      DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}",         Empty, User,    WRITE,   Both, write!(messages::delete)),
+    row("message.report",      POST,   "/v1/conversations/{conversation_id}/messages/{message_id}/report",  Json,  User,    COMMIT,  Both, call!(reports::create)),
 ];

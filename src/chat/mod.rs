@@ -13,6 +13,7 @@ pub mod members;
 pub mod messages;
 mod rate_limits;
 pub mod registration;
+pub mod reports;
 pub mod sessions;
 pub mod users;
 
@@ -36,8 +37,8 @@ use crate::limits;
 use crate::registry::{MemoryBudget, Registry};
 use crate::store::{Store, StoreHealth};
 use crate::sync::{
-    EndedSessionsPoll, Presence, PresenceWorker, Reconciler, Subscriptions, SweeperWake, UserPermits, run_sweeper,
-    user_words,
+    EndedSessionsPoll, Presence, PresenceWorker, Reconciler, RemovalsPoll, Subscriptions, SweeperWake, UserPermits,
+    run_sweeper, user_words,
 };
 pub use connect::{ConnectError, LiveConnection};
 pub use context::Context;
@@ -121,6 +122,7 @@ impl Chat {
         tasks.spawn(Arc::clone(&health).run(ping, stop.clone()));
         let subscriptions = Arc::new(Subscriptions::new(&store, &registry, &page_permits, tasks));
         tasks.spawn(supervised(EndedSessionsPoll::new(&store, &inbox).run(stop.clone())));
+        tasks.spawn(supervised(RemovalsPoll::new(&store, &repair_queue).run(stop.clone())));
         let reconciler = Reconciler {
             store: Arc::clone(&store),
             registry: Arc::clone(&registry),

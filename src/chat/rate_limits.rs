@@ -16,6 +16,7 @@ pub struct RateLimits {
     writes: RateLimiter<UserId>,
     reads: RateLimiter<UserId>,
     new_members: RateLimiter<UserId>,
+    reports: RateLimiter<UserId>,
     refreshes: RateLimiter<SessionId>,
     /// Lifts all limits, for load tests.
     unlimited: bool,
@@ -30,6 +31,7 @@ impl RateLimits {
             writes: RateLimiter::new(limits::WRITES),
             reads: RateLimiter::new(limits::READS),
             new_members: RateLimiter::new(limits::NEW_MEMBERS),
+            reports: RateLimiter::new(limits::REPORTS),
             refreshes: RateLimiter::new(limits::REFRESHES),
             unlimited,
         }
@@ -63,6 +65,11 @@ impl RateLimits {
     /// Charges a new conversation with this many members to its creator.
     pub fn charge_new_members(&self, user_id: UserId, members: usize) -> Result<()> {
         self.charge(&self.new_members, user_id, u32::try_from(members).unwrap_or(u32::MAX))
+    }
+
+    /// Charges a report to its user.
+    pub fn charge_report(&self, user_id: UserId) -> Result<()> {
+        self.charge(&self.reports, user_id, 1)
     }
 
     fn charge(&self, limiter: &RateLimiter<UserId>, user_id: UserId, tokens: u32) -> Result<()> {

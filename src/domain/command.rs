@@ -1,5 +1,7 @@
 //! Writes: one type for all numbered writes, because all of them go through the journal.
 
+use uuid::Uuid;
+
 use super::conversation::{GroupName, Role};
 use super::event::Event;
 use super::message::{Content, Message};
@@ -106,6 +108,14 @@ pub struct Command {
     pub action: Action,
 }
 
+impl Command {
+    /// Returns an operator's removal of a message, at the present time. Its actor is no user, because it may come from the command line.
+    pub fn removal(conversation_id: ConversationId, message_id: MessageId) -> Self {
+        let (actor_id, id, timestamp) = (UserId(Uuid::nil()), MessageId::new(), Timestamp::now());
+        Self { conversation_id, actor_id, id, timestamp, action: Action::RemoveMessage { message_id } }
+    }
+}
+
 /// The action of a [`Command`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
@@ -114,6 +124,8 @@ pub enum Action {
     EditMessage { message_id: MessageId, content: Content },
     /// Deletes a message.
     DeleteMessage { message_id: MessageId },
+    /// Deletes a message by an operator, who need not be a member.
+    RemoveMessage { message_id: MessageId },
     /// Adds a member.
     AddMember { user_id: UserId, role: Role },
     /// Removes a member. A member who removes themselves leaves.
@@ -131,7 +143,10 @@ impl Action {
             Self::AddMember { user_id, .. } | Self::RemoveMember { user_id } | Self::SetRole { user_id, .. } => {
                 Some(*user_id)
             }
-            Self::EditMessage { .. } | Self::DeleteMessage { .. } | Self::Rename { .. } => None,
+            Self::EditMessage { .. }
+            | Self::DeleteMessage { .. }
+            | Self::RemoveMessage { .. }
+            | Self::Rename { .. } => None,
         }
     }
 
@@ -146,7 +161,9 @@ impl Action {
     /// Returns the message that the action changes.
     pub fn message_id(&self) -> Option<MessageId> {
         match self {
-            Self::EditMessage { message_id, .. } | Self::DeleteMessage { message_id } => Some(*message_id),
+            Self::EditMessage { message_id, .. }
+            | Self::DeleteMessage { message_id }
+            | Self::RemoveMessage { message_id } => Some(*message_id),
             Self::AddMember { .. } | Self::RemoveMember { .. } | Self::SetRole { .. } | Self::Rename { .. } => None,
         }
     }

@@ -51,6 +51,10 @@ id!(
     MessageId
 );
 id!(
+    /// The id of a report.
+    ReportId
+);
+id!(
     /// The id of a session: one login and its family of refresh tokens.
     SessionId
 );

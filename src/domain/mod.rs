@@ -15,6 +15,7 @@ pub mod password;
 pub mod payload;
 pub mod rate_limiter;
 pub mod registration;
+pub mod report;
 pub mod rules;
 pub mod search;
 pub mod session;
@@ -23,7 +24,7 @@ pub mod user;
 mod visible;
 
 pub use error::{Code, Error, FieldError, RefusedFields, Result};
-pub use id::{ConnectionId, ConversationId, MessageId, SessionId, TicketId, UserId};
+pub use id::{ConnectionId, ConversationId, MessageId, ReportId, SessionId, TicketId, UserId};
 pub use time::Timestamp;
 
 /// The number of an event in its conversation: dense, from 1, in commit order.

@@ -43,6 +43,10 @@ pub trait Conversations: Send + Sync {
     /// [`may_delete`](crate::domain::rules::may_delete).
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
 
+    /// Deletes at most `limit` groups that have had no members since `before`, as [`Conversations::delete_conversation`] does. Returns the
+    /// number of those found.
+    async fn delete_memberless(&self, before: Timestamp, limit: usize) -> Result<usize>;
+
     /// Deletes at most `limit` messages and `limit` changes of one deleted conversation. Returns true if there may be more to delete.
     async fn sweep_deleted(&self, limit: usize) -> Result<bool>;
 }

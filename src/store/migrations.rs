@@ -31,6 +31,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 10, needs: 2 },
     // Beside a node that does not know it, a deleted user's name can be registered again on that node. Nothing else goes wrong.
     Migration { version: 11, needs: 2 },
+    // A node that does not know removals delivers one within a heartbeat, as any event that it missed.
+    Migration { version: 12, needs: 2 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

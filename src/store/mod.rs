@@ -2,7 +2,7 @@
 //!
 //! | for | this folder: the promises | `queries/` | `postgres/` and `sqlite/` |
 //! |---|---|---|---|
-//! | users, accounts, deletions, registration, sessions, tickets, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
+//! | users, accounts, deletions, registration, reports, sessions, tickets, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
 //! | searches for users | `user_search.rs`, a function that calls the methods of `users.rs` | | |
 //! | numbered writes | `numbered_writes.rs` | with the noun whose table they write | `numbered_writes.rs` and the files that it names |
 //!
@@ -34,6 +34,7 @@ mod numbered_writes;
 pub mod postgres;
 mod queries;
 mod registration;
+mod reports;
 mod sessions;
 pub mod sqlite;
 mod tickets;
@@ -50,6 +51,7 @@ pub use members::Members;
 pub use messages::{Messages, Page, Range};
 pub use numbered_writes::NumberedWrites;
 pub use registration::Registration;
+pub use reports::Reports;
 pub use sessions::Sessions;
 pub use tickets::Tickets;
 pub use user_search::{UserPage, search_users};
@@ -62,6 +64,7 @@ pub trait Store:
     + Accounts
     + Deletions
     + Registration
+    + Reports
     + Sessions
     + Tickets
     + Conversations

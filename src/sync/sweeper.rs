@@ -1,4 +1,4 @@
-//! The sweeper: deletes the messages of deleted conversations in small steps, between which other writes have their turn.
+//! The sweeper: deletes what nobody needs any more in small steps, between which other writes have their turn.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::{Result, Timestamp};
 use crate::limits;
 use crate::store::Store;
 
@@ -16,10 +17,8 @@ pub type SweeperWake = Arc<Notify>;
 pub async fn run_sweeper(store: Arc<dyn Store>, wake: SweeperWake, stop: CancellationToken) {
     let sweeping = async {
         loop {
-            // A store that does not answer is asked again after the interval.
-            while store.sweep_deleted(limits::SWEPT_ROWS).await == Ok(true) {
-                sleep(limits::SWEEP_PAUSE).await;
-            }
+            // A store that does not answer has logged it, and is asked again after the interval.
+            let _ = sweep(&*store).await;
             tokio::select! {
                 () = wake.notified() => {}
                 () = sleep(limits::SWEEP_INTERVAL) => {}
@@ -30,4 +29,22 @@ pub async fn run_sweeper(store: Arc<dyn Store>, wake: SweeperWake, stop: Cancell
         () = stop.cancelled() => {}
         () = sweeping => {}
     }
+}
+
+/// Deletes groups without members, the messages of deleted conversations, settled reports, and the memory of removals.
+async fn sweep(store: &dyn Store) -> Result<()> {
+    let before = |age| Timestamp::now().minus(age);
+    while store.delete_memberless(before(limits::SWEEP_INTERVAL), limits::MEMBERLESS_SWEPT).await? > 0 {
+        sleep(limits::SWEEP_PAUSE).await;
+    }
+    while store.sweep_deleted(limits::SWEPT_ROWS).await? {
+        sleep(limits::SWEEP_PAUSE).await;
+    }
+    while store.sweep_reports(before(limits::REPORT_KEPT), limits::REPORTS_SWEPT).await? > 0 {
+        sleep(limits::SWEEP_PAUSE).await;
+    }
+    while store.sweep_removals(before(limits::REMOVAL_KEPT), limits::REMOVALS_SWEPT).await? > 0 {
+        sleep(limits::SWEEP_PAUSE).await;
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 
-use crate::domain::{ConversationId, Error, Result, SessionId, Timestamp};
+use crate::domain::{ConversationId, Error, ReportId, Result, SessionId, Timestamp};
 
 /// Returns the cursor after a text key.
 pub fn after_key(key: &str) -> String {
@@ -18,6 +18,11 @@ pub fn key(cursor: Option<&str>) -> Result<Option<String>> {
 /// Returns the session of a cursor. Fails with `invalid` when the cursor is not one of this module.
 pub fn session(cursor: Option<&str>) -> Result<Option<SessionId>> {
     cursor.map(|cursor| text(cursor).and_then(|id| SessionId::parse(&id)).ok_or_else(invalid_cursor)).transpose()
+}
+
+/// Returns the report of a cursor. Fails with `invalid` when the cursor is not one of this module.
+pub fn report(cursor: Option<&str>) -> Result<Option<ReportId>> {
+    cursor.map(|cursor| text(cursor).and_then(|id| ReportId::parse(&id)).ok_or_else(invalid_cursor)).transpose()
 }
 
 /// Returns the cursor after a position in the order of latest activity.

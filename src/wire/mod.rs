@@ -13,6 +13,7 @@ pub mod list;
 pub mod message;
 pub mod objects;
 pub mod problem;
+pub mod report;
 pub mod requests;
 
 use serde::Deserialize;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::domain::{ConversationId, MessageId, Seq, SessionId, UserId};
+use crate::domain::{ConversationId, MessageId, ReportId, Seq, SessionId, UserId};
 use crate::limits;
 
 /// The input of an operation that takes none.
@@ -296,6 +296,37 @@ pub struct EditMessage {
     pub conversation_id: ConversationId,
     pub message_id: MessageId,
     pub content: String,
+}
+
+/// `message.report`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct ReportMessage {
+    pub conversation_id: ConversationId,
+    pub message_id: MessageId,
+    /// For the operators.
+    pub reason: Option<String>,
+}
+
+/// `report.list`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct ListReports {
+    /// `open` or `settled`. By default `open`.
+    pub state: Option<String>,
+    /// The `next` of the previous page.
+    pub cursor: Option<String>,
+    #[serde(default)]
+    pub limit: PageLimit,
+}
+
+/// `report.settle`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct SettleReport {
+    pub report_id: ReportId,
+    /// `dismissed`, or `removed`, which removes the message.
+    pub resolution: String,
 }
 
 /// `message.delete`, and every operation on one message that takes nothing else

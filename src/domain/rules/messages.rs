@@ -5,7 +5,11 @@ use crate::domain::command::{Command, Outcome};
 use crate::domain::conversation::Role;
 use crate::domain::event::EventKind;
 use crate::domain::message::{Content, Message};
+use crate::domain::payload::Payload;
 use crate::domain::{Error, Result};
+
+/// The further fields of a message that an operator removed.
+const DELETED_BY_OPERATOR: &str = r#"{"deleted_by":"operator"}"#;
 
 /// Decides an edit. An edit to the same text changes nothing.
 pub(super) fn edit(content: &Content, command: &Command, facts: &Facts) -> Result<Verdict> {
@@ -39,14 +43,33 @@ pub(super) fn delete(command: &Command, facts: &Facts) -> Result<Verdict> {
     Ok(message_change(EventKind::MessageDeleted, message))
 }
 
+/// Decides an operator's removal, which needs no role in the conversation. It is a deletion, and the message says by whom.
+pub(super) fn remove(command: &Command, facts: &Facts) -> Result<Verdict> {
+    let stored = text_message(facts)?;
+    if stored.deleted_at.is_some() {
+        return Ok(Verdict::Nothing(Outcome::Duplicate(stored.clone())));
+    }
+    let (content, deleted_at) = (String::new(), Some(command.timestamp));
+    let extra = Some(Payload::from_trusted(DELETED_BY_OPERATOR.to_owned()));
+    let message = Message { content, deleted_at, extra, ..stored.clone() };
+    let writes = vec![RowWrite::UpdateMessage(Box::new(message.clone())), RowWrite::InsertRemoval(message.id)];
+    let event = NewEvent::Change { kind: EventKind::MessageDeleted, message: Some(message), payload: None };
+    Ok(Verdict::Write(Decision { writes, event }))
+}
+
 /// Returns the actor's role and the message that the action changes. Fails for a system message.
 fn role_and_message(facts: &Facts) -> Result<(Role, &Message)> {
     let actor = facts.actor.as_ref().ok_or_else(|| Error::not_found("conversation"))?;
+    Ok((actor.role, text_message(facts)?))
+}
+
+/// Returns the message that the action changes. Fails for a system message.
+fn text_message(facts: &Facts) -> Result<&Message> {
     let message = facts.message.as_ref().ok_or_else(|| Error::not_found("message"))?;
     if message.note.is_some() {
         return Err(Error::forbidden("System messages cannot be changed."));
     }
-    Ok((actor.role, message))
+    Ok(message)
 }
 
 fn message_change(kind: EventKind, message: Message) -> Verdict {
@@ -56,7 +79,8 @@ fn message_change(kind: EventKind, message: Message) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Decision, Facts, NewEvent, Verdict, decide};
+    use super::super::{Decision, Facts, NewEvent, RowWrite, Verdict, decide};
+    use super::DELETED_BY_OPERATOR;
     use crate::domain::command::{Action, Command, Outcome};
     use crate::domain::conversation::{ConversationKind, Member, Role};
     use crate::domain::event::EventKind;
@@ -162,6 +186,27 @@ mod tests {
         assert_eq!(code(None, None, &stored), Err(Code::NotFound));
         let noted = Message { sender_id: other, note: Some(SystemNote::MemberRemoved { user_id: other }), ..stored };
         assert_eq!(code(None, Some(Role::Owner), &noted), Err(Code::Forbidden));
+    }
+
+    #[test]
+    fn an_operator_removes_the_texts_of_members() {
+        let stored = message();
+        let remove = |stored: Option<Message>| {
+            let (conversation_id, message_id) = (ConversationId::new(), MessageId::new());
+            let (kind, name, member_count) = (ConversationKind::Direct, None, 2);
+            let facts =
+                Facts { kind, name, member_count, actor: None, target: None, target_role: None, message: stored };
+            decide(&Command::removal(conversation_id, message_id), &facts)
+        };
+        let Ok(Verdict::Write(Decision { writes, event })) = remove(Some(stored.clone())) else { panic!("it removes") };
+        let NewEvent::Change { kind, message: Some(removed), .. } = event else { panic!("it changes the message") };
+        assert_eq!((kind, removed.content.as_str()), (EventKind::MessageDeleted, ""));
+        assert_eq!(removed.extra.as_ref().map(|extra| extra.as_str()), Some(DELETED_BY_OPERATOR));
+        assert!(writes.contains(&RowWrite::InsertRemoval(stored.id)));
+        assert_eq!(remove(Some(removed.clone())), Ok(Verdict::Nothing(Outcome::Duplicate(removed))), "again");
+        let noted = Message { note: Some(SystemNote::MemberRemoved { user_id: stored.sender_id }), ..stored };
+        assert_eq!(remove(Some(noted)).map_err(|error| error.code), Err(Code::Forbidden));
+        assert_eq!(remove(None).map_err(|error| error.code), Err(Code::NotFound));
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub enum RowWrite {
     SetName(GroupName),
     /// Changes a message's text, time of editing, time of deletion and further fields.
     UpdateMessage(Box<Message>),
+    /// Remembers that an operator removed a message, for the nodes that look for removals.
+    InsertRemoval(MessageId),
 }
 
 impl RowWrite {
@@ -60,7 +62,7 @@ impl RowWrite {
         match self {
             Self::InsertMember(..) => 1,
             Self::DeleteMember(_) => -1,
-            Self::SetRole(..) | Self::SetName(_) | Self::UpdateMessage(_) => 0,
+            Self::SetRole(..) | Self::SetName(_) | Self::UpdateMessage(_) | Self::InsertRemoval(_) => 0,
         }
     }
 
@@ -68,7 +70,7 @@ impl RowWrite {
     pub fn joined_or_left(&self) -> Option<UserId> {
         match self {
             Self::InsertMember(user_id, _) | Self::DeleteMember(user_id) => Some(*user_id),
-            Self::SetRole(..) | Self::SetName(_) | Self::UpdateMessage(_) => None,
+            Self::SetRole(..) | Self::SetName(_) | Self::UpdateMessage(_) | Self::InsertRemoval(_) => None,
         }
     }
 }
@@ -150,6 +152,7 @@ pub fn decide(command: &Command, facts: &Facts) -> Result<Verdict> {
     match &command.action {
         Action::EditMessage { content, .. } => messages::edit(content, command, facts),
         Action::DeleteMessage { .. } => messages::delete(command, facts),
+        Action::RemoveMessage { .. } => messages::remove(command, facts),
         Action::AddMember { user_id, role } => membership::add(*user_id, *role, facts),
         Action::RemoveMember { user_id } => membership::remove(*user_id, facts),
         Action::SetRole { user_id, role } => membership::set_role(*user_id, *role, facts),

@@ -2,7 +2,9 @@
 
 pub mod backup;
 pub mod invite;
+pub mod message;
 mod operator;
 pub mod registration;
+pub mod report;
 pub mod serve;
 pub mod user;

@@ -82,6 +82,9 @@ statements! {
          FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[]) \
              AS w (conversation_id, seq, content, edited_at, deleted_at, extra) \
          WHERE m.conversation_id = w.conversation_id AND m.seq = w.seq";
+    insert_removals { conversations: ConversationId, messages: MessageId, removed_at: Timestamp }
+        "INSERT INTO removals (conversation_id, message_id, removed_at) \
+         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) ON CONFLICT DO NOTHING";
     insert_messages {
         conversations: ConversationId, seqs: Seq, ids: MessageId, senders: UserId, contents: String, timestamps: Timestamp,
         note_kinds: Option<String>, note_users: Option<UserId>, note_values: Option<String>,
@@ -161,6 +164,7 @@ impl Writes {
                 let content = message.content.clone();
                 self.update_messages.push(id, message.seq, content, message.edited_at, message.deleted_at, extra);
             }
+            RowWrite::InsertRemoval(message_id) => self.insert_removals.push(id, *message_id, command.timestamp),
         }
     }
 

@@ -11,13 +11,13 @@ use super::{Postgres, bounded};
 use crate::domain::conversation::{Conversation, ConversationKind, GroupName, NewConversation, Role};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::rules::may_delete;
-use crate::domain::{ConversationId, Error, Result, UserId};
+use crate::domain::{ConversationId, Error, Result, Timestamp, UserId};
 use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existing, id_taken, no_such_member};
 use crate::store::queries::conversations::next_deleted;
 use crate::store::queries::conversations::{
     CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, DELETED_CONVERSATION,
-    EXISTING_CONVERSATION, INSERT_CONVERSATION, INSERT_DELETED, SET_SWEPT, SMALL_CONVERSATIONS,
+    EXISTING_CONVERSATION, INSERT_CONVERSATION, INSERT_DELETED, MEMBERLESS, SET_SWEPT, SMALL_CONVERSATIONS,
 };
 use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
@@ -99,6 +99,14 @@ impl Conversations for Postgres {
 
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
         bounded(async { Box::pin(delete(&*self.connection().await?, id, actor_id)).await }).await
+    }
+
+    async fn delete_memberless(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        let found: Vec<ConversationId> = self.all(MEMBERLESS, &[&before, &row_limit(limit)], rows::value).await?;
+        for id in &found {
+            bounded(async { Box::pin(delete_memberless(&*self.connection().await?, *id)).await }).await?;
+        }
+        Ok(found.len())
     }
 
     async fn sweep_deleted(&self, limit: usize) -> Result<bool> {
@@ -186,6 +194,24 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     raised?;
     committed?;
     Ok((new.id, true))
+}
+
+/// Deletes a group without members. Another node may have deleted it meanwhile.
+async fn delete_memberless(connection: &PgConnection, id: ConversationId) -> Result<()> {
+    connection.prepare(&[LOCK_COUNTER, DELETE_CONVERSATION, INSERT_DELETED]).await?;
+    let (begun, locked, deleted) = join3(
+        connection.begin(),
+        connection.send(LOCK_COUNTER, &[&id]),
+        connection.send_count(DELETE_CONVERSATION, &[&id]),
+    )
+    .await;
+    begun?;
+    locked?;
+    if deleted? == 0 {
+        return connection.rollback().await;
+    }
+    connection.send_count(INSERT_DELETED, &[&id]).await?;
+    connection.commit().await
 }
 
 /// Deletes a conversation. One transaction in two round trips, with the decision between them.

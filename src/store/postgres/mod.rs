@@ -38,6 +38,7 @@ mod numbered_writes;
 mod pool;
 mod public_key;
 mod registration;
+mod reports;
 mod rows;
 mod sessions;
 mod tickets;

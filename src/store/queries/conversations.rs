@@ -82,5 +82,8 @@ pub(crate) const SMALL_CONVERSATIONS: &str = "SELECT mb.conversation_id FROM mem
      WHERE mb.user_id = $1 LIMIT $3";
 /// conversation, name
 pub(crate) const SET_NAME: &str = "UPDATE conversations SET name = $2 WHERE id = $1";
+/// before, limit. Nobody can join such a group any more, since only a member adds others.
+pub(crate) const MEMBERLESS: &str =
+    "SELECT conversation_id FROM counters WHERE member_count = 0 AND active_at <= $1 ORDER BY conversation_id LIMIT $2";
 /// conversation. Its counter and members are deleted with it, by their foreign keys.
 pub(crate) const DELETE_CONVERSATION: &str = "DELETE FROM conversations WHERE id = $1";

@@ -10,6 +10,7 @@ pub(super) mod heads;
 pub(super) mod members;
 pub(super) mod messages;
 pub(super) mod registration;
+pub(super) mod reports;
 pub(super) mod sessions;
 pub(super) mod tickets;
 pub(super) mod users;

@@ -18,6 +18,7 @@ use crate::store::queries::conversations::{CONVERSATION, SET_NAME};
 use crate::store::queries::heads::ADVANCE_COUNTER;
 use crate::store::queries::members::{DELETE_MEMBER, INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION, SET_ROLE};
 use crate::store::queries::messages::{INSERT_CHANGE, INSERT_MESSAGE, MESSAGE, UPDATE_MESSAGE};
+use crate::store::queries::reports::INSERT_REMOVAL;
 use crate::store::queries::users::LIVE_USER;
 
 /// Applies `batch`. Returns one result for each command. Fails as a whole if the database fails.
@@ -95,6 +96,9 @@ fn write_row(db: &Connection, command: &Command, seq: Seq, row: &RowWrite) -> Re
             let extra = message.extra.as_ref().map(Payload::as_str);
             let row = params![id, message.seq, message.content, message.edited_at, message.deleted_at, extra];
             run(db, sql!(UPDATE_MESSAGE), row)
+        }
+        RowWrite::InsertRemoval(message_id) => {
+            run(db, sql!(INSERT_REMOVAL), params![id, message_id, command.timestamp])
         }
     }
 }

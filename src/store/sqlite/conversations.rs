@@ -14,13 +14,13 @@ use super::users::user;
 use crate::domain::conversation::{Conversation, GroupName, NewConversation, Role};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::rules::may_delete;
-use crate::domain::{ConversationId, Result, UserId};
+use crate::domain::{ConversationId, Result, Timestamp, UserId};
 use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existing, id_taken, no_such_member};
 use crate::store::queries::conversations::next_deleted;
 use crate::store::queries::conversations::{
     CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, DELETED_CONVERSATION,
-    EXISTING_CONVERSATION, INSERT_CONVERSATION, INSERT_DELETED, SET_SWEPT, SMALL_CONVERSATIONS,
+    EXISTING_CONVERSATION, INSERT_CONVERSATION, INSERT_DELETED, MEMBERLESS, SET_SWEPT, SMALL_CONVERSATIONS,
 };
 use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::members::{INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION};
@@ -99,6 +99,22 @@ impl Conversations for Sqlite {
 
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
         self.write(move |db| delete(db, id, actor_id)).await
+    }
+
+    async fn delete_memberless(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        let params = (before, row_limit(limit));
+        if self.read(move |db| one(db, sql!(MEMBERLESS), params, value::<ConversationId>)).await?.is_none() {
+            return Ok(0);
+        }
+        self.write(move |db| {
+            let found: Vec<ConversationId> = all(db, sql!(MEMBERLESS), params, value)?;
+            for id in &found {
+                run(db, sql!(DELETE_CONVERSATION), params![id])?;
+                run(db, sql!(INSERT_DELETED), params![id])?;
+            }
+            Ok(found.len())
+        })
+        .await
     }
 
     async fn sweep_deleted(&self, limit: usize) -> Result<bool> {

@@ -18,6 +18,7 @@ mod messages;
 mod numbered_writes;
 mod readers;
 mod registration;
+mod reports;
 mod rows;
 mod sessions;
 mod sql;

@@ -196,3 +196,33 @@ CREATE TABLE departures (
     user_id    BLOB PRIMARY KEY REFERENCES users,
     created_at INTEGER NOT NULL
 ) STRICT;
+
+-- Version 12: members report messages, and operators remove them.
+
+CREATE TABLE reports (
+    id              BLOB PRIMARY KEY,
+    reporter_id     BLOB NOT NULL REFERENCES users,
+    conversation_id BLOB NOT NULL,
+    message_id      BLOB NOT NULL,
+    sender_id       BLOB NOT NULL REFERENCES users,
+    content         TEXT NOT NULL,
+    sent_at         INTEGER NOT NULL,
+    reason          TEXT,
+    created_at      INTEGER NOT NULL,
+    settled_at      INTEGER,
+    resolution      TEXT,
+    UNIQUE (reporter_id, conversation_id, message_id)
+) STRICT;
+CREATE INDEX reports_open ON reports (id) WHERE settled_at IS NULL;
+CREATE INDEX reports_by_message ON reports (conversation_id, message_id);
+CREATE INDEX reports_by_settlement ON reports (settled_at) WHERE settled_at IS NOT NULL;
+
+CREATE TABLE removals (
+    conversation_id BLOB NOT NULL,
+    message_id      BLOB NOT NULL,
+    removed_at      INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, message_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX removals_by_time ON removals (removed_at);
+
+CREATE INDEX counters_without_members ON counters (conversation_id) WHERE member_count = 0;

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use crate::domain::conversation::{ConversationKind, Role};
 use crate::domain::registration::RegistrationMode;
-use crate::domain::{ConversationId, MessageId, SessionId, TicketId, Timestamp, UserId};
+use crate::domain::report::Resolution;
+use crate::domain::{ConversationId, MessageId, ReportId, SessionId, TicketId, Timestamp, UserId};
 
 macro_rules! stored_as {
     ($($name:ident: $inner:ty),*) => {$(
@@ -23,7 +24,8 @@ macro_rules! stored_as {
         }
     )*};
 }
-stored_as!(UserId: Uuid, ConversationId: Uuid, MessageId: Uuid, SessionId: Uuid, TicketId: Uuid, Timestamp: i64);
+stored_as!(UserId: Uuid, ConversationId: Uuid, MessageId: Uuid, ReportId: Uuid, SessionId: Uuid, TicketId: Uuid,
+    Timestamp: i64);
 
 macro_rules! stored_as_text {
     ($($name:ident),*) => {$(
@@ -40,4 +42,4 @@ macro_rules! stored_as_text {
         }
     )*};
 }
-stored_as_text!(ConversationKind, RegistrationMode, Role);
+stored_as_text!(ConversationKind, RegistrationMode, Resolution, Role);

@@ -285,7 +285,7 @@ async fn a_bad_operation_is_an_error_and_stores_nothing() {
     let only_http: Vec<_> = only_http.collect();
     assert_eq!(
         only_http.len(),
-        2 * 15,
+        2 * 18,
         "sessions, tickets, passwords and the operations for operators are called over HTTP"
     );
     let inputs = INPUTS.iter().map(|(name, input, code)| (format!(r#"{{"type":"{name}","input":{input}}}"#), *code));

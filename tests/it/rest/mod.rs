@@ -9,6 +9,7 @@ mod messages;
 mod names;
 mod operators;
 mod registration;
+mod reports;
 mod sessions;
 mod system;
 mod user_words;

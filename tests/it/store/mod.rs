@@ -49,6 +49,7 @@ mod members;
 mod messages;
 mod opening;
 mod registration;
+mod reports;
 mod revisions;
 mod sessions;
 pub(crate) mod shims;

@@ -12,12 +12,15 @@ use chinwag::domain::conversation_view::ConversationView;
 use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
 use chinwag::domain::registration::{Invite, RegistrationMode};
+use chinwag::domain::report::{Report, ReportFacts, ReportView, Resolution};
 use chinwag::domain::session::{Caller, Session, Ticket};
 use chinwag::domain::user::{ConnectSnapshot, Name, User};
-use chinwag::domain::{ConversationId, Error, Result, Seq, SessionId, TicketId, Timestamp, UserId};
+use chinwag::domain::{
+    ConversationId, Error, MessageId, ReportId, Result, Seq, SessionId, TicketId, Timestamp, UserId,
+};
 use chinwag::store::{
     Accounts, ActivityCursor, Conversations, Deletions, Heads, Members, Messages, NumberedWrites, Page, Range,
-    Registration, Sessions, Store, Tickets, Users,
+    Registration, Reports, Sessions, Store, Tickets, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -204,6 +207,19 @@ forward! {
 }
 
 forward! {
+    impl Reports {
+        async fn report_facts(user_id: UserId, conversation_id: ConversationId, message_id: MessageId) -> Result<Option<ReportFacts>>;
+        async fn insert_report(report: &Report) -> Result<()>;
+        async fn report(id: ReportId) -> Result<Option<ReportView>>;
+        async fn reports(settled: bool, after: Option<ReportId>, limit: usize) -> Result<Vec<ReportView>>;
+        async fn settle_reports(conversation_id: ConversationId, message_id: MessageId, resolution: Resolution, at: Timestamp) -> Result<()>;
+        async fn sweep_reports(before: Timestamp, limit: usize) -> Result<usize>;
+        async fn removals(since: Timestamp, limit: usize) -> Result<Vec<(ConversationId, MessageId)>>;
+        async fn sweep_removals(before: Timestamp, limit: usize) -> Result<usize>;
+    }
+}
+
+forward! {
     impl Sessions {
         async fn insert_session(session: &Session) -> Result<()>;
         async fn session(id: SessionId) -> Result<Option<Session>>;
@@ -231,6 +247,7 @@ forward! {
         async fn conversation_views(user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<ConversationView>>;
         async fn small_conversations(user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;
         async fn delete_conversation(id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
+        async fn delete_memberless(before: Timestamp, limit: usize) -> Result<usize>;
         async fn sweep_deleted(limit: usize) -> Result<bool>;
     }
 }

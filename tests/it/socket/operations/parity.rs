@@ -89,6 +89,8 @@ struct Fixture {
 struct Room {
     conversation: Conversation,
     message_id: String,
+    /// The id of a message of another member.
+    other_id: String,
 }
 
 impl Fixture {
@@ -103,11 +105,13 @@ impl Fixture {
     async fn room(&mut self) -> Room {
         let conversation = self.ada.group("Lunch", &[&self.grace]).await;
         let message = self.ada.send(&conversation, "hello").await;
+        let other = self.grace.send(&conversation, "hi").await;
         self.ones.push(self.ada.connect(&conversation.socket).await);
         // All events so far have been received.
         self.all.send(&json!({"type": "ping"})).await;
         self.all.next_of(&["pong"]).await;
-        Room { conversation, message_id: message["id"].as_str().unwrap().to_owned() }
+        let [message_id, other_id] = [message, other].map(|message| message["id"].as_str().unwrap().to_owned());
+        Room { conversation, message_id, other_id }
     }
 
     /// Returns an input of the operation, and the type of the event that it causes.
@@ -134,6 +138,7 @@ impl Fixture {
             }
             "message.edit" => (json!({"message_id": message_id, "content": "bye"}), Some("message.updated")),
             "message.delete" => (json!({"message_id": message_id}), Some("message.deleted")),
+            "message.report" => (json!({"message_id": room.other_id, "reason": "rude"}), None),
             _ => panic!("{name} has no example here: it needs one"),
         };
         let takes_conversation =
