@@ -125,6 +125,9 @@ pub const LOG_THROTTLE: Duration = Duration::from_secs(10);
 /// Refusals of one kind and one network that are logged one by one within [`LOG_THROTTLE`]; further ones are counted. A client with a
 /// defect shows itself in fewer, and an attacker writes 600 bytes a second.
 pub const REFUSALS_LOGGED: u64 = 20;
+/// Failures of the store that are logged one by one within [`LOG_THROTTLE`]; further ones are counted. While the store is away, every request
+/// fails.
+pub const FAILURES_LOGGED: u64 = 20;
 /// Kinds and networks of refusals that are counted apart. Further networks are counted together. So floods from everywhere write at most
 /// 60 KiB a second to the log.
 pub const REFUSAL_KINDS_MAX: usize = 100;
@@ -307,6 +310,9 @@ pub const TICKETS_SWEPT: i64 = 100;
 pub const ENDED_SESSIONS_POLL: Duration = Duration::from_secs(2);
 /// Age of the ends that a node asks for, since the clocks of machines differ. A node finds older ends once a heartbeat.
 pub const ENDED_SESSIONS_WINDOW: Duration = Duration::from_secs(60);
+/// Pages of [`RECONCILE_PAGE`] ended sessions that a node reads each time: 100,000 sessions, which are 1.6 MiB of ids. A node finds further ones
+/// once a heartbeat.
+pub const ENDED_SESSIONS_PAGES_MAX: usize = 200;
 /// Time between two looks for deleted users who are still in groups. Also how soon their departure is visible.
 pub const DEPARTURES_POLL: Duration = Duration::from_secs(2);
 /// Age at which the departure of a deleted user is over. A write that was admitted before the deletion is committed or refused by then, so

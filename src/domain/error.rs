@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use super::log_counter::LogCounter;
 
 /// The result of every fallible operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -48,8 +50,6 @@ pub enum Code {
     UpgradeRequired,
     /// The caller makes more calls than the rate limit allows.
     RateLimited,
-    /// The request's header fields are larger than the limit.
-    HeadersTooLarge,
     /// A resume named an event that does not exist (any more). The client starts over from history.
     Resync,
     /// The server is overloaded. It did nothing.
@@ -64,7 +64,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documents and tests.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 24] = [
         Self::Malformed,
         Self::Invalid,
         Self::Unauthorized,
@@ -84,7 +84,6 @@ impl Code {
         Self::UnsupportedMediaType,
         Self::UpgradeRequired,
         Self::RateLimited,
-        Self::HeadersTooLarge,
         Self::Resync,
         Self::Busy,
         Self::Unavailable,
@@ -114,7 +113,6 @@ impl Code {
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::UpgradeRequired => "upgrade_required",
             Self::RateLimited => "rate_limited",
-            Self::HeadersTooLarge => "headers_too_large",
             Self::Resync => "resync",
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
@@ -187,7 +185,13 @@ impl Error {
 
     /// The store cannot be reached, or gave up. `context` goes to the log and not to the client.
     pub fn unavailable(context: impl fmt::Display) -> Self {
-        tracing::warn!(%context, "store unavailable");
+        static FAILURES: LogCounter = LogCounter::new();
+        if let Some(unlogged) = FAILURES.admit(Instant::now()) {
+            if unlogged > 0 {
+                tracing::warn!(failures = unlogged, "further failures of the store, not logged one by one");
+            }
+            tracing::warn!(%context, "store unavailable");
+        }
         Self::new(Code::Unavailable, "The store cannot be reached.").after(Duration::from_secs(1))
     }
 

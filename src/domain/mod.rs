@@ -10,6 +10,7 @@ pub mod error;
 pub mod event;
 pub mod event_kind;
 pub mod id;
+mod log_counter;
 pub mod message;
 pub mod password;
 pub mod payload;

@@ -36,6 +36,8 @@ async fn read_input(operation: &Operation, request: &mut Request, user_id: Optio
     }
     for (name, value) in &request.parameters {
         if let Some(noun) = name.strip_suffix("_id") {
+            // A user in the path of a conversation's members is one of them.
+            let noun = if operation.name.starts_with("member.") && noun == "user" { "member" } else { noun };
             check_id(noun, value)?;
         }
         // The path takes precedence over the query.

@@ -29,6 +29,8 @@ const OTHERS_READ: u32 = 0o004;
 /// The other commands of the binary. Each has its own arguments and help.
 const COMMANDS: &str = "Commands; each has a --help of its own:
   chinwag user            Creates, lists, disables, enables and deletes users, makes admins
+  chinwag report          Lists and settles the reports of members
+  chinwag message         Removes a message
   chinwag registration    Shows or changes who may register
   chinwag invite          Makes an invitation
   chinwag backup FILE     Saves the database in a file, also while a server runs
@@ -43,7 +45,8 @@ const COMMANDS: &str = "Commands; each has a --help of its own:
 #[command(version, args_override_self = true, max_term_width = 110, after_help = COMMANDS)]
 pub struct Config {
     /// IP address and port of the page, REST and WebSocket; 0.0.0.0:8080 accepts connections from other machines.
-    #[arg(long, env = "CHINWAG_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, env = "CHINWAG_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080",
+          value_parser = socket_address)]
     pub listen: SocketAddr,
 
     /// The data folder and the database.
@@ -88,7 +91,7 @@ pub struct Config {
     pub rate_limits: Switch,
 
     /// Maximum time in seconds from SIGTERM or SIGINT to exit; meanwhile writes in flight are committed and sockets are closed.
-    #[arg(long, env = "CHINWAG_DRAIN_SECONDS", value_name = "SECONDS", default_value = "10")]
+    #[arg(long, env = "CHINWAG_DRAIN_SECONDS", value_name = "SECONDS", default_value = "10", value_parser = drain_seconds)]
     pub drain_seconds: u16,
 
     /// Format of the log [default: text on a terminal, json elsewhere]
@@ -206,6 +209,14 @@ fn generate_secret(file: &Path) -> std::io::Result<()> {
     linked.or_else(|error| if error.kind() == std::io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })
 }
 
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "takes an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
+}
+
+fn drain_seconds(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| format!("takes a whole number of seconds from 0 to {}", u16::MAX))
+}
+
 fn network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
     let address = || text.parse::<std::net::IpAddr>().ok().map(IpNet::from);
@@ -288,10 +299,15 @@ mod tests {
             ("--refresh-token-ttl=9999999999999999d", "CHINWAG_REFRESH_TOKEN_TTL (--refresh-token-ttl)"),
             ("--rate-limits=maybe", "CHINWAG_RATE_LIMITS (--rate-limits)"),
             ("--drain-seconds=-1", "CHINWAG_DRAIN_SECONDS (--drain-seconds)"),
+            ("--drain-seconds=ten", "CHINWAG_DRAIN_SECONDS (--drain-seconds)"),
+            ("--drain-seconds=65536", "CHINWAG_DRAIN_SECONDS (--drain-seconds)"),
             ("--nonsense", "--nonsense"),
         ] {
             let refused = read(&[argument]).expect_err(argument);
             assert!(refused.contains(variable) && !refused.contains('\n'), "{argument}: {refused}");
+            let says_what_it_takes =
+                ["takes", "possible values", "unexpected"].iter().any(|word| refused.contains(word));
+            assert!(says_what_it_takes && !refused.contains("invalid digit"), "{argument}: {refused}");
         }
     }
 

@@ -3,6 +3,8 @@
 //! 1000 to 1015 are defined by RFC 6455. After 4000 to 4499 the client reconnects. After 4500 to 4999 it does not, unless the cause is
 //! removed.
 
+use std::fmt;
+
 use crate::domain::{Code, Error};
 
 /// The code and the reason with which the server closes a connection.
@@ -16,6 +18,12 @@ pub struct Close {
 
 const fn close(code: u16, reason: &'static str) -> Close {
     Close { code, reason }
+}
+
+impl fmt::Display for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.reason)
+    }
 }
 
 impl Close {

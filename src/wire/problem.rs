@@ -100,7 +100,6 @@ pub fn status(code: Code) -> u16 {
         Code::Invalid => 422,
         Code::UpgradeRequired => 426,
         Code::RateLimited => 429,
-        Code::HeadersTooLarge => 431,
         Code::Internal => 500,
         Code::Busy | Code::Unavailable | Code::Draining => 503,
     }
@@ -127,7 +126,6 @@ fn title(code: Code) -> &'static str {
         Code::UnsupportedMediaType => "Unsupported media type",
         Code::UpgradeRequired => "Upgrade required",
         Code::RateLimited => "Too many requests",
-        Code::HeadersTooLarge => "Header fields too large",
         Code::Resync => "Start over from history",
         Code::Busy => "Busy",
         Code::Unavailable => "Unavailable",

@@ -65,7 +65,7 @@ impl SocketHandler for ConnectRequest {
                 Err(end) => return end,
             };
             let end = Box::pin(established.run(socket)).await;
-            info!(connection_id = %established.live.connection.id, ?end, "connection ended");
+            info!(connection_id = %established.live.connection.id, %end, "connection ended");
             end
         }
     }
@@ -97,9 +97,9 @@ fn log_refused(end: &ConnectionEnd, request_id: &str, network: IpAddr, refusals:
         return;
     }
     match end {
-        ConnectionEnd::Close(close) => info!(%request_id, why = ?close, "connection refused"),
+        ConnectionEnd::Close(close) => info!(%request_id, why = %close, "connection refused"),
         ConnectionEnd::Closed | ConnectionEnd::Broken => {
-            info!(%request_id, ?end, "connection ended before it was established");
+            info!(%request_id, %end, "connection ended before it was established");
         }
     }
 }

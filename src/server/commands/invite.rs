@@ -9,6 +9,7 @@ use super::operator;
 use crate::auth::{Audit, COMMAND_LINE, new_invite_code};
 use crate::domain::Timestamp;
 use crate::domain::registration::Invite;
+use crate::limits;
 use crate::server::database::Database;
 use crate::server::{arguments, config};
 
@@ -17,7 +18,7 @@ use crate::server::{arguments, config};
 #[command(name = "chinwag invite", bin_name = "chinwag invite", max_term_width = 110)]
 struct Arguments {
     /// Number of accounts that can be created with it, up to 10000.
-    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = uses)]
     uses: u64,
 
     /// Lifetime: a whole number with s, m, h or d, up to 365d.
@@ -26,6 +27,10 @@ struct Arguments {
 
     #[command(flatten)]
     database: Database,
+}
+
+fn uses(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("takes a whole number from 1 to {}", limits::INVITE_USES_MAX))
 }
 
 /// Prints the code on standard output, for scripts.
@@ -53,5 +58,7 @@ mod tests {
     fn an_invitation_has_the_defaults_of_the_api() {
         let arguments = Arguments::try_parse_from(["chinwag invite"]).expect("valid");
         assert_eq!((arguments.uses, arguments.valid), (1, limits::INVITE_TTL));
+        let refused = Arguments::try_parse_from(["chinwag invite", "--uses=x"]).expect_err("no number").to_string();
+        assert!(refused.contains("takes a whole number from 1 to 10000"), "{refused}");
     }
 }

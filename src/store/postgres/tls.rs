@@ -1,11 +1,14 @@
 //! Implements libpq's `sslmode` with rustls.
 
+use std::env;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_native_certs::{CertificateResult, load_certs_from_paths};
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -70,7 +73,7 @@ impl Tls {
 
 /// Loads the certificate authorities that the system (or `SSL_CERT_FILE`) trusts.
 fn system_roots() -> Result<RootCertStore> {
-    let loaded = rustls_native_certs::load_native_certs();
+    let loaded = load_certificates();
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(loaded.certs);
     if roots.is_empty() {
@@ -84,6 +87,16 @@ fn system_roots() -> Result<RootCertStore> {
         ));
     }
     Ok(roots)
+}
+
+/// Loads the system's certificates. The library takes an empty variable for a path, and finds no certificate there; an empty variable is an unset one.
+fn load_certificates() -> CertificateResult {
+    let is_empty = |name| env::var_os(name).is_some_and(|value| value.is_empty());
+    if !["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().any(is_empty) {
+        return rustls_native_certs::load_native_certs();
+    }
+    let probed = openssl_probe::probe();
+    load_certs_from_paths(probed.cert_file.as_deref(), probed.cert_dir.first().map(PathBuf::as_path))
 }
 
 /// Accepts every certificate, as libpq's `prefer` and `require` do. This protects against eavesdroppers, but not against impostors.

@@ -223,6 +223,8 @@ const TABLE: &[Row] = &[
     ("GET", "/v1/users?limit=-1", ADA, b"", 422, "invalid"),
     ("GET", "/v1/users?limit=1e2", ADA, b"", 422, "invalid"),
     ("GET", "/v1/users?limit=0x10", ADA, b"", 422, "invalid"),
+    ("GET", "/v1/users?limit=1&limit=2", ADA, b"", 422, "invalid"),
+    ("GET", "/v1/users?x&x", ADA, b"", 422, "invalid"),
     ("GET", "/v1/users?limit", ADA, b"", 422, "invalid"),
     ("GET", "/v1/users?limit=18446744073709551617", ADA, b"", 422, "invalid"),
     ("GET", "/v1/users?cursor=!", ADA, b"", 422, "invalid"),
