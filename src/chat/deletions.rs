@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::users::check_password;
 use super::{Chat, Context};
@@ -19,6 +20,9 @@ use crate::domain::{Code, Error, MessageId, Result, Timestamp, UserId};
 use crate::limits;
 use crate::wire::answer::Answer;
 use crate::wire::requests::{DeleteMe, GetUser};
+
+/// The position before the first user.
+const FIRST: UserId = UserId(Uuid::nil());
 
 /// Deletes the caller's account. It takes the password, so that a stolen token is not enough.
 pub async fn delete_me(context: Context, input: DeleteMe) -> Result<Answer> {
@@ -86,23 +90,35 @@ impl Chat {
     }
 
     async fn depart(&self) -> Result<()> {
-        for user_id in self.store.departures(limits::DEPARTURES_AT_ONCE_MAX).await? {
-            match self.depart_user(user_id).await {
-                // The others need not wait for one that fails each time.
-                Err(error) if error.code != Code::Unavailable => {
-                    tracing::error!(%error, %user_id, "a deleted user cannot be taken out of a group");
+        // Those who are out of their groups stay for a while and must not keep the others waiting, so pages follow each other.
+        let mut after = (Timestamp(0), FIRST);
+        loop {
+            let page = self.store.departures(after, limits::DEPARTURES_AT_ONCE_MAX).await?;
+            for &(deleted_at, user_id) in &page {
+                match self.depart_user(user_id, deleted_at).await {
+                    // The others need not wait for one that fails each time.
+                    Err(error) if error.code != Code::Unavailable => {
+                        tracing::error!(%error, %user_id, "a deleted user cannot be taken out of a group");
+                    }
+                    departed => departed?,
                 }
-                departed => departed?,
+            }
+            match page.last() {
+                Some(last) if page.len() >= limits::DEPARTURES_AT_ONCE_MAX => after = *last,
+                _ => return Ok(()),
             }
         }
-        Ok(())
     }
 
-    async fn depart_user(&self, user_id: UserId) -> Result<()> {
+    async fn depart_user(&self, user_id: UserId, deleted_at: Timestamp) -> Result<()> {
         for departure in self.store.departures_of(user_id, limits::DEPARTURES_AT_ONCE_MAX).await? {
             self.leave(user_id, departure).await?;
         }
-        self.store.end_departure(user_id, Timestamp::now().minus(limits::DEPARTURE_AGE)).await
+        let before = Timestamp::now().minus(limits::DEPARTURE_AGE);
+        if deleted_at > before {
+            return Ok(());
+        }
+        self.store.end_departure(user_id, before).await
     }
 
     /// Hands a group over, if the user owns it, and leaves it. A group without other members is deleted.

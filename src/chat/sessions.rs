@@ -24,7 +24,7 @@ pub async fn login(context: Context, input: Login) -> Result<Answer> {
     // All texts that cannot be usernames share one key, or the limiter would keep keys as long as request bodies.
     let account = Username::parse(&username).map_or_else(|_| String::new(), |username| username.key());
     let is_wrong = |error: &Error| error.code == Code::BadCredentials;
-    let session = start_session(&context, &username, password);
+    let session = start_session(&context, &username, &password);
     let rate_limits = &context.chat.rate_limits;
     let answer = rate_limits.limit_password_guesses(context.network, account, is_wrong, session).await?;
     // An office of hundreds logs in from one address.
@@ -34,7 +34,33 @@ pub async fn login(context: Context, input: Login) -> Result<Answer> {
 
 /// Starts a session if username and password match. An unknown username, a text that cannot be a username, and a wrong password get the
 /// same error after the same time.
-async fn start_session(context: &Context, username: &str, password: String) -> Result<Answer> {
+///
+/// The first of two logins at once can replace the hash of a password that was hashed before passwords were normalized. The second one then
+/// compares again, once.
+async fn start_session(context: &Context, username: &str, password: &str) -> Result<Answer> {
+    let wrong = || Error::new(Code::BadCredentials, "The username or the password is wrong.");
+    let first = try_session(context, username, password, AfterRehash::CompareAgain, wrong).await?;
+    match first {
+        Some(answer) => Ok(answer),
+        None => try_session(context, username, password, AfterRehash::Refuse, wrong).await?.ok_or_else(wrong),
+    }
+}
+
+/// What a login does when the hash that it compared was replaced meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AfterRehash {
+    CompareAgain,
+    Refuse,
+}
+
+/// Returns none if the password must be compared again.
+async fn try_session(
+    context: &Context,
+    username: &str,
+    password: &str,
+    after_rehash: AfterRehash,
+    wrong: impl Fn() -> Error,
+) -> Result<Option<Answer>> {
     let chat = &context.chat;
     let find = async || match Username::parse(username) {
         Ok(username) => chat.store.credentials(&username.key()).await,
@@ -42,8 +68,7 @@ async fn start_session(context: &Context, username: &str, password: String) -> R
     };
     let known = find().await?;
     let hash = known.as_ref().map(|known| known.password_hash.clone());
-    let compared = chat.auth.passwords.verify(context.network, password.clone(), hash).await?;
-    let wrong = || Error::new(Code::BadCredentials, "The username or the password is wrong.");
+    let compared = chat.auth.passwords.verify(context.network, password.to_owned(), hash).await?;
     let audit = |action, detail| {
         let (user_id, username) = known.as_ref().map(|known| (known.user.id, known.user.username.as_str())).unzip();
         Audit { action, user_id, username, detail, ..context.audit() }
@@ -62,17 +87,21 @@ async fn start_session(context: &Context, username: &str, password: String) -> R
     chat.store.insert_session(&session).await?;
     // A user who changed the password meanwhile, or an operator who disabled the user, ended the sessions that existed then. This one did
     // not exist yet.
-    let is_same = |now: &Credentials| now.password_hash == known.password_hash && !now.is_disabled;
-    if !find().await?.as_ref().is_some_and(is_same) {
+    let present = find().await?.filter(|present| !present.is_disabled);
+    if present.as_ref().is_none_or(|present| present.password_hash != known.password_hash) {
         chat.store.end_session(session.id, now).await?;
+        let may_be_rehashed = present.is_some() && compared == PasswordMatch::Unnormalized;
+        if may_be_rehashed && after_rehash == AfterRehash::CompareAgain {
+            return Ok(None);
+        }
         return refuse(wrong());
     }
     Audit { session_id: Some(session.id), ..audit("session.started", None) }.log();
     if compared == PasswordMatch::Unnormalized {
         // The login has succeeded, and the next one tries again.
-        let _ = chat.rehash(context.network, known, password).await;
+        let _ = chat.rehash(context.network, known, password.to_owned()).await;
     }
-    tokens(chat, &known.user, session.id, 0, now)
+    tokens(chat, &known.user, session.id, 0, now).map(Some)
 }
 
 /// Continues a session. The newest refresh token returns its successor. The token before it returns the same successor again for

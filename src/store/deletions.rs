@@ -16,8 +16,8 @@ pub trait Deletions: Send + Sync {
     /// there is no such user.
     async fn delete_user(&self, id: UserId, tombstone: &Tombstone, at: Timestamp) -> Result<Option<Vec<SessionId>>>;
 
-    /// Returns deleted users who may still be in groups, the longest deleted first.
-    async fn departures(&self, limit: usize) -> Result<Vec<UserId>>;
+    /// Returns deleted users who may still be in groups, with the time of their deletion, in the order of time and id, of those after `after`.
+    async fn departures(&self, after: (Timestamp, UserId), limit: usize) -> Result<Vec<(Timestamp, UserId)>>;
 
     /// Returns the groups that a deleted user is still in.
     async fn departures_of(&self, user_id: UserId, limit: usize) -> Result<Vec<Departure>>;

@@ -24,8 +24,8 @@ pub trait Sessions: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Session>>;
 
-    /// Raises a session's generation, which makes the next refresh token the newest one. Returns false, and changes nothing, if
-    /// `generation` is not the newest or the session is not live.
+    /// Raises a session's generation to the one after `generation`, which makes the next refresh token the newest one. Returns false, and
+    /// changes nothing, if `generation` is older than the newest or the session is not live.
     async fn rotate_session(
         &self,
         id: SessionId,
@@ -34,11 +34,11 @@ pub trait Sessions: Send + Sync {
         expires_at: Timestamp,
     ) -> Result<bool>;
 
-    /// Returns those of these sessions that have not been ended.
-    async fn live_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>>;
+    /// Returns those of these sessions that are live at `at`.
+    async fn live_sessions(&self, ids: &[SessionId], at: Timestamp) -> Result<Vec<SessionId>>;
 
-    /// Returns the sessions that ended after `since`, the latest first, at most `limit`.
-    async fn ended_sessions(&self, since: Timestamp, limit: usize) -> Result<Vec<SessionId>>;
+    /// Returns sessions that were ended, with the time, in the order of time and id, of those after `after`. At most `limit`.
+    async fn ended_sessions(&self, after: (Timestamp, SessionId), limit: usize) -> Result<Vec<(Timestamp, SessionId)>>;
 
     /// Ends a session of this user. Returns false, and changes nothing, if the user has no such live session.
     async fn end_session_of(&self, user_id: UserId, id: SessionId, at: Timestamp) -> Result<bool>;

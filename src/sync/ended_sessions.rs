@@ -5,20 +5,24 @@ use std::sync::Arc;
 
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::delivery::LocalInbox;
 use crate::domain::{Result, SessionId, Timestamp};
 use crate::limits;
 use crate::store::Store;
 
+/// The position before the first session.
+const FIRST: SessionId = SessionId(Uuid::nil());
+
 /// Asks the store for sessions that have ended, and ends them on this node: their sockets are closed and their tokens are refused.
 ///
-/// The question is one range of an index, however many sessions there are. The [`Reconciler`](super::Reconciler) compares the sessions of
+/// The questions are ranges of an index, however many sessions there are. Thousands can end in one moment, so pages follow each other. The [`Reconciler`](super::Reconciler) compares the sessions of
 /// all connections too, but only once a heartbeat.
 pub struct EndedSessionsPoll {
     store: Arc<dyn Store>,
     inbox: Arc<LocalInbox>,
-    /// The sessions of the last answer. The next one repeats most of them.
+    /// The sessions of the last answers. The next ones repeat most of them.
     known: HashSet<SessionId>,
 }
 
@@ -46,13 +50,21 @@ impl EndedSessionsPoll {
     }
 
     async fn ask(&mut self) -> Result<()> {
-        let since = Timestamp::now().minus(limits::ENDED_SESSIONS_WINDOW);
-        let ended = self.store.ended_sessions(since, limits::RECONCILE_PAGE).await?;
-        let new: Vec<SessionId> = ended.iter().copied().filter(|id| !self.known.contains(id)).collect();
-        if !new.is_empty() {
-            self.inbox.end_sessions(&new);
+        let mut after = (Timestamp::now().minus(limits::ENDED_SESSIONS_WINDOW), FIRST);
+        let mut all = HashSet::new();
+        for _ in 0..limits::ENDED_SESSIONS_PAGES_MAX {
+            let page = self.store.ended_sessions(after, limits::RECONCILE_PAGE).await?;
+            let new: Vec<SessionId> = page.iter().map(|(_, id)| *id).filter(|id| !self.known.contains(id)).collect();
+            if !new.is_empty() {
+                self.inbox.end_sessions(&new);
+            }
+            all.extend(page.iter().map(|(_, id)| *id));
+            match page.last() {
+                Some(last) if page.len() >= limits::RECONCILE_PAGE => after = *last,
+                _ => break,
+            }
         }
-        self.known = ended.into_iter().collect();
+        self.known = all;
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Subscriptions;
 use crate::delivery::{GapRepair, LocalInbox, RepairQueue, Repairs};
-use crate::domain::{ConversationId, Error, Result, Seq, SessionId, UserId};
+use crate::domain::{ConversationId, Error, Result, Seq, SessionId, Timestamp, UserId};
 use crate::limits;
 use crate::registry::{Connection, Registry, Scope};
 use crate::store::Store;
@@ -125,7 +125,8 @@ impl Reconciler {
 
     async fn compare_sessions(&self) -> Result<()> {
         for page in self.registry.sessions().chunks(limits::RECONCILE_PAGE) {
-            let live: HashSet<SessionId> = self.store.live_sessions(page).await?.into_iter().collect();
+            let live: HashSet<SessionId> =
+                self.store.live_sessions(page, Timestamp::now()).await?.into_iter().collect();
             let ended: Vec<SessionId> = page.iter().copied().filter(|id| !live.contains(id)).collect();
             if !ended.is_empty() {
                 self.inbox.end_sessions(&ended);

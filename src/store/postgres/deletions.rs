@@ -34,8 +34,8 @@ impl Deletions for Postgres {
         bounded(async { Box::pin(delete(&*self.connection().await?, id, tombstone, at)).await }).await
     }
 
-    async fn departures(&self, limit: usize) -> Result<Vec<UserId>> {
-        self.all(DEPARTURES, &[&row_limit(limit)], rows::value).await
+    async fn departures(&self, (since, after): (Timestamp, UserId), limit: usize) -> Result<Vec<(Timestamp, UserId)>> {
+        self.all(DEPARTURES, &[&since, &after, &row_limit(limit)], rows::pair).await
     }
 
     async fn departures_of(&self, user_id: UserId, limit: usize) -> Result<Vec<Departure>> {

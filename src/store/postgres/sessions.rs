@@ -11,8 +11,8 @@ use crate::limits;
 use crate::store::sessions::LATEST;
 use crate::store::{Sessions, queries};
 
-/// sessions
-const LIVE_SESSIONS: &str = "SELECT id FROM sessions WHERE id = ANY($1) AND ended_at IS NULL";
+/// sessions, at
+const LIVE_SESSIONS: &str = "SELECT id FROM sessions WHERE id = ANY($1) AND ended_at IS NULL AND expires_at > $2";
 
 /// at, limit. Skips sessions that another node is deleting, as tickets are.
 const SWEEP_SESSIONS: &str = "DELETE FROM sessions WHERE id IN ( \
@@ -68,12 +68,16 @@ impl Sessions for Postgres {
         Ok(self.count(queries::sessions::ROTATE_SESSION, &[&id, &generation, &at, &expires_at]).await? > 0)
     }
 
-    async fn live_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>> {
-        self.all(LIVE_SESSIONS, &[&ids], rows::value).await
+    async fn live_sessions(&self, ids: &[SessionId], at: Timestamp) -> Result<Vec<SessionId>> {
+        self.all(LIVE_SESSIONS, &[&ids, &at], rows::value).await
     }
 
-    async fn ended_sessions(&self, since: Timestamp, limit: usize) -> Result<Vec<SessionId>> {
-        self.all(queries::sessions::ENDED_SESSIONS, &[&since, &queries::row_limit(limit)], rows::value).await
+    async fn ended_sessions(
+        &self,
+        (since, after): (Timestamp, SessionId),
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, SessionId)>> {
+        self.all(queries::sessions::ENDED_SESSIONS, &[&since, &after, &queries::row_limit(limit)], rows::pair).await
     }
 
     async fn end_session_of(&self, user_id: UserId, id: SessionId, at: Timestamp) -> Result<bool> {

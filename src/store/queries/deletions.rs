@@ -14,8 +14,9 @@ pub(crate) const DELETE_TICKETS: &str = "DELETE FROM tickets WHERE user_id = $1"
 pub(crate) const FORGET_USER_AGENTS: &str = "UPDATE sessions SET user_agent = NULL WHERE user_id = $1";
 /// user, at
 pub(crate) const INSERT_DEPARTURE: &str = "INSERT INTO departures (user_id, created_at) VALUES ($1, $2)";
-/// limit
-pub(crate) const DEPARTURES: &str = "SELECT user_id FROM departures ORDER BY created_at LIMIT $1";
+/// since, after (a user who was deleted at that time), limit
+pub(crate) const DEPARTURES: &str = "SELECT created_at, user_id FROM departures \
+     WHERE created_at >= $1 AND (created_at > $1 OR user_id > $2) ORDER BY created_at, user_id LIMIT $3";
 /// user, limit
 pub(crate) const DEPARTURES_OF: &str = "SELECT mb.conversation_id, mb.role, \
      (SELECT other.user_id FROM members other WHERE other.conversation_id = mb.conversation_id AND other.user_id <> mb.user_id \

@@ -20,13 +20,13 @@ pub(crate) const SESSIONS_OF: &str = concat!(
 /// id, user, at
 pub(crate) const END_SESSION_OF: &str =
     "UPDATE sessions SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3";
-/// id, generation, at, expires_at
-pub(crate) const ROTATE_SESSION: &str = "UPDATE sessions SET generation = generation + 1, rotated_at = $3, expires_at = $4 \
-     WHERE id = $1 AND generation = $2 AND ended_at IS NULL AND expires_at > $3";
+/// id, generation, at, expires_at. A generation above the session's is signed as well: a client got it after the backup that was restored.
+pub(crate) const ROTATE_SESSION: &str = "UPDATE sessions SET generation = $2 + 1, rotated_at = $3, expires_at = $4 \
+     WHERE id = $1 AND generation <= $2 AND ended_at IS NULL AND expires_at > $3";
 /// id, at
 pub(crate) const END_SESSION: &str = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
-/// since, limit
-pub(crate) const ENDED_SESSIONS: &str = "SELECT id FROM sessions WHERE ended_at > $1 ORDER BY ended_at DESC LIMIT $2";
+/// since, after (a session that ended at that time), limit. Many sessions can end in one moment.
+pub(crate) const ENDED_SESSIONS: &str = "SELECT ended_at, id FROM sessions WHERE ended_at >= $1 AND (ended_at > $1 OR id > $2) ORDER BY ended_at, id LIMIT $3";
 /// user, at, the number that stay. The oldest end: ids sort by the time of the login.
 pub(crate) const END_OLDEST_SESSIONS: &str = "UPDATE sessions SET ended_at = $2 \
      WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND id <= (SELECT id FROM sessions \

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::params;
 
 use super::Sqlite;
-use super::rows::{Columns, value};
+use super::rows::{Columns, pair, value};
 use super::sql::{all, one, run, sql};
 use super::users::DELETE_WORDS;
 use crate::domain::account::{Departure, Tombstone};
@@ -47,8 +47,8 @@ impl Deletions for Sqlite {
         .await
     }
 
-    async fn departures(&self, limit: usize) -> Result<Vec<UserId>> {
-        self.read(move |db| all(db, sql!(DEPARTURES), params![row_limit(limit)], value)).await
+    async fn departures(&self, (since, after): (Timestamp, UserId), limit: usize) -> Result<Vec<(Timestamp, UserId)>> {
+        self.read(move |db| all(db, sql!(DEPARTURES), params![since, after, row_limit(limit)], pair)).await
     }
 
     async fn departures_of(&self, user_id: UserId, limit: usize) -> Result<Vec<Departure>> {

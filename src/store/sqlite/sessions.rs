@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::params;
 
 use super::Sqlite;
-use super::rows::{Columns, value};
+use super::rows::{Columns, pair};
 use super::sql::{all, each, one, run, sql};
 use crate::domain::session::Session;
 use crate::domain::{Result, SessionId, Timestamp, UserId};
@@ -12,8 +12,8 @@ use crate::limits;
 use crate::store::sessions::LATEST;
 use crate::store::{Sessions, queries};
 
-/// id
-const ENDED_AT: &str = "SELECT ended_at FROM sessions WHERE id = ?1";
+/// id. NULL if the session was ended.
+const LIVE_UNTIL: &str = "SELECT CASE WHEN ended_at IS NULL THEN expires_at END FROM sessions WHERE id = ?1";
 
 /// at, limit
 const SWEEP_SESSIONS: &str =
@@ -79,15 +79,19 @@ impl Sessions for Sqlite {
         .await
     }
 
-    async fn live_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>> {
+    async fn live_sessions(&self, ids: &[SessionId], at: Timestamp) -> Result<Vec<SessionId>> {
         let ids = ids.to_vec();
-        let known = self.read(move |db| each::<_, Option<i64>>(db, ENDED_AT, &ids)).await?;
-        Ok(known.into_iter().filter(|(_, ended_at)| ended_at.is_none()).map(|(id, _)| id).collect())
+        let known = self.read(move |db| each::<_, Option<Timestamp>>(db, LIVE_UNTIL, &ids)).await?;
+        Ok(known.into_iter().filter(|(_, until)| until.is_some_and(|until| at < until)).map(|(id, _)| id).collect())
     }
 
-    async fn ended_sessions(&self, since: Timestamp, limit: usize) -> Result<Vec<SessionId>> {
+    async fn ended_sessions(
+        &self,
+        (since, after): (Timestamp, SessionId),
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, SessionId)>> {
         let limit = queries::row_limit(limit);
-        self.read(move |db| all(db, sql!(queries::sessions::ENDED_SESSIONS), params![since, limit], value)).await
+        self.read(move |db| all(db, sql!(queries::sessions::ENDED_SESSIONS), params![since, after, limit], pair)).await
     }
 
     async fn end_session_of(&self, user_id: UserId, id: SessionId, at: Timestamp) -> Result<bool> {

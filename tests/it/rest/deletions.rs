@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use chinwag::domain::account::Tombstone;
+use chinwag::domain::user::{Name, User, Username};
+use chinwag::domain::{Timestamp, UserId};
+use chinwag::limits;
+use chinwag::store::{Deletions, Users};
 use serde_json::{Value, json};
 use tokio::time::{Instant, interval};
 
 use super::{each, refused_fields};
 use crate::support::client::{Conversation, PASSWORD, TestUser, post};
 use crate::support::operated::Operated;
-use crate::support::server::StoreKind;
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::TEST_TIMEOUT;
 
 on_each_store! {
@@ -16,6 +21,7 @@ on_each_store! {
     an_owner_hands_over_to_the_senior_admin_or_member,
     an_admin_and_a_command_delete_users,
     a_deletion_is_finished_after_a_restart,
+    a_deletion_does_not_wait_behind_others,
 }
 
 /// Waits until a conversation has this many members, and returns them.
@@ -180,4 +186,25 @@ async fn a_deletion_is_finished_after_a_restart(store: StoreKind) {
         (vec![json!("grace")], vec![json!("owner")])
     );
     drop(folder);
+}
+
+async fn a_deletion_does_not_wait_behind_others(store: StoreKind) {
+    let (server, held_store) = Server::held(store).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let room = grace.group("Lunch", &[&ada]).await;
+    let mut socket = grace.connect("/ws").await;
+    let now = Timestamp::now();
+    for number in 0..=limits::DEPARTURES_AT_ONCE_MAX {
+        let (id, name) = (UserId::new(), format!("user{number}"));
+        let (username, name) = (Username::parse(&name).unwrap(), Name::parse(&name).unwrap());
+        held_store
+            .insert_user(&User { id, username, name, created_at: now, last_seen_at: None }, "hash")
+            .await
+            .unwrap();
+        held_store.delete_user(id, &Tombstone::new(), now).await.unwrap().unwrap();
+    }
+    let since = Instant::now();
+    delete_me(&ada, json!({"password": PASSWORD})).await.expect(204);
+    assert_eq!(socket.next_of(&["member.removed"]).await["conversation_id"], room.id);
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
 }

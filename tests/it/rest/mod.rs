@@ -3,6 +3,7 @@
 mod accounts;
 mod conversations;
 mod deletions;
+mod ended_sessions;
 mod listed_sessions;
 mod members;
 mod messages;

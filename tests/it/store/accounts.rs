@@ -55,7 +55,7 @@ async fn a_disabled_user_has_no_sessions_and_no_password_that_matches(store: &Fi
     let mut expected = vec![one.id, two.id];
     expected.sort();
     assert_eq!((account.disabled_at, ended), (Some(at), expected));
-    assert_eq!(store.live_sessions(&[one.id, two.id, bobs.id]).await.unwrap(), [bobs.id]);
+    assert_eq!(store.live_sessions(&[one.id, two.id, bobs.id], store.now()).await.unwrap(), [bobs.id]);
 
     // An older version compares this text with the password.
     let hash = async || store.password_hash(ada).await.unwrap().unwrap();
@@ -85,8 +85,27 @@ async fn sessions_that_ended_lately_are_found(store: &Fixture) {
         ids.push(session.id);
     }
     store.login(ada).await;
-    let found = async |since, limit| store.ended_sessions(Timestamp(since), limit).await.unwrap();
-    assert_eq!(found(0, 9).await, [ids[2], ids[1], ids[0]], "the latest first, and none that is live");
-    assert_eq!(found(1_000_000, 9).await, [ids[2], ids[1]], "after that time");
-    assert_eq!(found(0, 1).await, [ids[2]]);
+    // Sessions that ended in one moment follow each other by their ids.
+    let same = [store.login(ada).await.id, store.login(ada).await.id];
+    for id in same {
+        store.end_session(id, Timestamp(4_000_000)).await.unwrap();
+    }
+    ids.extend(same);
+    let first = SessionId(uuid::Uuid::nil());
+    let found = async |after: (i64, SessionId), limit| {
+        let found = store.ended_sessions((Timestamp(after.0), after.1), limit).await.unwrap();
+        found.into_iter().map(|(at, id)| (at.0, id)).collect::<Vec<_>>()
+    };
+    let all: Vec<_> = [1_000_000, 2_000_000, 3_000_000, 4_000_000, 4_000_000].into_iter().zip(ids).collect();
+    assert_eq!(found((0, first), 9).await, all, "none that is live");
+    for limit in 1..=5 {
+        let (mut pages, mut after) = (Vec::new(), (0, first));
+        loop {
+            let page = found(after, limit).await;
+            let Some(last) = page.last() else { break };
+            after = *last;
+            pages.extend(page);
+        }
+        assert_eq!(pages, all, "in pages of {limit}");
+    }
 }

@@ -211,7 +211,11 @@ async fn numbers_are_asked_for_many_at_once(store: &Fixture) {
     assert_eq!(versions, [(bob, 1), (ada, 2)]);
     let sessions = [store.login(ada).await.id, store.login(ada).await.id, SessionId::new()];
     store.end_session(sessions[1], store.now()).await.unwrap();
-    assert_eq!(store.live_sessions(&sessions).await.unwrap(), [sessions[0]], "one has ended, one never was");
-    assert_eq!(store.live_sessions(&[]).await.unwrap(), []);
+    assert_eq!(
+        store.live_sessions(&sessions, store.now()).await.unwrap(),
+        [sessions[0]],
+        "one has ended, one never was"
+    );
+    assert_eq!(store.live_sessions(&[], store.now()).await.unwrap(), []);
     assert_eq!(store.heads_of(&[]).await.unwrap(), []);
 }

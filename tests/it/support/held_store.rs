@@ -191,7 +191,7 @@ forward! {
 forward! {
     impl Deletions {
         async fn delete_user(id: UserId, tombstone: &Tombstone, at: Timestamp) -> Result<Option<Vec<SessionId>>>;
-        async fn departures(limit: usize) -> Result<Vec<UserId>>;
+        async fn departures(after: (Timestamp, UserId), limit: usize) -> Result<Vec<(Timestamp, UserId)>>;
         async fn departures_of(user_id: UserId, limit: usize) -> Result<Vec<Departure>>;
         async fn end_departure(user_id: UserId, before: Timestamp) -> Result<()>;
     }
@@ -225,8 +225,8 @@ forward! {
         async fn session(id: SessionId) -> Result<Option<Session>>;
         async fn sessions_of(user_id: UserId, at: Timestamp, before: Option<SessionId>, limit: usize) -> Result<Vec<Session>>;
         async fn rotate_session(id: SessionId, generation: i64, at: Timestamp, expires_at: Timestamp) -> Result<bool>;
-        async fn live_sessions(ids: &[SessionId]) -> Result<Vec<SessionId>>;
-        async fn ended_sessions(since: Timestamp, limit: usize) -> Result<Vec<SessionId>>;
+        async fn live_sessions(ids: &[SessionId], at: Timestamp) -> Result<Vec<SessionId>>;
+        async fn ended_sessions(after: (Timestamp, SessionId), limit: usize) -> Result<Vec<(Timestamp, SessionId)>>;
         async fn end_session_of(user_id: UserId, id: SessionId, at: Timestamp) -> Result<bool>;
         async fn end_session(id: SessionId, at: Timestamp) -> Result<()>;
     }
