@@ -64,8 +64,6 @@ pub const UNCHARGED_BYTES_MAX: usize = 4 * 1024;
 /// Pages that are read from the store and encoded at a time. Each is at most 3.2 MiB of rows and 1 MiB of JSON, so all are at most 68 MiB. Twice
 /// the readers of PostgreSQL: they need not wait for the next page.
 pub const PAGES_CONCURRENT_MAX: usize = 2 * POSTGRES_READERS as usize;
-/// The same for one user, so that nobody waits behind more than a quarter of the pages of any other user.
-pub const PAGES_CONCURRENT_PER_USER_MAX: usize = PAGES_CONCURRENT_MAX / 4;
 
 // ── Searching users ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -245,8 +243,17 @@ pub const MIGRATION_RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub const POSTGRES_READERS: u32 = 8;
 /// Connections of the journal to PostgreSQL. While one lane waits for its flush, another fills its batch.
 pub const POSTGRES_LANES: usize = 2;
-/// Connections that read from SQLite. Each occupies a thread while it is used. Four or two read as many pages a second, one reads fewer.
-pub const SQLITE_READERS: usize = 4;
+/// Connections that read from SQLite: as many as from PostgreSQL, so that a quarter of them is two. Each occupies a thread while it is used,
+/// and is opened when all others are in use. Two read as many pages a second as four.
+pub const SQLITE_READERS: usize = POSTGRES_READERS as usize;
+/// Calls of one user that use the store at a time: a quarter of its readers, so that the calls of others find one free. Two keep one busy
+/// while the other's answer is encoded.
+pub const STORE_CALLS_PER_USER_MAX: usize = POSTGRES_READERS as usize / 4;
+/// Time that PostgreSQL gets to end a statement by itself whose caller has gone, before it is cancelled: most take less, and a cancellation
+/// is a connection of its own.
+pub const ABANDONED_STATEMENT_GRACE: Duration = Duration::from_millis(50);
+/// Time in which a connection to PostgreSQL must have cancelled such a statement. Then it is closed.
+pub const ABANDONED_STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Messages of a deleted conversation that are deleted at a time. The longest texts are 1.6 MiB, which SQLite overwrites in some 10 ms.
 pub const SWEPT_ROWS: usize = 100;
 /// Pause after each of these steps, so that a sweep takes at most a third of the writer's time.

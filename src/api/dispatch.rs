@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout};
 use super::guard::catch_panic;
 use super::operation::{Access, Cost, Operation, OperationKind};
 use crate::chat::{Chat, Context};
+use crate::domain::command::{Outcome, Write};
 use crate::domain::session::Caller;
 use crate::domain::{Code, Error, Result, UserId};
 use crate::limits;
@@ -52,7 +53,8 @@ pub struct ChargedAnswer {
 ///
 /// A call is answered within [`limits::ANSWER_TIMEOUT`], however many store calls it makes. The time in which `input` arrives is not
 /// counted, because it depends on the client; the transport bounds it. `input` receives the caller, to charge for it. A panic becomes an
-/// `internal` error. Input and answer are charged to the memory budget. The call fails with `busy` if the budget has no room for the caller.
+/// `internal` error. A user has at most [`limits::STORE_CALLS_PER_USER_MAX`] calls at a time that use the store; the others wait for them. So
+/// an operation takes no permit for the store itself. Input and answer are charged to the memory budget. The call fails with `busy` if the budget has no room for the caller.
 pub async fn dispatch<F: Future<Output = Result<Input>>>(
     chat: &Arc<Chat>,
     call: Call,
@@ -101,35 +103,52 @@ pub async fn authorize(chat: &Chat, operation: &Operation, auth: CallAuth, netwo
             let caller = authenticate(chat, auth).await?;
             // The check asks the store, whoever asks for it.
             chat.rate_limits.charge_read(caller.user_id, OPERATOR_CHECK_TOKENS)?;
+            let _permit = chat.store_permits.acquire_own(caller.user_id).await?;
             chat.auth.check_operator(&caller).await?;
             Ok(Some(caller))
         }
     }
 }
 
-async fn authenticate(chat: &Chat, auth: CallAuth) -> Result<Caller> {
-    match auth {
+/// Returns the caller, if the token is valid and the session is live.
+pub async fn authenticate(chat: &Chat, auth: CallAuth) -> Result<Caller> {
+    let caller = match auth {
         CallAuth::Token(token) => {
             let token = token.ok_or_else(|| Error::new(Code::Unauthorized, "This operation needs an access token."))?;
-            chat.auth.authenticate(&token).await
+            chat.auth.tokens.caller(&token)?
         }
-        CallAuth::Connection(caller) => {
-            chat.auth.check_session(&caller).await?;
-            Ok(caller)
-        }
+        CallAuth::Connection(caller) => caller,
+    };
+    if chat.auth.cached(caller.session_id).is_err() {
+        // Of many calls at once, the first ones ask the store.
+        let _permit = chat.store_permits.acquire_own(caller.user_id).await?;
+        chat.auth.check_session(&caller).await?;
     }
+    Ok(caller)
 }
 
 async fn perform(operation: &Operation, context: Context, input: Input) -> Result<Answer> {
+    let chat = Arc::clone(&context.chat);
     match operation.kind {
         OperationKind::Call(call) => {
             charge(operation, &context)?;
+            let _permit = match (context.caller, operation.cost) {
+                (Some(caller), Cost::Read(_)) => Some(chat.store_permits.acquire(caller.user_id).await?),
+                (Some(caller), _) => Some(chat.store_permits.acquire_own(caller.user_id).await?),
+                (None, _) => None,
+            };
             call(context, input).await
         }
         OperationKind::Write { write, answer } => {
-            let write = write(&context.caller()?, &input)?;
+            let caller = context.caller()?;
+            let write = write(&caller, &input)?;
             charge(operation, &context)?;
-            let outcome = context.chat.write(write.clone()).await?;
+            let outcome = chat.write(write.clone()).await?;
+            // The journal needs no permit, and the answer to a new message none either. So sends never wait for the reads of their user.
+            let _permit = match (&write, &outcome) {
+                (Write::Send(_), Outcome::Committed(_)) => None,
+                _ => Some(chat.store_permits.acquire_own(caller.user_id).await?),
+            };
             answer(context, write, outcome).await
         }
     }

@@ -8,7 +8,7 @@ mod operations;
 mod refusal_log;
 
 pub use access_log::{AnsweredCall, log_call};
-pub use dispatch::{Call, CallAuth, ChargedAnswer, authorize, dispatch};
+pub use dispatch::{Call, CallAuth, ChargedAnswer, authenticate, authorize, dispatch};
 pub use guard::catch_panic;
 pub use operation::{Access, Body, BoxFuture, Operation, OperationKind, Transports, cost};
 pub use operations::OPERATIONS;

@@ -45,13 +45,6 @@ impl Auth {
         Ok(Self { store, passwords, tokens, sessions, unlimited })
     }
 
-    /// Returns the caller that an access token names, if the token is valid and the session is live.
-    pub async fn authenticate(&self, access_token: &str) -> Result<Caller> {
-        let caller = self.tokens.caller(access_token)?;
-        self.check_session(&caller).await?;
-        Ok(caller)
-    }
-
     /// Checks that the caller's session is live. Fails with `session_ended` if it is not. Reads the session from the store at most once per
     /// [`crate::limits::SESSION_CACHE_TTL`].
     pub async fn check_session(&self, caller: &Caller) -> Result<()> {

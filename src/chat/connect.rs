@@ -84,6 +84,7 @@ impl Chat {
             // paused subscription wait in the queue, and are dropped if the connection is refused.
             self.registry.subscribe(connection, id);
         }
+        let _permit = self.store_permits.acquire_own(caller.user_id).await?;
         // If the session ends from now on, the connection is found in the registry. If it ended before, this check finds it.
         let epoch = self.auth.cached(caller.session_id);
         let snapshot = self.store.connect_snapshot(caller, conversation_id, small_conversation_probe()).await?;

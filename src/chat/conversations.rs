@@ -72,7 +72,6 @@ pub async fn list(context: Context, input: ListConversations) -> Result<Answer> 
     let (chat, limit) = (&context.chat, input.limit.0);
     let after = cursor::activity(input.cursor.as_deref())?;
     let user_id = context.caller()?.user_id;
-    let _permit = chat.page_permits.acquire(user_id).await?;
     let views = chat.store.conversation_views(user_id, after, limit + 1).await?;
     let object = |view| ViewObject::new(view, |id| chat.status(id));
     let cursor = |last: &ConversationView| cursor::after_activity((last.conversation.active_at, last.conversation.id));

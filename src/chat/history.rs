@@ -14,7 +14,6 @@ use crate::wire::requests::{ListMessages, SeqInput};
 /// nearest to its position.
 pub async fn list(context: Context, input: ListMessages) -> Result<Answer> {
     let (caller, position) = (context.caller()?, position(&input)?);
-    let _permit = context.chat.page_permits.acquire(caller.user_id).await?;
     let (page, anchor, more) = read(&context.chat, &caller, input.conversation_id, position, input.limit.0).await?;
     let kept = fitting(&page.messages, anchor, context.page_bytes);
     let more = more.and(kept.start > 0, kept.end < page.messages.len());

@@ -70,8 +70,8 @@ pub struct Chat {
     pub auth: Auth,
     /// Subscribes connections to conversations.
     pub subscriptions: Arc<Subscriptions>,
-    /// Permits to read a page.
-    pub page_permits: Arc<UserPermits>,
+    /// Permits to use the store for a user. Those of the node bound the pages that are read at a time.
+    pub store_permits: Arc<UserPermits>,
     /// Wakes the sweeper after a conversation was deleted.
     sweeper: SweeperWake,
     journal: Journal,
@@ -98,9 +98,8 @@ impl Chat {
         tasks.spawn(user_words::keep_current(Arc::clone(&store), settings.heartbeat, stop.clone()));
         let unlimited = settings.unlimited;
         let registry = Arc::new(Registry::new(MemoryBudget::new(limits::WAITING_BYTES_MAX, !unlimited)));
-        let pages_per_user =
-            if unlimited { limits::PAGES_CONCURRENT_MAX } else { limits::PAGES_CONCURRENT_PER_USER_MAX };
-        let page_permits = Arc::new(UserPermits::new(limits::PAGES_CONCURRENT_MAX, pages_per_user));
+        let calls_per_user = if unlimited { UserPermits::UNBOUNDED } else { limits::STORE_CALLS_PER_USER_MAX };
+        let store_permits = Arc::new(UserPermits::new(limits::PAGES_CONCURRENT_MAX, calls_per_user));
         let (sessions, repair_queue) = (Arc::<SessionCache>::default(), Arc::<RepairQueue>::default());
         let cache = Arc::clone(&sessions);
         let invalidate = Box::new(move |ended: &[_]| cache.invalidate(ended));
@@ -120,7 +119,7 @@ impl Chat {
             async move { store.ping().await }
         };
         tasks.spawn(Arc::clone(&health).run(ping, stop.clone()));
-        let subscriptions = Arc::new(Subscriptions::new(&store, &registry, &page_permits, tasks));
+        let subscriptions = Arc::new(Subscriptions::new(&store, &registry, &store_permits, tasks));
         tasks.spawn(supervised(EndedSessionsPoll::new(&store, &inbox).run(stop.clone())));
         tasks.spawn(supervised(RemovalsPoll::new(&store, &repair_queue).run(stop.clone())));
         let reconciler = Reconciler {
@@ -139,7 +138,7 @@ impl Chat {
             journal: Journal::start(&store, &bus, &gap_repair, tasks, stop),
             auth,
             subscriptions,
-            page_permits,
+            store_permits,
             sweeper,
             store,
             registry,

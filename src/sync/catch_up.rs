@@ -46,8 +46,14 @@ impl Subscriptions {
         id: ConversationId,
         point: ResumePoint,
     ) -> Result<Seq> {
-        let subscribed = self.subscribe(connection, &[id]).await?;
+        let subscribed = self.subscribe_for_user(connection, &[id]).await?;
         self.catch_up_from(connection, &subscribed, id, point).await
+    }
+
+    /// Calls [`Subscriptions::subscribe`] with a permit.
+    async fn subscribe_for_user(&self, connection: &Arc<Connection>, ids: &[ConversationId]) -> Result<Subscribed> {
+        let _permit = self.store_permits.acquire_own(connection.user_id).await?;
+        self.subscribe(connection, ids).await
     }
 
     async fn catch_up_from(
@@ -64,7 +70,7 @@ impl Subscriptions {
             .filter(|_| connection.is_subscribed(id))
             .ok_or_else(|| Error::not_found("conversation"));
         let caught_up = match head {
-            Ok(head) => match self.check_point(id, point, *head).await {
+            Ok(head) => match self.check_point(connection.user_id, id, point, *head).await {
                 Ok(()) => self.replay_until_live(connection, id, point.seq, *head).await,
                 Err(error) => Err(error),
             },
@@ -78,13 +84,20 @@ impl Subscriptions {
 
     /// Fails with `resync` if the conversation has no such event (any more), because the numbers went back with a restored backup: a number that
     /// is too high, or one that was given again to another event.
-    async fn check_point(&self, conversation_id: ConversationId, point: ResumePoint, head: Seq) -> Result<()> {
+    async fn check_point(
+        &self,
+        user_id: UserId,
+        conversation_id: ConversationId,
+        point: ResumePoint,
+        head: Seq,
+    ) -> Result<()> {
         let ResumePoint { seq, id } = point;
         let resync = |reason: String| Err(Error::new(Code::Resync, format!("{reason}: reload the history.")));
         if seq > head {
             return resync(format!("The newest number is {head}"));
         }
         let Some(id) = id else { return Ok(()) };
+        let _permit = self.store_permits.acquire_own(user_id).await?;
         let event = self.store.events(conversation_id, seq - 1, 1).await?.pop().filter(|event| event.seq == seq);
         if event.and_then(|event| event.message).is_some_and(|message| message.id == id) {
             return Ok(());
@@ -110,6 +123,7 @@ impl Subscriptions {
     /// Returns the newest number of a conversation if the user is a member. Both are read at one moment, so the user may receive all events
     /// up to it.
     async fn head_for(&self, user_id: UserId, id: ConversationId) -> Result<Seq> {
+        let _permit = self.store_permits.acquire_own(user_id).await?;
         let head = self.store.heads_for(user_id, &[id]).await?.pop();
         head.map(|(_, head)| head).ok_or_else(|| Error::not_found("conversation"))
     }
@@ -156,7 +170,7 @@ impl Subscriptions {
             if connection.send_queue.is_closing() {
                 break;
             }
-            let permit = self.page_permits.acquire(connection.user_id).await?;
+            let permit = self.store_permits.acquire(connection.user_id).await?;
             let limit = usize::try_from(target - cursor).unwrap_or(usize::MAX).min(page_max);
             let page = self.store.events(conversation_id, cursor, limit).await?;
             let (mut bytes, mut count) = (Vec::new(), 0);
@@ -192,7 +206,7 @@ impl Subscriptions {
         reference: Option<&str>,
     ) {
         let ids: Vec<ConversationId> = points.keys().copied().collect();
-        let mut subscribed = self.subscribe(connection, &ids).await;
+        let mut subscribed = self.subscribe_for_user(connection, &ids).await;
         for (id, point) in points {
             let resumed = async {
                 let subscribed = subscribed.as_ref().map_err(Error::clone)?;
@@ -216,6 +230,7 @@ impl Subscriptions {
         reached: Seq,
         reference: Option<&str>,
     ) -> Result<()> {
+        let _permit = self.store_permits.acquire_own(connection.user_id).await?;
         let mut members = self.store.members(conversation_id, None, small_conversation_probe()).await?;
         if members.len() == small_conversation_probe() {
             members.clear();

@@ -15,8 +15,8 @@ use crate::store::Store;
 pub struct Subscriptions {
     pub(super) store: Arc<dyn Store>,
     pub(super) registry: Arc<Registry>,
-    /// Permits to read a page.
-    pub(super) page_permits: Arc<UserPermits>,
+    /// Permits to use the store for a user.
+    pub(super) store_permits: Arc<UserPermits>,
     /// Owns the tasks of [`Subscriptions::catch_up_in_background`].
     pub(super) tasks: TaskTracker,
 }
@@ -39,11 +39,11 @@ impl Subscriptions {
     pub fn new(
         store: &Arc<dyn Store>,
         registry: &Arc<Registry>,
-        page_permits: &Arc<UserPermits>,
+        store_permits: &Arc<UserPermits>,
         tasks: &TaskTracker,
     ) -> Self {
-        let (store, registry, page_permits) = (Arc::clone(store), Arc::clone(registry), Arc::clone(page_permits));
-        Self { store, registry, page_permits, tasks: tasks.clone() }
+        let (store, registry, store_permits) = (Arc::clone(store), Arc::clone(registry), Arc::clone(store_permits));
+        Self { store, registry, store_permits, tasks: tasks.clone() }
     }
 
     /// Subscribes a connection to all of its user's conversations, live at the newest numbers if its scope is [`Scope::All`].

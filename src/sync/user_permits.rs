@@ -1,4 +1,7 @@
 //! Permits for work that a node does only little of at a time, shared fairly by users.
+//!
+//! The store does not know for whom it works. So whoever calls it for a user takes a permit first: the dispatcher for every call of an
+//! operation, and a connection for its snapshot and for what it misses. Work of the node itself needs none.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,25 +23,34 @@ pub struct UserPermits {
 pub struct UserPermit<'a> {
     permits: &'a UserPermits,
     user_id: UserId,
-    /// The two permits, of the user and of the node. They are returned before the user is forgotten.
-    held: Option<[OwnedSemaphorePermit; 2]>,
+    /// Returned before the user is forgotten.
+    own: Option<OwnedSemaphorePermit>,
+    of_node: Option<OwnedSemaphorePermit>,
 }
 
 impl UserPermits {
+    /// As many permits for a user as work can be under way.
+    pub const UNBOUNDED: usize = Semaphore::MAX_PERMITS;
+
     /// Returns `all` permits, at most `per_user` for each user.
     pub fn new(all: usize, per_user: usize) -> Self {
         Self { all: Arc::new(Semaphore::new(all)), per_user, users: Mutex::default() }
     }
 
-    /// Waits for a permit, in order of arrival. The future can be dropped.
+    /// Waits for a permit of the user and one of the node, in order of arrival. The future can be dropped.
     pub async fn acquire(&self, user_id: UserId) -> Result<UserPermit<'_>> {
+        let mut permit = self.acquire_own(user_id).await?;
+        // The semaphores are never closed.
+        permit.of_node = Some(Arc::clone(&self.all).acquire_owned().await.map_err(Error::internal)?);
+        Ok(permit)
+    }
+
+    /// Waits for a permit of the user, for work of which the node may do as much as all users ask for. The future can be dropped.
+    pub async fn acquire_own(&self, user_id: UserId) -> Result<UserPermit<'_>> {
         let own = Arc::clone(self.lock().entry(user_id).or_insert_with(|| Arc::new(Semaphore::new(self.per_user))));
         // Made first, so that a future that is dropped while it waits forgets the user too.
-        let mut permit = UserPermit { permits: self, user_id, held: None };
-        // The semaphores are never closed.
-        let own = own.acquire_owned().await.map_err(Error::internal)?;
-        let all = Arc::clone(&self.all).acquire_owned().await.map_err(Error::internal)?;
-        permit.held = Some([own, all]);
+        let mut permit = UserPermit { permits: self, user_id, own: None, of_node: None };
+        permit.own = Some(own.acquire_owned().await.map_err(Error::internal)?);
         Ok(permit)
     }
 
@@ -51,7 +63,7 @@ impl UserPermits {
 impl Drop for UserPermit<'_> {
     fn drop(&mut self) {
         let mut users = self.permits.lock();
-        self.held = None;
+        (self.own, self.of_node) = (None, None);
         // Every permit, and every future that waits for one, has a reference of its own.
         if users.get(&self.user_id).is_some_and(|own| Arc::strong_count(own) == 1) {
             users.remove(&self.user_id);
@@ -80,6 +92,8 @@ mod tests {
         assert!(!is_ready(permits.acquire(ada)), "the third of one user");
         let other = permits.acquire(grace).await.expect("free");
         assert!(!is_ready(permits.acquire(joan)), "the fourth of all");
+        assert!(is_ready(permits.acquire_own(joan)), "work that the node has no bound for");
+        assert!(!is_ready(permits.acquire_own(ada)), "but its user has");
         drop(first);
         assert!(is_ready(permits.acquire(joan)) && is_ready(permits.acquire(ada)));
         drop((second, other));

@@ -7,12 +7,13 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use super::end::ConnectionEnd;
 use super::reader::{ClientMessage, Reader};
 use super::token_deadline::TokenDeadline;
 use super::violations::ViolationCounter;
-use crate::api::{self, RefusalLog};
+use crate::api::{self, CallAuth, RefusalLog};
 use crate::chat::Chat;
 use crate::domain::session::Caller;
 use crate::domain::{Code, ConversationId, Error, FieldError, Result, Seq};
@@ -64,9 +65,28 @@ pub(super) struct FrameDispatcher<'a> {
     pub(super) network: IpAddr,
     pub(super) refusals: &'a Arc<RefusalLog>,
     deadline: &'a TokenDeadline,
-    /// One permit for each write or operation in flight. When none is left, the connection is not read. Created on the first use, because
-    /// most connections never send.
-    in_flight: OnceLock<Arc<Semaphore>>,
+    /// Created on the first use, because most connections never send.
+    in_flight: OnceLock<InFlight>,
+}
+
+/// The writes and operations of one connection that are not answered yet.
+struct InFlight {
+    /// One permit for each. When none is left, the connection is not read.
+    permits: Arc<Semaphore>,
+    /// Cancelled when the connection has ended.
+    ended: CancellationToken,
+}
+
+impl Default for InFlight {
+    fn default() -> Self {
+        Self { permits: Arc::new(Semaphore::new(limits::SENDS_IN_FLIGHT_MAX)), ended: CancellationToken::new() }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.ended.cancel();
+    }
 }
 
 impl<'a> FrameDispatcher<'a> {
@@ -121,13 +141,18 @@ impl<'a> FrameDispatcher<'a> {
         let Some(in_flight) = self.in_flight.get() else { return };
         let all = u32::try_from(limits::SENDS_IN_FLIGHT_MAX).unwrap_or(u32::MAX);
         // The semaphore is never closed.
-        let _ = in_flight.acquire_many(all).await;
+        let _ = in_flight.permits.acquire_many(all).await;
     }
 
     /// Waits for a permit for a write or an operation.
     pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit> {
-        let in_flight = self.in_flight.get_or_init(|| Arc::new(Semaphore::new(limits::SENDS_IN_FLIGHT_MAX)));
-        Arc::clone(in_flight).acquire_owned().await.map_err(Error::internal)
+        let in_flight = self.in_flight.get_or_init(InFlight::default);
+        Arc::clone(&in_flight.permits).acquire_owned().await.map_err(Error::internal)
+    }
+
+    /// Returns a token that is cancelled when the connection has ended.
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.in_flight.get_or_init(InFlight::default).ended.clone()
     }
 
     /// Makes a connection of `/ws/{conversation_id}` live: after `head`, the number in `hello`, or after a replay of everything after
@@ -236,7 +261,7 @@ impl<'a> FrameDispatcher<'a> {
     /// Extends the connection's deadline by a fresh token of the same session.
     async fn authenticate(&self, frame: ClientFrame<'_>) -> Result<()> {
         let token = frame.token.ok_or_else(|| Error::field("token", "is missing"))?;
-        let fresh = self.chat.auth.authenticate(&token).await?;
+        let fresh = api::authenticate(self.chat, CallAuth::Token(Some(token))).await?;
         if fresh.user_id != self.caller.user_id || fresh.session_id != self.caller.session_id {
             return Err(Error::forbidden("This token belongs to another session."));
         }

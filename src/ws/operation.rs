@@ -19,7 +19,8 @@ use crate::wire::problem;
 impl FrameDispatcher<'_> {
     /// Calls an operation, and waits until its reply is in the send queue.
     ///
-    /// The call runs in its own task, which holds a permit. So a drain waits for the call even if the connection ends before.
+    /// The call runs in its own task, which holds a permit. So a drain waits for the call even if the connection ends before. A read ends with
+    /// the connection, because nobody waits for it any more.
     pub(super) async fn operation(
         &self,
         operation: &'static Operation,
@@ -36,11 +37,17 @@ impl FrameDispatcher<'_> {
         let (chat, connection, network) = (Arc::clone(self.chat), Arc::clone(self.connection), self.network);
         let auth = CallAuth::Connection(*self.caller);
         let call = Call { operation, auth, network, user_agent: None, page_bytes: limits::REPLY_BYTES_MAX };
-        let refusals = Arc::clone(self.refusals);
+        let (refusals, ended) = (Arc::clone(self.refusals), self.ended());
         let task = self.chat.spawn(async move {
             let _permit = permit;
             let started = Instant::now();
-            let answer = dispatch(&chat, call, |_| async { Ok(input) }).await;
+            let answering = dispatch(&chat, call, |_| async { Ok(input) });
+            let answer = if operation.is_read() {
+                let Some(answer) = ended.run_until_cancelled(answering).await else { return Ok(()) };
+                answer
+            } else {
+                answering.await
+            };
             // The answer is charged until the send queue has room for it, and charges it.
             let (answer, _charge) = match answer {
                 Ok(ChargedAnswer { answer, charge }) => (check_size(answer), Some(charge)),

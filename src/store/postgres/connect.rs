@@ -84,7 +84,7 @@ impl Connector {
     pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgConnection, String> {
         let handshake = async {
             let (client, connection) = self.config.connect(self.tls.clone()).await?;
-            let connection = PgConnection::new(client, connection);
+            let connection = PgConnection::new(client, connection, self.tls.clone());
             connection.client().batch_execute(&settings(purpose)).await?;
             Ok(connection)
         };

@@ -3,17 +3,20 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Connection, Error as Failure, Row, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::errors::{keeps_connection, to_domain_error};
 use crate::domain::{Error, Result};
+use crate::limits;
 
 /// A statement's parameters.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -21,17 +24,20 @@ pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 /// One connection to PostgreSQL, its prepared statements, and the count by which the store knows if it can be used again.
 pub(super) struct PgConnection {
     client: Client,
+    /// Connects to cancel statements.
+    tls: MakeRustlsConnect,
     driver: JoinHandle<()>,
     statements: Mutex<HashMap<&'static str, Statement>>,
     /// The number of requests without an answer, plus one for a transaction that has not ended. A caller that gives up in the middle
-    /// leaves the count above zero, and such a connection is never used again.
+    /// leaves the count above zero, and such a connection is not used again unless [`PgConnection::settle`] succeeds.
     open: AtomicUsize,
+    in_transaction: AtomicBool,
     answered_at: Mutex<Instant>,
 }
 
 impl PgConnection {
     /// Starts the task that drives the connection, and owns it.
-    pub(super) fn new<S, T>(client: Client, connection: Connection<S, T>) -> Self
+    pub(super) fn new<S, T>(client: Client, connection: Connection<S, T>, tls: MakeRustlsConnect) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -44,9 +50,11 @@ impl PgConnection {
         });
         Self {
             client,
+            tls,
             driver,
             statements: Mutex::default(),
             open: AtomicUsize::new(0),
+            in_transaction: AtomicBool::new(false),
             answered_at: Mutex::new(Instant::now()),
         }
     }
@@ -106,6 +114,7 @@ impl PgConnection {
     /// answered.
     pub(super) async fn begin(&self) -> Result<()> {
         self.open.fetch_add(1, Ordering::Relaxed);
+        self.in_transaction.store(true, Ordering::Relaxed);
         self.track(self.client.batch_execute("BEGIN")).await
     }
 
@@ -113,15 +122,46 @@ impl PgConnection {
     /// results of the statements first.
     pub(super) async fn commit(&self) -> Result<()> {
         self.track(self.client.batch_execute("COMMIT")).await?;
-        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.end_transaction();
         Ok(())
     }
 
     /// Rolls the transaction back.
     pub(super) async fn rollback(&self) -> Result<()> {
         self.track(self.client.batch_execute("ROLLBACK")).await?;
-        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.end_transaction();
         Ok(())
+    }
+
+    fn end_transaction(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.in_transaction.store(false, Ordering::Relaxed);
+    }
+
+    /// Returns true if a caller went before the answer to a statement outside of a transaction. The server still works on the statement, and
+    /// the connection can be used again afterwards: see [`PgConnection::settle`].
+    pub(super) fn can_be_settled(&self) -> bool {
+        self.open.load(Ordering::Relaxed) > 0
+            && !self.in_transaction.load(Ordering::Relaxed)
+            && !self.client.is_closed()
+            // The server cancels a statement by itself after a while. If it has not, it does not answer.
+            && self.idle_time() < limits::QUERY_TIMEOUT
+    }
+
+    /// Ends the statements whose caller has gone: waits for a moment, then cancels them. Afterwards the connection can be used again if the
+    /// server has answered. The caller bounds the time.
+    pub(super) async fn settle(&self) {
+        // Answers come in order: that of the probe is the last one.
+        let mut answered =
+            timeout(limits::ABANDONED_STATEMENT_GRACE, self.probe()).await.is_ok_and(|probed| probed.is_ok());
+        if !answered && self.client.cancel_token().cancel_query(self.tls.clone()).await.is_ok() {
+            // The cancellation may have come late and hit the first probe.
+            let _ = self.probe().await;
+            answered = self.probe().await.is_ok();
+        }
+        if answered {
+            self.open.store(0, Ordering::Relaxed);
+        }
     }
 
     /// Sends an empty query, which a live server answers.

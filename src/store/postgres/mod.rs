@@ -1,20 +1,20 @@
 //! The store in PostgreSQL.
 //!
 //! There are two kinds of connections: the journal owns [lanes](lane), and all other calls take a connection from a [pool]. This adapter
-//! bounds the time of every call, because a paused server, or a network that drops packets, enforces no time-out. A connection on which
-//! a request or a transaction was left open (after a failure of the network, a time-out, a cancelled call) is never used again; see
-//! [`connection`].
+//! bounds the time of every call, because a paused server, or a network that drops packets, enforces no time-out. A statement whose
+//! caller goes is cancelled. A connection on which a request or a transaction is left open all the same (after a failure of the network or
+//! a time-out) is never used again; see [`connection`].
 
 use std::future::Future;
 use std::iter;
 
 use async_trait::async_trait;
-use bb8::{Pool, PooledConnection};
+use bb8::Pool;
 
 use self::connect::{Connector, Purpose};
 use self::connection::Params;
 use self::lane::Lane;
-use self::pool::ConnectionManager;
+use self::pool::{ConnectionManager, Lent};
 use self::rows::Columns;
 use super::{Opening, Store};
 use crate::domain::{Code, Error, Result};
@@ -86,8 +86,8 @@ impl Postgres {
     }
 
     /// Takes a connection from the pool. The caller bounds the time.
-    async fn connection(&self) -> Result<PooledConnection<'_, ConnectionManager>> {
-        self.pool.get().await.map_err(pool::to_domain_error)
+    async fn connection(&self) -> Result<Lent> {
+        Lent::from(&self.pool).await
     }
 
     /// Runs a statement. Returns all its rows.
@@ -120,7 +120,7 @@ impl Postgres {
     }
 }
 
-/// Bounds the time that `work` waits for the server. A time-out drops `work` in the middle, so that its connection is not used again.
+/// Bounds the time that `work` waits for the server. A time-out drops `work` in the middle: its statement is cancelled, or its connection is not used again.
 async fn bounded<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::time::timeout(limits::QUERY_TIMEOUT, work).await.unwrap_or_else(|_| {
         Err(Error::unavailable(format!("PostgreSQL: no answer within {:?}", limits::QUERY_TIMEOUT)))

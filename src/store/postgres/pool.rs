@@ -1,9 +1,12 @@
 //! The pool of connections for reads, and for the writes that are not numbered.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bb8::{ManageConnection, Pool, RunError};
+use bb8::{ManageConnection, Pool, PooledConnection, RunError};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use super::connect::{Connector, Purpose};
 use super::connection::PgConnection;
@@ -41,7 +44,7 @@ impl ManageConnection for ConnectionManager {
         if self.last_probe_failure().is_some_and(|failed_at| connection.idle_time() > failed_at.elapsed()) {
             return Err(Error::unavailable("a connection to PostgreSQL has been idle since before a probe failed"));
         }
-        tokio::time::timeout(PROBE_TIMEOUT, connection.probe()).await.unwrap_or_else(|_| {
+        timeout(PROBE_TIMEOUT, connection.probe()).await.unwrap_or_else(|_| {
             *self.last_probe_failure() = Some(Instant::now());
             Err(Error::unavailable("a connection to PostgreSQL does not answer"))
         })
@@ -58,6 +61,37 @@ impl ConnectionManager {
     }
 }
 
+/// A connection of the pool that a caller uses. If the caller goes in the middle of a statement, a task ends the statement before the
+/// connection is used again. Closing it would leave the server at work, and cost a handshake for each client that goes.
+pub(super) struct Lent(Arc<PooledConnection<'static, ConnectionManager>>);
+
+impl Lent {
+    /// Takes a connection from the pool. The caller bounds the time.
+    pub(super) async fn from(pool: &Pool<ConnectionManager>) -> Result<Self> {
+        pool.get_owned().await.map(|connection| Self(Arc::new(connection))).map_err(to_domain_error)
+    }
+}
+
+impl Deref for Lent {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.0
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        // Without a runtime the process ends, and the connection with it.
+        if self.0.can_be_settled()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let connection = Arc::clone(&self.0);
+            runtime.spawn(async move { timeout(limits::ABANDONED_STATEMENT_TIMEOUT, connection.settle()).await });
+        }
+    }
+}
+
 /// Builds a pool that opens a connection when a caller needs one and none is idle.
 pub(super) fn build(connector: Connector) -> Pool<ConnectionManager> {
     Pool::builder()
@@ -67,7 +101,7 @@ pub(super) fn build(connector: Connector) -> Pool<ConnectionManager> {
 }
 
 /// Translates the pool's failure to provide a connection.
-pub(super) fn to_domain_error(error: RunError<Error>) -> Error {
+fn to_domain_error(error: RunError<Error>) -> Error {
     match error {
         RunError::User(error) => error,
         RunError::TimedOut => {

@@ -1,9 +1,9 @@
 //! Connections that read, each on a blocking thread while it is used.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, InterruptHandle};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -32,7 +32,8 @@ impl Readers {
         }
     }
 
-    /// Runs `job` on a connection of the pool. The job sees everything that was committed before it began.
+    /// Runs `job` on a connection of the pool. The job sees everything that was committed before it began. It is interrupted if the caller
+    /// stops waiting: when its client goes, when the time for the answer is over, and after [`limits::QUERY_TIMEOUT`].
     pub(super) async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
@@ -40,10 +41,12 @@ impl Readers {
         let result = async {
             let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(Error::internal)?;
             let idle = Arc::clone(&self.idle);
+            let caller = Caller(Arc::default());
+            let state = Arc::clone(&caller.0);
             // The job holds the permit until it ends, even if the caller has stopped waiting: its connection is still in use.
             spawn_blocking(move || {
                 let _permit = permit;
-                idle.lend(job)
+                idle.lend(&state, job)
             })
             .await
             .map_err(Error::internal)?
@@ -54,16 +57,112 @@ impl Readers {
     }
 }
 
+/// The state of a job, for its caller.
+#[derive(Default)]
+enum JobState {
+    #[default]
+    Waits,
+    Runs(InterruptHandle),
+    /// The job has ended, or must not begin because its caller has gone.
+    Over,
+}
+
+/// The caller of a job, who interrupts it by going.
+struct Caller(Arc<Mutex<JobState>>);
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        // Under the lock: the job that this interrupts has not ended, and its connection has no other one.
+        let mut state = lock(&self.0);
+        if let JobState::Runs(statement) = &*state {
+            statement.interrupt();
+        }
+        *state = JobState::Over;
+    }
+}
+
 impl Idle {
-    fn lend<T>(&self, job: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let idle = self.connections.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    fn lend<T>(&self, state: &Mutex<JobState>, job: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let idle = lock(&self.connections).pop();
         let connection = idle.map_or_else(|| connection::reader(&self.path), Ok)?;
-        // One transaction, so that all statements of a job see the same snapshot, and the read lock is taken once. A connection whose
-        // job failed is closed, and the next job opens a new one.
-        run(&connection, "BEGIN", [])?;
-        let value = job(&connection)?;
-        run(&connection, "COMMIT", [])?;
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        if !begin(state, &connection) {
+            lock(&self.connections).push(connection);
+            return Err(Error::unavailable("SQLite: the caller of a read has gone"));
+        }
+        let value = in_transaction(&connection, job);
+        *lock(state) = JobState::Over;
+        let value = value?;
+        lock(&self.connections).push(connection);
         Ok(value)
+    }
+}
+
+/// Lets the caller interrupt the job. Returns false if the caller has gone.
+fn begin(state: &Mutex<JobState>, connection: &Connection) -> bool {
+    let mut state = lock(state);
+    let is_wanted = matches!(*state, JobState::Waits);
+    if is_wanted {
+        *state = JobState::Runs(connection.get_interrupt_handle());
+    }
+    is_wanted
+}
+
+/// Runs a job in one transaction, so that all its statements see the same snapshot, and the read lock is taken once. A connection whose job
+/// failed is closed, and the next job opens a new one.
+fn in_transaction<T>(connection: &Connection, job: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    run(connection, "BEGIN", [])?;
+    let value = job(connection)?;
+    run(connection, "COMMIT", [])?;
+    Ok(value)
+}
+
+/// A panic under the lock leaves a valid state.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::Readers;
+    use crate::domain::Error;
+    use crate::limits;
+
+    /// A statement without an end.
+    const ENDLESS: &str =
+        "WITH RECURSIVE counter(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counter) SELECT count(*) FROM counter";
+    /// Far less than [`limits::QUERY_TIMEOUT`].
+    const SOON: Duration = Duration::from_secs(2);
+
+    #[tokio::test]
+    async fn a_read_ends_when_its_caller_goes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("empty.db");
+        rusqlite::Connection::open(&path).expect("a database").execute_batch("VACUUM").expect("a file");
+        let readers = Readers::new(path);
+        let (begun, is_begun) = channel();
+        let endless = |number: usize| {
+            let begun = begun.clone();
+            readers.run(move |db| {
+                begun.send(number).map_err(Error::internal)?;
+                Ok(db.query_row(ENDLESS, [], |row| row.get::<_, i64>(0))?)
+            })
+        };
+        for round in 0..3 {
+            let mut all = Box::pin(futures_util::future::join_all((0..limits::SQLITE_READERS).map(endless)));
+            // All readers are in use when the callers go.
+            let mut count = 0;
+            while count < limits::SQLITE_READERS {
+                assert!(timeout(Duration::from_millis(1), &mut all).await.is_err(), "they have no end");
+                count += is_begun.try_iter().count();
+            }
+            drop(all);
+            let one = readers.run(|db| Ok(db.query_row("SELECT 1", [], |row| row.get::<_, i64>(0))?));
+            assert_eq!(timeout(SOON, one).await.expect("a reader is free again"), Ok(1), "round {round}");
+        }
     }
 }

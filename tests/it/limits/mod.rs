@@ -6,4 +6,5 @@ mod memory;
 mod pages;
 mod passwords;
 mod rates;
+mod readers;
 mod slow;
