@@ -230,3 +230,14 @@ CREATE INDEX removals_by_time ON removals (removed_at);
 
 -- Groups that everybody has left are swept. No other update of a counter touches the column, so that updates stay in their page.
 CREATE INDEX counters_without_members ON counters (conversation_id) WHERE member_count = 0;
+
+-- Version 13: guesses of a password are limited over all addresses, except in networks where the user has logged in.
+
+-- The network is a keyed hash of it and of the user, so that it says nothing to whoever has the database alone.
+CREATE TABLE known_networks (
+    user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    network bigint NOT NULL,
+    used_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, network)
+);
+CREATE INDEX known_networks_by_use ON known_networks (used_at);

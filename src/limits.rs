@@ -369,6 +369,20 @@ pub const SESSION_CACHE_MAX: usize = 100_000;
 
 /// Logins and registrations of one address. Each hashes a password.
 pub const ACCOUNT_CALLS: Rate = Rate { burst: 30, per_minute: 30 };
+/// The same for an IPv6 network of 56 bits, as one household may get: twice as many as for one of 64 bits. Right logins cost nothing, so this
+/// bounds registrations and guesses.
+pub const ACCOUNT_CALLS_OF_56_BITS: Rate = Rate { burst: 60, per_minute: 60 };
+/// The same for an IPv6 network of 48 bits, as one site may get: four times as many.
+pub const ACCOUNT_CALLS_OF_48_BITS: Rate = Rate { burst: 120, per_minute: 120 };
+/// Wrong passwords for one username from all networks in which its user has not logged in: after 20, one in 30 s. Somebody who has many
+/// addresses tries 2,900 passwords a day, which the commonest ones that are refused leave without hope.
+pub const LOGIN_FAILURES_ELSEWHERE: Rate = Rate { burst: 20, per_minute: 2 };
+/// Time for which a network stays known after a login from there: longer than a holiday or a quarter of the year.
+pub const KNOWN_NETWORK_AGE: Duration = Duration::from_secs(90 * 24 * 3600);
+/// Known networks of one user: a traveller's of 90 days, one for each day and some more. The oldest go first.
+pub const KNOWN_NETWORKS_MAX: i64 = 100;
+/// Expired known networks deleted with each login. It is more than one, so that a backlog of them ends.
+pub const KNOWN_NETWORKS_SWEPT: i64 = 100;
 /// Wrong passwords for one username, against guessing.
 pub const LOGIN_FAILURES: Rate = Rate { burst: 10, per_minute: 5 };
 /// Numbered writes (sends, and changes of messages, members and names) of one user over all transports of a node. The burst covers what one

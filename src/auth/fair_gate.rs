@@ -1,10 +1,12 @@
 //! A gate for expensive work of callers who are not known yet, shared fairly by their networks.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
+
+use crate::domain::network::network_of;
 
 /// Lets a number of callers work at a time. Others wait: networks take turns, and the callers of one network wait in order of arrival. When too
 /// many wait, the network with the most loses its newest, so that no network can keep another one out. An IPv6 network of 48 bits counts as
@@ -112,13 +114,7 @@ impl Drop for Pass {
 
 /// Returns the network of one customer: an IPv4 address, or the first 48 bits of an IPv6 address.
 fn customer(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => {
-            let [a, b, c, ..] = v6.segments();
-            Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0).into()
-        }
-    }
+    network_of(address, 32, 48)
 }
 
 /// A panic under the lock leaves a valid state.

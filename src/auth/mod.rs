@@ -3,6 +3,7 @@
 mod audit;
 mod codes;
 mod fair_gate;
+mod known_networks;
 mod passwords;
 mod session_cache;
 mod signer;
@@ -12,6 +13,7 @@ mod tokens;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::signer::Signer;
 use crate::domain::session::{Caller, Session};
 use crate::domain::{Code, Error, Result, SessionId, Timestamp};
 use crate::store::Store;
@@ -28,6 +30,8 @@ pub struct Auth {
     pub passwords: Passwords,
     pub tokens: Tokens,
     sessions: Arc<SessionCache>,
+    /// Hashes known networks.
+    networks: Signer,
     /// Lifts the bound on a user's unused tickets.
     unlimited: bool,
 }
@@ -42,7 +46,8 @@ impl Auth {
         unlimited: bool,
     ) -> Result<Self> {
         let (passwords, tokens) = (Passwords::new().await?, Tokens::new(secret, access_ttl));
-        Ok(Self { store, passwords, tokens, sessions, unlimited })
+        let networks = Signer::new(secret, "chinwag known networks v1");
+        Ok(Self { store, passwords, tokens, sessions, networks, unlimited })
     }
 
     /// Checks that the caller's session is live. Fails with `session_ended` if it is not. Reads the session from the store at most once per

@@ -19,6 +19,12 @@ impl Signer {
         BASE64.encode([bytes, hmac::sign(&self.0, bytes).as_ref()].concat())
     }
 
+    /// Returns the first 64 bits of the bytes' HMAC-SHA-256.
+    pub(super) fn short_hash(&self, bytes: &[u8]) -> i64 {
+        let hash = hmac::sign(&self.0, bytes);
+        hash.as_ref().first_chunk().map_or(0, |first| i64::from_be_bytes(*first))
+    }
+
     /// Returns the `N` bytes that were signed, if they were signed with the same secret for the same purpose.
     pub(super) fn verify<const N: usize>(&self, text: &str) -> Option<[u8; N]> {
         let bytes = BASE64.decode(text).ok()?;

@@ -21,15 +21,27 @@ use crate::wire::requests::{ListSessions, Login, Nothing, OneSession, Refresh};
 /// Starts a session.
 pub async fn login(context: Context, input: Login) -> Result<Answer> {
     let Login { username, password } = input;
-    // All texts that cannot be usernames share one key, or the limiter would keep keys as long as request bodies.
-    let account = Username::parse(&username).map_or_else(|_| String::new(), |username| username.key());
+    let account = Username::parse(&username).map_or_else(|_| username.clone(), |username| username.key());
+    let (chat, network) = (&context.chat, context.network);
+    let is_known = async {
+        let user = find(chat, &username).await?;
+        chat.auth.is_known_network(user.map(|known| known.user.id), network).await
+    };
     let is_wrong = |error: &Error| error.code == Code::BadCredentials;
     let session = start_session(&context, &username, &password);
-    let rate_limits = &context.chat.rate_limits;
-    let answer = rate_limits.limit_password_guesses(context.network, account, is_wrong, session).await?;
+    let rate_limits = &chat.rate_limits;
+    let answer = rate_limits.limit_password_guesses(network, &account, is_known, is_wrong, session).await?;
     // An office of hundreds logs in from one address.
     rate_limits.refund_account_call(context.network);
     Ok(answer)
+}
+
+/// Returns the user of a login. No user has a text that cannot be a username.
+async fn find(chat: &Chat, username: &str) -> Result<Option<Credentials>> {
+    match Username::parse(username) {
+        Ok(username) => chat.store.credentials(&username.key()).await,
+        Err(_) => Ok(None),
+    }
 }
 
 /// Starts a session if username and password match. An unknown username, a text that cannot be a username, and a wrong password get the
@@ -62,11 +74,7 @@ async fn try_session(
     wrong: impl Fn() -> Error,
 ) -> Result<Option<Answer>> {
     let chat = &context.chat;
-    let find = async || match Username::parse(username) {
-        Ok(username) => chat.store.credentials(&username.key()).await,
-        Err(_) => Ok(None),
-    };
-    let known = find().await?;
+    let known = find(chat, username).await?;
     let hash = known.as_ref().map(|known| known.password_hash.clone());
     let compared = chat.auth.passwords.verify(context.network, password.to_owned(), hash).await?;
     let audit = |action, detail| {
@@ -87,7 +95,7 @@ async fn try_session(
     chat.store.insert_session(&session).await?;
     // A user who changed the password meanwhile, or an operator who disabled the user, ended the sessions that existed then. This one did
     // not exist yet.
-    let present = find().await?.filter(|present| !present.is_disabled);
+    let present = find(chat, username).await?.filter(|present| !present.is_disabled);
     if present.as_ref().is_none_or(|present| present.password_hash != known.password_hash) {
         chat.store.end_session(session.id, now).await?;
         let may_be_rehashed = present.is_some() && compared == PasswordMatch::Unnormalized;
@@ -97,8 +105,9 @@ async fn try_session(
         return refuse(wrong());
     }
     Audit { session_id: Some(session.id), ..audit("session.started", None) }.log();
+    // The login has succeeded, whatever becomes of what follows. The next one tries again.
+    let _ = chat.auth.add_known_network(known.user.id, context.network).await;
     if compared == PasswordMatch::Unnormalized {
-        // The login has succeeded, and the next one tries again.
         let _ = chat.rehash(context.network, known, password.to_owned()).await;
     }
     tokens(chat, &known.user, session.id, 0, now).map(Some)

@@ -12,6 +12,7 @@ pub mod event_kind;
 pub mod id;
 mod log_counter;
 pub mod message;
+pub mod network;
 pub mod password;
 pub mod payload;
 pub mod rate_limiter;

@@ -33,6 +33,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 11, needs: 2 },
     // A node that does not know removals delivers one within a heartbeat, as any event that it missed.
     Migration { version: 12, needs: 2 },
+    Migration { version: 13, needs: 2 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

@@ -2,7 +2,7 @@
 //!
 //! | for | this folder: the promises | `queries/` | `postgres/` and `sqlite/` |
 //! |---|---|---|---|
-//! | users, accounts, deletions, registration, reports, sessions, tickets, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
+//! | users, accounts, deletions, registration, reports, sessions, known networks, tickets, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
 //! | searches for users | `user_search.rs`, a function that calls the methods of `users.rs` | | |
 //! | numbered writes | `numbered_writes.rs` | with the noun whose table they write | `numbered_writes.rs` and the files that it names |
 //!
@@ -27,6 +27,7 @@ mod deletions;
 mod files;
 mod heads;
 mod health;
+mod known_networks;
 mod members;
 mod messages;
 mod migrations;
@@ -47,6 +48,7 @@ pub use deletions::Deletions;
 pub use files::{backup, lock, restore};
 pub use heads::Heads;
 pub use health::StoreHealth;
+pub use known_networks::KnownNetworks;
 pub use members::Members;
 pub use messages::{Messages, Page, Range};
 pub use numbered_writes::NumberedWrites;
@@ -66,6 +68,7 @@ pub trait Store:
     + Registration
     + Reports
     + Sessions
+    + KnownNetworks
     + Tickets
     + Conversations
     + Heads

@@ -1,9 +1,11 @@
 //! The address of a client, also behind trusted proxies.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use hyper::HeaderMap;
 use ipnet::IpNet;
+
+use crate::domain::network::network_of;
 
 /// Returns true if the peer of a socket is a trusted proxy.
 pub fn is_trusted(peer: IpAddr, trusted: &[IpNet]) -> bool {
@@ -32,13 +34,7 @@ fn parse_hop(bytes: &[u8]) -> Option<IpAddr> {
 
 /// Returns the network that is assumed to belong to one client: an IPv4 address, or the first 64 bits of an IPv6 address.
 pub fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-    }
+    network_of(address, 32, 64)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Deletions of accounts.
 
 use async_trait::async_trait;
-use futures_util::future::{join, join4};
+use futures_util::future::{join, join4, join5};
 
 use super::connection::{Params, PgConnection};
 use super::rows::{self, Columns};
@@ -17,6 +17,7 @@ use crate::store::queries::deletions::{
     DELETE_TICKETS, DEPARTURES, DEPARTURES_OF, END_DEPARTURE, ENTOMB_USER, FORGET_USER_AGENTS, INSERT_DEPARTURE,
     RETIRE_USERNAME,
 };
+use crate::store::queries::known_networks::DELETE_NETWORKS;
 use crate::store::queries::row_limit;
 use crate::store::queries::sessions::END_OTHER_SESSIONS;
 
@@ -55,7 +56,9 @@ async fn delete(
     at: Timestamp,
 ) -> Result<Option<Vec<SessionId>>> {
     connection.prepare(&[LOCK_USERNAME, ENTOMB_USER, RETIRE_USERNAME, DELETE_WORDS]).await?;
-    connection.prepare(&[DELETE_TICKETS, END_OTHER_SESSIONS, FORGET_USER_AGENTS, INSERT_DEPARTURE]).await?;
+    connection
+        .prepare(&[DELETE_TICKETS, DELETE_NETWORKS, END_OTHER_SESSIONS, FORGET_USER_AGENTS, INSERT_DEPARTURE])
+        .await?;
     let (begun, found) = join(connection.begin(), connection.send(LOCK_USERNAME, &[&id])).await;
     begun?;
     let Some(username_key) = rows::first(&found?, rows::value::<String>)? else {
@@ -73,7 +76,8 @@ async fn delete(
             connection.send_count(DELETE_WORDS, &[&[id].as_slice()]),
             connection.send_count(DELETE_TICKETS, &[&id]),
         ),
-        join4(
+        join5(
+            connection.send_count(DELETE_NETWORKS, &[&id]),
             connection.send(END_OTHER_SESSIONS, ended),
             connection.send_count(FORGET_USER_AGENTS, &[&id]),
             connection.send_count(INSERT_DEPARTURE, &[&id, &at]),
@@ -81,10 +85,10 @@ async fn delete(
         ),
     )
     .await;
-    for written in [first.0, first.1, first.2, first.3, second.1, second.2] {
+    for written in [first.0, first.1, first.2, first.3, second.0, second.2, second.3] {
         written?;
     }
-    let ended = second.0?;
-    second.3?;
+    let ended = second.1?;
+    second.4?;
     rows::all(&ended, rows::value).map(Some)
 }

@@ -30,6 +30,7 @@ mod conversations;
 mod deletions;
 mod errors;
 mod heads;
+mod known_networks;
 mod lane;
 mod members;
 mod messages;

@@ -7,6 +7,7 @@ pub(super) mod accounts;
 pub(super) mod conversations;
 pub(super) mod deletions;
 pub(super) mod heads;
+pub(super) mod known_networks;
 pub(super) mod members;
 pub(super) mod messages;
 pub(super) mod registration;

@@ -16,6 +16,7 @@ use crate::store::queries::deletions::{
     DELETE_TICKETS, DEPARTURES, DEPARTURES_OF, END_DEPARTURE, ENTOMB_USER, FORGET_USER_AGENTS, INSERT_DEPARTURE,
     RETIRE_USERNAME,
 };
+use crate::store::queries::known_networks::DELETE_NETWORKS;
 use crate::store::queries::row_limit;
 use crate::store::queries::sessions::END_OTHER_SESSIONS;
 
@@ -39,6 +40,7 @@ impl Deletions for Sqlite {
             run(db, sql!(RETIRE_USERNAME), params![retired_key(&username_key)])?;
             run(db, DELETE_WORDS, params![id])?;
             run(db, sql!(DELETE_TICKETS), params![id])?;
+            run(db, sql!(DELETE_NETWORKS), params![id])?;
             let ended = all(db, sql!(END_OTHER_SESSIONS), params![id, None::<SessionId>, at], value)?;
             run(db, sql!(FORGET_USER_AGENTS), params![id])?;
             run(db, sql!(INSERT_DEPARTURE), params![id, at])?;

@@ -12,6 +12,7 @@ mod conversations;
 mod deletions;
 mod files;
 mod heads;
+mod known_networks;
 pub(super) mod lock;
 mod members;
 mod messages;

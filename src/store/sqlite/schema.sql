@@ -226,3 +226,13 @@ CREATE TABLE removals (
 CREATE INDEX removals_by_time ON removals (removed_at);
 
 CREATE INDEX counters_without_members ON counters (conversation_id) WHERE member_count = 0;
+
+-- Version 13: guesses of a password are limited over all addresses, except in networks where the user has logged in.
+
+CREATE TABLE known_networks (
+    user_id BLOB NOT NULL REFERENCES users ON DELETE CASCADE,
+    network INTEGER NOT NULL,
+    used_at INTEGER NOT NULL,
+    PRIMARY KEY (user_id, network)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX known_networks_by_use ON known_networks (used_at);

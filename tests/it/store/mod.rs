@@ -45,6 +45,7 @@ mod commit;
 mod conversations;
 mod deleted_conversations;
 mod deletions;
+mod known_networks;
 mod members;
 mod messages;
 mod opening;

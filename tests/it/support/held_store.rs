@@ -19,8 +19,8 @@ use chinwag::domain::{
     ConversationId, Error, MessageId, ReportId, Result, Seq, SessionId, TicketId, Timestamp, UserId,
 };
 use chinwag::store::{
-    Accounts, ActivityCursor, Conversations, Deletions, Heads, Members, Messages, NumberedWrites, Page, Range,
-    Registration, Reports, Sessions, Store, Tickets, Users,
+    Accounts, ActivityCursor, Conversations, Deletions, Heads, KnownNetworks, Members, Messages, NumberedWrites, Page,
+    Range, Registration, Reports, Sessions, Store, Tickets, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -229,6 +229,13 @@ forward! {
         async fn ended_sessions(after: (Timestamp, SessionId), limit: usize) -> Result<Vec<(Timestamp, SessionId)>>;
         async fn end_session_of(user_id: UserId, id: SessionId, at: Timestamp) -> Result<bool>;
         async fn end_session(id: SessionId, at: Timestamp) -> Result<()>;
+    }
+}
+
+forward! {
+    impl KnownNetworks {
+        async fn insert_known_network(user_id: UserId, network: i64, at: Timestamp, since: Timestamp, at_most: i64) -> Result<()>;
+        async fn is_known_network(user_id: UserId, network: i64, since: Timestamp) -> Result<bool>;
     }
 }
 
