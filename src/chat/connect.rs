@@ -40,6 +40,19 @@ pub struct LiveConnection {
 }
 
 impl LiveConnection {
+    /// Sends the state of the user's contacts, on a connection on all conversations. Finding them reads as many rows as the user has
+    /// members in small groups. So it comes after `hello`, when the connection counts no more among those that are set up.
+    pub async fn send_contacts(&self) -> Result<(), Error> {
+        let (chat, connection) = (&self.chat, &self.connection);
+        if let Scope::One(_) = connection.scope {
+            return Ok(());
+        }
+        let _permit = chat.store_permits.acquire_own(connection.user_id).await?;
+        let contacts = chat.store.contacts(connection.user_id, limits::PRESENCE_CONTACTS_MAX).await?;
+        chat.presence.enqueue_contacts(connection, &contacts);
+        Ok(())
+    }
+
     /// Sends a heartbeat with the numbers that are new since the last one.
     pub fn send_heartbeat(&self) {
         let heads = self.chat.registry.unannounced_heads(&self.connection, limits::HEARTBEAT_HEADS_MAX);
@@ -58,8 +71,8 @@ impl Drop for LiveConnection {
 
 impl Chat {
     /// Starts a connection for `caller`, whose token was checked. Checks that the session is live. `hello` is the first frame that the
-    /// connection sends when its queue is uncorked. A connection on all conversations receives events from then on. A connection on one
-    /// conversation receives them after a call of [`Subscriptions::catch_up`](crate::sync::Subscriptions::catch_up).
+    /// connection sends when its queue is uncorked. A connection on all conversations receives events from then on, and its presence by a call
+    /// of [`LiveConnection::send_contacts`]. A connection on one conversation receives them after a call of [`Subscriptions::catch_up`](crate::sync::Subscriptions::catch_up).
     pub async fn connect(
         self: &Arc<Self>,
         caller: &Caller,
@@ -102,8 +115,6 @@ impl Chat {
             }
             Scope::All | Scope::Held => {
                 self.subscriptions.subscribe_all(connection).await?;
-                let contacts = self.store.contacts(caller.user_id, limits::PRESENCE_CONTACTS_MAX).await?;
-                self.presence.enqueue_contacts(connection, &contacts);
             }
         }
         // From here on the reconciler compares the connection's subscriptions with the store.

@@ -147,8 +147,12 @@ impl Established {
         let Socket { reader, writer } = socket;
         let (caller, network, refusals) = (&self.caller, self.network, &state.refusals);
         let dispatcher = FrameDispatcher::new(&state.chat, &live.connection, caller, network, refusals, deadline);
+        let opening = Box::pin(async {
+            live.send_contacts().await?;
+            dispatcher.open(live.head, self.resume_point).await
+        });
         tokio::select! {
-            end = dispatcher.run(reader, Box::pin(dispatcher.open(live.head, self.resume_point))) => end,
+            end = dispatcher.run(reader, opening) => end,
             end = writer.run(state.heartbeat, deadline, || live.send_heartbeat()) => end,
             () = state.draining.cancelled() => {
                 writer.send_queue.push(frames::draining(reconnect_jitter_ms()));

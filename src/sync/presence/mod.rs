@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use super::small_conversation_probe;
 use crate::domain::user::Status;
 use crate::domain::{Code, ConversationId, Result, UserId};
-use crate::registry::{Connection, Registry};
+use crate::registry::{Connection, EnqueueResult, Registry};
 use crate::wire::frames;
 use size_change::SizeChange;
 pub use worker::Worker;
@@ -96,9 +96,12 @@ impl Presence {
             changes.users.insert(*user_id, true);
             is_different = true;
         }
-        // The frame is added under the lock, so that no newer diff is in the queue before it. The queue is corked: no byte is written here.
-        connection.send_queue.enqueue(frame);
+        // The frame is added under the lock, so that no newer diff is in the queue before it. It is written afterwards.
+        let enqueued = connection.send_queue.enqueue(frame);
         drop(state);
+        if enqueued == EnqueueResult::FlushDue {
+            connection.send_queue.flush();
+        }
         if is_different {
             self.changed.notify_one();
         }
