@@ -132,6 +132,14 @@ mod tests {
     }
 
     #[test]
+    fn a_bot_with_fifty_sends_a_second_is_never_refused() {
+        let (limiter, start) = (RateLimiter::new(limits::WRITES), Instant::now());
+        for number in 0..50 * 3_600 {
+            assert_eq!(limiter.take("bot", 1, start + number * Duration::from_millis(20)), Ok(()), "send {number}");
+        }
+    }
+
+    #[test]
     fn a_harmless_call_gets_its_token_back() {
         let limiter = RateLimiter::new(Rate { burst: 1, per_minute: 1 });
         let now = Instant::now();

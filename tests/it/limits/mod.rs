@@ -2,6 +2,7 @@
 
 mod connections;
 mod deletion;
+mod honest;
 mod memory;
 mod pages;
 mod passwords;

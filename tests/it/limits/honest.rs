@@ -1,0 +1,78 @@
+//! Honest clients never notice the limits: a bot at the rate that is documented, and an office behind one address.
+
+use std::time::Duration;
+
+use chinwag::limits::ACCOUNT_CALLS;
+use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+use tokio::time::interval;
+
+use crate::support::client::{TestUser, get};
+use crate::support::rng::FaultRun;
+use crate::support::server::{Server, StoreKind};
+
+on_each_store! {
+    a_bot_with_fifty_sends_a_second_is_served,
+}
+
+/// Sends of the bot in a second.
+const RATE: u32 = 50;
+/// Members of the office: in the suite, and in `make faults`.
+const MEMBERS: [usize; 2] = [2 * ACCOUNT_CALLS.burst as usize, 500];
+
+async fn a_bot_with_fifty_sends_a_second_is_served(store: StoreKind) {
+    const SECONDS: u32 = 4;
+    let server = Server::on(store).await;
+    let (bot, grace) = (server.register("bot").await, server.register("grace").await);
+    let room = bot.direct(&grace).await;
+    let (mut sends, mut hears) = (bot.connect(&room.socket).await, grace.connect("/ws").await);
+    // By turns over both transports, which share one rate.
+    let sending = async {
+        let mut pause = interval(Duration::from_secs(1) / RATE);
+        for number in 0..SECONDS * RATE {
+            pause.tick().await;
+            if number % 2 == 0 {
+                sends.send(&json!({"type": "message.send", "content": "beep"})).await;
+            } else {
+                bot.send(&room, "boop").await;
+            }
+        }
+    };
+    let count = i64::from(SECONDS * RATE);
+    let hearing = hears.next_seqs(usize::try_from(count).unwrap());
+    let (seqs, ()) = tokio::join!(hearing, sending);
+    assert_eq!(seqs, (1..=count).collect::<Vec<_>>());
+    assert_eq!(sends.next_seqs(seqs.len()).await, seqs, "nothing was refused");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_office_behind_one_address_works() {
+    /// Logins at a time. More of them at once than passwords can wait are told to come again.
+    const AT_ONCE: usize = 20;
+    let run = FaultRun::new("an_office_behind_one_address_works");
+    let server = Server::start().await;
+    let boss = server.register("boss").await;
+    let members = run.full_size(MEMBERS[0], MEMBERS[1]);
+    // Registrations are limited by address, so the operator has made the accounts.
+    let offline = server.take_offline().await;
+    offline.execute(&format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {members})
+         INSERT INTO users (id, username, username_key, name, name_key, password_hash, created_at)
+         SELECT randomblob(16), 'member' || i, 'member' || i, 'M', 'm', (SELECT password_hash FROM users), 0 FROM n"
+    ));
+    let server = offline.bring_online().await;
+    let logins = stream::iter(1..=members).map(|number| {
+        let address = server.address;
+        async move { TestUser::login(address, &format!("member{number}")).await }
+    });
+    let users: Vec<TestUser> = logins.buffer_unordered(AT_ONCE).collect().await;
+    let room = boss.group("Office", &users.iter().collect::<Vec<_>>()).await;
+    let mut sockets = join_all(users.iter().map(|user| user.connect("/ws"))).await;
+    join_all(users.iter().map(|user| user.send(&room, "good morning"))).await;
+    for socket in &mut sockets {
+        assert_eq!(socket.next_seqs(users.len()).await.last(), Some(&i64::try_from(members).unwrap()));
+    }
+    join_all(users.iter().map(async |user| user.get(&room.messages).await.expect(200))).await;
+    get(server.address, "/readyz").await.expect(200);
+}
