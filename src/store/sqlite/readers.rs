@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::connection;
-use super::sql::run;
+use super::sql::{caller_has_gone, run};
 use crate::domain::{Error, Result};
 use crate::limits;
 
@@ -87,7 +87,7 @@ impl Idle {
         let connection = idle.map_or_else(|| connection::reader(&self.path), Ok)?;
         if !begin(state, &connection) {
             lock(&self.connections).push(connection);
-            return Err(Error::unavailable("SQLite: the caller of a read has gone"));
+            return Err(caller_has_gone());
         }
         let value = in_transaction(&connection, job);
         *lock(state) = JobState::Over;
@@ -129,7 +129,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::Readers;
-    use crate::domain::Error;
+    use crate::domain::{Code, Error};
     use crate::limits;
 
     /// A statement without an end.
@@ -144,12 +144,14 @@ mod tests {
         let path = folder.path().join("empty.db");
         rusqlite::Connection::open(&path).expect("a database").execute_batch("VACUUM").expect("a file");
         let readers = Readers::new(path);
-        let (begun, is_begun) = channel();
+        let ((begun, is_begun), (ended, has_ended)) = (channel(), channel());
         let endless = |number: usize| {
-            let begun = begun.clone();
+            let (begun, ended) = (begun.clone(), ended.clone());
             readers.run(move |db| {
                 begun.send(number).map_err(Error::internal)?;
-                Ok(db.query_row(ENDLESS, [], |row| row.get::<_, i64>(0))?)
+                let end = db.query_row(ENDLESS, [], |row| row.get::<_, i64>(0)).map_err(Error::from);
+                ended.send(end.clone().map_err(|error| error.code)).map_err(Error::internal)?;
+                end
             })
         };
         for round in 0..3 {
@@ -163,6 +165,9 @@ mod tests {
             drop(all);
             let one = readers.run(|db| Ok(db.query_row("SELECT 1", [], |row| row.get::<_, i64>(0))?));
             assert_eq!(timeout(SOON, one).await.expect("a reader is free again"), Ok(1), "round {round}");
+            for _ in 0..limits::SQLITE_READERS {
+                assert_eq!(has_ended.recv_timeout(SOON), Ok(Err(Code::Unavailable)), "a defect would be logged");
+            }
         }
     }
 }

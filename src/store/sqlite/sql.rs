@@ -4,7 +4,7 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, ToSql};
 
 use super::rows::{Columns, value};
-use crate::domain::{Error, Result};
+use crate::domain::{Code, Error, Result};
 
 /// Replaces `$n` by `?n` in the shared SQL, at compile time. SQLite would read `$n` as a name, and bind names in the order in which they
 /// appear.
@@ -76,6 +76,11 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
+/// The error of a read whose caller has gone. Nobody gets it.
+pub(super) fn caller_has_gone() -> Error {
+    Error::new(Code::Unavailable, "The read was interrupted, because its caller has gone.")
+}
+
 /// Translates a failure. It is `unavailable` if it passes by itself or when the operator makes room. Anything else is a defect.
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
@@ -90,6 +95,8 @@ impl From<rusqlite::Error> for Error {
                 | ErrorCode::ReadOnly
                 | ErrorCode::OutOfMemory,
             ) => Self::unavailable(format_args!("SQLite: {error}")),
+            // The caller has gone, so this is neither a defect nor worth a line of the log.
+            Some(ErrorCode::OperationInterrupted) => caller_has_gone(),
             _ => Self::internal(format_args!("SQLite: {error}")),
         }
     }
