@@ -241,3 +241,37 @@ CREATE TABLE known_networks (
     PRIMARY KEY (user_id, network)
 );
 CREATE INDEX known_networks_by_use ON known_networks (used_at);
+
+-- Version 14: users decide who may begin a conversation with them.
+
+-- Whom a user added to a conversation, or began a direct one with. A user who answers in a direct conversation has its maker as a contact
+-- too, which is read from its messages, so that sends write nothing here. No foreign keys: who inserts holds the locks of both users.
+CREATE TABLE contacts (
+    user_id    uuid NOT NULL,
+    contact_id uuid NOT NULL,
+    PRIMARY KEY (user_id, contact_id)
+);
+CREATE INDEX contacts_by_contact ON contacts (contact_id);
+
+-- Who left a group by themselves and is no member now. Only their contacts can add them again.
+CREATE TABLE leavers (
+    conversation_id uuid NOT NULL REFERENCES conversations ON DELETE CASCADE,
+    user_id         uuid NOT NULL,
+    PRIMARY KEY (conversation_id, user_id)
+);
+CREATE INDEX leavers_by_user ON leavers (user_id);
+
+-- Who created a conversation has its first members as contacts, and who added a member later has that member.
+INSERT INTO contacts (user_id, contact_id)
+    SELECT a.adder_id, a.user_id FROM (
+        SELECT c.creator_id AS adder_id, mb.user_id FROM members mb JOIN conversations c ON c.id = mb.conversation_id
+            WHERE mb.joined_seq = 0
+        UNION SELECT m.sender_id, mb.user_id FROM members mb
+            JOIN messages m ON m.conversation_id = mb.conversation_id AND m.seq = mb.joined_seq AND m.note_user_id = mb.user_id
+            WHERE mb.joined_seq > 0
+    ) a JOIN users adder ON adder.id = a.adder_id AND adder.deleted_at IS NULL
+        JOIN users added ON added.id = a.user_id AND added.deleted_at IS NULL
+    WHERE a.adder_id <> a.user_id;
+
+-- Last, because it keeps other nodes from reading users.
+ALTER TABLE users ADD COLUMN contact_from text NOT NULL DEFAULT 'everyone' CHECK (contact_from IN ('everyone', 'contacts', 'nobody'));

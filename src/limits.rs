@@ -13,6 +13,9 @@ pub const INITIAL_MEMBERS_MAX: usize = 1_000;
 /// Members of a small conversation. Only in small conversations are receipts and presence of each member sent: in larger ones they would
 /// outweigh the messages.
 pub const SMALL_CONVERSATION_MEMBERS_MAX: i64 = 200;
+/// Messages at each end of a direct conversation among which one of a user shows that the user wrote to the other. Most answers come early
+/// or were the latest. Bounds a question about a conversation of a million messages to two reads of an index.
+pub const CONTACT_MESSAGES_MAX: usize = 50;
 /// Unread messages counted for one member of a conversation: enough for a badge that says "99+".
 pub const UNREAD_MAX: i64 = 100;
 

@@ -163,12 +163,14 @@ impl NewConversation {
         }
     }
 
-    /// Returns the key that makes a direct conversation unique: its two users in a fixed order. Returns `None` for a group.
+    /// Returns the key that makes a direct conversation unique. Returns `None` for a group.
     pub fn direct_key(&self) -> Option<String> {
         let other = *self.other_ids.first()?;
-        (self.kind == ConversationKind::Direct).then(|| {
-            let (low, high) = (self.creator_id.min(other), self.creator_id.max(other));
-            format!("{low}:{high}")
-        })
+        (self.kind == ConversationKind::Direct).then(|| direct_key(self.creator_id, other))
     }
+}
+
+/// Returns the key of the direct conversation of two users: both in a fixed order.
+pub fn direct_key(one: UserId, other: UserId) -> String {
+    format!("{}:{}", one.min(other), one.max(other))
 }

@@ -34,6 +34,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     // A node that does not know removals delivers one within a heartbeat, as any event that it missed.
     Migration { version: 12, needs: 2 },
     Migration { version: 13, needs: 2 },
+    // A node that does not know it notes no contacts and asks nobody for consent, as it did before.
+    Migration { version: 14, needs: 2 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

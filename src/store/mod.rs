@@ -2,7 +2,7 @@
 //!
 //! | for | this folder: the promises | `queries/` | `postgres/` and `sqlite/` |
 //! |---|---|---|---|
-//! | users, accounts, deletions, registration, reports, sessions, known networks, tickets, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
+//! | users, accounts, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
 //! | searches for users | `user_search.rs`, a function that calls the methods of `users.rs` | | |
 //! | numbered writes | `numbered_writes.rs` | with the noun whose table they write | `numbered_writes.rs` and the files that it names |
 //!
@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use crate::domain::Result;
 
 mod accounts;
+mod contacts;
 mod conversations;
 mod deletions;
 mod files;
@@ -43,6 +44,7 @@ mod user_search;
 mod users;
 
 pub use accounts::Accounts;
+pub use contacts::Contacts;
 pub use conversations::{ActivityCursor, Conversations};
 pub use deletions::Deletions;
 pub use files::{backup, lock, restore};
@@ -70,6 +72,7 @@ pub trait Store:
     + Sessions
     + KnownNetworks
     + Tickets
+    + Contacts
     + Conversations
     + Heads
     + Members

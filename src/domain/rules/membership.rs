@@ -48,7 +48,7 @@ pub(super) fn add(user_id: UserId, role: Role, facts: &Facts) -> Result<Verdict>
     }
     let content = format!("{} added {}", actor.name().as_str(), target.name.as_str());
     Ok(with_system_message(
-        vec![RowWrite::InsertMember(user_id, role)],
+        vec![RowWrite::InsertMember(user_id, role), RowWrite::InsertContact(user_id)],
         SystemNote::MemberAdded { user_id, role },
         content,
     ))

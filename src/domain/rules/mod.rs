@@ -44,6 +44,8 @@ impl Command {
 pub enum RowWrite {
     /// Adds a member, whose receipts start at the event's number. The user's membership version rises.
     InsertMember(UserId, Role),
+    /// Makes this user a contact of the actor, unless they are one.
+    InsertContact(UserId),
     /// Removes a member. The user's membership version rises.
     DeleteMember(UserId),
     /// Changes a member's role.
@@ -62,7 +64,11 @@ impl RowWrite {
         match self {
             Self::InsertMember(..) => 1,
             Self::DeleteMember(_) => -1,
-            Self::SetRole(..) | Self::SetName(_) | Self::UpdateMessage(_) | Self::InsertRemoval(_) => 0,
+            Self::InsertContact(_)
+            | Self::SetRole(..)
+            | Self::SetName(_)
+            | Self::UpdateMessage(_)
+            | Self::InsertRemoval(_) => 0,
         }
     }
 
@@ -70,7 +76,11 @@ impl RowWrite {
     pub fn joined_or_left(&self) -> Option<UserId> {
         match self {
             Self::InsertMember(user_id, _) | Self::DeleteMember(user_id) => Some(*user_id),
-            Self::SetRole(..) | Self::SetName(_) | Self::UpdateMessage(_) | Self::InsertRemoval(_) => None,
+            Self::InsertContact(_)
+            | Self::SetRole(..)
+            | Self::SetName(_)
+            | Self::UpdateMessage(_)
+            | Self::InsertRemoval(_) => None,
         }
     }
 }

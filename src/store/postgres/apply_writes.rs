@@ -65,6 +65,13 @@ statements! {
          SELECT conversation_id, user_id, role, joined_at, seq, seq, seq \
          FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::bigint[]) \
              AS w (conversation_id, user_id, role, joined_at, seq)";
+    /// Neither is a deleted user, who may still be a member. In one order for all transactions, because an insert waits for one of the same row.
+    insert_contacts { users: UserId, contacts: UserId }
+        "INSERT INTO contacts (user_id, contact_id) SELECT w.user_id, w.contact_id \
+         FROM unnest($1::uuid[], $2::uuid[]) AS w (user_id, contact_id) \
+         JOIN users adder ON adder.id = w.user_id AND adder.deleted_at IS NULL \
+         JOIN users added ON added.id = w.contact_id AND added.deleted_at IS NULL \
+         ORDER BY w.user_id, w.contact_id ON CONFLICT DO NOTHING";
     delete_members { conversations: ConversationId, users: UserId }
         "DELETE FROM members mb USING unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
          WHERE mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id";
@@ -155,6 +162,11 @@ impl Writes {
         match row {
             RowWrite::InsertMember(user_id, role) => {
                 self.insert_members.push(id, *user_id, role.as_str(), command.timestamp, seq);
+            }
+            RowWrite::InsertContact(user_id) => {
+                // Locked too, so that a contact never names a user who is being deleted.
+                self.lock_users.push(command.actor_id);
+                self.insert_contacts.push(command.actor_id, *user_id);
             }
             RowWrite::DeleteMember(user_id) => self.delete_members.push(id, *user_id),
             RowWrite::SetRole(user_id, role) => self.set_roles.push(id, *user_id, role.as_str()),

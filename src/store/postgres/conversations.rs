@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use futures_util::future::{join, join3, join4, join5};
 
 use super::connection::{Params, PgConnection};
+use super::contacts::INSERT_CONTACTS;
 use super::messages::outer_joined_message;
 use super::rows::{self, Columns};
 use super::users::user;
@@ -152,7 +153,7 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     let direct_key = new.direct_key();
 
     connection.prepare(&[LOCK_LIVE_USERS, DELETED_CONVERSATION, INSERT_CONVERSATION, EXISTING_CONVERSATION]).await?;
-    connection.prepare(&[INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS]).await?;
+    connection.prepare(&[INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS, INSERT_CONTACTS]).await?;
     // The pair's key before the users: a transaction that waits for another transaction's key then holds no lock that the other needs.
     // The deleted ids last. Each statement sees what was committed before it, and a deletion may be committed between any two of them: a
     // conversation that is found no more is found among the deleted.
@@ -182,16 +183,18 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
         connection.rollback().await?;
         return Err(no_such_member(*missing));
     }
-    let (counted, members_inserted, raised, committed) = join4(
+    let (counted, members_inserted, raised, contacts_inserted, committed) = join5(
         connection.send_count(INSERT_COUNTER, &[id, &members, at]),
         connection.send_count(INSERT_MEMBERS, &[id, &users, &roles, at]),
         connection.send_count(RAISE_MEMBERSHIP_VERSIONS, &[&users]),
+        connection.send_count(INSERT_CONTACTS, &[&new.creator_id, &new.other_ids]),
         connection.commit(),
     )
     .await;
     counted?;
     members_inserted?;
     raised?;
+    contacts_inserted?;
     committed?;
     Ok((new.id, true))
 }

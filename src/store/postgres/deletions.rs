@@ -1,9 +1,10 @@
 //! Deletions of accounts.
 
 use async_trait::async_trait;
-use futures_util::future::{join, join4, join5};
+use futures_util::future::{join, join5};
 
 use super::connection::{Params, PgConnection};
+use super::contacts::DELETE_CONTACTS;
 use super::rows::{self, Columns};
 use super::users::DELETE_WORDS;
 use super::{Postgres, bounded};
@@ -57,7 +58,14 @@ async fn delete(
 ) -> Result<Option<Vec<SessionId>>> {
     connection.prepare(&[LOCK_USERNAME, ENTOMB_USER, RETIRE_USERNAME, DELETE_WORDS]).await?;
     connection
-        .prepare(&[DELETE_TICKETS, DELETE_NETWORKS, END_OTHER_SESSIONS, FORGET_USER_AGENTS, INSERT_DEPARTURE])
+        .prepare(&[
+            DELETE_TICKETS,
+            DELETE_NETWORKS,
+            END_OTHER_SESSIONS,
+            FORGET_USER_AGENTS,
+            INSERT_DEPARTURE,
+            DELETE_CONTACTS,
+        ])
         .await?;
     let (begun, found) = join(connection.begin(), connection.send(LOCK_USERNAME, &[&id])).await;
     begun?;
@@ -70,11 +78,12 @@ async fn delete(
     let entombed: Params<'_> = &[&id, &username, &new_key, &name, &name_key, &at, &WORDS_VERSION];
     let ended: Params<'_> = &[&id, &None::<SessionId>, &at];
     let (first, second) = join(
-        join4(
+        join5(
             connection.send_count(ENTOMB_USER, entombed),
             connection.send_count(RETIRE_USERNAME, &[&key_hash]),
             connection.send_count(DELETE_WORDS, &[&[id].as_slice()]),
             connection.send_count(DELETE_TICKETS, &[&id]),
+            connection.send_count(DELETE_CONTACTS, &[&id]),
         ),
         join5(
             connection.send_count(DELETE_NETWORKS, &[&id]),
@@ -85,7 +94,7 @@ async fn delete(
         ),
     )
     .await;
-    for written in [first.0, first.1, first.2, first.3, second.0, second.2, second.3] {
+    for written in [first.0, first.1, first.2, first.3, first.4, second.0, second.2, second.3] {
         written?;
     }
     let ended = second.1?;

@@ -26,6 +26,7 @@ mod apply_writes;
 mod commit;
 mod connect;
 mod connection;
+mod contacts;
 mod conversations;
 mod deletions;
 mod errors;

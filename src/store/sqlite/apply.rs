@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::commit::ADVANCE_RECEIPTS;
+use super::contacts::insert_contact;
 use super::conversations::conversation;
 use super::members::member;
 use super::messages::message;
@@ -89,6 +90,7 @@ fn write_row(db: &Connection, command: &Command, seq: Seq, row: &RowWrite) -> Re
         RowWrite::InsertMember(user_id, role) => {
             run(db, sql!(INSERT_MEMBER), params![id, user_id, role, command.timestamp, seq])
         }
+        RowWrite::InsertContact(user_id) => insert_contact(db, command.actor_id, *user_id),
         RowWrite::DeleteMember(user_id) => run(db, sql!(DELETE_MEMBER), params![id, user_id]),
         RowWrite::SetRole(user_id, role) => run(db, sql!(SET_ROLE), params![id, role, user_id]),
         RowWrite::SetName(name) => run(db, sql!(SET_NAME), params![id, name.as_str()]),

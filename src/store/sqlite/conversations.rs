@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::Sqlite;
+use super::contacts::insert_contact;
 use super::members::member;
 use super::messages::outer_joined_message;
 use super::rows::{Columns, pair, value};
@@ -149,6 +150,9 @@ fn create(db: &Connection, new: &NewConversation) -> Result<(ConversationId, boo
     for (user_id, role) in iter::once((new.creator_id, new.creator_role())).chain(others) {
         run(db, sql!(INSERT_MEMBER), params![new.id, user_id, role, new.created_at, 0])?;
         run(db, sql!(RAISE_MEMBERSHIP_VERSION), params![user_id])?;
+    }
+    for user_id in &new.other_ids {
+        insert_contact(db, new.creator_id, *user_id)?;
     }
     Ok((new.id, true))
 }

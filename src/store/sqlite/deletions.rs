@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use rusqlite::params;
 
 use super::Sqlite;
+use super::contacts::DELETE_CONTACTS;
 use super::rows::{Columns, pair, value};
 use super::sql::{all, one, run, sql};
 use super::users::DELETE_WORDS;
@@ -41,6 +42,7 @@ impl Deletions for Sqlite {
             run(db, DELETE_WORDS, params![id])?;
             run(db, sql!(DELETE_TICKETS), params![id])?;
             run(db, sql!(DELETE_NETWORKS), params![id])?;
+            run(db, DELETE_CONTACTS, params![id])?;
             let ended = all(db, sql!(END_OTHER_SESSIONS), params![id, None::<SessionId>, at], value)?;
             run(db, sql!(FORGET_USER_AGENTS), params![id])?;
             run(db, sql!(INSERT_DEPARTURE), params![id, at])?;

@@ -8,6 +8,7 @@ mod apply;
 pub(super) mod backup;
 mod commit;
 mod connection;
+mod contacts;
 mod conversations;
 mod deletions;
 mod files;

@@ -236,3 +236,32 @@ CREATE TABLE known_networks (
     PRIMARY KEY (user_id, network)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX known_networks_by_use ON known_networks (used_at);
+
+-- Version 14: users decide who may begin a conversation with them.
+
+CREATE TABLE contacts (
+    user_id    BLOB NOT NULL,
+    contact_id BLOB NOT NULL,
+    PRIMARY KEY (user_id, contact_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX contacts_by_contact ON contacts (contact_id);
+
+CREATE TABLE leavers (
+    conversation_id BLOB NOT NULL REFERENCES conversations ON DELETE CASCADE,
+    user_id         BLOB NOT NULL,
+    PRIMARY KEY (conversation_id, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX leavers_by_user ON leavers (user_id);
+
+INSERT INTO contacts (user_id, contact_id)
+    SELECT a.adder_id, a.user_id FROM (
+        SELECT c.creator_id AS adder_id, mb.user_id FROM members mb JOIN conversations c ON c.id = mb.conversation_id
+            WHERE mb.joined_seq = 0
+        UNION SELECT m.sender_id, mb.user_id FROM members mb
+            JOIN messages m ON m.conversation_id = mb.conversation_id AND m.seq = mb.joined_seq AND m.note_user_id = mb.user_id
+            WHERE mb.joined_seq > 0
+    ) a JOIN users adder ON adder.id = a.adder_id AND adder.deleted_at IS NULL
+        JOIN users added ON added.id = a.user_id AND added.deleted_at IS NULL
+    WHERE a.adder_id <> a.user_id;
+
+ALTER TABLE users ADD COLUMN contact_from TEXT NOT NULL DEFAULT 'everyone' CHECK (contact_from IN ('everyone', 'contacts', 'nobody'));

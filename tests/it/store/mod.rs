@@ -42,6 +42,7 @@ mod accounts;
 mod apply;
 mod changes;
 mod commit;
+mod contacts;
 mod conversations;
 mod deleted_conversations;
 mod deletions;

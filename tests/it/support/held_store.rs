@@ -19,8 +19,8 @@ use chinwag::domain::{
     ConversationId, Error, MessageId, ReportId, Result, Seq, SessionId, TicketId, Timestamp, UserId,
 };
 use chinwag::store::{
-    Accounts, ActivityCursor, Conversations, Deletions, Heads, KnownNetworks, Members, Messages, NumberedWrites, Page,
-    Range, Registration, Reports, Sessions, Store, Tickets, Users,
+    Accounts, ActivityCursor, Contacts, Conversations, Deletions, Heads, KnownNetworks, Members, Messages,
+    NumberedWrites, Page, Range, Registration, Reports, Sessions, Store, Tickets, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -243,6 +243,12 @@ forward! {
     impl Tickets {
         async fn insert_ticket(ticket: &Ticket, at: Timestamp, at_most: i64) -> Result<bool>;
         async fn redeem_ticket(id: TicketId, at: Timestamp) -> Result<Option<Caller>>;
+    }
+}
+
+forward! {
+    impl Contacts {
+        async fn users_with_contact(user_ids: &[UserId], contact_id: UserId) -> Result<Vec<UserId>>;
     }
 }
 

@@ -1,0 +1,46 @@
+//! Contacts.
+
+use async_trait::async_trait;
+
+use super::connection::PgConnection;
+use super::{Postgres, bounded, rows};
+use crate::domain::conversation::direct_key;
+use crate::domain::{Result, UserId};
+use crate::limits;
+use crate::store::Contacts;
+use crate::store::queries::contacts::has_contact;
+use crate::store::queries::row_limit;
+
+/// users, contact, direct_keys, messages that are read at each end. Each array has one element for each user.
+const USERS_WITH_CONTACT: &str = concat!(
+    "SELECT u.id FROM unnest($1::uuid[], $3::text[]) AS w (user_id, direct_key) \
+     JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL WHERE ",
+    has_contact!("u.id", "$2", "w.direct_key", "$4")
+);
+/// user, contacts. The caller holds the locks of all. In one order for all transactions, because an insert waits for one of the same row.
+pub(super) const INSERT_CONTACTS: &str = "INSERT INTO contacts (user_id, contact_id) \
+     SELECT $1, w.contact_id FROM unnest($2::uuid[]) AS w (contact_id) ORDER BY w.contact_id ON CONFLICT DO NOTHING";
+/// user. In one order, because the deletion of another user may delete the same rows.
+pub(super) const DELETE_CONTACTS: &str = "DELETE FROM contacts c USING (SELECT user_id, contact_id FROM contacts \
+     WHERE user_id = $1 OR contact_id = $1 ORDER BY user_id, contact_id FOR UPDATE) w \
+     WHERE c.user_id = w.user_id AND c.contact_id = w.contact_id";
+
+/// The same as [`Contacts::users_with_contact`], on the caller's connection.
+pub(super) async fn users_with_contact(
+    connection: &PgConnection,
+    user_ids: &[UserId],
+    contact_id: UserId,
+) -> Result<Vec<UserId>> {
+    connection.prepare(&[USERS_WITH_CONTACT]).await?;
+    let keys: Vec<String> = user_ids.iter().map(|user_id| direct_key(*user_id, contact_id)).collect();
+    let messages = row_limit(limits::CONTACT_MESSAGES_MAX);
+    let found = connection.send(USERS_WITH_CONTACT, &[&user_ids, &contact_id, &keys, &messages]).await?;
+    rows::all(&found, rows::value)
+}
+
+#[async_trait]
+impl Contacts for Postgres {
+    async fn users_with_contact(&self, user_ids: &[UserId], contact_id: UserId) -> Result<Vec<UserId>> {
+        bounded(async { users_with_contact(&*self.connection().await?, user_ids, contact_id).await }).await
+    }
+}
