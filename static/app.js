@@ -37,7 +37,7 @@ function startChat() {
   showMe();
   startListView(open);
   startChatView(() => open(null));
-  const startConversation = startPeopleView(open);
+  const startConversation = startPeopleView(open, notify);
   for (const id of ["new-conversation", "welcome-start"]) $(id).addEventListener("click", startConversation);
   startMembersView();
   store.on("conversations", closeIfGone);
@@ -131,9 +131,9 @@ function startAfresh() {
 }
 
 let noticeTimer = 0;
-function notify(words) {
+function notify(...words) {
   clearTimeout(noticeTimer);
-  $("notice").textContent = words;
+  $("notice").replaceChildren(...words);
   $("notice").hidden = false;
   noticeTimer = setTimeout(() => { $("notice").hidden = true; }, 6000);
 }

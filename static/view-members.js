@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { $, avatar, el, twice } from "./dom.js";
 import { conversations, learnConversation, members, myRole, on, reloadMembers, statusOf, view } from "./store.js";
 import { fetchConversation, loseConversation } from "./sync.js";
-import { closeButton, Picker } from "./view-people.js";
+import { closeButton, namesOf, Picker } from "./view-people.js";
 
 let picker = null;
 const dialog = $("members-dialog");
@@ -26,7 +26,7 @@ export function startMembersView() {
 }
 
 function show() {
-  showError("");
+  showError();
   $("rename").value = conversations.get(view.openId).name ?? "";
   render();
   if (mayManage()) picker.reset();
@@ -74,7 +74,7 @@ function describeAdd() {
 
 async function attempt(event, work) {
   event?.preventDefault();
-  showError("");
+  showError();
   try {
     await work();
   } catch (problem) {
@@ -88,11 +88,20 @@ async function rename() {
 }
 
 async function add() {
+  const refused = [];
+  let reason = "";
   for (const user of [...picker.picked.values()]) {
-    await api.post(path("/members"), { user_id: user.id });
+    try {
+      await api.post(path("/members"), { user_id: user.id });
+    } catch (problem) {
+      if (problem.code !== "forbidden") throw problem;
+      refused.push(user);
+      reason = problem.message;
+    }
     picker.toggle(user);
   }
   await refreshMembers();
+  if (refused.length) showError(...namesOf(refused), `: ${reason}`);
 }
 
 async function removeMember(userId) {
@@ -117,7 +126,7 @@ async function leave() {
   }
 }
 
-function showError(words) {
-  $("members-error").textContent = words;
-  $("members-error").hidden = !words;
+function showError(...words) {
+  $("members-error").replaceChildren(...words);
+  $("members-error").hidden = words.length === 0;
 }

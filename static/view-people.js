@@ -121,8 +121,11 @@ export function closeButton(dialog) {
   dialog.addEventListener("pointerdown", (event) => event.target === dialog && dialog.close());
 }
 
+/** Returns names as nodes, each in an element of its own, so that none is read as words of the page. */
+export const namesOf = (users) => users.flatMap(({ name }, index) => [index > 0 && ", ", el("bdi", { class: "name" }, name)].filter(Boolean));
+
 /** Returns the function that opens the dialog. */
-export function startPeopleView(open) {
+export function startPeopleView(open, notify) {
   const dialog = $("start-dialog");
   closeButton(dialog);
   const picker = new Picker($("start-picker"), { testid: "people-search", label: "With whom?", without: () => new Set(), change: describe });
@@ -136,6 +139,8 @@ export function startPeopleView(open) {
       const conversation = await create();
       dialog.close();
       open(conversation.id);
+      const refused = (conversation.not_added ?? []).map((id) => people.get(id)).filter(Boolean);
+      if (refused.length) notify("Not in the group, because they do not accept it: ", ...namesOf(refused), ".");
     } catch (problem) {
       showError(problem.errors.map(({ detail }) => detail).join(" ") || problem.message);
       describe();

@@ -168,7 +168,7 @@ async fn sender(store: &Arc<dyn Store>) -> chinwag::domain::Result<Sender> {
         created_at: Timestamp::now(),
         other_ids: Vec::new(),
     };
-    Ok((store.create_conversation(&new).await?.0, user.id))
+    Ok((store.create_conversation(&new).await?.id, user.id))
 }
 
 fn send((conversation_id, sender_id): &Sender) -> NewMessage {

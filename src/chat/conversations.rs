@@ -8,7 +8,7 @@ use super::messages::command;
 use super::{Chat, Context, no_conversation};
 use crate::bus::Envelope;
 use crate::domain::command::{Action, Outcome, Write};
-use crate::domain::conversation::{Conversation, ConversationKind, GroupName, NewConversation};
+use crate::domain::conversation::{Conversation, ConversationKind, CreatedConversation, GroupName, NewConversation};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, FieldError, RefusedFields, Result, Timestamp, UserId};
@@ -16,7 +16,7 @@ use crate::limits;
 use crate::registry::Scope;
 use crate::wire::answer::Answer;
 use crate::wire::list::list as list_page;
-use crate::wire::objects::ViewObject;
+use crate::wire::objects::{CreatedObject, ViewObject};
 use crate::wire::requests::{CreateConversation, ListConversations, OneConversation, UpdateConversation};
 use crate::wire::{cursor, frames};
 
@@ -26,9 +26,11 @@ pub async fn create(context: Context, input: CreateConversation) -> Result<Answe
     let new = check(input, &caller)?;
     let chat = &context.chat;
     chat.rate_limits.charge_new_members(caller.user_id, new.other_ids.len() + 1)?;
-    let (id, is_new) = chat.run_to_completion(async move |chat| chat.create(new).await).await?;
-    let view = view(chat, &caller, id).await?;
-    Answer::created(is_new, format!("/v1/conversations/{id}"), &ViewObject::new(&view, |id| chat.status(id)))
+    let created = chat.run_to_completion(async move |chat| chat.create(new).await).await?;
+    let CreatedConversation { id, is_new, not_added } = &created;
+    let view = view(chat, &caller, *id).await?;
+    let object = CreatedObject { view: ViewObject::new(&view, |id| chat.status(id)), not_added };
+    Answer::created(*is_new, format!("/v1/conversations/{id}"), &object)
 }
 
 fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> {
@@ -120,16 +122,18 @@ pub async fn delete(context: Context, input: OneConversation) -> Result<Answer> 
 }
 
 impl Chat {
-    /// Creates a conversation, or finds the direct one of the two users, and informs the members of a new one. Returns true if it is new.
-    async fn create(self: &Arc<Self>, new: NewConversation) -> Result<(ConversationId, bool)> {
-        let (id, is_new) = self.store.create_conversation(&new).await?;
-        if is_new {
+    /// Creates a conversation, or finds the direct one of the two users, and informs the members of a new one.
+    async fn create(self: &Arc<Self>, mut new: NewConversation) -> Result<CreatedConversation> {
+        let created = self.store.create_conversation(&new).await?;
+        if created.is_new {
+            let id = created.id;
+            new.other_ids = new.others_without(&created.not_added);
             let members: Vec<UserId> = new.other_ids.iter().copied().chain([new.creator_id]).collect();
             let frames = self.frames_for("conversation.created", &new.to_conversation(), &members).await;
             self.bus.publish(Envelope::Created { conversation_id: id, members: members.clone(), frames });
             self.activate_subscriptions(id, &members).await;
         }
-        Ok((id, is_new))
+        Ok(created)
     }
 
     /// Activates the paused subscriptions of a new conversation. A member may have sent a message already, or have left. Each connection

@@ -6,19 +6,19 @@ use crate::bus::Envelope;
 use crate::domain::password::Password;
 use crate::domain::search::Query;
 use crate::domain::session::Caller;
-use crate::domain::user::{Name, User, Username};
+use crate::domain::user::{ContactFrom, Name, User, Username};
 use crate::domain::{Code, Error, FieldError, RefusedFields, Result, Timestamp, UserId};
 use crate::store::{UserPage, search_users};
 use crate::wire::answer::Answer;
 use crate::wire::cursor;
 use crate::wire::list::list_with_next;
-use crate::wire::objects::UserObject;
+use crate::wire::objects::{MeObject, UserObject};
 use crate::wire::requests::{GetUser, ListUsers, Nothing, UpdateMe};
 
 /// Returns the caller.
 pub async fn me(context: Context, _: Nothing) -> Result<Answer> {
     let id = context.caller()?.user_id;
-    answer(&context.chat, id).await
+    answer_me(&context.chat, id).await
 }
 
 /// Returns a user. Every user who is logged in may see all users.
@@ -29,6 +29,18 @@ pub async fn get(context: Context, input: GetUser) -> Result<Answer> {
 async fn answer(chat: &Chat, id: UserId) -> Result<Answer> {
     let user = chat.store.user(id).await?.ok_or_else(|| Error::not_found("user"))?;
     Answer::ok(&user_object(chat, &user))
+}
+
+async fn answer_me(chat: &Chat, id: UserId) -> Result<Answer> {
+    let no_user = || Error::not_found("user");
+    let user = chat.store.user(id).await?.ok_or_else(no_user)?;
+    let contact_from = chat.store.contact_from(id).await?.ok_or_else(no_user)?;
+    Answer::ok(&MeObject::new(&user, chat.status(id), contact_from))
+}
+
+fn parse_contact_from(text: &str) -> Result<ContactFrom, FieldError> {
+    let refused = || FieldError::new("settings.contact_from", "takes `everyone`, `contacts` or `nobody`");
+    ContactFrom::parse(text).ok_or_else(refused)
 }
 
 /// Lists users by username. With `q` only those whose name and username have all its words.
@@ -47,7 +59,7 @@ pub(super) fn user_object<'a>(chat: &Chat, user: &'a User) -> UserObject<'a> {
     UserObject::new(user, chat.status(user.id))
 }
 
-/// Changes the caller's name or password. A new password ends the caller's other sessions.
+/// Changes the caller's name, password or settings. A new password ends the caller's other sessions.
 pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
     let (chat, caller) = (&context.chat, context.caller()?);
     let mut refused = RefusedFields::default();
@@ -63,7 +75,12 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
         (_, current) => Ok(current.unwrap_or_default()),
     };
     let current = refused.check(current);
-    let (Some(name), Some(password), Some(current)) = (name, password, current) else { return Err(refused.into()) };
+    let contact_from = input.settings.and_then(|settings| settings.contact_from);
+    let contact_from = refused.check(contact_from.as_deref().map(parse_contact_from).transpose());
+    let (Some(name), Some(password), Some(current), Some(contact_from)) = (name, password, current, contact_from)
+    else {
+        return Err(refused.into());
+    };
     if let Some(password) = password {
         chat.rate_limits.charge_password_change(context.network, caller.user_id)?;
         let changed = change_password(&context, &caller, password, current).await;
@@ -76,7 +93,10 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
     if let Some(name) = name {
         chat.store.rename_user(caller.user_id, &name).await?;
     }
-    answer(chat, caller.user_id).await
+    if let Some(contact_from) = contact_from {
+        chat.store.set_contact_from(caller.user_id, contact_from).await?;
+    }
+    answer_me(chat, caller.user_id).await
 }
 
 /// Fails with `field` if this is not the caller's password. Returns its hash.

@@ -1,5 +1,7 @@
 //! Conversations and their members.
 
+use std::collections::HashSet;
+
 use super::user::{Name, User};
 use super::visible::check_name;
 use super::{ConversationId, FieldError, Seq, Timestamp, UserId};
@@ -149,6 +151,12 @@ impl NewConversation {
         }
     }
 
+    /// Returns the other members without these users.
+    pub fn others_without(&self, not_added: &[UserId]) -> Vec<UserId> {
+        let not_added: HashSet<&UserId> = not_added.iter().collect();
+        self.other_ids.iter().filter(|id| !not_added.contains(id)).copied().collect()
+    }
+
     /// Returns the conversation as it is just after its creation.
     pub fn to_conversation(&self) -> Conversation {
         Conversation {
@@ -168,6 +176,16 @@ impl NewConversation {
         let other = *self.other_ids.first()?;
         (self.kind == ConversationKind::Direct).then(|| direct_key(self.creator_id, other))
     }
+}
+
+/// A conversation that was created, or that existed already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct CreatedConversation {
+    pub id: ConversationId,
+    pub is_new: bool,
+    /// Those who were asked for and are no members: they refused, or they left since an earlier try.
+    pub not_added: Vec<UserId>,
 }
 
 /// Returns the key of the direct conversation of two users: both in a fixed order.

@@ -129,6 +129,34 @@ pub enum Status {
     Offline,
 }
 
+/// The users who may begin a conversation with a user, or add them to one. The user decides it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ContactFrom {
+    /// Every user.
+    #[default]
+    Everyone,
+    /// The user's contacts: those to whom they wrote or whom they added.
+    Contacts,
+    /// No user.
+    Nobody,
+}
+
+impl ContactFrom {
+    /// Returns the name that the API and the stores use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Everyone => "everyone",
+            Self::Contacts => "contacts",
+            Self::Nobody => "nobody",
+        }
+    }
+
+    /// The inverse of [`ContactFrom::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Everyone, Self::Contacts, Self::Nobody].into_iter().find(|setting| setting.as_str() == text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Name, Username};

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::domain::conversation::{Conversation, NewConversation};
+use crate::domain::conversation::{Conversation, CreatedConversation, NewConversation};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::{Code, ConversationId, Error, Result, Timestamp, UserId};
 
@@ -17,9 +17,10 @@ pub(super) const LATEST: ActivityCursor = (Timestamp(i64::MAX), ConversationId(U
 #[async_trait]
 pub trait Conversations: Send + Sync {
     /// Makes a conversation with its members, and raises their membership versions. A direct pair that exists is left alone, and so is a
-    /// conversation of the same creator that has the id. Returns the conversation's id, and true if it is new. Fails with `id_taken` if a
-    /// conversation of another creator has the id, and with `invalid` (field `member_ids`) if a member does not exist.
-    async fn create_conversation(&self, new: &NewConversation) -> Result<(ConversationId, bool)>;
+    /// conversation of the same creator that has the id. Leaves out of a new group who refuses it. Fails with `id_taken` if a conversation of
+    /// another creator has the id, with `invalid` (field `member_ids`) if a member does not exist, and by the rule of
+    /// [`not_added`](crate::domain::rules::contact::not_added).
+    async fn create_conversation(&self, new: &NewConversation) -> Result<CreatedConversation>;
 
     /// Returns a conversation, without a check of membership.
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>>;
@@ -53,14 +54,11 @@ pub trait Conversations: Send + Sync {
 
 /// Returns the conversation that exists already instead of a new one: the one with its id, or else the one of its pair. Fails with `id_taken` if
 /// another user created the one with its id.
-pub(super) fn existing(
-    new: &NewConversation,
-    (id, creator_id): (ConversationId, UserId),
-) -> Result<(ConversationId, bool)> {
+pub(super) fn existing(new: &NewConversation, (id, creator_id): (ConversationId, UserId)) -> Result<ConversationId> {
     if id == new.id && creator_id != new.creator_id {
         return Err(id_taken());
     }
-    Ok((id, false))
+    Ok(id)
 }
 
 /// The error for a new conversation whose id cannot be used.

@@ -7,7 +7,7 @@ use crate::domain::account::Account;
 use crate::domain::conversation::{Conversation, GroupName, Member};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::session::Session;
-use crate::domain::user::{Status, User};
+use crate::domain::user::{ContactFrom, Status, User};
 use crate::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
 
 /// A user with their presence.
@@ -32,6 +32,28 @@ impl<'a> UserObject<'a> {
             last_seen_at: user.last_seen_at,
             created_at: user.created_at,
         }
+    }
+}
+
+/// A user as they see themselves.
+#[derive(Serialize)]
+pub struct MeObject<'a> {
+    #[serde(flatten)]
+    user: UserObject<'a>,
+    settings: MySettingsObject,
+}
+
+/// The settings that a user changes.
+#[derive(Serialize)]
+struct MySettingsObject {
+    contact_from: &'static str,
+}
+
+impl<'a> MeObject<'a> {
+    /// Makes the object.
+    pub fn new(user: &'a User, status: Status, contact_from: ContactFrom) -> Self {
+        let settings = MySettingsObject { contact_from: contact_from.as_str() };
+        Self { user: UserObject::new(user, status), settings }
     }
 }
 
@@ -133,6 +155,16 @@ impl<'a> ViewObject<'a> {
             muted: false,
         }
     }
+}
+
+/// The answer to the call that creates a conversation.
+#[derive(Serialize)]
+pub struct CreatedObject<'a> {
+    /// The conversation as its creator sees it.
+    #[serde(flatten)]
+    pub view: ViewObject<'a>,
+    /// Those of `member_ids` who are no members.
+    pub not_added: &'a [UserId],
 }
 
 /// A member of a conversation.

@@ -116,6 +116,15 @@ pub struct UpdateMe {
     pub password: Option<String>,
     /// The present password. It is needed to set a new one.
     pub current_password: Option<String>,
+    /// The settings that change.
+    pub settings: Option<UpdateMySettings>,
+}
+
+/// The `settings` of `me.update`
+#[derive(Deserialize)]
+pub struct UpdateMySettings {
+    /// Who may begin a conversation with the user: `everyone`, `contacts` or `nobody`.
+    pub contact_from: Option<String>,
 }
 
 /// `me.delete`

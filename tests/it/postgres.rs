@@ -9,11 +9,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use chinwag::domain::command::{Action, Outcome};
 use chinwag::domain::conversation::{ConversationKind, NewConversation, Role};
 use chinwag::domain::message::Content;
+use chinwag::domain::rules::contact::declined;
 use chinwag::domain::user::{Name, User, Username};
 use chinwag::domain::{Code, ConversationId, MessageId, Timestamp, UserId};
 use chinwag::store::postgres::Postgres;
 use chinwag::store::{Conversations, Heads, Members, Messages, NumberedWrites, Range, Store, Users};
 
+use crate::migration::sessions_wait;
+use crate::store::created;
 use crate::store::shims::{ApplyOne, Change, Send};
 use crate::support::postgres::{Cluster, connect, database};
 
@@ -33,7 +36,7 @@ async fn group(store: &Postgres, creator_id: UserId, other_ids: Vec<UserId>) -> 
     let id = ConversationId::new();
     let (kind, created_at) = (ConversationKind::Group, Timestamp::now());
     let new = NewConversation { id, kind, name: None, creator_id, created_at, other_ids };
-    assert_eq!(store.create_conversation(&new).await, Ok((id, true)));
+    assert_eq!(store.create_conversation(&new).await, Ok(created(id, true)));
     id
 }
 
@@ -267,4 +270,43 @@ async fn a_server_that_is_paused_is_unavailable_in_time_and_loses_nothing() {
         let seq = seq(outcome.as_ref().unwrap());
         assert_eq!(store.message(room, command.id).await.unwrap().map(|message| message.seq), Some(seq));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_addition_that_waits_for_a_change_of_the_setting_obeys_it() {
+    let url = database().await;
+    let store = Arc::new(Postgres::open(&url).await.unwrap());
+    let (ada, eve) = (user(&store, "ada").await, user(&store, "eve").await);
+    let room = group(&store, ada, Vec::new()).await;
+    let (observer, changing) = (connect(&url).await, connect(&url).await);
+    changing.batch_execute("BEGIN; UPDATE users SET contact_from = 'nobody' WHERE username = 'eve'").await.unwrap();
+
+    let new = NewConversation {
+        id: ConversationId::new(),
+        kind: ConversationKind::Group,
+        name: None,
+        creator_id: ada,
+        created_at: Timestamp::now(),
+        other_ids: vec![eve],
+    };
+    let creating = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.create_conversation(&new).await }
+    });
+    sessions_wait(&observer, 1).await;
+    let adding = tokio::spawn({
+        let store = Arc::clone(&store);
+        let change = Change {
+            conversation_id: room,
+            id: MessageId::new(),
+            actor_id: ada,
+            action: Action::AddMember { user_id: eve, role: Role::Member },
+            timestamp: Timestamp::now(),
+        };
+        async move { store.change(0, &change).await }
+    });
+    sessions_wait(&observer, 2).await;
+    changing.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(creating.await.unwrap().unwrap().not_added, [eve]);
+    assert_eq!(adding.await.unwrap(), Err(declined()));
 }

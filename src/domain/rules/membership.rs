@@ -1,5 +1,6 @@
 //! The rules of membership and names.
 
+use super::contact::declined;
 use super::{Decision, Facts, NewEvent, RowWrite, Verdict};
 use crate::domain::command::Outcome;
 use crate::domain::conversation::{ConversationKind, GroupName, Member, Role};
@@ -43,15 +44,18 @@ pub(super) fn add(user_id: UserId, role: Role, facts: &Facts) -> Result<Verdict>
     if facts.target_role.is_some() {
         return Ok(Verdict::Nothing(Outcome::NoChange));
     }
+    if !facts.target_consent.is_given() {
+        return Err(declined());
+    }
     if facts.member_count >= limits::GROUP_MEMBERS_MAX {
         return Err(Error::field("user_id", format!("a group has at most {} members", limits::GROUP_MEMBERS_MAX)));
     }
     let content = format!("{} added {}", actor.name().as_str(), target.name.as_str());
-    Ok(with_system_message(
-        vec![RowWrite::InsertMember(user_id, role), RowWrite::InsertContact(user_id)],
-        SystemNote::MemberAdded { user_id, role },
-        content,
-    ))
+    let mut writes = vec![RowWrite::InsertMember(user_id, role), RowWrite::InsertContact(user_id)];
+    if facts.target_consent.has_left {
+        writes.push(RowWrite::DeleteLeaver(user_id));
+    }
+    Ok(with_system_message(writes, SystemNote::MemberAdded { user_id, role }, content))
 }
 
 /// Decides a removal of a member, who leaves if they are the actor.
@@ -60,10 +64,12 @@ pub(super) fn remove(user_id: UserId, facts: &Facts) -> Result<Verdict> {
     let (Some(target), Some(target_role)) = (&facts.target, facts.target_role) else {
         return Err(Error::not_found("member"));
     };
+    let mut writes = vec![RowWrite::DeleteMember(user_id)];
     let content = if user_id == actor.user.id {
         if actor.role == Role::Owner && facts.member_count > 1 {
             return Err(Error::forbidden("Make another member the owner before you leave."));
         }
+        writes.push(RowWrite::InsertLeaver(user_id));
         format!("{} left", target.name.as_str())
     } else {
         require(actor, Role::Admin, "Only an admin or the owner can remove members.")?;
@@ -72,7 +78,7 @@ pub(super) fn remove(user_id: UserId, facts: &Facts) -> Result<Verdict> {
         }
         format!("{} removed {}", actor.name().as_str(), target.name.as_str())
     };
-    Ok(with_system_message(vec![RowWrite::DeleteMember(user_id)], SystemNote::MemberRemoved { user_id }, content))
+    Ok(with_system_message(writes, SystemNote::MemberRemoved { user_id }, content))
 }
 
 /// Decides a change of a member's role.
@@ -126,6 +132,8 @@ mod tests {
     use super::may_delete;
     use crate::domain::command::{Action, Command, Outcome};
     use crate::domain::conversation::{ConversationKind, GroupName, Member, Role};
+    use crate::domain::rules::contact::{Consent, declined};
+    use crate::domain::user::ContactFrom;
     use crate::domain::user::{Name, User, Username};
     use crate::domain::{Code, ConversationId, MessageId, Result, Timestamp, UserId};
 
@@ -157,6 +165,7 @@ mod tests {
             actor: Some(actor),
             target: Some(target),
             target_role,
+            target_consent: Consent::default(),
             message: None,
         };
         (facts, target_id)
@@ -191,6 +200,42 @@ mod tests {
         assert_eq!(verdict(remove, Role::Admin, Some(Role::Admin)), Err(Code::Forbidden));
         assert!(matches!(verdict(remove, Role::Owner, Some(Role::Admin)), Ok(Verdict::Write(_))));
         assert_eq!(verdict(remove, Role::Owner, None), Err(Code::NotFound));
+    }
+
+    #[test]
+    fn who_refuses_is_added_by_no_role_and_stays_if_they_are_in() {
+        let consent = Consent { contact_from: ContactFrom::Nobody, ..Consent::default() };
+        for (actor, target_role, expected) in [
+            (Role::Member, None, Err(super::Error::forbidden("Only an admin or the owner can add members."))),
+            (Role::Admin, None, Err(declined())),
+            (Role::Owner, None, Err(declined())),
+            (Role::Admin, Some(Role::Member), Ok(Verdict::Nothing(Outcome::NoChange))),
+        ] {
+            let (facts, user_id) = facts(actor, target_role);
+            let facts = Facts { target_consent: consent, ..facts };
+            assert_eq!(decide_action(Action::AddMember { user_id, role: Role::Member }, &facts), expected, "{actor:?}");
+        }
+    }
+
+    #[test]
+    fn only_who_leaves_by_themselves_is_noted_until_a_contact_adds_them() {
+        let writes = |verdict: Result<Verdict>| match verdict {
+            Ok(Verdict::Write(decision)) => decision.writes,
+            other => panic!("{other:?}"),
+        };
+        let (mut facts, user_id) = facts(Role::Admin, Some(Role::Member));
+        let removed = writes(decide_action(Action::RemoveMember { user_id }, &facts));
+        assert_eq!(removed, [RowWrite::DeleteMember(user_id)]);
+        facts.target_role = None;
+        facts.target_consent = Consent { has_left: true, has_contact: true, ..Consent::default() };
+        let added = writes(decide_action(Action::AddMember { user_id, role: Role::Member }, &facts));
+        assert!(added.contains(&RowWrite::DeleteLeaver(user_id)), "{added:?}");
+        facts.target_consent.has_contact = false;
+        assert_eq!(decide_action(Action::AddMember { user_id, role: Role::Member }, &facts), Err(declined()));
+        let actor = facts.actor.as_ref().expect("an admin").user.clone();
+        (facts.target, facts.target_role) = (Some(actor.clone()), Some(Role::Admin));
+        let left = writes(decide_action(Action::RemoveMember { user_id: actor.id }, &facts));
+        assert_eq!(left, [RowWrite::DeleteMember(actor.id), RowWrite::InsertLeaver(actor.id)]);
     }
 
     #[test]

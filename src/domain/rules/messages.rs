@@ -85,6 +85,7 @@ mod tests {
     use crate::domain::conversation::{ConversationKind, Member, Role};
     use crate::domain::event::EventKind;
     use crate::domain::message::{Content, Message, SystemNote};
+    use crate::domain::rules::contact::Consent;
     use crate::domain::user::{Name, User, Username};
     use crate::domain::{Code, ConversationId, MessageId, Result, Timestamp, UserId};
 
@@ -134,6 +135,7 @@ mod tests {
             actor: role.map(|role| member(actor_id, role)),
             target: None,
             target_role: None,
+            target_consent: Consent::default(),
             message: stored,
         };
         decide(&command, &facts)
@@ -194,8 +196,16 @@ mod tests {
         let remove = |stored: Option<Message>| {
             let (conversation_id, message_id) = (ConversationId::new(), MessageId::new());
             let (kind, name, member_count) = (ConversationKind::Direct, None, 2);
-            let facts =
-                Facts { kind, name, member_count, actor: None, target: None, target_role: None, message: stored };
+            let facts = Facts {
+                kind,
+                name,
+                member_count,
+                actor: None,
+                target: None,
+                target_role: None,
+                target_consent: Consent::default(),
+                message: stored,
+            };
             decide(&Command::removal(conversation_id, message_id), &facts)
         };
         let Ok(Verdict::Write(Decision { writes, event })) = remove(Some(stored.clone())) else { panic!("it removes") };

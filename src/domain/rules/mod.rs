@@ -3,6 +3,7 @@
 //! A store loads the [`Facts`] under the lock of the conversation's counter, calls [`decide`], and applies the [`Decision`] in the
 //! same transaction. So all stores share the rules, and each decision sees the changes of the one before.
 
+pub mod contact;
 mod membership;
 mod messages;
 
@@ -14,6 +15,7 @@ use super::event::{Event, EventKind, Payload};
 use super::message::{Message, SystemNote};
 use super::user::User;
 use super::{MessageId, Result, Seq, UserId};
+use contact::Consent;
 
 /// The facts of a conversation under the lock. The command alone decides which of them are loaded.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub struct Facts {
     pub target: Option<User>,
     /// The role of `target`, if they are a member.
     pub target_role: Option<Role>,
+    /// The consent of `target`, if the action adds them.
+    pub target_consent: Consent,
     /// The message with the id of [`Command::lookup_id`], if there is one.
     pub message: Option<Message>,
 }
@@ -48,6 +52,10 @@ pub enum RowWrite {
     InsertContact(UserId),
     /// Removes a member. The user's membership version rises.
     DeleteMember(UserId),
+    /// Notes that this user left by themselves.
+    InsertLeaver(UserId),
+    /// Removes that note.
+    DeleteLeaver(UserId),
     /// Changes a member's role.
     SetRole(UserId, Role),
     /// Changes the conversation's name.
@@ -65,6 +73,8 @@ impl RowWrite {
             Self::InsertMember(..) => 1,
             Self::DeleteMember(_) => -1,
             Self::InsertContact(_)
+            | Self::InsertLeaver(_)
+            | Self::DeleteLeaver(_)
             | Self::SetRole(..)
             | Self::SetName(_)
             | Self::UpdateMessage(_)
@@ -77,6 +87,8 @@ impl RowWrite {
         match self {
             Self::InsertMember(user_id, _) | Self::DeleteMember(user_id) => Some(*user_id),
             Self::InsertContact(_)
+            | Self::InsertLeaver(_)
+            | Self::DeleteLeaver(_)
             | Self::SetRole(..)
             | Self::SetName(_)
             | Self::UpdateMessage(_)

@@ -1,19 +1,23 @@
-//! Applies a batch of commands in one transaction and two round trips, with the decisions between them.
+//! Applies a batch of commands in one transaction and two round trips, with the decisions between them. A third one asks for contacts, if a
+//! decision depends on them.
 
 use std::collections::HashMap;
 
-use futures_util::future::{OptionFuture, join, join5};
+use futures_util::future::{OptionFuture, join_all, join4};
 use tokio_postgres::Row;
 
 use super::apply_writes::Writes;
 use super::connection::{Params, PgConnection};
+use super::contacts::{contact_from, users_with_contact};
+use super::conversations::LOCK_USERS;
 use super::members::member;
 use super::messages::message;
 use super::rows::Columns;
 use super::users::user;
-use crate::domain::command::{Command, Outcome};
+use crate::domain::command::{Action, Command, Outcome};
 use crate::domain::conversation::{ConversationKind, GroupName, Member, Role};
 use crate::domain::message::Message;
+use crate::domain::rules::contact::Consent;
 use crate::domain::rules::{Decision, Facts, Verdict, decide};
 use crate::domain::user::User;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, UserId};
@@ -38,7 +42,9 @@ const ACTORS: &str = concat!(
 const TARGETS: &str = concat!(
     "SELECT w.place, ",
     user_columns!(),
-    ", mb.role FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS w (conversation_id, user_id, place) \
+    ", mb.role, u.contact_from, \
+         EXISTS (SELECT 1 FROM leavers l WHERE l.conversation_id = w.conversation_id AND l.user_id = u.id) \
+     FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS w (conversation_id, user_id, place) \
      JOIN users u ON u.id = w.user_id \
      LEFT JOIN members mb ON mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id \
      WHERE u.deleted_at IS NULL OR mb.user_id IS NOT NULL"
@@ -91,44 +97,85 @@ struct Loaded {
     counters: HashMap<ConversationId, (Seq, i64)>,
     conversations: HashMap<ConversationId, (ConversationKind, Option<GroupName>)>,
     actors: HashMap<usize, Member>,
-    targets: HashMap<usize, (User, Option<Role>)>,
+    targets: HashMap<usize, Target>,
     messages: HashMap<usize, Message>,
 }
 
+/// The user whose membership a command changes.
+struct Target {
+    user: User,
+    /// The role, if they are a member.
+    role: Option<Role>,
+    consent: Consent,
+}
+
 impl Loaded {
+    /// Looks up whether the users who are added have the actor as a contact, where that decides. All in one round trip.
+    async fn load_contacts(&mut self, connection: &PgConnection, batch: &[Command]) -> Result<()> {
+        let questions = self.targets.iter_mut().filter_map(|(index, target)| match batch.get(*index)?.action {
+            Action::AddMember { .. } if target.role.is_none() && target.consent.depends_on_contacts() => {
+                Some((batch[*index].actor_id, target))
+            }
+            _ => None,
+        });
+        let answered = questions.map(async |(actor_id, target)| {
+            let found = users_with_contact(connection, &[target.user.id], actor_id).await?;
+            target.consent.has_contact = !found.is_empty();
+            Ok(())
+        });
+        join_all(answered).await.into_iter().collect()
+    }
+
     /// Decides a command. Returns the verdict, and the number that the command's event would have. Consumes the command's facts, so that
     /// each command can be decided once.
     fn decide(&mut self, index: usize, command: &Command) -> Result<(Seq, Verdict)> {
         let no_conversation = || Error::not_found("conversation");
         let (last_seq, member_count) = *self.counters.get(&command.conversation_id).ok_or_else(no_conversation)?;
         let (kind, name) = self.conversations.remove(&command.conversation_id).ok_or_else(no_conversation)?;
-        let (target, target_role) = self.targets.remove(&index).unzip();
+        let target = self.targets.remove(&index);
+        let (target_role, target_consent) =
+            target.as_ref().map(|target| (target.role, target.consent)).unwrap_or_default();
         let facts = Facts {
             kind,
             name,
             member_count,
             actor: self.actors.remove(&index),
-            target,
-            target_role: target_role.flatten(),
+            target: target.map(|target| target.user),
+            target_role,
+            target_consent,
             message: self.messages.remove(&index),
         };
         decide(command, &facts).map(|verdict| (last_seq + 1, verdict))
     }
 }
 
-/// Begins a transaction, locks the counters and loads the facts, all in one round trip.
+/// Returns the users whose memberships, contacts and consent a batch reads and changes. They are locked before the facts are loaded, so that
+/// a decision sees what other transactions changed of them.
+fn users_to_lock(batch: &[Command]) -> Vec<UserId> {
+    let users = batch.iter().flat_map(|command| match command.action {
+        Action::AddMember { user_id, .. } => vec![user_id, command.actor_id],
+        Action::RemoveMember { user_id } => vec![user_id],
+        _ => Vec::new(),
+    });
+    users.collect()
+}
+
+/// Begins a transaction, locks the counters and the users, and loads the facts, all in one round trip.
 async fn load(connection: &PgConnection, batch: &[Command]) -> Result<Loaded> {
-    connection.prepare(&[LOCK, CONVERSATIONS, ACTORS, TARGETS, MESSAGES]).await?;
+    connection.prepare(&[LOCK_USERS, LOCK, CONVERSATIONS, ACTORS, TARGETS, MESSAGES]).await?;
     let conversations: Vec<ConversationId> = batch.iter().map(|command| command.conversation_id).collect();
     let actors: Vec<UserId> = batch.iter().map(|command| command.actor_id).collect();
     let targets: Vec<Option<UserId>> = batch.iter().map(|command| command.action.user_id()).collect();
     let ids: Vec<MessageId> = batch.iter().map(Command::lookup_id).collect();
     let has_targets = targets.iter().any(Option::is_some);
     let with_targets: Params<'_> = &[&conversations, &targets];
-    let (begun, (counters, conversations, actors, targets, messages)) = join(
+    let to_lock = users_to_lock(batch);
+    let lock_users: Params<'_> = &[&to_lock];
+    let (begun, counters, locked, (conversations, actors, targets, messages)) = join4(
         connection.begin(),
-        join5(
-            connection.send(LOCK, &[&conversations]),
+        connection.send(LOCK, &[&conversations]),
+        OptionFuture::from((!to_lock.is_empty()).then(|| connection.send(LOCK_USERS, lock_users))),
+        join4(
             connection.send(CONVERSATIONS, &[&conversations]),
             connection.send(ACTORS, &[&conversations, &actors]),
             OptionFuture::from(has_targets.then(|| connection.send(TARGETS, with_targets))),
@@ -137,7 +184,8 @@ async fn load(connection: &PgConnection, batch: &[Command]) -> Result<Loaded> {
     )
     .await;
     begun?;
-    Ok(Loaded {
+    locked.transpose()?;
+    let mut loaded = Loaded {
         counters: map(&counters?, |columns| Ok((columns.next()?, (columns.next()?, columns.next()?))))?,
         conversations: map(&conversations?, |columns| {
             let (id, kind) = (columns.next()?, columns.parsed(ConversationKind::parse)?);
@@ -147,10 +195,14 @@ async fn load(connection: &PgConnection, batch: &[Command]) -> Result<Loaded> {
         targets: map(&targets.transpose()?.unwrap_or_default(), |columns| {
             let (index, target) = (command_index(columns)?, user(columns)?);
             let role: Option<&str> = columns.next()?;
-            Ok((index, (target, role.and_then(Role::parse))))
+            let consent =
+                Consent { contact_from: contact_from(columns)?, has_left: columns.next()?, has_contact: false };
+            Ok((index, Target { user: target, role: role.and_then(Role::parse), consent }))
         })?,
         messages: map(&messages?, |columns| Ok((command_index(columns)?, message(columns)?)))?,
-    })
+    };
+    loaded.load_contacts(connection, batch).await?;
+    Ok(loaded)
 }
 
 fn map<K: std::hash::Hash + Eq, V>(

@@ -54,9 +54,6 @@ type Value = Box<dyn ToSql + Sync + Send>;
 type Statement = (&'static str, Vec<Value>);
 
 statements! {
-    /// All transactions lock users in one order, because two of them may raise the versions of the same users.
-    lock_users { users: UserId }
-        "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
     raise_versions { users: UserId }
         "UPDATE users u SET membership_version = membership_version + w.times \
          FROM (SELECT id, count(*) AS times FROM unnest($1::uuid[]) AS w (id) GROUP BY id) w WHERE u.id = w.id";
@@ -72,6 +69,13 @@ statements! {
          JOIN users adder ON adder.id = w.user_id AND adder.deleted_at IS NULL \
          JOIN users added ON added.id = w.contact_id AND added.deleted_at IS NULL \
          ORDER BY w.user_id, w.contact_id ON CONFLICT DO NOTHING";
+    insert_leavers { conversations: ConversationId, users: UserId }
+        "INSERT INTO leavers (conversation_id, user_id) SELECT w.conversation_id, w.user_id \
+         FROM unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
+         JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL ON CONFLICT DO NOTHING";
+    delete_leavers { conversations: ConversationId, users: UserId }
+        "DELETE FROM leavers l USING unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
+         WHERE l.conversation_id = w.conversation_id AND l.user_id = w.user_id";
     delete_members { conversations: ConversationId, users: UserId }
         "DELETE FROM members mb USING unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
          WHERE mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id";
@@ -128,7 +132,6 @@ impl Writes {
         for row in &decision.writes {
             self.add_row(command, seq, row);
             if let Some(user_id) = row.joined_or_left() {
-                self.lock_users.push(user_id);
                 self.raise_versions.push(user_id);
             }
         }
@@ -163,11 +166,9 @@ impl Writes {
             RowWrite::InsertMember(user_id, role) => {
                 self.insert_members.push(id, *user_id, role.as_str(), command.timestamp, seq);
             }
-            RowWrite::InsertContact(user_id) => {
-                // Locked too, so that a contact never names a user who is being deleted.
-                self.lock_users.push(command.actor_id);
-                self.insert_contacts.push(command.actor_id, *user_id);
-            }
+            RowWrite::InsertContact(user_id) => self.insert_contacts.push(command.actor_id, *user_id),
+            RowWrite::InsertLeaver(user_id) => self.insert_leavers.push(id, *user_id),
+            RowWrite::DeleteLeaver(user_id) => self.delete_leavers.push(id, *user_id),
             RowWrite::DeleteMember(user_id) => self.delete_members.push(id, *user_id),
             RowWrite::SetRole(user_id, role) => self.set_roles.push(id, *user_id, role.as_str()),
             RowWrite::SetName(name) => self.set_names.push(id, name.as_str().to_owned()),

@@ -3,18 +3,21 @@
 use async_trait::async_trait;
 
 use super::connection::PgConnection;
-use super::{Postgres, bounded, rows};
+use super::rows::{self, Columns};
+use super::{Postgres, bounded};
 use crate::domain::conversation::direct_key;
+use crate::domain::user::ContactFrom;
 use crate::domain::{Result, UserId};
 use crate::limits;
 use crate::store::Contacts;
-use crate::store::queries::contacts::has_contact;
+use crate::store::queries::contacts::{CONTACT_FROM, SET_CONTACT_FROM, has_contact};
 use crate::store::queries::row_limit;
 
-/// users, contact, direct_keys, messages that are read at each end. Each array has one element for each user.
+/// users, contact, direct_keys, messages that are read at each end. Each array has one element for each user. The nested select has a LIMIT, so
+/// that each user is looked up by id: the planner's other ways read the whole table.
 const USERS_WITH_CONTACT: &str = concat!(
     "SELECT u.id FROM unnest($1::uuid[], $3::text[]) AS w (user_id, direct_key) \
-     JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL WHERE ",
+     CROSS JOIN LATERAL (SELECT * FROM users WHERE users.id = w.user_id LIMIT 1) AS u WHERE u.deleted_at IS NULL AND ",
     has_contact!("u.id", "$2", "w.direct_key", "$4")
 );
 /// user, contacts. The caller holds the locks of all. In one order for all transactions, because an insert waits for one of the same row.
@@ -24,6 +27,11 @@ pub(super) const INSERT_CONTACTS: &str = "INSERT INTO contacts (user_id, contact
 pub(super) const DELETE_CONTACTS: &str = "DELETE FROM contacts c USING (SELECT user_id, contact_id FROM contacts \
      WHERE user_id = $1 OR contact_id = $1 ORDER BY user_id, contact_id FOR UPDATE) w \
      WHERE c.user_id = w.user_id AND c.contact_id = w.contact_id";
+
+/// Reads who may begin a conversation with a user.
+pub(super) fn contact_from(columns: &mut Columns<'_>) -> Result<ContactFrom> {
+    columns.parsed(ContactFrom::parse)
+}
 
 /// The same as [`Contacts::users_with_contact`], on the caller's connection.
 pub(super) async fn users_with_contact(
@@ -42,5 +50,13 @@ pub(super) async fn users_with_contact(
 impl Contacts for Postgres {
     async fn users_with_contact(&self, user_ids: &[UserId], contact_id: UserId) -> Result<Vec<UserId>> {
         bounded(async { users_with_contact(&*self.connection().await?, user_ids, contact_id).await }).await
+    }
+
+    async fn contact_from(&self, user_id: UserId) -> Result<Option<ContactFrom>> {
+        self.one(CONTACT_FROM, &[&user_id], contact_from).await
+    }
+
+    async fn set_contact_from(&self, user_id: UserId, contact_from: ContactFrom) -> Result<()> {
+        self.count(SET_CONTACT_FROM, &[&user_id, &contact_from.as_str()]).await.map(drop)
     }
 }

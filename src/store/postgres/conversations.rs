@@ -1,17 +1,24 @@
 //! Conversations.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use futures_util::future::{join, join3, join4, join5};
+use tokio_postgres::Row;
 
 use super::connection::{Params, PgConnection};
-use super::contacts::INSERT_CONTACTS;
+use super::contacts::{INSERT_CONTACTS, contact_from, users_with_contact};
 use super::messages::outer_joined_message;
 use super::rows::{self, Columns};
 use super::users::user;
 use super::{Postgres, bounded};
-use crate::domain::conversation::{Conversation, ConversationKind, GroupName, NewConversation, Role};
+use crate::domain::conversation::{
+    Conversation, ConversationKind, CreatedConversation, GroupName, NewConversation, Role,
+};
 use crate::domain::conversation_view::ConversationView;
+use crate::domain::rules::contact::{not_added, undecided};
 use crate::domain::rules::may_delete;
+use crate::domain::user::ContactFrom;
 use crate::domain::{ConversationId, Error, Result, Timestamp, UserId};
 use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existing, id_taken, no_such_member};
@@ -25,18 +32,21 @@ use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 
-/// users. Like `LOCK_USERS`, without those who were deleted.
+/// users. Like `LOCK_USERS`, without those who were deleted. The columns: id, and who may begin a conversation with the user.
 const LOCK_LIVE_USERS: &str =
-    "SELECT id FROM users WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE";
+    "SELECT id, contact_from FROM users WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE";
 /// users. Returns those that exist. All transactions lock users in one order, because two of them may raise the versions of the same
 /// users.
-const LOCK_USERS: &str = "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
+pub(super) const LOCK_USERS: &str = "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
 /// users
 const RAISE_MEMBERSHIP_VERSIONS: &str =
     "UPDATE users SET membership_version = membership_version + 1 WHERE id = ANY($1)";
 /// conversation, users, roles, joined_at
 const INSERT_MEMBERS: &str = "INSERT INTO members (conversation_id, user_id, role, joined_at) \
      SELECT $1, m.user_id, m.role, $4 FROM unnest($2::uuid[], $3::text[]) AS m (user_id, role)";
+/// conversation, users. Returns those who are no members.
+const NO_MEMBERS: &str = "SELECT w.id FROM unnest($2::uuid[]) AS w (id) \
+     WHERE NOT EXISTS (SELECT 1 FROM members mb WHERE mb.conversation_id = $1 AND mb.user_id = w.id) ORDER BY w.id";
 /// conversation
 const LOCK_COUNTER: &str = "SELECT 1 FROM counters WHERE conversation_id = $1 FOR UPDATE";
 /// conversation
@@ -70,7 +80,7 @@ fn conversation_view(columns: &mut Columns<'_>) -> Result<ConversationView> {
 
 #[async_trait]
 impl Conversations for Postgres {
-    async fn create_conversation(&self, new: &NewConversation) -> Result<(ConversationId, bool)> {
+    async fn create_conversation(&self, new: &NewConversation) -> Result<CreatedConversation> {
         bounded(async { Box::pin(create(&*self.connection().await?, new)).await }).await
     }
 
@@ -141,13 +151,10 @@ async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
 }
 
 /// Creates a conversation, or returns the existing one: the pair's direct conversation, or the one that an earlier try created. One
-/// transaction in two round trips.
-async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(ConversationId, bool)> {
+/// transaction in two round trips, or three if it depends on somebody's contacts.
+async fn create(connection: &PgConnection, new: &NewConversation) -> Result<CreatedConversation> {
     let mut users = vec![new.creator_id];
     users.extend(&new.other_ids);
-    let mut roles = vec![Role::Member.as_str(); users.len()];
-    roles[0] = new.creator_role().as_str();
-    let members = i64::try_from(users.len()).unwrap_or(i64::MAX);
     let (id, at) = (&new.id, &new.created_at);
     let (kind, name) = (new.kind.as_str(), new.name.as_ref().map(GroupName::as_str));
     let direct_key = new.direct_key();
@@ -176,18 +183,28 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
         // The pair's conversation may have been deleted in between. Then a retry creates it.
         let found = rows::first(&found, rows::pair)?
             .ok_or_else(|| Error::unavailable("the conversation was deleted while it was created"))?;
-        return existing(new, found);
+        let id = existing(new, found)?;
+        let not_added = rows::all(&connection.rows(NO_MEMBERS, &[&id, &new.other_ids]).await?, rows::value)?;
+        return Ok(CreatedConversation { id, is_new: false, not_added });
     }
-    let existing_users: Vec<UserId> = rows::all(&existing_users, rows::value)?;
-    if let Some(missing) = users.iter().find(|user_id| existing_users.binary_search(user_id).is_err()) {
-        connection.rollback().await?;
-        return Err(no_such_member(*missing));
-    }
+    let not_added = match refusing(connection, new, &existing_users).await {
+        Ok(not_added) => not_added,
+        Err(refusal) => {
+            connection.rollback().await?;
+            return Err(refusal);
+        }
+    };
+    let others = new.others_without(&not_added);
+    users.truncate(1);
+    users.extend(&others);
+    let mut roles = vec![Role::Member.as_str(); users.len()];
+    roles[0] = new.creator_role().as_str();
+    let members = i64::try_from(users.len()).unwrap_or(i64::MAX);
     let (counted, members_inserted, raised, contacts_inserted, committed) = join5(
         connection.send_count(INSERT_COUNTER, &[id, &members, at]),
         connection.send_count(INSERT_MEMBERS, &[id, &users, &roles, at]),
         connection.send_count(RAISE_MEMBERSHIP_VERSIONS, &[&users]),
-        connection.send_count(INSERT_CONTACTS, &[&new.creator_id, &new.other_ids]),
+        connection.send_count(INSERT_CONTACTS, &[&new.creator_id, &others]),
         connection.commit(),
     )
     .await;
@@ -196,7 +213,24 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<(Con
     raised?;
     contacts_inserted?;
     committed?;
-    Ok((new.id, true))
+    Ok(CreatedConversation { id: new.id, is_new: true, not_added })
+}
+
+/// Returns the members who are left out because they refuse. `locked` has the rows of [`LOCK_LIVE_USERS`]. Fails if one does not exist, or
+/// refuses a direct conversation.
+async fn refusing(connection: &PgConnection, new: &NewConversation, locked: &[Row]) -> Result<Vec<UserId>> {
+    let locked: HashMap<UserId, ContactFrom> =
+        rows::all(locked, |columns| Ok((columns.next()?, contact_from(columns)?)))?.into_iter().collect();
+    let setting = |id: &UserId| locked.get(id).map(|setting| (*id, *setting)).ok_or_else(|| no_such_member(*id));
+    setting(&new.creator_id)?;
+    let asked: Vec<(UserId, ContactFrom)> = new.other_ids.iter().map(setting).collect::<Result<_>>()?;
+    let undecided = undecided(&asked);
+    let with_contact = if undecided.is_empty() {
+        Vec::new()
+    } else {
+        users_with_contact(connection, &undecided, new.creator_id).await?
+    };
+    not_added(new.kind, &asked, &with_contact)
 }
 
 /// Deletes a group without members. Another node may have deleted it meanwhile.

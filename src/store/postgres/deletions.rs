@@ -14,6 +14,7 @@ use crate::domain::search::WORDS_VERSION;
 use crate::domain::user::case_fold;
 use crate::domain::{Result, SessionId, Timestamp, UserId};
 use crate::store::deletions::{Deletions, retired_key};
+use crate::store::queries::contacts::DELETE_LEAVER_EVERYWHERE;
 use crate::store::queries::deletions::{
     DELETE_TICKETS, DEPARTURES, DEPARTURES_OF, END_DEPARTURE, ENTOMB_USER, FORGET_USER_AGENTS, INSERT_DEPARTURE,
     RETIRE_USERNAME,
@@ -65,6 +66,7 @@ async fn delete(
             FORGET_USER_AGENTS,
             INSERT_DEPARTURE,
             DELETE_CONTACTS,
+            DELETE_LEAVER_EVERYWHERE,
         ])
         .await?;
     let (begun, found) = join(connection.begin(), connection.send(LOCK_USERNAME, &[&id])).await;
@@ -83,7 +85,10 @@ async fn delete(
             connection.send_count(RETIRE_USERNAME, &[&key_hash]),
             connection.send_count(DELETE_WORDS, &[&[id].as_slice()]),
             connection.send_count(DELETE_TICKETS, &[&id]),
-            connection.send_count(DELETE_CONTACTS, &[&id]),
+            join(
+                connection.send_count(DELETE_CONTACTS, &[&id]),
+                connection.send_count(DELETE_LEAVER_EVERYWHERE, &[&id]),
+            ),
         ),
         join5(
             connection.send_count(DELETE_NETWORKS, &[&id]),
@@ -94,7 +99,7 @@ async fn delete(
         ),
     )
     .await;
-    for written in [first.0, first.1, first.2, first.3, first.4, second.0, second.2, second.3] {
+    for written in [first.0, first.1, first.2, first.3, first.4.0, first.4.1, second.0, second.2, second.3] {
         written?;
     }
     let ended = second.1?;

@@ -2,10 +2,12 @@
 
 /// True if the user has the contact: noted in the table, or found among the messages of their direct conversation. The arguments: user,
 /// contact, direct_key, messages that are read at each end.
+///
+/// The first select is no EXISTS, of which PostgreSQL might make a hash of everybody who has the contact.
 macro_rules! has_contact {
     ($user:literal, $contact:literal, $direct_key:literal, $messages:literal) => {
         concat!(
-            "(EXISTS (SELECT 1 FROM contacts c WHERE c.user_id = ",
+            "((SELECT true FROM contacts c WHERE c.user_id = ",
             $user,
             " AND c.contact_id = ",
             $contact,
@@ -29,3 +31,10 @@ macro_rules! has_contact {
     };
 }
 pub(crate) use has_contact;
+
+/// id
+pub(crate) const CONTACT_FROM: &str = "SELECT contact_from FROM users WHERE id = $1 AND deleted_at IS NULL";
+/// id, contact_from
+pub(crate) const SET_CONTACT_FROM: &str = "UPDATE users SET contact_from = $2 WHERE id = $1 AND deleted_at IS NULL";
+/// user
+pub(crate) const DELETE_LEAVER_EVERYWHERE: &str = "DELETE FROM leavers WHERE user_id = $1";

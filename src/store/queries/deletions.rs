@@ -2,7 +2,7 @@
 
 /// id, username, username_key, name, name_key, at, words_version
 pub(crate) const ENTOMB_USER: &str = "UPDATE users SET username = $2, username_key = $3, name = $4, name_key = $5, password_hash = '', \
-     is_admin = false, disabled_at = NULL, last_seen_at = NULL, deleted_at = $6, words_name = $4, words_version = $7 \
+     is_admin = false, disabled_at = NULL, last_seen_at = NULL, contact_from = 'everyone', deleted_at = $6, words_name = $4, words_version = $7 \
      WHERE id = $1 AND deleted_at IS NULL";
 /// key_hash
 pub(crate) const RETIRE_USERNAME: &str = "INSERT INTO retired_usernames (key_hash) VALUES ($1) ON CONFLICT DO NOTHING";

@@ -3,16 +3,17 @@
 use rusqlite::{Connection, params};
 
 use super::commit::ADVANCE_RECEIPTS;
-use super::contacts::insert_contact;
+use super::contacts::{consent, delete_leaver, insert_contact, insert_leaver};
 use super::conversations::conversation;
 use super::members::member;
 use super::messages::message;
 use super::sql::{one, run, sql};
 use super::users::user;
-use crate::domain::command::{Command, Outcome};
+use crate::domain::command::{Action, Command, Outcome};
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Event, Payload};
 use crate::domain::message::SystemNote;
+use crate::domain::rules::contact::Consent;
 use crate::domain::rules::{Decision, Facts, RowWrite, Verdict, decide};
 use crate::domain::{Error, Result, Seq};
 use crate::store::queries::conversations::{CONVERSATION, SET_NAME};
@@ -49,6 +50,10 @@ fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Fa
         },
         None => (None, None),
     };
+    let target_consent = match command.action {
+        Action::AddMember { user_id, .. } if target_role.is_none() => consent(db, id, user_id, command.actor_id)?,
+        _ => Consent::default(),
+    };
     Ok(Facts {
         kind: before.kind,
         name: before.name.clone(),
@@ -56,6 +61,7 @@ fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Fa
         actor: one(db, sql!(MEMBER), params![id, command.actor_id], member)?,
         target,
         target_role,
+        target_consent,
         message: one(db, sql!(MESSAGE), params![id, command.lookup_id()], message)?,
     })
 }
@@ -91,6 +97,8 @@ fn write_row(db: &Connection, command: &Command, seq: Seq, row: &RowWrite) -> Re
             run(db, sql!(INSERT_MEMBER), params![id, user_id, role, command.timestamp, seq])
         }
         RowWrite::InsertContact(user_id) => insert_contact(db, command.actor_id, *user_id),
+        RowWrite::InsertLeaver(user_id) => insert_leaver(db, id, *user_id),
+        RowWrite::DeleteLeaver(user_id) => delete_leaver(db, id, *user_id),
         RowWrite::DeleteMember(user_id) => run(db, sql!(DELETE_MEMBER), params![id, user_id]),
         RowWrite::SetRole(user_id, role) => run(db, sql!(SET_ROLE), params![id, role, user_id]),
         RowWrite::SetName(name) => run(db, sql!(SET_NAME), params![id, name.as_str()]),

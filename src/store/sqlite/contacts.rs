@@ -4,13 +4,15 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::Sqlite;
-use super::rows::value;
-use super::sql::{one, run};
+use super::rows::{pair, value};
+use super::sql::{one, run, sql};
 use crate::domain::conversation::direct_key;
-use crate::domain::{Result, UserId};
+use crate::domain::rules::contact::Consent;
+use crate::domain::user::ContactFrom;
+use crate::domain::{ConversationId, Result, UserId};
 use crate::limits;
 use crate::store::Contacts;
-use crate::store::queries::contacts::has_contact;
+use crate::store::queries::contacts::{CONTACT_FROM, SET_CONTACT_FROM, has_contact};
 use crate::store::queries::row_limit;
 
 /// user, contact, direct_key, messages that are read at each end
@@ -23,6 +25,33 @@ const INSERT_CONTACT: &str = "INSERT INTO contacts (user_id, contact_id) SELECT 
      WHERE (SELECT count(*) FROM users WHERE id IN (?1, ?2) AND deleted_at IS NULL) = 2 ON CONFLICT DO NOTHING";
 /// user
 pub(super) const DELETE_CONTACTS: &str = "DELETE FROM contacts WHERE user_id = ?1 OR contact_id = ?1";
+
+/// conversation, user. The user's setting, and true if they left the conversation.
+const CONSENT: &str = "SELECT u.contact_from, EXISTS (SELECT 1 FROM leavers WHERE conversation_id = ?1 AND user_id = u.id) \
+     FROM users u WHERE u.id = ?2";
+/// conversation, user
+const INSERT_LEAVER: &str = "INSERT INTO leavers (conversation_id, user_id) SELECT ?1, id FROM users \
+     WHERE id = ?2 AND deleted_at IS NULL ON CONFLICT DO NOTHING";
+/// conversation, user
+const DELETE_LEAVER: &str = "DELETE FROM leavers WHERE conversation_id = ?1 AND user_id = ?2";
+
+/// Returns the consent of a user to be added by another one.
+pub(super) fn consent(db: &Connection, id: ConversationId, user_id: UserId, actor_id: UserId) -> Result<Consent> {
+    let (contact_from, has_left) = one(db, CONSENT, params![id, user_id], pair)?.unwrap_or_default();
+    let consent = Consent { contact_from, has_left, has_contact: false };
+    let has_contact = consent.depends_on_contacts() && !users_with_contact(db, &[user_id], actor_id)?.is_empty();
+    Ok(Consent { has_contact, ..consent })
+}
+
+/// Notes that a user left by themselves.
+pub(super) fn insert_leaver(db: &Connection, id: ConversationId, user_id: UserId) -> Result<usize> {
+    run(db, INSERT_LEAVER, params![id, user_id])
+}
+
+/// Removes that note.
+pub(super) fn delete_leaver(db: &Connection, id: ConversationId, user_id: UserId) -> Result<usize> {
+    run(db, DELETE_LEAVER, params![id, user_id])
+}
 
 /// Notes a contact of a user.
 pub(super) fn insert_contact(db: &Connection, user_id: UserId, contact_id: UserId) -> Result<usize> {
@@ -45,5 +74,13 @@ impl Contacts for Sqlite {
     async fn users_with_contact(&self, user_ids: &[UserId], contact_id: UserId) -> Result<Vec<UserId>> {
         let user_ids = user_ids.to_vec();
         self.read(move |db| users_with_contact(db, &user_ids, contact_id)).await
+    }
+
+    async fn contact_from(&self, user_id: UserId) -> Result<Option<ContactFrom>> {
+        self.read(move |db| one(db, sql!(CONTACT_FROM), params![user_id], value)).await
+    }
+
+    async fn set_contact_from(&self, user_id: UserId, contact_from: ContactFrom) -> Result<()> {
+        self.write(move |db| run(db, sql!(SET_CONTACT_FROM), params![user_id, contact_from]).map(drop)).await
     }
 }

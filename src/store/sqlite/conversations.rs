@@ -6,18 +6,20 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::Sqlite;
-use super::contacts::insert_contact;
+use super::contacts::{insert_contact, users_with_contact};
 use super::members::member;
 use super::messages::outer_joined_message;
 use super::rows::{Columns, pair, value};
 use super::sql::{all, one, run, sql};
 use super::users::user;
-use crate::domain::conversation::{Conversation, GroupName, NewConversation, Role};
+use crate::domain::conversation::{Conversation, CreatedConversation, GroupName, NewConversation, Role};
 use crate::domain::conversation_view::ConversationView;
+use crate::domain::rules::contact::{not_added, undecided};
 use crate::domain::rules::may_delete;
 use crate::domain::{ConversationId, Result, Timestamp, UserId};
 use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existing, id_taken, no_such_member};
+use crate::store::queries::contacts::CONTACT_FROM;
 use crate::store::queries::conversations::next_deleted;
 use crate::store::queries::conversations::{
     CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, DELETED_CONVERSATION,
@@ -27,7 +29,7 @@ use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::members::{INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION};
 use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
 use crate::store::queries::row_limit;
-use crate::store::queries::users::{LIVE_USER, USER_WIDTH};
+use crate::store::queries::users::USER_WIDTH;
 
 /// conversation
 const MEMBER_IDS: &str = "SELECT user_id FROM members WHERE conversation_id = ?1";
@@ -60,7 +62,7 @@ fn conversation_view(columns: &mut Columns<'_>) -> rusqlite::Result<Conversation
 
 #[async_trait]
 impl Conversations for Sqlite {
-    async fn create_conversation(&self, new: &NewConversation) -> Result<(ConversationId, bool)> {
+    async fn create_conversation(&self, new: &NewConversation) -> Result<CreatedConversation> {
         let new = new.clone();
         self.write(move |db| create(db, &new)).await
     }
@@ -127,34 +129,49 @@ impl Conversations for Sqlite {
 }
 
 /// Creates a conversation, or returns the existing one: the pair's direct conversation, or the one that an earlier try created.
-fn create(db: &Connection, new: &NewConversation) -> Result<(ConversationId, bool)> {
+fn create(db: &Connection, new: &NewConversation) -> Result<CreatedConversation> {
     let direct_key = new.direct_key();
     if let Some(found) = one(db, sql!(EXISTING_CONVERSATION), params![new.id, direct_key], pair)? {
-        return existing(new, found);
+        let id = existing(new, found)?;
+        return Ok(CreatedConversation { id, is_new: false, not_added: no_members(db, id, &new.other_ids)? });
     }
     if one(db, sql!(DELETED_CONVERSATION), params![new.id], value::<ConversationId>)?.is_some() {
         return Err(id_taken());
     }
-    for id in &new.other_ids {
-        if one(db, sql!(LIVE_USER), params![id], user)?.is_none() {
-            return Err(no_such_member(*id));
-        }
+    let mut asked = Vec::with_capacity(new.other_ids.len());
+    for &id in &new.other_ids {
+        let contact_from = one(db, sql!(CONTACT_FROM), params![id], value)?.ok_or_else(|| no_such_member(id))?;
+        asked.push((id, contact_from));
     }
+    let with_contact = users_with_contact(db, &undecided(&asked), new.creator_id)?;
+    let not_added = not_added(new.kind, &asked, &with_contact)?;
+    let others = new.others_without(&not_added);
     let name = new.name.as_ref().map(GroupName::as_str);
     let row = params![new.id, new.kind, name, new.creator_id, new.created_at, direct_key];
     run(db, sql!(INSERT_CONVERSATION), row)?;
     // `limits::INITIAL_MEMBERS_MAX` bounds the number, so that it always fits.
-    let member_count = i64::try_from(new.other_ids.len()).unwrap_or(i64::MAX).saturating_add(1);
+    let member_count = i64::try_from(others.len()).unwrap_or(i64::MAX).saturating_add(1);
     run(db, sql!(INSERT_COUNTER), params![new.id, member_count, new.created_at])?;
-    let others = new.other_ids.iter().map(|id| (*id, Role::Member));
-    for (user_id, role) in iter::once((new.creator_id, new.creator_role())).chain(others) {
+    let members = others.iter().map(|id| (*id, Role::Member));
+    for (user_id, role) in iter::once((new.creator_id, new.creator_role())).chain(members) {
         run(db, sql!(INSERT_MEMBER), params![new.id, user_id, role, new.created_at, 0])?;
         run(db, sql!(RAISE_MEMBERSHIP_VERSION), params![user_id])?;
     }
-    for user_id in &new.other_ids {
-        insert_contact(db, new.creator_id, *user_id)?;
+    for &user_id in &others {
+        insert_contact(db, new.creator_id, user_id)?;
     }
-    Ok((new.id, true))
+    Ok(CreatedConversation { id: new.id, is_new: true, not_added })
+}
+
+/// Returns those of these users who are no members.
+fn no_members(db: &Connection, id: ConversationId, user_ids: &[UserId]) -> Result<Vec<UserId>> {
+    let mut found = Vec::new();
+    for &user_id in user_ids {
+        if one(db, sql!(MEMBER), params![id, user_id], member)?.is_none() {
+            found.push(user_id);
+        }
+    }
+    Ok(found)
 }
 
 /// Deletes a conversation and all in it. Returns its former members.

@@ -13,6 +13,7 @@ use crate::domain::search::WORDS_VERSION;
 use crate::domain::user::case_fold;
 use crate::domain::{Result, SessionId, Timestamp, UserId};
 use crate::store::deletions::{Deletions, retired_key};
+use crate::store::queries::contacts::DELETE_LEAVER_EVERYWHERE;
 use crate::store::queries::deletions::{
     DELETE_TICKETS, DEPARTURES, DEPARTURES_OF, END_DEPARTURE, ENTOMB_USER, FORGET_USER_AGENTS, INSERT_DEPARTURE,
     RETIRE_USERNAME,
@@ -43,6 +44,7 @@ impl Deletions for Sqlite {
             run(db, sql!(DELETE_TICKETS), params![id])?;
             run(db, sql!(DELETE_NETWORKS), params![id])?;
             run(db, DELETE_CONTACTS, params![id])?;
+            run(db, sql!(DELETE_LEAVER_EVERYWHERE), params![id])?;
             let ended = all(db, sql!(END_OTHER_SESSIONS), params![id, None::<SessionId>, at], value)?;
             run(db, sql!(FORGET_USER_AGENTS), params![id])?;
             run(db, sql!(INSERT_DEPARTURE), params![id, at])?;

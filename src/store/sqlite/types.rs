@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::domain::conversation::{ConversationKind, Role};
 use crate::domain::registration::RegistrationMode;
 use crate::domain::report::Resolution;
+use crate::domain::user::ContactFrom;
 use crate::domain::{ConversationId, MessageId, ReportId, SessionId, TicketId, Timestamp, UserId};
 
 macro_rules! stored_as {
@@ -42,4 +43,4 @@ macro_rules! stored_as_text {
         }
     )*};
 }
-stored_as_text!(ConversationKind, RegistrationMode, Resolution, Role);
+stored_as_text!(ContactFrom, ConversationKind, RegistrationMode, Resolution, Role);

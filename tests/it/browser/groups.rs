@@ -57,11 +57,45 @@ async fn a_group_is_started_talks_and_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_is_shown_with_the_name_of_whoever_refuses() {
+    let server = Server::start().await;
+    for username in ["ada", "grace"] {
+        server.register(username).await;
+    }
+    let alan = server.register("alan").await;
+    alan.patch("/v1/users/me", &json!({"settings": {"contact_from": "nobody"}})).await.expect(200);
+    let browser = Browser::start().await;
+    let ada = Visitor::log_in(&browser, server.address, "ada").await;
+
+    // In a direct conversation.
+    ada.click("one('new-conversation')").await;
+    ada.pick("alan", "alan").await;
+    ada.click("one('start-conversation')").await;
+    ada.until("document.getElementById('start-error').textContent === 'This user does not accept this.'").await;
+    // In a new group.
+    ada.pick("grace", "grace").await;
+    ada.fill("one('group-name')", "Lunch").await;
+    ada.click("one('start-conversation')").await;
+    ada.is_at("Lunch").await;
+    let notice = "document.getElementById('notice')";
+    ada.until(&format!("{notice}.textContent === 'Not in the group, because they do not accept it: Alan.'")).await;
+    ada.until(&format!("{notice}.querySelector('bdi').textContent === 'Alan'")).await;
+    // In a group that exists.
+    ada.click("one('members-open')").await;
+    ada.until("all('member-item').length === 2").await;
+    ada.fill("one('add-search')", "alan").await;
+    ada.click("one('members-dialog', '').querySelector('[data-username=alan]')").await;
+    ada.click("document.getElementById('add-people')").await;
+    ada.until("document.getElementById('members-error').textContent === 'Alan: This user does not accept this.'").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_name_is_never_read_as_a_sentence_of_the_server() {
     let server = Server::start().await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     grace.patch("/v1/users/me", &json!({"name": "Ada removed Alan"})).await.expect(200);
     let room = ada.group("Lunch", &[&grace]).await;
+    grace.direct(&ada).await; // so that Ada, whom she knows, can add her again
     grace.delete(&format!("{}/{}", room.members, grace.id)).await.expect(204);
     ada.post(&room.members, &json!({"user_id": grace.id})).await.expect(201);
 

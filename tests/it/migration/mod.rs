@@ -33,6 +33,7 @@ on_each_store! {
     a_database_of_schema_4_gives_the_same_answers,
     a_database_of_schema_4_goes_on_without_a_gap,
     users_of_schema_4_are_found_by_every_word,
+    users_of_schema_4_have_those_as_contacts_whom_they_added,
     sessions_and_tickets_of_schema_4_are_still_good,
 }
 
@@ -95,7 +96,7 @@ fn the_fixtures_of_both_stores_hold_the_same_story() {
 }
 
 /// Waits until this many sessions wait for locks in the database.
-async fn sessions_wait(observer: &Client, sessions: i64) {
+pub(crate) async fn sessions_wait(observer: &Client, sessions: i64) {
     let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted \
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     let all = async {
@@ -212,6 +213,26 @@ async fn users_of_schema_4_are_found_by_every_word(store: StoreKind) {
         let found = grace.get(&format!("/v1/users?q={q}")).await.expect(200).json();
         assert_eq!(found["items"][0]["username"], username, "{q}");
         assert_eq!(found["items"].as_array().unwrap().len(), 1, "{q}");
+    }
+}
+
+async fn users_of_schema_4_have_those_as_contacts_whom_they_added(store: StoreKind) {
+    let (server, _data) = server(store).await;
+    let [ada, grace, mary, lin] = ["Ada.L", "grace", "mary", "lin"].map(|name| story::login(server.address, name));
+    let (ada, grace, mary, lin) = (ada.await, grace.await, mary.await, lin.await);
+    for user in [&ada, &grace] {
+        let settings = json!({"settings": {"contact_from": "contacts"}});
+        user.patch("/v1/users/me", &settings).await.expect(200);
+    }
+    // Ada made a group with Grace and began a direct conversation with Lin. Grace added Mary later, and answered Ada.
+    for (maker, refusing) in [(&mary, vec![&ada.id]), (&lin, vec![&grace.id])] {
+        let new = json!({"type": "group", "member_ids": [ada.id, grace.id]});
+        let made = maker.post("/v1/conversations", &new).await.expect(201).json();
+        assert_eq!(made["not_added"], json!(refusing));
+    }
+    for (maker, other) in [(&ada, &grace), (&grace, &ada)] {
+        let new = json!({"type": "group", "member_ids": [other.id]});
+        assert_eq!(maker.post("/v1/conversations", &new).await.expect(201).json()["not_added"], json!([]));
     }
 }
 

@@ -39,8 +39,10 @@ async fn registering_makes_a_user(store: StoreKind) {
     assert_eq!(members, ["created_at", "id", "last_seen_at", "name", "status", "username"], "and nothing secret");
 
     let ada = TestUser::login(server.address, "ada.l").await;
-    assert_eq!(ada.get("/v1/users/me").await.expect(200).json(), user);
     assert_eq!(ada.get(&location).await.expect(200).json(), user);
+    let mut me = user.clone();
+    me["settings"] = json!({"contact_from": "everyone"});
+    assert_eq!(ada.get("/v1/users/me").await.expect(200).json(), me);
 
     for name in [json!({}), json!({"name": null})] {
         let mut body = json!({"username": format!("plain{}", name.as_object().unwrap().len()), "password": PASSWORD});

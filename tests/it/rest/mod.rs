@@ -1,6 +1,7 @@
 //! The REST API, as `docs/protocol.md` specifies it.
 
 mod accounts;
+mod consent;
 mod conversations;
 mod deletions;
 mod ended_sessions;

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use chinwag::domain::conversation::{Conversation, ConversationKind, Role};
+use chinwag::domain::conversation::{Conversation, ConversationKind, CreatedConversation, Role};
 use chinwag::domain::{Code, ConversationId, Timestamp, UserId};
 use chinwag::limits;
 use chinwag::store::Range;
 
-use super::{Fixture, fresh, refused, refused_field};
+use super::{Fixture, created, fresh, refused, refused_field};
 
 conformance!(
     a_group_is_kept_as_it_is,
@@ -34,7 +34,7 @@ pub(super) async fn ids_of_views(store: &Fixture, user_id: UserId) -> Vec<Conver
 async fn a_group_is_kept_as_it_is(store: &Fixture) {
     let (ada, bob, cat) = (store.register("ada").await, store.register("bob").await, store.register("cat").await);
     let new = store.new_group("Ŀunch 🍲", ada, &[bob, cat]);
-    assert_eq!(store.create_conversation(&new).await, Ok((new.id, true)));
+    assert_eq!(store.create_conversation(&new).await, Ok(created(new.id, true)));
     let expected = Conversation {
         id: new.id,
         kind: ConversationKind::Group,
@@ -55,7 +55,7 @@ async fn a_group_is_kept_as_it_is(store: &Fixture) {
     assert_eq!(store.messages(new.id, Range::Newest, 10).await.unwrap(), []);
 
     let nameless = super::NewConversation { name: None, ..store.new_group("x", ada, &[]) };
-    assert_eq!(store.create_conversation(&nameless).await, Ok((nameless.id, true)));
+    assert_eq!(store.create_conversation(&nameless).await, Ok(created(nameless.id, true)));
     let kept = store.conversation(nameless.id).await.unwrap().unwrap();
     assert_eq!((kept.name, kept.member_count), (None, 1));
 }
@@ -63,10 +63,10 @@ async fn a_group_is_kept_as_it_is(store: &Fixture) {
 async fn a_direct_pair_is_unique_whoever_asks(store: &Fixture) {
     let (ada, bob, cat) = (store.register("ada").await, store.register("bob").await, store.register("cat").await);
     let first = store.new_direct(ada, bob);
-    assert_eq!(store.create_conversation(&first).await, Ok((first.id, true)));
+    assert_eq!(store.create_conversation(&first).await, Ok(created(first.id, true)));
     let version = store.membership_version(bob).await.unwrap();
     for again in [store.new_direct(ada, bob), store.new_direct(bob, ada)] {
-        assert_eq!(store.create_conversation(&again).await, Ok((first.id, false)));
+        assert_eq!(store.create_conversation(&again).await, Ok(created(first.id, false)));
         assert_eq!(store.conversation(again.id).await.unwrap(), None);
     }
     assert_eq!(store.membership_version(bob).await.unwrap(), version, "nothing changed");
@@ -76,7 +76,7 @@ async fn a_direct_pair_is_unique_whoever_asks(store: &Fixture) {
         assert_eq!(store.member(first.id, user_id).await.unwrap().unwrap().role, Role::Member, "equals");
         assert_eq!(ids_of_views(store, user_id).await, [first.id]);
     }
-    assert!(store.create_conversation(&store.new_direct(ada, cat)).await.unwrap().1, "another pair");
+    assert!(store.create_conversation(&store.new_direct(ada, cat)).await.unwrap().is_new, "another pair");
 }
 
 async fn a_direct_pair_is_unique_when_both_ask_at_once(store: &Fixture) {
@@ -94,7 +94,7 @@ async fn a_direct_pair_is_unique_when_both_ask_at_once(store: &Fixture) {
         let mut ids = HashSet::new();
         let mut made = 0;
         for call in calls {
-            let (id, is_new) = call.await.unwrap();
+            let CreatedConversation { id, is_new, .. } = call.await.unwrap();
             ids.insert(id);
             made += usize::from(is_new);
         }
@@ -107,9 +107,9 @@ async fn a_direct_pair_is_unique_when_both_ask_at_once(store: &Fixture) {
 async fn making_a_conversation_again_changes_nothing(store: &Fixture) {
     let (ada, bob) = (store.register("ada").await, store.register("bob").await);
     for new in [store.new_group("Lunch", ada, &[bob]), store.new_direct(ada, bob)] {
-        assert_eq!(store.create_conversation(&new).await, Ok((new.id, true)));
+        assert_eq!(store.create_conversation(&new).await, Ok(created(new.id, true)));
         let before = (store.conversation(new.id).await, store.membership_version(bob).await);
-        assert_eq!(store.create_conversation(&new).await, Ok((new.id, false)), "an answer was lost");
+        assert_eq!(store.create_conversation(&new).await, Ok(created(new.id, false)), "an answer was lost");
         assert_eq!((store.conversation(new.id).await, store.membership_version(bob).await), before);
     }
 }
@@ -126,7 +126,7 @@ async fn an_id_belongs_to_the_creator_of_its_conversation(store: &Fixture) {
     }
     // The creator's own id comes before the pair.
     let again = super::NewConversation { id: first.id, ..store.new_direct(ada, bob) };
-    assert_eq!(store.create_conversation(&again).await, Ok((first.id, false)));
+    assert_eq!(store.create_conversation(&again).await, Ok(created(first.id, false)));
     assert_eq!(store.conversation(first.id).await.unwrap().unwrap().creator_id, ada);
     assert_eq!(store.membership_version(cat).await.unwrap(), 0);
 }

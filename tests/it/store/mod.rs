@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chinwag::domain::command::{Action, Outcome};
-use chinwag::domain::conversation::{ConversationKind, GroupName, NewConversation, Role};
+use chinwag::domain::conversation::{ConversationKind, CreatedConversation, GroupName, NewConversation, Role};
 use chinwag::domain::message::{Content, Message};
 use chinwag::domain::session::Session;
 use chinwag::domain::user::{Name, User, Username};
@@ -144,13 +144,13 @@ impl Fixture {
     }
 
     async fn group(&self, name: &str, creator_id: UserId, other_ids: &[UserId]) -> ConversationId {
-        let (id, is_new) = self.create_conversation(&self.new_group(name, creator_id, other_ids)).await.unwrap();
-        assert!(is_new);
-        id
+        let new = self.new_group(name, creator_id, other_ids);
+        assert_eq!(self.create_conversation(&new).await, Ok(created(new.id, true)));
+        new.id
     }
 
     async fn direct(&self, creator_id: UserId, other_id: UserId) -> ConversationId {
-        self.create_conversation(&self.new_direct(creator_id, other_id)).await.unwrap().0
+        self.create_conversation(&self.new_direct(creator_id, other_id)).await.unwrap().id
     }
 
     fn send_of(&self, conversation_id: ConversationId, sender_id: UserId, text: &str) -> Send {
@@ -202,6 +202,11 @@ impl Fixture {
         let member = self.member(conversation_id, user_id).await.unwrap().unwrap();
         (member.delivered_seq, member.read_seq)
     }
+}
+
+/// The result of a creation in which nobody refused.
+pub(crate) fn created(id: ConversationId, is_new: bool) -> CreatedConversation {
+    CreatedConversation { id, is_new, not_added: Vec::new() }
 }
 
 /// Returns the lane of a conversation, which is always the same.

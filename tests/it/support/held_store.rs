@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chinwag::domain::account::{Account, AccountChange, Credentials, Departure, Tombstone};
 use chinwag::domain::command::{Command, NewMessage, Outcome};
-use chinwag::domain::conversation::{Conversation, Member, NewConversation};
+use chinwag::domain::conversation::{Conversation, CreatedConversation, Member, NewConversation};
 use chinwag::domain::conversation_view::ConversationView;
 use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
 use chinwag::domain::registration::{Invite, RegistrationMode};
 use chinwag::domain::report::{Report, ReportFacts, ReportView, Resolution};
 use chinwag::domain::session::{Caller, Session, Ticket};
-use chinwag::domain::user::{ConnectSnapshot, Name, User};
+use chinwag::domain::user::{ConnectSnapshot, ContactFrom, Name, User};
 use chinwag::domain::{
     ConversationId, Error, MessageId, ReportId, Result, Seq, SessionId, TicketId, Timestamp, UserId,
 };
@@ -249,12 +249,14 @@ forward! {
 forward! {
     impl Contacts {
         async fn users_with_contact(user_ids: &[UserId], contact_id: UserId) -> Result<Vec<UserId>>;
+        async fn contact_from(user_id: UserId) -> Result<Option<ContactFrom>>;
+        async fn set_contact_from(user_id: UserId, contact_from: ContactFrom) -> Result<()>;
     }
 }
 
 forward! {
     impl Conversations {
-        async fn create_conversation(new: &NewConversation) -> Result<(ConversationId, bool)>;
+        async fn create_conversation(new: &NewConversation) -> Result<CreatedConversation>;
         async fn conversation(id: ConversationId) -> Result<Option<Conversation>>;
         async fn conversation_view(id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>>;
         async fn conversation_views(user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<ConversationView>>;
