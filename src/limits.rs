@@ -255,7 +255,7 @@ pub const STORE_CALLS_PER_USER_MAX: usize = POSTGRES_READERS as usize / 4;
 /// Time that PostgreSQL gets to end a statement by itself whose caller has gone, before it is cancelled: most take less, and a cancellation
 /// is a connection of its own.
 pub const ABANDONED_STATEMENT_GRACE: Duration = Duration::from_millis(50);
-/// Time in which a connection to PostgreSQL must have cancelled such a statement. Then it is closed.
+/// Time in which PostgreSQL must have taken the request to cancel such a statement.
 pub const ABANDONED_STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Messages of a deleted conversation that are deleted at a time. The longest texts are 1.6 MiB, which SQLite overwrites in some 10 ms.
 pub const SWEPT_ROWS: usize = 100;

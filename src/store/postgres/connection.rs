@@ -138,8 +138,8 @@ impl PgConnection {
         self.in_transaction.store(false, Ordering::Relaxed);
     }
 
-    /// Returns true if a caller went before the answer to a statement outside of a transaction. The server still works on the statement, and
-    /// the connection can be used again afterwards: see [`PgConnection::settle`].
+    /// Returns true if a caller went before the answer to a statement outside of a transaction. The server still works on the statement: see
+    /// [`PgConnection::settle`].
     pub(super) fn can_be_settled(&self) -> bool {
         self.open.load(Ordering::Relaxed) > 0
             && !self.in_transaction.load(Ordering::Relaxed)
@@ -148,19 +148,16 @@ impl PgConnection {
             && self.idle_time() < limits::QUERY_TIMEOUT
     }
 
-    /// Ends the statements whose caller has gone: waits for a moment, then cancels them. Afterwards the connection can be used again if the
-    /// server has answered. The caller bounds the time.
+    /// Ends the statements whose caller has gone: waits for a moment, then cancels them. Only after the first the connection can be used
+    /// again: the server does not tell when it has carried out a cancellation, so a late one could hit the next caller's statement. The caller
+    /// bounds the time.
     pub(super) async fn settle(&self) {
         // Answers come in order: that of the probe is the last one.
-        let mut answered =
-            timeout(limits::ABANDONED_STATEMENT_GRACE, self.probe()).await.is_ok_and(|probed| probed.is_ok());
-        if !answered && self.client.cancel_token().cancel_query(self.tls.clone()).await.is_ok() {
-            // The cancellation may have come late and hit the first probe.
-            let _ = self.probe().await;
-            answered = self.probe().await.is_ok();
-        }
-        if answered {
-            self.open.store(0, Ordering::Relaxed);
+        match timeout(limits::ABANDONED_STATEMENT_GRACE, self.probe()).await {
+            Ok(Ok(())) => self.open.store(0, Ordering::Relaxed),
+            Ok(Err(_)) => {}
+            // Without the cancellation the server ends the statement when its time is over.
+            Err(_) => drop(self.client.cancel_token().cancel_query(self.tls.clone()).await),
         }
     }
 

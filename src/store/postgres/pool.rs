@@ -61,8 +61,8 @@ impl ConnectionManager {
     }
 }
 
-/// A connection of the pool that a caller uses. If the caller goes in the middle of a statement, a task ends the statement before the
-/// connection is used again. Closing it would leave the server at work, and cost a handshake for each client that goes.
+/// A connection of the pool that a caller uses. If the caller goes in the middle of a statement, a task waits for its answer before the
+/// connection is used again, or else has it cancelled: closing alone would leave the server at work.
 pub(super) struct Lent(Arc<PooledConnection<'static, ConnectionManager>>);
 
 impl Lent {
