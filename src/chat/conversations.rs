@@ -14,6 +14,7 @@ use crate::domain::session::Caller;
 use crate::domain::{ConversationId, FieldError, RefusedFields, Result, Timestamp, UserId};
 use crate::limits;
 use crate::registry::Scope;
+use crate::store::hide_deleted_names;
 use crate::wire::answer::Answer;
 use crate::wire::list::list as list_page;
 use crate::wire::objects::{CreatedObject, ViewObject};
@@ -74,7 +75,8 @@ pub async fn list(context: Context, input: ListConversations) -> Result<Answer> 
     let (chat, limit) = (&context.chat, input.limit.0);
     let after = cursor::activity(input.cursor.as_deref())?;
     let user_id = context.caller()?.user_id;
-    let views = chat.store.conversation_views(user_id, after, limit + 1).await?;
+    let mut views = chat.store.conversation_views(user_id, after, limit + 1).await?;
+    hide_deleted_names(&*chat.store, views.iter_mut().filter_map(|view| view.last_message.as_mut())).await?;
     let object = |view| ViewObject::new(view, |id| chat.status(id));
     let cursor = |last: &ConversationView| cursor::after_activity((last.conversation.active_at, last.conversation.id));
     Ok(Answer::encoded(list_page(&views, limit, context.page_bytes, object, cursor)?))
@@ -92,7 +94,9 @@ async fn answer(context: &Context, id: ConversationId) -> Result<Answer> {
 }
 
 async fn view(chat: &Chat, caller: &Caller, id: ConversationId) -> Result<ConversationView> {
-    chat.store.conversation_view(id, caller.user_id).await?.ok_or_else(no_conversation)
+    let mut view = chat.store.conversation_view(id, caller.user_id).await?.ok_or_else(no_conversation)?;
+    hide_deleted_names(&*chat.store, view.last_message.as_mut()).await?;
+    Ok(view)
 }
 
 /// Renames a group.

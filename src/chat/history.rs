@@ -5,7 +5,7 @@ use super::{Chat, Context, no_conversation};
 use crate::domain::message::Message;
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, Error, Result, Seq};
-use crate::store::{Page, Range};
+use crate::store::{Page, Range, hide_deleted_names};
 use crate::wire::answer::Answer;
 use crate::wire::history::{HasMore, fitting, history};
 use crate::wire::requests::{ListMessages, SeqInput};
@@ -14,7 +14,8 @@ use crate::wire::requests::{ListMessages, SeqInput};
 /// nearest to its position.
 pub async fn list(context: Context, input: ListMessages) -> Result<Answer> {
     let (caller, position) = (context.caller()?, position(&input)?);
-    let (page, anchor, more) = read(&context.chat, &caller, input.conversation_id, position, input.limit.0).await?;
+    let (mut page, anchor, more) = read(&context.chat, &caller, input.conversation_id, position, input.limit.0).await?;
+    hide_deleted_names(&*context.chat.store, &mut page.messages).await?;
     let kept = fitting(&page.messages, anchor, context.page_bytes);
     let more = more.and(kept.start > 0, kept.end < page.messages.len());
     let messages = page.messages.get(kept).unwrap_or_default();

@@ -17,7 +17,7 @@ use crate::domain::event::Event;
 use crate::domain::{ConversationId, Error, Result, UserId};
 use crate::limits;
 use crate::registry::Registry;
-use crate::store::Store;
+use crate::store::{Store, hide_deleted_names};
 
 /// Repairs that were requested and not taken yet. Bounded by the numbers of conversations and users with connections to this node.
 #[derive(Default)]
@@ -113,7 +113,8 @@ impl GapRepair {
     /// Delivers all events of a conversation that the store has and this node has not delivered.
     pub async fn backfill(&self, id: ConversationId) -> Result<()> {
         while let Some(watermark) = self.registry.watermark(id) {
-            let page = self.store.events(id, watermark, limits::CATCH_UP_PAGE).await?;
+            let mut page = self.store.events(id, watermark, limits::CATCH_UP_PAGE).await?;
+            hide_deleted_names(&*self.store, page.iter_mut().filter_map(|event| event.message.as_mut())).await?;
             let (mut next, mut batched) = (watermark + 1, Vec::new());
             for event in &page {
                 if event.seq > next {

@@ -83,6 +83,26 @@ impl SystemNote {
         }
     }
 
+    /// Returns the sentence for users, in which `actor_id` acted. `None` if a name is not known, or for a note of a newer version.
+    pub fn sentence<'a>(&self, actor_id: UserId, name_of: impl Fn(UserId) -> Option<&'a str>) -> Option<String> {
+        let actor = name_of(actor_id)?;
+        Some(match self {
+            Self::MemberAdded { user_id, .. } => format!("{actor} added {}", name_of(*user_id)?),
+            Self::MemberUpdated { user_id, role } => {
+                let became = match role {
+                    Role::Owner => "the owner",
+                    Role::Admin => "an admin",
+                    Role::Member => "a member",
+                };
+                format!("{actor} made {} {became}", name_of(*user_id)?)
+            }
+            Self::MemberRemoved { user_id } if *user_id == actor_id => format!("{actor} left"),
+            Self::MemberRemoved { user_id } => format!("{actor} removed {}", name_of(*user_id)?),
+            Self::ConversationUpdated { name } => format!("{actor} named the conversation “{}”", name.as_str()),
+            Self::Other { .. } => return None,
+        })
+    }
+
     /// The inverse of `kind`, `user_id` and `value`, which the stores keep.
     pub fn from_trusted(kind: &str, user_id: Option<UserId>, value: Option<String>) -> Self {
         let role = || Role::parse(value.as_deref()?);

@@ -6,6 +6,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use ring::digest::{SHA256, digest};
 
 use crate::domain::account::{Departure, Tombstone};
+use crate::domain::user::Name;
 use crate::domain::{Result, SessionId, Timestamp, UserId};
 
 /// The store's methods for deletions.
@@ -15,6 +16,9 @@ pub trait Deletions: Send + Sync {
     /// of the sessions, retires the username, ends the live sessions, and inserts a departure. Returns the ended sessions. `None` if
     /// there is no such user.
     async fn delete_user(&self, id: UserId, tombstone: &Tombstone, at: Timestamp) -> Result<Option<Vec<SessionId>>>;
+
+    /// Returns the names of these users, and true for each who was deleted.
+    async fn names(&self, ids: &[UserId]) -> Result<Vec<(UserId, Name, bool)>>;
 
     /// Returns deleted users who may still be in groups, with the time of their deletion, in the order of time and id, of those after `after`.
     async fn departures(&self, after: (Timestamp, UserId), limit: usize) -> Result<Vec<(Timestamp, UserId)>>;

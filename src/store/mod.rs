@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | users, accounts, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
 //! | searches for users | `user_search.rs`, a function that calls the methods of `users.rs` | | |
+//! | names of deleted users | `deleted_names.rs`, a function that calls a method of `deletions.rs` | | |
 //! | numbered writes | `numbered_writes.rs` | with the noun whose table they write | `numbered_writes.rs` and the files that it names |
 //!
 //! Every adapter makes these promises, and `tests/it/store` tests both adapters for them:
@@ -24,6 +25,7 @@ use crate::domain::Result;
 mod accounts;
 mod contacts;
 mod conversations;
+mod deleted_names;
 mod deletions;
 mod files;
 mod heads;
@@ -46,6 +48,7 @@ mod users;
 pub use accounts::Accounts;
 pub use contacts::Contacts;
 pub use conversations::{ActivityCursor, Conversations};
+pub use deleted_names::hide_deleted_names;
 pub use deletions::Deletions;
 pub use files::{backup, lock, restore};
 pub use heads::Heads;

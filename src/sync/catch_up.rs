@@ -14,6 +14,7 @@ use crate::delivery::event_details;
 use crate::domain::{Code, ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
 use crate::registry::Connection;
+use crate::store::hide_deleted_names;
 use crate::wire::client_frame::ResumePoint;
 use crate::wire::close::Close;
 use crate::wire::frames;
@@ -172,7 +173,8 @@ impl Subscriptions {
             }
             let permit = self.store_permits.acquire(connection.user_id).await?;
             let limit = usize::try_from(target - cursor).unwrap_or(usize::MAX).min(page_max);
-            let page = self.store.events(conversation_id, cursor, limit).await?;
+            let mut page = self.store.events(conversation_id, cursor, limit).await?;
+            hide_deleted_names(&*self.store, page.iter_mut().filter_map(|event| event.message.as_mut())).await?;
             let (mut bytes, mut count) = (Vec::new(), 0);
             for event in page.iter().take_while(|event| event.seq <= target) {
                 let details = event_details(event, self.store.as_ref(), &self.registry).await?;

@@ -5,6 +5,7 @@ use super::{Decision, Facts, NewEvent, RowWrite, Verdict};
 use crate::domain::command::Outcome;
 use crate::domain::conversation::{ConversationKind, GroupName, Member, Role};
 use crate::domain::message::SystemNote;
+use crate::domain::user::User;
 use crate::domain::{Error, Result, UserId};
 use crate::limits;
 
@@ -17,9 +18,18 @@ fn actor(facts: &Facts) -> Result<&Member> {
     Ok(actor)
 }
 
-/// Returns a decision that writes a system message.
-fn with_system_message(writes: Vec<RowWrite>, note: SystemNote, content: String) -> Verdict {
-    Verdict::Write(Decision { writes, event: NewEvent::SystemMessage { note, content } })
+/// Returns a decision that writes a system message. `target` is the user whom it names besides the actor.
+fn with_system_message(
+    writes: Vec<RowWrite>,
+    note: SystemNote,
+    actor: &Member,
+    target: Option<&User>,
+) -> Result<Verdict> {
+    let names = [Some(&actor.user), target];
+    let name_of = |id| names.iter().flatten().find(|user| user.id == id).map(|user| user.name.as_str());
+    let content = note.sentence(actor.user.id, name_of);
+    let content = content.ok_or_else(|| Error::internal("a system message names a user who is not known"))?;
+    Ok(Verdict::Write(Decision { writes, event: NewEvent::SystemMessage { note, content } }))
 }
 
 /// Fails unless a user with this role in a conversation can delete it. A user who is no member has no role.
@@ -50,12 +60,11 @@ pub(super) fn add(user_id: UserId, role: Role, facts: &Facts) -> Result<Verdict>
     if facts.member_count >= limits::GROUP_MEMBERS_MAX {
         return Err(Error::field("user_id", format!("a group has at most {} members", limits::GROUP_MEMBERS_MAX)));
     }
-    let content = format!("{} added {}", actor.name().as_str(), target.name.as_str());
     let mut writes = vec![RowWrite::InsertMember(user_id, role), RowWrite::InsertContact(user_id)];
     if facts.target_consent.has_left {
         writes.push(RowWrite::DeleteLeaver(user_id));
     }
-    Ok(with_system_message(writes, SystemNote::MemberAdded { user_id, role }, content))
+    with_system_message(writes, SystemNote::MemberAdded { user_id, role }, actor, Some(target))
 }
 
 /// Decides a removal of a member, who leaves if they are the actor.
@@ -65,20 +74,18 @@ pub(super) fn remove(user_id: UserId, facts: &Facts) -> Result<Verdict> {
         return Err(Error::not_found("member"));
     };
     let mut writes = vec![RowWrite::DeleteMember(user_id)];
-    let content = if user_id == actor.user.id {
+    if user_id == actor.user.id {
         if actor.role == Role::Owner && facts.member_count > 1 {
             return Err(Error::forbidden("Make another member the owner before you leave."));
         }
         writes.push(RowWrite::InsertLeaver(user_id));
-        format!("{} left", target.name.as_str())
     } else {
         require(actor, Role::Admin, "Only an admin or the owner can remove members.")?;
         if target_role >= actor.role {
             return Err(Error::forbidden("You can only remove members whose role is below your own."));
         }
-        format!("{} removed {}", actor.name().as_str(), target.name.as_str())
-    };
-    Ok(with_system_message(writes, SystemNote::MemberRemoved { user_id }, content))
+    }
+    with_system_message(writes, SystemNote::MemberRemoved { user_id }, actor, Some(target))
 }
 
 /// Decides a change of a member's role.
@@ -98,13 +105,7 @@ pub(super) fn set_role(user_id: UserId, role: Role, facts: &Facts) -> Result<Ver
     if role == Role::Owner {
         writes.push(RowWrite::SetRole(actor.user.id, Role::Admin));
     }
-    let became = match role {
-        Role::Owner => "the owner",
-        Role::Admin => "an admin",
-        Role::Member => "a member",
-    };
-    let content = format!("{} made {} {became}", actor.name().as_str(), target.name.as_str());
-    Ok(with_system_message(writes, SystemNote::MemberUpdated { user_id, role }, content))
+    with_system_message(writes, SystemNote::MemberUpdated { user_id, role }, actor, Some(target))
 }
 
 /// Decides a change of the group's name.
@@ -114,12 +115,8 @@ pub(super) fn rename(name: &GroupName, facts: &Facts) -> Result<Verdict> {
     if facts.name.as_ref() == Some(name) {
         return Ok(Verdict::Nothing(Outcome::NoChange));
     }
-    let content = format!("{} named the conversation “{}”", actor.name().as_str(), name.as_str());
-    Ok(with_system_message(
-        vec![RowWrite::SetName(name.clone())],
-        SystemNote::ConversationUpdated { name: name.clone() },
-        content,
-    ))
+    let note = SystemNote::ConversationUpdated { name: name.clone() };
+    with_system_message(vec![RowWrite::SetName(name.clone())], note, actor, None)
 }
 
 fn require(actor: &Member, role: Role, otherwise: &'static str) -> Result<()> {

@@ -11,7 +11,7 @@ use super::{Postgres, bounded};
 use crate::domain::account::{Departure, Tombstone};
 use crate::domain::conversation::Role;
 use crate::domain::search::WORDS_VERSION;
-use crate::domain::user::case_fold;
+use crate::domain::user::{Name, case_fold};
 use crate::domain::{Result, SessionId, Timestamp, UserId};
 use crate::store::deletions::{Deletions, retired_key};
 use crate::store::queries::contacts::DELETE_LEAVER_EVERYWHERE;
@@ -26,6 +26,13 @@ use crate::store::queries::sessions::END_OTHER_SESSIONS;
 /// id. Locked, so that of two deletions at once one finds no user.
 const LOCK_USERNAME: &str = "SELECT username_key FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE";
 
+/// ids
+const NAMES: &str = "SELECT id, name, deleted_at IS NOT NULL FROM users WHERE id = ANY($1)";
+
+fn name(columns: &mut Columns<'_>) -> Result<(UserId, Name, bool)> {
+    Ok((columns.next()?, Name::from_trusted(columns.next()?), columns.next()?))
+}
+
 /// Reads a departure.
 fn departure(columns: &mut Columns<'_>) -> Result<Departure> {
     Ok(Departure { conversation_id: columns.next()?, role: columns.parsed(Role::parse)?, successor: columns.next()? })
@@ -35,6 +42,10 @@ fn departure(columns: &mut Columns<'_>) -> Result<Departure> {
 impl Deletions for Postgres {
     async fn delete_user(&self, id: UserId, tombstone: &Tombstone, at: Timestamp) -> Result<Option<Vec<SessionId>>> {
         bounded(async { Box::pin(delete(&*self.connection().await?, id, tombstone, at)).await }).await
+    }
+
+    async fn names(&self, ids: &[UserId]) -> Result<Vec<(UserId, Name, bool)>> {
+        self.all(NAMES, &[&ids], name).await
     }
 
     async fn departures(&self, (since, after): (Timestamp, UserId), limit: usize) -> Result<Vec<(Timestamp, UserId)>> {

@@ -10,7 +10,7 @@ use super::sql::{all, one, run, sql};
 use super::users::DELETE_WORDS;
 use crate::domain::account::{Departure, Tombstone};
 use crate::domain::search::WORDS_VERSION;
-use crate::domain::user::case_fold;
+use crate::domain::user::{Name, case_fold};
 use crate::domain::{Result, SessionId, Timestamp, UserId};
 use crate::store::deletions::{Deletions, retired_key};
 use crate::store::queries::contacts::DELETE_LEAVER_EVERYWHERE;
@@ -24,6 +24,13 @@ use crate::store::queries::sessions::END_OTHER_SESSIONS;
 
 /// id
 const USERNAME_KEY: &str = "SELECT username_key FROM users WHERE id = ?1 AND deleted_at IS NULL";
+
+/// id
+const NAME: &str = "SELECT id, name, deleted_at IS NOT NULL FROM users WHERE id = ?1";
+
+fn name(columns: &mut Columns<'_>) -> rusqlite::Result<(UserId, Name, bool)> {
+    Ok((columns.next()?, Name::from_trusted(columns.next()?), columns.next()?))
+}
 
 /// Reads a departure.
 fn departure(columns: &mut Columns<'_>) -> rusqlite::Result<Departure> {
@@ -51,6 +58,12 @@ impl Deletions for Sqlite {
             Ok(Some(ended))
         })
         .await
+    }
+
+    async fn names(&self, ids: &[UserId]) -> Result<Vec<(UserId, Name, bool)>> {
+        let ids = ids.to_vec();
+        self.read(move |db| ids.into_iter().filter_map(|id| one(db, NAME, params![id], name).transpose()).collect())
+            .await
     }
 
     async fn departures(&self, (since, after): (Timestamp, UserId), limit: usize) -> Result<Vec<(Timestamp, UserId)>> {

@@ -22,6 +22,7 @@ on_each_store! {
     an_admin_and_a_command_delete_users,
     a_deletion_is_finished_after_a_restart,
     a_deletion_does_not_wait_behind_others,
+    system_messages_name_no_deleted_user,
 }
 
 /// Waits until a conversation has this many members, and returns them.
@@ -207,4 +208,40 @@ async fn a_deletion_does_not_wait_behind_others(store: StoreKind) {
     delete_me(&ada, json!({"password": PASSWORD})).await.expect(204);
     assert_eq!(socket.next_of(&["member.removed"]).await["conversation_id"], room.id);
     assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+}
+
+async fn system_messages_name_no_deleted_user(store: StoreKind) {
+    const EVENTS: [&str; 5] =
+        ["message.new", "member.added", "member.updated", "member.removed", "conversation.updated"];
+    let chinwag = Operated::on(store, &["--rate-limits", "off"]).await;
+    let (ada, grace) = (chinwag.server.register("ada").await, chinwag.server.register("grace").await);
+    let joan = chinwag.server.register("joan").await;
+    let room = ada.group("Lunch", &[]).await;
+    ada.post(&room.members, &json!({"user_id": grace.id, "role": "admin"})).await.expect(201);
+    grace.post(&room.members, &json!({"user_id": joan.id})).await.expect(201);
+    grace.patch(&room.path, &json!({"name": "Dinner"})).await.expect(200);
+    grace.send(&room, "Grace was here").await;
+    ada.patch(&format!("{}/{}", room.members, grace.id), &json!({"role": "member"})).await.expect(200);
+    ada.delete(&format!("{}/{}", room.members, grace.id)).await.expect(204);
+    let view = ada.get(&room.path).await.json();
+    assert_eq!(view["last_message"]["content"], "Ada removed Grace");
+    delete_me(&grace, json!({"password": PASSWORD})).await.expect(204);
+
+    let expected = [
+        "Ada added Deleted user",
+        "Deleted user added Joan",
+        "Deleted user named the conversation “Dinner”",
+        "Grace was here",
+        "Ada made Deleted user a member",
+        "Ada removed Deleted user",
+    ];
+    let history = ada.get(&room.messages).await.json();
+    assert_eq!(each(&history, "/content"), expected);
+    assert_eq!(ada.get(&room.path).await.json()["last_message"]["content"], expected[5]);
+    let list = ada.get("/v1/conversations").await.json();
+    assert_eq!(each(&list, "/last_message/content"), [expected[5]]);
+    let mut socket = joan.open(&format!("{}?after_seq=0", room.socket)).await;
+    for content in expected {
+        assert_eq!(socket.next_of(&EVENTS).await["message"]["content"], content);
+    }
 }

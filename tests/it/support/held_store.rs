@@ -191,6 +191,7 @@ forward! {
 forward! {
     impl Deletions {
         async fn delete_user(id: UserId, tombstone: &Tombstone, at: Timestamp) -> Result<Option<Vec<SessionId>>>;
+        async fn names(ids: &[UserId]) -> Result<Vec<(UserId, Name, bool)>>;
         async fn departures(after: (Timestamp, UserId), limit: usize) -> Result<Vec<(Timestamp, UserId)>>;
         async fn departures_of(user_id: UserId, limit: usize) -> Result<Vec<Departure>>;
         async fn end_departure(user_id: UserId, before: Timestamp) -> Result<()>;
