@@ -80,7 +80,7 @@ fn message_change(kind: EventKind, message: Message) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::super::{Decision, Facts, NewEvent, RowWrite, Verdict, decide};
-    use super::DELETED_BY_OPERATOR;
+    use super::{DELETED_BY_OPERATOR, Payload};
     use crate::domain::command::{Action, Command, Outcome};
     use crate::domain::conversation::{ConversationKind, Member, Role};
     use crate::domain::event::EventKind;
@@ -211,7 +211,7 @@ mod tests {
         let Ok(Verdict::Write(Decision { writes, event })) = remove(Some(stored.clone())) else { panic!("it removes") };
         let NewEvent::Change { kind, message: Some(removed), .. } = event else { panic!("it changes the message") };
         assert_eq!((kind, removed.content.as_str()), (EventKind::MessageDeleted, ""));
-        assert_eq!(removed.extra.as_ref().map(|extra| extra.as_str()), Some(DELETED_BY_OPERATOR));
+        assert_eq!(removed.extra.as_ref().map(Payload::as_str), Some(DELETED_BY_OPERATOR));
         assert!(writes.contains(&RowWrite::InsertRemoval(stored.id)));
         assert_eq!(remove(Some(removed.clone())), Ok(Verdict::Nothing(Outcome::Duplicate(removed))), "again");
         let noted = Message { note: Some(SystemNote::MemberRemoved { user_id: stored.sender_id }), ..stored };

@@ -70,14 +70,11 @@ async fn list(store: &dyn Store, settled: bool) -> Result<()> {
 fn line(view: &ReportView) -> String {
     let ReportView { report, reporter_username, sender_username } = view;
     let reason = report.reason.as_ref().map_or("", ReportReason::as_str);
-    let mut line = format!(
-        "{}\t{}\t{reporter_username}\t{sender_username}\t{}\t{}\t{reason:?}\t{:?}",
+    let settled = report.settled.map_or_else(String::new, |(at, resolution)| format!("\t{} {at}", resolution.as_str()));
+    format!(
+        "{}\t{}\t{reporter_username}\t{sender_username}\t{}\t{}\t{reason:?}\t{:?}{settled}",
         report.id, report.created_at, report.conversation_id, report.message_id, report.content
-    );
-    if let Some((at, resolution)) = report.settled {
-        line.push_str(&format!("\t{} {at}", resolution.as_str()));
-    }
-    line
+    )
 }
 
 async fn settle(store: &dyn Store, id: &str, remove: bool) -> Result<()> {

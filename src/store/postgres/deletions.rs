@@ -90,7 +90,7 @@ async fn delete(
     let (new_key, name_key, key_hash) = (tombstone.username.key(), case_fold(name), retired_key(&username_key));
     let entombed: Params<'_> = &[&id, &username, &new_key, &name, &name_key, &at, &WORDS_VERSION];
     let ended: Params<'_> = &[&id, &None::<SessionId>, &at];
-    let (first, second) = join(
+    let (first, second) = Box::pin(join(
         join5(
             connection.send_count(ENTOMB_USER, entombed),
             connection.send_count(RETIRE_USERNAME, &[&key_hash]),
@@ -108,7 +108,7 @@ async fn delete(
             connection.send_count(INSERT_DEPARTURE, &[&id, &at]),
             connection.commit(),
         ),
-    )
+    ))
     .await;
     for written in [first.0, first.1, first.2, first.3, first.4.0, first.4.1, second.0, second.2, second.3] {
         written?;

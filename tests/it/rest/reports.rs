@@ -41,7 +41,7 @@ async fn assert_removed(socket: &mut Socket, message: &Value, seq: i64, since: I
 
 async fn an_operator_sees_what_was_reported_and_nothing_else(store: StoreKind) {
     let chinwag = Operated::on(store, &[]).await;
-    let root = chinwag.admin("root").await;
+    let admin = chinwag.admin("root").await;
     let (ada, eve) = (chinwag.server.register("ada").await, chinwag.server.register("eve").await);
     let room = ada.direct(&eve).await;
     ada.send(&room, "a secret").await;
@@ -50,7 +50,7 @@ async fn an_operator_sees_what_was_reported_and_nothing_else(store: StoreKind) {
     let answer = ada.post(&report_path(&room, &insult), &body).await.expect(204);
     assert!(answer.body.is_empty());
 
-    let list = root.get("/v1/admin/reports").await.expect(200).json();
+    let list = admin.get("/v1/admin/reports").await.expect(200).json();
     let [report] = list["items"].as_array().unwrap().as_slice() else { panic!("{list}") };
     for (field, expected) in [
         ("conversation_id", json!(room.id)),
@@ -68,28 +68,28 @@ async fn an_operator_sees_what_was_reported_and_nothing_else(store: StoreKind) {
         assert_eq!(report[field], expected, "{field}");
     }
     assert!(!list.to_string().contains("a secret"));
-    assert_eq!(root.get(&room.messages).await.problem(), (404, "not_found".to_owned()));
+    assert_eq!(admin.get(&room.messages).await.problem(), (404, "not_found".to_owned()));
 
     let path = format!("/v1/admin/reports/{}", report["id"].as_str().unwrap());
-    let settled = root.patch(&path, &json!({"resolution": "dismissed"})).await.expect(200).json();
+    let settled = admin.patch(&path, &json!({"resolution": "dismissed"})).await.expect(200).json();
     assert!(settled["settled_at"].is_string() && settled["resolution"] == "dismissed", "{settled}");
-    assert_eq!(root.patch(&path, &json!({"resolution": "removed"})).await.expect(200).json(), settled, "it stays so");
-    assert_eq!(root.get("/v1/admin/reports").await.json(), json!({"items": [], "next": null}));
-    assert_eq!(root.get("/v1/admin/reports?state=settled").await.json()["items"], json!([settled]));
+    assert_eq!(admin.patch(&path, &json!({"resolution": "removed"})).await.expect(200).json(), settled, "it stays so");
+    assert_eq!(admin.get("/v1/admin/reports").await.json(), json!({"items": [], "next": null}));
+    assert_eq!(admin.get("/v1/admin/reports?state=settled").await.json()["items"], json!([settled]));
     assert_eq!(ada.get(&room.messages).await.json()["items"][1]["content"], "an insult");
 
     for (path, body, field) in [(&path, json!({"resolution": "x"}), "resolution"), (&path, json!({}), "resolution")] {
-        assert_eq!(refused_fields(&root.patch(path, &body).await), [field]);
+        assert_eq!(refused_fields(&admin.patch(path, &body).await), [field]);
     }
-    assert_eq!(refused_fields(&root.get("/v1/admin/reports?state=x").await), ["state"]);
-    assert_eq!(refused_fields(&root.get("/v1/admin/reports?cursor=x").await), ["cursor"]);
+    assert_eq!(refused_fields(&admin.get("/v1/admin/reports?state=x").await), ["state"]);
+    assert_eq!(refused_fields(&admin.get("/v1/admin/reports?cursor=x").await), ["cursor"]);
     let nothing = "/v1/admin/reports/0199a000-0000-7000-8000-000000000000";
-    assert_eq!(root.patch(nothing, &json!({"resolution": "removed"})).await.problem().0, 404);
+    assert_eq!(admin.patch(nothing, &json!({"resolution": "removed"})).await.problem().0, 404);
 }
 
 async fn a_report_is_one_for_each_member_and_message(store: StoreKind) {
     let chinwag = Operated::on(store, &["--rate-limits", "off"]).await;
-    let root = chinwag.admin("root").await;
+    let admin = chinwag.admin("root").await;
     let (ada, eve) = (chinwag.server.register("ada").await, chinwag.server.register("eve").await);
     let grace = chinwag.server.register("grace").await;
     let room = eve.group("Lunch", &[&ada, &grace]).await;
@@ -106,28 +106,28 @@ async fn a_report_is_one_for_each_member_and_message(store: StoreKind) {
     assert_eq!(socket.next_of(&["reply", "error"]).await["status"], 204);
     ada.post(&report_path(&room, &second), &json!({})).await.expect(204);
 
-    let list = root.get("/v1/admin/reports").await.json();
+    let list = admin.get("/v1/admin/reports").await.json();
     assert_eq!(each(&list, "/content"), ["first", "changed", "second"], "each has the text as it was then");
     assert_eq!(each(&list, "/reporter_username"), ["ada", "grace", "ada"]);
     assert_eq!(each(&list, "/reason"), [Value::Null, Value::Null, Value::Null]);
-    let (contents, lengths) = pages(&root, "/v1/admin/reports?limit=2", "/content").await;
+    let (contents, lengths) = pages(&admin, "/v1/admin/reports?limit=2", "/content").await;
     assert_eq!((contents, lengths), (each(&list, "/content"), vec![2, 1]));
     // A report that is settled stays the only one of its member.
     let path = format!("/v1/admin/reports/{}", list["items"][2]["id"].as_str().unwrap());
-    root.patch(&path, &json!({"resolution": "dismissed"})).await.expect(200);
+    admin.patch(&path, &json!({"resolution": "dismissed"})).await.expect(200);
     ada.post(&report_path(&room, &second), &json!({})).await.expect(204);
-    assert_eq!(each(&root.get("/v1/admin/reports").await.json(), "/content"), ["first", "changed"]);
+    assert_eq!(each(&admin.get("/v1/admin/reports").await.json(), "/content"), ["first", "changed"]);
 }
 
 async fn only_members_report_and_only_texts_of_others(store: StoreKind) {
     let chinwag = Operated::on(store, &[]).await;
-    let root = chinwag.admin("root").await;
+    let admin = chinwag.admin("root").await;
     let (ada, eve) = (chinwag.server.register("ada").await, chinwag.server.register("eve").await);
     let room = ada.group("Lunch", &[]).await;
     let message = ada.send(&room, "hello").await;
     let path = report_path(&room, &message);
     assert_eq!(eve.post(&path, &json!({})).await.problem(), (404, "not_found".to_owned()));
-    assert_eq!(root.post(&path, &json!({})).await.problem(), (404, "not_found".to_owned()));
+    assert_eq!(admin.post(&path, &json!({})).await.problem(), (404, "not_found".to_owned()));
     assert_eq!(ada.post(&path, &json!({})).await.problem(), (403, "forbidden".to_owned()), "her own");
     let added = ada.post(&room.members, &json!({"user_id": eve.id})).await.expect(201);
     assert_eq!(added.json()["role"], "member");
@@ -141,7 +141,7 @@ async fn only_members_report_and_only_texts_of_others(store: StoreKind) {
     assert_eq!(eve.post(&unknown, &json!({})).await.problem().0, 404);
     ada.delete(&format!("{}/{}", room.messages, message["id"].as_str().unwrap())).await.expect(204);
     assert_eq!(eve.post(&path, &json!({})).await.problem().0, 404, "its text is gone");
-    assert_eq!(root.get("/v1/admin/reports").await.json()["items"], json!([]));
+    assert_eq!(admin.get("/v1/admin/reports").await.json()["items"], json!([]));
 }
 
 async fn reports_have_a_rate_of_their_own(store: StoreKind) {
@@ -160,7 +160,7 @@ async fn reports_have_a_rate_of_their_own(store: StoreKind) {
 
 async fn a_report_outlives_message_sender_reporter_and_conversation(store: StoreKind) {
     let chinwag = Operated::on(store, &[]).await;
-    let root = chinwag.admin("root").await;
+    let admin = chinwag.admin("root").await;
     let (ada, eve) = (chinwag.server.register("ada").await, chinwag.server.register("eve").await);
     let room = eve.group("Lunch", &[&ada]).await;
     let insult = eve.send(&room, "an insult").await;
@@ -170,20 +170,20 @@ async fn a_report_outlives_message_sender_reporter_and_conversation(store: Store
     chinwag.command(&["user", "delete", "eve"]).await;
     chinwag.command(&["user", "delete", "ada"]).await;
 
-    let list = root.get("/v1/admin/reports").await.json();
+    let list = admin.get("/v1/admin/reports").await.json();
     assert_eq!((each(&list, "/content"), each(&list, "/reason")), (vec![json!("an insult")], vec![json!("rude")]));
     for name in ["sender_username", "reporter_username"] {
         let username = list["items"][0][name].as_str().unwrap();
         assert!(username.starts_with("deleted-"), "{name}: {username}");
     }
     let path = format!("/v1/admin/reports/{}", list["items"][0]["id"].as_str().unwrap());
-    let settled = root.patch(&path, &json!({"resolution": "removed"})).await.expect(200).json();
+    let settled = admin.patch(&path, &json!({"resolution": "removed"})).await.expect(200).json();
     assert_eq!(settled["resolution"], "removed", "there is nothing left to remove");
 }
 
 async fn settling_removes_the_message_and_all_its_reports(store: StoreKind) {
     let chinwag = Operated::on(store, &[]).await;
-    let root = chinwag.admin("root").await;
+    let admin = chinwag.admin("root").await;
     let (ada, eve) = (chinwag.server.register("ada").await, chinwag.server.register("eve").await);
     let grace = chinwag.server.register("grace").await;
     let room = eve.group("Lunch", &[&ada, &grace]).await;
@@ -193,27 +193,27 @@ async fn settling_removes_the_message_and_all_its_reports(store: StoreKind) {
     }
     ada.post(&report_path(&room, &other), &json!({})).await.expect(204);
     let mut socket = ada.connect("/ws").await;
-    let list = root.get("/v1/admin/reports").await.json();
+    let list = admin.get("/v1/admin/reports").await.json();
     let path = format!("/v1/admin/reports/{}", list["items"][0]["id"].as_str().unwrap());
     let since = Instant::now();
-    root.patch(&path, &json!({"resolution": "removed"})).await.expect(200);
+    admin.patch(&path, &json!({"resolution": "removed"})).await.expect(200);
     assert_removed(&mut socket, &insult, 3, since).await;
-    assert_eq!(each(&root.get("/v1/admin/reports").await.json(), "/content"), ["another"]);
-    let settled = root.get("/v1/admin/reports?state=settled").await.json();
+    assert_eq!(each(&admin.get("/v1/admin/reports").await.json(), "/content"), ["another"]);
+    let settled = admin.get("/v1/admin/reports?state=settled").await.json();
     assert_eq!(each(&settled, "/resolution"), ["removed", "removed"]);
 
     // The same by the ids alone, once.
     let path =
         |message: &Value| format!("/v1/admin/conversations/{}/messages/{}", room.id, message["id"].as_str().unwrap());
     let since = Instant::now();
-    root.delete(&path(&other)).await.expect(204);
+    admin.delete(&path(&other)).await.expect(204);
     assert_removed(&mut socket, &other, 4, since).await;
-    root.delete(&path(&other)).await.expect(204);
+    admin.delete(&path(&other)).await.expect(204);
     let history = ada.get(&room.messages).await.json();
     assert_eq!(history["last_seq"], 4, "the second removal is no event");
     assert_eq!(each(&history, "/deleted_by"), ["operator", "operator"]);
     let unknown = path(&json!({"id": "0199a000-0000-7000-8000-000000000000"}));
-    assert_eq!(root.delete(&unknown).await.problem(), (404, "not_found".to_owned()));
+    assert_eq!(admin.delete(&unknown).await.problem(), (404, "not_found".to_owned()));
 }
 
 async fn a_command_removes_a_message_beside_a_running_server(store: StoreKind) {
