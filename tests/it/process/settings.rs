@@ -62,3 +62,11 @@ fn every_command_that_the_help_names_has_a_help() {
         assert!(output.status.success() && text.contains(&format!("Usage: chinwag {name}")), "{name}: {text}");
     }
 }
+
+#[test]
+fn an_empty_path_of_certificates_is_an_unset_one() {
+    let arguments = ["user", "list", "--database-url", "postgres://127.0.0.1:1/x?sslmode=verify-full"];
+    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        assert_eq!(refused(&arguments, &[(variable, "")]), refused(&arguments, &[]), "{variable}");
+    }
+}
