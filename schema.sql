@@ -275,3 +275,17 @@ INSERT INTO contacts (user_id, contact_id)
 
 -- Last, because it keeps other nodes from reading users.
 ALTER TABLE users ADD COLUMN contact_from text NOT NULL DEFAULT 'everyone' CHECK (contact_from IN ('everyone', 'contacts', 'nobody'));
+
+-- Version 15: users block each other.
+
+CREATE TABLE blocks (
+    user_id    uuid NOT NULL REFERENCES users,
+    blocked_id uuid NOT NULL REFERENCES users,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, blocked_id)
+);
+CREATE INDEX blocks_by_blocked ON blocks (blocked_id, user_id);
+
+-- True for both members of a direct conversation while one of them blocks the other. A send reads its sender's row anyway, so it reads
+-- nothing more to be refused.
+ALTER TABLE members ADD COLUMN is_blocked boolean NOT NULL DEFAULT false;

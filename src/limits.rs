@@ -363,6 +363,8 @@ pub const REMOVALS_POLLED_MAX: usize = 10_000;
 pub const REMOVAL_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Removals that are forgotten at a time.
 pub const REMOVALS_SWEPT: usize = 1_000;
+/// Users whom one user blocks: more than anybody knows who is harassed, and few enough to count at each block.
+pub const BLOCKS_PER_USER_MAX: i64 = 1_000;
 /// Time for which a node trusts that a session is live without asking the store. A session that ends on the same node ends at once.
 pub const SESSION_CACHE_TTL: Duration = Duration::from_secs(5);
 /// Sessions in the cache of live sessions. A full cache evicts the entries that have expired, and takes no others while it is full.

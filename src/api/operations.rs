@@ -6,7 +6,7 @@ use super::operation::Cost::{None as FREE, OfInput};
 use super::operation::Transports::{Both, Http};
 use super::operation::{Access, Cost, Operation, OperationKind, Transports, cost};
 use crate::chat::{
-    accounts, conversations, deletions, history, members, messages, registration, reports, sessions, users,
+    accounts, blocks, conversations, deletions, history, members, messages, registration, reports, sessions, users,
 };
 use crate::wire::answer::Answer;
 
@@ -54,6 +54,7 @@ const DELETE: &str = "DELETE";
 const GET: &str = "GET";
 const PATCH: &str = "PATCH";
 const POST: &str = "POST";
+const PUT: &str = "PUT";
 
 /// The operations table.
 #[rustfmt::skip]
@@ -73,6 +74,9 @@ pub static OPERATIONS: &[Operation] = &[
     row("me.delete",           DELETE, "/v1/users/me",                                                      Json,  User,    COMMIT,  Http, call!(deletions::delete_me)),
     row("user.list",           GET,    "/v1/users",                                                         Empty, User,    PAGE,    Both, call!(users::list)),
     row("user.get",            GET,    "/v1/users/{user_id}",                                               Empty, User,    READ,    Both, call!(users::get)),
+    row("user.block",          PUT,    "/v1/users/{user_id}/block",                                         Empty, User,    COMMIT,  Both, call!(blocks::block)),
+    row("block.list",          GET,    "/v1/users/me/blocks",                                               Empty, User,    PAGE,    Both, call!(blocks::list)),
+    row("user.unblock",        DELETE, "/v1/users/{user_id}/block",                                         Empty, User,    COMMIT,  Both, call!(blocks::unblock)),
 
     // Operators.
     row("account.list",        GET,    "/v1/admin/users",                                                   Empty, Operator, PAGE,    Http, call!(accounts::list)),

@@ -17,7 +17,13 @@ pub enum Envelope {
     /// Numbered events of conversations, for their subscribers.
     Events(Vec<EncodedEvents>),
     /// The event of a system message, or of a kind that this node does not know. A user who joined or left by it receives it too.
-    MembershipEvent { event: EncodedEvents, joined: Option<Joined>, left: Option<UserId> },
+    MembershipEvent {
+        event: EncodedEvents,
+        joined: Option<Joined>,
+        left: Option<UserId>,
+        /// The member whom the event shows as offline, because a recipient may not see their presence. A `presence.diff` tells the others.
+        hidden: Option<UserId>,
+    },
     /// A new conversation. Its members are subscribed, paused.
     Created {
         conversation_id: ConversationId,
@@ -34,6 +40,8 @@ pub enum Envelope {
         /// `conversation.deleted` for each former member who is connected to the publishing node.
         frames: Vec<(UserId, Bytes)>,
     },
+    /// The first block between two users was made, or the last one ended. Nodes hide their presence from each other, or show it again.
+    BlockChanged(UserId, UserId),
     /// Sessions that have ended. Nodes close their sockets and refuse their tokens.
     SessionsEnded(Vec<SessionId>),
     /// A frame that may be lost, encoded once for all its recipients. It has no number and is never repaired. A send queue drops it

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::presence_view::PresenceView;
 use super::{Chat, Context};
 use crate::auth::Audit;
 use crate::bus::Envelope;
@@ -23,9 +24,11 @@ pub async fn list(context: Context, input: ListUsers) -> Result<Answer> {
     let ListUsers { q, cursor, limit } = input;
     let (chat, limit, after) = (&context.chat, limit.0, cursor::key(cursor.as_deref())?);
     let query = q.as_deref().map_or(Ok(None), Query::parse)?;
+    let reader_id = context.caller()?.user_id;
     let (accounts, next) = search_accounts(&*chat.store, query.as_ref(), after.as_deref(), limit).await?;
     let next = next.as_deref().map(cursor::after_key);
-    let object = |account| account_object(chat, account);
+    let presence = chat.presence_for(reader_id, accounts.iter().map(|account| account.user.id)).await?;
+    let object = |account| account_object(&presence, account);
     let cursor = |last: &Account| cursor::after_key(&last.user.username.key());
     Ok(Answer::encoded(list_with_next(&accounts, next, context.page_bytes, object, cursor)?))
 }
@@ -55,7 +58,8 @@ pub async fn create(context: Context, input: CreateAccount) -> Result<Answer> {
     chat.store.insert_account(&account, &hash).await?;
     let detail = if account.is_admin { "is_admin: true" } else { "is_admin: false" };
     audit(&context, "account.created", &account, detail)?;
-    Answer::created(true, format!("/v1/users/{}", account.user.id), &account_object(chat, &account))
+    let presence = chat.presence_for(context.caller()?.user_id, None).await?;
+    Answer::created(true, format!("/v1/users/{}", account.user.id), &account_object(&presence, &account))
 }
 
 /// Changes an account: its password or role, or disables or enables it.
@@ -84,7 +88,8 @@ pub async fn update(context: Context, input: UpdateAccount) -> Result<Answer> {
     let detail = change.description();
     let account = chat.change_account(user_id, change).await?.ok_or_else(|| Error::not_found("user"))?;
     audit(&context, "account.changed", &account, &detail)?;
-    Answer::ok(&account_object(chat, &account))
+    let presence = chat.presence_for(context.caller()?.user_id, [user_id]).await?;
+    Answer::ok(&account_object(&presence, &account))
 }
 
 /// Logs an act of an admin.
@@ -95,8 +100,8 @@ fn audit(context: &Context, action: &'static str, account: &Account, detail: &st
     Ok(())
 }
 
-fn account_object<'a>(chat: &Chat, account: &'a Account) -> AccountObject<'a> {
-    AccountObject::new(account, chat.status(account.user.id))
+fn account_object<'a>(presence: &PresenceView<'_>, account: &'a Account) -> AccountObject<'a> {
+    AccountObject::new(account, presence.of(account.user.id))
 }
 
 impl Chat {

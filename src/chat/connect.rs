@@ -49,8 +49,7 @@ impl LiveConnection {
         }
         let _permit = chat.store_permits.acquire_own(connection.user_id).await?;
         let contacts = chat.store.contacts(connection.user_id, limits::PRESENCE_CONTACTS_MAX).await?;
-        chat.presence.enqueue_contacts(connection, &contacts);
-        Ok(())
+        chat.presence.enqueue_contacts(connection, &contacts, chat.store.as_ref()).await
     }
 
     /// Sends a heartbeat with the numbers that are new since the last one.
@@ -111,7 +110,7 @@ impl Chat {
                 let ConversationSnapshot { head, members } =
                     conversation.ok_or_else(|| Error::not_found("conversation"))?;
                 live.head = Some(head);
-                self.presence.enqueue_members(connection, id, &members);
+                self.presence.enqueue_members(connection, id, &members, self.store.as_ref()).await?;
             }
             Scope::All | Scope::Held => {
                 self.subscriptions.subscribe_all(connection).await?;

@@ -30,7 +30,8 @@ pub async fn create(context: Context, input: CreateConversation) -> Result<Answe
     let created = chat.run_to_completion(async move |chat| chat.create(new).await).await?;
     let CreatedConversation { id, is_new, not_added } = &created;
     let view = view(chat, &caller, *id).await?;
-    let object = CreatedObject { view: ViewObject::new(&view, |id| chat.status(id)), not_added };
+    let presence = chat.presence_for(caller.user_id, peer_id(&view)).await?;
+    let object = CreatedObject { view: ViewObject::new(&view, |id| presence.of(id)), not_added };
     Answer::created(*is_new, format!("/v1/conversations/{id}"), &object)
 }
 
@@ -77,7 +78,8 @@ pub async fn list(context: Context, input: ListConversations) -> Result<Answer> 
     let user_id = context.caller()?.user_id;
     let mut views = chat.store.conversation_views(user_id, after, limit + 1).await?;
     hide_deleted_names(&*chat.store, views.iter_mut().filter_map(|view| view.last_message.as_mut())).await?;
-    let object = |view| ViewObject::new(view, |id| chat.status(id));
+    let presence = chat.presence_for(user_id, views.iter().filter_map(peer_id)).await?;
+    let object = |view| ViewObject::new(view, |id| presence.of(id));
     let cursor = |last: &ConversationView| cursor::after_activity((last.conversation.active_at, last.conversation.id));
     Ok(Answer::encoded(list_page(&views, limit, context.page_bytes, object, cursor)?))
 }
@@ -88,9 +90,14 @@ pub async fn get(context: Context, input: OneConversation) -> Result<Answer> {
 }
 
 async fn answer(context: &Context, id: ConversationId) -> Result<Answer> {
-    let chat = &context.chat;
-    let view = view(chat, &context.caller()?, id).await?;
-    Answer::ok(&ViewObject::new(&view, |id| chat.status(id)))
+    let (chat, caller) = (&context.chat, context.caller()?);
+    let view = view(chat, &caller, id).await?;
+    let presence = chat.presence_for(caller.user_id, peer_id(&view)).await?;
+    Answer::ok(&ViewObject::new(&view, |id| presence.of(id)))
+}
+
+fn peer_id(view: &ConversationView) -> Option<UserId> {
+    view.peer.as_ref().map(|peer| peer.id)
 }
 
 async fn view(chat: &Chat, caller: &Caller, id: ConversationId) -> Result<ConversationView> {

@@ -1,7 +1,8 @@
 //! Operations on members.
 
 use super::messages::command;
-use super::{Chat, Context, no_conversation};
+use super::presence_view::PresenceView;
+use super::{Context, no_conversation};
 use crate::domain::command::{Action, Outcome, Write};
 use crate::domain::conversation::{Member, Role};
 use crate::domain::session::Caller;
@@ -19,13 +20,14 @@ pub async fn list(context: Context, input: ListMembers) -> Result<Answer> {
     let user_id = context.caller()?.user_id;
     chat.store.member(id, user_id).await?.ok_or_else(no_conversation)?;
     let members = chat.store.members(id, after.as_deref(), limit + 1).await?;
-    let object = |member| member_object(chat, member);
+    let presence = chat.presence_for(user_id, members.iter().map(|member| member.user.id)).await?;
+    let object = |member| member_object(&presence, member);
     let cursor = |last: &Member| cursor::after_key(&last.user.username.key());
     Ok(Answer::encoded(list_page(&members, limit, context.page_bytes, object, cursor)?))
 }
 
-fn member_object<'a>(chat: &Chat, member: &'a Member) -> MemberObject<'a> {
-    MemberObject::new(member, chat.status(member.user.id))
+fn member_object<'a>(presence: &PresenceView<'_>, member: &'a Member) -> MemberObject<'a> {
+    MemberObject::new(member, presence.of(member.user.id))
 }
 
 /// Adds a member.
@@ -36,8 +38,8 @@ pub fn add(caller: &Caller, input: AddMember) -> Result<Write> {
 
 /// Returns the member. The status is 201 if they are new.
 pub async fn added(context: Context, write: Write, outcome: Outcome) -> Result<Answer> {
-    let (id, member) = changed_member(&context, &write).await?;
-    let object = member_object(&context.chat, &member);
+    let (id, member, presence) = changed_member(&context, &write).await?;
+    let object = member_object(&presence, &member);
     let location = format!("/v1/conversations/{id}/members/{}", member.user.id);
     Answer::created(outcome != Outcome::NoChange, location, &object)
 }
@@ -50,8 +52,8 @@ pub fn update(caller: &Caller, input: UpdateMember) -> Result<Write> {
 
 /// Returns the member with their new role.
 pub async fn updated(context: Context, write: Write, _: Outcome) -> Result<Answer> {
-    let (_, member) = changed_member(&context, &write).await?;
-    Answer::ok(&member_object(&context.chat, &member))
+    let (_, member, presence) = changed_member(&context, &write).await?;
+    Answer::ok(&member_object(&presence, &member))
 }
 
 /// Removes a member. A caller who removes themselves leaves.
@@ -59,13 +61,15 @@ pub fn remove(caller: &Caller, input: RemoveMember) -> Result<Write> {
     Ok(command(caller, input.conversation_id, Action::RemoveMember { user_id: input.user_id }))
 }
 
-/// Returns the member that a command changed.
-async fn changed_member(context: &Context, write: &Write) -> Result<(ConversationId, Member)> {
+/// Returns the member that a command changed, and the member's presence.
+async fn changed_member<'a>(context: &'a Context, write: &Write) -> Result<(ConversationId, Member, PresenceView<'a>)> {
     let id = write.conversation_id();
     let user_id: Option<UserId> = write.as_command().and_then(|command| command.action.user_id());
     let user_id = user_id.ok_or_else(|| Error::internal("the command changes no member"))?;
     let member = context.chat.store.member(id, user_id).await?;
-    Ok((id, member.ok_or_else(|| Error::not_found("member"))?))
+    let member = member.ok_or_else(|| Error::not_found("member"))?;
+    let presence = context.chat.presence_for(write.actor_id(), [user_id]).await?;
+    Ok((id, member, presence))
 }
 
 fn parse_role(text: &str) -> Result<Role> {

@@ -4,6 +4,7 @@
 //! connections. A read goes to the store.
 
 pub mod accounts;
+pub mod blocks;
 mod connect;
 mod context;
 pub mod conversations;
@@ -11,6 +12,7 @@ pub mod deletions;
 pub mod history;
 pub mod members;
 pub mod messages;
+mod presence_view;
 mod rate_limits;
 pub mod registration;
 pub mod reports;
@@ -104,10 +106,8 @@ impl Chat {
         let cache = Arc::clone(&sessions);
         let invalidate = Box::new(move |ended: &[_]| cache.invalidate(ended));
         let presence = Arc::new(Presence::new(&registry));
-        let presence_handle = Arc::clone(&presence);
-        let members_changed = Box::new(move |id, growth| presence_handle.members_changed(id, growth));
-        let inbox =
-            Arc::new(LocalInbox::new(Arc::clone(&registry), invalidate, members_changed, Arc::clone(&repair_queue)));
+        let (events, queue) = (Arc::clone(&presence) as _, Arc::clone(&repair_queue));
+        let inbox = Arc::new(LocalInbox::new(Arc::clone(&registry), invalidate, events, queue));
         let gap_repair =
             Arc::new(GapRepair::new(&store, &registry, Arc::clone(&inbox) as _, Arc::clone(&repair_queue)));
         let bus = join(Arc::clone(&inbox) as _);

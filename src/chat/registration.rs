@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::users::user_object;
 use super::{Chat, Context};
 use crate::auth::{Audit, invite_code_hash, new_invite_code};
 use crate::domain::password::Password;
@@ -11,7 +10,7 @@ use crate::domain::user::{Name, User, Username};
 use crate::domain::{Code, Error, RefusedFields, Result, Timestamp, UserId};
 use crate::limits;
 use crate::wire::answer::Answer;
-use crate::wire::objects::{InviteObject, SettingsObject};
+use crate::wire::objects::{InviteObject, SettingsObject, UserObject};
 use crate::wire::requests::{CreateInvite, Nothing, Register, UpdateSettings};
 
 /// Creates an account. Without a name, the username is the name. An invitation that is not needed is not used up.
@@ -33,7 +32,7 @@ pub async fn register(context: Context, input: Register) -> Result<Answer> {
     }
     let username = Some(user.username.as_str());
     Audit { action: "user.registered", user_id: Some(user.id), username, ..context.audit() }.log();
-    Answer::created(true, format!("/v1/users/{}", user.id), &user_object(chat, &user))
+    Answer::created(true, format!("/v1/users/{}", user.id), &UserObject::new(&user, Some(chat.status(user.id))))
 }
 
 /// Makes an invitation. Its code is in this answer alone.

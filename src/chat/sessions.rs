@@ -150,7 +150,7 @@ fn tokens(chat: &Chat, user: &User, session: SessionId, generation: i64, now: Ti
         token_type: "bearer",
         expires_in: tokens.access_ttl().as_secs(),
         refresh_token: &tokens.refresh(session, generation),
-        user: UserObject::new(user, chat.status(user.id)),
+        user: UserObject::new(user, Some(chat.status(user.id))),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Operations on users: their profiles and passwords.
 
+use super::presence_view::PresenceView;
 use super::{Chat, Context};
 use crate::auth::{Audit, PasswordMatch};
 use crate::bus::Envelope;
@@ -23,12 +24,14 @@ pub async fn me(context: Context, _: Nothing) -> Result<Answer> {
 
 /// Returns a user. Every user who is logged in may see all users.
 pub async fn get(context: Context, input: GetUser) -> Result<Answer> {
-    answer(&context.chat, input.user_id).await
+    answer(&context, input.user_id).await
 }
 
-async fn answer(chat: &Chat, id: UserId) -> Result<Answer> {
+async fn answer(context: &Context, id: UserId) -> Result<Answer> {
+    let chat = &context.chat;
     let user = chat.store.user(id).await?.ok_or_else(|| Error::not_found("user"))?;
-    Answer::ok(&user_object(chat, &user))
+    let presence = chat.presence_for(context.caller()?.user_id, [id]).await?;
+    Answer::ok(&user_object(&presence, &user))
 }
 
 async fn answer_me(chat: &Chat, id: UserId) -> Result<Answer> {
@@ -48,15 +51,17 @@ pub async fn list(context: Context, input: ListUsers) -> Result<Answer> {
     let ListUsers { q, cursor, limit } = input;
     let (chat, limit, after) = (&context.chat, limit.0, cursor::key(cursor.as_deref())?);
     let query = q.as_deref().map_or(Ok(None), Query::parse)?;
+    let reader_id = context.caller()?.user_id;
     let UserPage { users, next } = search_users(&*chat.store, query.as_ref(), after.as_deref(), limit).await?;
     let next = next.as_deref().map(cursor::after_key);
-    let object = |user| user_object(chat, user);
+    let presence = chat.presence_for(reader_id, users.iter().map(|user| user.id)).await?;
+    let object = |user| user_object(&presence, user);
     let cursor = |last: &User| cursor::after_key(&last.username.key());
     Ok(Answer::encoded(list_with_next(&users, next, context.page_bytes, object, cursor)?))
 }
 
-pub(super) fn user_object<'a>(chat: &Chat, user: &'a User) -> UserObject<'a> {
-    UserObject::new(user, chat.status(user.id))
+fn user_object<'a>(presence: &PresenceView<'_>, user: &'a User) -> UserObject<'a> {
+    UserObject::new(user, presence.of(user.id))
 }
 
 /// Changes the caller's name, password or settings. A new password ends the caller's other sessions.

@@ -35,18 +35,19 @@ pub async fn envelope_of(event: &Event, store: &dyn Store, registry: &Registry, 
         SystemNote::MemberRemoved { user_id } => left = Some(*user_id),
         SystemNote::MemberUpdated { .. } | SystemNote::ConversationUpdated { .. } | SystemNote::Other { .. } => {}
     }
-    let details = timeout_at(deadline, event_details(event, store, registry)).await;
+    let details = timeout_at(deadline, event_details(event, store, registry, None)).await;
     let mut details = details.ok().and_then(Result::ok).unwrap_or_default();
     if let Some(user_id) = left {
         // A replay has none: whoever gets one was told the version by `hello`.
         details.membership_version =
             timeout_at(deadline, store.membership_version(user_id)).await.ok().and_then(Result::ok);
     }
+    let hidden = details.member.as_ref().filter(|(_, status)| status.is_none()).map(|(member, _)| member.user.id);
     let mut frames = Vec::new();
     frames::write_event(&mut frames, event, &details);
     let ends = vec![frames.len()];
     let event = EncodedEvents { conversation_id, first_seq: event.seq, frames: frames.into(), ends };
-    Envelope::MembershipEvent { event, joined, left }
+    Envelope::MembershipEvent { event, joined, left, hidden }
 }
 
 /// Encodes `conversation.created` for a user. Returns `None` if the user is not connected to this node, or if the store fails.

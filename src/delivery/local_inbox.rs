@@ -13,15 +13,24 @@ use crate::wire::close::Close;
 /// Removes sessions that have ended from the session cache.
 pub type InvalidateSessions = Box<dyn Fn(&[SessionId]) + Send + Sync>;
 
-/// Receives a conversation and the change of its member count, after the event was delivered.
-pub type MembersChanged = Box<dyn Fn(ConversationId, i64) + Send + Sync>;
+/// Receives what envelopes change in the presence that clients show.
+pub trait PresenceChanges: Send + Sync {
+    /// `growth` users joined a conversation, or left it if the number is negative. The event was delivered.
+    fn members_changed(&self, id: ConversationId, growth: i64);
+
+    /// The first block between two users was made, or the last one ended.
+    fn block_changed(&self, one: UserId, other: UserId);
+
+    /// An event that was delivered shows a user as offline.
+    fn shown_as_offline(&self, user_id: UserId);
+}
 
 /// Delivers envelopes to the connections of this node.
 pub struct LocalInbox {
     registry: Arc<Registry>,
     /// Called before the sockets of the sessions are closed.
     invalidate_sessions: InvalidateSessions,
-    members_changed: MembersChanged,
+    presence: Arc<dyn PresenceChanges>,
     repairs: Arc<RepairQueue>,
 }
 
@@ -30,10 +39,10 @@ impl LocalInbox {
     pub fn new(
         registry: Arc<Registry>,
         invalidate_sessions: InvalidateSessions,
-        members_changed: MembersChanged,
+        presence: Arc<dyn PresenceChanges>,
         repairs: Arc<RepairQueue>,
     ) -> Self {
-        Self { registry, invalidate_sessions, members_changed, repairs }
+        Self { registry, invalidate_sessions, presence, repairs }
     }
 
     /// Returns the user's connections that are not on one conversation alone.
@@ -70,7 +79,7 @@ impl LocalInbox {
             SeqCheck::InOrder => {
                 let growth = i64::from(joined.is_some()) - i64::from(left.is_some());
                 if growth != 0 {
-                    (self.members_changed)(id, growth);
+                    self.presence.members_changed(id, growth);
                 }
             }
             SeqCheck::Gap => self.repairs.request_conversation(id),
@@ -158,8 +167,9 @@ impl Inbox for LocalInbox {
     fn deliver_local(&self, envelope: Envelope) {
         match envelope {
             Envelope::Events(events) => self.events(&events),
-            Envelope::MembershipEvent { event, joined, left } => {
+            Envelope::MembershipEvent { event, joined, left, hidden } => {
                 self.membership_event(&event, joined.as_ref(), left, true);
+                hidden.into_iter().for_each(|user_id| self.presence.shown_as_offline(user_id));
             }
             Envelope::Created { conversation_id, frames, .. } => {
                 for (user_id, frame) in frames {
@@ -176,6 +186,7 @@ impl Inbox for LocalInbox {
                     self.unsubscribe_user(user_id, conversation_id, None);
                 }
             }
+            Envelope::BlockChanged(one, other) => self.presence.block_changed(one, other),
             Envelope::SessionsEnded(sessions) => self.end_sessions(&sessions),
             Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
         }
@@ -184,10 +195,12 @@ impl Inbox for LocalInbox {
     fn deliver_remote(&self, envelope: Envelope) {
         match envelope {
             Envelope::Events(events) => self.events(&events),
-            Envelope::MembershipEvent { event, joined, left } => {
+            Envelope::MembershipEvent { event, joined, left, hidden } => {
                 self.membership_event(&event, joined.as_ref(), left, false);
+                hidden.into_iter().for_each(|user_id| self.presence.shown_as_offline(user_id));
             }
             Envelope::Created { members, .. } | Envelope::Deleted { members, .. } => self.request_users(members),
+            Envelope::BlockChanged(one, other) => self.presence.block_changed(one, other),
             // A session that has ended stays ended, so a late envelope does no harm.
             Envelope::SessionsEnded(sessions) => self.end_sessions(&sessions),
             Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),

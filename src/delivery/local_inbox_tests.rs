@@ -5,11 +5,19 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::LocalInbox;
+use super::{LocalInbox, PresenceChanges};
 use crate::bus::{Audience, Envelope, Inbox};
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, SessionId, Timestamp, UserId};
 use crate::registry::{Charge, Connection, Holder, Registration, Registry, Scope, SendQueue, Sink};
+
+struct NoPresence;
+
+impl PresenceChanges for NoPresence {
+    fn members_changed(&self, _: ConversationId, _: i64) {}
+    fn block_changed(&self, _: UserId, _: UserId) {}
+    fn shown_as_offline(&self, _: UserId) {}
+}
 
 #[derive(Clone, Default)]
 struct Received(Arc<Mutex<Vec<u8>>>);
@@ -52,7 +60,7 @@ fn client(registry: &Arc<Registry>, user_id: UserId, scope: Scope, id: Conversat
 #[test]
 fn an_ephemeral_frame_reaches_its_audience_alone() {
     let registry = Arc::new(Registry::default());
-    let inbox = LocalInbox::new(Arc::clone(&registry), Box::new(|_| {}), Box::new(|_, _| {}), Arc::default());
+    let inbox = LocalInbox::new(Arc::clone(&registry), Box::new(|_| {}), Arc::new(NoPresence), Arc::default());
     let (ada, grace, id) = (UserId::new(), UserId::new(), ConversationId::new());
     let clients = [
         client(&registry, ada, Scope::All, id, true),

@@ -11,5 +11,5 @@ pub use encode::encode;
 pub use envelopes::{can_share_envelope, envelope_of};
 pub use event_details::event_details;
 pub use gap_repair::{GapRepair, RepairQueue, Repairs};
-pub use local_inbox::{InvalidateSessions, LocalInbox, MembersChanged};
+pub use local_inbox::{InvalidateSessions, LocalInbox, PresenceChanges};
 pub use supervised::supervised;

@@ -118,6 +118,8 @@ pub struct Member {
     pub delivered_seq: Seq,
     /// The number up to which the user has read.
     pub read_seq: Seq,
+    /// True in a direct conversation of which one user blocks the other.
+    pub is_blocked: bool,
 }
 
 impl Member {

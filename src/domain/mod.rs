@@ -3,6 +3,7 @@
 //! The domain knows no HTTP, SQL or JSON. Every value is valid, because its constructor checked it.
 
 pub mod account;
+pub mod block;
 pub mod command;
 pub mod conversation;
 pub mod conversation_view;

@@ -36,6 +36,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 13, needs: 2 },
     // A node that does not know it notes no contacts and asks nobody for consent, as it did before.
     Migration { version: 14, needs: 2 },
+    // A node that does not know blocks takes messages from users who are blocked, and shows presence to them, as it did before.
+    Migration { version: 15, needs: 2 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

@@ -2,7 +2,7 @@
 //!
 //! | for | this folder: the promises | `queries/` | `postgres/` and `sqlite/` |
 //! |---|---|---|---|
-//! | users, accounts, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
+//! | users, accounts, blocks, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
 //! | searches for users | `user_search.rs`, a function that calls the methods of `users.rs` | | |
 //! | names of deleted users | `deleted_names.rs`, a function that calls a method of `deletions.rs` | | |
 //! | numbered writes | `numbered_writes.rs` | with the noun whose table they write | `numbered_writes.rs` and the files that it names |
@@ -23,6 +23,7 @@ use async_trait::async_trait;
 use crate::domain::Result;
 
 mod accounts;
+mod blocks;
 mod contacts;
 mod conversations;
 mod deleted_names;
@@ -46,6 +47,7 @@ mod user_search;
 mod users;
 
 pub use accounts::Accounts;
+pub use blocks::Blocks;
 pub use contacts::Contacts;
 pub use conversations::{ActivityCursor, Conversations};
 pub use deleted_names::hide_deleted_names;
@@ -69,6 +71,7 @@ pub use users::Users;
 pub trait Store:
     Users
     + Accounts
+    + Blocks
     + Deletions
     + Registration
     + Reports

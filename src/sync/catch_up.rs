@@ -177,7 +177,8 @@ impl Subscriptions {
             hide_deleted_names(&*self.store, page.iter_mut().filter_map(|event| event.message.as_mut())).await?;
             let (mut bytes, mut count) = (Vec::new(), 0);
             for event in page.iter().take_while(|event| event.seq <= target) {
-                let details = event_details(event, self.store.as_ref(), &self.registry).await?;
+                let reader_id = Some(connection.user_id);
+                let details = event_details(event, self.store.as_ref(), &self.registry, reader_id).await?;
                 frames::write_event(&mut bytes, event, &details);
                 (cursor, count) = (event.seq, count + 1);
                 if bytes.len() >= limits::CATCH_UP_QUEUED_BYTES_MAX {

@@ -35,8 +35,8 @@ fn write_frame(out: &mut Vec<u8>, value: &impl Serialize) {
 /// The member or the conversation of an event, as it is now.
 #[derive(Default)]
 pub struct EventDetails {
-    /// For an event of a member, unless they have left.
-    pub member: Option<(Member, Status)>,
+    /// For an event of a member, unless they have left: the member, and their status unless a recipient may not see it.
+    pub member: Option<(Member, Option<Status>)>,
     /// For an event of the conversation.
     pub conversation: Option<Conversation>,
     /// For a removal: the membership version of the user who was removed, for that user.
@@ -157,7 +157,7 @@ pub fn hello(
     frame(&Hello {
         r#type: "hello",
         connection_id,
-        user: UserObject::new(user, Status::Online),
+        user: UserObject::new(user, Some(Status::Online)),
         heartbeat_ms,
         limits: Limits {
             content_bytes: limits::CONTENT_BYTES_MAX,

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::message::{MessageObject, MessageStatus};
 use crate::domain::account::Account;
+use crate::domain::block::Block;
 use crate::domain::conversation::{Conversation, GroupName, Member};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::session::Session;
@@ -22,14 +23,14 @@ pub struct UserObject<'a> {
 }
 
 impl<'a> UserObject<'a> {
-    /// Makes the object.
-    pub fn new(user: &'a User, status: Status) -> Self {
+    /// Makes the object. Without a status the reader may not see the user's presence: they read `offline`, and no `last_seen_at`.
+    pub fn new(user: &'a User, status: Option<Status>) -> Self {
         Self {
             id: user.id,
             username: user.username.as_str(),
             name: user.name.as_str(),
-            status: status_word(status),
-            last_seen_at: user.last_seen_at,
+            status: status_word(status.unwrap_or(Status::Offline)),
+            last_seen_at: status.and(user.last_seen_at),
             created_at: user.created_at,
         }
     }
@@ -53,7 +54,7 @@ impl<'a> MeObject<'a> {
     /// Makes the object.
     pub fn new(user: &'a User, status: Status, contact_from: ContactFrom) -> Self {
         let settings = MySettingsObject { contact_from: contact_from.as_str() };
-        Self { user: UserObject::new(user, status), settings }
+        Self { user: UserObject::new(user, Some(status)), settings }
     }
 }
 
@@ -68,7 +69,7 @@ pub struct AccountObject<'a> {
 
 impl<'a> AccountObject<'a> {
     /// Makes the object.
-    pub fn new(account: &'a Account, status: Status) -> Self {
+    pub fn new(account: &'a Account, status: Option<Status>) -> Self {
         let Account { user, is_admin, disabled_at } = account;
         Self { user: UserObject::new(user, status), is_admin: *is_admin, disabled_at: *disabled_at }
     }
@@ -143,8 +144,8 @@ pub struct ViewObject<'a> {
 }
 
 impl<'a> ViewObject<'a> {
-    /// Makes the object. `status_of` returns a user's presence.
-    pub fn new(view: &'a ConversationView, status_of: impl Fn(UserId) -> Status) -> Self {
+    /// Makes the object. `status_of` returns a user's presence, as [`UserObject::new`] takes it.
+    pub fn new(view: &'a ConversationView, status_of: impl Fn(UserId) -> Option<Status>) -> Self {
         Self {
             conversation: ConversationObject::new(&view.conversation),
             role: view.role.as_str(),
@@ -178,8 +179,8 @@ pub struct MemberObject<'a> {
 }
 
 impl<'a> MemberObject<'a> {
-    /// Makes the object, with the member's presence.
-    pub fn new(member: &'a Member, status: Status) -> Self {
+    /// Makes the object, with the member's presence as [`UserObject::new`] takes it.
+    pub fn new(member: &'a Member, status: Option<Status>) -> Self {
         Self {
             user: UserObject::new(&member.user, status),
             role: member.role.as_str(),
@@ -187,6 +188,20 @@ impl<'a> MemberObject<'a> {
             delivered_seq: member.delivered_seq,
             read_seq: member.read_seq,
         }
+    }
+}
+
+/// A block, as the user sees it who made it.
+#[derive(Serialize)]
+pub struct BlockObject<'a> {
+    user: UserObject<'a>,
+    created_at: Timestamp,
+}
+
+impl<'a> BlockObject<'a> {
+    /// Makes the object. Nobody sees the presence of a user whom they block.
+    pub fn new(block: &'a Block) -> Self {
+        Self { user: UserObject::new(&block.user, None), created_at: block.created_at }
     }
 }
 

@@ -146,11 +146,21 @@ pub struct ListUsers {
     pub limit: PageLimit,
 }
 
-/// `user.get`
+/// `user.get`, and every operation on one user that takes nothing else
 #[derive(Deserialize)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct GetUser {
     pub user_id: UserId,
+}
+
+/// `block.list`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct ListBlocks {
+    /// The `next` of the previous page.
+    pub cursor: Option<String>,
+    #[serde(default)]
+    pub limit: PageLimit,
 }
 
 /// `account.create`

@@ -154,6 +154,7 @@ mod tests {
             joined_seq: 0,
             delivered_seq: 0,
             read_seq: 0,
+            is_blocked: false,
         };
         let facts = Facts {
             kind: ConversationKind::Group,

@@ -1,8 +1,9 @@
 //! The rules of editing and deleting messages.
 
+use super::contact::declined;
 use super::{Decision, Facts, NewEvent, RowWrite, Verdict};
 use crate::domain::command::{Command, Outcome};
-use crate::domain::conversation::Role;
+use crate::domain::conversation::{Member, Role};
 use crate::domain::event::EventKind;
 use crate::domain::message::{Content, Message};
 use crate::domain::payload::Payload;
@@ -13,7 +14,7 @@ const DELETED_BY_OPERATOR: &str = r#"{"deleted_by":"operator"}"#;
 
 /// Decides an edit. An edit to the same text changes nothing.
 pub(super) fn edit(content: &Content, command: &Command, facts: &Facts) -> Result<Verdict> {
-    let (_, stored) = role_and_message(facts)?;
+    let (actor, stored) = actor_and_message(facts)?;
     if stored.sender_id != command.actor_id {
         return Err(Error::forbidden("Only its sender can edit a message."));
     }
@@ -23,15 +24,19 @@ pub(super) fn edit(content: &Content, command: &Command, facts: &Facts) -> Resul
     if content.as_str() == stored.content {
         return Ok(Verdict::Nothing(Outcome::Duplicate(stored.clone())));
     }
+    // A new text is a new message to the other user.
+    if actor.is_blocked {
+        return Err(declined());
+    }
     let message =
         Message { content: content.as_str().to_owned(), edited_at: Some(command.timestamp), ..stored.clone() };
     Ok(message_change(EventKind::MessageUpdated, message))
 }
 
-/// Decides a deletion. A message that is deleted already stays as it is.
+/// Decides a deletion. A message that is deleted already stays as it is. A block does not keep users from what they wrote.
 pub(super) fn delete(command: &Command, facts: &Facts) -> Result<Verdict> {
-    let (role, stored) = role_and_message(facts)?;
-    if stored.sender_id != command.actor_id && role < Role::Admin {
+    let (actor, stored) = actor_and_message(facts)?;
+    if stored.sender_id != command.actor_id && actor.role < Role::Admin {
         return Err(Error::forbidden("Only its sender, an admin or the owner can delete a message."));
     }
     if stored.deleted_at.is_some() {
@@ -57,10 +62,10 @@ pub(super) fn remove(command: &Command, facts: &Facts) -> Result<Verdict> {
     Ok(Verdict::Write(Decision { writes, event }))
 }
 
-/// Returns the actor's role and the message that the action changes. Fails for a system message.
-fn role_and_message(facts: &Facts) -> Result<(Role, &Message)> {
+/// Returns the actor and the message that the action changes. Fails for a system message.
+fn actor_and_message(facts: &Facts) -> Result<(&Member, &Message)> {
     let actor = facts.actor.as_ref().ok_or_else(|| Error::not_found("conversation"))?;
-    Ok((actor.role, text_message(facts)?))
+    Ok((actor, text_message(facts)?))
 }
 
 /// Returns the message that the action changes. Fails for a system message.
@@ -108,7 +113,7 @@ mod tests {
     fn member(id: UserId, role: Role) -> Member {
         let (username, name) = (Username::from_trusted("ada".to_owned()), Name::from_trusted("Ada".to_owned()));
         let user = User { id, username, name, created_at: Timestamp(0), last_seen_at: None };
-        Member { user, role, joined_at: Timestamp(0), joined_seq: 0, delivered_seq: 0, read_seq: 0 }
+        Member { user, role, joined_at: Timestamp(0), joined_seq: 0, delivered_seq: 0, read_seq: 0, is_blocked: false }
     }
 
     /// Edits or, without a text, deletes.
@@ -217,6 +222,37 @@ mod tests {
         let noted = Message { note: Some(SystemNote::MemberRemoved { user_id: stored.sender_id }), ..stored };
         assert_eq!(remove(Some(noted)).map_err(|error| error.code), Err(Code::Forbidden));
         assert_eq!(remove(None).map_err(|error| error.code), Err(Code::NotFound));
+    }
+
+    #[test]
+    fn a_block_refuses_new_texts_alone() {
+        let stored = message();
+        let sender_id = stored.sender_id;
+        let decide_blocked = |action| {
+            let conversation_id = stored.conversation_id;
+            let command =
+                Command { conversation_id, actor_id: sender_id, id: MessageId::new(), timestamp: Timestamp(2), action };
+            let facts = Facts {
+                kind: ConversationKind::Direct,
+                name: None,
+                member_count: 2,
+                actor: Some(Member { is_blocked: true, ..member(sender_id, Role::Member) }),
+                target: None,
+                target_role: None,
+                target_consent: Consent::default(),
+                message: Some(stored.clone()),
+            };
+            decide(&command, &facts)
+        };
+        let edit = |text: &str| Action::EditMessage {
+            message_id: stored.id,
+            content: Content::parse(text.to_owned()).expect("short"),
+        };
+        assert_eq!(decide_blocked(edit("second")), Err(super::declined()));
+        let retry = decide_blocked(edit("first"));
+        assert_eq!(retry, Ok(Verdict::Nothing(Outcome::Duplicate(stored.clone()))), "a retry");
+        let (kind, _) = changed_message(decide_blocked(Action::DeleteMessage { message_id: stored.id }));
+        assert_eq!(kind, EventKind::MessageDeleted);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::messages::outer_joined_message;
 use super::rows::Columns;
 use crate::domain::command::{NewMessage, Outcome};
 use crate::domain::event::Event;
+use crate::domain::rules::contact::declined;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
 use crate::store::queries::messages::message_columns;
 
@@ -17,16 +18,16 @@ const LOCK: &str = "SELECT 1 FROM counters WHERE conversation_id = ANY($1) ORDER
 
 /// conversations, ids, senders, contents, replies, timestamps. Each array has one element for each message.
 ///
-/// `judged` looks up each message by its id, its sender's membership, and the message that it replies to. `numbered` gives numbers after
+/// `judged` looks up each message by its id, its sender's membership (whose row is marked if there is a block), and the message that it replies to. `numbered` gives numbers after
 /// the conversation's counter, in the order of the batch. The statement returns one row for each message: its number if it is new, true
-/// if its sender is a member, and the stored message with its id, if there is one. (To look that up by NULL costs nothing.)
+/// if its sender is a member, true if a block refuses it, and the stored message with its id, if there is one. (To look that up by NULL costs nothing.)
 const COMMIT: &str = concat!(
     "WITH batch AS ( \
          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::timestamptz[]) \
              WITH ORDINALITY AS b (conversation_id, id, sender_id, content, reply_to, timestamp, place) \
      ), judged AS ( \
-         SELECT b.*, stored.id AS stored_id, mb.user_id IS NOT NULL AS is_member, k.last_seq, \
-             stored.id IS NULL AND mb.user_id IS NOT NULL AND (b.reply_to IS NULL OR answered.id IS NOT NULL) AS is_fresh \
+         SELECT b.*, stored.id AS stored_id, mb.user_id IS NOT NULL AS is_member, mb.is_blocked IS TRUE AS is_blocked, k.last_seq, \
+             stored.id IS NULL AND mb.is_blocked IS FALSE AND (b.reply_to IS NULL OR answered.id IS NOT NULL) AS is_fresh \
          FROM batch b \
          LEFT JOIN messages stored ON stored.conversation_id = b.conversation_id AND stored.id = b.id \
          LEFT JOIN members mb ON mb.conversation_id = b.conversation_id AND mb.user_id = b.sender_id \
@@ -50,7 +51,7 @@ const COMMIT: &str = concat!(
              GROUP BY conversation_id, sender_id) n \
          WHERE mb.conversation_id = n.conversation_id AND mb.user_id = n.sender_id \
      ) \
-     SELECT n.seq, n.is_member, ",
+     SELECT n.seq, n.is_member, n.is_blocked, ",
     message_columns!(),
     " FROM numbered n LEFT JOIN messages m ON m.conversation_id = n.conversation_id AND m.id = n.stored_id ORDER BY n.place"
 );
@@ -90,11 +91,12 @@ pub(super) async fn commit(connection: &PgConnection, batch: &[NewMessage]) -> R
 fn outcome(new: &NewMessage, row: &Row) -> Result<Outcome> {
     let mut columns = Columns::of(row);
     let seq: Option<Seq> = columns.next()?;
-    let is_member: bool = columns.next()?;
+    let (is_member, is_blocked): (bool, bool) = (columns.next()?, columns.next()?);
     match (seq, outer_joined_message(&mut columns)?) {
         (Some(seq), _) => Ok(Outcome::Committed(Event::created(new.with_seq(seq)))),
         (None, Some(stored)) => Outcome::duplicate_send(stored, new.sender_id, is_member),
         (None, None) if !is_member => Err(Error::not_found("conversation")),
+        (None, None) if is_blocked => Err(declined()),
         (None, None) => Err(Error::field("reply_to", "there is no such message in this conversation")),
     }
 }

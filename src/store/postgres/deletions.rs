@@ -1,7 +1,7 @@
 //! Deletions of accounts.
 
 use async_trait::async_trait;
-use futures_util::future::{join, join5};
+use futures_util::future::{join, join3, join5};
 
 use super::connection::{Params, PgConnection};
 use super::contacts::DELETE_CONTACTS;
@@ -14,6 +14,7 @@ use crate::domain::search::WORDS_VERSION;
 use crate::domain::user::{Name, case_fold};
 use crate::domain::{Result, SessionId, Timestamp, UserId};
 use crate::store::deletions::{Deletions, retired_key};
+use crate::store::queries::blocks::UNMARK_MEMBERS_OF;
 use crate::store::queries::contacts::DELETE_LEAVER_EVERYWHERE;
 use crate::store::queries::deletions::{
     DELETE_TICKETS, DEPARTURES, DEPARTURES_OF, END_DEPARTURE, ENTOMB_USER, FORGET_USER_AGENTS, INSERT_DEPARTURE,
@@ -23,6 +24,13 @@ use crate::store::queries::known_networks::DELETE_NETWORKS;
 use crate::store::queries::row_limit;
 use crate::store::queries::sessions::END_OTHER_SESSIONS;
 
+/// user. In one order, because the deletion of another user may delete the same rows.
+const DELETE_BLOCKS: &str = "DELETE FROM blocks b USING (SELECT user_id, blocked_id FROM blocks \
+     WHERE user_id = $1 OR blocked_id = $1 ORDER BY user_id, blocked_id FOR UPDATE) w \
+     WHERE b.user_id = w.user_id AND b.blocked_id = w.blocked_id";
+/// id. Counters are locked before users, as everywhere.
+const LOCK_BLOCKED_COUNTERS: &str = "SELECT 1 FROM counters WHERE conversation_id IN \
+     (SELECT conversation_id FROM members WHERE user_id = $1 AND is_blocked) ORDER BY conversation_id FOR UPDATE";
 /// id. Locked, so that of two deletions at once one finds no user.
 const LOCK_USERNAME: &str = "SELECT username_key FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE";
 
@@ -80,8 +88,15 @@ async fn delete(
             DELETE_LEAVER_EVERYWHERE,
         ])
         .await?;
-    let (begun, found) = join(connection.begin(), connection.send(LOCK_USERNAME, &[&id])).await;
+    connection.prepare(&[LOCK_BLOCKED_COUNTERS, DELETE_BLOCKS, UNMARK_MEMBERS_OF]).await?;
+    let (begun, locked, found) = join3(
+        connection.begin(),
+        connection.send(LOCK_BLOCKED_COUNTERS, &[&id]),
+        connection.send(LOCK_USERNAME, &[&id]),
+    )
+    .await;
     begun?;
+    locked?;
     let Some(username_key) = rows::first(&found?, rows::value::<String>)? else {
         connection.rollback().await?;
         return Ok(None);
@@ -102,7 +117,7 @@ async fn delete(
             ),
         ),
         join5(
-            connection.send_count(DELETE_NETWORKS, &[&id]),
+            join(connection.send_count(DELETE_NETWORKS, &[&id]), end_blocks(connection, id)),
             connection.send(END_OTHER_SESSIONS, ended),
             connection.send_count(FORGET_USER_AGENTS, &[&id]),
             connection.send_count(INSERT_DEPARTURE, &[&id, &at]),
@@ -110,10 +125,19 @@ async fn delete(
         ),
     ))
     .await;
-    for written in [first.0, first.1, first.2, first.3, first.4.0, first.4.1, second.0, second.2, second.3] {
+    for written in [first.0, first.1, first.2, first.3, first.4.0, first.4.1, second.0.0, second.2, second.3] {
         written?;
     }
+    second.0.1?;
     let ended = second.1?;
     second.4?;
     rows::all(&ended, rows::value).map(Some)
+}
+
+/// Deletes the blocks between a user and others, in the caller's transaction.
+async fn end_blocks(connection: &PgConnection, id: UserId) -> Result<()> {
+    let (deleted, unmarked) =
+        join(connection.send_count(DELETE_BLOCKS, &[&id]), connection.send_count(UNMARK_MEMBERS_OF, &[&id])).await;
+    deleted?;
+    unmarked.map(drop)
 }

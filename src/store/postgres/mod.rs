@@ -23,6 +23,7 @@ use crate::limits;
 mod accounts;
 mod apply;
 mod apply_writes;
+mod blocks;
 mod commit;
 mod connect;
 mod connection;

@@ -4,7 +4,7 @@ use super::users::user_columns;
 
 macro_rules! member_columns {
     () => {
-        concat!(user_columns!(), ", mb.role, mb.joined_at, mb.joined_seq, mb.delivered_seq, mb.read_seq")
+        concat!(user_columns!(), ", mb.role, mb.joined_at, mb.joined_seq, mb.delivered_seq, mb.read_seq, mb.is_blocked")
     };
 }
 

@@ -4,6 +4,7 @@
 //! comment above a statement lists its parameters.
 
 pub(super) mod accounts;
+pub(super) mod blocks;
 pub(super) mod contacts;
 pub(super) mod conversations;
 pub(super) mod deletions;

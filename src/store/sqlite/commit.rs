@@ -11,13 +11,14 @@ use super::sql::{one, run, sql};
 use crate::domain::command::{NewMessage, Outcome};
 use crate::domain::event::Event;
 use crate::domain::message::Message;
+use crate::domain::rules::contact::declined;
 use crate::domain::{ConversationId, Error, Result, Seq, Timestamp, UserId};
 use crate::store::queries;
 
 /// conversation
 const COUNTER: &str = "SELECT last_seq, active_at FROM counters WHERE conversation_id = ?1";
 /// conversation, user
-const IS_MEMBER: &str = "SELECT EXISTS (SELECT 1 FROM members WHERE conversation_id = ?1 AND user_id = ?2)";
+const SENDER: &str = "SELECT is_blocked FROM members WHERE conversation_id = ?1 AND user_id = ?2";
 /// conversation, id
 const IS_MESSAGE: &str = "SELECT EXISTS (SELECT 1 FROM messages WHERE conversation_id = ?1 AND id = ?2)";
 /// id, conversation, seq, sender, content, reply_to, timestamp. Inserts nothing if the conversation has a message with this id.
@@ -42,8 +43,15 @@ struct BatchState<'a> {
     insert: CachedStatement<'a>,
     /// `None` if there is no such conversation.
     counters: HashMap<ConversationId, Option<CounterRow>>,
-    /// `None` if the sender is not a member. Otherwise the newest number that the batch gave to the sender's messages, 0 if none.
-    senders: HashMap<(ConversationId, UserId), Option<Seq>>,
+    /// `None` if the sender is not a member.
+    senders: HashMap<(ConversationId, UserId), Option<Sender>>,
+}
+
+#[derive(Clone, Copy)]
+struct Sender {
+    is_blocked: bool,
+    /// The newest number that the batch gave to the sender's messages, 0 if none.
+    newest_seq: Seq,
 }
 
 #[derive(Clone, Copy)]
@@ -65,7 +73,7 @@ impl BatchState<'_> {
             return Ok(Ok(Outcome::Committed(Event::created(message))));
         }
         match one(self.db, sql!(queries::messages::MESSAGE), params![new.conversation_id, new.id], message)? {
-            Some(stored) => Ok(Outcome::duplicate_send(stored, new.sender_id, self.is_member(new)?)),
+            Some(stored) => Ok(Outcome::duplicate_send(stored, new.sender_id, self.sender(new)?.is_some())),
             None => {
                 Ok(Err(refusal
                     .unwrap_or_else(|| Error::internal("SQLite: an id conflicts, but there is no message with it"))))
@@ -75,8 +83,10 @@ impl BatchState<'_> {
 
     /// Returns the reason to refuse a message that is no duplicate, if there is one.
     fn refusal(&mut self, new: &NewMessage) -> Result<Option<Error>> {
-        if self.counter(new.conversation_id)?.is_none() || !self.is_member(new)? {
-            return Ok(Some(Error::not_found("conversation")));
+        let (counter, sender) = (self.counter(new.conversation_id)?, self.sender(new)?);
+        let (Some(_), Some(sender)) = (counter, sender) else { return Ok(Some(Error::not_found("conversation"))) };
+        if sender.is_blocked {
+            return Ok(Some(declined()));
         }
         if let Some(id) = new.reply_to
             && one(self.db, IS_MESSAGE, params![new.conversation_id, id], value)? != Some(true)
@@ -96,12 +106,12 @@ impl BatchState<'_> {
         })
     }
 
-    fn is_member(&mut self, new: &NewMessage) -> Result<bool> {
+    fn sender(&mut self, new: &NewMessage) -> Result<Option<Sender>> {
         Ok(match self.senders.entry((new.conversation_id, new.sender_id)) {
-            Entry::Occupied(entry) => entry.get().is_some(),
+            Entry::Occupied(entry) => *entry.get(),
             Entry::Vacant(entry) => {
-                let is_member = one(self.db, IS_MEMBER, params![new.conversation_id, new.sender_id], value)?;
-                entry.insert((is_member == Some(true)).then_some(0)).is_some()
+                let is_blocked = one(self.db, SENDER, params![new.conversation_id, new.sender_id], value)?;
+                *entry.insert(is_blocked.map(|is_blocked| Sender { is_blocked, newest_seq: 0 }))
             }
         })
     }
@@ -126,7 +136,8 @@ impl BatchState<'_> {
         }
         let active_at = counter.active_at.max(new.timestamp);
         *counter = CounterRow { last_seq: seq, active_at, advanced: true };
-        self.senders.insert((new.conversation_id, new.sender_id), Some(seq));
+        let sender = Sender { is_blocked: false, newest_seq: seq };
+        self.senders.insert((new.conversation_id, new.sender_id), Some(sender));
         Ok(Some(new.with_seq(seq)))
     }
 
@@ -137,8 +148,8 @@ impl BatchState<'_> {
                 run(self.db, sql!(queries::heads::ADVANCE_COUNTER), params![id, last_seq, 0, active_at])?;
             }
         }
-        for ((conversation_id, user_id), newest_seq) in self.senders {
-            if let Some(seq @ 1..) = newest_seq {
+        for ((conversation_id, user_id), sender) in self.senders {
+            if let Some(Sender { newest_seq: seq @ 1.., .. }) = sender {
                 run(self.db, ADVANCE_RECEIPTS, params![conversation_id, user_id, seq])?;
             }
         }

@@ -13,6 +13,7 @@ use crate::domain::search::WORDS_VERSION;
 use crate::domain::user::{Name, case_fold};
 use crate::domain::{Result, SessionId, Timestamp, UserId};
 use crate::store::deletions::{Deletions, retired_key};
+use crate::store::queries::blocks::UNMARK_MEMBERS_OF;
 use crate::store::queries::contacts::DELETE_LEAVER_EVERYWHERE;
 use crate::store::queries::deletions::{
     DELETE_TICKETS, DEPARTURES, DEPARTURES_OF, END_DEPARTURE, ENTOMB_USER, FORGET_USER_AGENTS, INSERT_DEPARTURE,
@@ -22,6 +23,8 @@ use crate::store::queries::known_networks::DELETE_NETWORKS;
 use crate::store::queries::row_limit;
 use crate::store::queries::sessions::END_OTHER_SESSIONS;
 
+/// user
+const DELETE_BLOCKS: &str = "DELETE FROM blocks WHERE user_id = ?1 OR blocked_id = ?1";
 /// id
 const USERNAME_KEY: &str = "SELECT username_key FROM users WHERE id = ?1 AND deleted_at IS NULL";
 
@@ -48,6 +51,8 @@ impl Deletions for Sqlite {
             run(db, sql!(ENTOMB_USER), row)?;
             run(db, sql!(RETIRE_USERNAME), params![retired_key(&username_key)])?;
             run(db, DELETE_WORDS, params![id])?;
+            run(db, DELETE_BLOCKS, params![id])?;
+            run(db, sql!(UNMARK_MEMBERS_OF), params![id])?;
             run(db, sql!(DELETE_TICKETS), params![id])?;
             run(db, sql!(DELETE_NETWORKS), params![id])?;
             run(db, DELETE_CONTACTS, params![id])?;

@@ -22,6 +22,7 @@ pub(super) fn member(columns: &mut Columns<'_>) -> rusqlite::Result<Member> {
         joined_seq: columns.next()?,
         delivered_seq: columns.next()?,
         read_seq: columns.next()?,
+        is_blocked: columns.next()?,
     })
 }
 

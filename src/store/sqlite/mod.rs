@@ -6,6 +6,7 @@
 mod accounts;
 mod apply;
 pub(super) mod backup;
+mod blocks;
 mod commit;
 mod connection;
 mod contacts;

@@ -265,3 +265,15 @@ INSERT INTO contacts (user_id, contact_id)
     WHERE a.adder_id <> a.user_id;
 
 ALTER TABLE users ADD COLUMN contact_from TEXT NOT NULL DEFAULT 'everyone' CHECK (contact_from IN ('everyone', 'contacts', 'nobody'));
+
+-- Version 15: users block each other.
+
+CREATE TABLE blocks (
+    user_id    BLOB NOT NULL REFERENCES users,
+    blocked_id BLOB NOT NULL REFERENCES users,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (user_id, blocked_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blocks_by_blocked ON blocks (blocked_id, user_id);
+
+ALTER TABLE members ADD COLUMN is_blocked INTEGER NOT NULL DEFAULT 0;

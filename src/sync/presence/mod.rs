@@ -3,6 +3,9 @@
 //! Presence is derived from live connections and never stored, except for the time a user was last seen. A new connection gets
 //! `presence.state`. Changes are collected for [`crate::limits::PRESENCE_DEBOUNCE`], because a page reload is not an absence, and are then
 //! announced in one `presence.diff` per viewer. If the store does not answer, a change is kept and announced later.
+//!
+//! Two users between whom there is a block do not see each other's presence. A block is announced like the end of the last connection. Later
+//! changes are announced to all other viewers: the store knows the blocks.
 
 mod diffs;
 mod last_seen;
@@ -16,9 +19,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::small_conversation_probe;
+use crate::delivery::PresenceChanges;
 use crate::domain::user::Status;
 use crate::domain::{Code, ConversationId, Result, UserId};
 use crate::registry::{Connection, EnqueueResult, Registry};
+use crate::store::Store;
 use crate::wire::frames;
 use size_change::SizeChange;
 pub use worker::Worker;
@@ -35,6 +40,8 @@ pub struct Presence {
 struct State {
     /// The users who were announced as online.
     announced: HashSet<UserId>,
+    /// The users whose change the worker has taken and not announced yet. Clients may still show the status before it.
+    due: HashSet<UserId>,
     changes: Changes,
 }
 
@@ -46,7 +53,12 @@ struct Changes {
     users: HashMap<UserId, bool>,
     /// Conversations that users joined or left.
     sizes: HashMap<ConversationId, SizeChange>,
+    /// Users whose presence a block hides from a viewer, or shows again.
+    blocks: HashMap<BlockedView, bool>,
 }
+
+/// A viewer, and a user whose presence the viewer sees or not. The value of a map is true if clients may show the user as online.
+type BlockedView = (UserId, UserId);
 
 impl Presence {
     /// Returns the presence of the connections in `registry`.
@@ -60,34 +72,58 @@ impl Presence {
         self.changed.notify_one();
     }
 
-    /// Records that `growth` users joined a conversation, or left it if the number is negative.
-    pub fn members_changed(&self, id: ConversationId, growth: i64) {
-        self.state().changes.sizes.entry(id).or_default().add(growth);
-        self.changed.notify_one();
-    }
-
     /// Adds the state of a user's contacts to the send queue of a new connection.
-    pub fn enqueue_contacts(&self, connection: &Connection, contacts: &[UserId]) {
-        self.enqueue_users(connection, None, contacts);
+    pub async fn enqueue_contacts(
+        &self,
+        connection: &Connection,
+        contacts: &[UserId],
+        store: &dyn Store,
+    ) -> Result<()> {
+        self.enqueue_visible(connection, None, contacts, store).await
     }
 
     /// Adds the state of a conversation's members to the send queue of a new connection. `members` are all of them, or
     /// [`small_conversation_probe`] members of a large conversation.
-    pub fn enqueue_members(&self, connection: &Connection, id: ConversationId, members: &[UserId]) {
+    pub async fn enqueue_members(
+        &self,
+        connection: &Connection,
+        id: ConversationId,
+        members: &[UserId],
+        store: &dyn Store,
+    ) -> Result<()> {
         if members.len() == small_conversation_probe() {
             connection.send_queue.enqueue(frames::presence_state(Some(id), &[], Some(self.registry.user_count(id))));
-        } else {
-            let others: Vec<UserId> = members.iter().copied().filter(|id| *id != connection.user_id).collect();
-            self.enqueue_users(connection, Some(id), &others);
+            return Ok(());
         }
+        let others: Vec<UserId> = members.iter().copied().filter(|id| *id != connection.user_id).collect();
+        self.enqueue_visible(connection, Some(id), &others, store).await
     }
 
-    fn enqueue_users(&self, connection: &Connection, id: Option<ConversationId>, users: &[UserId]) {
+    /// Adds the state of those of these users whose presence the connection's user may see.
+    async fn enqueue_visible(
+        &self,
+        connection: &Connection,
+        id: Option<ConversationId>,
+        users: &[UserId],
+        store: &dyn Store,
+    ) -> Result<()> {
+        let hidden = blocks_with(store, connection.user_id, users).await?;
+        let visible: Vec<UserId> = users.iter().copied().filter(|id| !hidden.contains(id)).collect();
+        let online = self.enqueue_users(connection, id, &visible);
+        // A block since the first look may have been announced before the state was in the queue.
+        for user_id in blocks_with(store, connection.user_id, &online).await? {
+            self.block_changed(connection.user_id, user_id);
+        }
+        Ok(())
+    }
+
+    /// Returns the users who are online in the state.
+    fn enqueue_users(&self, connection: &Connection, id: Option<ConversationId>, users: &[UserId]) -> Vec<UserId> {
         let is_online = |id: &UserId| self.registry.status(*id) == Status::Online;
         let (online, offline): (Vec<UserId>, Vec<UserId>) = users.iter().copied().partition(is_online);
         let frame = frames::presence_state(id, &online, None);
         let mut state = self.state();
-        let State { announced, changes } = &mut *state;
+        let State { announced, changes, .. } = &mut *state;
         // The client shows a status for these users that other clients do not. If it changed back, it would not be announced.
         let unannounced_online = online.iter().filter(|id| !announced.contains(id));
         let unannounced_offline = offline.iter().filter(|id| announced.contains(id));
@@ -105,14 +141,15 @@ impl Presence {
         if is_different {
             self.changed.notify_one();
         }
+        online
     }
 
     /// Takes the changes and marks them as announced.
     fn take(&self) -> TakenChanges {
         let mut state = self.state();
-        let State { announced, changes } = &mut *state;
-        let Changes { users, sizes } = std::mem::take(changes);
-        let mut taken = TakenChanges { users: HashSet::new(), disconnected: Vec::new(), sizes };
+        let State { announced, due, changes } = &mut *state;
+        let Changes { users, sizes, blocks } = std::mem::take(changes);
+        let mut taken = TakenChanges { users: HashSet::new(), disconnected: Vec::new(), sizes, blocks };
         for (user_id, must_announce) in users {
             let is_new = match self.registry.status(user_id) {
                 Status::Online => announced.insert(user_id),
@@ -123,9 +160,15 @@ impl Presence {
             };
             if is_new || must_announce {
                 taken.users.insert(user_id);
+                due.insert(user_id);
             }
         }
         taken
+    }
+
+    /// Records which of the changes that were taken are not announced yet.
+    fn set_due(&self, due: HashSet<UserId>) {
+        self.state().due = due;
     }
 
     /// Returns a user's announced status.
@@ -145,6 +188,39 @@ impl Presence {
     }
 }
 
+impl PresenceChanges for Presence {
+    fn members_changed(&self, id: ConversationId, growth: i64) {
+        self.state().changes.sizes.entry(id).or_default().add(growth);
+        self.changed.notify_one();
+    }
+
+    fn block_changed(&self, one: UserId, other: UserId) {
+        let mut state = self.state();
+        let State { announced, due, changes } = &mut *state;
+        for (viewer_id, user_id) in [(one, other), (other, one)] {
+            let is_shown =
+                announced.contains(&user_id) || due.contains(&user_id) || changes.users.get(&user_id) == Some(&true);
+            *changes.blocks.entry((viewer_id, user_id)).or_default() |= is_shown;
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    fn shown_as_offline(&self, user_id: UserId) {
+        // The node that the user is connected to announces them.
+        if self.registry.status(user_id) == Status::Online {
+            self.state().changes.users.insert(user_id, true);
+            self.changed.notify_one();
+        }
+    }
+}
+
+/// Returns those of these users with whom the viewer has a block. Does not ask the store about nobody.
+async fn blocks_with(store: &dyn Store, viewer_id: UserId, users: &[UserId]) -> Result<HashSet<UserId>> {
+    let found = if users.is_empty() { Vec::new() } else { store.blocks_with(viewer_id, users).await? };
+    Ok(found.into_iter().collect())
+}
+
 /// Returns the error of a call that is worth a retry. Ignores any other: the store has logged it, and would fail in the same way again.
 fn ignore_defect<T: Default>(result: Result<T>) -> Result<T> {
     match result {
@@ -160,4 +236,5 @@ struct TakenChanges {
     /// Users who no longer have a connection.
     disconnected: Vec<UserId>,
     sizes: HashMap<ConversationId, SizeChange>,
+    blocks: HashMap<BlockedView, bool>,
 }

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use super::diffs::{Diffs, viewer_of};
 use super::size_change::SizeChange;
 use super::worker::Worker;
+use super::{BlockedView, blocks_with};
 use crate::domain::user::Status;
 use crate::domain::{ConversationId, Result, UserId};
 use crate::limits;
@@ -32,12 +33,26 @@ impl Worker {
             return Ok(());
         }
         let online = self.online_members(id).await?;
+        let blocked = self.blocked_views(&viewers, &online).await?;
         if conversation.member_count > limits::SMALL_CONVERSATION_MEMBERS_MAX {
-            self.hide(id, viewers, &online, diffs).await
+            self.hide(id, viewers, &online, &blocked, diffs).await
         } else {
-            show(id, &viewers, &online, diffs);
+            show(id, &viewers, &online, &blocked, diffs);
             Ok(())
         }
+    }
+
+    /// Returns those of the viewers and the online members between whom there is a block. These viewers are told neither that the member is
+    /// shown nor that the member is hidden, because both would tell that the member is online.
+    async fn blocked_views(&self, viewers: &Viewers, online: &[UserId]) -> Result<HashSet<BlockedView>> {
+        let viewer_ids: HashSet<UserId> = viewers.all.union(&viewers.one).copied().collect();
+        let viewer_ids: Vec<UserId> = viewer_ids.into_iter().collect();
+        let mut blocked = HashSet::new();
+        for &user_id in online {
+            let hidden_from = blocks_with(self.store.as_ref(), user_id, &viewer_ids).await?;
+            blocked.extend(hidden_from.into_iter().map(|viewer_id| (viewer_id, user_id)));
+        }
+        Ok(blocked)
     }
 
     fn viewers(&self, id: ConversationId) -> Viewers {
@@ -64,7 +79,14 @@ impl Worker {
     }
 
     /// Shows the members of a group that is large now as offline to the viewers who share no small conversation with them.
-    async fn hide(&self, id: ConversationId, viewers: Viewers, online: &[UserId], diffs: &mut Diffs) -> Result<()> {
+    async fn hide(
+        &self,
+        id: ConversationId,
+        viewers: Viewers,
+        online: &[UserId],
+        blocked: &HashSet<BlockedView>,
+        diffs: &mut Diffs,
+    ) -> Result<()> {
         let mut small: HashMap<UserId, Vec<ConversationId>> = HashMap::new();
         for user_id in viewers.all.iter().chain(online).copied().collect::<HashSet<UserId>>() {
             small.insert(user_id, self.store.small_conversations(user_id, limits::SUBSCRIPTIONS_MAX).await?);
@@ -76,7 +98,8 @@ impl Worker {
             }
         }
         for viewer in viewers.all {
-            let mut hidden: HashSet<UserId> = online.iter().copied().collect();
+            let is_visible = |user_id: &UserId| !blocked.contains(&(viewer, *user_id));
+            let mut hidden: HashSet<UserId> = online.iter().copied().filter(is_visible).collect();
             for user_id in small[&viewer].iter().filter_map(|id| online_in.get(id)).flatten() {
                 hidden.remove(user_id);
             }
@@ -90,14 +113,16 @@ impl Worker {
 }
 
 /// Shows the online members of a group that is small again to its viewers.
-fn show(id: ConversationId, viewers: &Viewers, online: &[UserId], diffs: &mut Diffs) {
+fn show(id: ConversationId, viewers: &Viewers, online: &[UserId], blocked: &HashSet<BlockedView>, diffs: &mut Diffs) {
+    let visible =
+        |viewer: UserId| online.iter().copied().filter(move |id| *id != viewer && !blocked.contains(&(viewer, *id)));
     for &viewer in &viewers.all {
-        for &user_id in online {
+        for user_id in visible(viewer) {
             diffs.note((viewer, None), user_id, Status::Online);
         }
     }
     for &viewer in &viewers.one {
-        let others: Vec<UserId> = online.iter().copied().filter(|id| *id != viewer).collect();
+        let others: Vec<UserId> = visible(viewer).collect();
         diffs.state(vec![viewer], id, &others, None);
     }
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::diffs::{Diffs, viewer_of};
+use super::diffs::{Diffs, Viewer, viewer_of};
 use super::last_seen::LastSeen;
 use super::size_change::SizeChange;
-use super::{Presence, ignore_defect};
+use super::{BlockedView, Presence, blocks_with, ignore_defect};
 use crate::bus::Bus;
+use crate::domain::user::Status;
 use crate::domain::{ConversationId, Result, Timestamp, UserId};
 use crate::journal::Backoff;
 use crate::limits;
@@ -31,11 +32,12 @@ pub struct Worker {
 struct DueChanges {
     users: HashSet<UserId>,
     sizes: HashMap<ConversationId, SizeChange>,
+    blocks: HashMap<BlockedView, bool>,
 }
 
 impl DueChanges {
     fn is_empty(&self) -> bool {
-        self.users.is_empty() && self.sizes.is_empty()
+        self.users.is_empty() && self.sizes.is_empty() && self.blocks.is_empty()
     }
 }
 
@@ -92,6 +94,7 @@ impl Worker {
             }
             // Diffs that are complete do not wait for the others.
             diffs.publish(self.bus.as_ref());
+            self.presence.set_due(due.users.clone());
         }
     }
 
@@ -103,26 +106,68 @@ impl Worker {
         for (id, change) in taken.sizes {
             due.sizes.entry(id).or_default().merge(change);
         }
+        for (view, is_shown) in taken.blocks {
+            *due.blocks.entry(view).or_default() |= is_shown;
+        }
         !taken.disconnected.is_empty()
     }
 
     /// Collects the diffs of all due changes. A change stays in `due` if the store does not answer.
     async fn collect(&self, due: &mut DueChanges, diffs: &mut Diffs) -> Result<()> {
         while let Some(&user_id) = due.users.iter().next() {
-            let conversations =
-                ignore_defect(self.store.small_conversations(user_id, limits::SUBSCRIPTIONS_MAX).await)?;
-            let status = self.presence.announced(user_id);
-            for conversation_id in conversations {
-                for subscription in self.registry.subscribers(conversation_id).iter() {
-                    diffs.note(viewer_of(&subscription.connection), user_id, status);
-                }
-            }
+            ignore_defect(self.announce_user(user_id, diffs).await)?;
             due.users.remove(&user_id);
+        }
+        while let Some((&view, &is_shown)) = due.blocks.iter().next() {
+            ignore_defect(self.announce_block(view, is_shown, diffs).await)?;
+            due.blocks.remove(&view);
         }
         while let Some((&id, &change)) = due.sizes.iter().next() {
             ignore_defect(self.correct(id, change, diffs).await)?;
             due.sizes.remove(&id);
         }
         Ok(())
+    }
+
+    /// Adds a user's status to the diffs of the viewers who may see it.
+    async fn announce_user(&self, user_id: UserId, diffs: &mut Diffs) -> Result<()> {
+        let status = self.presence.announced(user_id);
+        let viewers = self.viewers_of(user_id).await?;
+        let viewer_ids: HashSet<UserId> = viewers.iter().map(|(viewer_id, _)| *viewer_id).collect();
+        let viewer_ids: Vec<UserId> = viewer_ids.into_iter().filter(|id| *id != user_id).collect();
+        let hidden_from = blocks_with(self.store.as_ref(), user_id, &viewer_ids).await?;
+        for viewer in viewers.into_iter().filter(|(viewer_id, _)| !hidden_from.contains(viewer_id)) {
+            diffs.note(viewer, user_id, status);
+        }
+        Ok(())
+    }
+
+    /// Hides a user from a viewer as offline, or shows the user again. A viewer to whom the user was not shown when the block was made is told
+    /// nothing, because the user may have come online since.
+    async fn announce_block(&self, (viewer_id, user_id): BlockedView, is_shown: bool, diffs: &mut Diffs) -> Result<()> {
+        if self.registry.of_user(viewer_id).is_empty() {
+            return Ok(());
+        }
+        let is_hidden = !blocks_with(self.store.as_ref(), viewer_id, &[user_id]).await?.is_empty();
+        let status = if is_hidden { Status::Offline } else { self.presence.announced(user_id) };
+        if status == Status::Offline && !is_shown {
+            return Ok(());
+        }
+        let viewers = self.viewers_of(user_id).await?;
+        for viewer in viewers.into_iter().filter(|(id, _)| *id == viewer_id) {
+            diffs.note(viewer, user_id, status);
+        }
+        Ok(())
+    }
+
+    /// Returns the viewers on this node who are in a small conversation with a user.
+    async fn viewers_of(&self, user_id: UserId) -> Result<HashSet<Viewer>> {
+        let conversations = self.store.small_conversations(user_id, limits::SUBSCRIPTIONS_MAX).await?;
+        let mut viewers = HashSet::new();
+        for id in conversations {
+            viewers
+                .extend(self.registry.subscribers(id).iter().map(|subscription| viewer_of(&subscription.connection)));
+        }
+        Ok(viewers)
     }
 }

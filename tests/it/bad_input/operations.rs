@@ -75,6 +75,15 @@ const INPUTS: &[(&str, &str, &str)] = &[
     ("user.get", r#"{"user_id":{"id":"$grace_id$"}}"#, "invalid"),
     ("user.get", r#"{"user_id":"$nowhere$"}"#, "not_found"),
     ("user.get", r#"{"user_id":"$room$"}"#, "not_found"),
+    ("user.block", "{}", "invalid"),
+    ("user.block", r#"{"user_id":7}"#, "invalid"),
+    ("user.block", r#"{"user_id":"grace"}"#, "invalid"),
+    ("user.block", r#"{"user_id":"$ada_id$"}"#, "invalid"),
+    ("user.block", r#"{"user_id":"$nowhere$"}"#, "not_found"),
+    ("user.unblock", r#"{"user_id":null}"#, "invalid"),
+    ("user.unblock", r#"{"user_id":"$nowhere$"}"#, "not_found"),
+    ("block.list", r#"{"limit":0}"#, "invalid"),
+    ("block.list", r#"{"cursor":"AA"}"#, "invalid"),
 
     // Conversations.
     ("conversation.create", "{}", "invalid"),

@@ -1,6 +1,7 @@
 //! The REST API, as `docs/protocol.md` specifies it.
 
 mod accounts;
+mod blocks;
 mod consent;
 mod conversations;
 mod deletions;

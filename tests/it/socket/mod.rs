@@ -2,6 +2,7 @@
 
 mod acknowledgements;
 mod beginning;
+mod blocks;
 mod catching_up;
 mod endings;
 mod events;

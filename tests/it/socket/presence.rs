@@ -21,19 +21,19 @@ on_each_store! {
 }
 
 /// A client that shows the users who are online.
-struct Client {
-    socket: Socket,
+pub(super) struct Client {
+    pub(super) socket: Socket,
     shown: BTreeSet<String>,
     count: Option<u64>,
 }
 
 impl Client {
-    async fn of(person: &TestUser, path: &str) -> Self {
+    pub(super) async fn of(person: &TestUser, path: &str) -> Self {
         Self { socket: person.connect(path).await, shown: BTreeSet::new(), count: None }
     }
 
     /// Reads one frame about presence.
-    async fn read(&mut self) {
+    pub(super) async fn read(&mut self) -> Value {
         let frame = self.socket.next_of(&["presence.state", "presence.diff"]).await;
         let ids = |value: &Value| -> Vec<String> {
             value.as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
@@ -45,10 +45,11 @@ impl Client {
             self.shown.extend(ids(&frame["online"]));
             self.shown.retain(|id| !ids(&frame["offline"]).contains(id));
         }
+        frame
     }
 
     /// Reads until the client shows these users and no others.
-    async fn shows(&mut self, users: &[&TestUser]) {
+    pub(super) async fn shows(&mut self, users: &[&TestUser]) {
         let users: BTreeSet<String> = users.iter().map(|person| person.id.clone()).collect();
         while self.shown != users {
             self.read().await;
@@ -64,14 +65,14 @@ impl Client {
 }
 
 /// A server, and a direct access to its store.
-struct Fixture {
-    server: Server,
+pub(super) struct Fixture {
+    pub(super) server: Server,
     store: std::sync::Arc<dyn store::Store>,
     _folder: TempDir,
 }
 
 impl Fixture {
-    async fn on(kind: StoreKind) -> Self {
+    pub(super) async fn on(kind: StoreKind) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = match kind {
             StoreKind::Sqlite => format!("sqlite:{}", folder.path().join("chinwag.db").display()),
@@ -82,7 +83,7 @@ impl Fixture {
     }
 
     /// Inserts a user without a login, because hashing hundreds of passwords takes long.
-    async fn extra(&self, number: i64) -> String {
+    pub(super) async fn extra(&self, number: i64) -> String {
         let username = format!("extra{number}");
         let user = User {
             id: UserId::new(),

@@ -27,6 +27,7 @@ async fn a_member_is_kept_as_they_are(store: &Fixture) {
         joined_seq: note.seq,
         delivered_seq: note.seq,
         read_seq: note.seq,
+        is_blocked: false,
     };
     assert_eq!(store.member(id, bob).await.unwrap(), Some(expected.clone()));
     assert_eq!(store.members(id, Some("ada"), 10).await.unwrap(), [expected]);

@@ -40,6 +40,7 @@ macro_rules! conformance {
 
 mod accounts;
 mod apply;
+mod blocks;
 mod changes;
 mod commit;
 mod contacts;

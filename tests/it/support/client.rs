@@ -162,6 +162,10 @@ impl TestUser {
         self.call(Method::PATCH, path, Some(body)).await
     }
 
+    pub(crate) async fn put(&self, path: &str) -> Response {
+        self.call(Method::PUT, path, None).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Response {
         self.call(Method::DELETE, path, None).await
     }

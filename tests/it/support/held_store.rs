@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chinwag::domain::account::{Account, AccountChange, Credentials, Departure, Tombstone};
+use chinwag::domain::block::{Block, NewBlock};
 use chinwag::domain::command::{Command, NewMessage, Outcome};
 use chinwag::domain::conversation::{Conversation, CreatedConversation, Member, NewConversation};
 use chinwag::domain::conversation_view::ConversationView;
@@ -19,7 +20,7 @@ use chinwag::domain::{
     ConversationId, Error, MessageId, ReportId, Result, Seq, SessionId, TicketId, Timestamp, UserId,
 };
 use chinwag::store::{
-    Accounts, ActivityCursor, Contacts, Conversations, Deletions, Heads, KnownNetworks, Members, Messages,
+    Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, Heads, KnownNetworks, Members, Messages,
     NumberedWrites, Page, Range, Registration, Reports, Sessions, Store, Tickets, Users,
 };
 use tokio::sync::oneshot;
@@ -185,6 +186,16 @@ forward! {
         async fn account_of(username_key: &str) -> Result<Option<Account>>;
         async fn accounts(ids: &[UserId]) -> Result<Vec<Account>>;
         async fn change_account(id: UserId, change: &AccountChange, at: Timestamp) -> Result<Option<(Account, Vec<SessionId>)>>;
+    }
+}
+
+forward! {
+    impl Blocks {
+        async fn insert_block(new: &NewBlock) -> Result<bool>;
+        async fn delete_block(user_id: UserId, blocked_id: UserId) -> Result<bool>;
+        async fn blocks(user_id: UserId, after: Option<&str>, limit: usize) -> Result<Vec<Block>>;
+        async fn blocks_with(user_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>>;
+        async fn has_block_in(id: ConversationId, user_id: UserId) -> Result<bool>;
     }
 }
 

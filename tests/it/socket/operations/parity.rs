@@ -119,9 +119,10 @@ impl Fixture {
         let message_id = &room.message_id;
         let (mut input, event) = match name {
             "me.get" | "conversation.get" => (json!({}), None),
-            "session.list" => (json!({"limit": 1}), None),
+            "session.list" | "block.list" => (json!({"limit": 1}), None),
             "user.list" => (json!({"q": "GRA", "limit": 1}), None),
             "user.get" => (json!({"user_id": self.grace.id}), None),
+            "user.block" | "user.unblock" => (json!({"user_id": self.joan.id}), None),
             "conversation.create" => {
                 let input = json!({"type": "group", "name": "Dinner", "member_ids": [self.grace.id]});
                 (input, Some("conversation.created"))

@@ -1,0 +1,117 @@
+//! Blocks.
+
+use async_trait::async_trait;
+use futures_util::future::{join, join3, join4};
+
+use super::connection::PgConnection;
+use super::rows::{self, Columns};
+use super::users::user;
+use super::{Postgres, bounded};
+use crate::domain::block::{Block, NewBlock, too_many_blocks};
+use crate::domain::conversation::direct_key;
+use crate::domain::{ConversationId, Error, Result, UserId};
+use crate::limits;
+use crate::store::Blocks;
+use crate::store::queries::blocks::{
+    BLOCKS, COUNT_BLOCKS, DELETE_BLOCK, HAS_BLOCK_IN, INSERT_BLOCK, IS_BLOCKED, MARK_MEMBERS,
+};
+use crate::store::queries::row_limit;
+
+/// direct_key. Before the users, as everywhere. So no message is numbered until the block is committed.
+const LOCK_COUNTER: &str = "SELECT 1 FROM counters \
+     WHERE conversation_id = (SELECT id FROM conversations WHERE direct_key = $1) FOR UPDATE";
+/// users. Returns those that live. Changes of the blocks between two users wait for each other here, and so does a new direct
+/// conversation of the two.
+const LOCK_LIVE_USERS: &str =
+    "SELECT id FROM users WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE";
+/// user, others
+const BLOCKS_WITH: &str = "SELECT blocked_id FROM blocks WHERE user_id = $1 AND blocked_id = ANY($2) \
+     UNION SELECT user_id FROM blocks WHERE blocked_id = $1 AND user_id = ANY($2)";
+
+/// Reads the columns of [`BLOCKS`].
+fn block(columns: &mut Columns<'_>) -> Result<Block> {
+    Ok(Block { user: user(columns)?, created_at: columns.next()? })
+}
+
+#[async_trait]
+impl Blocks for Postgres {
+    async fn insert_block(&self, new: &NewBlock) -> Result<bool> {
+        bounded(async { Box::pin(insert(&*self.connection().await?, new)).await }).await
+    }
+
+    async fn delete_block(&self, user_id: UserId, blocked_id: UserId) -> Result<bool> {
+        bounded(async { Box::pin(delete(&*self.connection().await?, user_id, blocked_id)).await }).await
+    }
+
+    async fn blocks(&self, user_id: UserId, after: Option<&str>, limit: usize) -> Result<Vec<Block>> {
+        self.all(BLOCKS, &[&user_id, &after.unwrap_or_default(), &row_limit(limit)], block).await
+    }
+
+    async fn blocks_with(&self, user_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>> {
+        self.all(BLOCKS_WITH, &[&user_id, &ids], rows::value).await
+    }
+
+    async fn has_block_in(&self, id: ConversationId, user_id: UserId) -> Result<bool> {
+        Ok(self.one(HAS_BLOCK_IN, &[&id, &user_id], rows::value).await? == Some(true))
+    }
+}
+
+/// One transaction in two round trips, with the decision between them.
+async fn insert(connection: &PgConnection, new: &NewBlock) -> Result<bool> {
+    let NewBlock { user_id, blocked_id, created_at } = new;
+    let (key, users) = (direct_key(*user_id, *blocked_id), [*user_id, *blocked_id]);
+    connection.prepare(&[LOCK_COUNTER, LOCK_LIVE_USERS, IS_BLOCKED, INSERT_BLOCK, COUNT_BLOCKS, MARK_MEMBERS]).await?;
+    let (begun, (counter, live), blocked, (inserted, count)) = join4(
+        connection.begin(),
+        join(connection.send(LOCK_COUNTER, &[&key]), connection.send(LOCK_LIVE_USERS, &[&users.as_slice()])),
+        connection.send(IS_BLOCKED, &[user_id, blocked_id]),
+        join(
+            connection.send_count(INSERT_BLOCK, &[user_id, blocked_id, created_at]),
+            connection.send(COUNT_BLOCKS, &[user_id]),
+        ),
+    )
+    .await;
+    begun?;
+    counter?;
+    let (live, blocked, inserted, count) = (live?, blocked?, inserted?, count?);
+    let count: Option<i64> = rows::first(&count, rows::value)?;
+    let refusal = if live.len() < users.len() {
+        Some(Error::not_found("user"))
+    } else if inserted > 0 && count > Some(limits::BLOCKS_PER_USER_MAX) {
+        Some(too_many_blocks())
+    } else {
+        None
+    };
+    if let Some(refusal) = refusal {
+        connection.rollback().await?;
+        return Err(refusal);
+    }
+    let (marked, committed) =
+        join(connection.send_count(MARK_MEMBERS, &[user_id, blocked_id, &key]), connection.commit()).await;
+    marked?;
+    committed?;
+    Ok(rows::first(&blocked, rows::value)? == Some(false))
+}
+
+/// One transaction in one round trip.
+async fn delete(connection: &PgConnection, user_id: UserId, blocked_id: UserId) -> Result<bool> {
+    let (key, users) = (direct_key(user_id, blocked_id), [user_id, blocked_id]);
+    connection.prepare(&[LOCK_COUNTER, LOCK_LIVE_USERS, DELETE_BLOCK, MARK_MEMBERS, IS_BLOCKED]).await?;
+    let (begun, (counter, live), (deleted, marked, blocked), committed) = join4(
+        connection.begin(),
+        join(connection.send(LOCK_COUNTER, &[&key]), connection.send(LOCK_LIVE_USERS, &[&users.as_slice()])),
+        join3(
+            connection.send_count(DELETE_BLOCK, &[&user_id, &blocked_id]),
+            connection.send_count(MARK_MEMBERS, &[&user_id, &blocked_id, &key]),
+            connection.send(IS_BLOCKED, &[&user_id, &blocked_id]),
+        ),
+        connection.commit(),
+    )
+    .await;
+    begun?;
+    counter?;
+    live?;
+    let (deleted, _, blocked) = (deleted?, marked?, blocked?);
+    committed?;
+    Ok(deleted > 0 && rows::first(&blocked, rows::value)? == Some(false))
+}

@@ -1,0 +1,34 @@
+//! SQL for blocks.
+
+use super::users::user_columns;
+
+/// user, blocked, created_at. Inserts nothing if one of the users does not live.
+pub(crate) const INSERT_BLOCK: &str = "INSERT INTO blocks (user_id, blocked_id, created_at) \
+     SELECT u.id, other.id, $3 FROM users u JOIN users other ON other.id = $2 AND other.deleted_at IS NULL \
+     WHERE u.id = $1 AND u.deleted_at IS NULL ON CONFLICT DO NOTHING";
+/// one, other. True if one of the two blocks the other.
+pub(crate) const IS_BLOCKED: &str = "SELECT EXISTS (SELECT 1 FROM blocks WHERE user_id = $1 AND blocked_id = $2) \
+     OR EXISTS (SELECT 1 FROM blocks WHERE user_id = $2 AND blocked_id = $1)";
+/// user, blocked
+pub(crate) const DELETE_BLOCK: &str = "DELETE FROM blocks WHERE user_id = $1 AND blocked_id = $2";
+/// user
+pub(crate) const COUNT_BLOCKS: &str = "SELECT count(*) FROM blocks WHERE user_id = $1";
+/// user, after, limit
+pub(crate) const BLOCKS: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    ", b.created_at FROM blocks b JOIN users u ON u.id = b.blocked_id \
+     WHERE b.user_id = $1 AND u.username_key > $2 ORDER BY u.username_key LIMIT $3"
+);
+/// one, other, direct_key. Marks both members of the direct conversation of two users, if there is one.
+pub(crate) const MARK_MEMBERS: &str = "UPDATE members SET is_blocked = EXISTS (SELECT 1 FROM blocks b \
+         WHERE b.user_id = $1 AND b.blocked_id = $2 OR b.user_id = $2 AND b.blocked_id = $1) \
+     WHERE conversation_id = (SELECT id FROM conversations WHERE direct_key = $3)";
+/// conversation, user. True if there is a block between the user and a member.
+pub(crate) const HAS_BLOCK_IN: &str = "SELECT EXISTS (SELECT 1 FROM blocks b \
+         JOIN members mb ON mb.conversation_id = $1 AND mb.user_id = b.blocked_id WHERE b.user_id = $2) \
+     OR EXISTS (SELECT 1 FROM blocks b \
+         JOIN members mb ON mb.conversation_id = $1 AND mb.user_id = b.user_id WHERE b.blocked_id = $2)";
+/// user
+pub(crate) const UNMARK_MEMBERS_OF: &str = "UPDATE members SET is_blocked = false WHERE is_blocked \
+     AND conversation_id IN (SELECT own.conversation_id FROM members own WHERE own.user_id = $1 AND own.is_blocked)";

@@ -1,0 +1,253 @@
+//! Blocks: what open sockets show of the other user, and what they are told.
+
+use chinwag::limits::SMALL_CONVERSATION_MEMBERS_MAX;
+use serde_json::{Value, json};
+
+use super::presence::{Client, Fixture};
+use crate::support::client::{Conversation, TestUser};
+use crate::support::server::{Server, StoreKind};
+
+on_each_store! {
+    a_block_hides_both_from_open_sockets_and_its_end_shows_them,
+    nobody_is_told_of_changes_behind_a_block,
+    blocking_back_tells_nothing,
+    a_blocker_who_leaves_at_once_is_not_shown_for_ever,
+    an_event_of_a_member_hides_them_and_the_others_are_told,
+    a_group_that_outgrows_presence_tells_nothing_of_the_blocked,
+    a_block_while_a_connection_begins_is_announced_after_its_state,
+    a_block_whose_answer_is_lost_is_announced,
+}
+
+fn path(user: &TestUser) -> String {
+    format!("/v1/users/{}/block", user.id)
+}
+
+/// Ada and Bob, who share a direct conversation and a group, and Joan, who is in the group.
+struct People {
+    server: Server,
+    ada: TestUser,
+    bob: TestUser,
+    joan: TestUser,
+    room: Conversation,
+}
+
+impl People {
+    async fn on(store: StoreKind) -> Self {
+        let server = Server::on_with(store, &["--rate-limits", "off"]).await;
+        let (ada, bob, joan) =
+            (server.register("ada").await, server.register("bob").await, server.register("joan").await);
+        ada.direct(&bob).await;
+        let room = joan.group("Lunch", &[&ada, &bob]).await;
+        Self { server, ada, bob, joan, room }
+    }
+}
+
+/// Reads frames about presence until one has `marker` online. Fails if one of them names `hidden`.
+async fn assert_never_named(client: &mut Client, hidden: &TestUser, marker: &TestUser) {
+    loop {
+        let frame = client.read().await;
+        assert!(!frame.to_string().contains(&hidden.id), "{frame}");
+        if frame["online"].to_string().contains(&marker.id) {
+            return;
+        }
+    }
+}
+
+async fn a_block_hides_both_from_open_sockets_and_its_end_shows_them(store: StoreKind) {
+    let People { ada, bob, joan, room, server: _server } = People::on(store).await;
+    let mut adas = Client::of(&ada, "/ws").await;
+    let mut bobs = Client::of(&bob, "/ws?hold=1").await;
+    let mut bobs_room = Client::of(&bob, &room.socket).await;
+    let mut joans = Client::of(&joan, "/ws").await;
+    adas.shows(&[&bob, &joan]).await;
+    for client in [&mut bobs, &mut bobs_room] {
+        client.shows(&[&ada, &joan]).await;
+    }
+    joans.shows(&[&ada, &bob]).await;
+
+    ada.put(&path(&bob)).await.expect(204);
+    adas.shows(&[&joan]).await;
+    for client in [&mut bobs, &mut bobs_room] {
+        let frame = client.read().await;
+        let (online, offline) = (&frame["online"], &frame["offline"]);
+        assert_eq!((online, offline), (&json!([]), &json!([ada.id])), "as if Ada had gone: {frame}");
+    }
+    for path in ["/ws", room.socket.as_str()] {
+        let mut bobs = Client::of(&bob, path).await;
+        let state = bobs.read().await;
+        assert_eq!(state["users"], json!({joan.id.clone(): "online"}), "a new connection");
+    }
+    ada.delete(&path(&bob)).await.expect(204);
+    adas.shows(&[&bob, &joan]).await;
+    for client in [&mut bobs, &mut bobs_room] {
+        client.shows(&[&ada, &joan]).await;
+    }
+    drop((adas, bobs, bobs_room));
+    joans.shows(&[]).await;
+}
+
+async fn nobody_is_told_of_changes_behind_a_block(store: StoreKind) {
+    let People { server, ada, bob, joan, room } = People::on(store).await;
+    ada.put(&path(&bob)).await.expect(204);
+    let mut bobs = Client::of(&bob, "/ws").await;
+    let mut bobs_room = Client::of(&bob, &room.socket).await;
+    let mut joans = Client::of(&joan, "/ws").await;
+    let mut tests = 0;
+    for connected in [true, false, true] {
+        let adas = if connected { Some(ada.connect("/ws").await) } else { None };
+        if connected {
+            joans.shows(&[&ada, &bob]).await;
+        }
+        drop(adas);
+        joans.shows(&[&bob]).await;
+        // A further user tells that all changes so far were announced.
+        tests += 1;
+        let marker = server.register(&format!("marker{tests}")).await;
+        joan.post(&room.members, &json!({"user_id": marker.id})).await.expect(201);
+        let markers = marker.connect("/ws").await;
+        for client in [&mut bobs, &mut bobs_room] {
+            assert_never_named(client, &ada, &marker).await;
+        }
+        drop(markers);
+        joans.shows(&[&bob]).await;
+    }
+}
+
+async fn blocking_back_tells_nothing(store: StoreKind) {
+    let People { server, ada, bob, joan, room } = People::on(store).await;
+    ada.put(&path(&bob)).await.expect(204);
+    let mut bobs = Client::of(&bob, "/ws").await;
+    let _adas = ada.connect("/ws").await;
+    let mut joans = Client::of(&joan, "/ws").await;
+    joans.shows(&[&ada, &bob]).await;
+    for _ in 0..3 {
+        bob.put(&path(&ada)).await.expect(204);
+        bob.delete(&path(&ada)).await.expect(204);
+        bob.delete(&path(&ada)).await.expect(204);
+    }
+    let marker = server.register("marker").await;
+    joan.post(&room.members, &json!({"user_id": marker.id})).await.expect(201);
+    let _markers = marker.connect("/ws").await;
+    assert_never_named(&mut bobs, &ada, &marker).await;
+}
+
+async fn a_blocker_who_leaves_at_once_is_not_shown_for_ever(store: StoreKind) {
+    let People { ada, bob, server: _server, .. } = People::on(store).await;
+    for is_announced in [true, false, true] {
+        // He sees her by an announcement, or by the state of a new connection.
+        let (adas, mut bobs) = if is_announced {
+            let bobs = Client::of(&bob, "/ws").await;
+            (ada.connect("/ws").await, bobs)
+        } else {
+            let adas = ada.connect("/ws").await;
+            (adas, Client::of(&bob, "/ws").await)
+        };
+        bobs.shows(&[&ada]).await;
+        ada.put(&path(&bob)).await.expect(204);
+        drop(adas);
+        bobs.shows(&[]).await;
+        ada.delete(&path(&bob)).await.expect(204);
+    }
+}
+
+async fn an_event_of_a_member_hides_them_and_the_others_are_told(store: StoreKind) {
+    let People { ada, bob, joan, room, server: _server } = People::on(store).await;
+    let member = format!("{}/{}", room.members, ada.id);
+    joan.delete(&member).await.expect(204);
+    ada.put(&path(&bob)).await.expect(204);
+    let _adas = ada.connect("/ws").await;
+    let mut bobs = bob.connect(&room.socket).await;
+    let mut joans = Client::of(&joan, "/ws").await;
+    joan.post(&room.members, &json!({"user_id": ada.id})).await.expect(201);
+    let event = bobs.next_of(&["member.added"]).await;
+    let user = &event["member"]["user"];
+    assert_eq!(
+        (&user["id"], &user["status"], &user["last_seen_at"]),
+        (&json!(ada.id), &json!("offline"), &Value::Null)
+    );
+    joans.shows(&[&ada, &bob]).await;
+    joan.patch(&member, &json!({"role": "admin"})).await.expect(200);
+    let event = bobs.next_of(&["member.updated"]).await;
+    assert_eq!(event["member"]["user"]["status"], "offline");
+    let again = joans.read().await;
+    assert_eq!(again["online"], json!([ada.id]), "the others are told");
+
+    // A replay has one reader.
+    let replayed = async |user: &TestUser| {
+        let mut socket = user.connect(&format!("{}?after_seq=0", room.socket)).await;
+        socket.next_of(&["member.updated"]).await["member"]["user"]["status"].clone()
+    };
+    assert_eq!((replayed(&bob).await, replayed(&joan).await), (json!("offline"), json!("online")));
+}
+
+async fn a_group_that_outgrows_presence_tells_nothing_of_the_blocked(store: StoreKind) {
+    let fixture = Fixture::on(store).await;
+    let server = &fixture.server;
+    let (ada, bob, joan) = (server.register("ada").await, server.register("bob").await, server.register("joan").await);
+    let mut members = vec![ada.id.clone(), bob.id.clone()];
+    while i64::try_from(members.len()).unwrap() + 1 < SMALL_CONVERSATION_MEMBERS_MAX {
+        members.push(fixture.extra(i64::try_from(members.len()).unwrap()).await);
+    }
+    let body = json!({"type": "group", "name": "All", "member_ids": members});
+    let room = Conversation::from(&joan.post("/v1/conversations", &body).await.expect(201).json());
+    let one_more = fixture.extra(SMALL_CONVERSATION_MEMBERS_MAX).await;
+    ada.put(&path(&bob)).await.expect(204);
+    let _adas = ada.connect("/ws").await;
+    let mut bobs = Client::of(&bob, "/ws").await;
+    let mut bobs_room = Client::of(&bob, &room.socket).await;
+    let mut joans = Client::of(&joan, "/ws").await;
+    joans.shows(&[&ada, &bob]).await;
+    for client in [&mut bobs, &mut bobs_room] {
+        client.shows(&[&joan]).await;
+    }
+    joan.post(&room.members, &json!({"user_id": one_more})).await.expect(201);
+    let frame = bobs.read().await;
+    assert_eq!((&frame["online"], &frame["offline"]), (&json!([]), &json!([joan.id])));
+    joans.shows(&[]).await;
+    joan.delete(&format!("{}/{one_more}", room.members)).await.expect(204);
+    let frame = bobs.read().await;
+    assert_eq!((&frame["online"], &frame["offline"]), (&json!([joan.id]), &json!([])));
+    assert!(bobs_room.read().await["online_count"].is_number());
+    assert_eq!(bobs_room.read().await["users"], json!({joan.id.clone(): "online"}));
+    joans.shows(&[&ada, &bob]).await;
+}
+
+async fn a_block_while_a_connection_begins_is_announced_after_its_state(store: StoreKind) {
+    let (server, held) = Server::held(store).await;
+    let (ada, bob, joan) = (server.register("ada").await, server.register("bob").await, server.register("joan").await);
+    ada.direct(&bob).await;
+    ada.direct(&joan).await;
+    let (mut adas, mut joans) = (Client::of(&ada, "/ws").await, Client::of(&joan, "/ws").await);
+    adas.shows(&[&joan]).await;
+    joans.shows(&[&ada]).await;
+    // Bob's connection reads that there are no blocks, and gets the answer after the block was announced.
+    let mut first_look = held.hold("blocks_with", 1);
+    let beginning = tokio::spawn({
+        let bob = bob.clone();
+        async move { Client::of(&bob, "/ws").await }
+    });
+    first_look.reached().await;
+    let calls = held.calls("blocks_with");
+    ada.put(&path(&bob)).await.expect(204);
+    while held.calls("blocks_with") == calls {
+        tokio::task::yield_now().await;
+    }
+    first_look.release();
+    let mut bobs = beginning.await.unwrap();
+    while !bobs.read().await["users"].to_string().contains(&ada.id) {}
+    bobs.shows(&[]).await;
+}
+
+async fn a_block_whose_answer_is_lost_is_announced(store: StoreKind) {
+    let (server, held) = Server::held(store).await;
+    let (ada, bob) = (server.register("ada").await, server.register("bob").await);
+    let direct = ada.direct(&bob).await;
+    let _adas = ada.connect("/ws").await;
+    let mut bobs = Client::of(&bob, "/ws").await;
+    bobs.shows(&[&ada]).await;
+    held.lose("insert_block", 1);
+    assert_eq!(ada.put(&path(&bob)).await.problem(), (503, "unavailable".to_owned()));
+    bobs.shows(&[]).await;
+    assert_eq!(bob.post(&direct.messages, &json!({"content": "?"})).await.problem().0, 403);
+    ada.put(&path(&bob)).await.expect(204);
+}
