@@ -16,6 +16,11 @@ pub const SMALL_CONVERSATION_MEMBERS_MAX: i64 = 200;
 /// Messages at each end of a direct conversation among which one of a user shows that the user wrote to the other. Most answers come early
 /// or were the latest. Bounds a question about a conversation of a million messages to two reads of an index.
 pub const CONTACT_MESSAGES_MAX: usize = 50;
+/// Conversations that one call leaves: 100 ids are 4 KiB of JSON.
+pub const LEAVES_MAX: usize = 100;
+/// Leaves of one call that are in the journal at a time. The calls that a user's rate limit allows at once then have as many writes in flight
+/// as it allows sends.
+pub const LEAVES_IN_FLIGHT_MAX: usize = 20;
 /// Unread messages counted for one member of a conversation: enough for a badge that says "99+".
 pub const UNREAD_MAX: i64 = 100;
 

@@ -63,6 +63,9 @@ pub mod cost {
     pub const WRITE: Cost = Cost::Write(WRITE_TOKENS);
     /// The cost of a ticket. As many as a user may have leave half of the user's writes for sends.
     pub const TICKET: Cost = Cost::Write(5);
+    /// The cost of leaving up to [`LEAVES_MAX`](crate::limits::LEAVES_MAX) conversations: a fifth of as many numbered writes. They share
+    /// commits, and a user leaves each conversation once. So a user who was added to 10,000 groups is out of them in half a minute.
+    pub const LEAVES: Cost = Cost::Write(20);
     /// The cost of a change that needs a commit of its own, or a few.
     pub const COMMIT: Cost = Cost::Write(10);
 }

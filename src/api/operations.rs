@@ -6,7 +6,7 @@ use super::operation::Cost::{None as FREE, OfInput};
 use super::operation::Transports::{Both, Http};
 use super::operation::{Access, Cost, Operation, OperationKind, Transports, cost};
 use crate::chat::{
-    accounts, blocks, conversations, deletions, history, members, messages, registration, reports, sessions, users,
+    accounts, blocks, conversations, deletions, history, leaving, members, messages, registration, reports, sessions, users,
 };
 use crate::wire::answer::Answer;
 
@@ -48,7 +48,7 @@ const fn row(
     Operation { name, method, path, body, access, cost, transports, kind }
 }
 
-use cost::{COMMIT, PAGE, READ, TICKET, WRITE};
+use cost::{COMMIT, LEAVES, PAGE, READ, TICKET, WRITE};
 
 const DELETE: &str = "DELETE";
 const GET: &str = "GET";
@@ -97,6 +97,7 @@ pub static OPERATIONS: &[Operation] = &[
     row("conversation.get",    GET,    "/v1/conversations/{conversation_id}",                               Empty, User,    READ,    Both, call!(conversations::get)),
     row("conversation.update", PATCH,  "/v1/conversations/{conversation_id}",                               Json,  User,    WRITE,   Both, write!(conversations::update, conversations::updated)),
     row("conversation.delete", DELETE, "/v1/conversations/{conversation_id}",                               Empty, User,    COMMIT,  Both, call!(conversations::delete)),
+    row("conversation.leave",  POST,   "/v1/conversations/leave",                                           Json,  User,    LEAVES,  Both, call!(leaving::leave)),
 
     // Members.
     row("member.list",         GET,    "/v1/conversations/{conversation_id}/members",                       Empty, User,    PAGE,    Both, call!(members::list)),

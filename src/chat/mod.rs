@@ -10,6 +10,7 @@ mod context;
 pub mod conversations;
 pub mod deletions;
 pub mod history;
+pub mod leaving;
 pub mod members;
 pub mod messages;
 mod presence_view;

@@ -9,6 +9,7 @@ pub mod frames;
 pub mod framing;
 pub mod history;
 pub mod input;
+pub mod leaving;
 pub mod list;
 pub mod message;
 pub mod objects;

@@ -233,6 +233,13 @@ pub struct OneConversation {
     pub conversation_id: ConversationId,
 }
 
+/// `conversation.leave`
+#[derive(Deserialize)]
+pub struct LeaveConversations {
+    /// At most [`limits::LEAVES_MAX`].
+    pub conversation_ids: Vec<ConversationId>,
+}
+
 /// `conversation.update`
 #[derive(Deserialize)]
 #[expect(missing_docs, reason = "the names of the fields say it")]

@@ -135,6 +135,12 @@ const INPUTS: &[(&str, &str, &str)] = &[
     ("conversation.delete", r#"{"conversation_id":"$nowhere$"}"#, "not_found"),
     ("conversation.delete", r#"{"conversation_id":"$theirs$"}"#, "not_found"),
     ("conversation.delete", r#"{"conversation_id":"$left$"}"#, "not_found"),
+    ("conversation.leave", "{}", "invalid"),
+    ("conversation.leave", r#"{"conversation_ids":null}"#, "invalid"),
+    ("conversation.leave", r#"{"conversation_ids":"$room$"}"#, "invalid"),
+    ("conversation.leave", r#"{"conversation_ids":["lunch"]}"#, "invalid"),
+    ("conversation.leave", r#"{"conversation_ids":[7]}"#, "invalid"),
+    ("conversation.leave", r#"{"conversation_ids":[$ids*101$]}"#, "invalid"),
 
     // Members.
     ("member.list", "{}", "invalid"),

@@ -6,6 +6,7 @@ mod consent;
 mod conversations;
 mod deletions;
 mod ended_sessions;
+mod leaving;
 mod listed_sessions;
 mod members;
 mod messages;

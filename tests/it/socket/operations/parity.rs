@@ -123,6 +123,8 @@ impl Fixture {
             "user.list" => (json!({"q": "GRA", "limit": 1}), None),
             "user.get" => (json!({"user_id": self.grace.id}), None),
             "user.block" | "user.unblock" => (json!({"user_id": self.joan.id}), None),
+            // Nobody but an owner stays in a group alone.
+            "conversation.leave" => (json!({"conversation_ids": [room.conversation.id, self.ada.id]}), None),
             "conversation.create" => {
                 let input = json!({"type": "group", "name": "Dinner", "member_ids": [self.grace.id]});
                 (input, Some("conversation.created"))
