@@ -40,6 +40,7 @@ export function watchSession(newHooks) {
 export const get = (path) => request("GET", path);
 export const post = (path, body) => request("POST", path, body);
 export const patch = (path, body) => request("PATCH", path, body);
+export const put = (path) => request("PUT", path);
 export const remove = (path) => request("DELETE", path);
 
 export async function register(account) {

@@ -8,6 +8,7 @@ import { Socket } from "./socket.js";
 import * as store from "./store.js";
 import * as sync from "./sync.js";
 import { showAuth } from "./view-auth.js";
+import { startBlockView } from "./view-block.js";
 import { startChatView } from "./view-chat.js";
 import { startListView } from "./view-list.js";
 import { startMembersView } from "./view-members.js";
@@ -40,6 +41,7 @@ function startChat() {
   const startConversation = startPeopleView(open, notify);
   for (const id of ["new-conversation", "welcome-start"]) $(id).addEventListener("click", startConversation);
   startMembersView();
+  startBlockView();
   store.on("conversations", closeIfGone);
   store.on("conversations", countInTitle);
 

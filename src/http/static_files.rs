@@ -46,13 +46,13 @@ macro_rules! files {
     };
 }
 
-static FILES: LazyLock<[File; 18]> = LazyLock::new(|| {
+static FILES: LazyLock<[File; 19]> = LazyLock::new(|| {
     files! {
         HTML: "index.html";
         STYLE: "style.css";
         IMAGE: "icon.svg";
-        SCRIPT: "api.js" "app.js" "dom.js" "sends.js" "sentences.js" "socket.js" "store.js" "sync.js" "view-auth.js" "view-chat.js"
-                "view-list.js" "view-members.js" "view-people.js" "view-revise.js" "view-timeline.js";
+        SCRIPT: "api.js" "app.js" "dom.js" "sends.js" "sentences.js" "socket.js" "store.js" "sync.js" "view-auth.js" "view-block.js"
+                "view-chat.js" "view-list.js" "view-members.js" "view-people.js" "view-revise.js" "view-timeline.js";
     }
 });
 

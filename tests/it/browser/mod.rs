@@ -1,6 +1,7 @@
 //! The page in a real Chromium, against a real server.
 
 mod accounts;
+mod blocks;
 mod chatting;
 mod groups;
 mod history;
