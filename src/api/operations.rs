@@ -6,7 +6,8 @@ use super::operation::Cost::{None as FREE, OfInput};
 use super::operation::Transports::{Both, Http};
 use super::operation::{Access, Cost, Operation, OperationKind, Transports, cost};
 use crate::chat::{
-    accounts, blocks, conversations, deletions, history, leaving, members, messages, registration, reports, sessions, users,
+    accounts, blocks, conversations, deletions, history, leaving, members, messages, registration, reports, sessions,
+    users,
 };
 use crate::wire::answer::Answer;
 

@@ -11,6 +11,8 @@ use crate::domain::{Error, Result, UserId};
 #[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct Consent {
     pub contact_from: ContactFrom,
+    /// There is a block between the two users.
+    pub is_blocked: bool,
     /// The user left the group by themselves.
     pub has_left: bool,
     /// The user has the one who adds them as a contact.
@@ -25,11 +27,12 @@ impl Consent {
 
     /// Returns true if the user can be added.
     pub fn is_given(self) -> bool {
-        match self.contact_from {
+        let is_accepted = match self.contact_from {
             ContactFrom::Everyone => self.has_contact || !self.has_left,
             ContactFrom::Contacts => self.has_contact,
             ContactFrom::Nobody => false,
-        }
+        };
+        is_accepted && !self.is_blocked
     }
 }
 
@@ -44,17 +47,19 @@ pub fn undecided(asked: &[(UserId, ContactFrom)]) -> Vec<UserId> {
     asked.iter().filter(|(_, contact_from)| depends(*contact_from)).map(|(user_id, _)| *user_id).collect()
 }
 
-/// Returns those of the asked users who are not added to a new conversation. `with_contact` are those who have its creator as a contact.
-/// Fails if they refuse a direct conversation, which has no other members.
+/// Returns those of the asked users who are not added to a new conversation. `with_contact` are those who have its creator as a contact, and
+/// `blocked` those with whom the creator has a block. Fails if they refuse a direct conversation, which has no other members.
 pub fn not_added(
     kind: ConversationKind,
     asked: &[(UserId, ContactFrom)],
     with_contact: &[UserId],
+    blocked: &[UserId],
 ) -> Result<Vec<UserId>> {
-    let with_contact: HashSet<&UserId> = with_contact.iter().collect();
+    let (with_contact, blocked): (HashSet<&UserId>, HashSet<&UserId>) =
+        (with_contact.iter().collect(), blocked.iter().collect());
     let refuses = |user_id, contact_from| {
-        let has_contact = with_contact.contains(user_id);
-        !Consent { contact_from, has_left: false, has_contact }.is_given()
+        let (has_contact, is_blocked) = (with_contact.contains(user_id), blocked.contains(user_id));
+        !Consent { contact_from, is_blocked, has_left: false, has_contact }.is_given()
     };
     let refusing: Vec<UserId> =
         asked.iter().filter(|(id, contact_from)| refuses(id, *contact_from)).map(|(user_id, _)| *user_id).collect();
@@ -71,7 +76,12 @@ mod tests {
     #[test]
     fn consent_is_a_table() {
         let given = |contact_from: ContactFrom, has_left| {
-            [true, false].map(|has_contact| Consent { contact_from, has_left, has_contact }.is_given())
+            [true, false].map(|has_contact| {
+                let consent = Consent { contact_from, is_blocked: false, has_left, has_contact };
+                let blocked = Consent { is_blocked: true, ..consent };
+                assert!(!blocked.is_given() && !blocked.depends_on_contacts(), "{blocked:?}");
+                consent.is_given()
+            })
         };
         // By a contact, and by another user.
         assert_eq!(given(Everyone, false), [true, true]);
@@ -87,8 +97,10 @@ mod tests {
         let [all, friends, known, none] = [(); 4].map(|()| UserId::new());
         let asked = [(all, Everyone), (friends, Contacts), (known, Contacts), (none, Nobody)];
         assert_eq!(undecided(&asked), [friends, known]);
-        assert_eq!(not_added(Group, &asked, &[known, none]), Ok(vec![friends, none]));
-        assert_eq!(not_added(Direct, &asked[2..3], &[known]), Ok(vec![]));
-        assert_eq!(not_added(Direct, &asked[3..], &[none]), Err(declined()));
+        assert_eq!(not_added(Group, &asked, &[known, none], &[]), Ok(vec![friends, none]));
+        assert_eq!(not_added(Group, &asked, &[known, none], &[all, known]), Ok(vec![all, friends, known, none]));
+        assert_eq!(not_added(Direct, &asked[2..3], &[known], &[]), Ok(vec![]));
+        assert_eq!(not_added(Direct, &asked[2..3], &[known], &[known]), Err(declined()));
+        assert_eq!(not_added(Direct, &asked[3..], &[none], &[]), Err(declined()));
     }
 }

@@ -38,13 +38,15 @@ const ACTORS: &str = concat!(
      JOIN members mb ON mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id \
      JOIN users u ON u.id = mb.user_id"
 );
-/// conversations, users (NULL if the action has no target user). Each array has one element for each command.
+/// conversations, users (NULL if the action has no target user), actors. Each array has one element for each command.
 const TARGETS: &str = concat!(
     "SELECT w.place, ",
     user_columns!(),
     ", mb.role, u.contact_from, \
+         EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = w.actor_id AND b.blocked_id = u.id) \
+             OR EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = u.id AND b.blocked_id = w.actor_id), \
          EXISTS (SELECT 1 FROM leavers l WHERE l.conversation_id = w.conversation_id AND l.user_id = u.id) \
-     FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS w (conversation_id, user_id, place) \
+     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) WITH ORDINALITY AS w (conversation_id, user_id, actor_id, place) \
      JOIN users u ON u.id = w.user_id \
      LEFT JOIN members mb ON mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id \
      WHERE u.deleted_at IS NULL OR mb.user_id IS NOT NULL"
@@ -168,7 +170,7 @@ async fn load(connection: &PgConnection, batch: &[Command]) -> Result<Loaded> {
     let targets: Vec<Option<UserId>> = batch.iter().map(|command| command.action.user_id()).collect();
     let ids: Vec<MessageId> = batch.iter().map(Command::lookup_id).collect();
     let has_targets = targets.iter().any(Option::is_some);
-    let with_targets: Params<'_> = &[&conversations, &targets];
+    let with_targets: Params<'_> = &[&conversations, &targets, &actors];
     let to_lock = users_to_lock(batch);
     let lock_users: Params<'_> = &[&to_lock];
     let (begun, counters, locked, (conversations, actors, targets, messages)) = join4(
@@ -195,8 +197,12 @@ async fn load(connection: &PgConnection, batch: &[Command]) -> Result<Loaded> {
         targets: map(&targets.transpose()?.unwrap_or_default(), |columns| {
             let (index, target) = (command_index(columns)?, user(columns)?);
             let role: Option<&str> = columns.next()?;
-            let consent =
-                Consent { contact_from: contact_from(columns)?, has_left: columns.next()?, has_contact: false };
+            let consent = Consent {
+                contact_from: contact_from(columns)?,
+                is_blocked: columns.next()?,
+                has_left: columns.next()?,
+                has_contact: false,
+            };
             Ok((index, Target { user: target, role: role.and_then(Role::parse), consent }))
         })?,
         messages: map(&messages?, |columns| Ok((command_index(columns)?, message(columns)?)))?,

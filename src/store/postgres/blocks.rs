@@ -25,7 +25,7 @@ const LOCK_COUNTER: &str = "SELECT 1 FROM counters \
 const LOCK_LIVE_USERS: &str =
     "SELECT id FROM users WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE";
 /// user, others
-const BLOCKS_WITH: &str = "SELECT blocked_id FROM blocks WHERE user_id = $1 AND blocked_id = ANY($2) \
+pub(super) const BLOCKS_WITH: &str = "SELECT blocked_id FROM blocks WHERE user_id = $1 AND blocked_id = ANY($2) \
      UNION SELECT user_id FROM blocks WHERE blocked_id = $1 AND user_id = ANY($2)";
 
 /// Reads the columns of [`BLOCKS`].

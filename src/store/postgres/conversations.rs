@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use futures_util::future::{join, join3, join4, join5};
 use tokio_postgres::Row;
 
+use super::blocks::BLOCKS_WITH;
 use super::connection::{Params, PgConnection};
 use super::contacts::{INSERT_CONTACTS, contact_from, users_with_contact};
 use super::messages::outer_joined_message;
@@ -160,20 +161,25 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<Crea
     let direct_key = new.direct_key();
 
     connection.prepare(&[LOCK_LIVE_USERS, DELETED_CONVERSATION, INSERT_CONVERSATION, EXISTING_CONVERSATION]).await?;
-    connection.prepare(&[INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS, INSERT_CONTACTS]).await?;
+    connection
+        .prepare(&[INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS, INSERT_CONTACTS, BLOCKS_WITH])
+        .await?;
     // The pair's key before the users: a transaction that waits for another transaction's key then holds no lock that the other needs.
     // The deleted ids last. Each statement sees what was committed before it, and a deletion may be committed between any two of them: a
     // conversation that is found no more is found among the deleted.
-    let (begun, inserted, existing_users, found, deleted) = join5(
+    let (begun, inserted, (existing_users, blocked), found, deleted) = join5(
         connection.begin(),
         connection.send_count(INSERT_CONVERSATION, &[id, &kind, &name, &new.creator_id, at, &direct_key]),
-        connection.send(LOCK_LIVE_USERS, &[&users]),
+        join(
+            connection.send(LOCK_LIVE_USERS, &[&users]),
+            connection.send(BLOCKS_WITH, &[&new.creator_id, &new.other_ids]),
+        ),
         connection.send(EXISTING_CONVERSATION, &[id, &direct_key]),
         connection.send(DELETED_CONVERSATION, &[id]),
     )
     .await;
     begun?;
-    let (inserted, existing_users, found, deleted) = (inserted?, existing_users?, found?, deleted?);
+    let (inserted, existing_users, blocked, found, deleted) = (inserted?, existing_users?, blocked?, found?, deleted?);
     if !deleted.is_empty() {
         connection.rollback().await?;
         return Err(id_taken());
@@ -187,7 +193,7 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<Crea
         let not_added = rows::all(&connection.rows(NO_MEMBERS, &[&id, &new.other_ids]).await?, rows::value)?;
         return Ok(CreatedConversation { id, is_new: false, not_added });
     }
-    let not_added = match refusing(connection, new, &existing_users).await {
+    let not_added = match refusing(connection, new, &existing_users, &blocked).await {
         Ok(not_added) => not_added,
         Err(refusal) => {
             connection.rollback().await?;
@@ -216,9 +222,14 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<Crea
     Ok(CreatedConversation { id: new.id, is_new: true, not_added })
 }
 
-/// Returns the members who are left out because they refuse. `locked` has the rows of [`LOCK_LIVE_USERS`]. Fails if one does not exist, or
-/// refuses a direct conversation.
-async fn refusing(connection: &PgConnection, new: &NewConversation, locked: &[Row]) -> Result<Vec<UserId>> {
+/// Returns the members who are left out because they refuse. `locked` has the rows of [`LOCK_LIVE_USERS`], and `blocked` those of
+/// [`BLOCKS_WITH`]. Fails if one does not exist, or refuses a direct conversation.
+async fn refusing(
+    connection: &PgConnection,
+    new: &NewConversation,
+    locked: &[Row],
+    blocked: &[Row],
+) -> Result<Vec<UserId>> {
     let locked: HashMap<UserId, ContactFrom> =
         rows::all(locked, |columns| Ok((columns.next()?, contact_from(columns)?)))?.into_iter().collect();
     let setting = |id: &UserId| locked.get(id).map(|setting| (*id, *setting)).ok_or_else(|| no_such_member(*id));
@@ -230,7 +241,8 @@ async fn refusing(connection: &PgConnection, new: &NewConversation, locked: &[Ro
     } else {
         users_with_contact(connection, &undecided, new.creator_id).await?
     };
-    not_added(new.kind, &asked, &with_contact)
+    let blocked: Vec<UserId> = rows::all(blocked, rows::value)?;
+    not_added(new.kind, &asked, &with_contact, &blocked)
 }
 
 /// Deletes a group without members. Another node may have deleted it meanwhile.

@@ -27,8 +27,22 @@ fn block(columns: &mut Columns<'_>) -> rusqlite::Result<Block> {
     Ok(Block { user: user(columns)?, created_at: columns.next()? })
 }
 
-fn is_blocked(db: &Connection, one_id: UserId, other_id: UserId) -> Result<bool> {
+pub(super) fn is_blocked(db: &Connection, one_id: UserId, other_id: UserId) -> Result<bool> {
     Ok(one(db, sql!(IS_BLOCKED), params![one_id, other_id], value)? == Some(true))
+}
+
+/// The same as [`Blocks::blocks_with`], on the caller's connection.
+pub(super) fn blocks_with(db: &Connection, user_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>> {
+    let mut found = Vec::new();
+    // Most users have no blocks, and then two look-ups are enough for any number of ids.
+    if one(db, HAS_BLOCKS, params![user_id], value)? == Some(true) {
+        for &id in ids {
+            if is_blocked(db, user_id, id)? {
+                found.push(id);
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn mark_members(db: &Connection, one: UserId, other: UserId) -> Result<()> {
@@ -71,20 +85,7 @@ impl Blocks for Sqlite {
 
     async fn blocks_with(&self, user_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>> {
         let ids = ids.to_vec();
-        self.read(move |db| {
-            let mut found = Vec::new();
-            // Most users have no blocks, and then two look-ups are enough for any number of ids.
-            if one(db, HAS_BLOCKS, params![user_id], value)? != Some(true) {
-                return Ok(found);
-            }
-            for id in ids {
-                if is_blocked(db, user_id, id)? {
-                    found.push(id);
-                }
-            }
-            Ok(found)
-        })
-        .await
+        self.read(move |db| blocks_with(db, user_id, &ids)).await
     }
 
     async fn has_block_in(&self, id: ConversationId, user_id: UserId) -> Result<bool> {

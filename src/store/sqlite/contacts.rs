@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::Sqlite;
+use super::blocks::is_blocked;
 use super::rows::{pair, value};
 use super::sql::{one, run, sql};
 use crate::domain::conversation::direct_key;
@@ -38,7 +39,8 @@ const DELETE_LEAVER: &str = "DELETE FROM leavers WHERE conversation_id = ?1 AND 
 /// Returns the consent of a user to be added by another one.
 pub(super) fn consent(db: &Connection, id: ConversationId, user_id: UserId, actor_id: UserId) -> Result<Consent> {
     let (contact_from, has_left) = one(db, CONSENT, params![id, user_id], pair)?.unwrap_or_default();
-    let consent = Consent { contact_from, has_left, has_contact: false };
+    let is_blocked = is_blocked(db, actor_id, user_id)?;
+    let consent = Consent { contact_from, is_blocked, has_left, has_contact: false };
     let has_contact = consent.depends_on_contacts() && !users_with_contact(db, &[user_id], actor_id)?.is_empty();
     Ok(Consent { has_contact, ..consent })
 }

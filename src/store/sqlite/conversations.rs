@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::Sqlite;
+use super::blocks::blocks_with;
 use super::contacts::{insert_contact, users_with_contact};
 use super::members::member;
 use super::messages::outer_joined_message;
@@ -144,7 +145,8 @@ fn create(db: &Connection, new: &NewConversation) -> Result<CreatedConversation>
         asked.push((id, contact_from));
     }
     let with_contact = users_with_contact(db, &undecided(&asked), new.creator_id)?;
-    let not_added = not_added(new.kind, &asked, &with_contact)?;
+    let blocked = blocks_with(db, new.creator_id, &new.other_ids)?;
+    let not_added = not_added(new.kind, &asked, &with_contact, &blocked)?;
     let others = new.others_without(&not_added);
     let name = new.name.as_ref().map(GroupName::as_str);
     let row = params![new.id, new.kind, name, new.creator_id, new.created_at, direct_key];

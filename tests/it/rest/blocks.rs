@@ -12,6 +12,7 @@ on_each_store! {
     a_direct_conversation_is_closed_for_both,
     the_presence_of_the_other_is_hidden_everywhere,
     groups_of_both_go_on_whatever_their_roles,
+    nobody_with_a_block_is_added_by_the_other,
 }
 
 fn path(user: &TestUser) -> String {
@@ -177,4 +178,27 @@ async fn groups_of_both_go_on_whatever_their_roles(store: StoreKind) {
     let history = bob.get(&room.messages).await.expect(200).json();
     assert_eq!(each(&history, "/sender_id")[..3], [ada.id.as_str(), bob.id.as_str(), cat.id.as_str()]);
     bob.delete(&member(&bob)).await.expect(204);
+}
+
+async fn nobody_with_a_block_is_added_by_the_other(store: StoreKind) {
+    let server = Server::on(store).await;
+    let (ada, bob, cat) = (server.register("ada").await, server.register("bob").await, server.register("cat").await);
+    block(&ada, &bob).await;
+    for (actor, other) in [(&ada, &bob), (&bob, &ada)] {
+        let direct = actor.post("/v1/conversations", &json!({"type": "direct", "member_ids": [other.id]})).await;
+        assert_eq!(direct.problem(), (403, "forbidden".to_owned()));
+        assert_eq!(direct.json()["detail"], "This user does not accept this.");
+        let body = json!({"type": "group", "name": "Lunch", "member_ids": [other.id, cat.id]});
+        let group = actor.post("/v1/conversations", &body).await.expect(201).json();
+        assert_eq!((&group["not_added"], &group["member_count"]), (&json!([other.id]), &json!(2)));
+        let members = format!("/v1/conversations/{}/members", group["id"].as_str().unwrap());
+        let added = actor.post(&members, &json!({"user_id": other.id})).await;
+        assert_eq!(added.json()["detail"], "This user does not accept this.");
+        // Somebody else adds them, and they are both in.
+        actor.patch(&format!("{members}/{}", cat.id), &json!({"role": "admin"})).await.expect(200);
+        cat.post(&members, &json!({"user_id": other.id})).await.expect(201);
+        actor.post(&members, &json!({"user_id": other.id})).await.expect(200);
+    }
+    ada.delete(&path(&bob)).await.expect(204);
+    bob.post("/v1/conversations", &json!({"type": "direct", "member_ids": [ada.id]})).await.expect(201);
 }

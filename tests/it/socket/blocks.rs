@@ -1,7 +1,9 @@
 //! Blocks: what open sockets show of the other user, and what they are told.
 
 use chinwag::limits::SMALL_CONVERSATION_MEMBERS_MAX;
+use hyper::Method;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::presence::{Client, Fixture};
 use crate::support::client::{Conversation, TestUser};
@@ -16,6 +18,7 @@ on_each_store! {
     a_group_that_outgrows_presence_tells_nothing_of_the_blocked,
     a_block_while_a_connection_begins_is_announced_after_its_state,
     a_block_whose_answer_is_lost_is_announced,
+    a_blocked_user_who_tries_everything_reaches_nobody,
 }
 
 fn path(user: &TestUser) -> String {
@@ -250,4 +253,92 @@ async fn a_block_whose_answer_is_lost_is_announced(store: StoreKind) {
     bobs.shows(&[]).await;
     assert_eq!(bob.post(&direct.messages, &json!({"content": "?"})).await.problem().0, 403);
     ada.put(&path(&bob)).await.expect(204);
+}
+
+/// Everything that a user can do over REST to reach another one, with the expected status.
+fn attempts(
+    direct: &Conversation,
+    own: &Conversation,
+    room: &Conversation,
+    his: &str,
+    victim: &str,
+) -> Vec<(Method, String, Value, u16)> {
+    let member = |conversation: &Conversation, id: &str| format!("{}/{id}", conversation.members);
+    let one = format!("{}/{his}", direct.messages);
+    let create = "/v1/conversations".to_owned();
+    vec![
+        (Method::POST, direct.messages.clone(), json!({"content": "hey"}), 403),
+        (Method::POST, direct.messages.clone(), json!({"content": "hey", "reply_to": his}), 403),
+        (Method::PATCH, one, json!({"content": "hey"}), 403),
+        (Method::PATCH, direct.path.clone(), json!({"name": "hey"}), 403),
+        (Method::DELETE, direct.path.clone(), Value::Null, 403),
+        (Method::DELETE, member(direct, victim), Value::Null, 403),
+        (Method::PATCH, member(direct, victim), json!({"role": "owner"}), 403),
+        // The conversation that exists, which tells her nothing.
+        (Method::POST, create.clone(), json!({"type": "direct", "member_ids": [victim]}), 200),
+        (Method::POST, create.clone(), json!({"type": "direct", "member_ids": [victim], "id": Uuid::now_v7()}), 200),
+        // Groups without her.
+        (Method::POST, create.clone(), json!({"type": "group", "name": "hey", "member_ids": [victim]}), 201),
+        (Method::POST, own.members.clone(), json!({"user_id": victim}), 403),
+        (Method::POST, own.members.clone(), json!({"user_id": victim, "role": "admin"}), 403),
+        // In the group of both, what any member may do to her.
+        (Method::PATCH, member(room, victim), json!({"role": "admin"}), 403),
+        (Method::DELETE, member(room, victim), Value::Null, 403),
+        // Blocking back, and ending that.
+        (Method::PUT, format!("/v1/users/{victim}/block"), Value::Null, 204),
+        (Method::POST, direct.messages.clone(), json!({"content": "hey"}), 403),
+        (Method::DELETE, format!("/v1/users/{victim}/block"), Value::Null, 204),
+        (Method::POST, direct.messages.clone(), json!({"content": "hey"}), 403),
+    ]
+}
+
+async fn a_blocked_user_who_tries_everything_reaches_nobody(store: StoreKind) {
+    let People { server: _server, ada, bob, joan, room } = People::on(store).await;
+    let direct = bob.direct(&ada).await;
+    let own = bob.group("Mine", &[]).await;
+    let his = bob.send(&direct, "hello").await;
+    let his = his["id"].as_str().unwrap();
+    ada.put(&path(&bob)).await.expect(204);
+    let before = ada.get("/v1/conversations").await.expect(200).json();
+    let mut adas = ada.connect("/ws").await;
+    let mut bobs = bob.connect("/ws").await;
+    for (method, path, body, status) in attempts(&direct, &own, &room, his, &ada.id) {
+        let answer = bob.try_call(method.clone(), &path, (!body.is_null()).then_some(&body)).await.unwrap();
+        assert_eq!(answer.status, status, "{method} {path} {body}: {answer:?}");
+    }
+    let frames = [
+        json!({"type": "message.send", "conversation_id": direct.id, "content": "hey"}),
+        json!({"type": "message.send", "conversation_id": direct.id, "content": "hey", "id": Uuid::now_v7(), "reply_to": his}),
+        json!({"type": "message.edit", "conversation_id": direct.id, "message_id": his, "content": "hey"}),
+        json!({"type": "message.send", "conversation_id": direct.id, "input": {"content": "hey"}}),
+        json!({"type": "message.edit", "conversation_id": direct.id, "input": {"message_id": his, "content": "hey"}}),
+        json!({"type": "member.add", "conversation_id": own.id, "input": {"user_id": ada.id}}),
+    ];
+    for frame in frames {
+        bobs.send(&frame).await;
+        let answer = bobs.next_of(&["error", "reply", "message.new", "message.updated"]).await;
+        assert_eq!((&answer["status"], &answer["code"]), (&json!(403), &json!("forbidden")), "{frame}: {answer}");
+        assert_eq!(answer["detail"], "This user does not accept this.", "{frame}");
+    }
+    joan.send(&room, "the end").await;
+    loop {
+        let frame = adas.next().await;
+        if frame["message"]["content"] == "the end" {
+            break;
+        }
+        assert!(["presence.state", "presence.diff"].contains(&frame["type"].as_str().unwrap()), "{frame}");
+        assert!(!frame.to_string().contains(&bob.id), "{frame}");
+    }
+    let after = ada.get("/v1/conversations").await.expect(200).json();
+    let ids = |list: &Value| -> Vec<(String, Value)> {
+        let mut ids: Vec<_> = list["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| (item["id"].to_string(), item["last_seq"].clone()))
+            .collect();
+        ids.retain(|(id, _)| !id.contains(&room.id));
+        ids
+    };
+    assert_eq!(ids(&after), ids(&before));
 }
