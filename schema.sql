@@ -289,3 +289,8 @@ CREATE INDEX blocks_by_blocked ON blocks (blocked_id, user_id);
 -- True for both members of a direct conversation while one of them blocks the other. A send reads its sender's row anyway, so it reads
 -- nothing more to be refused.
 ALTER TABLE members ADD COLUMN is_blocked boolean NOT NULL DEFAULT false;
+
+-- Version 16: a connection hears all of its user's conversations, which are read in pages.
+
+CREATE INDEX members_by_user_and_conversation ON members (user_id, conversation_id);
+DROP INDEX members_by_user;

@@ -35,16 +35,26 @@ pub const PAGE_MAX: usize = 200;
 pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
 /// Events read from the store at a time while a connection catches up or a gap is repaired. 100 messages are at most 1.6 MiB.
 pub const CATCH_UP_PAGE: usize = 100;
-/// Conversations to which one connection of `/ws` is subscribed, far more than a user joins. Bounds the memory of a connection and the
-/// queries that set it up. Also the conversations of one user that the store lists at a time.
-pub const SUBSCRIPTIONS_MAX: usize = 10_000;
+/// Conversations of a user that are read from the store at a time. 1,000 ids are 16 KB.
+pub const CONVERSATION_IDS_PAGE: usize = 1_000;
+/// Conversations to which a connection of `/ws` subscribes before it queues again for its permit to be set up. A connection subscribes to all
+/// of its user's conversations, however many, and others need not wait for all of them.
+pub const SUBSCRIBED_AT_ONCE_MAX: usize = 10_000;
+/// Subscriptions of all connections of one user. Each takes 100 to 200 bytes, so they are 50 to 100 MB. A user with 10,000 conversations can
+/// still have [`CONNECTIONS_PER_USER_MAX`] connections. Further ones are closed with 4505.
+pub const SUBSCRIPTIONS_PER_USER_MAX: usize = 500_000;
+/// Connections that a user has in any case: one for each device, however many conversations others have put the user in.
+pub const CONNECTIONS_IN_ANY_CASE: usize = 5;
 /// Conversations in one `resume` frame. 500 entries are 24 KiB of JSON, and with ids 53 KiB.
 pub const RESUME_CONVERSATIONS_MAX: usize = 500;
-/// Conversations in one `heartbeat` frame. 500 entries are 24 KiB of JSON. The next heartbeat has the others.
+/// Conversations in one `heartbeat` frame. 500 entries are 24 KiB of JSON. The next heartbeat goes on after them, so that each gets its turn.
 pub const HEARTBEAT_HEADS_MAX: usize = 500;
 /// Memberships that are read to find a user's contacts: those of 100 conversations of [`SMALL_CONVERSATION_MEMBERS_MAX`] members. Somebody with many
 /// conversations of the same people would read them all for each of their connections.
 pub const CONTACT_ROWS_MAX: usize = 20_000;
+/// Small conversations of one user that are compared when another one becomes large: 160 KB of ids. Only a user with more may see a contact as
+/// offline until the contact's next change.
+pub const PRESENCE_CONVERSATIONS_MAX: usize = 10_000;
 /// Users in the `presence.state` of one connection. 5,000 entries are 234 KiB of JSON, less than a quarter of [`SEND_QUEUE_BYTES_MAX`].
 pub const PRESENCE_CONTACTS_MAX: usize = 5_000;
 
@@ -108,7 +118,7 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time in which a request's body must arrive. The largest body arrives in time at 9 KiB/s.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time in which a call must be answered, whatever it asks the store for and however often. The time in which its input arrives is not
-/// counted. Also the time in which a connection must be set up once it has its permit. So every client gets an answer within 5 s, whatever
+/// counted. Also the time for which a connection has its permit to be set up. So every client gets an answer within 5 s, whatever
 /// the store does.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_millis(4_750);
 /// A socket is closed when its peer accepts no bytes of an answer or a frame for this long. A phone passes most tunnels in less. A page of

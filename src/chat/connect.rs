@@ -1,14 +1,15 @@
 //! Connecting: starts the connection of a WebSocket client.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::Chat;
 use crate::domain::session::Caller;
-use crate::domain::user::{ConnectSnapshot, ConversationSnapshot};
+use crate::domain::user::{ConnectSnapshot, ConversationSnapshot, User};
 use crate::domain::{Error, Seq};
 use crate::limits;
 use crate::registry::{Connection, Registration, Scope, SendQueue};
-use crate::sync::small_conversation_probe;
+use crate::sync::{ConversationPages, small_conversation_probe};
 use crate::wire::close::Close;
 use crate::wire::frames;
 
@@ -68,17 +69,25 @@ impl Drop for LiveConnection {
     }
 }
 
+/// A connection that is not live yet, because it does not subscribe to all of its conversations. Dropping it removes what it has.
+pub struct PendingConnection {
+    live: LiveConnection,
+    user: User,
+    /// The user's membership version from before the subscriptions.
+    version: i64,
+    /// The conversations that are to be subscribed to. `None` if the connection is on one conversation.
+    pages: Option<ConversationPages>,
+}
+
 impl Chat {
-    /// Starts a connection for `caller`, whose token was checked. Checks that the session is live. `hello` is the first frame that the
-    /// connection sends when its queue is uncorked. A connection on all conversations receives events from then on, and its presence by a call
-    /// of [`LiveConnection::send_contacts`]. A connection on one conversation receives them after a call of [`Subscriptions::catch_up`](crate::sync::Subscriptions::catch_up).
+    /// Starts a connection for `caller`, whose token was checked. Checks that the session is live. The caller then calls
+    /// [`PendingConnection::proceed`] until the connection is live.
     pub async fn connect(
         self: &Arc<Self>,
         caller: &Caller,
         scope: Scope,
         send_queue: Arc<SendQueue>,
-        heartbeat_ms: u64,
-    ) -> Result<LiveConnection, ConnectError> {
+    ) -> Result<PendingConnection, ConnectError> {
         let connection = Connection::new(caller, scope, send_queue);
         let registration = self.registry.register(&connection, self.settings.unlimited);
         let registration = registration.ok_or(ConnectError::Close(Close::TOO_MANY_CONNECTIONS))?;
@@ -105,6 +114,7 @@ impl Chat {
         if let Err(epoch) = epoch {
             self.auth.check_loaded(caller, session, epoch)?;
         }
+        let mut pages = None;
         match scope {
             Scope::One(id) => {
                 let ConversationSnapshot { head, members } =
@@ -112,19 +122,45 @@ impl Chat {
                 live.head = Some(head);
                 self.presence.enqueue_members(connection, id, &members, self.store.as_ref()).await?;
             }
-            Scope::All | Scope::Held => {
-                self.subscriptions.subscribe_all(connection).await?;
+            Scope::All | Scope::Held => pages = Some(ConversationPages::of(caller.user_id)),
+        }
+        Ok(PendingConnection { live, user, version, pages })
+    }
+}
+
+impl PendingConnection {
+    /// Subscribes to the next conversations of the user, and makes the connection live after the last ones. `hello` is the first frame that it
+    /// sends when its queue is uncorked. A connection on all conversations receives events from then on, and its presence by a call of
+    /// [`LiveConnection::send_contacts`]. A connection on one conversation receives them after a call of [`Subscriptions::catch_up`](crate::sync::Subscriptions::catch_up).
+    pub async fn proceed(mut self, heartbeat_ms: u64) -> Result<ControlFlow<LiveConnection, Self>, ConnectError> {
+        if let Some(pages) = &mut self.pages {
+            let (chat, connection) = (&self.live.chat, &self.live.connection);
+            let most = limits::SUBSCRIPTIONS_PER_USER_MAX;
+            if !chat.settings.unlimited && !chat.registry.may_subscribe(connection.user_id, most) {
+                return Err(ConnectError::Close(Close::TOO_MANY_CONNECTIONS));
+            }
+            let permit = chat.store_permits.acquire_own(connection.user_id).await?;
+            let has_more = chat.subscriptions.subscribe_next(connection, pages).await?;
+            drop(permit);
+            if has_more {
+                return Ok(ControlFlow::Continue(self));
             }
         }
+        Ok(ControlFlow::Break(self.establish(heartbeat_ms)))
+    }
+
+    fn establish(self, heartbeat_ms: u64) -> LiveConnection {
+        let Self { mut live, user, version, .. } = self;
+        let connection = &live.connection;
         // From here on the reconciler compares the connection's subscriptions with the store.
         connection.set_membership_version(version);
-        let head = match scope {
+        let head = match connection.scope {
             Scope::One(id) => live.head.map(|head| (id, head)),
             Scope::All | Scope::Held => None,
         };
         connection.send_queue.push_front(frames::hello(connection.id, &user, heartbeat_ms, version, head));
         live.is_established = true;
-        self.presence.connections_changed(caller.user_id);
-        Ok(live)
+        live.chat.presence.connections_changed(user.id);
+        live
     }
 }

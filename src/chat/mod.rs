@@ -43,7 +43,7 @@ use crate::sync::{
     EndedSessionsPoll, Presence, PresenceWorker, Reconciler, RemovalsPoll, Subscriptions, SweeperWake, UserPermits,
     run_sweeper, user_words,
 };
-pub use connect::{ConnectError, LiveConnection};
+pub use connect::{ConnectError, LiveConnection, PendingConnection};
 pub use context::Context;
 pub use rate_limits::RateLimits;
 

@@ -46,6 +46,17 @@ id!(
     /// The id of a conversation.
     ConversationId
 );
+impl ConversationId {
+    /// The least id.
+    pub const FIRST: Self = Self(Uuid::nil());
+    /// The greatest id.
+    pub const LAST: Self = Self(Uuid::max());
+
+    /// Returns the least id that is greater than this one. `None` after [`ConversationId::LAST`].
+    pub fn next(self) -> Option<Self> {
+        self.0.as_u128().checked_add(1).map(|next| Self(Uuid::from_u128(next)))
+    }
+}
 id!(
     /// The id of a message within its conversation. The client can choose it.
     MessageId

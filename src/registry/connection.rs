@@ -1,6 +1,6 @@
 //! A client's WebSocket connection, as this node's registry knows it.
 
-use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -69,12 +69,23 @@ impl Connection {
         self.subscriptions().as_ref().is_some_and(|subscriptions| subscriptions.get(conversation_id).is_some())
     }
 
-    /// The conversations to which the connection has a subscription.
-    pub fn conversations(&self) -> HashSet<ConversationId> {
-        self.subscriptions()
-            .as_ref()
-            .map(|subscriptions| subscriptions.iter().map(|(id, _)| id).collect())
-            .unwrap_or_default()
+    /// The conversations of this range to which the connection has a subscription, in order.
+    pub fn conversations_in(&self, range: &RangeInclusive<ConversationId>) -> Vec<ConversationId> {
+        let subscriptions = self.subscriptions();
+        let entries = subscriptions.as_ref().map(|subscriptions| subscriptions.range(range)).unwrap_or_default();
+        entries.iter().map(|(id, _)| *id).collect()
+    }
+
+    /// Returns the memory that the subscriptions do not use, after the last one of many was added.
+    pub fn shrink_subscriptions(&self) {
+        if let Some(subscriptions) = self.subscriptions().as_mut() {
+            subscriptions.entries.shrink_to_fit();
+        }
+    }
+
+    /// The number of subscriptions.
+    pub fn subscription_count(&self) -> usize {
+        self.subscriptions().as_ref().map_or(0, SubscriptionSet::len)
     }
 
     /// The user's newest membership version with which the subscriptions were compared. A connection that is still opening has
@@ -102,37 +113,78 @@ impl Connection {
 
 /// The subscriptions of a connection, in the order of the conversations' ids. Most connections have one, and few have many.
 #[derive(Default)]
-pub(super) struct SubscriptionSet(Vec<(ConversationId, SubscriptionState)>);
+pub(super) struct SubscriptionSet {
+    entries: Vec<(ConversationId, SubscriptionState)>,
+    /// The last conversation that a heartbeat compared. The next heartbeat goes on after it.
+    last_compared: Option<ConversationId>,
+}
 
 impl SubscriptionSet {
     fn position(&self, id: ConversationId) -> Result<usize, usize> {
-        self.0.binary_search_by_key(&id, |(other, _)| *other)
+        self.entries.binary_search_by_key(&id, |(other, _)| *other)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
     }
 
     pub(super) fn get(&self, id: ConversationId) -> Option<&SubscriptionState> {
-        Some(&self.0.get(self.position(id).ok()?)?.1)
+        Some(&self.entries.get(self.position(id).ok()?)?.1)
     }
 
     pub(super) fn get_mut(&mut self, id: ConversationId) -> Option<&mut SubscriptionState> {
         let index = self.position(id).ok()?;
-        Some(&mut self.0.get_mut(index)?.1)
+        Some(&mut self.entries.get_mut(index)?.1)
     }
 
     /// Adds a paused subscription. Returns true if it is new.
     pub(super) fn insert(&mut self, id: ConversationId) -> bool {
         let Err(index) = self.position(id) else { return false };
-        if self.0.is_empty() {
-            self.0.reserve_exact(1);
+        if self.entries.is_empty() {
+            self.entries.reserve_exact(1);
         }
-        self.0.insert(index, (id, SubscriptionState::default()));
+        self.entries.insert(index, (id, SubscriptionState::default()));
         true
     }
 
     pub(super) fn remove(&mut self, id: ConversationId) -> Option<SubscriptionState> {
-        self.position(id).ok().map(|index| self.0.remove(index).1)
+        self.position(id).ok().map(|index| self.entries.remove(index).1)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (ConversationId, SubscriptionState)> {
-        self.0.iter().copied()
+        self.entries.iter().copied()
+    }
+
+    fn range(&self, range: &RangeInclusive<ConversationId>) -> &[(ConversationId, SubscriptionState)] {
+        let start = self.entries.partition_point(|(id, _)| id < range.start());
+        let end = self.entries.partition_point(|(id, _)| id <= range.end());
+        self.entries.get(start..end).unwrap_or_default()
+    }
+
+    /// Returns the last conversation that a heartbeat compared, and the number of subscriptions.
+    pub(super) fn announcements(&self) -> (Option<ConversationId>, usize) {
+        (self.last_compared, self.entries.len())
+    }
+
+    /// Returns the subscriptions after that of `compared`, at most `limit`. After the last one come the first ones.
+    pub(super) fn after(
+        &self,
+        compared: Option<ConversationId>,
+        limit: usize,
+    ) -> &[(ConversationId, SubscriptionState)] {
+        let next = compared.map_or(0, |compared| self.entries.partition_point(|(id, _)| *id <= compared));
+        let start = if next == self.entries.len() { 0 } else { next };
+        let end = self.entries.len().min(start + limit);
+        self.entries.get(start..end).unwrap_or_default()
+    }
+
+    /// Records the last conversation that a heartbeat compared, and the heads that it announced.
+    pub(super) fn set_announced(&mut self, compared: Option<ConversationId>, heads: &[(ConversationId, Seq)]) {
+        self.last_compared = compared;
+        for (id, head) in heads {
+            if let Some(state) = self.get_mut(*id) {
+                state.announced = *head;
+            }
+        }
     }
 }

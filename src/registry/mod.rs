@@ -12,6 +12,7 @@
 //! - The locks are taken in this order: a conversation's guard, a connection's subscriptions, a room.
 //! - A connection leaves the registry when its [`Registration`] is dropped.
 
+mod announcements;
 mod connection;
 mod delivery_guard;
 mod encoded_events;
@@ -26,8 +27,8 @@ use std::time::Instant;
 use crate::domain::user::Status;
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
 use crate::limits;
+use connection::SubscriptionState;
 pub use connection::{Connection, Scope};
-use connection::{SubscriptionSet, SubscriptionState};
 use delivery_guard::DeliveryGuards;
 pub use delivery_guard::{DeliveryGuard, SeqCheck};
 pub use encoded_events::EncodedEvents;
@@ -158,7 +159,12 @@ impl Registry {
         }
         self.rooms.with(&conversation_id, |shard| {
             let room = shard.entry(conversation_id).or_default();
-            Arc::make_mut(&mut room.subscriptions).push(Subscription {
+            let subscriptions: &mut Vec<Subscription> = Arc::make_mut(&mut room.subscriptions);
+            if subscriptions.is_empty() {
+                // Most rooms have the subscriptions of few connections.
+                subscriptions.reserve_exact(1);
+            }
+            subscriptions.push(Subscription {
                 cursor: PAUSED,
                 connection: Arc::clone(connection),
                 send_queue: Arc::clone(&connection.send_queue),
@@ -286,30 +292,6 @@ impl Registry {
         self.sessions.entries(|id, _| Some(*id))
     }
 
-    /// Returns the connection's live conversations in which events were delivered since the last call, each with its newest number.
-    /// Returns at most `limit` of them. The connection's send queue has received all events up to these numbers.
-    pub fn unannounced_heads(&self, connection: &Connection, limit: usize) -> Vec<(ConversationId, Seq)> {
-        let live: Vec<(ConversationId, Seq)> = {
-            let subscriptions = connection.subscriptions();
-            let live =
-                subscriptions.iter().flat_map(SubscriptionSet::iter).filter(|(_, state)| state.live_from.is_some());
-            live.map(|(id, state)| (id, state.announced)).collect()
-        };
-        // During a delivery the watermark may be ahead of the send queue. The next call returns such a conversation.
-        let head = |id| self.try_delivery_guard(id)?.watermark();
-        let heads =
-            live.into_iter().filter_map(|(id, announced)| Some((id, head(id).filter(|head| *head > announced)?)));
-        let heads: Vec<(ConversationId, Seq)> = heads.take(limit).collect();
-        if let Some(subscriptions) = connection.subscriptions().as_mut() {
-            for (id, head) in &heads {
-                if let Some(state) = subscriptions.get_mut(*id) {
-                    state.announced = *head;
-                }
-            }
-        }
-        heads
-    }
-
     /// The subscriptions of a conversation, live and paused.
     pub fn subscribers(&self, conversation_id: ConversationId) -> Arc<Vec<Subscription>> {
         self.rooms.with(&conversation_id, |shard| {
@@ -342,6 +324,14 @@ impl Registry {
     /// A session's connections.
     pub fn of_session(&self, session_id: SessionId) -> Vec<Arc<Connection>> {
         self.sessions.with(&session_id, |shard| shard.get(&session_id).cloned().unwrap_or_default())
+    }
+
+    /// Returns true if a connection of this user may subscribe to further conversations: if the user's connections have fewer than `most`
+    /// subscriptions, or there are no more than [`limits::CONNECTIONS_IN_ANY_CASE`] of them.
+    pub fn may_subscribe(&self, user_id: UserId, most: usize) -> bool {
+        let connections = self.of_user(user_id);
+        connections.len() <= limits::CONNECTIONS_IN_ANY_CASE
+            || connections.iter().map(|connection| connection.subscription_count()).sum::<usize>() < most
     }
 
     /// Every connection.

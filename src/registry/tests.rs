@@ -1,5 +1,6 @@
 //! Tests of subscriptions, watermarks and the recipients of deliveries.
 
+use std::collections::HashSet;
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex};
 
@@ -107,6 +108,59 @@ fn a_connection_leaves_by_drop() {
     assert_eq!((sink.text().as_str(), registry.subscribers(room).len()), ("", 0));
     assert_eq!((registry.status(user_id), registry.count()), (Status::Offline, 0));
     assert!(registry.of_session(connection.session_id).is_empty());
+}
+
+#[test]
+fn a_user_with_many_subscriptions_has_some_connections_in_any_case() {
+    let (registry, user_id) = (Arc::new(Registry::default()), UserId::new());
+    let mut connections = Vec::new();
+    for _ in 0..limits::CONNECTIONS_IN_ANY_CASE {
+        let (connection, _) = connect(user_id);
+        let registration = registry.register(&connection, false);
+        registry.subscribe(&connection, ConversationId::new());
+        registry.subscribe(&connection, ConversationId::new());
+        connections.push((connection, registration));
+    }
+    let most = 2 * limits::CONNECTIONS_IN_ANY_CASE;
+    assert!(registry.may_subscribe(user_id, most));
+    let (next, _) = connect(user_id);
+    let _registration = registry.register(&next, false);
+    assert!(!registry.may_subscribe(user_id, most) && registry.may_subscribe(user_id, most + 1));
+    connections.pop();
+    assert!(registry.may_subscribe(user_id, most));
+}
+
+#[test]
+fn heartbeats_announce_each_of_many_busy_conversations_in_its_turn() {
+    const ROOMS: usize = 1_201;
+    let registry = Arc::new(Registry::default());
+    let (connection, _) = connect(UserId::new());
+    let _registration = registry.register(&connection, false).expect("the first");
+    let rooms: Vec<ConversationId> = (0..ROOMS).map(|_| ConversationId::new()).collect();
+    for &room in &rooms {
+        registry.subscribe(&connection, room);
+        registry.activate_now(&connection, room, 0);
+    }
+    let mut announced = Vec::new();
+    for seq in 1..=3 {
+        for &room in &rooms {
+            registry.deliver(&[events(room, seq, "a")]);
+        }
+        let heads = registry.unannounced_heads(&connection, 500);
+        assert!(heads.iter().all(|(_, head)| *head == seq));
+        announced.extend(heads.into_iter().map(|(room, _)| room));
+    }
+    assert_eq!(announced.len(), 1_500, "each heartbeat is full");
+    assert_eq!(announced.iter().collect::<HashSet<_>>().len(), ROOMS);
+    // Those that are not announced with their newest number follow, and then there is nothing new.
+    let mut rest = registry.unannounced_heads(&connection, ROOMS);
+    assert!(rest.len() == ROOMS - 500 && rest.iter().all(|(_, head)| *head == 3), "{}", rest.len());
+    rest.extend(registry.unannounced_heads(&connection, ROOMS));
+    assert_eq!(rest.len(), ROOMS - 500);
+    // A conversation that is left in between disturbs nothing.
+    registry.unsubscribe(&connection, rest.last().expect("many").0);
+    registry.deliver(&[events(rooms[0], 4, "a")]);
+    assert_eq!(registry.unannounced_heads(&connection, 500), [(rooms[0], 4)]);
 }
 
 #[test]

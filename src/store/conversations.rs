@@ -36,8 +36,21 @@ pub trait Conversations: Send + Sync {
         limit: usize,
     ) -> Result<Vec<ConversationView>>;
 
-    /// The user's conversations of at most [`crate::limits::SMALL_CONVERSATION_MEMBERS_MAX`] members.
-    async fn small_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;
+    /// The user's conversations in the order of their ids, of those from `first` on.
+    async fn conversation_ids(
+        &self,
+        user_id: UserId,
+        first: ConversationId,
+        limit: usize,
+    ) -> Result<Vec<ConversationId>>;
+
+    /// Like [`Conversations::conversation_ids`], of conversations of at most [`crate::limits::SMALL_CONVERSATION_MEMBERS_MAX`] members.
+    async fn small_conversations(
+        &self,
+        user_id: UserId,
+        first: ConversationId,
+        limit: usize,
+    ) -> Result<Vec<ConversationId>>;
 
     /// Deletes a conversation with its members, and raises their membership versions. Returns the former members. Its messages can no
     /// longer be read by anybody, and are left to [`Conversations::sweep_deleted`]. Its id cannot be used again. Fails by the rule of

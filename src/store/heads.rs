@@ -10,9 +10,6 @@ pub trait Heads: Send + Sync {
     /// The newest number in a conversation. `None` if there is no such conversation.
     async fn head(&self, id: ConversationId) -> Result<Option<Seq>>;
 
-    /// The user's conversations and the newest number in each, latest activity first.
-    async fn heads(&self, user_id: UserId, limit: usize) -> Result<Vec<(ConversationId, Seq)>>;
-
     /// The newest number in each of these conversations of which the user is a member.
     async fn heads_for(&self, user_id: UserId, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>>;
 

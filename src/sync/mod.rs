@@ -2,6 +2,7 @@
 //! found in step with their names.
 
 mod catch_up;
+mod conversation_pages;
 mod ended_sessions;
 mod presence;
 mod reconcile;
@@ -12,6 +13,7 @@ mod user_permits;
 pub mod user_words;
 
 pub use catch_up::{small_conversation_probe, wait_for_capacity};
+pub use conversation_pages::ConversationPages;
 pub use ended_sessions::EndedSessionsPoll;
 pub use presence::{Presence, Worker as PresenceWorker};
 pub use reconcile::Reconciler;

@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Subscriptions;
+use super::conversation_pages::{ConversationPage, ConversationPages};
 use crate::delivery::{GapRepair, LocalInbox, RepairQueue, Repairs};
 use crate::domain::{ConversationId, Error, Result, Seq, SessionId, Timestamp, UserId};
 use crate::limits;
@@ -138,20 +139,35 @@ impl Reconciler {
     /// Subscribes a user's connections to the conversations that the user is in, and to no others.
     async fn resubscribe(&self, user_id: UserId) -> Result<()> {
         let Some((_, version)) = self.store.membership_versions(&[user_id]).await?.pop() else { return Ok(()) };
-        let listed = self.store.heads(user_id, limits::SUBSCRIPTIONS_MAX).await?;
-        let listed: HashSet<ConversationId> = listed.into_iter().map(|(id, _)| id).collect();
-        let connections = self.registry.of_user(user_id).into_iter();
-        for connection in connections.filter(|connection| connection.membership_version() <= version) {
-            let subscribed = connection.conversations();
-            for &id in subscribed.difference(&listed) {
-                self.unsubscribe_if_removed(&connection, id, version).await?;
+        let mut connections = self.registry.of_user(user_id);
+        connections.retain(|connection| connection.membership_version() <= version);
+        let mut pages = ConversationPages::of(user_id);
+        while let Some(page) = pages.next(&*self.store).await? {
+            for connection in &connections {
+                self.resubscribe_page(connection, &page, version).await?;
             }
-            if !matches!(connection.scope, Scope::One(_)) {
-                for &id in listed.difference(&subscribed) {
-                    self.subscribe_new(&connection, id, version).await?;
-                }
-            }
+        }
+        for connection in connections {
             connection.set_membership_version(version);
+        }
+        Ok(())
+    }
+
+    /// Subscribes a connection to the conversations of this page, and to no others of its range.
+    async fn resubscribe_page(
+        &self,
+        connection: &Arc<Connection>,
+        page: &ConversationPage,
+        version: i64,
+    ) -> Result<()> {
+        let subscribed = connection.conversations_in(&page.range);
+        for &id in subscribed.iter().filter(|id| page.ids.binary_search(id).is_err()) {
+            self.unsubscribe_if_removed(connection, id, version).await?;
+        }
+        if !matches!(connection.scope, Scope::One(_)) {
+            for &id in page.ids.iter().filter(|id| subscribed.binary_search(id).is_err()) {
+                self.subscribe_new(connection, id, version).await?;
+            }
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
+use super::conversation_pages::ConversationPages;
 use super::user_permits::UserPermits;
 use crate::domain::{ConversationId, Result, Seq};
 use crate::limits;
@@ -20,11 +21,6 @@ pub struct Subscriptions {
     /// Owns the tasks of [`Subscriptions::catch_up_in_background`].
     pub(super) tasks: TaskTracker,
 }
-
-/// Bounds how often a new connection lists its user's conversations. It lists them twice if nothing changes meanwhile, and more often
-/// while the user joins or leaves some. The bound matters for users with more than [`limits::SUBSCRIPTIONS_MAX`] conversations: their list
-/// may end with other conversations each time.
-const LISTINGS_MAX: usize = 5;
 
 /// Subscriptions of a connection.
 pub(super) struct Subscribed {
@@ -46,45 +42,35 @@ impl Subscriptions {
         Self { store, registry, store_permits, tasks: tasks.clone() }
     }
 
-    /// Subscribes a connection to all of its user's conversations, live at the newest numbers if its scope is [`Scope::All`].
+    /// Subscribes a connection to the next conversations of its user, at most [`limits::SUBSCRIBED_AT_ONCE_MAX`]. They are live at their newest
+    /// numbers if the connection's scope is [`Scope::All`]. Returns true if there are more.
     ///
     /// A number counts only if it was read while the subscription existed. Otherwise the connection would miss an event that is delivered
-    /// between the read and the subscription, or a removal. So the conversations are read until nothing is new.
-    pub async fn subscribe_all(&self, connection: &Arc<Connection>) -> Result<()> {
-        let mut subscribed = HashSet::new();
-        for _ in 0..LISTINGS_MAX {
-            let mut heads = self.store.heads(connection.user_id, limits::SUBSCRIPTIONS_MAX).await?;
-            // A connection keeps its subscriptions in this order, so each new one is appended.
-            heads.sort_unstable_by_key(|(id, _)| *id);
-            let listed: HashSet<ConversationId> = heads.iter().map(|(id, _)| *id).collect();
-            let left: Vec<ConversationId> = subscribed.difference(&listed).copied().collect();
-            let mut has_changed = !left.is_empty();
-            for id in left {
-                subscribed.remove(&id);
-                self.registry.unsubscribe(connection, id);
+    /// between the read and the subscription, or a removal. So each page is read twice: its ids, and then its numbers.
+    ///
+    /// A conversation that the user joins meanwhile is not missed: the connection is registered, so that the join subscribes it, or else the
+    /// user's membership version shows it to the reconciler.
+    pub async fn subscribe_next(&self, connection: &Arc<Connection>, pages: &mut ConversationPages) -> Result<bool> {
+        for _ in 0..limits::SUBSCRIBED_AT_ONCE_MAX / limits::CONVERSATION_IDS_PAGE {
+            let Some(page) = pages.next(&*self.store).await? else {
+                connection.shrink_subscriptions();
+                return Ok(false);
+            };
+            for &id in &page.ids {
+                self.registry.subscribe(connection, id);
             }
-            for (id, head) in heads {
-                if subscribed.insert(id) {
-                    has_changed = true;
-                    self.registry.subscribe(connection, id);
-                } else if connection.scope == Scope::All {
-                    self.registry.activate_now(connection, id, head);
-                }
-            }
-            if !has_changed {
-                break;
-            }
-        }
-        if connection.scope == Scope::All {
-            // A conversation that is new in the last listing is live from now on, too.
-            let paused: Vec<_> = subscribed.into_iter().filter(|id| connection.live_from(*id).is_none()).collect();
-            for page in paused.chunks(limits::RECONCILE_PAGE) {
-                for (id, head) in self.store.heads_of(page).await? {
-                    self.registry.activate_now(connection, id, head);
+            let heads: HashMap<ConversationId, Seq> =
+                self.store.heads_for(connection.user_id, &page.ids).await?.into_iter().collect();
+            for id in page.ids {
+                match heads.get(&id) {
+                    Some(&head) if connection.scope == Scope::All => self.registry.activate_now(connection, id, head),
+                    Some(_) => {}
+                    // The user has left, or the conversation was deleted.
+                    None => self.registry.unsubscribe(connection, id),
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Subscribes a connection to those of these conversations that its user is in. New subscriptions are paused. The newest numbers are

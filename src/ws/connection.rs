@@ -1,6 +1,7 @@
 //! One WebSocket connection of Chinwag: authentication, `hello`, frames in both directions, the end.
 
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tokio::time::timeout;
@@ -15,7 +16,7 @@ use crate::api::RefusalLog;
 use crate::chat::{ConnectError, LiveConnection};
 use crate::domain::session::Caller;
 use crate::limits;
-use crate::registry::Scope;
+use crate::registry::{Scope, SendQueue};
 use crate::transport::{AppState, CountedPermit};
 use crate::wire::client_frame::ResumePoint;
 use crate::wire::close::Close;
@@ -119,7 +120,6 @@ async fn connect(
             Err(_) => return Err(Close::NO_AUTHENTICATION.into()),
         },
     };
-    let heartbeat_ms = u64::try_from(state.heartbeat.as_millis()).unwrap_or(u64::MAX);
     let caller = match auth {
         HandshakeAuth::Token(token) => state.chat.auth.tokens.caller(&token),
         HandshakeAuth::Ticket(ticket) => {
@@ -130,10 +130,39 @@ async fn connect(
     };
     let caller = caller.map_err(|error| Close::for_error(&error))?;
     socket.reader.charge.set_user(caller.user_id);
-    let _permit = state.connection_limits.connect_permit(caller.user_id).await.ok_or(Close::OVERLOADED)?;
-    let connecting = state.chat.connect(&caller, scope, Arc::clone(&socket.writer.send_queue) as _, heartbeat_ms);
-    match timeout(limits::ANSWER_TIMEOUT, connecting).await {
-        Ok(Ok(live)) => Ok((live, caller)),
+    let live = connect_user(state, &caller, scope, Arc::clone(&socket.writer.send_queue) as _).await?;
+    Ok((live, caller))
+}
+
+/// Connects an authenticated user. A connection to many conversations waits for its permit several times, so that others need not wait for all
+/// of them.
+async fn connect_user(
+    state: &AppState,
+    caller: &Caller,
+    scope: Scope,
+    send_queue: Arc<SendQueue>,
+) -> Result<LiveConnection, ConnectionEnd> {
+    let heartbeat_ms = u64::try_from(state.heartbeat.as_millis()).unwrap_or(u64::MAX);
+    let permit = async || state.connection_limits.connect_permit(caller.user_id).await.ok_or(Close::OVERLOADED);
+    let mut held = permit().await?;
+    let first = async { state.chat.connect(caller, scope, send_queue).await?.proceed(heartbeat_ms).await };
+    let mut progress = in_time(first).await?;
+    loop {
+        match progress {
+            ControlFlow::Break(live) => return Ok(live),
+            ControlFlow::Continue(pending) => {
+                drop(held);
+                held = permit().await?;
+                progress = in_time(pending.proceed(heartbeat_ms)).await?;
+            }
+        }
+    }
+}
+
+/// Returns the result of what a connection does with one permit, or the reason why it is closed.
+async fn in_time<T>(step: impl Future<Output = Result<T, ConnectError>>) -> Result<T, ConnectionEnd> {
+    match timeout(limits::ANSWER_TIMEOUT, step).await {
+        Ok(Ok(done)) => Ok(done),
         Ok(Err(ConnectError::Close(close))) => Err(close.into()),
         Ok(Err(ConnectError::Error(error))) => Err(Close::for_error(&error).into()),
         Err(_) => Err(Close::OVERLOADED.into()),

@@ -25,7 +25,7 @@ use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existing, id_taken, no_such_member};
 use crate::store::queries::conversations::next_deleted;
 use crate::store::queries::conversations::{
-    CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, DELETED_CONVERSATION,
+    CONVERSATION, CONVERSATION_IDS, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, DELETED_CONVERSATION,
     EXISTING_CONVERSATION, INSERT_CONVERSATION, INSERT_DELETED, MEMBERLESS, SET_SWEPT, SMALL_CONVERSATIONS,
 };
 use crate::store::queries::heads::INSERT_COUNTER;
@@ -104,8 +104,22 @@ impl Conversations for Postgres {
         self.all(CONVERSATION_VIEWS, params, conversation_view).await
     }
 
-    async fn small_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>> {
-        let params: Params<'_> = &[&user_id, &limits::SMALL_CONVERSATION_MEMBERS_MAX, &row_limit(limit)];
+    async fn conversation_ids(
+        &self,
+        user_id: UserId,
+        first: ConversationId,
+        limit: usize,
+    ) -> Result<Vec<ConversationId>> {
+        self.all(CONVERSATION_IDS, &[&user_id, &first, &row_limit(limit)], rows::value).await
+    }
+
+    async fn small_conversations(
+        &self,
+        user_id: UserId,
+        first: ConversationId,
+        limit: usize,
+    ) -> Result<Vec<ConversationId>> {
+        let params: Params<'_> = &[&user_id, &limits::SMALL_CONVERSATION_MEMBERS_MAX, &first, &row_limit(limit)];
         self.all(SMALL_CONVERSATIONS, params, rows::value).await
     }
 

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 
 use super::{Postgres, rows};
 use crate::domain::{ConversationId, Result, Seq, UserId};
-use crate::store::queries::row_limit;
 use crate::store::{Heads, queries};
 
 /// user, conversations
@@ -18,10 +17,6 @@ const HEADS_OF: &str = "SELECT conversation_id, last_seq FROM counters WHERE con
 impl Heads for Postgres {
     async fn head(&self, id: ConversationId) -> Result<Option<Seq>> {
         self.one(queries::heads::HEAD, &[&id], rows::value).await
-    }
-
-    async fn heads(&self, user_id: UserId, limit: usize) -> Result<Vec<(ConversationId, Seq)>> {
-        self.all(queries::heads::HEADS, &[&user_id, &row_limit(limit)], rows::pair).await
     }
 
     async fn heads_for(&self, user_id: UserId, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>> {

@@ -76,10 +76,13 @@ pub(crate) const CONVERSATION_VIEWS: &str = concat!(
     ),
     " ORDER BY k.active_at DESC, k.id DESC"
 );
-/// user, largest member_count, limit
+/// user, first conversation, limit
+pub(crate) const CONVERSATION_IDS: &str = "SELECT conversation_id FROM members \
+     WHERE user_id = $1 AND conversation_id >= $2 ORDER BY conversation_id LIMIT $3";
+/// user, largest member_count, first conversation, limit
 pub(crate) const SMALL_CONVERSATIONS: &str = "SELECT mb.conversation_id FROM members mb \
      JOIN counters k ON k.conversation_id = mb.conversation_id AND k.member_count <= $2 \
-     WHERE mb.user_id = $1 LIMIT $3";
+     WHERE mb.user_id = $1 AND mb.conversation_id >= $3 ORDER BY mb.conversation_id LIMIT $4";
 /// conversation, name
 pub(crate) const SET_NAME: &str = "UPDATE conversations SET name = $2 WHERE id = $1";
 /// before, limit. Nobody can join such a group any more, since only a member adds others.

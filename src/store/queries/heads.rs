@@ -8,7 +8,3 @@ pub(crate) const ADVANCE_COUNTER: &str = "UPDATE counters SET last_seq = $2, mem
      WHERE conversation_id = $1";
 /// conversation
 pub(crate) const HEAD: &str = "SELECT last_seq FROM counters WHERE conversation_id = $1";
-/// user, limit
-pub(crate) const HEADS: &str = "SELECT k.conversation_id, k.last_seq FROM members mb \
-     JOIN counters k ON k.conversation_id = mb.conversation_id \
-     WHERE mb.user_id = $1 ORDER BY k.active_at DESC LIMIT $2";

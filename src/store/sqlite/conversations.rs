@@ -23,7 +23,7 @@ use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existin
 use crate::store::queries::contacts::CONTACT_FROM;
 use crate::store::queries::conversations::next_deleted;
 use crate::store::queries::conversations::{
-    CONVERSATION, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, DELETED_CONVERSATION,
+    CONVERSATION, CONVERSATION_IDS, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, DELETED_CONVERSATION,
     EXISTING_CONVERSATION, INSERT_CONVERSATION, INSERT_DELETED, MEMBERLESS, SET_SWEPT, SMALL_CONVERSATIONS,
 };
 use crate::store::queries::heads::INSERT_COUNTER;
@@ -93,9 +93,23 @@ impl Conversations for Sqlite {
         .await
     }
 
-    async fn small_conversations(&self, user_id: UserId, limit: usize) -> Result<Vec<ConversationId>> {
+    async fn conversation_ids(
+        &self,
+        user_id: UserId,
+        first: ConversationId,
+        limit: usize,
+    ) -> Result<Vec<ConversationId>> {
+        self.read(move |db| all(db, sql!(CONVERSATION_IDS), params![user_id, first, row_limit(limit)], value)).await
+    }
+
+    async fn small_conversations(
+        &self,
+        user_id: UserId,
+        first: ConversationId,
+        limit: usize,
+    ) -> Result<Vec<ConversationId>> {
         self.read(move |db| {
-            let params = params![user_id, limits::SMALL_CONVERSATION_MEMBERS_MAX, row_limit(limit)];
+            let params = params![user_id, limits::SMALL_CONVERSATION_MEMBERS_MAX, first, row_limit(limit)];
             all(db, sql!(SMALL_CONVERSATIONS), params, value)
         })
         .await

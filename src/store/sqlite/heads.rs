@@ -5,9 +5,8 @@ use rusqlite::params;
 
 use super::Sqlite;
 use super::rows::{pair, value};
-use super::sql::{all, each, one, sql};
+use super::sql::{each, one, sql};
 use crate::domain::{ConversationId, Result, Seq, UserId};
-use crate::store::queries::row_limit;
 use crate::store::{Heads, queries};
 
 /// user, conversation
@@ -19,10 +18,6 @@ pub(super) const HEAD_FOR: &str = "SELECT k.conversation_id, k.last_seq FROM mem
 impl Heads for Sqlite {
     async fn head(&self, id: ConversationId) -> Result<Option<Seq>> {
         self.read(move |db| one(db, sql!(queries::heads::HEAD), params![id], value)).await
-    }
-
-    async fn heads(&self, user_id: UserId, limit: usize) -> Result<Vec<(ConversationId, Seq)>> {
-        self.read(move |db| all(db, sql!(queries::heads::HEADS), params![user_id, row_limit(limit)], pair)).await
     }
 
     async fn heads_for(&self, user_id: UserId, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>> {

@@ -277,3 +277,8 @@ CREATE TABLE blocks (
 CREATE INDEX blocks_by_blocked ON blocks (blocked_id, user_id);
 
 ALTER TABLE members ADD COLUMN is_blocked INTEGER NOT NULL DEFAULT 0;
+
+-- Version 16: a connection hears all of its user's conversations, which are read in pages.
+
+CREATE INDEX members_by_user_and_conversation ON members (user_id, conversation_id);
+DROP INDEX members_by_user;

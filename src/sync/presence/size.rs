@@ -89,7 +89,8 @@ impl Worker {
     ) -> Result<()> {
         let mut small: HashMap<UserId, Vec<ConversationId>> = HashMap::new();
         for user_id in viewers.all.iter().chain(online).copied().collect::<HashSet<UserId>>() {
-            small.insert(user_id, self.store.small_conversations(user_id, limits::SUBSCRIPTIONS_MAX).await?);
+            let (first, limit) = (ConversationId::FIRST, limits::PRESENCE_CONVERSATIONS_MAX);
+            small.insert(user_id, self.store.small_conversations(user_id, first, limit).await?);
         }
         let mut online_in: HashMap<ConversationId, Vec<UserId>> = HashMap::new();
         for &user_id in online {

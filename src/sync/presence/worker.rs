@@ -17,6 +17,7 @@ use crate::journal::Backoff;
 use crate::limits;
 use crate::registry::Registry;
 use crate::store::Store;
+use crate::sync::conversation_pages::ConversationPages;
 
 /// Announces the changes of presence on this node.
 pub struct Worker {
@@ -162,11 +163,13 @@ impl Worker {
 
     /// Returns the viewers on this node who are in a small conversation with a user.
     async fn viewers_of(&self, user_id: UserId) -> Result<HashSet<Viewer>> {
-        let conversations = self.store.small_conversations(user_id, limits::SUBSCRIPTIONS_MAX).await?;
         let mut viewers = HashSet::new();
-        for id in conversations {
-            viewers
-                .extend(self.registry.subscribers(id).iter().map(|subscription| viewer_of(&subscription.connection)));
+        let mut pages = ConversationPages::of(user_id);
+        while let Some(page) = pages.next_small(&*self.store).await? {
+            for id in page.ids {
+                let subscribers = self.registry.subscribers(id);
+                viewers.extend(subscribers.iter().map(|subscription| viewer_of(&subscription.connection)));
+            }
         }
         Ok(viewers)
     }

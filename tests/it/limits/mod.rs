@@ -1,6 +1,7 @@
 //! The bounds of what clients may use.
 
 mod connections;
+mod conversations;
 mod deletion;
 mod honest;
 mod memory;

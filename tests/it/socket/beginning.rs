@@ -17,8 +17,9 @@ on_each_store! {
 }
 
 /// The store calls of a connection to all conversations: the method, and the number of its call. The connection lists the
-/// conversations twice: once to subscribe and once to become live.
-const STORE_CALLS: [(&str, usize); 4] = [("connect_snapshot", 1), ("heads", 1), ("heads", 2), ("contacts", 1)];
+/// conversations to subscribe to them, and then their numbers to become live.
+const STORE_CALLS: [(&str, usize); 4] =
+    [("connect_snapshot", 1), ("conversation_ids", 1), ("heads_for", 1), ("contacts", 1)];
 
 struct Fixture {
     server: Server,

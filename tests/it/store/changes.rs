@@ -92,7 +92,7 @@ async fn removing_is_noted_and_counted(store: &Fixture) {
     assert_eq!(store.all(id).await, [note]);
     assert_eq!(store.member(id, bob).await.unwrap(), None);
     assert_eq!(store.conversation_view(id, bob).await.unwrap(), None);
-    assert_eq!(store.heads(bob, 10).await.unwrap(), []);
+    assert_eq!(store.conversation_ids(bob, ConversationId::FIRST, 10).await.unwrap(), []);
     assert_eq!(store.conversation(id).await.unwrap().unwrap().member_count, 1);
     assert_eq!(store.membership_version(bob).await.unwrap(), 2);
     assert_eq!(store.membership_version(ada).await.unwrap(), 1);

@@ -8,6 +8,8 @@ use chinwag::limits;
 
 use super::Fixture;
 
+const FIRST: ConversationId = ConversationId::FIRST;
+
 conformance!(
     a_member_is_kept_as_they_are,
     pages_of_members_neither_repeat_nor_skip,
@@ -69,14 +71,14 @@ async fn contacts_are_those_one_shares_a_small_conversation_with(store: &Fixture
     assert_eq!(contacts.into_iter().collect::<HashSet<_>>(), HashSet::from([bob, cat]));
     assert_eq!(store.contacts(ada, 1).await.unwrap().len(), 1);
     assert_eq!(store.contacts(UserId::new(), 10).await.unwrap(), []);
-    let small = store.small_conversations(ada, 100).await.unwrap();
+    let small = store.small_conversations(ada, FIRST, 100).await.unwrap();
     assert_eq!(small.into_iter().collect::<HashSet<_>>(), HashSet::from([group, pair]));
-    assert_eq!(store.small_conversations(ada, 1).await.unwrap().len(), 1);
+    assert_eq!(store.small_conversations(ada, FIRST, 1).await.unwrap().len(), 1);
 
     store.remove(group, ada, cat).await;
     assert_eq!(store.contacts(ada, 100).await.unwrap(), [bob]);
     assert_eq!(store.contacts(cat, 100).await.unwrap(), []);
-    assert_eq!(store.small_conversations(cat, 100).await.unwrap(), []);
+    assert_eq!(store.small_conversations(cat, FIRST, 100).await.unwrap(), []);
 }
 
 async fn large_conversations_are_left_out(store: &Fixture) {
@@ -89,12 +91,12 @@ async fn large_conversations_are_left_out(store: &Fixture) {
     let last = others.pop().unwrap();
     let id = store.group("as large as may be", ada, &others).await;
     assert_eq!(store.contacts(ada, 1_000).await.unwrap().len(), most - 1);
-    assert_eq!(store.small_conversations(ada, 10).await.unwrap(), [id]);
+    assert_eq!(store.small_conversations(ada, FIRST, 10).await.unwrap(), [id]);
     store.add(id, ada, last, Role::Member).await;
     assert_eq!(store.contacts(ada, 1_000).await.unwrap(), []);
-    assert_eq!(store.small_conversations(ada, 10).await.unwrap(), []);
+    assert_eq!(store.small_conversations(ada, FIRST, 10).await.unwrap(), []);
     store.remove(id, ada, last).await;
-    assert_eq!(store.small_conversations(ada, 10).await.unwrap(), [id]);
+    assert_eq!(store.small_conversations(ada, FIRST, 10).await.unwrap(), [id]);
 }
 
 async fn the_least_receipts_of_others_are_found(store: &Fixture) {

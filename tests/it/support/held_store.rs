@@ -272,7 +272,8 @@ forward! {
         async fn conversation(id: ConversationId) -> Result<Option<Conversation>>;
         async fn conversation_view(id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>>;
         async fn conversation_views(user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<ConversationView>>;
-        async fn small_conversations(user_id: UserId, limit: usize) -> Result<Vec<ConversationId>>;
+        async fn conversation_ids(user_id: UserId, first: ConversationId, limit: usize) -> Result<Vec<ConversationId>>;
+        async fn small_conversations(user_id: UserId, first: ConversationId, limit: usize) -> Result<Vec<ConversationId>>;
         async fn delete_conversation(id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
         async fn delete_memberless(before: Timestamp, limit: usize) -> Result<usize>;
         async fn sweep_deleted(limit: usize) -> Result<bool>;
@@ -282,7 +283,6 @@ forward! {
 forward! {
     impl Heads {
         async fn head(id: ConversationId) -> Result<Option<Seq>>;
-        async fn heads(user_id: UserId, limit: usize) -> Result<Vec<(ConversationId, Seq)>>;
         async fn heads_for(user_id: UserId, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>>;
         async fn heads_of(ids: &[ConversationId]) -> Result<Vec<(ConversationId, Seq)>>;
     }
