@@ -290,7 +290,14 @@ CREATE INDEX blocks_by_blocked ON blocks (blocked_id, user_id);
 -- nothing more to be refused.
 ALTER TABLE members ADD COLUMN is_blocked boolean NOT NULL DEFAULT false;
 
--- Version 16: a connection hears all of its user's conversations, which are read in pages.
+-- Version 16: a connection hears all of its user's conversations, which are read in pages; and users have quotas.
 
 CREATE INDEX members_by_user_and_conversation ON members (user_id, conversation_id);
 DROP INDEX members_by_user;
+
+-- Users have quotas of the conversations that they make, which are counted when they make one.
+CREATE INDEX conversations_by_creator ON conversations (creator_id);
+-- NULL for the default. Last, because it keeps other nodes from reading users.
+ALTER TABLE users ADD COLUMN conversations_max bigint, ADD COLUMN new_a_day_max bigint,
+    -- A day of UTC, counted from 1970, and the conversations begun on it in which no other member had the user as a contact.
+    ADD COLUMN new_day bigint, ADD COLUMN new_that_day bigint NOT NULL DEFAULT 0;

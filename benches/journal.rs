@@ -97,8 +97,15 @@ impl Fixture {
                 let id = ConversationId::new();
                 let [creator_id, other_id] = ids;
                 let kind = ConversationKind::Direct;
-                let new =
-                    NewConversation { id, kind, name: None, creator_id, created_at: now, other_ids: vec![other_id] };
+                let new = NewConversation {
+                    id,
+                    kind,
+                    name: None,
+                    creator_id,
+                    created_at: now,
+                    other_ids: vec![other_id],
+                    has_quotas: false,
+                };
                 store.create_conversation(&new).await.unwrap();
                 pairs.push((id, ids));
             }

@@ -385,6 +385,17 @@ pub const SESSION_CACHE_TTL: Duration = Duration::from_secs(5);
 /// Sessions in the cache of live sessions. A full cache evicts the entries that have expired, and takes no others while it is full.
 pub const SESSION_CACHE_MAX: usize = 100_000;
 
+// ── Quotas ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Conversations that one user has made and that exist: more than a user makes in years, and few enough that the listeners of all of them cost
+/// little.
+pub const CONVERSATIONS_MADE_MAX: i64 = 5_000;
+/// Conversations that one user begins in a day of UTC with nobody who knows the user: more than a user who introduces a team, and few enough
+/// to be a nuisance to few.
+pub const CONVERSATIONS_NEW_A_DAY_MAX: i64 = 200;
+/// The greatest quota that an operator can give. A new conversation counts those of its creator, which takes 10 ms for as many.
+pub const QUOTA_MAX: i64 = 100_000;
+
 // ── Rates ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Logins and registrations of one address. Each hashes a password.

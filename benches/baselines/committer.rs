@@ -93,6 +93,7 @@ impl Committer {
             creator_id: self.sender_id,
             created_at: Timestamp::now(),
             other_ids: Vec::new(),
+            has_quotas: false,
         };
         let head = self.runtime.block_on(async {
             self.store.create_conversation(&new).await?;

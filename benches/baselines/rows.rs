@@ -167,6 +167,7 @@ async fn sender(store: &Arc<dyn Store>) -> chinwag::domain::Result<Sender> {
         creator_id: user.id,
         created_at: Timestamp::now(),
         other_ids: Vec::new(),
+        has_quotas: false,
     };
     Ok((store.create_conversation(&new).await?.id, user.id))
 }

@@ -113,6 +113,7 @@ async fn insert_room(store: &dyn Store, users: &[(UserId, String)], members: &[u
         creator_id: ids.first().copied().unwrap_or_default(),
         created_at: Timestamp::now(),
         other_ids: ids.into_iter().skip(1).collect(),
+        has_quotas: false,
     };
     store.create_conversation(&conversation).await?;
     Ok(Room { id: conversation.id, tokens })

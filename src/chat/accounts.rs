@@ -9,9 +9,10 @@ use crate::auth::Audit;
 use crate::bus::Envelope;
 use crate::domain::account::{Account, AccountChange};
 use crate::domain::password::Password;
+use crate::domain::quotas::{Quotas, QuotasChange};
 use crate::domain::search::Query;
 use crate::domain::user::{Name, User, Username};
-use crate::domain::{Code, Error, Result, Timestamp, UserId};
+use crate::domain::{Code, Error, RefusedFields, Result, Timestamp, UserId};
 use crate::store::{Store, UserPage, search_users};
 use crate::wire::answer::Answer;
 use crate::wire::cursor;
@@ -54,7 +55,7 @@ pub async fn create(context: Context, input: CreateAccount) -> Result<Answer> {
     let name = Name::parse(input.name.as_deref().unwrap_or(username.as_str()))?;
     let hash = chat.auth.passwords.hash(context.network, Password::new(&input.password, Some(&username))?).await?;
     let user = User { id: UserId::new(), username, name, created_at: Timestamp::now(), last_seen_at: None };
-    let account = Account { user, is_admin: input.is_admin, disabled_at: None };
+    let account = Account { user, is_admin: input.is_admin, disabled_at: None, quotas: Quotas::DEFAULT };
     chat.store.insert_account(&account, &hash).await?;
     let detail = if account.is_admin { "is_admin: true" } else { "is_admin: false" };
     audit(&context, "account.created", &account, detail)?;
@@ -62,12 +63,17 @@ pub async fn create(context: Context, input: CreateAccount) -> Result<Answer> {
     Answer::created(true, format!("/v1/users/{}", account.user.id), &account_object(&presence, &account))
 }
 
-/// Changes an account: its password or role, or disables or enables it.
+/// Changes an account: its password, role or quotas, or disables or enables it.
 ///
 /// Admins can take neither their own role nor their own access, so that one admin is left. They change their own password as all users do,
 /// with the present one, so that a stolen token is not enough.
 pub async fn update(context: Context, input: UpdateAccount) -> Result<Answer> {
-    let UpdateAccount { user_id, password, is_admin, disabled } = input;
+    let UpdateAccount { user_id, password, is_admin, disabled, quota_conversations, quota_new_a_day } = input;
+    let mut refused = RefusedFields::default();
+    let conversations = refused.check(QuotasChange::check("quota_conversations", quota_conversations));
+    let new_a_day = refused.check(QuotasChange::check("quota_new_a_day", quota_new_a_day));
+    refused.none_or_error()?;
+    let quotas = QuotasChange { conversations: conversations.flatten(), new_a_day: new_a_day.flatten() };
     if user_id == context.caller()?.user_id {
         if is_admin == Some(false) || disabled == Some(true) {
             return Err(Error::forbidden("Another admin must take the admin role from you or disable you."));
@@ -84,7 +90,7 @@ pub async fn update(context: Context, input: UpdateAccount) -> Result<Answer> {
         }
         None => None,
     };
-    let change = AccountChange { password_hash, is_admin, disabled };
+    let change = AccountChange { password_hash, is_admin, disabled, quotas };
     let detail = change.description();
     let account = chat.change_account(user_id, change).await?.ok_or_else(|| Error::not_found("user"))?;
     audit(&context, "account.changed", &account, &detail)?;

@@ -24,8 +24,8 @@ use crate::wire::{cursor, frames};
 /// Creates a conversation. Two users have only one direct conversation. The same id again is a retry.
 pub async fn create(context: Context, input: CreateConversation) -> Result<Answer> {
     let caller = context.caller()?;
-    let new = check(input, &caller)?;
     let chat = &context.chat;
+    let new = check(input, &caller, !chat.settings.unlimited)?;
     chat.rate_limits.charge_new_members(caller.user_id, new.other_ids.len() + 1)?;
     let created = chat.run_to_completion(async move |chat| chat.create(new).await).await?;
     let CreatedConversation { id, is_new, not_added } = &created;
@@ -35,7 +35,7 @@ pub async fn create(context: Context, input: CreateConversation) -> Result<Answe
     Answer::created(*is_new, format!("/v1/conversations/{id}"), &object)
 }
 
-fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> {
+fn check(input: CreateConversation, caller: &Caller, has_quotas: bool) -> Result<NewConversation> {
     let mut refused = RefusedFields::default();
     let kind = ConversationKind::parse(&input.r#type);
     let kind = refused.check(kind.ok_or_else(|| FieldError::new("type", "takes `direct` or `group`")));
@@ -48,7 +48,7 @@ fn check(input: CreateConversation, caller: &Caller) -> Result<NewConversation> 
     let (Some(kind), Some(name)) = (kind, name) else { return Err(refused.into()) };
     refused.none_or_error()?;
     let (id, creator_id, created_at) = (input.id.unwrap_or_default(), caller.user_id, Timestamp::now());
-    Ok(NewConversation { id, kind, name, creator_id, created_at, other_ids })
+    Ok(NewConversation { id, kind, name, creator_id, created_at, other_ids, has_quotas })
 }
 
 fn check_members(kind: Option<ConversationKind>, other_ids: &[UserId]) -> Result<(), FieldError> {

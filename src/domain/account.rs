@@ -1,6 +1,7 @@
 //! Accounts: users as an operator sees and changes them.
 
 use super::conversation::Role;
+use super::quotas::{Quotas, QuotasChange};
 use super::user::{Name, User, Username};
 use super::{ConversationId, Timestamp, UserId};
 
@@ -13,6 +14,7 @@ pub struct Account {
     pub is_admin: bool,
     /// When an operator disabled the user, who has no sessions since then.
     pub disabled_at: Option<Timestamp>,
+    pub quotas: Quotas,
 }
 
 /// The facts that a login compares.
@@ -31,6 +33,7 @@ pub struct AccountChange {
     pub password_hash: Option<String>,
     pub is_admin: Option<bool>,
     pub disabled: Option<bool>,
+    pub quotas: QuotasChange,
 }
 
 impl AccountChange {
@@ -38,7 +41,14 @@ impl AccountChange {
     pub fn description(&self) -> String {
         let flag = |name: &str, value: Option<bool>| value.map(|value| format!("{name}: {value}"));
         let password = self.password_hash.as_ref().map(|_| "a new password".to_owned());
-        let all = [password, flag("is_admin", self.is_admin), flag("disabled", self.disabled)];
+        let quota = |name: &str, value: Option<i64>| value.map(|value| format!("{name}: {value}"));
+        let all = [
+            password,
+            flag("is_admin", self.is_admin),
+            flag("disabled", self.disabled),
+            quota("quota_conversations", self.quotas.conversations),
+            quota("quota_new_a_day", self.quotas.new_a_day),
+        ];
         all.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 

@@ -142,6 +142,8 @@ pub struct NewConversation {
     pub created_at: Timestamp,
     /// The other members, each once, without the creator. A direct conversation has exactly one.
     pub other_ids: Vec<UserId>,
+    /// False for load tests, where the creator's quotas do not count.
+    pub has_quotas: bool,
 }
 
 impl NewConversation {

@@ -30,6 +30,8 @@ pub enum Code {
     AccountDisabled,
     /// The operator allows no registrations.
     RegistrationClosed,
+    /// The user has as many of something as an operator allows.
+    QuotaExceeded,
     /// The object does not exist, or the caller may not know that it does.
     NotFound,
     /// The path exists, but not with this method.
@@ -64,7 +66,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documents and tests.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Malformed,
         Self::Invalid,
         Self::Unauthorized,
@@ -74,6 +76,7 @@ impl Code {
         Self::Forbidden,
         Self::AccountDisabled,
         Self::RegistrationClosed,
+        Self::QuotaExceeded,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Timeout,
@@ -103,6 +106,7 @@ impl Code {
             Self::Forbidden => "forbidden",
             Self::AccountDisabled => "account_disabled",
             Self::RegistrationClosed => "registration_closed",
+            Self::QuotaExceeded => "quota_exceeded",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Timeout => "timeout",

@@ -16,6 +16,7 @@ pub mod message;
 pub mod network;
 pub mod password;
 pub mod payload;
+pub mod quotas;
 pub mod rate_limiter;
 pub mod registration;
 pub mod report;

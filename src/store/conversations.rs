@@ -18,8 +18,9 @@ pub(super) const LATEST: ActivityCursor = (Timestamp(i64::MAX), ConversationId(U
 pub trait Conversations: Send + Sync {
     /// Makes a conversation with its members, and raises their membership versions. A direct pair that exists is left alone, and so is a
     /// conversation of the same creator that has the id. Leaves out of a new group who refuses it. Fails with `id_taken` if a conversation of
-    /// another creator has the id, with `invalid` (field `member_ids`) if a member does not exist, and by the rule of
-    /// [`not_added`](crate::domain::rules::contact::not_added).
+    /// another creator has the id, with `invalid` (field `member_ids`) if a member does not exist, by the rule of
+    /// [`not_added`](crate::domain::rules::contact::not_added), and by the creator's [quotas](crate::domain::quotas::Quotas::check) if the
+    /// conversation has them.
     async fn create_conversation(&self, new: &NewConversation) -> Result<CreatedConversation>;
 
     /// Returns a conversation, without a check of membership.

@@ -38,6 +38,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 14, needs: 2 },
     // A node that does not know blocks takes messages from users who are blocked, and shows presence to them, as it did before.
     Migration { version: 15, needs: 2 },
+    // A node that does not know it enforces no quotas, as before.
     Migration { version: 16, needs: 2 },
 ];
 

@@ -65,13 +65,21 @@ pub struct AccountObject<'a> {
     user: UserObject<'a>,
     is_admin: bool,
     disabled_at: Option<Timestamp>,
+    quota_conversations: i64,
+    quota_new_a_day: i64,
 }
 
 impl<'a> AccountObject<'a> {
     /// Makes the object.
     pub fn new(account: &'a Account, status: Option<Status>) -> Self {
-        let Account { user, is_admin, disabled_at } = account;
-        Self { user: UserObject::new(user, status), is_admin: *is_admin, disabled_at: *disabled_at }
+        let Account { user, is_admin, disabled_at, quotas } = account;
+        Self {
+            user: UserObject::new(user, status),
+            is_admin: *is_admin,
+            disabled_at: *disabled_at,
+            quota_conversations: quotas.conversations,
+            quota_new_a_day: quotas.new_a_day,
+        }
     }
 }
 

@@ -89,7 +89,7 @@ pub fn status(code: Code) -> u16 {
     match code {
         Code::Malformed => 400,
         Code::Unauthorized | Code::TokenExpired | Code::SessionEnded | Code::BadCredentials => 401,
-        Code::Forbidden | Code::AccountDisabled | Code::RegistrationClosed => 403,
+        Code::Forbidden | Code::AccountDisabled | Code::RegistrationClosed | Code::QuotaExceeded => 403,
         Code::NotFound => 404,
         Code::MethodNotAllowed => 405,
         Code::Timeout => 408,
@@ -116,6 +116,7 @@ fn title(code: Code) -> &'static str {
         Code::Forbidden => "Forbidden",
         Code::AccountDisabled => "Account disabled",
         Code::RegistrationClosed => "Registration closed",
+        Code::QuotaExceeded => "Quota exceeded",
         Code::NotFound => "Not found",
         Code::MethodNotAllowed => "Method not allowed",
         Code::Timeout => "Request timed out",

@@ -185,6 +185,10 @@ pub struct UpdateAccount {
     pub is_admin: Option<bool>,
     /// A disabled user cannot log in. Disabling ends the user's sessions.
     pub disabled: Option<bool>,
+    /// Conversations that the user may have made.
+    pub quota_conversations: Option<u64>,
+    /// Conversations that the user may begin in a day with nobody who has the user as a contact.
+    pub quota_new_a_day: Option<u64>,
 }
 
 /// `invite.create`

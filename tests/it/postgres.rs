@@ -35,7 +35,7 @@ async fn user(store: &Postgres, name: &str) -> UserId {
 async fn group(store: &Postgres, creator_id: UserId, other_ids: Vec<UserId>) -> ConversationId {
     let id = ConversationId::new();
     let (kind, created_at) = (ConversationKind::Group, Timestamp::now());
-    let new = NewConversation { id, kind, name: None, creator_id, created_at, other_ids };
+    let new = NewConversation { id, kind, name: None, creator_id, created_at, other_ids, has_quotas: false };
     assert_eq!(store.create_conversation(&new).await, Ok(created(id, true)));
     id
 }
@@ -288,6 +288,7 @@ async fn an_addition_that_waits_for_a_change_of_the_setting_obeys_it() {
         creator_id: ada,
         created_at: Timestamp::now(),
         other_ids: vec![eve],
+        has_quotas: false,
     };
     let creating = tokio::spawn({
         let store = Arc::clone(&store);

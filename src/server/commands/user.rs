@@ -11,6 +11,7 @@ use crate::auth::{Audit, COMMAND_LINE, Passwords, random_code};
 use crate::chat::accounts::search_accounts;
 use crate::domain::account::{Account, AccountChange, Tombstone};
 use crate::domain::password::Password;
+use crate::domain::quotas::{Quotas, QuotasChange};
 use crate::domain::user::{Name, User, Username};
 use crate::domain::{Error, Result, Timestamp, UserId};
 use crate::limits;
@@ -74,6 +75,20 @@ enum Command {
     /// stay, from a deleted user. Nobody gets the username again.
     Delete { username: String },
 
+    /// Sets how many conversations the user may make. Beyond, the user gets an error until some are deleted, or until the next day.
+    #[command(arg_required_else_help = true)]
+    Quota {
+        username: String,
+
+        /// Conversations that the user has made and that exist [default of a user: 5000]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..=limits::QUOTA_MAX), required_unless_present = "new_a_day")]
+        conversations: Option<i64>,
+
+        /// Conversations begun in a day of UTC in which nobody else has the user as a contact [default of a user: 200]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..=limits::QUOTA_MAX))]
+        new_a_day: Option<i64>,
+    },
+
     /// Lets the user call the operations for admins. An admin reads no conversations of others.
     MakeAdmin { username: String },
 }
@@ -98,6 +113,10 @@ pub fn run(arguments: &[OsString]) -> Result<(), String> {
                 reset_password(store, &username, password_stdin).await
             }
             Command::Delete { username } => delete(store, &username).await,
+            Command::Quota { username, conversations, new_a_day } => {
+                let quotas = QuotasChange { conversations, new_a_day };
+                change(store, &username, AccountChange { quotas, ..AccountChange::default() }).await
+            }
             Command::MakeAdmin { username } => {
                 change(store, &username, AccountChange { is_admin: Some(true), ..AccountChange::default() }).await
             }
@@ -111,7 +130,7 @@ async fn add(store: &dyn Store, username: &str, name: Option<&str>, is_admin: bo
     let (password, generated) = new_password(&username, from_stdin)?;
     let hash = Passwords::new().await?.hash(Ipv4Addr::LOCALHOST.into(), password).await?;
     let user = User { id: UserId::new(), username, name, created_at: Timestamp::now(), last_seen_at: None };
-    let account = Account { user, is_admin, disabled_at: None };
+    let account = Account { user, is_admin, disabled_at: None, quotas: Quotas::DEFAULT };
     store.insert_account(&account, &hash).await?;
     audit("account.created", &account, if is_admin { "is_admin: true" } else { "is_admin: false" });
     show(generated);
@@ -122,7 +141,7 @@ async fn list(store: &dyn Store) -> Result<()> {
     let mut after = None;
     loop {
         let (accounts, next) = search_accounts(store, None, after.as_deref(), limits::PAGE_MAX).await?;
-        for Account { user, is_admin, disabled_at } in &accounts {
+        for Account { user, is_admin, disabled_at, .. } in &accounts {
             let role = if *is_admin { "admin" } else { "user" };
             let disabled = disabled_at.map_or_else(|| "enabled".to_owned(), |at| format!("disabled {at}"));
             println!("{}\t{role}\t{disabled}\t{}\t{}", user.username.as_str(), user.created_at, user.name.as_str());

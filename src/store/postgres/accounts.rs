@@ -8,6 +8,7 @@ use super::rows::{self, Columns};
 use super::users::{LOCK_USER, NewUser, insert_user, user};
 use super::{Postgres, bounded};
 use crate::domain::account::{Account, AccountChange};
+use crate::domain::quotas::{Quotas, QuotasChange};
 use crate::domain::{Result, SessionId, Timestamp, UserId};
 use crate::store::Accounts;
 use crate::store::queries::accounts::{ACCOUNT, ACCOUNT_OF, CHANGE_ACCOUNT, account_columns};
@@ -20,7 +21,12 @@ const ACCOUNTS: &str =
 
 /// Reads `account_columns!`.
 fn account(columns: &mut Columns<'_>) -> Result<Account> {
-    Ok(Account { user: user(columns)?, is_admin: columns.next()?, disabled_at: columns.next()? })
+    Ok(Account {
+        user: user(columns)?,
+        is_admin: columns.next()?,
+        disabled_at: columns.next()?,
+        quotas: Quotas::from_stored(columns.next()?, columns.next()?),
+    })
 }
 
 #[async_trait]
@@ -60,8 +66,8 @@ async fn change_account(
     at: Timestamp,
 ) -> Result<Option<(Account, Vec<SessionId>)>> {
     connection.prepare(&[LOCK_USER, CHANGE_ACCOUNT, END_OTHER_SESSIONS, ACCOUNT]).await?;
-    let AccountChange { password_hash, is_admin, disabled } = change;
-    let changed: Params<'_> = &[&id, password_hash, is_admin, disabled, &at];
+    let AccountChange { password_hash, is_admin, disabled, quotas: QuotasChange { conversations, new_a_day } } = change;
+    let changed: Params<'_> = &[&id, password_hash, is_admin, disabled, &at, conversations, new_a_day];
     let ended: Params<'_> = &[&id, &None::<SessionId>, &at];
     let ((begun, locked), changed, ended, found, committed) = join5(
         join(connection.begin(), connection.send(LOCK_USER, &[&id])),

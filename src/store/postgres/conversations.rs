@@ -17,6 +17,7 @@ use crate::domain::conversation::{
     Conversation, ConversationKind, CreatedConversation, GroupName, NewConversation, Role,
 };
 use crate::domain::conversation_view::ConversationView;
+use crate::domain::quotas::{Made, Quotas};
 use crate::domain::rules::contact::{not_added, undecided};
 use crate::domain::rules::may_delete;
 use crate::domain::user::ContactFrom;
@@ -30,6 +31,7 @@ use crate::store::queries::conversations::{
 };
 use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
+use crate::store::queries::quotas::{CREATOR_QUOTAS, SET_NEW_THAT_DAY};
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 
@@ -65,6 +67,12 @@ pub(super) fn conversation(columns: &mut Columns<'_>) -> Result<Conversation> {
         last_seq: columns.next()?,
         active_at: columns.next()?,
     })
+}
+
+/// Reads the columns of [`CREATOR_QUOTAS`].
+fn creator_quotas(columns: &mut Columns<'_>) -> Result<(Quotas, Made)> {
+    let quotas = Quotas::from_stored(columns.next()?, columns.next()?);
+    Ok((quotas, Made { day: columns.next()?, new_that_day: columns.next()?, conversations: columns.next()? }))
 }
 
 /// Reads the columns of `conversation_view_select!`.
@@ -166,7 +174,7 @@ async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
 }
 
 /// Creates a conversation, or returns the existing one: the pair's direct conversation, or the one that an earlier try created. One
-/// transaction in two round trips, or three if it depends on somebody's contacts.
+/// transaction in three round trips, or four if it depends on somebody's contacts.
 async fn create(connection: &PgConnection, new: &NewConversation) -> Result<CreatedConversation> {
     let mut users = vec![new.creator_id];
     users.extend(&new.other_ids);
@@ -220,6 +228,16 @@ async fn create(connection: &PgConnection, new: &NewConversation) -> Result<Crea
     let mut roles = vec![Role::Member.as_str(); users.len()];
     roles[0] = new.creator_role().as_str();
     let members = i64::try_from(users.len()).unwrap_or(i64::MAX);
+    let new_that_day = match check_quotas(connection, new, &others).await {
+        Ok(new_that_day) => new_that_day,
+        Err(refusal) => {
+            connection.rollback().await?;
+            return Err(refusal);
+        }
+    };
+    if let Some((day, number)) = new_that_day {
+        connection.send_count(SET_NEW_THAT_DAY, &[&new.creator_id, &day, &number]).await?;
+    }
     let (counted, members_inserted, raised, contacts_inserted, committed) = join5(
         connection.send_count(INSERT_COUNTER, &[id, &members, at]),
         connection.send_count(INSERT_MEMBERS, &[id, &users, &roles, at]),
@@ -275,6 +293,28 @@ async fn delete_memberless(connection: &PgConnection, id: ConversationId) -> Res
     }
     connection.send_count(INSERT_DELETED, &[&id]).await?;
     connection.commit().await
+}
+
+/// Checks the creator's quotas, whose row is locked. Returns the day and the number of that day to keep, if the conversation counts for it.
+async fn check_quotas(
+    connection: &PgConnection,
+    new: &NewConversation,
+    others: &[UserId],
+) -> Result<Option<(i64, i64)>> {
+    if !new.has_quotas {
+        return Ok(None);
+    }
+    connection.prepare(&[CREATOR_QUOTAS, SET_NEW_THAT_DAY]).await?;
+    // The new conversation is counted too.
+    let counted = limits::QUOTA_MAX + 1;
+    let (creator, knowing) = join(
+        connection.send(CREATOR_QUOTAS, &[&new.creator_id, &counted]),
+        users_with_contact(connection, others, new.creator_id),
+    )
+    .await;
+    let (quotas, made) = rows::first(&creator?, creator_quotas)?.ok_or_else(|| no_such_member(new.creator_id))?;
+    let made = Made { conversations: made.conversations - 1, ..made };
+    quotas.check(made, !knowing?.is_empty(), new.created_at)
 }
 
 /// Deletes a conversation. One transaction in two round trips, with the decision between them.

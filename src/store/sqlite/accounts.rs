@@ -8,6 +8,7 @@ use super::rows::{Columns, value};
 use super::sql::{all, one, run, sql};
 use super::users::{insert_user, user};
 use crate::domain::account::{Account, AccountChange};
+use crate::domain::quotas::{Quotas, QuotasChange};
 use crate::domain::{Result, SessionId, Timestamp, UserId};
 use crate::store::Accounts;
 use crate::store::queries::accounts::{ACCOUNT, ACCOUNT_OF, CHANGE_ACCOUNT};
@@ -15,7 +16,12 @@ use crate::store::queries::sessions::END_OTHER_SESSIONS;
 
 /// Reads `account_columns!`.
 fn account(columns: &mut Columns<'_>) -> rusqlite::Result<Account> {
-    Ok(Account { user: user(columns)?, is_admin: columns.next()?, disabled_at: columns.next()? })
+    Ok(Account {
+        user: user(columns)?,
+        is_admin: columns.next()?,
+        disabled_at: columns.next()?,
+        quotas: Quotas::from_stored(columns.next()?, columns.next()?),
+    })
 }
 
 #[async_trait]
@@ -51,8 +57,10 @@ impl Accounts for Sqlite {
     ) -> Result<Option<(Account, Vec<SessionId>)>> {
         let change = change.clone();
         self.write(move |db| {
-            let AccountChange { password_hash, is_admin, disabled } = &change;
-            run(db, sql!(CHANGE_ACCOUNT), params![id, password_hash, is_admin, disabled, at])?;
+            let AccountChange { password_hash, is_admin, disabled, quotas: QuotasChange { conversations, new_a_day } } =
+                &change;
+            let changed = params![id, password_hash, is_admin, disabled, at, conversations, new_a_day];
+            run(db, sql!(CHANGE_ACCOUNT), changed)?;
             let ended = if change.ends_sessions() {
                 all(db, sql!(END_OTHER_SESSIONS), params![id, None::<SessionId>, at], value)?
             } else {

@@ -15,6 +15,7 @@ use super::sql::{all, one, run, sql};
 use super::users::user;
 use crate::domain::conversation::{Conversation, CreatedConversation, GroupName, NewConversation, Role};
 use crate::domain::conversation_view::ConversationView;
+use crate::domain::quotas::{Made, Quotas};
 use crate::domain::rules::contact::{not_added, undecided};
 use crate::domain::rules::may_delete;
 use crate::domain::{ConversationId, Result, Timestamp, UserId};
@@ -29,6 +30,7 @@ use crate::store::queries::conversations::{
 use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::members::{INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION};
 use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
+use crate::store::queries::quotas::{CREATOR_QUOTAS, SET_NEW_THAT_DAY};
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 
@@ -47,6 +49,12 @@ pub(super) fn conversation(columns: &mut Columns<'_>) -> rusqlite::Result<Conver
         last_seq: columns.next()?,
         active_at: columns.next()?,
     })
+}
+
+/// Reads the columns of [`CREATOR_QUOTAS`].
+fn creator_quotas(columns: &mut Columns<'_>) -> rusqlite::Result<(Quotas, Made)> {
+    let quotas = Quotas::from_stored(columns.next()?, columns.next()?);
+    Ok((quotas, Made { day: columns.next()?, new_that_day: columns.next()?, conversations: columns.next()? }))
 }
 
 /// Reads the columns of `conversation_view_select!`.
@@ -162,6 +170,9 @@ fn create(db: &Connection, new: &NewConversation) -> Result<CreatedConversation>
     let blocked = blocks_with(db, new.creator_id, &new.other_ids)?;
     let not_added = not_added(new.kind, &asked, &with_contact, &blocked)?;
     let others = new.others_without(&not_added);
+    if let Some((day, number)) = check_quotas(db, new, &others)? {
+        run(db, sql!(SET_NEW_THAT_DAY), params![new.creator_id, day, number])?;
+    }
     let name = new.name.as_ref().map(GroupName::as_str);
     let row = params![new.id, new.kind, name, new.creator_id, new.created_at, direct_key];
     run(db, sql!(INSERT_CONVERSATION), row)?;
@@ -188,6 +199,17 @@ fn no_members(db: &Connection, id: ConversationId, user_ids: &[UserId]) -> Resul
         }
     }
     Ok(found)
+}
+
+/// Checks the creator's quotas. Returns the day and the number of that day to keep, if the conversation counts for it.
+fn check_quotas(db: &Connection, new: &NewConversation, others: &[UserId]) -> Result<Option<(i64, i64)>> {
+    if !new.has_quotas {
+        return Ok(None);
+    }
+    let creator = one(db, sql!(CREATOR_QUOTAS), params![new.creator_id, limits::QUOTA_MAX], creator_quotas)?;
+    let (quotas, made) = creator.ok_or_else(|| no_such_member(new.creator_id))?;
+    let is_asked_for = !users_with_contact(db, others, new.creator_id)?.is_empty();
+    quotas.check(made, is_asked_for, new.created_at)
 }
 
 /// Deletes a conversation and all in it. Returns its former members.

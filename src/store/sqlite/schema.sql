@@ -278,7 +278,13 @@ CREATE INDEX blocks_by_blocked ON blocks (blocked_id, user_id);
 
 ALTER TABLE members ADD COLUMN is_blocked INTEGER NOT NULL DEFAULT 0;
 
--- Version 16: a connection hears all of its user's conversations, which are read in pages.
+-- Version 16: a connection hears all of its user's conversations, which are read in pages; and users have quotas.
 
 CREATE INDEX members_by_user_and_conversation ON members (user_id, conversation_id);
 DROP INDEX members_by_user;
+
+CREATE INDEX conversations_by_creator ON conversations (creator_id);
+ALTER TABLE users ADD COLUMN conversations_max INTEGER;
+ALTER TABLE users ADD COLUMN new_a_day_max INTEGER;
+ALTER TABLE users ADD COLUMN new_day INTEGER;
+ALTER TABLE users ADD COLUMN new_that_day INTEGER NOT NULL DEFAULT 0;

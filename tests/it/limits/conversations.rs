@@ -32,6 +32,7 @@ async fn crowd(store: &dyn Conversations, attacker: &TestUser, victim: &TestUser
         creator_id,
         created_at: Timestamp::now(),
         other_ids: vec![victim_id],
+        has_quotas: false,
     };
     let groups: Vec<NewConversation> = (0..GROUPS).map(|_| group()).collect();
     for page in groups.chunks(AT_ONCE) {

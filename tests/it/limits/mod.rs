@@ -7,6 +7,7 @@ mod honest;
 mod memory;
 mod pages;
 mod passwords;
+mod quotas;
 mod rates;
 mod readers;
 mod slow;

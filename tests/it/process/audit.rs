@@ -56,6 +56,7 @@ async fn acts_on_accounts_are_logged_without_secrets() {
     let path = format!("/v1/admin/users/{}", grace["id"].as_str().unwrap());
     root.patch(&path, &json!({"disabled": true, "password": NEW})).await.expect(200);
     login("grace", NEW).await.expect(403);
+    root.patch(&path, &json!({"quota_conversations": 10_000, "quota_new_a_day": 500})).await.expect(200);
     let invite = root.post("/v1/admin/invites", &json!({})).await.expect(201).json();
     root.patch("/v1/admin/settings", &json!({"registration": "closed"})).await.expect(200);
     root.post("/v1/users/logout", &json!({})).await.expect(204);
@@ -79,6 +80,7 @@ async fn acts_on_accounts_are_logged_without_secrets() {
         "account.created grace by admin (is_admin: false)",
         "account.changed grace by admin (a new password, disabled: true)",
         "login.failed grace (account_disabled)",
+        "account.changed grace by admin (quota_conversations: 10000, quota_new_a_day: 500)",
         "invite.created - by admin (uses: 1)",
         "settings.changed - by admin (registration: closed)",
         "session.ended -",

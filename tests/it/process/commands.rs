@@ -18,6 +18,7 @@ const COMMANDS: &[&[&str]] = &[
     &["user", "enable", "ada"],
     &["user", "reset-password", "ada"],
     &["user", "make-admin", "ada"],
+    &["user", "quota", "ada", "--new-a-day", "1"],
     &["user", "delete", "ada"],
 ];
 

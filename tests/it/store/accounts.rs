@@ -1,6 +1,7 @@
 //! Accounts.
 
 use chinwag::domain::account::{Account, AccountChange};
+use chinwag::domain::quotas::Quotas;
 use chinwag::domain::{Code, SessionId, Timestamp, UserId};
 
 use super::{Fixture, refused};
@@ -13,7 +14,8 @@ conformance!(
 );
 
 async fn an_account_is_kept_as_it_is(store: &Fixture) {
-    let root = Account { user: store.new_user("Root", "Ŀ"), is_admin: true, disabled_at: None };
+    let root =
+        Account { user: store.new_user("Root", "Ŀ"), is_admin: true, disabled_at: None, quotas: Quotas::DEFAULT };
     store.insert_account(&root, "hash").await.unwrap();
     let ada = store.register("ada").await;
     assert_eq!(store.account(root.user.id).await.unwrap().as_ref(), Some(&root));

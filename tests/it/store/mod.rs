@@ -137,6 +137,7 @@ impl Fixture {
             creator_id,
             created_at: self.now(),
             other_ids: other_ids.to_vec(),
+            has_quotas: false,
         }
     }
 
