@@ -60,8 +60,11 @@ struct Queue {
     /// Nothing may be written yet.
     corked: bool,
     frames: VecDeque<Bytes>,
+    /// The bytes that are to be written.
     bytes: usize,
-    /// The bytes that are charged: those that wait because the kernel takes no more.
+    /// The bytes of the first frame that are written. They stay in memory until the whole frame is.
+    written: usize,
+    /// The bytes that are charged: those that stay in memory because the kernel takes no more.
     charged: usize,
     /// The charge to the memory budget of the node. In memory of its own, because a delivery to many recipients reads the queue of each, and
     /// seldom this.
@@ -92,6 +95,7 @@ impl<S: Sink> SendQueue<S> {
             corked: true,
             frames: VecDeque::new(),
             bytes: 0,
+            written: 0,
             charged: 0,
             charge: Box::new(charge),
             blocked: false,
@@ -195,6 +199,7 @@ impl<S: Sink + ?Sized> SendQueue<S> {
             if written > 0 {
                 // Under the same lock, so that no other frame comes between this one's beginning and its end.
                 queue.bytes += bytes.len() - written;
+                queue.written = written;
                 queue.frames.push_back(bytes.slice(written..));
                 drop(queue);
                 return self.flush();
@@ -319,13 +324,14 @@ impl<S: Sink + ?Sized> SendQueue<S> {
 }
 
 impl Queue {
-    /// Charges the bytes that wait. Returns false if there is no room for them.
+    /// Charges the memory of what waits. Returns false if there is no room for it.
     fn recharge(&mut self) -> bool {
-        if self.bytes != self.charged {
-            if !self.charge.resize(self.bytes) {
+        let held = self.bytes + self.written;
+        if held != self.charged {
+            if !self.charge.resize(held) {
                 return false;
             }
-            self.charged = self.bytes;
+            self.charged = held;
         }
         true
     }
@@ -363,7 +369,7 @@ impl Queue {
                 Err(_) => {
                     self.broken = true;
                     self.frames.clear();
-                    self.bytes = 0;
+                    (self.bytes, self.written) = (0, 0);
                 }
             }
         }
@@ -377,10 +383,12 @@ impl Queue {
         while let Some(front) = self.frames.front_mut() {
             if written < front.len() {
                 front.advance(written);
+                self.written += written;
                 return;
             }
             written -= front.len();
             self.frames.pop_front();
+            self.written = 0;
         }
     }
 }

@@ -122,19 +122,26 @@ fn the_first_frame_comes_first() {
 }
 
 #[test]
-fn only_bytes_that_wait_are_counted() {
+fn only_what_waits_is_counted_until_its_memory_is_free() {
     let memory_budget = Arc::default();
     let (send_queue, kernel) = send_queue(&memory_budget);
     send_queue.push(Bytes::from_static(b"hello"));
     kernel.allow(6);
     send_queue.uncork();
     send_queue.push(Bytes::from_static(b"note"));
-    assert_eq!(memory_budget.bytes(), 3, "the kernel took one byte of it");
+    assert_eq!(memory_budget.bytes(), 4, "the kernel took one byte of it, and the frame stays whole in memory");
     send_queue.push(Bytes::from_static(b"more"));
-    assert_eq!((memory_budget.bytes(), send_queue.waiting()), (7, 7));
+    assert_eq!((memory_budget.bytes(), send_queue.waiting()), (8, 7));
     kernel.allow(5);
     send_queue.flush();
-    assert_eq!(memory_budget.bytes(), 2);
+    assert_eq!((memory_budget.bytes(), send_queue.waiting()), (4, 2));
+    kernel.allow(1);
+    send_queue.flush();
+    assert_eq!((memory_budget.bytes(), send_queue.waiting()), (4, 1));
+    kernel.allow(1);
+    send_queue.flush();
+    assert_eq!(memory_budget.bytes(), 0);
+    send_queue.push(Bytes::from_static(b"last"));
     drop(send_queue);
     assert_eq!(memory_budget.bytes(), 0, "its bytes are counted no more");
 }

@@ -190,6 +190,8 @@ impl Subscriptions {
             }
             page_max = if count < page.len() { count } else { (2 * page_max).min(limits::CATCH_UP_PAGE) };
             drop((page, permit));
+            // The send queue is charged for the bytes, and would keep the rest of the vector too.
+            bytes.shrink_to_fit();
             connection.send_queue.push(bytes.into());
         }
         Ok(cursor)
