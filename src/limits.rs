@@ -79,6 +79,9 @@ pub const WAITING_BYTES_MODEST: usize = 256 * 1024;
 pub const MEMORY_RETRY: Duration = Duration::from_secs(1);
 /// Bytes of an answer or a part of a request that are not counted, because the socket itself costs as much.
 pub const UNCHARGED_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of an answer over HTTP that the kernel takes before it can send them. Further ones wait in the process and are charged. A client on a
+/// fast network is sent as much in a millisecond, so the next bytes are there in time.
+pub const HTTP_UNSENT_BYTES_MAX: u32 = 128 * 1024;
 /// Pages that are read from the store and encoded at a time. Each is at most 3.2 MiB of rows and 1 MiB of JSON, so all are at most 68 MiB. Twice
 /// the readers of PostgreSQL: they need not wait for the next page.
 pub const PAGES_CONCURRENT_MAX: usize = 2 * POSTGRES_READERS as usize;

@@ -27,7 +27,7 @@ use super::chain;
 use super::request::Request;
 use super::router::{RouteMatch, Router};
 use crate::limits;
-use crate::transport::{AppState, Query, Response, SocketPermit, client_address, is_trusted};
+use crate::transport::{AppState, Query, Response, SocketPermit, bound_unsent_bytes, client_address, is_trusted};
 
 /// The state and the routes of an HTTP server.
 #[expect(missing_docs, reason = "the names of the fields say it")]
@@ -77,6 +77,9 @@ async fn connection(
         debug!(%error, "TCP_NODELAY could not be set");
     }
     set_write_timeout(&socket, server.state.peer_write_timeout);
+    if let Err(error) = bound_unsent_bytes(&socket) {
+        debug!(%error, "TCP_NOTSENT_LOWAT could not be set");
+    }
     // An upgraded socket outlives this task, so each request shares the permit.
     let permit = Arc::new(permit);
     let head_timeout = server.state.head_timeout;

@@ -7,6 +7,7 @@ mod connection_limits;
 mod origins;
 mod query;
 mod response;
+mod unsent;
 mod upgrade;
 
 pub use app_state::AppState;
@@ -16,4 +17,5 @@ pub use connection_limits::{ConnectionLimits, CountedPermit, SocketPermit};
 pub use origins::Origins;
 pub use query::{Query, decode};
 pub use response::{Response, empty, with_body};
+pub use unsent::{bound_unsent_bytes, unbound_unsent_bytes};
 pub use upgrade::UpgradeRequest;

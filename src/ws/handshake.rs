@@ -19,7 +19,7 @@ use super::end::ConnectionEnd;
 use super::socket::Socket;
 use crate::domain::{Code, Error, Result};
 use crate::registry::{Holder, Registry};
-use crate::transport::{Response, SocketPermit, UpgradeRequest, empty, network};
+use crate::transport::{Response, SocketPermit, UpgradeRequest, empty, network, unbound_unsent_bytes};
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const SUBPROTOCOL: &str = "chinwag.v1";
@@ -70,6 +70,9 @@ fn run(
             Ok(Err(_)) => return tracing::error!("the upgraded socket is not a TCP socket"),
             Err(error) => return debug!(%error, "the socket failed before the upgrade"),
         };
+        if let Err(error) = unbound_unsent_bytes(&stream) {
+            debug!(%error, "TCP_NOTSENT_LOWAT could not be set");
+        }
         let mut socket = Box::new(Socket::new(stream, early, max_message_bytes, &registry, holder));
         let end = handler.handle(&mut socket).await;
         // Boxed, so that the connection has no memory for the closing handshake before it closes.
