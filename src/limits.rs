@@ -86,6 +86,34 @@ pub const HTTP_UNSENT_BYTES_MAX: u32 = 128 * 1024;
 /// the readers of PostgreSQL: they need not wait for the next page.
 pub const PAGES_CONCURRENT_MAX: usize = 2 * POSTGRES_READERS as usize;
 
+/// Bytes of a node without load.
+const IDLE_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes of an entry of a map with short keys, as the rate limiters and the session cache have.
+const MAP_ENTRY_BYTES: usize = 100;
+/// Rate limiters of a node.
+const RATE_LIMITERS: usize = 10;
+/// Bytes of rows and JSON of one page that is read: [`PAGE_MAX`] of the longest texts and one more, and [`PAGE_BYTES_MAX`].
+const PAGE_READ_BYTES: usize = (PAGE_MAX + 1) * CONTENT_BYTES_MAX + PAGE_BYTES_MAX;
+/// Bytes of the texts in the queues of one lane of the journal, in the batch that is committed and in the one that is delivered.
+const LANE_BYTES: usize = 2 * JOURNAL_QUEUE_MAX * CONTENT_BYTES_MAX + 2 * BATCH_BYTES_MAX;
+
+/// The worst case of the process's memory, whatever clients do: a node without load, what waits for clients, the pages that are read, the
+/// journal, passwords that are hashed, the caches of SQLite and of sessions, and the rate limiters.
+///
+/// Memory also grows with what is open: 3 KiB for an idle connection, up to [`UNCHARGED_BYTES_MAX`] of an answer or a part of a request and
+/// [`HEAD_BYTES_MAX`] of a head for each of at most [`SOCKETS_MAX`] sockets, and 100 to 200 bytes for each subscription, of which a user has at most
+/// [`SUBSCRIPTIONS_PER_USER_MAX`]. The kernel keeps bytes that a peer does not acknowledge: [`HTTP_UNSENT_BYTES_MAX`] for an answer over HTTP, by
+/// default up to 4 MiB for a WebSocket (`net.ipv4.tcp_wmem`), and in all what `net.ipv4.tcp_mem` says.
+pub const WORST_CASE_BYTES: usize = IDLE_BYTES
+    + WAITING_BYTES_MAX
+    + PAGES_CONCURRENT_MAX * PAGE_READ_BYTES
+    + POSTGRES_LANES * LANE_BYTES
+    + HASHES_CONCURRENT_MAX * HASH_KIB as usize * 1024
+    + (SQLITE_WRITER_CACHE_KIB as usize + SQLITE_READERS * SQLITE_READER_CACHE_KIB as usize) * 1024
+    + (SESSION_CACHE_MAX + RATE_LIMITERS * RATE_KEYS_MAX) * MAP_ENTRY_BYTES;
+/// A machine of 1 GiB has as much for the process, beside the system and the kernel's buffers.
+const _: () = assert!(WORST_CASE_BYTES <= 640 * 1024 * 1024);
+
 // ── Searching users ──────────────────────────────────────────────────────────────────────────────────────────
 
 /// Characters of the `q` that searches for users: a name of 64 characters and a username of 32, with room between.
@@ -294,10 +322,10 @@ pub const HEALTH_CACHE_TTL: Duration = Duration::from_secs(1);
 pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 /// KiB of pages that SQLite's writer keeps in memory once it has used as many. A batch for hundreds of conversations touches hundreds of
 /// index pages, and with SQLite's default of 2 MiB reads them from the file again each time.
-pub const SQLITE_WRITER_CACHE_KIB: i64 = 32 * 1024;
+pub const SQLITE_WRITER_CACHE_KIB: u32 = 32 * 1024;
 /// KiB of pages that each reader of SQLite keeps in memory. The kernel caches them all: pages of history cost the same with 128 KiB and
 /// with 2 MiB.
-pub const SQLITE_READER_CACHE_KIB: i64 = 128;
+pub const SQLITE_READER_CACHE_KIB: u32 = 128;
 /// Pages of the write-ahead log after which SQLite checkpoints it: 16 MiB. A page that many batches change is then written to the database
 /// once. A start after a crash reads as much.
 pub const SQLITE_WAL_PAGES: i64 = 4_000;
@@ -312,7 +340,9 @@ pub const SQLITE_WAL_TIMEOUT: Duration = Duration::from_millis(250);
 
 // ── Accounts ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Passwords that are hashed or compared at a time. Each takes a core and 19 MiB.
+/// KiB that Argon2 takes for one password: OWASP's minimum, with which all stored hashes are made.
+pub const HASH_KIB: u32 = 19_456;
+/// Passwords that are hashed or compared at a time. Each takes a core and [`HASH_KIB`].
 pub const HASHES_CONCURRENT_MAX: usize = 2;
 /// Requests that wait to hash or compare their password. At 30 ms each, the last one waits about 1 s.
 pub const HASHES_WAITING_MAX: usize = 64;

@@ -68,7 +68,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     db.pragma_update(None, "wal_autocheckpoint", limits::SQLITE_WAL_PAGES)?;
     db.pragma_update(None, "journal_size_limit", limits::SQLITE_WAL_PAGES * PAGE_BYTES)?;
     // Negative: in KiB and not in pages.
-    db.pragma_update(None, "cache_size", -limits::SQLITE_WRITER_CACHE_KIB)?;
+    db.pragma_update(None, "cache_size", -i64::from(limits::SQLITE_WRITER_CACHE_KIB))?;
     keep_statements(&db)?;
     Ok(db)
 }
@@ -83,7 +83,7 @@ fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(limits::SQLITE_BUSY_TIMEOUT)?;
     // Negative: in KiB and not in pages.
-    db.pragma_update(None, "cache_size", -limits::SQLITE_READER_CACHE_KIB)?;
+    db.pragma_update(None, "cache_size", -i64::from(limits::SQLITE_READER_CACHE_KIB))?;
     keep_statements(&db)?;
     Ok(db)
 }
