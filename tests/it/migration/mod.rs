@@ -95,10 +95,10 @@ fn the_fixtures_of_both_stores_hold_the_same_story() {
     assert_eq!(sqlite, postgres);
 }
 
-/// Waits until this many sessions wait for locks in the database.
+/// Waits until this many sessions wait for locks of tables or rows in the database.
 pub(crate) async fn sessions_wait(observer: &Client, sessions: i64) {
-    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted \
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
     let all = async {
         while observer.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < sessions {
             sleep(Duration::from_millis(5)).await;
