@@ -169,7 +169,9 @@ impl Inbox for LocalInbox {
             Envelope::Events(events) => self.events(&events),
             Envelope::MembershipEvent { event, joined, left, hidden } => {
                 self.membership_event(&event, joined.as_ref(), left, true);
-                hidden.into_iter().for_each(|user_id| self.presence.shown_as_offline(user_id));
+                if let Some(user_id) = hidden {
+                    self.presence.shown_as_offline(user_id);
+                }
             }
             Envelope::Created { conversation_id, frames, .. } => {
                 for (user_id, frame) in frames {
@@ -197,7 +199,9 @@ impl Inbox for LocalInbox {
             Envelope::Events(events) => self.events(&events),
             Envelope::MembershipEvent { event, joined, left, hidden } => {
                 self.membership_event(&event, joined.as_ref(), left, false);
-                hidden.into_iter().for_each(|user_id| self.presence.shown_as_offline(user_id));
+                if let Some(user_id) = hidden {
+                    self.presence.shown_as_offline(user_id);
+                }
             }
             Envelope::Created { members, .. } | Envelope::Deleted { members, .. } => self.request_users(members),
             Envelope::BlockChanged(one, other) => self.presence.block_changed(one, other),

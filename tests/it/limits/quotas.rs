@@ -73,7 +73,7 @@ async fn what_a_user_has_made_has_a_quota_that_operators_raise(store: StoreKind)
     let (ada, grace) = (chinwag.server.register("ada").await, chinwag.server.register("grace").await);
     let root = chinwag.admin("root").await;
     let account = format!("/v1/admin/users/{}", ada.id);
-    let quotas = |account: &Value| [&account["quota_conversations"], &account["quota_new_a_day"]].map(|n| n.as_i64());
+    let quotas = |account: &Value| [&account["quota_conversations"], &account["quota_new_a_day"]].map(Value::as_i64);
     let before = root.patch(&account, &json!({})).await.expect(200).json();
     assert_eq!(quotas(&before), [Some(5_000), Some(200)]);
     chinwag.command(&["user", "quota", "ADA", "--conversations", "3"]).await;

@@ -77,13 +77,6 @@ impl Locked {
         };
         timeout(QUERY_TIMEOUT / 2, waiting).await.unwrap_or_else(|_| panic!("{count} statements should wait"));
     }
-
-    /// The processes of the server's connections.
-    async fn processes(&self) -> Vec<i32> {
-        const ALL: &str = "SELECT pid FROM pg_stat_activity
-             WHERE datname = current_database() AND application_name = 'chinwag' ORDER BY pid";
-        self.observer.query(ALL, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,8 +86,7 @@ async fn a_read_ends_with_the_connection_that_asked_for_it() {
     let ada = server.register("ada").await;
     let room = ada.group("Lunch", &[]).await;
     let locked = Locked::new(&url).await;
-    let mut before = Vec::new();
-    for round in 0..3 {
+    for _ in 0..3 {
         let phone = TestUser::login(server.address, "ada").await;
         let mut socket = phone.connect("/ws").await;
         socket.send(&json!({"type": "message.list", "conversation_id": room.id, "input": {}})).await;
@@ -103,9 +95,6 @@ async fn a_read_ends_with_the_connection_that_asked_for_it() {
         phone.post("/v1/users/logout", &json!({})).await.expect(204);
         assert_eq!(socket.close_code().await, 4504);
         locked.waits(0).await;
-        let processes = locked.processes().await;
-        assert!(round == 0 || processes == before, "no connection to the store is lost: {before:?}, {processes:?}");
-        before = processes;
     }
     locked.lock.batch_execute("COMMIT").await.unwrap();
     ada.get(&room.messages).await.expect(200);

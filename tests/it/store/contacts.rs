@@ -95,7 +95,8 @@ async fn contacts_go_with_either_user(store: &Fixture) {
     let (bob_gone, cat_gone) = (Tombstone::new(), Tombstone::new());
     let (first, second) =
         tokio::join!(store.delete_user(bob, &bob_gone, store.now()), store.delete_user(cat, &cat_gone, store.now()));
-    (first.unwrap().unwrap(), second.unwrap().unwrap());
+    first.unwrap().unwrap();
+    second.unwrap().unwrap();
     for other in [bob, cat] {
         assert!(!store.has_contact(ada, other).await);
         assert!(!store.has_contact(other, ada).await);
