@@ -32,6 +32,8 @@ pub(super) struct PgConnection {
     /// leaves the count above zero, and such a connection is not used again unless [`PgConnection::settle`] succeeds.
     open: AtomicUsize,
     in_transaction: AtomicBool,
+    /// True after a failure for which only another connection helps.
+    has_failed: AtomicBool,
     answered_at: Mutex<Instant>,
 }
 
@@ -55,6 +57,7 @@ impl PgConnection {
             statements: Mutex::default(),
             open: AtomicUsize::new(0),
             in_transaction: AtomicBool::new(false),
+            has_failed: AtomicBool::new(false),
             answered_at: Mutex::new(Instant::now()),
         }
     }
@@ -143,6 +146,7 @@ impl PgConnection {
     pub(super) fn can_be_settled(&self) -> bool {
         self.open.load(Ordering::Relaxed) > 0
             && !self.in_transaction.load(Ordering::Relaxed)
+            && !self.has_failed.load(Ordering::Relaxed)
             && !self.client.is_closed()
             // The server cancels a statement by itself after a while. If it has not, it does not answer.
             && self.idle_time() < limits::QUERY_TIMEOUT
@@ -173,6 +177,8 @@ impl PgConnection {
         if result.as_ref().err().is_none_or(keeps_connection) {
             self.open.fetch_sub(1, Ordering::Relaxed);
             *self.answered_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        } else {
+            self.has_failed.store(true, Ordering::Relaxed);
         }
         result.map_err(to_domain_error)
     }
