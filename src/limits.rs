@@ -307,7 +307,7 @@ pub const ABANDONED_STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
 pub const SWEPT_ROWS: usize = 100;
 /// Pause after each of these steps, so that a sweep takes at most a third of the writer's time.
 pub const SWEEP_PAUSE: Duration = Duration::from_millis(20);
-/// Groups without members that are deleted at a time. Each is a transaction of four rows.
+/// Groups without members that are deleted at a time, each in a transaction of its own.
 pub const MEMBERLESS_SWEPT: usize = 100;
 /// Time after which a node looks for deleted conversations that another node has not swept to the end.
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(60);

@@ -114,6 +114,8 @@ impl Chat {
         for departure in self.store.departures_of(user_id, limits::DEPARTURES_AT_ONCE_MAX).await? {
             self.leave(user_id, departure).await?;
         }
+        // In steps, because others may have added the user to any number of conversations.
+        while self.store.sweep_contacts(user_id, limits::SWEPT_ROWS).await? {}
         let before = Timestamp::now().minus(limits::DEPARTURE_AGE);
         if deleted_at > before {
             return Ok(());

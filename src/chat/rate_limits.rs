@@ -114,13 +114,16 @@ impl RateLimits {
         if self.unlimited { Ok(()) } else { limiter.take(user_id, tokens, Instant::now()) }
     }
 
-    /// Charges a change of a password to its user and network. It is never refunded, because a caller who knows the password could otherwise
-    /// hash without end.
+    /// Charges a comparison of a password for a change of it, or for the deletion of the account, to its user and network, and to its user
+    /// over all networks. It is never refunded, because a caller who knows the password could otherwise hash without end.
     pub fn charge_password_change(&self, network: IpAddr, user_id: UserId) -> Result<()> {
         if self.unlimited {
             return Ok(());
         }
-        self.login_failures.take((network, self.hasher.hash_one(user_id)), 1, Instant::now())
+        let now = Instant::now();
+        self.login_failures.take((network, self.hasher.hash_one(user_id)), 1, now)?;
+        // Not the bucket of logins: whoever guesses there keeps nobody from a change.
+        self.login_failures_elsewhere.take(self.hasher.hash_one(("change", user_id)), 1, now)
     }
 
     /// Runs a comparison of a password. The attempt is charged before, so that parallel guesses are limited as sequential ones are. It is

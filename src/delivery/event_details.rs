@@ -8,7 +8,8 @@ use crate::store::Store;
 use crate::wire::frames::EventDetails;
 
 /// Reads the details of an event from the store. Only new system messages have details. `reader_id` is the only recipient. Without it the
-/// event goes to all members, and hides a member's presence if there is a block between that member and any other.
+/// event goes to all members and hides the member's presence: one of them may have a block with the member, and a presence that was hidden from
+/// all for that reason alone would tell the others of the block.
 pub async fn event_details(
     event: &Event,
     store: &dyn Store,
@@ -22,7 +23,7 @@ pub async fn event_details(
             if let Some(member) = store.member(id, *user_id).await? {
                 let is_hidden = match reader_id {
                     Some(reader_id) => !store.blocks_with(reader_id, &[*user_id]).await?.is_empty(),
-                    None => store.has_block_in(id, *user_id).await?,
+                    None => true,
                 };
                 details.member = Some((member, (!is_hidden).then(|| registry.status(*user_id))));
             }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::domain::block::{Block, NewBlock};
-use crate::domain::{ConversationId, Result, UserId};
+use crate::domain::{Result, UserId};
 
 /// The store's methods for blocks. A block counts in both directions.
 #[async_trait]
@@ -24,7 +24,4 @@ pub trait Blocks: Send + Sync {
 
     /// Returns those of these users who block the user or are blocked by them, in no order.
     async fn blocks_with(&self, user_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>>;
-
-    /// Returns true if there is a block between the user and a member of the conversation.
-    async fn has_block_in(&self, id: ConversationId, user_id: UserId) -> Result<bool>;
 }

@@ -12,7 +12,7 @@ use crate::domain::{Result, SessionId, Timestamp, UserId};
 /// The store's methods for deletions.
 #[async_trait]
 pub trait Deletions: Send + Sync {
-    /// Deletes a user, in one transaction: replaces the names, removes the password, the role, the words, the tickets, the contacts and the client's names
+    /// Deletes a user, in one transaction: replaces the names, removes the password, the role, the words, the tickets and the client's names
     /// of the sessions, retires the username, ends the live sessions, and inserts a departure. Returns the ended sessions. `None` if
     /// there is no such user.
     async fn delete_user(&self, id: UserId, tombstone: &Tombstone, at: Timestamp) -> Result<Option<Vec<SessionId>>>;

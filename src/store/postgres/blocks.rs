@@ -9,12 +9,10 @@ use super::users::user;
 use super::{Postgres, bounded};
 use crate::domain::block::{Block, NewBlock, too_many_blocks};
 use crate::domain::conversation::direct_key;
-use crate::domain::{ConversationId, Error, Result, UserId};
+use crate::domain::{Error, Result, UserId};
 use crate::limits;
 use crate::store::Blocks;
-use crate::store::queries::blocks::{
-    BLOCKS, COUNT_BLOCKS, DELETE_BLOCK, HAS_BLOCK_IN, INSERT_BLOCK, IS_BLOCKED, MARK_MEMBERS,
-};
+use crate::store::queries::blocks::{BLOCKS, COUNT_BLOCKS, DELETE_BLOCK, INSERT_BLOCK, IS_BLOCKED, MARK_MEMBERS};
 use crate::store::queries::row_limit;
 
 /// direct_key. Before the users, as everywhere. So no message is numbered until the block is committed.
@@ -49,10 +47,6 @@ impl Blocks for Postgres {
 
     async fn blocks_with(&self, user_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>> {
         self.all(BLOCKS_WITH, &[&user_id, &ids], rows::value).await
-    }
-
-    async fn has_block_in(&self, id: ConversationId, user_id: UserId) -> Result<bool> {
-        Ok(self.one(HAS_BLOCK_IN, &[&id, &user_id], rows::value).await? == Some(true))
     }
 }
 

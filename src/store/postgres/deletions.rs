@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use futures_util::future::{join, join3, join5};
 
 use super::connection::{Params, PgConnection};
-use super::contacts::DELETE_CONTACTS;
 use super::rows::{self, Columns};
 use super::users::DELETE_WORDS;
 use super::{Postgres, bounded};
@@ -84,7 +83,6 @@ async fn delete(
             END_OTHER_SESSIONS,
             FORGET_USER_AGENTS,
             INSERT_DEPARTURE,
-            DELETE_CONTACTS,
             DELETE_LEAVER_EVERYWHERE,
         ])
         .await?;
@@ -111,10 +109,7 @@ async fn delete(
             connection.send_count(RETIRE_USERNAME, &[&key_hash]),
             connection.send_count(DELETE_WORDS, &[&[id].as_slice()]),
             connection.send_count(DELETE_TICKETS, &[&id]),
-            join(
-                connection.send_count(DELETE_CONTACTS, &[&id]),
-                connection.send_count(DELETE_LEAVER_EVERYWHERE, &[&id]),
-            ),
+            connection.send_count(DELETE_LEAVER_EVERYWHERE, &[&id]),
         ),
         join5(
             join(connection.send_count(DELETE_NETWORKS, &[&id]), end_blocks(connection, id)),
@@ -125,7 +120,7 @@ async fn delete(
         ),
     ))
     .await;
-    for written in [first.0, first.1, first.2, first.3, first.4.0, first.4.1, second.0.0, second.2, second.3] {
+    for written in [first.0, first.1, first.2, first.3, first.4, second.0.0, second.2, second.3] {
         written?;
     }
     second.0.1?;

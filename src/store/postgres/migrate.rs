@@ -16,9 +16,11 @@ const LOCK: i64 = 0x0063_6869_6e77_6167;
 /// The time that [`begin`] may take. The migrations themselves have no bound, because their time depends on the size of the tables.
 const BEGIN_TIMEOUT: Duration = limits::MIGRATION_LOCK_TIMEOUT.saturating_add(limits::QUERY_TIMEOUT);
 
-/// Applies the missing migrations, in one transaction. Tries again for [`limits::MIGRATION_LOCK_TIMEOUT`] while a table is in use.
+/// Applies the missing migrations, each in a transaction of its own, so that the locks of one are not held while the next one works. Tries
+/// again for [`limits::MIGRATION_LOCK_TIMEOUT`] while a table is in use.
 pub(super) async fn migrate(client: &Client) -> Result<()> {
     let deadline = Instant::now() + limits::MIGRATION_LOCK_TIMEOUT;
+    let mut is_logged = false;
     loop {
         let (version, needs) = timeout(BEGIN_TIMEOUT, begin(client))
             .await
@@ -30,9 +32,15 @@ pub(super) async fn migrate(client: &Client) -> Result<()> {
                 _ => refused(&described(&failure)),
             })?;
         let pending = migrations::pending(version, needs)?;
-        migrations::log_start(pending);
-        let Err(failure) = apply(client, pending).await else { return Ok(()) };
-        // Several migrations at once lock tables in an order that is not always that of the nodes that serve.
+        let Some(next) = pending.first() else {
+            return client.batch_execute("COMMIT").await.map_err(|failure| refused(&described(&failure)));
+        };
+        if !is_logged {
+            migrations::log_start(pending);
+            is_logged = true;
+        }
+        let Err(failure) = apply(client, next).await else { continue };
+        // A migration locks tables in an order that is not always that of the nodes that serve.
         if !matches!(failure.code(), Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::T_R_DEADLOCK_DETECTED)) {
             return Err(refused(&described(&failure)));
         }
@@ -75,20 +83,18 @@ async fn versions(client: &Client) -> Result<(i64, i64), Failure> {
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
-/// Applies migrations and commits. Every write of nodes that serve meanwhile waits behind a table lock that this waits for. So each wait is
+/// Applies a migration and commits. Every write of nodes that serve meanwhile waits behind a table lock that this waits for. So each wait is
 /// shorter than the time that these nodes give a statement.
-async fn apply(client: &Client, pending: &[Migration]) -> Result<(), Failure> {
+async fn apply(client: &Client, migration: &Migration) -> Result<(), Failure> {
     let wait = limits::MIGRATION_TABLE_LOCK_TIMEOUT.as_millis();
     client.batch_execute(&format!("SET LOCAL lock_timeout = {wait}")).await?;
-    for migration in pending {
-        client.batch_execute(migration.postgres()).await?;
-        client
-            .execute(
-                "INSERT INTO schema_versions (version, needs) VALUES ($1, $2)",
-                &[&migration.version, &migration.needs],
-            )
-            .await?;
-    }
+    client.batch_execute(migration.postgres()).await?;
+    client
+        .execute(
+            "INSERT INTO schema_versions (version, needs) VALUES ($1, $2)",
+            &[&migration.version, &migration.needs],
+        )
+        .await?;
     client.batch_execute("COMMIT").await
 }
 

@@ -24,11 +24,6 @@ pub(crate) const BLOCKS: &str = concat!(
 pub(crate) const MARK_MEMBERS: &str = "UPDATE members SET is_blocked = EXISTS (SELECT 1 FROM blocks b \
          WHERE b.user_id = $1 AND b.blocked_id = $2 OR b.user_id = $2 AND b.blocked_id = $1) \
      WHERE conversation_id = (SELECT id FROM conversations WHERE direct_key = $3)";
-/// conversation, user. True if there is a block between the user and a member.
-pub(crate) const HAS_BLOCK_IN: &str = "SELECT EXISTS (SELECT 1 FROM blocks b \
-         JOIN members mb ON mb.conversation_id = $1 AND mb.user_id = b.blocked_id WHERE b.user_id = $2) \
-     OR EXISTS (SELECT 1 FROM blocks b \
-         JOIN members mb ON mb.conversation_id = $1 AND mb.user_id = b.user_id WHERE b.blocked_id = $2)";
 /// user
 pub(crate) const UNMARK_MEMBERS_OF: &str = "UPDATE members SET is_blocked = false WHERE is_blocked \
      AND conversation_id IN (SELECT own.conversation_id FROM members own WHERE own.user_id = $1 AND own.is_blocked)";

@@ -9,12 +9,10 @@ use super::sql::{all, one, run, sql};
 use super::users::user;
 use crate::domain::block::{Block, NewBlock, too_many_blocks};
 use crate::domain::conversation::direct_key;
-use crate::domain::{ConversationId, Error, Result, UserId};
+use crate::domain::{Error, Result, UserId};
 use crate::limits;
 use crate::store::Blocks;
-use crate::store::queries::blocks::{
-    BLOCKS, COUNT_BLOCKS, DELETE_BLOCK, HAS_BLOCK_IN, INSERT_BLOCK, IS_BLOCKED, MARK_MEMBERS,
-};
+use crate::store::queries::blocks::{BLOCKS, COUNT_BLOCKS, DELETE_BLOCK, INSERT_BLOCK, IS_BLOCKED, MARK_MEMBERS};
 use crate::store::queries::row_limit;
 use crate::store::queries::users::LIVE_USER;
 
@@ -86,10 +84,5 @@ impl Blocks for Sqlite {
     async fn blocks_with(&self, user_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>> {
         let ids = ids.to_vec();
         self.read(move |db| blocks_with(db, user_id, &ids)).await
-    }
-
-    async fn has_block_in(&self, id: ConversationId, user_id: UserId) -> Result<bool> {
-        let found = self.read(move |db| one(db, sql!(HAS_BLOCK_IN), params![id, user_id], value)).await?;
-        Ok(found == Some(true))
     }
 }

@@ -129,18 +129,16 @@ impl Conversations for Sqlite {
 
     async fn delete_memberless(&self, before: Timestamp, limit: usize) -> Result<usize> {
         let params = (before, row_limit(limit));
-        if self.read(move |db| one(db, sql!(MEMBERLESS), params, value::<ConversationId>)).await?.is_none() {
-            return Ok(0);
-        }
-        self.write(move |db| {
-            let found: Vec<ConversationId> = all(db, sql!(MEMBERLESS), params, value)?;
-            for id in &found {
+        let found: Vec<ConversationId> = self.read(move |db| all(db, sql!(MEMBERLESS), params, value)).await?;
+        for &id in &found {
+            // One at a time, because each has rows of those who left it. Nobody can join it meanwhile.
+            self.write(move |db| {
                 run(db, sql!(DELETE_CONVERSATION), params![id])?;
-                run(db, sql!(INSERT_DELETED), params![id])?;
-            }
-            Ok(found.len())
-        })
-        .await
+                run(db, sql!(INSERT_DELETED), params![id])
+            })
+            .await?;
+        }
+        Ok(found.len())
     }
 
     async fn sweep_deleted(&self, limit: usize) -> Result<bool> {

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use rusqlite::params;
 
 use super::Sqlite;
-use super::contacts::DELETE_CONTACTS;
 use super::rows::{Columns, pair, value};
 use super::sql::{all, one, run, sql};
 use super::users::DELETE_WORDS;
@@ -55,7 +54,6 @@ impl Deletions for Sqlite {
             run(db, sql!(UNMARK_MEMBERS_OF), params![id])?;
             run(db, sql!(DELETE_TICKETS), params![id])?;
             run(db, sql!(DELETE_NETWORKS), params![id])?;
-            run(db, DELETE_CONTACTS, params![id])?;
             run(db, sql!(DELETE_LEAVER_EVERYWHERE), params![id])?;
             let ended = all(db, sql!(END_OTHER_SESSIONS), params![id, None::<SessionId>, at], value)?;
             run(db, sql!(FORGET_USER_AGENTS), params![id])?;

@@ -198,8 +198,11 @@ impl PresenceChanges for Presence {
         let mut state = self.state();
         let State { announced, due, changes } = &mut *state;
         for (viewer_id, user_id) in [(one, other), (other, one)] {
-            let is_shown =
-                announced.contains(&user_id) || due.contains(&user_id) || changes.users.get(&user_id) == Some(&true);
+            // Whoever is online is shown as such by every answer, also before the announcement.
+            let is_shown = self.registry.status(user_id) == Status::Online
+                || announced.contains(&user_id)
+                || due.contains(&user_id)
+                || changes.users.get(&user_id) == Some(&true);
             *changes.blocks.entry((viewer_id, user_id)).or_default() |= is_shown;
         }
         drop(state);

@@ -195,7 +195,6 @@ forward! {
         async fn delete_block(user_id: UserId, blocked_id: UserId) -> Result<bool>;
         async fn blocks(user_id: UserId, after: Option<&str>, limit: usize) -> Result<Vec<Block>>;
         async fn blocks_with(user_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>>;
-        async fn has_block_in(id: ConversationId, user_id: UserId) -> Result<bool>;
     }
 }
 
@@ -261,6 +260,7 @@ forward! {
 forward! {
     impl Contacts {
         async fn users_with_contact(user_ids: &[UserId], contact_id: UserId) -> Result<Vec<UserId>>;
+        async fn sweep_contacts(user_id: UserId, limit: usize) -> Result<bool>;
         async fn contact_from(user_id: UserId) -> Result<Option<ContactFrom>>;
         async fn set_contact_from(user_id: UserId, contact_from: ContactFrom) -> Result<()>;
     }
