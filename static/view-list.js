@@ -1,7 +1,7 @@
 // The list of conversations, latest activity first.
 
 import * as api from "./api.js";
-import { $, arrange, avatar, el, fill, fullTime, icon, shortTime } from "./dom.js";
+import { $, arrange, avatar, el, fill, icon, shortTime } from "./dom.js";
 import { sentence } from "./sentences.js";
 import { activity, conversations, nameOf, on, statusOf, titleOf, view } from "./store.js";
 import { loadConversations, loadMoreConversations } from "./sync.js";
@@ -46,7 +46,7 @@ function item(conversation) {
   const known = items.get(conversation.id);
   const signature = JSON.stringify(shown);
   if (known?.signature === signature) return known.node;
-  // The item stays the same element, so that a new preview loses neither focus nor a click in progress.
+  // The item stays the same element and its parts take no clicks, so that a new preview loses neither focus nor a click in progress.
   const node = known?.node ?? el("li", {}, el("button", { type: "button", class: "item", click: () => open(conversation.id) }));
   draw(node.firstChild, conversation, shown, words, time);
   items.set(conversation.id, { node, signature });
@@ -61,7 +61,7 @@ function draw(button, conversation, { title, time, unread, status, current }, wo
   fill(button,
     avatar(conversation.peer?.id ?? conversation.id, title, status, conversation.type === "group"),
     el("span", { class: "item-title" }, title),
-    el("time", { class: "item-time", datetime: date.toISOString(), title: fullTime(date) }, time),
+    el("time", { class: "item-time", datetime: date.toISOString() }, time),
     el("span", { class: "item-preview" }, ...words),
     unread > 0 && el("span", { class: "unread", "data-testid": "unread" },
       unread > 99 ? "99+" : String(unread), el("span", { class: "sr-only" }, " unread")),
