@@ -58,7 +58,7 @@ async fn start_session(context: &Context, username: &str, password: &str) -> Res
     }
 }
 
-/// What a login does when the hash that it compared was replaced meanwhile.
+/// Tells what a login does if another login has replaced the hash that it compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AfterRehash {
     CompareAgain,

@@ -123,7 +123,7 @@ pub struct UpdateMe {
 /// The `settings` of `me.update`
 #[derive(Deserialize)]
 pub struct UpdateMySettings {
-    /// Who may begin a conversation with the user: `everyone`, `contacts` or `nobody`.
+    /// The users who may begin a conversation with this user: `everyone`, `contacts` or `nobody`.
     pub contact_from: Option<String>,
 }
 

@@ -198,7 +198,7 @@ impl PresenceChanges for Presence {
         let mut state = self.state();
         let State { announced, due, changes } = &mut *state;
         for (viewer_id, user_id) in [(one, other), (other, one)] {
-            // Whoever is online is shown as such by every answer, also before the announcement.
+            // Every answer shows a user who is connected as online, also before the worker announces it.
             let is_shown = self.registry.status(user_id) == Status::Online
                 || announced.contains(&user_id)
                 || due.contains(&user_id)

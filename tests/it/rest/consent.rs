@@ -1,4 +1,4 @@
-//! Who may begin a conversation with a user, over both transports.
+//! Consent: a user decides who begins a conversation with them. Over both transports.
 
 use std::collections::HashSet;
 
@@ -185,7 +185,7 @@ async fn who_refuses_is_listed_again_by_a_retry(store: StoreKind) {
     let mut socket = ada.connect("/ws").await;
     socket.send(&json!({"type": "conversation.create", "ref": "r", "input": create})).await;
     assert_eq!(socket.next_of(&["reply", "error"]).await["body"], first);
-    // Who was not added hears nothing of it, and it does not depend on what they decide later.
+    // The server tells nothing to a user whom it did not add, and does not add them later, whatever they decide then.
     accept(&grace, "everyone").await;
     assert_eq!(ada.post("/v1/conversations", &create).await.expect(200).json(), first);
     assert_eq!(conversations(&grace).await, HashSet::new());
@@ -206,7 +206,7 @@ async fn an_answer_makes_a_contact_and_what_exists_stays(store: StoreKind) {
     accept(&grace, "contacts").await;
     let mut caller = Caller::Rest(ada.clone());
     assert_declined(&caller.add(&room, &grace).await);
-    // What exists is neither ended nor refused.
+    // The server neither ends nor refuses a conversation that exists.
     let (status, again) = caller.create("direct", &[&grace]).await;
     assert_eq!((status, &again["id"], &again["not_added"]), (200, &json!(hers.id), &json!([])));
     grace.send(&hers, "Hello").await;
