@@ -40,11 +40,6 @@ pub const CONVERSATION_IDS_PAGE: usize = 1_000;
 /// Conversations to which a connection of `/ws` subscribes before it queues again for its permit to be set up. A connection subscribes to all
 /// of its user's conversations, however many, and others need not wait for all of them.
 pub const SUBSCRIBED_AT_ONCE_MAX: usize = 10_000;
-/// Subscriptions of all connections of one user. Each takes 100 to 200 bytes, so they are 50 to 100 MB. A user with 10,000 conversations can
-/// still have [`CONNECTIONS_PER_USER_MAX`] connections. Further ones are closed with 4505.
-pub const SUBSCRIPTIONS_PER_USER_MAX: usize = 500_000;
-/// Connections that a user has in any case: one for each device, however many conversations others have put the user in.
-pub const CONNECTIONS_IN_ANY_CASE: usize = 5;
 /// Conversations in one `resume` frame. 500 entries are 24 KiB of JSON, and with ids 53 KiB.
 pub const RESUME_CONVERSATIONS_MAX: usize = 500;
 /// Conversations in one `heartbeat` frame. 500 entries are 24 KiB of JSON. The next heartbeat goes on after them, so that each gets its turn.
@@ -60,6 +55,32 @@ pub const PRESENCE_CONTACTS_MAX: usize = 5_000;
 
 // ── Memory ──────────────────────────────────────────────────────────────────────────────────────────────────
 
+/// Bytes of a budget of memory: for the node, and the shares of those who hold them.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryBounds {
+    /// Bytes of the node.
+    pub total: usize,
+    /// Bytes of one user.
+    pub per_user: usize,
+    /// Bytes of one network.
+    pub per_network: usize,
+    /// Bytes of all clients without a user together.
+    pub anonymous: usize,
+    /// Bytes of the clients without a user of one network.
+    pub per_network_anonymous: usize,
+    /// Bytes that a user (or a network of clients without a user) may hold while the last quarter of `total` is used.
+    pub modest: usize,
+}
+
+/// The bounds of the bytes that wait for clients.
+pub const WAITING: MemoryBounds = MemoryBounds {
+    total: WAITING_BYTES_MAX,
+    per_user: WAITING_BYTES_PER_USER_MAX,
+    per_network: WAITING_BYTES_PER_NETWORK_MAX,
+    anonymous: WAITING_BYTES_ANONYMOUS_MAX,
+    per_network_anonymous: WAITING_BYTES_PER_NETWORK_ANONYMOUS_MAX,
+    modest: WAITING_BYTES_MODEST,
+};
 /// Bytes of a node that wait for clients: answers and send queues that their peers do not take, requests and frames that have arrived in
 /// part. 256 clients can have a full page or send queue, far more than stall at a time. Beyond, an answer becomes `busy`, and a connection
 /// is closed with 4008 or 1013.
@@ -86,6 +107,29 @@ pub const HTTP_UNSENT_BYTES_MAX: u32 = 128 * 1024;
 /// the readers of PostgreSQL: they need not wait for the next page.
 pub const PAGES_CONCURRENT_MAX: usize = 2 * POSTGRES_READERS as usize;
 
+/// The bounds of the memory of subscriptions. Nobody subscribes without a user.
+pub const SUBSCRIPTIONS: MemoryBounds = MemoryBounds {
+    total: SUBSCRIPTIONS_MAX * SUBSCRIPTION_BYTES,
+    per_user: SUBSCRIPTIONS_PER_USER_MAX * SUBSCRIPTION_BYTES,
+    per_network: SUBSCRIPTIONS_PER_NETWORK_MAX * SUBSCRIPTION_BYTES,
+    anonymous: 0,
+    per_network_anonymous: 0,
+    modest: SUBSCRIPTIONS_MODEST * SUBSCRIPTION_BYTES,
+};
+/// Bytes that a subscription is charged: those of the first one of a conversation, with its room. A further one takes 100.
+pub const SUBSCRIPTION_BYTES: usize = 240;
+/// Subscriptions of a node: 10,000 users with 50 conversations on two devices. They take 100 to 240 MB. A connection for which no room is left is
+/// closed with 1013, since it would miss events.
+pub const SUBSCRIPTIONS_MAX: usize = 1_000_000;
+/// The same for one user: a quarter. A user with 10,000 conversations has 25 connections, and one with 100,000 has two. A connection for which
+/// no room is left is closed with 4505.
+pub const SUBSCRIPTIONS_PER_USER_MAX: usize = SUBSCRIPTIONS_MAX / 4;
+/// The same for one network: a half. An office of 500 behind one address has 100 conversations for each on ten devices.
+pub const SUBSCRIPTIONS_PER_NETWORK_MAX: usize = SUBSCRIPTIONS_MAX / 2;
+/// Subscriptions that a user may have while the last quarter of [`SUBSCRIPTIONS_MAX`] is used: 1,000 conversations on ten devices. So users with
+/// very many conversations keep nobody else out.
+pub const SUBSCRIPTIONS_MODEST: usize = 10_000;
+
 /// Bytes of a node without load.
 const IDLE_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes of an entry of a map with short keys, as the rate limiters and the session cache have.
@@ -98,21 +142,23 @@ const PAGE_READ_BYTES: usize = (PAGE_MAX + 1) * CONTENT_BYTES_MAX + PAGE_BYTES_M
 const LANE_BYTES: usize = 2 * JOURNAL_QUEUE_MAX * CONTENT_BYTES_MAX + 2 * BATCH_BYTES_MAX;
 
 /// The worst case of the process's memory, whatever clients do: a node without load, what waits for clients, the pages that are read, the
-/// journal, passwords that are hashed, the caches of SQLite and of sessions, and the rate limiters.
+/// journal, subscriptions, passwords that are hashed, the caches of SQLite and of sessions, and the rate limiters.
 ///
 /// Memory also grows with what is open: 3 KiB for an idle connection, up to [`UNCHARGED_BYTES_MAX`] of an answer or a part of a request and
-/// [`HEAD_BYTES_MAX`] of a head for each of at most [`SOCKETS_MAX`] sockets, and 100 to 200 bytes for each subscription, of which a user has at most
-/// [`SUBSCRIPTIONS_PER_USER_MAX`]. The kernel keeps bytes that a peer does not acknowledge: [`HTTP_UNSENT_BYTES_MAX`] for an answer over HTTP, by
-/// default up to 4 MiB for a WebSocket (`net.ipv4.tcp_wmem`), and in all what `net.ipv4.tcp_mem` says.
+/// [`HEAD_BYTES_MAX`] of a head for each of at most [`SOCKETS_MAX`] sockets. The kernel keeps bytes that a peer does not acknowledge:
+/// [`HTTP_UNSENT_BYTES_MAX`] for an answer over HTTP, by default up to 4 MiB for a WebSocket (`net.ipv4.tcp_wmem`), and in all what
+/// `net.ipv4.tcp_mem` says.
 pub const WORST_CASE_BYTES: usize = IDLE_BYTES
     + WAITING_BYTES_MAX
     + PAGES_CONCURRENT_MAX * PAGE_READ_BYTES
     + POSTGRES_LANES * LANE_BYTES
+    + SUBSCRIPTIONS_MAX * SUBSCRIPTION_BYTES
     + HASHES_CONCURRENT_MAX * HASH_KIB as usize * 1024
     + (SQLITE_WRITER_CACHE_KIB as usize + SQLITE_READERS * SQLITE_READER_CACHE_KIB as usize) * 1024
     + (SESSION_CACHE_MAX + RATE_LIMITERS * RATE_KEYS_MAX) * MAP_ENTRY_BYTES;
-/// A machine of 1 GiB has as much for the process, beside the system and the kernel's buffers.
-const _: () = assert!(WORST_CASE_BYTES <= 640 * 1024 * 1024);
+/// A machine of 2 GiB has twice as much, beside the system and the kernel's buffers. Without subscriptions it is 615 MiB, as much as one of 1 GiB
+/// has for the process.
+const _: () = assert!(WORST_CASE_BYTES <= 896 * 1024 * 1024);
 
 // ── Searching users ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -135,16 +135,15 @@ impl PendingConnection {
     pub async fn proceed(mut self, heartbeat_ms: u64) -> Result<ControlFlow<LiveConnection, Self>, ConnectError> {
         if let Some(pages) = &mut self.pages {
             let (chat, connection) = (&self.live.chat, &self.live.connection);
-            let most = limits::SUBSCRIPTIONS_PER_USER_MAX;
-            if !chat.settings.unlimited && !chat.registry.may_subscribe(connection.user_id, most) {
-                return Err(ConnectError::Close(Close::TOO_MANY_CONNECTIONS));
-            }
             let permit = chat.store_permits.acquire_own(connection.user_id).await?;
             let has_more = chat.subscriptions.subscribe_next(connection, pages).await?;
             drop(permit);
             if has_more {
                 return Ok(ControlFlow::Continue(self));
             }
+        }
+        if let Some(close) = self.live.connection.send_queue.closing() {
+            return Err(ConnectError::Close(close));
         }
         Ok(ControlFlow::Break(self.establish(heartbeat_ms)))
     }

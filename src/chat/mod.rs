@@ -62,6 +62,8 @@ pub struct Settings {
     pub unlimited: bool,
     /// The interval at which the node compares itself with the store, and at which connections get a heartbeat.
     pub heartbeat: Duration,
+    /// The bounds of the memory of subscriptions.
+    pub subscriptions: limits::MemoryBounds,
 }
 
 /// All parts of the node that operations use.
@@ -100,7 +102,8 @@ impl Chat {
         user_words::write_missing(&*store).await?;
         tasks.spawn(user_words::keep_current(Arc::clone(&store), settings.heartbeat, stop.clone()));
         let unlimited = settings.unlimited;
-        let registry = Arc::new(Registry::new(MemoryBudget::new(limits::WAITING_BYTES_MAX, !unlimited)));
+        let waiting = MemoryBudget::new(limits::WAITING, !unlimited);
+        let registry = Arc::new(Registry::new(waiting, MemoryBudget::new(settings.subscriptions, !unlimited)));
         let calls_per_user = if unlimited { UserPermits::UNBOUNDED } else { limits::STORE_CALLS_PER_USER_MAX };
         let store_permits = Arc::new(UserPermits::new(limits::PAGES_CONCURRENT_MAX, calls_per_user));
         let (sessions, repair_queue) = (Arc::<SessionCache>::default(), Arc::<RepairQueue>::default());

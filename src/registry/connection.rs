@@ -4,9 +4,11 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::SendQueue;
+use super::{Charge, SendQueue};
 use crate::domain::session::Caller;
 use crate::domain::{ConnectionId, ConversationId, Seq, SessionId, UserId};
+use crate::limits::SUBSCRIPTION_BYTES;
+use crate::wire::close::Close;
 
 /// The conversations to which a connection subscribes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub struct Connection {
     pub session_id: SessionId,
     pub scope: Scope,
     pub send_queue: Arc<SendQueue>,
-    /// `None` after the connection left the registry.
+    /// `None` before the connection is registered, and after it left the registry.
     subscriptions: Mutex<Option<SubscriptionSet>>,
     membership_version: AtomicI64,
 }
@@ -45,7 +47,7 @@ pub(super) struct SubscriptionState {
 }
 
 impl Connection {
-    /// A connection without subscriptions.
+    /// A connection that is not registered yet.
     pub fn new(caller: &Caller, scope: Scope, send_queue: Arc<SendQueue>) -> Arc<Self> {
         send_queue.set_user(caller.user_id);
         Arc::new(Self {
@@ -54,7 +56,7 @@ impl Connection {
             session_id: caller.session_id,
             scope,
             send_queue,
-            subscriptions: Mutex::new(Some(SubscriptionSet::default())),
+            subscriptions: Mutex::new(None),
             membership_version: AtomicI64::new(NOT_COMPARED),
         })
     }
@@ -83,11 +85,6 @@ impl Connection {
         }
     }
 
-    /// The number of subscriptions.
-    pub fn subscription_count(&self) -> usize {
-        self.subscriptions().as_ref().map_or(0, SubscriptionSet::len)
-    }
-
     /// The user's newest membership version with which the subscriptions were compared. A connection that is still opening has
     /// one that is greater than all others.
     pub fn membership_version(&self) -> i64 {
@@ -111,21 +108,31 @@ impl Connection {
     }
 }
 
+/// The result of [`SubscriptionSet::insert`].
+pub(super) enum Insertion {
+    New,
+    Exists,
+    /// The memory budget has no room for it. The connection must be closed in this way, because it would miss events.
+    NoRoom(Close),
+}
+
 /// The subscriptions of a connection, in the order of the conversations' ids. Most connections have one, and few have many.
-#[derive(Default)]
 pub(super) struct SubscriptionSet {
     entries: Vec<(ConversationId, SubscriptionState)>,
+    /// The memory of the entries and of their rooms. `None` after the budget had no room. The connection is then about to leave, and its other
+    /// entries count no more, so that the other connections of its user can stay.
+    charge: Option<Charge>,
     /// The last conversation that a heartbeat compared. The next heartbeat goes on after it.
     last_compared: Option<ConversationId>,
 }
 
 impl SubscriptionSet {
-    fn position(&self, id: ConversationId) -> Result<usize, usize> {
-        self.entries.binary_search_by_key(&id, |(other, _)| *other)
+    pub(super) fn new(charge: Charge) -> Self {
+        Self { entries: Vec::new(), charge: Some(charge), last_compared: None }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
+    fn position(&self, id: ConversationId) -> Result<usize, usize> {
+        self.entries.binary_search_by_key(&id, |(other, _)| *other)
     }
 
     pub(super) fn get(&self, id: ConversationId) -> Option<&SubscriptionState> {
@@ -137,18 +144,29 @@ impl SubscriptionSet {
         Some(&mut self.entries.get_mut(index)?.1)
     }
 
-    /// Adds a paused subscription. Returns true if it is new.
-    pub(super) fn insert(&mut self, id: ConversationId) -> bool {
-        let Err(index) = self.position(id) else { return false };
+    /// Adds a paused subscription.
+    pub(super) fn insert(&mut self, id: ConversationId) -> Insertion {
+        let Err(index) = self.position(id) else { return Insertion::Exists };
+        let Some(charge) = &mut self.charge else { return Insertion::NoRoom(Close::OVERLOADED) };
+        if !charge.resize((self.entries.len() + 1) * SUBSCRIPTION_BYTES) {
+            let is_users_share = charge.exceeds_share(SUBSCRIPTION_BYTES);
+            self.charge = None;
+            return Insertion::NoRoom(if is_users_share { Close::TOO_MANY_CONNECTIONS } else { Close::OVERLOADED });
+        }
         if self.entries.is_empty() {
             self.entries.reserve_exact(1);
         }
         self.entries.insert(index, (id, SubscriptionState::default()));
-        true
+        Insertion::New
     }
 
     pub(super) fn remove(&mut self, id: ConversationId) -> Option<SubscriptionState> {
-        self.position(id).ok().map(|index| self.entries.remove(index).1)
+        let index = self.position(id).ok()?;
+        let (_, state) = self.entries.remove(index);
+        if let Some(charge) = &mut self.charge {
+            charge.resize(self.entries.len() * SUBSCRIPTION_BYTES);
+        }
+        Some(state)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (ConversationId, SubscriptionState)> {

@@ -1,7 +1,7 @@
-//! The memory of bytes that wait, for a peer to take them or for the rest of them to arrive: one budget for a node.
+//! Budgets of a node's memory: one for the bytes that wait, for a peer to take them or for the rest of them to arrive, and one for subscriptions.
 //!
-//! Each byte that waits is charged to a user and to a network. Whoever would hold more than their share gets no more, and so does whoever
-//! already holds something while little of the budget is left. So clients that do not read cost others nothing.
+//! Each byte is charged to a user and to a network. Whoever would hold more than their share gets no more, and so does whoever already holds
+//! much while little of the budget is left. So clients that do not read, or hear very many conversations, cost others nothing.
 
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr};
@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::sharded::Sharded;
 use crate::domain::UserId;
-use crate::limits;
+use crate::limits::{self, MemoryBounds};
 
-/// The user and the network that waiting bytes are charged to.
+/// The user and the network that bytes are charged to.
 #[derive(Clone, Copy, Debug)]
 pub struct Holder {
     /// The user, once it is known.
@@ -26,9 +26,9 @@ impl Holder {
     pub const LOCAL: Self = Self { user_id: None, network: IpAddr::V4(Ipv4Addr::LOCALHOST) };
 }
 
-/// The budget of a node, see [`limits::WAITING_BYTES_MAX`].
+/// A budget of a node, see [`limits::WAITING`] and [`limits::SUBSCRIPTIONS`].
 pub struct MemoryBudget {
-    limit: usize,
+    bounds: MemoryBounds,
     bytes: AtomicUsize,
     /// The part of them that no user is charged for.
     anonymous: AtomicUsize,
@@ -38,35 +38,35 @@ pub struct MemoryBudget {
 
 impl Default for MemoryBudget {
     fn default() -> Self {
-        Self::new(limits::WAITING_BYTES_MAX, true)
+        Self::new(limits::WAITING, true)
     }
 }
 
 impl MemoryBudget {
-    /// A budget of `limit` bytes, none of which is used.
-    pub fn new(limit: usize, has_shares: bool) -> Self {
+    /// A budget of which nothing is used.
+    pub fn new(bounds: MemoryBounds, has_shares: bool) -> Self {
         Self {
-            limit,
+            bounds,
             bytes: AtomicUsize::new(0),
             anonymous: AtomicUsize::new(0),
             held: has_shares.then(|| (Sharded::new(), Sharded::new())),
         }
     }
 
-    /// The number of bytes that wait.
+    /// The number of bytes that are charged.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
 
     /// Returns true if only the reserve is left, a quarter of the budget.
     pub(super) fn is_scarce(&self) -> bool {
-        self.bytes() > self.limit / 4 * 3
+        self.bytes() > self.bounds.total / 4 * 3
     }
 
     /// Reserves bytes. Returns false, and reserves nothing, if the budget or the holder's share is used up.
     fn reserve(&self, holder: &Holder, bytes: usize) -> bool {
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let is_reserved = before + bytes <= self.limit && self.reserve_share(holder, bytes);
+        let is_reserved = before + bytes <= self.bounds.total && self.reserve_share(holder, bytes);
         if !is_reserved {
             self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
@@ -75,25 +75,31 @@ impl MemoryBudget {
 
     fn reserve_share(&self, holder: &Holder, bytes: usize) -> bool {
         let Some((users, networks)) = &self.held else { return true };
-        let is_scarce = self.is_scarce();
-        let share = |most: usize| if is_scarce { limits::WAITING_BYTES_MODEST } else { most };
+        let (bounds, is_scarce) = (&self.bounds, self.is_scarce());
+        let share = |most: usize| if is_scarce { bounds.modest } else { most };
         let Some(user_id) = holder.user_id else {
             let before = self.anonymous.fetch_add(bytes, Ordering::Relaxed);
-            let is_added = before + bytes <= limits::WAITING_BYTES_ANONYMOUS_MAX
-                && add(networks, holder.network, bytes, share(limits::WAITING_BYTES_PER_NETWORK_ANONYMOUS_MAX));
+            let is_added = before + bytes <= bounds.anonymous
+                && add(networks, holder.network, bytes, share(bounds.per_network_anonymous));
             if !is_added {
                 self.anonymous.fetch_sub(bytes, Ordering::Relaxed);
             }
             return is_added;
         };
-        if !add(users, user_id, bytes, share(limits::WAITING_BYTES_PER_USER_MAX)) {
+        if !add(users, user_id, bytes, share(bounds.per_user)) {
             return false;
         }
-        let is_added = add(networks, holder.network, bytes, limits::WAITING_BYTES_PER_NETWORK_MAX);
+        let is_added = add(networks, holder.network, bytes, bounds.per_network);
         if !is_added {
             subtract(users, user_id, bytes);
         }
         is_added
+    }
+
+    /// Returns true if a user's own share has no room for further bytes.
+    fn exceeds_share(&self, user_id: Option<UserId>, bytes: usize) -> bool {
+        let Some(((users, _), user_id)) = self.held.as_ref().zip(user_id) else { return false };
+        users.with(&user_id, |shard| shard.get(&user_id).copied().unwrap_or(0)) + bytes > self.bounds.per_user
     }
 
     fn release(&self, holder: &Holder, bytes: usize) {
@@ -133,7 +139,7 @@ fn subtract<K: Hash + Eq>(held: &Sharded<K, usize>, key: K, bytes: usize) {
     });
 }
 
-/// Bytes that wait, charged until this is dropped. Charging nothing costs nothing.
+/// Bytes of a holder, charged until this is dropped. Charging nothing costs nothing.
 pub struct Charge {
     budget: Arc<MemoryBudget>,
     holder: Holder,
@@ -146,13 +152,18 @@ impl Charge {
         Self { budget: Arc::clone(budget), holder, bytes: 0 }
     }
 
-    /// Returns true if the holder may wait for more bytes. Costs nothing while nothing waits on the node.
+    /// Returns true if the holder may hold more bytes. Costs nothing while nothing is charged on the node.
     pub fn has_room(&self) -> bool {
         self.budget.bytes() == 0 || {
             let is_reserved = self.budget.reserve(&self.holder, 1);
             self.budget.release(&self.holder, usize::from(is_reserved));
             is_reserved
         }
+    }
+
+    /// Returns true if the share of the holder's user has no room for further bytes.
+    pub(super) fn exceeds_share(&self, further: usize) -> bool {
+        self.budget.exceeds_share(self.holder.user_id, further)
     }
 
     /// Changes the number of bytes. Returns false, and changes nothing, if the budget or the holder's share is used up.
@@ -185,6 +196,10 @@ impl Charge {
     pub(super) fn budget(&self) -> &MemoryBudget {
         &self.budget
     }
+
+    pub(super) fn holder(&self) -> Holder {
+        self.holder
+    }
 }
 
 impl Drop for Charge {
@@ -203,9 +218,13 @@ mod tests {
     use super::{Charge, Holder, MemoryBudget};
     use crate::domain::UserId;
     use crate::limits::{
-        UNCHARGED_BYTES_MAX, WAITING_BYTES_ANONYMOUS_MAX, WAITING_BYTES_MODEST,
+        MemoryBounds, UNCHARGED_BYTES_MAX, WAITING, WAITING_BYTES_ANONYMOUS_MAX, WAITING_BYTES_MODEST,
         WAITING_BYTES_PER_NETWORK_ANONYMOUS_MAX, WAITING_BYTES_PER_NETWORK_MAX, WAITING_BYTES_PER_USER_MAX,
     };
+
+    fn budget(total: usize, has_shares: bool) -> Arc<MemoryBudget> {
+        budget(MemoryBounds { total, ..WAITING }, has_shares))
+    }
 
     fn network(number: u8) -> IpAddr {
         [192, 0, 2, number].into()
@@ -217,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_user_and_a_network_hold_no_more_than_their_shares() {
-        let budget = Arc::new(MemoryBudget::new(usize::MAX, true));
+        let budget = Arc::new(MemoryBudget::new(usize::MAX, true);
         let user_id = Some(UserId::new());
         let (mut first, mut second) = (charge(&budget, user_id, 1), charge(&budget, user_id, 2));
         assert!(first.resize(WAITING_BYTES_PER_USER_MAX - 10));
@@ -238,7 +257,7 @@ mod tests {
 
     #[test]
     fn the_reserve_is_for_those_who_hold_little() {
-        let budget = Arc::new(MemoryBudget::new(16 * WAITING_BYTES_MODEST, true));
+        let budget = budget(16 * WAITING_BYTES_MODEST, true);
         let mut greedy = charge(&budget, Some(UserId::new()), 1);
         assert!(greedy.resize(12 * WAITING_BYTES_MODEST));
         assert!(
@@ -253,7 +272,7 @@ mod tests {
 
     #[test]
     fn without_shares_only_the_budget_counts() {
-        let budget = Arc::new(MemoryBudget::new(2 * WAITING_BYTES_PER_NETWORK_MAX, false));
+        let budget = budget(2 * WAITING_BYTES_PER_NETWORK_MAX, false);
         let mut only = charge(&budget, Some(UserId::new()), 1);
         assert!(only.resize(2 * WAITING_BYTES_PER_NETWORK_MAX));
         assert!(!only.resize(2 * WAITING_BYTES_PER_NETWORK_MAX + 1));
@@ -261,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_user_is_charged_from_when_they_are_known() {
-        let budget = Arc::new(MemoryBudget::new(usize::MAX, true));
+        let budget = budget(usize::MAX, true);
         let user_id = UserId::new();
         let mut before = charge(&budget, None, 1);
         assert!(before.resize(WAITING_BYTES_PER_USER_MAX));
@@ -274,7 +293,7 @@ mod tests {
 
     #[test]
     fn clients_without_a_user_leave_room_for_users() {
-        let budget = Arc::new(MemoryBudget::new(usize::MAX, true));
+        let budget = budget(usize::MAX, true);
         let network_max = WAITING_BYTES_PER_NETWORK_ANONYMOUS_MAX;
         let networks = WAITING_BYTES_ANONYMOUS_MAX / network_max;
         let mut all: Vec<Charge> = (0u8..).take(networks).map(|number| charge(&budget, None, number)).collect();

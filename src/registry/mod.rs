@@ -27,7 +27,7 @@ use std::time::Instant;
 use crate::domain::user::Status;
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
 use crate::limits;
-use connection::SubscriptionState;
+use connection::{Insertion, SubscriptionSet, SubscriptionState};
 pub use connection::{Connection, Scope};
 use delivery_guard::DeliveryGuards;
 pub use delivery_guard::{DeliveryGuard, SeqCheck};
@@ -74,7 +74,10 @@ pub struct Registry {
     users: Sharded<UserId, Vec<Arc<Connection>>>,
     sessions: Sharded<SessionId, Vec<Arc<Connection>>>,
     delivery_guards: DeliveryGuards,
+    /// The bytes that wait.
     memory_budget: Arc<MemoryBudget>,
+    /// The memory of subscriptions.
+    subscription_budget: Arc<MemoryBudget>,
 }
 
 /// Keeps a connection registered. Dropping it removes the connection and all its subscriptions.
@@ -86,8 +89,8 @@ pub struct Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         let connection = &self.connection;
-        let subscriptions = connection.subscriptions().take().unwrap_or_default();
-        for (conversation_id, _) in subscriptions.iter() {
+        let subscriptions = connection.subscriptions().take();
+        for (conversation_id, _) in subscriptions.iter().flat_map(SubscriptionSet::iter) {
             self.registry.remove(connection, conversation_id);
         }
         remove(&self.registry.users, connection.user_id, connection);
@@ -108,16 +111,17 @@ fn remove<K: std::hash::Hash + Eq>(map: &Sharded<K, Vec<Arc<Connection>>>, key: 
 
 impl Default for Registry {
     fn default() -> Self {
-        Self::new(MemoryBudget::default())
+        Self::new(MemoryBudget::default(), MemoryBudget::new(limits::SUBSCRIPTIONS, true))
     }
 }
 
 impl Registry {
-    /// A registry without connections.
-    pub fn new(memory_budget: MemoryBudget) -> Self {
+    /// A registry without connections, with a budget for the bytes that wait and one for subscriptions.
+    pub fn new(memory_budget: MemoryBudget, subscription_budget: MemoryBudget) -> Self {
         let (rooms, users, sessions) = (Sharded::new(), Sharded::new(), Sharded::new());
-        let memory_budget = Arc::new(memory_budget);
-        Self { rooms, users, sessions, delivery_guards: DeliveryGuards::default(), memory_budget }
+        let (memory_budget, subscription_budget) = (Arc::new(memory_budget), Arc::new(subscription_budget));
+        let delivery_guards = DeliveryGuards::default();
+        Self { rooms, users, sessions, delivery_guards, memory_budget, subscription_budget }
     }
 
     /// Returns a charge of no bytes to the budget of this node.
@@ -133,6 +137,9 @@ impl Registry {
     /// Registers a connection until the returned value is dropped. Returns `None` if its user has
     /// [`limits::CONNECTIONS_PER_USER_MAX`] connections already, unless `unlimited`.
     pub fn register(self: &Arc<Self>, connection: &Arc<Connection>, unlimited: bool) -> Option<Registration> {
+        // Before others can find it: a connection without a set is one that has left.
+        let charge = Charge::new(&self.subscription_budget, connection.send_queue.holder());
+        *connection.subscriptions() = Some(SubscriptionSet::new(charge));
         let admitted = self.users.with(&connection.user_id, |shard| {
             let connections = shard.entry(connection.user_id).or_insert_with(|| Vec::with_capacity(1));
             let admitted = unlimited || connections.len() < limits::CONNECTIONS_PER_USER_MAX;
@@ -150,12 +157,18 @@ impl Registry {
         })
     }
 
-    /// Adds a paused subscription. Returns false if the connection has one already, or has left the registry.
+    /// Adds a paused subscription. Returns false if the connection has one already, or has left the registry. Closes the connection, and returns
+    /// false, if the memory budget has no room for the subscription: with 4505 if its user has too many, and else with 1013.
     pub fn subscribe(&self, connection: &Arc<Connection>, conversation_id: ConversationId) -> bool {
         let mut subscriptions = connection.subscriptions();
-        let Some(subscriptions) = subscriptions.as_mut() else { return false };
-        if !subscriptions.insert(conversation_id) {
-            return false;
+        match subscriptions.as_mut().map_or(Insertion::Exists, |subscriptions| subscriptions.insert(conversation_id)) {
+            Insertion::New => {}
+            Insertion::Exists => return false,
+            Insertion::NoRoom(close) => {
+                drop(subscriptions);
+                connection.send_queue.close(close);
+                return false;
+            }
         }
         self.rooms.with(&conversation_id, |shard| {
             let room = shard.entry(conversation_id).or_default();
@@ -324,14 +337,6 @@ impl Registry {
     /// A session's connections.
     pub fn of_session(&self, session_id: SessionId) -> Vec<Arc<Connection>> {
         self.sessions.with(&session_id, |shard| shard.get(&session_id).cloned().unwrap_or_default())
-    }
-
-    /// Returns true if a connection of this user may subscribe to further conversations: if the user's connections have fewer than `most`
-    /// subscriptions, or there are no more than [`limits::CONNECTIONS_IN_ANY_CASE`] of them.
-    pub fn may_subscribe(&self, user_id: UserId, most: usize) -> bool {
-        let connections = self.of_user(user_id);
-        connections.len() <= limits::CONNECTIONS_IN_ANY_CASE
-            || connections.iter().map(|connection| connection.subscription_count()).sum::<usize>() < most
     }
 
     /// Every connection.

@@ -14,7 +14,7 @@ use bytes::{Buf, Bytes};
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
-use super::Charge;
+use super::{Charge, Holder};
 use crate::domain::UserId;
 use crate::limits;
 use crate::wire::close::Close;
@@ -181,6 +181,11 @@ impl<S: Sink + ?Sized> SendQueue<S> {
         self.lock().charge.set_user(user_id);
     }
 
+    /// The user and the network that the connection's memory is charged to.
+    pub(super) fn holder(&self) -> Holder {
+        self.lock().charge.holder()
+    }
+
     /// Enqueues bytes, and writes what the kernel takes.
     pub fn push(&self, bytes: Bytes) {
         self.write_or_enqueue(&bytes);
@@ -286,6 +291,11 @@ impl<S: Sink + ?Sized> SendQueue<S> {
     fn has_capacity_now(&self) -> bool {
         let queue = self.lock();
         queue.bytes < limits::CATCH_UP_QUEUED_BYTES_MAX || queue.closing.is_some() || queue.broken
+    }
+
+    /// Returns the close frame with which the server closes the connection, if it does.
+    pub fn closing(&self) -> Option<Close> {
+        self.lock().closing
     }
 
     /// Returns true if nothing more can be enqueued.

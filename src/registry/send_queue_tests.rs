@@ -12,6 +12,10 @@ use crate::registry::{Charge, Holder, MemoryBudget};
 use crate::wire::close::Close;
 use crate::wire::framing;
 
+fn budget(total: usize) -> Arc<MemoryBudget> {
+    Arc::new(MemoryBudget::new(limits::MemoryBounds { total, ..limits::WAITING }, true))
+}
+
 /// Takes the given number of bytes and then blocks. Keeps the bytes taken.
 #[derive(Clone, Default)]
 struct Kernel(Arc<Mutex<(usize, Vec<u8>)>>);
@@ -148,7 +152,7 @@ fn only_what_waits_is_counted_until_its_memory_is_free() {
 
 #[test]
 fn over_the_budget_a_queue_is_closed_when_it_changes() {
-    let memory_budget = Arc::new(MemoryBudget::new(1_000, true));
+    let memory_budget = budget(1_000);
     let stuck = |bytes: usize| {
         let (send_queue, kernel) = send_queue(&memory_budget);
         send_queue.uncork();
@@ -201,7 +205,7 @@ fn a_users_queues_share_what_one_user_may_hold() {
 
 #[test]
 fn ephemeral_frames_are_dropped_while_many_bytes_wait() {
-    let memory_budget = Arc::new(MemoryBudget::new(limits::SEND_QUEUE_BYTES_MAX, true));
+    let memory_budget = budget(limits::SEND_QUEUE_BYTES_MAX);
     let (send_queue, kernel) = send_queue(&memory_budget);
     send_queue.uncork();
     send_queue.push(vec![b'x'; limits::EPHEMERAL_QUEUED_BYTES_MAX].into());

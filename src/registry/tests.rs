@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::{Charge, Connection, EncodedEvents, Holder, Registration, Registry, Scope, SendQueue, SeqCheck, Sink};
+use super::{
+    Charge, Connection, EncodedEvents, Holder, MemoryBudget, Registration, Registry, Scope, SendQueue, SeqCheck, Sink,
+};
 use crate::domain::session::Caller;
 use crate::domain::user::Status;
 use crate::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
 use crate::limits;
+use crate::wire::close::Close;
 
 /// Keeps the number of writes and the bytes written.
 #[derive(Clone, Default)]
@@ -110,24 +113,83 @@ fn a_connection_leaves_by_drop() {
     assert!(registry.of_session(connection.session_id).is_empty());
 }
 
-#[test]
-fn a_user_with_many_subscriptions_has_some_connections_in_any_case() {
-    let (registry, user_id) = (Arc::new(Registry::default()), UserId::new());
-    let mut connections = Vec::new();
-    for _ in 0..limits::CONNECTIONS_IN_ANY_CASE {
-        let (connection, _) = connect(user_id);
-        let registration = registry.register(&connection, false);
+/// A registry with room for this number of subscriptions: of a user a quarter, of a network a half.
+fn room_for(subscriptions: usize) -> Arc<Registry> {
+    let total = subscriptions * limits::SUBSCRIPTION_BYTES;
+    let (per_user, per_network, modest) = (total / 4, total / 2, limits::SUBSCRIPTION_BYTES);
+    let bounds = limits::MemoryBounds { total, per_user, per_network, modest, ..limits::SUBSCRIPTIONS };
+    Arc::new(Registry::new(MemoryBudget::default(), MemoryBudget::new(bounds, true)))
+}
+
+/// Connects a user of this network, and subscribes the connection to this number of conversations. Returns how it was closed, if it was.
+fn subscribe(
+    registry: &Arc<Registry>,
+    (user_id, network): (UserId, u8),
+    count: usize,
+) -> (Arc<Connection>, Option<Registration>, Option<Close>) {
+    let caller = Caller { user_id, session_id: SessionId::new(), expires_at: Timestamp(0) };
+    let holder = Holder { user_id: None, network: [192, 0, 2, network].into() };
+    let connection = Connection::new(&caller, Scope::All, registry.send_queue(RecordingSink::default(), holder));
+    let registration = registry.register(&connection, false);
+    for _ in 0..count {
         registry.subscribe(&connection, ConversationId::new());
-        registry.subscribe(&connection, ConversationId::new());
-        connections.push((connection, registration));
     }
-    let most = 2 * limits::CONNECTIONS_IN_ANY_CASE;
-    assert!(registry.may_subscribe(user_id, most));
-    let (next, _) = connect(user_id);
-    let _registration = registry.register(&next, false);
-    assert!(!registry.may_subscribe(user_id, most) && registry.may_subscribe(user_id, most + 1));
-    connections.pop();
-    assert!(registry.may_subscribe(user_id, most));
+    let close = connection.send_queue.closing();
+    (connection, registration, close)
+}
+
+#[test]
+fn subscriptions_have_a_bound_for_user_network_and_node() {
+    let registry = room_for(80);
+    let close = |(_, _, close): &(_, _, Option<Close>)| *close;
+    let ada = UserId::new();
+    let held = [subscribe(&registry, (ada, 1), 15), subscribe(&registry, (ada, 2), 5)];
+    assert!(held.iter().all(|connection| close(connection).is_none()));
+    let beyond = subscribe(&registry, (ada, 3), 1);
+    assert_eq!(close(&beyond), Some(Close::TOO_MANY_CONNECTIONS), "the user's share, whatever the network");
+    assert!(!registry.subscribe(&beyond.0, ConversationId::new()) && !registry.subscribe(&beyond.0, ConversationId::new()));
+
+    let others: Vec<_> = (0..2).map(|_| subscribe(&registry, (UserId::new(), 4), 20)).collect();
+    assert!(others.iter().all(|connection| close(connection).is_none()));
+    assert_eq!(close(&subscribe(&registry, (UserId::new(), 4), 1)), Some(Close::OVERLOADED), "the share of the network");
+
+    // 60 are used. The last quarter is for users who have one.
+    assert!(close(&subscribe(&registry, (UserId::new(), 5), 1)).is_none());
+    let modest: Vec<_> = (0..19).map(|_| subscribe(&registry, (UserId::new(), 6), 1)).collect();
+    assert!(modest.iter().all(|connection| close(connection).is_none()));
+    assert_eq!(close(&subscribe(&registry, (UserId::new(), 7), 2)), Some(Close::OVERLOADED));
+    drop((held, others));
+    assert!(close(&subscribe(&registry, (ada, 1), 15)).is_none(), "there is room again");
+}
+
+#[test]
+fn a_subscription_that_ends_makes_room() {
+    // For one subscription of the user.
+    let registry = room_for(4);
+    let user_id = UserId::new();
+    let connections = [(); 2].map(|()| subscribe(&registry, (user_id, 1), 0));
+    for _ in 0..3 {
+        for (connection, ..) in &connections {
+            let (first, second) = (ConversationId::new(), ConversationId::new());
+            assert!(registry.subscribe(connection, first));
+            registry.unsubscribe(connection, first);
+            assert!(registry.subscribe(connection, second));
+            registry.unsubscribe_if_paused(connection, second);
+        }
+    }
+    assert!(connections.iter().all(|(connection, ..)| connection.send_queue.closing().is_none()));
+}
+
+#[test]
+fn of_a_user_who_joins_too_much_only_some_connections_are_closed() {
+    let registry = room_for(80);
+    let ada = UserId::new();
+    let connections: Vec<_> = (0..4).map(|_| subscribe(&registry, (ada, 1), 5)).collect();
+    let joined = ConversationId::new();
+    let subscribed = connections.iter().map(|(connection, ..)| registry.subscribe(connection, joined));
+    assert_eq!(subscribed.collect::<Vec<_>>(), [false, true, true, true], "the first one makes room for the others");
+    assert_eq!(connections[0].0.send_queue.closing(), Some(Close::TOO_MANY_CONNECTIONS));
+    assert_eq!(connections[0].0.is_live(joined), Some(false), "until it has left");
 }
 
 #[test]

@@ -118,6 +118,10 @@ pub struct Config {
     /// The time in which the body of a request must arrive. Only tests change it.
     #[arg(skip = limits::BODY_TIMEOUT)]
     pub body_timeout: Duration,
+
+    /// The bounds of the memory of subscriptions. Only tests change them.
+    #[arg(skip = limits::SUBSCRIPTIONS)]
+    pub subscriptions: limits::MemoryBounds,
 }
 
 /// The setting of the rate limits.

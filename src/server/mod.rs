@@ -101,6 +101,7 @@ impl App {
             registration: config.registration,
             unlimited,
             heartbeat: config.heartbeat,
+            subscriptions: config.subscriptions,
         };
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let chat = Chat::start(store, join, settings, &tasks, &stop).await.map_err(|error| error.to_string())?;

@@ -43,7 +43,8 @@ impl Subscriptions {
     }
 
     /// Subscribes a connection to the next conversations of its user, at most [`limits::SUBSCRIBED_AT_ONCE_MAX`]. They are live at their newest
-    /// numbers if the connection's scope is [`Scope::All`]. Returns true if there are more.
+    /// numbers if the connection's scope is [`Scope::All`]. Returns true if there are more. Ends early if the connection is closed, for instance
+    /// because the memory budget has no room for its subscriptions.
     ///
     /// A number counts only if it was read while the subscription existed. Otherwise the connection would miss an event that is delivered
     /// between the read and the subscription, or a removal. So each page is read twice: its ids, and then its numbers.
@@ -58,6 +59,9 @@ impl Subscriptions {
             };
             for &id in &page.ids {
                 self.registry.subscribe(connection, id);
+            }
+            if connection.send_queue.is_closing() {
+                return Ok(false);
             }
             let heads: HashMap<ConversationId, Seq> =
                 self.store.heads_for(connection.user_id, &page.ids).await?.into_iter().collect();

@@ -11,3 +11,4 @@ mod quotas;
 mod rates;
 mod readers;
 mod slow;
+mod subscriptions;
