@@ -3,6 +3,7 @@
 mod connections;
 mod conversations;
 mod deletion;
+mod half_received;
 mod honest;
 mod memory;
 mod pages;
