@@ -138,6 +138,9 @@ const MAP_ENTRY_BYTES: usize = 100;
 const RATE_LIMITERS: usize = 10;
 /// Bytes of rows and JSON of one page that is read: [`PAGE_MAX`] of the longest texts and one more, and [`PAGE_BYTES_MAX`].
 const PAGE_READ_BYTES: usize = (PAGE_MAX + 1) * CONTENT_BYTES_MAX + PAGE_BYTES_MAX;
+/// Bytes of a report: the copy of a text, and a reason of characters of four bytes.
+const REPORT_BYTES_MAX: usize = CONTENT_BYTES_MAX + 4 * REPORT_REASON_CHARS_MAX;
+const _: () = assert!((REPORTS_PAGE_MAX + 1) * REPORT_BYTES_MAX + PAGE_BYTES_MAX <= PAGE_READ_BYTES);
 /// Bytes of the texts in the queues of one lane of the journal, in the batch that is committed and in the one that is delivered.
 const LANE_BYTES: usize = 2 * JOURNAL_QUEUE_MAX * CONTENT_BYTES_MAX + 2 * BATCH_BYTES_MAX;
 
@@ -434,6 +437,9 @@ pub const INVITE_TTL_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 pub const INVITES_SWEPT: i64 = 100;
 /// Characters of the reason of a report: a paragraph.
 pub const REPORT_REASON_CHARS_MAX: usize = 1_000;
+/// Reports of a page. A report has a reason besides a text, so a page has fewer than [`PAGE_MAX`] of them, and its rows take no more memory than
+/// those of a page of messages.
+pub const REPORTS_PAGE_MAX: usize = 160;
 /// Reports that no operator has settled yet. With the longest texts and reasons they take 200 MiB in the store. Reports that arrive at the
 /// same time may exceed it by as many.
 pub const REPORTS_MAX: i64 = 10_000;

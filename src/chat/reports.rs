@@ -6,6 +6,7 @@ use crate::domain::command::{Command, Outcome, Write};
 use crate::domain::message::Message;
 use crate::domain::report::{ReportReason, ReportView, Resolution};
 use crate::domain::{Code, ConversationId, Error, MessageId, Result, Timestamp};
+use crate::limits;
 use crate::store::Store;
 use crate::wire::answer::Answer;
 use crate::wire::cursor;
@@ -32,7 +33,7 @@ pub async fn create(context: Context, input: ReportMessage) -> Result<Answer> {
 /// Lists the reports that no operator has settled, or those that are settled, the oldest first.
 pub async fn list(context: Context, input: ListReports) -> Result<Answer> {
     let ListReports { state, cursor, limit } = input;
-    let (chat, limit, after) = (&context.chat, limit.0, cursor::report(cursor.as_deref())?);
+    let (chat, limit, after) = (&context.chat, limit.0.min(limits::REPORTS_PAGE_MAX), cursor::report(cursor.as_deref())?);
     let settled = match state.as_deref() {
         None | Some("open") => false,
         Some("settled") => true,

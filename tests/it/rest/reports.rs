@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use chinwag::limits;
+use chinwag::domain::report::Report;
+use chinwag::domain::{ConversationId, MessageId, ReportId, Timestamp, UserId};
+use chinwag::{limits, store};
 use serde_json::{Value, json};
 
 use super::{each, pages, refused_fields};
@@ -20,6 +22,7 @@ on_each_store! {
     settling_removes_the_message_and_all_its_reports,
     a_command_removes_a_message_beside_a_running_server,
     commands_list_and_settle_reports,
+    a_page_of_reports_has_fewer_items_than_others,
 }
 
 /// The time in which a running server acts on a command.
@@ -269,4 +272,35 @@ async fn commands_list_and_settle_reports(store: StoreKind) {
     for id in ["x", "0199a000-0000-7000-8000-000000000000"] {
         assert!(chinwag.refused(&["report", "settle", id]).await.contains("no such report"));
     }
+}
+
+async fn a_page_of_reports_has_fewer_items_than_others(store: StoreKind) {
+    const FURTHER: usize = 5;
+    let chinwag = Operated::on(store, &[]).await;
+    let admin = chinwag.admin("root").await;
+    let (ada, eve) = (chinwag.server.register("ada").await, chinwag.server.register("eve").await);
+    let user_id = |id: &str| UserId::parse(id).unwrap();
+    // Beside the server: a user can make them at one a minute.
+    let beside = store::open(&chinwag.url).await.unwrap();
+    for number in 0..limits::REPORTS_PAGE_MAX + FURTHER {
+        let report = Report {
+            id: ReportId::new(),
+            reporter_id: user_id(&ada.id),
+            conversation_id: ConversationId::new(),
+            message_id: MessageId::new(),
+            sender_id: user_id(&eve.id),
+            content: number.to_string(),
+            sent_at: Timestamp::now(),
+            reason: None,
+            created_at: Timestamp::now(),
+            settled: None,
+        };
+        beside.insert_report(&report).await.unwrap();
+    }
+    let page = admin.get("/v1/admin/reports?limit=200").await.expect(200).json();
+    assert_eq!(each(&page, "/content").len(), limits::REPORTS_PAGE_MAX);
+    let next = format!("/v1/admin/reports?limit=200&cursor={}", page["next"].as_str().unwrap());
+    let last = admin.get(&next).await.expect(200).json();
+    assert_eq!(each(&last, "/content"), ["160", "161", "162", "163", "164"]);
+    assert_eq!(last["next"], Value::Null);
 }
