@@ -301,3 +301,9 @@ CREATE INDEX conversations_by_creator ON conversations (creator_id);
 ALTER TABLE users ADD COLUMN conversations_max bigint, ADD COLUMN new_a_day_max bigint,
     -- A day of UTC, counted from 1970, and the conversations begun on it in which no other member had the user as a contact.
     ADD COLUMN new_day bigint, ADD COLUMN new_that_day bigint NOT NULL DEFAULT 0;
+
+-- Version 17: the notes of who left a group are deleted in steps, as its messages are, and not with the group.
+
+-- Locked first, as by all who delete a group, or each would wait for the other.
+LOCK TABLE counters IN EXCLUSIVE MODE;
+ALTER TABLE leavers DROP CONSTRAINT leavers_conversation_id_fkey;

@@ -352,7 +352,8 @@ pub const STORE_CALLS_PER_USER_MAX: usize = POSTGRES_READERS as usize / 4;
 pub const ABANDONED_STATEMENT_GRACE: Duration = Duration::from_millis(50);
 /// Time in which PostgreSQL must have taken the request to cancel such a statement.
 pub const ABANDONED_STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Messages of a deleted conversation that are deleted at a time. The longest texts are 1.6 MiB, which SQLite overwrites in some 10 ms.
+/// Rows of each kind that are deleted at a time of a deleted conversation or user. The longest texts are 1.6 MiB, which SQLite overwrites in some
+/// 10 ms.
 pub const SWEPT_ROWS: usize = 100;
 /// Pause after each of these steps, so that a sweep takes at most a third of the writer's time.
 pub const SWEEP_PAUSE: Duration = Duration::from_millis(20);
@@ -427,6 +428,8 @@ pub const DEPARTURES_POLL: Duration = Duration::from_secs(2);
 pub const DEPARTURE_AGE: Duration = Duration::from_secs(30);
 /// Departures, and memberships of one of them, that a node takes up at a time, so that the writes of users pass between.
 pub const DEPARTURES_AT_ONCE_MAX: usize = 100;
+/// Steps of [`SWEPT_ROWS`] in which a node sweeps one deleted user before the next one has their turn: a second.
+pub const DEPARTURE_SWEEPS_MAX: usize = 50;
 /// Accounts that can be created with one invitation: a large organisation that invites all its members at once.
 pub const INVITE_USES_MAX: i64 = 10_000;
 /// Lifetime of an invitation if the operator gives none: a week, since the invited may be on holiday.

@@ -1,11 +1,12 @@
 //! Deletions of accounts: by the user, by an admin, or in the database beside the servers.
 //!
 //! The store deletes the user in one transaction. What is left to do is in each group that the user was in: an owner hands over, and the
-//! user leaves, with a numbered event each. A node does that afterwards, also after a restart, by the departures in the store.
+//! user leaves, with a numbered event each. And what others could add to without end (contacts, blocks, groups that the user left) is deleted in
+//! steps. A node does that afterwards, also after a restart, by the departures in the store.
 
 use std::sync::Arc;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -114,13 +115,24 @@ impl Chat {
         for departure in self.store.departures_of(user_id, limits::DEPARTURES_AT_ONCE_MAX).await? {
             self.leave(user_id, departure).await?;
         }
-        // In steps, because others may have added the user to any number of conversations.
-        while self.store.sweep_contacts(user_id, limits::SWEPT_ROWS).await? {}
+        let is_swept = self.sweep_user(user_id).await?;
         let before = Timestamp::now().minus(limits::DEPARTURE_AGE);
-        if deleted_at > before {
+        if !is_swept || deleted_at > before {
             return Ok(());
         }
         self.store.end_departure(user_id, before).await
+    }
+
+    /// Deletes what others have added to a deleted user, in steps, since it can be any number of rows. Returns false if some is left for the next
+    /// look at the departures.
+    async fn sweep_user(&self, user_id: UserId) -> Result<bool> {
+        for _ in 0..limits::DEPARTURE_SWEEPS_MAX {
+            if !self.store.sweep_user(user_id, limits::SWEPT_ROWS).await? {
+                return Ok(true);
+            }
+            sleep(limits::SWEEP_PAUSE).await;
+        }
+        Ok(false)
     }
 
     /// Hands a group over, if the user owns it, and leaves it. A group without other members is deleted.

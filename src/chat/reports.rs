@@ -33,7 +33,8 @@ pub async fn create(context: Context, input: ReportMessage) -> Result<Answer> {
 /// Lists the reports that no operator has settled, or those that are settled, the oldest first.
 pub async fn list(context: Context, input: ListReports) -> Result<Answer> {
     let ListReports { state, cursor, limit } = input;
-    let (chat, limit, after) = (&context.chat, limit.0.min(limits::REPORTS_PAGE_MAX), cursor::report(cursor.as_deref())?);
+    let (chat, limit, after) =
+        (&context.chat, limit.0.min(limits::REPORTS_PAGE_MAX), cursor::report(cursor.as_deref())?);
     let settled = match state.as_deref() {
         None | Some("open") => false,
         Some("settled") => true,

@@ -223,7 +223,7 @@ mod tests {
     };
 
     fn budget(total: usize, has_shares: bool) -> Arc<MemoryBudget> {
-        budget(MemoryBounds { total, ..WAITING }, has_shares))
+        Arc::new(MemoryBudget::new(MemoryBounds { total, ..WAITING }, has_shares))
     }
 
     fn network(number: u8) -> IpAddr {
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_user_and_a_network_hold_no_more_than_their_shares() {
-        let budget = Arc::new(MemoryBudget::new(usize::MAX, true);
+        let budget = budget(usize::MAX, true);
         let user_id = Some(UserId::new());
         let (mut first, mut second) = (charge(&budget, user_id, 1), charge(&budget, user_id, 2));
         assert!(first.resize(WAITING_BYTES_PER_USER_MAX - 10));

@@ -147,11 +147,17 @@ fn subscriptions_have_a_bound_for_user_network_and_node() {
     assert!(held.iter().all(|connection| close(connection).is_none()));
     let beyond = subscribe(&registry, (ada, 3), 1);
     assert_eq!(close(&beyond), Some(Close::TOO_MANY_CONNECTIONS), "the user's share, whatever the network");
-    assert!(!registry.subscribe(&beyond.0, ConversationId::new()) && !registry.subscribe(&beyond.0, ConversationId::new()));
+    assert!(
+        !registry.subscribe(&beyond.0, ConversationId::new()) && !registry.subscribe(&beyond.0, ConversationId::new())
+    );
 
     let others: Vec<_> = (0..2).map(|_| subscribe(&registry, (UserId::new(), 4), 20)).collect();
     assert!(others.iter().all(|connection| close(connection).is_none()));
-    assert_eq!(close(&subscribe(&registry, (UserId::new(), 4), 1)), Some(Close::OVERLOADED), "the share of the network");
+    assert_eq!(
+        close(&subscribe(&registry, (UserId::new(), 4), 1)),
+        Some(Close::OVERLOADED),
+        "the share of the network"
+    );
 
     // 60 are used. The last quarter is for users who have one.
     assert!(close(&subscribe(&registry, (UserId::new(), 5), 1)).is_none());

@@ -14,7 +14,7 @@ use crate::domain::{Result, SessionId, Timestamp, UserId};
 pub trait Deletions: Send + Sync {
     /// Deletes a user, in one transaction: replaces the names, removes the password, the role, the words, the tickets and the client's names
     /// of the sessions, retires the username, ends the live sessions, and inserts a departure. Returns the ended sessions. `None` if
-    /// there is no such user.
+    /// there is no such user. What other users can add to without end is left to [`Deletions::sweep_user`].
     async fn delete_user(&self, id: UserId, tombstone: &Tombstone, at: Timestamp) -> Result<Option<Vec<SessionId>>>;
 
     /// Returns the names of these users, and true for each who was deleted.
@@ -25,6 +25,11 @@ pub trait Deletions: Send + Sync {
 
     /// Returns the groups that a deleted user is still in.
     async fn departures_of(&self, user_id: UserId, limit: usize) -> Result<Vec<Departure>>;
+
+    /// Deletes some of what is left of a deleted user: contacts in both directions, blocks in both directions, with their marks in direct
+    /// conversations, notes of groups that the user left, and the known networks. Deletes at most `limit` rows of each kind and direction.
+    /// Returns true if there may be more. A login that was under way at the deletion may have added a known network after it.
+    async fn sweep_user(&self, user_id: UserId, limit: usize) -> Result<bool>;
 
     /// Removes a departure, unless the user is in a group or was deleted after `before`.
     async fn end_departure(&self, user_id: UserId, before: Timestamp) -> Result<()>;

@@ -17,8 +17,7 @@ pub type SweeperWake = Arc<Notify>;
 pub async fn run_sweeper(store: Arc<dyn Store>, wake: SweeperWake, stop: CancellationToken) {
     let sweeping = async {
         loop {
-            // A store that does not answer has logged it, and is asked again after the interval.
-            let _ = sweep(&*store).await;
+            sweep(&*store).await;
             tokio::select! {
                 () = wake.notified() => {}
                 () = sleep(limits::SWEEP_INTERVAL) => {}
@@ -31,20 +30,25 @@ pub async fn run_sweeper(store: Arc<dyn Store>, wake: SweeperWake, stop: Cancell
     }
 }
 
-/// Deletes groups without members, the messages of deleted conversations, settled reports, and the memory of removals.
-async fn sweep(store: &dyn Store) -> Result<()> {
+/// Deletes groups without members, what is left of deleted conversations, settled reports, and the memory of removals.
+async fn sweep(store: &dyn Store) {
     let before = |age| Timestamp::now().minus(age);
-    while store.delete_memberless(before(limits::SWEEP_INTERVAL), limits::MEMBERLESS_SWEPT).await? > 0 {
+    let count = |count: Result<usize>| count.map(|count| count > 0);
+    repeat(|| async move {
+        count(store.delete_memberless(before(limits::SWEEP_INTERVAL), limits::MEMBERLESS_SWEPT).await)
+    })
+    .await;
+    repeat(|| store.sweep_deleted(limits::SWEPT_ROWS)).await;
+    repeat(|| async move { count(store.sweep_reports(before(limits::REPORT_KEPT), limits::REPORTS_SWEPT).await) })
+        .await;
+    repeat(|| async move { count(store.sweep_removals(before(limits::REMOVAL_KEPT), limits::REMOVALS_SWEPT).await) })
+        .await;
+}
+
+/// Repeats a step as long as there may be more to delete. A step that fails ends this alone: the store has logged it, and is asked again after the
+/// interval.
+async fn repeat<F: Future<Output = Result<bool>>>(step: impl Fn() -> F) {
+    while let Ok(true) = step().await {
         sleep(limits::SWEEP_PAUSE).await;
     }
-    while store.sweep_deleted(limits::SWEPT_ROWS).await? {
-        sleep(limits::SWEEP_PAUSE).await;
-    }
-    while store.sweep_reports(before(limits::REPORT_KEPT), limits::REPORTS_SWEPT).await? > 0 {
-        sleep(limits::SWEEP_PAUSE).await;
-    }
-    while store.sweep_removals(before(limits::REMOVAL_KEPT), limits::REMOVALS_SWEPT).await? > 0 {
-        sleep(limits::SWEEP_PAUSE).await;
-    }
-    Ok(())
 }

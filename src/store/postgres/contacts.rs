@@ -23,11 +23,6 @@ const USERS_WITH_CONTACT: &str = concat!(
 /// user, contacts. The caller holds the locks of all. In one order for all transactions, because an insert waits for one of the same row.
 pub(super) const INSERT_CONTACTS: &str = "INSERT INTO contacts (user_id, contact_id) \
      SELECT $1, w.contact_id FROM unnest($2::uuid[]) AS w (contact_id) ORDER BY w.contact_id ON CONFLICT DO NOTHING";
-/// user, limit. Skips rows that the deletion of the other user is deleting, because two that waited for each other would deadlock.
-const SWEEP_CONTACTS: &str = "DELETE FROM contacts c USING (SELECT user_id, contact_id FROM contacts \
-     WHERE user_id = $1 OR contact_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED) w \
-     WHERE c.user_id = w.user_id AND c.contact_id = w.contact_id";
-
 /// Reads who may begin a conversation with a user.
 pub(super) fn contact_from(columns: &mut Columns<'_>) -> Result<ContactFrom> {
     columns.parsed(ContactFrom::parse)
@@ -50,11 +45,6 @@ pub(super) async fn users_with_contact(
 impl Contacts for Postgres {
     async fn users_with_contact(&self, user_ids: &[UserId], contact_id: UserId) -> Result<Vec<UserId>> {
         bounded(async { users_with_contact(&*self.connection().await?, user_ids, contact_id).await }).await
-    }
-
-    async fn sweep_contacts(&self, user_id: UserId, limit: usize) -> Result<bool> {
-        let swept = self.count(SWEEP_CONTACTS, &[&user_id, &row_limit(limit)]).await?;
-        Ok(usize::try_from(swept).unwrap_or(usize::MAX) >= limit)
     }
 
     async fn contact_from(&self, user_id: UserId) -> Result<Option<ContactFrom>> {

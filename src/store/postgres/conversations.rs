@@ -24,6 +24,7 @@ use crate::domain::user::ContactFrom;
 use crate::domain::{ConversationId, Error, Result, Timestamp, UserId};
 use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existing, id_taken, no_such_member};
+use crate::store::queries::contacts::SWEEP_LEAVERS;
 use crate::store::queries::conversations::next_deleted;
 use crate::store::queries::conversations::{
     CONVERSATION, CONVERSATION_IDS, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, DELETED_CONVERSATION,
@@ -154,19 +155,22 @@ const LOCK_NEXT_DELETED: &str = concat!(next_deleted!(), " FOR UPDATE SKIP LOCKE
 
 /// Deletes some of what is left of a deleted conversation, in one transaction. Returns true if there may be more.
 async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
-    connection.prepare(&[LOCK_NEXT_DELETED, SWEEP_MESSAGES, SWEEP_CHANGES, SET_SWEPT]).await?;
+    connection.prepare(&[LOCK_NEXT_DELETED, SWEEP_MESSAGES, SWEEP_CHANGES, SWEEP_LEAVERS, SET_SWEPT]).await?;
     let (begun, next) = join(connection.begin(), connection.send(LOCK_NEXT_DELETED, &[])).await;
     begun?;
     let Some(id) = rows::first(&next?, rows::value::<ConversationId>)? else {
         connection.rollback().await?;
         return Ok(false);
     };
-    let rows = row_limit(limit);
-    let (messages, changes) =
-        join(connection.send_count(SWEEP_MESSAGES, &[&id, &rows]), connection.send_count(SWEEP_CHANGES, &[&id, &rows]))
-            .await;
+    let some: Params<'_> = &[&id, &row_limit(limit)];
+    let (messages, changes, leavers) = join3(
+        connection.send_count(SWEEP_MESSAGES, some),
+        connection.send_count(SWEEP_CHANGES, some),
+        connection.send_count(SWEEP_LEAVERS, some),
+    )
+    .await;
     let most = u64::try_from(limit).unwrap_or(u64::MAX);
-    if messages? < most && changes? < most {
+    if messages?.max(changes?).max(leavers?) < most {
         connection.send_count(SET_SWEPT, &[&id]).await?;
     }
     connection.commit().await?;

@@ -1,35 +1,49 @@
 //! Deletions of accounts.
 
 use async_trait::async_trait;
-use futures_util::future::{join, join3, join5};
+use futures_util::future::{join, join4, join5};
 
 use super::connection::{Params, PgConnection};
 use super::rows::{self, Columns};
 use super::users::DELETE_WORDS;
 use super::{Postgres, bounded};
 use crate::domain::account::{Departure, Tombstone};
-use crate::domain::conversation::Role;
+use crate::domain::conversation::{Role, direct_key};
 use crate::domain::search::WORDS_VERSION;
 use crate::domain::user::{Name, case_fold};
 use crate::domain::{Result, SessionId, Timestamp, UserId};
 use crate::store::deletions::{Deletions, retired_key};
-use crate::store::queries::blocks::UNMARK_MEMBERS_OF;
-use crate::store::queries::contacts::DELETE_LEAVER_EVERYWHERE;
 use crate::store::queries::deletions::{
-    DELETE_TICKETS, DEPARTURES, DEPARTURES_OF, END_DEPARTURE, ENTOMB_USER, FORGET_USER_AGENTS, INSERT_DEPARTURE,
-    RETIRE_USERNAME,
+    BLOCKS_TO_SWEEP, DELETE_TICKETS, DEPARTURES, DEPARTURES_OF, END_DEPARTURE, ENTOMB_USER, FORGET_USER_AGENTS,
+    INSERT_DEPARTURE, RETIRE_USERNAME,
 };
 use crate::store::queries::known_networks::DELETE_NETWORKS;
 use crate::store::queries::row_limit;
 use crate::store::queries::sessions::END_OTHER_SESSIONS;
 
-/// user. In one order, because the deletion of another user may delete the same rows.
-const DELETE_BLOCKS: &str = "DELETE FROM blocks b USING (SELECT user_id, blocked_id FROM blocks \
-     WHERE user_id = $1 OR blocked_id = $1 ORDER BY user_id, blocked_id FOR UPDATE) w \
+/// user, limit. Skips rows that the deletion of the other user is deleting, because two that waited for each other would deadlock. One
+/// select for each direction: with OR, each step would read the index to its end.
+const SWEEP_CONTACTS: &str = "DELETE FROM contacts c USING ( \
+         SELECT * FROM (SELECT user_id, contact_id FROM contacts WHERE user_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED) own \
+         UNION ALL SELECT * FROM \
+             (SELECT user_id, contact_id FROM contacts WHERE contact_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED) of_others) w \
+     WHERE c.user_id = w.user_id AND c.contact_id = w.contact_id";
+/// user, limit. Skips those that the deletion of their group is deleting.
+const SWEEP_LEAVERS_OF: &str = "DELETE FROM leavers l USING \
+         (SELECT conversation_id, user_id FROM leavers WHERE user_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED) w \
+     WHERE l.conversation_id = w.conversation_id AND l.user_id = w.user_id";
+/// users, blocked users. In one order, because the deletion of another user may delete the same rows.
+const DELETE_BLOCKS: &str = "DELETE FROM blocks b USING ( \
+         SELECT found.user_id, found.blocked_id FROM unnest($1::uuid[], $2::uuid[]) AS w (user_id, blocked_id) \
+             JOIN blocks found ON found.user_id = w.user_id AND found.blocked_id = w.blocked_id \
+         ORDER BY found.user_id, found.blocked_id FOR UPDATE OF found) w \
      WHERE b.user_id = w.user_id AND b.blocked_id = w.blocked_id";
-/// id. Counters are locked before users, as everywhere.
-const LOCK_BLOCKED_COUNTERS: &str = "SELECT 1 FROM counters WHERE conversation_id IN \
-     (SELECT conversation_id FROM members WHERE user_id = $1 AND is_blocked) ORDER BY conversation_id FOR UPDATE";
+/// direct_keys. In one order, before the members, as everywhere.
+const LOCK_COUNTERS: &str = "SELECT 1 FROM counters WHERE conversation_id IN \
+     (SELECT id FROM conversations WHERE direct_key = ANY($1)) ORDER BY conversation_id FOR UPDATE";
+/// direct_keys. Nobody blocks a deleted user any more, so no mark is needed.
+const UNMARK_MEMBERS: &str = "UPDATE members SET is_blocked = false \
+     WHERE conversation_id IN (SELECT id FROM conversations WHERE direct_key = ANY($1))";
 /// id. Locked, so that of two deletions at once one finds no user.
 const LOCK_USERNAME: &str = "SELECT username_key FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE";
 
@@ -63,6 +77,10 @@ impl Deletions for Postgres {
         self.all(DEPARTURES_OF, &[&user_id, &row_limit(limit)], departure).await
     }
 
+    async fn sweep_user(&self, user_id: UserId, limit: usize) -> Result<bool> {
+        bounded(async { Box::pin(sweep(&*self.connection().await?, user_id, limit)).await }).await
+    }
+
     async fn end_departure(&self, user_id: UserId, before: Timestamp) -> Result<()> {
         self.count(END_DEPARTURE, &[&user_id, &before]).await.map(drop)
     }
@@ -77,24 +95,10 @@ async fn delete(
 ) -> Result<Option<Vec<SessionId>>> {
     connection.prepare(&[LOCK_USERNAME, ENTOMB_USER, RETIRE_USERNAME, DELETE_WORDS]).await?;
     connection
-        .prepare(&[
-            DELETE_TICKETS,
-            DELETE_NETWORKS,
-            END_OTHER_SESSIONS,
-            FORGET_USER_AGENTS,
-            INSERT_DEPARTURE,
-            DELETE_LEAVER_EVERYWHERE,
-        ])
+        .prepare(&[DELETE_TICKETS, DELETE_NETWORKS, END_OTHER_SESSIONS, FORGET_USER_AGENTS, INSERT_DEPARTURE])
         .await?;
-    connection.prepare(&[LOCK_BLOCKED_COUNTERS, DELETE_BLOCKS, UNMARK_MEMBERS_OF]).await?;
-    let (begun, locked, found) = join3(
-        connection.begin(),
-        connection.send(LOCK_BLOCKED_COUNTERS, &[&id]),
-        connection.send(LOCK_USERNAME, &[&id]),
-    )
-    .await;
+    let (begun, found) = join(connection.begin(), connection.send(LOCK_USERNAME, &[&id])).await;
     begun?;
-    locked?;
     let Some(username_key) = rows::first(&found?, rows::value::<String>)? else {
         connection.rollback().await?;
         return Ok(None);
@@ -104,15 +108,14 @@ async fn delete(
     let entombed: Params<'_> = &[&id, &username, &new_key, &name, &name_key, &at, &WORDS_VERSION];
     let ended: Params<'_> = &[&id, &None::<SessionId>, &at];
     let (first, second) = Box::pin(join(
-        join5(
+        join4(
             connection.send_count(ENTOMB_USER, entombed),
             connection.send_count(RETIRE_USERNAME, &[&key_hash]),
             connection.send_count(DELETE_WORDS, &[&[id].as_slice()]),
             connection.send_count(DELETE_TICKETS, &[&id]),
-            connection.send_count(DELETE_LEAVER_EVERYWHERE, &[&id]),
         ),
         join5(
-            join(connection.send_count(DELETE_NETWORKS, &[&id]), end_blocks(connection, id)),
+            connection.send_count(DELETE_NETWORKS, &[&id]),
             connection.send(END_OTHER_SESSIONS, ended),
             connection.send_count(FORGET_USER_AGENTS, &[&id]),
             connection.send_count(INSERT_DEPARTURE, &[&id, &at]),
@@ -120,19 +123,50 @@ async fn delete(
         ),
     ))
     .await;
-    for written in [first.0, first.1, first.2, first.3, first.4, second.0.0, second.2, second.3] {
+    for written in [first.0, first.1, first.2, first.3, second.0, second.2, second.3] {
         written?;
     }
-    second.0.1?;
     let ended = second.1?;
     second.4?;
     rows::all(&ended, rows::value).map(Some)
 }
 
-/// Deletes the blocks between a user and others, in the caller's transaction.
-async fn end_blocks(connection: &PgConnection, id: UserId) -> Result<()> {
-    let (deleted, unmarked) =
-        join(connection.send_count(DELETE_BLOCKS, &[&id]), connection.send_count(UNMARK_MEMBERS_OF, &[&id])).await;
+/// Sweeps a deleted user. Each kind is a transaction of its own.
+async fn sweep(connection: &PgConnection, id: UserId, limit: usize) -> Result<bool> {
+    connection.prepare(&[SWEEP_CONTACTS, SWEEP_LEAVERS_OF, DELETE_NETWORKS, BLOCKS_TO_SWEEP]).await?;
+    let of_user: Params<'_> = &[&id, &row_limit(limit)];
+    let (contacts, leavers, networks, blocks) = join4(
+        connection.send_count(SWEEP_CONTACTS, of_user),
+        connection.send_count(SWEEP_LEAVERS_OF, of_user),
+        connection.send_count(DELETE_NETWORKS, &[&id]),
+        connection.send(BLOCKS_TO_SWEEP, of_user),
+    )
+    .await;
+    networks?;
+    let blocks: Vec<(UserId, UserId)> = rows::all(&blocks?, rows::pair)?;
+    if !blocks.is_empty() {
+        end_blocks(connection, &blocks).await?;
+    }
+    let most = u64::try_from(limit).unwrap_or(u64::MAX);
+    Ok(contacts? >= most || leavers? >= most || blocks.len() >= limit)
+}
+
+/// Deletes blocks of a deleted user, and the marks of their direct conversations. One transaction in one round trip.
+async fn end_blocks(connection: &PgConnection, blocks: &[(UserId, UserId)]) -> Result<()> {
+    let (users, blocked): (Vec<UserId>, Vec<UserId>) = blocks.iter().copied().unzip();
+    let keys: Vec<String> = blocks.iter().map(|(user_id, blocked_id)| direct_key(*user_id, *blocked_id)).collect();
+    connection.prepare(&[LOCK_COUNTERS, DELETE_BLOCKS, UNMARK_MEMBERS]).await?;
+    let (begun, locked, deleted, unmarked, committed) = join5(
+        connection.begin(),
+        connection.send(LOCK_COUNTERS, &[&keys]),
+        connection.send_count(DELETE_BLOCKS, &[&users, &blocked]),
+        connection.send_count(UNMARK_MEMBERS, &[&keys]),
+        connection.commit(),
+    )
+    .await;
+    begun?;
+    locked?;
     deleted?;
-    unmarked.map(drop)
+    unmarked?;
+    committed
 }

@@ -13,17 +13,14 @@ pub(crate) const IS_BLOCKED: &str = "SELECT EXISTS (SELECT 1 FROM blocks WHERE u
 pub(crate) const DELETE_BLOCK: &str = "DELETE FROM blocks WHERE user_id = $1 AND blocked_id = $2";
 /// user
 pub(crate) const COUNT_BLOCKS: &str = "SELECT count(*) FROM blocks WHERE user_id = $1";
-/// user, after, limit
+/// user, after, limit. Without deleted users, whose blocks are still to be swept.
 pub(crate) const BLOCKS: &str = concat!(
     "SELECT ",
     user_columns!(),
     ", b.created_at FROM blocks b JOIN users u ON u.id = b.blocked_id \
-     WHERE b.user_id = $1 AND u.username_key > $2 ORDER BY u.username_key LIMIT $3"
+     WHERE b.user_id = $1 AND u.username_key > $2 AND u.deleted_at IS NULL ORDER BY u.username_key LIMIT $3"
 );
 /// one, other, direct_key. Marks both members of the direct conversation of two users, if there is one.
 pub(crate) const MARK_MEMBERS: &str = "UPDATE members SET is_blocked = EXISTS (SELECT 1 FROM blocks b \
          WHERE b.user_id = $1 AND b.blocked_id = $2 OR b.user_id = $2 AND b.blocked_id = $1) \
      WHERE conversation_id = (SELECT id FROM conversations WHERE direct_key = $3)";
-/// user
-pub(crate) const UNMARK_MEMBERS_OF: &str = "UPDATE members SET is_blocked = false WHERE is_blocked \
-     AND conversation_id IN (SELECT own.conversation_id FROM members own WHERE own.user_id = $1 AND own.is_blocked)";

@@ -36,5 +36,6 @@ pub(crate) use has_contact;
 pub(crate) const CONTACT_FROM: &str = "SELECT contact_from FROM users WHERE id = $1 AND deleted_at IS NULL";
 /// id, contact_from
 pub(crate) const SET_CONTACT_FROM: &str = "UPDATE users SET contact_from = $2 WHERE id = $1 AND deleted_at IS NULL";
-/// user
-pub(crate) const DELETE_LEAVER_EVERYWHERE: &str = "DELETE FROM leavers WHERE user_id = $1";
+/// conversation, limit
+pub(crate) const SWEEP_LEAVERS: &str = "DELETE FROM leavers WHERE conversation_id = $1 \
+     AND user_id IN (SELECT user_id FROM leavers WHERE conversation_id = $1 ORDER BY user_id LIMIT $2)";

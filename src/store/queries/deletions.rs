@@ -22,6 +22,9 @@ pub(crate) const DEPARTURES_OF: &str = "SELECT mb.conversation_id, mb.role, \
      (SELECT other.user_id FROM members other WHERE other.conversation_id = mb.conversation_id AND other.user_id <> mb.user_id \
          ORDER BY CASE other.role WHEN 'admin' THEN 0 ELSE 1 END, other.joined_at, other.user_id LIMIT 1) \
      FROM members mb JOIN conversations c ON c.id = mb.conversation_id AND c.type = 'group' WHERE mb.user_id = $1 LIMIT $2";
+/// user, limit. Both users of each block, in either direction.
+pub(crate) const BLOCKS_TO_SWEEP: &str = "SELECT * FROM (SELECT user_id, blocked_id FROM blocks WHERE user_id = $1 LIMIT $2) own \
+     UNION ALL SELECT * FROM (SELECT user_id, blocked_id FROM blocks WHERE blocked_id = $1 LIMIT $2) of_others";
 /// user, before
 pub(crate) const END_DEPARTURE: &str = "DELETE FROM departures WHERE user_id = $1 AND created_at <= $2 AND NOT EXISTS ( \
      SELECT 1 FROM members mb JOIN conversations c ON c.id = mb.conversation_id AND c.type = 'group' WHERE mb.user_id = $1)";

@@ -43,6 +43,13 @@ pub(super) fn blocks_with(db: &Connection, user_id: UserId, ids: &[UserId]) -> R
     Ok(found)
 }
 
+/// Deletes a block, and marks the members of the two users' direct conversation. Returns the number of blocks that there were.
+pub(super) fn end_block(db: &Connection, user_id: UserId, blocked_id: UserId) -> Result<usize> {
+    let deleted = run(db, sql!(DELETE_BLOCK), params![user_id, blocked_id])?;
+    mark_members(db, user_id, blocked_id)?;
+    Ok(deleted)
+}
+
 fn mark_members(db: &Connection, one: UserId, other: UserId) -> Result<()> {
     run(db, sql!(MARK_MEMBERS), params![one, other, direct_key(one, other)]).map(drop)
 }
@@ -69,8 +76,7 @@ impl Blocks for Sqlite {
 
     async fn delete_block(&self, user_id: UserId, blocked_id: UserId) -> Result<bool> {
         self.write(move |db| {
-            let deleted = run(db, sql!(DELETE_BLOCK), params![user_id, blocked_id])?;
-            mark_members(db, user_id, blocked_id)?;
+            let deleted = end_block(db, user_id, blocked_id)?;
             Ok(deleted > 0 && !is_blocked(db, user_id, blocked_id)?)
         })
         .await

@@ -24,10 +24,6 @@ const USER_WITH_CONTACT: &str = concat!(
 /// user, contact. Neither is a deleted user, who may still be a member.
 const INSERT_CONTACT: &str = "INSERT INTO contacts (user_id, contact_id) SELECT ?1, ?2 \
      WHERE (SELECT count(*) FROM users WHERE id IN (?1, ?2) AND deleted_at IS NULL) = 2 ON CONFLICT DO NOTHING";
-/// user, limit
-const SWEEP_CONTACTS: &str = "DELETE FROM contacts WHERE (user_id, contact_id) IN ( \
-         SELECT user_id, contact_id FROM contacts WHERE user_id = ?1 OR contact_id = ?1 LIMIT ?2)";
-
 /// conversation, user. The user's setting, and true if they left the conversation.
 const CONSENT: &str = "SELECT u.contact_from, EXISTS (SELECT 1 FROM leavers WHERE conversation_id = ?1 AND user_id = u.id) \
      FROM users u WHERE u.id = ?2";
@@ -77,10 +73,6 @@ impl Contacts for Sqlite {
     async fn users_with_contact(&self, user_ids: &[UserId], contact_id: UserId) -> Result<Vec<UserId>> {
         let user_ids = user_ids.to_vec();
         self.read(move |db| users_with_contact(db, &user_ids, contact_id)).await
-    }
-
-    async fn sweep_contacts(&self, user_id: UserId, limit: usize) -> Result<bool> {
-        self.write(move |db| Ok(run(db, SWEEP_CONTACTS, params![user_id, row_limit(limit)])? >= limit)).await
     }
 
     async fn contact_from(&self, user_id: UserId) -> Result<Option<ContactFrom>> {

@@ -21,7 +21,7 @@ use crate::domain::rules::may_delete;
 use crate::domain::{ConversationId, Result, Timestamp, UserId};
 use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST, existing, id_taken, no_such_member};
-use crate::store::queries::contacts::CONTACT_FROM;
+use crate::store::queries::contacts::{CONTACT_FROM, SWEEP_LEAVERS};
 use crate::store::queries::conversations::next_deleted;
 use crate::store::queries::conversations::{
     CONVERSATION, CONVERSATION_IDS, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, DELETED_CONVERSATION,
@@ -131,7 +131,7 @@ impl Conversations for Sqlite {
         let params = (before, row_limit(limit));
         let found: Vec<ConversationId> = self.read(move |db| all(db, sql!(MEMBERLESS), params, value)).await?;
         for &id in &found {
-            // One at a time, because each has rows of those who left it. Nobody can join it meanwhile.
+            // One at a time, so that other writes have their turn. Nobody can join it meanwhile.
             self.write(move |db| {
                 run(db, sql!(DELETE_CONVERSATION), params![id])?;
                 run(db, sql!(INSERT_DELETED), params![id])
@@ -228,7 +228,8 @@ fn sweep(db: &Connection, limit: usize) -> Result<bool> {
     let Some(id) = one(db, next_deleted!(), [], value::<ConversationId>)? else { return Ok(false) };
     let messages = run(db, sql!(SWEEP_MESSAGES), params![id, row_limit(limit)])?;
     let changes = run(db, sql!(SWEEP_CHANGES), params![id, row_limit(limit)])?;
-    if messages < limit && changes < limit {
+    let leavers = run(db, sql!(SWEEP_LEAVERS), params![id, row_limit(limit)])?;
+    if messages.max(changes).max(leavers) < limit {
         run(db, sql!(SET_SWEPT), params![id])?;
     }
     Ok(true)

@@ -1,9 +1,10 @@
 //! Deletions of accounts.
 
 use async_trait::async_trait;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::Sqlite;
+use super::blocks::end_block;
 use super::rows::{Columns, pair, value};
 use super::sql::{all, one, run, sql};
 use super::users::DELETE_WORDS;
@@ -12,18 +13,20 @@ use crate::domain::search::WORDS_VERSION;
 use crate::domain::user::{Name, case_fold};
 use crate::domain::{Result, SessionId, Timestamp, UserId};
 use crate::store::deletions::{Deletions, retired_key};
-use crate::store::queries::blocks::UNMARK_MEMBERS_OF;
-use crate::store::queries::contacts::DELETE_LEAVER_EVERYWHERE;
 use crate::store::queries::deletions::{
-    DELETE_TICKETS, DEPARTURES, DEPARTURES_OF, END_DEPARTURE, ENTOMB_USER, FORGET_USER_AGENTS, INSERT_DEPARTURE,
-    RETIRE_USERNAME,
+    BLOCKS_TO_SWEEP, DELETE_TICKETS, DEPARTURES, DEPARTURES_OF, END_DEPARTURE, ENTOMB_USER, FORGET_USER_AGENTS,
+    INSERT_DEPARTURE, RETIRE_USERNAME,
 };
 use crate::store::queries::known_networks::DELETE_NETWORKS;
 use crate::store::queries::row_limit;
 use crate::store::queries::sessions::END_OTHER_SESSIONS;
 
-/// user
-const DELETE_BLOCKS: &str = "DELETE FROM blocks WHERE user_id = ?1 OR blocked_id = ?1";
+/// user, limit
+const SWEEP_CONTACTS: &str = "DELETE FROM contacts WHERE (user_id, contact_id) IN ( \
+         SELECT user_id, contact_id FROM contacts WHERE user_id = ?1 OR contact_id = ?1 LIMIT ?2)";
+/// user, limit
+const SWEEP_LEAVERS_OF: &str = "DELETE FROM leavers WHERE user_id = ?1 \
+     AND conversation_id IN (SELECT conversation_id FROM leavers WHERE user_id = ?1 LIMIT ?2)";
 /// id
 const USERNAME_KEY: &str = "SELECT username_key FROM users WHERE id = ?1 AND deleted_at IS NULL";
 
@@ -50,11 +53,8 @@ impl Deletions for Sqlite {
             run(db, sql!(ENTOMB_USER), row)?;
             run(db, sql!(RETIRE_USERNAME), params![retired_key(&username_key)])?;
             run(db, DELETE_WORDS, params![id])?;
-            run(db, DELETE_BLOCKS, params![id])?;
-            run(db, sql!(UNMARK_MEMBERS_OF), params![id])?;
             run(db, sql!(DELETE_TICKETS), params![id])?;
             run(db, sql!(DELETE_NETWORKS), params![id])?;
-            run(db, sql!(DELETE_LEAVER_EVERYWHERE), params![id])?;
             let ended = all(db, sql!(END_OTHER_SESSIONS), params![id, None::<SessionId>, at], value)?;
             run(db, sql!(FORGET_USER_AGENTS), params![id])?;
             run(db, sql!(INSERT_DEPARTURE), params![id, at])?;
@@ -77,7 +77,22 @@ impl Deletions for Sqlite {
         self.read(move |db| all(db, sql!(DEPARTURES_OF), params![user_id, row_limit(limit)], departure)).await
     }
 
+    async fn sweep_user(&self, user_id: UserId, limit: usize) -> Result<bool> {
+        self.write(move |db| sweep(db, user_id, limit)).await
+    }
+
     async fn end_departure(&self, user_id: UserId, before: Timestamp) -> Result<()> {
         self.write(move |db| run(db, sql!(END_DEPARTURE), params![user_id, before]).map(drop)).await
     }
+}
+
+fn sweep(db: &Connection, id: UserId, limit: usize) -> Result<bool> {
+    let contacts = run(db, SWEEP_CONTACTS, params![id, row_limit(limit)])?;
+    let leavers = run(db, SWEEP_LEAVERS_OF, params![id, row_limit(limit)])?;
+    run(db, sql!(DELETE_NETWORKS), params![id])?;
+    let blocks: Vec<(UserId, UserId)> = all(db, sql!(BLOCKS_TO_SWEEP), params![id, row_limit(limit)], pair)?;
+    for &(user_id, blocked_id) in &blocks {
+        end_block(db, user_id, blocked_id)?;
+    }
+    Ok(contacts.max(leavers).max(blocks.len()) >= limit)
 }

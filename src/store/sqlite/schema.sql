@@ -288,3 +288,15 @@ ALTER TABLE users ADD COLUMN conversations_max INTEGER;
 ALTER TABLE users ADD COLUMN new_a_day_max INTEGER;
 ALTER TABLE users ADD COLUMN new_day INTEGER;
 ALTER TABLE users ADD COLUMN new_that_day INTEGER NOT NULL DEFAULT 0;
+
+-- Version 17: the notes of who left a group are deleted in steps, as its messages are, and not with the group.
+
+CREATE TABLE leavers_17 (
+    conversation_id BLOB NOT NULL,
+    user_id         BLOB NOT NULL,
+    PRIMARY KEY (conversation_id, user_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO leavers_17 SELECT conversation_id, user_id FROM leavers;
+DROP TABLE leavers;
+ALTER TABLE leavers_17 RENAME TO leavers;
+CREATE INDEX leavers_by_user ON leavers (user_id);

@@ -128,8 +128,9 @@ async fn a_deletion_ends_blocks(store: &Fixture) {
         block(store, ada, bob).await.unwrap();
         let (gone, left) = if is_blocker { (ada, bob) } else { (bob, ada) };
         assert!(store.delete_user(gone, &Tombstone::new(), store.now()).await.unwrap().is_some());
+        assert_eq!(store.blocks(left, None, 9).await.unwrap(), [], "at once");
+        store.sweep(gone).await;
         assert_eq!(with(&**store, left, &[gone]).await, []);
-        assert_eq!(store.blocks(left, None, 9).await.unwrap(), []);
         store.send(direct, left, "hello").await;
         assert_eq!(refused(block(store, left, gone).await), Code::NotFound);
     }

@@ -101,7 +101,7 @@ async fn contacts_go_with_either_user(store: &Fixture) {
         assert!(!store.has_contact(other, ada).await, "at once");
     }
     // Two nodes sweep at once, each a row at a time.
-    let sweep = async |user_id| while store.sweep_contacts(user_id, 1).await.unwrap() {};
+    let sweep = async |user_id| while store.sweep_user(user_id, 1).await.unwrap() {};
     tokio::join!(sweep(bob), sweep(cat));
     for other in [bob, cat] {
         assert!(!store.has_contact(ada, other).await, "swept");
@@ -123,7 +123,7 @@ async fn a_user_who_is_being_deleted_becomes_nobodys_contact(store: &Fixture) {
             store.create_conversation(&new)
         );
         deleted.unwrap().unwrap();
-        while store.sweep_contacts(bob, 1).await.unwrap() {}
+        while store.sweep_user(bob, 1).await.unwrap() {}
         assert!(!store.has_contact(ada, bob).await, "round {round}");
     }
 }

@@ -17,6 +17,7 @@ conformance!(
     deleting_leaves_nothing,
     a_deleted_conversation_is_swept_in_steps,
     two_processes_sweep_a_conversation_to_its_end,
+    who_left_a_deleted_group_is_forgotten_in_steps,
     an_id_is_taken_while_its_conversation_is_deleted,
 );
 
@@ -133,6 +134,38 @@ async fn two_processes_sweep_a_conversation_to_its_end(store: &Fixture) {
     }
     assert_eq!(store.all(id).await, []);
     assert!(!store.sweep_deleted(7).await.unwrap(), "it is known to be swept");
+}
+
+async fn who_left_a_deleted_group_is_forgotten_in_steps(store: &Fixture) {
+    const LEAVERS: usize = 7;
+    const STEP: usize = 3;
+    let ada = store.register("ada").await;
+    let mut users = Vec::new();
+    for number in 0..LEAVERS {
+        users.push(store.register(&format!("user{number}")).await);
+    }
+    let (owned, alone, kept) = (
+        store.group("Owned", ada, &users).await,
+        store.group("Alone", users[0], &[]).await,
+        store.group("Kept", ada, &users).await,
+    );
+    for id in [owned, kept] {
+        for &user_id in &users {
+            store.remove(id, user_id, user_id).await;
+        }
+    }
+    store.remove(alone, users[0], users[0]).await;
+    let left = async || usize::try_from(store.count("SELECT count(*) FROM leavers").await).unwrap();
+    store.delete_conversation(owned, ada).await.unwrap();
+    assert_eq!(store.delete_memberless(Timestamp::now(), 9).await, Ok(1));
+    let mut before = left().await;
+    assert_eq!(before, 2 * LEAVERS + 1, "the deletion does not wait for them");
+    while store.sweep_deleted(STEP).await.unwrap() {
+        let now = left().await;
+        assert!(before - now <= STEP, "{before}, {now}");
+        before = now;
+    }
+    assert_eq!(left().await, LEAVERS, "those of the other group");
 }
 
 async fn an_id_is_taken_while_its_conversation_is_deleted(store: &Fixture) {

@@ -1,6 +1,7 @@
 //! Deletions of accounts.
 
 use chinwag::domain::account::{Departure, Tombstone};
+use chinwag::domain::block::NewBlock;
 use chinwag::domain::conversation::Role;
 use chinwag::domain::session::{Caller, Session, Ticket};
 use chinwag::domain::user::Name;
@@ -13,6 +14,7 @@ conformance!(
     a_deleted_user_leaves_nothing_personal,
     a_retired_username_is_given_to_nobody,
     departures_name_the_successor_and_end_when_all_is_done,
+    what_others_added_is_swept_in_steps,
 );
 
 async fn a_deleted_user_leaves_nothing_personal(store: &Fixture) {
@@ -118,4 +120,51 @@ async fn departures_name_the_successor_and_end_when_all_is_done(store: &Fixture)
     assert_eq!(departures().await, [(at, ada)], "it is too early");
     store.end_departure(ada, at).await.unwrap();
     assert_eq!(departures().await, []);
+}
+
+async fn what_others_added_is_swept_in_steps(store: &Fixture) {
+    const OTHERS: usize = 7;
+    const STEP: usize = 3;
+    let ada = store.register("ada").await;
+    let mut others = Vec::new();
+    for number in 0..OTHERS {
+        let other = store.register(&format!("other{number}")).await;
+        let direct = store.direct(ada, other).await;
+        let group = store.group("Lunch", other, &[ada]).await;
+        store.remove(group, ada, ada).await;
+        for (user_id, blocked_id) in [(ada, other), (other, ada)] {
+            store.insert_block(&NewBlock { user_id, blocked_id, created_at: store.now() }).await.unwrap();
+        }
+        others.push((other, direct));
+    }
+    // Those of others stay.
+    let (bob, cat) = (others[0].0, others[1].0);
+    let kept = store.group("Dinner", bob, &[cat]).await;
+    store.remove(kept, cat, cat).await;
+    store.insert_block(&NewBlock { user_id: bob, blocked_id: cat, created_at: store.now() }).await.unwrap();
+    let left = async || {
+        [
+            store.count("SELECT count(*) FROM contacts").await,
+            store.count("SELECT count(*) FROM blocks").await,
+            store.count("SELECT count(*) FROM leavers").await,
+        ]
+    };
+    let all = i64::try_from(OTHERS).unwrap();
+    assert_eq!(left().await, [2 * all + 1, 2 * all + 1, all + 1]);
+    store.delete_user(ada, &Tombstone::new(), store.now()).await.unwrap().unwrap();
+
+    let another = store.another().await;
+    let (mut before, mut steps) = (left().await, 0);
+    assert_eq!(before, [2 * all + 1, 2 * all + 1, all + 1], "the deletion does not wait for them");
+    while [&store.store, &another][steps % 2].sweep_user(ada, STEP).await.unwrap() {
+        let now = left().await;
+        let most = i64::try_from(2 * STEP).unwrap();
+        assert!(before.iter().zip(now).all(|(before, now)| before - now <= most), "{before:?}, {now:?}");
+        (before, steps) = (now, steps + 1);
+    }
+    assert!(steps >= OTHERS / STEP, "{steps}");
+    assert_eq!(left().await, [1, 1, 1]);
+    for (other, direct) in others {
+        store.send(direct, other, "Are you there?").await;
+    }
 }

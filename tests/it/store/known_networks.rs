@@ -59,4 +59,21 @@ async fn a_deleted_user_has_no_known_network(store: &Fixture) {
     assert_eq!(store.is_known_network(ada, 1, NEVER).await, Ok(false));
     store.insert_known_network(ada, 2, store.now(), NEVER, MANY).await.unwrap();
     assert_eq!(store.is_known_network(ada, 2, NEVER).await, Ok(false), "a login that was under way adds none");
+    // On PostgreSQL one can, if its statement began before the deletion was committed.
+    let another = store.another().await;
+    let mut users = Vec::new();
+    for round in 0..20 {
+        let grace = store.register(&format!("grace{round}")).await;
+        let (tombstone, at) = (Tombstone::new(), store.now());
+        let (noted, deleted) = tokio::join!(
+            another.insert_known_network(grace, 1, at, NEVER, MANY),
+            store.delete_user(grace, &tombstone, at)
+        );
+        assert!(noted.is_ok() && deleted.unwrap().is_some());
+        users.push(grace);
+    }
+    for grace in users {
+        store.sweep(grace).await;
+        assert_eq!(store.is_known_network(grace, 1, NEVER).await, Ok(false), "sweeping takes it");
+    }
 }

@@ -99,6 +99,19 @@ impl Fixture {
         store::open(&self.url).await.unwrap()
     }
 
+    /// Returns the number that a statement selects, beside the store.
+    async fn count(&self, sql: &str) -> i64 {
+        match self.url.strip_prefix("sqlite:") {
+            Some(file) => rusqlite::Connection::open(file).unwrap().query_row(sql, [], |row| row.get(0)).unwrap(),
+            None => support::postgres::connect(&self.url).await.query_one(sql, &[]).await.unwrap().get(0),
+        }
+    }
+
+    /// Sweeps a deleted user to the end.
+    async fn sweep(&self, user_id: UserId) {
+        while self.sweep_user(user_id, 9).await.unwrap() {}
+    }
+
     /// Returns a time later than all before, with all the digits that a store must keep.
     fn now(&self) -> Timestamp {
         Timestamp(self.clock.fetch_add(1_000_001, Ordering::Relaxed))

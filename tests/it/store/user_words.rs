@@ -32,14 +32,6 @@ async fn execute(store: &Fixture, sql: &str) {
     }
 }
 
-/// Returns the number that a query selects.
-async fn count(store: &Fixture, sql: &str) -> i64 {
-    match store.url.strip_prefix("sqlite:") {
-        Some(file) => rusqlite::Connection::open(file).unwrap().query_row(sql, [], |row| row.get(0)).unwrap(),
-        None => connect(&store.url).await.query_one(sql, &[]).await.unwrap().get(0),
-    }
-}
-
 async fn insert(store: &Fixture, users: &[(&str, &str)]) {
     for (username, name) in users {
         store.insert_user(&store.new_user(username, name), "hash").await.unwrap();
@@ -132,7 +124,7 @@ async fn a_taken_username_leaves_no_words(store: &Fixture) {
     insert(store, &[("ada", "Ada")]).await;
     let taken = store.insert_user(&store.new_user("ADA", "Countess"), "hash").await;
     assert_eq!(refused(taken), chinwag::domain::Code::UsernameTaken);
-    assert_eq!(count(store, "SELECT count(*) FROM user_words").await, 1);
+    assert_eq!(store.count("SELECT count(*) FROM user_words").await, 1);
 }
 
 async fn a_renamed_user_is_found_by_the_new_name_alone(store: &Fixture) {
@@ -143,7 +135,7 @@ async fn a_renamed_user_is_found_by_the_new_name_alone(store: &Fixture) {
         assert_eq!(find(store, q).await.len(), usize::from(is_found), "{q}");
     }
     store.rename_user(UserId::new(), &Name::parse("Nobody").unwrap()).await.unwrap();
-    assert_eq!(count(store, "SELECT count(*) FROM user_words").await, 3, "ada, lady, lovelace");
+    assert_eq!(store.count("SELECT count(*) FROM user_words").await, 3, "ada, lady, lovelace");
 }
 
 async fn renames_at_once_leave_the_words_of_one_name(store: &Fixture) {
@@ -161,7 +153,7 @@ async fn renames_at_once_leave_the_words_of_one_name(store: &Fixture) {
         }
         let name = store.user(ada).await.unwrap().unwrap().name.as_str().to_owned();
         assert_eq!(find(store, &name).await, ["ada"]);
-        assert_eq!(count(store, "SELECT count(*) FROM user_words").await, 3, "of {name} alone");
+        assert_eq!(store.count("SELECT count(*) FROM user_words").await, 3, "of {name} alone");
     }
     assert_eq!(store.rewrite_user_words(WORDS_VERSION, 10).await, Ok(0));
 }
@@ -204,7 +196,7 @@ async fn words_of_a_newer_version_stay(store: &Fixture) {
     execute(store, &format!("UPDATE users SET words_version = {}", WORDS_VERSION + 1)).await;
     execute(store, "UPDATE user_words SET word = 'newer' WHERE word = 'ada'").await;
     assert_eq!(store.rewrite_user_words(WORDS_VERSION, 10).await, Ok(0));
-    assert_eq!(count(store, "SELECT count(*) FROM user_words WHERE word = 'newer'").await, 1);
+    assert_eq!(store.count("SELECT count(*) FROM user_words WHERE word = 'newer'").await, 1);
 }
 
 /// Inserts as many users as make a word common, with the usernames `a…`, and as many others, without a word each.

@@ -204,6 +204,7 @@ forward! {
         async fn names(ids: &[UserId]) -> Result<Vec<(UserId, Name, bool)>>;
         async fn departures(after: (Timestamp, UserId), limit: usize) -> Result<Vec<(Timestamp, UserId)>>;
         async fn departures_of(user_id: UserId, limit: usize) -> Result<Vec<Departure>>;
+        async fn sweep_user(user_id: UserId, limit: usize) -> Result<bool>;
         async fn end_departure(user_id: UserId, before: Timestamp) -> Result<()>;
     }
 }
@@ -260,7 +261,6 @@ forward! {
 forward! {
     impl Contacts {
         async fn users_with_contact(user_ids: &[UserId], contact_id: UserId) -> Result<Vec<UserId>>;
-        async fn sweep_contacts(user_id: UserId, limit: usize) -> Result<bool>;
         async fn contact_from(user_id: UserId) -> Result<Option<ContactFrom>>;
         async fn set_contact_from(user_id: UserId, contact_from: ContactFrom) -> Result<()>;
     }
