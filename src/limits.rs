@@ -209,6 +209,9 @@ pub const SOCKETS_MAX: usize = 100_000;
 /// Open sockets of one address (for IPv6 of one /64), HTTP and WebSocket together. A large office can share an address, and forty full
 /// addresses are needed to fill [`SOCKETS_MAX`].
 pub const SOCKETS_PER_ADDRESS_MAX: usize = 2_500;
+/// Time for which a read goes on whose client has closed its sending side: such a client may still wait for the answer, or may have gone. Most
+/// answers come in a tenth of it.
+pub const ABANDONED_READ_GRACE: Duration = Duration::from_millis(500);
 /// Pause after `accept` failed, for instance because no file descriptor is free, so that the listener does not spin.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of a client's text (a path, a method, a header field) in a log line: more than any path of the API, and too few to fill a disk.

@@ -27,7 +27,9 @@ use super::chain;
 use super::request::Request;
 use super::router::{RouteMatch, Router};
 use crate::limits;
-use crate::transport::{AppState, Query, Response, SocketPermit, bound_unsent_bytes, client_address, is_trusted};
+use crate::transport::{
+    AppState, ClientSocket, Query, Response, SocketPermit, bound_unsent_bytes, client_address, is_trusted,
+};
 
 /// The state and the routes of an HTTP server.
 #[expect(missing_docs, reason = "the names of the fields say it")]
@@ -83,12 +85,16 @@ async fn connection(
     // An upgraded socket outlives this task, so each request shares the permit.
     let permit = Arc::new(permit);
     let head_timeout = server.state.head_timeout;
-    let service = service_fn(move |incoming| respond(incoming, peer, Arc::clone(&server), Arc::clone(&permit)));
+    let socket = ClientSocket::new(socket);
+    let watched = socket.clone();
+    let service =
+        service_fn(move |incoming| respond(incoming, peer, watched.clone(), Arc::clone(&server), Arc::clone(&permit)));
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
         .max_buf_size(limits::HEAD_BYTES_MAX)
-        // A client that closes its writing side after the request still gets the response.
+        // A client that closes its writing side after the request still gets the response. hyper then notices no end of a client that waits for
+        // one, so that reads watch for it themselves (`ClientSocket::client_gone`).
         .half_close(true)
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
@@ -116,6 +122,7 @@ fn set_write_timeout(socket: &TcpStream, timeout: Duration) {
 async fn respond(
     incoming: hyper::Request<Incoming>,
     peer: SocketAddr,
+    socket: ClientSocket,
     server: Arc<Server>,
     permit: Arc<SocketPermit>,
 ) -> Result<Response, std::convert::Infallible> {
@@ -150,6 +157,7 @@ async fn respond(
         body: Some(body),
         unread: unread.clone(),
         upgrade: head.extensions.remove::<upgrade::OnUpgrade>(),
+        socket,
         permit,
         state,
     };

@@ -1,5 +1,7 @@
 //! Calls an operation: reads its input from path, query and body, and converts its answer to a response.
 
+use std::future::pending;
+
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION, USER_AGENT};
@@ -9,7 +11,7 @@ use super::body::read_json;
 use super::request::Request;
 use super::response;
 use crate::api::{Body, Call, CallAuth, ChargedAnswer, Operation, dispatch};
-use crate::domain::{Error, MessageId, Result, UserId};
+use crate::domain::{Code, Error, MessageId, Result, UserId};
 use crate::limits;
 use crate::registry::Charge;
 use crate::transport::{Response, empty, network};
@@ -22,8 +24,23 @@ pub(super) async fn call(operation: &'static Operation, mut request: Request) ->
     let network = network(request.address);
     let user_agent = request.header(USER_AGENT).map(|text| text.chars().take(limits::USER_AGENT_CHARS_MAX).collect());
     let call = Call { operation, auth, network, user_agent, page_bytes: limits::PAGE_BYTES_MAX };
-    let chat = request.state.chat.clone();
-    dispatch(&chat, call, |user_id| read_input(operation, &mut request, user_id)).await.map(respond)
+    let (chat, socket) = (request.state.chat.clone(), request.socket.clone());
+    let gone = async {
+        // A write goes on without its client, and counts for its user as long.
+        if operation.is_read() { socket.client_gone().await } else { pending().await }
+    };
+    let answer = tokio::select! {
+        biased;
+        answer = dispatch(&chat, call, |user_id| read_input(operation, &mut request, user_id)) => answer,
+        () = gone => Err(abandoned()),
+    };
+    answer.map(respond)
+}
+
+/// Returns the error for a read whose client has gone. A client that has closed its sending side alone receives it.
+fn abandoned() -> Error {
+    let detail = "The connection was closed on your side, and the answer takes longer than the server waits then.";
+    Error::new(Code::Unavailable, detail).after(limits::ABANDONED_READ_GRACE)
 }
 
 /// Returns the fields of path and query, and the body.

@@ -10,7 +10,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Version};
 
 use crate::domain::{Error, Result};
-use crate::transport::{AppState, Query, SocketPermit, UpgradeRequest};
+use crate::transport::{AppState, ClientSocket, Query, SocketPermit, UpgradeRequest};
 
 /// A request, with the results of the router and of the middleware.
 #[expect(missing_docs, reason = "the names of the fields say it")]
@@ -38,6 +38,7 @@ pub struct Request {
     pub unread: Option<Arc<AtomicBool>>,
     /// The future of the socket, for an upgrade.
     pub upgrade: Option<OnUpgrade>,
+    pub socket: ClientSocket,
     pub permit: Arc<SocketPermit>,
 }
 

@@ -3,6 +3,7 @@
 mod app_state;
 mod bearer;
 mod client_address;
+mod client_socket;
 mod connection_limits;
 mod origins;
 mod query;
@@ -13,6 +14,7 @@ mod upgrade;
 pub use app_state::AppState;
 pub use bearer::bearer;
 pub use client_address::{client_address, is_trusted, network};
+pub use client_socket::ClientSocket;
 pub use connection_limits::{ConnectionLimits, CountedPermit, SocketPermit};
 pub use origins::Origins;
 pub use query::{Query, decode};

@@ -11,7 +11,6 @@ use hyper::header::{
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{HeaderMap, Method, StatusCode, Version};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::debug;
 
@@ -19,7 +18,7 @@ use super::end::ConnectionEnd;
 use super::socket::Socket;
 use crate::domain::{Code, Error, Result};
 use crate::registry::{Holder, Registry};
-use crate::transport::{Response, SocketPermit, UpgradeRequest, empty, network, unbound_unsent_bytes};
+use crate::transport::{ClientSocket, Response, SocketPermit, UpgradeRequest, empty, network, unbound_unsent_bytes};
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const SUBPROTOCOL: &str = "chinwag.v1";
@@ -65,11 +64,13 @@ fn run(
     holder: Holder,
 ) -> impl Future<Output = ()> + Send {
     async move {
-        let (stream, early) = match upgrade.await.map(Upgraded::downcast::<TokioIo<TcpStream>>) {
-            Ok(Ok(parts)) => (parts.io.into_inner(), parts.read_buf),
-            Ok(Err(_)) => return tracing::error!("the upgraded socket is not a TCP socket"),
+        let (stream, early) = match upgrade.await.map(Upgraded::downcast::<TokioIo<ClientSocket>>) {
+            Ok(Ok(parts)) => (parts.io.into_inner().into_stream(), parts.read_buf),
+            Ok(Err(_)) => return tracing::error!("the upgraded socket is not a client's"),
             Err(error) => return debug!(%error, "the socket failed before the upgrade"),
         };
+        // hyper has dropped the service, and the request is answered.
+        let Some(stream) = stream else { return tracing::error!("the upgraded socket is still in use") };
         if let Err(error) = unbound_unsent_bytes(&stream) {
             debug!(%error, "TCP_NOTSENT_LOWAT could not be set");
         }

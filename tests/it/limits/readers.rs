@@ -2,18 +2,23 @@
 
 use std::time::Duration;
 
-use chinwag::limits::{QUERY_TIMEOUT, STORE_CALLS_PER_USER_MAX};
+use chinwag::limits::{self, QUERY_TIMEOUT, STORE_CALLS_PER_USER_MAX};
 use futures_util::future::join_all;
 use serde_json::json;
+use socket2::SockRef;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 use tokio_postgres::Client;
 
-use crate::support::client::TestUser;
+use crate::support::client::{Conversation, TestUser};
 use crate::support::postgres::{connect, database};
+use crate::support::raw::{rest, statuses, until};
 use crate::support::server::{Server, StoreKind};
 
 on_each_store! {
     a_user_uses_a_quarter_of_the_readers,
+    a_client_that_sends_nothing_more_gets_its_answer_if_it_comes_soon,
 }
 
 async fn a_user_uses_a_quarter_of_the_readers(store: StoreKind) {
@@ -98,4 +103,63 @@ async fn a_read_ends_with_the_connection_that_asked_for_it() {
     }
     locked.lock.batch_execute("COMMIT").await.unwrap();
     ada.get(&room.messages).await.expect(200);
+}
+
+/// Opens a socket, and requests a conversation's history.
+async fn request_history(ada: &TestUser, room: &Conversation) -> TcpStream {
+    let mut socket = TcpStream::connect(ada.address).await.unwrap();
+    let head = format!("GET {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", room.messages, ada.token);
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_ends_with_the_http_client_that_asked_for_it() {
+    let url = database().await;
+    let server = Server::with(&["--database-url", &url]).await;
+    let ada = server.register("ada").await;
+    let room = ada.group("Lunch", &[]).await;
+    let locked = Locked::new(&url).await;
+    for is_reset in [false, true, false, true] {
+        let socket = request_history(&ada, &room).await;
+        locked.waits(1).await;
+        if is_reset {
+            SockRef::from(&socket).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+        drop(socket);
+        locked.waits(0).await;
+    }
+    locked.lock.batch_execute("COMMIT").await.unwrap();
+    ada.get(&room.messages).await.expect(200);
+}
+
+async fn a_client_that_sends_nothing_more_gets_its_answer_if_it_comes_soon(store: StoreKind) {
+    let (server, held_store) = Server::held(store).await;
+    let ada = server.register("ada").await;
+    let room = ada.group("Lunch", &[]).await;
+    for is_answered_soon in [true, false] {
+        let mut hold = held_store.hold("page", 1);
+        let mut socket = request_history(&ada, &room).await;
+        hold.reached().await;
+        socket.shutdown().await.unwrap();
+        let _held = if is_answered_soon {
+            hold.release();
+            None
+        } else {
+            Some(hold)
+        };
+        let answer = timeout(limits::ANSWER_TIMEOUT / 2, rest(&mut socket)).await.expect("an answer, and then the end");
+        let expected = if is_answered_soon { "HTTP/1.1 200 " } else { "HTTP/1.1 503 " };
+        assert!(answer.starts_with(expected) && answer.ends_with('}'), "{answer}");
+    }
+    // A client that sends its next request meanwhile has not gone.
+    let mut hold = held_store.hold("page", 1);
+    let mut socket = request_history(&ada, &room).await;
+    hold.reached().await;
+    socket.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    socket.shutdown().await.unwrap();
+    tokio::time::sleep(2 * limits::ABANDONED_READ_GRACE).await;
+    hold.release();
+    let answers = until(&mut socket, r#""status":"ok""#).await;
+    assert_eq!(statuses(&answers), [200, 200], "{answers}");
 }
