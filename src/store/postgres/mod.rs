@@ -37,6 +37,7 @@ mod lane;
 mod members;
 mod messages;
 mod migrate;
+mod new_conversations;
 mod numbered_writes;
 mod pool;
 mod public_key;

@@ -38,6 +38,9 @@ const USERS_BY_ID: &str = concat!(
 /// version, limit. Passes over users whom another process renames or rewrites.
 const STALE_USERS: &str = concat!(stale_users!(), " FOR NO KEY UPDATE SKIP LOCKED");
 /// users
+pub(super) const RAISE_MEMBERSHIP_VERSIONS: &str =
+    "UPDATE users SET membership_version = membership_version + 1 WHERE id = ANY($1)";
+/// users
 pub(super) const DELETE_WORDS: &str = "DELETE FROM user_words WHERE user_id = ANY($1)";
 /// words, users
 const INSERT_WORDS: &str = "INSERT INTO user_words (word, user_id) \

@@ -12,6 +12,7 @@ on_each_store! {
     a_pair_has_one_direct_conversation,
     a_group_has_whom_its_maker_names,
     a_creation_with_an_id_can_be_tried_again,
+    the_pair_that_exists_is_found_whatever_id_is_asked_for,
     a_conversation_takes_people_who_exist,
     conversations_come_by_their_latest_activity,
     strangers_see_nothing_of_a_conversation,
@@ -105,6 +106,26 @@ async fn a_creation_with_an_id_can_be_tried_again(store: StoreKind) {
     let pair = ada.direct(&grace).await;
     let other = json!({"id": Uuid::now_v7(), "type": "direct", "member_ids": [ada.id]});
     assert_eq!(grace.post("/v1/conversations", &other).await.expect(200).json()["id"], pair.id);
+}
+
+async fn the_pair_that_exists_is_found_whatever_id_is_asked_for(store: StoreKind) {
+    let server = Server::on(store).await;
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
+    let gone = ada.group("Gone", &[]).await;
+    ada.delete(&gone.path).await.expect(204);
+    let (pair, other) = (ada.direct(&grace).await, joan.group("Other", &[]).await);
+    let ask = async |with: &str, id: &str| {
+        ada.post("/v1/conversations", &json!({"type": "direct", "member_ids": [with], "id": id})).await
+    };
+    for id in [&gone.id, &pair.id, &Uuid::now_v7().to_string()] {
+        assert_eq!(ask(&grace.id, id).await.expect(200).json()["id"], pair.id, "{id}");
+    }
+    // An id of somebody else's is refused before the pair is looked for, so that it never names two conversations.
+    assert_eq!(ask(&grace.id, &other.id).await.problem(), (409, "id_taken".to_owned()));
+    for id in [&gone.id, &other.id] {
+        assert_eq!(ask(&joan.id, id).await.problem(), (409, "id_taken".to_owned()), "there is no pair yet");
+    }
 }
 
 async fn a_conversation_takes_people_who_exist(store: StoreKind) {
