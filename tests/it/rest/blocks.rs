@@ -1,5 +1,7 @@
 //! Blocks between two users.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -13,6 +15,7 @@ on_each_store! {
     the_presence_of_the_other_is_hidden_everywhere,
     groups_of_both_go_on_whatever_their_roles,
     nobody_with_a_block_is_added_by_the_other,
+    a_block_and_a_refusal_answer_the_same_and_take_as_long,
 }
 
 fn path(user: &TestUser) -> String {
@@ -201,4 +204,42 @@ async fn nobody_with_a_block_is_added_by_the_other(store: StoreKind) {
     }
     ada.delete(&path(&bob)).await.expect(204);
     bob.post("/v1/conversations", &json!({"type": "direct", "member_ids": [ada.id]})).await.expect(201);
+}
+
+async fn a_block_and_a_refusal_answer_the_same_and_take_as_long(store: StoreKind) {
+    const ROUNDS: usize = 150;
+    /// Far below what another round trip to the store would take more, and far above what two medians of the same differ by.
+    const RATIO_MAX: f64 = 2.0;
+    let server = Server::on_with(store, &["--rate-limits", "off"]).await;
+    let mallory = server.register("mallory").await;
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
+    block(&ada, &mallory).await;
+    for (user, contact_from) in [(&grace, "nobody"), (&joan, "contacts")] {
+        user.patch("/v1/users/me", &json!({"settings": {"contact_from": contact_from}})).await.expect(200);
+    }
+    let users = [&ada, &grace, &joan];
+    let mut times: [Vec<Duration>; 3] = Default::default();
+    // By turns, so that whatever else the machine does slows all of them.
+    for _ in 0..ROUNDS {
+        for (user, times) in users.iter().zip(&mut times) {
+            let input = json!({"type": "direct", "member_ids": [user.id]});
+            let started = Instant::now();
+            let answer = mallory.post("/v1/conversations", &input).await;
+            times.push(started.elapsed());
+            assert_eq!(nameless(&answer).0, 403);
+            assert_eq!(nameless(&answer).1["detail"], "This user does not accept this.");
+        }
+    }
+    let [blocked, refuses, accepts_contacts] = times.map(|mut times| {
+        times.sort_unstable();
+        times[ROUNDS / 2].as_secs_f64()
+    });
+    for refused in [refuses, accepts_contacts] {
+        let ratio = blocked / refused;
+        assert!(
+            ratio < RATIO_MAX && ratio > 1.0 / RATIO_MAX,
+            "a block {blocked:.5} s, a refusal {refuses:.5} s, not a contact {accepts_contacts:.5} s"
+        );
+    }
 }
