@@ -44,14 +44,14 @@ pub const SUBSCRIBED_AT_ONCE_MAX: usize = 10_000;
 pub const RESUME_CONVERSATIONS_MAX: usize = 500;
 /// Conversations in one `heartbeat` frame. 500 entries are 24 KiB of JSON. The next heartbeat goes on after them, so that each gets its turn.
 pub const HEARTBEAT_HEADS_MAX: usize = 500;
-/// Memberships that are read to find a user's contacts: those of 100 conversations of [`SMALL_CONVERSATION_MEMBERS_MAX`] members. Somebody with many
+/// Memberships that are read to find a user's co-members: those of 100 conversations of [`SMALL_CONVERSATION_MEMBERS_MAX`] members. Somebody with many
 /// conversations of the same people would read them all for each of their connections.
-pub const CONTACT_ROWS_MAX: usize = 20_000;
-/// Small conversations of one user that are compared when another one becomes large: 160 KB of ids. Only a user with more may see a contact as
-/// offline until the contact's next change.
+pub const CO_MEMBER_ROWS_MAX: usize = 20_000;
+/// Small conversations of one user that are compared when another one becomes large: 160 KB of ids. Only a user with more may see a co-member
+/// as offline until the co-member's next change.
 pub const PRESENCE_CONVERSATIONS_MAX: usize = 10_000;
 /// Users in the `presence.state` of one connection. 5,000 entries are 234 KiB of JSON, less than a quarter of [`SEND_QUEUE_BYTES_MAX`].
-pub const PRESENCE_CONTACTS_MAX: usize = 5_000;
+pub const PRESENCE_CO_MEMBERS_MAX: usize = 5_000;
 
 // ── Memory ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -41,16 +41,16 @@ pub struct LiveConnection {
 }
 
 impl LiveConnection {
-    /// Sends the state of the user's contacts, on a connection on all conversations. Finding them reads as many rows as the user has
+    /// Sends the state of the user's co-members, on a connection on all conversations. Finding them reads as many rows as the user has
     /// members in small groups. So it comes after `hello`, when the connection counts no more among those that are set up.
-    pub async fn send_contacts(&self) -> Result<(), Error> {
+    pub async fn send_co_members(&self) -> Result<(), Error> {
         let (chat, connection) = (&self.chat, &self.connection);
         if let Scope::One(_) = connection.scope {
             return Ok(());
         }
         let _permit = chat.store_permits.acquire_own(connection.user_id).await?;
-        let contacts = chat.store.contacts(connection.user_id, limits::PRESENCE_CONTACTS_MAX).await?;
-        chat.presence.enqueue_contacts(connection, &contacts, chat.store.as_ref()).await
+        let co_members = chat.store.co_members(connection.user_id, limits::PRESENCE_CO_MEMBERS_MAX).await?;
+        chat.presence.enqueue_co_members(connection, &co_members, chat.store.as_ref()).await
     }
 
     /// Sends a heartbeat with the numbers that are new since the last one.
@@ -131,7 +131,7 @@ impl Chat {
 impl PendingConnection {
     /// Subscribes to the next conversations of the user, and makes the connection live after the last ones. `hello` is the first frame that it
     /// sends when its queue is uncorked. A connection on all conversations receives events from then on, and its presence by a call of
-    /// [`LiveConnection::send_contacts`]. A connection on one conversation receives them after a call of [`Subscriptions::catch_up`](crate::sync::Subscriptions::catch_up).
+    /// [`LiveConnection::send_co_members`]. A connection on one conversation receives them after a call of [`Subscriptions::catch_up`](crate::sync::Subscriptions::catch_up).
     pub async fn proceed(mut self, heartbeat_ms: u64) -> Result<ControlFlow<LiveConnection, Self>, ConnectError> {
         if let Some(pages) = &mut self.pages {
             let (chat, connection) = (&self.live.chat, &self.live.connection);

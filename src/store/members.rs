@@ -14,8 +14,8 @@ pub trait Members: Send + Sync {
     /// The members by username, of those after `after` (a folded username).
     async fn members(&self, id: ConversationId, after: Option<&str>, limit: usize) -> Result<Vec<Member>>;
 
-    /// The other members of the user's conversations of at most [`crate::limits::SMALL_CONVERSATION_MEMBERS_MAX`] members.
-    async fn contacts(&self, user_id: UserId, limit: usize) -> Result<Vec<UserId>>;
+    /// The user's co-members: the other members of the user's conversations of at most [`crate::limits::SMALL_CONVERSATION_MEMBERS_MAX`] members.
+    async fn co_members(&self, user_id: UserId, limit: usize) -> Result<Vec<UserId>>;
 
     /// The least `delivered_seq` and the least `read_seq` of the other members. `None` if there are no others.
     async fn receipts_of_others(&self, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>>;

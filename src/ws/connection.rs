@@ -177,7 +177,7 @@ impl Established {
         let (caller, network, refusals) = (&self.caller, self.network, &state.refusals);
         let dispatcher = FrameDispatcher::new(&state.chat, &live.connection, caller, network, refusals, deadline);
         let opening = Box::pin(async {
-            live.send_contacts().await?;
+            live.send_co_members().await?;
             dispatcher.open(live.head, self.resume_point).await
         });
         tokio::select! {

@@ -50,14 +50,14 @@ impl Members for Postgres {
         self.all(queries::members::MEMBERS, params, member).await
     }
 
-    async fn contacts(&self, user_id: UserId, limit: usize) -> Result<Vec<UserId>> {
+    async fn co_members(&self, user_id: UserId, limit: usize) -> Result<Vec<UserId>> {
         let params: Params<'_> = &[
             &user_id,
             &limits::SMALL_CONVERSATION_MEMBERS_MAX,
-            &row_limit(limits::CONTACT_ROWS_MAX),
+            &row_limit(limits::CO_MEMBER_ROWS_MAX),
             &row_limit(limit),
         ];
-        self.all(queries::members::CONTACTS, params, rows::value).await
+        self.all(queries::members::CO_MEMBERS, params, rows::value).await
     }
 
     async fn receipts_of_others(&self, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>> {

@@ -32,7 +32,7 @@ pub(crate) const MEMBERS: &str = concat!(
      WHERE mb.conversation_id = $1 AND u.username_key > $2 ORDER BY u.username_key LIMIT $3"
 );
 /// user, largest member_count, memberships that are read, limit
-pub(crate) const CONTACTS: &str = "SELECT DISTINCT user_id FROM (SELECT other.user_id FROM members mb \
+pub(crate) const CO_MEMBERS: &str = "SELECT DISTINCT user_id FROM (SELECT other.user_id FROM members mb \
      JOIN counters k ON k.conversation_id = mb.conversation_id AND k.member_count <= $2 \
      JOIN members other ON other.conversation_id = mb.conversation_id AND other.user_id <> mb.user_id \
      WHERE mb.user_id = $1 LIMIT $3) others LIMIT $4";

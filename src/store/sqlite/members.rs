@@ -44,15 +44,15 @@ impl Members for Sqlite {
             .await
     }
 
-    async fn contacts(&self, user_id: UserId, limit: usize) -> Result<Vec<UserId>> {
+    async fn co_members(&self, user_id: UserId, limit: usize) -> Result<Vec<UserId>> {
         self.read(move |db| {
             let params = params![
                 user_id,
                 limits::SMALL_CONVERSATION_MEMBERS_MAX,
-                row_limit(limits::CONTACT_ROWS_MAX),
+                row_limit(limits::CO_MEMBER_ROWS_MAX),
                 row_limit(limit)
             ];
-            all(db, sql!(queries::members::CONTACTS), params, value)
+            all(db, sql!(queries::members::CO_MEMBERS), params, value)
         })
         .await
     }

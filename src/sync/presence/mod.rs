@@ -72,14 +72,14 @@ impl Presence {
         self.changed.notify_one();
     }
 
-    /// Adds the state of a user's contacts to the send queue of a new connection.
-    pub async fn enqueue_contacts(
+    /// Adds the state of a user's co-members to the send queue of a new connection.
+    pub async fn enqueue_co_members(
         &self,
         connection: &Connection,
-        contacts: &[UserId],
+        co_members: &[UserId],
         store: &dyn Store,
     ) -> Result<()> {
-        self.enqueue_visible(connection, None, contacts, store).await
+        self.enqueue_visible(connection, None, co_members, store).await
     }
 
     /// Adds the state of a conversation's members to the send queue of a new connection. `members` are all of them, or

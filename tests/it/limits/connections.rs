@@ -183,12 +183,12 @@ async fn a_user_opens_two_connections_at_a_time_and_others_need_not_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hello_waits_for_nobodys_contacts() {
+async fn hello_waits_for_nobodys_co_members() {
     let (server, held_store) = Server::held_with(StoreKind::Sqlite, &[]).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
     // The store does not answer the first.
-    let mut hold = held_store.hold("contacts", 1);
+    let mut hold = held_store.hold("co_members", 1);
     let mut first = ada.open("/ws").await;
     assert_eq!(first.next().await["type"], "hello");
     hold.reached().await;

@@ -19,7 +19,7 @@ on_each_store! {
 /// The store calls of a connection to all conversations: the method, and the number of its call. The connection lists the
 /// conversations to subscribe to them, and then their numbers to become live.
 const STORE_CALLS: [(&str, usize); 4] =
-    [("connect_snapshot", 1), ("conversation_ids", 1), ("heads_for", 1), ("contacts", 1)];
+    [("connect_snapshot", 1), ("conversation_ids", 1), ("heads_for", 1), ("co_members", 1)];
 
 struct Fixture {
     server: Server,

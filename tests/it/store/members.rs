@@ -1,4 +1,4 @@
-//! Members and contacts.
+//! Members and co-members.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ const FIRST: ConversationId = ConversationId::FIRST;
 conformance!(
     a_member_is_kept_as_they_are,
     pages_of_members_neither_repeat_nor_skip,
-    contacts_are_those_one_shares_a_small_conversation_with,
+    co_members_are_those_one_shares_a_small_conversation_with,
     large_conversations_are_left_out,
     the_least_receipts_of_others_are_found,
 );
@@ -59,25 +59,25 @@ async fn pages_of_members_neither_repeat_nor_skip(store: &Fixture) {
     }
 }
 
-async fn contacts_are_those_one_shares_a_small_conversation_with(store: &Fixture) {
+async fn co_members_are_those_one_shares_a_small_conversation_with(store: &Fixture) {
     let (ada, bob, cat) = (store.register("ada").await, store.register("bob").await, store.register("cat").await);
     let eve = store.register("eve").await;
     let group = store.group("Lunch", ada, &[bob, cat]).await;
     let pair = store.direct(ada, bob).await;
     store.group("elsewhere", bob, &[eve]).await;
 
-    let contacts = store.contacts(ada, 100).await.unwrap();
-    assert_eq!(contacts.len(), 2, "each once, and not oneself");
-    assert_eq!(contacts.into_iter().collect::<HashSet<_>>(), HashSet::from([bob, cat]));
-    assert_eq!(store.contacts(ada, 1).await.unwrap().len(), 1);
-    assert_eq!(store.contacts(UserId::new(), 10).await.unwrap(), []);
+    let co_members = store.co_members(ada, 100).await.unwrap();
+    assert_eq!(co_members.len(), 2, "each once, and not oneself");
+    assert_eq!(co_members.into_iter().collect::<HashSet<_>>(), HashSet::from([bob, cat]));
+    assert_eq!(store.co_members(ada, 1).await.unwrap().len(), 1);
+    assert_eq!(store.co_members(UserId::new(), 10).await.unwrap(), []);
     let small = store.small_conversations(ada, FIRST, 100).await.unwrap();
     assert_eq!(small.into_iter().collect::<HashSet<_>>(), HashSet::from([group, pair]));
     assert_eq!(store.small_conversations(ada, FIRST, 1).await.unwrap().len(), 1);
 
     store.remove(group, ada, cat).await;
-    assert_eq!(store.contacts(ada, 100).await.unwrap(), [bob]);
-    assert_eq!(store.contacts(cat, 100).await.unwrap(), []);
+    assert_eq!(store.co_members(ada, 100).await.unwrap(), [bob]);
+    assert_eq!(store.co_members(cat, 100).await.unwrap(), []);
     assert_eq!(store.small_conversations(cat, FIRST, 100).await.unwrap(), []);
 }
 
@@ -90,10 +90,10 @@ async fn large_conversations_are_left_out(store: &Fixture) {
     }
     let last = others.pop().unwrap();
     let id = store.group("as large as may be", ada, &others).await;
-    assert_eq!(store.contacts(ada, 1_000).await.unwrap().len(), most - 1);
+    assert_eq!(store.co_members(ada, 1_000).await.unwrap().len(), most - 1);
     assert_eq!(store.small_conversations(ada, FIRST, 10).await.unwrap(), [id]);
     store.add(id, ada, last, Role::Member).await;
-    assert_eq!(store.contacts(ada, 1_000).await.unwrap(), []);
+    assert_eq!(store.co_members(ada, 1_000).await.unwrap(), []);
     assert_eq!(store.small_conversations(ada, FIRST, 10).await.unwrap(), []);
     store.remove(id, ada, last).await;
     assert_eq!(store.small_conversations(ada, FIRST, 10).await.unwrap(), [id]);

@@ -292,7 +292,7 @@ forward! {
     impl Members {
         async fn member(id: ConversationId, user_id: UserId) -> Result<Option<Member>>;
         async fn members(id: ConversationId, after: Option<&str>, limit: usize) -> Result<Vec<Member>>;
-        async fn contacts(user_id: UserId, limit: usize) -> Result<Vec<UserId>>;
+        async fn co_members(user_id: UserId, limit: usize) -> Result<Vec<UserId>>;
         async fn receipts_of_others(id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>>;
         async fn membership_version(id: UserId) -> Result<i64>;
         async fn membership_versions(ids: &[UserId]) -> Result<Vec<(UserId, i64)>>;

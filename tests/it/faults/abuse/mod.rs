@@ -230,7 +230,7 @@ async fn wrong_passwords(store: StoreKind) {
 async fn connections_that_begin(store: StoreKind) {
     let fixture = Fixture::set(store).await;
     let own = fixture.mallory.group("Own", &[]).await;
-    // In groups of their own, a connection asks for the contacts of all of them.
+    // In groups of their own, a connection asks for the co-members of all of them.
     join_all((0..50).map(|number| {
         let mallory = fixture.mallory.clone();
         async move { mallory.group(&format!("Group {number}"), &[]).await }
