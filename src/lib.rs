@@ -3,7 +3,8 @@
 //! # The layers
 //!
 //! ```text
-//! server  bench            composition root: configuration, commands, start, drain, routes; beside it the load generator of `chinwag bench`
+//! server  bench  console   composition root: configuration, commands, start, drain, routes; beside it the load generator of `chinwag bench`
+//!                          and the console client of `chinwag chat`
 //! http  ws                 the transports: sockets, HTTP requests, WebSocket frames
 //! transport                shared by both: state, client addresses, origins, bounds of sockets, responses
 //! api                      the operations table, and the dispatcher that every call goes through
@@ -81,6 +82,7 @@ pub mod auth;
 pub mod bench;
 pub mod bus;
 pub mod chat;
+pub mod console;
 pub mod delivery;
 pub mod domain;
 pub mod http;

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use chinwag::bench;
 use chinwag::server::commands;
+use chinwag::{bench, console};
 use tikv_jemallocator::Jemalloc;
 
 /// jemalloc returns free memory to the system and fragments little. That matters because the memory of a long-lived connection is
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Some("registration") => commands::registration::run(&arguments[1..]),
         Some("user") => commands::user::run(&arguments[1..]),
         Some("bench") => bench::run(&arguments[1..]),
+        Some("chat") => console::run(&arguments[1..]),
         _ => commands::serve::run(&arguments),
     };
     match result {

@@ -30,6 +30,7 @@ mod visible;
 pub use error::{Code, Error, FieldError, RefusedFields, Result};
 pub use id::{ConnectionId, ConversationId, MessageId, ReportId, SessionId, TicketId, UserId};
 pub use time::Timestamp;
+pub use visible::affects_surroundings;
 
 /// The number of an event in its conversation: dense, from 1, in commit order.
 ///

@@ -48,9 +48,9 @@ pub(super) fn is_blank(text: &str) -> bool {
         .all(|character| character.is_whitespace() || is_ignorable(character) || is_in(&BLANK_BY_DESIGN, character))
 }
 
-/// Returns true if a name with the character could change the line or the direction of the text around it: a control character, a line or
-/// paragraph separator, or a bidirectional control.
-fn is_unfit_for_names(character: char) -> bool {
+/// Returns true if the character can change the line or the direction of the text around it: a control character, a line or paragraph
+/// separator, or a bidirectional control.
+pub fn affects_surroundings(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') || is_in(&BIDI_CONTROLS, character)
 }
 
@@ -58,7 +58,7 @@ fn is_unfit_for_names(character: char) -> bool {
 pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
     if is_blank(name) {
         Err("must not be blank")
-    } else if name.chars().any(is_unfit_for_names) {
+    } else if name.chars().any(affects_surroundings) {
         Err("must not contain control characters, line separators or marks that change the direction of text")
     } else {
         Ok(())
@@ -71,7 +71,7 @@ fn is_in(ranges: &[(char, char)], character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_blank, is_unfit_for_names};
+    use super::{affects_surroundings, is_blank};
 
     #[test]
     fn what_nobody_sees_is_blank() {
@@ -138,14 +138,14 @@ mod tests {
     #[test]
     fn names_stay_in_their_line_and_direction() {
         for unfit in ['\0', '\n', '\r', '\u{7F}', '\u{85}', '\u{61C}', '\u{200E}', '\u{200F}', '\u{202A}', '\u{202E}'] {
-            assert!(is_unfit_for_names(unfit), "{unfit:?}");
+            assert!(affects_surroundings(unfit), "{unfit:?}");
         }
         for unfit in ['\u{2028}', '\u{2029}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}'] {
-            assert!(is_unfit_for_names(unfit), "{unfit:?}");
+            assert!(affects_surroundings(unfit), "{unfit:?}");
         }
         // Emoji and Persian need the joiners, and Hebrew and Arabic letters have their direction by themselves.
         for fit in ['a', ' ', '\u{A0}', '\u{200C}', '\u{200D}', '\u{FE0F}', 'א', 'ع', '\u{301}'] {
-            assert!(!is_unfit_for_names(fit), "{fit:?}");
+            assert!(!affects_surroundings(fit), "{fit:?}");
         }
     }
 }

@@ -35,7 +35,8 @@ const COMMANDS: &str = "Commands; each has a --help of its own:
   chinwag invite          Makes an invitation
   chinwag backup FILE     Saves the database in a file, also while a server runs
   chinwag restore FILE    Replaces the database by a saved one
-  chinwag bench SCENARIO  Measures the speed of a server";
+  chinwag bench SCENARIO  Measures the speed of a server
+  chinwag chat            Talks, in a terminal or a pipe";
 
 /// A chat server in one binary: accounts, conversations and durable real-time messages over REST and WebSocket.
 ///

@@ -43,6 +43,7 @@ mod reports;
 mod sessions;
 pub mod sqlite;
 mod tickets;
+mod trusted_roots;
 mod user_search;
 mod users;
 
@@ -63,6 +64,7 @@ pub use registration::Registration;
 pub use reports::Reports;
 pub use sessions::Sessions;
 pub use tickets::Tickets;
+pub use trusted_roots::trusted_roots;
 pub use user_search::{UserPage, search_users};
 pub use users::Users;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// From the top. A module may import from its own layer and from those below.
 const LAYERS: &[&[&str]] = &[
     &["main"],
-    &["server", "bench"],
+    &["server", "bench", "console"],
     &["http", "ws"],
     &["transport"],
     &["api"],
@@ -25,15 +25,15 @@ const STRANGERS: &[[&str; 2]] = &[["http", "ws"], ["store", "registry"], ["sync"
 
 /// Libraries that only these modules use.
 const KEPT_IN: &[(&str, &[&str])] = &[
-    ("hyper::", &["http", "ws", "transport", "server"]),
-    ("hyper_util::", &["http", "ws"]),
-    ("tokio_tungstenite::", &["ws"]),
+    ("hyper::", &["http", "ws", "transport", "server", "console"]),
+    ("hyper_util::", &["http", "ws", "console"]),
+    ("tokio_tungstenite::", &["ws", "console"]),
     ("tokio_postgres::", &["store"]),
     ("rusqlite::", &["store"]),
-    ("serde_json::", &["wire", "http", "bench"]),
+    ("serde_json::", &["wire", "http", "bench", "console"]),
     ("jsonwebtoken::", &["auth"]),
     ("argon2::", &["auth"]),
-    ("clap::", &["server", "bench"]),
+    ("clap::", &["server", "bench", "console"]),
 ];
 
 fn layer(module: &str) -> usize {

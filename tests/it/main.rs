@@ -26,6 +26,7 @@ mod bad_input;
 mod bench;
 mod browser;
 mod conformance;
+mod console;
 mod demo;
 mod documents;
 mod draining;

@@ -1,19 +1,17 @@
 //! Implements libpq's `sslmode` with rustls.
 
-use std::env;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_native_certs::{CertificateResult, load_certs_from_paths};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::public_key::PublicKey;
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Error, Result};
+use crate::store::trusted_roots;
 
 /// The TLS that the operator requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +59,7 @@ impl Tls {
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::internal(format!("TLS: {error}")))?;
         Ok(if self == Self::Verify {
-            builder.with_root_certificates(system_roots()?).with_no_client_auth()
+            builder.with_root_certificates(trusted_roots()?).with_no_client_auth()
         } else {
             builder
                 .dangerous()
@@ -69,34 +67,6 @@ impl Tls {
                 .with_no_client_auth()
         })
     }
-}
-
-/// Loads the certificate authorities that the system (or `SSL_CERT_FILE`) trusts.
-fn system_roots() -> Result<RootCertStore> {
-    let loaded = load_certificates();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(loaded.certs);
-    if roots.is_empty() {
-        let causes: Vec<String> = loaded.errors.iter().map(ToString::to_string).collect();
-        return Err(Error::new(
-            Code::Unavailable,
-            format!(
-                "sslmode=verify-full needs certificates of trusted authorities, and the system has none: set SSL_CERT_FILE. {}",
-                causes.join("; ")
-            ),
-        ));
-    }
-    Ok(roots)
-}
-
-/// Loads the system's certificates. The library takes an empty variable for a path, and finds no certificate there; an empty variable is an unset one.
-fn load_certificates() -> CertificateResult {
-    let is_empty = |name| env::var_os(name).is_some_and(|value| value.is_empty());
-    if !["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().any(is_empty) {
-        return rustls_native_certs::load_native_certs();
-    }
-    let probed = openssl_probe::probe();
-    load_certs_from_paths(probed.cert_file.as_deref(), probed.cert_dir.first().map(PathBuf::as_path))
 }
 
 /// Accepts every certificate, as libpq's `prefer` and `require` do. This protects against eavesdroppers, but not against impostors.
