@@ -139,6 +139,9 @@ async fn an_outage_loses_and_doubles_nothing() {
     console.write(r#"{"content": "before"}"#).await;
     console.object("message.new").await;
 
+    // A message that was sent, and whose server ends before it reads it.
+    node.signal(Signal::STOP);
+    console.write(r#"{"content": "in flight"}"#).await;
     node.kill().await;
     console.object("waiting").await;
     for number in 0..20 {
@@ -146,12 +149,12 @@ async fn an_outage_loses_and_doubles_nothing() {
     }
     node.start().await;
     let mut heard = Vec::new();
-    while heard.len() < 20 {
+    while heard.len() < 21 {
         let event = console.object("message.new").await;
         heard.push(event["message"]["content"].as_str().unwrap().to_owned());
     }
-    let expected: Vec<String> = (0..20).map(|number| format!("during {number}")).collect();
-    assert_eq!(heard, expected);
+    let during = (0..20).map(|number| format!("during {number}"));
+    assert_eq!(heard, ["in flight".to_owned()].into_iter().chain(during).collect::<Vec<_>>());
 
     // What others say meanwhile comes with the reconnection.
     node.signal(Signal::TERM);
@@ -162,7 +165,7 @@ async fn an_outage_loses_and_doubles_nothing() {
     assert_eq!(console.object("message.new").await["message"]["content"], "while you were away");
     assert!(console.ended().await.0.success());
     let stored = ada.get(&format!("{}?limit=200", direct.messages)).await.expect(200).json();
-    assert_eq!(stored["items"].as_array().unwrap().len(), 22, "{stored}");
+    assert_eq!(stored["items"].as_array().unwrap().len(), 23, "{stored}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
