@@ -8,7 +8,7 @@ use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::api::Api;
-use super::input::{lines, read_line};
+use super::input::{Line, lines, read_line};
 use super::options::Options;
 use super::screen::Screen;
 use super::session::Session;
@@ -46,8 +46,10 @@ async fn chat(options: Options, server: Server, username: &str, password: &str) 
 
 fn password(options: &Options) -> Result<String, String> {
     if options.password_stdin {
-        let line = read_line(&mut stdin().lock()).flatten();
-        return line.ok_or_else(|| "--password-stdin: standard input has no password".to_owned());
+        return match read_line(&mut stdin().lock()) {
+            Some(Line::Text(password)) => Ok(password),
+            Some(Line::Unreadable) | None => Err("--password-stdin: standard input has no password".to_owned()),
+        };
     }
     let asked = without_echo(|| ask("Password: "))?;
     asked.ok_or_else(|| {

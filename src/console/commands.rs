@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::api::{Failure, Problem};
-use super::input::{Command, HELP, parse_json, parse_text};
+use super::input::{Command, HELP, Line, parse_json, parse_text};
 use super::session::{End, Session, Step};
 
 /// Messages that are shown at a time: a terminal's height.
@@ -11,8 +11,8 @@ const HISTORY: usize = 20;
 
 impl Session {
     /// Runs a line of input.
-    pub(super) async fn line(&mut self, line: Option<String>) -> Step {
-        let Some(line) = line else {
+    pub(super) async fn line(&mut self, line: Line) -> Step {
+        let Line::Text(line) = line else {
             self.refusals += 1;
             self.screen.tell("error", "The line is too long or no UTF-8, and was left out.", json!({}));
             return Ok(());

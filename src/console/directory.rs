@@ -56,13 +56,11 @@ impl Session {
         let items = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
         let is_named =
             |user: &&Value| user["username"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(username));
-        match items.iter().find(is_named).and_then(|user| user["id"].as_str()) {
-            Some(id) => Ok(id.to_owned()),
-            None => {
-                let detail = format!("There is no conversation and no user called {username}.");
-                Err(Failure::Refused(Problem { status: 404, detail, retry_after: None }))
-            }
-        }
+        let found = items.iter().find(is_named).and_then(|user| user["id"].as_str());
+        found.map(str::to_owned).ok_or_else(|| {
+            let detail = format!("There is no conversation and no user called {username}.");
+            Failure::Refused(Problem { status: 404, detail, retry_after: None })
+        })
     }
 
     /// Returns a user's name.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::api::Problem;
 use super::conversations::Place;
@@ -15,9 +16,16 @@ impl Session {
         match said {
             Said::Frame(text, frame) => self.frame(&text, frame).await,
             Said::Nothing => Ok(()),
-            Said::Closed(Some(BAD_TOKEN), reason) => self.lost(&reason, Some(Duration::ZERO)),
+            Said::Closed(Some(BAD_TOKEN), reason) => {
+                self.api.refresh_at = Instant::now();
+                self.lost(&reason, None);
+                Ok(())
+            }
             Said::Closed(Some(code), reason) if code >= FINAL_CLOSE_CODES => Err(End::Failed(reason)),
-            Said::Closed(_, reason) => self.lost(&reason, None),
+            Said::Closed(_, reason) => {
+                self.lost(&reason, None);
+                Ok(())
+            }
         }
     }
 
@@ -27,7 +35,8 @@ impl Session {
             "heartbeat" => return self.heartbeat(&frame).await,
             "draining" => {
                 let pause = Duration::from_millis(frame["reconnect_after_ms"].as_u64().unwrap_or(1_000));
-                return self.lost("the server is about to stop", Some(pause));
+                self.lost("the server is about to stop", Some(pause));
+                return Ok(());
             }
             "error" => return self.refused(&frame).await,
             "conversation.created" => return self.joined(text, &frame).await,

@@ -47,9 +47,16 @@ pub(super) const HELP: &str = "\
 /quit                 ends
 A line that begins with / as a message has two of them: //like this";
 
-/// Reads standard input, in a thread of its own, because a terminal cannot be read without waiting. `None` is a line that is too long.
-/// The channel closes at the end of the input. The thread ends with the process, or when nobody receives any more.
-pub(super) fn lines() -> mpsc::Receiver<Option<String>> {
+/// A line of input.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    Text(String),
+    /// It is too long or no UTF-8. Nothing of it is kept.
+    Unreadable,
+}
+
+/// Reads standard input, in a thread of its own, because a terminal cannot be read without waiting. The channel closes at the end of the input. The thread ends with the process, or when nobody receives any more.
+pub(super) fn lines() -> mpsc::Receiver<Line> {
     let (sender, receiver) = mpsc::channel(LINES_AHEAD_MAX);
     thread::spawn(move || {
         while let Some(line) = read_line(&mut stdin().lock()) {
@@ -61,8 +68,8 @@ pub(super) fn lines() -> mpsc::Receiver<Option<String>> {
     receiver
 }
 
-/// Reads a line. Returns `None` at the end, and `Some(None)` for a line that is too long or no UTF-8, of which nothing is kept.
-pub(super) fn read_line(input: &mut impl BufRead) -> Option<Option<String>> {
+/// Reads a line. Returns `None` at the end.
+pub(super) fn read_line(input: &mut impl BufRead) -> Option<Line> {
     let mut line = Vec::new();
     let read = input.by_ref().take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut line).ok()?;
     if read == 0 {
@@ -70,10 +77,10 @@ pub(super) fn read_line(input: &mut impl BufRead) -> Option<Option<String>> {
     }
     if line.len() == LINE_BYTES_MAX && line.last() != Some(&b'\n') {
         input.skip_until(b'\n').ok()?;
-        return Some(None);
+        return Some(Line::Unreadable);
     }
-    let text = String::from_utf8(line).ok().map(|text| text.trim_end_matches(['\n', '\r']).to_owned());
-    Some(text)
+    let text = String::from_utf8(line).map(|text| text.trim_end_matches(['\n', '\r']).to_owned());
+    Some(text.map_or(Line::Unreadable, Line::Text))
 }
 
 /// Reads a line of text. An empty line is nothing.
@@ -126,7 +133,7 @@ pub(super) fn parse_json(line: &str) -> Result<Option<Command>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Command, LINE_BYTES_MAX, parse_json, parse_text, read_line};
+    use super::{Command, LINE_BYTES_MAX, Line, parse_json, parse_text, read_line};
 
     fn say(content: &str) -> Command {
         Command::Say { content: content.to_owned(), to: None, id: None }
@@ -167,6 +174,7 @@ mod tests {
         while let Some(line) = read_line(&mut input) {
             lines.push(line);
         }
-        assert_eq!(lines, [None, Some("next".to_owned()), None, Some("last".to_owned())]);
+        let text = |text: &str| Line::Text(text.to_owned());
+        assert_eq!(lines, [Line::Unreadable, text("next"), Line::Unreadable, text("last")]);
     }
 }

@@ -12,6 +12,7 @@ use clap::Parser;
 /// Then each line of input is an object too: {"content": "hi", "to": "grace"}, where "to" may be left out if a conversation is
 /// open, and "id" may be chosen to make a repetition safe.
 #[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(verbatim_doc_comment, name = "chinwag chat", bin_name = "chinwag chat", version, max_term_width = 110)]
 pub(super) struct Options {
     /// The server

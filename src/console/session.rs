@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::api::{Api, Failure};
 use super::backoff::Backoff;
 use super::conversations::Conversations;
-use super::input::Command;
+use super::input::{Command, Line};
 use super::live::{Live, Said};
 use super::outbox::Outbox;
 use super::screen::Screen;
@@ -75,7 +75,7 @@ impl Session {
     }
 
     /// Runs until the user quits, the input ends and all is sent, or the server ends the session.
-    pub(super) async fn run(&mut self, mut input: Receiver<Option<String>>, to: Option<String>) -> Result<(), String> {
+    pub(super) async fn run(&mut self, mut input: Receiver<Line>, to: Option<String>) -> Result<(), String> {
         let mut has_input = true;
         let mut first = to.map(Command::Open);
         loop {
@@ -119,15 +119,18 @@ impl Session {
         let _ = timeout(LOGOUT_TIMEOUT, self.api.logout()).await;
     }
 
-    async fn step(&mut self, input: &mut Receiver<Option<String>>, has_input: &mut bool) -> Step {
+    async fn step(&mut self, input: &mut Receiver<Line>, has_input: &mut bool) -> Step {
         let takes_input = *has_input && self.was_connected && !self.outbox.is_full();
         let deadline = self.deadline();
         tokio::select! {
             said = next(&mut self.live) => self.said(said).await,
-            line = input.recv(), if takes_input => match line {
-                Some(line) => self.line(line).await,
-                None => { *has_input = false; Ok(()) }
-            },
+            line = input.recv(), if takes_input => {
+                *has_input = line.is_some();
+                match line {
+                    Some(line) => self.line(line).await,
+                    None => Ok(()),
+                }
+            }
             () = sleep_until(deadline) => self.deadline_passed().await,
         }
     }
@@ -143,14 +146,16 @@ impl Session {
         let now = Instant::now();
         let Some(live) = &mut self.live else { return self.connect().await };
         if live.dead_at() <= now || self.outbox.is_late() {
-            return self.lost("the server has gone silent", None);
+            self.lost("the server has gone silent", None);
+            return Ok(());
         }
         if self.api.refresh_at <= now {
             // A token that cannot be renewed now ends with the connection, and the next one needs a new one.
             if let Ok(token) = self.api.token().await {
                 live.send(&json!({"type": "auth", "token": token})).await;
             } else {
-                return self.lost("the login could not be renewed", None);
+                self.lost("the login could not be renewed", None);
+                return Ok(());
             }
         }
         Ok(())
@@ -171,7 +176,8 @@ impl Session {
                 self.membership_version = hello["membership_version"].as_i64().unwrap_or_default();
                 // Listed after the connection is open, so that what comes between is either listed or heard.
                 if let Err(failure) = self.list().await {
-                    return self.lost(failure.words(), None);
+                    self.lost(failure.words(), None);
+                    return Ok(());
                 }
                 self.screen.tell("connected", "Connected.", json!({}));
                 self.was_connected = true;
@@ -181,17 +187,26 @@ impl Session {
                 Ok(())
             }
             Err((Some(BAD_TOKEN), _)) => match self.api.refresh().await {
-                Ok(()) => self.lost("the login was renewed", Some(Duration::ZERO)),
+                Ok(()) => {
+                    self.lost("the login was renewed", None);
+                    Ok(())
+                }
                 Err(Failure::Refused(problem)) => Err(End::Failed(problem.detail)),
-                Err(failure) => self.lost(failure.words(), None),
+                Err(failure) => {
+                    self.lost(failure.words(), None);
+                    Ok(())
+                }
             },
             Err((Some(code), reason)) if code >= FINAL_CLOSE_CODES => Err(End::Failed(reason)),
-            Err((_, reason)) => self.lost(&reason, None),
+            Err((_, reason)) => {
+                self.lost(&reason, None);
+                Ok(())
+            }
         }
     }
 
     /// Notes that there is no connection, and when the next one is tried.
-    pub(super) fn lost(&mut self, reason: &str, after: Option<Duration>) -> Step {
+    pub(super) fn lost(&mut self, reason: &str, after: Option<Duration>) {
         if self.live.take().is_some_and(|live| live.is_settled()) {
             self.backoff.reset();
         }
@@ -199,8 +214,8 @@ impl Session {
         let pause = after.unwrap_or_else(|| self.backoff.next_pause());
         self.connect_at = Instant::now() + pause;
         let words = format!("Not connected: {reason}. Next try in {:.1} s.", pause.as_secs_f64());
-        self.screen.tell("waiting", &words, json!({"reason": reason, "after_ms": pause.as_millis() as u64}));
-        Ok(())
+        let after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        self.screen.tell("waiting", &words, json!({"reason": reason, "after_ms": after_ms}));
     }
 
     pub(super) async fn send(&mut self, frame: &Value) {
