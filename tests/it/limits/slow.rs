@@ -3,9 +3,10 @@
 use std::fs;
 use std::time::Duration;
 
+use chinwag::limits::HTTP_UNSENT_BYTES_MAX;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use crate::support::client::TestUser;
@@ -55,11 +56,65 @@ async fn one_that_does_not_read_is_closed_and_all_others_hear_everything(store: 
     assert_eq!(back.next_seqs(MESSAGES).await, everything);
 }
 
-/// Returns true if the server still has its end of a socket.
-fn is_held(socket: &TcpStream) -> bool {
+/// Returns the kernel's line about the server's end of a socket.
+fn server_end(socket: &TcpStream) -> Option<String> {
     let ends = [socket.peer_addr().unwrap().port(), socket.local_addr().unwrap().port()];
     let held = format!("0100007F:{:04X} 0100007F:{:04X} ", ends[0], ends[1]);
-    fs::read_to_string("/proc/net/tcp").unwrap().contains(&held)
+    fs::read_to_string("/proc/net/tcp").unwrap().lines().find(|line| line.contains(&held)).map(str::to_owned)
+}
+
+/// Returns true if the server still has its end of a socket.
+fn is_held(socket: &TcpStream) -> bool {
+    server_end(socket).is_some()
+}
+
+/// Returns the bytes that the kernel keeps for a client that does not read, once it takes no more.
+async fn kept_by_kernel(socket: &TcpStream) -> usize {
+    const PAUSE: Duration = Duration::from_millis(20);
+    const PAUSES_UNCHANGED: u32 = 25;
+    let settled = async {
+        let (mut kept, mut unchanged) = (0, 0);
+        while kept == 0 || unchanged < PAUSES_UNCHANGED {
+            sleep(PAUSE).await;
+            let line = server_end(socket).expect("the server's end");
+            let (_, queues) = line.split_once(" 01 ").expect("an open socket");
+            let now = usize::from_str_radix(queues.split(':').next().unwrap(), 16).unwrap();
+            unchanged = if now == kept { unchanged + 1 } else { 0 };
+            kept = now;
+        }
+        kept
+    };
+    timeout(TEST_TIMEOUT, settled).await.expect("the kernel takes some bytes, and then no more")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_kernel_keeps_little_of_an_answer_and_much_for_a_websocket() {
+    let server = Server::start().await;
+    let ada = server.register("ada").await;
+    let room = ada.group("Lunch", &[]).await;
+    let text = "x".repeat(16 * 1024);
+    for _ in 0..60 {
+        ada.send(&room, &text).await;
+    }
+    let unread = async |target: &str, fields: &str, times: usize| {
+        let socket = TcpSocket::new_v4().unwrap();
+        // The bytes wait in the server's end and not in the client's.
+        socket.set_recv_buffer_size(1).unwrap();
+        let mut socket = socket.connect(server.address).await.unwrap();
+        let request =
+            format!("GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n{fields}\r\n", ada.token);
+        socket.write_all(request.repeat(times).as_bytes()).await.unwrap();
+        socket
+    };
+    let answers = unread(&format!("{}?limit=200", room.messages), "", 5).await;
+    let bound = usize::try_from(HTTP_UNSENT_BYTES_MAX).unwrap();
+    let kept = kept_by_kernel(&answers).await;
+    assert!(kept < 2 * bound, "{kept} bytes of answers of 5 MB, and what is beyond the bound is on its way");
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let events = unread(&format!("{}?after_seq=0", room.socket), upgrade, 1).await;
+    let kept = kept_by_kernel(&events).await;
+    assert!(kept > 4 * bound, "{kept} bytes of 1 MB: a client that reads later needs them");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
