@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use chinwag::limits::{self, QUERY_TIMEOUT, STORE_CALLS_PER_USER_MAX};
+use chinwag::limits::{self, STORE_CALLS_PER_USER_MAX};
 use futures_util::future::join_all;
 use serde_json::json;
 use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::{interval, timeout};
-use tokio_postgres::Client;
+use tokio::time::timeout;
 
 use crate::support::client::{Conversation, TestUser};
-use crate::support::postgres::{connect, database};
+use crate::support::postgres::{LockHolder, database};
 use crate::support::raw::{rest, statuses, until};
 use crate::support::server::{Server, StoreKind};
 
@@ -57,40 +56,13 @@ async fn a_user_uses_a_quarter_of_the_readers(store: StoreKind) {
     }
 }
 
-/// A client that holds PostgreSQL's table of messages, and one that observes.
-struct Locked {
-    lock: Client,
-    observer: Client,
-}
-
-impl Locked {
-    async fn new(url: &str) -> Self {
-        let lock = connect(url).await;
-        lock.batch_execute("BEGIN; LOCK TABLE messages IN ACCESS EXCLUSIVE MODE").await.unwrap();
-        Self { lock, observer: connect(url).await }
-    }
-
-    /// Waits until this number of the server's statements wait for the lock, for far less than the time after which PostgreSQL ends them.
-    async fn waits(&self, count: i64) {
-        const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
-             WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'";
-        let mut pause = interval(Duration::from_millis(10));
-        let waiting = async {
-            while self.observer.query_one(WAITING, &[]).await.unwrap().get::<_, i64>(0) != count {
-                pause.tick().await;
-            }
-        };
-        timeout(QUERY_TIMEOUT / 2, waiting).await.unwrap_or_else(|_| panic!("{count} statements should wait"));
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_ends_with_the_connection_that_asked_for_it() {
     let url = database().await;
     let server = Server::with(&["--database-url", &url]).await;
     let ada = server.register("ada").await;
     let room = ada.group("Lunch", &[]).await;
-    let locked = Locked::new(&url).await;
+    let locked = LockHolder::new(&url, "LOCK TABLE messages IN ACCESS EXCLUSIVE MODE").await;
     for _ in 0..3 {
         let phone = TestUser::login(server.address, "ada").await;
         let mut socket = phone.connect("/ws").await;
@@ -101,7 +73,7 @@ async fn a_read_ends_with_the_connection_that_asked_for_it() {
         assert_eq!(socket.close_code().await, 4504);
         locked.waits(0).await;
     }
-    locked.lock.batch_execute("COMMIT").await.unwrap();
+    locked.release().await;
     ada.get(&room.messages).await.expect(200);
 }
 
@@ -119,7 +91,7 @@ async fn a_read_ends_with_the_http_client_that_asked_for_it() {
     let server = Server::with(&["--database-url", &url]).await;
     let ada = server.register("ada").await;
     let room = ada.group("Lunch", &[]).await;
-    let locked = Locked::new(&url).await;
+    let locked = LockHolder::new(&url, "LOCK TABLE messages IN ACCESS EXCLUSIVE MODE").await;
     for is_reset in [false, true, false, true] {
         let socket = request_history(&ada, &room).await;
         locked.waits(1).await;
@@ -129,7 +101,7 @@ async fn a_read_ends_with_the_http_client_that_asked_for_it() {
         drop(socket);
         locked.waits(0).await;
     }
-    locked.lock.batch_execute("COMMIT").await.unwrap();
+    locked.release().await;
     ada.get(&room.messages).await.expect(200);
 }
 

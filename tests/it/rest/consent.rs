@@ -1,6 +1,7 @@
 //! Consent: a user decides who begins a conversation with them. Over both transports.
 
 use std::collections::HashSet;
+use std::pin::pin;
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use super::{each, nameless, refused_fields};
 use crate::support::client::{Conversation, TestUser};
+use crate::support::postgres::{LockHolder, database};
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
@@ -321,4 +323,48 @@ async fn a_setting_holds_from_its_answer_on(store: StoreKind) {
         assert_eq!(gained, HashSet::new(), "round {round}");
         accept(&grace, "everyone").await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_setting_waits_for_an_addition_that_has_read_it() {
+    let url = database().await;
+    let server = Server::with(&["--database-url", &url]).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    grace.group("Friends", &[&ada]).await;
+    let room = ada.group("Lunch", &[]).await;
+    accept(&grace, "contacts").await;
+    // The addition reads the setting first, and then waits for the contacts.
+    let held = LockHolder::new(&url, "LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE").await;
+    let changing = async {
+        held.waits(1).await;
+        let mut change = pin!(accept(&grace, "nobody"));
+        tokio::select! {
+            biased;
+            () = &mut change => panic!("the answer to the setting came before she was added"),
+            () = held.waits(2) => {}
+        }
+        held.release().await;
+        change.await;
+    };
+    let input = json!({"user_id": grace.id});
+    let (added, ()) = tokio::join!(ada.post(&room.members, &input), changing);
+    added.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_creation_that_waits_reads_the_setting_afterwards() {
+    let url = database().await;
+    let server = Server::with(&["--database-url", &url]).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    // The creation locks its creator before the others.
+    let lock = format!("SELECT 1 FROM users WHERE id = '{}' FOR NO KEY UPDATE", ada.id);
+    let held = LockHolder::new(&url, &lock).await;
+    let changing = async {
+        held.waits(1).await;
+        accept(&grace, "nobody").await;
+        held.release().await;
+    };
+    let input = json!({"type": "group", "member_ids": [grace.id]});
+    let (created, ()) = tokio::join!(ada.post("/v1/conversations", &input), changing);
+    assert_eq!(created.expect(201).json()["not_added"], json!([grace.id]));
 }

@@ -18,8 +18,10 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use std::{env, process, thread};
 
+use chinwag::limits::QUERY_TIMEOUT;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
+use tokio::time::{interval, timeout};
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
@@ -307,4 +309,37 @@ pub(crate) async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
+}
+
+/// A client that holds locks of a database, and one that observes.
+pub(crate) struct LockHolder {
+    holder: Client,
+    observer: Client,
+}
+
+impl LockHolder {
+    /// Holds the locks that a statement takes.
+    pub(crate) async fn new(url: &str, statement: &str) -> Self {
+        let holder = connect(url).await;
+        holder.batch_execute(&format!("BEGIN; {statement}")).await.unwrap();
+        Self { holder, observer: connect(url).await }
+    }
+
+    /// Waits until this number of the server's statements wait for a lock, for far less than the time after which PostgreSQL ends them.
+    pub(crate) async fn waits(&self, count: i64) {
+        const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'";
+        let mut pause = interval(Duration::from_millis(10));
+        let waiting = async {
+            while self.observer.query_one(WAITING, &[]).await.unwrap().get::<_, i64>(0) != count {
+                pause.tick().await;
+            }
+        };
+        timeout(QUERY_TIMEOUT / 2, waiting).await.unwrap_or_else(|_| panic!("{count} statements should wait"));
+    }
+
+    /// Releases the locks, and undoes the statement.
+    pub(crate) async fn release(&self) {
+        self.holder.batch_execute("ROLLBACK").await.unwrap();
+    }
 }
