@@ -3,6 +3,7 @@
 //! its tests run at the same time.
 
 mod crowd;
+mod fill;
 
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,7 @@ const HELLO_MAX: Duration = Duration::from_secs(1);
 const GROWTH_MAX: usize = 200 * 1024 * 1024;
 
 struct Fixture {
+    store: StoreKind,
     node: Node,
     mallory: TestUser,
     grace: TestUser,
@@ -64,7 +66,7 @@ impl Fixture {
         let (mallory, grace) = (node.register("mallory").await, node.register("grace").await);
         let joan = node.register("joan").await;
         let room = grace.direct(&joan).await;
-        Self { node, mallory, grace, room }
+        Self { store, node, mallory, grace, room }
     }
 
     /// Sends as the bystander. Returns the times in which the sends were acknowledged, in order of length.
@@ -123,10 +125,11 @@ impl Fixture {
         stop.send_replace(true);
         attackers.join_all().await;
 
+        let store = self.store;
         let percentile = |times: &[Duration]| times[times.len() - 1 - times.len() / 100];
         let (alone, beside) = (percentile(&alone), percentile(&times));
         run.print(format!(
-            "p99 of a send alone {alone:.1?}, beside {name} {beside:.1?}; hello {hello_alone:.1?}, {hello:.1?}; {memory:?}, before {before}"
+            "{store:?}: p99 of a send alone {alone:.1?}, beside {name} {beside:.1?}; hello {hello_alone:.1?}, {hello:.1?}; {memory:?}, before {before}"
         ));
         assert!(memory.peak < before + GROWTH_MAX, "{memory:?}, before {before}");
         if run.is_thorough() {
