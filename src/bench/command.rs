@@ -3,8 +3,6 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 
-use clap::Parser;
-use clap::error::ErrorKind;
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -32,15 +30,7 @@ const INTERRUPTED: &str = "interrupted: there are no figures";
 ///
 /// With `--help` or `--version` it prints the answer and ends the process.
 pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<(), String> {
-    let bench = Bench::try_parse_from(arguments).map_err(|error| {
-        if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-            error.exit();
-        }
-        let text = error.to_string();
-        let message = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
-        let message = message.trim_start_matches("error: ");
-        format!("bench: {message} (chinwag bench --help explains)")
-    })?;
+    let bench: Bench = server::arguments::read(arguments).map_err(|reason| format!("bench: {reason}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     let as_json = bench.common.json;

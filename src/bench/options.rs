@@ -3,6 +3,7 @@
 //! clap prints the comments of options and scenarios as the help.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -60,7 +61,7 @@ pub struct RunSettings {
     pub warm_up: Duration,
 
     /// How many runs there are; median, least and most are printed
-    #[arg(long, value_name = "NUMBER", default_value = "3", global = true)]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "3", global = true)]
     pub runs: NonZeroUsize,
 }
 
@@ -88,7 +89,7 @@ pub(super) struct Common {
 
     /// The process of the server at --url, if it is on this machine: its CPU time
     /// and memory are read from /proc
-    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", global = true, requires = "url")]
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", value_parser = parse_whole::<u32>, global = true, requires = "url")]
     pub(super) pid: Option<u32>,
 }
 
@@ -96,11 +97,11 @@ pub(super) struct Common {
 #[derive(Clone, Debug, Args)]
 pub struct Fanout {
     /// Members of the room, each with a connection to /ws/{id}
-    #[arg(long, value_name = "NUMBER", default_value = "1000")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "1000")]
     pub members: NonZeroUsize,
 
     /// Members who send
-    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "1")]
     pub publishers: NonZeroUsize,
 
     /// The load model.
@@ -112,13 +113,13 @@ pub struct Fanout {
 #[derive(Clone, Debug, Args)]
 pub struct Pairs {
     /// Conversations of two; both members send
-    #[arg(long, value_name = "NUMBER", default_value = "100")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "100")]
     pub conversations: NonZeroUsize,
 
     /// Users who share the conversations, each with one connection to /ws that hears
     /// all of theirs [default: two users for each conversation, each with a
     /// connection to its /ws/{id}]
-    #[arg(verbatim_doc_comment, long, value_name = "NUMBER")]
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>)]
     pub users: Option<NonZeroUsize>,
 
     /// The load model.
@@ -130,20 +131,20 @@ pub struct Pairs {
 #[derive(Clone, Debug, Args)]
 pub struct Rooms {
     /// Rooms
-    #[arg(long, value_name = "NUMBER", default_value = "100")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "100")]
     pub rooms: NonZeroUsize,
 
     /// Members of each room
-    #[arg(long, value_name = "NUMBER", default_value = "50")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "50")]
     pub members: NonZeroUsize,
 
     /// Users that the members are drawn from, each with one connection to /ws that
     /// hears all of their rooms
-    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", default_value = "500")]
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "500")]
     pub users: NonZeroUsize,
 
     /// Members who send, each in a room of their own as long as there are enough
-    #[arg(long, value_name = "NUMBER", default_value = "10")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "10")]
     pub publishers: NonZeroUsize,
 
     /// The load model.
@@ -155,22 +156,22 @@ pub struct Rooms {
 #[derive(Clone, Debug, Args)]
 pub(super) struct Edits {
     /// Conversations of two
-    #[arg(long, value_name = "NUMBER", default_value = "100")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "100")]
     pub(super) conversations: NonZeroUsize,
 
     /// Conversations in which a member edits a message of its own; 0 leaves the
     /// bystander alone [default: all]
-    #[arg(verbatim_doc_comment, long, value_name = "NUMBER")]
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", value_parser = parse_whole::<usize>)]
     pub(super) editors: Option<usize>,
 
     /// Edits that an editor has under way: when one comes back, the next one leaves
     /// (closed loop)
-    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", default_value = "1")]
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroU32>, default_value = "1")]
     pub(super) window: NonZeroU32,
 
     /// Messages a second that the bystander sends in a conversation of its own,
     /// whatever comes back (open loop); their CPU time counts towards the edits
-    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", default_value = "100")]
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroU32>, default_value = "100")]
     pub(super) rate: NonZeroU32,
 }
 
@@ -178,15 +179,15 @@ pub(super) struct Edits {
 #[derive(Clone, Debug, Args)]
 pub struct Idle {
     /// Connections to /ws/{id}
-    #[arg(long, value_name = "NUMBER", default_value = "10000")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "10000")]
     pub connections: NonZeroUsize,
 
     /// Members of each room that the connections are in
-    #[arg(long, value_name = "NUMBER", default_value = "100")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "100")]
     pub room: NonZeroUsize,
 
     /// Messages to each room in the burst, of which 4 are under way
-    #[arg(long, value_name = "NUMBER", default_value = "20")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroU32>, default_value = "20")]
     pub burst: NonZeroU32,
 
     /// When memory is looked at after the burst: seconds, rising, with commas between
@@ -198,11 +199,11 @@ pub struct Idle {
 #[derive(Clone, Debug, Args)]
 pub struct Connect {
     /// Connections that are kept at the most; with so many the run ends
-    #[arg(long, value_name = "NUMBER", default_value = "5000")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "5000")]
     pub connections: NonZeroUsize,
 
     /// Connections that are opened at a time: 1 for one client in a row, many for a storm
-    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "1")]
     pub at_once: NonZeroUsize,
 }
 
@@ -210,7 +211,7 @@ pub struct Connect {
 #[derive(Clone, Debug, Args)]
 pub struct History {
     /// Messages in the conversation; each page is from anywhere among them
-    #[arg(long, value_name = "NUMBER", default_value = "10000")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "10000")]
     pub messages: NonZeroUsize,
 
     /// Messages of a page, at most 200
@@ -218,7 +219,7 @@ pub struct History {
     pub limit: u8,
 
     /// HTTP/1.1 connections, each of which asks for page after page
-    #[arg(long, value_name = "NUMBER", default_value = "4")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "4")]
     pub connections: NonZeroUsize,
 
     /// Check that each page has the sequence numbers that it should have. A baseline that always returns the same page, of `limit`
@@ -231,16 +232,16 @@ pub struct History {
 #[derive(Clone, Debug, Args)]
 pub struct Login {
     /// Accounts that log in by turns; each is registered first
-    #[arg(long, value_name = "NUMBER", default_value = "8")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "8")]
     pub accounts: NonZeroUsize,
 
     /// Logins under way at a time
-    #[arg(long, value_name = "NUMBER", default_value = "2")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "2")]
     pub at_once: NonZeroUsize,
 
     /// Messages a second in 10 conversations of two (open loop), first alone and then
     /// beside the logins [default: none]
-    #[arg(verbatim_doc_comment, long, value_name = "NUMBER")]
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroU32>)]
     pub beside: Option<NonZeroU32>,
 }
 
@@ -249,14 +250,23 @@ pub struct Login {
 pub struct Load {
     /// Sends that a sender has under way in a conversation: when one comes back, the
     /// next one leaves (closed loop)
-    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", default_value = "4")]
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroU32>, default_value = "4")]
     pub window: NonZeroU32,
 
     /// Messages a second in all, spread evenly over time and senders, whatever comes
     /// back (open loop); latency is then counted from when a message should have
     /// been sent [default: closed loop]
-    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", conflicts_with = "window")]
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroU32>, conflicts_with = "window")]
     pub rate: Option<NonZeroU32>,
+}
+
+/// Reads a number that is not 0. The type's own errors speak of digits and of its zero.
+fn parse_positive<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "takes a whole number from 1 on".to_owned())
+}
+
+fn parse_whole<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "takes a whole number".to_owned())
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

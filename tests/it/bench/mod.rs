@@ -188,7 +188,10 @@ async fn there_is_no_figure_of_what_is_not_in_order() {
 #[tokio::test]
 async fn bad_usage_is_refused_in_one_line() {
     for (arguments, named) in [
-        (&["fanout", "--members", "many"][..], "--members"),
+        (&["fanout", "--members", "many"][..], "'--members <NUMBER>': takes a whole number from 1 on"),
+        (&["connect", "--at-once", "0"], "'--at-once <NUMBER>': takes a whole number from 1 on"),
+        (&["pairs", "--rate", "1.5"], "'--rate <NUMBER>': takes a whole number from 1 on"),
+        (&["edits", "--editors", "some"], "'--editors <NUMBER>': takes a whole number"),
         (&["fanout", "--members", "2", "--publishers", "3"], "--publishers"),
         (&["pairs", "--window", "2", "--rate", "10"], "--rate"),
         (&["edits", "--conversations", "2", "--editors", "3"], "--editors"),
