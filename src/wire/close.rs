@@ -59,6 +59,8 @@ impl Close {
 
     /// The token is not valid.
     pub const BAD_TOKEN: Self = close(4500, "bad token");
+    /// The ticket is not valid. The words are the same for one that never was, so that they tell nothing of tickets.
+    pub const BAD_TICKET: Self = close(4500, "ticket unknown, used or expired");
     /// The client sent too many malformed frames in a row.
     pub const BAD_FRAMES: Self = close(4501, "bad frames");
     /// The client did not authenticate in time.

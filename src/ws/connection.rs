@@ -14,6 +14,7 @@ use super::socket::Socket;
 use super::token_deadline::TokenDeadline;
 use crate::api::RefusalLog;
 use crate::chat::{ConnectError, LiveConnection};
+use crate::domain::Code;
 use crate::domain::session::Caller;
 use crate::limits;
 use crate::registry::{Scope, SendQueue};
@@ -121,14 +122,16 @@ async fn connect(
         },
     };
     let caller = match auth {
-        HandshakeAuth::Token(token) => state.chat.auth.tokens.caller(&token),
+        HandshakeAuth::Token(token) => state.chat.auth.tokens.caller(&token).map_err(|error| Close::for_error(&error)),
         HandshakeAuth::Ticket(ticket) => {
             let _permit = state.connection_limits.redeem_permit().await.ok_or(Close::OVERLOADED)?;
             let redeemed = timeout(limits::ANSWER_TIMEOUT, state.chat.auth.redeem(&ticket)).await;
-            redeemed.map_err(|_| Close::OVERLOADED)?
+            redeemed.map_err(|_| Close::OVERLOADED)?.map_err(|error| match error.code {
+                Code::Unauthorized => Close::BAD_TICKET,
+                _ => Close::for_error(&error),
+            })
         }
-    };
-    let caller = caller.map_err(|error| Close::for_error(&error))?;
+    }?;
     socket.reader.charge.set_user(caller.user_id);
     let live = connect_user(state, &caller, scope, Arc::clone(&socket.writer.send_queue) as _).await?;
     Ok((live, caller))

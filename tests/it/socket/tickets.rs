@@ -27,6 +27,11 @@ async fn with(user: &TestUser, path: &str, ticket: &str) -> Socket {
     Socket::open(user.address, &format!("{path}{question}ticket={ticket}"), &[]).await.unwrap()
 }
 
+/// The close of every ticket that is not valid.
+fn refused() -> (u16, String) {
+    (4500, "ticket unknown, used or expired".to_owned())
+}
+
 async fn a_ticket_opens_one_socket_once(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
@@ -39,8 +44,14 @@ async fn a_ticket_opens_one_socket_once(store: StoreKind) {
         socket.send(&json!({"type": "ping"})).await;
         socket.next_of(&["pong"]).await;
         for path in [path, "/ws"] {
-            assert_eq!(with(&ada, path, &ticket).await.close_code().await, 4500, "not twice");
+            assert_eq!(with(&ada, path, &ticket).await.closed().await, refused(), "not twice");
         }
+    }
+    // One that was made up, and one that another server made, are refused with the same words.
+    let elsewhere = Server::start().await;
+    let foreign = ticket(&elsewhere.register("ada").await).await;
+    for unknown in ["made-up", &foreign] {
+        assert_eq!(with(&ada, "/ws", unknown).await.closed().await, refused(), "{unknown}");
     }
     let ticket = ticket(&grace).await;
     let mut opening = JoinSet::new();

@@ -193,11 +193,18 @@ impl Socket {
     /// Returns the close code, and skips frames before it.
     #[track_caller]
     pub(crate) fn close_code(&mut self) -> impl Future<Output = u16> {
+        let closed = self.closed();
+        async move { closed.await.0 }
+    }
+
+    /// Returns the close code and its reason, and skips frames before them.
+    #[track_caller]
+    pub(crate) fn closed(&mut self) -> impl Future<Output = (u16, String)> {
         let caller = Location::caller();
         async move {
             loop {
                 match self.message("a close", caller).await {
-                    Some(Ok(Message::Close(Some(close)))) => return close.code.into(),
+                    Some(Ok(Message::Close(Some(close)))) => return (close.code.into(), close.reason.to_string()),
                     Some(Ok(_)) => {}
                     other => panic!("{other:?} instead of a close, at {caller}"),
                 }
