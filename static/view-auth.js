@@ -14,7 +14,7 @@ const WORDS = {
     question: "Been here before?", other: "Log in",
   },
 };
-const MISSING = { username: "Choose a username.", name: "Tell us your name.", password: "A password is needed." };
+const MISSING = { username: "A username is needed.", name: "Tell us your name.", password: "A password is needed." };
 let mode = "login";
 let needsInvite = false; // known once the server has asked for an invitation
 

@@ -15,7 +15,7 @@ use crate::support::browser::Browser;
 use crate::support::client::{Conversation, PASSWORD, TestUser, post};
 use crate::support::server::Server;
 
-const SIZES: [(&str, u32, u32); 2] = [("desk", 1280, 800), ("phone", 390, 844)];
+const SIZES: [(&str, u32, u32); 3] = [("desk", 1280, 800), ("phone", 390, 844), ("small", 360, 640)];
 
 async fn user(server: &Server, username: &str, name: &str) -> TestUser {
     let body = json!({"username": username, "name": name, "password": PASSWORD});
@@ -90,6 +90,9 @@ async fn it_fits_a_desk_and_a_phone() {
     let browser = Browser::start().await;
     let page = Visitor::at_login(&browser, server.address).await;
     look(&page, "login").await;
+    page.click("one('auth-submit')").await;
+    page.until("seen(document.getElementById('auth-username-error'))").await;
+    look(&page, "login-refused").await;
     page.click("one('auth-switch')").await;
     look(&page, "register").await;
     drop(page);
@@ -142,4 +145,18 @@ async fn it_fits_a_desk_and_a_phone() {
     page.until(&format!("{item}.textContent.includes('https://example.org')")).await;
     page.open(&name).await;
     look(&page, "long").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_login_tells_the_promises_on_every_screen() {
+    let server = Server::start().await;
+    let browser = Browser::start().await;
+    let page = Visitor::at_login(&browser, server.address).await;
+    for (_, width, height) in SIZES {
+        page.emulate(width, height, "light").await;
+        page.until(&format!("innerWidth === {width} && innerHeight === {height}")).await;
+        page.until("[...document.querySelectorAll('.promises li')].filter((line) => seen(line)).length === 3").await;
+        // The form is whole without scrolling.
+        page.until("one('auth-submit').getBoundingClientRect().bottom <= innerHeight").await;
+    }
 }
