@@ -24,13 +24,16 @@ up: ## Starts the server and PostgreSQL in containers, at http://127.0.0.1:8080
 
 # Changing it
 
-.PHONY: test faults fuzz mixed services check fmt fmt-check lint doc bench
+.PHONY: test client faults fuzz mixed services check fmt fmt-check lint doc bench
 test: services ## Runs every test; installs PostgreSQL and Chromium first where they are missing and it may
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -ex; cargo nextest run --locked $(ARGS); cargo test --locked --doc $(ARGS); \
 	else \
 		set -ex; cargo test --locked $(ARGS); \
 	fi
+
+client: ## Checks the client module: its types, and its tests in Node
+	@tests/client/check.sh
 
 FAULT_ROUNDS = 30
 faults: build services ## Kills, stops and cuts off the server many times over, and tells what was counted (FAULT=database, sockets, …: some)
@@ -56,7 +59,7 @@ mixed: services ## Runs the previous release, which CHINWAG_PREVIOUS_BIN names, 
 services:
 	@tests/install-services.sh
 
-check: fmt-check lint doc test ## Runs what CI runs: format, lints, documentation, tests
+check: fmt-check client lint doc test ## Runs what CI runs: format, the client module, lints, documentation, tests
 
 fmt: ## Formats the code
 	cargo fmt

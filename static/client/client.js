@@ -1,0 +1,172 @@
+// The client as its user sees it: its parts, put together.
+
+import { Connection } from "./connection.js";
+import { ConversationList } from "./conversation-list.js";
+import { Conversations } from "./conversations.js";
+import { Drafts } from "./drafts.js";
+import { Emitter } from "./emitter.js";
+import { makeEnvironment } from "./environment.js";
+import { History } from "./history.js";
+import { Http } from "./http.js";
+import { Outbox } from "./outbox.js";
+import { People } from "./people.js";
+import { ReadState } from "./read-state.js";
+import { Rest } from "./rest.js";
+import { Resume } from "./resume.js";
+import { Session } from "./session.js";
+import { Sync } from "./sync.js";
+
+/** @import { Frame, Options, User } from "./types.js" */
+
+export class Client {
+  #emitter;
+  #session;
+  #sync;
+
+  /** @param {Options} options */
+  constructor(options) {
+    const environment = makeEnvironment(options);
+    const emitter = (this.#emitter = new Emitter(environment));
+    const http = new Http(environment);
+    const session = (this.#session = new Session(environment, http, {
+      refreshed: (token) => void this.connection.send({ type: "auth", token }),
+      ended: (end) => this.#ended(end),
+    }));
+    /** Calls of the REST API in the user's name. */
+    this.rest = new Rest(http, session);
+    /** The WebSocket. */
+    this.connection = new Connection(environment, { http, session }, {
+      live: (hello) => this.#sync.goLive(hello),
+      frame: (frame) => this.#received(frame),
+      sent: (frame) => emitter.emit("frame", { direction: "out", frame: withoutToken(frame) }),
+      tooBig: () => this.outbox.failLongest(),
+      changed: (status) => {
+        if (status.state !== "connected") this.outbox.suspend();
+        emitter.emit("connection", status);
+        emitter.changed("connection", "people");
+      },
+    });
+    /** The users, their presence, and members. */
+    this.people = new People(this.rest, emitter);
+    /** The user's conversations. */
+    this.conversations = new Conversations(this.people, emitter);
+    /** How much of the list of conversations is loaded. */
+    this.list = new ConversationList(this.rest, this.conversations, emitter, {
+      lost: (id) => this.#sync.lose(id),
+      isInUse: (id) => this.history.timelines.has(id),
+    });
+    /** The messages that are loaded. */
+    this.history = new History(this.rest, emitter, {
+      loaded: (id, page) => this.#sync.loaded(id, page),
+      missing: (id) => this.#sync.lose(id),
+    });
+    /** The messages that are not acknowledged yet. */
+    this.outbox = new Outbox(environment, this.connection, emitter);
+    /** Texts that are begun and not sent. */
+    this.drafts = new Drafts(environment);
+    /** How far the user has read. */
+    this.readState = new ReadState(this.connection, this.conversations);
+    const resume = (this.resume = new Resume(environment, this.connection, this.history));
+    const { people, conversations, list, history, readState, outbox, drafts } = this;
+    this.#sync = new Sync({ session, people, conversations, list, history, resume, readState, outbox, drafts, emitter });
+  }
+
+  /** @param {string} type @param {(detail: any) => void} handler @returns {() => void} ends the subscription */
+  on(type, handler) {
+    return this.#emitter.on(type, handler);
+  }
+
+  /** The user who is logged in, or null. */
+  get user() {
+    return this.#session.user;
+  }
+
+  /** Goes on with the login that this browser keeps. Returns the user, or null if there is none. */
+  start() {
+    const user = this.#session.user;
+    if (user) this.#begin(user);
+    return user;
+  }
+
+  /** @param {{ username: string, password: string, name?: string, invite?: string }} account @returns {Promise<User>} */
+  register(account) {
+    return this.#session.register(account);
+  }
+
+  /**
+   * Logs in, and connects.
+   * @param {string} username @param {string} password
+   * @param {{ isKept?: boolean }} [how] `isKept`: the login survives closing the browser
+   */
+  async login(username, password, { isKept = false } = {}) {
+    if (this.user) await this.logout();
+    const user = await this.#session.login(username, password, isKept);
+    this.#begin(user);
+    return user;
+  }
+
+  /** Logs out. Nothing of the user stays in this browser. */
+  logout() {
+    return this.#session.logout();
+  }
+
+  /** Loads the newest messages of a conversation, and keeps them complete from then on. @param {string} conversationId */
+  open(conversationId) {
+    return this.history.loadNewest(conversationId);
+  }
+
+  /** Sends a message. Returns null if too many wait to be sent. @param {string} conversationId @param {string} content @param {{ reply_to?: string }} [more] */
+  send(conversationId, content, more) {
+    return this.outbox.send(conversationId, content, more);
+  }
+
+  /** Applies a message that a call of REST has answered with. @param {import("./types.js").Message} message */
+  learnMessage(message) {
+    this.#sync.learnMessage(message);
+  }
+
+  /** The user is not, or no longer, in this conversation. @param {string} conversationId */
+  lose(conversationId) {
+    this.#sync.lose(conversationId);
+  }
+
+  /** The network or the user is back. A page calls it for the events `online`, `pageshow` and `visibilitychange`. */
+  wake() {
+    this.connection.wake();
+  }
+
+  /** Ends the work of this client. The login stays. */
+  close() {
+    this.connection.stop();
+    this.resume.stop();
+    this.outbox.close();
+    this.#session.close();
+  }
+
+  /** @param {User} user */
+  #begin(user) {
+    this.people.learn(user);
+    this.outbox.start(user, this.#session.isKept);
+    this.drafts.open(user.id, this.#session.isKept);
+    this.connection.start();
+  }
+
+  /** @param {Frame} frame */
+  #received(frame) {
+    this.#emitter.emit("frame", { direction: "in", frame });
+    this.#sync.apply(frame);
+  }
+
+  /** @param {{ reason: string, isWiped: boolean }} end */
+  #ended({ reason, isWiped }) {
+    this.connection.stop();
+    this.resume.stop();
+    this.outbox.stop({ isWiped });
+    this.drafts.close({ isWiped });
+    for (const part of [this.conversations, this.people, this.history, this.list, this.readState]) part.wipe();
+    this.#emitter.emit("ended", { reason, isWiped });
+  }
+}
+
+/** @param {Frame} frame */
+const withoutToken = (frame) => (frame.type === "auth" ? { ...frame, token: "…" } : frame);

@@ -1,0 +1,120 @@
+// The list of the user's conversations, loaded in pages; and single ones, looked up when an event names them.
+
+import { activity } from "./conversations.js";
+import { asProblem } from "./http.js";
+
+/** @import { Conversations } from "./conversations.js" */
+/** @import { Emitter } from "./emitter.js" */
+/** @import { Rest } from "./rest.js" */
+/** @import { Page } from "./types.js" */
+
+const PAGE = 50;
+const PAGE_MOST = 200;
+
+export class ConversationList {
+  isLoaded = false;
+  /** Why the last load failed, in words. */
+  failed = "";
+  /** @type {string | null} where the next page begins */
+  next = null;
+  #rest;
+  #conversations;
+  #emitter;
+  #hooks;
+  /** @type {Map<string, { done: Promise<void> }>} */
+  #lookups = new Map();
+
+  /**
+   * @param {Rest} rest @param {Conversations} conversations @param {Emitter} emitter
+   * @param {{ lost: (conversationId: string) => void, isInUse: (conversationId: string) => boolean }} hooks
+   */
+  constructor(rest, conversations, emitter, hooks) {
+    this.#rest = rest;
+    this.#conversations = conversations;
+    this.#emitter = emitter;
+    this.#hooks = hooks;
+  }
+
+  /** Loads the list from its beginning, as far as it was loaded. */
+  async load() {
+    const before = new Set(this.#conversations.ids());
+    const limit = Math.min(PAGE_MOST, Math.max(PAGE, before.size));
+    try {
+      /** @type {Page} */
+      const page = await this.#rest.get(`/v1/conversations?limit=${limit}`);
+      for (const item of page.items) {
+        this.#conversations.learn(item);
+        before.delete(item.id);
+      }
+      const last = page.next ? page.items.at(-1) : null;
+      this.#drop(before, last ? activity(last) : -Infinity);
+      Object.assign(this, { next: page.next, isLoaded: true, failed: "" });
+    } catch (error) {
+      this.failed = asProblem(error).message;
+    }
+    this.#emitter.changed("conversations");
+  }
+
+  async loadMore() {
+    const cursor = this.next;
+    if (!cursor) return;
+    this.next = null;
+    try {
+      const page = await this.#rest.get(`/v1/conversations?limit=${PAGE}&cursor=${encodeURIComponent(cursor)}`);
+      for (const item of page.items) this.#conversations.learn(item);
+      this.next = page.next;
+    } catch {
+      this.next = cursor;
+    }
+    this.#emitter.changed("conversations");
+  }
+
+  /** @param {string} id */
+  isFetching(id) {
+    return this.#lookups.has(id);
+  }
+
+  /** Looks a conversation up. @param {string} id */
+  fetch(id) {
+    const running = this.#lookups.get(id);
+    if (running) return running.done;
+    const lookup = { done: Promise.resolve() };
+    this.#lookups.set(id, lookup);
+    lookup.done = this.#fetch(id, lookup);
+    return lookup.done;
+  }
+
+  /** The conversation is lost; an answer that is on its way is older. @param {string} id */
+  forget(id) {
+    this.#lookups.delete(id);
+  }
+
+  wipe() {
+    Object.assign(this, { isLoaded: false, failed: "", next: null });
+    this.#lookups.clear();
+  }
+
+  /** @param {string} id @param {object} lookup */
+  async #fetch(id, lookup) {
+    const isExpected = () => this.#lookups.get(id) === lookup;
+    try {
+      const conversation = await this.#rest.get(`/v1/conversations/${id}`);
+      if (isExpected()) this.#conversations.learn(conversation);
+    } catch (error) {
+      if (isExpected() && asProblem(error).status === 404) this.#hooks.lost(id);
+    } finally {
+      if (isExpected()) this.#lookups.delete(id);
+    }
+  }
+
+  // Known, recent enough for the answer, and not in it: the user is no longer a member.
+  /** @param {Set<string>} ids @param {number} oldest */
+  #drop(ids, oldest) {
+    for (const id of ids) {
+      const known = this.#conversations.get(id);
+      if (!known || activity(known) <= oldest) continue;
+      if (this.#hooks.isInUse(id)) this.fetch(id);
+      else this.#hooks.lost(id);
+    }
+  }
+}

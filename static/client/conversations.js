@@ -1,0 +1,127 @@
+// The user's conversations: their data, and what is unread in them.
+
+/** @import { Emitter } from "./emitter.js" */
+/** @import { People } from "./people.js" */
+/** @import { Conversation, Message } from "./types.js" */
+
+// A conversation's values that events change. An answer may be older than the events that arrived meanwhile.
+/** @type {("last_seq" | "last_message" | "unread_count" | "read_seq")[]} */
+const BY_EVENTS = ["last_seq", "last_message", "unread_count", "read_seq"];
+
+export class Conversations {
+  /** @type {Map<string, Conversation>} */
+  #byId = new Map();
+  #people;
+  #emitter;
+
+  /** @param {People} people @param {Emitter} emitter */
+  constructor(people, emitter) {
+    this.#people = people;
+    this.#emitter = emitter;
+  }
+
+  get size() {
+    return this.#byId.size;
+  }
+
+  /** @param {string | null | undefined} id */
+  get(id) {
+    return this.#byId.get(id ?? "");
+  }
+
+  /** @param {string | null | undefined} id */
+  has(id) {
+    return this.#byId.has(id ?? "");
+  }
+
+  ids() {
+    return [...this.#byId.keys()];
+  }
+
+  /** Returns the conversations, latest activity first. */
+  sorted() {
+    return [...this.#byId.values()].sort((a, b) => activity(b) - activity(a));
+  }
+
+  /**
+   * Adds a conversation, or the fields of it that are given.
+   * @param {Partial<Conversation> & { id: string }} conversation
+   */
+  learn(conversation) {
+    const known = this.#byId.get(conversation.id);
+    this.#people.learn(conversation.peer);
+    const merged = /** @type {Conversation} */ ({ ...known, ...conversation });
+    if (known && known.last_seq > (conversation.last_seq ?? 0)) {
+      for (const field of BY_EVENTS) Object.assign(merged, { [field]: known[field] });
+    }
+    this.#byId.set(conversation.id, merged);
+    this.#emitter.changed("conversations", "people");
+  }
+
+  /** @param {string} id */
+  forget(id) {
+    this.#byId.delete(id);
+    this.#people.forgetMembers(id);
+    this.#emitter.changed("conversations", "timeline");
+  }
+
+  /**
+   * Takes the server's next answer as it is: the numbers may have gone back with a restored backup.
+   * @param {string} id
+   */
+  distrust(id) {
+    const conversation = this.#byId.get(id);
+    if (conversation) Object.assign(conversation, { last_seq: 0, last_message: null });
+  }
+
+  /**
+   * An event with this number, and perhaps with a message, has arrived. `userId` is the user of this client.
+   * @param {Conversation} conversation @param {number} seq @param {Message | null | undefined} message @param {string | undefined} userId
+   */
+  advance(conversation, seq, message, userId) {
+    const isNew = seq > conversation.last_seq;
+    if (isNew) conversation.last_seq = seq;
+    if (message) this.show(message);
+    if (message?.seq === seq) {
+      if (message.seq > (conversation.last_message?.seq ?? 0)) conversation.last_message = message;
+      // The server has counted the messages that it had numbered when it answered.
+      if (isNew && message.sender_id === userId) this.read(conversation);
+      else if (isNew && message.type !== "system") conversation.unread_count = (conversation.unread_count ?? 0) + 1;
+    }
+    this.#emitter.changed("conversations");
+  }
+
+  /** An event has this number. @param {string} id @param {number} seq */
+  raise(id, seq) {
+    const conversation = this.#byId.get(id);
+    if (conversation && seq > conversation.last_seq) conversation.last_seq = seq;
+  }
+
+  /**
+   * Shows a message as it is now where it is a conversation's last one.
+   * @param {Message} message
+   */
+  show(message) {
+    const conversation = this.#byId.get(message.conversation_id);
+    if (conversation?.last_message?.id !== message.id) return;
+    conversation.last_message = message;
+    this.#emitter.changed("conversations");
+  }
+
+  /**
+   * Everything in the conversation is read.
+   * @param {Conversation} conversation
+   */
+  read(conversation) {
+    conversation.read_seq = conversation.last_seq;
+    conversation.unread_count = 0;
+    this.#emitter.changed("conversations");
+  }
+
+  wipe() {
+    this.#byId.clear();
+  }
+}
+
+/** @param {Conversation} conversation */
+export const activity = ({ last_message, created_at }) => Date.parse(last_message?.timestamp ?? created_at);

@@ -1,0 +1,148 @@
+// The types of the client, in JSDoc. `tsc --checkJs` holds the code to them.
+
+/**
+ * A Web Storage, or an object like it.
+ * @typedef {object} KeyValueStorage
+ * @property {number} length
+ * @property {(index: number) => string | null} key
+ * @property {(key: string) => string | null} getItem
+ * @property {(key: string, value: string) => void} setItem
+ * @property {(key: string) => void} removeItem
+ */
+
+/**
+ * `local` is shared by all tabs and survives closing them. `session` belongs to one tab.
+ * @typedef {{ local: KeyValueStorage, session: KeyValueStorage }} Storages
+ */
+
+/**
+ * @typedef {object} Clock
+ * @property {() => number} now milliseconds since 1970
+ * @property {(work: () => void, milliseconds: number) => number} setTimeout
+ * @property {(timer: number) => void} clearTimeout
+ */
+
+/**
+ * Connects the tabs of one browser.
+ * @typedef {object} Channel
+ * @property {(message: unknown) => void} postMessage
+ * @property {((event: { data: any }) => void) | null} onmessage
+ * @property {() => void} close
+ */
+
+/**
+ * The methods of Web Locks that the client uses.
+ * @typedef {object} Locks
+ * @property {(name: string, options: { signal?: AbortSignal, ifAvailable?: boolean }, work: (lock: unknown) => any) => Promise<any>} request
+ */
+
+/**
+ * The parts of its surroundings that the client uses. Every option replaces one of them; by default they are those of the browser.
+ * @typedef {object} Options
+ * @property {string} [baseUrl] the server's address; the page's own by default
+ * @property {Storages} [storage]
+ * @property {typeof globalThis.fetch} [fetch]
+ * @property {new (url: string, protocols: string[]) => WebSocket} [WebSocket]
+ * @property {Locks | null} [locks] null where the origin is not secure
+ * @property {Channel | null} [channel]
+ * @property {Clock} [clock]
+ * @property {() => number} [random] a number from 0 to below 1
+ */
+
+/**
+ * @typedef {object} Environment
+ * @property {string} baseUrl without a slash at its end
+ * @property {string | null} pageOrigin null outside a browser
+ * @property {Storages} storage
+ * @property {typeof globalThis.fetch} fetch
+ * @property {new (url: string, protocols: string[]) => WebSocket} WebSocket
+ * @property {Locks | null} locks
+ * @property {Channel | null} channel
+ * @property {Clock} clock
+ * @property {() => number} random
+ */
+
+/**
+ * @typedef {object} User
+ * @property {string} id
+ * @property {string} username
+ * @property {string} name
+ * @property {string} [status] `online`, `away` or `offline`
+ */
+
+/**
+ * @typedef {object} Tokens
+ * @property {string} login the same for all tokens of one login
+ * @property {string} access_token
+ * @property {string} refresh_token
+ * @property {number} lasts_ms lifetime of the access token
+ * @property {number} expires_at
+ * @property {User} user
+ */
+
+/** @typedef {{ kind: string, user_id?: string, role?: string, name?: string }} SystemNote */
+
+/**
+ * @typedef {object} Message
+ * @property {string} id
+ * @property {string} conversation_id
+ * @property {number} seq
+ * @property {string} sender_id
+ * @property {string} type `text` or `system`
+ * @property {string} content
+ * @property {string} timestamp
+ * @property {string | null} [edited_at]
+ * @property {string | null} [deleted_at]
+ * @property {SystemNote} [system]
+ */
+
+/**
+ * @typedef {object} Conversation
+ * @property {string} id
+ * @property {string} type `direct` or `group`
+ * @property {string | null} [name]
+ * @property {string} created_at
+ * @property {number} [member_count]
+ * @property {number} last_seq
+ * @property {User} [peer] the other user of a direct conversation
+ * @property {Message | null} [last_message]
+ * @property {number} [read_seq]
+ * @property {number} [unread_count]
+ * @property {string[]} [not_added] in the answer to a creation
+ */
+
+/** @typedef {{ user: User, role: string }} Member */
+
+/**
+ * A message that the server has not acknowledged yet.
+ * @typedef {object} Unsent
+ * @property {string} id chosen by the client
+ * @property {string} conversation_id
+ * @property {string} content
+ * @property {string} timestamp
+ * @property {"pending" | "failed"} state
+ * @property {string} [reply_to]
+ * @property {boolean} [late] the acknowledgement is late: "not confirmed yet"
+ * @property {string} [reason] why it failed
+ * @property {string} [code]
+ */
+
+/**
+ * `stopped`: not started, or logged out. `refused`: the server does not take this client until something changes.
+ * @typedef {"stopped" | "connecting" | "connected" | "waiting" | "refused"} ConnectionState
+ */
+
+/** @typedef {{ state: ConnectionState, reason: string, retryAt: number | null }} ConnectionStatus */
+
+/**
+ * A frame of the protocol; docs/protocol.md has them all.
+ * @typedef {{ type: string, [field: string]: any }} Frame
+ */
+
+/** @typedef {{ items: any[], next: string | null }} Page */
+
+/** @typedef {{ items: Message[], has_more: boolean, last_seq: number }} HistoryPage */
+
+/** @typedef {"conversations" | "people" | "timeline" | "connection" | "outbox"} Topic */
+
+export {};
