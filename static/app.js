@@ -1,23 +1,20 @@
 // The entry point: shows the login or the chat, connects the modules, and keeps the URL in step with the open
 // conversation.
 
-import * as api from "./api.js";
 import { $, avatar, twice } from "./dom.js";
-import * as sends from "./sends.js";
-import { Socket } from "./socket.js";
-import * as store from "./store.js";
-import * as sync from "./sync.js";
+import { changed, client, on, view } from "./page-client.js";
 import { showAuth } from "./view-auth.js";
 import { startBlockView } from "./view-block.js";
 import { startChatView } from "./view-chat.js";
+import { startConnectionView } from "./view-connection.js";
 import { startListView } from "./view-list.js";
 import { startMembersView } from "./view-members.js";
 import { startPeopleView } from "./view-people.js";
 
 const FAREWELL = "chinwag.farewell"; // the message to show after the reload
-let socket = null;
+let isLoggingOut = false;
 
-if (api.me()) startChat();
+if (client.user) startChat();
 else enter();
 
 async function enter() {
@@ -29,26 +26,27 @@ async function enter() {
 
 function startChat() {
   $("chat").hidden = false;
-  socket = new Socket({ live: sync.goLive, frame: sync.applyFrame, state: showState, tooBig: sends.failLongest, ended: leave });
-  api.watchSession({ refreshed: (token) => socket.send({ type: "auth", token }), ended: leave });
-  sends.startSends(socket);
-  sync.startSync(socket);
+  client.on("ended", ({ reason }) => isLoggingOut || leave(reason));
+  addEventListener("online", () => client.wake());
+  addEventListener("beforeunload", (event) => client.outbox.isSafe || event.preventDefault());
+  addEventListener("pageshow", (event) => event.persisted && client.wake());
+  document.addEventListener("visibilitychange", () => document.hidden || client.wake());
 
-  store.learnPerson(api.me());
   showMe();
+  startConnectionView();
   startListView(open);
   startChatView(() => open(null));
   const startConversation = startPeopleView(open, notify);
   for (const id of ["new-conversation", "welcome-start"]) $(id).addEventListener("click", startConversation);
   startMembersView();
   startBlockView();
-  store.on("conversations", closeIfGone);
-  store.on("conversations", countInTitle);
+  on("conversations", closeIfGone);
+  on("conversations", countInTitle);
 
   addEventListener("hashchange", follow);
-  sync.loadConversations();
+  client.list.load();
   follow();
-  socket.start();
+  client.start();
 }
 
 // The URL names the open conversation: a reload opens it again, and on a phone the back gesture closes it.
@@ -58,46 +56,29 @@ function open(conversationId) {
 
 function follow() {
   const id = /^#([0-9a-f-]{36})$/i.exec(location.hash)?.[1] ?? null;
-  store.view.openId = id;
+  view.openId = id;
   $("chat").dataset.open = id ? "conversation" : "list";
-  if (id && !store.conversations.has(id)) sync.fetchConversation(id).then(closeIfGone);
-  if (id && !store.timelines.get(id)?.loaded) sync.loadNewest(id);
-  store.changed("conversations", "timeline", "opened");
+  if (id && !client.conversations.has(id)) client.list.fetch(id).then(closeIfGone);
+  if (id && !client.history.get(id)?.isLoaded) client.open(id);
+  changed("conversations", "timeline", "opened");
 }
 
 function closeIfGone() {
-  const id = store.view.openId;
-  if (!id || store.conversations.has(id) || !store.view.loaded || sync.isFetching(id)) return;
+  const id = view.openId;
+  if (!id || client.conversations.has(id) || !client.list.isLoaded || client.list.isFetching(id)) return;
   if (location.hash !== `#${id}`) return; // the user is leaving it already
   open(null);
-  if (id !== store.view.leavingId) notify("That conversation is no longer yours to see.");
-  store.view.leavingId = null;
+  if (id !== view.leavingId) notify("That conversation is no longer yours to see.");
+  view.leavingId = null;
 }
 
 function countInTitle() {
-  const unread = [...store.conversations.values()].filter((conversation) => conversation.unread_count > 0).length;
+  const unread = client.conversations.sorted().filter((conversation) => conversation.unread_count > 0).length;
   document.title = unread ? `(${unread}) Chinwag` : "Chinwag";
 }
 
-function showState(state, { seconds, reason }) {
-  if (state !== "connected") sends.suspend();
-  store.view.connected = state === "connected";
-  const words = { connected: "Connected", connecting: "Connecting…", offline: "Offline", waiting: "Reconnecting" }[state];
-  const line = $("connection-state");
-  line.dataset.state = state;
-  line.replaceChildren(reason ? `${reason}. ${words}` : words);
-  if (state === "waiting") {
-    // The seconds are for sighted users alone: a screen reader should not read each of them.
-    const count = document.createElement("span");
-    count.setAttribute("aria-hidden", "true");
-    count.textContent = ` in ${seconds} s…`;
-    line.append(count);
-  }
-  store.changed("people", "connection");
-}
-
 function showMe() {
-  const user = api.me();
+  const { user } = client;
   $("me-summary").replaceChildren(avatar(user.id, user.name));
   $("me-summary").setAttribute("aria-label", `${user.name}: account menu`);
   $("me-name").textContent = user.name;
@@ -109,19 +90,17 @@ function showMe() {
     menu.removeAttribute("open");
     $("me-summary").focus();
   });
-  twice($("logout"), "Messages are unsent. Log out?", logout, () => sends.countUnsent() > 0);
+  twice($("logout"), "Messages are unsent. Log out?", logout, () => client.outbox.size > 0);
 }
 
 async function logout() {
-  socket.stop();
-  sends.forgetUnsent();
-  await api.logout();
+  isLoggingOut = true;
+  $("chat").hidden = true;
+  await client.logout();
   startAfresh();
 }
 
 function leave(reason) {
-  socket.stop();
-  api.forget();
   sessionStorage.setItem(FAREWELL, reason);
   startAfresh();
 }

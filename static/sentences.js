@@ -1,7 +1,7 @@
 // The sentences of system messages.
 
 import { el } from "./dom.js";
-import { nameOf } from "./store.js";
+import { nameOf } from "./names.js";
 
 const ROLES = { owner: "the owner", admin: "an admin", member: "a member" };
 

@@ -1,7 +1,7 @@
 // The login form, and the registration form for new users.
 
-import * as api from "./api.js";
 import { $ } from "./dom.js";
+import { client } from "./page-client.js";
 
 const FIELDS = ["username", "name", "password", "invite"];
 const WORDS = {
@@ -70,11 +70,11 @@ async function submit() {
   busy(true);
   try {
     if (mode === "register") {
-      await api.register(given);
+      await client.register(given);
       show("login"); // if only the login fails, the account exists all the same
       busy(true);
     }
-    await api.login(given.username, given.password);
+    await client.login(given.username, given.password, { isKept: $("auth-keep").checked });
     return true;
   } catch (problem) {
     showProblem(problem);

@@ -1,8 +1,7 @@
 // Blocking the other user of a direct conversation. Only the user who blocks sees that there is a block.
 
-import * as api from "./api.js";
 import { $ } from "./dom.js";
-import { conversations, on, view } from "./store.js";
+import { client, on, view } from "./page-client.js";
 
 let blocked = null; // ids of users; null until they are loaded
 let loading = null;
@@ -10,7 +9,7 @@ let asked = 0; // when the press that asks for another one is forgotten
 
 const button = $("block");
 const peerId = () => {
-  const conversation = conversations.get(view.openId);
+  const conversation = client.conversations.get(view.openId);
   return conversation?.type === "direct" ? conversation.peer?.id : undefined;
 };
 
@@ -22,7 +21,7 @@ export function startBlockView() {
 
 function render() {
   const id = peerId();
-  if (id && !blocked && view.connected) load();
+  if (id && !blocked && client.connection.isLive) load();
   button.hidden = !id || !blocked;
   if (!id || !blocked || asked) return;
   button.textContent = blocked.has(id) ? "Unblock" : "Block";
@@ -40,14 +39,8 @@ function load() {
 }
 
 async function loadAll() {
-  const ids = new Set();
-  let cursor = "";
-  do {
-    const page = await api.get(`/v1/users/me/blocks?limit=200${cursor}`);
-    for (const { user } of page.items) ids.add(user.id);
-    cursor = page.next ? `&cursor=${encodeURIComponent(page.next)}` : "";
-  } while (cursor);
-  blocked = ids;
+  const blocks = await client.rest.all("/v1/users/me/blocks?limit=200");
+  blocked = new Set(blocks.map(({ user }) => user.id));
 }
 
 async function press() {
@@ -61,7 +54,7 @@ async function press() {
   }
   button.disabled = true;
   try {
-    await (isBlocked ? api.remove(`/v1/users/${id}/block`) : api.put(`/v1/users/${id}/block`));
+    await (isBlocked ? client.rest.remove(`/v1/users/${id}/block`) : client.rest.put(`/v1/users/${id}/block`));
     if (isBlocked) blocked.delete(id);
     else blocked.add(id);
     $("composer-note").textContent = "";

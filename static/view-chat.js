@@ -1,13 +1,12 @@
 // The open conversation: its heading and the composer. The messages between are in view-timeline.js.
 
 import { $, avatar, icon } from "./dom.js";
-import { send } from "./sends.js";
-import { conversations, loadMembers, members, on, statusOf, titleOf, view } from "./store.js";
+import { statusOf, titleOf } from "./names.js";
+import { client, on, view } from "./page-client.js";
 import { editLast, isEditing, saveEdit, startRevising, stopEdit } from "./view-revise.js";
 import { startTimelineView } from "./view-timeline.js";
 
 const MOST_BYTES = 16 * 1024; // the protocol's limit of a message's text
-const drafts = new Map(); // conversation id → unsent text
 let shownId = null;
 let timeline = null;
 
@@ -23,17 +22,17 @@ export function startChatView(close) {
 }
 
 function render() {
-  const conversation = conversations.get(view.openId);
+  const conversation = client.conversations.get(view.openId);
   $("conversation").hidden = !view.openId;
   $("welcome").hidden = Boolean(view.openId);
   renderWelcome();
   if (!conversation) return;
-  if (conversation.type === "group" && !members.has(conversation.id)) loadMembers(conversation.id);
+  if (conversation.type === "group" && !client.people.members.has(conversation.id)) client.people.loadMembers(conversation.id);
   const title = titleOf(conversation);
   const direct = conversation.type === "direct";
   $("conversation-title").textContent = title;
   // Without a connection presence is unknown, and an old value would be wrong.
-  $("conversation-status").textContent = !view.connected ? "Not connected"
+  $("conversation-status").textContent = !client.connection.isLive ? "Not connected"
     : direct ? statusOf(conversation.peer?.id) : groupStatus(conversation);
   $("conversation-avatar").replaceChildren(
     avatar(conversation.peer?.id ?? conversation.id, title, direct ? statusOf(conversation.peer?.id) : null, !direct));
@@ -42,14 +41,14 @@ function render() {
 }
 
 function groupStatus(conversation) {
-  const known = members.get(conversation.id);
+  const known = client.people.members.get(conversation.id);
   const count = known?.length ?? conversation.member_count;
   if (!known) return `${count} members`;
   return `${known.filter((member) => statusOf(member.user.id) !== "offline").length} of ${count} online`;
 }
 
 function renderWelcome() {
-  const some = conversations.size > 0;
+  const some = client.conversations.size > 0;
   $("welcome-title").textContent = some ? "Pick up where you left off" : "It is quiet in here";
   $("welcome-text").textContent = some
     ? "Choose a conversation on the left, or start a new one."
@@ -58,9 +57,8 @@ function renderWelcome() {
 
 function showOther(conversationId) {
   stopEdit();
-  if (shownId) drafts.set(shownId, $("composer-text").value);
   shownId = conversationId;
-  $("composer-text").value = drafts.get(conversationId) ?? "";
+  $("composer-text").value = client.drafts.get(conversationId);
   measure();
   // On a phone the keyboard would cover the messages.
   if (matchMedia("(hover: hover)").matches) $("composer-text").focus();
@@ -68,7 +66,10 @@ function showOther(conversationId) {
 
 function startComposer() {
   const text = $("composer-text");
-  text.addEventListener("input", measure);
+  text.addEventListener("input", () => {
+    measure();
+    if (!isEditing()) client.drafts.set(shownId, text.value);
+  });
   addEventListener("resize", measure); // a rotated phone has lines of another length
   text.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && isEditing()) stopEdit();
@@ -88,12 +89,12 @@ function submit() {
   const content = text.value.replaceAll("\0", "").trim();
   if (!content || !measure() || !view.openId) return;
   if (isEditing()) return void saveEdit(content);
-  if (!send(view.openId, content)) {
+  if (!client.send(view.openId, content)) {
     $("composer-note").textContent = "Too many messages wait to be sent. Try again when the connection is back.";
     return;
   }
   text.value = "";
-  drafts.delete(view.openId);
+  client.drafts.set(view.openId, "");
   measure();
   timeline.toNewest();
   text.focus();

@@ -1,10 +1,9 @@
 // The list of conversations, latest activity first.
 
-import * as api from "./api.js";
 import { $, arrange, avatar, el, fill, icon, shortTime } from "./dom.js";
+import { nameOf, statusOf, titleOf } from "./names.js";
+import { activity, client, on, view } from "./page-client.js";
 import { sentence } from "./sentences.js";
-import { activity, conversations, nameOf, on, statusOf, titleOf, view } from "./store.js";
-import { loadConversations, loadMoreConversations } from "./sync.js";
 
 const items = new Map(); // conversation id → {node, signature}
 let open = null;
@@ -19,13 +18,12 @@ export function startListView(openConversation) {
 
 function loadMoreNearEnd() {
   const list = $("list");
-  if (view.next && list.scrollHeight - list.scrollTop - list.clientHeight < 300) loadMoreConversations();
+  if (client.list.next && list.scrollHeight - list.scrollTop - list.clientHeight < 300) client.list.loadMore();
 }
 
 function render() {
-  const sorted = [...conversations.values()].sort((a, b) => activity(b) - activity(a));
-  arrange($("conversations"), sorted.map(item));
-  for (const id of items.keys()) if (!conversations.has(id)) items.delete(id);
+  arrange($("conversations"), client.conversations.sorted().map(item));
+  for (const id of items.keys()) if (!client.conversations.has(id)) items.delete(id);
   renderEmpty();
   loadMoreNearEnd();
 }
@@ -74,21 +72,22 @@ function preview({ last_message: message, type }) {
   if (message.deleted_at) return ["Message deleted"];
   if (message.type === "system") return sentence(message);
   const text = message.content.slice(0, 200).replace(/\s+/g, " ");
-  if (message.sender_id === api.me().id) return [`You: ${text}`];
+  if (message.sender_id === client.user.id) return [`You: ${text}`];
   return [type === "group" ? `${nameOf(message.sender_id).split(" ")[0]}: ${text}` : text];
 }
 
 function renderEmpty() {
   const note = $("list-empty");
-  $("chat").dataset.empty = String(view.loaded && !view.failed && conversations.size === 0);
-  note.hidden = conversations.size > 0 && !view.failed;
+  const { conversations, list } = client;
+  $("chat").dataset.empty = String(list.isLoaded && !list.failed && conversations.size === 0);
+  note.hidden = conversations.size > 0 && !list.failed;
   if (note.hidden) return;
-  if (view.failed) {
+  if (list.failed) {
     note.replaceChildren(
-      el("p", {}, "Your conversations could not be loaded. ", view.failed),
-      el("button", { type: "button", class: "secondary", click: loadConversations }, "Try again"),
+      el("p", {}, "Your conversations could not be loaded. ", list.failed),
+      el("button", { type: "button", class: "secondary", click: () => list.load() }, "Try again"),
     );
   } else {
-    note.replaceChildren(el("p", {}, view.loaded ? "No conversations yet. Start one with the + above." : "Loading your conversations…"));
+    note.replaceChildren(el("p", {}, list.isLoaded ? "No conversations yet. Start one with the + above." : "Loading your conversations…"));
   }
 }

@@ -1,9 +1,8 @@
 // The members of a group, and by role: inviting, removing, renaming. Every member may leave.
 
-import * as api from "./api.js";
 import { $, avatar, el, twice } from "./dom.js";
-import { conversations, learnConversation, members, myRole, on, reloadMembers, statusOf, view } from "./store.js";
-import { fetchConversation, loseConversation } from "./sync.js";
+import { myRole, statusOf } from "./names.js";
+import { client, on, view } from "./page-client.js";
 import { closeButton, namesOf, Picker } from "./view-people.js";
 
 let picker = null;
@@ -27,25 +26,25 @@ export function startMembersView() {
 
 function show() {
   showError();
-  $("rename").value = conversations.get(view.openId).name ?? "";
+  $("rename").value = client.conversations.get(view.openId).name ?? "";
   render();
   if (mayManage()) picker.reset();
   describeAdd();
   dialog.showModal();
-  reloadMembers(view.openId);
+  client.people.reloadMembers(view.openId);
 }
 
-const memberIds = () => new Set((members.get(view.openId) ?? []).map((member) => member.user.id));
+const memberIds = () => new Set((client.people.members.get(view.openId) ?? []).map((member) => member.user.id));
 const mayManage = () => ["owner", "admin"].includes(myRole(view.openId));
 
 function mayRemove(member) {
-  if (member.user.id === api.me().id || member.role === "owner") return false;
+  if (member.user.id === client.user.id || member.role === "owner") return false;
   return myRole(view.openId) === "owner" || (myRole(view.openId) === "admin" && member.role === "member");
 }
 
 function render() {
-  const all = members.get(view.openId) ?? [];
-  const count = conversations.get(view.openId)?.member_count ?? all.length;
+  const all = client.people.members.get(view.openId) ?? [];
+  const count = client.conversations.get(view.openId)?.member_count ?? all.length;
   $("members-title").textContent = `Members (${Math.max(count, all.length)})`;
   $("rename-form").hidden = $("add-form").hidden = !mayManage();
   const order = { owner: 0, admin: 1, member: 2 };
@@ -61,7 +60,7 @@ function memberItem(member) {
   if (remove) twice(remove, "Sure?", () => attempt(null, () => removeMember(user.id)));
   return el("li", { class: "member", "data-testid": "member-item", "data-username": user.username, "data-role": role },
     avatar(user.id, user.name, statusOf(user.id)),
-    el("span", { class: "option-name" }, user.name, user.id === api.me().id && " (you)"),
+    el("span", { class: "option-name" }, user.name, user.id === client.user.id && " (you)"),
     el("span", { class: "quiet" }, `@${user.username}`, el("span", { class: "sr-only" }, `, ${statusOf(user.id)}`)),
     role !== "member" && el("span", { class: "role" }, role), remove);
 }
@@ -83,8 +82,8 @@ async function attempt(event, work) {
 }
 
 async function rename() {
-  const { id, name } = await api.patch(path(), { name: $("rename").value.trim() });
-  learnConversation({ ...conversations.get(id), name });
+  const { id, name } = await client.rest.patch(path(), { name: $("rename").value.trim() });
+  client.conversations.learn({ ...client.conversations.get(id), name });
 }
 
 async function add() {
@@ -92,7 +91,7 @@ async function add() {
   let reason = "";
   for (const user of [...picker.picked.values()]) {
     try {
-      await api.post(path("/members"), { user_id: user.id });
+      await client.rest.post(path("/members"), { user_id: user.id });
     } catch (problem) {
       if (problem.code !== "forbidden") throw problem;
       refused.push(user);
@@ -105,12 +104,12 @@ async function add() {
 }
 
 async function removeMember(userId) {
-  await api.remove(path(`/members/${userId}`));
+  await client.rest.remove(path(`/members/${userId}`));
   await refreshMembers();
 }
 
 async function refreshMembers() {
-  await Promise.all([reloadMembers(view.openId), fetchConversation(view.openId)]);
+  await Promise.all([client.people.reloadMembers(view.openId), client.list.fetch(view.openId)]);
   render();
 }
 
@@ -118,8 +117,8 @@ async function leave() {
   const id = view.openId;
   view.leavingId = id; // the event may arrive before the response
   try {
-    await api.remove(path(`/members/${api.me().id}`));
-    loseConversation(id);
+    await client.rest.remove(path(`/members/${client.user.id}`));
+    client.lose(id);
   } catch (problem) {
     view.leavingId = null;
     throw problem;

@@ -1,8 +1,8 @@
 // Picking users by name, and starting a conversation with them.
 
-import * as api from "./api.js";
 import { $, avatar, el, icon, quietly } from "./dom.js";
-import { learnConversation, learnPerson, people, statusOf } from "./store.js";
+import { statusOf } from "./names.js";
+import { client } from "./page-client.js";
 
 const MOST_FOUND = 30;
 const MOST_PAGES = 5; // of one search: where all words are common, a page can have few results or none, and others follow
@@ -50,14 +50,14 @@ export class Picker {
       const search = `/v1/users?q=${encodeURIComponent(this.input.value.trim())}&limit=${MOST_FOUND}`;
       const found = [];
       for (let pages = 0, cursor = ""; cursor !== null && pages < MOST_PAGES && found.length < MOST_FOUND; pages += 1) {
-        const page = await api.get(search + cursor);
+        const page = await client.rest.get(search + cursor);
         if (asked !== this.#asked) return; // a response to an outdated search
         found.push(...page.items);
         cursor = page.next && `&cursor=${encodeURIComponent(page.next)}`;
       }
       this.#found = found;
       this.#failed = "";
-      found.forEach(learnPerson);
+      for (const user of found) client.people.learn(user);
     } catch (problem) {
       this.#failed = problem.message;
     }
@@ -84,7 +84,7 @@ export class Picker {
 
   #shown() {
     const without = this.without();
-    return this.#found.filter((user) => user.id !== api.me().id && !without.has(user.id));
+    return this.#found.filter((user) => user.id !== client.user.id && !without.has(user.id));
   }
 
   render() {
@@ -139,7 +139,7 @@ export function startPeopleView(open, notify) {
       const conversation = await create();
       dialog.close();
       open(conversation.id);
-      const refused = (conversation.not_added ?? []).map((id) => people.get(id)).filter(Boolean);
+      const refused = (conversation.not_added ?? []).map((id) => client.people.users.get(id)).filter(Boolean);
       if (refused.length) notify("Not in the group, because they do not accept it: ", ...namesOf(refused), ".");
     } catch (problem) {
       showError(problem.errors.map(({ detail }) => detail).join(" ") || problem.message);
@@ -161,13 +161,13 @@ export function startPeopleView(open, notify) {
   async function create() {
     const picks = [...picker.picked.values()];
     const name = $("group-name").value.trim();
-    const conversation = await api.post("/v1/conversations", {
+    const conversation = await client.rest.post("/v1/conversations", {
       type: isGroup() ? "group" : "direct",
       ...(name && { name }),
       member_ids: picks.map((user) => user.id),
     });
-    if (conversation.type === "direct") conversation.peer ??= people.get(picks[0].id);
-    learnConversation(conversation);
+    if (conversation.type === "direct") conversation.peer ??= client.people.users.get(picks[0].id);
+    client.conversations.learn(conversation);
     return conversation;
   }
 

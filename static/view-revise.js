@@ -1,10 +1,9 @@
 // Editing and deleting messages. A message is edited in the composer, which has room and the usual keys; it is
 // deleted in its row.
 
-import * as api from "./api.js";
 import { $, el, twice } from "./dom.js";
-import { changed, conversations, myRole, on, timelines, view } from "./store.js";
-import { learnMessage } from "./sync.js";
+import { myRole } from "./names.js";
+import { changed, client, on, view } from "./page-client.js";
 
 let editing = null; // {message, draft}: the edited message, and the unsent text before the edit
 let saving = false;
@@ -20,7 +19,7 @@ export function startRevising(measure) {
 export const isEditing = (id) => (id ? editing?.message.id === id : editing !== null);
 
 const isText = (message) => message.type !== "system" && !message.state && !message.deleted_at;
-const isMine = (message) => message.sender_id === api.me().id;
+const isMine = (message) => message.sender_id === client.user.id;
 const mayDelete = (message) => isText(message) && (isMine(message) || ["owner", "admin"].includes(myRole(message.conversation_id)));
 
 /** Returns the allowed actions of a message, which the caller uses to decide whether its row must be rendered again. */
@@ -59,7 +58,7 @@ export function offerRows(list) {
 
 /** Edits the user's newest message. Returns false if there is none. */
 export function editLast() {
-  const last = timelines.get(view.openId)?.messages.findLast((message) => isText(message) && isMine(message));
+  const last = client.history.get(view.openId)?.messages.findLast((message) => isText(message) && isMine(message));
   if (last) beginEdit(last);
   return Boolean(last);
 }
@@ -97,7 +96,7 @@ export async function saveEdit(content) {
   if (content === message.content) return stopEdit();
   saving = true;
   try {
-    learnMessage(await api.patch(path(message), { content }));
+    client.learnMessage(await client.rest.patch(path(message), { content }));
     if (isEditing(message.id)) stopEdit();
   } catch (problem) {
     if (isEditing(message.id)) $("composer-note").textContent = `Not saved: ${problem.message}`;
@@ -110,16 +109,16 @@ export async function saveEdit(content) {
 function stopIfGone() {
   if (!editing) return;
   const { id, conversation_id } = editing.message;
-  const timeline = timelines.get(conversation_id);
-  if (conversations.has(conversation_id) && !timeline?.byId.get(id)?.deleted_at) return;
+  const timeline = client.history.get(conversation_id);
+  if (client.conversations.has(conversation_id) && !timeline?.byId.get(id)?.deleted_at) return;
   stopEdit();
   $("composer-note").textContent = "The message that you were editing was deleted.";
 }
 
 async function removeMessage(message) {
   try {
-    await api.remove(path(message));
-    learnMessage({ ...message, content: "", deleted_at: new Date().toISOString() });
+    await client.rest.remove(path(message));
+    client.learnMessage({ ...message, content: "", deleted_at: new Date().toISOString() });
   } catch (problem) {
     $("composer-note").textContent = `Not deleted: ${problem.message}`;
   }

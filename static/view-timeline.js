@@ -1,11 +1,9 @@
 // The messages of the open conversation: stored ones, pending ones, and the reader's scroll position.
 
-import * as api from "./api.js";
 import { $, arrange, avatar, clock, dayName, el, fullTime, icon, linked } from "./dom.js";
-import { discard, isSlowed, retry, unsentIn } from "./sends.js";
+import { nameOf, statusOf } from "./names.js";
+import { client, on, view } from "./page-client.js";
 import { namesIn, sentence } from "./sentences.js";
-import { conversations, nameOf, on, statusOf, timelines, view } from "./store.js";
-import { loadEarlier, markRead } from "./sync.js";
 import { actionsOf, isEditing, offerRows, rightsOver, steerRows } from "./view-revise.js";
 
 const NEAR_END = 60; // pixels that still count as being at the end
@@ -32,7 +30,7 @@ export function startTimelineView() {
   });
   document.addEventListener("visibilitychange", readIfSeen);
   steerRows($("messages"));
-  for (const topic of ["opened", "timeline", "people", "connection"]) on(topic, render);
+  for (const topic of ["opened", "timeline", "outbox", "people", "connection"]) on(topic, render);
   return { toNewest };
 }
 
@@ -58,23 +56,23 @@ function scrolled() {
 }
 
 function loadIfNearStart() {
-  const timeline = timelines.get(view.openId);
-  if (timeline?.state === "idle" && !timeline.complete && scroller.scrollTop < LOAD_AHEAD) loadEarlier(view.openId);
+  const timeline = client.history.get(view.openId);
+  if (timeline?.state === "idle" && !timeline.isComplete && scroller.scrollTop < LOAD_AHEAD) client.history.loadEarlier(view.openId);
 }
 
 function readIfSeen() {
-  if (atEnd && !document.hidden && timelines.get(view.openId)?.loaded) markRead(view.openId);
+  if (atEnd && !document.hidden && client.history.get(view.openId)?.isLoaded) client.readState.markRead(view.openId);
 }
 
 function render() {
   if (shownId !== view.openId) showOther();
-  const timeline = timelines.get(view.openId);
+  const timeline = client.history.get(view.openId);
   if (!timeline) return;
   if (atEnd) timeline.trim(MOST_SHOWN);
   countArrived(timeline);
   const anchor = atEnd ? null : findAnchor();
   renderLoadState(timeline);
-  arrange($("messages"), layOut([...timeline.messages, ...unsentIn(view.openId)]));
+  arrange($("messages"), layOut([...timeline.messages, ...client.outbox.in(view.openId)]));
   offerRows($("messages"));
   // The visible messages stay in place when others are loaded above them.
   if (anchor) scroller.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
@@ -85,7 +83,7 @@ function render() {
 }
 
 function showOther() {
-  timelines.get(shownId)?.trim(MOST_SHOWN / 10);
+  client.history.get(shownId)?.trim(MOST_SHOWN / 10);
   shownId = view.openId;
   rows = new Map();
   $("messages").replaceChildren();
@@ -95,7 +93,7 @@ function showOther() {
 
 function countArrived(timeline) {
   if (newestSeq > 0 && !atEnd) {
-    const fresh = timeline.messages.filter((message) => message.seq > newestSeq && message.sender_id !== api.me().id);
+    const fresh = timeline.messages.filter((message) => message.seq > newestSeq && message.sender_id !== client.user.id);
     arrived += fresh.length;
   }
   newestSeq = Math.max(newestSeq, timeline.messages.at(-1)?.seq ?? 0);
@@ -125,7 +123,7 @@ function layOut(messages) {
       put(`day ${day}`, name, () => el("li", { class: "day" }, el("span", {}, name)));
     }
     // A pending message has no sender_id yet: it is the user's own.
-    const senderId = message.sender_id ?? api.me().id;
+    const senderId = message.sender_id ?? client.user.id;
     const system = message.type === "system";
     const first = system || before?.day !== day || before.senderId !== senderId || time - before.time > GROUP_MS;
     const name = system ? namesIn(message) : nameOf(senderId);
@@ -148,7 +146,7 @@ function systemRow(message, time) {
 }
 
 function messageRow(message, { senderId, name, status, first, time, foot }) {
-  const mine = senderId === api.me().id;
+  const mine = senderId === client.user.id;
   const head = el("p", { class: "message-head" },
     el("span", { class: mine ? "sr-only" : "sender" }, mine ? "You" : name),
     el("time", { datetime: time.toISOString(), title: fullTime(time) }, clock(time)));
@@ -161,39 +159,40 @@ function messageRow(message, { senderId, name, status, first, time, foot }) {
     first && head, el("div", { class: "said" }, text, actions), footOf(message, foot));
 }
 
-function footWords({ state, reason, edited_at, deleted_at }, next) {
+function footWords({ state, late, reason, edited_at, deleted_at }, next) {
   if (state === "failed") return `Not sent: ${reason}`;
   // Once for all adjacent pending messages.
-  if (state === "pending") return next?.state === "pending" ? "" : progressWords();
+  if (state === "pending") return next?.state === "pending" && next.late === late ? "" : progressWords(late);
   return edited_at && !deleted_at ? "Edited" : "";
 }
 
-function progressWords() {
-  if (!view.connected) return "Waiting for the connection…";
-  return isSlowed() ? "That was fast! Sending one by one…" : "Sending…";
+function progressWords(isLate) {
+  if (!client.connection.isLive) return "Waiting for the connection…";
+  if (isLate) return "Not confirmed yet…";
+  return client.outbox.isSlowed ? "That was fast! Sending one by one…" : "Sending…";
 }
 
 function footOf({ id, state }, words) {
   if (state !== "failed") return words && el("p", { class: "message-foot" }, words);
   return el("div", { class: "message-foot failed" },
     el("span", { "data-testid": "message-reason" }, words),
-    el("button", { type: "button", class: "link", "data-testid": "retry", click: () => retry(id) }, "Retry"),
-    el("button", { type: "button", class: "link", "data-testid": "discard", click: () => discard(id) }, "Discard"));
+    el("button", { type: "button", class: "link", "data-testid": "retry", click: () => client.outbox.retry(id) }, "Retry"),
+    el("button", { type: "button", class: "link", "data-testid": "discard", click: () => client.outbox.discard(id) }, "Discard"));
 }
 
 function renderLoadState(timeline) {
   const line = $("load-state");
   scroller.setAttribute("aria-busy", String(timeline.state === "loading"));
-  line.dataset.state = timeline.state === "idle" ? (timeline.complete ? "complete" : "more") : timeline.state;
+  line.dataset.state = timeline.state === "idle" ? (timeline.isComplete ? "complete" : "more") : timeline.state;
   if (line.dataset.state === "failed") {
     line.replaceChildren("Earlier messages could not be loaded. ",
-      el("button", { type: "button", class: "link", click: () => loadEarlier(view.openId) }, "Try again"));
+      el("button", { type: "button", class: "link", click: () => client.history.loadEarlier(view.openId) }, "Try again"));
   } else if (line.dataset.state === "complete") {
-    const direct = conversations.get(view.openId)?.type === "direct";
+    const direct = client.conversations.get(view.openId)?.type === "direct";
     line.textContent = timeline.messages.length ? "This is where it began."
       : direct ? "Nothing said yet. Break the ice!" : "A fresh group. Say the first word!";
   } else {
-    line.textContent = timeline.loaded ? "Loading earlier messages…" : "Loading messages…";
+    line.textContent = timeline.isLoaded ? "Loading earlier messages…" : "Loading messages…";
   }
 }
 

@@ -13,6 +13,7 @@ pub const fn route(method: &'static str, pattern: &'static str, handler: &'stati
 pub static ROUTES: &[Route] = &[
     route("GET", "/", &static_files::root),
     route("GET", "/static/{name}", &static_files::asset),
+    route("GET", "/static/client/{name}", &static_files::client_file),
     route("GET", "/health", &health::health),
     route("GET", "/livez", &health::livez),
     route("GET", "/readyz", &health::readyz),

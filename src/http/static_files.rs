@@ -46,13 +46,19 @@ macro_rules! files {
     };
 }
 
-static FILES: LazyLock<[File; 19]> = LazyLock::new(|| {
+static FILES: LazyLock<[File; 46]> = LazyLock::new(|| {
     files! {
         HTML: "index.html";
         STYLE: "style.css";
         IMAGE: "icon.svg";
-        SCRIPT: "api.js" "app.js" "dom.js" "sends.js" "sentences.js" "socket.js" "store.js" "sync.js" "view-auth.js" "view-block.js"
-                "view-chat.js" "view-list.js" "view-members.js" "view-people.js" "view-revise.js" "view-timeline.js";
+        SCRIPT: "app.js" "dom.js" "names.js" "page-client.js" "sentences.js" "view-auth.js" "view-block.js" "view-chat.js"
+                "view-connection.js" "view-list.js" "view-members.js" "view-people.js" "view-revise.js" "view-timeline.js"
+                "client/backoff.js" "client/client.js" "client/close-codes.js" "client/connection.js" "client/conversation-list.js"
+                "client/conversations.js" "client/drafts.js" "client/emitter.js" "client/environment.js" "client/handshake.js"
+                "client/heartbeat.js" "client/history.js" "client/http.js" "client/index.js" "client/one-refresher.js"
+                "client/outbox-storage.js" "client/outbox.js" "client/people.js" "client/read-state.js" "client/rest.js"
+                "client/resume.js" "client/session.js" "client/sync.js" "client/tab.js" "client/timeline.js" "client/token-store.js"
+                "client/transmission.js" "client/types.js" "client/uuid7.js";
     }
 });
 
@@ -71,6 +77,12 @@ pub(super) async fn root(request: Request) -> Result<Response> {
 /// Returns a file of the page.
 pub(super) async fn asset(request: Request) -> Result<Response> {
     let name: String = request.path_id("name", "file", |name| Some(name.to_owned()))?;
+    serve(&request, &name)
+}
+
+/// Returns a file of the client module, which the page uses.
+pub(super) async fn client_file(request: Request) -> Result<Response> {
+    let name: String = request.path_id("name", "file", |name| Some(format!("client/{name}")))?;
     serve(&request, &name)
 }
 

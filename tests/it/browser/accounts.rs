@@ -48,15 +48,15 @@ async fn one_registers_logs_in_and_leaves() {
     ada.click("one('auth-submit')").await;
     ada.is_connected().await;
     assert_eq!(ada.eval("one('me-menu').ariaLabel").await, "Ada Lovelace: account menu");
-    let session = ada.eval("JSON.parse(sessionStorage['chinwag.session'])").await;
+    let session = ada.eval("JSON.parse(localStorage['chinwag.session'])").await;
     let (id, token) = (session["user"]["id"].as_str().unwrap(), session["access_token"].as_str().unwrap());
 
     ada.reload().await;
     ada.is_connected().await;
 
-    // A new browser has no session, and neither has a new tab of this one.
+    // A new browser has no session.
     let stranger = Visitor::at_login(&browser, server.address).await;
-    assert_eq!(stranger.eval("sessionStorage.length").await, 0);
+    assert_eq!(stranger.eval("localStorage.length + sessionStorage.length").await, 0);
 
     // A logout ends the session, the sockets and the tokens.
     let room = grace.post("/v1/conversations", &json!({"type": "direct", "member_ids": [id]})).await.expect(201).json();
@@ -65,7 +65,8 @@ async fn one_registers_logs_in_and_leaves() {
     ada.until("one('conversation-item', '[data-title=Grace]')").await;
     ada.click("one('me-menu')").await;
     ada.click("one('logout')").await;
-    ada.until("seen(one('auth-submit')) && sessionStorage.length === 0 && !seen(one('me-menu'))").await;
+    ada.until("seen(one('auth-submit')) && localStorage.length + sessionStorage.length === 0 && !seen(one('me-menu'))")
+        .await;
     assert_eq!(observer.next_of(&["presence.diff"]).await["offline"], json!([id]));
     let bearer = format!("Bearer {token}");
     let refused = send_request(server.address, hyper::Method::GET, "/v1/users/me", &[("authorization", &bearer)], "")

@@ -9,4 +9,5 @@ mod looks;
 mod outages;
 mod refused;
 mod revising;
+mod tabs;
 mod visitor;

@@ -87,7 +87,7 @@ async fn what_is_written_while_the_server_is_away_is_sent_exactly_once() {
     let contents: Vec<_> = history["items"].as_array().unwrap().iter().map(|item| &item["content"]).collect();
     assert_eq!(contents, ["before", "one", "hers", "three", "two"]);
     assert_eq!(history["items"][1]["id"], ids[0]);
-    assert_eq!(page.eval("Object.keys(sessionStorage).join()").await, "chinwag.session", "nothing waits any more");
+    assert_eq!(page.eval("Object.keys(localStorage).join()").await, "chinwag.session", "nothing waits any more");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -138,18 +138,19 @@ async fn a_heartbeat_that_names_more_than_was_heard_brings_the_change() {
     shows(&page, &["hello"]).await;
     // As if the event had been lost.
     let forget = format!(
-        "import('/static/store.js').then((store) => {{
-            const [timeline, lost] = [store.timelines.get('{0}'), {{ ...store.timelines.get('{0}').messages[0], content: 'helo', edited_at: null }}];
+        "import('/static/page-client.js').then(({{ client, changed }}) => {{
+            const timeline = client.history.get('{0}');
+            const lost = {{ ...timeline.messages[0], content: 'helo', edited_at: null }};
             timeline.messages[0] = lost;
             timeline.byId.set(lost.id, lost);
-            timeline.seen = timeline.newest = store.conversations.get('{0}').last_seq = 1;
-            store.changed('timeline');
+            timeline.seen = timeline.newest = client.conversations.get('{0}').last_seq = 1;
+            changed('timeline');
         }})",
         room.id
     );
     page.eval(&forget).await;
     shows(&page, &["helo"]).await;
     let heartbeat = json!({"type": "heartbeat", "heads": {&room.id: 2}, "membership_version": 1});
-    page.eval(&format!("import('/static/sync.js').then((sync) => sync.applyFrame({heartbeat}))")).await;
+    page.receives(&heartbeat).await;
     shows(&page, &["hello"]).await;
 }

@@ -88,6 +88,28 @@ impl Visitor {
         self.until("one('composer').value === ''").await;
     }
 
+    /// Gives the page a frame as if the server had sent it.
+    pub(super) async fn receives(&self, frame: &Value) {
+        let text = json!(frame.to_string());
+        self.eval(&format!(
+            "import('/static/page-client.js').then(({{ client }}) => {{
+                const {{ send }} = WebSocket.prototype;
+                WebSocket.prototype.send = function (frame) {{
+                    send.call(this, frame);
+                    WebSocket.prototype.send = send;
+                    this.onmessage({{ data: {text} }});
+                }};
+                client.connection.send({{ type: 'ping' }});
+            }})"
+        ))
+        .await;
+    }
+
+    /// Opens another tab of the same browser.
+    pub(super) async fn open_tab(&self) -> Self {
+        Self { page: self.page.open_tab().await }
+    }
+
     /// Waits until exactly these messages are shown and none is pending.
     #[track_caller]
     pub(super) fn sees<'a>(&'a self, texts: &[&str]) -> impl Future<Output = Value> + use<'a> {

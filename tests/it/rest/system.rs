@@ -122,7 +122,7 @@ async fn the_pages_files_are_served_and_need_not_be_sent_twice() {
     let page = with(server.address, Method::GET, "/", &[("accept", "text/html")]).await.expect(200);
     let html = String::from_utf8(page.body.to_vec()).unwrap();
     let mut named: Vec<&str> = html.split("/static/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
-    named.push("api.js");
+    named.extend(["page-client.js", "client/index.js", "client/connection.js"]);
     assert!(named.len() >= 4, "the page names its script, style and icon: {named:?}");
     for name in named {
         let path = format!("/static/{name}");
@@ -142,7 +142,16 @@ async fn the_pages_files_are_served_and_need_not_be_sent_twice() {
         }
         with(server.address, Method::GET, &path, &[("if-none-match", "\"other\"")]).await.expect(200);
     }
-    for missing in ["nothing.js", "index.htm", "%2e%2e%2fCargo.toml", "..%5CCargo.toml"] {
+    for missing in [
+        "nothing.js",
+        "index.htm",
+        "client",
+        "client/",
+        "client/nothing.js",
+        "client/package.json",
+        "%2e%2e%2fCargo.toml",
+        "..%5CCargo.toml",
+    ] {
         let answer = get(server.address, &format!("/static/{missing}")).await;
         assert_eq!(answer.problem(), (404, "not_found".to_owned()), "{missing}");
     }

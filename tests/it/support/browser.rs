@@ -60,26 +60,11 @@ impl Browser {
 
     /// Opens a page with a storage of its own, like the browser of another user.
     #[track_caller]
-    pub(crate) fn open(&self, url: &str) -> impl Future<Output = Page> {
-        let (tools, caller) = (self.tools.clone(), Location::caller());
+    pub(crate) fn open<'a>(&'a self, url: &'a str) -> impl Future<Output = Page> + use<'a> {
+        let caller = Location::caller();
         async move {
-            let browser = async |method, params| tools.call("", method, params).await.unwrap();
-            let context = browser("Target.createBrowserContext", json!({})).await["browserContextId"].take();
-            let target = json!({"url": "about:blank", "browserContextId": context});
-            let target = browser("Target.createTarget", target).await["targetId"].take();
-            let attach = json!({"targetId": target, "flatten": true});
-            let session = browser("Target.attachToTarget", attach).await["sessionId"].as_str().unwrap().to_owned();
-            let page = Page { tools: tools.clone(), session, target, tolerated: vec![], origin: caller };
-            for domain in ["Runtime.enable", "Log.enable", "Page.enable", "Network.enable"] {
-                page.call(domain, json!({})).await;
-            }
-            // Each page believes that it has the focus.
-            page.call("Emulation.setFocusEmulationEnabled", json!({"enabled": true})).await;
-            page.call("Page.addScriptToEvaluateOnNewDocument", json!({"source": PRELUDE})).await;
-            page.emulate(1280, 800, "light").await;
-            page.call("Page.navigate", json!({"url": url})).await;
-            page.until("location.protocol !== 'about:' && document.readyState === 'complete'").await;
-            page
+            let context = self.tools.call("", "Target.createBrowserContext", json!({})).await.unwrap();
+            Page::open(self.tools.clone(), context["browserContextId"].clone(), url, caller).await
         }
     }
 }
@@ -89,11 +74,43 @@ pub(crate) struct Page {
     tools: DevTools,
     session: String,
     target: Value,
+    context: Value,
     tolerated: Vec<&'static str>,
     origin: &'static Location<'static>,
 }
 
 impl Page {
+    async fn open(tools: DevTools, context: Value, url: &str, origin: &'static Location<'static>) -> Self {
+        let browser = async |method, params| tools.call("", method, params).await.unwrap();
+        let target = json!({"url": "about:blank", "browserContextId": context});
+        let target = browser("Target.createTarget", target).await["targetId"].take();
+        let attach = json!({"targetId": target, "flatten": true});
+        let session = browser("Target.attachToTarget", attach).await["sessionId"].as_str().unwrap().to_owned();
+        let page = Self { tools: tools.clone(), session, target, context, tolerated: vec![], origin };
+        for domain in ["Runtime.enable", "Log.enable", "Page.enable", "Network.enable"] {
+            page.call(domain, json!({})).await;
+        }
+        // Each page believes that it has the focus.
+        page.call("Emulation.setFocusEmulationEnabled", json!({"enabled": true})).await;
+        page.call("Page.addScriptToEvaluateOnNewDocument", json!({"source": PRELUDE})).await;
+        page.emulate(1280, 800, "light").await;
+        page.call("Page.navigate", json!({"url": url})).await;
+        page.until("location.protocol !== 'about:' && document.readyState === 'complete'").await;
+        page
+    }
+
+    /// Opens the same address in another tab, which shares this one's `localStorage`.
+    #[track_caller]
+    pub(crate) fn open_tab<'a>(&'a self) -> impl Future<Output = Self> + use<'a> {
+        let caller = Location::caller();
+        async move {
+            let url = self.eval("location.href").await;
+            let mut tab = Self::open(self.tools.clone(), self.context.clone(), url.as_str().unwrap(), caller).await;
+            tab.tolerated.clone_from(&self.tolerated);
+            tab
+        }
+    }
+
     async fn call(&self, method: &str, params: Value) -> Value {
         self.tools.call(&self.session, method, params).await.unwrap()
     }

@@ -1,0 +1,38 @@
+// The client of this page, and the changes that its views follow.
+
+import { createClient } from "./client/index.js";
+
+export { activity } from "./client/index.js";
+
+export const client = createClient();
+
+/** The open conversation, and the one that the user is leaving. */
+export const view = { openId: null, leavingId: null };
+
+const GATHER_MS = 5; // a burst of changes is one rendering
+const listeners = new Map();
+const changedTopics = new Set();
+
+client.on("change", tell);
+
+// topics: those of the client, and "opened"
+export function on(topic, listener) {
+  listeners.set(topic, [...(listeners.get(topic) ?? []), listener]);
+}
+
+/** Announces a change that is the page's own. */
+export function changed(...topics) {
+  if (changedTopics.size === 0) setTimeout(tellOwn, GATHER_MS);
+  for (const topic of topics) changedTopics.add(topic);
+}
+
+function tellOwn() {
+  const topics = [...changedTopics];
+  changedTopics.clear();
+  tell(topics);
+}
+
+function tell(topics) {
+  if (!client.user) return; // the page is about to be loaded anew
+  for (const listener of new Set([...topics].flatMap((topic) => listeners.get(topic) ?? []))) listener();
+}
