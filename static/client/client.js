@@ -111,8 +111,8 @@ export class Client {
   }
 
   /** Loads the newest messages of a conversation, and keeps them complete from then on. @param {string} conversationId */
-  open(conversationId) {
-    return this.history.loadNewest(conversationId);
+  async open(conversationId) {
+    if (!this.history.get(conversationId)?.isLoaded) await this.history.loadNewest(conversationId);
   }
 
   /** Sends a message. Returns null if too many wait to be sent. @param {string} conversationId @param {string} content @param {{ reply_to?: string }} [more] */

@@ -24,6 +24,7 @@ import { asProblem } from "./http.js";
 
 const PROTOCOL = "chinwag.v1";
 const BREATHER_MS = 5_000; // after a close code that means "too fast"
+const REFRESHES_MOST = 2;
 const LASTING_MS = 60_000; // before the next attempt after a handshake failed for a reason that will not pass by itself
 
 export class Connection {
@@ -156,16 +157,17 @@ export class Connection {
     this.#retry({ reason });
   }
 
-  // A fresh token that is refused too is no matter of time.
+  // A new token that is refused too, without a hello in between, is no matter of time. The next attempt waits like any other: a server
+  // that takes no token for long would otherwise be asked without end.
   async #refresh() {
     this.#detach();
     this.#refreshes += 1;
-    if (this.#refreshes > 2) return this.#session.end("You have been logged out. Please log in again.");
+    if (this.#refreshes > REFRESHES_MOST) return this.#session.end("You have been logged out. Please log in again.");
     this.#change("connecting");
     const attempt = this.#attempt;
     try {
       await this.#session.refresh();
-      if (attempt === this.#attempt) this.#connect();
+      if (attempt === this.#attempt) this.#retry();
     } catch (error) {
       if (attempt === this.#attempt) this.#retry({ retryAfterMs: asProblem(error).retryAfterMs });
     }

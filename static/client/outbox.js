@@ -175,7 +175,8 @@ export class Outbox {
   /** Takes over the messages of dead tabs, now and from time to time. */
   #takeOver() {
     if (this.#unsent.length) this.#storage.save(this.#unsent); // this tab is alive
-    this.#storage.takeOver((messages) => this.#adopt(messages));
+    // A browser refuses locks while it closes the page; in any other case the next round tries again.
+    this.#storage.takeOver((messages) => this.#adopt(messages)).catch(() => {});
     this.#watch = this.#clock.setTimeout(() => this.#takeOver(), TAKE_OVER_MS);
   }
 

@@ -109,11 +109,13 @@ for (const code of [4040, 4500]) {
     const tab = await browser.loggedIn();
     await browser.server.socket.close(code);
     await browser.clock.pass(0);
+    assert.equal(waitOf(tab, browser.clock), 250);
+    await browser.clock.pass(250);
     assert.equal(browser.server.socket.protocols[1], "bearer.access2");
     for (let refused = 0; refused < 2; refused += 1) {
       browser.server.socket.end.onopen({});
       await browser.server.socket.close(code);
-      await browser.clock.pass(0);
+      await browser.clock.pass(1_000);
     }
     assert.equal(tab.ended().length, 1);
     assert.equal(tab.client.user, null);

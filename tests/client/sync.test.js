@@ -41,6 +41,12 @@ test("an opened conversation is resumed from its last event, by number and id", 
   assert.deepEqual(resumes(socket), [{ seq: 2, id: "m2" }]);
 });
 
+test("a conversation that is opened again is not loaded again, which would leave a gap", async () => {
+  const { client, server } = await inRoom(2);
+  await client.open(ROOM);
+  assert.equal(server.count(`GET /v1/conversations/${ROOM}/messages`), 1);
+});
+
 test("events in order need no request", async () => {
   const { browser, client, socket, tab, shown } = await inRoom(1);
   const before = browser.server.requests.length;

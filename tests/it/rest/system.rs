@@ -1,6 +1,8 @@
 //! The page, health, and the header fields of all responses.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -116,14 +118,24 @@ async fn the_root_welcomes_programs_and_shows_browsers_the_page() {
     assert!(!policy.contains("unsafe"), "{policy}");
 }
 
+fn scripts_in(folder: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "js")).collect()
+}
+
 #[tokio::test]
 async fn the_pages_files_are_served_and_need_not_be_sent_twice() {
     let server = Server::start().await;
     let page = with(server.address, Method::GET, "/", &[("accept", "text/html")]).await.expect(200);
     let html = String::from_utf8(page.body.to_vec()).unwrap();
     let mut named: Vec<&str> = html.split("/static/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
-    named.extend(["page-client.js", "client/index.js", "client/connection.js"]);
-    assert!(named.len() >= 4, "the page names its script, style and icon: {named:?}");
+    assert!(named.len() >= 4, "the page names its scripts, style and icon: {named:?}");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
+    for script in scripts_in(&folder).into_iter().chain(scripts_in(&folder.join("client"))) {
+        let name = script.strip_prefix(&folder).unwrap().to_str().unwrap();
+        assert_eq!(named.contains(&name), name != "client/types.js", "the page loads {name} at once");
+    }
+    named.push("client/types.js");
     for name in named {
         let path = format!("/static/{name}");
         let file = get(server.address, &path).await.expect(200);
