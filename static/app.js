@@ -12,6 +12,7 @@ import { startMembersView } from "./view-members.js";
 import { startPeopleView } from "./view-people.js";
 
 const FAREWELL = "chinwag.farewell"; // the message to show after the reload
+const LOGOUT_MS = 3_000; // what a server gets to answer; the user is logged out here at once
 let isLoggingOut = false;
 
 if (client.user) startChat();
@@ -96,7 +97,7 @@ function showMe() {
 async function logout() {
   isLoggingOut = true;
   $("chat").hidden = true;
-  await client.logout();
+  await Promise.race([client.logout(), new Promise((enough) => { setTimeout(enough, LOGOUT_MS); })]);
   startAfresh();
 }
 

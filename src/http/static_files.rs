@@ -55,7 +55,7 @@ static FILES: LazyLock<[File; 46]> = LazyLock::new(|| {
                 "view-connection.js" "view-list.js" "view-members.js" "view-people.js" "view-revise.js" "view-timeline.js"
                 "client/backoff.js" "client/client.js" "client/close-codes.js" "client/connection.js" "client/conversation-list.js"
                 "client/conversations.js" "client/drafts.js" "client/emitter.js" "client/environment.js" "client/handshake.js"
-                "client/heartbeat.js" "client/history.js" "client/http.js" "client/index.js" "client/one-refresher.js"
+                "client/heartbeat.js" "client/history.js" "client/http.js" "client/index.js" "client/refresher.js"
                 "client/outbox-storage.js" "client/outbox.js" "client/people.js" "client/read-state.js" "client/rest.js"
                 "client/resume.js" "client/session.js" "client/sync.js" "client/tab.js" "client/timeline.js" "client/token-store.js"
                 "client/transmission.js" "client/types.js" "client/uuid7.js";

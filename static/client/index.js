@@ -15,7 +15,7 @@
 //     connection                                                     the WebSocket: connects again, watches heartbeats
 //     backoff  close-codes  handshake  heartbeat                     its rules
 //     rest  session                                                  calls in the user's name; login and tokens
-//     one-refresher  token-store  outbox-storage  tab                what the tabs of a browser share
+//     refresher  token-store  outbox-storage  tab                    what the tabs of a browser share
 //     http  emitter  uuid7                                           requests, events, ids
 //     environment  types                                             the surroundings: storage, fetch, WebSocket, clock
 //

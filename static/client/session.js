@@ -1,7 +1,7 @@
 // The login of the user: its tokens, their refresh, and its end. All tabs that share a login learn of its refreshes and its end.
 
 import { asProblem, Problem } from "./http.js";
-import { asOneRefresher } from "./one-refresher.js";
+import { Refresher } from "./refresher.js";
 import { TokenStore } from "./token-store.js";
 import { uuid7 } from "./uuid7.js";
 
@@ -14,10 +14,11 @@ import { uuid7 } from "./uuid7.js";
  * @property {(end: { user: User, reason: string, isWiped: boolean }) => void} ended `isWiped`: nothing of the user may stay in this browser
  */
 
+const REFRESH = "/v1/users/refresh";
 const SOON_MS = 10_000; // a token that expires so soon is not used any more
 const EARLY_MS = 60_000; // how long before its expiry a token is refreshed
 const RETRY_MS = 15_000;
-const NEWS_MS = 500; // in which a tab that has refreshed has told the others
+const PAUSE_MS = 1_000; // between two refreshes at least, if tokens live for seconds
 const REFUSALS = [400, 401, 403, 422]; // of a refresh; a server that is busy or gone says nothing about the session
 
 export class Session {
@@ -25,13 +26,11 @@ export class Session {
   #http;
   #store;
   #hooks;
+  #refresher;
   /** @type {Tokens | null} */
   #tokens = null;
   #isKept = false;
-  /** @type {Promise<string> | null} */
-  #refreshing = null;
   #timer = 0;
-  #heard = () => {}; // called when another tab has refreshed the login
 
   /** @param {Environment} environment @param {Http} http @param {Hooks} hooks */
   constructor(environment, http, hooks) {
@@ -39,6 +38,11 @@ export class Session {
     this.#http = http;
     this.#hooks = hooks;
     this.#store = new TokenStore(environment.storage);
+    this.#refresher = new Refresher(environment, {
+      current: () => this.#present(),
+      look: () => this.#adopt(this.#store.read()?.tokens),
+      exchange: (used) => this.#exchange(used),
+    });
     const found = this.#store.read();
     if (found) this.#accept(found.tokens, found.isKept);
     if (environment.channel) environment.channel.onmessage = ({ data }) => this.#learn(data);
@@ -75,9 +79,9 @@ export class Session {
 
   /** Logs out at once. A server that does not answer must not prevent it. */
   async logout() {
-    const token = this.#tokens?.access_token;
+    const tokens = this.#tokens;
     this.end("", { isWiped: true });
-    if (token) await this.#http.request("POST", "/v1/users/logout", { token }).catch(() => {});
+    if (tokens) await this.#logoutOnServer(tokens).catch(() => {});
   }
 
   /**
@@ -97,10 +101,9 @@ export class Session {
     return expires_at - this.#environment.clock.now() > SOON_MS ? access_token : this.refresh();
   }
 
-  /** Returns a new access token; or, if another call or tab has got one already, that one. */
+  /** Returns a new access token. */
   refresh() {
-    this.#refreshing ??= this.#refresh().finally(() => { this.#refreshing = null; });
-    return this.#refreshing;
+    return this.#refresher.refresh();
   }
 
   close() {
@@ -108,56 +111,47 @@ export class Session {
     this.#environment.channel?.close();
   }
 
-  async #refresh() {
-    const { refresh_token, login } = this.#present();
-    return asOneRefresher(this.#environment, (hasWaited) => this.#exchange(refresh_token, login, hasWaited));
-  }
-
-  /** @param {string} refresh_token @param {string} login @param {boolean} hasWaited another tab has refreshed a moment ago */
-  async #exchange(refresh_token, login, hasWaited) {
-    const found = this.#store.read()?.tokens;
-    if (found?.login === login) this.#adopt(found);
-    // Between processes of a browser a lock can be faster than a storage.
-    if (hasWaited && this.#present().refresh_token === refresh_token) await this.#news();
-    if (this.#present().refresh_token !== refresh_token) return this.#present().access_token;
+  /** Gets new tokens from the server. @param {Tokens} used */
+  async #exchange({ refresh_token, login }) {
+    const isSame = () => this.#tokens?.refresh_token === refresh_token;
     try {
-      const answer = await this.#http.request("POST", "/v1/users/refresh", { body: { refresh_token } });
-      if (this.#present().refresh_token === refresh_token) {
-        const tokens = this.#tokensOf(answer, login);
-        this.#replace(tokens);
-        this.#environment.channel?.postMessage({ refreshed: tokens });
-      }
+      const answer = await this.#http.request("POST", REFRESH, { body: { refresh_token } });
+      if (!isSame()) return;
+      const tokens = this.#tokensOf(answer, login);
+      this.#replace(tokens);
+      this.#environment.channel?.postMessage({ refreshed: tokens });
     } catch (error) {
-      const isSame = this.#tokens?.refresh_token === refresh_token;
-      if (isSame && REFUSALS.includes(asProblem(error).status)) this.end("Your session has ended. Please log in again.");
+      if (isSame() && REFUSALS.includes(asProblem(error).status)) this.end("Your session has ended. Please log in again.");
       throw error;
     }
-    return this.#present().access_token;
+  }
+
+  // An access token that has expired ends no session, and its refresh token would live on.
+  /** @param {Tokens} tokens */
+  async #logoutOnServer({ access_token, refresh_token }) {
+    const logout = (/** @type {string} */ token) => this.#http.request("POST", "/v1/users/logout", { token });
+    try {
+      await logout(access_token);
+    } catch (error) {
+      if (asProblem(error).code !== "token_expired") throw error;
+      const answer = await this.#http.request("POST", REFRESH, { body: { refresh_token } });
+      await logout(answer.access_token);
+    }
   }
 
   /** @param {{ refreshed?: Tokens, ended?: { login: string, reason: string, isWiped: boolean } }} news from another tab */
   #learn({ refreshed, ended }) {
     if (refreshed && refreshed.login === this.#tokens?.login) {
       this.#adopt(refreshed);
-      this.#heard();
+      this.#refresher.heard();
     }
     if (ended && ended.login === this.#tokens?.login) this.#forget(ended.reason || "You have logged out.", ended.isWiped);
   }
 
-  /** Waits for another tab to tell of its refresh. @returns {Promise<void>} */
-  #news() {
-    return new Promise((resolve) => {
-      const timer = this.#environment.clock.setTimeout(resolve, NEWS_MS);
-      this.#heard = () => {
-        this.#environment.clock.clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
-  /** @param {Tokens} tokens of the same login */
+  /** Takes tokens that another tab has got for this login. @param {Tokens | undefined} tokens */
   #adopt(tokens) {
-    const { expires_at, refresh_token } = this.#present();
+    if (!tokens || tokens.login !== this.#tokens?.login) return;
+    const { expires_at, refresh_token } = this.#tokens;
     if (tokens.refresh_token !== refresh_token && tokens.expires_at >= expires_at) this.#replace(tokens);
   }
 
@@ -193,7 +187,7 @@ export class Session {
     clock.clearTimeout(this.#timer);
     this.#timer = clock.setTimeout(() => {
       this.refresh().catch((error) => this.#tokens && this.#refreshAfter(asProblem(error).retryAfterMs ?? RETRY_MS));
-    }, Math.max(milliseconds, 1_000));
+    }, Math.max(milliseconds, PAUSE_MS));
   }
 
   /** @param {string} reason @param {boolean} isWiped */

@@ -178,6 +178,30 @@ test("a logout ends all tabs of the login, and no other login", async () => {
   assert.deepEqual(grace.client.user, GRACE);
 });
 
+test("a logout with a token that has expired ends the session on the server all the same", async () => {
+  const browser = new FakeBrowser();
+  const tab = await browser.loggedIn();
+  browser.server.answers["POST /v1/users/logout"] = ({ token }) => (token === "access1" ? [401, { code: "token_expired" }] : [204]);
+  await tab.client.logout();
+  assert.deepEqual(browser.server.requests.slice(-3).map(({ name, token }) => `${name} ${token ?? ""}`),
+    ["POST /v1/users/logout access1", "POST /v1/users/refresh ", "POST /v1/users/logout access2"]);
+  assert.deepEqual([tab.client.user, tab.session.length], [null, 0]);
+});
+
+test("a refresh that is answered after the logout logs nobody in", async () => {
+  const browser = new FakeBrowser();
+  const tab = await browser.loggedIn({ isKept: true });
+  let answer;
+  browser.server.answers[REFRESH] = () => new Promise((resolve) => { answer = () => resolve([200, browser.server.tokens(ADA)]); });
+  expireFirstToken(browser);
+  const call = assert.rejects(tab.client.rest.get("/v1/users/me"), { status: 401 });
+  while (!answer) await settled();
+  await tab.client.logout();
+  answer();
+  await call;
+  assert.deepEqual([tab.client.user, browser.local.length], [null, 0]);
+});
+
 test("a logout does not wait for a server that is gone", async () => {
   const browser = new FakeBrowser();
   const tab = await browser.loggedIn({ isKept: true });
