@@ -12,7 +12,7 @@ import { startMembersView } from "./view-members.js";
 import { startPeopleView } from "./view-people.js";
 
 const FAREWELL = "chinwag.farewell"; // the message to show after the reload
-const LOGOUT_MS = 3_000; // what a server gets to answer; the user is logged out here at once
+const LOGOUT_MS = 3_000; // time for the server to answer; in this browser the user is logged out at once
 let isLoggingOut = false;
 
 if (client.user) startChat();

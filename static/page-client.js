@@ -13,7 +13,7 @@ const GATHER_MS = 5; // a burst of changes is one rendering
 const listeners = new Map();
 const changedTopics = new Set();
 
-client.on("change", tell);
+client.on("change", announce);
 
 // topics: those of the client, and "opened"
 export function on(topic, listener) {
@@ -22,17 +22,17 @@ export function on(topic, listener) {
 
 /** Announces a change that is the page's own. */
 export function changed(...topics) {
-  if (changedTopics.size === 0) setTimeout(tellOwn, GATHER_MS);
+  if (changedTopics.size === 0) setTimeout(announceOwn, GATHER_MS);
   for (const topic of topics) changedTopics.add(topic);
 }
 
-function tellOwn() {
+function announceOwn() {
   const topics = [...changedTopics];
   changedTopics.clear();
-  tell(topics);
+  announce(topics);
 }
 
-function tell(topics) {
+function announce(topics) {
   if (!client.user) return; // the page is about to be loaded anew
   for (const listener of new Set([...topics].flatMap((topic) => listeners.get(topic) ?? []))) listener();
 }

@@ -112,7 +112,7 @@ export class Connection {
     const socket = (this.#socket = new this.#environment.WebSocket(url, [PROTOCOL, `bearer.${token}`]));
     let isOpen = false;
     socket.onopen = () => { isOpen = true; };
-    socket.onmessage = ({ data }) => attempt === this.#attempt && this.#heard(data);
+    socket.onmessage = ({ data }) => attempt === this.#attempt && this.#receive(data);
     socket.onclose = ({ code }) => {
       if (attempt !== this.#attempt) return;
       if (isOpen) this.#lost(code);
@@ -122,8 +122,8 @@ export class Connection {
   }
 
   /** @param {string} data */
-  #heard(data) {
-    this.#heartbeat.heard();
+  #receive(data) {
+    this.#heartbeat.received();
     let frame;
     try {
       frame = JSON.parse(data);

@@ -39,7 +39,7 @@ export class Heartbeat {
   }
 
   /** A frame has arrived. */
-  heard() {
+  received() {
     this.#isProbing = false;
     this.#wait(this.#silenceMs, () => this.probe());
   }

@@ -1,4 +1,4 @@
-// How far the user has read, told to the server.
+// Sends the server how far the user has read.
 
 /** @import { Connection } from "./connection.js" */
 /** @import { Conversations } from "./conversations.js" */
@@ -8,7 +8,7 @@ export const REF = "read";
 
 export class ReadState {
   /** @type {Map<string, number>} what the server does not know yet: the number up to which a conversation is read */
-  #untold = new Map();
+  #unsent = new Map();
   /** @type {"unknown" | "asked" | "understood" | "refused"} whether this server knows the frame */
   #knows = "unknown";
   #connection;
@@ -23,7 +23,7 @@ export class ReadState {
   /** The connection is new, perhaps to a server of another version. */
   begin() {
     this.#knows = "unknown";
-    this.#tell();
+    this.#send();
   }
 
   /** The user has seen the newest message. @param {string} conversationId */
@@ -31,8 +31,8 @@ export class ReadState {
     const conversation = this.#conversations.get(conversationId);
     if (!conversation || !this.#connection.isLive || !conversation.unread_count) return;
     this.#conversations.read(conversation);
-    this.#untold.set(conversationId, conversation.last_seq);
-    this.#tell();
+    this.#unsent.set(conversationId, conversation.last_seq);
+    this.#send();
   }
 
   /** The user has read on another device. @param {Frame} frame */
@@ -44,7 +44,7 @@ export class ReadState {
   /** The answer to the ping behind the first receipt: a refusal would have come before it. */
   pong() {
     if (this.#knows === "asked") this.#knows = "understood";
-    this.#tell();
+    this.#send();
   }
 
   /** @param {Frame} frame an error */
@@ -53,17 +53,17 @@ export class ReadState {
   }
 
   wipe() {
-    this.#untold.clear();
+    this.#unsent.clear();
   }
 
   // A server of another version may not know receipts, and ten refused frames in a row end a connection. So a ping follows the
   // first receipt of a connection, and the others wait for its pong.
-  #tell() {
-    if (this.#knows === "refused") this.#untold.clear();
-    for (const [conversation_id, seq] of this.#untold) {
+  #send() {
+    if (this.#knows === "refused") this.#unsent.clear();
+    for (const [conversation_id, seq] of this.#unsent) {
       if (this.#knows === "asked") return;
       if (!this.#connection.send({ type: "message.read", ref: REF, conversation_id, seq })) return;
-      this.#untold.delete(conversation_id);
+      this.#unsent.delete(conversation_id);
       if (this.#knows === "understood") continue;
       this.#knows = "asked";
       this.#connection.send({ type: "ping", ref: REF });

@@ -5,7 +5,7 @@
 
 const LOCK = "chinwag.refresh";
 const LOCK_WAIT_MS = 25_000; // longer than a request takes: a tab that holds the lock for more is frozen
-const NEWS_MS = 500; // in which a tab that has refreshed has told the others
+const NEWS_MS = 500; // in which the message of a tab that has refreshed arrives at the others
 
 /**
  * @typedef {object} Hooks
@@ -19,7 +19,7 @@ export class Refresher {
   #hooks;
   /** @type {Promise<string> | null} */
   #running = null;
-  #heard = () => {};
+  #stopWaiting = () => {};
 
   /** @param {Environment} environment @param {Hooks} hooks */
   constructor(environment, hooks) {
@@ -34,8 +34,8 @@ export class Refresher {
   }
 
   /** Another tab has refreshed the login, and this one has its tokens. */
-  heard() {
-    this.#heard();
+  refreshedElsewhere() {
+    this.#stopWaiting();
   }
 
   async #refresh() {
@@ -65,12 +65,12 @@ export class Refresher {
     return running ?? work(true);
   }
 
-  /** Waits for another tab to tell of its refresh. @returns {Promise<void>} */
+  /** Waits for the message of the tab that has refreshed. @returns {Promise<void>} */
   #news() {
     const { clock } = this.#environment;
     return new Promise((resolve) => {
       const timer = clock.setTimeout(resolve, NEWS_MS);
-      this.#heard = () => {
+      this.#stopWaiting = () => {
         clock.clearTimeout(timer);
         resolve();
       };

@@ -143,7 +143,7 @@ export class Session {
   #learn({ refreshed, ended }) {
     if (refreshed && refreshed.login === this.#tokens?.login) {
       this.#adopt(refreshed);
-      this.#refresher.heard();
+      this.#refresher.refreshedElsewhere();
     }
     if (ended && ended.login === this.#tokens?.login) this.#forget(ended.reason || "You have logged out.", ended.isWiped);
   }

@@ -39,7 +39,7 @@ export class Sync {
     this.#parts = parts;
   }
 
-  /** The connection hears everything from here on, so what was before is loaded now. @param {Frame} hello */
+  /** The server sends all events from here on. Earlier ones are loaded now. @param {Frame} hello */
   goLive({ membership_version, user }) {
     const { history, list, outbox, people, readState, resume } = this.#parts;
     this.#membershipVersion = membership_version;

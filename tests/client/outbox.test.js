@@ -225,7 +225,7 @@ test("unsent messages and drafts survive an expired session, for the same user a
 for (const [how, end] of [
   ["a logout", ({ client }) => client.logout()],
   ["4504", (tab, server) => server.socket.close(4504)],
-  ["a call that is told of the session's end", async ({ client }, { answers }) => {
+  ["a call that is refused because the session has ended", async ({ client }, { answers }) => {
     answers["GET /v1/users/me"] = () => [401, { code: "session_ended" }];
     await assert.rejects(client.rest.get("/v1/users/me"));
   }],

@@ -69,11 +69,11 @@ async fn over_all_tabs_one_refreshes_the_login() {
         page.eval("performance.clearResourceTimings()").await;
     }
     first.until(&format!("{token} !== {before}")).await;
-    // Both tell their connections, and go on.
+    // Both connections get the new token, and go on.
     for page in [&first, &second] {
-        let told =
+        let has_sent =
             async |count: usize| page.frames_sent().iter().filter(|frame| frame.contains(r#""auth""#)).count() >= count;
-        while !told(1).await {
+        while !has_sent(1).await {
             page.until("true").await;
         }
     }

@@ -101,7 +101,7 @@ impl Page {
 
     /// Opens the same address in another tab, which shares this one's `localStorage`.
     #[track_caller]
-    pub(crate) fn open_tab<'a>(&'a self) -> impl Future<Output = Self> + use<'a> {
+    pub(crate) fn open_tab(&self) -> impl Future<Output = Self> + use<'_> {
         let caller = Location::caller();
         async move {
             let url = self.eval("location.href").await;
