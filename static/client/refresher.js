@@ -5,7 +5,7 @@
 
 const LOCK = "chinwag.refresh";
 const LOCK_WAIT_MS = 25_000; // longer than a request takes: a tab that holds the lock for more is frozen
-const NEWS_MS = 500; // in which the message of a tab that has refreshed arrives at the others
+const NEWS_MS = 2_000; // in which the message of a tab that has refreshed arrives at the others
 
 /**
  * @typedef {object} Hooks
