@@ -307,3 +307,8 @@ ALTER TABLE users ADD COLUMN conversations_max bigint, ADD COLUMN new_a_day_max 
 -- Locked first, as by all who delete a group, or each would wait for the other.
 LOCK TABLE counters IN EXCLUSIVE MODE;
 ALTER TABLE leavers DROP CONSTRAINT leavers_conversation_id_fkey;
+
+-- Version 18: members mark messages as unread.
+
+-- The messages from this number on count as unread for the member alone, NULL for none. The member's next read takes it away.
+ALTER TABLE members ADD COLUMN unread_from_seq bigint;

@@ -9,7 +9,7 @@
 //! transport                shared by both: state, client addresses, origins, bounds of sockets, responses
 //! api                      the operations table, and the dispatcher that every call goes through
 //! chat                     the functions of the operations: validation, reads from the store, writes to the journal
-//! sync  auth               catching up, reconciling, presence, the words of users; passwords, tokens, sessions, tickets
+//! sync  auth               catching up, reconciling, presence, receipts, the words of users; passwords, tokens, sessions, tickets
 //! journal                  writes are batched, committed, delivered and answered
 //! delivery                 encoding, envelopes, this node's inbox, gap repair
 //! store  registry  bus     ports: durable data, this node's connections, other nodes
@@ -57,6 +57,9 @@
 //! 6. Only then does the lane answer the client. Over HTTP the answer is 201. Over WebSocket the message's own event is the answer.
 //!
 //! Frames that may be lost, as those of `sync::presence`, use the bus too: as ephemeral envelopes, with an audience and without a number.
+//!
+//! Receipts take no number. `sync::receipts` writes the newest of each member in batches, past the journal, and then sends them as ephemeral
+//! frames.
 //!
 //! A client that was away reads the same events from the store. `sync::catch_up` sends pages until the connection has all that this node
 //! has delivered, and activates the subscription at that number, under the lock that delivery takes.

@@ -23,6 +23,9 @@ pub const LEAVES_MAX: usize = 100;
 pub const LEAVES_IN_FLIGHT_MAX: usize = 20;
 /// Unread messages counted for one member of a conversation: enough for a badge that says "99+".
 pub const UNREAD_MAX: i64 = 100;
+/// Newest messages among which the unread ones of a member are counted. System messages, deleted ones and one's own are not counted, and
+/// without a bound a page of conversations could read a million of them.
+pub const UNREAD_SCANNED_MAX: usize = 1_000;
 
 // ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -135,7 +138,7 @@ const IDLE_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes of an entry of a map with short keys, as the rate limiters and the session cache have.
 const MAP_ENTRY_BYTES: usize = 100;
 /// Rate limiters of a node.
-const RATE_LIMITERS: usize = 10;
+const RATE_LIMITERS: usize = 11;
 /// Bytes of rows and JSON of one page that is read: [`PAGE_MAX`] of the longest texts and one more, and [`PAGE_BYTES_MAX`].
 const PAGE_READ_BYTES: usize = (PAGE_MAX + 1) * CONTENT_BYTES_MAX + PAGE_BYTES_MAX;
 /// Bytes of a report: the copy of a text, and a reason of characters of four bytes.
@@ -295,6 +298,16 @@ pub const REF_CHARS_MAX: usize = 64;
 pub const PRESENCE_DEBOUNCE: Duration = Duration::from_millis(500);
 /// Time that the announcement of users who went offline waits for the store to write when they were last seen.
 pub const LAST_SEEN_WAIT: Duration = Duration::from_millis(500);
+
+// ── Receipts ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Pause between two writes of receipts. Whoever reads while a conversation is quiet does not wait for it, and a crowd that reads at once
+/// costs the store ten commits a second, a few per cent of its time. A crash loses no more than this of what clients did not wait for.
+pub const RECEIPTS_PAUSE: Duration = Duration::from_millis(100);
+/// Receipts that are written in one transaction: 500 rows, in some milliseconds.
+pub const RECEIPTS_BATCH_MAX: usize = 500;
+/// Bytes that a receipt takes while it waits to be written. It is charged to its user, who can have 32,000 of them.
+pub const RECEIPT_BYTES: usize = 256;
 
 // ── The journal ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -513,6 +526,9 @@ pub const WRITES: Rate = Rate { burst: 500, per_minute: 3_000 };
 /// Reads of one user, in tokens: 1 for an object, 5 for a page. A page of the browser reads about ten objects and three pages at its start. A
 /// program that walks through a long history reads 40 pages a second, which are 8,000 messages.
 pub const READS: Rate = Rate { burst: 2_000, per_minute: 12_000 };
+/// Receipts of one user, and other frames that no message depends on: a device that acknowledges one message after the other in busy rooms
+/// needs fewer. A bucket of its own, so that reading costs nobody a send.
+pub const RECEIPTS: Rate = Rate { burst: 1_000, per_minute: 6_000 };
 /// Refreshes of one session: one in 10 s, and 50 at once for the tabs of a browser that wakes up. Each is a commit of its own.
 pub const REFRESHES: Rate = Rate { burst: 50, per_minute: 6 };
 /// Members of the conversations that one user creates. The burst is two of the largest groups. Each member is two rows in the transaction that

@@ -159,6 +159,7 @@ fn charge(operation: &Operation, context: &Context) -> Result<()> {
     match operation.cost {
         Cost::Read(tokens) => context.chat.rate_limits.charge_read(user_id, tokens),
         Cost::Write(tokens) => context.chat.rate_limits.charge_write(user_id, tokens),
+        Cost::Receipt(tokens) => context.chat.rate_limits.charge_receipt(user_id, tokens),
         Cost::None | Cost::OfInput => Ok(()),
     }
 }

@@ -45,6 +45,8 @@ pub enum Cost {
     Read(u32),
     /// Tokens of [`limits::WRITES`](crate::limits::WRITES).
     Write(u32),
+    /// Tokens of [`limits::RECEIPTS`](crate::limits::RECEIPTS).
+    Receipt(u32),
     /// The operation charges, because the cost depends on its input.
     OfInput,
 }
@@ -61,6 +63,10 @@ pub mod cost {
     pub const WRITE_TOKENS: u32 = 1;
     /// The cost of a numbered write, and of a frame that goes to the other members. It shares a commit with others.
     pub const WRITE: Cost = Cost::Write(WRITE_TOKENS);
+    /// The tokens of a receipt.
+    pub const RECEIPT_TOKENS: u32 = 1;
+    /// The cost of a receipt, which shares a transaction with others.
+    pub const RECEIPT: Cost = Cost::Receipt(RECEIPT_TOKENS);
     /// The cost of a ticket. As many as a user may have leave half of the user's writes for sends.
     pub const TICKET: Cost = Cost::Write(5);
     /// The cost of leaving up to [`LEAVES_MAX`](crate::limits::LEAVES_MAX) conversations: a fifth of as many numbered writes. They share

@@ -6,8 +6,8 @@ use super::operation::Cost::{None as FREE, OfInput};
 use super::operation::Transports::{Both, Http};
 use super::operation::{Access, Cost, Operation, OperationKind, Transports, cost};
 use crate::chat::{
-    accounts, blocks, conversations, deletions, history, leaving, members, messages, registration, reports, sessions,
-    users,
+    accounts, blocks, conversations, deletions, history, leaving, members, messages, receipts, registration, reports,
+    sessions, users,
 };
 use crate::wire::answer::Answer;
 
@@ -49,7 +49,7 @@ const fn row(
     Operation { name, method, path, body, access, cost, transports, kind }
 }
 
-use cost::{COMMIT, LEAVES, PAGE, READ, TICKET, WRITE};
+use cost::{COMMIT, LEAVES, PAGE, READ, RECEIPT, TICKET, WRITE};
 
 const DELETE: &str = "DELETE";
 const GET: &str = "GET";
@@ -111,5 +111,7 @@ pub static OPERATIONS: &[Operation] = &[
     row("message.send",        POST,   "/v1/conversations/{conversation_id}/messages",                      Json,  User,    WRITE,   Both, write!(messages::send, messages::sent)),
     row("message.edit",        PATCH,  "/v1/conversations/{conversation_id}/messages/{message_id}",         Json,  User,    WRITE,   Both, write!(messages::edit, messages::edited)),
     row("message.delete",      DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}",         Empty, User,    WRITE,   Both, write!(messages::delete)),
+    row("message.read",        PUT,    "/v1/conversations/{conversation_id}/read",                          Json,  User,    RECEIPT, Both, call!(receipts::read)),
+    row("message.unread",      PUT,    "/v1/conversations/{conversation_id}/unread",                        Json,  User,    RECEIPT, Both, call!(receipts::mark_unread)),
     row("message.report",      POST,   "/v1/conversations/{conversation_id}/messages/{message_id}/report",  Json,  User,    COMMIT,  Both, call!(reports::create)),
 ];

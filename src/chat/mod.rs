@@ -15,6 +15,7 @@ pub mod members;
 pub mod messages;
 mod presence_view;
 mod rate_limits;
+pub mod receipts;
 pub mod registration;
 pub mod reports;
 pub mod sessions;
@@ -40,8 +41,8 @@ use crate::limits;
 use crate::registry::{MemoryBudget, Registry};
 use crate::store::{Store, StoreHealth};
 use crate::sync::{
-    EndedSessionsPoll, Presence, PresenceWorker, Reconciler, RemovalsPoll, Subscriptions, SweeperWake, UserPermits,
-    run_sweeper, user_words,
+    EndedSessionsPoll, Presence, PresenceWorker, ReceiptQueue, ReceiptsWorker, Reconciler, RemovalsPoll, Subscriptions,
+    SweeperWake, UserPermits, run_sweeper, user_words,
 };
 pub use connect::{ConnectError, LiveConnection, PendingConnection};
 pub use context::Context;
@@ -81,6 +82,7 @@ pub struct Chat {
     sweeper: SweeperWake,
     journal: Journal,
     presence: Arc<Presence>,
+    receipts: Arc<ReceiptQueue>,
     health: Arc<StoreHealth>,
     settings: Settings,
     /// Limits the rates of writes, logins and registrations.
@@ -116,6 +118,8 @@ impl Chat {
             Arc::new(GapRepair::new(&store, &registry, Arc::clone(&inbox) as _, Arc::clone(&repair_queue)));
         let bus = join(Arc::clone(&inbox) as _);
         tasks.spawn(PresenceWorker::new(&presence, &store, &bus).run(stop.clone()));
+        let receipts = Arc::new(ReceiptQueue::new(&registry));
+        tasks.spawn(supervised(ReceiptsWorker::new(&receipts, &store, &bus).run(stop.clone())));
         let health = Arc::<StoreHealth>::default();
         let ping_store = Arc::clone(&store);
         let ping = move || {
@@ -148,6 +152,7 @@ impl Chat {
             registry,
             bus,
             presence,
+            receipts,
             health,
             rate_limits: RateLimits::new(unlimited),
             settings,

@@ -23,6 +23,7 @@ pub struct RateLimits {
     hasher: RandomState,
     writes: RateLimiter<UserId>,
     reads: RateLimiter<UserId>,
+    receipts: RateLimiter<UserId>,
     new_members: RateLimiter<UserId>,
     reports: RateLimiter<UserId>,
     refreshes: RateLimiter<SessionId>,
@@ -44,6 +45,7 @@ impl RateLimits {
             hasher: RandomState::new(),
             writes: RateLimiter::new(limits::WRITES),
             reads: RateLimiter::new(limits::READS),
+            receipts: RateLimiter::new(limits::RECEIPTS),
             new_members: RateLimiter::new(limits::NEW_MEMBERS),
             reports: RateLimiter::new(limits::REPORTS),
             refreshes: RateLimiter::new(limits::REFRESHES),
@@ -93,6 +95,11 @@ impl RateLimits {
     /// Charges a read to its user.
     pub fn charge_read(&self, user_id: UserId, tokens: u32) -> Result<()> {
         self.charge(&self.reads, user_id, tokens)
+    }
+
+    /// Charges a receipt to its user.
+    pub fn charge_receipt(&self, user_id: UserId, tokens: u32) -> Result<()> {
+        self.charge(&self.receipts, user_id, tokens)
     }
 
     /// Charges a refresh to its session. Its token is signed, so that nobody can charge the session of another user.

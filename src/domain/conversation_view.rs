@@ -17,6 +17,8 @@ pub struct ConversationView {
     pub role: Role,
     /// The number up to which the member has read.
     pub read_seq: Seq,
-    /// The number of messages of others after `read_seq`, counted up to [`crate::limits::UNREAD_MAX`].
+    /// The member's own mark: messages from this number on count as unread.
+    pub unread_from_seq: Option<Seq>,
+    /// The number of messages of others after `read_seq`, or from `unread_from_seq` on, counted up to [`crate::limits::UNREAD_MAX`].
     pub unread_count: i64,
 }

@@ -18,6 +18,7 @@ pub mod password;
 pub mod payload;
 pub mod quotas;
 pub mod rate_limiter;
+pub mod receipt;
 pub mod registration;
 pub mod report;
 pub mod rules;

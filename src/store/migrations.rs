@@ -43,6 +43,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     // A node that does not know it leaves the notes of who left behind when it sweeps a deleted group. They do no harm: no other group ever has
     // its id.
     Migration { version: 17, needs: 2 },
+    // A node that does not know the mark of unread messages counts without it, and leaves it when its user sends.
+    Migration { version: 18, needs: 2 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

@@ -2,7 +2,7 @@
 //!
 //! | for | this folder: the promises | `queries/` | `postgres/` and `sqlite/` |
 //! |---|---|---|---|
-//! | users, accounts, blocks, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, messages | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
+//! | users, accounts, blocks, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, messages, receipts | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
 //! | searches for users | `user_search.rs`, a function that calls the methods of `users.rs` | | |
 //! | names of deleted users | `deleted_names.rs`, a function that calls a method of `deletions.rs` | | |
 //! | numbered writes | `numbered_writes.rs` | with the noun whose table they write | `numbered_writes.rs` and the files that it names |
@@ -38,6 +38,7 @@ mod migrations;
 mod numbered_writes;
 pub mod postgres;
 mod queries;
+mod receipts;
 mod registration;
 mod reports;
 mod sessions;
@@ -60,6 +61,7 @@ pub use known_networks::KnownNetworks;
 pub use members::Members;
 pub use messages::{Messages, Page, Range};
 pub use numbered_writes::NumberedWrites;
+pub use receipts::{MemberUpdate, Receipts};
 pub use registration::Registration;
 pub use reports::Reports;
 pub use sessions::Sessions;
@@ -85,6 +87,7 @@ pub trait Store:
     + Heads
     + Members
     + Messages
+    + Receipts
     + NumberedWrites
 {
     /// The adapter's name, for the log and for health: `postgres` or `sqlite`.

@@ -16,7 +16,7 @@ pub trait NumberedWrites: Send + Sync {
     /// Under the lock of its conversation's counter each message is looked up by its id (the same sender's is
     /// [`Outcome::Duplicate`], another's or a system message's is `id_taken`), its sender must be a member (else `not_found`) and the message that it
     /// replies to must be there (else `invalid`, field `reply_to`). Then it is numbered and inserted, and the sender's own receipts
-    /// advance.
+    /// advance, which takes the sender's mark of unread messages away.
     ///
     /// The caller makes sure that no id stands twice in a batch, and that no message replies to another of the same batch.
     async fn commit(&self, lane: usize, batch: Arc<[NewMessage]>) -> Result<Vec<Result<Outcome>>>;

@@ -1,10 +1,11 @@
-//! Sync: keeps connections and this node in step with the store, users informed of each other's presence, and the words by which users are
-//! found in step with their names.
+//! Sync: keeps connections and this node in step with the store, users informed of each other's presence, receipts written, and the words by
+//! which users are found in step with their names.
 
 mod catch_up;
 mod conversation_pages;
 mod ended_sessions;
 mod presence;
+mod receipts;
 mod reconcile;
 mod removals;
 mod subscriptions;
@@ -16,6 +17,7 @@ pub use catch_up::{small_conversation_probe, wait_for_capacity};
 pub use conversation_pages::ConversationPages;
 pub use ended_sessions::EndedSessionsPoll;
 pub use presence::{Presence, Worker as PresenceWorker};
+pub use receipts::{ClientReceipt, ReceiptQueue, Worker as ReceiptsWorker};
 pub use reconcile::Reconciler;
 pub use removals::RemovalsPoll;
 pub use subscriptions::Subscriptions;

@@ -8,6 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Unexpected, Visitor};
 use serde_json::value::RawValue;
 
+use super::requests::SeqInput;
 use crate::domain::{ConversationId, MessageId, Seq};
 use crate::limits;
 
@@ -33,6 +34,9 @@ pub struct ClientFrame<'a> {
     pub message_type: Option<String>,
     /// `message.send`: the message that it answers.
     pub reply_to: Option<MessageId>,
+    /// `message.read`, `message.delivered`: the number up to which events were read or received. `message.unread`: the number from which
+    /// messages count as unread.
+    pub seq: Option<SeqInput>,
     /// `resume`: for each conversation the event after which events are missing.
     pub conversations: Option<HashMap<ConversationId, ResumePoint>>,
     /// `auth`: an access token.

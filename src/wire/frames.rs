@@ -10,6 +10,7 @@ use super::problem::ErrorFrame;
 use crate::domain::conversation::{Conversation, Member};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::message::Message;
+use crate::domain::receipt::MemberReceipts;
 use crate::domain::user::{Status, User};
 use crate::domain::{ConnectionId, ConversationId, Error, Seq, UserId};
 use crate::limits;
@@ -255,6 +256,31 @@ pub fn presence_diff(online: &[UserId], offline: &[UserId]) -> Bytes {
         offline: &'a [UserId],
     }
     frame(&Diff { r#type: "presence.diff", online, away: [], offline })
+}
+
+/// Encodes how far a user has read a conversation, for the user's own devices.
+pub fn conversation_state(conversation_id: ConversationId, receipts: &MemberReceipts) -> Bytes {
+    #[derive(Serialize)]
+    struct State {
+        r#type: &'static str,
+        conversation_id: ConversationId,
+        read_seq: Seq,
+        unread_from_seq: Option<Seq>,
+        unread_count: i64,
+        mention_count: i64,
+        last_seq: Seq,
+    }
+    let MemberReceipts { state, last_seq, unread_count, .. } = *receipts;
+    frame(&State {
+        r#type: "conversation.state",
+        conversation_id,
+        read_seq: state.read_seq,
+        unread_from_seq: state.unread_from_seq,
+        unread_count,
+        // Messages mention nobody yet.
+        mention_count: 0,
+        last_seq,
+    })
 }
 
 /// Encodes the answer to an operation. `body` is JSON.

@@ -147,6 +147,7 @@ pub struct ViewObject<'a> {
     peer: Option<UserObject<'a>>,
     last_message: Option<MessageObject<'a>>,
     read_seq: Seq,
+    unread_from_seq: Option<Seq>,
     unread_count: i64,
     muted: bool,
 }
@@ -160,6 +161,7 @@ impl<'a> ViewObject<'a> {
             peer: view.peer.as_ref().map(|peer| UserObject::new(peer, status_of(peer.id))),
             last_message: view.last_message.as_ref().map(|message| MessageObject::new(message, MessageStatus::Sent)),
             read_seq: view.read_seq,
+            unread_from_seq: view.unread_from_seq,
             unread_count: view.unread_count,
             muted: false,
         }

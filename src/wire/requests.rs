@@ -319,6 +319,24 @@ pub struct SendMessage {
     pub reply_to: Option<MessageId>,
 }
 
+/// `message.read`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct ReadMessages {
+    pub conversation_id: ConversationId,
+    /// The number up to which the caller has read.
+    pub seq: SeqInput,
+}
+
+/// `message.unread`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct MarkUnread {
+    pub conversation_id: ConversationId,
+    /// The number from which messages count as unread.
+    pub from_seq: SeqInput,
+}
+
 /// `message.edit`
 #[derive(Deserialize)]
 #[expect(missing_docs, reason = "the names of the fields say it")]

@@ -192,6 +192,9 @@ impl<'a> FrameDispatcher<'a> {
         match (frame.r#type.as_str(), frame.input) {
             ("message.send", None) => self.send(frame, reference).await,
             ("message.edit" | "message.delete", None) => self.edit_or_delete(frame, reference).await,
+            ("message.read" | "message.unread", None) | ("message.delivered", _) => {
+                self.receipt(frame, reference).await
+            }
             ("resume", _) => self.resume(frame, reference).await,
             ("auth", _) => self.authenticate(frame).await.map_err(|error| Refused::new(error, reference)),
             ("ping", _) => {

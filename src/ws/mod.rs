@@ -13,6 +13,7 @@ mod heartbeat;
 mod message_frames;
 mod operation;
 mod reader;
+mod receipt_frames;
 mod sink;
 mod socket;
 mod token_deadline;

@@ -115,7 +115,8 @@ statements! {
          FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[]) AS w (conversation_id, seq, growth, active_at) \
          WHERE k.conversation_id = w.conversation_id";
     advance_receipts { conversations: ConversationId, users: UserId, seqs: Seq }
-        "UPDATE members mb SET delivered_seq = greatest(mb.delivered_seq, w.seq), read_seq = greatest(mb.read_seq, w.seq) \
+        "UPDATE members mb SET delivered_seq = greatest(mb.delivered_seq, w.seq), read_seq = greatest(mb.read_seq, w.seq), \
+             unread_from_seq = NULL \
          FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS w (conversation_id, user_id, seq) \
          WHERE mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id";
 }

@@ -46,7 +46,8 @@ const COMMIT: &str = concat!(
              GROUP BY conversation_id) n \
          WHERE k.conversation_id = n.conversation_id \
      ), received AS ( \
-         UPDATE members mb SET delivered_seq = greatest(mb.delivered_seq, n.seq), read_seq = greatest(mb.read_seq, n.seq) \
+         UPDATE members mb SET delivered_seq = greatest(mb.delivered_seq, n.seq), read_seq = greatest(mb.read_seq, n.seq), \
+             unread_from_seq = NULL \
          FROM (SELECT conversation_id, sender_id, max(seq) AS seq FROM numbered WHERE is_fresh \
              GROUP BY conversation_id, sender_id) n \
          WHERE mb.conversation_id = n.conversation_id AND mb.user_id = n.sender_id \

@@ -54,6 +54,7 @@ fn conversation_view(columns: &mut Columns<'_>) -> Result<ConversationView> {
         conversation: conversation(columns)?,
         role: columns.parsed(Role::parse)?,
         read_seq: columns.next()?,
+        unread_from_seq: columns.next()?,
         unread_count: columns.next()?,
         peer: columns.outer_joined(USER_WIDTH, user)?,
         last_message: outer_joined_message(columns)?,
@@ -71,7 +72,8 @@ impl Conversations for Postgres {
     }
 
     async fn conversation_view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
-        self.one(CONVERSATION_VIEW, &[&user_id, &limits::UNREAD_MAX, &id], conversation_view).await
+        let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
+        self.one(CONVERSATION_VIEW, &[&user_id, &limits::UNREAD_MAX, &scanned, &id], conversation_view).await
     }
 
     async fn conversation_views(
@@ -81,7 +83,8 @@ impl Conversations for Postgres {
         limit: usize,
     ) -> Result<Vec<ConversationView>> {
         let (active_at, id) = after.unwrap_or(LATEST);
-        let params: Params<'_> = &[&user_id, &limits::UNREAD_MAX, &active_at, &id, &row_limit(limit)];
+        let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
+        let params: Params<'_> = &[&user_id, &limits::UNREAD_MAX, &scanned, &active_at, &id, &row_limit(limit)];
         self.all(CONVERSATION_VIEWS, params, conversation_view).await
     }
 

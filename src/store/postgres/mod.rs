@@ -41,6 +41,7 @@ mod new_conversations;
 mod numbered_writes;
 mod pool;
 mod public_key;
+mod receipts;
 mod registration;
 mod reports;
 mod rows;

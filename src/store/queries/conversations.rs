@@ -1,6 +1,7 @@
 //! SQL for conversations.
 
 use super::messages::message_columns;
+use super::receipts::unread_count;
 use super::users::user_columns;
 
 macro_rules! conversation_columns {
@@ -10,21 +11,21 @@ macro_rules! conversation_columns {
 }
 
 // A conversation as one of its members sees it: the conversation's columns, the member's role, the number up to which the member has
-// read, the count of unread messages (at most `$2`), the other user of a direct conversation (or NULLs), the newest message (or
-// NULLs). The database selects the page first, and then joins only its rows. It reads no members of a group (nothing equals NULL),
-// because a group can have many.
+// read, the member's mark of unread messages, the count of unread messages (at most `$2`, among `$3`), the other user of a direct
+// conversation (or NULLs), the newest message (or NULLs). The database selects the page first, and then joins only its rows. It reads no
+// members of a group (nothing equals NULL), because a group can have many.
 macro_rules! conversation_view_select {
     ($page:literal) => {
         concat!(
             "SELECT ",
             conversation_columns!(),
-            ", k.role, k.read_seq, \
-             (SELECT count(*) FROM (SELECT 1 FROM messages t WHERE t.conversation_id = k.id AND t.seq > k.read_seq \
-                 AND t.sender_id <> k.user_id AND t.note_kind IS NULL AND t.deleted_at IS NULL ORDER BY t.seq LIMIT $2) unread), ",
+            ", k.role, k.read_seq, k.unread_from_seq, ",
+            unread_count!("k", "k.id", "$2", "$3"),
+            ", ",
             user_columns!(),
             ", ",
             message_columns!(),
-            " FROM (SELECT mb.conversation_id AS id, mb.user_id, mb.role, mb.read_seq, \
+            " FROM (SELECT mb.conversation_id AS id, mb.user_id, mb.role, mb.read_seq, mb.unread_from_seq, \
                      counters.member_count, counters.last_seq, counters.active_at \
                  FROM members mb JOIN counters ON counters.conversation_id = mb.conversation_id \
                  WHERE mb.user_id = $1 AND ",
@@ -67,12 +68,12 @@ pub(crate) const CONVERSATION: &str = concat!(
     conversation_columns!(),
     " FROM conversations c JOIN counters k ON k.conversation_id = c.id WHERE c.id = $1"
 );
-/// user, unread bound, conversation
-pub(crate) const CONVERSATION_VIEW: &str = conversation_view_select!("mb.conversation_id = $3");
-/// user, unread bound, active_at, conversation, limit
+/// user, unread bound, messages that are scanned, conversation
+pub(crate) const CONVERSATION_VIEW: &str = conversation_view_select!("mb.conversation_id = $4");
+/// user, unread bound, messages that are scanned, active_at, conversation, limit
 pub(crate) const CONVERSATION_VIEWS: &str = concat!(
     conversation_view_select!(
-        "(counters.active_at, mb.conversation_id) < ($3, $4) ORDER BY counters.active_at DESC, mb.conversation_id DESC LIMIT $5"
+        "(counters.active_at, mb.conversation_id) < ($4, $5) ORDER BY counters.active_at DESC, mb.conversation_id DESC LIMIT $6"
     ),
     " ORDER BY k.active_at DESC, k.id DESC"
 );

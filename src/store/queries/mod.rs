@@ -13,6 +13,7 @@ pub(super) mod known_networks;
 pub(super) mod members;
 pub(super) mod messages;
 pub(super) mod quotas;
+pub(super) mod receipts;
 pub(super) mod registration;
 pub(super) mod reports;
 pub(super) mod sessions;

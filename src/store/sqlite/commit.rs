@@ -26,7 +26,7 @@ const INSERT: &str = "INSERT INTO messages (id, conversation_id, seq, sender_id,
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (conversation_id, id) DO NOTHING";
 /// conversation, user, seq
 pub(super) const ADVANCE_RECEIPTS: &str = "UPDATE members SET delivered_seq = max(delivered_seq, ?3), \
-     read_seq = max(read_seq, ?3) WHERE conversation_id = ?1 AND user_id = ?2";
+     read_seq = max(read_seq, ?3), unread_from_seq = NULL WHERE conversation_id = ?1 AND user_id = ?2";
 
 /// Commits `batch` in its order. Returns one result for each message.
 pub(super) fn commit(db: &Connection, batch: &[NewMessage]) -> Result<Vec<Result<Outcome>>> {

@@ -63,6 +63,7 @@ fn conversation_view(columns: &mut Columns<'_>) -> rusqlite::Result<Conversation
         conversation: conversation(columns)?,
         role: columns.next()?,
         read_seq: columns.next()?,
+        unread_from_seq: columns.next()?,
         unread_count: columns.next()?,
         peer: columns.outer_joined(USER_WIDTH, user)?,
         last_message: outer_joined_message(columns)?,
@@ -82,7 +83,8 @@ impl Conversations for Sqlite {
 
     async fn conversation_view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
         self.read(move |db| {
-            one(db, sql!(CONVERSATION_VIEW), params![user_id, limits::UNREAD_MAX, id], conversation_view)
+            let params = params![user_id, limits::UNREAD_MAX, row_limit(limits::UNREAD_SCANNED_MAX), id];
+            one(db, sql!(CONVERSATION_VIEW), params, conversation_view)
         })
         .await
     }
@@ -95,7 +97,8 @@ impl Conversations for Sqlite {
     ) -> Result<Vec<ConversationView>> {
         let (active_at, id) = after.unwrap_or(LATEST);
         self.read(move |db| {
-            let params = params![user_id, limits::UNREAD_MAX, active_at, id, row_limit(limit)];
+            let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
+            let params = params![user_id, limits::UNREAD_MAX, scanned, active_at, id, row_limit(limit)];
             all(db, sql!(CONVERSATION_VIEWS), params, conversation_view)
         })
         .await

@@ -20,6 +20,7 @@ mod members;
 mod messages;
 mod numbered_writes;
 mod readers;
+mod receipts;
 mod registration;
 mod reports;
 mod rows;

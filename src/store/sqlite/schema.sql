@@ -300,3 +300,7 @@ INSERT INTO leavers_17 SELECT conversation_id, user_id FROM leavers;
 DROP TABLE leavers;
 ALTER TABLE leavers_17 RENAME TO leavers;
 CREATE INDEX leavers_by_user ON leavers (user_id);
+
+-- Version 18: members mark messages as unread.
+
+ALTER TABLE members ADD COLUMN unread_from_seq INTEGER;

@@ -211,6 +211,23 @@ const INPUTS: &[(&str, &str, &str)] = &[
     ("message.delete", r#"{"conversation_id":"$theirs$","message_id":"$hers$"}"#, "not_found"),
     ("message.delete", r#"{"conversation_id":"$left$","message_id":"$hers$"}"#, "not_found"),
 
+    // Receipts.
+    ("message.read", "{}", "invalid"),
+    ("message.read", r#"{"conversation_id":"$room$"}"#, "invalid"),
+    ("message.read", r#"{"conversation_id":"$room$","seq":null}"#, "invalid"),
+    ("message.read", r#"{"conversation_id":"$room$","seq":-1}"#, "invalid"),
+    ("message.read", r#"{"conversation_id":"$room$","seq":1.5}"#, "invalid"),
+    ("message.read", r#"{"conversation_id":"$room$","seq":"x"}"#, "invalid"),
+    ("message.read", r#"{"conversation_id":"$room$","seq":9223372036854775808}"#, "invalid"),
+    ("message.read", r#"{"conversation_id":"$nowhere$","seq":1}"#, "not_found"),
+    ("message.read", r#"{"conversation_id":"$theirs$","seq":1}"#, "not_found"),
+    ("message.read", r#"{"conversation_id":"$left$","seq":1}"#, "not_found"),
+    ("message.unread", r#"{"conversation_id":"$room$"}"#, "invalid"),
+    ("message.unread", r#"{"conversation_id":"$room$","seq":1}"#, "invalid"),
+    ("message.unread", r#"{"conversation_id":"$room$","from_seq":[1]}"#, "invalid"),
+    ("message.unread", r#"{"conversation_id":"$theirs$","from_seq":1}"#, "not_found"),
+    ("message.unread", r#"{"conversation_id":"$left$","from_seq":1}"#, "not_found"),
+
     // Unknown operations.
     ("conversation.nope", "{}", "malformed"),
     ("conversation", "{}", "malformed"),

@@ -51,6 +51,7 @@ mod known_networks;
 mod members;
 mod messages;
 mod opening;
+mod receipts;
 mod registration;
 mod reports;
 mod revisions;

@@ -166,6 +166,10 @@ impl TestUser {
         self.call(Method::PUT, path, None).await
     }
 
+    pub(crate) async fn put_json(&self, path: &str, body: &Value) -> Response {
+        self.call(Method::PUT, path, Some(body)).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Response {
         self.call(Method::DELETE, path, None).await
     }
@@ -186,6 +190,11 @@ impl TestUser {
     /// Sends a message over REST, and returns it.
     pub(crate) async fn send(&self, conversation: &Conversation, content: &str) -> Value {
         self.post(&conversation.messages, &json!({"content": content})).await.expect(201).json()
+    }
+
+    /// Reads a conversation up to a number, over REST.
+    pub(crate) async fn read(&self, conversation: &Conversation, seq: i64) -> Response {
+        self.put_json(&format!("{}/read", conversation.path), &json!({"seq": seq})).await
     }
 
     /// Opens an authenticated WebSocket, and reads its `hello`.

@@ -12,6 +12,7 @@ use chinwag::domain::conversation::{Conversation, CreatedConversation, Member, N
 use chinwag::domain::conversation_view::ConversationView;
 use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
+use chinwag::domain::receipt::ReceiptOutcome;
 use chinwag::domain::registration::{Invite, RegistrationMode};
 use chinwag::domain::report::{Report, ReportFacts, ReportView, Resolution};
 use chinwag::domain::session::{Caller, Session, Ticket};
@@ -20,8 +21,8 @@ use chinwag::domain::{
     ConversationId, Error, MessageId, ReportId, Result, Seq, SessionId, TicketId, Timestamp, UserId,
 };
 use chinwag::store::{
-    Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, Heads, KnownNetworks, Members, Messages,
-    NumberedWrites, Page, Range, Registration, Reports, Sessions, Store, Tickets, Users,
+    Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, Heads, KnownNetworks, MemberUpdate, Members,
+    Messages, NumberedWrites, Page, Range, Receipts, Registration, Reports, Sessions, Store, Tickets, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -304,6 +305,12 @@ forward! {
         async fn page(reader_id: UserId, id: ConversationId, range: Range, limit: usize) -> Result<Option<Page>>;
         async fn messages(id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>>;
         async fn events(id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
+    }
+}
+
+forward! {
+    impl Receipts {
+        async fn update_receipts(batch: &[MemberUpdate]) -> Result<Vec<ReceiptOutcome>>;
     }
 }
 

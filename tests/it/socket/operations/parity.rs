@@ -141,6 +141,8 @@ impl Fixture {
             }
             "message.edit" => (json!({"message_id": message_id, "content": "bye"}), Some("message.updated")),
             "message.delete" => (json!({"message_id": message_id}), Some("message.deleted")),
+            "message.read" => (json!({"seq": 2}), Some("conversation.state")),
+            "message.unread" => (json!({"from_seq": 2}), Some("conversation.state")),
             "message.report" => (json!({"message_id": room.other_id, "reason": "rude"}), None),
             _ => panic!("{name} has no example here: it needs one"),
         };
@@ -254,7 +256,7 @@ async fn every_refusal_is_the_one_of_rest(store: StoreKind) {
     let mut socket = eve.connect("/ws").await;
     // Calls by Eve, who is not a member, and with unknown users; then calls with invalid values.
     let foreign = json!({"conversation_id": room.id, "message_id": message["id"], "user_id": Uuid::now_v7(), "name": "x",
-                         "content": "x", "role": "member"});
+                         "content": "x", "role": "member", "seq": 1, "from_seq": 1});
     let mut wrong = foreign.clone();
     for (name, value) in [("type", json!("x")), ("limit", json!(0)), ("name", json!("")), ("content", json!(""))] {
         wrong[name] = value;

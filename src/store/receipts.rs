@@ -1,0 +1,20 @@
+//! Receipts: how far members have received and read, written in batches beside the numbered writes.
+
+use async_trait::async_trait;
+
+use crate::domain::receipt::{ReceiptOutcome, ReceiptUpdate};
+use crate::domain::{ConversationId, Result, UserId};
+
+/// The update of one member's receipts.
+pub type MemberUpdate = (ConversationId, UserId, ReceiptUpdate);
+
+/// The store's methods for receipts.
+#[async_trait]
+pub trait Receipts: Send + Sync {
+    /// Updates receipts by the rule of [`ReadState::after`](crate::domain::receipt::ReadState::after), in one transaction. Returns one outcome
+    /// for each update, in the same order. The caller makes sure that no member stands twice in a batch.
+    ///
+    /// Takes no lock of a counter, and never waits for a member's row that another transaction holds, so that it delays no numbered write for
+    /// longer than its own commit and cannot deadlock with one.
+    async fn update_receipts(&self, batch: &[MemberUpdate]) -> Result<Vec<ReceiptOutcome>>;
+}
