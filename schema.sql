@@ -312,3 +312,12 @@ ALTER TABLE leavers DROP CONSTRAINT leavers_conversation_id_fkey;
 
 -- The messages from this number on count as unread for the member alone, NULL for none. The member's next read takes it away.
 ALTER TABLE members ADD COLUMN unread_from_seq bigint;
+
+-- Version 19: users switch read receipts off.
+
+-- Users whose settings differ from the defaults, or did. Few rows, so that it costs little to look for those of all members of a conversation.
+-- (users.contact_from is older.) The row of a deleted user stays, or what they kept to themselves would be shown.
+CREATE TABLE user_settings (
+    user_id       uuid PRIMARY KEY REFERENCES users ON DELETE CASCADE,
+    send_receipts boolean NOT NULL DEFAULT true
+);

@@ -304,6 +304,10 @@ pub const LAST_SEEN_WAIT: Duration = Duration::from_millis(500);
 /// Pause between two writes of receipts. Whoever reads while a conversation is quiet does not wait for it, and a crowd that reads at once
 /// costs the store ten commits a second, a few per cent of its time. A crash loses no more than this of what clients did not wait for.
 pub const RECEIPTS_PAUSE: Duration = Duration::from_millis(100);
+/// Time between two frames with the receipts of a conversation: a crowd that reads at once is one frame for each listener.
+pub const RECEIPT_FRAMES_PERIOD: Duration = Duration::from_secs(1);
+/// Conversations whose frames with receipts are published before other tasks get their turn.
+pub const RECEIPT_FRAMES_AT_ONCE: usize = 50;
 /// Receipts that are written in one transaction: 500 rows, in some milliseconds.
 pub const RECEIPTS_BATCH_MAX: usize = 500;
 /// Bytes that a receipt takes while it waits to be written. It is charged to its user, who can have 32,000 of them.

@@ -42,6 +42,8 @@ pub enum Envelope {
     },
     /// The first block between two users was made, or the last one ended. Nodes hide their presence from each other, or show it again.
     BlockChanged(UserId, UserId),
+    /// A user switched read receipts on or off. Nodes send those of others to the user's connections, or send them no more.
+    ReceiptsSwitched { user_id: UserId, send_receipts: bool },
     /// Sessions that have ended. Nodes close their sockets and refuse their tokens.
     SessionsEnded(Vec<SessionId>),
     /// A frame that may be lost, encoded once for all its recipients. It has no number and is never repaired. A send queue drops it
@@ -55,6 +57,8 @@ pub enum Envelope {
 pub enum Audience {
     /// The connections that are live in a conversation, except those of the user whose action the frame reports.
     Subscribers { conversation_id: ConversationId, except: Option<UserId> },
+    /// The connections that are live in a conversation, and whose users send read receipts, or do not.
+    Readers { conversation_id: ConversationId, send_receipts: bool },
     /// Connections of these users.
     Users {
         user_ids: Vec<UserId>,

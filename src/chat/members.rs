@@ -1,8 +1,10 @@
 //! Operations on members.
 
+use std::collections::HashSet;
+
 use super::messages::command;
 use super::presence_view::PresenceView;
-use super::{Context, no_conversation};
+use super::{Chat, Context, no_conversation};
 use crate::domain::command::{Action, Outcome, Write};
 use crate::domain::conversation::{Member, Role};
 use crate::domain::session::Caller;
@@ -20,14 +22,33 @@ pub async fn list(context: Context, input: ListMembers) -> Result<Answer> {
     let user_id = context.caller()?.user_id;
     chat.store.member(id, user_id).await?.ok_or_else(no_conversation)?;
     let members = chat.store.members(id, after.as_deref(), limit + 1).await?;
-    let presence = chat.presence_for(user_id, members.iter().map(|member| member.user.id)).await?;
-    let object = |member| member_object(&presence, member);
+    let views = chat.member_views(user_id, members.iter().map(|member| member.user.id).collect()).await?;
+    let object = |member| views.object(member);
     let cursor = |last: &Member| cursor::after_key(&last.user.username.key());
     Ok(Answer::encoded(list_page(&members, limit, context.page_bytes, object, cursor)?))
 }
 
-fn member_object<'a>(presence: &PresenceView<'_>, member: &'a Member) -> MemberObject<'a> {
-    MemberObject::new(member, presence.of(member.user.id))
+/// Members as one reader sees them.
+struct MemberViews<'a> {
+    reader_id: UserId,
+    presence: PresenceView<'a>,
+    /// Those whose `read_seq` the reader may not see.
+    hidden_readers: HashSet<UserId>,
+}
+
+impl MemberViews<'_> {
+    fn object<'a>(&self, member: &'a Member) -> MemberObject<'a> {
+        let id = member.user.id;
+        let is_hidden = self.hidden_readers.contains(&id) || member.is_blocked && id != self.reader_id;
+        MemberObject::new(member, self.presence.of(id), !is_hidden)
+    }
+}
+
+impl Chat {
+    async fn member_views(&self, reader_id: UserId, ids: Vec<UserId>) -> Result<MemberViews<'_>> {
+        let hidden_readers = self.store.hidden_readers(reader_id, &ids).await?.into_iter().collect();
+        Ok(MemberViews { reader_id, presence: self.presence_for(reader_id, ids).await?, hidden_readers })
+    }
 }
 
 /// Adds a member.
@@ -38,8 +59,8 @@ pub fn add(caller: &Caller, input: AddMember) -> Result<Write> {
 
 /// Returns the member. The status is 201 if they are new.
 pub async fn added(context: Context, write: Write, outcome: Outcome) -> Result<Answer> {
-    let (id, member, presence) = changed_member(&context, &write).await?;
-    let object = member_object(&presence, &member);
+    let (id, member, views) = changed_member(&context, &write).await?;
+    let object = views.object(&member);
     let location = format!("/v1/conversations/{id}/members/{}", member.user.id);
     Answer::created(outcome != Outcome::NoChange, location, &object)
 }
@@ -52,8 +73,8 @@ pub fn update(caller: &Caller, input: UpdateMember) -> Result<Write> {
 
 /// Returns the member with their new role.
 pub async fn updated(context: Context, write: Write, _: Outcome) -> Result<Answer> {
-    let (_, member, presence) = changed_member(&context, &write).await?;
-    Answer::ok(&member_object(&presence, &member))
+    let (_, member, views) = changed_member(&context, &write).await?;
+    Answer::ok(&views.object(&member))
 }
 
 /// Removes a member. A caller who removes themselves leaves.
@@ -61,15 +82,15 @@ pub fn remove(caller: &Caller, input: RemoveMember) -> Result<Write> {
     Ok(command(caller, input.conversation_id, Action::RemoveMember { user_id: input.user_id }))
 }
 
-/// Returns the member that a command changed, and the member's presence.
-async fn changed_member<'a>(context: &'a Context, write: &Write) -> Result<(ConversationId, Member, PresenceView<'a>)> {
+/// Returns the member that a command changed, and how its actor sees members.
+async fn changed_member<'a>(context: &'a Context, write: &Write) -> Result<(ConversationId, Member, MemberViews<'a>)> {
     let id = write.conversation_id();
     let user_id: Option<UserId> = write.as_command().and_then(|command| command.action.user_id());
     let user_id = user_id.ok_or_else(|| Error::internal("the command changes no member"))?;
     let member = context.chat.store.member(id, user_id).await?;
     let member = member.ok_or_else(|| Error::not_found("member"))?;
-    let presence = context.chat.presence_for(write.actor_id(), [user_id]).await?;
-    Ok((id, member, presence))
+    let views = context.chat.member_views(write.actor_id(), vec![user_id]).await?;
+    Ok((id, member, views))
 }
 
 fn parse_role(text: &str) -> Result<Role> {

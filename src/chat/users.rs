@@ -1,5 +1,7 @@
 //! Operations on users: their profiles and passwords.
 
+use std::sync::Arc;
+
 use super::presence_view::PresenceView;
 use super::{Chat, Context};
 use crate::auth::{Audit, PasswordMatch};
@@ -37,8 +39,8 @@ async fn answer(context: &Context, id: UserId) -> Result<Answer> {
 async fn answer_me(chat: &Chat, id: UserId) -> Result<Answer> {
     let no_user = || Error::not_found("user");
     let user = chat.store.user(id).await?.ok_or_else(no_user)?;
-    let contact_from = chat.store.contact_from(id).await?.ok_or_else(no_user)?;
-    Answer::ok(&MeObject::new(&user, chat.status(id), contact_from))
+    let settings = chat.store.settings(id).await?.ok_or_else(no_user)?;
+    Answer::ok(&MeObject::new(&user, chat.status(id), settings))
 }
 
 fn parse_contact_from(text: &str) -> Result<ContactFrom, FieldError> {
@@ -80,7 +82,8 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
         (_, current) => Ok(current.unwrap_or_default()),
     };
     let current = refused.check(current);
-    let contact_from = input.settings.and_then(|settings| settings.contact_from);
+    let (contact_from, send_receipts) =
+        input.settings.map_or((None, None), |settings| (settings.contact_from, settings.send_receipts));
     let contact_from = refused.check(contact_from.as_deref().map(parse_contact_from).transpose());
     let (Some(name), Some(password), Some(current), Some(contact_from)) = (name, password, current, contact_from)
     else {
@@ -101,7 +104,20 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
     if let Some(contact_from) = contact_from {
         chat.store.set_contact_from(caller.user_id, contact_from).await?;
     }
+    if let Some(send_receipts) = send_receipts {
+        set_send_receipts(chat, caller.user_id, send_receipts).await?;
+    }
     answer_me(chat, caller.user_id).await
+}
+
+/// Switches read receipts on or off, and informs the nodes that the user is connected to.
+async fn set_send_receipts(chat: &Arc<Chat>, user_id: UserId, send_receipts: bool) -> Result<()> {
+    chat.run_to_completion(async move |chat| {
+        chat.store.set_send_receipts(user_id, send_receipts).await?;
+        chat.bus.publish(Envelope::ReceiptsSwitched { user_id, send_receipts });
+        Ok(())
+    })
+    .await
 }
 
 /// Fails with `field` if this is not the caller's password. Returns its hash.

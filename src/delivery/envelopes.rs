@@ -42,7 +42,8 @@ pub async fn envelope_of(event: &Event, store: &dyn Store, registry: &Registry, 
         details.membership_version =
             timeout_at(deadline, store.membership_version(user_id)).await.ok().and_then(Result::ok);
     }
-    let hidden = details.member.as_ref().filter(|(_, status)| status.is_none()).map(|(member, _)| member.user.id);
+    let hidden = details.member.as_ref().filter(|details| details.status.is_none());
+    let hidden = hidden.map(|details| details.member.user.id);
     let mut frames = Vec::new();
     frames::write_event(&mut frames, event, &details);
     let ends = vec![frames.len()];

@@ -130,13 +130,12 @@ impl LocalInbox {
     fn ephemeral(&self, audience: &Audience, frame: &Bytes) {
         match audience {
             Audience::Subscribers { conversation_id, except } => {
-                let subscriptions = self.registry.subscribers(*conversation_id);
-                let is_recipient = |subscription: &&Subscription| {
-                    subscription.is_live() && Some(subscription.connection.user_id) != *except
-                };
-                for subscription in subscriptions.iter().filter(is_recipient) {
-                    subscription.connection.send_queue.push_ephemeral(frame.clone());
-                }
+                self.ephemeral_to_live(*conversation_id, frame, |connection| Some(connection.user_id) != *except);
+            }
+            Audience::Readers { conversation_id, send_receipts } => {
+                self.ephemeral_to_live(*conversation_id, frame, |connection| {
+                    connection.sends_receipts() == *send_receipts
+                });
             }
             Audience::Users { user_ids, conversation_id } => {
                 let is_addressed = |scope| match (scope, conversation_id) {
@@ -149,6 +148,22 @@ impl LocalInbox {
                     connection.send_queue.push_ephemeral(frame.clone());
                 }
             }
+        }
+    }
+
+    /// Pushes a frame that may be lost to the connections that are live in a conversation.
+    fn ephemeral_to_live(&self, id: ConversationId, frame: &Bytes, is_recipient: impl Fn(&Connection) -> bool) {
+        let subscriptions = self.registry.subscribers(id);
+        let live = subscriptions.iter().filter(|subscription| subscription.is_live());
+        for Subscription { connection, .. } in live.filter(|subscription| is_recipient(&subscription.connection)) {
+            connection.send_queue.push_ephemeral(frame.clone());
+        }
+    }
+
+    /// Records the setting at the user's connections.
+    fn switch_receipts(&self, user_id: UserId, send_receipts: bool) {
+        for connection in self.registry.of_user(user_id) {
+            connection.set_sends_receipts(send_receipts);
         }
     }
 
@@ -189,6 +204,7 @@ impl Inbox for LocalInbox {
                 }
             }
             Envelope::BlockChanged(one, other) => self.presence.block_changed(one, other),
+            Envelope::ReceiptsSwitched { user_id, send_receipts } => self.switch_receipts(user_id, send_receipts),
             Envelope::SessionsEnded(sessions) => self.end_sessions(&sessions),
             Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
         }
@@ -205,6 +221,8 @@ impl Inbox for LocalInbox {
             }
             Envelope::Created { members, .. } | Envelope::Deleted { members, .. } => self.request_users(members),
             Envelope::BlockChanged(one, other) => self.presence.block_changed(one, other),
+            // A late envelope holds until the connection ends: the setting is read again with the next one.
+            Envelope::ReceiptsSwitched { user_id, send_receipts } => self.switch_receipts(user_id, send_receipts),
             // A session that has ended stays ended, so a late envelope does no harm.
             Envelope::SessionsEnded(sessions) => self.end_sessions(&sessions),
             Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),

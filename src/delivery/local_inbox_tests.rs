@@ -80,4 +80,15 @@ fn an_ephemeral_frame_reaches_its_audience_alone() {
     assert_eq!(receivers(users(None)), [true, false, true, false, false], "on all conversations");
     assert_eq!(receivers(users(Some(id))), [false, true, false, true, false], "on this one alone");
     assert_eq!(receivers(users(Some(ConversationId::new()))), [false; 5]);
+
+    let readers = |send_receipts| Audience::Readers { conversation_id: id, send_receipts };
+    assert_eq!(receivers(readers(true)), [false; 5], "the setting is not known yet");
+    for user_id in [ada, grace] {
+        registry.of_user(user_id).iter().for_each(|connection| connection.init_sends_receipts(true));
+    }
+    assert_eq!(receivers(readers(true)), [true, true, false, true, false]);
+    inbox.deliver_local(Envelope::ReceiptsSwitched { user_id: ada, send_receipts: false });
+    registry.of_user(ada).iter().for_each(|connection| connection.init_sends_receipts(true));
+    assert_eq!(receivers(readers(true)), [false, false, false, true, false], "what was read before is no newer");
+    assert_eq!(receivers(readers(false)), [true, true, false, false, false]);
 }

@@ -1,6 +1,6 @@
 //! Receipts: how far a member's devices have received a conversation, and how far the member has read it.
 
-use super::Seq;
+use super::{Seq, UserId};
 
 /// The receipts of a member, and the mark with which the member keeps messages unread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +86,22 @@ pub struct MemberReceipts {
     /// The newest number of the conversation.
     pub last_seq: Seq,
     pub member_count: i64,
+    /// True in a direct conversation of which one user blocks the other.
+    pub is_blocked: bool,
+    /// True if the member sends read receipts.
+    pub sends_receipts: bool,
     /// The unread messages up to `last_seq`, counted up to [`crate::limits::UNREAD_MAX`].
     pub unread_count: i64,
+}
+
+/// A member's receipts as another user sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct Receipt {
+    pub user_id: UserId,
+    pub delivered_seq: Seq,
+    /// `None` if the reader may not see it.
+    pub read_seq: Option<Seq>,
 }
 
 /// The result of an update.

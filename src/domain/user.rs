@@ -105,6 +105,8 @@ pub struct ConnectSnapshot {
     pub user: User,
     /// The number of the newest change of the user's memberships.
     pub membership_version: i64,
+    /// True if the user sends read receipts, and so sees those of others.
+    pub sends_receipts: bool,
     /// The client's session, if it exists.
     pub session: Option<Session>,
     /// The conversation that the client connects to, if the user is a member.
@@ -155,6 +157,15 @@ impl ContactFrom {
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Everyone, Self::Contacts, Self::Nobody].into_iter().find(|setting| setting.as_str() == text)
     }
+}
+
+/// What a user decides about themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MySettings {
+    /// The users who may begin a conversation with the user.
+    pub contact_from: ContactFrom,
+    /// True if other members see how far the user has read. Without it the user does not see it of others either.
+    pub send_receipts: bool,
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A client's WebSocket connection, as this node's registry knows it.
 
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Charge, SendQueue};
@@ -32,7 +32,15 @@ pub struct Connection {
     /// `None` before the connection is registered, and after it left the registry.
     subscriptions: Mutex<Option<SubscriptionSet>>,
     membership_version: AtomicI64,
+    receipts: AtomicU8,
 }
+
+/// The value of `receipts` while it is not known if the user sends read receipts.
+const RECEIPTS_UNKNOWN: u8 = 0;
+/// The user sends read receipts, and sees those of others.
+const RECEIPTS_ON: u8 = 1;
+/// The user has switched read receipts off.
+const RECEIPTS_OFF: u8 = 2;
 
 /// The membership version of a connection that is still opening. It is greater than every version of the store.
 const NOT_COMPARED: i64 = i64::MAX;
@@ -58,7 +66,26 @@ impl Connection {
             send_queue,
             subscriptions: Mutex::new(None),
             membership_version: AtomicI64::new(NOT_COMPARED),
+            receipts: AtomicU8::new(RECEIPTS_UNKNOWN),
         })
+    }
+
+    /// Returns true if the user sends read receipts, so that the connection may be sent those of others. While the setting is not known, it is
+    /// sent none.
+    pub fn sends_receipts(&self) -> bool {
+        self.receipts.load(Ordering::Relaxed) == RECEIPTS_ON
+    }
+
+    /// Records that the user has switched read receipts on or off.
+    pub fn set_sends_receipts(&self, sends_receipts: bool) {
+        self.receipts.store(if sends_receipts { RECEIPTS_ON } else { RECEIPTS_OFF }, Ordering::Relaxed);
+    }
+
+    /// Records the setting as it was read while the connection was set up. A change that was recorded meanwhile is newer.
+    pub fn init_sends_receipts(&self, sends_receipts: bool) {
+        let value = if sends_receipts { RECEIPTS_ON } else { RECEIPTS_OFF };
+        // It fails if the setting is known already.
+        let _ = self.receipts.compare_exchange(RECEIPTS_UNKNOWN, value, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Returns the number after which the subscription to this conversation is live. `None` if it is not live.

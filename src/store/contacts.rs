@@ -14,9 +14,6 @@ pub trait Contacts: Send + Sync {
     /// as a contact if one of the first or last [`CONTACT_MESSAGES_MAX`](crate::limits::CONTACT_MESSAGES_MAX) messages is theirs.
     async fn users_with_contact(&self, user_ids: &[UserId], contact_id: UserId) -> Result<Vec<UserId>>;
 
-    /// Returns who may begin a conversation with a user. `None` if there is no such user.
-    async fn contact_from(&self, user_id: UserId) -> Result<Option<ContactFrom>>;
-
     /// Changes who may begin a conversation with a user. An addition that is committed later obeys it.
     async fn set_contact_from(&self, user_id: UserId, contact_from: ContactFrom) -> Result<()>;
 }

@@ -45,6 +45,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 17, needs: 2 },
     // A node that does not know the mark of unread messages counts without it, and leaves it when its user sends.
     Migration { version: 18, needs: 2 },
+    // A node that does not know the setting shows the receipts of all users.
+    Migration { version: 19, needs: 2 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

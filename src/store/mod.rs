@@ -2,7 +2,7 @@
 //!
 //! | for | this folder: the promises | `queries/` | `postgres/` and `sqlite/` |
 //! |---|---|---|---|
-//! | users, accounts, blocks, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, messages, receipts | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
+//! | users, user settings, accounts, blocks, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, messages, receipts | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
 //! | searches for users | `user_search.rs`, a function that calls the methods of `users.rs` | | |
 //! | names of deleted users | `deleted_names.rs`, a function that calls a method of `deletions.rs` | | |
 //! | numbered writes | `numbered_writes.rs` | with the noun whose table they write | `numbered_writes.rs` and the files that it names |
@@ -46,6 +46,7 @@ pub mod sqlite;
 mod tickets;
 mod trusted_roots;
 mod user_search;
+mod user_settings;
 mod users;
 
 pub use accounts::Accounts;
@@ -68,12 +69,14 @@ pub use sessions::Sessions;
 pub use tickets::Tickets;
 pub use trusted_roots::trusted_roots;
 pub use user_search::{UserPage, search_users};
+pub use user_settings::UserSettings;
 pub use users::Users;
 
 /// The durable data. A `dyn Store` has the methods of all nouns.
 #[async_trait]
 pub trait Store:
     Users
+    + UserSettings
     + Accounts
     + Blocks
     + Deletions

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::domain::receipt::{ReceiptOutcome, ReceiptUpdate};
+use crate::domain::receipt::{Receipt, ReceiptOutcome, ReceiptUpdate};
 use crate::domain::{ConversationId, Result, UserId};
 
 /// The update of one member's receipts.
@@ -11,6 +11,9 @@ pub type MemberUpdate = (ConversationId, UserId, ReceiptUpdate);
 /// The store's methods for receipts.
 #[async_trait]
 pub trait Receipts: Send + Sync {
+    /// Returns the receipts of at most `limit` members as a reader sees them, in no order. Readers see all of their own.
+    async fn receipts(&self, id: ConversationId, reader_id: UserId, limit: usize) -> Result<Vec<Receipt>>;
+
     /// Updates receipts by the rule of [`ReadState::after`](crate::domain::receipt::ReadState::after), in one transaction. Returns one outcome
     /// for each update, in the same order. The caller makes sure that no member stands twice in a batch.
     ///

@@ -236,11 +236,11 @@ impl Subscriptions {
         reference: Option<&str>,
     ) -> Result<()> {
         let _permit = self.store_permits.acquire_own(connection.user_id).await?;
-        let mut members = self.store.members(conversation_id, None, small_conversation_probe()).await?;
-        if members.len() == small_conversation_probe() {
-            members.clear();
+        let (reader_id, limit) = (connection.user_id, small_conversation_probe());
+        let mut receipts = self.store.receipts(conversation_id, reader_id, limit).await?;
+        if receipts.len() == small_conversation_probe() {
+            receipts.clear();
         }
-        let receipts: Vec<_> = members.iter().map(|m| (m.user.id, m.delivered_seq, m.read_seq)).collect();
         connection.send_queue.push(frames::resumed(conversation_id, reached, &receipts, reference));
         Ok(())
     }

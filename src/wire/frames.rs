@@ -10,7 +10,7 @@ use super::problem::ErrorFrame;
 use crate::domain::conversation::{Conversation, Member};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::message::Message;
-use crate::domain::receipt::MemberReceipts;
+use crate::domain::receipt::{MemberReceipts, Receipt};
 use crate::domain::user::{Status, User};
 use crate::domain::{ConnectionId, ConversationId, Error, Seq, UserId};
 use crate::limits;
@@ -36,20 +36,30 @@ fn write_frame(out: &mut Vec<u8>, value: &impl Serialize) {
 /// The member or the conversation of an event, as it is now.
 #[derive(Default)]
 pub struct EventDetails {
-    /// For an event of a member, unless they have left: the member, and their status unless a recipient may not see it.
-    pub member: Option<(Member, Option<Status>)>,
+    /// For an event of a member, unless they have left.
+    pub member: Option<MemberDetails>,
     /// For an event of the conversation.
     pub conversation: Option<Conversation>,
     /// For a removal: the membership version of the user who was removed, for that user.
     pub membership_version: Option<i64>,
 }
 
+/// A member as they are now, and what the recipients may see of them.
+pub struct MemberDetails {
+    /// The member.
+    pub member: Member,
+    /// Their presence, unless a recipient may not see it.
+    pub status: Option<Status>,
+    /// False if a recipient may not see how far they have read.
+    pub shows_read: bool,
+}
+
 /// Appends the frame of a numbered event.
 pub fn write_event(out: &mut Vec<u8>, event: &Event, details: &EventDetails) {
     framing::write_text_frame_with(out, |out| {
         write_event_start(out, &event.kind, event.conversation_id, Some(event.seq), event.message.as_ref());
-        if let Some((member, status)) = &details.member {
-            write_field(out, ",\"member\":", &MemberObject::new(member, *status));
+        if let Some(MemberDetails { member, status, shows_read }) = &details.member {
+            write_field(out, ",\"member\":", &MemberObject::new(member, *status, *shows_read));
         }
         if let Some(conversation) = &details.conversation {
             write_field(out, ",\"conversation\":", &ConversationObject::new(conversation));
@@ -258,6 +268,32 @@ pub fn presence_diff(online: &[UserId], offline: &[UserId]) -> Bytes {
     frame(&Diff { r#type: "presence.diff", online, away: [], offline })
 }
 
+/// How far a member has received and read. In JSON `read_seq` is null if the recipient may not see it.
+#[derive(Serialize)]
+struct ReceiptObject {
+    delivered_seq: Seq,
+    read_seq: Option<Seq>,
+}
+
+fn receipt_objects(receipts: &[Receipt]) -> Entries<UserId, ReceiptObject> {
+    let object =
+        |&Receipt { user_id, delivered_seq, read_seq }: &Receipt| (user_id, ReceiptObject { delivered_seq, read_seq });
+    Entries(receipts.iter().map(object).collect())
+}
+
+/// Encodes the receipts that have risen in a conversation. The frame is `message.read` if it says of a member how far they have read.
+pub fn receipts(conversation_id: ConversationId, receipts: &[Receipt]) -> Bytes {
+    #[derive(Serialize)]
+    struct Risen {
+        r#type: &'static str,
+        conversation_id: ConversationId,
+        receipts: Entries<UserId, ReceiptObject>,
+    }
+    let has_read = receipts.iter().any(|receipt| receipt.read_seq.is_some());
+    let r#type = if has_read { "message.read" } else { "message.delivered" };
+    frame(&Risen { r#type, conversation_id, receipts: receipt_objects(receipts) })
+}
+
 /// Encodes how far a user has read a conversation, for the user's own devices.
 pub fn conversation_state(conversation_id: ConversationId, receipts: &MemberReceipts) -> Bytes {
     #[derive(Serialize)]
@@ -301,17 +337,7 @@ pub fn reply(reference: Option<&str>, status: u16, body: Option<&[u8]>) -> Bytes
 }
 
 /// Encodes the end of a resume.
-pub fn resumed(
-    conversation_id: ConversationId,
-    last_seq: Seq,
-    receipts: &[(UserId, Seq, Seq)],
-    reference: Option<&str>,
-) -> Bytes {
-    #[derive(Serialize)]
-    struct Receipt {
-        delivered_seq: Seq,
-        read_seq: Seq,
-    }
+pub fn resumed(conversation_id: ConversationId, last_seq: Seq, receipts: &[Receipt], reference: Option<&str>) -> Bytes {
     #[derive(Serialize)]
     struct Resumed<'a> {
         r#type: &'static str,
@@ -319,13 +345,9 @@ pub fn resumed(
         r#ref: Option<&'a str>,
         conversation_id: ConversationId,
         last_seq: Seq,
-        receipts: Entries<UserId, Receipt>,
+        receipts: Entries<UserId, ReceiptObject>,
     }
-    let receipts = receipts
-        .iter()
-        .map(|&(user_id, delivered_seq, read_seq)| (user_id, Receipt { delivered_seq, read_seq }))
-        .collect();
-    let receipts = Entries(receipts);
+    let receipts = receipt_objects(receipts);
     frame(&Resumed { r#type: "resumed", r#ref: reference, conversation_id, last_seq, receipts })
 }
 

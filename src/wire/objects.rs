@@ -8,7 +8,7 @@ use crate::domain::block::Block;
 use crate::domain::conversation::{Conversation, GroupName, Member};
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::session::Session;
-use crate::domain::user::{ContactFrom, Status, User};
+use crate::domain::user::{MySettings, Status, User};
 use crate::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
 
 /// A user with their presence.
@@ -48,12 +48,14 @@ pub struct MeObject<'a> {
 #[derive(Serialize)]
 struct MySettingsObject {
     contact_from: &'static str,
+    send_receipts: bool,
 }
 
 impl<'a> MeObject<'a> {
     /// Makes the object.
-    pub fn new(user: &'a User, status: Status, contact_from: ContactFrom) -> Self {
-        let settings = MySettingsObject { contact_from: contact_from.as_str() };
+    pub fn new(user: &'a User, status: Status, settings: MySettings) -> Self {
+        let MySettings { contact_from, send_receipts } = settings;
+        let settings = MySettingsObject { contact_from: contact_from.as_str(), send_receipts };
         Self { user: UserObject::new(user, Some(status)), settings }
     }
 }
@@ -185,18 +187,19 @@ pub struct MemberObject<'a> {
     role: &'static str,
     joined_at: Timestamp,
     delivered_seq: Seq,
-    read_seq: Seq,
+    read_seq: Option<Seq>,
 }
 
 impl<'a> MemberObject<'a> {
-    /// Makes the object, with the member's presence as [`UserObject::new`] takes it.
-    pub fn new(member: &'a Member, status: Option<Status>) -> Self {
+    /// Makes the object, with the member's presence as [`UserObject::new`] takes it. Without `shows_read` the reader may not see how far the
+    /// member has read.
+    pub fn new(member: &'a Member, status: Option<Status>, shows_read: bool) -> Self {
         Self {
             user: UserObject::new(&member.user, status),
             role: member.role.as_str(),
             joined_at: member.joined_at,
             delivered_seq: member.delivered_seq,
-            read_seq: member.read_seq,
+            read_seq: shows_read.then_some(member.read_seq),
         }
     }
 }

@@ -125,6 +125,8 @@ pub struct UpdateMe {
 pub struct UpdateMySettings {
     /// The users who may begin a conversation with this user: `everyone`, `contacts` or `nobody`.
     pub contact_from: Option<String>,
+    /// False if other members do not see how far this user has read, nor this user how far they have.
+    pub send_receipts: Option<bool>,
 }
 
 /// `me.delete`

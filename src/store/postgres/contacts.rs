@@ -10,7 +10,7 @@ use crate::domain::user::ContactFrom;
 use crate::domain::{Result, UserId};
 use crate::limits;
 use crate::store::Contacts;
-use crate::store::queries::contacts::{CONTACT_FROM, SET_CONTACT_FROM, has_contact};
+use crate::store::queries::contacts::{SET_CONTACT_FROM, has_contact};
 use crate::store::queries::row_limit;
 
 /// users, contact, direct_keys, messages that are read at each end. Each array has one element for each user. The nested select has a LIMIT, so
@@ -45,10 +45,6 @@ pub(super) async fn users_with_contact(
 impl Contacts for Postgres {
     async fn users_with_contact(&self, user_ids: &[UserId], contact_id: UserId) -> Result<Vec<UserId>> {
         bounded(async { users_with_contact(&*self.connection().await?, user_ids, contact_id).await }).await
-    }
-
-    async fn contact_from(&self, user_id: UserId) -> Result<Option<ContactFrom>> {
-        self.one(CONTACT_FROM, &[&user_id], contact_from).await
     }
 
     async fn set_contact_from(&self, user_id: UserId, contact_from: ContactFrom) -> Result<()> {

@@ -49,6 +49,7 @@ mod sessions;
 mod tickets;
 mod tls;
 mod types;
+mod user_settings;
 mod users;
 
 /// Returns true if the server takes writes. After a failover the old primary may not.

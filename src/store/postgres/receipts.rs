@@ -9,12 +9,13 @@ use tokio_postgres::Row;
 use super::connection::PgConnection;
 use super::rows::{self, Columns};
 use super::{Postgres, bounded};
-use crate::domain::receipt::{MemberReceipts, ReadState, ReceiptOutcome};
+use crate::domain::receipt::{MemberReceipts, ReadState, Receipt, ReceiptOutcome};
 use crate::domain::{ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
 use crate::store::Receipts;
-use crate::store::queries::receipts::{member_receipts_columns, read_state_columns, unread_count};
+use crate::store::queries::receipts::{RECEIPTS, member_receipts_columns, read_state_columns, unread_count};
 use crate::store::queries::row_limit;
+use crate::store::queries::user_settings::sends_receipts;
 use crate::store::receipts::MemberUpdate;
 
 /// conversations, users. The members' states, without those whose row another transaction holds. To wait for it would let a send and this
@@ -56,7 +57,14 @@ fn read_state(columns: &mut Columns<'_>) -> Result<(ReadState, Seq)> {
 /// Reads `member_receipts_columns!`.
 fn member_receipts(columns: &mut Columns<'_>) -> Result<MemberReceipts> {
     let (state, last_seq) = read_state(columns)?;
-    Ok(MemberReceipts { state, last_seq, member_count: columns.next()?, unread_count: columns.next()? })
+    Ok(MemberReceipts {
+        state,
+        last_seq,
+        member_count: columns.next()?,
+        is_blocked: columns.next()?,
+        sends_receipts: columns.next()?,
+        unread_count: columns.next()?,
+    })
 }
 
 /// Reads rows that begin with the member whom they are about.
@@ -68,8 +76,17 @@ fn by_member<T>(found: &[Row], read: fn(&mut Columns<'_>) -> Result<T>) -> Resul
     found.iter().map(row).collect()
 }
 
+/// Reads the columns of [`RECEIPTS`].
+fn receipt(columns: &mut Columns<'_>) -> Result<Receipt> {
+    Ok(Receipt { user_id: columns.next()?, delivered_seq: columns.next()?, read_seq: columns.next()? })
+}
+
 #[async_trait]
 impl Receipts for Postgres {
+    async fn receipts(&self, id: ConversationId, reader_id: UserId, limit: usize) -> Result<Vec<Receipt>> {
+        self.all(RECEIPTS, &[&id, &reader_id, &row_limit(limit)], receipt).await
+    }
+
     async fn update_receipts(&self, batch: &[MemberUpdate]) -> Result<Vec<ReceiptOutcome>> {
         bounded(async { Box::pin(update(&*self.connection().await?, batch)).await }).await
     }

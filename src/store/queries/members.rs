@@ -1,5 +1,7 @@
 //! SQL for members.
 
+use super::receipts::shows_read;
+use super::user_settings::sends_receipts;
 use super::users::user_columns;
 
 macro_rules! member_columns {
@@ -36,9 +38,12 @@ pub(crate) const CO_MEMBERS: &str = "SELECT DISTINCT user_id FROM (SELECT other.
      JOIN counters k ON k.conversation_id = mb.conversation_id AND k.member_count <= $2 \
      JOIN members other ON other.conversation_id = mb.conversation_id AND other.user_id <> mb.user_id \
      WHERE mb.user_id = $1 LIMIT $3) others LIMIT $4";
-/// conversation, user
-pub(crate) const RECEIPTS_OF_OTHERS: &str =
-    "SELECT min(delivered_seq), min(read_seq) FROM members WHERE conversation_id = $1 AND user_id <> $2";
+/// conversation, user. A `read_seq` that the user may not see counts as 0.
+pub(crate) const RECEIPTS_OF_OTHERS: &str = concat!(
+    "SELECT min(mb.delivered_seq), min(CASE WHEN ",
+    shows_read!("mb", "$2"),
+    " THEN mb.read_seq ELSE 0 END) FROM members mb WHERE mb.conversation_id = $1 AND mb.user_id <> $2"
+);
 /// id
 pub(crate) const MEMBERSHIP_VERSION: &str = "SELECT membership_version FROM users WHERE id = $1";
 /// user

@@ -18,6 +18,7 @@ pub(super) mod registration;
 pub(super) mod reports;
 pub(super) mod sessions;
 pub(super) mod tickets;
+pub(super) mod user_settings;
 pub(super) mod users;
 
 /// The last Unicode character. A folded prefix with it appended is greater than every text that starts with the prefix.

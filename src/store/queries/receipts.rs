@@ -1,5 +1,31 @@
 //! SQL for receipts.
 
+use super::user_settings::sends_receipts;
+
+/// True if the user `$reader_id` sees the `read_seq` of the other member in the row `$member`: if both send read receipts, and there is no
+/// block between them in a direct conversation.
+macro_rules! shows_read {
+    ($member:literal, $reader_id:literal) => {
+        concat!(
+            "(NOT ",
+            $member,
+            ".is_blocked AND ",
+            sends_receipts!($reader_id),
+            " AND ",
+            sends_receipts!($member, ".user_id"),
+            ")"
+        )
+    };
+}
+pub(crate) use shows_read;
+
+/// conversation, reader, limit. The columns: user, delivered_seq, read_seq or NULL if the reader may not see it.
+pub(crate) const RECEIPTS: &str = concat!(
+    "SELECT mb.user_id, mb.delivered_seq, CASE WHEN mb.user_id = $2 OR ",
+    shows_read!("mb", "$2"),
+    " THEN mb.read_seq END FROM members mb WHERE mb.conversation_id = $1 LIMIT $3"
+);
+
 /// The number of unread messages of the member in the row `$member`, which has `user_id`, `read_seq` and `unread_from_seq`. The arguments:
 /// the row, the column of the conversation's id, the most that are counted, the newest messages among which they are counted.
 ///
@@ -42,7 +68,13 @@ pub(crate) use read_state_columns;
 /// which they are counted.
 macro_rules! member_receipts_columns {
     ($most:literal, $scanned:literal) => {
-        concat!(read_state_columns!(), ", k.member_count, ", unread_count!("mb", "mb.conversation_id", $most, $scanned))
+        concat!(
+            read_state_columns!(),
+            ", k.member_count, mb.is_blocked, ",
+            sends_receipts!("mb.user_id"),
+            ", ",
+            unread_count!("mb", "mb.conversation_id", $most, $scanned)
+        )
     };
 }
 pub(crate) use member_receipts_columns;

@@ -1,5 +1,6 @@
 //! SQL for users.
 
+use super::user_settings::sends_receipts;
 use super::width;
 
 macro_rules! user_columns {
@@ -63,5 +64,10 @@ pub(crate) const SET_PASSWORD: &str = "UPDATE users SET password_hash = $2 \
 pub(crate) const REPLACE_PASSWORD_HASH: &str =
     "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
 /// id
-pub(crate) const CONNECT_SNAPSHOT: &str =
-    concat!("SELECT ", user_columns!(), ", u.membership_version FROM users u WHERE u.id = $1");
+pub(crate) const CONNECT_SNAPSHOT: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    ", u.membership_version, ",
+    sends_receipts!("u.id"),
+    " FROM users u WHERE u.id = $1"
+);

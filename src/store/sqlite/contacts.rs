@@ -13,7 +13,7 @@ use crate::domain::user::ContactFrom;
 use crate::domain::{ConversationId, Result, UserId};
 use crate::limits;
 use crate::store::Contacts;
-use crate::store::queries::contacts::{CONTACT_FROM, SET_CONTACT_FROM, has_contact};
+use crate::store::queries::contacts::{SET_CONTACT_FROM, has_contact};
 use crate::store::queries::row_limit;
 
 /// user, contact, direct_key, messages that are read at each end
@@ -73,10 +73,6 @@ impl Contacts for Sqlite {
     async fn users_with_contact(&self, user_ids: &[UserId], contact_id: UserId) -> Result<Vec<UserId>> {
         let user_ids = user_ids.to_vec();
         self.read(move |db| users_with_contact(db, &user_ids, contact_id)).await
-    }
-
-    async fn contact_from(&self, user_id: UserId) -> Result<Option<ContactFrom>> {
-        self.read(move |db| one(db, sql!(CONTACT_FROM), params![user_id], value)).await
     }
 
     async fn set_contact_from(&self, user_id: UserId, contact_from: ContactFrom) -> Result<()> {

@@ -28,6 +28,7 @@ mod sessions;
 mod sql;
 mod tickets;
 mod types;
+mod user_settings;
 mod users;
 mod wal;
 mod writer;

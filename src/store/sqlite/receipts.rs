@@ -5,13 +5,14 @@ use rusqlite::{Connection, params};
 
 use super::Sqlite;
 use super::rows::Columns;
-use super::sql::{one, run, sql};
-use crate::domain::receipt::{MemberReceipts, ReadState, ReceiptOutcome};
-use crate::domain::{Error, Result, Seq};
+use super::sql::{all, one, run, sql};
+use crate::domain::receipt::{MemberReceipts, ReadState, Receipt, ReceiptOutcome};
+use crate::domain::{ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
 use crate::store::Receipts;
-use crate::store::queries::receipts::{member_receipts_columns, read_state_columns, unread_count};
+use crate::store::queries::receipts::{RECEIPTS, member_receipts_columns, read_state_columns, unread_count};
 use crate::store::queries::row_limit;
+use crate::store::queries::user_settings::sends_receipts;
 use crate::store::receipts::MemberUpdate;
 
 /// conversation, user
@@ -42,11 +43,27 @@ fn read_state(columns: &mut Columns<'_>) -> rusqlite::Result<(ReadState, Seq)> {
 /// Reads `member_receipts_columns!`.
 fn member_receipts(columns: &mut Columns<'_>) -> rusqlite::Result<MemberReceipts> {
     let (state, last_seq) = read_state(columns)?;
-    Ok(MemberReceipts { state, last_seq, member_count: columns.next()?, unread_count: columns.next()? })
+    Ok(MemberReceipts {
+        state,
+        last_seq,
+        member_count: columns.next()?,
+        is_blocked: columns.next()?,
+        sends_receipts: columns.next()?,
+        unread_count: columns.next()?,
+    })
+}
+
+/// Reads the columns of [`RECEIPTS`].
+fn receipt(columns: &mut Columns<'_>) -> rusqlite::Result<Receipt> {
+    Ok(Receipt { user_id: columns.next()?, delivered_seq: columns.next()?, read_seq: columns.next()? })
 }
 
 #[async_trait]
 impl Receipts for Sqlite {
+    async fn receipts(&self, id: ConversationId, reader_id: UserId, limit: usize) -> Result<Vec<Receipt>> {
+        self.read(move |db| all(db, sql!(RECEIPTS), params![id, reader_id, row_limit(limit)], receipt)).await
+    }
+
     async fn update_receipts(&self, batch: &[MemberUpdate]) -> Result<Vec<ReceiptOutcome>> {
         let batch = batch.to_vec();
         self.write(move |db| batch.iter().map(|update| update_one(db, update)).collect()).await

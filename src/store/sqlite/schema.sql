@@ -304,3 +304,10 @@ CREATE INDEX leavers_by_user ON leavers (user_id);
 -- Version 18: members mark messages as unread.
 
 ALTER TABLE members ADD COLUMN unread_from_seq INTEGER;
+
+-- Version 19: users switch read receipts off.
+
+CREATE TABLE user_settings (
+    user_id       BLOB PRIMARY KEY REFERENCES users ON DELETE CASCADE,
+    send_receipts INTEGER NOT NULL DEFAULT 1
+) STRICT, WITHOUT ROWID;

@@ -48,9 +48,15 @@ fn credentials(columns: &mut Columns<'_>) -> rusqlite::Result<Credentials> {
     Ok(Credentials { user: user(columns)?, password_hash: columns.next()?, is_disabled: columns.next()? })
 }
 
-/// Reads `user_columns!` and the membership version.
+/// Reads the columns of `CONNECT_SNAPSHOT`.
 fn connect_snapshot(columns: &mut Columns<'_>) -> rusqlite::Result<ConnectSnapshot> {
-    Ok(ConnectSnapshot { user: user(columns)?, membership_version: columns.next()?, session: None, conversation: None })
+    Ok(ConnectSnapshot {
+        user: user(columns)?,
+        membership_version: columns.next()?,
+        sends_receipts: columns.next()?,
+        session: None,
+        conversation: None,
+    })
 }
 
 /// Replaces the words of a user.

@@ -5,6 +5,7 @@
 //! [`crate::limits::RECEIPTS_PAUSE`], and together with what came meanwhile otherwise. Nobody is informed of a receipt before it is written. A crash
 //! loses what was not written yet, for which no caller has an answer.
 
+mod frames;
 mod pending;
 mod worker;
 

@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use tokio::sync::oneshot;
 
 use crate::domain::receipt::ReceiptUpdate;
-use crate::domain::{ConversationId, Error, Result, UserId};
+use crate::domain::{ConversationId, Result, UserId};
 use crate::registry::Charge;
 
 /// A user in a conversation.
@@ -30,7 +30,7 @@ impl PendingUpdate {
     /// Replies to the callers that wait. A caller may have gone.
     pub(super) fn reply(self, result: &Result<()>) {
         for reply in self.replies {
-            let _ = reply.send(result.as_ref().map(|()| ()).map_err(Error::clone));
+            let _ = reply.send(result.clone());
         }
     }
 }

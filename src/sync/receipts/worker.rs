@@ -6,6 +6,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::ReceiptQueue;
+use super::frames::ReceiptFrames;
 use super::pending::Member;
 use crate::bus::{Audience, Bus, Envelope};
 use crate::domain::receipt::{MemberReceipts, ReadState, ReceiptOutcome};
@@ -20,16 +21,27 @@ pub struct Worker {
     queue: Arc<ReceiptQueue>,
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
+    frames: ReceiptFrames,
 }
 
 impl Worker {
     /// Returns a worker that informs devices over `bus`.
     pub fn new(queue: &Arc<ReceiptQueue>, store: &Arc<dyn Store>, bus: &Arc<dyn Bus>) -> Self {
-        Self { queue: Arc::clone(queue), store: Arc::clone(store), bus: Arc::clone(bus) }
+        Self {
+            queue: Arc::clone(queue),
+            store: Arc::clone(store),
+            bus: Arc::clone(bus),
+            frames: ReceiptFrames::default(),
+        }
+    }
+
+    /// Writes receipts until `stop`, and then those that are left.
+    pub async fn run(self, stop: CancellationToken) {
+        tokio::join!(self.write(&stop), self.frames.run(self.bus.as_ref(), &stop));
     }
 
     /// Writes receipts until `stop`, and then those that are left. A write that has begun is never given up.
-    pub async fn run(self, stop: CancellationToken) {
+    async fn write(&self, stop: &CancellationToken) {
         let mut backoff = Backoff::up_to(limits::RECONCILE_RETRY_PAUSE);
         while !stop.is_cancelled() {
             stop.run_until_cancelled(self.queue.not_empty.notified()).await;
@@ -85,6 +97,7 @@ impl Worker {
                         ReceiptOutcome::Unchanged => receipt.reply(&Ok(())),
                         ReceiptOutcome::Changed { before, after } => {
                             self.inform_devices(member, before, &after);
+                            self.frames.note(member, before, &after);
                             receipt.reply(&Ok(()));
                         }
                     }

@@ -14,6 +14,9 @@ on_each_store! {
     a_mark_goes_back_and_is_seen_by_its_user_alone,
     every_member_and_nobody_else_reads,
     a_read_is_in_the_answers_of_every_node,
+    a_message_is_read_when_all_others_have_read_it,
+    who_switches_receipts_off_shows_none_and_sees_none,
+    a_block_hides_how_far_both_have_read,
 }
 
 /// Returns `read_seq`, `unread_from_seq` and `unread_count` of a conversation, by itself and in the list.
@@ -148,4 +151,111 @@ async fn a_read_is_in_the_answers_of_every_node(store: StoreKind) {
             assert_eq!(shown(user, &room).await, json!([seq, null, 0]));
         }
     }
+}
+
+/// Returns the status of each message, as this user sees it.
+async fn statuses(user: &TestUser, room: &Conversation) -> Vec<Value> {
+    each(&user.get(&room.messages).await.expect(200).json(), "/status")
+}
+
+/// Returns how far the members have read, as this user sees it, by username.
+async fn read_seqs(user: &TestUser, room: &Conversation) -> Vec<Value> {
+    each(&user.get(&room.members).await.expect(200).json(), "/read_seq")
+}
+
+async fn a_message_is_read_when_all_others_have_read_it(store: StoreKind) {
+    let server = Server::on(store).await;
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
+    let room = ada.group("Lunch", &[&grace, &joan]).await;
+    for text in ["one", "two"] {
+        ada.send(&room, text).await;
+    }
+    grace.read(&room, 2).await.expect(204);
+    assert_eq!(statuses(&ada, &room).await, ["sent", "sent"]);
+    joan.read(&room, 1).await.expect(204);
+    assert_eq!(statuses(&ada, &room).await, ["read", "sent"]);
+    assert_eq!(statuses(&grace, &room).await, ["sent", "sent"], "receipts are for one's own messages");
+    grace.put_json(&format!("{}/unread", room.path), &json!({"from_seq": 1})).await.expect(204);
+    joan.read(&room, 2).await.expect(204);
+    assert_eq!(statuses(&ada, &room).await, ["read", "read"], "a mark takes nothing back");
+    let lin = server.register("lin").await;
+    ada.post(&room.members, &json!({"user_id": lin.id})).await.expect(201);
+    ada.send(&room, "three").await;
+    assert_eq!(statuses(&ada, &room).await, ["read", "read", "sent", "sent"], "a new member starts at the end");
+    joan.delete(&format!("{}/{}", room.members, joan.id)).await.expect(204);
+    for reader in [&grace, &lin] {
+        reader.read(&room, 5).await.expect(204);
+    }
+    assert_eq!(statuses(&ada, &room).await[3], "read", "of those who are there");
+}
+
+async fn switch_receipts(user: &TestUser, send_receipts: bool) {
+    let update = json!({"settings": {"send_receipts": send_receipts}});
+    let me = user.patch("/v1/users/me", &update).await.expect(200).json();
+    assert_eq!(me["settings"]["send_receipts"], send_receipts);
+    assert_eq!(user.get("/v1/users/me").await.expect(200).json()["settings"], me["settings"]);
+}
+
+async fn who_switches_receipts_off_shows_none_and_sees_none(store: StoreKind) {
+    let server = Server::on(store).await;
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
+    let room = ada.group("Lunch", &[&grace, &joan]).await;
+    ada.send(&room, "one").await;
+    grace.send(&room, "two").await;
+    for reader in [&ada, &grace, &joan] {
+        reader.read(&room, 2).await.expect(204);
+    }
+    assert_eq!(read_seqs(&ada, &room).await, [2, 2, 2]);
+    assert_eq!(
+        (statuses(&ada, &room).await, statuses(&grace, &room).await),
+        (vec![json!("read"), json!("sent")], vec![json!("sent"), json!("read")])
+    );
+
+    switch_receipts(&grace, false).await;
+    for other in [&ada, &joan] {
+        assert_eq!(read_seqs(other, &room).await, [json!(2), Value::Null, json!(2)]);
+    }
+    assert_eq!(read_seqs(&grace, &room).await, [Value::Null, json!(2), Value::Null], "she sees her own alone");
+    let delivered = each(&ada.get(&room.members).await.expect(200).json(), "/delivered_seq");
+    assert_eq!(delivered, [2, 2, 2]);
+    assert_eq!(statuses(&ada, &room).await, ["delivered", "sent"]);
+    assert_eq!(statuses(&grace, &room).await, ["sent", "delivered"]);
+    assert_eq!(shown(&grace, &room).await, json!([2, null, 0]), "her own read state goes on");
+    let admin = json!({"role": "admin"});
+    let updated = ada.patch(&format!("{}/{}", room.members, grace.id), &admin).await.expect(200).json();
+    assert_eq!((&updated["read_seq"], &updated["delivered_seq"]), (&Value::Null, &json!(2)));
+
+    ada.send(&room, "four").await;
+    grace.read(&room, 4).await.expect(204);
+    switch_receipts(&grace, true).await;
+    assert_eq!(read_seqs(&ada, &room).await, [4, 4, 2]);
+    for bad in [json!("no"), json!(0), json!({})] {
+        let refused = grace.patch("/v1/users/me", &json!({"settings": {"send_receipts": bad}})).await;
+        assert_eq!(refused_fields(&refused), ["settings.send_receipts"], "{bad}");
+    }
+    grace.patch("/v1/users/me", &json!({"settings": {"send_receipts": null}})).await.expect(200);
+    assert_eq!(read_seqs(&ada, &room).await, [4, 4, 2]);
+}
+
+async fn a_block_hides_how_far_both_have_read(store: StoreKind) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let (pair, group) = (ada.direct(&grace).await, ada.group("Lunch", &[&grace]).await);
+    for room in [&pair, &group] {
+        ada.send(room, "one").await;
+        grace.read(room, 1).await.expect(204);
+    }
+    let block = format!("/v1/users/{}/block", ada.id);
+    grace.put(&block).await.expect(204);
+    assert_eq!(read_seqs(&ada, &pair).await, [json!(1), Value::Null]);
+    assert_eq!(read_seqs(&grace, &pair).await, [Value::Null, json!(1)]);
+    assert_eq!(statuses(&ada, &pair).await, ["delivered"], "as if she had switched receipts off");
+    assert_eq!(
+        (read_seqs(&ada, &group).await, statuses(&ada, &group).await),
+        (vec![json!(1), json!(1)], vec![json!("read")])
+    );
+    grace.delete(&block).await.expect(204);
+    assert_eq!(statuses(&ada, &pair).await, ["read"]);
 }

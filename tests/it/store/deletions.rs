@@ -41,7 +41,7 @@ async fn a_deleted_user_leaves_nothing_personal(store: &Fixture) {
         assert_eq!((store.credentials(key).await, store.account_of(key).await), (Ok(None), Ok(None)), "{key}");
     }
     assert_eq!((store.account(ada).await, store.password_hash(ada).await), (Ok(None), Ok(None)));
-    assert_eq!(store.contact_from(ada).await, Ok(None));
+    assert_eq!(store.settings(ada).await, Ok(None));
     assert_eq!(store.users("", 9).await.unwrap(), []);
     assert_eq!(store.user_ids_by_word("", 9).await.unwrap(), []);
 

@@ -12,17 +12,18 @@ use chinwag::domain::conversation::{Conversation, CreatedConversation, Member, N
 use chinwag::domain::conversation_view::ConversationView;
 use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
-use chinwag::domain::receipt::ReceiptOutcome;
+use chinwag::domain::receipt::{Receipt, ReceiptOutcome};
 use chinwag::domain::registration::{Invite, RegistrationMode};
 use chinwag::domain::report::{Report, ReportFacts, ReportView, Resolution};
 use chinwag::domain::session::{Caller, Session, Ticket};
-use chinwag::domain::user::{ConnectSnapshot, ContactFrom, Name, User};
+use chinwag::domain::user::{ConnectSnapshot, ContactFrom, MySettings, Name, User};
 use chinwag::domain::{
     ConversationId, Error, MessageId, ReportId, Result, Seq, SessionId, TicketId, Timestamp, UserId,
 };
 use chinwag::store::{
     Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, Heads, KnownNetworks, MemberUpdate, Members,
-    Messages, NumberedWrites, Page, Range, Receipts, Registration, Reports, Sessions, Store, Tickets, Users,
+    Messages, NumberedWrites, Page, Range, Receipts, Registration, Reports, Sessions, Store, Tickets, UserSettings,
+    Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -181,6 +182,14 @@ forward! {
 }
 
 forward! {
+    impl UserSettings {
+        async fn settings(user_id: UserId) -> Result<Option<MySettings>>;
+        async fn set_send_receipts(user_id: UserId, send_receipts: bool) -> Result<()>;
+        async fn hidden_readers(reader_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>>;
+    }
+}
+
+forward! {
     impl Accounts {
         async fn insert_account(account: &Account, password_hash: &str) -> Result<()>;
         async fn account(id: UserId) -> Result<Option<Account>>;
@@ -262,7 +271,6 @@ forward! {
 forward! {
     impl Contacts {
         async fn users_with_contact(user_ids: &[UserId], contact_id: UserId) -> Result<Vec<UserId>>;
-        async fn contact_from(user_id: UserId) -> Result<Option<ContactFrom>>;
         async fn set_contact_from(user_id: UserId, contact_from: ContactFrom) -> Result<()>;
     }
 }
@@ -310,6 +318,7 @@ forward! {
 
 forward! {
     impl Receipts {
+        async fn receipts(id: ConversationId, reader_id: UserId, limit: usize) -> Result<Vec<Receipt>>;
         async fn update_receipts(batch: &[MemberUpdate]) -> Result<Vec<ReceiptOutcome>>;
     }
 }

@@ -1,0 +1,51 @@
+//! The settings of users.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+
+use super::Sqlite;
+use super::rows::{Columns, value};
+use super::sql::{one, run, sql};
+use crate::domain::user::MySettings;
+use crate::domain::{Result, UserId};
+use crate::store::UserSettings;
+use crate::store::queries::user_settings::{SET_SEND_RECEIPTS, SETTINGS, sends_receipts};
+
+/// user
+const SENDS_RECEIPTS: &str = concat!("SELECT ", sends_receipts!("?1"));
+
+/// Reads the columns of [`SETTINGS`].
+fn my_settings(columns: &mut Columns<'_>) -> rusqlite::Result<MySettings> {
+    Ok(MySettings { contact_from: columns.next()?, send_receipts: columns.next()? })
+}
+
+/// Returns true if a user sends read receipts.
+fn sends_receipts(db: &Connection, user_id: UserId) -> Result<bool> {
+    Ok(one(db, SENDS_RECEIPTS, params![user_id], value)?.unwrap_or(true))
+}
+
+#[async_trait]
+impl UserSettings for Sqlite {
+    async fn settings(&self, user_id: UserId) -> Result<Option<MySettings>> {
+        self.read(move |db| one(db, sql!(SETTINGS), params![user_id], my_settings)).await
+    }
+
+    async fn set_send_receipts(&self, user_id: UserId, send_receipts: bool) -> Result<()> {
+        self.write(move |db| run(db, sql!(SET_SEND_RECEIPTS), params![user_id, send_receipts]).map(drop)).await
+    }
+
+    async fn hidden_readers(&self, reader_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>> {
+        let ids = ids.to_vec();
+        self.read(move |db| {
+            let reader_sends = sends_receipts(db, reader_id)?;
+            let mut hidden = Vec::new();
+            for id in ids.into_iter().filter(|id| *id != reader_id) {
+                if !(reader_sends && sends_receipts(db, id)?) {
+                    hidden.push(id);
+                }
+            }
+            Ok(hidden)
+        })
+        .await
+    }
+}

@@ -1,0 +1,20 @@
+//! User settings: what users decide about themselves.
+
+use async_trait::async_trait;
+
+use crate::domain::user::MySettings;
+use crate::domain::{Result, UserId};
+
+/// The store's methods for the settings of users.
+#[async_trait]
+pub trait UserSettings: Send + Sync {
+    /// Returns a user's settings. `None` if there is no such user.
+    async fn settings(&self, user_id: UserId) -> Result<Option<MySettings>>;
+
+    /// Sets if a user sends read receipts, and so sees those of others.
+    async fn set_send_receipts(&self, user_id: UserId, send_receipts: bool) -> Result<()>;
+
+    /// Returns those of these users, in no order, whose `read_seq` a reader may not see, because one of the two sends no read receipts. Readers
+    /// see their own.
+    async fn hidden_readers(&self, reader_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>>;
+}
