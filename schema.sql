@@ -321,3 +321,8 @@ CREATE TABLE user_settings (
     user_id       uuid PRIMARY KEY REFERENCES users ON DELETE CASCADE,
     send_receipts boolean NOT NULL DEFAULT true
 );
+
+-- Version 20: users keep to themselves when they were last seen.
+
+-- The time of a user for whom this is false is not written.
+ALTER TABLE user_settings ADD COLUMN show_last_seen boolean NOT NULL DEFAULT true;

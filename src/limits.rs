@@ -161,7 +161,7 @@ pub const WORST_CASE_BYTES: usize = IDLE_BYTES
     + SUBSCRIPTIONS_MAX * SUBSCRIPTION_BYTES
     + HASHES_CONCURRENT_MAX * HASH_KIB as usize * 1024
     + (SQLITE_WRITER_CACHE_KIB as usize + SQLITE_READERS * SQLITE_READER_CACHE_KIB as usize) * 1024
-    + (SESSION_CACHE_MAX + RATE_LIMITERS * RATE_KEYS_MAX) * MAP_ENTRY_BYTES;
+    + (SESSION_CACHE_MAX + RATE_LIMITERS * RATE_KEYS_MAX + TYPING_MAX) * MAP_ENTRY_BYTES;
 /// A machine of 2 GiB has twice as much, beside the system and the kernel's buffers. Without subscriptions it is 615 MiB, as much as one of 1 GiB
 /// has for the process.
 const _: () = assert!(WORST_CASE_BYTES <= 896 * 1024 * 1024);
@@ -312,6 +312,15 @@ pub const RECEIPT_FRAMES_AT_ONCE: usize = 50;
 pub const RECEIPTS_BATCH_MAX: usize = 500;
 /// Bytes that a receipt takes while it waits to be written. It is charged to its user, who can have 32,000 of them.
 pub const RECEIPT_BYTES: usize = 256;
+
+// ── Typing ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Time for which a client shows that a user types, unless it is said again.
+pub const TYPING_SHOWN: Duration = Duration::from_secs(6);
+/// Time between two announcements that a user types in a conversation: half of [`TYPING_SHOWN`], so that one may be lost.
+pub const TYPING_PERIOD: Duration = Duration::from_secs(3);
+/// Users who type, each in one conversation, of whom a node remembers it. It announces no others. Bounds the memory.
+pub const TYPING_MAX: usize = 20_000;
 
 // ── The journal ──────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -55,8 +55,9 @@ pub enum Envelope {
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
 pub enum Audience {
-    /// The connections that are live in a conversation, except those of the user whose action the frame reports.
-    Subscribers { conversation_id: ConversationId, except: Option<UserId> },
+    /// The connections that are live in a conversation, except those of these users: the user whose action the frame reports, and those who may
+    /// not see it.
+    Subscribers { conversation_id: ConversationId, except: Vec<UserId> },
     /// The connections that are live in a conversation, and whose users send read receipts, or do not.
     Readers { conversation_id: ConversationId, send_receipts: bool },
     /// Connections of these users.

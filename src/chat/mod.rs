@@ -19,6 +19,7 @@ pub mod receipts;
 pub mod registration;
 pub mod reports;
 pub mod sessions;
+mod typing;
 pub mod users;
 
 use std::sync::Arc;
@@ -38,7 +39,7 @@ use crate::domain::user::Status;
 use crate::domain::{Error, Result, UserId};
 use crate::journal::{Journal, Reply, draining_error};
 use crate::limits;
-use crate::registry::{MemoryBudget, Registry};
+use crate::registry::{Connection, MemoryBudget, Registry};
 use crate::store::{Store, StoreHealth};
 use crate::sync::{
     EndedSessionsPoll, Presence, PresenceWorker, ReceiptQueue, ReceiptsWorker, Reconciler, RemovalsPoll, Subscriptions,
@@ -83,6 +84,7 @@ pub struct Chat {
     journal: Journal,
     presence: Arc<Presence>,
     receipts: Arc<ReceiptQueue>,
+    typing: typing::Typists,
     health: Arc<StoreHealth>,
     settings: Settings,
     /// Limits the rates of writes, logins and registrations.
@@ -153,6 +155,7 @@ impl Chat {
             bus,
             presence,
             receipts,
+            typing: typing::Typists::default(),
             health,
             rate_limits: RateLimits::new(unlimited),
             settings,
@@ -203,6 +206,13 @@ impl Chat {
     /// Returns the connections of this node.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// Records that the user has left a connection, which stays open, or has come back to it.
+    pub fn set_away(&self, connection: &Connection, is_away: bool) {
+        if connection.set_away(is_away) {
+            self.presence.connections_changed(connection.user_id);
+        }
     }
 
     /// Returns a user's presence.

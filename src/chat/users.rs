@@ -16,7 +16,7 @@ use crate::wire::answer::Answer;
 use crate::wire::cursor;
 use crate::wire::list::list_with_next;
 use crate::wire::objects::{MeObject, UserObject};
-use crate::wire::requests::{GetUser, ListUsers, Nothing, UpdateMe};
+use crate::wire::requests::{GetUser, ListUsers, Nothing, UpdateMe, UpdateMySettings};
 
 /// Returns the caller.
 pub async fn me(context: Context, _: Nothing) -> Result<Answer> {
@@ -82,8 +82,7 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
         (_, current) => Ok(current.unwrap_or_default()),
     };
     let current = refused.check(current);
-    let (contact_from, send_receipts) =
-        input.settings.map_or((None, None), |settings| (settings.contact_from, settings.send_receipts));
+    let UpdateMySettings { contact_from, send_receipts, show_last_seen } = input.settings.unwrap_or_default();
     let contact_from = refused.check(contact_from.as_deref().map(parse_contact_from).transpose());
     let (Some(name), Some(password), Some(current), Some(contact_from)) = (name, password, current, contact_from)
     else {
@@ -106,6 +105,9 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
     }
     if let Some(send_receipts) = send_receipts {
         set_send_receipts(chat, caller.user_id, send_receipts).await?;
+    }
+    if let Some(show_last_seen) = show_last_seen {
+        chat.store.set_show_last_seen(caller.user_id, show_last_seen).await?;
     }
     answer_me(chat, caller.user_id).await
 }

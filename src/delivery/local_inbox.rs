@@ -130,7 +130,7 @@ impl LocalInbox {
     fn ephemeral(&self, audience: &Audience, frame: &Bytes) {
         match audience {
             Audience::Subscribers { conversation_id, except } => {
-                self.ephemeral_to_live(*conversation_id, frame, |connection| Some(connection.user_id) != *except);
+                self.ephemeral_to_live(*conversation_id, frame, |connection| !except.contains(&connection.user_id));
             }
             Audience::Readers { conversation_id, send_receipts } => {
                 self.ephemeral_to_live(*conversation_id, frame, |connection| {

@@ -74,8 +74,8 @@ fn an_ephemeral_frame_reaches_its_audience_alone() {
         clients.each_ref().map(Client::has_received)
     };
     let typing = |except| Audience::Subscribers { conversation_id: id, except };
-    assert_eq!(receivers(typing(None)), [true, true, false, true, false], "live in the conversation");
-    assert_eq!(receivers(typing(Some(ada))), [false, false, false, true, false]);
+    assert_eq!(receivers(typing(vec![])), [true, true, false, true, false], "live in the conversation");
+    assert_eq!(receivers(typing(vec![ada])), [false, false, false, true, false]);
     let users = |conversation_id| Audience::Users { user_ids: vec![ada, grace], conversation_id };
     assert_eq!(receivers(users(None)), [true, false, true, false, false], "on all conversations");
     assert_eq!(receivers(users(Some(id))), [false, true, false, true, false], "on this one alone");

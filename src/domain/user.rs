@@ -125,8 +125,10 @@ pub struct ConversationSnapshot {
 /// A user's presence, as others see it. It is derived from live connections and never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// The user has a connection.
+    /// The user has a connection at which they are present.
     Online,
+    /// The user has connections, and is away from all of them.
+    Away,
     /// The user has no connection.
     Offline,
 }
@@ -166,6 +168,8 @@ pub struct MySettings {
     pub contact_from: ContactFrom,
     /// True if other members see how far the user has read. Without it the user does not see it of others either.
     pub send_receipts: bool,
+    /// True if others see when the user was last seen. Otherwise the time is not kept.
+    pub show_last_seen: bool,
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A client's WebSocket connection, as this node's registry knows it.
 
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Charge, SendQueue};
@@ -33,6 +33,7 @@ pub struct Connection {
     subscriptions: Mutex<Option<SubscriptionSet>>,
     membership_version: AtomicI64,
     receipts: AtomicU8,
+    is_away: AtomicBool,
 }
 
 /// The value of `receipts` while it is not known if the user sends read receipts.
@@ -67,7 +68,18 @@ impl Connection {
             subscriptions: Mutex::new(None),
             membership_version: AtomicI64::new(NOT_COMPARED),
             receipts: AtomicU8::new(RECEIPTS_UNKNOWN),
+            is_away: AtomicBool::new(false),
         })
+    }
+
+    /// Returns true if the user is away from this connection.
+    pub fn is_away(&self) -> bool {
+        self.is_away.load(Ordering::Relaxed)
+    }
+
+    /// Records if the user is away from this connection. Returns true if that is new.
+    pub fn set_away(&self, is_away: bool) -> bool {
+        self.is_away.swap(is_away, Ordering::Relaxed) != is_away
     }
 
     /// Returns true if the user sends read receipts, so that the connection may be sent those of others. While the setting is not known, it is

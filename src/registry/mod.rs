@@ -349,10 +349,13 @@ impl Registry {
         self.users.sum(Vec::len)
     }
 
-    /// Returns [`Status::Online`] if the user has a connection on this node.
+    /// Returns a user's presence by their connections on this node.
     pub fn status(&self, user_id: UserId) -> Status {
-        let online = self.users.with(&user_id, |shard| shard.contains_key(&user_id));
-        if online { Status::Online } else { Status::Offline }
+        self.users.with(&user_id, |shard| match shard.get(&user_id) {
+            None => Status::Offline,
+            Some(connections) if connections.iter().all(|connection| connection.is_away()) => Status::Away,
+            Some(_) => Status::Online,
+        })
     }
 }
 

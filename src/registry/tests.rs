@@ -105,6 +105,11 @@ fn a_connection_leaves_by_drop() {
     registry.subscribe(&connection, room);
     registry.activate_now(&connection, room, 0);
     assert_eq!((registry.status(user_id), registry.count()), (Status::Online, 1));
+    let connections = registry.of_user(user_id);
+    assert_eq!([true, true].map(|is_away| connections[0].set_away(is_away)), [true, false]);
+    assert_eq!(registry.status(user_id), Status::Away);
+    connections[0].set_away(false);
+    assert_eq!(registry.status(user_id), Status::Online);
     drop(registration);
     registry.deliver(&[events(room, 1, "a")]);
     assert!(!registry.subscribe(&connection, room), "one that left cannot come back");

@@ -47,6 +47,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 18, needs: 2 },
     // A node that does not know the setting shows the receipts of all users.
     Migration { version: 19, needs: 2 },
+    // A node that does not know the setting writes the time of all users.
+    Migration { version: 20, needs: 2 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

@@ -14,6 +14,10 @@ pub trait UserSettings: Send + Sync {
     /// Sets if a user sends read receipts, and so sees those of others.
     async fn set_send_receipts(&self, user_id: UserId, send_receipts: bool) -> Result<()>;
 
+    /// Sets if others see when a user was last seen. If not, the time is forgotten, and [`Users::set_last_seen`](super::Users::set_last_seen)
+    /// writes none any more.
+    async fn set_show_last_seen(&self, user_id: UserId, show_last_seen: bool) -> Result<()>;
+
     /// Returns those of these users, in no order, whose `read_seq` a reader may not see, because one of the two sends no read receipts. Readers
     /// see their own.
     async fn hidden_readers(&self, reader_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>>;

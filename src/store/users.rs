@@ -52,7 +52,7 @@ pub trait Users: Send + Sync {
     /// Replaces the hash of a user's password by another hash of the same password, if it is still `old`.
     async fn replace_password_hash(&self, id: UserId, old: &str, new: &str) -> Result<()>;
 
-    /// Sets the time at which these users were last seen. Never sets an earlier time than before.
+    /// Sets the time at which these users were last seen, of those who show it. Never sets an earlier time than before.
     async fn set_last_seen(&self, ids: &[UserId], at: Timestamp) -> Result<()>;
 
     /// Returns the facts that a connecting client needs: its user, its session, and, if the user is in the conversation `to`, that

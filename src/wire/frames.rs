@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::framing;
 use super::message::{self, MessageStatus, write_message};
-use super::objects::{ConversationObject, MemberObject, UserObject};
+use super::objects::{ConversationObject, MemberObject, UserObject, status_word};
 use super::problem::ErrorFrame;
 use crate::domain::conversation::{Conversation, Member};
 use crate::domain::event::{Event, EventKind};
@@ -236,10 +236,10 @@ pub fn heartbeat(heads: Vec<(ConversationId, Seq)>, membership_version: i64) -> 
     frame(&Heartbeat { r#type: "heartbeat", heads: Entries(heads), membership_version })
 }
 
-/// Encodes the users who are online, for a connection that is being set up.
+/// Encodes the users who have connections, for a connection that is being set up.
 pub fn presence_state(
     conversation_id: Option<ConversationId>,
-    online: &[UserId],
+    connected: &[(UserId, Status)],
     online_count: Option<usize>,
 ) -> Bytes {
     #[derive(Serialize)]
@@ -251,21 +251,33 @@ pub fn presence_state(
         #[serde(skip_serializing_if = "Option::is_none")]
         online_count: Option<usize>,
     }
-    let status = super::objects::status_word(Status::Online);
-    let users = Entries(online.iter().map(|id| (*id, status)).collect());
+    let users = Entries(connected.iter().map(|(id, status)| (*id, status_word(*status))).collect());
     frame(&State { r#type: "presence.state", conversation_id, users, online_count })
 }
 
 /// Encodes the users whose presence changed since the last diff.
-pub fn presence_diff(online: &[UserId], offline: &[UserId]) -> Bytes {
+pub fn presence_diff(online: &[UserId], away: &[UserId], offline: &[UserId]) -> Bytes {
     #[derive(Serialize)]
     struct Diff<'a> {
         r#type: &'static str,
         online: &'a [UserId],
-        away: [UserId; 0],
+        away: &'a [UserId],
         offline: &'a [UserId],
     }
-    frame(&Diff { r#type: "presence.diff", online, away: [], offline })
+    frame(&Diff { r#type: "presence.diff", online, away, offline })
+}
+
+/// Encodes the beginning or the end of a user's typing. A client takes the beginning back by itself after
+/// [`limits::TYPING_SHOWN`].
+pub fn typing(conversation_id: ConversationId, user_id: UserId, starts: bool) -> Bytes {
+    #[derive(Serialize)]
+    struct Typing {
+        r#type: &'static str,
+        conversation_id: ConversationId,
+        user_id: UserId,
+    }
+    let r#type = if starts { "typing.start" } else { "typing.stop" };
+    frame(&Typing { r#type, conversation_id, user_id })
 }
 
 /// How far a member has received and read. In JSON `read_seq` is null if the recipient may not see it.

@@ -49,13 +49,14 @@ pub struct MeObject<'a> {
 struct MySettingsObject {
     contact_from: &'static str,
     send_receipts: bool,
+    show_last_seen: bool,
 }
 
 impl<'a> MeObject<'a> {
     /// Makes the object.
     pub fn new(user: &'a User, status: Status, settings: MySettings) -> Self {
-        let MySettings { contact_from, send_receipts } = settings;
-        let settings = MySettingsObject { contact_from: contact_from.as_str(), send_receipts };
+        let MySettings { contact_from, send_receipts, show_last_seen } = settings;
+        let settings = MySettingsObject { contact_from: contact_from.as_str(), send_receipts, show_last_seen };
         Self { user: UserObject::new(user, Some(status)), settings }
     }
 }
@@ -109,6 +110,7 @@ pub struct SettingsObject {
 pub fn status_word(status: Status) -> &'static str {
     match status {
         Status::Online => "online",
+        Status::Away => "away",
         Status::Offline => "offline",
     }
 }

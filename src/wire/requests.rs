@@ -121,12 +121,14 @@ pub struct UpdateMe {
 }
 
 /// The `settings` of `me.update`
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct UpdateMySettings {
     /// The users who may begin a conversation with this user: `everyone`, `contacts` or `nobody`.
     pub contact_from: Option<String>,
     /// False if other members do not see how far this user has read, nor this user how far they have.
     pub send_receipts: Option<bool>,
+    /// False if others do not see when this user was last seen.
+    pub show_last_seen: Option<bool>,
 }
 
 /// `me.delete`

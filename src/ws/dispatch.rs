@@ -195,6 +195,8 @@ impl<'a> FrameDispatcher<'a> {
             ("message.read" | "message.unread", None) | ("message.delivered", _) => {
                 self.receipt(frame, reference).await
             }
+            ("typing.start" | "typing.stop", _) => self.typing(&frame, reference).await,
+            ("presence.away" | "presence.back", _) => self.presence(&frame, reference),
             ("resume", _) => self.resume(frame, reference).await,
             ("auth", _) => self.authenticate(frame).await.map_err(|error| Refused::new(error, reference)),
             ("ping", _) => {

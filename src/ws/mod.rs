@@ -4,6 +4,7 @@
 //! headers. Its writer flushes the send queue when the kernel can take more, and closes connections whose client does not respond.
 //! The upper half is Chinwag's protocol: authentication, and the operations that frames call.
 
+mod activity_frames;
 mod connection;
 mod decoder;
 mod dispatch;

@@ -6,7 +6,7 @@ use futures_util::future::{join, join3, join4};
 use super::connection::{Params, PgConnection};
 use super::messages::outer_joined_message;
 use super::rows::{self, Columns};
-use super::users::{RAISE_MEMBERSHIP_VERSIONS, user};
+use super::users::{LOCK_USERS, RAISE_MEMBERSHIP_VERSIONS, user};
 use super::{Postgres, bounded, new_conversations};
 use crate::domain::conversation::{
     Conversation, ConversationKind, CreatedConversation, GroupName, NewConversation, Role,
@@ -26,9 +26,6 @@ use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 
-/// users. Returns those that exist. All transactions lock users in one order, because two of them may raise the versions of the same
-/// users.
-pub(super) const LOCK_USERS: &str = "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
 /// conversation
 const LOCK_COUNTER: &str = "SELECT 1 FROM counters WHERE conversation_id = $1 FOR UPDATE";
 /// conversation

@@ -1,14 +1,17 @@
 //! The settings of users.
 
 use async_trait::async_trait;
+use futures_util::future::join4;
 
-use super::Postgres;
 use super::contacts::contact_from;
 use super::rows::{self, Columns};
+use super::{Postgres, bounded};
 use crate::domain::user::MySettings;
 use crate::domain::{Result, UserId};
 use crate::store::UserSettings;
-use crate::store::queries::user_settings::{SET_SEND_RECEIPTS, SETTINGS, sends_receipts};
+use crate::store::queries::user_settings::{
+    FORGET_LAST_SEEN, SET_SEND_RECEIPTS, SET_SHOW_LAST_SEEN, SETTINGS, sends_receipts,
+};
 
 /// reader, users
 const HIDDEN_READERS: &str = concat!(
@@ -21,7 +24,11 @@ const HIDDEN_READERS: &str = concat!(
 
 /// Reads the columns of [`SETTINGS`].
 fn my_settings(columns: &mut Columns<'_>) -> Result<MySettings> {
-    Ok(MySettings { contact_from: contact_from(columns)?, send_receipts: columns.next()? })
+    Ok(MySettings {
+        contact_from: contact_from(columns)?,
+        send_receipts: columns.next()?,
+        show_last_seen: columns.next()?,
+    })
 }
 
 #[async_trait]
@@ -32,6 +39,26 @@ impl UserSettings for Postgres {
 
     async fn set_send_receipts(&self, user_id: UserId, send_receipts: bool) -> Result<()> {
         self.count(SET_SEND_RECEIPTS, &[&user_id, &send_receipts]).await.map(drop)
+    }
+
+    async fn set_show_last_seen(&self, user_id: UserId, show_last_seen: bool) -> Result<()> {
+        bounded(async {
+            let connection = self.connection().await?;
+            connection.prepare(&[FORGET_LAST_SEEN, SET_SHOW_LAST_SEEN]).await?;
+            // The user first, whose lock a writer of the time takes as well.
+            let (begun, forgotten, set, committed) = join4(
+                connection.begin(),
+                connection.send_count(FORGET_LAST_SEEN, &[&user_id, &show_last_seen]),
+                connection.send_count(SET_SHOW_LAST_SEEN, &[&user_id, &show_last_seen]),
+                connection.commit(),
+            )
+            .await;
+            begun?;
+            forgotten?;
+            set?;
+            committed
+        })
+        .await
     }
 
     async fn hidden_readers(&self, reader_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>> {

@@ -15,6 +15,7 @@ use crate::domain::{ConversationId, Result, SessionId, Timestamp, UserId};
 use crate::store::deletions::retired_key;
 use crate::store::queries::deletions::IS_RETIRED;
 use crate::store::queries::registration::TAKE_INVITE;
+use crate::store::queries::user_settings::shows_last_seen;
 use crate::store::queries::users::{insert_user, stale_users, user_columns};
 use crate::store::queries::{self, TEXT_END, row_limit};
 use crate::store::registration::invalid_invite;
@@ -48,10 +49,15 @@ const INSERT_WORDS: &str = "INSERT INTO user_words (word, user_id) \
      JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL";
 /// users, version
 const SET_WORDS_VERSION: &str = "UPDATE users SET words_name = name, words_version = $2 WHERE id = ANY($1)";
-/// users, at
-const SET_LAST_SEEN: &str = "WITH locked AS ( \
-         SELECT id FROM users WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE \
-     ) UPDATE users u SET last_seen_at = greatest(u.last_seen_at, $2) FROM locked WHERE u.id = locked.id";
+/// users. Returns those that exist. All transactions lock users in one order, because two of them may raise the versions of the same
+/// users.
+pub(super) const LOCK_USERS: &str = "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
+/// users, at. After the lock of the users, so that it sees a setting that was committed while it waited.
+const SET_LAST_SEEN: &str = concat!(
+    "UPDATE users u SET last_seen_at = greatest(u.last_seen_at, $2) \
+     WHERE u.id = ANY($1) AND u.deleted_at IS NULL AND ",
+    shows_last_seen!("u.id")
+);
 /// user, conversation (NULL for none), limit. No row if the user is not a member.
 const CONVERSATION_SNAPSHOT: &str = "SELECT k.last_seq, ARRAY(SELECT user_id FROM members WHERE conversation_id = $2 LIMIT $3) \
      FROM members mb JOIN counters k ON k.conversation_id = mb.conversation_id \
@@ -312,7 +318,22 @@ impl Users for Postgres {
     }
 
     async fn set_last_seen(&self, ids: &[UserId], at: Timestamp) -> Result<()> {
-        self.count(SET_LAST_SEEN, &[&ids, &at]).await.map(drop)
+        bounded(async {
+            let connection = self.connection().await?;
+            connection.prepare(&[LOCK_USERS, SET_LAST_SEEN]).await?;
+            let (begun, locked, set, committed) = join4(
+                connection.begin(),
+                connection.send(LOCK_USERS, &[&ids]),
+                connection.send_count(SET_LAST_SEEN, &[&ids, &at]),
+                connection.commit(),
+            )
+            .await;
+            begun?;
+            locked?;
+            set?;
+            committed
+        })
+        .await
     }
 
     /// One round trip.

@@ -8,13 +8,30 @@ macro_rules! sends_receipts {
 }
 pub(crate) use sends_receipts;
 
+/// True if others see when the user was last seen.
+macro_rules! shows_last_seen {
+    ($user_id:literal) => {
+        concat!("coalesce((SELECT s.show_last_seen FROM user_settings s WHERE s.user_id = ", $user_id, "), true)")
+    };
+}
+pub(crate) use shows_last_seen;
+
 /// user
 pub(crate) const SETTINGS: &str = concat!(
     "SELECT u.contact_from, ",
     sends_receipts!("u.id"),
+    ", ",
+    shows_last_seen!("u.id"),
     " FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL"
 );
 /// user, send_receipts
 pub(crate) const SET_SEND_RECEIPTS: &str = "INSERT INTO user_settings (user_id, send_receipts) \
      SELECT id, $2 FROM users WHERE id = $1 AND deleted_at IS NULL \
      ON CONFLICT (user_id) DO UPDATE SET send_receipts = excluded.send_receipts";
+/// user, show_last_seen
+pub(crate) const SET_SHOW_LAST_SEEN: &str = "INSERT INTO user_settings (user_id, show_last_seen) \
+     SELECT id, $2 FROM users WHERE id = $1 AND deleted_at IS NULL \
+     ON CONFLICT (user_id) DO UPDATE SET show_last_seen = excluded.show_last_seen";
+/// user, show_last_seen
+pub(crate) const FORGET_LAST_SEEN: &str =
+    "UPDATE users SET last_seen_at = CASE WHEN $2 THEN last_seen_at END WHERE id = $1";

@@ -311,3 +311,7 @@ CREATE TABLE user_settings (
     user_id       BLOB PRIMARY KEY REFERENCES users ON DELETE CASCADE,
     send_receipts INTEGER NOT NULL DEFAULT 1
 ) STRICT, WITHOUT ROWID;
+
+-- Version 20: users keep to themselves when they were last seen.
+
+ALTER TABLE user_settings ADD COLUMN show_last_seen INTEGER NOT NULL DEFAULT 1;

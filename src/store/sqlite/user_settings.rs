@@ -9,14 +9,16 @@ use super::sql::{one, run, sql};
 use crate::domain::user::MySettings;
 use crate::domain::{Result, UserId};
 use crate::store::UserSettings;
-use crate::store::queries::user_settings::{SET_SEND_RECEIPTS, SETTINGS, sends_receipts};
+use crate::store::queries::user_settings::{
+    FORGET_LAST_SEEN, SET_SEND_RECEIPTS, SET_SHOW_LAST_SEEN, SETTINGS, sends_receipts,
+};
 
 /// user
 const SENDS_RECEIPTS: &str = concat!("SELECT ", sends_receipts!("?1"));
 
 /// Reads the columns of [`SETTINGS`].
 fn my_settings(columns: &mut Columns<'_>) -> rusqlite::Result<MySettings> {
-    Ok(MySettings { contact_from: columns.next()?, send_receipts: columns.next()? })
+    Ok(MySettings { contact_from: columns.next()?, send_receipts: columns.next()?, show_last_seen: columns.next()? })
 }
 
 /// Returns true if a user sends read receipts.
@@ -32,6 +34,14 @@ impl UserSettings for Sqlite {
 
     async fn set_send_receipts(&self, user_id: UserId, send_receipts: bool) -> Result<()> {
         self.write(move |db| run(db, sql!(SET_SEND_RECEIPTS), params![user_id, send_receipts]).map(drop)).await
+    }
+
+    async fn set_show_last_seen(&self, user_id: UserId, show_last_seen: bool) -> Result<()> {
+        self.write(move |db| {
+            run(db, sql!(FORGET_LAST_SEEN), params![user_id, show_last_seen])?;
+            run(db, sql!(SET_SHOW_LAST_SEEN), params![user_id, show_last_seen]).map(drop)
+        })
+        .await
     }
 
     async fn hidden_readers(&self, reader_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>> {

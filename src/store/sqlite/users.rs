@@ -15,13 +15,16 @@ use crate::domain::user::{ConnectSnapshot, ConversationSnapshot, Name, User, Use
 use crate::domain::{ConversationId, Result, Seq, SessionId, Timestamp, UserId};
 use crate::store::deletions::retired_key;
 use crate::store::queries::deletions::IS_RETIRED;
+use crate::store::queries::user_settings::shows_last_seen;
 use crate::store::queries::users::{insert_user, stale_users};
 use crate::store::queries::{self, TEXT_END, row_limit};
 use crate::store::users::{Users, disabled_meanwhile, username_taken};
 
 /// id, at
-const SET_LAST_SEEN: &str =
-    "UPDATE users SET last_seen_at = max(coalesce(last_seen_at, ?2), ?2) WHERE id = ?1 AND deleted_at IS NULL";
+const SET_LAST_SEEN: &str = concat!(
+    "UPDATE users SET last_seen_at = max(coalesce(last_seen_at, ?2), ?2) WHERE id = ?1 AND deleted_at IS NULL AND ",
+    shows_last_seen!("users.id")
+);
 /// id, word
 const INSERT_WORD: &str =
     "INSERT INTO user_words (word, user_id) SELECT ?2, id FROM users WHERE id = ?1 AND deleted_at IS NULL";

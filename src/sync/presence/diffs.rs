@@ -23,6 +23,7 @@ pub(super) fn viewer_of(connection: &Connection) -> Viewer {
 #[derive(PartialEq, Eq, Hash)]
 struct Diff {
     online: Vec<UserId>,
+    away: Vec<UserId>,
     offline: Vec<UserId>,
 }
 
@@ -46,11 +47,11 @@ impl Diffs {
         &mut self,
         user_ids: Vec<UserId>,
         id: ConversationId,
-        online: &[UserId],
+        connected: &[(UserId, Status)],
         online_count: Option<usize>,
     ) {
         let audience = Audience::Users { user_ids, conversation_id: Some(id) };
-        let frame = frames::presence_state(Some(id), online, online_count);
+        let frame = frames::presence_state(Some(id), connected, online_count);
         self.envelopes.push(Envelope::Ephemeral { audience, frame });
     }
 
@@ -64,12 +65,13 @@ impl Diffs {
                 users.sort_unstable();
                 users
             };
-            let diff = Diff { online: of(Status::Online), offline: of(Status::Offline) };
+            let diff = Diff { online: of(Status::Online), away: of(Status::Away), offline: of(Status::Offline) };
             audiences.entry((conversation_id, diff)).or_default().push(user_id);
         }
         for ((conversation_id, diff), user_ids) in audiences {
             let audience = Audience::Users { user_ids, conversation_id };
-            bus.publish(Envelope::Ephemeral { audience, frame: frames::presence_diff(&diff.online, &diff.offline) });
+            let frame = frames::presence_diff(&diff.online, &diff.away, &diff.offline);
+            bus.publish(Envelope::Ephemeral { audience, frame });
         }
         // A state is newer than the diff before it.
         for envelope in self.envelopes {

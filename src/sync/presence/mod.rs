@@ -1,4 +1,4 @@
-//! Presence: users see which of the users with whom they share a small conversation are online.
+//! Presence: users see which of the users with whom they share a small conversation are online or away.
 //!
 //! Presence is derived from live connections and never stored, except for the time a user was last seen. A new connection gets
 //! `presence.state`. Changes are collected for [`crate::limits::PRESENCE_DEBOUNCE`], because a page reload is not an absence, and are then
@@ -35,11 +35,11 @@ pub struct Presence {
     changed: Notify,
 }
 
-/// The users who were announced as online, and the changes since.
+/// The announced presence of users, and the changes since.
 #[derive(Default)]
 struct State {
-    /// The users who were announced as online.
-    announced: HashSet<UserId>,
+    /// The users who were announced as online or away.
+    announced: HashMap<UserId, Status>,
     /// The users whose change the worker has taken and not announced yet. Clients may still show the status before it.
     due: HashSet<UserId>,
     changes: Changes,
@@ -66,7 +66,7 @@ impl Presence {
         Self { registry: Arc::clone(registry), state: Mutex::default(), changed: Notify::new() }
     }
 
-    /// Records that a connection of this user began or ended.
+    /// Records that a connection of this user began or ended, or that the user left it or came back.
     pub fn connections_changed(&self, user_id: UserId) {
         self.state().changes.users.entry(user_id).or_default();
         self.changed.notify_one();
@@ -109,28 +109,29 @@ impl Presence {
     ) -> Result<()> {
         let hidden = blocks_with(store, connection.user_id, users).await?;
         let visible: Vec<UserId> = users.iter().copied().filter(|id| !hidden.contains(id)).collect();
-        let online = self.enqueue_users(connection, id, &visible);
+        let connected = self.enqueue_users(connection, id, &visible);
         // A block since the first look may have been announced before the state was in the queue.
-        for user_id in blocks_with(store, connection.user_id, &online).await? {
+        for user_id in blocks_with(store, connection.user_id, &connected).await? {
             self.block_changed(connection.user_id, user_id);
         }
         Ok(())
     }
 
-    /// Returns the users who are online in the state.
+    /// Returns the users who have connections in the state.
     fn enqueue_users(&self, connection: &Connection, id: Option<ConversationId>, users: &[UserId]) -> Vec<UserId> {
-        let is_online = |id: &UserId| self.registry.status(*id) == Status::Online;
-        let (online, offline): (Vec<UserId>, Vec<UserId>) = users.iter().copied().partition(is_online);
-        let frame = frames::presence_state(id, &online, None);
+        let statuses: Vec<(UserId, Status)> = users.iter().map(|id| (*id, self.registry.status(*id))).collect();
+        let connected: Vec<(UserId, Status)> =
+            statuses.iter().copied().filter(|(_, status)| *status != Status::Offline).collect();
+        let frame = frames::presence_state(id, &connected, None);
         let mut state = self.state();
         let State { announced, changes, .. } = &mut *state;
         // The client shows a status for these users that other clients do not. If it changed back, it would not be announced.
-        let unannounced_online = online.iter().filter(|id| !announced.contains(id));
-        let unannounced_offline = offline.iter().filter(|id| announced.contains(id));
         let mut is_different = false;
-        for user_id in unannounced_online.chain(unannounced_offline) {
-            changes.users.insert(*user_id, true);
-            is_different = true;
+        for (user_id, status) in statuses {
+            if announced_status(announced, user_id) != status {
+                changes.users.insert(user_id, true);
+                is_different = true;
+            }
         }
         // The frame is added under the lock, so that no newer diff is in the queue before it. It is written afterwards.
         let enqueued = connection.send_queue.enqueue(frame);
@@ -141,7 +142,7 @@ impl Presence {
         if is_different {
             self.changed.notify_one();
         }
-        online
+        connected.into_iter().map(|(user_id, _)| user_id).collect()
     }
 
     /// Takes the changes and marks them as announced.
@@ -151,14 +152,15 @@ impl Presence {
         let Changes { users, sizes, blocks } = std::mem::take(changes);
         let mut taken = TakenChanges { users: HashSet::new(), disconnected: Vec::new(), sizes, blocks };
         for (user_id, must_announce) in users {
-            let is_new = match self.registry.status(user_id) {
-                Status::Online => announced.insert(user_id),
+            let status = self.registry.status(user_id);
+            let before = match status {
+                Status::Online | Status::Away => announced.insert(user_id, status),
                 Status::Offline => {
                     taken.disconnected.push(user_id);
                     announced.remove(&user_id)
                 }
             };
-            if is_new || must_announce {
+            if before.unwrap_or(Status::Offline) != status || must_announce {
                 taken.users.insert(user_id);
                 due.insert(user_id);
             }
@@ -173,13 +175,13 @@ impl Presence {
 
     /// Returns a user's announced status.
     fn announced(&self, user_id: UserId) -> Status {
-        if self.state().announced.contains(&user_id) { Status::Online } else { Status::Offline }
+        announced_status(&self.state().announced, user_id)
     }
 
-    /// Returns those of these users who were announced as online.
-    fn announced_online(&self, users: impl IntoIterator<Item = UserId>) -> Vec<UserId> {
+    /// Returns those of these users who were announced as online or away.
+    fn announced_connected(&self, users: impl IntoIterator<Item = UserId>) -> Vec<(UserId, Status)> {
         let state = self.state();
-        users.into_iter().filter(|id| state.announced.contains(id)).collect()
+        users.into_iter().filter_map(|id| Some((id, *state.announced.get(&id)?))).collect()
     }
 
     /// Recovers a poisoned lock: a panic leaves the sets valid.
@@ -198,9 +200,9 @@ impl PresenceChanges for Presence {
         let mut state = self.state();
         let State { announced, due, changes } = &mut *state;
         for (viewer_id, user_id) in [(one, other), (other, one)] {
-            // Every answer shows a user who is connected as online, also before the worker announces it.
-            let is_shown = self.registry.status(user_id) == Status::Online
-                || announced.contains(&user_id)
+            // Every answer shows a user who is connected, also before the worker announces it.
+            let is_shown = self.registry.status(user_id) != Status::Offline
+                || announced.contains_key(&user_id)
                 || due.contains(&user_id)
                 || changes.users.get(&user_id) == Some(&true);
             *changes.blocks.entry((viewer_id, user_id)).or_default() |= is_shown;
@@ -211,11 +213,15 @@ impl PresenceChanges for Presence {
 
     fn shown_as_offline(&self, user_id: UserId) {
         // The node that the user is connected to announces them.
-        if self.registry.status(user_id) == Status::Online {
+        if self.registry.status(user_id) != Status::Offline {
             self.state().changes.users.insert(user_id, true);
             self.changed.notify_one();
         }
     }
+}
+
+fn announced_status(announced: &HashMap<UserId, Status>, user_id: UserId) -> Status {
+    announced.get(&user_id).copied().unwrap_or(Status::Offline)
 }
 
 /// Returns those of these users with whom the viewer has a block. Does not ask the store about nobody.

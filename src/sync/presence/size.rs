@@ -32,23 +32,23 @@ impl Worker {
         if !change.may_have_crossed(conversation.member_count) {
             return Ok(());
         }
-        let online = self.online_members(id).await?;
-        let blocked = self.blocked_views(&viewers, &online).await?;
+        let connected = self.connected_members(id).await?;
+        let blocked = self.blocked_views(&viewers, &connected).await?;
         if conversation.member_count > limits::SMALL_CONVERSATION_MEMBERS_MAX {
-            self.hide(id, viewers, &online, &blocked, diffs).await
+            self.hide(id, viewers, &connected, &blocked, diffs).await
         } else {
-            show(id, &viewers, &online, &blocked, diffs);
+            show(id, &viewers, &connected, &blocked, diffs);
             Ok(())
         }
     }
 
-    /// Returns those of the viewers and the online members between whom there is a block. These viewers are told neither that the member is
+    /// Returns those of the viewers and the connected members between whom there is a block. These viewers are told neither that the member is
     /// shown nor that the member is hidden, because both would tell that the member is online.
-    async fn blocked_views(&self, viewers: &Viewers, online: &[UserId]) -> Result<HashSet<BlockedView>> {
+    async fn blocked_views(&self, viewers: &Viewers, connected: &[(UserId, Status)]) -> Result<HashSet<BlockedView>> {
         let viewer_ids: HashSet<UserId> = viewers.all.union(&viewers.one).copied().collect();
         let viewer_ids: Vec<UserId> = viewer_ids.into_iter().collect();
         let mut blocked = HashSet::new();
-        for &user_id in online {
+        for &(user_id, _) in connected {
             let hidden_from = blocks_with(self.store.as_ref(), user_id, &viewer_ids).await?;
             blocked.extend(hidden_from.into_iter().map(|viewer_id| (viewer_id, user_id)));
         }
@@ -66,14 +66,14 @@ impl Worker {
         viewers
     }
 
-    async fn online_members(&self, id: ConversationId) -> Result<Vec<UserId>> {
-        let (mut online, mut after) = (Vec::new(), None);
+    async fn connected_members(&self, id: ConversationId) -> Result<Vec<(UserId, Status)>> {
+        let (mut connected, mut after) = (Vec::new(), None);
         loop {
             let page = self.store.members(id, after.as_deref(), limits::RECONCILE_PAGE).await?;
-            online.extend(self.presence.announced_online(page.iter().map(|member| member.user.id)));
+            connected.extend(self.presence.announced_connected(page.iter().map(|member| member.user.id)));
             match page.last() {
                 Some(last) if page.len() == limits::RECONCILE_PAGE => after = Some(last.user.username.key()),
-                _ => return Ok(online),
+                _ => return Ok(connected),
             }
         }
     }
@@ -83,17 +83,18 @@ impl Worker {
         &self,
         id: ConversationId,
         viewers: Viewers,
-        online: &[UserId],
+        connected: &[(UserId, Status)],
         blocked: &HashSet<BlockedView>,
         diffs: &mut Diffs,
     ) -> Result<()> {
+        let online: Vec<UserId> = connected.iter().map(|(user_id, _)| *user_id).collect();
         let mut small: HashMap<UserId, Vec<ConversationId>> = HashMap::new();
-        for user_id in viewers.all.iter().chain(online).copied().collect::<HashSet<UserId>>() {
+        for user_id in viewers.all.iter().chain(&online).copied().collect::<HashSet<UserId>>() {
             let (first, limit) = (ConversationId::FIRST, limits::PRESENCE_CONVERSATIONS_MAX);
             small.insert(user_id, self.store.small_conversations(user_id, first, limit).await?);
         }
         let mut online_in: HashMap<ConversationId, Vec<UserId>> = HashMap::new();
-        for &user_id in online {
+        for &user_id in &online {
             for &conversation_id in &small[&user_id] {
                 online_in.entry(conversation_id).or_default().push(user_id);
             }
@@ -113,17 +114,23 @@ impl Worker {
     }
 }
 
-/// Shows the online members of a group that is small again to its viewers.
-fn show(id: ConversationId, viewers: &Viewers, online: &[UserId], blocked: &HashSet<BlockedView>, diffs: &mut Diffs) {
-    let visible =
-        |viewer: UserId| online.iter().copied().filter(move |id| *id != viewer && !blocked.contains(&(viewer, *id)));
+/// Shows the members of a group that is small again, as far as they have connections, to its viewers.
+fn show(
+    id: ConversationId,
+    viewers: &Viewers,
+    connected: &[(UserId, Status)],
+    blocked: &HashSet<BlockedView>,
+    diffs: &mut Diffs,
+) {
+    let is_visible = |viewer: UserId, id: UserId| id != viewer && !blocked.contains(&(viewer, id));
+    let visible = |viewer: UserId| connected.iter().copied().filter(move |(id, _)| is_visible(viewer, *id));
     for &viewer in &viewers.all {
-        for user_id in visible(viewer) {
-            diffs.note((viewer, None), user_id, Status::Online);
+        for (user_id, status) in visible(viewer) {
+            diffs.note((viewer, None), user_id, status);
         }
     }
     for &viewer in &viewers.one {
-        let others: Vec<UserId> = visible(viewer).collect();
+        let others: Vec<(UserId, Status)> = visible(viewer).collect();
         diffs.state(vec![viewer], id, &others, None);
     }
 }

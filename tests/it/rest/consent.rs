@@ -141,14 +141,21 @@ async fn the_setting_is_the_users_own(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let me = async || ada.get("/v1/users/me").await.expect(200).json();
-    assert_eq!(me().await["settings"], json!({"contact_from": "everyone", "send_receipts": true}));
+    assert_eq!(
+        me().await["settings"],
+        json!({"contact_from": "everyone", "send_receipts": true, "show_last_seen": true})
+    );
     accept(&ada, "contacts").await;
     let update = json!({"name": "Countess", "settings": {"contact_from": "nobody", "unknown": 1}});
     let updated = ada.patch("/v1/users/me", &update).await.expect(200).json();
     assert_eq!((&updated, &updated["name"]), (&me().await, &json!("Countess")));
     for nothing in [json!({}), json!({"settings": {}}), json!({"settings": null}), json!({"name": "Ada"})] {
         ada.patch("/v1/users/me", &nothing).await.expect(200);
-        assert_eq!(me().await["settings"], json!({"contact_from": "nobody", "send_receipts": true}), "{nothing}");
+        assert_eq!(
+            me().await["settings"],
+            json!({"contact_from": "nobody", "send_receipts": true, "show_last_seen": true}),
+            "{nothing}"
+        );
     }
     for bad in [json!("friends"), json!(""), json!("Nobody")] {
         let update = json!({"name": "Bad", "settings": {"contact_from": bad}});
@@ -160,7 +167,7 @@ async fn the_setting_is_the_users_own(store: StoreKind) {
     }
     assert_eq!(
         (me().await["name"].take(), me().await["settings"].take()),
-        (json!("Ada"), json!({"contact_from": "nobody", "send_receipts": true}))
+        (json!("Ada"), json!({"contact_from": "nobody", "send_receipts": true, "show_last_seen": true}))
     );
 
     let mut socket = ada.open("/ws").await;

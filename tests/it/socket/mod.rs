@@ -13,3 +13,4 @@ mod receipts;
 mod revisions;
 mod sends;
 mod tickets;
+mod typing;

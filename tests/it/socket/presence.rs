@@ -18,6 +18,8 @@ on_each_store! {
     a_group_that_outgrows_presence_hides_its_members_and_shows_them_again,
     a_connection_of_a_moment_is_not_shown_for_ever,
     a_state_in_the_middle_of_a_reload_is_corrected,
+    a_user_is_away_when_they_are_from_all_their_connections,
+    who_hides_when_they_were_last_seen_leaves_no_time,
 }
 
 /// A client that shows the users who are online.
@@ -164,4 +166,91 @@ async fn a_state_in_the_middle_of_a_reload_is_corrected(kind: StoreKind) {
     let mut hers = Client::of(&ada, "/ws").await;
     let _after = grace.connect("/ws").await;
     hers.shows(&[&grace]).await;
+}
+
+/// Reads frames about presence until one has this user with this status.
+async fn until_status(socket: &mut Socket, user: &TestUser, status: &str) -> Value {
+    loop {
+        let frame = socket.next_of(&["presence.state", "presence.diff"]).await;
+        let is_listed = |list: &Value| list.as_array().is_some_and(|ids| ids.contains(&json!(user.id)));
+        if frame["users"][&user.id] == status || is_listed(&frame[status]) {
+            return frame;
+        }
+    }
+}
+
+async fn a_user_is_away_when_they_are_from_all_their_connections(store: StoreKind) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let room = ada.direct(&grace).await;
+    let (mut adas, mut adas_room) = (ada.connect("/ws").await, ada.connect(&room.socket).await);
+    let (mut phone, mut desk) = (grace.connect("/ws").await, grace.connect(&room.socket).await);
+    for socket in [&mut adas, &mut adas_room] {
+        until_status(socket, &grace, "online").await;
+    }
+    let status = async || ada.get(&format!("/v1/users/{}", grace.id)).await.expect(200).json()["status"].take();
+    let away = |back: bool| json!({"type": if back { "presence.back" } else { "presence.away" }});
+    let say = async |socket: &mut Socket, frame: &Value| {
+        socket.send(frame).await;
+        socket.send(&json!({"type": "ping"})).await;
+        assert_eq!(socket.next_of(&["pong", "error"]).await["type"], "pong");
+    };
+    say(&mut phone, &away(false)).await;
+    assert_eq!(status().await, "online", "there is another connection");
+    say(&mut desk, &away(false)).await;
+    assert_eq!(status().await, "away");
+    for socket in [&mut adas, &mut adas_room] {
+        let diff = until_status(socket, &grace, "away").await;
+        assert_eq!((&diff["online"], &diff["offline"]), (&json!([]), &json!([])));
+    }
+    let mut late = ada.connect("/ws").await;
+    assert_eq!(late.next_of(&["presence.state"]).await["users"], json!({grace.id.clone(): "away"}));
+    let peer = ada.get(&room.path).await.expect(200).json()["peer"].take();
+    assert_eq!(peer["status"], "away");
+
+    say(&mut phone, &away(true)).await;
+    until_status(&mut adas, &grace, "online").await;
+    drop(phone);
+    until_status(&mut adas, &grace, "away").await;
+    let third = grace.connect("/ws").await;
+    until_status(&mut adas, &grace, "online").await;
+    drop((third, desk));
+    until_status(&mut adas, &grace, "offline").await;
+    assert_eq!(status().await, "offline");
+}
+
+async fn who_hides_when_they_were_last_seen_leaves_no_time(store: StoreKind) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    ada.direct(&grace).await;
+    let mut adas = ada.connect("/ws").await;
+    let last_seen =
+        async || ada.get(&format!("/v1/users/{}", grace.id)).await.expect(200).json()["last_seen_at"].take();
+    let visit = async |adas: &mut Socket| {
+        let graces = grace.connect("/ws").await;
+        until_status(adas, &grace, "online").await;
+        drop(graces);
+        until_status(adas, &grace, "offline").await;
+    };
+    let show = async |shows: bool| {
+        let update = json!({"settings": {"show_last_seen": shows}});
+        let me = grace.patch("/v1/users/me", &update).await.expect(200).json();
+        assert_eq!(
+            (&me["settings"]["show_last_seen"], &me["settings"]["send_receipts"]),
+            (&json!(shows), &json!(true))
+        );
+    };
+    visit(&mut adas).await;
+    let first = last_seen().await;
+    assert!(first.is_string(), "{first}");
+    show(false).await;
+    assert_eq!(last_seen().await, Value::Null, "it is forgotten");
+    visit(&mut adas).await;
+    assert_eq!(last_seen().await, Value::Null);
+    show(true).await;
+    assert_eq!(last_seen().await, Value::Null, "nothing was kept");
+    visit(&mut adas).await;
+    assert!(last_seen().await.as_str() > first.as_str());
+    let bad = grace.patch("/v1/users/me", &json!({"settings": {"show_last_seen": 1}})).await;
+    assert_eq!(bad.problem(), (422, "invalid".to_owned()));
 }

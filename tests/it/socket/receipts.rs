@@ -146,13 +146,13 @@ async fn a_flood_of_reads_is_slowed_and_harms_nobody(store: StoreKind) {
 }
 
 async fn reads_are_gathered_while_the_store_writes(store: StoreKind) {
-    let (server, held) = Server::held(store).await;
+    let (server, gate) = Server::held(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
     for _ in 0..100 {
         ada.send(&room, "hello").await;
     }
-    let mut hold = held.hold("update_receipts", 1);
+    let mut hold = gate.hold("update_receipts", 1);
     let mut device = grace.connect("/ws").await;
     say(&mut device, "message.read", &room, 1).await;
     hold.reached().await;
@@ -164,7 +164,7 @@ async fn reads_are_gathered_while_the_store_writes(store: StoreKind) {
     hold.release();
     assert_eq!(state(&mut device).await["read_seq"], 1);
     assert_eq!(state(&mut device).await, expected(&room, 100, None, 0, 100));
-    assert_eq!(held.calls("update_receipts"), 2, "the newest counts");
+    assert_eq!(gate.calls("update_receipts"), 2, "the newest counts");
 }
 
 async fn a_store_that_does_not_answer_loses_no_read(store: StoreKind) {
@@ -192,7 +192,7 @@ async fn a_store_that_does_not_answer_loses_no_read(store: StoreKind) {
 }
 
 async fn what_was_read_before_a_drain_is_written(store: StoreKind) {
-    let (mut server, held) = Server::held(store).await;
+    let (mut server, gate) = Server::held(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let mut rooms = Vec::new();
     for number in 0..20 {
@@ -201,7 +201,7 @@ async fn what_was_read_before_a_drain_is_written(store: StoreKind) {
         rooms.push(room);
     }
     let mut device = grace.connect("/ws").await;
-    let mut hold = held.hold("update_receipts", 1);
+    let mut hold = gate.hold("update_receipts", 1);
     say(&mut device, "message.read", &rooms[0], 1).await;
     hold.reached().await;
     for room in &rooms[1..] {
@@ -216,10 +216,10 @@ async fn what_was_read_before_a_drain_is_written(store: StoreKind) {
     let _folder = timeout(TEST_TIMEOUT, server.stopped()).await.expect("it stops");
     for room in &rooms {
         let (id, user_id) = (ConversationId::parse(&room.id).unwrap(), UserId::parse(&grace.id).unwrap());
-        let member = held.member(id, user_id).await.unwrap().unwrap();
+        let member = gate.member(id, user_id).await.unwrap().unwrap();
         assert_eq!((member.read_seq, member.delivered_seq), (1, 1));
     }
-    assert!(held.calls("update_receipts") <= 3, "{} calls", held.calls("update_receipts"));
+    assert!(gate.calls("update_receipts") <= 3, "{} calls", gate.calls("update_receipts"));
 }
 
 async fn what_was_answered_survives_a_crash(store: StoreKind) {
@@ -345,10 +345,10 @@ async fn a_send_a_mark_and_a_block_are_told_to_nobody(store: StoreKind) {
     assert_eq!((&frame["conversation_id"], &frame["receipts"]), (&json!(room.id), &expected));
 }
 
-const SECRET: &str = "one secret for all the nodes there are";
+pub(super) const SECRET: &str = "one secret for all the nodes there are";
 
 /// Inserts users with a session, without the passwords that a registration hashes, and a group of them.
-async fn crowd(server: &Server, store: &dyn Store, count: i64) -> (Vec<TestUser>, Conversation) {
+pub(super) async fn crowd(server: &Server, store: &dyn Store, count: i64) -> (Vec<TestUser>, Conversation) {
     let (tokens, now, day) = (Tokens::new(SECRET.as_bytes(), Duration::from_secs(3_600)), Timestamp::now(), 86_400);
     let mut users = Vec::new();
     for number in 0..count {

@@ -185,6 +185,7 @@ forward! {
     impl UserSettings {
         async fn settings(user_id: UserId) -> Result<Option<MySettings>>;
         async fn set_send_receipts(user_id: UserId, send_receipts: bool) -> Result<()>;
+        async fn set_show_last_seen(user_id: UserId, show_last_seen: bool) -> Result<()>;
         async fn hidden_readers(reader_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>>;
     }
 }
