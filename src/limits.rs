@@ -187,6 +187,60 @@ pub const USER_WORDS_BATCH: usize = 500;
 /// Pause between two such transactions while the node serves, several times as long as one takes, so that other writes get their turn.
 pub const USER_WORDS_PAUSE: Duration = Duration::from_millis(100);
 
+// ── Searching messages ───────────────────────────────────────────────────────────────────────────────────────
+
+/// Characters of the `q` that searches for messages: a sentence and all filters.
+pub const MESSAGE_QUERY_CHARS_MAX: usize = 256;
+/// Words of such a `q`. A user remembers fewer of a message, and each is compared with each word of the messages found.
+pub const SEARCH_TERMS_MAX: usize = 16;
+/// Characters from which the last word of a search is the beginning of a word. One letter begins a tenth of all words.
+pub const SEARCH_PREFIX_CHARS_MIN: usize = 2;
+/// Characters of a word in the index of messages; longer words are cut, as those of users are. 64 characters are at most 256 bytes, and
+/// PostgreSQL takes 2 KiB.
+pub const SEARCH_WORD_CHARS_MAX: usize = 64;
+/// Words of a message that are indexed: as many as the longest text has letters with a space behind each. PostgreSQL numbers up to 16,383
+/// words. Only characters that stand for a whole sentence give more.
+pub const SEARCH_WORDS_MAX: usize = CONTENT_BYTES_MAX / 2;
+/// Occurrences of one word in a message that are indexed. PostgreSQL keeps 255 places of a word.
+pub const SEARCH_OCCURRENCES_MAX: usize = 255;
+/// Characters of an excerpt: two lines on a phone or one on a desk.
+pub const EXCERPT_CHARS_MAX: usize = 160;
+/// Time in which the index is searched for one page. A page ends there, and the next one goes on.
+pub const SEARCH_DEADLINE: Duration = Duration::from_millis(250);
+/// Part of [`SEARCH_DEADLINE`] that PostgreSQL gets to collect all messages of a search from its index. It sorts them then, because the index has
+/// no order. The rest is for walking through the newest messages instead.
+pub const SEARCH_COLLECT_TIMEOUT: Duration = Duration::from_millis(150);
+/// Messages that PostgreSQL collects from its index for one page. Beyond, the words are common, and walking through the newest messages finds
+/// a page sooner: of a million messages every 200th matches then, so that 50 matches are among 10,000.
+pub const SEARCH_COLLECTED_MAX: usize = 5_000;
+/// Messages that PostgreSQL walks through at a time, in some 10 ms.
+pub const SEARCH_WALKED_AT_ONCE: usize = 4_000;
+/// Messages that SQLite's index returns between two looks at the clock, in less than 1 ms.
+pub const SEARCH_CLOCK_ROWS: usize = 256;
+/// Conversations of a user by which the index itself is asked. With more, memberships are checked for each message found: a query of the index
+/// takes longer with each conversation that it names.
+pub const SEARCH_SCOPE_MAX: usize = 100;
+/// Names of groups that `in:` is compared with. It is more than a user has in years; further groups are named by their ids.
+pub const SEARCH_NAMES_MAX: usize = 10_000;
+/// Time for which new messages gather before they are indexed, so that they share a transaction. A message is found within 2 s.
+pub const INDEX_PAUSE: Duration = Duration::from_millis(500);
+/// Messages that are indexed in one transaction: 5 to 10 ms of SQLite's writer.
+pub const INDEX_BATCH_MESSAGES: usize = 500;
+/// Bytes of text that are indexed in one transaction. The longest texts take as long as many short ones.
+pub const INDEX_BATCH_BYTES: usize = 128 * 1024;
+/// Conversations with new events that a node remembers, in 160 KB. Beyond, the next scan finds them.
+pub const INDEX_QUEUE_MAX: usize = 10_000;
+/// Time between two scans for conversations that are not indexed to their end: another node may have ended before it indexed what it
+/// committed, or a command may have changed a message in the database beside the servers.
+pub const INDEX_SCAN_INTERVAL: Duration = Duration::from_secs(60);
+/// Conversations that a scan reads at a time.
+pub const INDEX_SCAN_PAGE: usize = 1_000;
+/// Pause after each of these pages, ten times as long as one takes.
+pub const INDEX_SCAN_PAUSE: Duration = Duration::from_millis(50);
+/// Time for which an index of another version of the words is kept that no node uses: nodes are replaced one by one, and an upgrade may be
+/// taken back.
+pub const INDEX_VERSION_KEPT: Duration = Duration::from_secs(24 * 3600);
+
 // ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Bytes of a request's line and header fields. A token of about 300 bytes and a browser's usual fields fit twice.

@@ -17,7 +17,7 @@ const RULES: i64 = 1;
 pub const WORDS_VERSION: i64 =
     (RULES << 48) | (packed(char::UNICODE_VERSION) << 24) | packed(unicode_normalization::UNICODE_VERSION);
 
-const fn packed((major, minor, update): (u8, u8, u8)) -> i64 {
+pub(super) const fn packed((major, minor, update): (u8, u8, u8)) -> i64 {
     ((major as i64) << 16) | ((minor as i64) << 8) | update as i64
 }
 
@@ -33,6 +33,11 @@ pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
+    folded(text).collect()
+}
+
+/// Returns the characters of [`fold`]. Those of a text are the characters of its parts, one after the other.
+pub(super) fn folded(text: &str) -> impl Iterator<Item = char> {
     let is_kept = |character: &char| {
         let is_letter = canonical_combining_class(*character) == 0 || *character == IOTA_SUBSCRIPT;
         is_letter && !is_ignorable(*character)
@@ -44,7 +49,6 @@ pub fn fold(text: &str) -> String {
         .flat_map(char::to_lowercase)
         .nfkd()
         .filter(is_kept)
-        .collect()
 }
 
 /// Returns the words by which a user is found, of their name and username: from each white space, and from each letter or digit behind

@@ -1,0 +1,122 @@
+//! What an index of messages holds, and how far it is.
+
+use std::collections::BTreeMap;
+
+use super::words::{indexed_words, is_omitted};
+use crate::domain::event::{Event, EventKind};
+use crate::domain::{ConversationId, Seq, Timestamp, UserId};
+
+/// An index: the words that one version of the tokenizer makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct IndexVersion {
+    pub version: i64,
+    /// True once it had all messages. Since then it lags behind by what is being indexed.
+    pub is_complete: bool,
+    /// When a node with this version was last at work.
+    pub used_at: Timestamp,
+}
+
+/// How far a conversation is indexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexPosition {
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// Its newest number. `None` if it was deleted.
+    pub head: Option<Seq>,
+    /// The number up to which it is indexed. `None` if the index has nothing of it.
+    pub indexed: Option<Seq>,
+}
+
+impl IndexPosition {
+    /// Returns the number up to which it is indexed, if there are newer events.
+    pub fn behind(&self) -> Option<Seq> {
+        let indexed = self.indexed.unwrap_or(0);
+        self.head.filter(|head| *head > indexed).map(|_| indexed)
+    }
+
+    /// Returns true if the index has something of a conversation that was deleted.
+    pub fn is_left_over(&self) -> bool {
+        self.head.is_none() && self.indexed.is_some()
+    }
+}
+
+/// A step of the index: the events of a conversation after one number, up to another. It counts only if the index is still at the first one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct IndexStep {
+    pub conversation_id: ConversationId,
+    pub after: Seq,
+    pub up_to: Seq,
+    /// At most one for each message.
+    pub entries: Vec<IndexEntry>,
+}
+
+/// A message that is new or has changed. The index may have it only if its number is not after the step's first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexEntry {
+    /// The message's number.
+    pub seq: Seq,
+    /// `None` if the message has no text any more.
+    pub document: Option<Document>,
+}
+
+/// The words of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct Document {
+    pub sender_id: UserId,
+    pub timestamp: Timestamp,
+    /// Separated by spaces, in their order.
+    pub words: String,
+}
+
+impl Document {
+    /// Returns each word with its places in the text, from 1.
+    pub fn places(&self) -> BTreeMap<&str, Vec<usize>> {
+        let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, word) in self.words.split(' ').enumerate() {
+            if !word.is_empty() && !is_omitted(word) {
+                places.entry(word).or_default().push(index + 1);
+            }
+        }
+        places
+    }
+}
+
+/// Returns the step of events that follow a number without a gap. `None` if there are none. System messages are not indexed: their sentences
+/// have names of users, who may be deleted.
+pub fn index_step(conversation_id: ConversationId, after: Seq, events: &[Event]) -> Option<IndexStep> {
+    let up_to = events.last()?.seq;
+    let mut entries: BTreeMap<Seq, IndexEntry> = BTreeMap::new();
+    for event in events {
+        let changes_text = match event.kind {
+            EventKind::MessageNew | EventKind::MessageUpdated | EventKind::MessageDeleted => true,
+            _ => event.is_message(),
+        };
+        let Some(message) = event.message.as_ref().filter(|message| changes_text && message.note.is_none()) else {
+            continue;
+        };
+        // An event has its message as it is now, so that all events of a message have the same text.
+        entries.entry(message.seq).or_insert_with(|| {
+            let document = message.deleted_at.is_none().then(|| Document {
+                sender_id: message.sender_id,
+                timestamp: message.timestamp,
+                words: indexed_words(&message.content),
+            });
+            IndexEntry { seq: message.seq, document }
+        });
+    }
+    Some(IndexStep { conversation_id, after, up_to, entries: entries.into_values().collect() })
+}
+
+/// Returns the word by which an index finds the messages of a conversation. No text has it, because it begins with a character that is no
+/// letter.
+pub fn conversation_key(id: ConversationId) -> String {
+    format!("\u{E000}{}", id.0.as_simple())
+}
+
+/// Returns the word by which an index finds the messages of a sender.
+pub fn sender_key(id: UserId) -> String {
+    format!("\u{E001}{}", id.0.as_simple())
+}
