@@ -326,3 +326,33 @@ CREATE TABLE user_settings (
 
 -- The time of a user for whom this is false is not written.
 ALTER TABLE user_settings ADD COLUMN show_last_seen boolean NOT NULL DEFAULT true;
+
+-- Version 21: messages are found by their words, which a node indexes a moment after their commit.
+
+-- Each version of the tokenizer has an index of its own, so that a new one is built beside the old one.
+CREATE TABLE search_versions (
+    version     bigint PRIMARY KEY,
+    is_complete boolean NOT NULL,
+    used_at     timestamptz NOT NULL
+);
+
+-- The number up to which a conversation is indexed. No foreign key: a row that outlives its conversation says that entries are left to delete.
+CREATE TABLE search_cursors (
+    version         bigint NOT NULL,
+    conversation_id uuid NOT NULL,
+    seq             bigint NOT NULL,
+    PRIMARY KEY (version, conversation_id)
+);
+
+-- The words of a message, with their places, and a word for its conversation and one for its sender. Its time stands here for the order.
+CREATE TABLE search_entries (
+    version         bigint NOT NULL,
+    conversation_id uuid NOT NULL,
+    seq             bigint NOT NULL,
+    timestamp       timestamptz NOT NULL,
+    words           tsvector NOT NULL,
+    PRIMARY KEY (version, conversation_id, seq)
+);
+CREATE INDEX search_entries_by_time ON search_entries (version, timestamp, conversation_id, seq);
+-- A list of pending entries would be searched word by word, and a write would suddenly take seconds when it is full.
+CREATE INDEX search_entries_by_word ON search_entries USING gin (words) WITH (fastupdate = off);

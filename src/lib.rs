@@ -9,7 +9,7 @@
 //! transport                shared by both: state, client addresses, origins, bounds of sockets, responses
 //! api                      the operations table, and the dispatcher that every call goes through
 //! chat                     the functions of the operations: validation, reads from the store, writes to the journal
-//! sync  auth               catching up, reconciling, presence, receipts, the words of users; passwords, tokens, sessions, tickets
+//! sync  auth               catching up, reconciling, presence, receipts, the words of users and messages; passwords, tokens, sessions, tickets
 //! journal                  writes are batched, committed, delivered and answered
 //! delivery                 encoding, envelopes, this node's inbox, gap repair
 //! store  registry  bus     ports: durable data, this node's connections, other nodes
@@ -55,6 +55,8 @@
 //! 5. `delivery::local_inbox` delivers them to the [`registry`] under the conversation's [`registry::DeliveryGuard`]. The room's watermark
 //!    rises, and the send queue of each live subscription writes the bytes to its socket at once.
 //! 6. Only then does the lane answer the client. Over HTTP the answer is 201. Over WebSocket the message's own event is the answer.
+//!
+//! Half a second later `sync::message_index` indexes its words, for the search of `chat::search`.
 //!
 //! Frames that may be lost, as those of `sync::presence`, use the bus too: as ephemeral envelopes, with an audience and without a number.
 //!

@@ -1,9 +1,10 @@
 //! Sync: keeps connections and this node in step with the store, users informed of each other's presence, receipts written, and the words by
-//! which users are found in step with their names.
+//! which users and messages are found in step with them.
 
 mod catch_up;
 mod conversation_pages;
 mod ended_sessions;
+mod message_index;
 mod presence;
 mod receipts;
 mod reconcile;
@@ -16,6 +17,7 @@ pub mod user_words;
 pub use catch_up::{small_conversation_probe, wait_for_capacity};
 pub use conversation_pages::ConversationPages;
 pub use ended_sessions::EndedSessionsPoll;
+pub use message_index::{IndexQueue, IndexWorker, QueueingBus};
 pub use presence::{Presence, Worker as PresenceWorker};
 pub use receipts::{ClientReceipt, ReceiptQueue, Worker as ReceiptsWorker};
 pub use reconcile::Reconciler;

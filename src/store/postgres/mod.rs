@@ -35,6 +35,8 @@ mod heads;
 mod known_networks;
 mod lane;
 mod members;
+mod message_index;
+mod message_search;
 mod messages;
 mod migrate;
 mod new_conversations;

@@ -11,6 +11,7 @@ pub(super) mod deletions;
 pub(super) mod heads;
 pub(super) mod known_networks;
 pub(super) mod members;
+pub(super) mod message_search;
 pub(super) mod messages;
 pub(super) mod quotas;
 pub(super) mod receipts;

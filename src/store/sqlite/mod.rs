@@ -17,6 +17,8 @@ mod heads;
 mod known_networks;
 pub(super) mod lock;
 mod members;
+mod message_index;
+mod message_search;
 mod messages;
 mod numbered_writes;
 mod readers;

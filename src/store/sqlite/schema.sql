@@ -315,3 +315,36 @@ CREATE TABLE user_settings (
 -- Version 20: users keep to themselves when they were last seen.
 
 ALTER TABLE user_settings ADD COLUMN show_last_seen INTEGER NOT NULL DEFAULT 1;
+
+-- Version 21: messages are found by their words, which the server indexes a moment after their commit.
+
+CREATE TABLE search_versions (
+    version     INTEGER PRIMARY KEY,
+    is_complete INTEGER NOT NULL,
+    used_at     INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE search_cursors (
+    version         INTEGER NOT NULL,
+    conversation_id BLOB NOT NULL,
+    seq             INTEGER NOT NULL,
+    PRIMARY KEY (version, conversation_id)
+) STRICT, WITHOUT ROWID;
+
+-- The id is the time in milliseconds and a number within it, so that the index of words is in the order of time. The words are what the
+-- index was given: it can only delete a message of which it is given them again.
+CREATE TABLE search_entries (
+    id              INTEGER PRIMARY KEY,
+    version         INTEGER NOT NULL,
+    conversation_id BLOB NOT NULL,
+    seq             INTEGER NOT NULL,
+    sender_id       BLOB NOT NULL,
+    timestamp       INTEGER NOT NULL,
+    words           TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX search_entries_by_message ON search_entries (version, conversation_id, seq);
+
+-- It cuts at spaces alone, because characters beyond ASCII are letters to it.
+CREATE VIRTUAL TABLE search_words USING fts5 (words, content='', columnsize=0, tokenize='ascii');
+-- Words that are deleted leave the pages at once. Otherwise they would stay until pages are merged.
+INSERT INTO search_words (search_words, rank) VALUES ('secure-delete', 1);

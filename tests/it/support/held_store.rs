@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use chinwag::domain::account::{Account, AccountChange, Credentials, Departure, Tombstone};
 use chinwag::domain::block::{Block, NewBlock};
 use chinwag::domain::command::{Command, NewMessage, Outcome};
-use chinwag::domain::conversation::{Conversation, CreatedConversation, Member, NewConversation};
+use chinwag::domain::conversation::{Conversation, CreatedConversation, GroupName, Member, NewConversation};
 use chinwag::domain::conversation_view::ConversationView;
 use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
+use chinwag::domain::message_search::{FoundMessages, IndexPosition, IndexStep, IndexVersion, Search};
 use chinwag::domain::receipt::{Receipt, ReceiptOutcome};
 use chinwag::domain::registration::{Invite, RegistrationMode};
 use chinwag::domain::report::{Report, ReportFacts, ReportView, Resolution};
@@ -22,8 +23,8 @@ use chinwag::domain::{
 };
 use chinwag::store::{
     Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, Heads, KnownNetworks, MemberUpdate, Members,
-    Messages, NumberedWrites, Page, Range, Receipts, Registration, Reports, Sessions, Store, Tickets, UserSettings,
-    Users,
+    MessageSearch, Messages, NumberedWrites, Page, Range, Receipts, Registration, Reports, Sessions, Store, Tickets,
+    UserSettings, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -306,6 +307,22 @@ forward! {
         async fn receipts_of_others(id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>>;
         async fn membership_version(id: UserId) -> Result<i64>;
         async fn membership_versions(ids: &[UserId]) -> Result<Vec<(UserId, i64)>>;
+    }
+}
+
+forward! {
+    impl MessageSearch {
+        async fn index_versions() -> Result<Vec<IndexVersion>>;
+        async fn set_index_version(index: IndexVersion) -> Result<()>;
+        async fn forget_index_version(version: i64) -> Result<()>;
+        async fn index_positions_of(version: i64, ids: &[ConversationId]) -> Result<Vec<IndexPosition>>;
+        async fn index_positions(version: i64, first: ConversationId, limit: usize) -> Result<Vec<IndexPosition>>;
+        async fn events_to_index(id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
+        async fn index_messages(version: i64, steps: Vec<IndexStep>) -> Result<()>;
+        async fn sweep_index(version: i64, id: ConversationId, limit: usize) -> Result<bool>;
+        async fn search_messages(version: i64, search: &Search) -> Result<FoundMessages>;
+        async fn group_names(user_id: UserId, limit: usize) -> Result<Vec<(ConversationId, GroupName)>>;
+        async fn direct_conversation(one: UserId, other: UserId) -> Result<Option<ConversationId>>;
     }
 }
 

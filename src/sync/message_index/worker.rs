@@ -1,0 +1,159 @@
+//! The worker that writes the index.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::queue::IndexQueue;
+use crate::domain::message_search::{IndexPosition, IndexStep, IndexVersion, WORDS_VERSION, index_step};
+use crate::domain::{ConversationId, Result, Timestamp};
+use crate::limits;
+use crate::store::Store;
+
+/// Indexes messages, in batches between which other writes have their turn.
+pub struct IndexWorker {
+    store: Arc<dyn Store>,
+    queue: Arc<IndexQueue>,
+}
+
+impl IndexWorker {
+    /// Returns a worker that has done nothing yet.
+    pub fn new(store: &Arc<dyn Store>, queue: &Arc<IndexQueue>) -> Self {
+        Self { store: Arc::clone(store), queue: Arc::clone(queue) }
+    }
+
+    /// Works until `stop`: on what this node commits, and beside it on what scans find.
+    pub async fn run(self, stop: CancellationToken) {
+        let work = async { tokio::join!(self.follow(), self.scan_repeatedly()) };
+        stop.run_until_cancelled(work).await;
+    }
+
+    /// Indexes what this node commits.
+    async fn follow(&self) {
+        loop {
+            self.queue.wait().await;
+            sleep(limits::INDEX_PAUSE).await;
+            let ids = self.queue.take();
+            if self.index_conversations(&ids).await.is_err() {
+                // The store has logged its failure.
+                self.queue.extend(ids);
+                sleep(limits::RECONCILE_RETRY_PAUSE).await;
+            }
+        }
+    }
+
+    async fn index_conversations(&self, ids: &[ConversationId]) -> Result<()> {
+        for page in ids.chunks(limits::INDEX_SCAN_PAGE) {
+            self.index(self.store.index_positions_of(WORDS_VERSION, page).await?).await?;
+        }
+        Ok(())
+    }
+
+    /// Indexes conversations to their ends. Each batch takes a page of each conversation in turn, so that none waits for a long one.
+    async fn index(&self, positions: Vec<IndexPosition>) -> Result<()> {
+        for left_over in positions.iter().filter(|position| position.is_left_over()) {
+            self.sweep(WORDS_VERSION, left_over.conversation_id).await?;
+        }
+        let behind = |position: IndexPosition| position.behind().map(|after| (position.conversation_id, after));
+        let mut waiting: VecDeque<_> = positions.into_iter().filter_map(behind).collect();
+        while !waiting.is_empty() {
+            let (mut steps, mut unfinished) = (Vec::new(), Vec::new());
+            let (mut messages, mut bytes) = (0, 0);
+            while messages < limits::INDEX_BATCH_MESSAGES && bytes < limits::INDEX_BATCH_BYTES {
+                let Some((id, after)) = waiting.pop_front() else { break };
+                let events = self.store.events_to_index(id, after, limits::CATCH_UP_PAGE).await?;
+                let Some(step) = index_step(id, after, &events) else { continue };
+                messages += step.entries.len();
+                bytes += text_bytes(&step);
+                if events.len() == limits::CATCH_UP_PAGE {
+                    unfinished.push((id, step.up_to));
+                }
+                steps.push(step);
+            }
+            let started = Instant::now();
+            self.store.index_messages(WORDS_VERSION, steps).await?;
+            waiting.extend(unfinished);
+            if !waiting.is_empty() {
+                // Other writes have at least as much of the writer's time.
+                sleep(started.elapsed()).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn sweep(&self, version: i64, id: ConversationId) -> Result<()> {
+        while self.store.sweep_index(version, id, limits::SWEPT_ROWS).await? {
+            sleep(limits::SWEEP_PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// Scans at the start and once in an interval.
+    async fn scan_repeatedly(&self) {
+        loop {
+            let is_done = self.scan().await.is_ok();
+            sleep(if is_done { limits::INDEX_SCAN_INTERVAL } else { limits::RECONCILE_RETRY_PAUSE }).await;
+        }
+    }
+
+    /// Indexes all conversations that are not indexed to their ends. Removes indexes that no node uses any more.
+    async fn scan(&self) -> Result<()> {
+        let (started, versions) = (Instant::now(), self.store.index_versions().await?);
+        let own = versions.iter().find(|index| index.version == WORDS_VERSION);
+        let was_complete = own.is_some_and(|index| index.is_complete);
+        let index = IndexVersion { version: WORDS_VERSION, is_complete: was_complete, used_at: Timestamp::now() };
+        self.store.set_index_version(index).await?;
+        let mut pages = Pages::of(WORDS_VERSION);
+        while let Some(page) = pages.next(&*self.store).await? {
+            self.index(page).await?;
+        }
+        if !was_complete {
+            self.store.set_index_version(IndexVersion { is_complete: true, ..index }).await?;
+            if started.elapsed() > limits::INDEX_PAUSE {
+                tracing::info!(elapsed = ?started.elapsed(), "messages of before can be found by their words");
+            }
+        }
+        let unused_since = Timestamp::now().minus(limits::INDEX_VERSION_KEPT);
+        for index in versions.iter().filter(|index| index.version != WORDS_VERSION && index.used_at < unused_since) {
+            let mut pages = Pages::of(index.version);
+            while let Some(page) = pages.next(&*self.store).await? {
+                for position in page.iter().filter(|position| position.indexed.is_some()) {
+                    self.sweep(index.version, position.conversation_id).await?;
+                }
+            }
+            self.store.forget_index_version(index.version).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads how far all conversations are indexed, page by page.
+struct Pages {
+    version: i64,
+    /// The least conversation that was not read. `None` after the last page.
+    first: Option<ConversationId>,
+}
+
+impl Pages {
+    fn of(version: i64) -> Self {
+        Self { version, first: Some(ConversationId::FIRST) }
+    }
+
+    /// Reads the next page, after a pause. Returns `None` after the last one.
+    async fn next(&mut self, store: &dyn Store) -> Result<Option<Vec<IndexPosition>>> {
+        let Some(first) = self.first else { return Ok(None) };
+        if first != ConversationId::FIRST {
+            sleep(limits::INDEX_SCAN_PAUSE).await;
+        }
+        let page = store.index_positions(self.version, first, limits::INDEX_SCAN_PAGE).await?;
+        let last = page.last().filter(|_| page.len() == limits::INDEX_SCAN_PAGE);
+        self.first = last.and_then(|last| last.conversation_id.next());
+        Ok(Some(page))
+    }
+}
+
+fn text_bytes(step: &IndexStep) -> usize {
+    step.entries.iter().filter_map(|entry| entry.document.as_ref()).map(|document| document.words.len()).sum()
+}
