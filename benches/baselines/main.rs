@@ -19,6 +19,7 @@ mod raw_sql;
 mod relay;
 mod room;
 mod rows;
+mod search;
 mod select;
 mod static_page;
 mod table;
@@ -34,6 +35,7 @@ const USAGE: &str = "baselines: give a mode after `--`
   static-page [--items N] [--bytes N]                 serves: a page of so many messages, or so many bytes, by bare hyper
   rows --sqlite [FILE]|--postgres [URL] [--seconds S]    rows a second, bare and by Chinwag's own commit
   select --sqlite [FILE]|--postgres [URL] [--seconds S]  pages of 50 rows a second
+  search --sqlite [FILE]|--postgres [URL] [--messages N] indexes messages, and searches them
   counts --pid PID [--seconds S]                      a process's system calls, and the threads that it wakes
   instructions [PART]                                 instructions a message, and whether they are within budget
   table [ROW…] [--runs N] [--seconds S] [--store sqlite|postgres] [--json FILE]
@@ -91,6 +93,7 @@ fn main() -> ExitCode {
         "static-page" => static_page::serve(&arguments),
         "rows" => rows::measure(&arguments),
         "select" => select::measure(&arguments),
+        "search" => search::measure(&arguments),
         "counts" => counts::measure(&arguments),
         "table" => table::measure(&arguments),
         "instructions" => instructions::measure(&arguments),

@@ -59,6 +59,9 @@ pub mod cost {
     pub const READ: Cost = Cost::Read(1);
     /// The cost of reading a page of a list.
     pub const PAGE: Cost = Cost::Read(5);
+    /// The cost of a search for messages: four pages. A user who searches all the time then keeps two readers of the store busy at most
+    /// ([`SEARCH_DEADLINE`](crate::limits::SEARCH_DEADLINE)), and types 100 letters of searches at once.
+    pub const SEARCH: Cost = Cost::Read(20);
     /// The tokens of a numbered write.
     pub const WRITE_TOKENS: u32 = 1;
     /// The cost of a numbered write, and of a frame that goes to the other members. It shares a commit with others.

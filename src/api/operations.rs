@@ -7,7 +7,7 @@ use super::operation::Transports::{Both, Http};
 use super::operation::{Access, Cost, Operation, OperationKind, Transports, cost};
 use crate::chat::{
     accounts, blocks, conversations, deletions, history, leaving, members, messages, receipts, registration, reports,
-    sessions, users,
+    search, sessions, users,
 };
 use crate::wire::answer::Answer;
 
@@ -49,7 +49,7 @@ const fn row(
     Operation { name, method, path, body, access, cost, transports, kind }
 }
 
-use cost::{COMMIT, LEAVES, PAGE, READ, RECEIPT, TICKET, WRITE};
+use cost::{COMMIT, LEAVES, PAGE, READ, RECEIPT, SEARCH, TICKET, WRITE};
 
 const DELETE: &str = "DELETE";
 const GET: &str = "GET";
@@ -108,6 +108,7 @@ pub static OPERATIONS: &[Operation] = &[
 
     // Messages.
     row("message.list",        GET,    "/v1/conversations/{conversation_id}/messages",                      Empty, User,    PAGE,    Both, call!(history::list)),
+    row("message.search",      GET,    "/v1/search",                                                        Empty, User,    SEARCH,  Both, call!(search::messages)),
     row("message.send",        POST,   "/v1/conversations/{conversation_id}/messages",                      Json,  User,    WRITE,   Both, write!(messages::send, messages::sent)),
     row("message.edit",        PATCH,  "/v1/conversations/{conversation_id}/messages/{message_id}",         Json,  User,    WRITE,   Both, write!(messages::edit, messages::edited)),
     row("message.delete",      DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}",         Empty, User,    WRITE,   Both, write!(messages::delete)),

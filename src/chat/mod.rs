@@ -18,6 +18,7 @@ mod rate_limits;
 pub mod receipts;
 pub mod registration;
 pub mod reports;
+pub mod search;
 pub mod sessions;
 mod typing;
 pub mod users;
@@ -42,8 +43,8 @@ use crate::limits;
 use crate::registry::{Connection, MemoryBudget, Registry};
 use crate::store::{Store, StoreHealth};
 use crate::sync::{
-    EndedSessionsPoll, Presence, PresenceWorker, ReceiptQueue, ReceiptsWorker, Reconciler, RemovalsPoll, Subscriptions,
-    SweeperWake, UserPermits, run_sweeper, user_words,
+    EndedSessionsPoll, IndexQueue, IndexWorker, Presence, PresenceWorker, QueueingBus, ReceiptQueue, ReceiptsWorker,
+    Reconciler, RemovalsPoll, Subscriptions, SweeperWake, UserPermits, run_sweeper, user_words,
 };
 pub use connect::{ConnectError, LiveConnection, PendingConnection};
 pub use context::Context;
@@ -118,7 +119,9 @@ impl Chat {
         let inbox = Arc::new(LocalInbox::new(Arc::clone(&registry), invalidate, events, queue));
         let gap_repair =
             Arc::new(GapRepair::new(&store, &registry, Arc::clone(&inbox) as _, Arc::clone(&repair_queue)));
-        let bus = join(Arc::clone(&inbox) as _);
+        let index_queue = Arc::<IndexQueue>::default();
+        let bus = Arc::new(QueueingBus::new(join(Arc::clone(&inbox) as _), &index_queue)) as Arc<dyn Bus>;
+        tasks.spawn(supervised(IndexWorker::new(&store, &index_queue).run(stop.clone())));
         tasks.spawn(PresenceWorker::new(&presence, &store, &bus).run(stop.clone()));
         let receipts = Arc::new(ReceiptQueue::new(&registry));
         tasks.spawn(supervised(ReceiptsWorker::new(&receipts, &store, &bus).run(stop.clone())));

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 
+use crate::domain::message_search::MessagePosition;
 use crate::domain::{ConversationId, Error, ReportId, Result, SessionId, Timestamp};
 
 /// Returns the cursor after a text key.
@@ -40,6 +41,26 @@ pub fn activity(cursor: Option<&str>) -> Result<Option<(Timestamp, ConversationI
     cursor.map(|cursor| parse(cursor).ok_or_else(invalid_cursor)).transpose()
 }
 
+/// Returns the cursor after a position among all messages.
+pub fn after_message(MessagePosition { timestamp, conversation_id, seq }: MessagePosition) -> String {
+    BASE64.encode(format!("{}.{conversation_id}.{seq}", timestamp.0))
+}
+
+/// Returns the position of a cursor among all messages. Fails with `invalid` when the cursor is not one of this module.
+pub fn message(cursor: Option<&str>) -> Result<Option<MessagePosition>> {
+    let parse = |cursor: &str| {
+        let text = text(cursor)?;
+        let (timestamp, rest) = text.split_once('.')?;
+        let (id, seq) = rest.split_once('.')?;
+        Some(MessagePosition {
+            timestamp: Timestamp(timestamp.parse().ok().filter(|at| *at >= 0)?),
+            conversation_id: ConversationId::parse(id)?,
+            seq: seq.parse().ok().filter(|seq| *seq >= 0)?,
+        })
+    };
+    cursor.map(|cursor| parse(cursor).ok_or_else(invalid_cursor)).transpose()
+}
+
 fn text(cursor: &str) -> Option<String> {
     String::from_utf8(BASE64.decode(cursor).ok()?).ok().filter(|text| !text.contains('\0'))
 }
@@ -50,7 +71,8 @@ fn invalid_cursor() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{activity, after_activity, after_key, key};
+    use super::{activity, after_activity, after_key, after_message, key, message};
+    use crate::domain::message_search::MessagePosition;
     use crate::domain::{ConversationId, Timestamp};
 
     #[test]
@@ -59,12 +81,15 @@ mod tests {
         assert_eq!(activity(Some(&after_activity(position))), Ok(Some(position)));
         assert_eq!(key(Some(&after_key("ada"))), Ok(Some("ada".to_owned())));
         assert_eq!(key(None), Ok(None));
+        let position = MessagePosition { timestamp: position.0, conversation_id: position.1, seq: 7 };
+        assert_eq!(message(Some(&after_message(position))), Ok(Some(position)));
     }
 
     #[test]
     fn forged_cursors_are_refused() {
         for forged in ["x", "AA", "!!!!", &after_key("1.2"), &after_key("\0"), ""] {
             assert!(activity(Some(forged)).is_err(), "{forged}");
+            assert!(message(Some(forged)).is_err(), "{forged}");
         }
     }
 }

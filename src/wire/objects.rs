@@ -7,6 +7,8 @@ use crate::domain::account::Account;
 use crate::domain::block::Block;
 use crate::domain::conversation::{Conversation, GroupName, Member};
 use crate::domain::conversation_view::ConversationView;
+use crate::domain::message::Message;
+use crate::domain::message_search::Excerpt;
 use crate::domain::session::Session;
 use crate::domain::user::{MySettings, Status, User};
 use crate::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
@@ -169,6 +171,25 @@ impl<'a> ViewObject<'a> {
             unread_count: view.unread_count,
             muted: false,
         }
+    }
+}
+
+/// A message that a search found.
+#[derive(Serialize)]
+pub struct FoundMessageObject<'a> {
+    /// Its status is `sent`, as that of a conversation's last message.
+    message: MessageObject<'a>,
+    /// The part of the text around what was found.
+    excerpt: &'a str,
+    /// What was found, in UTF-16 code units of the excerpt.
+    ranges: &'a [(usize, usize)],
+}
+
+impl<'a> FoundMessageObject<'a> {
+    /// Makes the object.
+    pub fn new((message, excerpt): &'a (Message, Excerpt)) -> Self {
+        let Excerpt { text, ranges } = excerpt;
+        Self { message: MessageObject::new(message, MessageStatus::Sent), excerpt: text, ranges }
     }
 }
 

@@ -309,6 +309,20 @@ pub struct ListMessages {
     pub limit: PageLimit,
 }
 
+/// `message.search`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct SearchMessages {
+    /// Words, phrases and filters.
+    pub q: String,
+    /// Searches in this conversation alone.
+    pub conversation_id: Option<ConversationId>,
+    /// The `next` of the previous page.
+    pub cursor: Option<String>,
+    #[serde(default)]
+    pub limit: PageLimit,
+}
+
 /// `message.send`
 #[derive(Deserialize)]
 #[expect(missing_docs, reason = "the names of the fields say it")]

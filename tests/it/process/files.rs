@@ -106,3 +106,61 @@ async fn deleted_text_is_in_no_file() {
     assert_eq!(occurrences(running.data.path(), MARK), 0);
     assert_eq!(occurrences(running.data.path(), kept["content"].as_str().unwrap()), 1);
 }
+
+#[tokio::test]
+async fn words_of_deleted_text_are_in_no_file() {
+    // No other word begins with its first letter, so that the index of words has it whole.
+    const WORD: &str = "zqunreadable";
+    let running = Running::start(&["--rate-limits", "off"]);
+    let ada = TestUser::register(running.address, "ada").await;
+    let (room, gone) = (ada.group("Lunch", &[]).await, ada.group("Dinner", &[]).await);
+    let (mut revised, mut sent) = (Vec::new(), 0);
+    for text in [WORD.to_owned(), format!("{WORD} ").repeat(600), format!("other {WORD} words")] {
+        for room in [&room, &room, &gone] {
+            let id = ada.send(room, &text).await["id"].as_str().unwrap().to_owned();
+            revised.push(format!("{}/{id}", room.messages));
+            sent += 1;
+        }
+        ada.send(&room, "between other words").await;
+    }
+    let search = format!("/v1/search?q={WORD}");
+    let items = async || ada.get(&search).await.expect(200).json()["items"].as_array().unwrap().len();
+    let database = rusqlite::Connection::open(running.data.path().join("chinwag.db")).unwrap();
+    let entries = || {
+        let count = format!("SELECT count(*) FROM search_entries WHERE words LIKE '%{WORD}%'");
+        database.query_row(&count, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let until = async |expected: i64| {
+        let counted = async {
+            while entries() != expected {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(TEST_TIMEOUT, counted).await.expect("the index follows");
+    };
+    until(sent).await;
+    assert_eq!(items().await, revised.len());
+    for (index, path) in revised.iter().enumerate() {
+        match index % 3 {
+            0 => drop(ada.delete(path).await.expect(204)),
+            1 => drop(ada.patch(path, &json!({"content": "edited"})).await.expect(200)),
+            _ => {}
+        }
+    }
+    ada.delete(&gone.path).await.expect(204);
+    assert_eq!(items().await, 0);
+    until(0).await;
+    let swept = async {
+        let left = "SELECT count(*) FROM deleted_conversations WHERE NOT is_swept";
+        while database.query_row(left, [], |row| row.get::<_, i64>(0)).unwrap() > 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(TEST_TIMEOUT, swept).await.expect("the messages of a deleted conversation are deleted");
+    let is_busy = database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(is_busy, 0);
+    assert_eq!(occurrences(running.data.path(), WORD), 0);
+    // The rest of the index is whole, and other words are still there.
+    database.execute("INSERT INTO search_words (search_words) VALUES ('integrity-check')", []).unwrap();
+    assert!(occurrences(running.data.path(), "between") > 0);
+}

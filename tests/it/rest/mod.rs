@@ -15,6 +15,7 @@ mod operators;
 mod receipts;
 mod registration;
 mod reports;
+mod search;
 mod sessions;
 mod system;
 mod user_words;

@@ -2,16 +2,18 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use chinwag::api::{Access, Body, OPERATIONS, Operation, Transports};
 use hyper::Method;
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::call;
 use crate::support::client::{Conversation, Response, TestUser};
 use crate::support::server::{Server, StoreKind};
-use crate::support::socket::Socket;
+use crate::support::socket::{Socket, TEST_TIMEOUT};
 
 on_each_store! {
     every_operation_has_the_answer_of_rest_after_its_event,
@@ -133,6 +135,7 @@ impl Fixture {
                 (input, Some("conversation.created"))
             }
             "conversation.list" | "member.list" | "message.list" => (json!({"limit": 2}), None),
+            "message.search" => (json!({"q": "hello", "conversation_id": room.conversation.id}), None),
             "conversation.update" => (json!({"name": "Dinner"}), Some("conversation.updated")),
             "conversation.delete" => (json!({}), Some("conversation.deleted")),
             "member.add" => (json!({"user_id": self.joan.id, "role": "admin"}), Some("member.added")),
@@ -157,9 +160,22 @@ impl Fixture {
         (input, event)
     }
 
+    /// Waits until the messages of the room are found, a moment after their commit.
+    async fn until_indexed(&self, search: &Operation, input: &Value) {
+        let searching = async {
+            while call_rest(&self.ada, search, input.clone()).await.json()["items"] == json!([]) {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(TEST_TIMEOUT, searching).await.expect("the message is found");
+    }
+
     /// Calls an operation over this transport. Returns `None` if the connection is closed without an answer.
     async fn call(&mut self, operation: &Operation, room: &Room) -> Option<(u16, Value)> {
         let (mut input, event) = self.example(operation.name, room);
+        if operation.name == "message.search" {
+            self.until_indexed(operation, &input).await;
+        }
         if self.transport == Transport::Rest {
             let answer = call_rest(&self.ada, operation, input).await;
             return Some((answer.status, if answer.body.is_empty() { Value::Null } else { answer.json() }));
