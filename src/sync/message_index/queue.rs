@@ -71,6 +71,7 @@ impl Bus for QueueingBus {
             Envelope::Created { .. }
             | Envelope::BlockChanged(..)
             | Envelope::SessionsEnded(_)
+            | Envelope::ReceiptsSwitched { .. }
             | Envelope::Ephemeral { .. } => {}
         }
         self.bus.publish(envelope);
