@@ -356,3 +356,24 @@ CREATE TABLE search_entries (
 CREATE INDEX search_entries_by_time ON search_entries (version, timestamp, conversation_id, seq);
 -- A list of pending entries would be searched word by word, and a write would suddenly take seconds when it is full.
 CREATE INDEX search_entries_by_word ON search_entries USING gin (words) WITH (fastupdate = off);
+
+-- Version 22: users react to messages.
+
+-- Emoji before user, so that all who reacted with one are found in order. No foreign keys: who inserts holds the counter's lock.
+CREATE TABLE reactions (
+    conversation_id uuid NOT NULL,
+    message_seq     bigint NOT NULL,
+    emoji           text COLLATE "C" NOT NULL,
+    user_id         uuid NOT NULL,
+    PRIMARY KEY (conversation_id, message_seq, emoji, user_id)
+);
+
+-- Deleted messages whose reactions are still to be deleted, in steps, because they may be many.
+CREATE TABLE unswept_reactions (
+    conversation_id uuid NOT NULL,
+    message_seq     bigint NOT NULL,
+    PRIMARY KEY (conversation_id, message_seq)
+);
+
+-- Each emoji and its count, for readers, who would have to count the rows. NULL for the most messages, which have none.
+ALTER TABLE messages ADD COLUMN reactions text;

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use chinwag::delivery::encode;
 use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
+use chinwag::domain::reactions::Reactions;
 use chinwag::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
 use criterion::{BenchmarkId, Criterion, Throughput};
 
@@ -34,6 +35,7 @@ pub(crate) fn messages(conversation_id: ConversationId, count: u64) -> Vec<Event
         timestamp: Timestamp::now(),
         edited_at: None,
         deleted_at: None,
+        reactions: Reactions::default(),
         note: None,
         extra: None,
     };

@@ -21,6 +21,12 @@ pub const LEAVES_MAX: usize = 100;
 /// Leaves of one call that are in the journal at a time. The calls that a user's rate limit allows at once then have as many writes in flight
 /// as it allows sends.
 pub const LEAVES_IN_FLIGHT_MAX: usize = 20;
+/// Bytes of an emoji. The longest of Unicode's list have 35, and keyboards may add a variation selector of 3 bytes to each of its characters.
+pub const EMOJI_BYTES_MAX: usize = 64;
+/// Kinds of reactions to one message: two lines below it, and at most 1 KiB in each of its frames.
+pub const REACTION_KINDS_MAX: usize = 20;
+/// Users named in one `reactions.changed`: at 120 bytes each, fewer bytes than the longest text, so that a page of events is bounded by texts.
+pub const REACTION_CHANGES_MAX: usize = 128;
 /// Unread messages counted for one member of a conversation: enough for a badge that says "99+".
 pub const UNREAD_MAX: i64 = 100;
 /// Newest messages among which the unread ones of a member are counted. System messages, deleted ones and one's own are not counted, and
@@ -596,6 +602,9 @@ pub const READS: Rate = Rate { burst: 2_000, per_minute: 12_000 };
 /// Receipts of one user, and other frames that no message depends on: a device that acknowledges one message after the other in busy rooms
 /// needs fewer. A bucket of its own, so that reading costs nobody a send.
 pub const RECEIPTS: Rate = Rate { burst: 1_000, per_minute: 6_000 };
+/// Reactions of one user: thirty at once, for a thread that is read through, and one a second. Each goes to all members and changes the row of
+/// its message.
+pub const REACTIONS: Rate = Rate { burst: 30, per_minute: 60 };
 /// Refreshes of one session: one in 10 s, and 50 at once for the tabs of a browser that wakes up. Each is a commit of its own.
 pub const REFRESHES: Rate = Rate { burst: 50, per_minute: 6 };
 /// Members of the conversations that one user creates. The burst is two of the largest groups. Each member is two rows in the transaction that

@@ -2,6 +2,7 @@
 
 use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
+use chinwag::domain::reactions::Reactions;
 use chinwag::domain::user::{Name, User, Username};
 use chinwag::domain::{ConnectionId, ConversationId, MessageId, Seq, Timestamp, UserId};
 use chinwag::wire::frames::{self, EventDetails};
@@ -135,6 +136,7 @@ pub(crate) fn message(conversation_id: ConversationId, id: MessageId, seq: Seq, 
         timestamp: TIMESTAMP,
         edited_at: None,
         deleted_at: None,
+        reactions: Reactions::default(),
         note: None,
         extra: None,
     }

@@ -160,6 +160,7 @@ fn charge(operation: &Operation, context: &Context) -> Result<()> {
         Cost::Read(tokens) => context.chat.rate_limits.charge_read(user_id, tokens),
         Cost::Write(tokens) => context.chat.rate_limits.charge_write(user_id, tokens),
         Cost::Receipt(tokens) => context.chat.rate_limits.charge_receipt(user_id, tokens),
+        Cost::Reaction => context.chat.rate_limits.charge_reaction(user_id),
         Cost::None | Cost::OfInput => Ok(()),
     }
 }

@@ -47,6 +47,8 @@ pub enum Cost {
     Write(u32),
     /// Tokens of [`limits::RECEIPTS`](crate::limits::RECEIPTS).
     Receipt(u32),
+    /// A token of [`limits::REACTIONS`](crate::limits::REACTIONS), which leave those of [`limits::WRITES`](crate::limits::WRITES) for sends.
+    Reaction,
     /// The operation charges, because the cost depends on its input.
     OfInput,
 }

@@ -2,12 +2,12 @@
 
 use super::operation::Access::{Limited, Operator, Public, User};
 use super::operation::Body::{self, Empty, Json};
-use super::operation::Cost::{None as FREE, OfInput};
+use super::operation::Cost::{None as FREE, OfInput, Reaction as REACTION};
 use super::operation::Transports::{Both, Http};
 use super::operation::{Access, Cost, Operation, OperationKind, Transports, cost};
 use crate::chat::{
-    accounts, blocks, conversations, deletions, history, leaving, members, messages, receipts, registration, reports,
-    search, sessions, users,
+    accounts, blocks, conversations, deletions, history, leaving, members, messages, reactions, receipts, registration,
+    reports, search, sessions, users,
 };
 use crate::wire::answer::Answer;
 
@@ -115,4 +115,9 @@ pub static OPERATIONS: &[Operation] = &[
     row("message.read",        PUT,    "/v1/conversations/{conversation_id}/read",                          Json,  User,    RECEIPT, Both, call!(receipts::read)),
     row("message.unread",      PUT,    "/v1/conversations/{conversation_id}/unread",                        Json,  User,    RECEIPT, Both, call!(receipts::mark_unread)),
     row("message.report",      POST,   "/v1/conversations/{conversation_id}/messages/{message_id}/report",  Json,  User,    COMMIT,  Both, call!(reports::create)),
+
+    // Reactions.
+    row("reaction.list",       GET,    "/v1/conversations/{conversation_id}/messages/{message_id}/reactions",         Empty, User, PAGE,     Both, call!(reactions::list)),
+    row("reaction.add",        PUT,    "/v1/conversations/{conversation_id}/messages/{message_id}/reactions/{emoji}", Empty, User, REACTION, Both, write!(reactions::add)),
+    row("reaction.remove",     DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}/reactions/{emoji}", Empty, User, REACTION, Both, write!(reactions::remove)),
 ];

@@ -166,6 +166,7 @@ mod tests {
     use super::{FrameTemplate, MessageTag, ReceivedMessage, next_frame};
     use crate::domain::event::{Event, EventKind};
     use crate::domain::message::Message;
+    use crate::domain::reactions::Reactions;
     use crate::domain::{ConversationId, Timestamp, UserId};
     use crate::wire::client_frame::ClientFrame;
     use crate::wire::frames::{EventDetails, write_event};
@@ -210,6 +211,7 @@ mod tests {
             timestamp: Timestamp::now(),
             edited_at: None,
             deleted_at: None,
+            reactions: Reactions::default(),
             note: None,
             extra: None,
         };

@@ -40,7 +40,7 @@ pub async fn sent(context: Context, _: Write, outcome: Outcome) -> Result<Answer
             let status = status_of(&context, &message).await?;
             (Some(message), status, false)
         }
-        Outcome::NoChange => (None, MessageStatus::Sent, false),
+        Outcome::Merged | Outcome::NoChange => (None, MessageStatus::Sent, false),
     };
     let message = message.ok_or_else(|| Error::internal("the outcome of a send has no message"))?;
     let location = format!("/v1/conversations/{}/messages?around_seq={}", message.conversation_id, message.seq);
@@ -58,7 +58,7 @@ pub async fn edited(context: Context, _: Write, outcome: Outcome) -> Result<Answ
     let message = match outcome {
         Outcome::Committed(event) => event.message,
         Outcome::Duplicate(message) => Some(message),
-        Outcome::NoChange => None,
+        Outcome::Merged | Outcome::NoChange => None,
     };
     let message = message.ok_or_else(|| Error::internal("the outcome of an edit has no message"))?;
     let status = status_of(&context, &message).await?;

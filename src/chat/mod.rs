@@ -15,6 +15,7 @@ pub mod members;
 pub mod messages;
 mod presence_view;
 mod rate_limits;
+pub mod reactions;
 pub mod receipts;
 pub mod registration;
 pub mod reports;

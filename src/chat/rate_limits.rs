@@ -26,6 +26,7 @@ pub struct RateLimits {
     receipts: RateLimiter<UserId>,
     new_members: RateLimiter<UserId>,
     reports: RateLimiter<UserId>,
+    reactions: RateLimiter<UserId>,
     refreshes: RateLimiter<SessionId>,
     /// Lifts all limits, for load tests.
     unlimited: bool,
@@ -48,6 +49,7 @@ impl RateLimits {
             receipts: RateLimiter::new(limits::RECEIPTS),
             new_members: RateLimiter::new(limits::NEW_MEMBERS),
             reports: RateLimiter::new(limits::REPORTS),
+            reactions: RateLimiter::new(limits::REACTIONS),
             refreshes: RateLimiter::new(limits::REFRESHES),
             unlimited,
         }
@@ -115,6 +117,11 @@ impl RateLimits {
     /// Charges a report to its user.
     pub fn charge_report(&self, user_id: UserId) -> Result<()> {
         self.charge(&self.reports, user_id, 1)
+    }
+
+    /// Charges a reaction to its user.
+    pub fn charge_reaction(&self, user_id: UserId) -> Result<()> {
+        self.charge(&self.reactions, user_id, 1)
     }
 
     fn charge(&self, limiter: &RateLimiter<UserId>, user_id: UserId, tokens: u32) -> Result<()> {

@@ -3,8 +3,10 @@
 use uuid::Uuid;
 
 use super::conversation::{GroupName, Role};
+use super::emoji::Emoji;
 use super::event::Event;
 use super::message::{Content, Message};
+use super::reactions::Reactions;
 use super::{Code, ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
 
 /// A numbered write, as the journal takes it.
@@ -86,6 +88,7 @@ impl NewMessage {
             timestamp: self.timestamp,
             edited_at: None,
             deleted_at: None,
+            reactions: Reactions::default(),
             note: None,
             extra: None,
         }
@@ -126,6 +129,8 @@ pub enum Action {
     DeleteMessage { message_id: MessageId },
     /// Deletes a message by an operator, who need not be a member.
     RemoveMessage { message_id: MessageId },
+    /// Reacts to a message, or takes the reaction back.
+    React { message_id: MessageId, emoji: Emoji, is_added: bool },
     /// Adds a member.
     AddMember { user_id: UserId, role: Role },
     /// Removes a member. A member who removes themselves leaves.
@@ -146,6 +151,7 @@ impl Action {
             Self::EditMessage { .. }
             | Self::DeleteMessage { .. }
             | Self::RemoveMessage { .. }
+            | Self::React { .. }
             | Self::Rename { .. } => None,
         }
     }
@@ -163,9 +169,20 @@ impl Action {
         match self {
             Self::EditMessage { message_id, .. }
             | Self::DeleteMessage { message_id }
-            | Self::RemoveMessage { message_id } => Some(*message_id),
+            | Self::RemoveMessage { message_id }
+            | Self::React { message_id, .. } => Some(*message_id),
             Self::AddMember { .. } | Self::RemoveMember { .. } | Self::SetRole { .. } | Self::Rename { .. } => None,
         }
+    }
+
+    /// Returns the message if the action is a reaction. Reactions of one conversation can share a batch.
+    pub fn reacts_to(&self) -> Option<MessageId> {
+        if let Self::React { message_id, .. } = self { Some(*message_id) } else { None }
+    }
+
+    /// Returns the emoji if the action is a reaction.
+    pub fn emoji(&self) -> Option<&Emoji> {
+        if let Self::React { emoji, .. } = self { Some(emoji) } else { None }
     }
 }
 
@@ -174,6 +191,8 @@ impl Action {
 pub enum Outcome {
     /// The write was committed.
     Committed(Event),
+    /// The write was committed. Another command of its batch has the event of both.
+    Merged,
     /// The same write was committed before. This is the message as it is now.
     Duplicate(Message),
     /// The state was the same already.
@@ -185,7 +204,7 @@ impl Outcome {
     pub fn event(&self) -> Option<&Event> {
         match self {
             Self::Committed(event) => Some(event),
-            Self::Duplicate(_) | Self::NoChange => None,
+            Self::Merged | Self::Duplicate(_) | Self::NoChange => None,
         }
     }
 

@@ -39,6 +39,8 @@ kinds! {
     MessageUpdated = "message.updated";
     /// A message was deleted. A tombstone stays.
     MessageDeleted = "message.deleted";
+    /// Users reacted to a message, or took reactions back.
+    ReactionsChanged = "reactions.changed";
     /// A user became a member.
     MemberAdded = "member.added";
     /// A member's role changed.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::conversation::{GroupName, Role};
 use super::event_kind::EventKind;
 use super::payload::Payload;
+use super::reactions::Reactions;
 use super::visible::is_blank;
 use super::{ConversationId, FieldError, MessageId, Seq, Timestamp, UserId};
 use crate::limits;
@@ -135,8 +136,9 @@ pub struct Message {
     /// When the server received it.
     pub timestamp: Timestamp,
     pub edited_at: Option<Timestamp>,
-    /// When it was deleted. A deleted message has no text.
+    /// When it was deleted. A deleted message has no text and no reactions.
     pub deleted_at: Option<Timestamp>,
+    pub reactions: Reactions,
     /// Only a system message has one.
     pub note: Option<SystemNote>,
     /// Further public fields, which few messages have. Nodes pass them on, even if they do not know them.

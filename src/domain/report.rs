@@ -142,6 +142,7 @@ impl ReportFacts {
 mod tests {
     use super::{ReportFacts, ReportReason, Resolution};
     use crate::domain::message::{Message, SystemNote};
+    use crate::domain::reactions::Reactions;
     use crate::domain::{Code, ConversationId, MessageId, Timestamp, UserId};
     use crate::limits;
 
@@ -156,6 +157,7 @@ mod tests {
             timestamp: Timestamp(1),
             edited_at: None,
             deleted_at: None,
+            reactions: Reactions::default(),
             note: None,
             extra: None,
         };

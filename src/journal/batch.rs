@@ -1,13 +1,14 @@
 //! Batches: writes that the store commits at a time.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use tokio::time::Instant;
 
 use super::Reply;
 use crate::domain::command::{Outcome, Write};
 use crate::domain::event::Event;
-use crate::domain::{Code, Error, Result, Seq};
+use crate::domain::{Code, ConversationId, Error, Result, Seq};
 use crate::limits;
 use crate::registry::Registry;
 
@@ -81,7 +82,7 @@ impl Job {
 pub(super) enum Batch {
     /// New messages, in one statement.
     Sends(Vec<Job>),
-    /// Commands, at most one of each conversation.
+    /// Commands. Those of one conversation are one command, or any number of reactions.
     Commands(Vec<Job>),
 }
 
@@ -94,7 +95,7 @@ impl Batch {
 /// Takes the next batch from what waits: sends or commands, up to the bounds.
 ///
 /// A conversation keeps its order: if one of its writes waits for the next batch, all later ones wait too. A send waits if its id, or
-/// the message that it replies to, is in the batch. A command waits if its conversation has one in the batch. The batch is of the kind of
+/// the message that it replies to, is in the batch. A command waits if its conversation has one in the batch, unless both are reactions. The batch is of the kind of
 /// the oldest write, unless `sends_first` is true and there is a send that does not have to wait.
 pub(super) fn next_batch(waiting: &mut VecDeque<Job>, sends_first: bool) -> Option<Batch> {
     let is_send = |job: &Job| job.write.as_send().is_some();
@@ -110,13 +111,25 @@ pub(super) fn next_batch(waiting: &mut VecDeque<Job>, sends_first: bool) -> Opti
 fn take(waiting: &mut VecDeque<Job>, sends: bool) -> Vec<Job> {
     let mut batch = Vec::with_capacity(waiting.len().min(limits::BATCH_ROWS_MAX));
     let (mut ids, mut stopped, mut bytes) = (HashSet::new(), HashSet::new(), 0);
+    // The conversations with commands in the batch, with true if those are reactions.
+    let mut commanded: HashMap<ConversationId, bool> = HashMap::new();
     let mut later = VecDeque::new();
     while batch.len() < limits::BATCH_ROWS_MAX && bytes < limits::BATCH_BYTES_MAX {
         let Some(job) = waiting.pop_front() else { break };
         let conversation_id = job.write.conversation_id();
         let joins = !stopped.contains(&conversation_id)
             && match &job.write {
-                Write::Apply(_) => !sends,
+                Write::Apply(command) => {
+                    let is_reaction = command.action.reacts_to().is_some();
+                    !sends
+                        && match commanded.entry(conversation_id) {
+                            Entry::Occupied(entry) => *entry.get() && is_reaction,
+                            Entry::Vacant(entry) => {
+                                entry.insert(is_reaction);
+                                true
+                            }
+                        }
+                }
                 Write::Send(message) => {
                     sends
                         && message.reply_to.is_none_or(|id| !ids.contains(&(conversation_id, id)))
@@ -125,9 +138,6 @@ fn take(waiting: &mut VecDeque<Job>, sends: bool) -> Vec<Job> {
             };
         if joins {
             bytes += job.write.text_bytes();
-            if !sends {
-                stopped.insert(conversation_id);
-            }
             batch.push(job);
         } else {
             stopped.insert(conversation_id);
@@ -148,6 +158,7 @@ mod tests {
     use super::{Batch, Job, next_batch};
     use crate::domain::command::{Action, Command, NewMessage, Write};
     use crate::domain::conversation::GroupName;
+    use crate::domain::emoji::Emoji;
     use crate::domain::message::Content;
     use crate::domain::{ConversationId, MessageId, Timestamp, UserId};
     use crate::limits;
@@ -224,6 +235,23 @@ mod tests {
         assert!(matches!(next_batch(&mut waiting, true), Some(Batch::Commands(_))), "no send can go first");
         assert_eq!(conversations(next_batch(&mut waiting, true)), [a]);
         assert!(next_batch(&mut waiting, true).is_none());
+    }
+
+    #[test]
+    fn reactions_of_one_conversation_share_a_batch() {
+        let (a, b, first, second) = (ConversationId::new(), ConversationId::new(), MessageId::new(), MessageId::new());
+        let react = |conversation_id, message_id| {
+            let emoji = Emoji::parse("\u{1F44D}").expect("an emoji");
+            let action = Action::React { message_id, emoji, is_added: true };
+            let (id, actor_id) = (MessageId::new(), UserId::new());
+            job(Write::Apply(Command { conversation_id, id, actor_id, action, timestamp: Timestamp(0) }))
+        };
+        let jobs = [react(a, first), react(b, first), react(a, second), react(a, first)];
+        assert_eq!(batches(jobs), [vec![a, b, a, a]]);
+        let jobs = [react(a, first), rename(a), react(a, first), rename(a), rename(b)];
+        assert_eq!(batches(jobs), [vec![a, b], vec![a], vec![a], vec![a]], "others keep their places");
+        let jobs = [react(a, first), send(a, second, None), react(a, second), react(b, first)];
+        assert_eq!(batches(jobs), [vec![a, b], vec![a], vec![a]], "no reaction passes the message that it is to");
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Lane {
                 let id = event.conversation_id;
                 job.write.as_send().is_some() && (!seen.insert(id) || !self.is_undelivered(id, event.seq - 1))
             }
-            Ok(Outcome::Duplicate(_) | Outcome::NoChange) => false,
+            Ok(Outcome::Merged | Outcome::Duplicate(_) | Outcome::NoChange) => false,
             Err(_) => is_known(outcome),
         };
         last.jobs.iter().zip(&last.outcomes).all(has_no_effect_on_next)
@@ -179,8 +179,16 @@ impl Lane {
                         publication.gaps.insert(message.conversation_id);
                     }
                 }
-                Ok(Outcome::NoChange) | Err(_) => {}
+                // Its first try may have been committed.
+                Ok(Outcome::NoChange) if job.in_doubt => {
+                    publication.gaps.insert(job.write.conversation_id());
+                }
+                Ok(Outcome::Merged | Outcome::NoChange) | Err(_) => {}
             }
+        }
+        if jobs.first().is_some_and(|job| job.write.as_command().is_some()) {
+            // Reactions to several messages of a conversation can be numbered in another order than they arrived in.
+            batched.sort_unstable_by_key(|event| event.seq);
         }
         publication.batched = encode(batched.into_iter());
         let batched = publication.batched.iter().map(|events| (events.conversation_id, events.first_seq));

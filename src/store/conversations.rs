@@ -62,8 +62,8 @@ pub trait Conversations: Send + Sync {
     /// number of those found.
     async fn delete_memberless(&self, before: Timestamp, limit: usize) -> Result<usize>;
 
-    /// Deletes at most `limit` messages, `limit` changes and `limit` notes of who left, of one deleted conversation. Returns true if there may be
-    /// more to delete.
+    /// Deletes at most `limit` messages, `limit` changes, `limit` reactions and `limit` notes of who left, of one deleted conversation. Returns true
+    /// if there may be more to delete.
     async fn sweep_deleted(&self, limit: usize) -> Result<bool>;
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::domain::event::Event;
 use crate::domain::message::Message;
-use crate::domain::{ConversationId, Result, Seq, UserId};
+use crate::domain::{ConversationId, MessageId, Result, Seq, UserId};
 use crate::limits;
 
 /// A range of a conversation's messages. Their numbers have gaps, because changes have numbers too.
@@ -68,6 +68,9 @@ pub trait Messages: Send + Sync {
 
     /// Returns messages of a conversation, oldest first, without a check of membership.
     async fn messages(&self, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>>;
+
+    /// Returns one message of a conversation, without a check of membership.
+    async fn message_by_id(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>>;
 
     /// Returns the events after a number, oldest first and without a gap: the messages and the changes.
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;

@@ -51,6 +51,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 20, needs: 2 },
     // What a node that does not know it commits is found after the next scan of a node that does.
     Migration { version: 21, needs: 2 },
+    // A node that does not know reactions passes their events on, and shows no reactions in history.
+    Migration { version: 22, needs: 5 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

@@ -2,7 +2,7 @@
 //!
 //! | for | this folder: the promises | `queries/` | `postgres/` and `sqlite/` |
 //! |---|---|---|---|
-//! | users, user settings, accounts, blocks, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, messages, the search for messages, receipts | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
+//! | users, user settings, accounts, blocks, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, messages, the search for messages, reactions, receipts | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
 //! | searches for users | `user_search.rs`, a function that calls the methods of `users.rs` | | |
 //! | names of deleted users | `deleted_names.rs`, a function that calls a method of `deletions.rs` | | |
 //! | numbered writes | `numbered_writes.rs` | with the noun whose table they write | `numbered_writes.rs` and the files that it names |
@@ -39,6 +39,7 @@ mod migrations;
 mod numbered_writes;
 pub mod postgres;
 mod queries;
+mod reactions;
 mod receipts;
 mod registration;
 mod reports;
@@ -64,6 +65,7 @@ pub use members::Members;
 pub use message_search::{MessageSearch, searched_version};
 pub use messages::{Messages, Page, Range};
 pub use numbered_writes::NumberedWrites;
+pub use reactions::{EmojiAndUser, Reactions};
 pub use receipts::{MemberUpdate, Receipts};
 pub use registration::Registration;
 pub use reports::Reports;
@@ -93,6 +95,7 @@ pub trait Store:
     + Members
     + MessageSearch
     + Messages
+    + Reactions
     + Receipts
     + NumberedWrites
 {

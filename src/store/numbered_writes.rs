@@ -24,8 +24,9 @@ pub trait NumberedWrites: Send + Sync {
     /// Commits commands on a lane in one transaction. Returns one result for each, in the same order.
     ///
     /// Under the locks of the conversations' counters the facts are loaded, and each command is decided by the
-    /// [rules](crate::domain::rules). One that is refused, or changes nothing, takes no number.
+    /// [rules](crate::domain::rules). One that is refused, or changes nothing, takes no number. The reactions to one message
+    /// [share](crate::domain::rules::groups) one decision and one number.
     ///
-    /// The caller makes sure that a batch has at most one command of each conversation.
+    /// The caller makes sure that a batch has at most one command of each conversation, or reactions alone.
     async fn apply(&self, lane: usize, batch: Arc<[Command]>) -> Result<Vec<Result<Outcome>>>;
 }

@@ -30,7 +30,7 @@ pub async fn run_sweeper(store: Arc<dyn Store>, wake: SweeperWake, stop: Cancell
     }
 }
 
-/// Deletes groups without members, what is left of deleted conversations, settled reports, and the memory of removals.
+/// Deletes groups without members, what is left of deleted conversations, the reactions to deleted messages, settled reports, and the memory of removals.
 async fn sweep(store: &dyn Store) {
     let before = |age| Timestamp::now().minus(age);
     let count = |count: Result<usize>| count.map(|count| count > 0);
@@ -39,6 +39,7 @@ async fn sweep(store: &dyn Store) {
     })
     .await;
     repeat(|| store.sweep_deleted(limits::SWEPT_ROWS)).await;
+    repeat(|| store.sweep_reactions(limits::SWEPT_ROWS)).await;
     repeat(|| async move { count(store.sweep_reports(before(limits::REPORT_KEPT), limits::REPORTS_SWEPT).await) })
         .await;
     repeat(|| async move { count(store.sweep_removals(before(limits::REMOVAL_KEPT), limits::REMOVALS_SWEPT).await) })

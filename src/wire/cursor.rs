@@ -3,8 +3,9 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 
+use crate::domain::emoji::Emoji;
 use crate::domain::message_search::MessagePosition;
-use crate::domain::{ConversationId, Error, ReportId, Result, SessionId, Timestamp};
+use crate::domain::{ConversationId, Error, ReportId, Result, SessionId, Timestamp, UserId};
 
 /// Returns the cursor after a text key.
 pub fn after_key(key: &str) -> String {
@@ -24,6 +25,21 @@ pub fn session(cursor: Option<&str>) -> Result<Option<SessionId>> {
 /// Returns the report of a cursor. Fails with `invalid` when the cursor is not one of this module.
 pub fn report(cursor: Option<&str>) -> Result<Option<ReportId>> {
     cursor.map(|cursor| text(cursor).and_then(|id| ReportId::parse(&id)).ok_or_else(invalid_cursor)).transpose()
+}
+
+/// Returns the cursor after a reaction of a user.
+pub fn after_reaction(emoji: &Emoji, user_id: UserId) -> String {
+    BASE64.encode(format!("{emoji} {user_id}"))
+}
+
+/// Returns the reaction of a cursor. Fails with `invalid` when the cursor is not one of this module.
+pub fn reaction(cursor: Option<&str>) -> Result<Option<(Emoji, UserId)>> {
+    let parse = |cursor: &str| {
+        let text = text(cursor)?;
+        let (emoji, id) = text.split_once(' ')?;
+        Some((Emoji::from_trusted(emoji.to_owned()), UserId::parse(id)?))
+    };
+    cursor.map(|cursor| parse(cursor).ok_or_else(invalid_cursor)).transpose()
 }
 
 /// Returns the cursor after a position in the order of latest activity.

@@ -92,6 +92,7 @@ pub fn history<'a>(
 mod tests {
     use super::{FRAME_BYTES, HasMore, fitting, history};
     use crate::domain::message::Message;
+    use crate::domain::reactions::Reactions;
     use crate::domain::{ConversationId, MessageId, Timestamp, UserId};
     use crate::wire::message::MessageStatus;
 
@@ -106,6 +107,7 @@ mod tests {
             timestamp: Timestamp(0),
             edited_at: None,
             deleted_at: None,
+            reactions: Reactions::default(),
             note: None,
             extra: None,
         }

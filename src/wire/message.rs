@@ -9,7 +9,9 @@ use uuid::fmt::Hyphenated;
 
 use crate::domain::event::{EventKind, Payload};
 use crate::domain::message::{Message, SystemNote};
+use crate::domain::reactions::{ReactionCount, Reactions};
 use crate::domain::{Seq, Timestamp, UserId};
+use crate::limits;
 
 /// Bytes of most messages' JSON besides the text.
 pub(super) const OVERHEAD_BYTES: usize = 400;
@@ -84,9 +86,11 @@ impl<'a> SystemNoteObject<'a> {
 /// Returns a bound of a message's JSON in bytes, which costs no look at the text: each of its bytes may be escaped to six.
 pub(super) fn longest_encoding(message: &Message) -> usize {
     const ESCAPED_BYTES: usize = 6;
+    const REACTION_BYTES: usize = limits::EMOJI_BYTES_MAX + 64;
     let note = message.note.as_ref().map_or(0, |note| OVERHEAD_BYTES + note.value().unwrap_or_default().len());
     let extra = message.extra.as_ref().map_or(0, |extra| extra.as_str().len());
-    OVERHEAD_BYTES + ESCAPED_BYTES * (message.content.len() + note) + extra
+    let reactions = REACTION_BYTES * message.reactions.counts().len();
+    OVERHEAD_BYTES + ESCAPED_BYTES * (message.content.len() + note) + extra + reactions
 }
 
 /// Appends a message with its status for the reader.
@@ -116,7 +120,13 @@ pub fn write_message(out: &mut Vec<u8>, message: &Message, status: MessageStatus
         None => write_raw(out, ",\"deleted_at\":null"),
         Some(time) => write_time(out, ",\"deleted_at\":\"", time),
     }
-    write_raw(out, ",\"reactions\":[],\"status\":\"");
+    if message.reactions.is_empty() {
+        write_raw(out, ",\"reactions\":[],\"status\":\"");
+    } else {
+        write_raw(out, ",\"reactions\":[");
+        write_reactions(out, &message.reactions);
+        write_raw(out, "],\"status\":\"");
+    }
     write_raw(out, status.as_str());
     write_raw(out, "\"");
     if let Some(note) = &message.note {
@@ -128,6 +138,23 @@ pub fn write_message(out: &mut Vec<u8>, message: &Message, status: MessageStatus
         write_fields(out, extra);
     }
     write_raw(out, "}");
+}
+
+/// Appends the items of the array of reactions. An emoji needs no escaping.
+fn write_reactions(out: &mut Vec<u8>, reactions: &Reactions) {
+    for (index, ReactionCount { emoji, count, is_own }) in reactions.counts().iter().enumerate() {
+        write_raw(out, if index > 0 { ",{\"emoji\":\"" } else { "{\"emoji\":\"" });
+        write_raw(out, emoji.as_str());
+        write_number(out, "\",\"count\":", Seq::try_from(*count).unwrap_or(Seq::MAX));
+        write_raw(
+            out,
+            match is_own {
+                None => "}",
+                Some(true) => ",\"me\":true}",
+                Some(false) => ",\"me\":false}",
+            },
+        );
+    }
 }
 
 /// Appends the fields of a JSON object after other fields.
@@ -182,6 +209,7 @@ mod tests {
     use crate::domain::conversation::{GroupName, Role};
     use crate::domain::event::Payload;
     use crate::domain::message::{Message, SystemNote};
+    use crate::domain::reactions::{ReactionCount, Reactions};
     use crate::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
 
     /// A message as a general encoder writes it. It knows no further fields.
@@ -197,10 +225,24 @@ mod tests {
         timestamp: Timestamp,
         edited_at: Option<Timestamp>,
         deleted_at: Option<Timestamp>,
-        reactions: [(); 0],
+        reactions: Vec<ReactionOracle<'a>>,
         status: MessageStatus,
         #[serde(skip_serializing_if = "Option::is_none")]
         system: Option<SystemNoteObject<'a>>,
+    }
+
+    #[derive(Serialize)]
+    struct ReactionOracle<'a> {
+        emoji: &'a str,
+        count: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        me: Option<bool>,
+    }
+
+    impl<'a> ReactionOracle<'a> {
+        fn new(kind: &'a ReactionCount) -> Self {
+            Self { emoji: kind.emoji.as_str(), count: kind.count, me: kind.is_own }
+        }
     }
 
     impl<'a> Oracle<'a> {
@@ -216,7 +258,7 @@ mod tests {
                 timestamp: message.timestamp,
                 edited_at: message.edited_at,
                 deleted_at: message.deleted_at,
-                reactions: [],
+                reactions: message.reactions.counts().iter().map(ReactionOracle::new).collect(),
                 status,
                 system: message.note.as_ref().map(SystemNoteObject::new),
             }
@@ -240,6 +282,7 @@ mod tests {
             timestamp: Timestamp(1_700_000_000_123_456),
             edited_at: None,
             deleted_at: None,
+            reactions: Reactions::default(),
             note: None,
             extra: None,
         }
@@ -250,7 +293,12 @@ mod tests {
         let plain = plain();
         let user_id = UserId::new();
         let with = |note| Message { note: Some(note), ..plain.clone() };
+        let reactions = Reactions::from_trusted("\u{1F44D} 12 *\u{FE0F}\u{20E3} 1");
+        let mut own = reactions.clone();
+        own.mark_own(|emoji| emoji.as_str() == "\u{1F44D}");
         let messages = [
+            Message { reactions, ..plain.clone() },
+            Message { reactions: own, ..plain.clone() },
             Message { reply_to: Some(MessageId::new()), ..plain.clone() },
             Message {
                 edited_at: Some(Timestamp(0)),

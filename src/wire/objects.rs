@@ -7,6 +7,7 @@ use crate::domain::account::Account;
 use crate::domain::block::Block;
 use crate::domain::conversation::{Conversation, GroupName, Member};
 use crate::domain::conversation_view::ConversationView;
+use crate::domain::emoji::Emoji;
 use crate::domain::message::Message;
 use crate::domain::message_search::Excerpt;
 use crate::domain::session::Session;
@@ -35,6 +36,20 @@ impl<'a> UserObject<'a> {
             last_seen_at: status.and(user.last_seen_at),
             created_at: user.created_at,
         }
+    }
+}
+
+/// A user's reaction to a message.
+#[derive(Serialize)]
+pub struct ReactionObject<'a> {
+    emoji: &'a str,
+    user: UserObject<'a>,
+}
+
+impl<'a> ReactionObject<'a> {
+    /// Makes the object.
+    pub fn new(emoji: &'a Emoji, user: &'a User, status: Option<Status>) -> Self {
+        Self { emoji: emoji.as_str(), user: UserObject::new(user, status) }
     }
 }
 

@@ -364,6 +364,29 @@ pub struct EditMessage {
     pub content: String,
 }
 
+/// `reaction.add`, `reaction.remove`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct React {
+    pub conversation_id: ConversationId,
+    pub message_id: MessageId,
+    pub emoji: String,
+}
+
+/// `reaction.list`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct ListReactions {
+    pub conversation_id: ConversationId,
+    pub message_id: MessageId,
+    /// Lists the reactions with this emoji alone.
+    pub emoji: Option<String>,
+    /// The `next` of the previous page.
+    pub cursor: Option<String>,
+    #[serde(default)]
+    pub limit: PageLimit,
+}
+
 /// `message.report`
 #[derive(Deserialize)]
 #[expect(missing_docs, reason = "the names of the fields say it")]

@@ -102,7 +102,7 @@ impl FrameDispatcher<'_> {
                     let kind = kind.unwrap_or_else(|| Event::kind_of(Some(&message)));
                     connection.send_queue.push(frames::duplicate(&kind, &message));
                 }
-                Ok(Outcome::NoChange) => {}
+                Ok(Outcome::Merged | Outcome::NoChange) => {}
                 Err(error) => {
                     let reference = or_id(reference.reference);
                     connection.send_queue.push(frames::error(&error, reference.as_deref(), Some(conversation_id)));

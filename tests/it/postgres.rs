@@ -49,7 +49,7 @@ fn seq(outcome: &Outcome) -> i64 {
     match outcome {
         Outcome::Committed(event) => event.seq,
         Outcome::Duplicate(message) => message.seq,
-        Outcome::NoChange => 0,
+        Outcome::Merged | Outcome::NoChange => 0,
     }
 }
 

@@ -164,6 +164,7 @@ mod tests {
             target: Some(target),
             target_role,
             target_consent: Consent::default(),
+            has_reacted: false,
             message: None,
         };
         (facts, target_id)

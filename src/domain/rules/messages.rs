@@ -7,6 +7,7 @@ use crate::domain::conversation::{Member, Role};
 use crate::domain::event::EventKind;
 use crate::domain::message::{Content, Message};
 use crate::domain::payload::Payload;
+use crate::domain::reactions::Reactions;
 use crate::domain::{Error, Result};
 
 /// The further fields of a message that an operator removed.
@@ -43,9 +44,7 @@ pub(super) fn delete(command: &Command, facts: &Facts) -> Result<Verdict> {
         return Ok(Verdict::Nothing(Outcome::Duplicate(stored.clone())));
     }
     // Further fields may repeat some of the text.
-    let (content, deleted_at) = (String::new(), Some(command.timestamp));
-    let message = Message { content, deleted_at, extra: None, ..stored.clone() };
-    Ok(message_change(EventKind::MessageDeleted, message))
+    Ok(Verdict::Write(deletion(command, stored, None, Vec::new())))
 }
 
 /// Decides an operator's removal, which needs no role in the conversation. It is a deletion, and the message says by whom.
@@ -54,12 +53,20 @@ pub(super) fn remove(command: &Command, facts: &Facts) -> Result<Verdict> {
     if stored.deleted_at.is_some() {
         return Ok(Verdict::Nothing(Outcome::Duplicate(stored.clone())));
     }
-    let (content, deleted_at) = (String::new(), Some(command.timestamp));
     let extra = Some(Payload::from_trusted(DELETED_BY_OPERATOR.to_owned()));
-    let message = Message { content, deleted_at, extra, ..stored.clone() };
-    let writes = vec![RowWrite::UpdateMessage(Box::new(message.clone())), RowWrite::InsertRemoval(message.id)];
+    Ok(Verdict::Write(deletion(command, stored, extra, vec![RowWrite::InsertRemoval(stored.id)])))
+}
+
+/// Returns the decision that leaves a tombstone of a message, with these further fields, and writes these rows too.
+fn deletion(command: &Command, stored: &Message, extra: Option<Payload>, mut writes: Vec<RowWrite>) -> Decision {
+    let (content, deleted_at, reactions) = (String::new(), Some(command.timestamp), Reactions::default());
+    let message = Message { content, deleted_at, reactions, extra, ..stored.clone() };
+    writes.push(RowWrite::UpdateMessage(Box::new(message.clone())));
+    if !stored.reactions.is_empty() {
+        writes.push(RowWrite::SweepReactions(message.seq));
+    }
     let event = NewEvent::Change { kind: EventKind::MessageDeleted, message: Some(message), payload: None };
-    Ok(Verdict::Write(Decision { writes, event }))
+    Decision { writes, event }
 }
 
 /// Returns the actor and the message that the action changes. Fails for a system message.
@@ -85,7 +92,7 @@ fn message_change(kind: EventKind, message: Message) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::super::{Decision, Facts, NewEvent, RowWrite, Verdict, decide};
-    use super::{DELETED_BY_OPERATOR, Payload};
+    use super::{DELETED_BY_OPERATOR, Payload, Reactions};
     use crate::domain::command::{Action, Command, Outcome};
     use crate::domain::conversation::{ConversationKind, Member, Role};
     use crate::domain::event::EventKind;
@@ -105,6 +112,7 @@ mod tests {
             timestamp: Timestamp(1),
             edited_at: None,
             deleted_at: None,
+            reactions: Reactions::default(),
             note: None,
             extra: None,
         }
@@ -142,6 +150,7 @@ mod tests {
             target_role: None,
             target_consent: Consent::default(),
             message: stored,
+            has_reacted: false,
         };
         decide(&command, &facts)
     }
@@ -210,6 +219,7 @@ mod tests {
                 target_role: None,
                 target_consent: Consent::default(),
                 message: stored,
+                has_reacted: false,
             };
             decide(&Command::removal(conversation_id, message_id), &facts)
         };
@@ -241,6 +251,7 @@ mod tests {
                 target_role: None,
                 target_consent: Consent::default(),
                 message: Some(stored.clone()),
+                has_reacted: false,
             };
             decide(&command, &facts)
         };

@@ -6,13 +6,17 @@
 pub mod contact;
 mod membership;
 mod messages;
+mod reactions;
 
 pub use membership::may_delete;
+pub use reactions::{Reactor, groups};
 
 use super::command::{Action, Command, Outcome};
 use super::conversation::{ConversationKind, GroupName, Member, Role};
+use super::emoji::Emoji;
 use super::event::{Event, EventKind, Payload};
 use super::message::{Message, SystemNote};
+use super::reactions::Reactions;
 use super::user::User;
 use super::{MessageId, Result, Seq, UserId};
 use contact::Consent;
@@ -34,6 +38,8 @@ pub struct Facts {
     pub target_consent: Consent,
     /// The message with the id of [`Command::lookup_id`], if there is one.
     pub message: Option<Message>,
+    /// The actor has reacted to `message` with the emoji of the command, if the action is a reaction.
+    pub has_reacted: bool,
 }
 
 impl Command {
@@ -60,8 +66,16 @@ pub enum RowWrite {
     SetRole(UserId, Role),
     /// Changes the conversation's name.
     SetName(GroupName),
-    /// Changes a message's text, time of editing, time of deletion and further fields.
+    /// Changes a message's text, time of editing, time of deletion, reactions and further fields.
     UpdateMessage(Box<Message>),
+    /// Adds a user's reaction to the message with this number.
+    InsertReaction(Seq, UserId, Emoji),
+    /// Removes one.
+    DeleteReaction(Seq, UserId, Emoji),
+    /// Changes the counts beside the message with this number.
+    SetReactions(Seq, Reactions),
+    /// Leaves the rows of the reactions to a deleted message to the sweeper. They may be many.
+    SweepReactions(Seq),
     /// Remembers that an operator removed a message, for the nodes that look for removals.
     InsertRemoval(MessageId),
 }
@@ -78,6 +92,10 @@ impl RowWrite {
             | Self::SetRole(..)
             | Self::SetName(_)
             | Self::UpdateMessage(_)
+            | Self::InsertReaction(..)
+            | Self::DeleteReaction(..)
+            | Self::SetReactions(..)
+            | Self::SweepReactions(_)
             | Self::InsertRemoval(_) => 0,
         }
     }
@@ -92,6 +110,10 @@ impl RowWrite {
             | Self::SetRole(..)
             | Self::SetName(_)
             | Self::UpdateMessage(_)
+            | Self::InsertReaction(..)
+            | Self::DeleteReaction(..)
+            | Self::SetReactions(..)
+            | Self::SweepReactions(_)
             | Self::InsertRemoval(_) => None,
         }
     }
@@ -141,6 +163,7 @@ impl Decision {
                 timestamp: command.timestamp,
                 edited_at: None,
                 deleted_at: None,
+                reactions: Reactions::default(),
                 note: Some(note.clone()),
                 extra: None,
             }),
@@ -165,6 +188,15 @@ pub enum Verdict {
     Nothing(Outcome),
 }
 
+/// Decides the commands of one of the [`groups`] of a batch. `facts` are those of the first command, and `others` those of the reactions behind
+/// it. Returns one result for each command. At most one of them is a decision.
+pub fn decide_group(commands: &[&Command], facts: &Facts, others: &[Reactor]) -> Vec<Result<Verdict>> {
+    match commands {
+        [command] => vec![decide(command, facts)],
+        _ => reactions::decide(commands, facts, others),
+    }
+}
+
 /// Decides a command.
 pub fn decide(command: &Command, facts: &Facts) -> Result<Verdict> {
     // An action that changes no message writes a system message. If that exists, an earlier try was committed.
@@ -175,6 +207,7 @@ pub fn decide(command: &Command, facts: &Facts) -> Result<Verdict> {
         Action::EditMessage { content, .. } => messages::edit(content, command, facts),
         Action::DeleteMessage { .. } => messages::delete(command, facts),
         Action::RemoveMessage { .. } => messages::remove(command, facts),
+        Action::React { .. } => reactions::decide_one(command, facts),
         Action::AddMember { user_id, role } => membership::add(*user_id, *role, facts),
         Action::RemoveMember { user_id } => membership::remove(*user_id, facts),
         Action::SetRole { user_id, role } => membership::set_role(*user_id, *role, facts),

@@ -1,9 +1,9 @@
 //! Applies a batch of commands in one transaction and two round trips, with the decisions between them. A third one asks for contacts, if a
 //! decision depends on them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use futures_util::future::{OptionFuture, join_all, join4};
+use futures_util::future::{OptionFuture, join_all, join4, join5};
 use tokio_postgres::Row;
 
 use super::apply_writes::Writes;
@@ -11,13 +11,14 @@ use super::connection::{Params, PgConnection};
 use super::contacts::{contact_from, users_with_contact};
 use super::members::member;
 use super::messages::message;
-use super::rows::Columns;
+use super::rows::{self, Columns};
 use super::users::{LOCK_USERS, user};
 use crate::domain::command::{Action, Command, Outcome};
 use crate::domain::conversation::{ConversationKind, GroupName, Member, Role};
+use crate::domain::emoji::Emoji;
 use crate::domain::message::Message;
 use crate::domain::rules::contact::Consent;
-use crate::domain::rules::{Decision, Facts, Verdict, decide};
+use crate::domain::rules::{Facts, Reactor, Verdict, decide_group, groups};
 use crate::domain::user::User;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, UserId};
 use crate::store::queries::members::member_columns;
@@ -58,9 +59,16 @@ const MESSAGES: &str = concat!(
      JOIN messages m ON m.conversation_id = w.conversation_id AND m.id = w.id"
 );
 
+/// conversations, messages, emoji (NULL if the action is no reaction), users. Each array has one element for each command.
+const REACTED: &str = "SELECT w.place \
+     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[]) WITH ORDINALITY AS w (conversation_id, message_id, emoji, user_id, place) \
+     JOIN messages m ON m.conversation_id = w.conversation_id AND m.id = w.message_id \
+     JOIN reactions r ON r.conversation_id = w.conversation_id AND r.message_seq = m.seq AND r.emoji = w.emoji AND r.user_id = w.user_id";
+
 /// Applies a batch. The caller bounds the time.
 pub(super) async fn apply(connection: &PgConnection, batch: &[Command]) -> Result<Vec<Result<Outcome>>> {
-    let mut loaded = match load(connection, batch).await {
+    let groups = groups(batch);
+    let mut loaded = match load(connection, batch, &groups).await {
         Ok(loaded) => loaded,
         Err(error) => {
             // Nothing was written. If the rollback fails too, the connection is closed and the server rolls back by itself.
@@ -69,13 +77,20 @@ pub(super) async fn apply(connection: &PgConnection, batch: &[Command]) -> Resul
         }
     };
     let mut writes = Writes::default();
-    let mut outcomes = Vec::with_capacity(batch.len());
-    for (index, command) in batch.iter().enumerate() {
-        outcomes.push(match loaded.decide(index, command) {
-            Ok((seq, Verdict::Write(decision))) => Ok(Outcome::Committed(add(&mut writes, command, seq, &decision))),
-            Ok((_, Verdict::Nothing(outcome))) => Ok(outcome),
-            Err(refusal) => Err(refusal),
-        });
+    let mut outcomes = vec![Ok(Outcome::NoChange); batch.len()];
+    for group in &groups {
+        for (index, verdict) in group.iter().zip(loaded.decide(group, batch)) {
+            let command = &batch[*index];
+            outcomes[*index] = match verdict {
+                Ok(Verdict::Write(decision)) => loaded.next_seq(command).map(|seq| {
+                    let event = decision.event(command, seq);
+                    writes.add(command, seq, &decision, &event);
+                    Outcome::Committed(event)
+                }),
+                Ok(Verdict::Nothing(outcome)) => Ok(outcome),
+                Err(refusal) => Err(refusal),
+            };
+        }
     }
     if writes.is_empty() {
         let _ = connection.rollback().await;
@@ -85,14 +100,8 @@ pub(super) async fn apply(connection: &PgConnection, batch: &[Command]) -> Resul
     Ok(outcomes)
 }
 
-/// Adds what a decision writes. Returns its event.
-fn add(writes: &mut Writes, command: &Command, seq: Seq, decision: &Decision) -> crate::domain::event::Event {
-    let event = decision.event(command, seq);
-    writes.add(command, seq, decision, &event);
-    event
-}
-
-/// The facts under the locks. The maps with `usize` keys have a command's index in its batch as the key.
+/// The facts under the locks. The maps with `usize` keys have a command's index in its batch as the key, and `messages` that of the first
+/// command of a group.
 struct Loaded {
     /// The last number and the number of members.
     counters: HashMap<ConversationId, (Seq, i64)>,
@@ -100,6 +109,8 @@ struct Loaded {
     actors: HashMap<usize, Member>,
     targets: HashMap<usize, Target>,
     messages: HashMap<usize, Message>,
+    /// The reactions whose user has reacted with their emoji.
+    reacted: HashSet<usize>,
 }
 
 /// The user whose membership a command changes.
@@ -127,26 +138,48 @@ impl Loaded {
         join_all(answered).await.into_iter().collect()
     }
 
-    /// Decides a command. Returns the verdict, and the number that the command's event would have. Consumes the command's facts, so that
-    /// each command can be decided once.
-    fn decide(&mut self, index: usize, command: &Command) -> Result<(Seq, Verdict)> {
-        let no_conversation = || Error::not_found("conversation");
-        let (last_seq, member_count) = *self.counters.get(&command.conversation_id).ok_or_else(no_conversation)?;
-        let (kind, name) = self.conversations.remove(&command.conversation_id).ok_or_else(no_conversation)?;
+    /// Decides a group. Returns one verdict for each command. Consumes the facts of its commands, so that each can be decided once.
+    fn decide(&mut self, group: &[usize], batch: &[Command]) -> Vec<Result<Verdict>> {
+        let commands: Vec<&Command> = group.iter().map(|index| &batch[*index]).collect();
+        let Some(facts) = commands.first().zip(group.first()).and_then(|(first, index)| self.facts(first, *index))
+        else {
+            return vec![Err(Error::not_found("conversation")); group.len()];
+        };
+        let others: Vec<Reactor> = group[1..].iter().map(|index| self.reactor(*index)).collect();
+        decide_group(&commands, &facts, &others)
+    }
+
+    /// Returns the facts of a command. `None` if its conversation does not exist.
+    fn facts(&mut self, command: &Command, index: usize) -> Option<Facts> {
+        let (_, member_count) = *self.counters.get(&command.conversation_id)?;
+        let (kind, name) = self.conversations.get(&command.conversation_id).cloned()?;
         let target = self.targets.remove(&index);
         let (target_role, target_consent) =
             target.as_ref().map(|target| (target.role, target.consent)).unwrap_or_default();
-        let facts = Facts {
+        let Reactor { actor, has_reacted } = self.reactor(index);
+        Some(Facts {
             kind,
             name,
             member_count,
-            actor: self.actors.remove(&index),
+            actor,
             target: target.map(|target| target.user),
             target_role,
             target_consent,
             message: self.messages.remove(&index),
-        };
-        decide(command, &facts).map(|verdict| (last_seq + 1, verdict))
+            has_reacted,
+        })
+    }
+
+    fn reactor(&mut self, index: usize) -> Reactor {
+        Reactor { actor: self.actors.remove(&index), has_reacted: self.reacted.contains(&index) }
+    }
+
+    /// Returns the number of the next event in the conversation of a command.
+    fn next_seq(&mut self, command: &Command) -> Result<Seq> {
+        let counter = self.counters.get_mut(&command.conversation_id);
+        let (last_seq, _) = counter.ok_or_else(|| Error::not_found("conversation"))?;
+        *last_seq += 1;
+        Ok(*last_seq)
     }
 }
 
@@ -162,25 +195,34 @@ fn users_to_lock(batch: &[Command]) -> Vec<UserId> {
 }
 
 /// Begins a transaction, locks the counters and the users, and loads the facts, all in one round trip.
-async fn load(connection: &PgConnection, batch: &[Command]) -> Result<Loaded> {
-    connection.prepare(&[LOCK_USERS, LOCK, CONVERSATIONS, ACTORS, TARGETS, MESSAGES]).await?;
+async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>]) -> Result<Loaded> {
+    connection.prepare(&[LOCK_USERS, LOCK, CONVERSATIONS, ACTORS, TARGETS, MESSAGES, REACTED]).await?;
     let conversations: Vec<ConversationId> = batch.iter().map(|command| command.conversation_id).collect();
     let actors: Vec<UserId> = batch.iter().map(|command| command.actor_id).collect();
     let targets: Vec<Option<UserId>> = batch.iter().map(|command| command.action.user_id()).collect();
     let ids: Vec<MessageId> = batch.iter().map(Command::lookup_id).collect();
+    // The message of a group is loaded once, with its first command.
+    let mut lookup_ids: Vec<Option<MessageId>> = vec![None; batch.len()];
+    for first in groups.iter().filter_map(|group| group.first()) {
+        lookup_ids[*first] = Some(ids[*first]);
+    }
+    let emoji: Vec<Option<&str>> = batch.iter().map(|command| command.action.emoji().map(Emoji::as_str)).collect();
+    let has_reactions = emoji.iter().any(Option::is_some);
+    let with_emoji: Params<'_> = &[&conversations, &ids, &emoji, &actors];
     let has_targets = targets.iter().any(Option::is_some);
     let with_targets: Params<'_> = &[&conversations, &targets, &actors];
     let to_lock = users_to_lock(batch);
     let lock_users: Params<'_> = &[&to_lock];
-    let (begun, counters, locked, (conversations, actors, targets, messages)) = join4(
+    let (begun, counters, locked, (conversations, actors, targets, messages, reacted)) = join4(
         connection.begin(),
         connection.send(LOCK, &[&conversations]),
         OptionFuture::from((!to_lock.is_empty()).then(|| connection.send(LOCK_USERS, lock_users))),
-        join4(
+        join5(
             connection.send(CONVERSATIONS, &[&conversations]),
             connection.send(ACTORS, &[&conversations, &actors]),
             OptionFuture::from(has_targets.then(|| connection.send(TARGETS, with_targets))),
-            connection.send(MESSAGES, &[&conversations, &ids]),
+            connection.send(MESSAGES, &[&conversations, &lookup_ids]),
+            OptionFuture::from(has_reactions.then(|| connection.send(REACTED, with_emoji))),
         ),
     )
     .await;
@@ -205,6 +247,7 @@ async fn load(connection: &PgConnection, batch: &[Command]) -> Result<Loaded> {
             Ok((index, Target { user: target, role: role.and_then(Role::parse), consent }))
         })?,
         messages: map(&messages?, |columns| Ok((command_index(columns)?, message(columns)?)))?,
+        reacted: rows::all(&reacted.transpose()?.unwrap_or_default(), command_index)?.into_iter().collect(),
     };
     loaded.load_contacts(connection, batch).await?;
     Ok(loaded)

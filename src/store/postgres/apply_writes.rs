@@ -8,7 +8,7 @@ use tokio_postgres::types::ToSql;
 use super::connection::PgConnection;
 use crate::domain::command::Command;
 use crate::domain::event::{Event, Payload};
-use crate::domain::message::SystemNote;
+use crate::domain::message::{Message, SystemNote};
 use crate::domain::rules::{Decision, RowWrite};
 use crate::domain::{ConversationId, MessageId, Result, Seq, Timestamp, UserId};
 
@@ -87,12 +87,27 @@ statements! {
         "UPDATE conversations c SET name = w.name FROM unnest($1::uuid[], $2::text[]) AS w (id, name) WHERE c.id = w.id";
     update_messages {
         conversations: ConversationId, seqs: Seq, contents: String,
-        edited_at: Option<Timestamp>, deleted_at: Option<Timestamp>, extras: Option<String>,
+        edited_at: Option<Timestamp>, deleted_at: Option<Timestamp>, extras: Option<String>, reactions: Option<String>,
     }
-        "UPDATE messages m SET content = w.content, edited_at = w.edited_at, deleted_at = w.deleted_at, extra = w.extra \
-         FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[]) \
-             AS w (conversation_id, seq, content, edited_at, deleted_at, extra) \
+        "UPDATE messages m SET content = w.content, edited_at = w.edited_at, deleted_at = w.deleted_at, extra = w.extra, \
+             reactions = w.reactions \
+         FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[]) \
+             AS w (conversation_id, seq, content, edited_at, deleted_at, extra, reactions) \
          WHERE m.conversation_id = w.conversation_id AND m.seq = w.seq";
+    insert_reactions { conversations: ConversationId, message_seqs: Seq, emoji: String, users: UserId }
+        "INSERT INTO reactions (conversation_id, message_seq, emoji, user_id) \
+         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[])";
+    delete_reactions { conversations: ConversationId, message_seqs: Seq, emoji: String, users: UserId }
+        "DELETE FROM reactions r USING unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[]) \
+             AS w (conversation_id, message_seq, emoji, user_id) \
+         WHERE r.conversation_id = w.conversation_id AND r.message_seq = w.message_seq AND r.emoji = w.emoji AND r.user_id = w.user_id";
+    set_reactions { conversations: ConversationId, message_seqs: Seq, reactions: Option<String> }
+        "UPDATE messages m SET reactions = w.reactions \
+         FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS w (conversation_id, seq, reactions) \
+         WHERE m.conversation_id = w.conversation_id AND m.seq = w.seq";
+    insert_unswept { conversations: ConversationId, message_seqs: Seq }
+        "INSERT INTO unswept_reactions (conversation_id, message_seq) \
+         SELECT * FROM unnest($1::uuid[], $2::bigint[]) ON CONFLICT DO NOTHING";
     insert_removals { conversations: ConversationId, messages: MessageId, removed_at: Timestamp }
         "INSERT INTO removals (conversation_id, message_id, removed_at) \
          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) ON CONFLICT DO NOTHING";
@@ -158,7 +173,12 @@ impl Writes {
             let payload = event.payload.as_ref().map(Payload::as_str).map(text);
             self.insert_changes.push(id, seq, text(event.kind.as_str()), message_seq, payload);
         }
-        self.advance_counters.push(id, seq, decision.growth(), active_at);
+        let counters = &mut self.advance_counters;
+        match (counters.conversations.last(), counters.seqs.last_mut()) {
+            // The groups of one conversation follow one another. Only reactions, which change nothing else of a counter, share a batch.
+            (Some(last), Some(last_seq)) if *last == id => *last_seq = seq,
+            _ => counters.push(id, seq, decision.growth(), active_at),
+        }
     }
 
     fn add_row(&mut self, command: &Command, seq: Seq, row: &RowWrite) {
@@ -175,9 +195,20 @@ impl Writes {
             RowWrite::SetName(name) => self.set_names.push(id, name.as_str().to_owned()),
             RowWrite::UpdateMessage(message) => {
                 let extra = message.extra.as_ref().map(|extra| extra.as_str().to_owned());
-                let content = message.content.clone();
-                self.update_messages.push(id, message.seq, content, message.edited_at, message.deleted_at, extra);
+                let Message { seq, content, edited_at, deleted_at, reactions, .. } = &**message;
+                let (content, reactions) = (content.clone(), reactions.stored());
+                self.update_messages.push(id, *seq, content, *edited_at, *deleted_at, extra, reactions);
             }
+            RowWrite::InsertReaction(message_seq, user_id, emoji) => {
+                self.insert_reactions.push(id, *message_seq, emoji.to_string(), *user_id);
+            }
+            RowWrite::DeleteReaction(message_seq, user_id, emoji) => {
+                self.delete_reactions.push(id, *message_seq, emoji.to_string(), *user_id);
+            }
+            RowWrite::SetReactions(message_seq, reactions) => {
+                self.set_reactions.push(id, *message_seq, reactions.stored());
+            }
+            RowWrite::SweepReactions(message_seq) => self.insert_unswept.push(id, *message_seq),
             RowWrite::InsertRemoval(message_id) => self.insert_removals.push(id, *message_id, command.timestamp),
         }
     }

@@ -23,6 +23,7 @@ use crate::store::queries::conversations::{
     MEMBERLESS, SET_SWEPT, SMALL_CONVERSATIONS,
 };
 use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
+use crate::store::queries::reactions::SWEEP_REACTIONS;
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 
@@ -127,7 +128,8 @@ const LOCK_NEXT_DELETED: &str = concat!(next_deleted!(), " FOR UPDATE SKIP LOCKE
 
 /// Deletes some of what is left of a deleted conversation, in one transaction. Returns true if there may be more.
 async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
-    connection.prepare(&[LOCK_NEXT_DELETED, SWEEP_MESSAGES, SWEEP_CHANGES, SWEEP_LEAVERS, SET_SWEPT]).await?;
+    let statements = [LOCK_NEXT_DELETED, SWEEP_MESSAGES, SWEEP_CHANGES, SWEEP_REACTIONS, SWEEP_LEAVERS, SET_SWEPT];
+    connection.prepare(&statements).await?;
     let (begun, next) = join(connection.begin(), connection.send(LOCK_NEXT_DELETED, &[])).await;
     begun?;
     let Some(id) = rows::first(&next?, rows::value::<ConversationId>)? else {
@@ -135,14 +137,15 @@ async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
         return Ok(false);
     };
     let some: Params<'_> = &[&id, &row_limit(limit)];
-    let (messages, changes, leavers) = join3(
+    let (messages, changes, reactions, leavers) = join4(
         connection.send_count(SWEEP_MESSAGES, some),
         connection.send_count(SWEEP_CHANGES, some),
+        connection.send_count(SWEEP_REACTIONS, some),
         connection.send_count(SWEEP_LEAVERS, some),
     )
     .await;
     let most = u64::try_from(limit).unwrap_or(u64::MAX);
-    if messages?.max(changes?).max(leavers?) < most {
+    if messages?.max(changes?).max(reactions?).max(leavers?) < most {
         connection.send_count(SET_SWEPT, &[&id]).await?;
     }
     connection.commit().await?;

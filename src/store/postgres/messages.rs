@@ -9,7 +9,8 @@ use super::rows::{self, Columns};
 use super::{Postgres, bounded};
 use crate::domain::event::{Event, EventKind, Payload};
 use crate::domain::message::{Message, SystemNote};
-use crate::domain::{ConversationId, Result, Seq, UserId};
+use crate::domain::reactions::Reactions;
+use crate::domain::{ConversationId, MessageId, Result, Seq, UserId};
 use crate::store::queries::messages::{MESSAGE_WIDTH, message_columns};
 use crate::store::queries::{self, row_limit};
 use crate::store::{Messages, Page, Range};
@@ -37,7 +38,7 @@ const PAGE_AFTER: &str = page_select!("m.seq > $2", "ASC");
 
 /// Reads `message_columns!`.
 pub(super) fn message(columns: &mut Columns<'_>) -> Result<Message> {
-    Ok(Message {
+    let mut message = Message {
         id: columns.next()?,
         conversation_id: columns.next()?,
         seq: columns.next()?,
@@ -49,7 +50,13 @@ pub(super) fn message(columns: &mut Columns<'_>) -> Result<Message> {
         deleted_at: columns.next()?,
         note: note(columns)?,
         extra: columns.next::<Option<String>>()?.map(Payload::from_trusted),
-    })
+        reactions: Reactions::default(),
+    };
+    // A node of an older version deletes a message and leaves the counts beside it.
+    if let Some(counts) = columns.next::<Option<&str>>()?.filter(|_| message.deleted_at.is_none()) {
+        message.reactions = Reactions::from_trusted(counts);
+    }
+    Ok(message)
 }
 
 /// Reads `message_columns!` of an outer join.
@@ -100,6 +107,10 @@ impl Messages for Postgres {
     async fn messages(&self, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>> {
         let (sql, seq) = range.statement(queries::messages::MESSAGES_BEFORE, queries::messages::MESSAGES_AFTER);
         self.all(sql, &[&id, &seq, &row_limit(limit)], message).await.map(|messages| range.oldest_first(messages))
+    }
+
+    async fn message_by_id(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>> {
+        self.one(queries::messages::MESSAGE, &[&id, &message_id], message).await
     }
 
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {

@@ -43,6 +43,7 @@ mod new_conversations;
 mod numbered_writes;
 mod pool;
 mod public_key;
+mod reactions;
 mod receipts;
 mod registration;
 mod reports;

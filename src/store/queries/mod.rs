@@ -14,6 +14,7 @@ pub(super) mod members;
 pub(super) mod message_search;
 pub(super) mod messages;
 pub(super) mod quotas;
+pub(super) mod reactions;
 pub(super) mod receipts;
 pub(super) mod registration;
 pub(super) mod reports;

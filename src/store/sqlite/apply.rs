@@ -7,37 +7,63 @@ use super::contacts::{consent, delete_leaver, insert_contact, insert_leaver};
 use super::conversations::conversation;
 use super::members::member;
 use super::messages::message;
+use super::reactions::has_reacted;
 use super::sql::{one, run, sql};
 use super::users::user;
 use crate::domain::command::{Action, Command, Outcome};
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Event, Payload};
-use crate::domain::message::SystemNote;
+use crate::domain::message::{Message, SystemNote};
 use crate::domain::rules::contact::Consent;
-use crate::domain::rules::{Decision, Facts, RowWrite, Verdict, decide};
+use crate::domain::rules::{Decision, Facts, Reactor, RowWrite, Verdict, decide_group, groups};
 use crate::domain::{Error, Result, Seq};
 use crate::store::queries::conversations::{CONVERSATION, SET_NAME};
 use crate::store::queries::heads::ADVANCE_COUNTER;
 use crate::store::queries::members::{DELETE_MEMBER, INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION, SET_ROLE};
 use crate::store::queries::messages::{INSERT_CHANGE, INSERT_MESSAGE, MESSAGE, UPDATE_MESSAGE};
+use crate::store::queries::reactions::{DELETE_REACTION, INSERT_REACTION, INSERT_UNSWEPT, SET_REACTIONS};
 use crate::store::queries::reports::INSERT_REMOVAL;
 use crate::store::queries::users::LIVE_USER;
 
 /// Applies `batch`. Returns one result for each command. Fails as a whole if the database fails.
 pub(super) fn apply(db: &Connection, batch: &[Command]) -> Result<Vec<Result<Outcome>>> {
-    batch.iter().map(|command| apply_one(db, command)).collect()
+    let mut outcomes = vec![Ok(Outcome::NoChange); batch.len()];
+    for group in groups(batch) {
+        let commands: Vec<&Command> = group.iter().map(|index| &batch[*index]).collect();
+        for (index, outcome) in group.iter().zip(apply_group(db, &commands)?) {
+            outcomes[*index] = outcome;
+        }
+    }
+    Ok(outcomes)
 }
 
-fn apply_one(db: &Connection, command: &Command) -> Result<Result<Outcome>> {
-    let Some(before) = one(db, sql!(CONVERSATION), params![command.conversation_id], conversation)? else {
-        return Ok(Err(Error::not_found("conversation")));
+fn apply_group(db: &Connection, commands: &[&Command]) -> Result<Vec<Result<Outcome>>> {
+    let [first, others @ ..] = commands else { return Ok(Vec::new()) };
+    let Some(before) = one(db, sql!(CONVERSATION), params![first.conversation_id], conversation)? else {
+        return Ok(vec![Err(Error::not_found("conversation")); commands.len()]);
     };
-    let facts = facts(db, command, &before)?;
-    Ok(match decide(command, &facts) {
-        Ok(Verdict::Write(decision)) => Ok(Outcome::Committed(write(db, command, &before, &decision)?)),
-        Ok(Verdict::Nothing(outcome)) => Ok(outcome),
-        Err(refusal) => Err(refusal),
-    })
+    let facts = facts(db, first, &before)?;
+    let others: Vec<Reactor> =
+        others.iter().map(|command| reactor(db, command, facts.message.as_ref())).collect::<Result<_>>()?;
+    let verdicts = decide_group(commands, &facts, &others);
+    let outcome = |(command, verdict): (&&Command, Result<Verdict>)| {
+        Ok(match verdict {
+            Ok(Verdict::Write(decision)) => Ok(Outcome::Committed(write(db, command, &before, &decision)?)),
+            Ok(Verdict::Nothing(outcome)) => Ok(outcome),
+            Err(refusal) => Err(refusal),
+        })
+    };
+    commands.iter().zip(verdicts).map(outcome).collect()
+}
+
+/// Loads the facts of one reaction to `message`.
+fn reactor(db: &Connection, command: &Command, message: Option<&Message>) -> Result<Reactor> {
+    let (id, user_id) = (command.conversation_id, command.actor_id);
+    let has_reacted = match (&command.action, message) {
+        (Action::React { emoji, .. }, Some(message)) => has_reacted(db, id, message.seq, emoji, user_id)?,
+        _ => false,
+    };
+    Ok(Reactor { actor: one(db, sql!(MEMBER), params![id, user_id], member)?, has_reacted })
 }
 
 /// Loads the facts on which the command is decided.
@@ -54,15 +80,18 @@ fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Fa
         Action::AddMember { user_id, .. } if target_role.is_none() => consent(db, id, user_id, command.actor_id)?,
         _ => Consent::default(),
     };
+    let message = one(db, sql!(MESSAGE), params![id, command.lookup_id()], message)?;
+    let Reactor { actor, has_reacted } = reactor(db, command, message.as_ref())?;
     Ok(Facts {
         kind: before.kind,
         name: before.name.clone(),
         member_count: before.member_count,
-        actor: one(db, sql!(MEMBER), params![id, command.actor_id], member)?,
+        actor,
         target,
         target_role,
         target_consent,
-        message: one(db, sql!(MESSAGE), params![id, command.lookup_id()], message)?,
+        message,
+        has_reacted,
     })
 }
 
@@ -104,9 +133,20 @@ fn write_row(db: &Connection, command: &Command, seq: Seq, row: &RowWrite) -> Re
         RowWrite::SetName(name) => run(db, sql!(SET_NAME), params![id, name.as_str()]),
         RowWrite::UpdateMessage(message) => {
             let extra = message.extra.as_ref().map(Payload::as_str);
-            let row = params![id, message.seq, message.content, message.edited_at, message.deleted_at, extra];
+            let Message { seq, content, edited_at, deleted_at, reactions, .. } = &**message;
+            let row = params![id, seq, content, edited_at, deleted_at, extra, reactions.stored()];
             run(db, sql!(UPDATE_MESSAGE), row)
         }
+        RowWrite::InsertReaction(message_seq, user_id, emoji) => {
+            run(db, sql!(INSERT_REACTION), params![id, message_seq, emoji.as_str(), user_id])
+        }
+        RowWrite::DeleteReaction(message_seq, user_id, emoji) => {
+            run(db, sql!(DELETE_REACTION), params![id, message_seq, emoji.as_str(), user_id])
+        }
+        RowWrite::SetReactions(message_seq, reactions) => {
+            run(db, sql!(SET_REACTIONS), params![id, message_seq, reactions.stored()])
+        }
+        RowWrite::SweepReactions(message_seq) => run(db, sql!(INSERT_UNSWEPT), params![id, message_seq]),
         RowWrite::InsertRemoval(message_id) => {
             run(db, sql!(INSERT_REMOVAL), params![id, message_id, command.timestamp])
         }

@@ -31,6 +31,7 @@ use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::members::{INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION};
 use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
 use crate::store::queries::quotas::{CREATOR_QUOTAS, SET_NEW_THAT_DAY};
+use crate::store::queries::reactions::SWEEP_REACTIONS;
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 
@@ -231,8 +232,9 @@ fn sweep(db: &Connection, limit: usize) -> Result<bool> {
     let Some(id) = one(db, next_deleted!(), [], value::<ConversationId>)? else { return Ok(false) };
     let messages = run(db, sql!(SWEEP_MESSAGES), params![id, row_limit(limit)])?;
     let changes = run(db, sql!(SWEEP_CHANGES), params![id, row_limit(limit)])?;
+    let reactions = run(db, sql!(SWEEP_REACTIONS), params![id, row_limit(limit)])?;
     let leavers = run(db, sql!(SWEEP_LEAVERS), params![id, row_limit(limit)])?;
-    if messages.max(changes).max(leavers) < limit {
+    if messages.max(changes).max(reactions).max(leavers) < limit {
         run(db, sql!(SET_SWEPT), params![id])?;
     }
     Ok(true)

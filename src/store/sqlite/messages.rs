@@ -9,7 +9,8 @@ use super::rows::{Columns, pair};
 use super::sql::{all, one, sql};
 use crate::domain::event::{Event, EventKind, Payload};
 use crate::domain::message::{Message, SystemNote};
-use crate::domain::{ConversationId, Result, Seq, UserId};
+use crate::domain::reactions::Reactions;
+use crate::domain::{ConversationId, MessageId, Result, Seq, UserId};
 use crate::limits;
 use crate::store::queries::messages::MESSAGE_WIDTH;
 use crate::store::queries::{self, row_limit};
@@ -17,7 +18,7 @@ use crate::store::{Messages, Page, Range};
 
 /// Reads `message_columns!`.
 pub(super) fn message(columns: &mut Columns<'_>) -> rusqlite::Result<Message> {
-    Ok(Message {
+    let mut message = Message {
         id: columns.next()?,
         conversation_id: columns.next()?,
         seq: columns.next()?,
@@ -29,7 +30,13 @@ pub(super) fn message(columns: &mut Columns<'_>) -> rusqlite::Result<Message> {
         deleted_at: columns.next()?,
         note: note(columns)?,
         extra: columns.text()?.map(|extra| Payload::from_trusted(extra.to_owned())),
-    })
+        reactions: Reactions::default(),
+    };
+    // A node of an older version deletes a message and leaves the counts beside it.
+    if let Some(counts) = columns.text()?.filter(|_| message.deleted_at.is_none()) {
+        message.reactions = Reactions::from_trusted(counts);
+    }
+    Ok(message)
 }
 
 /// Reads `message_columns!` of an outer join.
@@ -87,6 +94,10 @@ impl Messages for Sqlite {
 
     async fn messages(&self, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>> {
         self.read(move |db| range_of(db, id, range, limit)).await
+    }
+
+    async fn message_by_id(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>> {
+        self.read(move |db| one(db, sql!(queries::messages::MESSAGE), params![id, message_id], message)).await
     }
 
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {

@@ -348,3 +348,21 @@ CREATE UNIQUE INDEX search_entries_by_message ON search_entries (version, conver
 CREATE VIRTUAL TABLE search_words USING fts5 (words, content='', columnsize=0, tokenize='ascii');
 -- Words that are deleted leave the pages at once. Otherwise they would stay until pages are merged.
 INSERT INTO search_words (search_words, rank) VALUES ('secure-delete', 1);
+
+-- Version 22: users react to messages.
+
+CREATE TABLE reactions (
+    conversation_id BLOB NOT NULL,
+    message_seq     INTEGER NOT NULL,
+    emoji           TEXT NOT NULL,
+    user_id         BLOB NOT NULL,
+    PRIMARY KEY (conversation_id, message_seq, emoji, user_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE unswept_reactions (
+    conversation_id BLOB NOT NULL,
+    message_seq     INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, message_seq)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE messages ADD COLUMN reactions TEXT;

@@ -9,6 +9,7 @@ mod events;
 mod handshake;
 mod operations;
 mod presence;
+mod reactions;
 mod receipts;
 mod revisions;
 mod sends;

@@ -82,6 +82,7 @@ fn summary(outcome: &super::Result<Outcome>) -> Result<(Seq, EventKind), String>
     match outcome {
         Ok(Outcome::Committed(event)) => Ok((event.seq, event.kind.clone())),
         Ok(Outcome::Duplicate(_)) => Err("duplicate".to_owned()),
+        Ok(Outcome::Merged) => Err("merged".to_owned()),
         Ok(Outcome::NoChange) => Err("no change".to_owned()),
         Err(error) => Err(format!("{:?}", error.code)),
     }
@@ -341,7 +342,7 @@ async fn batches_that_overlap_leave_no_gap_and_no_deadlock(store: &Fixture) {
                     for outcome in adapter.apply(lane, batch.into()).await.unwrap() {
                         match outcome {
                             Ok(Outcome::Committed(_)) => events += 1,
-                            Ok(Outcome::NoChange) => {}
+                            Ok(Outcome::Merged | Outcome::NoChange) => {}
                             Ok(Outcome::Duplicate(message)) => {
                                 panic!("no other task has committed this one: {message:?}")
                             }

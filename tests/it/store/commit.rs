@@ -221,7 +221,7 @@ async fn retries_at_once_from_two_processes_are_one_message(store: &Fixture) {
                         match outcome.unwrap() {
                             Outcome::Committed(event) => fresh_ids.push(event.message.unwrap().id),
                             Outcome::Duplicate(_) => {}
-                            Outcome::NoChange => panic!("a send always does something"),
+                            Outcome::Merged | Outcome::NoChange => panic!("a send always does something"),
                         }
                     }
                 }
@@ -260,7 +260,7 @@ async fn sends_at_once_from_two_processes_leave_no_gap(store: &Fixture) {
                     committed.extend(outcomes.into_iter().filter_map(Result::ok).map(|outcome| match outcome {
                         Outcome::Committed(event) => event.message.unwrap(),
                         Outcome::Duplicate(message) => message,
-                        Outcome::NoChange => panic!("a send always does something"),
+                        Outcome::Merged | Outcome::NoChange => panic!("a send always does something"),
                     }));
                 }
                 committed

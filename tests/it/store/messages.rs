@@ -1,6 +1,7 @@
 //! Reading messages.
 
 use chinwag::domain::message::Message;
+use chinwag::domain::reactions::Reactions;
 use chinwag::domain::{ConversationId, MessageId};
 use chinwag::store::Range;
 
@@ -30,6 +31,7 @@ async fn a_message_is_kept_as_it_is(store: &Fixture) {
         timestamp: first.timestamp,
         edited_at: None,
         deleted_at: None,
+        reactions: Reactions::default(),
         note: None,
         extra: None,
     };

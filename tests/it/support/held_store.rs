@@ -10,6 +10,7 @@ use chinwag::domain::block::{Block, NewBlock};
 use chinwag::domain::command::{Command, NewMessage, Outcome};
 use chinwag::domain::conversation::{Conversation, CreatedConversation, GroupName, Member, NewConversation};
 use chinwag::domain::conversation_view::ConversationView;
+use chinwag::domain::emoji::Emoji;
 use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
 use chinwag::domain::message_search::{FoundMessages, IndexPosition, IndexStep, IndexVersion, Search};
@@ -22,9 +23,9 @@ use chinwag::domain::{
     ConversationId, Error, MessageId, ReportId, Result, Seq, SessionId, TicketId, Timestamp, UserId,
 };
 use chinwag::store::{
-    Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, Heads, KnownNetworks, MemberUpdate, Members,
-    MessageSearch, Messages, NumberedWrites, Page, Range, Receipts, Registration, Reports, Sessions, Store, Tickets,
-    UserSettings, Users,
+    Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, EmojiAndUser, Heads, KnownNetworks,
+    MemberUpdate, Members, MessageSearch, Messages, NumberedWrites, Page, Range, Reactions, Receipts, Registration,
+    Reports, Sessions, Store, Tickets, UserSettings, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -330,7 +331,16 @@ forward! {
     impl Messages {
         async fn page(reader_id: UserId, id: ConversationId, range: Range, limit: usize) -> Result<Option<Page>>;
         async fn messages(id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>>;
+        async fn message_by_id(id: ConversationId, message_id: MessageId) -> Result<Option<Message>>;
         async fn events(id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
+    }
+}
+
+forward! {
+    impl Reactions {
+        async fn own_reactions(user_id: UserId, id: ConversationId, kinds: &[(Seq, Emoji)]) -> Result<Vec<(Seq, Emoji)>>;
+        async fn reactors(id: ConversationId, message_seq: Seq, only: Option<&Emoji>, after: Option<&(Emoji, UserId)>, limit: usize) -> Result<Vec<EmojiAndUser>>;
+        async fn sweep_reactions(limit: usize) -> Result<bool>;
     }
 }
 

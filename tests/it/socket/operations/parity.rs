@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chinwag::api::{Access, Body, OPERATIONS, Operation, Transports};
 use hyper::Method;
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -32,7 +33,10 @@ async fn call_rest(user: &TestUser, operation: &Operation, mut input: Value) -> 
         .path
         .split('/')
         .map(|segment| match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
-            Some(name) => members.remove(name).unwrap().as_str().unwrap().to_owned(),
+            Some(name) => {
+                let value = members.remove(name).unwrap();
+                percent_encode(value.as_str().unwrap().as_bytes(), NON_ALPHANUMERIC).to_string()
+            }
             None => segment.to_owned(),
         })
         .collect();
@@ -149,6 +153,9 @@ impl Fixture {
             "message.delete" => (json!({"message_id": message_id}), Some("message.deleted")),
             "message.read" => (json!({"seq": 2}), Some("conversation.state")),
             "message.unread" => (json!({"from_seq": 2}), Some("conversation.state")),
+            "reaction.list" => (json!({"message_id": message_id, "limit": 2}), None),
+            "reaction.add" => (json!({"message_id": message_id, "emoji": "\u{1F44D}"}), Some("reactions.changed")),
+            "reaction.remove" => (json!({"message_id": message_id, "emoji": "\u{1F44D}"}), None),
             "message.report" => (json!({"message_id": room.other_id, "reason": "rude"}), None),
             _ => panic!("{name} has no example here: it needs one"),
         };
@@ -275,9 +282,11 @@ async fn every_refusal_is_the_one_of_rest(store: StoreKind) {
     let mut socket = eve.connect("/ws").await;
     // Calls by Eve, who is not a member, and with unknown users; then calls with invalid values.
     let foreign = json!({"conversation_id": room.id, "message_id": message["id"], "user_id": Uuid::now_v7(), "name": "x",
-                         "content": "x", "role": "member", "seq": 1, "from_seq": 1});
+                         "content": "x", "role": "member", "emoji": "\u{1F44D}", "seq": 1, "from_seq": 1});
     let mut wrong = foreign.clone();
-    for (name, value) in [("type", json!("x")), ("limit", json!(0)), ("name", json!("")), ("content", json!(""))] {
+    for (name, value) in
+        [("type", json!("x")), ("limit", json!(0)), ("name", json!("")), ("content", json!("")), ("emoji", json!("x"))]
+    {
         wrong[name] = value;
     }
     for operation in offered() {

@@ -1,0 +1,185 @@
+//! The rules of reactions. The reactions to one message in a batch share one decision and thus one event, so that thousands of users who
+//! react at once do not cause thousands of events for each other.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use super::contact::declined;
+use super::{Decision, Facts, NewEvent, RowWrite, Verdict};
+use crate::domain::command::{Action, Command, Outcome};
+use crate::domain::conversation::Member;
+use crate::domain::emoji::Emoji;
+use crate::domain::event::{EventKind, Payload};
+use crate::domain::message::Message;
+use crate::domain::reactions::Reactions;
+use crate::domain::{Error, MessageId, Result, UserId};
+use crate::limits;
+
+/// The facts of one reaction. Those of its message are the same for all reactions of its group.
+#[derive(Clone, Debug)]
+pub struct Reactor {
+    /// The user who reacts, if they are a member.
+    pub actor: Option<Member>,
+    /// The user has reacted to the message with this emoji.
+    pub has_reacted: bool,
+}
+
+/// Returns the groups of a batch, as indices of its commands: all reactions to one message are a group, and every other command is one.
+/// Groups of one conversation follow one another.
+pub fn groups(batch: &[Command]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::with_capacity(batch.len());
+    let mut places = HashMap::new();
+    for (index, command) in batch.iter().enumerate() {
+        let place = match command.action.reacts_to() {
+            Some(message_id) => *places.entry((command.conversation_id, message_id)).or_insert(groups.len()),
+            None => groups.len(),
+        };
+        match groups.get_mut(place) {
+            Some(group) => group.push(index),
+            None => groups.push(vec![index]),
+        }
+    }
+    if places.len() > 1 {
+        groups.sort_by_key(|group| batch[group[0]].conversation_id);
+    }
+    groups
+}
+
+/// Decides the reactions to one message. `facts` are those of the first command, and `others` those of the commands behind it. The first
+/// command that changes something gets the decision for all.
+pub(super) fn decide(commands: &[&Command], facts: &Facts, others: &[Reactor]) -> Vec<Result<Verdict>> {
+    let mut fold = Fold::new(facts);
+    let first = std::iter::once((facts.actor.as_ref(), facts.has_reacted));
+    let reactors = first.chain(others.iter().map(|other| (other.actor.as_ref(), other.has_reacted)));
+    let has_changed: Vec<Result<bool>> = commands
+        .iter()
+        .zip(reactors)
+        .map(|(command, (actor, has_reacted))| fold.add(command, actor, has_reacted))
+        .collect();
+    let mut decision = fold.decision();
+    let is_event = decision.is_some();
+    let verdict = |has_changed| match (has_changed, decision.take_if(|_| has_changed)) {
+        (true, Some(decision)) => Verdict::Write(decision),
+        (true, None) if is_event => Verdict::Nothing(Outcome::Merged),
+        _ => Verdict::Nothing(Outcome::NoChange),
+    };
+    let mut verdict = verdict;
+    has_changed.into_iter().map(|has_changed| has_changed.map(&mut verdict)).collect()
+}
+
+/// Decides a reaction alone.
+pub(super) fn decide_one(command: &Command, facts: &Facts) -> Result<Verdict> {
+    let verdict = decide(&[command], facts, &[]).pop();
+    verdict.unwrap_or_else(|| Err(Error::internal("a reaction has no verdict")))
+}
+
+/// The state of a message's reactions while those of a group are decided one after the other.
+struct Fold<'a> {
+    message: Option<&'a Message>,
+    /// The event names the users. In a large conversation they would outweigh it.
+    names_users: bool,
+    reactions: Reactions,
+    /// In the order of their first appearance.
+    changes: Vec<Change<'a>>,
+    places: HashMap<(UserId, &'a Emoji), usize>,
+}
+
+/// A user's reaction before the group and after the commands so far.
+struct Change<'a> {
+    user_id: UserId,
+    emoji: &'a Emoji,
+    before: bool,
+    now: bool,
+}
+
+impl<'a> Fold<'a> {
+    fn new(facts: &'a Facts) -> Self {
+        let message = facts.message.as_ref();
+        Self {
+            message,
+            names_users: facts.member_count <= limits::SMALL_CONVERSATION_MEMBERS_MAX,
+            reactions: message.map(|message| message.reactions.clone()).unwrap_or_default(),
+            changes: Vec::new(),
+            places: HashMap::new(),
+        }
+    }
+
+    /// Decides one reaction. Returns false if it changes nothing.
+    fn add(&mut self, command: &'a Command, actor: Option<&Member>, has_reacted: bool) -> Result<bool> {
+        let Action::React { emoji, is_added, .. } = &command.action else {
+            return Err(Error::internal("a command among reactions is none"));
+        };
+        let actor = actor.ok_or_else(|| Error::not_found("conversation"))?;
+        let message = self.message.ok_or_else(|| Error::not_found("message"))?;
+        if message.note.is_some() {
+            return Err(Error::forbidden("System messages take no reactions."));
+        }
+        if message.deleted_at.is_some() {
+            return Err(Error::not_found("message"));
+        }
+        let key = (command.actor_id, emoji);
+        let now = self.places.get(&key).map_or(has_reacted, |place| self.changes[*place].now);
+        if now == *is_added {
+            return Ok(false);
+        }
+        if *is_added {
+            // A reaction is a message to the other user. A block does not keep users from taking one back.
+            if actor.is_blocked {
+                return Err(declined());
+            }
+            if !self.reactions.contains(emoji) && self.reactions.counts().len() >= limits::REACTION_KINDS_MAX {
+                let detail = format!("the message has {} kinds of reactions already", limits::REACTION_KINDS_MAX);
+                return Err(Error::field("emoji", detail));
+            }
+            self.reactions.add(emoji);
+        } else {
+            self.reactions.remove(emoji);
+        }
+        let place = *self.places.entry(key).or_insert(self.changes.len());
+        match self.changes.get_mut(place) {
+            Some(change) => change.now = *is_added,
+            None => {
+                let user_id = command.actor_id;
+                self.changes.push(Change { user_id, emoji, before: has_reacted, now: *is_added });
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns the decision. `None` if all is as it was before.
+    fn decision(mut self) -> Option<Decision> {
+        self.changes.retain(|change| change.before != change.now);
+        let message = self.message.filter(|_| !self.changes.is_empty())?;
+        let row = |Change { user_id, emoji, now, .. }: &Change<'_>| match now {
+            true => RowWrite::InsertReaction(message.seq, *user_id, (*emoji).clone()),
+            false => RowWrite::DeleteReaction(message.seq, *user_id, (*emoji).clone()),
+        };
+        let mut writes: Vec<RowWrite> = self.changes.iter().map(row).collect();
+        let names_users = self.names_users && self.changes.len() <= limits::REACTION_CHANGES_MAX;
+        let payload = payload(message.id, &self.reactions, names_users.then_some(&self.changes));
+        writes.push(RowWrite::SetReactions(message.seq, self.reactions));
+        let (kind, payload) = (EventKind::ReactionsChanged, Some(payload));
+        Some(Decision { writes, event: NewEvent::Change { kind, message: None, payload } })
+    }
+}
+
+/// Returns the fields of the event. The message itself is not among them: a text of 16 KiB would ride along with every reaction to it.
+fn payload(message_id: MessageId, reactions: &Reactions, changes: Option<&Vec<Change<'_>>>) -> Payload {
+    let mut json = format!(r#"{{"message_id":"{message_id}","reactions":["#);
+    // Writing to a string does not fail, and an emoji needs no escaping.
+    for (index, kind) in reactions.counts().iter().enumerate() {
+        let comma = if index > 0 { "," } else { "" };
+        let _ = write!(json, r#"{comma}{{"emoji":"{}","count":{}}}"#, kind.emoji, kind.count);
+    }
+    json.push(']');
+    for (index, Change { user_id, emoji, now, .. }) in changes.into_iter().flatten().enumerate() {
+        json.push_str(if index > 0 { "," } else { r#","changes":["# });
+        let _ = write!(json, r#"{{"user_id":"{user_id}","emoji":"{emoji}","added":{now}}}"#);
+    }
+    json.push_str(if changes.is_some() { "]}" } else { "}" });
+    Payload::from_trusted(json)
+}
+
+#[cfg(test)]
+#[path = "reactions_tests.rs"]
+mod tests;
