@@ -377,3 +377,17 @@ CREATE TABLE unswept_reactions (
 
 -- Each emoji and its count, for readers, who would have to count the rows. NULL for the most messages, which have none.
 ALTER TABLE messages ADD COLUMN reactions text;
+
+-- Version 23: messages are pinned.
+
+-- No foreign keys: who inserts holds the counter's lock.
+CREATE TABLE pins (
+    conversation_id uuid NOT NULL,
+    message_seq     bigint NOT NULL,
+    user_id         uuid NOT NULL,
+    pinned_at       timestamptz NOT NULL,
+    PRIMARY KEY (conversation_id, message_seq)
+);
+
+-- Beside the message too, for its readers.
+ALTER TABLE messages ADD COLUMN pinned_at timestamptz;

@@ -36,6 +36,7 @@ pub(crate) fn messages(conversation_id: ConversationId, count: u64) -> Vec<Event
         edited_at: None,
         deleted_at: None,
         reactions: Reactions::default(),
+        pinned_at: None,
         note: None,
         extra: None,
     };

@@ -27,6 +27,8 @@ pub const EMOJI_BYTES_MAX: usize = 64;
 pub const REACTION_KINDS_MAX: usize = 20;
 /// Users named in one `reactions.changed`: at 120 bytes each, fewer bytes than the longest text, so that a page of events is bounded by texts.
 pub const REACTION_CHANGES_MAX: usize = 128;
+/// Pinned messages of one conversation: more than anybody looks through, and few enough to count at each pin.
+pub const PINS_MAX: i64 = 100;
 /// Unread messages counted for one member of a conversation: enough for a badge that says "99+".
 pub const UNREAD_MAX: i64 = 100;
 /// Newest messages among which the unread ones of a member are counted. System messages, deleted ones and one's own are not counted, and
@@ -144,7 +146,7 @@ const IDLE_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes of an entry of a map with short keys, as the rate limiters and the session cache have.
 const MAP_ENTRY_BYTES: usize = 100;
 /// Rate limiters of a node.
-const RATE_LIMITERS: usize = 11;
+const RATE_LIMITERS: usize = 12;
 /// Bytes of rows and JSON of one page that is read: [`PAGE_MAX`] of the longest texts and one more, and [`PAGE_BYTES_MAX`].
 const PAGE_READ_BYTES: usize = (PAGE_MAX + 1) * CONTENT_BYTES_MAX + PAGE_BYTES_MAX;
 /// Bytes of a report: the copy of a text, and a reason of characters of four bytes.

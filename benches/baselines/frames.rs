@@ -137,6 +137,7 @@ pub(crate) fn message(conversation_id: ConversationId, id: MessageId, seq: Seq, 
         edited_at: None,
         deleted_at: None,
         reactions: Reactions::default(),
+        pinned_at: None,
         note: None,
         extra: None,
     }

@@ -6,8 +6,8 @@ use super::operation::Cost::{None as FREE, OfInput, Reaction as REACTION};
 use super::operation::Transports::{Both, Http};
 use super::operation::{Access, Cost, Operation, OperationKind, Transports, cost};
 use crate::chat::{
-    accounts, blocks, conversations, deletions, history, leaving, members, messages, reactions, receipts, registration,
-    reports, search, sessions, users,
+    accounts, blocks, conversations, deletions, history, leaving, members, messages, pins, reactions, receipts,
+    registration, reports, search, sessions, users,
 };
 use crate::wire::answer::Answer;
 
@@ -115,6 +115,11 @@ pub static OPERATIONS: &[Operation] = &[
     row("message.read",        PUT,    "/v1/conversations/{conversation_id}/read",                          Json,  User,    RECEIPT, Both, call!(receipts::read)),
     row("message.unread",      PUT,    "/v1/conversations/{conversation_id}/unread",                        Json,  User,    RECEIPT, Both, call!(receipts::mark_unread)),
     row("message.report",      POST,   "/v1/conversations/{conversation_id}/messages/{message_id}/report",  Json,  User,    COMMIT,  Both, call!(reports::create)),
+
+    // Pins.
+    row("pin.list",            GET,    "/v1/conversations/{conversation_id}/pins",                                    Empty, User, PAGE,     Both, call!(pins::list)),
+    row("message.pin",         PUT,    "/v1/conversations/{conversation_id}/messages/{message_id}/pin",               Empty, User, WRITE,    Both, write!(pins::pin)),
+    row("message.unpin",       DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}/pin",               Empty, User, WRITE,    Both, write!(pins::unpin)),
 
     // Reactions.
     row("reaction.list",       GET,    "/v1/conversations/{conversation_id}/messages/{message_id}/reactions",         Empty, User, PAGE,     Both, call!(reactions::list)),

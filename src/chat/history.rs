@@ -17,7 +17,7 @@ pub async fn list(context: Context, input: ListMessages) -> Result<Answer> {
     let (caller, position) = (context.caller()?, position(&input)?);
     let (mut page, anchor, more) = read(&context.chat, &caller, input.conversation_id, position, input.limit.0).await?;
     hide_deleted_names(&*context.chat.store, &mut page.messages).await?;
-    mark_own(&*context.chat.store, caller.user_id, input.conversation_id, &mut page.messages).await?;
+    mark_own(&*context.chat.store, caller.user_id, input.conversation_id, page.messages.iter_mut().collect()).await?;
     let kept = fitting(&page.messages, anchor, context.page_bytes);
     let more = more.and(kept.start > 0, kept.end < page.messages.len());
     let messages = page.messages.get(kept).unwrap_or_default();

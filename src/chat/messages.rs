@@ -1,10 +1,10 @@
 //! Operations on messages: sending, editing and deleting them.
 
-use super::Context;
+use super::{Chat, Context};
 use crate::domain::command::{Action, Command, NewMessage, Outcome, Write};
 use crate::domain::message::{Content, Message};
 use crate::domain::session::Caller;
-use crate::domain::{ConversationId, Error, FieldError, MessageId, RefusedFields, Result, Seq, Timestamp};
+use crate::domain::{ConversationId, Error, FieldError, MessageId, RefusedFields, Result, Seq, Timestamp, UserId};
 use crate::limits;
 use crate::wire::answer::Answer;
 use crate::wire::message::{MessageObject, MessageStatus};
@@ -78,12 +78,19 @@ pub(super) fn command(caller: &Caller, conversation_id: ConversationId, action: 
 }
 
 async fn status_of(context: &Context, message: &Message) -> Result<MessageStatus> {
-    let (id, caller, store) = (message.conversation_id, context.caller()?, &context.chat.store);
-    let conversation = store.conversation(id).await?;
-    let is_small =
-        conversation.is_some_and(|conversation| conversation.member_count <= limits::SMALL_CONVERSATION_MEMBERS_MAX);
-    let receipts = if is_small { store.receipts_of_others(id, caller.user_id).await? } else { None };
+    let caller = context.caller()?;
+    let receipts = context.chat.receipts_for(message.conversation_id, caller.user_id).await?;
     Ok(status(message, &caller, receipts))
+}
+
+impl Chat {
+    /// Returns the least receipts of the other members, in a small conversation.
+    pub(super) async fn receipts_for(&self, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>> {
+        let conversation = self.store.conversation(id).await?;
+        let is_small = conversation
+            .is_some_and(|conversation| conversation.member_count <= limits::SMALL_CONVERSATION_MEMBERS_MAX);
+        if is_small { self.store.receipts_of_others(id, user_id).await } else { Ok(None) }
+    }
 }
 
 /// Returns a message's status for the caller. `receipts` are the least `(delivered_seq, read_seq)` of the other members.

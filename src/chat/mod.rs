@@ -13,6 +13,7 @@ pub mod history;
 pub mod leaving;
 pub mod members;
 pub mod messages;
+pub mod pins;
 mod presence_view;
 mod rate_limits;
 pub mod reactions;

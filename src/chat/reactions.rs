@@ -59,13 +59,13 @@ pub(super) async fn mark_own(
     store: &dyn Store,
     reader_id: UserId,
     id: ConversationId,
-    messages: &mut [Message],
+    messages: Vec<&mut Message>,
 ) -> Result<()> {
     let kinds_of = |message: &Message| {
         let seq = message.seq;
         message.reactions.counts().iter().map(move |kind| (seq, kind.emoji.clone())).collect::<Vec<_>>()
     };
-    let kinds: Vec<_> = messages.iter().flat_map(kinds_of).collect();
+    let kinds: Vec<_> = messages.iter().flat_map(|message| kinds_of(message)).collect();
     if kinds.is_empty() {
         return Ok(());
     }

@@ -89,6 +89,7 @@ impl NewMessage {
             edited_at: None,
             deleted_at: None,
             reactions: Reactions::default(),
+            pinned_at: None,
             note: None,
             extra: None,
         }
@@ -131,6 +132,8 @@ pub enum Action {
     RemoveMessage { message_id: MessageId },
     /// Reacts to a message, or takes the reaction back.
     React { message_id: MessageId, emoji: Emoji, is_added: bool },
+    /// Pins a message, or unpins it.
+    Pin { message_id: MessageId, is_pinned: bool },
     /// Adds a member.
     AddMember { user_id: UserId, role: Role },
     /// Removes a member. A member who removes themselves leaves.
@@ -152,6 +155,7 @@ impl Action {
             | Self::DeleteMessage { .. }
             | Self::RemoveMessage { .. }
             | Self::React { .. }
+            | Self::Pin { .. }
             | Self::Rename { .. } => None,
         }
     }
@@ -170,7 +174,8 @@ impl Action {
             Self::EditMessage { message_id, .. }
             | Self::DeleteMessage { message_id }
             | Self::RemoveMessage { message_id }
-            | Self::React { message_id, .. } => Some(*message_id),
+            | Self::React { message_id, .. }
+            | Self::Pin { message_id, .. } => Some(*message_id),
             Self::AddMember { .. } | Self::RemoveMember { .. } | Self::SetRole { .. } | Self::Rename { .. } => None,
         }
     }

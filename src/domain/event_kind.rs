@@ -39,6 +39,10 @@ kinds! {
     MessageUpdated = "message.updated";
     /// A message was deleted. A tombstone stays.
     MessageDeleted = "message.deleted";
+    /// A message was pinned.
+    MessagePinned = "message.pinned";
+    /// A message is pinned no more.
+    MessageUnpinned = "message.unpinned";
     /// Users reacted to a message, or took reactions back.
     ReactionsChanged = "reactions.changed";
     /// A user became a member.
@@ -63,9 +67,9 @@ mod tests {
 
     #[test]
     fn kinds_round_trip_through_a_store() {
-        for text in ["message.new", "message.deleted", "conversation.updated", "message.pinned"] {
+        for text in ["message.new", "message.pinned", "conversation.updated", "message.translated"] {
             assert_eq!(EventKind::parse(text).as_str(), text);
         }
-        assert_eq!(EventKind::parse("message.pinned"), EventKind::Other("message.pinned".into()));
+        assert_eq!(EventKind::parse("message.translated"), EventKind::Other("message.translated".into()));
     }
 }

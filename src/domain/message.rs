@@ -136,9 +136,11 @@ pub struct Message {
     /// When the server received it.
     pub timestamp: Timestamp,
     pub edited_at: Option<Timestamp>,
-    /// When it was deleted. A deleted message has no text and no reactions.
+    /// When it was deleted. A deleted message has no text and no reactions, and is not pinned.
     pub deleted_at: Option<Timestamp>,
     pub reactions: Reactions,
+    /// When it was pinned, if it is.
+    pub pinned_at: Option<Timestamp>,
     /// Only a system message has one.
     pub note: Option<SystemNote>,
     /// Further public fields, which few messages have. Nodes pass them on, even if they do not know them.

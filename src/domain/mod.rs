@@ -18,6 +18,7 @@ pub mod message_search;
 pub mod network;
 pub mod password;
 pub mod payload;
+pub mod pin;
 pub mod quotas;
 pub mod rate_limiter;
 pub mod reactions;

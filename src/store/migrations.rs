@@ -53,6 +53,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 21, needs: 2 },
     // A node that does not know reactions passes their events on, and shows no reactions in history.
     Migration { version: 22, needs: 5 },
+    // A node that does not know pins passes their events on, and shows none in history.
+    Migration { version: 23, needs: 5 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

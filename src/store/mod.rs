@@ -2,7 +2,7 @@
 //!
 //! | for | this folder: the promises | `queries/` | `postgres/` and `sqlite/` |
 //! |---|---|---|---|
-//! | users, user settings, accounts, blocks, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, messages, the search for messages, reactions, receipts | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
+//! | users, user settings, accounts, blocks, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, messages, the search for messages, pins, reactions, receipts | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
 //! | searches for users | `user_search.rs`, a function that calls the methods of `users.rs` | | |
 //! | names of deleted users | `deleted_names.rs`, a function that calls a method of `deletions.rs` | | |
 //! | numbered writes | `numbered_writes.rs` | with the noun whose table they write | `numbered_writes.rs` and the files that it names |
@@ -37,6 +37,7 @@ mod message_search;
 mod messages;
 mod migrations;
 mod numbered_writes;
+mod pins;
 pub mod postgres;
 mod queries;
 mod reactions;
@@ -65,6 +66,7 @@ pub use members::Members;
 pub use message_search::{MessageSearch, searched_version};
 pub use messages::{Messages, Page, Range};
 pub use numbered_writes::NumberedWrites;
+pub use pins::Pins;
 pub use reactions::{EmojiAndUser, Reactions};
 pub use receipts::{MemberUpdate, Receipts};
 pub use registration::Registration;
@@ -95,6 +97,7 @@ pub trait Store:
     + Members
     + MessageSearch
     + Messages
+    + Pins
     + Reactions
     + Receipts
     + NumberedWrites

@@ -5,7 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 
 use crate::domain::emoji::Emoji;
 use crate::domain::message_search::MessagePosition;
-use crate::domain::{ConversationId, Error, ReportId, Result, SessionId, Timestamp, UserId};
+use crate::domain::{ConversationId, Error, ReportId, Result, Seq, SessionId, Timestamp, UserId};
 
 /// Returns the cursor after a text key.
 pub fn after_key(key: &str) -> String {
@@ -25,6 +25,17 @@ pub fn session(cursor: Option<&str>) -> Result<Option<SessionId>> {
 /// Returns the report of a cursor. Fails with `invalid` when the cursor is not one of this module.
 pub fn report(cursor: Option<&str>) -> Result<Option<ReportId>> {
     cursor.map(|cursor| text(cursor).and_then(|id| ReportId::parse(&id)).ok_or_else(invalid_cursor)).transpose()
+}
+
+/// Returns the cursor after the number of an event.
+pub fn after_seq(seq: Seq) -> String {
+    BASE64.encode(seq.to_string())
+}
+
+/// Returns the number of a cursor. Fails with `invalid` when the cursor is not one of this module.
+pub fn seq(cursor: Option<&str>) -> Result<Option<Seq>> {
+    let parse = |cursor: &str| text(cursor)?.parse().ok().filter(|seq: &Seq| *seq >= 0);
+    cursor.map(|cursor| parse(cursor).ok_or_else(invalid_cursor)).transpose()
 }
 
 /// Returns the cursor after a reaction of a user.

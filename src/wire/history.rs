@@ -108,6 +108,7 @@ mod tests {
             edited_at: None,
             deleted_at: None,
             reactions: Reactions::default(),
+            pinned_at: None,
             note: None,
             extra: None,
         }

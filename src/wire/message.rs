@@ -129,6 +129,9 @@ pub fn write_message(out: &mut Vec<u8>, message: &Message, status: MessageStatus
     }
     write_raw(out, status.as_str());
     write_raw(out, "\"");
+    if let Some(time) = message.pinned_at {
+        write_time(out, ",\"pinned_at\":\"", time);
+    }
     if let Some(note) = &message.note {
         write_raw(out, ",\"system\":");
         // Strings and ids can always be encoded, and writing to a vector does not fail.
@@ -228,6 +231,8 @@ mod tests {
         reactions: Vec<ReactionOracle<'a>>,
         status: MessageStatus,
         #[serde(skip_serializing_if = "Option::is_none")]
+        pinned_at: Option<Timestamp>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         system: Option<SystemNoteObject<'a>>,
     }
 
@@ -260,6 +265,7 @@ mod tests {
                 deleted_at: message.deleted_at,
                 reactions: message.reactions.counts().iter().map(ReactionOracle::new).collect(),
                 status,
+                pinned_at: message.pinned_at,
                 system: message.note.as_ref().map(SystemNoteObject::new),
             }
         }
@@ -283,6 +289,7 @@ mod tests {
             edited_at: None,
             deleted_at: None,
             reactions: Reactions::default(),
+            pinned_at: None,
             note: None,
             extra: None,
         }
@@ -297,7 +304,7 @@ mod tests {
         let mut own = reactions.clone();
         own.mark_own(|emoji| emoji.as_str() == "\u{1F44D}");
         let messages = [
-            Message { reactions, ..plain.clone() },
+            Message { reactions, pinned_at: Some(Timestamp(7)), ..plain.clone() },
             Message { reactions: own, ..plain.clone() },
             Message { reply_to: Some(MessageId::new()), ..plain.clone() },
             Message {

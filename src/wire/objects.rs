@@ -10,6 +10,7 @@ use crate::domain::conversation_view::ConversationView;
 use crate::domain::emoji::Emoji;
 use crate::domain::message::Message;
 use crate::domain::message_search::Excerpt;
+use crate::domain::pin::Pin;
 use crate::domain::session::Session;
 use crate::domain::user::{MySettings, Status, User};
 use crate::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
@@ -36,6 +37,23 @@ impl<'a> UserObject<'a> {
             last_seen_at: status.and(user.last_seen_at),
             created_at: user.created_at,
         }
+    }
+}
+
+/// A pinned message.
+#[derive(Serialize)]
+pub struct PinObject<'a> {
+    message: MessageObject<'a>,
+    /// The user who pinned it.
+    user_id: UserId,
+    pinned_at: Timestamp,
+}
+
+impl<'a> PinObject<'a> {
+    /// Makes the object.
+    pub fn new(pin: &'a Pin, status: MessageStatus) -> Self {
+        let Pin { message, user_id, pinned_at } = pin;
+        Self { message: MessageObject::new(message, status), user_id: *user_id, pinned_at: *pinned_at }
     }
 }
 

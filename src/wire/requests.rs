@@ -364,6 +364,17 @@ pub struct EditMessage {
     pub content: String,
 }
 
+/// `pin.list`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct ListPins {
+    pub conversation_id: ConversationId,
+    /// The `next` of the previous page.
+    pub cursor: Option<String>,
+    #[serde(default)]
+    pub limit: PageLimit,
+}
+
 /// `reaction.add`, `reaction.remove`
 #[derive(Deserialize)]
 #[expect(missing_docs, reason = "the names of the fields say it")]

@@ -26,7 +26,7 @@ const SOON: Duration = Duration::from_millis(200);
 /// Longer than any test.
 const NEVER: Duration = Duration::from_secs(3_600);
 /// A field of messages that this version does not know.
-const PINNED_AT: &str = "2031-05-06T07:08:09.000010Z";
+const STARRED_AT: &str = "2031-05-06T07:08:09.000010Z";
 
 /// A node of a newer version, simulated by rows in the database. The node of this version learns of them from the database alone.
 enum NewerNode {
@@ -83,9 +83,9 @@ impl NewerNode {
         self.insert(room, "messages", columns, &values).await;
     }
 
-    /// Pins a message, in a field of its own.
-    async fn pin(&self, room: &Conversation, seq: &Value) {
-        let (id, extra) = (self.id(&room.id), text(&json!({"pinned_at": PINNED_AT}).to_string()));
+    /// Stars a message, in a field of its own.
+    async fn star(&self, room: &Conversation, seq: &Value) {
+        let (id, extra) = (self.id(&room.id), text(&json!({"starred_at": STARRED_AT}).to_string()));
         self.execute(&format!("UPDATE messages SET extra = {extra} WHERE conversation_id = {id} AND seq = {seq}"))
             .await;
     }
@@ -96,9 +96,9 @@ fn text(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Returns the content of a pinned message's field.
-fn pinned(mut message: Value) -> Value {
-    message["pinned_at"] = json!(PINNED_AT);
+/// Returns the content of a starred message's field.
+fn starred(mut message: Value) -> Value {
+    message["starred_at"] = json!(STARRED_AT);
     message
 }
 
@@ -149,11 +149,11 @@ impl Fixture {
     /// Writes a row of each kind. Returns the frames of all events, from the first message on.
     async fn write_unknown(&self) -> Vec<Value> {
         let Self { newer, room, .. } = self;
-        let hello = pinned(self.hello.clone());
+        let hello = starred(self.hello.clone());
         let note = self.note();
-        newer.pin(room, &hello["seq"]).await;
-        let pinning = json!({"message_id": hello["id"], "user_id": self.grace.id});
-        newer.change(room, "message.pinned", Some(1), Some(&pinning)).await;
+        newer.star(room, &hello["seq"]).await;
+        let starring = json!({"message_id": hello["id"], "user_id": self.grace.id});
+        newer.change(room, "message.starred", Some(1), Some(&starring)).await;
         let archive = json!({"until": null, "by": {"user_id": self.ada.id, "reason": "it's \"over\" \\ 👋"}});
         newer.change(room, "conversation.archived", None, Some(&archive)).await;
         newer.change(room, "conversation.restored", None, None).await;
@@ -161,7 +161,7 @@ impl Fixture {
         newer.note(room, "member.muted", &note).await;
         let frames = [
             json!({"type": "message.new", "message": hello}),
-            json!({"type": "message.pinned", "message": hello, "message_id": hello["id"], "user_id": self.grace.id}),
+            json!({"type": "message.starred", "message": hello, "message_id": hello["id"], "user_id": self.grace.id}),
             json!({"type": "conversation.archived", "until": null, "by": archive["by"]}),
             json!({"type": "conversation.restored"}),
             json!({"type": "message.translated", "message": hello}),
@@ -232,9 +232,9 @@ async fn a_send_behind_unknown_events_is_answered_and_delivered_after_them(store
     let acknowledged = hers.next_of(&["message.new", "error"]).await;
     assert_eq!((&acknowledged["type"], &acknowledged["seq"]), (&json!("message.new"), &json!(7)), "{acknowledged}");
     expected.push(acknowledged);
-    newer.change(room, "message.pinned", Some(7), Some(&json!({"user_id": ada.id}))).await;
+    newer.change(room, "message.starred", Some(7), Some(&json!({"user_id": ada.id}))).await;
     expected.push(json!({
-        "type": "message.pinned", "conversation_id": room.id, "seq": 8, "user_id": ada.id,
+        "type": "message.starred", "conversation_id": room.id, "seq": 8, "user_id": ada.id,
         "message": expected.last().unwrap()["message"],
     }));
     let sent = ada.send(room, "by request").await;
@@ -271,8 +271,8 @@ async fn an_unknown_event_about_a_join_or_a_leave_repeats_neither(store: StoreKi
     add(grace).await;
     let mut removed = joan.connect("/ws").await;
     let mut stays = [grace.connect(&room.socket).await, grace.connect("/ws").await];
-    newer.change(room, "message.pinned", Some(2), None).await;
-    newer.change(room, "message.pinned", Some(4), None).await;
+    newer.change(room, "message.starred", Some(2), None).await;
+    newer.change(room, "message.starred", Some(4), None).await;
     assert_eq!(ada.send(room, "still here").await["seq"], 8);
     for socket in &mut stays {
         assert_eq!(socket.next_seqs(3).await, [6, 7, 8]);
@@ -290,7 +290,7 @@ async fn history_shows_unknown_notes_and_fields(store: StoreKind) {
     let fixture = Fixture::new(store, NEVER).await;
     let Fixture { newer, grace, room, hello, .. } = &fixture;
     let frames = fixture.write_unknown().await;
-    let (hello, note) = (pinned(hello.clone()), frames[5]["message"].clone());
+    let (hello, note) = (starred(hello.clone()), frames[5]["message"].clone());
     for query in ["", "?after_seq=0", "?before_seq=7", "?around_seq=3"] {
         let page = grace.get(&format!("{}{query}", room.messages)).await.expect(200).json();
         assert_eq!((&page["items"], &page["last_seq"]), (&json!([hello, note]), &json!(6)), "{query}");
@@ -303,21 +303,21 @@ async fn history_shows_unknown_notes_and_fields(store: StoreKind) {
         listed["last_message"].clone()
     };
     assert_eq!(latest().await, note);
-    newer.pin(room, &note["seq"]).await;
-    assert_eq!(latest().await, pinned(note));
+    newer.star(room, &note["seq"]).await;
+    assert_eq!(latest().await, starred(note));
 }
 
 async fn unknown_fields_survive_an_edit(store: StoreKind) {
     let fixture = Fixture::new(store, NEVER).await;
     let Fixture { newer, ada, grace, room, hello, .. } = &fixture;
-    newer.pin(room, &hello["seq"]).await;
+    newer.star(room, &hello["seq"]).await;
     let mut socket = grace.connect(&room.socket).await;
     let retry = json!({"id": hello["id"], "content": "hello"});
-    assert_eq!(ada.post(&room.messages, &retry).await.expect(200).json(), pinned(hello.clone()));
+    assert_eq!(ada.post(&room.messages, &retry).await.expect(200).json(), starred(hello.clone()));
 
     let path = format!("{}/{}", room.messages, hello["id"].as_str().unwrap());
     let edited = ada.patch(&path, &json!({"content": "hello, all"})).await.expect(200).json();
-    let mut expected = pinned(hello.clone());
+    let mut expected = starred(hello.clone());
     expected["content"] = json!("hello, all");
     expected["edited_at"] = edited["edited_at"].clone();
     assert!(edited["edited_at"].is_string(), "{edited}");

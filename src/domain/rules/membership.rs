@@ -165,6 +165,7 @@ mod tests {
             target_role,
             target_consent: Consent::default(),
             has_reacted: false,
+            pins: 0,
             message: None,
         };
         (facts, target_id)

@@ -60,10 +60,13 @@ pub(super) fn remove(command: &Command, facts: &Facts) -> Result<Verdict> {
 /// Returns the decision that leaves a tombstone of a message, with these further fields, and writes these rows too.
 fn deletion(command: &Command, stored: &Message, extra: Option<Payload>, mut writes: Vec<RowWrite>) -> Decision {
     let (content, deleted_at, reactions) = (String::new(), Some(command.timestamp), Reactions::default());
-    let message = Message { content, deleted_at, reactions, extra, ..stored.clone() };
+    let message = Message { content, deleted_at, reactions, pinned_at: None, extra, ..stored.clone() };
     writes.push(RowWrite::UpdateMessage(Box::new(message.clone())));
     if !stored.reactions.is_empty() {
         writes.push(RowWrite::SweepReactions(message.seq));
+    }
+    if stored.pinned_at.is_some() {
+        writes.push(RowWrite::Unpin(message.seq));
     }
     let event = NewEvent::Change { kind: EventKind::MessageDeleted, message: Some(message), payload: None };
     Decision { writes, event }
@@ -113,6 +116,7 @@ mod tests {
             edited_at: None,
             deleted_at: None,
             reactions: Reactions::default(),
+            pinned_at: None,
             note: None,
             extra: None,
         }
@@ -151,6 +155,7 @@ mod tests {
             target_consent: Consent::default(),
             message: stored,
             has_reacted: false,
+            pins: 0,
         };
         decide(&command, &facts)
     }
@@ -220,6 +225,7 @@ mod tests {
                 target_consent: Consent::default(),
                 message: stored,
                 has_reacted: false,
+                pins: 0,
             };
             decide(&Command::removal(conversation_id, message_id), &facts)
         };
@@ -252,6 +258,7 @@ mod tests {
                 target_consent: Consent::default(),
                 message: Some(stored.clone()),
                 has_reacted: false,
+                pins: 0,
             };
             decide(&command, &facts)
         };

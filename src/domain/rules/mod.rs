@@ -6,6 +6,7 @@
 pub mod contact;
 mod membership;
 mod messages;
+mod pins;
 mod reactions;
 
 pub use membership::may_delete;
@@ -40,6 +41,8 @@ pub struct Facts {
     pub message: Option<Message>,
     /// The actor has reacted to `message` with the emoji of the command, if the action is a reaction.
     pub has_reacted: bool,
+    /// The number of pinned messages, if the action pins one.
+    pub pins: i64,
 }
 
 impl Command {
@@ -74,6 +77,10 @@ pub enum RowWrite {
     DeleteReaction(Seq, UserId, Emoji),
     /// Changes the counts beside the message with this number.
     SetReactions(Seq, Reactions),
+    /// Pins the message with this number, at the time of the command and by its actor.
+    Pin(Seq),
+    /// Unpins it.
+    Unpin(Seq),
     /// Leaves the rows of the reactions to a deleted message to the sweeper. They may be many.
     SweepReactions(Seq),
     /// Remembers that an operator removed a message, for the nodes that look for removals.
@@ -95,6 +102,8 @@ impl RowWrite {
             | Self::InsertReaction(..)
             | Self::DeleteReaction(..)
             | Self::SetReactions(..)
+            | Self::Pin(_)
+            | Self::Unpin(_)
             | Self::SweepReactions(_)
             | Self::InsertRemoval(_) => 0,
         }
@@ -113,6 +122,8 @@ impl RowWrite {
             | Self::InsertReaction(..)
             | Self::DeleteReaction(..)
             | Self::SetReactions(..)
+            | Self::Pin(_)
+            | Self::Unpin(_)
             | Self::SweepReactions(_)
             | Self::InsertRemoval(_) => None,
         }
@@ -164,6 +175,7 @@ impl Decision {
                 edited_at: None,
                 deleted_at: None,
                 reactions: Reactions::default(),
+                pinned_at: None,
                 note: Some(note.clone()),
                 extra: None,
             }),
@@ -208,6 +220,8 @@ pub fn decide(command: &Command, facts: &Facts) -> Result<Verdict> {
         Action::DeleteMessage { .. } => messages::delete(command, facts),
         Action::RemoveMessage { .. } => messages::remove(command, facts),
         Action::React { .. } => reactions::decide_one(command, facts),
+        Action::Pin { is_pinned: true, .. } => pins::pin(command, facts),
+        Action::Pin { is_pinned: false, .. } => pins::unpin(command, facts),
         Action::AddMember { user_id, role } => membership::add(*user_id, *role, facts),
         Action::RemoveMember { user_id } => membership::remove(*user_id, facts),
         Action::SetRole { user_id, role } => membership::set_role(*user_id, *role, facts),

@@ -31,6 +31,7 @@ fn message(reactions: &str) -> Message {
         edited_at: None,
         deleted_at: None,
         reactions: Reactions::from_trusted(reactions),
+        pinned_at: None,
         note: None,
         extra: None,
     }
@@ -54,6 +55,7 @@ fn facts(message: Message, actor: Option<Member>, has_reacted: bool) -> Facts {
         target_consent: Consent::default(),
         message: Some(message),
         has_reacted,
+        pins: 0,
     }
 }
 

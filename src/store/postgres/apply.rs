@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use futures_util::future::{OptionFuture, join_all, join4, join5};
+use futures_util::future::{OptionFuture, join_all, join5};
 use tokio_postgres::Row;
 
 use super::apply_writes::Writes;
@@ -65,6 +65,10 @@ const REACTED: &str = "SELECT w.place \
      JOIN messages m ON m.conversation_id = w.conversation_id AND m.id = w.message_id \
      JOIN reactions r ON r.conversation_id = w.conversation_id AND r.message_seq = m.seq AND r.emoji = w.emoji AND r.user_id = w.user_id";
 
+/// conversations
+const PIN_COUNTS: &str =
+    "SELECT conversation_id, count(*) FROM pins WHERE conversation_id = ANY($1) GROUP BY conversation_id";
+
 /// Applies a batch. The caller bounds the time.
 pub(super) async fn apply(connection: &PgConnection, batch: &[Command]) -> Result<Vec<Result<Outcome>>> {
     let groups = groups(batch);
@@ -111,6 +115,8 @@ struct Loaded {
     messages: HashMap<usize, Message>,
     /// The reactions whose user has reacted with their emoji.
     reacted: HashSet<usize>,
+    /// The numbers of pinned messages, of conversations in which the batch pins one.
+    pins: HashMap<ConversationId, i64>,
 }
 
 /// The user whose membership a command changes.
@@ -167,6 +173,7 @@ impl Loaded {
             target_consent,
             message: self.messages.remove(&index),
             has_reacted,
+            pins: self.pins.get(&command.conversation_id).copied().unwrap_or_default(),
         })
     }
 
@@ -196,7 +203,7 @@ fn users_to_lock(batch: &[Command]) -> Vec<UserId> {
 
 /// Begins a transaction, locks the counters and the users, and loads the facts, all in one round trip.
 async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>]) -> Result<Loaded> {
-    connection.prepare(&[LOCK_USERS, LOCK, CONVERSATIONS, ACTORS, TARGETS, MESSAGES, REACTED]).await?;
+    connection.prepare(&[LOCK_USERS, LOCK, CONVERSATIONS, ACTORS, TARGETS, MESSAGES, REACTED, PIN_COUNTS]).await?;
     let conversations: Vec<ConversationId> = batch.iter().map(|command| command.conversation_id).collect();
     let actors: Vec<UserId> = batch.iter().map(|command| command.actor_id).collect();
     let targets: Vec<Option<UserId>> = batch.iter().map(|command| command.action.user_id()).collect();
@@ -211,12 +218,16 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
     let with_emoji: Params<'_> = &[&conversations, &ids, &emoji, &actors];
     let has_targets = targets.iter().any(Option::is_some);
     let with_targets: Params<'_> = &[&conversations, &targets, &actors];
+    let pins = batch.iter().filter(|command| matches!(command.action, Action::Pin { is_pinned: true, .. }));
+    let pins: Vec<ConversationId> = pins.map(|command| command.conversation_id).collect();
+    let with_pins: Params<'_> = &[&pins];
     let to_lock = users_to_lock(batch);
     let lock_users: Params<'_> = &[&to_lock];
-    let (begun, counters, locked, (conversations, actors, targets, messages, reacted)) = join4(
+    let (begun, counters, locked, pin_counts, (conversations, actors, targets, messages, reacted)) = join5(
         connection.begin(),
         connection.send(LOCK, &[&conversations]),
         OptionFuture::from((!to_lock.is_empty()).then(|| connection.send(LOCK_USERS, lock_users))),
+        OptionFuture::from((!pins.is_empty()).then(|| connection.send(PIN_COUNTS, with_pins))),
         join5(
             connection.send(CONVERSATIONS, &[&conversations]),
             connection.send(ACTORS, &[&conversations, &actors]),
@@ -247,6 +258,7 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
             Ok((index, Target { user: target, role: role.and_then(Role::parse), consent }))
         })?,
         messages: map(&messages?, |columns| Ok((command_index(columns)?, message(columns)?)))?,
+        pins: map(&pin_counts.transpose()?.unwrap_or_default(), |columns| Ok((columns.next()?, columns.next()?)))?,
         reacted: rows::all(&reacted.transpose()?.unwrap_or_default(), command_index)?.into_iter().collect(),
     };
     loaded.load_contacts(connection, batch).await?;

@@ -105,6 +105,16 @@ statements! {
         "UPDATE messages m SET reactions = w.reactions \
          FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS w (conversation_id, seq, reactions) \
          WHERE m.conversation_id = w.conversation_id AND m.seq = w.seq";
+    insert_pins { conversations: ConversationId, message_seqs: Seq, users: UserId, pinned_at: Timestamp }
+        "INSERT INTO pins (conversation_id, message_seq, user_id, pinned_at) \
+         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::timestamptz[])";
+    delete_pins { conversations: ConversationId, message_seqs: Seq }
+        "DELETE FROM pins p USING unnest($1::uuid[], $2::bigint[]) AS w (conversation_id, message_seq) \
+         WHERE p.conversation_id = w.conversation_id AND p.message_seq = w.message_seq";
+    set_pinned { conversations: ConversationId, message_seqs: Seq, pinned_at: Option<Timestamp> }
+        "UPDATE messages m SET pinned_at = w.pinned_at \
+         FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS w (conversation_id, seq, pinned_at) \
+         WHERE m.conversation_id = w.conversation_id AND m.seq = w.seq";
     insert_unswept { conversations: ConversationId, message_seqs: Seq }
         "INSERT INTO unswept_reactions (conversation_id, message_seq) \
          SELECT * FROM unnest($1::uuid[], $2::bigint[]) ON CONFLICT DO NOTHING";
@@ -207,6 +217,14 @@ impl Writes {
             }
             RowWrite::SetReactions(message_seq, reactions) => {
                 self.set_reactions.push(id, *message_seq, reactions.stored());
+            }
+            RowWrite::Pin(message_seq) => {
+                self.insert_pins.push(id, *message_seq, command.actor_id, command.timestamp);
+                self.set_pinned.push(id, *message_seq, Some(command.timestamp));
+            }
+            RowWrite::Unpin(message_seq) => {
+                self.delete_pins.push(id, *message_seq);
+                self.set_pinned.push(id, *message_seq, None);
             }
             RowWrite::SweepReactions(message_seq) => self.insert_unswept.push(id, *message_seq),
             RowWrite::InsertRemoval(message_id) => self.insert_removals.push(id, *message_id, command.timestamp),

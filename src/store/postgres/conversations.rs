@@ -1,7 +1,7 @@
 //! Conversations.
 
 use async_trait::async_trait;
-use futures_util::future::{join, join3, join4};
+use futures_util::future::{join, join3, join4, join5};
 
 use super::connection::{Params, PgConnection};
 use super::messages::outer_joined_message;
@@ -23,6 +23,7 @@ use crate::store::queries::conversations::{
     MEMBERLESS, SET_SWEPT, SMALL_CONVERSATIONS,
 };
 use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
+use crate::store::queries::pins::SWEEP_PINS;
 use crate::store::queries::reactions::SWEEP_REACTIONS;
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
@@ -128,7 +129,8 @@ const LOCK_NEXT_DELETED: &str = concat!(next_deleted!(), " FOR UPDATE SKIP LOCKE
 
 /// Deletes some of what is left of a deleted conversation, in one transaction. Returns true if there may be more.
 async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
-    let statements = [LOCK_NEXT_DELETED, SWEEP_MESSAGES, SWEEP_CHANGES, SWEEP_REACTIONS, SWEEP_LEAVERS, SET_SWEPT];
+    let statements =
+        [LOCK_NEXT_DELETED, SWEEP_MESSAGES, SWEEP_CHANGES, SWEEP_REACTIONS, SWEEP_LEAVERS, SWEEP_PINS, SET_SWEPT];
     connection.prepare(&statements).await?;
     let (begun, next) = join(connection.begin(), connection.send(LOCK_NEXT_DELETED, &[])).await;
     begun?;
@@ -137,13 +139,15 @@ async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
         return Ok(false);
     };
     let some: Params<'_> = &[&id, &row_limit(limit)];
-    let (messages, changes, reactions, leavers) = join4(
+    let (messages, changes, reactions, leavers, pins) = join5(
         connection.send_count(SWEEP_MESSAGES, some),
         connection.send_count(SWEEP_CHANGES, some),
         connection.send_count(SWEEP_REACTIONS, some),
         connection.send_count(SWEEP_LEAVERS, some),
+        connection.send_count(SWEEP_PINS, &[&id]),
     )
     .await;
+    pins?;
     let most = u64::try_from(limit).unwrap_or(u64::MAX);
     if messages?.max(changes?).max(reactions?).max(leavers?) < most {
         connection.send_count(SET_SWEPT, &[&id]).await?;

@@ -51,10 +51,13 @@ pub(super) fn message(columns: &mut Columns<'_>) -> Result<Message> {
         note: note(columns)?,
         extra: columns.next::<Option<String>>()?.map(Payload::from_trusted),
         reactions: Reactions::default(),
+        pinned_at: None,
     };
-    // A node of an older version deletes a message and leaves the counts beside it.
-    if let Some(counts) = columns.next::<Option<&str>>()?.filter(|_| message.deleted_at.is_none()) {
-        message.reactions = Reactions::from_trusted(counts);
+    let (counts, pinned_at) = (columns.next::<Option<&str>>()?, columns.next()?);
+    // A node of an older version deletes a message and leaves these columns as they are.
+    if message.deleted_at.is_none() {
+        message.reactions = counts.map(Reactions::from_trusted).unwrap_or_default();
+        message.pinned_at = pinned_at;
     }
     Ok(message)
 }

@@ -41,6 +41,7 @@ mod messages;
 mod migrate;
 mod new_conversations;
 mod numbered_writes;
+mod pins;
 mod pool;
 mod public_key;
 mod reactions;

@@ -13,6 +13,7 @@ pub(super) mod known_networks;
 pub(super) mod members;
 pub(super) mod message_search;
 pub(super) mod messages;
+pub(super) mod pins;
 pub(super) mod quotas;
 pub(super) mod reactions;
 pub(super) mod receipts;

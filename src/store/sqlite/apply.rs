@@ -8,6 +8,7 @@ use super::conversations::conversation;
 use super::members::member;
 use super::messages::message;
 use super::reactions::has_reacted;
+use super::rows::value;
 use super::sql::{one, run, sql};
 use super::users::user;
 use crate::domain::command::{Action, Command, Outcome};
@@ -16,11 +17,12 @@ use crate::domain::event::{Event, Payload};
 use crate::domain::message::{Message, SystemNote};
 use crate::domain::rules::contact::Consent;
 use crate::domain::rules::{Decision, Facts, Reactor, RowWrite, Verdict, decide_group, groups};
-use crate::domain::{Error, Result, Seq};
+use crate::domain::{Error, Result, Seq, Timestamp};
 use crate::store::queries::conversations::{CONVERSATION, SET_NAME};
 use crate::store::queries::heads::ADVANCE_COUNTER;
 use crate::store::queries::members::{DELETE_MEMBER, INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION, SET_ROLE};
 use crate::store::queries::messages::{INSERT_CHANGE, INSERT_MESSAGE, MESSAGE, UPDATE_MESSAGE};
+use crate::store::queries::pins::{COUNT_PINS, DELETE_PIN, INSERT_PIN, SET_PINNED};
 use crate::store::queries::reactions::{DELETE_REACTION, INSERT_REACTION, INSERT_UNSWEPT, SET_REACTIONS};
 use crate::store::queries::reports::INSERT_REMOVAL;
 use crate::store::queries::users::LIVE_USER;
@@ -82,6 +84,10 @@ fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Fa
     };
     let message = one(db, sql!(MESSAGE), params![id, command.lookup_id()], message)?;
     let Reactor { actor, has_reacted } = reactor(db, command, message.as_ref())?;
+    let pins = match command.action {
+        Action::Pin { is_pinned: true, .. } => one(db, sql!(COUNT_PINS), params![id], value)?.unwrap_or_default(),
+        _ => 0,
+    };
     Ok(Facts {
         kind: before.kind,
         name: before.name.clone(),
@@ -92,6 +98,7 @@ fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Fa
         target_consent,
         message,
         has_reacted,
+        pins,
     })
 }
 
@@ -145,6 +152,15 @@ fn write_row(db: &Connection, command: &Command, seq: Seq, row: &RowWrite) -> Re
         }
         RowWrite::SetReactions(message_seq, reactions) => {
             run(db, sql!(SET_REACTIONS), params![id, message_seq, reactions.stored()])
+        }
+        RowWrite::Pin(message_seq) => {
+            let at = command.timestamp;
+            run(db, sql!(INSERT_PIN), params![id, message_seq, command.actor_id, at])?;
+            run(db, sql!(SET_PINNED), params![id, message_seq, at])
+        }
+        RowWrite::Unpin(message_seq) => {
+            run(db, sql!(DELETE_PIN), params![id, message_seq])?;
+            run(db, sql!(SET_PINNED), params![id, message_seq, None::<Timestamp>])
         }
         RowWrite::SweepReactions(message_seq) => run(db, sql!(INSERT_UNSWEPT), params![id, message_seq]),
         RowWrite::InsertRemoval(message_id) => {

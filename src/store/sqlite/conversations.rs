@@ -30,6 +30,7 @@ use crate::store::queries::conversations::{
 use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::members::{INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VERSION};
 use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
+use crate::store::queries::pins::SWEEP_PINS;
 use crate::store::queries::quotas::{CREATOR_QUOTAS, SET_NEW_THAT_DAY};
 use crate::store::queries::reactions::SWEEP_REACTIONS;
 use crate::store::queries::row_limit;
@@ -233,6 +234,7 @@ fn sweep(db: &Connection, limit: usize) -> Result<bool> {
     let messages = run(db, sql!(SWEEP_MESSAGES), params![id, row_limit(limit)])?;
     let changes = run(db, sql!(SWEEP_CHANGES), params![id, row_limit(limit)])?;
     let reactions = run(db, sql!(SWEEP_REACTIONS), params![id, row_limit(limit)])?;
+    run(db, sql!(SWEEP_PINS), params![id])?;
     let leavers = run(db, sql!(SWEEP_LEAVERS), params![id, row_limit(limit)])?;
     if messages.max(changes).max(reactions).max(leavers) < limit {
         run(db, sql!(SET_SWEPT), params![id])?;

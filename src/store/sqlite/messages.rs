@@ -31,10 +31,13 @@ pub(super) fn message(columns: &mut Columns<'_>) -> rusqlite::Result<Message> {
         note: note(columns)?,
         extra: columns.text()?.map(|extra| Payload::from_trusted(extra.to_owned())),
         reactions: Reactions::default(),
+        pinned_at: None,
     };
-    // A node of an older version deletes a message and leaves the counts beside it.
-    if let Some(counts) = columns.text()?.filter(|_| message.deleted_at.is_none()) {
-        message.reactions = Reactions::from_trusted(counts);
+    let (counts, pinned_at) = (columns.text()?, columns.next()?);
+    // A node of an older version deletes a message and leaves these columns as they are.
+    if message.deleted_at.is_none() {
+        message.reactions = counts.map(Reactions::from_trusted).unwrap_or_default();
+        message.pinned_at = pinned_at;
     }
     Ok(message)
 }

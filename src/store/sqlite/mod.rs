@@ -21,6 +21,7 @@ mod message_index;
 mod message_search;
 mod messages;
 mod numbered_writes;
+mod pins;
 mod reactions;
 mod readers;
 mod receipts;

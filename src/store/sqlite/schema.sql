@@ -366,3 +366,15 @@ CREATE TABLE unswept_reactions (
 ) STRICT, WITHOUT ROWID;
 
 ALTER TABLE messages ADD COLUMN reactions TEXT;
+
+-- Version 23: messages are pinned.
+
+CREATE TABLE pins (
+    conversation_id BLOB NOT NULL,
+    message_seq     INTEGER NOT NULL,
+    user_id         BLOB NOT NULL,
+    pinned_at       INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, message_seq)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE messages ADD COLUMN pinned_at INTEGER;

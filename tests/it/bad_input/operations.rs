@@ -227,6 +227,21 @@ const INPUTS: &[(&str, &str, &str)] = &[
     ("message.unread", r#"{"conversation_id":"$room$","from_seq":[1]}"#, "invalid"),
     ("message.unread", r#"{"conversation_id":"$theirs$","from_seq":1}"#, "not_found"),
     ("message.unread", r#"{"conversation_id":"$left$","from_seq":1}"#, "not_found"),
+    // Pins.
+    ("message.pin", r#"{"conversation_id":"$room$"}"#, "invalid"),
+    ("message.pin", r#"{"conversation_id":"$room$","message_id":7}"#, "invalid"),
+    ("message.pin", r#"{"conversation_id":"$room$","message_id":"$nowhere$"}"#, "not_found"),
+    ("message.pin", r#"{"conversation_id":"$direct$","message_id":"$hers$"}"#, "not_found"),
+    ("message.pin", r#"{"conversation_id":"$theirs$","message_id":"$hers$"}"#, "not_found"),
+    ("message.pin", r#"{"conversation_id":"$left$","message_id":"$hers$"}"#, "not_found"),
+    ("message.unpin", r#"{"message_id":"$hers$"}"#, "invalid"),
+    ("message.unpin", r#"{"conversation_id":"$room$","message_id":"$nowhere$"}"#, "not_found"),
+    ("message.unpin", r#"{"conversation_id":"$theirs$","message_id":"$hers$"}"#, "not_found"),
+    ("pin.list", "{}", "invalid"),
+    ("pin.list", r#"{"conversation_id":"$room$","limit":201}"#, "invalid"),
+    ("pin.list", r#"{"conversation_id":"$room$","cursor":"LTE"}"#, "invalid"),
+    ("pin.list", r#"{"conversation_id":"$left$"}"#, "not_found"),
+
     // Reactions.
     ("reaction.add", "{}", "invalid"),
     ("reaction.add", r#"{"conversation_id":"$room$","message_id":"$hers$"}"#, "invalid"),

@@ -12,6 +12,7 @@ mod members;
 mod messages;
 mod names;
 mod operators;
+mod pins;
 mod reactions;
 mod receipts;
 mod registration;

@@ -54,6 +54,7 @@ async fn adding_is_noted_and_counted(store: &Fixture) {
         edited_at: None,
         deleted_at: None,
         reactions: Reactions::default(),
+        pinned_at: None,
         note: Some(SystemNote::MemberAdded { user_id: cat, role: Role::Admin }),
         extra: None,
     };

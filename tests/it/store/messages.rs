@@ -32,6 +32,7 @@ async fn a_message_is_kept_as_it_is(store: &Fixture) {
         edited_at: None,
         deleted_at: None,
         reactions: Reactions::default(),
+        pinned_at: None,
         note: None,
         extra: None,
     };

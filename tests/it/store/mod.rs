@@ -52,6 +52,7 @@ mod members;
 mod message_search;
 mod messages;
 mod opening;
+mod pins;
 mod reactions;
 mod receipts;
 mod registration;

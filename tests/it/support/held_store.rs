@@ -14,6 +14,7 @@ use chinwag::domain::emoji::Emoji;
 use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
 use chinwag::domain::message_search::{FoundMessages, IndexPosition, IndexStep, IndexVersion, Search};
+use chinwag::domain::pin::Pin;
 use chinwag::domain::receipt::{Receipt, ReceiptOutcome};
 use chinwag::domain::registration::{Invite, RegistrationMode};
 use chinwag::domain::report::{Report, ReportFacts, ReportView, Resolution};
@@ -24,8 +25,8 @@ use chinwag::domain::{
 };
 use chinwag::store::{
     Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, EmojiAndUser, Heads, KnownNetworks,
-    MemberUpdate, Members, MessageSearch, Messages, NumberedWrites, Page, Range, Reactions, Receipts, Registration,
-    Reports, Sessions, Store, Tickets, UserSettings, Users,
+    MemberUpdate, Members, MessageSearch, Messages, NumberedWrites, Page, Pins, Range, Reactions, Receipts,
+    Registration, Reports, Sessions, Store, Tickets, UserSettings, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -333,6 +334,12 @@ forward! {
         async fn messages(id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>>;
         async fn message_by_id(id: ConversationId, message_id: MessageId) -> Result<Option<Message>>;
         async fn events(id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
+    }
+}
+
+forward! {
+    impl Pins {
+        async fn pins(id: ConversationId, before: Seq, limit: usize) -> Result<Vec<Pin>>;
     }
 }
 
