@@ -232,8 +232,11 @@ pub const SEARCH_SCOPE_MAX: usize = 100;
 pub const SEARCH_NAMES_MAX: usize = 10_000;
 /// Time for which new messages gather before they are indexed, so that they share a transaction. A message is found within 2 s.
 pub const INDEX_PAUSE: Duration = Duration::from_millis(500);
-/// Messages that are indexed in one transaction: 5 to 10 ms of SQLite's writer.
+/// Messages that are indexed in one transaction. Larger batches cost hardly less for each.
 pub const INDEX_BATCH_MESSAGES: usize = 500;
+/// Time that such a transaction takes. If it takes more than twice as long, the next one has half the messages: sends wait for SQLite's writer,
+/// and PostgreSQL's index has a place of its own for each word.
+pub const INDEX_BATCH_TIME: Duration = Duration::from_millis(50);
 /// Bytes of text that are indexed in one transaction. The longest texts take as long as many short ones.
 pub const INDEX_BATCH_BYTES: usize = 128 * 1024;
 /// Conversations with new events that a node remembers, in 160 KB. Beyond, the next scan finds them.

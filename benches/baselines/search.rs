@@ -10,7 +10,7 @@ use chinwag::domain::command::NewMessage;
 use chinwag::domain::conversation::{ConversationKind, NewConversation};
 use chinwag::domain::message::Content;
 use chinwag::domain::message_search::{
-    IndexPosition, MessagePosition, MessageQuery, Search, WORDS_VERSION, excerpt, index_step,
+    IndexPosition, IndexStep, MessagePosition, MessageQuery, Search, WORDS_VERSION, excerpt, index_step,
 };
 use chinwag::domain::user::{Name, User, Username};
 use chinwag::domain::{ConversationId, Error, MessageId, Result, Timestamp, UserId};
@@ -37,6 +37,8 @@ const RARE: usize = 20_000;
 /// Pages of each search, and messages of a page.
 const RUNS: u32 = 41;
 const PAGE: usize = 50;
+/// Tries of a write beside the last one.
+const TRIES: usize = 10;
 
 /// A sequence of numbers that look like chance, the same in each run (SplitMix64).
 struct Numbers(u64);
@@ -160,13 +162,23 @@ async fn fill(store: &dyn Store, messages: usize) -> Result<[UserId; 2]> {
         });
         if batches[lane].len() == limits::BATCH_ROWS_MAX || number + 1 == messages {
             let batch: Arc<[NewMessage]> = std::mem::take(&mut batches[lane]).into();
-            store.commit(lane, batch).await?;
+            commit(store, lane, batch).await?;
         }
     }
     for (lane, batch) in batches.into_iter().enumerate() {
-        store.commit(lane, batch.into()).await?;
+        commit(store, lane, batch.into()).await?;
     }
     Ok([few, many])
+}
+
+/// Commits a batch, with the tries of [`write`].
+async fn commit(store: &dyn Store, lane: usize, batch: Arc<[NewMessage]>) -> Result<()> {
+    for _ in 0..TRIES {
+        if store.commit(lane, Arc::clone(&batch)).await.is_ok() {
+            return Ok(());
+        }
+    }
+    store.commit(lane, batch).await.map(drop)
 }
 
 /// Indexes what is not indexed, in the batches of the worker but without its pauses. Returns the number of messages.
@@ -187,7 +199,7 @@ async fn index(store: &dyn Store) -> Result<usize> {
                 let is_end = step.entries.len() < limits::CATCH_UP_PAGE;
                 steps.push(step);
                 if messages >= limits::INDEX_BATCH_MESSAGES || !is_end {
-                    store.index_messages(WORDS_VERSION, std::mem::take(&mut steps)).await?;
+                    write(store, std::mem::take(&mut steps)).await?;
                     indexed += std::mem::take(&mut messages);
                 }
                 if is_end {
@@ -196,8 +208,18 @@ async fn index(store: &dyn Store) -> Result<usize> {
             }
         }
     }
-    store.index_messages(WORDS_VERSION, steps).await?;
+    write(store, steps).await?;
     Ok(indexed + messages)
+}
+
+/// Writes a batch. A disk that is busy with other work may let the store give up, and the same batch again does no harm.
+async fn write(store: &dyn Store, steps: Vec<IndexStep>) -> Result<()> {
+    for _ in 0..TRIES {
+        if store.index_messages(WORDS_VERSION, steps.clone()).await.is_ok() {
+            return Ok(());
+        }
+    }
+    store.index_messages(WORDS_VERSION, steps).await
 }
 
 /// Searches for the first page again and again. Returns a sentence with the times.
@@ -231,7 +253,7 @@ async fn search(store: &dyn Store, reader_id: UserId, q: &str, database: &Databa
         has_more = page.next.is_some();
         times.push(started.elapsed());
     }
-    let cpu = (cpu()? - before) / RUNS;
+    let cpu = cpu()?.saturating_sub(before) / RUNS;
     times.sort_unstable();
     let (least, median, longest) = (times[0], times[times.len() / 2], times[times.len() - 1]);
     let more = if has_more { " and more" } else { "" };

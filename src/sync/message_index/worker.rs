@@ -2,26 +2,37 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::queue::IndexQueue;
 use crate::domain::message_search::{IndexPosition, IndexStep, IndexVersion, WORDS_VERSION, index_step};
-use crate::domain::{ConversationId, Result, Timestamp};
+use crate::domain::{ConversationId, Result, Seq, Timestamp};
 use crate::limits;
 use crate::store::Store;
+
+/// A conversation with events that are not indexed, and the number up to which it is.
+type Behind = (ConversationId, Seq);
 
 /// Indexes messages, in batches between which other writes have their turn.
 pub struct IndexWorker {
     store: Arc<dyn Store>,
     queue: Arc<IndexQueue>,
+    /// The messages of a batch, as many as the store writes in [`limits::INDEX_BATCH_TIME`].
+    batch_messages: AtomicUsize,
 }
 
 impl IndexWorker {
     /// Returns a worker that has done nothing yet.
     pub fn new(store: &Arc<dyn Store>, queue: &Arc<IndexQueue>) -> Self {
-        Self { store: Arc::clone(store), queue: Arc::clone(queue) }
+        Self {
+            store: Arc::clone(store),
+            queue: Arc::clone(queue),
+            batch_messages: AtomicUsize::new(limits::INDEX_BATCH_MESSAGES),
+        }
     }
 
     /// Works until `stop`: on what this node commits, and beside it on what scans find.
@@ -59,28 +70,52 @@ impl IndexWorker {
         let behind = |position: IndexPosition| position.behind().map(|after| (position.conversation_id, after));
         let mut waiting: VecDeque<_> = positions.into_iter().filter_map(behind).collect();
         while !waiting.is_empty() {
-            let (mut steps, mut unfinished) = (Vec::new(), Vec::new());
-            let (mut messages, mut bytes) = (0, 0);
-            while messages < limits::INDEX_BATCH_MESSAGES && bytes < limits::INDEX_BATCH_BYTES {
-                let Some((id, after)) = waiting.pop_front() else { break };
-                let events = self.store.events_to_index(id, after, limits::CATCH_UP_PAGE).await?;
-                let Some(step) = index_step(id, after, &events) else { continue };
-                messages += step.entries.len();
-                bytes += text_bytes(&step);
-                if events.len() == limits::CATCH_UP_PAGE {
-                    unfinished.push((id, step.up_to));
-                }
-                steps.push(step);
-            }
-            let started = Instant::now();
-            self.store.index_messages(WORDS_VERSION, steps).await?;
+            let (steps, unfinished) = self.next_batch(&mut waiting).await?;
+            let elapsed = self.write(steps).await?;
             waiting.extend(unfinished);
             if !waiting.is_empty() {
                 // Other writes have at least as much of the writer's time.
-                sleep(started.elapsed()).await;
+                sleep(elapsed).await;
             }
         }
         Ok(())
+    }
+
+    /// Takes the next batch from what waits: its steps, and the conversations that have further events, each with the number from which it
+    /// goes on.
+    async fn next_batch(&self, waiting: &mut VecDeque<Behind>) -> Result<(Vec<IndexStep>, Vec<Behind>)> {
+        let (mut steps, mut unfinished) = (Vec::new(), Vec::new());
+        let (mut missing, mut bytes) = (self.batch_messages.load(Ordering::Relaxed), 0);
+        while missing > 0 && bytes < limits::INDEX_BATCH_BYTES {
+            let Some((id, after)) = waiting.pop_front() else { break };
+            let page = missing.min(limits::CATCH_UP_PAGE);
+            let events = self.store.events_to_index(id, after, page).await?;
+            let Some(step) = index_step(id, after, &events) else { continue };
+            missing -= events.len().min(missing);
+            bytes += text_bytes(&step);
+            if events.len() == page {
+                unfinished.push((id, step.up_to));
+            }
+            steps.push(step);
+        }
+        Ok((steps, unfinished))
+    }
+
+    /// Writes a batch, and sets the size of the next one. Returns the time that it took. A store that gives up gets smaller batches, so that one
+    /// is written in the end.
+    async fn write(&self, steps: Vec<IndexStep>) -> Result<Duration> {
+        let started = Instant::now();
+        let written = self.store.index_messages(WORDS_VERSION, steps).await;
+        let (elapsed, size) = (started.elapsed(), self.batch_messages.load(Ordering::Relaxed));
+        let next = if written.is_err() || elapsed > 2 * limits::INDEX_BATCH_TIME {
+            size / 2
+        } else if elapsed < limits::INDEX_BATCH_TIME / 2 {
+            size * 2
+        } else {
+            size
+        };
+        self.batch_messages.store(next.clamp(1, limits::INDEX_BATCH_MESSAGES), Ordering::Relaxed);
+        written.map(|()| elapsed)
     }
 
     async fn sweep(&self, version: i64, id: ConversationId) -> Result<()> {
