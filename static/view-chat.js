@@ -1,7 +1,7 @@
 // The open conversation: its heading and the composer. The messages between are in view-timeline.js.
 
 import { $, avatar, icon } from "./dom.js";
-import { statusOf, titleOf } from "./names.js";
+import { nameOf, statusOf, titleOf } from "./names.js";
 import { client, on, view } from "./page-client.js";
 import { editLast, isEditing, saveEdit, startRevising, stopEdit } from "./view-revise.js";
 import { startTimelineView } from "./view-timeline.js";
@@ -18,7 +18,7 @@ export function startChatView(close) {
   timeline = startTimelineView();
   startComposer();
   startRevising(measure);
-  for (const topic of ["opened", "conversations", "people", "connection"]) on(topic, render);
+  for (const topic of ["opened", "conversations", "people", "typing", "connection"]) on(topic, render);
 }
 
 function render() {
@@ -32,12 +32,20 @@ function render() {
   const direct = conversation.type === "direct";
   $("conversation-title").textContent = title;
   // Without a connection presence is unknown, and an old value would be wrong.
-  $("conversation-status").textContent = !client.connection.isLive ? "Not connected"
-    : direct ? statusOf(conversation.peer?.id) : groupStatus(conversation);
+  const status = () => (direct ? statusOf(conversation.peer?.id) : groupStatus(conversation));
+  $("conversation-status").textContent = client.connection.isLive ? typingWords(conversation) || status() : "Not connected";
   $("conversation-avatar").replaceChildren(
     avatar(conversation.peer?.id ?? conversation.id, title, direct ? statusOf(conversation.peer?.id) : null, !direct));
   $("members-open").hidden = direct;
   if (shownId !== conversation.id) showOther(conversation.id);
+}
+
+function typingWords({ id, type }) {
+  const typists = client.typing.in(id).filter((userId) => userId !== client.user.id);
+  if (typists.length === 0) return "";
+  if (type === "direct") return "typing…";
+  if (typists.length > 2) return `${typists.length} people are typing…`;
+  return `${typists.map(nameOf).join(" and ")} ${typists.length > 1 ? "are" : "is"} typing…`;
 }
 
 function groupStatus(conversation) {
@@ -68,7 +76,10 @@ function startComposer() {
   const text = $("composer-text");
   text.addEventListener("input", () => {
     measure();
-    if (!isEditing()) client.drafts.set(shownId, text.value);
+    if (isEditing()) return;
+    client.drafts.set(shownId, text.value);
+    if (text.value.trim()) client.typing.note(shownId);
+    else client.typing.done(shownId);
   });
   addEventListener("resize", measure); // a rotated phone has lines of another length
   text.addEventListener("keydown", (event) => {
@@ -95,6 +106,7 @@ function submit() {
   }
   text.value = "";
   client.drafts.set(view.openId, "");
+  client.typing.done(view.openId);
   measure();
   timeline.toNewest();
   text.focus();

@@ -15,6 +15,7 @@ import { Rest } from "./rest.js";
 import { Resume } from "./resume.js";
 import { Session } from "./session.js";
 import { Sync } from "./sync.js";
+import { Typing } from "./typing.js";
 
 /** @import { Frame, Options, User } from "./types.js" */
 
@@ -41,7 +42,10 @@ export class Client {
       sent: (frame) => emitter.emit("frame", { direction: "out", frame: withoutToken(frame) }),
       tooBig: () => this.outbox.failLongest(),
       changed: (status) => {
-        if (status.state !== "connected") this.outbox.suspend();
+        if (status.state !== "connected") {
+          this.outbox.suspend();
+          this.typing.wipe();
+        }
         emitter.emit("connection", status);
         emitter.changed("connection", "people");
       },
@@ -65,10 +69,12 @@ export class Client {
     /** Texts that are begun and not sent. */
     this.drafts = new Drafts(environment);
     /** How far the user has read. */
-    this.readState = new ReadState(this.connection, this.conversations);
+    this.readState = new ReadState(environment, this.connection, this.conversations);
+    /** Who types. */
+    this.typing = new Typing(environment, this.connection, emitter);
     const resume = (this.resume = new Resume(environment, this.connection, this.history));
-    const { people, conversations, list, history, readState, outbox, drafts } = this;
-    this.#sync = new Sync({ session, people, conversations, list, history, resume, readState, outbox, drafts, emitter });
+    const { people, conversations, list, history, readState, typing, outbox, drafts } = this;
+    this.#sync = new Sync({ session, people, conversations, list, history, resume, readState, typing, outbox, drafts, emitter });
   }
 
   /** @param {string} type @param {(detail: any) => void} handler @returns {() => void} ends the subscription */
@@ -139,6 +145,8 @@ export class Client {
   close() {
     this.connection.stop();
     this.resume.stop();
+    this.readState.wipe();
+    this.typing.wipe();
     this.outbox.close();
     this.#session.close();
   }
@@ -163,7 +171,7 @@ export class Client {
     this.resume.stop();
     this.outbox.stop({ isWiped });
     this.drafts.close({ isWiped });
-    for (const part of [this.conversations, this.people, this.history, this.list, this.readState]) part.wipe();
+    for (const part of [this.conversations, this.people, this.history, this.list, this.readState, this.typing]) part.wipe();
     this.#emitter.emit("ended", { reason, isWiped });
   }
 }

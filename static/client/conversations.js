@@ -5,8 +5,8 @@
 /** @import { Conversation, Message } from "./types.js" */
 
 // A conversation's values that events change. An answer may be older than the events that arrived meanwhile.
-/** @type {("last_seq" | "last_message" | "unread_count" | "read_seq")[]} */
-const BY_EVENTS = ["last_seq", "last_message", "unread_count", "read_seq"];
+/** @type {("last_seq" | "last_message" | "unread_count" | "unread_from_seq" | "read_seq")[]} */
+const BY_EVENTS = ["last_seq", "last_message", "unread_count", "unread_from_seq", "read_seq"];
 
 export class Conversations {
   /** @type {Map<string, Conversation>} */
@@ -86,7 +86,7 @@ export class Conversations {
       if (message.seq > (conversation.last_message?.seq ?? 0)) conversation.last_message = message;
       // The server has counted the messages that it had numbered when it answered.
       if (isNew && message.sender_id === userId) this.read(conversation);
-      else if (isNew && message.type !== "system") conversation.unread_count = (conversation.unread_count ?? 0) + 1;
+      else if (isNew && message.type !== "system" && seq > (conversation.counted_seq ?? 0)) conversation.unread_count = (conversation.unread_count ?? 0) + 1;
     }
     this.#emitter.changed("conversations");
   }
@@ -113,9 +113,22 @@ export class Conversations {
    * @param {Conversation} conversation
    */
   read(conversation) {
-    conversation.read_seq = conversation.last_seq;
-    conversation.unread_count = 0;
+    Object.assign(conversation, { read_seq: conversation.last_seq, unread_from_seq: null, unread_count: 0 });
     this.#emitter.changed("conversations");
+  }
+
+  /**
+   * Takes the read state that the server has counted up to the number `countedSeq`. Later messages are counted as they come. Returns false if some have come
+   * already, because this client does not keep which of them it has counted.
+   * @param {string} id @param {Partial<Conversation>} state @param {number} countedSeq
+   */
+  setState(id, state, countedSeq) {
+    const conversation = this.#byId.get(id);
+    if (!conversation) return true;
+    if (conversation.last_seq > countedSeq) return false;
+    Object.assign(conversation, state, { counted_seq: countedSeq });
+    this.#emitter.changed("conversations");
+    return true;
   }
 
   wipe() {

@@ -13,6 +13,7 @@ import { REF as RESUME } from "./resume.js";
 /** @import { ReadState } from "./read-state.js" */
 /** @import { Resume } from "./resume.js" */
 /** @import { Session } from "./session.js" */
+/** @import { Typing } from "./typing.js" */
 /** @import { Conversation, Frame, HistoryPage, Message } from "./types.js" */
 
 /**
@@ -25,6 +26,7 @@ import { REF as RESUME } from "./resume.js";
  * @property {Resume} resume
  * @property {ReadState} readState
  * @property {Outbox} outbox
+ * @property {Typing} typing
  * @property {Drafts} drafts
  * @property {Emitter} emitter
  */
@@ -72,6 +74,7 @@ export class Sync {
     for (const message of page.items) this.#parts.outbox.settle(message);
     // Between the answer and the events there may be a gap; a resume costs one frame and fills it.
     this.#parts.resume.one(conversationId);
+    if (page.last_seq) this.#parts.readState.received(conversationId, page.last_seq);
   }
 
   /** The user is not, or no longer, in this conversation. @param {string} conversationId */
@@ -102,7 +105,9 @@ export class Sync {
       this.#membershipVersion = membership_version ?? this.#membershipVersion;
       this.lose(conversation?.id ?? conversation_id);
     },
-    "message.read": (frame) => frame.user_id === this.#parts.session.user?.id && this.#parts.readState.apply(frame),
+    "conversation.state": (frame) => this.#parts.readState.apply(frame) || this.#parts.list.fetch(frame.conversation_id),
+    "typing.start": (frame) => this.#parts.typing.started(frame),
+    "typing.stop": (frame) => this.#parts.typing.stopped(frame),
     "presence.state": ({ users }) => this.#parts.people.replacePresence(users ?? {}),
     "presence.diff": (diff) => this.#parts.people.applyPresence(/** @type {any} */ (diff)),
     resumed: (frame) => {
@@ -110,13 +115,12 @@ export class Sync {
       this.#parts.emitter.changed("timeline");
     },
     heartbeat: (frame) => this.#compare(frame),
-    pong: ({ ref }) => ref === READ && this.#parts.readState.pong(),
     error: (frame) => this.#refused(frame),
   };
 
   /** @param {Frame} frame */
   #applyNumbered({ type, message, conversation_id, seq }) {
-    const { conversations, emitter, history, list, outbox, session } = this.#parts;
+    const { conversations, emitter, history, list, outbox, readState, session, typing } = this.#parts;
     const [timeline, conversation] = [history.get(conversation_id), conversations.get(conversation_id)];
     const isKnown = timeline?.isLoaded ? timeline.byId.has(message?.id) : (conversation?.last_seq ?? 0) >= seq;
     if (message) {
@@ -125,7 +129,10 @@ export class Sync {
     }
     if (conversation) conversations.advance(conversation, seq, message, session.user?.id);
     else list.fetch(conversation_id);
-    if (type === "message.new" && message && !isKnown) emitter.emit("message", { message });
+    if (type !== "message.new" || !message) return;
+    typing.stopped({ type, conversation_id, user_id: message.sender_id });
+    if (message.sender_id !== session.user?.id) readState.received(conversation_id, seq);
+    if (!isKnown) emitter.emit("message", { message });
   }
 
   /** @param {Frame} frame */

@@ -108,6 +108,8 @@
  * @property {Message | null} [last_message]
  * @property {number} [read_seq]
  * @property {number} [unread_count]
+ * @property {number | null} [unread_from_seq] the messages from here on are marked as unread
+ * @property {number} [counted_seq] this client's: the server has counted the unread messages up to here
  * @property {string[]} [not_added] in the answer to a creation
  */
 
@@ -143,6 +145,6 @@
 
 /** @typedef {{ items: Message[], has_more: boolean, last_seq: number }} HistoryPage */
 
-/** @typedef {"conversations" | "people" | "timeline" | "connection" | "outbox"} Topic */
+/** @typedef {"conversations" | "people" | "timeline" | "connection" | "outbox" | "typing"} Topic */
 
 export {};

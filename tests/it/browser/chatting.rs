@@ -98,3 +98,53 @@ async fn what_is_read_is_told_once_for_each_conversation() {
     assert_eq!(page.eval("seen(document.getElementById('notice'))").await, false);
     assert_eq!(page.eval("one('connection-state').textContent").await, "Connected");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_types_is_shown_until_they_stop() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    ada.direct(&grace).await;
+    let browser = Browser::start().await;
+    let (ada, grace) = tokio::join!(
+        Visitor::log_in(&browser, server.address, "ada"),
+        Visitor::log_in(&browser, server.address, "grace")
+    );
+    ada.open("Grace").await;
+    grace.open("Ada").await;
+    grace.until("one('conversation-status').textContent === 'online'").await;
+    for text in ["Hel", ""] {
+        ada.fill("one('composer')", text).await;
+        let status = if text.is_empty() { "online" } else { "typing…" };
+        grace.until(&format!("one('conversation-status').textContent === '{status}'")).await;
+    }
+    ada.fill("one('composer')", "Hello").await;
+    grace.until("one('conversation-status').textContent === 'typing…'").await;
+    ada.send("Hello").await;
+    grace.sees(&["Hello"]).await;
+    grace.until("one('conversation-status').textContent === 'online'").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_read_on_one_device_is_read_on_the_other() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let direct = ada.direct(&grace).await;
+    let browser = Browser::start().await;
+    let (desk, phone) = tokio::join!(
+        Visitor::log_in(&browser, server.address, "grace"),
+        Visitor::log_in(&browser, server.address, "grace")
+    );
+    for number in 1..=3 {
+        ada.send(&direct, &format!("number {number}")).await;
+    }
+    let unread = |count: usize| format!("one('conversation-item', '[data-title=Ada]').dataset.unread === '{count}'");
+    desk.until(&unread(3)).await;
+    phone.until(&unread(3)).await;
+    phone.open("Ada").await;
+    desk.until(&unread(0)).await;
+    desk.until("document.title === 'Chinwag'").await;
+    desk.reload().await;
+    desk.until(&unread(0)).await;
+    let stored = grace.get(&direct.path).await.expect(200).json();
+    assert_eq!((stored["unread_count"].clone(), stored["read_seq"].clone()), (0.into(), 3.into()));
+}

@@ -1,7 +1,5 @@
 //! Blocks.
 
-use std::pin::pin;
-
 use chinwag::domain::account::Tombstone;
 use chinwag::domain::block::NewBlock;
 use chinwag::domain::command::Action;
@@ -13,7 +11,6 @@ use chinwag::store::Store;
 use futures_util::future::join_all;
 
 use super::{Fixture, commit_one, fresh, refused, refused_field, repeated};
-use crate::support::postgres::LockHolder;
 
 conformance!(
     a_block_is_kept_in_both_directions,
@@ -180,34 +177,4 @@ async fn no_message_is_numbered_after_a_block(store: &Fixture) {
         assert_eq!(store.head(direct).await.unwrap(), head);
         store.delete_block(ada, bob).await.unwrap();
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_block_waits_for_a_message_that_is_being_numbered() {
-    let store = &Fixture::postgres().await;
-    let another = store.another().await;
-    let (ada, bob) = (store.register("ada").await, store.register("bob").await);
-    let direct = store.direct(ada, bob).await;
-    let send = store.send_of(direct, bob, "hello");
-    // Another message with the same id: the statement that numbers this one waits in its middle, when it has read that there is no block.
-    let insert = format!(
-        "INSERT INTO messages (conversation_id, seq, id, sender_id, content, timestamp)
-         VALUES ('{direct}', 1, '{}', '{bob}', 'another', now())",
-        send.id
-    );
-    let held = LockHolder::new(&store.url, &insert).await;
-    let blocking = async {
-        held.waits(1).await;
-        let mut blocking = pin!(block(store, ada, bob));
-        tokio::select! {
-            biased;
-            made = &mut blocking => panic!("the block did not wait: {made:?}"),
-            () = held.waits(2) => {}
-        }
-        held.release().await;
-        blocking.await
-    };
-    let (sent, made) = tokio::join!(commit_one(&*another, &send), blocking);
-    assert_eq!((fresh(sent).seq, made), (1, Ok(true)));
-    assert_eq!(commit_one(&*another, &store.send_of(direct, bob, "hello?")).await, Err(declined()));
 }
