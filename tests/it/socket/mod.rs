@@ -10,6 +10,7 @@ mod handshake;
 mod operations;
 mod presence;
 mod reactions;
+mod receipt_frames;
 mod receipts;
 mod revisions;
 mod sends;

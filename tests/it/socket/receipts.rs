@@ -1,19 +1,15 @@
-//! Receipts over WebSocket: what a user's devices are told, what a crowd costs, and what survives an end.
+//! Read state over WebSocket: what a user's devices are told, what a flood costs, and what survives an end.
 
 use std::time::Duration;
 
-use chinwag::auth::Tokens;
-use chinwag::domain::conversation::{ConversationKind, GroupName, NewConversation};
-use chinwag::domain::session::Session;
-use chinwag::domain::user::{Name, User, Username};
-use chinwag::domain::{ConversationId, Timestamp, UserId};
-use chinwag::limits::{RECEIPT_FRAMES_PERIOD, RECEIPTS, SMALL_CONVERSATION_MEMBERS_MAX};
-use chinwag::store::{Members, Store};
-use futures_util::future::join_all;
+use chinwag::domain::{ConversationId, UserId};
+use chinwag::limits::RECEIPTS;
+use chinwag::store::Members;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
 
-use crate::support::client::{Conversation, TestUser};
+use crate::support::client::Conversation;
 use crate::support::node::Node;
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::{Socket, TEST_TIMEOUT};
@@ -27,31 +23,32 @@ on_each_store! {
     a_store_that_does_not_answer_loses_no_read,
     what_was_read_before_a_drain_is_written,
     what_was_answered_survives_a_crash,
-    the_others_are_told_how_far_members_are,
-    who_switches_receipts_off_is_told_of_deliveries_alone,
-    a_send_a_mark_and_a_block_are_told_to_nobody,
-    a_large_group_is_told_nothing,
-    two_hundred_who_read_at_once_cost_one_frame_a_second,
 }
 
-async fn say(socket: &mut Socket, kind: &str, room: &Conversation, seq: i64) {
+pub(super) async fn say(socket: &mut Socket, kind: &str, room: &Conversation, seq: i64) {
     socket.send(&json!({"type": kind, "conversation_id": room.id, "seq": seq})).await;
 }
 
 /// Returns the next `conversation.state` without its type.
-async fn state(socket: &mut Socket) -> Value {
+pub(super) async fn state(socket: &mut Socket) -> Value {
     let mut frame = socket.next_of(&["conversation.state"]).await;
     frame.as_object_mut().unwrap().remove("type");
     frame
 }
 
-fn expected(room: &Conversation, read_seq: i64, unread_from_seq: Option<i64>, unread: i64, last_seq: i64) -> Value {
+pub(super) fn expected(
+    room: &Conversation,
+    read_seq: i64,
+    unread_from_seq: Option<i64>,
+    unread: i64,
+    last_seq: i64,
+) -> Value {
     json!({"conversation_id": room.id, "read_seq": read_seq, "unread_from_seq": unread_from_seq,
            "unread_count": unread, "mention_count": 0, "last_seq": last_seq})
 }
 
 /// Fails if a frame of this type comes before the answer to a ping.
-async fn assert_silent(socket: &mut Socket, kind: &str) {
+pub(super) async fn assert_silent(socket: &mut Socket, kind: &str) {
     socket.send(&json!({"type": "ping"})).await;
     let frame = socket.next_of(&[kind, "pong"]).await;
     assert_eq!(frame["type"], "pong", "{frame}");
@@ -212,6 +209,13 @@ async fn what_was_read_before_a_drain_is_written(store: StoreKind) {
     server.stop();
     device.close_code().await;
     drop(device);
+    // The worker is stopped when nobody is served any more.
+    let refused = async {
+        while TcpStream::connect(server.address).await.is_ok() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(TEST_TIMEOUT, refused).await.expect("the listener closes");
     hold.release();
     let _folder = timeout(TEST_TIMEOUT, server.stopped()).await.expect("it stops");
     for room in &rooms {
@@ -234,204 +238,4 @@ async fn what_was_answered_survives_a_crash(store: StoreKind) {
         node.start().await;
         assert_eq!(grace.get(&room.path).await.expect(200).json()["read_seq"], seq);
     }
-}
-
-const OF_OTHERS: [&str; 2] = ["message.read", "message.delivered"];
-
-/// Reads frames about receipts until one has these of a member. Returns its type.
-async fn told(socket: &mut Socket, room: &Conversation, user: &TestUser, receipt: Value) -> Value {
-    loop {
-        let mut frame = socket.next_of(&OF_OTHERS).await;
-        assert_eq!(frame["conversation_id"], room.id);
-        if frame["receipts"][&user.id] == receipt {
-            return frame["type"].take();
-        }
-    }
-}
-
-async fn the_others_are_told_how_far_members_are(store: StoreKind) {
-    let server = Server::on(store).await;
-    let (ada, grace, joan) =
-        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
-    let room = ada.group("Lunch", &[&grace, &joan]).await;
-    for text in ["one", "two"] {
-        ada.send(&room, text).await;
-    }
-    let mut listeners = [ada.connect("/ws").await, ada.connect(&room.socket).await, joan.connect("/ws").await];
-    let mut silent = ada.connect("/ws?hold=1").await;
-    let mut device = grace.connect("/ws").await;
-    say(&mut device, "message.delivered", &room, 2).await;
-    for listener in &mut listeners {
-        let kind = told(listener, &room, &grace, json!({"delivered_seq": 2, "read_seq": 0})).await;
-        assert_eq!(kind, "message.read", "it says how far she has read, too");
-    }
-    say(&mut device, "message.read", &room, 1).await;
-    joan.read(&room, 2).await.expect(204);
-    for listener in &mut listeners[..2] {
-        told(listener, &room, &grace, json!({"delivered_seq": 2, "read_seq": 1})).await;
-    }
-    told(&mut listeners[2], &room, &grace, json!({"delivered_seq": 2, "read_seq": 1})).await;
-    let mut late = ada.connect(&format!("{}?after_seq=2", room.socket)).await;
-    let resumed = late.next_of(&["resumed"]).await;
-    let expected = json!({ada.id.clone(): {"delivered_seq": 2, "read_seq": 2},
-        grace.id.clone(): {"delivered_seq": 2, "read_seq": 1}, joan.id.clone(): {"delivered_seq": 2, "read_seq": 2}});
-    assert_eq!(resumed["receipts"], expected);
-    for kind in OF_OTHERS {
-        assert_silent(&mut silent, kind).await;
-    }
-}
-
-async fn who_switches_receipts_off_is_told_of_deliveries_alone(store: StoreKind) {
-    let server = Server::on(store).await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    let room = ada.direct(&grace).await;
-    for text in ["one", "two"] {
-        ada.send(&room, text).await;
-    }
-    let (mut graces, mut adas) = (grace.connect("/ws").await, ada.connect("/ws").await);
-    let switch = async |user: &TestUser, on: bool| {
-        user.patch("/v1/users/me", &json!({"settings": {"send_receipts": on}})).await.expect(200);
-    };
-    switch(&ada, false).await;
-    let mut later = ada.connect(&room.socket).await;
-    say(&mut graces, "message.delivered", &room, 1).await;
-    for listener in [&mut adas, &mut later] {
-        let kind = told(listener, &room, &grace, json!({"delivered_seq": 1, "read_seq": null})).await;
-        assert_eq!(kind, "message.delivered");
-    }
-    told(&mut graces, &room, &grace, json!({"delivered_seq": 1, "read_seq": 0})).await;
-    say(&mut graces, "message.read", &room, 1).await;
-    told(&mut graces, &room, &grace, json!({"delivered_seq": 1, "read_seq": 1})).await;
-    for listener in [&mut adas, &mut later] {
-        for kind in OF_OTHERS {
-            assert_silent(listener, kind).await;
-        }
-    }
-    adas.send(&json!({"type": "resume", "conversations": {&room.id: 2}})).await;
-    let of = |read_seq: Option<i64>, delivered_seq: i64| json!({"delivered_seq": delivered_seq, "read_seq": read_seq});
-    let receipts = adas.next_of(&["resumed"]).await["receipts"].take();
-    assert_eq!((&receipts[&ada.id], &receipts[&grace.id]), (&of(Some(2), 2), &of(None, 1)));
-
-    switch(&ada, true).await;
-    switch(&grace, false).await;
-    say(&mut graces, "message.read", &room, 2).await;
-    let kind = told(&mut adas, &room, &grace, json!({"delivered_seq": 2, "read_seq": null})).await;
-    assert_eq!(kind, "message.delivered", "what she has read was delivered");
-    adas.send(&json!({"type": "resume", "conversations": {&room.id: 2}})).await;
-    assert_eq!(adas.next_of(&["resumed"]).await["receipts"][&grace.id], of(None, 2));
-}
-
-async fn a_send_a_mark_and_a_block_are_told_to_nobody(store: StoreKind) {
-    let server = Server::on(store).await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    let (pair, room) = (ada.direct(&grace).await, ada.group("Lunch", &[&grace]).await);
-    for room in [&pair, &room] {
-        ada.send(room, "one").await;
-        ada.send(room, "two").await;
-    }
-    let (mut adas, mut graces) = (ada.connect("/ws").await, grace.connect("/ws").await);
-    grace.put(&format!("/v1/users/{}/block", ada.id)).await.expect(204);
-    say(&mut graces, "message.read", &pair, 2).await;
-    state(&mut graces).await;
-    say(&mut graces, "message.unread", &room, 1).await;
-    state(&mut graces).await;
-    grace.send(&room, "three").await;
-    // A frame about them would come with this one or before it.
-    say(&mut graces, "message.delivered", &room, 3).await;
-    ada.send(&room, "four").await;
-    say(&mut graces, "message.delivered", &room, 4).await;
-    let frame = adas.next_of(&OF_OTHERS).await;
-    let expected = json!({grace.id.clone(): {"delivered_seq": 4, "read_seq": 3}});
-    assert_eq!((&frame["conversation_id"], &frame["receipts"]), (&json!(room.id), &expected));
-}
-
-pub(super) const SECRET: &str = "one secret for all the nodes there are";
-
-/// Inserts users with a session, without the passwords that a registration hashes, and a group of them.
-pub(super) async fn crowd(server: &Server, store: &dyn Store, count: i64) -> (Vec<TestUser>, Conversation) {
-    let (tokens, now, day) = (Tokens::new(SECRET.as_bytes(), Duration::from_secs(3_600)), Timestamp::now(), 86_400);
-    let mut users = Vec::new();
-    for number in 0..count {
-        let name = format!("member{number}");
-        let user = User {
-            id: UserId::new(),
-            username: Username::parse(&name).unwrap(),
-            name: Name::parse(&name).unwrap(),
-            created_at: now,
-            last_seen_at: None,
-        };
-        store.insert_user(&user, "no password").await.unwrap();
-        let session = Session::new(user.id, now, now.plus(Duration::from_secs(day)));
-        store.insert_session(&session).await.unwrap();
-        let token = tokens.access(user.id, session.id, now).unwrap();
-        users.push(TestUser { address: server.address, id: user.id.to_string(), token, refresh_token: String::new() });
-    }
-    let ids: Vec<UserId> = users.iter().map(|user| UserId::parse(&user.id).unwrap()).collect();
-    let group = NewConversation {
-        id: ConversationId::new(),
-        kind: ConversationKind::Group,
-        name: Some(GroupName::parse("All").unwrap()),
-        creator_id: ids[0],
-        created_at: now,
-        other_ids: ids[1..].to_vec(),
-        has_quotas: false,
-    };
-    store.create_conversation(&group).await.unwrap();
-    let room = Conversation::from(&json!({"id": group.id}));
-    (users, room)
-}
-
-async fn a_large_group_is_told_nothing(store: StoreKind) {
-    let arguments = ["--rate-limits", "off", "--jwt-secret", SECRET];
-    let (server, held) = Server::held_with(store, &arguments).await;
-    let (users, room) = crowd(&server, &*held, SMALL_CONVERSATION_MEMBERS_MAX + 1).await;
-    let (ada, grace) = (&users[0], &users[1]);
-    let small = ada.group("Lunch", &[grace]).await;
-    for room in [&room, &small] {
-        ada.send(room, "hello").await;
-    }
-    let (mut adas, mut graces) = (ada.connect("/ws").await, grace.connect("/ws").await);
-    say(&mut graces, "message.read", &room, 1).await;
-    assert_eq!(state(&mut graces).await, expected(&room, 1, None, 0, 1), "her devices are");
-    say(&mut graces, "message.read", &small, 1).await;
-    told(&mut adas, &small, grace, json!({"delivered_seq": 1, "read_seq": 1})).await;
-    let history = ada.get(&room.messages).await.expect(200).json();
-    assert_eq!(history["items"][0]["status"], "sent");
-}
-
-async fn two_hundred_who_read_at_once_cost_one_frame_a_second(store: StoreKind) {
-    let arguments = ["--rate-limits", "off", "--jwt-secret", SECRET];
-    let (server, held) = Server::held_with(store, &arguments).await;
-    let (users, room) = crowd(&server, &*held, SMALL_CONVERSATION_MEMBERS_MAX).await;
-    users[0].send(&room, "read this").await;
-    let mut sockets = Vec::new();
-    for user in &users {
-        sockets.push(user.connect(&room.socket).await);
-    }
-    let started = Instant::now();
-    join_all(sockets.iter_mut().map(async |socket| {
-        say(socket, "message.read", &room, 1).await;
-    }))
-    .await;
-    let everybody = users.len() - 1; // the sender has read it before
-    let frames = join_all(sockets.iter_mut().map(async |socket| {
-        let (mut known, mut frames, mut bytes) = (std::collections::HashSet::new(), 0, 0);
-        while known.len() < everybody {
-            let frame = socket.next_of(&OF_OTHERS).await;
-            frames += 1;
-            bytes += frame.to_string().len();
-            known.extend(frame["receipts"].as_object().unwrap().keys().cloned());
-        }
-        (frames, bytes)
-    }))
-    .await;
-    let (elapsed, writes) = (started.elapsed(), held.calls("update_receipts"));
-    let most = frames.iter().map(|(frames, _)| *frames).max().unwrap();
-    let bytes = frames.iter().map(|(_, bytes)| *bytes).max().unwrap();
-    println!(
-        "{store:?}: {everybody} readers in {elapsed:.1?}: {writes} writes; a listener got {most} frames, {bytes} bytes"
-    );
-    let seconds = elapsed.div_duration_f64(RECEIPT_FRAMES_PERIOD).ceil();
-    assert!(f64::from(most) <= seconds + 1.0, "{most} frames in {elapsed:?}");
-    assert!(writes <= 20, "{writes} writes");
 }
