@@ -366,7 +366,7 @@ pub const LAST_SEEN_WAIT: Duration = Duration::from_millis(500);
 
 // ── Receipts ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Pause between two writes of receipts. Whoever reads while a conversation is quiet does not wait for it, and a crowd that reads at once
+/// Pause between two writes of receipts. A user who reads while nobody else does waits for no pause, and a crowd that reads at once
 /// costs the store ten commits a second, a few per cent of its time. A crash loses no more than this of what clients did not wait for.
 pub const RECEIPTS_PAUSE: Duration = Duration::from_millis(100);
 /// Time between two frames with the receipts of a conversation: a crowd that reads at once is one frame for each listener.

@@ -1,5 +1,5 @@
-//! The frames `message.read`, `message.delivered` and `message.unread`. They have no answer of their own: `conversation.state` tells all
-//! devices of the user when a read is written.
+//! The frames `message.read`, `message.delivered` and `message.unread`. They have no answer of their own: all devices of the
+//! user get `conversation.state` when a read is written.
 
 use super::dispatch::{FrameDispatcher, Refused};
 use crate::api::cost;
