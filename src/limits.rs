@@ -155,8 +155,11 @@ const _: () = assert!((REPORTS_PAGE_MAX + 1) * REPORT_BYTES_MAX + PAGE_BYTES_MAX
 /// Bytes of the texts in the queues of one lane of the journal, in the batch that is committed and in the one that is delivered.
 const LANE_BYTES: usize = 2 * JOURNAL_QUEUE_MAX * CONTENT_BYTES_MAX + 2 * BATCH_BYTES_MAX;
 
+/// Bytes of the texts and words of a batch of the index: what the node commits and what it finds are indexed at the same time.
+const INDEX_BYTES: usize = 2 * 2 * (CATCH_UP_PAGE * CONTENT_BYTES_MAX + INDEX_BATCH_BYTES);
+
 /// The worst case of the process's memory, whatever clients do: a node without load, what waits for clients, the pages that are read, the
-/// journal, subscriptions, passwords that are hashed, the caches of SQLite and of sessions, and the rate limiters.
+/// journal, the index of messages, subscriptions, passwords that are hashed, the caches of SQLite and of sessions, and the rate limiters.
 ///
 /// Memory also grows with what is open: 3 KiB for an idle connection, up to [`UNCHARGED_BYTES_MAX`] of an answer or a part of a request and
 /// [`HEAD_BYTES_MAX`] of a head for each of at most [`SOCKETS_MAX`] sockets. The kernel keeps bytes that a peer does not acknowledge:
@@ -167,6 +170,7 @@ pub const WORST_CASE_BYTES: usize = IDLE_BYTES
     + PAGES_CONCURRENT_MAX * PAGE_READ_BYTES
     + POSTGRES_LANES * LANE_BYTES
     + SUBSCRIPTIONS_MAX * SUBSCRIPTION_BYTES
+    + INDEX_BYTES
     + HASHES_CONCURRENT_MAX * HASH_KIB as usize * 1024
     + (SQLITE_WRITER_CACHE_KIB as usize + SQLITE_READERS * SQLITE_READER_CACHE_KIB as usize) * 1024
     + (SESSION_CACHE_MAX + RATE_LIMITERS * RATE_KEYS_MAX + TYPING_MAX) * MAP_ENTRY_BYTES;

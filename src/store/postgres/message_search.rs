@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use async_trait::async_trait;
-use tokio::time::timeout;
+use futures_util::future::join3;
 use tokio_postgres::Row;
 
 use super::connection::{Params, PgConnection};
@@ -19,7 +19,7 @@ use crate::domain::message::Message;
 use crate::domain::message_search::{
     FoundMessages, IndexPosition, IndexStep, IndexVersion, MessagePosition, Search, Term, conversation_key, sender_key,
 };
-use crate::domain::{ConversationId, Result, Seq, Timestamp, UserId};
+use crate::domain::{Code, ConversationId, Result, Seq, Timestamp, UserId};
 use crate::limits;
 use crate::store::queries::message_search::{
     DIRECT_CONVERSATION, FORGET_INDEX_VERSION, GROUP_NAMES, INDEX_POSITIONS, INDEX_VERSIONS, SET_INDEX_VERSION,
@@ -33,6 +33,9 @@ use crate::store::{MessageSearch, Messages};
 const INDEX_POSITIONS_OF: &str = "SELECT w.id, k.last_seq, c.seq FROM unnest($2::uuid[]) AS w (id) \
      LEFT JOIN counters k ON k.conversation_id = w.id \
      LEFT JOIN search_cursors c ON c.version = $1 AND c.conversation_id = w.id";
+
+/// milliseconds, as text. For the transaction alone.
+const SET_TIMEOUT: &str = "SELECT set_config('statement_timeout', $1, true)";
 
 // Selects entries, then those of the reader's conversations among them, newest first, with their messages. The columns: the number of
 // entries, the position of the oldest one, and the message (or NULLs) and its position. At least one row if there are entries.
@@ -166,11 +169,28 @@ impl Run<'_> {
         Found::read(&self.connection.rows(sql, params).await?)
     }
 
-    /// Collects what the index has, and sorts it. Returns `None` if that is too much.
+    /// Collects what the index has, and sorts it. Returns `None` if that is too much or takes too long. PostgreSQL itself ends the statement
+    /// then, so that the connection can be used again.
     async fn collect(&self) -> Result<Option<FoundMessages>> {
+        let connection = self.connection;
+        let timeout = limits::SEARCH_COLLECT_TIMEOUT.as_millis().to_string();
+        connection.prepare(&[SET_TIMEOUT, COLLECT]).await?;
         let limit = self.search.limit;
-        let found = self.select(COLLECT, self.search.before, limits::SEARCH_COLLECTED_MAX + 1, limit + 1).await?;
-        Ok((found.entries <= limits::SEARCH_COLLECTED_MAX).then(|| page(found.messages, limit, None)))
+        let (begun, set, found) = join3(
+            connection.begin(),
+            connection.send(SET_TIMEOUT, &[&timeout]),
+            self.select(COLLECT, self.search.before, limits::SEARCH_COLLECTED_MAX + 1, limit + 1),
+        )
+        .await;
+        begun?;
+        set?;
+        connection.rollback().await?;
+        match found {
+            Ok(found) if found.entries <= limits::SEARCH_COLLECTED_MAX => Ok(Some(page(found.messages, limit, None))),
+            Ok(_) => Ok(None),
+            Err(error) if error.code == Code::Unavailable => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Walks through the newest messages, for a first time also if the time is over, so that each page gets on.
@@ -252,14 +272,11 @@ impl MessageSearch for Postgres {
         }
         let query = query(search, scope.as_deref());
         if query.is_some() {
-            let collected = async {
+            let collected = bounded(async {
                 let connection = self.connection().await?;
                 Run { connection: &connection, version, search, query: query.as_deref() }.collect().await
-            };
-            // If it takes too long, its statement is cancelled.
-            if let Ok(collected) = timeout(limits::SEARCH_COLLECT_TIMEOUT, collected).await
-                && let Some(found) = collected?
-            {
+            });
+            if let Some(found) = collected.await? {
                 return Ok(found);
             }
         }

@@ -79,7 +79,8 @@ async fn deleted_text_is_in_no_file() {
     let running = Running::start(&[]);
     let ada = TestUser::register(running.address, "ada").await;
     let (room, gone) = (ada.group("Lunch", &[]).await, ada.group("Dinner", &[]).await);
-    let kept = ada.send(&room, "this one stays").await;
+    // The index has its words in small letters and without the mark.
+    let kept = ada.send(&room, "This one stays!").await;
     // A row in a page among others, a row with a page of its own, and one whose text fills four further pages.
     let texts = [1, 40, limits::CONTENT_BYTES_MAX / MARK.len()].map(|times| MARK.repeat(times));
     for text in &texts {

@@ -202,13 +202,13 @@ async fn an_edited_or_deleted_text_is_never_shown(store: StoreKind) {
     let drafts = search(&ada, "draft", "").await.expect(200).json();
     let path =
         |index: usize| format!("{}/{}", room.messages, drafts["items"][index]["message"]["id"].as_str().unwrap());
-    let hold = held.hold("index_positions_of", 1);
+    let indexing = held.hold("index_positions_of", 1);
     ada.patch(&path(0), &json!({"content": "third version"})).await.expect(200);
     ada.delete(&path(1)).await.expect(204);
     assert_eq!(found(&ada, "draft").await, ["first draft"], "though the index has the others");
     assert_eq!(found(&ada, "third").await, ["third version"], "the text is what it is now");
     assert_eq!(found(&ada, "version").await, [""; 0], "it is found when it is indexed");
-    hold.release();
+    indexing.release();
     until_found(&ada, "version", &["third version"]).await;
     assert_eq!(found(&ada, "draft").await, ["first draft"]);
 }

@@ -194,7 +194,7 @@ async fn a_common_word_is_found_in_pages(store: &Fixture) {
     // More than PostgreSQL collects, and than it walks through at a time.
     let count = limits::SEARCH_COLLECTED_MAX + 500;
     for (room, sender) in [(id, ada), (foreign, eve)] {
-        let text = |number: usize| if number % 1_000 == 0 { "common rare" } else { "common" };
+        let text = |number: usize| if number.is_multiple_of(1_000) { "common rare" } else { "common" };
         let sends: Vec<_> = (0..count).map(|number| store.send_of(room, sender, text(number))).collect();
         for batch in sends.chunks(limits::BATCH_ROWS_MAX) {
             let lane = super::lane(&*store.store, room);
