@@ -32,6 +32,7 @@ pub(crate) fn messages(conversation_id: ConversationId, count: u64) -> Vec<Event
         sender_id: UserId::new(),
         content: "Shall we have lunch at noon? The \"usual\" place, I think.".to_owned(),
         reply_to: None,
+        quote: None,
         timestamp: Timestamp::now(),
         edited_at: None,
         deleted_at: None,

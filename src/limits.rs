@@ -27,6 +27,8 @@ pub const EMOJI_BYTES_MAX: usize = 64;
 pub const REACTION_KINDS_MAX: usize = 20;
 /// Users named in one `reactions.changed`: at 120 bytes each, fewer bytes than the longest text, so that a page of events is bounded by texts.
 pub const REACTION_CHANGES_MAX: usize = 128;
+/// Characters of a quoted text: three lines above the answer to it.
+pub const QUOTE_CHARS_MAX: i32 = 200;
 /// Pinned messages of one conversation: more than anybody looks through, and few enough to count at each pin.
 pub const PINS_MAX: i64 = 100;
 /// Unread messages counted for one member of a conversation: enough for a badge that says "99+".

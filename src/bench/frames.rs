@@ -208,6 +208,7 @@ mod tests {
             sender_id: UserId::new(),
             content,
             reply_to: None,
+            quote: None,
             timestamp: Timestamp::now(),
             edited_at: None,
             deleted_at: None,

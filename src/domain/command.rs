@@ -85,6 +85,7 @@ impl NewMessage {
             sender_id: self.sender_id,
             content: self.content.as_str().to_owned(),
             reply_to: self.reply_to,
+            quote: None,
             timestamp: self.timestamp,
             edited_at: None,
             deleted_at: None,

@@ -119,6 +119,20 @@ impl SystemNote {
     }
 }
 
+/// The beginning of a message that another one answers. It is read with the answer and never copied into it, so that it shows edits and no
+/// deleted text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct Quote {
+    pub seq: Seq,
+    pub sender_id: UserId,
+    pub is_system: bool,
+    /// The first [`limits::QUOTE_CHARS_MAX`] characters of its text. A deleted message has none, and neither has a system message, whose sentence
+    /// may name users who are deleted.
+    pub content: String,
+    pub deleted_at: Option<Timestamp>,
+}
+
 /// A message as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
@@ -133,6 +147,8 @@ pub struct Message {
     pub content: String,
     /// The message that this one answers.
     pub reply_to: Option<MessageId>,
+    /// That message as it is now. A deleted message quotes nothing.
+    pub quote: Option<Box<Quote>>,
     /// When the server received it.
     pub timestamp: Timestamp,
     pub edited_at: Option<Timestamp>,

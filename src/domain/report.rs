@@ -154,6 +154,7 @@ mod tests {
             sender_id: UserId::new(),
             content: "insult".to_owned(),
             reply_to: None,
+            quote: None,
             timestamp: Timestamp(1),
             edited_at: None,
             deleted_at: None,

@@ -104,6 +104,7 @@ mod tests {
             sender_id: UserId::new(),
             content,
             reply_to: None,
+            quote: None,
             timestamp: Timestamp(0),
             edited_at: None,
             deleted_at: None,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use crate::domain::event::{EventKind, Payload};
-use crate::domain::message::{Message, SystemNote};
+use crate::domain::message::{Message, Quote, SystemNote};
 use crate::domain::reactions::{ReactionCount, Reactions};
 use crate::domain::{Seq, Timestamp, UserId};
 use crate::limits;
@@ -83,14 +83,32 @@ impl<'a> SystemNoteObject<'a> {
     }
 }
 
+#[derive(Serialize)]
+struct QuoteObject<'a> {
+    seq: Seq,
+    sender_id: UserId,
+    r#type: &'static str,
+    content: &'a str,
+    deleted_at: Option<Timestamp>,
+}
+
+impl<'a> QuoteObject<'a> {
+    fn new(quote: &'a Quote) -> Self {
+        let Quote { seq, sender_id, is_system, content, deleted_at } = quote;
+        let r#type = if *is_system { "system" } else { "text" };
+        Self { seq: *seq, sender_id: *sender_id, r#type, content, deleted_at: *deleted_at }
+    }
+}
+
 /// Returns a bound of a message's JSON in bytes, which costs no look at the text: each of its bytes may be escaped to six.
 pub(super) fn longest_encoding(message: &Message) -> usize {
     const ESCAPED_BYTES: usize = 6;
     const REACTION_BYTES: usize = limits::EMOJI_BYTES_MAX + 64;
     let note = message.note.as_ref().map_or(0, |note| OVERHEAD_BYTES + note.value().unwrap_or_default().len());
     let extra = message.extra.as_ref().map_or(0, |extra| extra.as_str().len());
+    let quote = message.quote.as_ref().map_or(0, |quote| OVERHEAD_BYTES + ESCAPED_BYTES * quote.content.len());
     let reactions = REACTION_BYTES * message.reactions.counts().len();
-    OVERHEAD_BYTES + ESCAPED_BYTES * (message.content.len() + note) + extra + reactions
+    OVERHEAD_BYTES + ESCAPED_BYTES * (message.content.len() + note) + extra + reactions + quote
 }
 
 /// Appends a message with its status for the reader.
@@ -110,6 +128,11 @@ pub fn write_message(out: &mut Vec<u8>, message: &Message, status: MessageStatus
             write_id(out, b",\"reply_to\":\"", id.0);
             write_raw(out, "\"");
         }
+    }
+    if let Some(quote) = &message.quote {
+        write_raw(out, ",\"quote\":");
+        // Strings and ids can always be encoded, and writing to a vector does not fail.
+        let _ = serde_json::to_writer(&mut *out, &QuoteObject::new(quote));
     }
     write_time(out, ",\"timestamp\":\"", message.timestamp);
     match message.edited_at {
@@ -208,10 +231,10 @@ fn write_time(out: &mut Vec<u8>, before: &str, time: Timestamp) {
 mod tests {
     use serde::Serialize;
 
-    use super::{MessageObject, MessageStatus, SystemNoteObject, write_message};
+    use super::{MessageObject, MessageStatus, QuoteObject, SystemNoteObject, write_message};
     use crate::domain::conversation::{GroupName, Role};
     use crate::domain::event::Payload;
-    use crate::domain::message::{Message, SystemNote};
+    use crate::domain::message::{Message, Quote, SystemNote};
     use crate::domain::reactions::{ReactionCount, Reactions};
     use crate::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
 
@@ -225,6 +248,8 @@ mod tests {
         r#type: &'static str,
         content: &'a str,
         reply_to: Option<MessageId>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        quote: Option<QuoteObject<'a>>,
         timestamp: Timestamp,
         edited_at: Option<Timestamp>,
         deleted_at: Option<Timestamp>,
@@ -260,6 +285,7 @@ mod tests {
                 r#type: message.kind(),
                 content: &message.content,
                 reply_to: message.reply_to,
+                quote: message.quote.as_deref().map(QuoteObject::new),
                 timestamp: message.timestamp,
                 edited_at: message.edited_at,
                 deleted_at: message.deleted_at,
@@ -285,6 +311,7 @@ mod tests {
             sender_id: UserId::new(),
             content: "\"quoted\" \\ tab\t line\n bell\u{7} é 🦀 </script>".into(),
             reply_to: None,
+            quote: None,
             timestamp: Timestamp(1_700_000_000_123_456),
             edited_at: None,
             deleted_at: None,
@@ -301,12 +328,15 @@ mod tests {
         let user_id = UserId::new();
         let with = |note| Message { note: Some(note), ..plain.clone() };
         let reactions = Reactions::from_trusted("\u{1F44D} 12 *\u{FE0F}\u{20E3} 1");
+        let (sender_id, content) = (UserId::new(), "\"why?\"".to_owned());
+        let quote = Quote { seq: 7, sender_id, is_system: false, content, deleted_at: Some(Timestamp(1)) };
         let mut own = reactions.clone();
         own.mark_own(|emoji| emoji.as_str() == "\u{1F44D}");
         let messages = [
             Message { reactions, pinned_at: Some(Timestamp(7)), ..plain.clone() },
             Message { reactions: own, ..plain.clone() },
             Message { reply_to: Some(MessageId::new()), ..plain.clone() },
+            Message { reply_to: Some(MessageId::new()), quote: Some(Box::new(quote)), ..plain.clone() },
             Message {
                 edited_at: Some(Timestamp(0)),
                 deleted_at: Some(Timestamp(-1)),

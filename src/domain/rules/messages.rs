@@ -60,7 +60,7 @@ pub(super) fn remove(command: &Command, facts: &Facts) -> Result<Verdict> {
 /// Returns the decision that leaves a tombstone of a message, with these further fields, and writes these rows too.
 fn deletion(command: &Command, stored: &Message, extra: Option<Payload>, mut writes: Vec<RowWrite>) -> Decision {
     let (content, deleted_at, reactions) = (String::new(), Some(command.timestamp), Reactions::default());
-    let message = Message { content, deleted_at, reactions, pinned_at: None, extra, ..stored.clone() };
+    let message = Message { content, deleted_at, reactions, pinned_at: None, quote: None, extra, ..stored.clone() };
     writes.push(RowWrite::UpdateMessage(Box::new(message.clone())));
     if !stored.reactions.is_empty() {
         writes.push(RowWrite::SweepReactions(message.seq));
@@ -112,6 +112,7 @@ mod tests {
             sender_id: UserId::new(),
             content: "first".into(),
             reply_to: None,
+            quote: None,
             timestamp: Timestamp(1),
             edited_at: None,
             deleted_at: None,

@@ -132,6 +132,7 @@ impl RowWrite {
 
 /// The event of a command, before it has a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a decision has one, and lives as long as its command is applied")]
 pub enum NewEvent {
     /// A system message is the event itself. It advances the actor's receipts and makes its conversation the latest.
     SystemMessage {
@@ -171,6 +172,7 @@ impl Decision {
                 sender_id: command.actor_id,
                 content: content.clone(),
                 reply_to: None,
+                quote: None,
                 timestamp: command.timestamp,
                 edited_at: None,
                 deleted_at: None,

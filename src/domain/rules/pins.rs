@@ -75,6 +75,7 @@ mod tests {
             sender_id: UserId::new(),
             content: "hello".into(),
             reply_to: None,
+            quote: None,
             timestamp: Timestamp(1),
             edited_at: None,
             deleted_at: None,
@@ -133,9 +134,10 @@ mod tests {
                 let (message, actor) = (facts.message.expect("one"), facts.actor.expect("one"));
                 let fields = format!(r#"{{"message_id":"{}","user_id":"{}"}}"#, message.id, actor.user.id);
                 assert_eq!(payload.as_ref().map(Payload::as_str), Some(fields.as_str()));
-                let expected = match is_pinned {
-                    true => (EventKind::MessagePinned, vec![RowWrite::Pin(3)]),
-                    false => (EventKind::MessageUnpinned, vec![RowWrite::Unpin(3)]),
+                let expected = if is_pinned {
+                    (EventKind::MessagePinned, vec![RowWrite::Pin(3)])
+                } else {
+                    (EventKind::MessageUnpinned, vec![RowWrite::Unpin(3)])
                 };
                 assert_eq!((kind, writes), expected);
             }

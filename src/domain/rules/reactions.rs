@@ -58,12 +58,11 @@ pub(super) fn decide(commands: &[&Command], facts: &Facts, others: &[Reactor]) -
         .collect();
     let mut decision = fold.decision();
     let is_event = decision.is_some();
-    let verdict = |has_changed| match (has_changed, decision.take_if(|_| has_changed)) {
-        (true, Some(decision)) => Verdict::Write(decision),
-        (true, None) if is_event => Verdict::Nothing(Outcome::Merged),
-        _ => Verdict::Nothing(Outcome::NoChange),
+    let mut verdict = |has_changed| match decision.take_if(|_| has_changed) {
+        Some(decision) => Verdict::Write(decision),
+        None if has_changed && is_event => Verdict::Nothing(Outcome::Merged),
+        None => Verdict::Nothing(Outcome::NoChange),
     };
-    let mut verdict = verdict;
     has_changed.into_iter().map(|has_changed| has_changed.map(&mut verdict)).collect()
 }
 
@@ -136,12 +135,11 @@ impl<'a> Fold<'a> {
             self.reactions.remove(emoji);
         }
         let place = *self.places.entry(key).or_insert(self.changes.len());
-        match self.changes.get_mut(place) {
-            Some(change) => change.now = *is_added,
-            None => {
-                let user_id = command.actor_id;
-                self.changes.push(Change { user_id, emoji, before: has_reacted, now: *is_added });
-            }
+        if let Some(change) = self.changes.get_mut(place) {
+            change.now = *is_added;
+        } else {
+            let user_id = command.actor_id;
+            self.changes.push(Change { user_id, emoji, before: has_reacted, now: *is_added });
         }
         Ok(true)
     }
@@ -150,9 +148,13 @@ impl<'a> Fold<'a> {
     fn decision(mut self) -> Option<Decision> {
         self.changes.retain(|change| change.before != change.now);
         let message = self.message.filter(|_| !self.changes.is_empty())?;
-        let row = |Change { user_id, emoji, now, .. }: &Change<'_>| match now {
-            true => RowWrite::InsertReaction(message.seq, *user_id, (*emoji).clone()),
-            false => RowWrite::DeleteReaction(message.seq, *user_id, (*emoji).clone()),
+        let row = |Change { user_id, emoji, now, .. }: &Change<'_>| {
+            let (seq, user_id, emoji) = (message.seq, *user_id, (*emoji).clone());
+            if *now {
+                RowWrite::InsertReaction(seq, user_id, emoji)
+            } else {
+                RowWrite::DeleteReaction(seq, user_id, emoji)
+            }
         };
         let mut writes: Vec<RowWrite> = self.changes.iter().map(row).collect();
         let names_users = self.names_users && self.changes.len() <= limits::REACTION_CHANGES_MAX;

@@ -27,6 +27,7 @@ fn message(reactions: &str) -> Message {
         sender_id: UserId::new(),
         content: "hello".into(),
         reply_to: None,
+        quote: None,
         timestamp: Timestamp(1),
         edited_at: None,
         deleted_at: None,

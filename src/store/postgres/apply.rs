@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use futures_util::future::{OptionFuture, join_all, join5};
+use futures_util::future::{OptionFuture, join, join_all, join5};
 use tokio_postgres::Row;
 
 use super::apply_writes::Writes;
@@ -11,6 +11,7 @@ use super::connection::{Params, PgConnection};
 use super::contacts::{contact_from, users_with_contact};
 use super::members::member;
 use super::messages::message;
+use super::quotes::{read_quotes, set_quote};
 use super::rows::{self, Columns};
 use super::users::{LOCK_USERS, user};
 use crate::domain::command::{Action, Command, Outcome};
@@ -21,8 +22,10 @@ use crate::domain::rules::contact::Consent;
 use crate::domain::rules::{Facts, Reactor, Verdict, decide_group, groups};
 use crate::domain::user::User;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, UserId};
+use crate::limits;
 use crate::store::queries::members::member_columns;
 use crate::store::queries::messages::message_columns;
+use crate::store::queries::quotes::quote_columns;
 use crate::store::queries::users::user_columns;
 
 /// conversations. A statement of its own, and in one order for all transactions, as in [`super::commit`].
@@ -69,10 +72,19 @@ const REACTED: &str = "SELECT w.place \
 const PIN_COUNTS: &str =
     "SELECT conversation_id, count(*) FROM pins WHERE conversation_id = ANY($1) GROUP BY conversation_id";
 
+/// characters, conversations, ids of the messages that are edited (NULL for other actions). Each array has one element for each command.
+const QUOTES_OF_EDITED: &str = concat!(
+    "SELECT ",
+    quote_columns!(),
+    " FROM unnest($2::uuid[], $3::uuid[]) AS w (conversation_id, id) \
+     JOIN messages m ON m.conversation_id = w.conversation_id AND m.id = w.id \
+     JOIN messages q ON q.conversation_id = m.conversation_id AND q.id = m.reply_to"
+);
+
 /// Applies a batch. The caller bounds the time.
 pub(super) async fn apply(connection: &PgConnection, batch: &[Command]) -> Result<Vec<Result<Outcome>>> {
     let groups = groups(batch);
-    let mut loaded = match load(connection, batch, &groups).await {
+    let mut loaded = match Box::pin(load(connection, batch, &groups)).await {
         Ok(loaded) => loaded,
         Err(error) => {
             // Nothing was written. If the rollback fails too, the connection is closed and the server rolls back by itself.
@@ -203,7 +215,9 @@ fn users_to_lock(batch: &[Command]) -> Vec<UserId> {
 
 /// Begins a transaction, locks the counters and the users, and loads the facts, all in one round trip.
 async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>]) -> Result<Loaded> {
-    connection.prepare(&[LOCK_USERS, LOCK, CONVERSATIONS, ACTORS, TARGETS, MESSAGES, REACTED, PIN_COUNTS]).await?;
+    connection
+        .prepare(&[LOCK_USERS, LOCK, CONVERSATIONS, ACTORS, TARGETS, MESSAGES, REACTED, PIN_COUNTS, QUOTES_OF_EDITED])
+        .await?;
     let conversations: Vec<ConversationId> = batch.iter().map(|command| command.conversation_id).collect();
     let actors: Vec<UserId> = batch.iter().map(|command| command.actor_id).collect();
     let targets: Vec<Option<UserId>> = batch.iter().map(|command| command.action.user_id()).collect();
@@ -221,19 +235,28 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
     let pins = batch.iter().filter(|command| matches!(command.action, Action::Pin { is_pinned: true, .. }));
     let pins: Vec<ConversationId> = pins.map(|command| command.conversation_id).collect();
     let with_pins: Params<'_> = &[&pins];
+    let edited: Vec<Option<MessageId>> = batch
+        .iter()
+        .map(|command| command.action.message_id().filter(|_| matches!(command.action, Action::EditMessage { .. })))
+        .collect();
+    let has_edits = edited.iter().any(Option::is_some);
+    let with_edited: Params<'_> = &[&limits::QUOTE_CHARS_MAX, &conversations, &edited];
     let to_lock = users_to_lock(batch);
     let lock_users: Params<'_> = &[&to_lock];
-    let (begun, counters, locked, pin_counts, (conversations, actors, targets, messages, reacted)) = join5(
+    let (begun, counters, locked, (pin_counts, quotes), (conversations, actors, targets, messages, reacted)) = join5(
         connection.begin(),
         connection.send(LOCK, &[&conversations]),
         OptionFuture::from((!to_lock.is_empty()).then(|| connection.send(LOCK_USERS, lock_users))),
-        OptionFuture::from((!pins.is_empty()).then(|| connection.send(PIN_COUNTS, with_pins))),
+        join(
+            OptionFuture::from((!pins.is_empty()).then(|| Box::pin(connection.send(PIN_COUNTS, with_pins)))),
+            OptionFuture::from(has_edits.then(|| Box::pin(connection.send(QUOTES_OF_EDITED, with_edited)))),
+        ),
         join5(
             connection.send(CONVERSATIONS, &[&conversations]),
             connection.send(ACTORS, &[&conversations, &actors]),
             OptionFuture::from(has_targets.then(|| connection.send(TARGETS, with_targets))),
             connection.send(MESSAGES, &[&conversations, &lookup_ids]),
-            OptionFuture::from(has_reactions.then(|| connection.send(REACTED, with_emoji))),
+            OptionFuture::from(has_reactions.then(|| Box::pin(connection.send(REACTED, with_emoji)))),
         ),
     )
     .await;
@@ -261,6 +284,10 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
         pins: map(&pin_counts.transpose()?.unwrap_or_default(), |columns| Ok((columns.next()?, columns.next()?)))?,
         reacted: rows::all(&reacted.transpose()?.unwrap_or_default(), command_index)?.into_iter().collect(),
     };
+    if let Some(rows) = quotes.transpose()? {
+        let quotes = read_quotes(&rows);
+        loaded.messages.values_mut().for_each(|message| set_quote(message, &quotes));
+    }
     loaded.load_contacts(connection, batch).await?;
     Ok(loaded)
 }

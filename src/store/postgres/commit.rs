@@ -1,15 +1,17 @@
 //! Commits a batch of new messages in one transaction and one round trip.
 
-use futures_util::future::join4;
+use futures_util::future::{OptionFuture, join5};
 use tokio_postgres::Row;
 
-use super::connection::PgConnection;
+use super::connection::{Params, PgConnection};
 use super::messages::outer_joined_message;
+use super::quotes::{QUOTES, Quotes, add_quotes, read_quotes, set_quote};
 use super::rows::Columns;
 use crate::domain::command::{NewMessage, Outcome};
 use crate::domain::event::Event;
 use crate::domain::rules::contact::declined;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
+use crate::limits;
 use crate::store::queries::messages::message_columns;
 
 /// conversations. A statement of its own, so that the next one sees what other transactions committed while this one waited. All
@@ -69,11 +71,17 @@ pub(super) async fn commit(connection: &PgConnection, batch: &[NewMessage]) -> R
     locks.sort_unstable();
     locks.dedup();
 
-    connection.prepare(&[LOCK, COMMIT]).await?;
-    let (begun, locked, rows, committed) = join4(
+    // The messages that the batch answers, under the lock and in the same round trip.
+    let answered = batch.iter().filter_map(|new| new.reply_to.map(|id| (new.conversation_id, id)));
+    let (answered_in, answered_ids): (Vec<ConversationId>, Vec<MessageId>) = answered.unzip();
+    let with_quotes: Params<'_> = &[&limits::QUOTE_CHARS_MAX, &answered_in, &answered_ids];
+
+    connection.prepare(if answered_ids.is_empty() { &[LOCK, COMMIT] } else { &[LOCK, COMMIT, QUOTES] }).await?;
+    let (begun, locked, rows, quotes, committed) = join5(
         connection.begin(),
         connection.send(LOCK, &[&locks]),
         connection.send(COMMIT, &[&conversations, &ids, &senders, &contents, &replies, &timestamps]),
+        OptionFuture::from((!answered_ids.is_empty()).then(|| Box::pin(connection.send(QUOTES, with_quotes)))),
         connection.commit(),
     )
     .await;
@@ -81,20 +89,34 @@ pub(super) async fn commit(connection: &PgConnection, batch: &[NewMessage]) -> R
     begun?;
     locked?;
     let rows = rows?;
+    let quotes = quotes.transpose()?;
     committed?;
     if rows.len() != batch.len() {
         return Err(Error::internal(format!("PostgreSQL: {} rows for {} messages", rows.len(), batch.len())));
     }
+    let quotes = quotes.map_or_else(Quotes::new, |rows| read_quotes(&rows));
     // The batch is committed: a row that cannot be read fails only its own message.
-    Ok(batch.iter().zip(&rows).map(|(new, row)| outcome(new, row)).collect())
+    let mut outcomes: Vec<Result<Outcome>> =
+        batch.iter().zip(&rows).map(|(new, row)| outcome(new, row, &quotes)).collect();
+    let retried = outcomes.iter_mut().filter_map(|outcome| match outcome {
+        Ok(Outcome::Duplicate(message)) => Some(message),
+        _ => None,
+    });
+    // Only retries of answers take this round trip. A retry without its quote is better than one without its message.
+    let _ = add_quotes(connection, retried.collect()).await;
+    Ok(outcomes)
 }
 
-fn outcome(new: &NewMessage, row: &Row) -> Result<Outcome> {
+fn outcome(new: &NewMessage, row: &Row, quotes: &Quotes) -> Result<Outcome> {
     let mut columns = Columns::of(row);
     let seq: Option<Seq> = columns.next()?;
     let (is_member, is_blocked): (bool, bool) = (columns.next()?, columns.next()?);
     match (seq, outer_joined_message(&mut columns)?) {
-        (Some(seq), _) => Ok(Outcome::Committed(Event::created(new.with_seq(seq)))),
+        (Some(seq), _) => {
+            let mut message = new.with_seq(seq);
+            set_quote(&mut message, quotes);
+            Ok(Outcome::Committed(Event::created(message)))
+        }
         (None, Some(stored)) => Outcome::duplicate_send(stored, new.sender_id, is_member),
         (None, None) if !is_member => Err(Error::not_found("conversation")),
         (None, None) if is_blocked => Err(declined()),

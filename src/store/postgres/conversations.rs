@@ -5,6 +5,7 @@ use futures_util::future::{join, join3, join4, join5};
 
 use super::connection::{Params, PgConnection};
 use super::messages::outer_joined_message;
+use super::quotes::add_quotes;
 use super::rows::{self, Columns};
 use super::users::{LOCK_USERS, RAISE_MEMBERSHIP_VERSIONS, user};
 use super::{Postgres, bounded, new_conversations};
@@ -60,6 +61,19 @@ fn conversation_view(columns: &mut Columns<'_>) -> Result<ConversationView> {
     })
 }
 
+impl Postgres {
+    /// Returns conversations as a user sees them. One round trip, and one more if a last message is an answer.
+    async fn views(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<ConversationView>> {
+        bounded(async {
+            let connection = self.connection().await?;
+            let mut views = rows::all(&connection.rows(sql, params).await?, conversation_view)?;
+            add_quotes(&connection, views.iter_mut().filter_map(|view| view.last_message.as_mut()).collect()).await?;
+            Ok(views)
+        })
+        .await
+    }
+}
+
 #[async_trait]
 impl Conversations for Postgres {
     async fn create_conversation(&self, new: &NewConversation) -> Result<CreatedConversation> {
@@ -72,7 +86,8 @@ impl Conversations for Postgres {
 
     async fn conversation_view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
         let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
-        self.one(CONVERSATION_VIEW, &[&user_id, &limits::UNREAD_MAX, &scanned, &id], conversation_view).await
+        let views = self.views(CONVERSATION_VIEW, &[&user_id, &limits::UNREAD_MAX, &scanned, &id]).await;
+        views.map(|mut views| views.pop())
     }
 
     async fn conversation_views(
@@ -84,7 +99,7 @@ impl Conversations for Postgres {
         let (active_at, id) = after.unwrap_or(LATEST);
         let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
         let params: Params<'_> = &[&user_id, &limits::UNREAD_MAX, &scanned, &active_at, &id, &row_limit(limit)];
-        self.all(CONVERSATION_VIEWS, params, conversation_view).await
+        self.views(CONVERSATION_VIEWS, params).await
     }
 
     async fn conversation_ids(

@@ -5,6 +5,7 @@ use futures_util::future::try_join;
 
 use super::connection::Params;
 use super::members::receipts_of_others;
+use super::quotes::add_quotes;
 use super::rows::{self, Columns};
 use super::{Postgres, bounded};
 use crate::domain::event::{Event, EventKind, Payload};
@@ -45,6 +46,7 @@ pub(super) fn message(columns: &mut Columns<'_>) -> Result<Message> {
         sender_id: columns.next()?,
         content: columns.next()?,
         reply_to: columns.next()?,
+        quote: None,
         timestamp: columns.next()?,
         edited_at: columns.next()?,
         deleted_at: columns.next()?,
@@ -85,7 +87,7 @@ fn event(columns: &mut Columns<'_>) -> Result<Event> {
 
 #[async_trait]
 impl Messages for Postgres {
-    /// One round trip, or two if the page includes receipts.
+    /// One round trip, one more if the page includes receipts, and one more if it has answers.
     async fn page(&self, reader_id: UserId, id: ConversationId, range: Range, limit: usize) -> Result<Option<Page>> {
         bounded(async {
             let (sql, seq) = range.statement(PAGE_BEFORE, PAGE_AFTER);
@@ -97,7 +99,8 @@ impl Messages for Postgres {
             let (header, messages) =
                 try_join(connection.send(queries::messages::PAGE_HEADER, reader), connection.send(sql, page)).await?;
             let Some((last_seq, member_count)) = rows::first(&header, rows::pair)? else { return Ok(None) };
-            let messages = range.oldest_first(rows::all(&messages, message)?);
+            let mut messages = range.oldest_first(rows::all(&messages, message)?);
+            add_quotes(&connection, messages.iter_mut().collect()).await?;
             let mut page = Page { last_seq, member_count, messages, receipts: None };
             if page.includes_receipts(reader_id) {
                 page.receipts = receipts_of_others(&connection, id, reader_id).await?;
@@ -109,14 +112,34 @@ impl Messages for Postgres {
 
     async fn messages(&self, id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>> {
         let (sql, seq) = range.statement(queries::messages::MESSAGES_BEFORE, queries::messages::MESSAGES_AFTER);
-        self.all(sql, &[&id, &seq, &row_limit(limit)], message).await.map(|messages| range.oldest_first(messages))
+        bounded(async {
+            let connection = self.connection().await?;
+            let mut messages = rows::all(&connection.rows(sql, &[&id, &seq, &row_limit(limit)]).await?, message)?;
+            add_quotes(&connection, messages.iter_mut().collect()).await?;
+            Ok(range.oldest_first(messages))
+        })
+        .await
     }
 
     async fn message_by_id(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>> {
-        self.one(queries::messages::MESSAGE, &[&id, &message_id], message).await
+        bounded(async {
+            let connection = self.connection().await?;
+            let found = connection.rows(queries::messages::MESSAGE, &[&id, &message_id]).await?;
+            let mut found = rows::first(&found, message)?;
+            add_quotes(&connection, found.iter_mut().collect()).await?;
+            Ok(found)
+        })
+        .await
     }
 
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {
-        self.all(queries::messages::EVENTS_AFTER, &[&id, &after, &row_limit(limit)], event).await
+        bounded(async {
+            let connection = self.connection().await?;
+            let params: Params<'_> = &[&id, &after, &row_limit(limit)];
+            let mut events = rows::all(&connection.rows(queries::messages::EVENTS_AFTER, params).await?, event)?;
+            add_quotes(&connection, events.iter_mut().filter_map(|event| event.message.as_mut()).collect()).await?;
+            Ok(events)
+        })
+        .await
     }
 }

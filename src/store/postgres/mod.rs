@@ -44,6 +44,7 @@ mod numbered_writes;
 mod pins;
 mod pool;
 mod public_key;
+mod quotes;
 mod reactions;
 mod receipts;
 mod registration;

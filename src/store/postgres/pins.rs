@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::Postgres;
 use super::messages::message;
-use super::rows::Columns;
+use super::quotes::add_quotes;
+use super::rows::{self, Columns};
+use super::{Postgres, bounded};
 use crate::domain::pin::Pin;
 use crate::domain::{ConversationId, Result, Seq};
 use crate::store::Pins;
@@ -17,6 +18,12 @@ fn pin(columns: &mut Columns<'_>) -> Result<Pin> {
 #[async_trait]
 impl Pins for Postgres {
     async fn pins(&self, id: ConversationId, before: Seq, limit: usize) -> Result<Vec<Pin>> {
-        self.all(PINS, &[&id, &before, &row_limit(limit)], pin).await
+        bounded(async {
+            let connection = self.connection().await?;
+            let mut pins = rows::all(&connection.rows(PINS, &[&id, &before, &row_limit(limit)]).await?, pin)?;
+            add_quotes(&connection, pins.iter_mut().map(|pin| &mut pin.message).collect()).await?;
+            Ok(pins)
+        })
+        .await
     }
 }

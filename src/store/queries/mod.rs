@@ -15,6 +15,7 @@ pub(super) mod message_search;
 pub(super) mod messages;
 pub(super) mod pins;
 pub(super) mod quotas;
+pub(super) mod quotes;
 pub(super) mod reactions;
 pub(super) mod receipts;
 pub(super) mod registration;

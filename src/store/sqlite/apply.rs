@@ -7,6 +7,7 @@ use super::contacts::{consent, delete_leaver, insert_contact, insert_leaver};
 use super::conversations::conversation;
 use super::members::member;
 use super::messages::message;
+use super::quotes::add_quotes;
 use super::reactions::has_reacted;
 use super::rows::value;
 use super::sql::{one, run, sql};
@@ -82,7 +83,10 @@ fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Fa
         Action::AddMember { user_id, .. } if target_role.is_none() => consent(db, id, user_id, command.actor_id)?,
         _ => Consent::default(),
     };
-    let message = one(db, sql!(MESSAGE), params![id, command.lookup_id()], message)?;
+    let mut message = one(db, sql!(MESSAGE), params![id, command.lookup_id()], message)?;
+    if matches!(command.action, Action::EditMessage { .. }) {
+        add_quotes(db, &mut message)?;
+    }
     let Reactor { actor, has_reacted } = reactor(db, command, message.as_ref())?;
     let pins = match command.action {
         Action::Pin { is_pinned: true, .. } => one(db, sql!(COUNT_PINS), params![id], value)?.unwrap_or_default(),

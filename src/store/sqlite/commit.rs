@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry;
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::messages::message;
+use super::quotes::{add_quotes, quote};
 use super::rows::{pair, value};
 use super::sql::{one, run, sql};
 use crate::domain::command::{NewMessage, Outcome};
@@ -19,8 +20,6 @@ use crate::store::queries;
 const COUNTER: &str = "SELECT last_seq, active_at FROM counters WHERE conversation_id = ?1";
 /// conversation, user
 const SENDER: &str = "SELECT is_blocked FROM members WHERE conversation_id = ?1 AND user_id = ?2";
-/// conversation, id
-const IS_MESSAGE: &str = "SELECT EXISTS (SELECT 1 FROM messages WHERE conversation_id = ?1 AND id = ?2)";
 /// id, conversation, seq, sender, content, reply_to, timestamp. Inserts nothing if the conversation has a message with this id.
 const INSERT: &str = "INSERT INTO messages (id, conversation_id, seq, sender_id, content, reply_to, timestamp) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (conversation_id, id) DO NOTHING";
@@ -66,14 +65,22 @@ impl BatchState<'_> {
     ///
     /// Duplicates are rare: an id is looked up only if its insert conflicts, or before the message is refused.
     fn commit_one(&mut self, new: &NewMessage) -> Result<Result<Outcome>> {
-        let refusal = self.refusal(new)?;
+        let answered = match new.reply_to {
+            Some(id) => quote(self.db, new.conversation_id, id)?.map(Box::new),
+            None => None,
+        };
+        let refusal = self.refusal(new, answered.is_some())?;
         if refusal.is_none()
-            && let Some(message) = self.insert(new)?
+            && let Some(mut message) = self.insert(new)?
         {
+            message.quote = answered;
             return Ok(Ok(Outcome::Committed(Event::created(message))));
         }
         match one(self.db, sql!(queries::messages::MESSAGE), params![new.conversation_id, new.id], message)? {
-            Some(stored) => Ok(Outcome::duplicate_send(stored, new.sender_id, self.sender(new)?.is_some())),
+            Some(mut stored) => {
+                add_quotes(self.db, [&mut stored])?;
+                Ok(Outcome::duplicate_send(stored, new.sender_id, self.sender(new)?.is_some()))
+            }
             None => {
                 Ok(Err(refusal
                     .unwrap_or_else(|| Error::internal("SQLite: an id conflicts, but there is no message with it"))))
@@ -81,16 +88,14 @@ impl BatchState<'_> {
         }
     }
 
-    /// Returns the reason to refuse a message that is no duplicate, if there is one.
-    fn refusal(&mut self, new: &NewMessage) -> Result<Option<Error>> {
+    /// Returns the reason to refuse a message that is no duplicate, if there is one. `is_answered`: the message that it answers is there.
+    fn refusal(&mut self, new: &NewMessage, is_answered: bool) -> Result<Option<Error>> {
         let (counter, sender) = (self.counter(new.conversation_id)?, self.sender(new)?);
         let (Some(_), Some(sender)) = (counter, sender) else { return Ok(Some(Error::not_found("conversation"))) };
         if sender.is_blocked {
             return Ok(Some(declined()));
         }
-        if let Some(id) = new.reply_to
-            && one(self.db, IS_MESSAGE, params![new.conversation_id, id], value)? != Some(true)
-        {
+        if new.reply_to.is_some() && !is_answered {
             return Ok(Some(Error::field("reply_to", "there is no such message in this conversation")));
         }
         Ok(None)

@@ -10,6 +10,7 @@ use super::blocks::blocks_with;
 use super::contacts::{insert_contact, users_with_contact};
 use super::members::member;
 use super::messages::outer_joined_message;
+use super::quotes::add_quotes;
 use super::rows::{Columns, pair, value};
 use super::sql::{all, one, run, sql};
 use super::users::user;
@@ -86,7 +87,9 @@ impl Conversations for Sqlite {
     async fn conversation_view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
         self.read(move |db| {
             let params = params![user_id, limits::UNREAD_MAX, row_limit(limits::UNREAD_SCANNED_MAX), id];
-            one(db, sql!(CONVERSATION_VIEW), params, conversation_view)
+            let mut view = one(db, sql!(CONVERSATION_VIEW), params, conversation_view)?;
+            add_quotes(db, view.iter_mut().filter_map(|view| view.last_message.as_mut()))?;
+            Ok(view)
         })
         .await
     }
@@ -101,7 +104,9 @@ impl Conversations for Sqlite {
         self.read(move |db| {
             let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
             let params = params![user_id, limits::UNREAD_MAX, scanned, active_at, id, row_limit(limit)];
-            all(db, sql!(CONVERSATION_VIEWS), params, conversation_view)
+            let mut views = all(db, sql!(CONVERSATION_VIEWS), params, conversation_view)?;
+            add_quotes(db, views.iter_mut().filter_map(|view| view.last_message.as_mut()))?;
+            Ok(views)
         })
         .await
     }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::Sqlite;
 use super::members::receipts_of_others;
+use super::quotes::add_quotes;
 use super::rows::{Columns, pair};
 use super::sql::{all, one, sql};
 use crate::domain::event::{Event, EventKind, Payload};
@@ -25,6 +26,7 @@ pub(super) fn message(columns: &mut Columns<'_>) -> rusqlite::Result<Message> {
         sender_id: columns.next()?,
         content: columns.next()?,
         reply_to: columns.next()?,
+        quote: None,
         timestamp: columns.next()?,
         edited_at: columns.next()?,
         deleted_at: columns.next()?,
@@ -76,6 +78,7 @@ fn range_of(db: &Connection, id: ConversationId, range: Range, limit: usize) -> 
     while let Some(row) = rows.next()? {
         messages.push(message(&mut Columns::of(row))?);
     }
+    add_quotes(db, &mut messages)?;
     Ok(range.oldest_first(messages))
 }
 
@@ -100,11 +103,21 @@ impl Messages for Sqlite {
     }
 
     async fn message_by_id(&self, id: ConversationId, message_id: MessageId) -> Result<Option<Message>> {
-        self.read(move |db| one(db, sql!(queries::messages::MESSAGE), params![id, message_id], message)).await
+        self.read(move |db| {
+            let mut found = one(db, sql!(queries::messages::MESSAGE), params![id, message_id], message)?;
+            add_quotes(db, &mut found)?;
+            Ok(found)
+        })
+        .await
     }
 
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {
-        self.read(move |db| all(db, sql!(queries::messages::EVENTS_AFTER), params![id, after, row_limit(limit)], event))
-            .await
+        self.read(move |db| {
+            let mut events =
+                all(db, sql!(queries::messages::EVENTS_AFTER), params![id, after, row_limit(limit)], event)?;
+            add_quotes(db, events.iter_mut().filter_map(|event| event.message.as_mut()))?;
+            Ok(events)
+        })
+        .await
     }
 }

@@ -22,6 +22,7 @@ mod message_search;
 mod messages;
 mod numbered_writes;
 mod pins;
+mod quotes;
 mod reactions;
 mod readers;
 mod receipts;

@@ -5,6 +5,7 @@ use rusqlite::params;
 
 use super::Sqlite;
 use super::messages::message;
+use super::quotes::add_quotes;
 use super::rows::Columns;
 use super::sql::{all, sql};
 use crate::domain::pin::Pin;
@@ -19,6 +20,11 @@ fn pin(columns: &mut Columns<'_>) -> rusqlite::Result<Pin> {
 #[async_trait]
 impl Pins for Sqlite {
     async fn pins(&self, id: ConversationId, before: Seq, limit: usize) -> Result<Vec<Pin>> {
-        self.read(move |db| all(db, sql!(PINS), params![id, before, row_limit(limit)], pin)).await
+        self.read(move |db| {
+            let mut pins = all(db, sql!(PINS), params![id, before, row_limit(limit)], pin)?;
+            add_quotes(db, pins.iter_mut().map(|pin| &mut pin.message))?;
+            Ok(pins)
+        })
+        .await
     }
 }

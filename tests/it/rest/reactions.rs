@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chinwag::limits::{REACTION_KINDS_MAX, REACTIONS};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -26,9 +27,8 @@ on_each_store! {
 const THUMB: &str = "\u{1F44D}";
 const HEART: &str = "\u{2764}\u{FE0F}";
 
-/// Percent-encodes every byte.
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 fn reactions(room: &Conversation, message: &Value) -> String {

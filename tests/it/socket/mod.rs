@@ -9,6 +9,7 @@ mod events;
 mod handshake;
 mod operations;
 mod presence;
+mod quotes;
 mod reactions;
 mod receipt_frames;
 mod receipts;

@@ -50,6 +50,7 @@ async fn adding_is_noted_and_counted(store: &Fixture) {
         sender_id: ada,
         content: "ada added cat".to_owned(),
         reply_to: None,
+        quote: None,
         timestamp: change_of.timestamp,
         edited_at: None,
         deleted_at: None,

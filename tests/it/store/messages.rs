@@ -28,6 +28,7 @@ async fn a_message_is_kept_as_it_is(store: &Fixture) {
         sender_id: ada,
         content: "question".to_owned(),
         reply_to: None,
+        quote: None,
         timestamp: first.timestamp,
         edited_at: None,
         deleted_at: None,

@@ -53,6 +53,7 @@ mod message_search;
 mod messages;
 mod opening;
 mod pins;
+mod quotes;
 mod reactions;
 mod receipts;
 mod registration;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use chinwag::domain::command::{Action, Command, Outcome};
 use chinwag::domain::emoji::Emoji;
@@ -9,6 +10,7 @@ use chinwag::domain::event::{EventKind, Payload};
 use chinwag::domain::message::Message;
 use chinwag::domain::reactions::Reactions;
 use chinwag::domain::{Code, ConversationId, Result, Seq, UserId};
+use chinwag::limits::{BATCH_ROWS_MAX, REACTION_KINDS_MAX};
 use chinwag::store::Store;
 use serde_json::{Value, json};
 
@@ -27,6 +29,7 @@ conformance!(
     an_edit_leaves_reactions_as_they_are,
     a_deleted_conversation_takes_its_reactions_along,
     reactors_are_listed_in_pages,
+    ten_thousand_reactions_to_a_message_are_ten_events,
 );
 
 const THUMB: &str = "\u{1F44D}";
@@ -115,10 +118,8 @@ async fn reactions_to_a_message_in_a_batch_have_one_number(store: &Fixture) {
 
 async fn reactions_to_several_messages_are_numbered_one_after_the_other(store: &Fixture) {
     let (id, [ada, bob, cat], messages) = room::<3>(store).await;
-    let (other, _, others) = {
-        let other = store.group("Supper", ada, &[bob]).await;
-        (other, (), [store.send(other, ada, "x").await])
-    };
+    let other = store.group("Supper", ada, &[bob]).await;
+    let others = [store.send(other, ada, "x").await];
     let batch = [
         react(store, &messages[0], ada, THUMB, true),
         react(store, &others[0], ada, THUMB, true),
@@ -170,7 +171,7 @@ async fn counts_are_those_of_the_rows(store: &Fixture) {
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| {
             let adapter = Arc::clone(&adapters[task % adapters.len()]);
-            let mut index = |length: usize| usize::try_from(rng.in_range(0..length as u64)).unwrap();
+            let mut index = |length: u64| usize::try_from(rng.in_range(0..length)).unwrap();
             let batches: Vec<Vec<Command>> = (0..ROUNDS)
                 .map(|_| {
                     (0..8)
@@ -194,7 +195,7 @@ async fn counts_are_those_of_the_rows(store: &Fixture) {
         task.await.unwrap();
     }
     let events = store.events(id, 0, 10_000).await.unwrap();
-    assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), (1..=events.len() as i64).collect::<Vec<_>>());
+    assert!(events.iter().zip(1..).all(|(event, seq)| event.seq == seq), "without a gap");
     for message in &messages {
         let mut expected: BTreeMap<Emoji, u64> = BTreeMap::new();
         for (emoji, _) in reactors(&*store.store, message).await {
@@ -305,4 +306,45 @@ async fn reactors_are_listed_in_pages(store: &Fixture) {
     assert_eq!(own(members[1]).await, kinds[..2]);
     assert_eq!(own(members[4]).await, kinds[1..2]);
     assert_eq!(own(UserId::new()).await, []);
+}
+
+async fn ten_thousand_reactions_to_a_message_are_ten_events(store: &Fixture) {
+    const MEMBERS: usize = 500;
+    let (id, members, messages) = room::<MEMBERS>(store).await;
+    let message = &messages[0];
+    let faces: Vec<String> =
+        (0x1F600..).filter_map(char::from_u32).map(String::from).take(REACTION_KINDS_MAX).collect();
+    let all: Vec<Command> = faces
+        .iter()
+        .flat_map(|face| members.iter().map(move |member| (face, *member)))
+        .map(|(face, member)| react(store, message, member, face, true))
+        .collect();
+    assert_eq!(all.len(), 10_000);
+    let (started, mut longest) = (Instant::now(), 0);
+    for batch in all.chunks(BATCH_ROWS_MAX) {
+        let outcomes = apply(store, batch).await;
+        let events: Vec<_> = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Outcome::Committed(_)))).collect();
+        assert_eq!(events.len(), 1);
+        let (_, fields) = changed(events[0]);
+        assert_eq!(fields.get("changes"), None, "a large conversation names nobody");
+        longest = longest.max(fields.to_string().len());
+    }
+    let took = started.elapsed();
+    FaultRun::new("ten thousand reactions")
+        .print(format_args!("{}: {took:.1?}, the longest event has {longest} bytes", store.kind()));
+    assert!(longest < 2_048, "{longest}");
+    assert_eq!(store.head(id).await.unwrap(), Some(2 + 10));
+    let stored = store.message_by_id(id, message.id).await.unwrap().unwrap().reactions;
+    assert!(stored.counts().iter().all(|kind| usize::try_from(kind.count) == Ok(MEMBERS)), "{stored:?}");
+    assert_eq!(stored.counts().len(), REACTION_KINDS_MAX);
+    let others = [react(store, message, members[0], HEART, true), react(store, message, members[0], &faces[0], true)];
+    let mut outcomes = apply(store, &others).await;
+    assert_eq!(outcomes.pop(), Some(Ok(Outcome::NoChange)));
+    assert_eq!(super::refused_field(outcomes.remove(0)), "emoji");
+    assert_eq!(reactors(&*store.store, message).await.len(), all.len());
+    store.alter(id, members[0], Action::DeleteMessage { message_id: message.id }).await.unwrap();
+    let started = Instant::now();
+    while store.sweep_reactions(1_000).await.unwrap() {}
+    FaultRun::new("ten thousand reactions").print(format_args!("{}: swept in {:.1?}", store.kind(), started.elapsed()));
+    assert_eq!(reactors(&*store.store, message).await, []);
 }

@@ -138,7 +138,7 @@ impl Fixture {
                 let input = json!({"type": "group", "name": "Dinner", "member_ids": [self.grace.id]});
                 (input, Some("conversation.created"))
             }
-            "conversation.list" | "member.list" | "message.list" => (json!({"limit": 2}), None),
+            "conversation.list" | "member.list" | "message.list" | "pin.list" => (json!({"limit": 2}), None),
             "message.search" => (json!({"q": "hello", "conversation_id": room.conversation.id}), None),
             "conversation.update" => (json!({"name": "Dinner"}), Some("conversation.updated")),
             "conversation.delete" => (json!({}), Some("conversation.deleted")),
@@ -153,7 +153,6 @@ impl Fixture {
             "message.delete" => (json!({"message_id": message_id}), Some("message.deleted")),
             "message.read" => (json!({"seq": 2}), Some("conversation.state")),
             "message.unread" => (json!({"from_seq": 2}), Some("conversation.state")),
-            "pin.list" => (json!({"limit": 2}), None),
             "message.pin" => (json!({"message_id": message_id}), Some("message.pinned")),
             "message.unpin" => (json!({"message_id": message_id}), None),
             "reaction.list" => (json!({"message_id": message_id, "limit": 2}), None),
