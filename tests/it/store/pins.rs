@@ -85,6 +85,9 @@ async fn a_conversation_has_a_bounded_number_of_pins(store: &Fixture) {
     changed(pin(store, &others[0], ada, false).await);
     changed(pin(store, last, ada, true).await);
     assert_eq!(listed(store, id).await.len(), others.len());
+    let deletion = Action::DeleteMessage { message_id: last.id };
+    store.alter(id, ada, deletion).await.unwrap();
+    changed(pin(store, &others[0], ada, true).await);
     let other = store.group("Supper", ada, &[]).await;
     let message = store.send(other, ada, "x").await;
     changed(pin(store, &message, ada, true).await);
