@@ -6,6 +6,7 @@ use futures_util::future::{join, join3, join4, join5};
 use super::connection::{Params, PgConnection};
 use super::messages::outer_joined_message;
 use super::quotes::add_quotes;
+use super::reactions::SWEEP_REACTIONS;
 use super::rows::{self, Columns};
 use super::users::{LOCK_USERS, RAISE_MEMBERSHIP_VERSIONS, user};
 use super::{Postgres, bounded, new_conversations};
@@ -25,7 +26,6 @@ use crate::store::queries::conversations::{
 };
 use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
 use crate::store::queries::pins::SWEEP_PINS;
-use crate::store::queries::reactions::SWEEP_REACTIONS;
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 

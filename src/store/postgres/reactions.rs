@@ -9,7 +9,7 @@ use super::users::user;
 use super::{Postgres, bounded};
 use crate::domain::emoji::Emoji;
 use crate::domain::{ConversationId, Result, Seq, UserId};
-use crate::store::queries::reactions::{DELETE_UNSWEPT, REACTORS, REACTORS_WITH, SWEEP_REACTIONS_TO, next_unswept};
+use crate::store::queries::reactions::{DELETE_UNSWEPT, REACTORS, REACTORS_WITH, next_unswept};
 use crate::store::queries::row_limit;
 use crate::store::reactions::start;
 use crate::store::{EmojiAndUser, Reactions};
@@ -20,6 +20,14 @@ const OWN_REACTIONS: &str = "SELECT r.message_seq, r.emoji FROM unnest($3::bigin
 /// The next deleted message to sweep, and the right to sweep it. Passes over one that another node sweeps, which would find no rows and take
 /// that for the end.
 const LOCK_NEXT_UNSWEPT: &str = concat!(next_unswept!(), " FOR UPDATE SKIP LOCKED");
+
+/// conversation, message_seq, limit. By the places of the rows: by their keys, PostgreSQL compares each row with each key as long as it has no
+/// statistics of the table.
+const SWEEP_REACTIONS_TO: &str = "DELETE FROM reactions WHERE ctid = ANY(ARRAY( \
+     SELECT ctid FROM reactions WHERE conversation_id = $1 AND message_seq = $2 LIMIT $3))";
+/// conversation, limit. In the same way.
+pub(super) const SWEEP_REACTIONS: &str = "DELETE FROM reactions WHERE ctid = ANY(ARRAY( \
+     SELECT ctid FROM reactions WHERE conversation_id = $1 LIMIT $2))";
 
 /// Reads `reactor_columns!`.
 fn reactor(columns: &mut Columns<'_>) -> Result<EmojiAndUser> {

@@ -44,9 +44,3 @@ macro_rules! next_unswept {
 pub(crate) use next_unswept;
 /// conversation, message_seq
 pub(crate) const DELETE_UNSWEPT: &str = "DELETE FROM unswept_reactions WHERE conversation_id = $1 AND message_seq = $2";
-/// conversation, message_seq, limit
-pub(crate) const SWEEP_REACTIONS_TO: &str = "DELETE FROM reactions WHERE conversation_id = $1 AND message_seq = $2 AND (emoji, user_id) IN \
-     (SELECT emoji, user_id FROM reactions WHERE conversation_id = $1 AND message_seq = $2 ORDER BY emoji, user_id LIMIT $3)";
-/// conversation, limit
-pub(crate) const SWEEP_REACTIONS: &str = "DELETE FROM reactions WHERE conversation_id = $1 AND (message_seq, emoji, user_id) IN \
-     (SELECT message_seq, emoji, user_id FROM reactions WHERE conversation_id = $1 ORDER BY message_seq, emoji, user_id LIMIT $2)";

@@ -11,6 +11,7 @@ use super::contacts::{insert_contact, users_with_contact};
 use super::members::member;
 use super::messages::outer_joined_message;
 use super::quotes::add_quotes;
+use super::reactions::SWEEP_REACTIONS;
 use super::rows::{Columns, pair, value};
 use super::sql::{all, one, run, sql};
 use super::users::user;
@@ -33,7 +34,6 @@ use crate::store::queries::members::{INSERT_MEMBER, MEMBER, RAISE_MEMBERSHIP_VER
 use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
 use crate::store::queries::pins::SWEEP_PINS;
 use crate::store::queries::quotas::{CREATOR_QUOTAS, SET_NEW_THAT_DAY};
-use crate::store::queries::reactions::SWEEP_REACTIONS;
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 
@@ -238,7 +238,7 @@ fn sweep(db: &Connection, limit: usize) -> Result<bool> {
     let Some(id) = one(db, next_deleted!(), [], value::<ConversationId>)? else { return Ok(false) };
     let messages = run(db, sql!(SWEEP_MESSAGES), params![id, row_limit(limit)])?;
     let changes = run(db, sql!(SWEEP_CHANGES), params![id, row_limit(limit)])?;
-    let reactions = run(db, sql!(SWEEP_REACTIONS), params![id, row_limit(limit)])?;
+    let reactions = run(db, SWEEP_REACTIONS, params![id, row_limit(limit)])?;
     run(db, sql!(SWEEP_PINS), params![id])?;
     let leavers = run(db, sql!(SWEEP_LEAVERS), params![id, row_limit(limit)])?;
     if messages.max(changes).max(reactions).max(leavers) < limit {

@@ -9,11 +9,17 @@ use super::sql::{all, one, run, sql};
 use super::users::user;
 use crate::domain::emoji::Emoji;
 use crate::domain::{ConversationId, Result, Seq, UserId};
-use crate::store::queries::reactions::{DELETE_UNSWEPT, REACTORS, REACTORS_WITH, SWEEP_REACTIONS_TO, next_unswept};
+use crate::store::queries::reactions::{DELETE_UNSWEPT, REACTORS, REACTORS_WITH, next_unswept};
 use crate::store::queries::row_limit;
 use crate::store::reactions::start;
 use crate::store::{EmojiAndUser, Reactions};
 
+/// conversation, message_seq, limit
+const SWEEP_REACTIONS_TO: &str = "DELETE FROM reactions WHERE conversation_id = ?1 AND message_seq = ?2 AND (emoji, user_id) IN \
+     (SELECT emoji, user_id FROM reactions WHERE conversation_id = ?1 AND message_seq = ?2 ORDER BY emoji, user_id LIMIT ?3)";
+/// conversation, limit
+pub(super) const SWEEP_REACTIONS: &str = "DELETE FROM reactions WHERE conversation_id = ?1 AND (message_seq, emoji, user_id) IN \
+     (SELECT message_seq, emoji, user_id FROM reactions WHERE conversation_id = ?1 ORDER BY message_seq, emoji, user_id LIMIT ?2)";
 /// conversation, message_seq, emoji, user
 const HAS_REACTED: &str = "SELECT EXISTS (SELECT 1 FROM reactions WHERE conversation_id = ?1 AND message_seq = ?2 AND emoji = ?3 AND user_id = ?4)";
 
@@ -72,7 +78,7 @@ impl Reactions for Sqlite {
         self.write(move |db| {
             let next = one(db, next_unswept!(), [], pair::<ConversationId, Seq>)?;
             let Some((id, message_seq)) = next else { return Ok(false) };
-            if run(db, sql!(SWEEP_REACTIONS_TO), params![id, message_seq, row_limit(limit)])? < limit {
+            if run(db, SWEEP_REACTIONS_TO, params![id, message_seq, row_limit(limit)])? < limit {
                 run(db, sql!(DELETE_UNSWEPT), params![id, message_seq])?;
             }
             Ok(true)
