@@ -46,7 +46,7 @@ macro_rules! files {
     };
 }
 
-static FILES: LazyLock<[File; 46]> = LazyLock::new(|| {
+static FILES: LazyLock<[File; 47]> = LazyLock::new(|| {
     files! {
         HTML: "index.html";
         STYLE: "style.css";
@@ -58,7 +58,7 @@ static FILES: LazyLock<[File; 46]> = LazyLock::new(|| {
                 "client/heartbeat.js" "client/history.js" "client/http.js" "client/index.js" "client/refresher.js"
                 "client/outbox-storage.js" "client/outbox.js" "client/people.js" "client/read-state.js" "client/rest.js"
                 "client/resume.js" "client/session.js" "client/sync.js" "client/tab.js" "client/timeline.js" "client/token-store.js"
-                "client/transmission.js" "client/types.js" "client/uuid7.js";
+                "client/transmission.js" "client/types.js" "client/typing.js" "client/uuid7.js";
     }
 });
 
