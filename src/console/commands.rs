@@ -78,7 +78,12 @@ impl Session {
     }
 
     async fn open(&mut self, whom: &str) -> Result<(), Failure> {
-        let id = self.find(whom).await?;
+        // A program's list has no places: they change with each message.
+        let place = whom.parse().ok().filter(|_| !self.screen.is_json).and_then(|place| self.conversations.at(place));
+        let id = match place {
+            Some(id) => id,
+            None => self.find(whom).await?,
+        };
         let title = self.title(&id);
         (self.open, self.oldest) = (Some(id), None);
         self.screen.say(&format!("--- {title} ---"));

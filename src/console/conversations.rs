@@ -87,22 +87,22 @@ impl Conversations {
         self.order.iter().filter_map(|id| self.by_id.get(id).map(|conversation| (id.as_str(), conversation)))
     }
 
-    /// Returns the one that the user names: by its place in the list, its id, the group's name or the other user's username.
-    pub(super) fn find(&self, whom: &str) -> Option<String> {
-        if let Ok(place) = whom.parse::<usize>()
-            && let Some(id) = place.checked_sub(1).and_then(|index| self.order.get(index))
-        {
-            return Some(id.clone());
-        }
-        if self.by_id.contains_key(whom) {
-            return Some(whom.to_owned());
-        }
-        let username = whom.trim_start_matches('@');
-        let is_named = |conversation: &Conversation| match &conversation.peer {
-            Some(peer) => peer.eq_ignore_ascii_case(username),
-            None => conversation.title.to_lowercase() == whom.to_lowercase(),
-        };
-        self.iter().find(|(_, conversation)| is_named(conversation)).map(|(id, _)| id.to_owned())
+    /// Returns the one at a place of the list, from 1.
+    pub(super) fn at(&self, place: usize) -> Option<String> {
+        self.order.get(place.checked_sub(1)?).cloned()
+    }
+
+    /// Returns the direct conversation with the user of this username.
+    pub(super) fn direct_with(&self, username: &str) -> Option<String> {
+        let is_theirs = |peer: &String| peer.eq_ignore_ascii_case(username);
+        self.iter().find(|(_, known)| known.peer.as_ref().is_some_and(is_theirs)).map(|(id, _)| id.to_owned())
+    }
+
+    /// Returns the groups of this name.
+    pub(super) fn groups_called(&self, name: &str) -> Vec<String> {
+        let name = name.to_lowercase();
+        let is_called = |known: &Conversation| known.peer.is_none() && known.title.to_lowercase() == name;
+        self.iter().filter(|(_, known)| is_called(known)).map(|(id, _)| id.to_owned()).collect()
     }
 
     /// Returns the frames that resume all conversations.
@@ -196,11 +196,11 @@ mod tests {
     #[test]
     fn conversations_are_found_by_what_people_call_them() {
         let conversations = known();
-        for (whom, id) in [("1", "a"), ("team", "a"), ("a", "a"), ("2", "b"), ("@grace", "b"), ("Grace", "b")] {
-            assert_eq!(conversations.find(whom).as_deref(), Some(id), "{whom}");
-        }
-        assert_eq!(conversations.find("3"), None);
-        assert_eq!(conversations.find("@team"), None, "a group has no username");
+        assert_eq!([0, 1, 2, 3].map(|place| conversations.at(place)), [None, Some("a".into()), Some("b".into()), None]);
+        assert_eq!(conversations.groups_called("TEAM"), ["a"]);
+        assert_eq!(conversations.direct_with("Grace").as_deref(), Some("b"));
+        assert!(conversations.groups_called("Grace Hopper").is_empty(), "that is no group");
+        assert_eq!(conversations.direct_with("team"), None, "a group has no username");
     }
 
     #[test]

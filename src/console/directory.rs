@@ -30,12 +30,39 @@ impl Session {
         Ok(())
     }
 
-    /// Finds the conversation that the user names. A user with whom there is none gets one.
+    /// Finds the conversation that the user names: by its id, by a username behind @, or by the name of a group or a user. Others give groups
+    /// their names, so a name that fits more than one is refused: a message to a person must not go to a group that is called like them.
     pub(super) async fn find(&mut self, whom: &str) -> Result<String, Failure> {
-        if let Some(id) = self.conversations.find(whom) {
+        if self.conversations.get(whom).is_some() {
+            return Ok(whom.to_owned());
+        }
+        if let Some(username) = whom.strip_prefix('@') {
+            return self.direct(username).await;
+        }
+        let groups = self.conversations.groups_called(whom);
+        if groups.is_empty() {
+            return self.direct(whom).await;
+        }
+        let is_user = match self.user(whom).await {
+            Ok(_) => true,
+            Err(Failure::Refused(problem)) if problem.status == 404 => false,
+            Err(failure) => return Err(failure),
+        };
+        match groups.as_slice() {
+            [group] if !is_user => Ok(group.clone()),
+            _ => {
+                let detail = format!("{whom} is the name of several. Use @ and a username, or a conversation's id.");
+                Err(Failure::Refused(Problem { status: 409, detail, retry_after: None }))
+            }
+        }
+    }
+
+    /// Returns the direct conversation with a user, and begins it if there is none.
+    async fn direct(&mut self, username: &str) -> Result<String, Failure> {
+        if let Some(id) = self.conversations.direct_with(username) {
             return Ok(id);
         }
-        let user = self.user(whom.trim_start_matches('@')).await?;
+        let user = self.user(username).await?;
         self.begin(&json!({"type": "direct", "member_ids": [user]})).await
     }
 

@@ -41,7 +41,7 @@ pub(super) enum Command {
 /// The help of `/help`.
 pub(super) const HELP: &str = "\
 /list                 your conversations
-/open WHOM            opens one: its number, a username, or a group's name
+/open WHOM            opens one: its number, @ and a username, or a group's name
 /group NAME WHO...    makes a group and opens it; quote a NAME of several words
 /more                 older messages of the open conversation
 /quit                 ends

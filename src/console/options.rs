@@ -9,7 +9,7 @@ use clap::Parser;
 /// Times are in UTC.
 ///
 /// With --json it prints one JSON object a line: the server's events as they come, and what happens to the connection.
-/// Then each line of input is an object too: {"content": "hi", "to": "grace"}, where "to" may be left out if a conversation is
+/// Then each line of input is an object too: {"content": "hi", "to": "@grace"}, where "to" may be left out if a conversation is
 /// open, and "id" may be chosen to make a repetition safe.
 #[derive(Debug, Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -31,7 +31,7 @@ pub(super) struct Options {
     #[arg(long)]
     pub(super) register: bool,
 
-    /// Opens a conversation: a username, a group's name or a conversation's id
+    /// Opens a conversation: @ and a username, a group's name or a conversation's id
     #[arg(long, value_name = "WHOM")]
     pub(super) to: Option<String>,
 

@@ -1,6 +1,7 @@
 //! What the user sees: text for people, JSON for programs.
 
 use std::cell::Cell;
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stdout};
 
 use serde_json::{Value, json};
@@ -49,9 +50,11 @@ impl Screen {
         let indent = " ".repeat(width(&prefix).min(COLUMNS_MIN / 2));
         let mut first = true;
         for line in text.split('\n') {
-            let room =
-                self.columns.map_or(usize::MAX, |columns| columns.saturating_sub(width(&prefix)).max(COLUMNS_MIN / 2));
-            for part in wrap(line, room) {
+            let parts = match self.columns {
+                Some(columns) => wrap(line, columns.saturating_sub(width(&prefix)).max(COLUMNS_MIN / 2)),
+                None => vec![line.to_owned()],
+            };
+            for part in parts {
                 self.print(&format!("{}{part}", if first { &prefix } else { &indent }));
                 first = false;
             }
@@ -61,7 +64,7 @@ impl Screen {
     /// Prints a frame of the server for programs.
     pub(super) fn frame(&self, text: &str) {
         if self.is_json {
-            self.print(text);
+            self.print(&escaped(text));
         }
     }
 
@@ -70,7 +73,7 @@ impl Screen {
         if self.is_json {
             details["type"] = json!(kind);
             details["detail"] = json!(words);
-            self.print(&details.to_string());
+            self.print(&escaped(&details.to_string()));
         } else {
             eprintln!("{}", harmless(words));
         }
@@ -101,6 +104,20 @@ fn harmless(text: &str) -> String {
     text.chars().map(replace).collect()
 }
 
+/// Writes what would act on a terminal as JSON's escapes, which stay the same JSON.
+fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if affects_surroundings(character) {
+            // Writing to a string does not fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(character));
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
 fn width(text: &str) -> usize {
     text.chars().map(|character| character.width().unwrap_or(0)).sum()
 }
@@ -108,19 +125,23 @@ fn width(text: &str) -> usize {
 /// Breaks a line at spaces so that no part is wider than `columns`, or within a word that is wider by itself.
 fn wrap(line: &str, columns: usize) -> Vec<String> {
     let mut parts = Vec::new();
-    let mut part = String::new();
-    for word in line.split(' ') {
-        let is_first = part.is_empty() && parts.is_empty() && !line.starts_with(word);
-        if !part.is_empty() && width(&part) + 1 + width(word) > columns {
+    let (mut part, mut used) = (String::new(), 0);
+    for (index, word) in line.split(' ').enumerate() {
+        if index > 0 && used + 1 + width(word) > columns && used > 0 {
             parts.push(std::mem::take(&mut part));
-        } else if !part.is_empty() || is_first {
+            used = 0;
+        } else if index > 0 {
             part.push(' ');
+            used += 1;
         }
         for character in word.chars() {
-            if width(&part) + character.width().unwrap_or(0) > columns {
+            let columns_of_it = character.width().unwrap_or(0);
+            if used + columns_of_it > columns {
                 parts.push(std::mem::take(&mut part));
+                used = 0;
             }
             part.push(character);
+            used += columns_of_it;
         }
     }
     parts.push(part);
@@ -129,7 +150,7 @@ fn wrap(line: &str, columns: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{harmless, wrap};
+    use super::{escaped, harmless, wrap};
 
     #[test]
     fn lines_break_at_words_and_by_the_width_that_is_shown() {
@@ -138,6 +159,12 @@ mod tests {
         assert_eq!(wrap("日本語です", 4), ["日本", "語で", "す"], "each takes two columns");
         assert_eq!(wrap("", 5), [""]);
         assert_eq!(wrap("a  b", 80), ["a  b"]);
+    }
+
+    #[test]
+    fn json_cannot_act_on_the_terminal() {
+        let json = "{\"content\":\"a\u{9b}2J\u{202e}b\u{7f}é\"}";
+        assert_eq!(escaped(json), "{\"content\":\"a\\u009b2J\\u202eb\\u007fé\"}");
     }
 
     #[test]

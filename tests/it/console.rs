@@ -240,3 +240,25 @@ async fn it_ends_when_the_server_ends_the_session() {
     let status = timeout(TEST_TIMEOUT, console.child.wait()).await.expect("it ends").unwrap();
     assert!(!status.success());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_is_called_like_a_user_gets_nothing_of_theirs() {
+    let mut node = Node::on(StoreKind::Sqlite).await;
+    node.start().await;
+    let (ada, grace, mallory) =
+        (node.register("ada").await, node.register("grace").await, node.register("mallory").await);
+    let traps = [mallory.group("grace", &[&ada]).await, mallory.group("@grace", &[&ada]).await];
+    let mut console = Console::start(&node, "ada", &["--json"]).await;
+    console.object("connected").await;
+    console.write(&json!({"content": "secret", "to": "grace"}).to_string()).await;
+    assert!(console.object("error").await["detail"].as_str().unwrap().contains("several"));
+    console.write(&json!({"content": "secret", "to": "@grace"}).to_string()).await;
+    let direct = ada.direct(&grace).await;
+    assert_eq!(console.object("message.new").await["conversation_id"], direct.id);
+    console.write(&json!({"content": "secret", "to": "1"}).to_string()).await;
+    console.object("error").await;
+    for trap in traps {
+        let stored = mallory.get(&trap.messages).await.expect(200).json();
+        assert_eq!(stored["items"], json!([]), "nothing went astray");
+    }
+}

@@ -168,6 +168,8 @@ async fn an_event_of_a_member_hides_them_and_the_others_are_told(store: StoreKin
     let _adas = ada.connect("/ws").await;
     let mut bobs = bob.connect(&room.socket).await;
     let mut joans = Client::of(&joan, "/ws").await;
+    // It comes after `hello`, and would tell what a later difference tells.
+    while joans.read().await["type"] != "presence.state" {}
     joan.post(&room.members, &json!({"user_id": ada.id})).await.expect(201);
     let event = bobs.next_of(&["member.added"]).await;
     let user = &event["member"]["user"];
