@@ -82,6 +82,7 @@ async fn what_is_read_is_told_once_for_each_conversation() {
     }
     let browser = Browser::start().await;
     let page = Visitor::log_in(&browser, server.address, "grace").await;
+    let mut device = grace.connect("/ws").await;
     for (room, name) in rooms.iter().zip(names) {
         for number in 1..=4 {
             ada.send(room, &format!("{name} {number}")).await;
@@ -89,6 +90,8 @@ async fn what_is_read_is_told_once_for_each_conversation() {
         page.until(&format!("one('conversation-item', '[data-title={name}]').dataset.unread === '4'")).await;
         page.open(name).await;
         page.until(&format!("one('conversation-item', '[data-title={name}]').dataset.unread === '0'")).await;
+        // Another device is told when the page has told the server.
+        assert_eq!(device.next_of(&["conversation.state"]).await["conversation_id"], room.id);
     }
     // The acknowledgement of this one proves that those before it are answered too.
     page.send("all read").await;
