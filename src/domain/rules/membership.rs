@@ -125,50 +125,20 @@ fn require(actor: &Member, role: Role, otherwise: &'static str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_facts::{self, member};
     use super::super::{Facts, RowWrite, Verdict, decide};
     use super::may_delete;
     use crate::domain::command::{Action, Command, Outcome};
-    use crate::domain::conversation::{ConversationKind, GroupName, Member, Role};
+    use crate::domain::conversation::{ConversationKind, GroupName, Role};
     use crate::domain::rules::contact::{Consent, declined};
     use crate::domain::user::ContactFrom;
-    use crate::domain::user::{Name, User, Username};
     use crate::domain::{Code, ConversationId, MessageId, Result, Timestamp, UserId};
 
-    fn user(name: &str) -> User {
-        User {
-            id: UserId::new(),
-            username: Username::from_trusted(name.to_lowercase()),
-            name: Name::from_trusted(name.to_owned()),
-            created_at: Timestamp(0),
-            last_seen_at: None,
-        }
-    }
-
     fn facts(actor_role: Role, target_role: Option<Role>) -> (Facts, UserId) {
-        let target = user("Grace");
+        let (actor, target) = (member(UserId::new(), actor_role), member(UserId::new(), Role::Member).user);
         let target_id = target.id;
-        let actor = Member {
-            user: user("Ada"),
-            role: actor_role,
-            joined_at: Timestamp(0),
-            joined_seq: 0,
-            delivered_seq: 0,
-            read_seq: 0,
-            is_blocked: false,
-        };
-        let facts = Facts {
-            kind: ConversationKind::Group,
-            name: None,
-            member_count: 3,
-            actor: Some(actor),
-            target: Some(target),
-            target_role,
-            target_consent: Consent::default(),
-            has_reacted: false,
-            pins: 0,
-            message: None,
-        };
-        (facts, target_id)
+        let facts = test_facts::facts(Some(actor), None);
+        (Facts { member_count: 3, target: Some(target), target_role, ..facts }, target_id)
     }
 
     fn decide_action(action: Action, facts: &Facts) -> Result<Verdict> {

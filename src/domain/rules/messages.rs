@@ -94,40 +94,14 @@ fn message_change(kind: EventKind, message: Message) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_facts::{facts, member, message};
     use super::super::{Decision, Facts, NewEvent, RowWrite, Verdict, decide};
-    use super::{DELETED_BY_OPERATOR, Payload, Reactions};
+    use super::{DELETED_BY_OPERATOR, Payload};
     use crate::domain::command::{Action, Command, Outcome};
     use crate::domain::conversation::{ConversationKind, Member, Role};
     use crate::domain::event::EventKind;
     use crate::domain::message::{Content, Message, SystemNote};
-    use crate::domain::rules::contact::Consent;
-    use crate::domain::user::{Name, User, Username};
     use crate::domain::{Code, ConversationId, MessageId, Result, Timestamp, UserId};
-
-    fn message() -> Message {
-        Message {
-            id: MessageId::new(),
-            conversation_id: ConversationId::new(),
-            seq: 3,
-            sender_id: UserId::new(),
-            content: "first".into(),
-            reply_to: None,
-            quote: None,
-            timestamp: Timestamp(1),
-            edited_at: None,
-            deleted_at: None,
-            reactions: Reactions::default(),
-            pinned_at: None,
-            note: None,
-            extra: None,
-        }
-    }
-
-    fn member(id: UserId, role: Role) -> Member {
-        let (username, name) = (Username::from_trusted("ada".to_owned()), Name::from_trusted("Ada".to_owned()));
-        let user = User { id, username, name, created_at: Timestamp(0), last_seen_at: None };
-        Member { user, role, joined_at: Timestamp(0), joined_seq: 0, delivered_seq: 0, read_seq: 0, is_blocked: false }
-    }
 
     /// Edits or, without a text, deletes.
     fn decide_action(
@@ -146,19 +120,7 @@ mod tests {
         };
         let conversation_id = ConversationId::new();
         let command = Command { conversation_id, actor_id, id: MessageId::new(), timestamp: Timestamp(2), action };
-        let facts = Facts {
-            kind: ConversationKind::Group,
-            name: None,
-            member_count: 2,
-            actor: role.map(|role| member(actor_id, role)),
-            target: None,
-            target_role: None,
-            target_consent: Consent::default(),
-            message: stored,
-            has_reacted: false,
-            pins: 0,
-        };
-        decide(&command, &facts)
+        decide(&command, &facts(role.map(|role| member(actor_id, role)), stored))
     }
 
     fn changed_message(verdict: Result<Verdict>) -> (EventKind, Message) {
@@ -215,19 +177,7 @@ mod tests {
         let stored = message();
         let remove = |stored: Option<Message>| {
             let (conversation_id, message_id) = (ConversationId::new(), MessageId::new());
-            let (kind, name, member_count) = (ConversationKind::Direct, None, 2);
-            let facts = Facts {
-                kind,
-                name,
-                member_count,
-                actor: None,
-                target: None,
-                target_role: None,
-                target_consent: Consent::default(),
-                message: stored,
-                has_reacted: false,
-                pins: 0,
-            };
+            let facts = Facts { kind: ConversationKind::Direct, ..facts(None, stored) };
             decide(&Command::removal(conversation_id, message_id), &facts)
         };
         let Ok(Verdict::Write(Decision { writes, event })) = remove(Some(stored.clone())) else { panic!("it removes") };
@@ -249,18 +199,8 @@ mod tests {
             let conversation_id = stored.conversation_id;
             let command =
                 Command { conversation_id, actor_id: sender_id, id: MessageId::new(), timestamp: Timestamp(2), action };
-            let facts = Facts {
-                kind: ConversationKind::Direct,
-                name: None,
-                member_count: 2,
-                actor: Some(Member { is_blocked: true, ..member(sender_id, Role::Member) }),
-                target: None,
-                target_role: None,
-                target_consent: Consent::default(),
-                message: Some(stored.clone()),
-                has_reacted: false,
-                pins: 0,
-            };
+            let actor = Member { is_blocked: true, ..member(sender_id, Role::Member) };
+            let facts = Facts { kind: ConversationKind::Direct, ..facts(Some(actor), Some(stored.clone())) };
             decide(&command, &facts)
         };
         let edit = |text: &str| Action::EditMessage {

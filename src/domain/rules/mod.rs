@@ -8,6 +8,8 @@ mod membership;
 mod messages;
 mod pins;
 mod reactions;
+#[cfg(test)]
+mod test_facts;
 
 pub use membership::may_delete;
 pub use reactions::{Reactor, groups};

@@ -56,53 +56,18 @@ fn change(kind: EventKind, command: &Command, message: &Message, write: RowWrite
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_facts::{self, member, message};
     use super::super::{Decision, Facts, NewEvent, RowWrite, Verdict, decide};
     use crate::domain::command::{Action, Command, Outcome};
-    use crate::domain::conversation::{ConversationKind, Member, Role};
+    use crate::domain::conversation::{ConversationKind, Role};
     use crate::domain::event::{EventKind, Payload};
     use crate::domain::message::{Message, SystemNote};
-    use crate::domain::reactions::Reactions;
-    use crate::domain::rules::contact::{Consent, declined};
-    use crate::domain::user::{Name, User, Username};
+    use crate::domain::rules::contact::declined;
     use crate::domain::{Code, ConversationId, MessageId, Result, Timestamp, UserId};
     use crate::limits;
 
-    fn message() -> Message {
-        Message {
-            id: MessageId::new(),
-            conversation_id: ConversationId::new(),
-            seq: 3,
-            sender_id: UserId::new(),
-            content: "hello".into(),
-            reply_to: None,
-            quote: None,
-            timestamp: Timestamp(1),
-            edited_at: None,
-            deleted_at: None,
-            reactions: Reactions::default(),
-            pinned_at: None,
-            note: None,
-            extra: None,
-        }
-    }
-
     fn facts(kind: ConversationKind, role: Role, message: Message) -> Facts {
-        let (username, name) = (Username::from_trusted("ada".to_owned()), Name::from_trusted("Ada".to_owned()));
-        let user = User { id: UserId::new(), username, name, created_at: Timestamp(0), last_seen_at: None };
-        let joined_at = Timestamp(0);
-        let actor = Member { user, role, joined_at, joined_seq: 0, delivered_seq: 0, read_seq: 0, is_blocked: false };
-        Facts {
-            kind,
-            name: None,
-            member_count: 2,
-            actor: Some(actor),
-            target: None,
-            target_role: None,
-            target_consent: Consent::default(),
-            message: Some(message),
-            has_reacted: false,
-            pins: 0,
-        }
+        Facts { kind, ..test_facts::facts(Some(member(UserId::new(), role)), Some(message)) }
     }
 
     fn decide_pin(facts: &Facts, is_pinned: bool) -> Result<Verdict> {

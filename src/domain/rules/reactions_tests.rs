@@ -1,15 +1,15 @@
 //! Tests of the rules of reactions.
 
+use super::super::test_facts;
 use super::super::{Decision, Facts, NewEvent, Reactor, RowWrite, Verdict, decide, decide_group, groups};
 use crate::domain::command::{Action, Command, Outcome};
-use crate::domain::conversation::{ConversationKind, Member, Role};
+use crate::domain::conversation::{Member, Role};
 use crate::domain::emoji::Emoji;
 use crate::domain::event::{EventKind, Payload};
 use crate::domain::message::{Message, SystemNote};
 use crate::domain::reactions::Reactions;
-use crate::domain::rules::contact::{Consent, declined};
-use crate::domain::user::{Name, User, Username};
-use crate::domain::{Code, ConversationId, MessageId, Result, Timestamp, UserId};
+use crate::domain::rules::contact::declined;
+use crate::domain::{Code, MessageId, Result, Timestamp, UserId};
 use crate::limits;
 
 const THUMB: &str = "\u{1F44D}";
@@ -20,44 +20,15 @@ fn emoji(text: &str) -> Emoji {
 }
 
 fn message(reactions: &str) -> Message {
-    Message {
-        id: MessageId::new(),
-        conversation_id: ConversationId::new(),
-        seq: 3,
-        sender_id: UserId::new(),
-        content: "hello".into(),
-        reply_to: None,
-        quote: None,
-        timestamp: Timestamp(1),
-        edited_at: None,
-        deleted_at: None,
-        reactions: Reactions::from_trusted(reactions),
-        pinned_at: None,
-        note: None,
-        extra: None,
-    }
+    Message { reactions: Reactions::from_trusted(reactions), ..test_facts::message() }
 }
 
 fn member() -> Member {
-    let (username, name) = (Username::from_trusted("ada".to_owned()), Name::from_trusted("Ada".to_owned()));
-    let user = User { id: UserId::new(), username, name, created_at: Timestamp(0), last_seen_at: None };
-    let (joined_at, role) = (Timestamp(0), Role::Member);
-    Member { user, role, joined_at, joined_seq: 0, delivered_seq: 0, read_seq: 0, is_blocked: false }
+    test_facts::member(UserId::new(), Role::Member)
 }
 
 fn facts(message: Message, actor: Option<Member>, has_reacted: bool) -> Facts {
-    Facts {
-        kind: ConversationKind::Group,
-        name: None,
-        member_count: 2,
-        actor,
-        target: None,
-        target_role: None,
-        target_consent: Consent::default(),
-        message: Some(message),
-        has_reacted,
-        pins: 0,
-    }
+    Facts { has_reacted, ..test_facts::facts(actor, Some(message)) }
 }
 
 fn react(message: &Message, actor_id: UserId, text: &str, is_added: bool) -> Command {
