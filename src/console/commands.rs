@@ -1,4 +1,4 @@
-//! What the user says: commands.
+//! The client runs the user's commands.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What is known of the user's conversations.
+//! The client keeps the user's conversations, and the number of the last event that it applied to each.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! What the client asks the server for: conversations and users.
+//! The client asks the server for conversations and users.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};

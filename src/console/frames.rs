@@ -1,4 +1,4 @@
-//! What the server says: frames, applied in the order of their numbers.
+//! The client applies the server's frames, in the order of their numbers.
 
 use std::time::Duration;
 

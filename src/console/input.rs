@@ -1,4 +1,4 @@
-//! What the user writes: lines of a terminal or a pipe, as commands.
+//! The client reads lines of a terminal or a pipe as commands.
 
 use std::io::{BufRead, Read, stdin};
 use std::thread;

@@ -29,7 +29,7 @@ pub(super) struct Live {
     heard_at: Instant,
 }
 
-/// What a connection says.
+/// An event of a connection.
 pub(super) enum Said {
     /// A frame, as text and as JSON.
     Frame(String, Value),

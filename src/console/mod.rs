@@ -3,9 +3,9 @@
 //! ```text
 //! command          reads the options, logs in, runs the session, logs out
 //! session          the state, the connection, and the loop over input, frames and deadlines
-//! commands         what the user says
-//! frames           what the server says
-//! directory        what is asked for over REST: conversations and users
+//! commands         runs the user's commands
+//! frames           applies the server's frames
+//! directory        asks for conversations and users over REST
 //! outbox           messages that are not acknowledged
 //! conversations    what is known of the user's conversations
 //! live             the WebSocket

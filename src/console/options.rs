@@ -19,7 +19,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub(super) server: String,
 
-    /// Who logs in; asked for on a terminal
+    /// The user who logs in; asked for on a terminal
     #[arg(long, value_name = "NAME")]
     pub(super) username: Option<String>,
 

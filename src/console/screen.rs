@@ -1,4 +1,4 @@
-//! What the user sees: text for people, JSON for programs.
+//! The client prints text for people, and JSON for programs.
 
 use std::cell::Cell;
 use std::fmt::Write as _;

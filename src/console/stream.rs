@@ -27,7 +27,7 @@ pub(super) struct Server {
     port: u16,
     /// The connector, if the URL says https.
     tls: Option<TlsConnector>,
-    /// What stands in `Host`: without the scheme's own port.
+    /// The value of `Host`: without the scheme's own port.
     pub(super) authority: String,
 }
 

@@ -13,7 +13,7 @@ pub struct ReadState {
     pub unread_from_seq: Option<Seq>,
 }
 
-/// What a client reports of one conversation. The numbers are not checked.
+/// A client's report about one conversation. The numbers are not checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReceiptUpdate {
     /// The number up to which a device has received events. 0 for none.

@@ -161,7 +161,7 @@ impl ContactFrom {
     }
 }
 
-/// What a user decides about themselves.
+/// The settings that a user chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MySettings {
     /// The users who may begin a conversation with the user.

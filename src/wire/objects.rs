@@ -214,7 +214,7 @@ pub struct FoundMessageObject<'a> {
     message: MessageObject<'a>,
     /// The part of the text around what was found.
     excerpt: &'a str,
-    /// What was found, in UTF-16 code units of the excerpt.
+    /// The matches, in UTF-16 code units of the excerpt.
     ranges: &'a [(usize, usize)],
 }
 

@@ -9,7 +9,7 @@ use crate::limits;
 pub struct Excerpt {
     /// The part, with an ellipsis where the text goes on.
     pub text: String,
-    /// What was found, each as its start and its end in UTF-16 code units of the excerpt, as JavaScript counts.
+    /// The matches, each as its start and its end in UTF-16 code units of the excerpt, as JavaScript counts.
     pub ranges: Vec<(usize, usize)>,
 }
 

@@ -1,4 +1,4 @@
-//! What an index of messages holds, and how far it is.
+//! The entries of an index of messages, and its progress.
 
 use std::collections::BTreeMap;
 

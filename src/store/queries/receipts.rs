@@ -56,7 +56,7 @@ macro_rules! unread_count {
 }
 pub(crate) use unread_count;
 
-/// What decides an update: the member's receipts, and the newest number.
+/// The facts that decide an update: the member's receipts, and the newest number.
 macro_rules! read_state_columns {
     () => {
         "mb.delivered_seq, mb.read_seq, mb.unread_from_seq, k.last_seq"
