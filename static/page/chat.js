@@ -1,10 +1,10 @@
-// The open conversation: its heading and the composer. The messages between are in view-timeline.js.
+// The open conversation: its heading and the composer. The messages between are in timeline.js.
 
 import { $, avatar, icon } from "./dom.js";
 import { nameOf, statusOf, titleOf } from "./names.js";
 import { client, on, view } from "./page-client.js";
-import { editLast, isEditing, saveEdit, startRevising, stopEdit } from "./view-revise.js";
-import { startTimelineView } from "./view-timeline.js";
+import { editLast, isEditing, saveEdit, startRevising, stopEdit } from "./revise.js";
+import { startTimelineView } from "./timeline.js";
 
 const MOST_BYTES = 16 * 1024; // the protocol's limit of a message's text
 let shownId = null;

@@ -3,7 +3,7 @@
 import { $, avatar, el, twice } from "./dom.js";
 import { myRole, statusOf } from "./names.js";
 import { client, on, view } from "./page-client.js";
-import { closeButton, namesOf, Picker } from "./view-people.js";
+import { closeButton, namesOf, Picker } from "./people.js";
 
 let picker = null;
 const dialog = $("members-dialog");

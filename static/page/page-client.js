@@ -1,8 +1,8 @@
 // The client of this page, and the changes that its views follow.
 
-import { createClient } from "./client/index.js";
+import { createClient } from "../client/index.js";
 
-export { activity } from "./client/index.js";
+export { activity } from "../client/index.js";
 
 export const client = createClient();
 

@@ -4,7 +4,7 @@ import { $, arrange, avatar, clock, dayName, el, fullTime, icon, linked } from "
 import { nameOf, statusOf } from "./names.js";
 import { client, on, view } from "./page-client.js";
 import { namesIn, sentence } from "./sentences.js";
-import { actionsOf, isEditing, offerRows, rightsOver, steerRows } from "./view-revise.js";
+import { actionsOf, isEditing, offerRows, rightsOver, steerRows } from "./revise.js";
 
 const NEAR_END = 60; // pixels that still count as being at the end
 const LOAD_AHEAD = 600;

@@ -3,13 +3,13 @@
 
 import { $, avatar, twice } from "./dom.js";
 import { changed, client, on, view } from "./page-client.js";
-import { showAuth } from "./view-auth.js";
-import { startBlockView } from "./view-block.js";
-import { startChatView } from "./view-chat.js";
-import { startConnectionView } from "./view-connection.js";
-import { startListView } from "./view-list.js";
-import { startMembersView } from "./view-members.js";
-import { startPeopleView } from "./view-people.js";
+import { showAuth } from "./auth.js";
+import { startBlockView } from "./block.js";
+import { startChatView } from "./chat.js";
+import { startConnectionView } from "./connection.js";
+import { startListView } from "./list.js";
+import { startMembersView } from "./members.js";
+import { startPeopleView } from "./people.js";
 
 const FAREWELL = "chinwag.farewell"; // the message to show after the reload
 const LOGOUT_MS = 3_000; // time for the server to answer; in this browser the user is logged out at once
