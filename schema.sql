@@ -391,3 +391,5 @@ CREATE TABLE pins (
 
 -- Beside the message too, for its readers.
 ALTER TABLE messages ADD COLUMN pinned_at timestamptz;
+
+-- Version 24: SQLite keeps the index of messages in a smaller form.

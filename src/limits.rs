@@ -157,8 +157,9 @@ const _: () = assert!((REPORTS_PAGE_MAX + 1) * REPORT_BYTES_MAX + PAGE_BYTES_MAX
 /// Bytes of the texts in the queues of one lane of the journal, in the batch that is committed and in the one that is delivered.
 const LANE_BYTES: usize = 2 * JOURNAL_QUEUE_MAX * CONTENT_BYTES_MAX + 2 * BATCH_BYTES_MAX;
 
-/// Bytes of the texts and words of a batch of the index: what the node commits and what it finds are indexed at the same time.
-const INDEX_BYTES: usize = 2 * 2 * (CATCH_UP_PAGE * CONTENT_BYTES_MAX + INDEX_BATCH_BYTES);
+/// Bytes of what waits for the index, and of the texts and words of a batch: what the node commits and what it finds are indexed at the same
+/// time. What waits is there twice while one part of it is being indexed.
+const INDEX_BYTES: usize = 2 * INDEX_QUEUE_BYTES + 2 * 2 * (CATCH_UP_PAGE * CONTENT_BYTES_MAX + INDEX_BATCH_BYTES);
 
 /// The worst case of the process's memory, whatever clients do: a node without load, what waits for clients, the pages that are read, the
 /// journal, the index of messages, subscriptions, passwords that are hashed, the caches of SQLite and of sessions, and the rate limiters.
@@ -238,14 +239,16 @@ pub const SEARCH_SCOPE_MAX: usize = 100;
 pub const SEARCH_NAMES_MAX: usize = 10_000;
 /// Time for which new messages gather before they are indexed, so that they share a transaction. A message is found within 2 s.
 pub const INDEX_PAUSE: Duration = Duration::from_millis(500);
-/// Messages that are indexed in one transaction. Larger batches cost hardly less for each.
-pub const INDEX_BATCH_MESSAGES: usize = 500;
+/// Messages that are indexed in one transaction. In batches of 500 each costs a third more: SQLite's index merges what each batch adds.
+pub const INDEX_BATCH_MESSAGES: usize = 4_000;
 /// Time that such a transaction takes. If it takes more than twice as long, the next one has half the messages: sends wait for SQLite's writer,
 /// and PostgreSQL's index has a place of its own for each word.
-pub const INDEX_BATCH_TIME: Duration = Duration::from_millis(50);
+pub const INDEX_BATCH_TIME: Duration = Duration::from_millis(20);
 /// Bytes of text that are indexed in one transaction. The longest texts take as long as many short ones.
-pub const INDEX_BATCH_BYTES: usize = 128 * 1024;
-/// Conversations with new events that a node remembers, in 160 KB. Beyond, the next scan finds them.
+pub const INDEX_BATCH_BYTES: usize = 1024 * 1024;
+/// Bytes of committed events that wait for the index: what the fastest node commits in [`INDEX_PAUSE`]. Beyond, they are read from the store.
+pub const INDEX_QUEUE_BYTES: usize = 8 * 1024 * 1024;
+/// Conversations of which the store is asked for what is not indexed, in 160 KB. Beyond, the next scan finds them.
 pub const INDEX_QUEUE_MAX: usize = 10_000;
 /// Time between two scans for conversations that are not indexed to their end: another node may have ended before it indexed what it
 /// committed, or a command may have changed a message in the database beside the servers.

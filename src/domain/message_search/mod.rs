@@ -9,7 +9,8 @@ mod words;
 
 pub use excerpt::{Excerpt, excerpt};
 pub use index::{
-    Document, IndexEntry, IndexPosition, IndexStep, IndexVersion, conversation_key, index_step, sender_key,
+    IndexEntry, IndexPosition, IndexStep, IndexVersion, IndexedEvent, TextChange, Words, conversation_key, index_step,
+    sender_key,
 };
 pub use query::{MessageQuery, Term};
 pub use words::WORDS_VERSION;

@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::Sqlite;
-use super::message_index::{self, CURSOR, first_id, last_id, time_of};
+use super::message_index::{self, CURSOR, MOMENT};
 use super::messages::message;
 use super::rows::{Columns, value};
+use super::search_moment::{Entry, Moment, ids_of, milli_of, milli_of_id, scope_key, time_of};
 use super::sql::{all, one, run, sql};
 use crate::domain::conversation::{GroupName, direct_key};
 use crate::domain::event::Event;
 use crate::domain::message_search::{
-    FoundMessages, IndexPosition, IndexStep, IndexVersion, MessagePosition, Search, Term, conversation_key, sender_key,
+    FoundMessages, IndexPosition, IndexStep, IndexVersion, MessagePosition, Search, Term, sender_key,
 };
 use crate::domain::{ConversationId, Result, Seq, UserId};
 use crate::limits;
@@ -28,12 +29,10 @@ use crate::store::queries::row_limit;
 use crate::store::{MessageSearch, Messages};
 
 /// query, first id, last id. The index of words returns its entries by their ids.
-const BY_WORDS: &str = "SELECT e.id, e.version, e.timestamp, e.conversation_id, e.seq \
-     FROM search_words w CROSS JOIN search_entries e ON e.id = w.rowid \
-     WHERE w.search_words MATCH ?1 AND w.rowid BETWEEN ?2 AND ?3 ORDER BY w.rowid DESC";
-/// NULL, first id, last id
-const BY_TIME: &str = "SELECT e.id, e.version, e.timestamp, e.conversation_id, e.seq FROM search_entries e \
-     WHERE ?1 IS NULL AND e.id BETWEEN ?2 AND ?3 ORDER BY e.id DESC";
+const BY_WORDS: &str = "SELECT rowid FROM search_words \
+     WHERE search_words MATCH ?1 AND rowid BETWEEN ?2 AND ?3 ORDER BY rowid DESC";
+/// first millisecond, last millisecond
+const BY_TIME: &str = "SELECT milli, entries FROM search_moments WHERE milli BETWEEN ?1 AND ?2 ORDER BY milli DESC";
 /// conversation, user
 const IS_MEMBER: &str = "SELECT 1 FROM members WHERE conversation_id = ?1 AND user_id = ?2";
 /// conversation, seq
@@ -53,31 +52,12 @@ fn group_name(columns: &mut Columns<'_>) -> rusqlite::Result<(ConversationId, Gr
     Ok((columns.next()?, GroupName::from_trusted(columns.next()?)))
 }
 
-/// An entry that an index returns.
-struct Entry {
-    id: i64,
-    version: i64,
-    position: MessagePosition,
-}
-
-fn entry(columns: &mut Columns<'_>) -> rusqlite::Result<Entry> {
-    Ok(Entry {
-        id: columns.next()?,
-        version: columns.next()?,
-        position: MessagePosition {
-            timestamp: columns.next()?,
-            conversation_id: columns.next()?,
-            seq: columns.next()?,
-        },
-    })
-}
-
 /// Returns the query for the index of words. `None` if it would have none.
-fn query(search: &Search, scope: Option<&[ConversationId]>) -> Option<String> {
+fn query(version: i64, search: &Search, scope: Option<&[ConversationId]>) -> Option<String> {
     let mut parts: Vec<String> = search.terms.iter().map(phrase).collect();
     parts.extend(search.sender_id.map(|id| quoted(&sender_key(id))));
     if let Some(scope) = scope {
-        let keys: Vec<String> = scope.iter().map(|id| quoted(&conversation_key(*id))).collect();
+        let keys: Vec<String> = scope.iter().map(|id| quoted(&scope_key(version, *id))).collect();
         parts.push(format!("({})", keys.join(" OR ")));
     }
     (!parts.is_empty()).then(|| parts.join(" AND "))
@@ -126,36 +106,108 @@ impl Memberships<'_> {
 
 /// Returns the positions of at most `limit` entries, newest first, and the one before which others follow.
 fn find(db: &Connection, version: i64, search: &Search) -> Result<(Vec<MessagePosition>, Option<MessagePosition>)> {
-    let deadline = Instant::now() + limits::SEARCH_DEADLINE;
     let scope = scope(db, search)?;
     if scope.as_ref().is_some_and(Vec::is_empty) {
         return Ok((Vec::new(), None));
     }
-    let query = query(search, scope.as_deref());
-    let mut memberships = Memberships { db, search, known: HashMap::new() };
-    let (mut found, mut group, mut rows_read): (Vec<MessagePosition>, Option<i64>, usize) = (Vec::new(), None, 0);
-    let mut statement = db.prepare_cached(if query.is_some() { BY_WORDS } else { BY_TIME })?;
-    let mut rows = statement.query(params![query, first_id(search.since), last_id(search.before.timestamp)])?;
+    let query = query(version, search, scope.as_deref());
+    let mut finder = Finder {
+        version,
+        memberships: Memberships { db, search, known: HashMap::new() },
+        deadline: Instant::now() + limits::SEARCH_DEADLINE,
+        milli: None,
+        found: Vec::new(),
+        rows_read: 0,
+    };
+    let next = match query {
+        Some(query) => by_words(db, &query, &mut finder)?,
+        None => by_time(db, &mut finder)?,
+    };
+    Ok(page(finder.found, search.limit, next))
+}
+
+/// Lets `finder` look at the entries that have the words of a query. Returns the position before which others follow.
+fn by_words(db: &Connection, query: &str, finder: &mut Finder<'_>) -> Result<Option<MessagePosition>> {
+    let (first, last) = finder.millis();
+    let mut statement = db.prepare_cached(BY_WORDS)?;
+    let mut rows = statement.query(params![query, ids_of(first).0, ids_of(last).1])?;
+    let mut moment: Option<Moment> = None;
     while let Some(row) = rows.next()? {
-        let entry = entry(&mut Columns::of(row))?;
-        rows_read += 1;
-        // The entries of one millisecond are in no order. A page and the time for it end between two milliseconds.
-        let group_of_entry = first_id(time_of(entry.id));
-        if group.replace(group_of_entry).is_some_and(|group| group != group_of_entry) {
-            let is_full = found.len() > search.limit;
-            if is_full || rows_read >= limits::SEARCH_CLOCK_ROWS && Instant::now() >= deadline {
-                let next = MessagePosition { timestamp: time_of(last_id(time_of(entry.id)) + 1), ..FIRST_OF_ITS_TIME };
-                return Ok(page(found, search.limit, Some(next)));
-            }
-            rows_read %= limits::SEARCH_CLOCK_ROWS;
+        let id: i64 = row.get(0)?;
+        let milli = milli_of_id(id);
+        if let next @ Some(_) = finder.begin(milli) {
+            return Ok(next);
         }
-        let position = entry.position;
-        let is_in_time = position < search.before && position.timestamp >= search.since;
-        if entry.version == version && is_in_time && memberships.include(position.conversation_id)? {
-            found.push(position);
+        let moment = match &mut moment {
+            Some(moment) if moment.milli() == milli => moment,
+            moment => moment.insert(Moment::read(milli, one(db, MOMENT, params![milli], value)?.unwrap_or_default())?),
+        };
+        if let Some((_, entry)) = moment.entries()?.into_iter().find(|(found, _)| *found == id) {
+            finder.look_at(&entry)?;
         }
     }
-    Ok(page(found, search.limit, None))
+    Ok(None)
+}
+
+/// Lets `finder` look at all entries. Returns the position before which others follow.
+fn by_time(db: &Connection, finder: &mut Finder<'_>) -> Result<Option<MessagePosition>> {
+    let mut statement = db.prepare_cached(BY_TIME)?;
+    let mut rows = statement.query(finder.millis())?;
+    while let Some(row) = rows.next()? {
+        let milli = row.get(0)?;
+        if let next @ Some(_) = finder.begin(milli) {
+            return Ok(next);
+        }
+        for (_, entry) in Moment::read(milli, row.get(1)?)?.entries()? {
+            finder.look_at(&entry)?;
+        }
+    }
+    Ok(None)
+}
+
+/// What a search has found so far.
+struct Finder<'a> {
+    version: i64,
+    memberships: Memberships<'a>,
+    deadline: Instant,
+    /// The millisecond of the entries that it looks at.
+    milli: Option<i64>,
+    found: Vec<MessagePosition>,
+    /// Entries since it looked at the clock.
+    rows_read: usize,
+}
+
+impl Finder<'_> {
+    /// Returns the first and the last millisecond of the search.
+    fn millis(&self) -> (i64, i64) {
+        let search = self.memberships.search;
+        (milli_of(search.since), milli_of(search.before.timestamp))
+    }
+
+    /// Goes on with a millisecond. Returns the position before which others follow, if the page or the time for it is over. The entries of one
+    /// millisecond are in no order, so a page ends between two.
+    fn begin(&mut self, milli: i64) -> Option<MessagePosition> {
+        if self.milli.replace(milli).is_none_or(|last| last == milli) {
+            return None;
+        }
+        let is_full = self.found.len() > self.memberships.search.limit;
+        if is_full || self.rows_read >= limits::SEARCH_CLOCK_ROWS && Instant::now() >= self.deadline {
+            return Some(MessagePosition { timestamp: time_of(milli + 1), ..FIRST_OF_ITS_TIME });
+        }
+        self.rows_read %= limits::SEARCH_CLOCK_ROWS;
+        None
+    }
+
+    fn look_at(&mut self, entry: &Entry<'_>) -> Result<()> {
+        self.rows_read += 1;
+        let Entry { timestamp, conversation_id, seq, .. } = *entry;
+        let (position, search) = (MessagePosition { timestamp, conversation_id, seq }, self.memberships.search);
+        let is_in_time = position < search.before && position.timestamp >= search.since;
+        if entry.version == self.version && is_in_time && self.memberships.include(conversation_id)? {
+            self.found.push(position);
+        }
+        Ok(())
+    }
 }
 
 /// Before every message of its time.
@@ -216,7 +268,7 @@ impl MessageSearch for Sqlite {
         self.events(id, after, limit).await
     }
 
-    async fn index_messages(&self, version: i64, steps: Vec<IndexStep>) -> Result<()> {
+    async fn index_messages(&self, version: i64, steps: Vec<IndexStep>) -> Result<Vec<ConversationId>> {
         self.write(move |db| message_index::index_messages(db, version, steps)).await
     }
 
@@ -244,21 +296,5 @@ impl MessageSearch for Sqlite {
     async fn direct_conversation(&self, one_id: UserId, other_id: UserId) -> Result<Option<ConversationId>> {
         let key = direct_key(one_id, other_id);
         self.read(move |db| one(db, sql!(DIRECT_CONVERSATION), params![key], value)).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{first_id, last_id, time_of};
-    use crate::domain::Timestamp;
-
-    #[test]
-    fn ids_are_in_the_order_of_time() {
-        let now = Timestamp(1_700_000_000_123_456);
-        assert_eq!(time_of(first_id(now)), Timestamp(1_700_000_000_123_000));
-        assert_eq!(time_of(last_id(now)), Timestamp(1_700_000_000_123_000));
-        assert_eq!(last_id(now) + 1, first_id(Timestamp(1_700_000_000_124_000)));
-        assert_eq!((first_id(Timestamp(-1)), first_id(Timestamp(0))), (0, 0));
-        assert_eq!(last_id(Timestamp(i64::MAX)), i64::MAX);
     }
 }

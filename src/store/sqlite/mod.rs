@@ -29,6 +29,7 @@ mod receipts;
 mod registration;
 mod reports;
 mod rows;
+mod search_moment;
 mod sessions;
 mod sql;
 mod tickets;

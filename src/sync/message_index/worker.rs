@@ -1,6 +1,6 @@
 //! The worker that writes the index.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::queue::IndexQueue;
-use crate::domain::message_search::{IndexPosition, IndexStep, IndexVersion, WORDS_VERSION, index_step};
+use super::queue::{IndexQueue, Waiting};
+use crate::domain::message_search::{IndexPosition, IndexStep, IndexVersion, IndexedEvent, WORDS_VERSION, index_step};
 use crate::domain::{ConversationId, Result, Seq, Timestamp};
 use crate::limits;
 use crate::store::Store;
@@ -46,13 +46,55 @@ impl IndexWorker {
         loop {
             self.queue.wait().await;
             sleep(limits::INDEX_PAUSE).await;
-            let ids = self.queue.take();
-            if self.index_conversations(&ids).await.is_err() {
+            let Waiting { events, mut conversations, .. } = self.queue.take();
+            let is_indexed = match self.index_events(events).await {
+                Ok(others) => {
+                    conversations.extend(others);
+                    let ids: Vec<_> = conversations.iter().copied().collect();
+                    self.index_conversations(&ids).await.is_ok()
+                }
+                Err(unindexed) => {
+                    conversations.extend(unindexed);
+                    false
+                }
+            };
+            if !is_indexed {
                 // The store has logged its failure.
-                self.queue.extend(ids);
+                self.queue.ask_for(conversations);
                 sleep(limits::RECONCILE_RETRY_PAUSE).await;
             }
         }
+    }
+
+    /// Indexes events. Returns the conversations of which the index has not everything before them: another node or another command
+    /// committed that. The error has all conversations of the events.
+    async fn index_events(
+        &self,
+        events: Vec<IndexedEvent>,
+    ) -> Result<HashSet<ConversationId>, HashSet<ConversationId>> {
+        let ids: HashSet<_> = events.iter().map(|event| event.conversation_id).collect();
+        let (mut waiting, mut others) = (VecDeque::from(events), HashSet::new());
+        while !waiting.is_empty() {
+            let steps = steps_of(self.next_events(&mut waiting), &mut others);
+            let Ok((left_out, elapsed)) = self.write(steps).await else { return Err(ids) };
+            others.extend(left_out);
+            if !waiting.is_empty() {
+                // Other writes have at least as much of the writer's time.
+                sleep(elapsed).await;
+            }
+        }
+        Ok(others)
+    }
+
+    /// Takes the events of the next batch.
+    fn next_events(&self, waiting: &mut VecDeque<IndexedEvent>) -> Vec<IndexedEvent> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while batch.len() < self.batch_messages.load(Ordering::Relaxed) && bytes < limits::INDEX_BATCH_BYTES {
+            let Some(event) = waiting.pop_front() else { break };
+            bytes += event.bytes();
+            batch.push(event);
+        }
+        batch
     }
 
     async fn index_conversations(&self, ids: &[ConversationId]) -> Result<()> {
@@ -71,7 +113,8 @@ impl IndexWorker {
         let mut waiting: VecDeque<_> = positions.into_iter().filter_map(behind).collect();
         while !waiting.is_empty() {
             let (steps, unfinished) = self.next_batch(&mut waiting).await?;
-            let elapsed = self.write(steps).await?;
+            // A conversation that is left out was indexed by another node.
+            let (_, elapsed) = self.write(steps).await?;
             waiting.extend(unfinished);
             if !waiting.is_empty() {
                 // Other writes have at least as much of the writer's time.
@@ -90,7 +133,8 @@ impl IndexWorker {
             let Some((id, after)) = waiting.pop_front() else { break };
             let page = missing.min(limits::CATCH_UP_PAGE);
             let events = self.store.events_to_index(id, after, page).await?;
-            let Some(step) = index_step(id, after, &events) else { continue };
+            let indexed = events.iter().map(IndexedEvent::of);
+            let Some(step) = index_step(id, after, indexed) else { continue };
             missing -= events.len().min(missing);
             bytes += text_bytes(&step);
             if events.len() == page {
@@ -101,9 +145,9 @@ impl IndexWorker {
         Ok((steps, unfinished))
     }
 
-    /// Writes a batch, and sets the size of the next one. Returns the time that it took. A store that gives up gets smaller batches, so that one
-    /// is written in the end.
-    async fn write(&self, steps: Vec<IndexStep>) -> Result<Duration> {
+    /// Writes a batch, and sets the size of the next one. Returns the conversations that the store left out, and the time that it took. A store
+    /// that gives up gets smaller batches, so that one is written in the end.
+    async fn write(&self, steps: Vec<IndexStep>) -> Result<(Vec<ConversationId>, Duration)> {
         let started = Instant::now();
         let written = self.store.index_messages(WORDS_VERSION, steps).await;
         let (elapsed, size) = (started.elapsed(), self.batch_messages.load(Ordering::Relaxed));
@@ -115,7 +159,7 @@ impl IndexWorker {
             size
         };
         self.batch_messages.store(next.clamp(1, limits::INDEX_BATCH_MESSAGES), Ordering::Relaxed);
-        written.map(|()| elapsed)
+        written.map(|left_out| (left_out, elapsed))
     }
 
     async fn sweep(&self, version: i64, id: ConversationId) -> Result<()> {
@@ -190,5 +234,23 @@ impl Pages {
 }
 
 fn text_bytes(step: &IndexStep) -> usize {
-    step.entries.iter().filter_map(|entry| entry.document.as_ref()).map(|document| document.words.len()).sum()
+    step.entries.iter().filter_map(|entry| entry.words.as_ref()).map(|words| words.as_str().len()).sum()
+}
+
+/// Returns a step for each conversation of a batch. A conversation of which an event is missing gets none, and is added to `others`.
+fn steps_of(events: Vec<IndexedEvent>, others: &mut HashSet<ConversationId>) -> Vec<IndexStep> {
+    let mut conversations: HashMap<ConversationId, Vec<IndexedEvent>> = HashMap::new();
+    for event in events {
+        conversations.entry(event.conversation_id).or_default().push(event);
+    }
+    let mut steps = Vec::with_capacity(conversations.len());
+    for (id, events) in conversations {
+        if others.contains(&id) || events.windows(2).any(|pair| pair[1].seq != pair[0].seq + 1) {
+            others.insert(id);
+            continue;
+        }
+        let after = events.first().map_or(0, |event| event.seq - 1);
+        steps.extend(index_step(id, after, events));
+    }
+    steps
 }

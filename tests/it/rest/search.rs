@@ -202,7 +202,7 @@ async fn an_edited_or_deleted_text_is_never_shown(store: StoreKind) {
     let drafts = search(&ada, "draft", "").await.expect(200).json();
     let path =
         |index: usize| format!("{}/{}", room.messages, drafts["items"][index]["message"]["id"].as_str().unwrap());
-    let indexing = held.hold("index_positions_of", 1);
+    let indexing = held.hold("index_messages", 1);
     ada.patch(&path(0), &json!({"content": "third version"})).await.expect(200);
     ada.delete(&path(1)).await.expect(204);
     assert_eq!(found(&ada, "draft").await, ["first draft"], "though the index has the others");

@@ -320,7 +320,7 @@ forward! {
         async fn index_positions_of(version: i64, ids: &[ConversationId]) -> Result<Vec<IndexPosition>>;
         async fn index_positions(version: i64, first: ConversationId, limit: usize) -> Result<Vec<IndexPosition>>;
         async fn events_to_index(id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
-        async fn index_messages(version: i64, steps: Vec<IndexStep>) -> Result<()>;
+        async fn index_messages(version: i64, steps: Vec<IndexStep>) -> Result<Vec<ConversationId>>;
         async fn sweep_index(version: i64, id: ConversationId, limit: usize) -> Result<bool>;
         async fn search_messages(version: i64, search: &Search) -> Result<FoundMessages>;
         async fn group_names(user_id: UserId, limit: usize) -> Result<Vec<(ConversationId, GroupName)>>;
