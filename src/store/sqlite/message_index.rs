@@ -10,7 +10,7 @@ use std::collections::hash_map::Entry as Slot;
 use rusqlite::{Connection, params};
 
 use super::rows::value;
-use super::search_moment::{Entry, Indexed, Moment, milli_of, milli_of_id, scope_key};
+use super::search_moment::{Entry, Indexed, Moment, milli_of, milli_of_id, scope_key, time_of};
 use super::sql::{all, one, run, sql};
 use crate::domain::message_search::{IndexEntry, IndexStep};
 use crate::domain::{ConversationId, Result, Seq};
@@ -97,16 +97,19 @@ impl<'a> Index<'a> {
         })
     }
 
-    /// Adds a message that has words, to its millisecond or to the next one that has room.
+    /// Adds a message that has words. If its millisecond has no room for it, it gets the next one, and is found as if it was that young.
     fn add(&mut self, version: i64, conversation_id: ConversationId, entry: &IndexEntry) -> Result<()> {
         let &IndexEntry { seq, sender_id, timestamp, ref words } = entry;
         let Some(words) = words else { return Ok(()) };
-        let entry = Entry { version, conversation_id, seq, sender_id, timestamp, words: words.as_str() };
+        let mut entry = Entry { version, conversation_id, seq, sender_id, timestamp, words: words.as_str() };
         let mut milli = milli_of(timestamp);
         let added = loop {
             match self.moment(milli)?.add(&entry)? {
                 Some(added) => break added,
-                None => milli += 1,
+                None => {
+                    milli += 1;
+                    entry.timestamp = time_of(milli);
+                }
             }
         };
         self.inserted.push(added);
