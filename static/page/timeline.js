@@ -1,204 +1,186 @@
-// The messages of the open conversation: stored ones, pending ones, and the reader's scroll position.
+// The messages of the open conversation, stored ones and pending ones, as rows. Rows are patched in place: message-row.js has their parts.
 
-import { $, arrange, avatar, clock, dayName, el, fullTime, icon, linked } from "./dom.js";
+import { $, dayName, el } from "./dom.js";
+import { MessageRow } from "./message-row.js";
 import { nameOf, statusOf } from "./names.js";
 import { client, on, view } from "./page-client.js";
-import { namesIn, sentence } from "./sentences.js";
-import { actionsOf, isEditing, offerRows, rightsOver, steerRows } from "./revise.js";
+import { drawReading, endReading, isLineBefore, noteReading, startReading, unreadLine } from "./reading.js";
+import { enterPlace, isAtEnd, keepPlace, leavePlace, startScroll, toEnd } from "./scroll.js";
+import { startAnnouncer } from "./announcer.js";
 
-const NEAR_END = 60; // pixels that still count as being at the end
-const LOAD_AHEAD = 600;
+const LOAD_AHEAD = 600; // pixels
 const GROUP_MS = 5 * 60_000;
 const MOST_SHOWN = 1000; // a page that stays open for a week must not hold a week of messages
+const MOST_LEFT = 100; // of a conversation that is not open
+const TRIM_STEP = 200; // removing thousands of rows at once would take as long as drawing them
 
-let rows = new Map(); // key → {node, signature}
+const rows = new Map(); // key → a row: a message's id, or the number of a day
+let shown = []; // the rows of messages in their order
+let round = 0;
 let shownId = null;
-let atEnd = true;
-let newestSeq = 0;
-let arrived = 0; // messages that arrived below the visible ones
-let height = 0;
-let scroller = null;
+let isStale = false; // something other than messages has changed that rows show
+let isAwaited = false;
+let list = null;
+let tabStop = null;
 
 export function startTimelineView() {
-  scroller = $("scroller");
-  scroller.addEventListener("scroll", scrolled, { passive: true });
-  new ResizeObserver(scrolled).observe(scroller);
-  $("jump-newest").append(icon("down"), el("span", {}));
-  $("jump-newest").addEventListener("click", () => {
-    toNewest();
-    $("composer-text").focus();
+  list = $("messages");
+  startScroll(() => shown, moved);
+  startReading(render);
+  startAnnouncer();
+  list.addEventListener("keydown", steer);
+  for (const topic of ["opened", "timeline", "outbox", "conversations"]) on(topic, later);
+  for (const topic of ["people", "connection", "receipts", "rows"]) on(topic, () => {
+    isStale = true;
+    later();
   });
-  document.addEventListener("visibilitychange", readIfSeen);
-  steerRows($("messages"));
-  for (const topic of ["opened", "timeline", "outbox", "people", "connection"]) on(topic, render);
-  return { toNewest };
+  return { toNewest: toEnd };
 }
 
-function toNewest() {
-  atEnd = true;
-  stickToEnd();
-  scrolled();
+// Several topics of one announcement are one rendering.
+function later() {
+  if (isAwaited) return;
+  isAwaited = true;
+  queueMicrotask(() => {
+    isAwaited = false;
+    render();
+  });
 }
 
-function stickToEnd() {
-  scroller.scrollTop = scroller.scrollHeight;
-}
-
-function scrolled() {
-  // A resize of the box (a keyboard, a longer draft) is no scrolling by the reader.
-  if (scroller.clientHeight !== height && atEnd) stickToEnd();
-  height = scroller.clientHeight;
-  atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END;
-  if (atEnd) arrived = 0;
-  renderJump();
-  readIfSeen();
+function moved() {
+  drawReading();
   loadIfNearStart();
 }
 
 function loadIfNearStart() {
   const timeline = client.history.get(view.openId);
-  if (timeline?.state === "idle" && !timeline.isComplete && scroller.scrollTop < LOAD_AHEAD) client.history.loadEarlier(view.openId);
-}
-
-function readIfSeen() {
-  if (atEnd && !document.hidden && client.history.get(view.openId)?.isLoaded) client.readState.markRead(view.openId);
+  if (timeline?.state === "idle" && !timeline.isComplete && $("scroller").scrollTop < LOAD_AHEAD) client.history.loadEarlier(view.openId);
 }
 
 function render() {
   if (shownId !== view.openId) showOther();
   const timeline = client.history.get(view.openId);
   if (!timeline) return;
-  if (atEnd) timeline.trim(MOST_SHOWN);
-  countArrived(timeline);
-  const anchor = atEnd ? null : findAnchor();
-  renderLoadState(timeline);
-  arrange($("messages"), layOut([...timeline.messages, ...client.outbox.in(view.openId)]));
-  offerRows($("messages"));
-  // The visible messages stay in place when others are loaded above them.
-  if (anchor) scroller.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
-  else stickToEnd();
-  renderJump();
-  readIfSeen();
-  loadIfNearStart();
+  if (isAtEnd()) timeline.trim(Math.max(MOST_SHOWN, timeline.messages.length - TRIM_STEP));
+  noteReading(timeline);
+  keepPlace(() => {
+    renderLoadState(timeline);
+    layOut(timeline);
+  });
+  if (timeline.isLoaded) enterPlace(view.openId);
+  moved();
 }
 
 function showOther() {
-  client.history.get(shownId)?.trim(MOST_SHOWN / 10);
+  const left = client.history.get(shownId);
+  left?.trim(Math.max(MOST_LEFT, leavePlace(shownId)));
   shownId = view.openId;
-  rows = new Map();
-  $("messages").replaceChildren();
-  atEnd = true;
-  arrived = newestSeq = 0;
+  rows.clear();
+  shown = [];
+  tabStop = null;
+  list.replaceChildren();
+  endReading();
 }
 
-function countArrived(timeline) {
-  if (newestSeq > 0 && !atEnd) {
-    const fresh = timeline.messages.filter((message) => message.seq > newestSeq && message.sender_id !== client.user.id);
-    arrived += fresh.length;
-  }
-  newestSeq = Math.max(newestSeq, timeline.messages.at(-1)?.seq ?? 0);
-}
-
-function findAnchor() {
-  const top = scroller.getBoundingClientRect().top;
-  const node = [...$("messages").children].find((row) => row.dataset.id && row.getBoundingClientRect().bottom > top);
-  return node ? { node, top: node.getBoundingClientRect().top } : null;
-}
-
-function layOut(messages) {
-  const kept = new Map();
+function layOut(timeline) {
+  round += 1;
   const nodes = [];
-  const put = (key, signature, make) => {
-    const known = rows.get(key);
-    const row = known?.signature === signature ? known : { signature, node: make() };
-    kept.set(key, row);
-    nodes.push(row.node);
-  };
+  shown = [];
+  const unsent = client.outbox.in(view.openId);
   let before = null;
-  for (const [i, message] of messages.entries()) {
-    const time = new Date(message.timestamp);
-    const day = time.toDateString();
-    if (before?.day !== day) {
-      const name = dayName(time);
-      put(`day ${day}`, name, () => el("li", { class: "day" }, el("span", {}, name)));
+  let hasLine = false;
+  const add = (message, key, isLastPending) => {
+    const known = rows.get(key);
+    const isSame = known?.item.message === message && !message.state; // a pending message changes in place
+    const time = isSame ? known.item.time : new Date(message.timestamp);
+    const day = isSame ? known.item.day : dayOf(time);
+    if (before?.day !== day) nodes.push(dayRow(day, time));
+    if (!hasLine && isLineBefore(message, timeline)) {
+      hasLine = true;
+      rows.set("unread", { node: unreadLine(), round });
+      nodes.push(unreadLine());
     }
-    // A pending message has no sender_id yet: it is the user's own.
-    const senderId = message.sender_id ?? client.user.id;
-    const system = message.type === "system";
-    const first = system || before?.day !== day || before.senderId !== senderId || time - before.time > GROUP_MS;
-    const name = system ? namesIn(message) : nameOf(senderId);
-    const status = statusOf(senderId);
-    const foot = footWords(message, messages[i + 1]);
+    const senderId = message.sender_id ?? client.user.id; // a pending message has none yet
+    const isSystem = message.type === "system";
+    const first = isSystem || before?.day !== day || before.senderId !== senderId || time - before.time > GROUP_MS;
+    const row = known ?? new MessageRow(isSystem);
+    row.round = round;
+    rows.set(key, row);
+    if (!isSame || isStale || known.item.first !== first) {
+      row.patch({ message, isSystem, senderId, mine: senderId === client.user.id, name: nameOf(senderId), status: statusOf(senderId), first, time, day, isLastPending });
+    }
+    nodes.push(row.node);
+    shown.push(row);
+    before = { day, time, senderId: isSystem ? null : senderId };
+  };
+  for (const message of timeline.messages) add(message, message.id, false);
+  for (const [i, message] of unsent.entries()) {
     // An id that another user has used already may be shown twice here, until the message is sent with another id.
-    put(message.state ? `unsent ${message.id}` : message.id, JSON.stringify([first, name, status, message.content, message.deleted_at, message.state, foot, rightsOver(message), isEditing(message.id)]), () =>
-      system ? systemRow(message, time) : messageRow(message, { senderId, name, status, first, time, foot }));
-    before = { day, time, senderId: system ? null : senderId };
+    const key = timeline.byId.has(message.id) ? `unsent ${message.id}` : message.id;
+    add(message, key, !(unsent[i + 1]?.state === "pending" && unsent[i + 1].late === message.late));
   }
-  rows = kept;
-  return nodes;
+  isStale = false;
+  arrangeRows(nodes);
+  offer(shown.findLast((row) => !row.item.isSystem && !row.item.message.state)?.node);
 }
 
-const hooks = ({ id, seq, state }) => ({ "data-testid": "message", "data-id": id, "data-seq": seq, "data-state": state ?? "sent" });
+const dayOf = (time) => (time.getFullYear() * 100 + time.getMonth()) * 100 + time.getDate();
 
-function systemRow(message, time) {
-  return el("li", { class: "system", ...hooks(message), title: fullTime(time) },
-    el("span", { "data-testid": "message-text" }, ...sentence(message)));
+function dayRow(day, time) {
+  const row = rows.get(day) ?? { node: el("li", { class: "day" }, el("span", {})) };
+  const name = dayName(time);
+  if (row.node.textContent !== name) row.node.firstChild.textContent = name;
+  row.round = round;
+  rows.set(day, row);
+  return row.node;
 }
 
-function messageRow(message, { senderId, name, status, first, time, foot }) {
-  const mine = senderId === client.user.id;
-  const head = el("p", { class: "message-head" },
-    el("span", { class: mine ? "sr-only" : "sender" }, mine ? "You" : name),
-    el("time", { datetime: time.toISOString(), title: fullTime(time) }, clock(time)));
-  const text = el("p", { class: `bubble${message.deleted_at ? " deleted" : ""}`, "data-testid": "message-text", title: fullTime(time) },
-    ...(message.deleted_at ? ["This message was deleted"] : linked(message.content)));
-  const actions = actionsOf(message);
-  const classes = ["message", mine && "mine", first && "first", actions && "mayrevise", isEditing(message.id) && "editing"];
-  return el("li", { class: classes.filter(Boolean).join(" "), ...hooks(message) },
-    !mine && first && avatar(senderId, name, status),
-    first && head, el("div", { class: "said" }, text, actions), footOf(message, foot));
+// Moves as few nodes as possible, and keeps the focus.
+function arrangeRows(nodes) {
+  const focused = document.activeElement;
+  if (rows.size > nodes.length) for (const [key, row] of rows) if (row.round !== round) {
+    row.node.remove();
+    rows.delete(key);
+  }
+  let at = list.firstElementChild;
+  for (const node of nodes) {
+    if (node === at) at = at.nextElementSibling;
+    else list.insertBefore(node, at);
+  }
+  if (focused !== document.activeElement && list.contains(focused)) focused.focus({ preventScroll: true });
 }
 
-function footWords({ state, late, reason, edited_at, deleted_at }, next) {
-  if (state === "failed") return `Not sent: ${reason}`;
-  // Once for all adjacent pending messages.
-  if (state === "pending") return next?.state === "pending" && next.late === late ? "" : progressWords(late);
-  return edited_at && !deleted_at ? "Edited" : "";
+// The rows are one stop for Tab, and arrow keys move between them; only the focused row offers its buttons to Tab.
+function steer(event) {
+  const step = { ArrowUp: "previousElementSibling", ArrowDown: "nextElementSibling" }[event.key];
+  if (!step || !event.target.matches(".message")) return;
+  event.preventDefault();
+  let next = event.target[step];
+  while (next && !next.matches(".message[tabindex]")) next = next[step];
+  next?.focus();
 }
 
-function progressWords(isLate) {
-  if (!client.connection.isLive) return "Waiting for the connection…";
-  if (isLate) return "Not confirmed yet…";
-  return client.outbox.isSlowed ? "That was fast! Sending one by one…" : "Sending…";
-}
-
-function footOf({ id, state }, words) {
-  if (state !== "failed") return words && el("p", { class: "message-foot" }, words);
-  return el("div", { class: "message-foot failed" },
-    el("span", { "data-testid": "message-reason" }, words),
-    el("button", { type: "button", class: "link", "data-testid": "retry", click: () => client.outbox.retry(id) }, "Retry"),
-    el("button", { type: "button", class: "link", "data-testid": "discard", click: () => client.outbox.discard(id) }, "Discard"));
+function offer(newest) {
+  if (tabStop === newest) return;
+  tabStop?.setAttribute("tabindex", "-1");
+  newest?.setAttribute("tabindex", "0");
+  tabStop = newest;
 }
 
 function renderLoadState(timeline) {
   const line = $("load-state");
-  scroller.setAttribute("aria-busy", String(timeline.state === "loading"));
+  $("scroller").setAttribute("aria-busy", String(timeline.state === "loading"));
   line.dataset.state = timeline.state === "idle" ? (timeline.isComplete ? "complete" : "more") : timeline.state;
   if (line.dataset.state === "failed") {
     line.replaceChildren("Earlier messages could not be loaded. ",
       el("button", { type: "button", class: "link", click: () => client.history.loadEarlier(view.openId) }, "Try again"));
-  } else if (line.dataset.state === "complete") {
-    const direct = client.conversations.get(view.openId)?.type === "direct";
-    line.textContent = timeline.messages.length ? "This is where it began."
-      : direct ? "Nothing said yet. Break the ice!" : "A fresh group. Say the first word!";
   } else {
-    line.textContent = timeline.isLoaded ? "Loading earlier messages…" : "Loading messages…";
+    line.textContent = loadWords(timeline);
   }
 }
 
-function renderJump() {
-  const jump = $("jump-newest");
-  jump.hidden = atEnd || !rows.size;
-  jump.lastChild.textContent = arrived ? `${arrived} new` : "";
-  jump.setAttribute("aria-label", arrived ? `${arrived} new messages, jump to the newest` : "Jump to the newest message");
+function loadWords(timeline) {
+  if (!timeline.isComplete) return timeline.isLoaded ? "Loading earlier messages…" : "Loading messages…";
+  if (timeline.messages.length) return "This is where it began.";
+  return client.conversations.get(view.openId)?.type === "direct" ? "Nothing said yet. Break the ice!" : "A fresh group. Say the first word!";
 }
