@@ -10,8 +10,10 @@
 //     index                                                            this table
 //     client                                                           puts the parts together
 //     sync                                                             frames of the server → data
+//     reactions  pins                                                  what users do to messages
 //     resume  read-state  typing  outbox  conversation-list  history   what is asked of the server, and what is not answered yet
 //     conversations  people  timeline  drafts  transmission            data; messages in flight
+//     reaction-counts  quotes                                          what messages show besides their text
 //     connection                                                       the WebSocket: connects again, watches heartbeats
 //     backoff  close-codes  handshake  heartbeat                       its rules
 //     rest  session                                                    calls in the user's name; login and tokens
@@ -21,7 +23,7 @@
 //
 // Events (`client.on(type, handler)`):
 //
-//     change       data has changed: the Set of "conversations", "people", "timeline", "outbox", "typing",
+//     change       data has changed: the Set of "conversations", "people", "timeline", "pins", "outbox", "typing",
 //                  "connection"
 //     message      {message}: a message is new, live or caught up in a conversation that is opened
 //     sent         {message}: the server has a message of this client
@@ -36,6 +38,7 @@ import { Client } from "./client.js";
 
 export { activity } from "./conversations.js";
 export { Problem } from "./http.js";
+export { quoteOf } from "./quotes.js";
 
 /** @param {Options} [options] */
 export const createClient = (options = {}) => new Client(options);

@@ -82,6 +82,22 @@
 
 /** @typedef {{ kind: string, user_id?: string, role?: string, name?: string }} SystemNote */
 
+/** @typedef {{ emoji: string, count: number, me?: boolean }} Reaction `me`: it is one of the user's own, where that is known */
+
+/**
+ * What a message shows of the one that it answers.
+ * @typedef {object} Quote
+ * @property {number} seq
+ * @property {string} sender_id
+ * @property {string} type
+ * @property {string} content at most 200 characters
+ * @property {string | null} [deleted_at]
+ */
+
+/** @typedef {{ id: string, quote: Quote }} Reply a message that is answered */
+
+/** @typedef {{ message: Message, user_id: string, pinned_at: string }} Pin */
+
 /**
  * @typedef {object} Message
  * @property {string} id
@@ -93,6 +109,10 @@
  * @property {string} timestamp
  * @property {string | null} [edited_at]
  * @property {string | null} [deleted_at]
+ * @property {string | null} [reply_to]
+ * @property {Quote} [quote]
+ * @property {Reaction[]} [reactions]
+ * @property {string | null} [pinned_at]
  * @property {SystemNote} [system]
  */
 
@@ -124,6 +144,7 @@
  * @property {string} timestamp
  * @property {"pending" | "failed"} state
  * @property {string} [reply_to]
+ * @property {Quote} [quote]
  * @property {boolean} [late] the acknowledgement is late: "not confirmed yet"
  * @property {string} [reason] why it failed
  * @property {string} [code]
@@ -143,8 +164,15 @@
 
 /** @typedef {{ items: any[], next: string | null }} Page */
 
-/** @typedef {{ items: Message[], has_more: boolean, last_seq: number }} HistoryPage */
+/**
+ * @typedef {object} HistoryPage
+ * @property {Message[]} items
+ * @property {number} last_seq
+ * @property {boolean} [has_more]
+ * @property {boolean} [has_more_before] of a page around a number, as the next
+ * @property {boolean} [has_more_after]
+ */
 
-/** @typedef {"conversations" | "people" | "timeline" | "connection" | "outbox" | "typing"} Topic */
+/** @typedef {"conversations" | "people" | "timeline" | "pins" | "connection" | "outbox" | "typing"} Topic */
 
 export {};
