@@ -8,6 +8,9 @@ import { avatar, clock, el, fullTime, linked } from "./dom.js";
 import { actionBar, actionsOf } from "./message-actions.js";
 import { client } from "./page-client.js";
 import { attribute, morph, Parted } from "./patch.js";
+import { drawPinned, pinnedValue } from "./pins.js";
+import { drawQuote, quoteValue } from "./quote.js";
+import { chipsValue, drawChips } from "./reactions.js";
 import { isEditing } from "./revise.js";
 import { namesIn, sentence } from "./sentences.js";
 
@@ -16,10 +19,13 @@ const ROW = [
   { name: "avatar", value: ({ mine, first, senderId, name, status }) => !mine && first && [senderId, name, status], draw: drawAvatar },
   { name: "head", value: ({ first, mine, name, time }) => [first, mine ? "You" : name, Number(time)], draw: drawHead },
   { name: "said", value: () => true, draw: ({ row }) => row.said.node },
+  { name: "reactions", value: chipsValue, draw: drawChips },
   { name: "foot", value: footWords, draw: drawFoot },
+  { name: "pinned", value: pinnedValue, draw: drawPinned },
 ];
 
 const SAID = [
+  { name: "quote", value: quoteValue, draw: drawQuote },
   { name: "text", value: ({ message, time }) => [message.content, Boolean(message.deleted_at), Number(time)], draw: drawText },
   { name: "actions", value: ({ message }) => actionsOf(message).map(({ name }) => name).join(), draw: ({ row }) => actionBar(() => row.item.message) },
 ];

@@ -2,10 +2,10 @@
 // jump to it and to the newest message.
 
 import { $, el, icon } from "./dom.js";
+import { toNewest } from "./jump.js";
 import { client, view } from "./page-client.js";
-import { bringToTop, isAbove, isAtEnd, toEnd } from "./scroll.js";
+import { bringToTop, isAbove, isAtEnd } from "./scroll.js";
 
-const MOST_PAGES = 20; // that a jump to the line loads; no more than these hold what is counted as unread
 const line = el("li", { class: "unread-line", "data-testid": "unread-line" }, el("span", {}, "New messages"));
 
 let begun = null; // the id of the conversation whose reading has begun
@@ -22,7 +22,7 @@ export function startReading(renderAll) {
   render = renderAll;
   $("jump-newest").append(icon("down"), el("span", {}));
   $("jump-newest").addEventListener("click", () => {
-    toEnd();
+    toNewest();
     $("composer-text").focus();
   });
   $("jump-unread").append(icon("up"), el("span", {}, "New messages"));
@@ -65,7 +65,9 @@ export function noteReading(timeline) {
   if (from === null) isHeld = false;
   mark = from;
   isUnread = count > 0;
-  countArrived(timeline);
+  // What is loaded behind a range in the middle of the history has not just arrived.
+  if (timeline.isNewest) countArrived(timeline);
+  else [arrived, newestSeq] = [count, conversation.last_seq];
 }
 
 function setLine({ unread_from_seq: from, read_seq: read }) {
@@ -105,14 +107,11 @@ function drawJumps() {
   $("jump-unread").hidden = lineSeq === null || isLineSeen || !hasRows || !(line.isConnected || hasMore());
 }
 
-const hasMore = () => !client.history.get(view.openId)?.isComplete;
+const hasMore = () => !client.history.get(view.openId)?.covers(lineSeq + 1);
 
 async function jumpToLine() {
   const id = view.openId;
-  const timeline = client.history.get(id);
-  const isMissing = () => lineSeq !== null && !timeline.isComplete && timeline.messages[0].seq > lineSeq + 1;
-  for (let pages = 0; pages < MOST_PAGES && isMissing() && timeline.state === "idle"; pages += 1) await client.history.loadEarlier(id);
-  if (view.openId !== id) return;
+  if (!(await client.openAround(id, lineSeq + 1)) || view.openId !== id) return;
   render();
   isLineSeen = true;
   if (line.isConnected) bringToTop(line);

@@ -2,6 +2,7 @@
 // height or are hidden for another conversation. Scroll anchoring is done here, because browsers differ in it.
 
 import { $ } from "./dom.js";
+import { client, view } from "./page-client.js";
 
 const NEAR_END = 60; // pixels that still count as being at the end
 const MOST_KEPT = 500; // messages from the end on; a place behind them is given up when the reader leaves
@@ -26,7 +27,8 @@ export function startScroll(inOrder, then) {
   }).observe(scroller);
 }
 
-export const isAtEnd = () => atEnd;
+// The end of a range in the middle of the history is not the end of the conversation.
+export const isAtEnd = () => atEnd && client.history.get(view.openId)?.isNewest !== false;
 
 export function toEnd() {
   atEnd = true;
@@ -42,7 +44,7 @@ function scrolled() {
 
 function note() {
   atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END;
-  place = atEnd ? null : firstVisible();
+  place = isAtEnd() ? null : firstVisible();
 }
 
 function stickToEnd() {
@@ -51,13 +53,13 @@ function stickToEnd() {
 
 /** Runs `change`, which changes rows. */
 export function keepPlace(change) {
-  if (scroller.clientHeight && !atEnd) place = firstVisible();
+  if (scroller.clientHeight && !isAtEnd()) place = firstVisible();
   change();
   restore();
 }
 
 function restore() {
-  if (atEnd) stickToEnd();
+  if (isAtEnd()) stickToEnd();
   else if (place?.row.node.isConnected) scroller.scrollTop += distance(place.row) - place.top;
 }
 

@@ -1,11 +1,14 @@
 // The messages of the open conversation, stored ones and pending ones, as rows. Rows are patched in place: message-row.js has their parts.
 
 import { $, dayName, el } from "./dom.js";
+import { startJumps, toNewest } from "./jump.js";
+import { drawLaterState, loadIfNearEnd } from "./later.js";
+import { startMessageActions } from "./message-actions.js";
 import { MessageRow } from "./message-row.js";
 import { nameOf, statusOf } from "./names.js";
 import { client, on, view } from "./page-client.js";
 import { drawReading, endReading, isLineBefore, noteReading, startReading, unreadLine } from "./reading.js";
-import { enterPlace, isAtEnd, keepPlace, leavePlace, startScroll, toEnd } from "./scroll.js";
+import { enterPlace, isAtEnd, keepPlace, leavePlace, startScroll } from "./scroll.js";
 import { startAnnouncer } from "./announcer.js";
 
 const LOAD_AHEAD = 600; // pixels
@@ -27,6 +30,8 @@ export function startTimelineView() {
   list = $("messages");
   startScroll(() => shown, moved);
   startReading(render);
+  startJumps(render);
+  startMessageActions(list);
   startAnnouncer();
   list.addEventListener("keydown", steer);
   for (const topic of ["opened", "timeline", "outbox", "conversations"]) on(topic, later);
@@ -34,7 +39,7 @@ export function startTimelineView() {
     isStale = true;
     later();
   });
-  return { toNewest: toEnd };
+  return { toNewest };
 }
 
 // Several topics of one announcement are one rendering.
@@ -50,6 +55,7 @@ function later() {
 function moved() {
   drawReading();
   loadIfNearStart();
+  loadIfNearEnd();
 }
 
 function loadIfNearStart() {
@@ -66,6 +72,7 @@ function render() {
   keepPlace(() => {
     renderLoadState(timeline);
     layOut(timeline);
+    drawLaterState(timeline);
   });
   if (timeline.isLoaded) enterPlace(view.openId);
   moved();
@@ -86,7 +93,7 @@ function layOut(timeline) {
   round += 1;
   const nodes = [];
   shown = [];
-  const unsent = client.outbox.in(view.openId);
+  const unsent = timeline.isNewest ? client.outbox.in(view.openId) : [];
   let before = null;
   let hasLine = false;
   const add = (message, key, isLastPending) => {

@@ -113,9 +113,9 @@ async fn it_fits_a_desk_and_a_phone() {
     page.until("all('message').filter((row) => row.textContent.includes('This message was deleted')).length === 2")
         .await;
     page.eval(&format!("{}.focus()", message("cinnamon"))).await;
-    page.until(&format!("seen({}.querySelector('[data-testid=edit-message]'))", message("cinnamon"))).await;
+    page.until(&format!("seen({}.querySelector('[data-testid=more-message]'))", message("cinnamon"))).await;
     look(&page, "revise").await;
-    page.click(&format!("{}.querySelector('[data-testid=edit-message]')", message("cinnamon"))).await;
+    page.choose("cinnamon", "edit").await;
     page.until("seen(one('editing-note'))").await;
     look(&page, "editing").await;
     page.press("Escape").await;
