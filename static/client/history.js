@@ -42,8 +42,17 @@ export class History {
    * @param {string} conversationId @param {number} seq
    */
   async loadAround(conversationId, seq) {
-    const timeline = this.timelines.get(conversationId);
-    return (timeline?.isLoaded && timeline.covers(seq)) || this.#begin(conversationId, `around_seq=${seq}&`);
+    const isThere = () => {
+      const timeline = this.timelines.get(conversationId);
+      return Boolean(timeline?.isLoaded && timeline.covers(seq));
+    };
+    // An answer that came too late may have been asked for again meanwhile.
+    return isThere() || (await this.#begin(conversationId, `around_seq=${seq}&`)) || isThere();
+  }
+
+  /** Asks again for messages that were asked for and have not come. @param {string} conversationId */
+  reload(conversationId) {
+    return this.#begin(conversationId, this.timelines.get(conversationId)?.query ?? "");
   }
 
   /** Loads the messages before those that are loaded. @param {string} conversationId */
@@ -52,7 +61,7 @@ export class History {
     if (!timeline?.isLoaded) return this.loadNewest(conversationId);
     const first = timeline.messages[0];
     if (timeline.isComplete || timeline.state === "loading" || !first) return false;
-    return this.#load(conversationId, timeline, `before_seq=${first.seq}&`, (page) => timeline.prepend(page), "state");
+    return this.#load(conversationId, timeline, `before_seq=${first.seq}&`, timeline.askBeside("state"), (page) => timeline.prepend(page), "state");
   }
 
   /** Loads the messages behind those that are loaded. @param {string} conversationId */
@@ -60,7 +69,7 @@ export class History {
     const timeline = this.timelines.get(conversationId);
     const last = timeline?.messages.at(-1);
     if (!timeline || timeline.isNewest || timeline.laterState === "loading" || !last) return false;
-    return this.#load(conversationId, timeline, `after_seq=${last.seq}&`, (page) => timeline.append(page), "laterState");
+    return this.#load(conversationId, timeline, `after_seq=${last.seq}&`, timeline.askBeside("laterState"), (page) => timeline.append(page), "laterState");
   }
 
   /** @param {string} conversationId */
@@ -76,7 +85,7 @@ export class History {
   #begin(conversationId, query) {
     const timeline = this.timelines.get(conversationId) ?? new Timeline();
     this.timelines.set(conversationId, timeline);
-    return this.#load(conversationId, timeline, query, (page) => {
+    return this.#load(conversationId, timeline, query, timeline.askInstead(query), (page) => {
       timeline.begin(page);
       this.#hooks.loaded(conversationId, page);
     });
@@ -84,11 +93,10 @@ export class History {
 
   /**
    * Returns false if there is no page, or it is of no use any more.
-   * @param {string} conversationId @param {Timeline} timeline @param {string} query
+   * @param {string} conversationId @param {Timeline} timeline @param {string} query @param {() => boolean} isAskedFor
    * @param {(page: HistoryPage) => void} apply @param {Side} [side]
    */
-  async #load(conversationId, timeline, query, apply, side) {
-    const isAskedFor = timeline.ask(side);
+  async #load(conversationId, timeline, query, isAskedFor, apply, side) {
     // The conversation may have been left, or another range may have been asked for, meanwhile.
     const isOfUse = () => this.timelines.get(conversationId) === timeline && isAskedFor();
     this.#emitter.changed("timeline");

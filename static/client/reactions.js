@@ -48,7 +48,7 @@ export class Reactions {
       this.#wishes.set(key, wish);
       wish.done = this.#ask(key, wish, message);
     }
-    this.#emitter.changed("timeline");
+    this.#show(message);
     return wish.done;
   }
 
@@ -79,8 +79,14 @@ export class Reactions {
       this.#history.get(message.conversation_id)?.receive((timeline) => timeline.change(message.id, confirmed));
     } finally {
       this.#wishes.delete(key);
-      this.#emitter.changed("timeline");
+      this.#show(message);
     }
+  }
+
+  /** The message has other reactions now, so it is another object: views draw those again that are. @param {Message} message */
+  #show({ conversation_id, id }) {
+    this.#history.get(conversation_id)?.change(id, (known) => ({ ...known }));
+    this.#emitter.changed("timeline");
   }
 }
 

@@ -53,7 +53,7 @@ export class Sync {
     outbox.resend();
     resume.all();
     for (const [id, { isLoaded }] of history.timelines) {
-      if (!isLoaded) history.loadNewest(id);
+      if (!isLoaded) history.reload(id);
       else if (!pins.in(id)) pins.load(id);
     }
     list.load();

@@ -27,7 +27,8 @@ export class Timeline {
   #last = null;
   /** @type {{ seq: number, id: string } | null} the last one behind it */
   #ahead = null;
-  #range = 0; // counts the ranges that were asked for
+  query = ""; // that asked for this range, or for the one that is to replace it
+  #range = 0; // counts the ranges that were asked for, and those that came
   #loads = 0; // under way
   /** @type {((timeline: Timeline) => boolean)[]} the changes that arrived during them */
   #early = [];
@@ -92,14 +93,27 @@ export class Timeline {
   }
 
   /**
-   * A page is asked for: at a side of this range, or another range. Returns the function that says if it is still of use when it comes.
-   * @param {Side} [side]
+   * A page at a side of this range is asked for. Returns the function that says if it is still of use when it comes.
+   * @param {Side} side
    */
-  ask(side) {
+  askBeside(side) {
+    this[side] = "loading";
+    return this.#ask();
+  }
+
+  /**
+   * Another range is asked for, or the same one again before it has come.
+   * @param {string} query
+   */
+  askInstead(query) {
+    if (this.isLoaded || this.query !== query) this.#range += 1;
+    Object.assign(this, { query, state: this.isLoaded ? "idle" : "loading", laterState: "idle" });
+    return this.#ask();
+  }
+
+  #ask() {
     this.#loads += 1;
-    if (side) this[side] = "loading";
-    else Object.assign(this, { state: this.isLoaded ? "idle" : "loading", laterState: "idle" });
-    const range = side ? this.#range : (this.#range += 1);
+    const range = this.#range;
     return () => range === this.#range;
   }
 
@@ -115,6 +129,7 @@ export class Timeline {
    * @param {HistoryPage} page
    */
   begin(page) {
+    this.#range += 1; // what was asked for beside the range before has no place any more
     Object.assign(this, { messages: [], byId: new Map(), state: "idle", laterState: "idle", isLoaded: true });
     Object.assign(this, { isComplete: !(page.has_more_before ?? page.has_more), isNewest: !page.has_more_after });
     this.seen = Math.max(this.seen, page.last_seq);

@@ -3,7 +3,7 @@
 import { el, icon } from "./dom.js";
 import { closeMenu, openMenu } from "./menu.js";
 import { notify } from "./notice.js";
-import { changed, client } from "./page-client.js";
+import { client } from "./page-client.js";
 import { tabindexIn } from "./row-focus.js";
 
 const QUICK = ["👍", "❤️", "😂", "🎉", "😮", "😢"];
@@ -21,14 +21,11 @@ export const mayReact = (message) => message.type !== "system" && !message.state
 
 /** Reacts with an emoji, or takes the reaction back. */
 export async function react(message, emoji) {
-  const answered = client.reactions.toggle(message, emoji);
-  changed("rows");
   try {
-    await answered;
+    await client.reactions.toggle(message, emoji);
   } catch (problem) {
     notify(problem.message);
   }
-  changed("rows");
 }
 
 // Choosing

@@ -92,6 +92,43 @@ test("a page that was asked for before a jump is not put beside the range after 
   assert.equal(room.timeline.state, "idle");
 });
 
+test("a page that is asked for while a jump is under way is not put beside the range after it", async () => {
+  const room = await Room.open(300);
+  await room.client.open(ROOM);
+  const answer = room.hold();
+  const around = room.client.openAround(ROOM, 50);
+  const earlier = room.client.history.loadEarlier(ROOM);
+  await exchanged();
+  await answer();
+  assert.deepEqual(await Promise.all([around, earlier]), [true, false]);
+  assert.deepEqual(room.seqs, range(25, 74));
+  await room.client.history.loadEarlier(ROOM);
+  assert.deepEqual(room.seqs, range(1, 74));
+});
+
+for (const [first, second] of [["first", "second"], ["second", "first"]]) {
+  test(`a connection that begins while the first messages load asks for the same ones again, and the ${first} answer is shown`, async () => {
+    const room = await Room.open(300);
+    const answers = {};
+    room.server.answers[`GET /v1/conversations/${ROOM}/messages`] = ({ search }) => new Promise((resolve) => {
+      answers[answers.first ? "second" : "first"] = () => resolve([200, room.page(new URLSearchParams(search))]);
+    });
+    const opened = room.client.openAround(ROOM, 50);
+    await exchanged();
+    await room.socket.close(1006);
+    await room.browser.clock.pass(250);
+    await room.socket.hello();
+    await exchanged();
+    answers[first]();
+    await exchanged();
+    assert.deepEqual(room.seqs, range(25, 74));
+    answers[second]();
+    assert.equal(await opened, true);
+    assert.deepEqual(room.seqs, range(25, 74));
+    assert.equal(room.timeline.isNewest, false);
+  });
+}
+
 test("of two jumps the last one counts", async () => {
   const room = await Room.open(300);
   const answer = room.hold();

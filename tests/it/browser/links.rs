@@ -13,9 +13,10 @@ async fn a_copied_link_opens_around_its_message_also_from_cold() {
         ada.send(&room, &format!("number {number}.")).await;
     }
     let browser = Browser::start().await;
+    let link = format!("#{}/5", room.id);
     let (hers, theirs) = tokio::join!(
         Visitor::log_in(&browser, server.address, "ada"),
-        Visitor::log_in_at(&browser, server.address, "grace", &format!("#{}/5", room.id))
+        Visitor::log_in_at(&browser, server.address, "grace", &link)
     );
     // From cold: it survives the login.
     theirs.is_at("Ada").await;

@@ -24,7 +24,7 @@ async fn user(server: &Server, username: &str, name: &str) -> TestUser {
 }
 
 /// Shows the page in every size and colour scheme: everything fits. Writes screenshots if they are configured.
-async fn look(page: &Visitor, view: &str) {
+pub(super) async fn look(page: &Visitor, view: &str) {
     for (size, width, height) in SIZES {
         for scheme in ["light", "dark"] {
             page.emulate(width, height, scheme).await;

@@ -1,7 +1,9 @@
 //! Answers to messages, which quote them.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
+use super::looks::look;
 use super::visitor::{Visitor, menu_entry, message};
 use crate::support::browser::Browser;
 use crate::support::server::Server;
@@ -67,29 +69,44 @@ async fn an_answer_shows_what_it_answers_as_that_is_now() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_of_a_stranger_to_bold_texts_stays_in_its_box() {
+async fn quotes_pins_and_reactions_of_any_text_stay_in_their_boxes() {
     let server = Server::start().await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
-    let texts = [&"x".repeat(12_000), "<img src=x onerror=alert(1)>", "\u{202e}أهلا بالعالم", &"🦀".repeat(300)];
+    let name = json!({"name": "محمد Wolfeschlegelsteinhausenbergerdorffwelchevoraltern"});
+    grace.patch("/v1/users/me", &name).await.expect(200);
+    let texts =
+        ["x".repeat(12_000), "<img src=x onerror=alert(1)>".into(), "\u{202e}أهلا بالعالم".into(), "🦀".repeat(300)];
     for (index, text) in texts.iter().enumerate() {
-        let quoted = ada.send(&room, text).await;
+        let quoted = grace.send(&room, text).await;
         let answer = json!({"content": format!("answer {index}"), "reply_to": quoted["id"]});
-        grace.post(&room.messages, &answer).await.expect(201);
+        ada.post(&room.messages, &answer).await.expect(201);
+        let path = format!("{}/{}", room.messages, quoted["id"].as_str().unwrap());
+        ada.put(&format!("{path}/pin")).await.expect(204);
+    }
+    // As many kinds as a message takes.
+    let last = grace.send(&room, "many").await;
+    for emoji in "👍 ❤ 😂 🎉 😮 😢 🙏 🔥 👀 🚀 💯 ✅ ❌ ⭐ 🍕 🐙 🌈 ⚡ 🎈 🥳".split(' ')
+    {
+        let emoji = utf8_percent_encode(emoji, NON_ALPHANUMERIC);
+        ada.put(&format!("{}/{}/reactions/{emoji}", room.messages, last["id"].as_str().unwrap())).await.expect(204);
     }
     let browser = Browser::start().await;
     let page = Visitor::log_in(&browser, server.address, "ada").await;
-    page.open("Grace").await;
-    for (width, height) in [(320, 568), (1440, 900)] {
-        page.emulate(width, height, "light").await;
-        page.until(&format!("innerWidth === {width}")).await;
-        let wide = "all('quote').filter((quote) => quote.getBoundingClientRect().right > innerWidth || quote.getBoundingClientRect().height > 120).length";
-        assert_eq!(page.eval(wide).await, 0);
-    }
-    assert_eq!(page.eval("all('quote').length").await, texts.len());
+    page.click("one('conversation-item')").await;
+    page.until(&format!(
+        "all('quote').length === {} && all('reaction').length === 20 && seen(one('pins-open'))",
+        texts.len()
+    ))
+    .await;
+    look(&page, "answers").await;
+    assert_eq!(page.eval("all('quote').filter((quote) => quote.getBoundingClientRect().height > 120).length").await, 0);
     assert_eq!(
         page.eval(&format!("{}.querySelector('.quote-text').textContent.length", quote_in("answer 3"))).await,
         400
     );
     assert_eq!(page.eval("document.querySelectorAll('#messages img').length").await, 0);
+    page.click("one('pins-open')").await;
+    page.until(&format!("all('pin').length === {}", texts.len())).await;
+    look(&page, "pins").await;
 }
