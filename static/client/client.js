@@ -9,10 +9,12 @@ import { makeEnvironment } from "./environment.js";
 import { History } from "./history.js";
 import { Http } from "./http.js";
 import { Outbox } from "./outbox.js";
+import { OwnPresence } from "./own-presence.js";
 import { People } from "./people.js";
 import { Pins } from "./pins.js";
 import { Reactions } from "./reactions.js";
 import { ReadState } from "./read-state.js";
+import { Receipts } from "./receipts.js";
 import { Rest } from "./rest.js";
 import { Resume } from "./resume.js";
 import { Session } from "./session.js";
@@ -59,6 +61,7 @@ export class Client {
     /** How much of the list of conversations is loaded. */
     this.list = new ConversationList(this.rest, this.conversations, emitter, {
       lost: (id) => this.#sync.lose(id),
+      received: (conversation) => this.#sync.listed(conversation),
       isInUse: (id) => this.history.timelines.has(id),
     });
     /** The messages that are loaded. */
@@ -76,11 +79,15 @@ export class Client {
     this.drafts = new Drafts(environment);
     /** How far the user has read. */
     this.readState = new ReadState(environment, this.connection, this.conversations);
+    /** How far others have received and read. */
+    this.receipts = new Receipts(emitter);
+    /** Whether the user is at this device. */
+    this.presence = new OwnPresence(environment, this.connection);
     /** Who types. */
     this.typing = new Typing(environment, this.connection, emitter);
     const resume = (this.resume = new Resume(environment, this.connection, this.history));
-    const { people, conversations, list, history, pins, readState, typing, outbox, drafts } = this;
-    this.#sync = new Sync({ session, people, conversations, list, history, pins, resume, readState, typing, outbox, drafts, emitter });
+    const { people, conversations, list, history, pins, readState, receipts, presence, typing, outbox, drafts } = this;
+    this.#sync = new Sync({ session, people, conversations, list, history, pins, resume, readState, receipts, presence, typing, outbox, drafts, emitter });
   }
 
   /** @param {string} type @param {(detail: any) => void} handler @returns {() => void} ends the subscription */
@@ -170,6 +177,7 @@ export class Client {
     this.connection.stop();
     this.resume.stop();
     this.readState.wipe();
+    this.presence.stop();
     this.typing.wipe();
     this.outbox.close();
     this.#session.close();
@@ -193,9 +201,10 @@ export class Client {
   #ended({ reason, isWiped }) {
     this.connection.stop();
     this.resume.stop();
+    this.presence.stop();
     this.outbox.stop({ isWiped });
     this.drafts.close({ isWiped });
-    for (const part of [this.conversations, this.people, this.history, this.list, this.readState, this.typing, this.reactions, this.pins]) part.wipe();
+    for (const part of [this.conversations, this.people, this.history, this.list, this.readState, this.receipts, this.typing, this.reactions, this.pins]) part.wipe();
     this.#emitter.emit("ended", { reason, isWiped });
   }
 }

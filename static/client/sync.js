@@ -10,9 +10,11 @@ import { REF as RESUME } from "./resume.js";
 /** @import { Emitter } from "./emitter.js" */
 /** @import { History } from "./history.js" */
 /** @import { Outbox } from "./outbox.js" */
+/** @import { OwnPresence } from "./own-presence.js" */
 /** @import { People } from "./people.js" */
 /** @import { Pins } from "./pins.js" */
 /** @import { ReadState } from "./read-state.js" */
+/** @import { Receipts } from "./receipts.js" */
 /** @import { Resume } from "./resume.js" */
 /** @import { Session } from "./session.js" */
 /** @import { Typing } from "./typing.js" */
@@ -28,6 +30,8 @@ import { REF as RESUME } from "./resume.js";
  * @property {Resume} resume
  * @property {ReadState} readState
  * @property {Pins} pins
+ * @property {Receipts} receipts
+ * @property {OwnPresence} presence
  * @property {Outbox} outbox
  * @property {Typing} typing
  * @property {Drafts} drafts
@@ -46,10 +50,11 @@ export class Sync {
 
   /** The server sends all events from here on. Earlier ones are loaded now. @param {Frame} hello */
   goLive({ membership_version, user }) {
-    const { history, list, outbox, people, pins, readState, resume } = this.#parts;
+    const { history, list, outbox, people, pins, presence, readState, resume } = this.#parts;
     this.#membershipVersion = membership_version;
     people.learn(user);
     readState.begin();
+    presence.begin();
     outbox.resend();
     resume.all();
     for (const [id, { isLoaded }] of history.timelines) {
@@ -84,15 +89,21 @@ export class Sync {
     if (page.last_seq && !page.has_more_after) this.#parts.readState.received(conversationId, page.last_seq);
   }
 
+  /** The list shows a conversation with what is new in it, so this device has received that. @param {Conversation} conversation */
+  listed({ id, last_message, unread_count }) {
+    if (unread_count && last_message) this.#parts.readState.received(id, last_message.seq);
+  }
+
   /** The user is not, or no longer, in this conversation. @param {string} conversationId */
   lose(conversationId) {
-    const { conversations, drafts, history, list, outbox, pins } = this.#parts;
+    const { conversations, drafts, history, list, outbox, pins, receipts } = this.#parts;
     list.forget(conversationId);
     outbox.discardConversation(conversationId);
     drafts.set(conversationId, "");
     drafts.setReply(conversationId, null);
     pins.forget(conversationId);
     history.forget(conversationId);
+    receipts.forget(conversationId);
     conversations.forget(conversationId);
   }
 
@@ -118,12 +129,15 @@ export class Sync {
       this.lose(conversation?.id ?? conversation_id);
     },
     "conversation.state": (frame) => this.#parts.readState.apply(frame) || this.#parts.list.fetch(frame.conversation_id),
+    "message.read": (frame) => this.#parts.receipts.apply(frame),
+    "message.delivered": (frame) => this.#parts.receipts.apply(frame),
     "typing.start": (frame) => this.#parts.typing.started(frame),
     "typing.stop": (frame) => this.#parts.typing.stopped(frame),
     "presence.state": ({ users }) => this.#parts.people.replacePresence(users ?? {}),
     "presence.diff": (diff) => this.#parts.people.applyPresence(/** @type {any} */ (diff)),
     resumed: (frame) => {
       this.#parts.resume.resumed(frame);
+      this.#parts.receipts.replace(frame);
       this.#parts.emitter.changed("timeline");
     },
     heartbeat: (frame) => this.#compare(frame),
@@ -132,7 +146,7 @@ export class Sync {
 
   /** @param {Frame} frame */
   #applyNumbered({ type, message, conversation_id, seq }) {
-    const { conversations, emitter, history, list, outbox, readState, session, typing } = this.#parts;
+    const { conversations, emitter, history, list, outbox, readState, receipts, session, typing } = this.#parts;
     const [timeline, conversation] = [history.get(conversation_id), conversations.get(conversation_id)];
     const isKnown = timeline?.isLoaded ? !message || timeline.isKnown(message) : (conversation?.last_seq ?? 0) >= seq;
     if (message) {
@@ -143,6 +157,7 @@ export class Sync {
     else list.fetch(conversation_id);
     if (type !== "message.new" || !message) return;
     typing.stopped({ type, conversation_id, user_id: message.sender_id });
+    receipts.sent(message);
     if (message.sender_id !== session.user?.id) readState.received(conversation_id, seq);
     if (!isKnown) emitter.emit("message", { message });
   }
@@ -173,7 +188,7 @@ export class Sync {
 
   /** @param {Frame} frame */
   #applyMembership(frame) {
-    const { conversations, list, people, session } = this.#parts;
+    const { conversations, list, people, receipts, session } = this.#parts;
     const { conversation_id, conversation, member, message, seq, type } = frame;
     const subjectId = member?.user?.id ?? member?.user_id ?? message?.system?.user_id;
     if (type === "member.removed" && subjectId === session.user?.id) {
@@ -181,6 +196,8 @@ export class Sync {
       // A replayed removal may be older than a later addition.
       if (!((conversations.get(conversation_id)?.last_seq ?? 0) > seq)) return this.lose(conversation_id);
     }
+    if (type === "member.added" && subjectId) receipts.joined(conversation_id, subjectId, seq);
+    if (type === "member.removed" && subjectId) receipts.left(conversation_id, subjectId);
     this.#applyNumbered({ ...frame, message: message?.id ? message : null });
     if (conversation) conversations.learn({ id: conversation_id, ...shared(conversation) });
     else if (conversations.has(conversation_id)) list.fetch(conversation_id);

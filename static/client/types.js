@@ -68,6 +68,7 @@
  * @property {string} username
  * @property {string} name
  * @property {string} [status] `online`, `away` or `offline`
+ * @property {string | null} [last_seen_at] when the last connection of the user ended, if the user shows it
  */
 
 /**
@@ -114,7 +115,10 @@
  * @property {Reaction[]} [reactions]
  * @property {string | null} [pinned_at]
  * @property {SystemNote} [system]
+ * @property {"sent" | "delivered" | "read"} [status] of the user's own messages, when they were loaded
  */
+
+/** @typedef {{ delivered_seq: number, read_seq: number | null }} Receipt how far a member has received and read; null if the member does not show it */
 
 /**
  * @typedef {object} Conversation
@@ -173,6 +177,6 @@
  * @property {boolean} [has_more_after]
  */
 
-/** @typedef {"conversations" | "people" | "timeline" | "pins" | "connection" | "outbox" | "typing"} Topic */
+/** @typedef {"conversations" | "people" | "timeline" | "pins" | "receipts" | "connection" | "outbox" | "typing"} Topic */
 
 export {};

@@ -4,15 +4,18 @@
 import { $, avatar, twice } from "./dom.js";
 import { changed, client, on, view } from "./page-client.js";
 import { showAuth } from "./auth.js";
+import { startBadge } from "./badge.js";
 import { startBlockView } from "./block.js";
 import { startChatView } from "./chat.js";
 import { startConnectionView } from "./connection.js";
+import { startFocus } from "./focus.js";
 import { placeIn } from "./jump.js";
 import { startListView } from "./list.js";
 import { startMembersView } from "./members.js";
 import { notify } from "./notice.js";
 import { startPeopleView } from "./people.js";
 import { startPinsView } from "./pins.js";
+import { startPresence } from "./presence.js";
 import { startReactions } from "./reactions.js";
 
 const FAREWELL = "chinwag.farewell"; // the message to show after the reload
@@ -48,7 +51,9 @@ function startChat() {
   startReactions();
   startBlockView();
   on("conversations", closeIfGone);
-  on("conversations", countInTitle);
+  startBadge();
+  startPresence();
+  startFocus();
 
   addEventListener("hashchange", follow);
   client.list.load();
@@ -77,11 +82,6 @@ function closeIfGone() {
   open(null);
   if (id !== view.leavingId) notify("There is no such conversation, or you are not in it.");
   view.leavingId = null;
-}
-
-function countInTitle() {
-  const unread = client.conversations.sorted().filter((conversation) => conversation.unread_count > 0).length;
-  document.title = unread ? `(${unread}) Chinwag` : "Chinwag";
 }
 
 function showMe() {

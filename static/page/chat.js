@@ -4,6 +4,7 @@ import { $, avatar, icon } from "./dom.js";
 import { nameOf, statusOf, titleOf } from "./names.js";
 import { dropReply, replyTo, startReplies } from "./quote.js";
 import { client, on, view } from "./page-client.js";
+import { presenceWords } from "./presence.js";
 import { editLast, isEditing, saveEdit, startRevising, stopEdit } from "./revise.js";
 import { startTimelineView } from "./timeline.js";
 
@@ -34,7 +35,7 @@ function render() {
   const direct = conversation.type === "direct";
   $("conversation-title").textContent = title;
   // Without a connection presence is unknown, and an old value would be wrong.
-  const status = () => (direct ? statusOf(conversation.peer?.id) : groupStatus(conversation));
+  const status = () => (direct ? presenceWords(conversation.peer?.id) : groupStatus(conversation));
   $("conversation-status").textContent = client.connection.isLive ? typingWords(conversation) || status() : "Not connected";
   $("conversation-avatar").replaceChildren(
     avatar(conversation.peer?.id ?? conversation.id, title, direct ? statusOf(conversation.peer?.id) : null, !direct));

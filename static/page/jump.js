@@ -3,16 +3,16 @@
 import { $, icon } from "./dom.js";
 import { notify } from "./notice.js";
 import { client, on, view } from "./page-client.js";
-import { bringToTop, toEnd } from "./scroll.js";
 
 const MARKED_MS = 2_500;
-let render = () => {};
+let reveal = () => null;
+let showNewest = () => {};
 let jumps = 0; // of several jumps the last one counts
 let back = null; // {conversationId, seq}: the message from which the reader jumped
 
-/** `renderAll` draws the messages that are loaded now. */
-export function startJumps(renderAll) {
-  render = renderAll;
+/** `reveal` shows a message that is loaded, by its id, and returns its row; `showNewest` goes to the end of what is loaded. */
+export function startJumps(hooks) {
+  ({ reveal, showNewest } = hooks);
   $("jump-back").prepend(icon("back"));
   $("jump-back").addEventListener("click", () => jumpTo(back.conversationId, back.seq));
   on("opened", () => {
@@ -44,10 +44,9 @@ export async function jumpTo(conversationId, seq, from) {
   if (placeIn(location.hash).seq) history.replaceState(history.state, "", `#${conversationId}`);
   if (!isLoaded) return void (client.history.get(conversationId) && notify("That message could not be loaded. Try again in a moment."));
   offerWayBack(from ? { conversationId, seq: from } : null);
-  render();
   const message = client.history.get(conversationId).messages.findLast((one) => one.seq <= seq);
-  const row = message && $("messages").querySelector(`[data-id="${CSS.escape(message.id)}"]`);
-  if (row) show(row);
+  const row = message && reveal(message.id);
+  if (row) mark(row);
   if (message?.seq !== seq) notify("There is no such message here.");
   else if (message.deleted_at) notify("That message was deleted.");
 }
@@ -59,13 +58,11 @@ export async function toNewest() {
   offerWayBack(null);
   if (!client.history.get(openId)?.isNewest) {
     if (!(await client.openNewest(openId)) || view.openId !== openId) return;
-    render();
   }
-  toEnd();
+  showNewest();
 }
 
-function show(row) {
-  bringToTop(row);
+function mark(row) {
   row.focus({ preventScroll: true });
   row.dataset.marked = "";
   setTimeout(() => delete row.dataset.marked, MARKED_MS);

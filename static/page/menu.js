@@ -32,6 +32,7 @@ const items = () => [...menu.querySelectorAll("[role=menuitem]")];
 
 function entryOf({ name, words, sure, run }) {
   const chosen = () => {
+    giveBack(); // before it runs: a dialog that it opens gives the focus back to where it was
     closeMenu();
     run();
   };
@@ -65,8 +66,11 @@ function steer(event) {
 function closed({ newState }) {
   if (newState !== "closed" || !opener) return;
   if (opener.hasAttribute("aria-haspopup")) opener.setAttribute("aria-expanded", "false");
-  // A button that shows at the focus alone cannot take it before its row has it.
-  const isLost = document.activeElement === document.body || menu.contains(document.activeElement);
-  if (isLost) (opener.closest("[tabindex]") ?? opener).focus({ preventScroll: true });
+  if (document.activeElement === document.body || menu.contains(document.activeElement)) giveBack();
   opener = null;
+}
+
+// A button that shows at the focus alone cannot take it before its row has it.
+function giveBack() {
+  (opener.closest("[tabindex]") ?? opener).focus({ preventScroll: true });
 }

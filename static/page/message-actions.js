@@ -10,6 +10,7 @@ import { mayPin, mayUnpin, pin, unpin } from "./pins.js";
 import { beginReply, mayReply } from "./quote.js";
 import { chooseReaction, mayReact, quickEmoji } from "./reactions.js";
 import { markUnread, mayMarkUnread } from "./reading.js";
+import { hasReaders, showReaders } from "./receipts.js";
 import { startRowFocus } from "./row-focus.js";
 import { beginEdit, mayDelete, mayEdit, removeMessage } from "./revise.js";
 
@@ -25,6 +26,7 @@ const ACTIONS = [
   { name: "copy", words: "Copy text", isAllowed: mayReply, run: ({ content }) => copyAs("Text", content) },
   { name: "link", words: "Copy link", isAllowed: mayReply, run: (message) => copyAs("Link", linkTo(message)) },
   { name: "unread", words: "Mark as unread from here", isAllowed: mayMarkUnread, run: markUnread },
+  { name: "readers", words: "Read by…", isAllowed: hasReaders, run: showReaders },
   { name: "edit", words: "Edit", isAllowed: mayEdit, run: beginEdit },
   { name: "delete", words: "Delete", sure: "Really?", isAllowed: mayDelete, run: removeMessage },
 ];

@@ -11,6 +11,7 @@ import { attribute, morph, Parted } from "./patch.js";
 import { drawPinned, pinnedValue } from "./pins.js";
 import { drawQuote, quoteValue } from "./quote.js";
 import { chipsValue, drawChips } from "./reactions.js";
+import { drawTicks, statusOf } from "./receipts.js";
 import { isEditing } from "./revise.js";
 import { namesIn, sentence } from "./sentences.js";
 
@@ -28,6 +29,7 @@ const SAID = [
   { name: "quote", value: quoteValue, draw: drawQuote },
   { name: "text", value: ({ message, time }) => [message.content, Boolean(message.deleted_at), Number(time)], draw: drawText },
   { name: "actions", value: ({ message }) => actionsOf(message).map(({ name }) => name).join(), draw: ({ row }) => actionBar(() => row.item.message) },
+  { name: "ticks", value: statusOf, draw: drawTicks },
 ];
 
 const SYSTEM = [

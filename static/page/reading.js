@@ -3,8 +3,8 @@
 
 import { $, el, icon } from "./dom.js";
 import { toNewest } from "./jump.js";
-import { client, view } from "./page-client.js";
-import { bringToTop, isAbove, isAtEnd } from "./scroll.js";
+import { changed, client, view } from "./page-client.js";
+import { isAbove, isAtEnd } from "./scroll.js";
 
 const line = el("li", { class: "unread-line", "data-testid": "unread-line" }, el("span", {}, "New messages"));
 
@@ -16,10 +16,11 @@ let mark = null; // the number that the user has marked as unread
 let isHeld = false; // marked as unread while it is open, so it stays unread although it is seen
 let newestSeq = 0;
 let arrived = 0; // messages that arrived below the visible ones
-let render = () => {};
+let lineId = null; // the id of that message; null if it is not loaded
+let reveal = () => null;
 
-export function startReading(renderAll) {
-  render = renderAll;
+export function startReading(hooks) {
+  ({ reveal } = hooks);
   $("jump-newest").append(icon("down"), el("span", {}));
   $("jump-newest").addEventListener("click", () => {
     toNewest();
@@ -32,17 +33,13 @@ export function startReading(renderAll) {
 
 /** The open conversation is left. */
 export function endReading() {
-  [begun, lineSeq, isLineSeen, isUnread, mark, isHeld, newestSeq, arrived] = [null, null, false, false, null, false, 0, 0];
+  [begun, lineSeq, lineId, isLineSeen, isUnread, mark, isHeld, newestSeq, arrived] = [null, null, null, false, false, null, false, 0, 0];
 }
 
 export const unreadLine = () => line;
 
-/** Returns true if the line stands above a message, which the caller asks in their order until it is true. */
-export function isLineBefore(message, timeline) {
-  if (lineSeq === null || !(message.seq > lineSeq) || message.type === "system" || isMine(message)) return false;
-  // With a gap before the loaded messages, the first unread one may be among those that are not loaded.
-  return timeline.isComplete || timeline.messages[0].seq <= lineSeq + 1;
-}
+/** Returns true if the line stands above a message. */
+export const isFirstUnread = (message) => lineId !== null && message.id === lineId;
 
 const isMine = (message) => message.sender_id === client.user.id;
 const isSeen = () => isAtEnd() && !document.hidden && view.openId !== null;
@@ -68,6 +65,14 @@ export function noteReading(timeline) {
   // What is loaded behind a range in the middle of the history has not just arrived.
   if (timeline.isNewest) countArrived(timeline);
   else [arrived, newestSeq] = [count, conversation.last_seq];
+  lineId = findLine(timeline)?.id ?? null;
+}
+
+function findLine(timeline) {
+  if (lineSeq === null || !timeline.covers(lineSeq + 1)) return null;
+  const { messages } = timeline;
+  const last = messages.findLastIndex(({ seq }) => seq <= lineSeq);
+  return messages.slice(last + 1).find((message) => message.type !== "system" && !isMine(message));
 }
 
 function setLine({ unread_from_seq: from, read_seq: read }) {
@@ -93,6 +98,7 @@ export function drawReading() {
     client.readState.markRead(view.openId);
     isUnread = false;
   }
+  if (view.isReading !== isReading) changed("conversations"); // the list shows what is unread in the open one
   view.isReading = isReading;
   drawJumps();
 }
@@ -104,18 +110,16 @@ function drawJumps() {
   newest.lastChild.textContent = arrived ? `${arrived} new` : "";
   newest.setAttribute("aria-label", arrived ? `${arrived} new messages, jump to the newest` : "Jump to the newest message");
   if (line.isConnected && !isAbove(line)) isLineSeen = true;
-  $("jump-unread").hidden = lineSeq === null || isLineSeen || !hasRows || !(line.isConnected || hasMore());
+  const isLoaded = client.history.get(view.openId)?.covers(lineSeq + 1);
+  $("jump-unread").hidden = lineSeq === null || isLineSeen || !hasRows || (isLoaded && !lineId);
 }
-
-const hasMore = () => !client.history.get(view.openId)?.covers(lineSeq + 1);
 
 async function jumpToLine() {
   const id = view.openId;
-  if (!(await client.openAround(id, lineSeq + 1)) || view.openId !== id) return;
-  render();
+  if (lineSeq === null || !(await client.openAround(id, lineSeq + 1)) || view.openId !== id) return;
+  noteReading(client.history.get(id));
+  if (lineId && reveal(lineId)) $("scroller").focus({ preventScroll: true });
   isLineSeen = true;
-  if (line.isConnected) bringToTop(line);
-  $("scroller").focus({ preventScroll: true });
   drawJumps();
 }
 

@@ -2,22 +2,24 @@
 // height or are hidden for another conversation. Scroll anchoring is done here, because browsers differ in it.
 
 import { $ } from "./dom.js";
-import { client, view } from "./page-client.js";
 
 const NEAR_END = 60; // pixels that still count as being at the end
-const MOST_KEPT = 500; // messages from the end on; a place behind them is given up when the reader leaves
-const places = new Map(); // conversation id → the place in it, unless it is the end
+const places = new Map(); // conversation id → {id, seq, top} of the first visible message, unless the reader was at the end
 
 let scroller = null;
 let rows = () => [];
+let isWhole = () => true;
 let moved = () => {};
 let atEnd = true;
-let place = null; // {row, id, top}: the first visible row, and its distance from the top
-let isEntered = false; // the messages of the open conversation are there
+let place = null; // {row, top}: the first visible row, and its distance from the top
 
-/** `inOrder` returns the rows of messages. `then` runs when the reader may see others. */
-export function startScroll(inOrder, then) {
-  [scroller, rows, moved] = [$("scroller"), inOrder, then];
+/**
+ * `rows` returns the rows of messages in their order, and `isWhole` whether they go on to the newest message. `moved` runs when the
+ * reader may see others.
+ */
+export function startScroll(hooks) {
+  scroller = $("scroller");
+  ({ rows, isWhole, moved } = hooks);
   scroller.addEventListener("scroll", scrolled, { passive: true });
   // A resize of the box (a keyboard, a longer draft, a rotated phone) is no scrolling by the reader.
   new ResizeObserver(() => {
@@ -27,13 +29,12 @@ export function startScroll(inOrder, then) {
   }).observe(scroller);
 }
 
-// The end of a range in the middle of the history is not the end of the conversation.
-export const isAtEnd = () => atEnd && client.history.get(view.openId)?.isNewest !== false;
+export const isAtEnd = () => atEnd && isWhole();
+export const distanceToEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
 
-export function toEnd() {
+/** From now on the reader is at the end. */
+export function pinToEnd() {
   atEnd = true;
-  stickToEnd();
-  scrolled();
 }
 
 function scrolled() {
@@ -43,58 +44,51 @@ function scrolled() {
 }
 
 function note() {
-  atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END;
-  place = isAtEnd() ? null : firstVisible();
-}
-
-function stickToEnd() {
-  scroller.scrollTop = scroller.scrollHeight;
+  atEnd = isWhole() && distanceToEnd() < NEAR_END;
+  place = atEnd ? null : firstVisible();
 }
 
 /** Runs `change`, which changes rows. */
 export function keepPlace(change) {
-  if (scroller.clientHeight && !isAtEnd()) place = firstVisible();
+  if (!atEnd && scroller.clientHeight) place = firstVisible();
   change();
   restore();
 }
 
 function restore() {
-  if (isAtEnd()) stickToEnd();
-  else if (place?.row.node.isConnected) scroller.scrollTop += distance(place.row) - place.top;
+  if (atEnd) scroller.scrollTop = scroller.scrollHeight;
+  else if (place?.row.node.isConnected) scroller.scrollTop += distance(place.row.node) - place.top;
 }
 
-/** Scrolls so that an element is near the top. @param {Element} node */
+/** Scrolls so that an element is in the upper part. @param {Element} node */
 export function bringToTop(node) {
-  scroller.scrollTop += node.getBoundingClientRect().top - scroller.getBoundingClientRect().top - scroller.clientHeight / 4;
+  scroller.scrollTop += distance(node) - scroller.clientHeight / 4;
   scrolled();
 }
 
 /** Returns true if an element is above the visible part. @param {Element} node */
-export const isAbove = (node) => node.getBoundingClientRect().bottom < scroller.getBoundingClientRect().top;
+export const isAbove = (node) => distance(node) + node.offsetHeight < 0;
 
-/** The reader leaves a conversation. Returns how many of its newest messages its place needs. */
+/** The reader leaves a conversation. Returns the place to which they will come back, unless it is the end. */
 export function leavePlace(conversationId) {
-  const all = rows();
-  const needed = place ? all.length - all.indexOf(place.row) : 0;
-  const isKept = needed > 0 && needed <= MOST_KEPT;
-  if (isKept) places.set(conversationId, place);
-  else if (isEntered) places.delete(conversationId);
-  [atEnd, place, isEntered] = [true, null, false];
-  return isKept ? needed : 0;
+  const message = place?.row.item.message;
+  if (message?.seq) places.set(conversationId, { id: message.id, seq: message.seq, top: place.top });
+  else if (rows().length) places.delete(conversationId);
+  [atEnd, place] = [true, null];
+  return places.get(conversationId);
 }
 
-/** The messages of the opened conversation are there: goes where the reader was, once. */
-export function enterPlace(conversationId) {
-  if (isEntered) return;
-  isEntered = true;
-  const row = rows().find(({ item }) => item.message.id === places.get(conversationId)?.id);
-  if (row) {
-    scroller.scrollTop += distance(row) - places.get(conversationId).top;
-    note();
-  }
+/** Returns the place in a conversation, unless it is the end. */
+export const placeIn = (conversationId) => places.get(conversationId);
+
+/** Goes to a place whose row is there. */
+export function restorePlace({ id, top }) {
+  const row = rows().find(({ item }) => item.message.id === id);
+  scroller.scrollTop += distance(row.node) - top;
+  note();
 }
 
-const distance = (row) => row.node.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+const distance = (node) => node.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
 
 // The rows are in their order, so that a search by halves reads few of them.
 function firstVisible() {
@@ -106,6 +100,5 @@ function firstVisible() {
     if (all[middle].node.getBoundingClientRect().bottom > top) to = middle;
     else from = middle + 1;
   }
-  const row = all[from];
-  return row ? { row, id: row.item.message.id, top: distance(row) } : null;
+  return all[from] ? { row: all[from], top: distance(all[from].node) } : null;
 }

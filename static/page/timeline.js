@@ -1,45 +1,68 @@
-// The messages of the open conversation, stored ones and pending ones, as rows. Rows are patched in place: message-row.js has their parts.
+// The messages of the open conversation. Thousands can be loaded: the page has rows for those around the visible ones alone, and moves this
+// window as the reader scrolls.
 
-import { $, dayName, el } from "./dom.js";
-import { startJumps, toNewest } from "./jump.js";
-import { drawLaterState, loadIfNearEnd } from "./later.js";
-import { startMessageActions } from "./message-actions.js";
-import { MessageRow } from "./message-row.js";
-import { nameOf, statusOf } from "./names.js";
-import { client, on, view } from "./page-client.js";
-import { drawReading, endReading, isLineBefore, noteReading, startReading, unreadLine } from "./reading.js";
-import { enterPlace, isAtEnd, keepPlace, leavePlace, startScroll } from "./scroll.js";
 import { startAnnouncer } from "./announcer.js";
+import { $, el } from "./dom.js";
+import { startJumps, toNewest } from "./jump.js";
+import { drawLaterState } from "./later.js";
+import { startMessageActions } from "./message-actions.js";
+import { client, on, view } from "./page-client.js";
+import { drawReading, endReading, noteReading, startReading } from "./reading.js";
+import { RowList } from "./row-list.js";
+import { bringToTop, distanceToEnd, isAtEnd, keepPlace, leavePlace, placeIn, pinToEnd, restorePlace, startScroll } from "./scroll.js";
 
-const LOAD_AHEAD = 600; // pixels
-const GROUP_MS = 5 * 60_000;
-const MOST_SHOWN = 1000; // a page that stays open for a week must not hold a week of messages
-const MOST_LEFT = 100; // of a conversation that is not open
-const TRIM_STEP = 200; // removing thousands of rows at once would take as long as drawing them
+const AHEAD = 800; // pixels outside of the visible part that have rows
+const FEWEST_ROWS = 100; // as a conversation opens
+const MOST_ROWS = 300; // so that a change of one row costs the same however much is loaded
+const STEP = 50; // rows
+const MOST_AT_END = 1000; // messages: a page that stays open for a week must not hold a week of them
+const MOST_LEFT = 100; // messages of a conversation that is not open
+const MOST_FOR_PLACE = 500; // the same, where the reader has scrolled up
 
-const rows = new Map(); // key → a row: a message's id, or the number of a day
-let shown = []; // the rows of messages in their order
-let round = 0;
+let list = null;
 let shownId = null;
+let from = 0; // the window begins at the message with this number
+let to = Infinity; // and ends with this one, or follows the newest
 let isStale = false; // something other than messages has changed that rows show
 let isAwaited = false;
-let list = null;
-let tabStop = null;
 
 export function startTimelineView() {
-  list = $("messages");
-  startScroll(() => shown, moved);
-  startReading(render);
-  startJumps(render);
-  startMessageActions(list);
+  list = new RowList($("messages"));
+  startScroll({ rows: () => list.inOrder, isWhole, moved });
+  startReading({ reveal });
+  startJumps({ reveal, showNewest });
+  startMessageActions($("messages"));
   startAnnouncer();
-  list.addEventListener("keydown", steer);
   for (const topic of ["opened", "timeline", "outbox", "conversations"]) on(topic, later);
   for (const topic of ["people", "connection", "receipts", "rows"]) on(topic, () => {
     isStale = true;
     later();
   });
   return { toNewest };
+}
+
+// The rows go on to the newest message, which a range in the middle of the history does not have.
+const isWhole = () => to === Infinity && client.history.get(view.openId)?.isNewest !== false;
+
+function showNewest() {
+  followNewest();
+  pinToEnd();
+  render();
+}
+
+/**
+ * Shows a message that is loaded. Returns its row's element; null if it is not loaded.
+ * @param {string} messageId
+ */
+function reveal(messageId) {
+  const timeline = client.history.get(view.openId);
+  const at = timeline?.messages.findIndex(({ id }) => id === messageId) ?? -1;
+  if (at < 0) return null;
+  spanAround(timeline, at);
+  render();
+  const { node } = list.inOrder.find(({ item }) => item.message.id === messageId);
+  bringToTop(node);
+  return node;
 }
 
 // Several topics of one announcement are one rendering.
@@ -52,142 +75,147 @@ function later() {
   });
 }
 
-function moved() {
-  drawReading();
-  loadIfNearStart();
-  loadIfNearEnd();
-}
-
-function loadIfNearStart() {
-  const timeline = client.history.get(view.openId);
-  if (timeline?.state === "idle" && !timeline.isComplete && $("scroller").scrollTop < LOAD_AHEAD) client.history.loadEarlier(view.openId);
-}
-
 function render() {
   if (shownId !== view.openId) showOther();
   const timeline = client.history.get(view.openId);
   if (!timeline) return;
-  if (isAtEnd()) timeline.trim(Math.max(MOST_SHOWN, timeline.messages.length - TRIM_STEP));
+  if (isAtEnd()) {
+    timeline.trim(MOST_AT_END);
+    if (list.inOrder.length > MOST_ROWS) followNewest();
+  }
   noteReading(timeline);
-  keepPlace(() => {
-    renderLoadState(timeline);
-    layOut(timeline);
-    drawLaterState(timeline);
-  });
-  if (timeline.isLoaded) enterPlace(view.openId);
-  moved();
+  keepPlace(() => layOut(timeline));
+  drawReading();
+  moveWindow();
+}
+
+function layOut(timeline) {
+  const { messages } = timeline;
+  renderLoadState(timeline);
+  drawLaterState(timeline);
+  if (messages.length && (from > messages.at(-1).seq || to < messages[0].seq)) spanOther(timeline);
+  const start = indexOf(messages, from);
+  const some = messages.slice(start, to === Infinity ? undefined : indexOf(messages, to + 1));
+  list.show(some, isWhole() ? client.outbox.in(view.openId) : [], isStale);
+  isStale = false;
 }
 
 function showOther() {
   const left = client.history.get(shownId);
-  left?.trim(Math.max(MOST_LEFT, leavePlace(shownId)));
+  const place = leavePlace(shownId);
+  const needed = place && left ? left.messages.length - indexOf(left.messages, place.seq) : 0;
+  left?.trim(needed <= MOST_FOR_PLACE ? Math.max(MOST_LEFT, needed) : MOST_LEFT);
   shownId = view.openId;
-  rows.clear();
-  shown = [];
-  tabStop = null;
-  list.replaceChildren();
+  list.clear();
+  followNewest();
   endReading();
+  const timeline = client.history.get(shownId);
+  const at = timeline?.messages.findIndex(({ id }) => id === placeIn(shownId)?.id) ?? -1;
+  if (at < 0) return;
+  spanAround(timeline, at);
+  layOut(timeline);
+  restorePlace(placeIn(shownId));
 }
 
-function layOut(timeline) {
-  round += 1;
-  const nodes = [];
-  shown = [];
-  const unsent = timeline.isNewest ? client.outbox.in(view.openId) : [];
-  let before = null;
-  let hasLine = false;
-  const add = (message, key, isLastPending) => {
-    const known = rows.get(key);
-    const isSame = known?.item.message === message && !message.state; // a pending message changes in place
-    const time = isSame ? known.item.time : new Date(message.timestamp);
-    const day = isSame ? known.item.day : dayOf(time);
-    if (before?.day !== day) nodes.push(dayRow(day, time));
-    if (!hasLine && isLineBefore(message, timeline)) {
-      hasLine = true;
-      rows.set("unread", { node: unreadLine(), round });
-      nodes.push(unreadLine());
-    }
-    const senderId = message.sender_id ?? client.user.id; // a pending message has none yet
-    const isSystem = message.type === "system";
-    const first = isSystem || before?.day !== day || before.senderId !== senderId || time - before.time > GROUP_MS;
-    const row = known ?? new MessageRow(isSystem);
-    row.round = round;
-    rows.set(key, row);
-    if (!isSame || isStale || known.item.first !== first) {
-      row.patch({ message, isSystem, senderId, mine: senderId === client.user.id, name: nameOf(senderId), status: statusOf(senderId), first, time, day, isLastPending });
-    }
-    nodes.push(row.node);
-    shown.push(row);
-    before = { day, time, senderId: isSystem ? null : senderId };
-  };
-  for (const message of timeline.messages) add(message, message.id, false);
-  for (const [i, message] of unsent.entries()) {
-    // An id that another user has used already may be shown twice here, until the message is sent with another id.
-    const key = timeline.byId.has(message.id) ? `unsent ${message.id}` : message.id;
-    add(message, key, !(unsent[i + 1]?.state === "pending" && unsent[i + 1].late === message.late));
+// The window
+
+function followNewest() {
+  const messages = client.history.get(view.openId)?.messages ?? [];
+  [from, to] = [messages.at(-FEWEST_ROWS)?.seq ?? 0, Infinity];
+}
+
+function spanAround(timeline, at) {
+  from = timeline.messages[Math.max(0, at - STEP)].seq;
+  end(timeline, at + STEP);
+}
+
+// Another range was loaded.
+function spanOther(timeline) {
+  if (timeline.isNewest) followNewest();
+  else spanAround(timeline, timeline.messages.length >> 1);
+}
+
+/** The window ends with the message at an index, or follows the newest if there is none behind it. */
+function end({ messages, isNewest }, index) {
+  if (index < messages.length - 1) to = messages[index].seq;
+  else to = isNewest ? Infinity : messages.at(-1).seq;
+}
+
+/** Returns the index of the first message with this number or a greater one. */
+function indexOf(messages, seq) {
+  let [low, high] = [0, messages.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (messages[middle].seq < seq) low = middle + 1;
+    else high = middle;
   }
-  isStale = false;
-  arrangeRows(nodes);
-  offer(shown.findLast((row) => !row.item.isSystem && !row.item.message.state)?.node);
+  return low;
 }
 
-const dayOf = (time) => (time.getFullYear() * 100 + time.getMonth()) * 100 + time.getDate();
-
-function dayRow(day, time) {
-  const row = rows.get(day) ?? { node: el("li", { class: "day" }, el("span", {})) };
-  const name = dayName(time);
-  if (row.node.textContent !== name) row.node.firstChild.textContent = name;
-  row.round = round;
-  rows.set(day, row);
-  return row.node;
+function moved() {
+  drawReading();
+  moveWindow();
 }
 
-// Moves as few nodes as possible, and keeps the focus.
-function arrangeRows(nodes) {
-  const focused = document.activeElement;
-  if (rows.size > nodes.length) for (const [key, row] of rows) if (row.round !== round) {
-    row.node.remove();
-    rows.delete(key);
-  }
-  let at = list.firstElementChild;
-  for (const node of nodes) {
-    if (node === at) at = at.nextElementSibling;
-    else list.insertBefore(node, at);
-  }
-  if (focused !== document.activeElement && list.contains(focused)) focused.focus({ preventScroll: true });
+// Near an edge of the window more rows are added there, and taken away at the other edge. Beyond the loaded messages others are loaded.
+function moveWindow() {
+  const timeline = client.history.get(view.openId);
+  if (!timeline?.isLoaded || !timeline.messages.length || !$("scroller").clientHeight) return;
+  const isMoved = ($("scroller").scrollTop < AHEAD && extendUp(timeline)) || (!isWhole() && distanceToEnd() < AHEAD && extendDown(timeline));
+  if (isMoved) later();
 }
 
-// The rows are one stop for Tab, and arrow keys move between them; only the focused row offers its buttons to Tab.
-function steer(event) {
-  const step = { ArrowUp: "previousElementSibling", ArrowDown: "nextElementSibling" }[event.key];
-  if (!step || !event.target.matches(".message")) return;
-  event.preventDefault();
-  let next = event.target[step];
-  while (next && !next.matches(".message[tabindex]")) next = next[step];
-  next?.focus();
+function extendUp(timeline) {
+  const { messages } = timeline;
+  const start = indexOf(messages, from);
+  if (start === 0) return loadEarlier(timeline);
+  const next = Math.max(0, start - STEP);
+  from = messages[next].seq;
+  if (!isAtEnd() && list.inOrder.length + STEP > MOST_ROWS) end(timeline, next + MOST_ROWS - 1);
+  return true;
 }
 
-function offer(newest) {
-  if (tabStop === newest) return;
-  tabStop?.setAttribute("tabindex", "-1");
-  newest?.setAttribute("tabindex", "0");
-  tabStop = newest;
+function extendDown(timeline) {
+  const { messages } = timeline;
+  const last = Math.min(indexOf(messages, to), messages.length - 1);
+  if (last === messages.length - 1 && !timeline.isNewest) return loadLater(timeline);
+  const next = last + STEP;
+  end(timeline, next);
+  if (list.inOrder.length + STEP > MOST_ROWS) from = messages[Math.max(0, Math.min(next + 1, messages.length) - MOST_ROWS)].seq;
+  return true;
+}
+
+function loadEarlier({ messages, state, isComplete }) {
+  if (state !== "idle" || isComplete) return false;
+  from = messages[0].seq; // the window grows by its own steps
+  client.history.loadEarlier(view.openId);
+  return false;
+}
+
+function loadLater({ messages, laterState }) {
+  if (laterState !== "idle") return false;
+  to = messages.at(-1).seq;
+  client.history.loadLater(view.openId);
+  return false;
 }
 
 function renderLoadState(timeline) {
   const line = $("load-state");
   $("scroller").setAttribute("aria-busy", String(timeline.state === "loading"));
-  line.dataset.state = timeline.state === "idle" ? (timeline.isComplete ? "complete" : "more") : timeline.state;
-  if (line.dataset.state === "failed") {
+  const isBeginning = timeline.isComplete && indexOf(timeline.messages, from) === 0;
+  const state = timeline.state !== "idle" ? timeline.state : isBeginning ? "complete" : "more";
+  if (line.dataset.state === state && state === "failed") return; // a new button would lose the focus
+  line.dataset.state = state;
+  if (state === "failed") {
     line.replaceChildren("Earlier messages could not be loaded. ",
       el("button", { type: "button", class: "link", click: () => client.history.loadEarlier(view.openId) }, "Try again"));
-  } else {
-    line.textContent = loadWords(timeline);
+  } else if (line.textContent !== loadWords(timeline, isBeginning)) {
+    line.textContent = loadWords(timeline, isBeginning);
   }
 }
 
-function loadWords(timeline) {
-  if (!timeline.isComplete) return timeline.isLoaded ? "Loading earlier messages…" : "Loading messages…";
+function loadWords(timeline, isBeginning) {
+  if (!isBeginning) return timeline.isLoaded ? "Loading earlier messages…" : "Loading messages…";
   if (timeline.messages.length) return "This is where it began.";
   return client.conversations.get(view.openId)?.type === "direct" ? "Nothing said yet. Break the ice!" : "A fresh group. Say the first word!";
 }
