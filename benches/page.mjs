@@ -1,9 +1,9 @@
 // The page under load: the longest tasks of its main thread with 5,000 loaded messages, while one types and while 100 messages come in 4 s.
 //
 //     CHINWAG_RATE_LIMITS=off CHINWAG_LISTEN=127.0.0.1:8080 CHINWAG_DATA=$(mktemp -d) chinwag &
-//     node --experimental-websocket benches/page.mjs http://127.0.0.1:8080 [MESSAGES]
+//     make bench-page URL=http://127.0.0.1:8080
 //
-// It drives a Chromium by the DevTools protocol, and takes the tasks from its trace. Node 22 needs no flag.
+// It drives a Chromium by the DevTools protocol, and takes the tasks from its trace.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -35,7 +35,7 @@ try {
   await measureAll();
   const loadStart = Date.now();
   const loading = await traced(async () => {
-    while ((await evaluate("document.querySelectorAll('[data-testid=message]').length")) < Number(count)) {
+    while ((await evaluate("document.getElementById('load-state').dataset.state")) !== "complete") {
       await evaluate("document.getElementById('scroller').scrollTop = 0");
       await wait(50);
     }
@@ -43,7 +43,7 @@ try {
   console.log(`loading ${count} messages by scrolling up, ${Date.now() - loadStart} ms:`);
   print("loading", loading);
   await evaluate("document.getElementById('scroller').scrollTop = 2000");
-  console.log(`reader in the midst of ${await evaluate("document.querySelectorAll('[data-testid=message]').length")} rows:`);
+  console.log(`reader near the first of them, ${await evaluate("document.querySelectorAll('[data-testid=message]').length")} rows:`);
   await measureAll();
 } finally {
   close();

@@ -54,10 +54,11 @@ export class RowList {
     const time = isSame ? known.item.time : new Date(message.timestamp);
     const day = dayOf(time);
     if (before?.day !== day) this.#addDay(day, time);
-    if (isFirstUnread(message)) this.#place("unread", { node: unreadLine() });
+    const isUnderLine = isFirstUnread(message);
+    if (isUnderLine) this.#place("unread", { node: unreadLine() });
     const senderId = message.sender_id ?? client.user.id; // an unsent message has none yet
     const isSystem = message.type === "system";
-    const first = isSystem || before?.day !== day || before.senderId !== senderId || time - before.time > GROUP_MS;
+    const first = isSystem || isUnderLine || before?.day !== day || before.senderId !== senderId || time - before.time > GROUP_MS;
     const row = known ?? new MessageRow(isSystem);
     if (!isSame || known.item.first !== first) {
       const mine = senderId === client.user.id;
