@@ -9,15 +9,19 @@ import { makeEnvironment } from "./environment.js";
 import { History } from "./history.js";
 import { Http } from "./http.js";
 import { Outbox } from "./outbox.js";
+import { OwnPresence } from "./own-presence.js";
 import { People } from "./people.js";
+import { Pins } from "./pins.js";
+import { Reactions } from "./reactions.js";
 import { ReadState } from "./read-state.js";
+import { Receipts } from "./receipts.js";
 import { Rest } from "./rest.js";
 import { Resume } from "./resume.js";
 import { Session } from "./session.js";
 import { Sync } from "./sync.js";
 import { Typing } from "./typing.js";
 
-/** @import { Frame, Options, User } from "./types.js" */
+/** @import { Frame, Options, Reply, User } from "./types.js" */
 
 export class Client {
   #emitter;
@@ -57,6 +61,7 @@ export class Client {
     /** How much of the list of conversations is loaded. */
     this.list = new ConversationList(this.rest, this.conversations, emitter, {
       lost: (id) => this.#sync.lose(id),
+      received: (conversation) => this.#sync.listed(conversation),
       isInUse: (id) => this.history.timelines.has(id),
     });
     /** The messages that are loaded. */
@@ -64,17 +69,25 @@ export class Client {
       loaded: (id, page) => this.#sync.loaded(id, page),
       missing: (id) => this.#sync.lose(id),
     });
+    /** The reactions to messages. */
+    this.reactions = new Reactions(this.rest, this.history, emitter);
+    /** The pinned messages. */
+    this.pins = new Pins(environment, this.rest, this.history, emitter);
     /** The messages that are not acknowledged yet. */
     this.outbox = new Outbox(environment, this.connection, emitter);
     /** Texts that are begun and not sent. */
     this.drafts = new Drafts(environment);
     /** How far the user has read. */
     this.readState = new ReadState(environment, this.connection, this.conversations);
+    /** How far others have received and read. */
+    this.receipts = new Receipts(emitter);
+    /** Whether the user is at this device. */
+    this.presence = new OwnPresence(environment, this.connection);
     /** Who types. */
     this.typing = new Typing(environment, this.connection, emitter);
     const resume = (this.resume = new Resume(environment, this.connection, this.history));
-    const { people, conversations, list, history, readState, typing, outbox, drafts } = this;
-    this.#sync = new Sync({ session, people, conversations, list, history, resume, readState, typing, outbox, drafts, emitter });
+    const { people, conversations, list, history, pins, readState, receipts, presence, typing, outbox, drafts } = this;
+    this.#sync = new Sync({ session, people, conversations, list, history, pins, resume, readState, receipts, presence, typing, outbox, drafts, emitter });
   }
 
   /** @param {string} type @param {(detail: any) => void} handler @returns {() => void} ends the subscription */
@@ -121,7 +134,25 @@ export class Client {
     if (!this.history.get(conversationId)?.isLoaded) await this.history.loadNewest(conversationId);
   }
 
-  /** Sends a message. Returns null if too many wait to be sent. @param {string} conversationId @param {string} content @param {{ reply_to?: string }} [more] */
+  /**
+   * Loads the messages around a number, and keeps them complete from then on. Returns false if that failed.
+   * @param {string} conversationId @param {number} seq
+   */
+  openAround(conversationId, seq) {
+    return this.history.loadAround(conversationId, seq);
+  }
+
+  /** Loads the newest messages of a conversation, unless they are loaded. @param {string} conversationId */
+  async openNewest(conversationId) {
+    const timeline = this.history.get(conversationId);
+    return (timeline?.isLoaded && timeline.isNewest) || this.history.loadNewest(conversationId);
+  }
+
+  /**
+   * Sends a message. Returns null if too many wait to be sent.
+   * @param {string} conversationId @param {string} content
+   * @param {{ replyTo?: Reply | null }} [more] `replyTo`: the message that it answers
+   */
   send(conversationId, content, more) {
     return this.outbox.send(conversationId, content, more);
   }
@@ -146,6 +177,7 @@ export class Client {
     this.connection.stop();
     this.resume.stop();
     this.readState.wipe();
+    this.presence.stop();
     this.typing.wipe();
     this.outbox.close();
     this.#session.close();
@@ -169,9 +201,10 @@ export class Client {
   #ended({ reason, isWiped }) {
     this.connection.stop();
     this.resume.stop();
+    this.presence.stop();
     this.outbox.stop({ isWiped });
     this.drafts.close({ isWiped });
-    for (const part of [this.conversations, this.people, this.history, this.list, this.readState, this.typing]) part.wipe();
+    for (const part of [this.conversations, this.people, this.history, this.list, this.readState, this.receipts, this.typing, this.reactions, this.pins]) part.wipe();
     this.#emitter.emit("ended", { reason, isWiped });
   }
 }

@@ -2,9 +2,10 @@
 
 import { keysOf } from "./environment.js";
 
-/** @import { Environment, KeyValueStorage } from "./types.js" */
+/** @import { Environment, KeyValueStorage, Reply } from "./types.js" */
 
 const KEY = "chinwag.draft.";
+const REPLY = ".reply"; // ends the key of the message that a draft answers
 
 export class Drafts {
   #environment;
@@ -26,21 +27,27 @@ export class Drafts {
 
   /** @param {string} conversationId */
   get(conversationId) {
-    const key = this.#key(conversationId);
-    return this.#unkept.get(key) ?? this.#storages().map((storage) => storage.getItem(key)).find(Boolean) ?? "";
+    return this.#get(this.#key(conversationId));
   }
 
   /** @param {string} conversationId @param {string} text */
   set(conversationId, text) {
-    const key = this.#key(conversationId);
-    this.#unkept.delete(key);
-    for (const storage of this.#storages()) storage.removeItem(key);
-    if (!text || !this.#userId) return;
+    this.#set(this.#key(conversationId), text);
+  }
+
+  /** Returns the message that the draft answers, or null. @param {string} conversationId @returns {Reply | null} */
+  reply(conversationId) {
     try {
-      this.#storages()[0].setItem(key, text);
+      const reply = JSON.parse(this.#get(this.#key(conversationId) + REPLY) || "null");
+      return typeof reply?.id === "string" && typeof reply.quote?.content === "string" ? reply : null;
     } catch {
-      this.#unkept.set(key, text);
+      return null;
     }
+  }
+
+  /** @param {string} conversationId @param {Reply | null} reply */
+  setReply(conversationId, reply) {
+    this.#set(this.#key(conversationId) + REPLY, reply ? JSON.stringify(reply) : "");
   }
 
   /** @param {{ isWiped: boolean }} how */
@@ -52,6 +59,23 @@ export class Drafts {
     }
     this.#unkept.clear();
     this.#userId = "";
+  }
+
+  /** @param {string} key */
+  #get(key) {
+    return this.#unkept.get(key) ?? this.#storages().map((storage) => storage.getItem(key)).find(Boolean) ?? "";
+  }
+
+  /** @param {string} key @param {string} text */
+  #set(key, text) {
+    this.#unkept.delete(key);
+    for (const storage of this.#storages()) storage.removeItem(key);
+    if (!text || !this.#userId) return;
+    try {
+      this.#storages()[0].setItem(key, text);
+    } catch {
+      this.#unkept.set(key, text);
+    }
   }
 
   /** @returns {KeyValueStorage[]} first the one to which this login writes */

@@ -7,22 +7,24 @@
 //
 // A file imports from those below it; tests/client/imports.test.js checks it.
 //
-//     index                                                            this table
-//     client                                                           puts the parts together
-//     sync                                                             frames of the server → data
-//     resume  read-state  typing  outbox  conversation-list  history   what is asked of the server, and what is not answered yet
-//     conversations  people  timeline  drafts  transmission            data; messages in flight
-//     connection                                                       the WebSocket: connects again, watches heartbeats
-//     backoff  close-codes  handshake  heartbeat                       its rules
-//     rest  session                                                    calls in the user's name; login and tokens
-//     refresher  token-store  outbox-storage  tab                      what the tabs of a browser share
-//     http  emitter  uuid7                                             requests, events, ids
-//     environment  types                                               the surroundings: storage, fetch, WebSocket, clock
+//     index                                                                          this table
+//     client                                                                         puts the parts together
+//     sync                                                                           frames of the server → data
+//     reactions  pins                                                                what users do to messages
+//     resume  read-state  typing  own-presence  outbox  conversation-list  history   what is asked of the server, and what is not answered yet
+//     conversations  people  timeline  receipts  drafts  transmission                data; messages in flight
+//     reaction-counts  quotes                                                        what messages show besides their text
+//     connection                                                                     the WebSocket: connects again, watches heartbeats
+//     backoff  close-codes  handshake  heartbeat                                     its rules
+//     rest  session                                                                  calls in the user's name; login and tokens
+//     refresher  token-store  outbox-storage  tab                                    what the tabs of a browser share
+//     http  emitter  uuid7                                                           requests, events, ids
+//     environment  types                                                             the surroundings: storage, fetch, WebSocket, clock
 //
 // Events (`client.on(type, handler)`):
 //
-//     change       data has changed: the Set of "conversations", "people", "timeline", "outbox", "typing",
-//                  "connection"
+//     change       data has changed: the Set of "conversations", "people", "timeline", "pins", "receipts", "outbox",
+//                  "typing", "connection"
 //     message      {message}: a message is new, live or caught up in a conversation that is opened
 //     sent         {message}: the server has a message of this client
 //     failed       {message}: the server refuses a message of this client; its `reason` says why
@@ -36,6 +38,7 @@ import { Client } from "./client.js";
 
 export { activity } from "./conversations.js";
 export { Problem } from "./http.js";
+export { quoteOf } from "./quotes.js";
 
 /** @param {Options} [options] */
 export const createClient = (options = {}) => new Client(options);

@@ -4,12 +4,19 @@
 import { $, avatar, twice } from "./dom.js";
 import { changed, client, on, view } from "./page-client.js";
 import { showAuth } from "./auth.js";
+import { startBadge } from "./badge.js";
 import { startBlockView } from "./block.js";
 import { startChatView } from "./chat.js";
 import { startConnectionView } from "./connection.js";
+import { startFocus } from "./focus.js";
+import { placeIn } from "./jump.js";
 import { startListView } from "./list.js";
 import { startMembersView } from "./members.js";
+import { notify } from "./notice.js";
 import { startPeopleView } from "./people.js";
+import { startPinsView } from "./pins.js";
+import { startPresence } from "./presence.js";
+import { startReactions } from "./reactions.js";
 
 const FAREWELL = "chinwag.farewell"; // the message to show after the reload
 const LOGOUT_MS = 3_000; // time for the server to answer; in this browser the user is logged out at once
@@ -40,9 +47,13 @@ function startChat() {
   const startConversation = startPeopleView(open, notify);
   for (const id of ["new-conversation", "welcome-start"]) $(id).addEventListener("click", startConversation);
   startMembersView();
+  startPinsView();
+  startReactions();
   startBlockView();
   on("conversations", closeIfGone);
-  on("conversations", countInTitle);
+  startBadge();
+  startPresence();
+  startFocus();
 
   addEventListener("hashchange", follow);
   client.list.load();
@@ -56,26 +67,21 @@ function open(conversationId) {
 }
 
 function follow() {
-  const id = /^#([0-9a-f-]{36})$/i.exec(location.hash)?.[1] ?? null;
-  view.openId = id;
+  const { id, seq } = placeIn(location.hash);
+  Object.assign(view, { openId: id, seq });
   $("chat").dataset.open = id ? "conversation" : "list";
   if (id && !client.conversations.has(id)) client.list.fetch(id).then(closeIfGone);
-  if (id && !client.history.get(id)?.isLoaded) client.open(id);
+  if (id && !seq && !client.history.get(id)?.isLoaded) client.open(id);
   changed("conversations", "timeline", "opened");
 }
 
 function closeIfGone() {
   const id = view.openId;
   if (!id || client.conversations.has(id) || !client.list.isLoaded || client.list.isFetching(id)) return;
-  if (location.hash !== `#${id}`) return; // the user is leaving it already
+  if (placeIn(location.hash).id !== id) return; // the user is leaving it already
   open(null);
-  if (id !== view.leavingId) notify("That conversation is no longer yours to see.");
+  if (id !== view.leavingId) notify("There is no such conversation, or you are not in it.");
   view.leavingId = null;
-}
-
-function countInTitle() {
-  const unread = client.conversations.sorted().filter((conversation) => conversation.unread_count > 0).length;
-  document.title = unread ? `(${unread}) Chinwag` : "Chinwag";
 }
 
 function showMe() {
@@ -110,12 +116,4 @@ function leave(reason) {
 function startAfresh() {
   history.replaceState(null, "", "/");
   location.reload();
-}
-
-let noticeTimer = 0;
-function notify(...words) {
-  clearTimeout(noticeTimer);
-  $("notice").replaceChildren(...words);
-  $("notice").hidden = false;
-  noticeTimer = setTimeout(() => { $("notice").hidden = true; }, 6000);
 }

@@ -2,7 +2,9 @@
 
 import { $, avatar, icon } from "./dom.js";
 import { nameOf, statusOf, titleOf } from "./names.js";
+import { dropReply, replyTo, startReplies } from "./quote.js";
 import { client, on, view } from "./page-client.js";
+import { presenceWords } from "./presence.js";
 import { editLast, isEditing, saveEdit, startRevising, stopEdit } from "./revise.js";
 import { startTimelineView } from "./timeline.js";
 
@@ -18,6 +20,7 @@ export function startChatView(close) {
   timeline = startTimelineView();
   startComposer();
   startRevising(measure);
+  startReplies();
   for (const topic of ["opened", "conversations", "people", "typing", "connection"]) on(topic, render);
 }
 
@@ -32,7 +35,7 @@ function render() {
   const direct = conversation.type === "direct";
   $("conversation-title").textContent = title;
   // Without a connection presence is unknown, and an old value would be wrong.
-  const status = () => (direct ? statusOf(conversation.peer?.id) : groupStatus(conversation));
+  const status = () => (direct ? presenceWords(conversation.peer?.id) : groupStatus(conversation));
   $("conversation-status").textContent = client.connection.isLive ? typingWords(conversation) || status() : "Not connected";
   $("conversation-avatar").replaceChildren(
     avatar(conversation.peer?.id ?? conversation.id, title, direct ? statusOf(conversation.peer?.id) : null, !direct));
@@ -100,12 +103,13 @@ function submit() {
   const content = text.value.replaceAll("\0", "").trim();
   if (!content || !measure() || !view.openId) return;
   if (isEditing()) return void saveEdit(content);
-  if (!client.send(view.openId, content)) {
+  if (!client.send(view.openId, content, { replyTo: replyTo() })) {
     $("composer-note").textContent = "Too many messages wait to be sent. Try again when the connection is back.";
     return;
   }
   text.value = "";
   client.drafts.set(view.openId, "");
+  dropReply();
   client.typing.done(view.openId);
   measure();
   timeline.toNewest();

@@ -1,11 +1,10 @@
 // The list of conversations, latest activity first.
 
-import { $, arrange, avatar, el, fill, icon, shortTime } from "./dom.js";
-import { nameOf, statusOf, titleOf } from "./names.js";
-import { activity, client, on, view } from "./page-client.js";
-import { sentence } from "./sentences.js";
+import { $, arrange, el, icon } from "./dom.js";
+import { ListItem } from "./list-item.js";
+import { client, on } from "./page-client.js";
 
-const items = new Map(); // conversation id → {node, signature}
+const items = new Map(); // by conversation
 let open = null;
 
 export function startListView(openConversation) {
@@ -29,51 +28,10 @@ function render() {
 }
 
 function item(conversation) {
-  const title = titleOf(conversation);
-  const time = new Date(activity(conversation));
-  const words = preview(conversation);
-  const shown = {
-    title,
-    time: shortTime(time),
-    preview: words.map((word) => word.textContent ?? word).join(""),
-    previewed: conversation.last_message?.id,
-    unread: conversation.id === view.openId ? 0 : conversation.unread_count ?? 0,
-    status: conversation.type === "direct" && conversation.peer ? statusOf(conversation.peer.id) : null,
-    current: conversation.id === view.openId,
-  };
-  const known = items.get(conversation.id);
-  const signature = JSON.stringify(shown);
-  if (known?.signature === signature) return known.node;
-  // The item stays the same element and its parts take no clicks, so that a new preview loses neither focus nor a click in progress.
-  const node = known?.node ?? el("li", {}, el("button", { type: "button", class: "item", click: () => open(conversation.id) }));
-  draw(node.firstChild, conversation, shown, words, time);
-  items.set(conversation.id, { node, signature });
-  return node;
-}
-
-function draw(button, conversation, { title, time, unread, status, current }, words, date) {
-  const attributes = { "data-testid": "conversation-item", "data-id": conversation.id, "data-title": title, "data-unread": String(unread) };
-  for (const [name, value] of Object.entries(attributes)) button.setAttribute(name, value);
-  if (current) button.setAttribute("aria-current", "true");
-  else button.removeAttribute("aria-current");
-  fill(button,
-    avatar(conversation.peer?.id ?? conversation.id, title, status, conversation.type === "group"),
-    el("span", { class: "item-title" }, title),
-    el("time", { class: "item-time", datetime: date.toISOString() }, time),
-    el("span", { class: "item-preview" }, ...words),
-    unread > 0 && el("span", { class: "unread", "data-testid": "unread" },
-      unread > 99 ? "99+" : String(unread), el("span", { class: "sr-only" }, " unread")),
-    status && status !== "offline" && el("span", { class: "sr-only" }, `, ${status}`),
-  );
-}
-
-function preview({ last_message: message, type }) {
-  if (!message) return ["No messages yet"];
-  if (message.deleted_at) return ["Message deleted"];
-  if (message.type === "system") return sentence(message);
-  const text = message.content.slice(0, 200).replace(/\s+/g, " ");
-  if (message.sender_id === client.user.id) return [`You: ${text}`];
-  return [type === "group" ? `${nameOf(message.sender_id).split(" ")[0]}: ${text}` : text];
+  const known = items.get(conversation.id) ?? new ListItem(conversation.id, open);
+  items.set(conversation.id, known);
+  known.patch(conversation);
+  return known.node;
 }
 
 function renderEmpty() {

@@ -6,8 +6,8 @@ export { activity } from "../client/index.js";
 
 export const client = createClient();
 
-/** The open conversation, and the one that the user is leaving. */
-export const view = { openId: null, leavingId: null };
+/** The open conversation, the number of the message in it to show, whether its newest message is seen as it comes, and the one that the user is leaving. */
+export const view = { openId: null, seq: null, isReading: false, leavingId: null };
 
 const GATHER_MS = 5; // a burst of changes is one rendering
 const listeners = new Map();
@@ -15,7 +15,7 @@ const changedTopics = new Set();
 
 client.on("change", announce);
 
-// topics: those of the client, and "opened"
+// topics: those of the client, and "opened" and "rows": what parts of rows show has changed beside their messages
 export function on(topic, listener) {
   listeners.set(topic, [...(listeners.get(topic) ?? []), listener]);
 }

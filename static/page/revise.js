@@ -1,7 +1,7 @@
-// Editing and deleting messages. A message is edited in the composer, which has room and the usual keys; it is
-// deleted in its row.
+// Editing and deleting messages. A message is edited in the composer, which has room and the usual keys. The buttons are in
+// message-actions.js.
 
-import { $, el, twice } from "./dom.js";
+import { $ } from "./dom.js";
 import { myRole } from "./names.js";
 import { changed, client, on, view } from "./page-client.js";
 
@@ -20,50 +20,19 @@ export const isEditing = (id) => (id ? editing?.message.id === id : editing !== 
 
 const isText = (message) => message.type !== "system" && !message.state && !message.deleted_at;
 const isMine = (message) => message.sender_id === client.user.id;
-const mayDelete = (message) => isText(message) && (isMine(message) || ["owner", "admin"].includes(myRole(message.conversation_id)));
-
-/** Returns the allowed actions of a message, which the caller uses to decide whether its row must be rendered again. */
-export const rightsOver = (message) => [isText(message) && isMine(message), mayDelete(message)];
-
-/** Returns the buttons of a message; nothing if no action is allowed. */
-export function actionsOf(message) {
-  const [edit, remove] = rightsOver(message);
-  if (!edit && !remove) return null;
-  const button = (name, act) => el("button", { type: "button", class: "action", "data-testid": `${name.toLowerCase()}-message`, click: act }, name);
-  const removing = remove && button("Delete");
-  if (removing) twice(removing, "Really?", () => removeMessage(message));
-  return el("div", { class: "message-actions", role: "group", "aria-label": "Change this message" },
-    edit && button("Edit", () => beginEdit(message)), removing);
-}
-
-// The rows are one stop for Tab, and arrow keys move between them; only the focused row offers its buttons to Tab.
-export function steerRows(list) {
-  list.addEventListener("keydown", (event) => {
-    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    const rows = [...list.querySelectorAll(".message.mayrevise")];
-    const at = rows.indexOf(event.target);
-    if (!step || at < 0) return;
-    event.preventDefault();
-    rows[at + step]?.focus();
-  });
-}
-
-export function offerRows(list) {
-  const rows = list.querySelectorAll(".message.mayrevise");
-  for (const row of rows) row.tabIndex = -1;
-  if (rows.length) rows[rows.length - 1].tabIndex = 0;
-}
+export const mayEdit = (message) => isText(message) && isMine(message);
+export const mayDelete = (message) => isText(message) && (isMine(message) || ["owner", "admin"].includes(myRole(message.conversation_id)));
 
 // Editing
 
 /** Edits the user's newest message. Returns false if there is none. */
 export function editLast() {
-  const last = client.history.get(view.openId)?.messages.findLast((message) => isText(message) && isMine(message));
+  const last = client.history.get(view.openId)?.messages.findLast(mayEdit);
   if (last) beginEdit(last);
   return Boolean(last);
 }
 
-function beginEdit(message) {
+export function beginEdit(message) {
   stopEdit();
   const text = $("composer-text");
   editing = { message, draft: text.value };
@@ -87,7 +56,7 @@ function show(words) {
   $("editing-note").hidden = !isEditing();
   for (const name of ["aria-label", "title"]) $("send").setAttribute(name, isEditing() ? "Save (Enter)" : "Send (Enter)");
   fit();
-  changed("timeline");
+  changed("rows");
 }
 
 export async function saveEdit(content) {
@@ -115,7 +84,7 @@ function stopIfGone() {
   $("composer-note").textContent = "The message that you were editing was deleted.";
 }
 
-async function removeMessage(message) {
+export async function removeMessage(message) {
   try {
     await client.rest.remove(path(message));
     client.learnMessage({ ...message, content: "", deleted_at: new Date().toISOString() });

@@ -1,204 +1,221 @@
-// The messages of the open conversation: stored ones, pending ones, and the reader's scroll position.
+// The messages of the open conversation. Thousands can be loaded: the page has rows for those around the visible ones alone, and moves this
+// window as the reader scrolls.
 
-import { $, arrange, avatar, clock, dayName, el, fullTime, icon, linked } from "./dom.js";
-import { nameOf, statusOf } from "./names.js";
+import { startAnnouncer } from "./announcer.js";
+import { $, el } from "./dom.js";
+import { startJumps, toNewest } from "./jump.js";
+import { drawLaterState } from "./later.js";
+import { startMessageActions } from "./message-actions.js";
 import { client, on, view } from "./page-client.js";
-import { namesIn, sentence } from "./sentences.js";
-import { actionsOf, isEditing, offerRows, rightsOver, steerRows } from "./revise.js";
+import { drawReading, endReading, noteReading, startReading } from "./reading.js";
+import { RowList } from "./row-list.js";
+import { bringToTop, distanceToEnd, isAtEnd, keepPlace, leavePlace, placeIn, pinToEnd, restorePlace, startScroll } from "./scroll.js";
 
-const NEAR_END = 60; // pixels that still count as being at the end
-const LOAD_AHEAD = 600;
-const GROUP_MS = 5 * 60_000;
-const MOST_SHOWN = 1000; // a page that stays open for a week must not hold a week of messages
+const AHEAD = 800; // pixels outside of the visible part that have rows
+const FEWEST_ROWS = 100; // as a conversation opens
+const MOST_ROWS = 300; // so that a change of one row costs the same however much is loaded
+const STEP = 50; // rows
+const MOST_AT_END = 1000; // messages: a page that stays open for a week must not hold a week of them
+const MOST_LEFT = 100; // messages of a conversation that is not open
+const MOST_FOR_PLACE = 500; // the same, where the reader has scrolled up
 
-let rows = new Map(); // key → {node, signature}
+let list = null;
 let shownId = null;
-let atEnd = true;
-let newestSeq = 0;
-let arrived = 0; // messages that arrived below the visible ones
-let height = 0;
-let scroller = null;
+let from = 0; // the window begins at the message with this number
+let to = Infinity; // and ends with this one, or follows the newest
+let isStale = false; // something other than messages has changed that rows show
+let isAwaited = false;
 
 export function startTimelineView() {
-  scroller = $("scroller");
-  scroller.addEventListener("scroll", scrolled, { passive: true });
-  new ResizeObserver(scrolled).observe(scroller);
-  $("jump-newest").append(icon("down"), el("span", {}));
-  $("jump-newest").addEventListener("click", () => {
-    toNewest();
-    $("composer-text").focus();
+  list = new RowList($("messages"));
+  startScroll({ rows: () => list.inOrder, isWhole, moved });
+  startReading({ reveal });
+  startJumps({ reveal, showNewest });
+  startMessageActions($("messages"));
+  startAnnouncer();
+  for (const topic of ["opened", "timeline", "outbox", "conversations"]) on(topic, later);
+  for (const topic of ["people", "connection", "receipts", "rows"]) on(topic, () => {
+    isStale = true;
+    later();
   });
-  document.addEventListener("visibilitychange", readIfSeen);
-  steerRows($("messages"));
-  for (const topic of ["opened", "timeline", "outbox", "people", "connection"]) on(topic, render);
   return { toNewest };
 }
 
-function toNewest() {
-  atEnd = true;
-  stickToEnd();
-  scrolled();
+// The rows go on to the newest message, which a range in the middle of the history does not have.
+const isWhole = () => to === Infinity && client.history.get(view.openId)?.isNewest !== false;
+
+function showNewest() {
+  followNewest();
+  pinToEnd();
+  render();
 }
 
-function stickToEnd() {
-  scroller.scrollTop = scroller.scrollHeight;
-}
-
-function scrolled() {
-  // A resize of the box (a keyboard, a longer draft) is no scrolling by the reader.
-  if (scroller.clientHeight !== height && atEnd) stickToEnd();
-  height = scroller.clientHeight;
-  atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END;
-  if (atEnd) arrived = 0;
-  renderJump();
-  readIfSeen();
-  loadIfNearStart();
-}
-
-function loadIfNearStart() {
+/**
+ * Shows a message that is loaded. Returns its row's element; null if it is not loaded.
+ * @param {string} messageId
+ */
+function reveal(messageId) {
   const timeline = client.history.get(view.openId);
-  if (timeline?.state === "idle" && !timeline.isComplete && scroller.scrollTop < LOAD_AHEAD) client.history.loadEarlier(view.openId);
+  const at = timeline?.messages.findIndex(({ id }) => id === messageId) ?? -1;
+  if (at < 0) return null;
+  spanAround(timeline, at);
+  render();
+  const { node } = list.inOrder.find(({ item }) => item.message.id === messageId);
+  bringToTop(node);
+  return node;
 }
 
-function readIfSeen() {
-  if (atEnd && !document.hidden && client.history.get(view.openId)?.isLoaded) client.readState.markRead(view.openId);
+// Several topics of one announcement are one rendering.
+function later() {
+  if (isAwaited) return;
+  isAwaited = true;
+  queueMicrotask(() => {
+    isAwaited = false;
+    render();
+  });
 }
 
 function render() {
   if (shownId !== view.openId) showOther();
   const timeline = client.history.get(view.openId);
   if (!timeline) return;
-  if (atEnd) timeline.trim(MOST_SHOWN);
-  countArrived(timeline);
-  const anchor = atEnd ? null : findAnchor();
+  if (isAtEnd()) {
+    timeline.trim(MOST_AT_END);
+    if (list.inOrder.length > MOST_ROWS) followNewest();
+  }
+  noteReading(timeline);
+  keepPlace(() => layOut(timeline));
+  drawReading();
+  moveWindow();
+}
+
+function layOut(timeline) {
+  const { messages } = timeline;
   renderLoadState(timeline);
-  arrange($("messages"), layOut([...timeline.messages, ...client.outbox.in(view.openId)]));
-  offerRows($("messages"));
-  // The visible messages stay in place when others are loaded above them.
-  if (anchor) scroller.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
-  else stickToEnd();
-  renderJump();
-  readIfSeen();
-  loadIfNearStart();
+  drawLaterState(timeline);
+  if (messages.length && (from > messages.at(-1).seq || to < messages[0].seq)) spanOther(timeline);
+  const start = indexOf(messages, from);
+  const some = messages.slice(start, to === Infinity ? undefined : indexOf(messages, to + 1));
+  list.show(some, isWhole() ? client.outbox.in(view.openId) : [], isStale);
+  isStale = false;
 }
 
 function showOther() {
-  client.history.get(shownId)?.trim(MOST_SHOWN / 10);
+  const left = client.history.get(shownId);
+  const place = leavePlace(shownId);
+  const needed = place && left ? left.messages.length - indexOf(left.messages, place.seq) : 0;
+  left?.trim(needed <= MOST_FOR_PLACE ? Math.max(MOST_LEFT, needed) : MOST_LEFT);
   shownId = view.openId;
-  rows = new Map();
-  $("messages").replaceChildren();
-  atEnd = true;
-  arrived = newestSeq = 0;
+  list.clear();
+  followNewest();
+  endReading();
+  const timeline = client.history.get(shownId);
+  const at = timeline?.messages.findIndex(({ id }) => id === placeIn(shownId)?.id) ?? -1;
+  if (at < 0) return;
+  spanAround(timeline, at);
+  layOut(timeline);
+  restorePlace(placeIn(shownId));
 }
 
-function countArrived(timeline) {
-  if (newestSeq > 0 && !atEnd) {
-    const fresh = timeline.messages.filter((message) => message.seq > newestSeq && message.sender_id !== client.user.id);
-    arrived += fresh.length;
+// The window
+
+function followNewest() {
+  const messages = client.history.get(view.openId)?.messages ?? [];
+  [from, to] = [messages.at(-FEWEST_ROWS)?.seq ?? 0, Infinity];
+}
+
+function spanAround(timeline, at) {
+  from = timeline.messages[Math.max(0, at - STEP)].seq;
+  end(timeline, at + STEP);
+}
+
+// Another range was loaded.
+function spanOther(timeline) {
+  if (timeline.isNewest) followNewest();
+  else spanAround(timeline, timeline.messages.length >> 1);
+}
+
+/** The window ends with the message at an index, or follows the newest if there is none behind it. */
+function end({ messages, isNewest }, index) {
+  if (index < messages.length - 1) to = messages[index].seq;
+  else to = isNewest ? Infinity : messages.at(-1).seq;
+}
+
+/** Returns the index of the first message with this number or a greater one. */
+function indexOf(messages, seq) {
+  let [low, high] = [0, messages.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (messages[middle].seq < seq) low = middle + 1;
+    else high = middle;
   }
-  newestSeq = Math.max(newestSeq, timeline.messages.at(-1)?.seq ?? 0);
+  return low;
 }
 
-function findAnchor() {
-  const top = scroller.getBoundingClientRect().top;
-  const node = [...$("messages").children].find((row) => row.dataset.id && row.getBoundingClientRect().bottom > top);
-  return node ? { node, top: node.getBoundingClientRect().top } : null;
+function moved() {
+  drawReading();
+  moveWindow();
 }
 
-function layOut(messages) {
-  const kept = new Map();
-  const nodes = [];
-  const put = (key, signature, make) => {
-    const known = rows.get(key);
-    const row = known?.signature === signature ? known : { signature, node: make() };
-    kept.set(key, row);
-    nodes.push(row.node);
-  };
-  let before = null;
-  for (const [i, message] of messages.entries()) {
-    const time = new Date(message.timestamp);
-    const day = time.toDateString();
-    if (before?.day !== day) {
-      const name = dayName(time);
-      put(`day ${day}`, name, () => el("li", { class: "day" }, el("span", {}, name)));
-    }
-    // A pending message has no sender_id yet: it is the user's own.
-    const senderId = message.sender_id ?? client.user.id;
-    const system = message.type === "system";
-    const first = system || before?.day !== day || before.senderId !== senderId || time - before.time > GROUP_MS;
-    const name = system ? namesIn(message) : nameOf(senderId);
-    const status = statusOf(senderId);
-    const foot = footWords(message, messages[i + 1]);
-    // An id that another user has used already may be shown twice here, until the message is sent with another id.
-    put(message.state ? `unsent ${message.id}` : message.id, JSON.stringify([first, name, status, message.content, message.deleted_at, message.state, foot, rightsOver(message), isEditing(message.id)]), () =>
-      system ? systemRow(message, time) : messageRow(message, { senderId, name, status, first, time, foot }));
-    before = { day, time, senderId: system ? null : senderId };
-  }
-  rows = kept;
-  return nodes;
+// Near an edge of the window more rows are added there, and taken away at the other edge. Beyond the loaded messages others are loaded.
+function moveWindow() {
+  const timeline = client.history.get(view.openId);
+  if (!timeline?.isLoaded || !timeline.messages.length || !$("scroller").clientHeight) return;
+  const isMoved = ($("scroller").scrollTop < AHEAD && extendUp(timeline)) || (!isWhole() && distanceToEnd() < AHEAD && extendDown(timeline));
+  if (isMoved) later();
 }
 
-const hooks = ({ id, seq, state }) => ({ "data-testid": "message", "data-id": id, "data-seq": seq, "data-state": state ?? "sent" });
-
-function systemRow(message, time) {
-  return el("li", { class: "system", ...hooks(message), title: fullTime(time) },
-    el("span", { "data-testid": "message-text" }, ...sentence(message)));
+function extendUp(timeline) {
+  const { messages } = timeline;
+  const start = indexOf(messages, from);
+  if (start === 0) return loadEarlier(timeline);
+  const next = Math.max(0, start - STEP);
+  from = messages[next].seq;
+  if (!isAtEnd() && list.inOrder.length + STEP > MOST_ROWS) end(timeline, next + MOST_ROWS - 1);
+  return true;
 }
 
-function messageRow(message, { senderId, name, status, first, time, foot }) {
-  const mine = senderId === client.user.id;
-  const head = el("p", { class: "message-head" },
-    el("span", { class: mine ? "sr-only" : "sender" }, mine ? "You" : name),
-    el("time", { datetime: time.toISOString(), title: fullTime(time) }, clock(time)));
-  const text = el("p", { class: `bubble${message.deleted_at ? " deleted" : ""}`, "data-testid": "message-text", title: fullTime(time) },
-    ...(message.deleted_at ? ["This message was deleted"] : linked(message.content)));
-  const actions = actionsOf(message);
-  const classes = ["message", mine && "mine", first && "first", actions && "mayrevise", isEditing(message.id) && "editing"];
-  return el("li", { class: classes.filter(Boolean).join(" "), ...hooks(message) },
-    !mine && first && avatar(senderId, name, status),
-    first && head, el("div", { class: "said" }, text, actions), footOf(message, foot));
+function extendDown(timeline) {
+  const { messages } = timeline;
+  const last = Math.min(indexOf(messages, to), messages.length - 1);
+  if (last === messages.length - 1 && !timeline.isNewest) return loadLater(timeline);
+  const next = last + STEP;
+  end(timeline, next);
+  if (list.inOrder.length + STEP > MOST_ROWS) from = messages[Math.max(0, Math.min(next + 1, messages.length) - MOST_ROWS)].seq;
+  return true;
 }
 
-function footWords({ state, late, reason, edited_at, deleted_at }, next) {
-  if (state === "failed") return `Not sent: ${reason}`;
-  // Once for all adjacent pending messages.
-  if (state === "pending") return next?.state === "pending" && next.late === late ? "" : progressWords(late);
-  return edited_at && !deleted_at ? "Edited" : "";
+function loadEarlier({ messages, state, isComplete }) {
+  if (state !== "idle" || isComplete) return false;
+  from = messages[0].seq; // the window grows by its own steps
+  client.history.loadEarlier(view.openId);
+  return false;
 }
 
-function progressWords(isLate) {
-  if (!client.connection.isLive) return "Waiting for the connection…";
-  if (isLate) return "Not confirmed yet…";
-  return client.outbox.isSlowed ? "That was fast! Sending one by one…" : "Sending…";
-}
-
-function footOf({ id, state }, words) {
-  if (state !== "failed") return words && el("p", { class: "message-foot" }, words);
-  return el("div", { class: "message-foot failed" },
-    el("span", { "data-testid": "message-reason" }, words),
-    el("button", { type: "button", class: "link", "data-testid": "retry", click: () => client.outbox.retry(id) }, "Retry"),
-    el("button", { type: "button", class: "link", "data-testid": "discard", click: () => client.outbox.discard(id) }, "Discard"));
+function loadLater({ messages, laterState }) {
+  if (laterState !== "idle") return false;
+  to = messages.at(-1).seq;
+  client.history.loadLater(view.openId);
+  return false;
 }
 
 function renderLoadState(timeline) {
   const line = $("load-state");
-  scroller.setAttribute("aria-busy", String(timeline.state === "loading"));
-  line.dataset.state = timeline.state === "idle" ? (timeline.isComplete ? "complete" : "more") : timeline.state;
-  if (line.dataset.state === "failed") {
+  $("scroller").setAttribute("aria-busy", String(timeline.state === "loading"));
+  const isBeginning = timeline.isComplete && indexOf(timeline.messages, from) === 0;
+  const state = timeline.state !== "idle" ? timeline.state : isBeginning ? "complete" : "more";
+  if (line.dataset.state === state && state === "failed") return; // a new button would lose the focus
+  line.dataset.state = state;
+  if (state === "failed") {
     line.replaceChildren("Earlier messages could not be loaded. ",
       el("button", { type: "button", class: "link", click: () => client.history.loadEarlier(view.openId) }, "Try again"));
-  } else if (line.dataset.state === "complete") {
-    const direct = client.conversations.get(view.openId)?.type === "direct";
-    line.textContent = timeline.messages.length ? "This is where it began."
-      : direct ? "Nothing said yet. Break the ice!" : "A fresh group. Say the first word!";
-  } else {
-    line.textContent = timeline.isLoaded ? "Loading earlier messages…" : "Loading messages…";
+  } else if (line.textContent !== loadWords(timeline, isBeginning)) {
+    line.textContent = loadWords(timeline, isBeginning);
   }
 }
 
-function renderJump() {
-  const jump = $("jump-newest");
-  jump.hidden = atEnd || !rows.size;
-  jump.lastChild.textContent = arrived ? `${arrived} new` : "";
-  jump.setAttribute("aria-label", arrived ? `${arrived} new messages, jump to the newest` : "Jump to the newest message");
+function loadWords(timeline, isBeginning) {
+  if (!isBeginning) return timeline.isLoaded ? "Loading earlier messages…" : "Loading messages…";
+  if (timeline.messages.length) return "This is where it began.";
+  return client.conversations.get(view.openId)?.type === "direct" ? "Nothing said yet. Break the ice!" : "A fresh group. Say the first word!";
 }

@@ -213,6 +213,24 @@ impl Page {
         }
     }
 
+    /// Puts a finger on an element, and leaves it there.
+    pub(crate) async fn touch(&self, element: &str) {
+        self.call("Emulation.setTouchEmulationEnabled", json!({"enabled": true})).await;
+        let middle = self
+            .eval(&format!(
+                "(({{ x, y, width, height }}) => [x + width / 2, y + height / 2])
+                    ((({element}).scrollIntoView({{ block: 'center' }}), ({element}).getBoundingClientRect()))"
+            ))
+            .await;
+        let event = json!({"type": "touchStart", "touchPoints": [{"x": middle[0], "y": middle[1]}]});
+        self.call("Input.dispatchTouchEvent", event).await;
+    }
+
+    /// Takes the finger away.
+    pub(crate) async fn lift(&self) {
+        self.call("Input.dispatchTouchEvent", json!({"type": "touchEnd", "touchPoints": []})).await;
+    }
+
     /// Turns the mouse wheel over an element.
     pub(crate) async fn wheel(&self, element: &str, pixels: i32) {
         let middle = self
@@ -242,6 +260,8 @@ impl Page {
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
             "ArrowUp" => (38, ""),
+            "ArrowRight" => (39, ""),
+            "ArrowDown" => (40, ""),
             _ => panic!("the code of {key} is missing here"),
         };
         for kind in ["keyDown", "keyUp"] {
