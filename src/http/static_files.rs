@@ -56,11 +56,8 @@ fn serve(request: &Request, name: &str) -> Result<Response> {
     let tag = tag(&file);
     let fields = request.headers.get_all(IF_NONE_MATCH).iter().filter_map(|field| field.to_str().ok());
     let is_unchanged = fields.flat_map(|field| field.split(',')).any(|named| matches(named.trim(), &tag));
-    let mut response = if is_unchanged {
-        empty(StatusCode::NOT_MODIFIED)
-    } else {
-        with_body(StatusCode::OK, into_bytes(file.data))
-    };
+    let mut response =
+        if is_unchanged { empty(StatusCode::NOT_MODIFIED) } else { with_body(StatusCode::OK, into_bytes(file.data)) };
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
