@@ -1,5 +1,6 @@
 // The client as its user sees it: its parts, put together.
 
+import { Account } from "./account.js";
 import { Connection } from "./connection.js";
 import { ConversationList } from "./conversation-list.js";
 import { Conversations } from "./conversations.js";
@@ -13,6 +14,7 @@ import { People } from "./people.js";
 import { ReadState } from "./read-state.js";
 import { Rest } from "./rest.js";
 import { Resume } from "./resume.js";
+import { Search } from "./search.js";
 import { Session } from "./session.js";
 import { Sync } from "./sync.js";
 import { Typing } from "./typing.js";
@@ -52,6 +54,10 @@ export class Client {
     });
     /** The users, their presence, and members. */
     this.people = new People(this.rest, emitter);
+    /** The user's own account: name, settings, sessions, blocked people. */
+    this.account = new Account({ rest: this.rest, session, people: this.people, emitter });
+    /** The search for people and messages. */
+    this.search = new Search(this.rest, this.people);
     /** The user's conversations. */
     this.conversations = new Conversations(this.people, emitter);
     /** How much of the list of conversations is loaded. */
@@ -171,7 +177,7 @@ export class Client {
     this.resume.stop();
     this.outbox.stop({ isWiped });
     this.drafts.close({ isWiped });
-    for (const part of [this.conversations, this.people, this.history, this.list, this.readState, this.typing]) part.wipe();
+    for (const part of [this.account, this.conversations, this.people, this.history, this.list, this.readState, this.typing]) part.wipe();
     this.#emitter.emit("ended", { reason, isWiped });
   }
 }

@@ -11,7 +11,9 @@
 //     client                                                           puts the parts together
 //     sync                                                             frames of the server → data
 //     resume  read-state  typing  outbox  conversation-list  history   what is asked of the server, and what is not answered yet
+//     account  search                                                  the user's own account; finding people and messages
 //     conversations  people  timeline  drafts  transmission            data; messages in flight
+//     paged-list                                                       a list that is loaded page by page
 //     connection                                                       the WebSocket: connects again, watches heartbeats
 //     backoff  close-codes  handshake  heartbeat                       its rules
 //     rest  session                                                    calls in the user's name; login and tokens
@@ -36,6 +38,7 @@ import { Client } from "./client.js";
 
 export { activity } from "./conversations.js";
 export { Problem } from "./http.js";
+export { foundParts, messagesWith, peopleNamed } from "./search.js";
 
 /** @param {Options} [options] */
 export const createClient = (options = {}) => new Client(options);
