@@ -1,31 +1,36 @@
 // The entry point: shows the login or the chat, connects the modules, and keeps the URL in step with the open
 // conversation.
 
-import { $, avatar, twice } from "./dom.js";
+import { $ } from "./dom.js";
 import { changed, client, on, view } from "./page-client.js";
+import { startAccountMenu } from "./account-menu.js";
 import { showAuth } from "./auth.js";
 import { startBlockView } from "./block.js";
 import { startChatView } from "./chat.js";
 import { startConnectionView } from "./connection.js";
+import { startFocusView } from "./focus.js";
+import { sayGone, startGoneView } from "./gone.js";
 import { startListView } from "./list.js";
 import { startMembersView } from "./members.js";
 import { startPeopleView } from "./people.js";
+import { startSearchView } from "./search.js";
+import { startSettingsView } from "./settings.js";
 
 const FAREWELL = "chinwag.farewell"; // the message to show after the reload
 const LOGOUT_MS = 3_000; // time for the server to answer; in this browser the user is logged out at once
 let isLoggingOut = false;
 
-if (client.user) startChat();
+if (client.user) startChat({ afterLogin: false });
 else enter();
 
 async function enter() {
   const farewell = sessionStorage.getItem(FAREWELL);
   sessionStorage.removeItem(FAREWELL);
   await showAuth(farewell);
-  startChat();
+  startChat({ afterLogin: true });
 }
 
-function startChat() {
+function startChat({ afterLogin }) {
   $("chat").hidden = false;
   client.on("ended", ({ reason }) => isLoggingOut || leave(reason));
   addEventListener("online", () => client.wake());
@@ -33,14 +38,17 @@ function startChat() {
   addEventListener("pageshow", (event) => event.persisted && client.wake());
   document.addEventListener("visibilitychange", () => document.hidden || client.wake());
 
-  showMe();
+  startAccountMenu({ openSettings: startSettingsView(), logOut });
   startConnectionView();
   startListView(open);
   startChatView(() => open(null));
-  const startConversation = startPeopleView(open, notify);
+  const startConversation = startPeopleView(open);
   for (const id of ["new-conversation", "welcome-start"]) $(id).addEventListener("click", startConversation);
   startMembersView();
   startBlockView();
+  startGoneView();
+  startSearchView(open);
+  startFocusView({ afterLogin });
   on("conversations", closeIfGone);
   on("conversations", countInTitle);
 
@@ -51,12 +59,15 @@ function startChat() {
 }
 
 // The URL names the open conversation: a reload opens it again, and on a phone the back gesture closes it.
-function open(conversationId) {
-  location.hash = conversationId ?? "";
+function open(conversationId, seq) {
+  location.hash = seq ? `${conversationId}/${seq}` : conversationId ?? "";
 }
 
+// `#<conversation id>`, or `#<conversation id>/<seq>` for the place of a message.
+const openIn = (hash) => /^#([0-9a-f-]{36})(\/\d+)?$/i.exec(hash)?.[1] ?? null;
+
 function follow() {
-  const id = /^#([0-9a-f-]{36})$/i.exec(location.hash)?.[1] ?? null;
+  const id = openIn(location.hash);
   view.openId = id;
   $("chat").dataset.open = id ? "conversation" : "list";
   if (id && !client.conversations.has(id)) client.list.fetch(id).then(closeIfGone);
@@ -67,10 +78,9 @@ function follow() {
 function closeIfGone() {
   const id = view.openId;
   if (!id || client.conversations.has(id) || !client.list.isLoaded || client.list.isFetching(id)) return;
-  if (location.hash !== `#${id}`) return; // the user is leaving it already
+  if (openIn(location.hash) !== id) return; // the user is leaving it already
   open(null);
-  if (id !== view.leavingId) notify("That conversation is no longer yours to see.");
-  view.leavingId = null;
+  sayGone(id);
 }
 
 function countInTitle() {
@@ -78,23 +88,7 @@ function countInTitle() {
   document.title = unread ? `(${unread}) Chinwag` : "Chinwag";
 }
 
-function showMe() {
-  const { user } = client;
-  $("me-summary").replaceChildren(avatar(user.id, user.name));
-  $("me-summary").setAttribute("aria-label", `${user.name}: account menu`);
-  $("me-name").textContent = user.name;
-  $("me-username").textContent = `@${user.username}`;
-  const menu = $("me");
-  document.addEventListener("click", (event) => menu.contains(event.target) || menu.removeAttribute("open"));
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !menu.open) return;
-    menu.removeAttribute("open");
-    $("me-summary").focus();
-  });
-  twice($("logout"), "Messages are unsent. Log out?", logout, () => client.outbox.size > 0);
-}
-
-async function logout() {
+async function logOut() {
   isLoggingOut = true;
   $("chat").hidden = true;
   await Promise.race([client.logout(), new Promise((enough) => { setTimeout(enough, LOGOUT_MS); })]);
@@ -102,7 +96,7 @@ async function logout() {
 }
 
 function leave(reason) {
-  sessionStorage.setItem(FAREWELL, reason);
+  sessionStorage.setItem(FAREWELL, view.farewell ?? reason);
   startAfresh();
 }
 
@@ -110,12 +104,4 @@ function leave(reason) {
 function startAfresh() {
   history.replaceState(null, "", "/");
   location.reload();
-}
-
-let noticeTimer = 0;
-function notify(...words) {
-  clearTimeout(noticeTimer);
-  $("notice").replaceChildren(...words);
-  $("notice").hidden = false;
-  noticeTimer = setTimeout(() => { $("notice").hidden = true; }, 6000);
 }

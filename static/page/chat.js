@@ -56,7 +56,7 @@ function groupStatus(conversation) {
 }
 
 function renderWelcome() {
-  const some = client.conversations.size > 0;
+  const some = client.conversations.size > 0 || !client.list.isLoaded; // until the list is loaded, nobody knows
   $("welcome-title").textContent = some ? "Pick up where you left off" : "It is quiet in here";
   $("welcome-text").textContent = some
     ? "Choose a conversation on the left, or start a new one."

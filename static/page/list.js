@@ -1,6 +1,7 @@
 // The list of conversations, latest activity first.
 
 import { $, arrange, avatar, el, fill, icon, shortTime } from "./dom.js";
+import { keepFocus } from "./focus.js";
 import { nameOf, statusOf, titleOf } from "./names.js";
 import { activity, client, on, view } from "./page-client.js";
 import { sentence } from "./sentences.js";
@@ -22,7 +23,7 @@ function loadMoreNearEnd() {
 }
 
 function render() {
-  arrange($("conversations"), client.conversations.sorted().map(item));
+  keepFocus($("conversations"), () => arrange($("conversations"), client.conversations.sorted().map(item)), () => $("list"));
   for (const id of items.keys()) if (!client.conversations.has(id)) items.delete(id);
   renderEmpty();
   loadMoreNearEnd();

@@ -6,8 +6,8 @@ export { activity } from "../client/index.js";
 
 export const client = createClient();
 
-/** The open conversation, and the one that the user is leaving. */
-export const view = { openId: null, leavingId: null };
+/** The open conversation, the one that the user is leaving, and the words to show instead of the reason for which the session ends. */
+export const view = { openId: null, leavingId: null, farewell: null };
 
 const GATHER_MS = 5; // a burst of changes is one rendering
 const listeners = new Map();

@@ -3,11 +3,15 @@
 mod accounts;
 mod blocks;
 mod chatting;
+mod display;
+mod focus;
 mod groups;
 mod history;
 mod looks;
 mod outages;
 mod refused;
 mod revising;
+mod search;
+mod settings;
 mod tabs;
 mod visitor;
