@@ -1,6 +1,7 @@
 //! The page in a real Chromium, against a real server.
 
 mod accounts;
+mod axe;
 mod blocks;
 mod chatting;
 mod display;

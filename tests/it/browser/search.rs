@@ -67,9 +67,14 @@ async fn conversations_people_and_messages_are_found_by_keyboard() {
         page.until(&format!("{SELECTED}.dataset.testid === '{testid}' && one('search').getAttribute('aria-activedescendant') === {SELECTED}.id")).await;
     }
     assert_eq!(page.eval("document.activeElement === one('search')").await, true);
+    // The link of a message names its conversation and its number.
+    page.eval(
+        "addEventListener('hashchange', ({ newURL }) => { window.linked = new URL(newURL).hash; }, { once: true })",
+    )
+    .await;
     page.press("Enter").await;
     page.is_at("Grace Hopper").await;
-    page.until(&format!("location.hash === '#{}/{seq}' && !seen(one('search'))", room.id)).await;
+    page.until(&format!("window.linked === '#{}/{seq}' && !seen(one('search'))", room.id)).await;
 
     // A conversation, by the beginnings of its words in any order.
     page.search("LUN tu").await;
