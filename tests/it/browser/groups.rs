@@ -182,7 +182,7 @@ async fn roles_are_given_a_group_is_handed_over_and_deleted() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_are_found_by_any_word_and_in_pages() {
-    let server = Server::start().await;
+    let server = Server::with(&["--rate-limits=off"]).await;
     let ada = server.register("ada").await;
     for number in 0..65 {
         server.register(&format!("peer{number:02}")).await;
@@ -219,7 +219,7 @@ async fn people_are_found_by_any_word_and_in_pages() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_picks_leave_room_on_the_smallest_screens() {
-    let server = Server::start().await;
+    let server = Server::with(&["--rate-limits=off"]).await;
     server.register("ada").await;
     for number in 10..24 {
         let user = server.register(&format!("peer{number}")).await;

@@ -7,6 +7,8 @@ use crate::support::browser::Browser;
 use crate::support::client::{Conversation, PASSWORD, TestUser, post};
 use crate::support::server::Server;
 
+const NO_LIMITS: &[&str] = &["--rate-limits=off"]; // the tests ask until the index has a message
+
 const SELECTED: &str = "document.querySelector('[role=option][aria-selected=true]')";
 
 impl Visitor {
@@ -34,7 +36,7 @@ async fn indexed(user: &TestUser, room: &Conversation, content: &str, word: &str
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn conversations_people_and_messages_are_found_by_keyboard() {
-    let server = Server::start().await;
+    let server = Server::with(NO_LIMITS).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     grace.patch("/v1/users/me", &json!({"name": "Grace Hopper"})).await.expect(200);
     server.register("lunchbox").await;
@@ -99,7 +101,7 @@ async fn conversations_people_and_messages_are_found_by_keyboard() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn enter_waits_for_what_was_typed() {
-    let server = Server::start().await;
+    let server = Server::with(NO_LIMITS).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     server.register("alan").await;
     ada.direct(&grace).await;
@@ -117,7 +119,7 @@ async fn enter_waits_for_what_was_typed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn filters_pages_and_refusals() {
-    let server = Server::start().await;
+    let server = Server::with(NO_LIMITS).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let (club, room) = (ada.group("Lunch \"club\"", &[&grace]).await, ada.direct(&grace).await);
     for number in 0..44 {
@@ -175,7 +177,7 @@ async fn filters_pages_and_refusals() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_conversation_and_hostile_names_are_shown_as_they_are() {
-    let server = Server::start().await;
+    let server = Server::with(NO_LIMITS).await;
     let ada = server.register("ada").await;
     let name = "<img src=x onerror=alert(1)> ﷽";
     let body = json!({"username": "mallory", "name": name, "password": PASSWORD});
