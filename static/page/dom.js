@@ -110,6 +110,8 @@ export function shortTime(time) {
   return ago < 7 ? weekdayFormat.format(time) : shortFormat.format(time);
 }
 
+export const counted = (count, noun, plural = `${noun}s`) => `${count.toLocaleString("en")} ${count === 1 ? noun : plural}`;
+
 /** Debounces: runs the work after a short pause without calls. */
 export function quietly(work, milliseconds) {
   let timer = 0;
@@ -127,27 +129,28 @@ const ASKED_MS = 4_000;
  * press, and nor is a key that is held. Returns a function that takes the question back.
  */
 export function twice(button, question, work, needed = () => true) {
-  let timers = [];
-  let calm = () => {};
+  let asked = null; // {label, name, timers} while the question stands
+  const calm = () => {
+    if (!asked) return;
+    asked.timers.forEach(clearTimeout);
+    delete button.dataset.pause;
+    button.textContent = asked.label;
+    if (asked.name) button.setAttribute("aria-label", asked.name);
+    asked = null;
+  };
   const ask = () => {
-    const [label, name] = [button.textContent, button.getAttribute("aria-label")];
-    button.textContent = question;
-    if (name) button.setAttribute("aria-label", `${question} ${name}`);
+    const timers = [setTimeout(() => delete button.dataset.pause, DOUBLE_CLICK_MS), setTimeout(calm, ASKED_MS)];
+    asked = { label: button.textContent, name: button.getAttribute("aria-label"), timers };
     button.dataset.pause = "";
-    timers = [setTimeout(() => delete button.dataset.pause, DOUBLE_CLICK_MS), setTimeout(() => calm(), ASKED_MS)];
-    calm = () => {
-      timers.splice(0).forEach(clearTimeout);
-      delete button.dataset.pause;
-      button.textContent = label;
-      if (name) button.setAttribute("aria-label", name);
-    };
+    button.textContent = question;
+    if (asked.name) button.setAttribute("aria-label", `${question} ${asked.name}`);
   };
   button.addEventListener("keydown", (event) => event.repeat && event.preventDefault());
   button.addEventListener("click", () => {
     if ("pause" in button.dataset) return;
-    if (timers.length === 0 && needed()) return ask();
+    if (!asked && needed()) return ask();
     calm();
     work();
   });
-  return () => timers.length > 0 && calm();
+  return calm;
 }

@@ -16,7 +16,7 @@ export function startFocusView({ afterLogin }) {
 }
 
 /** Moves a lost focus to the open conversation, else to the place in the list from which the user comes. */
-export function recoverFocus() {
+function recoverFocus() {
   if (!isLost() || document.querySelector("dialog[open]")) return;
   if (view.openId) return $("conversation-title").focus();
   const item = document.querySelector(`.item[data-id="${CSS.escape(openBefore ?? "")}"]`);

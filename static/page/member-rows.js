@@ -26,7 +26,11 @@ export function memberRows({ remove, setRole }) {
   }
 
   function newRow(id) {
-    const row = { node: el("li", { class: "member", "data-testid": "member-item" }), face: el("span", { class: "member-face" }), spoken: el("span", { class: "sr-only" }) };
+    const row = {
+      node: el("li", { class: "member", "data-testid": "member-item" }),
+      face: el("span", { class: "member-face" }),
+      spoken: el("span", { class: "sr-only" }), // the status, for screen readers
+    };
     rows.set(id, row);
     return row;
   }

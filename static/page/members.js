@@ -1,13 +1,13 @@
 // The members of a group, and by role: adding, removing, roles, handing over, renaming, deleting. Every member may leave.
 
-import { $, arrange, el, twice } from "./dom.js";
+import { $, arrange, counted, twice } from "./dom.js";
 import { keepFocus } from "./focus.js";
 import { memberRows } from "./member-rows.js";
 import { myRole } from "./names.js";
 import { client, on, view } from "./page-client.js";
 import { closeButton, namesOf } from "./people.js";
 import { Picker } from "./picker.js";
-import { counted, problemWords, tell, tellProblem } from "./problems.js";
+import { problemWords, tell, tellProblem } from "./problems.js";
 
 const dialog = $("members-dialog");
 const path = (rest = "") => `/v1/conversations/${view.openId}${rest}`;

@@ -95,14 +95,16 @@ export class Picker {
     const query = this.input.value.trim();
     const found = this.#list.items;
     if (this.#list.hasMore) return "Nobody so far.";
-    if (found.some((user) => user.id !== client.user.id)) return query ? `Everybody found for “${query}” is ${this.withoutWords}.` : `Everybody is ${this.withoutWords}.`;
+    const others = found.filter((user) => user.id !== client.user.id);
+    if (others.length) return `Everybody ${query && `found for “${query}” `}is ${this.withoutWords}.`;
     if (query) return found.length ? `Only you are called “${query}”.` : `Nobody is called “${query}”.`;
     return "Nobody else is here yet.";
   }
 
   #chip(user) {
     const chip = this.#chips.get(user.id) ?? el("li", {},
-      el("button", { type: "button", class: "chip", "data-testid": "chip", "aria-label": `Remove ${user.name}`, click: () => this.#removeChip(user) }, el("bdi", {}, user.name), icon("close")));
+      el("button", { type: "button", class: "chip", "data-testid": "chip", "aria-label": `Remove ${user.name}`, click: () => this.#removeChip(user) },
+        el("bdi", {}, user.name), icon("close")));
     this.#chips.set(user.id, chip);
     return chip;
   }
@@ -119,7 +121,9 @@ export class Picker {
   #option(user, known) {
     const [picked, status] = [this.picked.has(user.id), statusOf(user.id)];
     const signature = JSON.stringify([user.name, user.username, picked, status]);
-    const option = known ?? { node: el("li", {}, el("button", { type: "button", class: "option", "data-testid": "person-option", click: () => this.toggle(user) })) };
+    const option = known ?? {
+      node: el("li", {}, el("button", { type: "button", class: "option", "data-testid": "person-option", click: () => this.toggle(user) })),
+    };
     this.#options.set(user.id, option);
     if (option.signature === signature) return option.node;
     option.signature = signature;

@@ -1,6 +1,6 @@
 // The words for what the server refuses, and for the time to wait before the next attempt.
 
-import { el } from "./dom.js";
+import { counted, el } from "./dom.js";
 
 const SECOND_MS = 1_000;
 const LONG = 90; // of a unit; beyond, the next one is used
@@ -18,14 +18,12 @@ export function fieldWords({ field, detail }) {
 
 export const problemWords = (problem) => problem.errors?.map(fieldWords).join(" ") || problem.message;
 
-export function waitWords(milliseconds) {
+function waitWords(milliseconds) {
   const seconds = Math.max(1, Math.ceil(milliseconds / SECOND_MS));
   if (seconds <= LONG) return `Try again in ${counted(seconds, "second")}.`;
   const minutes = Math.ceil(seconds / 60);
   return minutes <= LONG ? `Try again in ${counted(minutes, "minute")}.` : `Try again in ${counted(Math.ceil(minutes / 60), "hour")}.`;
 }
-
-export const counted = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 
 /** Shows these words in a line, or hides it if there are none. */
 export function tell(line, ...words) {

@@ -1,11 +1,10 @@
 // What a search finds, in groups: the user's conversations by title, people by name, messages by words.
 
 import { messagesWith, peopleNamed } from "../client/index.js";
-import { arrange, el } from "./dom.js";
+import { arrange, counted, el } from "./dom.js";
 import { client } from "./page-client.js";
 import { conversationOption, messageOption, moreOption, personOption } from "./search-options.js";
 import { conversationsNamed } from "./search-titles.js";
-import { counted } from "./problems.js";
 
 const CONVERSATIONS = 6; // shown at first
 const MORE_CONVERSATIONS = 20;
@@ -95,8 +94,9 @@ export class SearchGroups {
     if (!this.#words) return count ? "" : "You have no conversations yet. Search for people by name.";
     if (count === 0) return `Nothing found for “${this.#words}”.`;
     const parts = [[this.#titled().length, "conversation"], [this.#others().length, "person", "people"], [this.messages.items.length, "message"]];
-    const rest = client.list.next && !FILTER.test(this.#words) ? ` By name, your ${client.conversations.size.toLocaleString("en")} latest conversations were searched.` : "";
-    return `${parts.filter(([number]) => number > 0).map(([number, noun, plural]) => (plural && number > 1 ? `${number} ${plural}` : counted(number, noun))).join(", ")} found.${rest}`;
+    const found = parts.filter(([number]) => number > 0).map((part) => counted(...part)).join(", ");
+    const isPartial = client.list.next && !FILTER.test(this.#words);
+    return `${found} found.${isPartial ? ` By name, your ${counted(client.conversations.size, "latest conversation")} were searched.` : ""}`;
   }
 
   #others() {
@@ -149,6 +149,7 @@ export class SearchGroups {
 function group(name, title) {
   const heading = el("span", {}, title);
   const rows = el("div", { class: "found-rows", role: "presentation" });
-  const node = el("div", { class: "found-group", role: "group", "aria-label": title, "data-testid": `search-${name}` }, el("div", { class: "found-heading", "aria-hidden": "true" }, heading), rows);
+  const node = el("div", { class: "found-group", role: "group", "aria-label": title, "data-testid": `search-${name}` },
+    el("div", { class: "found-heading", "aria-hidden": "true" }, heading), rows);
   return { node, heading, rows };
 }

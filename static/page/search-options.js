@@ -8,7 +8,10 @@ import { client } from "./page-client.js";
 /** Returns {key, node, choose}. `known` has the nodes by key. */
 function option(known, key, testid, shown, choose, draw, isServers) {
   const entry = known.get(key) ?? {
-    node: el("div", { id: `found-${key}`, class: "found-option", role: "option", "data-testid": testid, "aria-selected": "false", click: () => entry.choose(), pointerdown: keepFocus }),
+    node: el("div", {
+      id: `found-${key}`, class: "found-option", role: "option", "data-testid": testid, "aria-selected": "false",
+      click: () => entry.choose(), pointerdown: keepFocus,
+    }),
   };
   known.set(key, entry);
   entry.choose = choose;
@@ -46,7 +49,8 @@ export function messageOption(known, { message, excerpt, ranges }, go) {
   const place = conversation ? titleOf(conversation) : "…";
   const sender = message.sender_id === client.user.id ? "You" : nameOf(message.sender_id);
   const time = new Date(message.timestamp);
-  return option(known, `message-${message.id}`, "search-message", [place, sender, excerpt, ranges, shortTime(time)], () => go(message.conversation_id, message.seq), () => [
+  const choose = () => go(message.conversation_id, message.seq);
+  return option(known, `message-${message.id}`, "search-message", [place, sender, excerpt, ranges, shortTime(time)], choose, () => [
     el("span", { class: "found-head" },
       el("bdi", { class: "found-name" }, sender), el("span", { class: "quiet" }, " in "), el("bdi", { class: "found-place" }, place), " ",
       el("time", { class: "quiet", datetime: time.toISOString(), title: fullTime(time) }, shortTime(time))),

@@ -16,7 +16,8 @@ export function privacySection() {
   const contact = el("select", { id: "privacy-contact", "data-testid": "privacy-contact", change: () => save("contact_from", contact.value) },
     ...Object.entries(CONTACTS).map(([value, words]) => el("option", { value }, words)));
   const switches = Object.fromEntries(Object.keys(SWITCHES).map((name) => {
-    const box = el("input", { type: "checkbox", id: `privacy-${name}`, "data-testid": `privacy-${name}`, "aria-describedby": `privacy-${name}-hint`, change: () => save(name, box.checked) });
+    const id = `privacy-${name}`;
+    const box = el("input", { type: "checkbox", id, "data-testid": id, "aria-describedby": `${id}-hint`, change: () => save(name, box.checked) });
     return [name, box];
   }));
   const section = new Section("privacy", "Privacy",

@@ -6,11 +6,17 @@ import { client } from "./page-client.js";
 import { moreButton } from "./more.js";
 import { Section } from "./settings-section.js";
 
-const BROWSERS = [[/\bEdgA?\//, "Edge"], [/\bOPR\//, "Opera"], [/\bFirefox\/|\bFxiOS\//, "Firefox"], [/\b(Headless)?Chrome\/|\bCriOS\//, "Chrome"], [/\bSafari\//, "Safari"]];
-const SYSTEMS = [[/\bAndroid\b/, "Android"], [/\biPhone\b/, "iPhone"], [/\biPad\b/, "iPad"], [/\bWindows\b/, "Windows"], [/\bMac OS X\b/, "Mac"], [/\bCrOS\b/, "ChromeOS"], [/\bLinux\b/, "Linux"]];
+// Most browsers name the others too, so the order counts.
+const BROWSERS = [
+  [/\bEdgA?\//, "Edge"], [/\bOPR\//, "Opera"], [/\bFirefox\/|\bFxiOS\//, "Firefox"], [/\b(Headless)?Chrome\/|\bCriOS\//, "Chrome"], [/\bSafari\//, "Safari"],
+];
+const SYSTEMS = [
+  [/\bAndroid\b/, "Android"], [/\biPhone\b/, "iPhone"], [/\biPad\b/, "iPad"], [/\bWindows\b/, "Windows"], [/\bMac OS X\b/, "Mac"],
+  [/\bCrOS\b/, "ChromeOS"], [/\bLinux\b/, "Linux"],
+];
 
 /** Returns a program's name for itself as people say it. */
-export function programOf(userAgent) {
+function programOf(userAgent) {
   if (!userAgent) return "An unnamed program";
   const [browser, system] = [BROWSERS, SYSTEMS].map((known) => known.find(([pattern]) => pattern.test(userAgent))?.[1]);
   return browser ? [browser, system].filter(Boolean).join(" on ") : userAgent;
@@ -32,7 +38,9 @@ export function sessionsSection() {
 
   function row(session) {
     const program = programOf(session.user_agent);
-    const end = !session.current && el("button", { type: "button", class: "link danger-text", "data-testid": "session-end", "aria-label": `Log out: ${program}` }, "Log out");
+    const end = !session.current && el("button", {
+      type: "button", class: "link danger-text", "data-testid": "session-end", "aria-label": `Log out: ${program}`,
+    }, "Log out");
     if (end) twice(end, "Sure?", () => endSession(session));
     return el("li", { class: "entry", "data-testid": "session", "data-id": session.id },
       el("p", { class: "entry-name" }, program, session.current && el("span", { class: "role" }, "here")),

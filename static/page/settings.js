@@ -1,6 +1,6 @@
 // The settings of the user: a dialog with a section for each part. Also its small ones: name, password, deleting the account.
 
-import { el, icon, twice } from "./dom.js";
+import { el, twice } from "./dom.js";
 import { client, view } from "./page-client.js";
 import { closeButton } from "./people.js";
 import { blockedSection } from "./settings-blocked.js";
@@ -87,7 +87,8 @@ function deletionSection() {
     if (!(await section.attempt(() => client.account.delete(password.input.value)))) view.farewell = null;
   };
   const section = new Section("deletion", "Delete your account",
-    el("p", {}, "The account is deleted for ever, and nobody gets your username again. Your messages stay, from a “Deleted user”. Groups that you own go to another member."),
+    el("p", {}, "The account is deleted for ever, and nobody gets your username again. Your messages stay, from a “Deleted user”. ",
+      "Groups that you own go to another member."),
     form(() => {}, usernameField(), password.node, remove));
   twice(remove, "Delete it for ever?", deletion, () => password.input.value !== "");
   return { section, show: () => {}, hide };
