@@ -64,7 +64,9 @@ function open(conversationId, seq) {
 }
 
 // `#<conversation id>`, or `#<conversation id>/<seq>` for the place of a message.
-const openIn = (hash) => /^#([0-9a-f-]{36})(\/\d+)?$/i.exec(hash)?.[1] ?? null;
+function openIn(hash) {
+  return /^#([0-9a-f-]{36})(\/\d+)?$/i.exec(hash)?.[1] ?? null;
+}
 
 function follow() {
   const id = openIn(location.hash);

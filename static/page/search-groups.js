@@ -53,15 +53,14 @@ export class SearchGroups {
 
   search(text) {
     const words = (this.#words = text.trim());
-    this.#isExpecting = false;
-    this.people.clear();
+    if (words) this.messages.start(messagesWith(words, MESSAGES));
+    else this.messages.clear();
     if (words && !FILTER.test(words)) this.people.start(peopleNamed(words, PEOPLE));
-    if (words) {
-      this.messages.start(messagesWith(words, MESSAGES));
-      this.#loadConversations();
-    } else {
-      this.messages.clear();
-    }
+    else this.people.clear();
+    // Not before the searches are under way: Enter waits for the end of them.
+    this.#isExpecting = false;
+    this.#hooks.changed();
+    if (words) this.#loadConversations();
   }
 
   clear() {

@@ -209,6 +209,8 @@ async fn people_are_found_by_any_word_and_in_pages() {
     page.until(&format!("{said} === 'Only you are called “ada”.'")).await;
     page.fill("one('people-search')", "nobody at all").await;
     page.until(&format!("{said} === 'Nobody is called “nobody at all”.'")).await;
+    page.press("Escape").await; // clears the search
+    page.until("one('people-search').value === ''").await;
     page.press("Escape").await;
 
     page.open("Duo").await;

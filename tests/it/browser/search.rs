@@ -168,7 +168,8 @@ async fn filters_pages_and_refusals() {
 
     // In a group whose name has quotation marks, the filter takes the id.
     page.press("Escape").await;
-    page.open("Lunch \\\"club\\\"").await;
+    page.click(&format!("one('conversation-item', '[data-id=\"{}\"]')", club.id)).await;
+    page.is_at("Lunch \"club\"").await;
     page.press_with_ctrl('k').await;
     page.click("one('search-hint', '[data-hint=\"in:\"]')").await;
     page.until(&format!("one('search').value === 'in:{} '", club.id)).await;
