@@ -1,5 +1,6 @@
 // The client as its user sees it: its parts, put together.
 
+import { Account } from "./account.js";
 import { Connection } from "./connection.js";
 import { ConversationList } from "./conversation-list.js";
 import { Conversations } from "./conversations.js";
@@ -17,6 +18,7 @@ import { ReadState } from "./read-state.js";
 import { Receipts } from "./receipts.js";
 import { Rest } from "./rest.js";
 import { Resume } from "./resume.js";
+import { Search } from "./search.js";
 import { Session } from "./session.js";
 import { Sync } from "./sync.js";
 import { Typing } from "./typing.js";
@@ -56,6 +58,10 @@ export class Client {
     });
     /** The users, their presence, and members. */
     this.people = new People(this.rest, emitter);
+    /** The user's own account: name, settings, sessions, blocked people. */
+    this.account = new Account({ rest: this.rest, session, people: this.people, emitter });
+    /** The search for people and messages. */
+    this.search = new Search(this.rest, this.people);
     /** The user's conversations. */
     this.conversations = new Conversations(this.people, emitter);
     /** How much of the list of conversations is loaded. */
@@ -204,7 +210,7 @@ export class Client {
     this.presence.stop();
     this.outbox.stop({ isWiped });
     this.drafts.close({ isWiped });
-    for (const part of [this.conversations, this.people, this.history, this.list, this.readState, this.receipts, this.typing, this.reactions, this.pins]) part.wipe();
+    for (const part of [this.account, this.conversations, this.people, this.history, this.list, this.readState, this.receipts, this.typing, this.reactions, this.pins]) part.wipe();
     this.#emitter.emit("ended", { reason, isWiped });
   }
 }

@@ -11,8 +11,10 @@
 //     client                                                                         puts the parts together
 //     sync                                                                           frames of the server → data
 //     reactions  pins                                                                what users do to messages
+//     account  search                                                              the user's own account; finding people and messages
 //     resume  read-state  typing  own-presence  outbox  conversation-list  history   what is asked of the server, and what is not answered yet
 //     conversations  people  timeline  receipts  drafts  transmission                data; messages in flight
+//     paged-list                                                                   a list that is loaded page by page
 //     reaction-counts  quotes                                                        what messages show besides their text
 //     connection                                                                     the WebSocket: connects again, watches heartbeats
 //     backoff  close-codes  handshake  heartbeat                                     its rules
@@ -39,6 +41,7 @@ import { Client } from "./client.js";
 export { activity } from "./conversations.js";
 export { Problem } from "./http.js";
 export { quoteOf } from "./quotes.js";
+export { foundParts, messagesWith, peopleNamed } from "./search.js";
 
 /** @param {Options} [options] */
 export const createClient = (options = {}) => new Client(options);

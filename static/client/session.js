@@ -77,6 +77,13 @@ export class Session {
     return answer.user;
   }
 
+  /** Takes what an answer says about the user. @param {User} user */
+  learnUser(user) {
+    if (this.#tokens?.user.id !== user.id) return;
+    this.#tokens = { ...this.#tokens, user };
+    this.#store.update(this.#tokens, this.#isKept);
+  }
+
   /** Logs out at once. A server that does not answer must not prevent it. */
   async logout() {
     const tokens = this.#tokens;

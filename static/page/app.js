@@ -1,38 +1,41 @@
 // The entry point: shows the login or the chat, connects the modules, and keeps the URL in step with the open
 // conversation.
 
-import { $, avatar, twice } from "./dom.js";
+import { $ } from "./dom.js";
 import { changed, client, on, view } from "./page-client.js";
+import { startAccountMenu } from "./account-menu.js";
 import { showAuth } from "./auth.js";
 import { startBadge } from "./badge.js";
 import { startBlockView } from "./block.js";
 import { startChatView } from "./chat.js";
 import { startConnectionView } from "./connection.js";
-import { startFocus } from "./focus.js";
+import { startFocusView } from "./focus.js";
+import { sayGone, startGoneView } from "./gone.js";
 import { placeIn } from "./jump.js";
 import { startListView } from "./list.js";
 import { startMembersView } from "./members.js";
-import { notify } from "./notice.js";
 import { startPeopleView } from "./people.js";
 import { startPinsView } from "./pins.js";
 import { startPresence } from "./presence.js";
 import { startReactions } from "./reactions.js";
+import { startSearchView } from "./search.js";
+import { startSettingsView } from "./settings.js";
 
 const FAREWELL = "chinwag.farewell"; // the message to show after the reload
 const LOGOUT_MS = 3_000; // time for the server to answer; in this browser the user is logged out at once
 let isLoggingOut = false;
 
-if (client.user) startChat();
+if (client.user) startChat({ afterLogin: false });
 else enter();
 
 async function enter() {
   const farewell = sessionStorage.getItem(FAREWELL);
   sessionStorage.removeItem(FAREWELL);
   await showAuth(farewell);
-  startChat();
+  startChat({ afterLogin: true });
 }
 
-function startChat() {
+function startChat({ afterLogin }) {
   $("chat").hidden = false;
   client.on("ended", ({ reason }) => isLoggingOut || leave(reason));
   addEventListener("online", () => client.wake());
@@ -40,20 +43,22 @@ function startChat() {
   addEventListener("pageshow", (event) => event.persisted && client.wake());
   document.addEventListener("visibilitychange", () => document.hidden || client.wake());
 
-  showMe();
+  startAccountMenu({ openSettings: startSettingsView(), logOut });
   startConnectionView();
   startListView(open);
   startChatView(() => open(null));
-  const startConversation = startPeopleView(open, notify);
+  const startConversation = startPeopleView(open);
   for (const id of ["new-conversation", "welcome-start"]) $(id).addEventListener("click", startConversation);
   startMembersView();
   startPinsView();
   startReactions();
   startBlockView();
+  startGoneView();
+  startSearchView(open);
+  startFocusView({ afterLogin });
   on("conversations", closeIfGone);
   startBadge();
   startPresence();
-  startFocus();
 
   addEventListener("hashchange", follow);
   client.list.load();
@@ -62,8 +67,8 @@ function startChat() {
 }
 
 // The URL names the open conversation: a reload opens it again, and on a phone the back gesture closes it.
-function open(conversationId) {
-  location.hash = conversationId ?? "";
+function open(conversationId, seq) {
+  location.hash = seq ? `${conversationId}/${seq}` : conversationId ?? "";
 }
 
 function follow() {
@@ -80,27 +85,10 @@ function closeIfGone() {
   if (!id || client.conversations.has(id) || !client.list.isLoaded || client.list.isFetching(id)) return;
   if (placeIn(location.hash).id !== id) return; // the user is leaving it already
   open(null);
-  if (id !== view.leavingId) notify("There is no such conversation, or you are not in it.");
-  view.leavingId = null;
+  sayGone(id);
 }
 
-function showMe() {
-  const { user } = client;
-  $("me-summary").replaceChildren(avatar(user.id, user.name));
-  $("me-summary").setAttribute("aria-label", `${user.name}: account menu`);
-  $("me-name").textContent = user.name;
-  $("me-username").textContent = `@${user.username}`;
-  const menu = $("me");
-  document.addEventListener("click", (event) => menu.contains(event.target) || menu.removeAttribute("open"));
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !menu.open) return;
-    menu.removeAttribute("open");
-    $("me-summary").focus();
-  });
-  twice($("logout"), "Messages are unsent. Log out?", logout, () => client.outbox.size > 0);
-}
-
-async function logout() {
+async function logOut() {
   isLoggingOut = true;
   $("chat").hidden = true;
   await Promise.race([client.logout(), new Promise((enough) => { setTimeout(enough, LOGOUT_MS); })]);
@@ -108,7 +96,7 @@ async function logout() {
 }
 
 function leave(reason) {
-  sessionStorage.setItem(FAREWELL, reason);
+  sessionStorage.setItem(FAREWELL, view.farewell ?? reason);
   startAfresh();
 }
 

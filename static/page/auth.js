@@ -2,6 +2,7 @@
 
 import { $ } from "./dom.js";
 import { client } from "./page-client.js";
+import { fieldWords, tell, tellProblem } from "./problems.js";
 
 const FIELDS = ["username", "name", "password", "invite"];
 const WORDS = {
@@ -22,7 +23,7 @@ let needsInvite = false; // known once the server has asked for an invitation
 export function showAuth(farewell) {
   $("auth").hidden = false;
   show("login");
-  if (farewell) showError(farewell);
+  if (farewell) tell($("auth-error"), farewell);
   $("auth-switch").addEventListener("click", () => {
     show(mode === "login" ? "register" : "login");
     $("auth-username").focus();
@@ -88,9 +89,9 @@ function showProblem(problem) {
   const known = problem.errors.filter(({ field }) => FIELDS.includes(field));
   needsInvite ||= known.some(({ field }) => field === "invite");
   $("auth-invite-field").hidden = mode === "login" || !needsInvite;
-  for (const { field, detail } of known) showFieldError(field, detail);
+  for (const error of known) showFieldError(error.field, fieldWords(error));
   if (known.length) $(`auth-${known[0].field}`).focus();
-  else showError(problem.message);
+  else tellProblem($("auth-error"), problem);
 }
 
 function showFieldError(field, words) {
@@ -100,14 +101,9 @@ function showFieldError(field, words) {
   $(`auth-${field}`).setAttribute("aria-invalid", String(Boolean(words)));
 }
 
-function showError(words) {
-  $("auth-error").textContent = words;
-  $("auth-error").hidden = !words;
-}
-
 function clearErrors() {
   for (const field of FIELDS) showFieldError(field, "");
-  showError("");
+  tell($("auth-error"));
 }
 
 function busy(is) {

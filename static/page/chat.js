@@ -1,6 +1,6 @@
 // The open conversation: its heading and the composer. The messages between are in timeline.js.
 
-import { $, avatar, icon } from "./dom.js";
+import { $, avatar, counted, icon } from "./dom.js";
 import { nameOf, statusOf, titleOf } from "./names.js";
 import { dropReply, replyTo, startReplies } from "./quote.js";
 import { client, on, view } from "./page-client.js";
@@ -9,6 +9,7 @@ import { editLast, isEditing, saveEdit, startRevising, stopEdit } from "./revise
 import { startTimelineView } from "./timeline.js";
 
 const MOST_BYTES = 16 * 1024; // the protocol's limit of a message's text
+const PRESENCE_MOST = 200; // members of a group whose presence the server sends
 let shownId = null;
 let timeline = null;
 
@@ -53,13 +54,14 @@ function typingWords({ id, type }) {
 
 function groupStatus(conversation) {
   const known = client.people.members.get(conversation.id);
-  const count = known?.length ?? conversation.member_count;
-  if (!known) return `${count} members`;
+  const count = conversation.member_count ?? known?.length;
+  // In larger groups the server does not say who is online.
+  if (!known || count > PRESENCE_MOST) return counted(count, "member");
   return `${known.filter((member) => statusOf(member.user.id) !== "offline").length} of ${count} online`;
 }
 
 function renderWelcome() {
-  const some = client.conversations.size > 0;
+  const some = client.conversations.size > 0 || !client.list.isLoaded; // until the list is loaded, nobody knows
   $("welcome-title").textContent = some ? "Pick up where you left off" : "It is quiet in here";
   $("welcome-text").textContent = some
     ? "Choose a conversation on the left, or start a new one."

@@ -1,5 +1,7 @@
 // Creates elements, and formats times and names. Text of users becomes text nodes only.
 
+import { initialsOf } from "./initials.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
   add: ["M12 5v14", "M5 12h14"],
@@ -9,6 +11,7 @@ const ICONS = {
   up: ["M12 19V5", "M6 11l6-6 6 6"],
   people: ["M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z", "M2.5 20c.6-3.6 3.2-5.5 6.5-5.5s5.9 1.9 6.5 5.5", "M16 4.3a3.5 3.5 0 0 1 0 6.4", "M18 15.2c2 .8 3.2 2.5 3.5 4.8"],
   more: ["M5 12h.01", "M12 12h.01", "M19 12h.01"],
+  search: ["M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13z", "M15.5 15.5L20 20"],
   send: ["M4 12h15", "M13 6l6 6-6 6"],
   pin: ["M9 4h6l-1 7 3 3H7l3-3z", "M12 14v6"],
   reply: ["M10 8V4L3 11l7 7v-4c5 0 8 1.5 11 5-1-7-4.5-10.5-11-11z"],
@@ -66,9 +69,8 @@ export function icon(name) {
 export function avatar(id, name, status, group = false) {
   let hash = 0;
   for (const letter of id) hash = (hash * 31 + letter.charCodeAt(0)) >>> 0;
-  const words = name.trim().split(/\s+/);
-  const initials = [words[0], words.length > 1 ? words.at(-1) : ""].map((word) => [...word][0] ?? "").join("");
-  return el("span", { class: `avatar hue-${hash % 8}${group ? " group" : ""}`, "aria-hidden": "true", "data-status": status }, initials.toUpperCase());
+  const classes = `avatar hue-${hash % 8}${group ? " group" : ""}`;
+  return el("span", { class: classes, "aria-hidden": "true", "data-status": status }, el("span", { class: "initials" }, initialsOf(name)));
 }
 
 /** Returns content with its URLs as links. */
@@ -114,6 +116,8 @@ export function shortTime(time) {
   return ago < 7 ? weekdayFormat.format(time) : shortFormat.format(time);
 }
 
+export const counted = (count, noun, plural = `${noun}s`) => `${count.toLocaleString("en")} ${count === 1 ? noun : plural}`;
+
 /** Debounces: runs the work after a short pause without calls. */
 export function quietly(work, milliseconds) {
   let timer = 0;
@@ -123,22 +127,36 @@ export function quietly(work, milliseconds) {
   };
 }
 
-/** A button for what cannot be undone: it acts on the second press, or on the first if `needed` returns false. */
+const DOUBLE_CLICK_MS = 500;
+const ASKED_MS = 4_000;
+
+/**
+ * A button for what cannot be undone: it acts on the second press, or on the first if `needed` returns false. The second half of a double click is no
+ * press, and nor is a key that is held. Returns a function that takes the question back.
+ */
 export function twice(button, question, work, needed = () => true) {
-  const label = button.textContent;
-  let timer = 0;
+  let asked = null; // {label, name, timers} while the question stands
   const calm = () => {
-    clearTimeout(timer);
-    timer = 0;
-    button.textContent = label;
+    if (!asked) return;
+    asked.timers.forEach(clearTimeout);
+    delete button.dataset.pause;
+    button.textContent = asked.label;
+    if (asked.name) button.setAttribute("aria-label", asked.name);
+    asked = null;
   };
+  const ask = () => {
+    const timers = [setTimeout(() => delete button.dataset.pause, DOUBLE_CLICK_MS), setTimeout(calm, ASKED_MS)];
+    asked = { label: button.textContent, name: button.getAttribute("aria-label"), timers };
+    button.dataset.pause = "";
+    button.textContent = question;
+    if (asked.name) button.setAttribute("aria-label", `${question} ${asked.name}`);
+  };
+  button.addEventListener("keydown", (event) => event.repeat && event.preventDefault());
   button.addEventListener("click", () => {
-    if (timer || !needed()) {
-      calm();
-      work();
-    } else {
-      button.textContent = question;
-      timer = setTimeout(calm, 4000);
-    }
+    if ("pause" in button.dataset) return;
+    if (!asked && needed()) return ask();
+    calm();
+    work();
   });
+  return calm;
 }

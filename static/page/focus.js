@@ -1,30 +1,35 @@
-// Where the focus goes when the view changes: into the opened conversation, and back to its item of the list.
+// Where the focus goes when the element that had it is gone, or was on another view.
 
 import { $ } from "./dom.js";
 import { on, view } from "./page-client.js";
 
-let wasId = null;
+let openBefore = null;
 
-export function startFocus() {
+/** `afterLogin`: the focus was in the login form. Otherwise the page has just been loaded, and the focus is at its beginning. */
+export function startFocusView({ afterLogin }) {
+  let isAtStart = !afterLogin;
   on("opened", () => {
-    const leftId = wasId;
-    wasId = view.openId;
-    if (leftId === view.openId) return;
+    const leftId = openBefore;
+    openBefore = view.openId;
+    if (isAtStart) isAtStart = false;
     // After the views: chat.js has focused the composer, where no keyboard on the screen would cover the messages.
-    queueMicrotask(() => (view.openId ? enter() : goBack(leftId)));
+    else if (leftId !== view.openId) queueMicrotask(() => recoverFocus(leftId));
   });
 }
 
-const isLost = () => !document.activeElement?.checkVisibility() || document.activeElement === document.body;
-
-// On a phone the pressed item is gone. The title says where one is.
-function enter() {
-  if (isLost()) $("conversation-title").focus({ preventScroll: true });
+/** Moves a lost focus to the open conversation, else to the place in the list from which the user comes. */
+function recoverFocus(leftId) {
+  if (!isLost() || document.querySelector("dialog[open]")) return;
+  if (view.openId) return $("conversation-title").focus();
+  const item = document.querySelector(`.item[data-id="${CSS.escape(leftId ?? "")}"]`);
+  (item ?? $("list")).focus();
 }
 
-function goBack(leftId) {
-  if (!isLost()) return;
-  const item = [...$("conversations").querySelectorAll("[data-id]")].find(({ dataset }) => dataset.id === leftId);
-  // A conversation that was left or deleted has no item.
-  (item ?? $("new-conversation")).focus();
+/** Runs what may remove the focused element. A focus that was inside `parent` and is lost goes to what `next` returns. */
+export function keepFocus(parent, work, next) {
+  const wasInside = parent.contains(document.activeElement);
+  work();
+  if (wasInside && isLost()) next()?.focus();
 }
+
+const isLost = () => !document.activeElement || document.activeElement === document.body || !document.activeElement.checkVisibility();

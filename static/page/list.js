@@ -1,6 +1,7 @@
 // The list of conversations, latest activity first.
 
 import { $, arrange, el, icon } from "./dom.js";
+import { keepFocus } from "./focus.js";
 import { ListItem } from "./list-item.js";
 import { client, on } from "./page-client.js";
 
@@ -21,7 +22,7 @@ function loadMoreNearEnd() {
 }
 
 function render() {
-  arrange($("conversations"), client.conversations.sorted().map(item));
+  keepFocus($("conversations"), () => arrange($("conversations"), client.conversations.sorted().map(item)), () => $("list"));
   for (const id of items.keys()) if (!client.conversations.has(id)) items.delete(id);
   renderEmpty();
   loadMoreNearEnd();

@@ -1,68 +1,76 @@
-// The members of a group, and by role: inviting, removing, renaming. Every member may leave.
+// The members of a group, and by role: adding, removing, roles, handing over, renaming, deleting. Every member may leave.
 
-import { $, avatar, el, twice } from "./dom.js";
-import { myRole, statusOf } from "./names.js";
+import { $, arrange, counted, twice } from "./dom.js";
+import { keepFocus } from "./focus.js";
+import { memberRows } from "./member-rows.js";
+import { myRole } from "./names.js";
 import { client, on, view } from "./page-client.js";
-import { closeButton, namesOf, Picker } from "./people.js";
+import { closeButton, namesOf } from "./people.js";
+import { Picker } from "./picker.js";
+import { problemWords, tell, tellProblem } from "./problems.js";
 
-let picker = null;
 const dialog = $("members-dialog");
 const path = (rest = "") => `/v1/conversations/${view.openId}${rest}`;
+let picker = null;
+let rows = null;
+let calms = [];
 
 export function startMembersView() {
   closeButton(dialog);
-  picker = new Picker($("add-picker"), { testid: "add-search", label: "Add people", without: memberIds, change: describeAdd });
+  picker = new Picker($("add-picker"), {
+    testid: "add-search", label: "Add people", without: memberIds, change: describeAdd, withoutWords: "in the group already",
+  });
+  rows = memberRows({
+    remove: (user) => attempt(null, () => removeMember(user.id)),
+    setRole: (user, role) => attempt(null, () => setRole(user.id, role)),
+  });
   $("members-open").addEventListener("click", show);
   $("rename-form").addEventListener("submit", (event) => attempt(event, rename));
   $("add-form").addEventListener("submit", (event) => attempt(event, add));
-  twice($("leave"), "Press again to leave", () => attempt(null, leave));
+  calms = [
+    twice($("leave"), "Press again to leave", () => attempt(null, leave)),
+    twice($("delete-group"), "Delete it, with all its messages?", () => attempt(null, deleteGroup)),
+  ];
   dialog.addEventListener("close", () => {
     picker.clear();
+    rows.clear();
     $("members-list").replaceChildren();
+    calms.forEach((calm) => calm());
   });
-  on("people", () => dialog.open && render());
+  for (const topic of ["people", "conversations"]) on(topic, () => dialog.open && render());
   on("opened", () => dialog.close());
 }
 
 function show() {
   showError();
   $("rename").value = client.conversations.get(view.openId).name ?? "";
+  dialog.showModal();
   render();
   if (mayManage()) picker.reset();
   describeAdd();
-  dialog.showModal();
   client.people.reloadMembers(view.openId);
 }
 
-const memberIds = () => new Set((client.people.members.get(view.openId) ?? []).map((member) => member.user.id));
+const members = () => client.people.members.get(view.openId) ?? [];
+const memberIds = () => new Set(members().map((member) => member.user.id));
 const mayManage = () => ["owner", "admin"].includes(myRole(view.openId));
 
-function mayRemove(member) {
-  if (member.user.id === client.user.id || member.role === "owner") return false;
-  return myRole(view.openId) === "owner" || (myRole(view.openId) === "admin" && member.role === "member");
-}
-
 function render() {
-  const all = client.people.members.get(view.openId) ?? [];
-  const count = client.conversations.get(view.openId)?.member_count ?? all.length;
-  $("members-title").textContent = `Members (${Math.max(count, all.length)})`;
+  const all = members();
+  const role = myRole(view.openId);
+  const count = Math.max(client.conversations.get(view.openId)?.member_count ?? 0, all.length);
+  $("members-title").textContent = `Members (${count.toLocaleString("en")})`;
   $("rename-form").hidden = $("add-form").hidden = !mayManage();
   const order = { owner: 0, admin: 1, member: 2 };
   const sorted = all.toSorted((a, b) => order[a.role] - order[b.role] || a.user.name.localeCompare(b.user.name));
-  $("members-list").replaceChildren(...sorted.map(memberItem));
+  keepFocus($("members-list"), () => arrange($("members-list"), rows.of(sorted, role)), () => $("members-title"));
+  $("members-rest").hidden = all.length === 0 || count <= all.length;
+  $("members-rest").textContent = `${counted(count - all.length, "more member")} cannot be shown here.`;
+  const mustHandOver = role === "owner" && count > 1;
+  $("leave").hidden = mustHandOver;
+  $("leave-hint").hidden = !mustHandOver;
+  $("delete-group").hidden = role !== "owner";
   picker.render();
-}
-
-function memberItem(member) {
-  const { user, role } = member;
-  const remove = mayRemove(member) &&
-    el("button", { type: "button", class: "link danger-text", "data-testid": "member-remove", "aria-label": `Remove ${user.name}` }, "Remove");
-  if (remove) twice(remove, "Sure?", () => attempt(null, () => removeMember(user.id)));
-  return el("li", { class: "member", "data-testid": "member-item", "data-username": user.username, "data-role": role },
-    avatar(user.id, user.name, statusOf(user.id)),
-    el("span", { class: "option-name" }, user.name, user.id === client.user.id && " (you)"),
-    el("span", { class: "quiet" }, `@${user.username}`, el("span", { class: "sr-only" }, `, ${statusOf(user.id)}`)),
-    role !== "member" && el("span", { class: "role" }, role), remove);
 }
 
 function describeAdd() {
@@ -77,7 +85,7 @@ async function attempt(event, work) {
   try {
     await work();
   } catch (problem) {
-    showError(problem.errors.map(({ detail }) => detail).join(" ") || problem.message);
+    tellProblem($("members-error"), problem);
   }
 }
 
@@ -95,16 +103,22 @@ async function add() {
     } catch (problem) {
       if (problem.code !== "forbidden") throw problem;
       refused.push(user);
-      reason = problem.message;
+      reason = problemWords(problem);
     }
     picker.toggle(user);
   }
   await refreshMembers();
-  if (refused.length) showError(...namesOf(refused), `: ${reason}`);
+  picker.input.focus(); // the button that was pressed takes no press any more
+  if (refused.length) showError("Not added: ", ...namesOf(refused), `. ${reason}`);
 }
 
 async function removeMember(userId) {
   await client.rest.remove(path(`/members/${userId}`));
+  await refreshMembers();
+}
+
+async function setRole(userId, role) {
+  await client.rest.patch(path(`/members/${userId}`), { role });
   await refreshMembers();
 }
 
@@ -113,11 +127,14 @@ async function refreshMembers() {
   render();
 }
 
-async function leave() {
+const leave = () => goFrom(path(`/members/${client.user.id}`));
+const deleteGroup = () => goFrom(path());
+
+async function goFrom(target) {
   const id = view.openId;
   view.leavingId = id; // the event may arrive before the response
   try {
-    await client.rest.remove(path(`/members/${client.user.id}`));
+    await client.rest.remove(target);
     client.lose(id);
   } catch (problem) {
     view.leavingId = null;
@@ -126,6 +143,5 @@ async function leave() {
 }
 
 function showError(...words) {
-  $("members-error").replaceChildren(...words);
-  $("members-error").hidden = words.length === 0;
+  tell($("members-error"), ...words);
 }

@@ -6,8 +6,11 @@ export { activity } from "../client/index.js";
 
 export const client = createClient();
 
-/** The open conversation, the number of the message in it to show, whether its newest message is seen as it comes, and the one that the user is leaving. */
-export const view = { openId: null, seq: null, isReading: false, leavingId: null };
+/**
+ * The open conversation, the number of the message in it to show, whether its newest message is seen as it comes, the conversation that the user is
+ * leaving, and the words to show instead of the reason for which the session ends.
+ */
+export const view = { openId: null, seq: null, isReading: false, leavingId: null, farewell: null };
 
 const GATHER_MS = 5; // a burst of changes is one rendering
 const listeners = new Map();

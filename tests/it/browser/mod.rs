@@ -1,8 +1,11 @@
 //! The page in a real Chromium, against a real server.
 
 mod accounts;
+mod axe;
 mod blocks;
 mod chatting;
+mod display;
+mod focus;
 mod groups;
 mod history;
 mod jumps;
@@ -18,5 +21,7 @@ mod refused;
 mod replies;
 mod revising;
 mod rows;
+mod search;
+mod settings;
 mod tabs;
 mod visitor;
