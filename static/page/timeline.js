@@ -1,6 +1,7 @@
 // The messages of the open conversation: stored ones, pending ones, and the reader's scroll position.
 
-import { $, arrange, avatar, clock, dayName, el, fullTime, icon, linked } from "./dom.js";
+import { $, arrange, avatar, clock, dayName, el, fullTime, icon } from "./dom.js";
+import { formatted } from "./format.js";
 import { nameOf, statusOf } from "./names.js";
 import { client, on, view } from "./page-client.js";
 import { namesIn, sentence } from "./sentences.js";
@@ -151,7 +152,7 @@ function messageRow(message, { senderId, name, status, first, time, foot }) {
     el("span", { class: mine ? "sr-only" : "sender" }, mine ? "You" : name),
     el("time", { datetime: time.toISOString(), title: fullTime(time) }, clock(time)));
   const text = el("p", { class: `bubble${message.deleted_at ? " deleted" : ""}`, "data-testid": "message-text", title: fullTime(time) },
-    ...(message.deleted_at ? ["This message was deleted"] : linked(message.content)));
+    ...(message.deleted_at ? ["This message was deleted"] : formatted(message.content, message)));
   const actions = actionsOf(message);
   const classes = ["message", mine && "mine", first && "first", actions && "mayrevise", isEditing(message.id) && "editing"];
   return el("li", { class: classes.filter(Boolean).join(" "), ...hooks(message) },
