@@ -26,7 +26,8 @@
 //     message      {message}: a message is new, live or caught up in a conversation that is opened
 //     sent         {message}: the server has a message of this client
 //     failed       {message}: the server refuses a message of this client; its `reason` says why
-//     connection   {state, reason, retryAt}: connecting, connected, waiting (until `retryAt`), refused, stopped
+//     connection   {state, reason, retryAt, isSilent}: connecting, connected, waiting (until `retryAt`), refused, stopped;
+//                  `isSilent`: nothing has answered for 5 s
 //     ended        {reason, isWiped}: the session has ended
 //     frame        {direction, frame}: a frame as it was sent ("out") or received ("in")
 
