@@ -87,6 +87,16 @@ export class Client {
     return this.#session.user;
   }
 
+  /** True if the login survives closing the browser. */
+  get isKept() {
+    return this.#session.isKept;
+  }
+
+  /** False if something that is not sent would be lost with the page. A page warns before it is closed then. */
+  get isSafe() {
+    return this.outbox.isSafe && this.drafts.isSafe;
+  }
+
   /** Goes on with the login that this browser keeps. Returns the user, or null if there is none. */
   start() {
     const user = this.#session.user;

@@ -83,6 +83,7 @@ export class Sync {
     list.forget(conversationId);
     outbox.discardConversation(conversationId);
     drafts.set(conversationId, "");
+    drafts.setEdit(conversationId, null);
     history.forget(conversationId);
     conversations.forget(conversationId);
   }

@@ -29,7 +29,7 @@ function startChat() {
   $("chat").hidden = false;
   client.on("ended", ({ reason }) => isLoggingOut || leave(reason));
   addEventListener("online", () => client.wake());
-  addEventListener("beforeunload", (event) => client.outbox.isSafe || event.preventDefault());
+  addEventListener("beforeunload", (event) => client.isSafe || event.preventDefault());
   addEventListener("pageshow", (event) => event.persisted && client.wake());
   document.addEventListener("visibilitychange", () => document.hidden || client.wake());
 

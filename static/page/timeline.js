@@ -1,11 +1,12 @@
 // The messages of the open conversation: stored ones, pending ones, and the reader's scroll position.
 
 import { $, arrange, avatar, clock, dayName, el, fullTime, icon } from "./dom.js";
+import { isEditing } from "./editing.js";
 import { formatted } from "./format.js";
 import { nameOf, statusOf } from "./names.js";
 import { client, on, view } from "./page-client.js";
 import { namesIn, sentence } from "./sentences.js";
-import { actionsOf, isEditing, offerRows, rightsOver, steerRows } from "./revise.js";
+import { actionsOf, offerRows, rightsOver, steerRows } from "./revise.js";
 
 const NEAR_END = 60; // pixels that still count as being at the end
 const LOAD_AHEAD = 600;
