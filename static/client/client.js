@@ -39,7 +39,7 @@ export class Client {
     this.connection = new Connection(environment, { http, session }, {
       live: (hello) => this.#sync.goLive(hello),
       frame: (frame) => this.#received(frame),
-      sent: (frame) => emitter.emit("frame", { direction: "out", frame: withoutToken(frame) }),
+      sent: (frame) => this.#observe("out", frame),
       tooBig: () => this.outbox.failLongest(),
       changed: (status) => {
         if (status.state !== "connected") {
@@ -151,6 +151,11 @@ export class Client {
     this.connection.wake();
   }
 
+  /** Takes the access token for expired, as a test of the refresh: the next call or connection gets a new one. */
+  expireToken() {
+    this.#session.expire();
+  }
+
   /** Ends the work of this client. The login stays. */
   close() {
     this.connection.stop();
@@ -171,8 +176,13 @@ export class Client {
 
   /** @param {Frame} frame */
   #received(frame) {
-    this.#emitter.emit("frame", { direction: "in", frame });
+    this.#observe("in", frame);
     this.#sync.apply(frame);
+  }
+
+  /** @param {"in" | "out"} direction @param {Frame} frame */
+  #observe(direction, frame) {
+    if (this.#emitter.hears("frame")) this.#emitter.emit("frame", { direction, frame: withoutToken(frame) });
   }
 
   /** @param {{ reason: string, isWiped: boolean }} end */

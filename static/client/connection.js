@@ -27,6 +27,7 @@ const BREATHER_MS = 5_000; // after a close code that means "too fast"
 const REFRESHES_MOST = 2;
 const ANSWERED = ["message.send", "resume", "ping"]; // the frames that the server answers
 const NO_ANSWER = "The server does not answer";
+const LOST = 1006; // the close code of a connection that ends without one
 const LASTING_MS = 60_000; // before the next attempt after a handshake failed for a reason that will not pass by itself
 
 export class Connection {
@@ -86,6 +87,11 @@ export class Connection {
     if (ANSWERED.includes(frame.type)) this.#heartbeat.expectAnswer();
     this.#hooks.sent(frame);
     return true;
+  }
+
+  /** Cuts the connection, as a lost network does. The client connects again by itself. */
+  drop() {
+    if (this.#socket) this.#retry({ reason: closing(LOST).reason });
   }
 
   /** Asks the server for a sign of life. Without one the connection is lost. */

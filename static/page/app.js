@@ -4,6 +4,7 @@
 import { $, avatar, twice } from "./dom.js";
 import { changed, client, on, view } from "./page-client.js";
 import { showAuth } from "./auth.js";
+import { startBenchView } from "./bench.js";
 import { startBlockView } from "./block.js";
 import { startChatView } from "./chat.js";
 import { startConnectionView } from "./connection.js";
@@ -44,6 +45,7 @@ function startChat() {
   on("conversations", closeIfGone);
   on("conversations", countInTitle);
 
+  startBenchView();
   addEventListener("hashchange", follow);
   client.list.load();
   follow();

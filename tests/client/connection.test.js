@@ -241,3 +241,18 @@ test("a handler that fails stops neither the others nor the client", async () =>
   assert.deepEqual(heard, ["m1"]);
   assert.equal(status(tab).state, "connected");
 });
+
+test("a connection that is dropped comes back, and a token that is expired is renewed", async () => {
+  const browser = new FakeBrowser();
+  const tab = await browser.loggedIn();
+  tab.client.connection.drop();
+  assert.deepEqual([status(tab).state, status(tab).reason], ["waiting", "The connection was lost"]);
+  tab.client.connection.drop();
+  assert.equal(waitOf(tab, browser.clock), 250, "there is nothing to drop");
+  await browser.clock.pass(250);
+  await browser.server.socket.hello();
+  tab.client.expireToken();
+  browser.server.answers["GET /v1/users/me"] = ({ token }) => [200, { token }];
+  assert.equal((await tab.client.rest.get("/v1/users/me")).token, "access2");
+  assert.deepEqual(browser.server.socket.sentOf("auth"), [{ type: "auth", token: "access2" }]);
+});
