@@ -185,14 +185,14 @@ export class Client {
     if (this.#emitter.hears("frame")) this.#emitter.emit("frame", { direction, frame: withoutToken(frame) });
   }
 
-  /** @param {{ reason: string, isWiped: boolean }} end */
-  #ended({ reason, isWiped }) {
+  /** @param {{ user: User, reason: string, isWiped: boolean }} end */
+  #ended({ user, reason, isWiped }) {
     this.connection.stop();
     this.resume.stop();
     this.outbox.stop({ isWiped });
     this.drafts.close({ isWiped });
     for (const part of [this.conversations, this.people, this.history, this.list, this.readState, this.typing]) part.wipe();
-    this.#emitter.emit("ended", { reason, isWiped });
+    this.#emitter.emit("ended", { user, reason, isWiped });
   }
 }
 

@@ -33,9 +33,6 @@ function memory() {
   };
 }
 
-client.on("ended", ({ isWiped }) => {
-  if (!isWiped) return;
-  for (const storage of [localStorage, sessionStorage]) {
-    for (const key of Object.keys(storage)) if (key.startsWith(RECENT)) storage.removeItem(key);
-  }
+client.on("ended", ({ user, isWiped }) => {
+  if (isWiped) for (const storage of [localStorage, sessionStorage]) storage.removeItem(RECENT + user.id);
 });
