@@ -6,12 +6,13 @@ import { parse } from "./markup.js";
 import { client } from "./page-client.js";
 
 const TAGS = { strong: "strong", em: "em", del: "s" };
+const EVERYBODY = { username: "all", name: "Everybody in this group" };
 const COPY = "Copy the code";
 const COPIED_MS = 2_000; // how long the button says that it has copied
 
 /** Returns the nodes of a message's content. */
 export function formatted(content, message) {
-  const users = mentionable(message);
+  const users = content.includes("@") ? mentionable(message) : new Map();
   const blocks = parse(content, new Set(users.keys()));
   const inline = (nodes) => nodes.map((node) => inlineNode(node, inline, users));
   // Plain text stands in the bubble as it was written.
@@ -19,11 +20,18 @@ export function formatted(content, message) {
   return blocks.map((block) => blockNode(block, inline));
 }
 
+/** Returns a value that changes when a text can name more users than before: they may become known after it is shown. */
+export function mentionsKnown({ content, conversation_id: conversationId, mentions }) {
+  if (!content.includes("@")) return 0;
+  return mentions ? mentions.filter((id) => client.people.users.has(id)).length : client.people.members.get(conversationId)?.length ?? 0;
+}
+
 /** Returns the users whom the text can name, by username. The server says whom a message mentions; one that is not sent yet can name all members. */
-function mentionable({ conversation_id: conversationId, mentions }) {
+function mentionable({ conversation_id: conversationId, mentions, mentions_all: all }) {
   const { conversations, people } = client;
   const peer = conversations.get(conversationId)?.peer;
   const users = mentions?.map((id) => people.find(id)) ?? people.members.get(conversationId)?.map(({ user }) => user) ?? [peer, peer && client.user];
+  if (all) users.push(EVERYBODY);
   return new Map(users.filter((user) => user?.username).map((user) => [user.username.toLowerCase(), user]));
 }
 
@@ -34,8 +42,8 @@ function inlineNode(node, inline, users) {
   if (type === "link") return el("a", { href, target: "_blank", rel: "noopener noreferrer", dir: "ltr" }, text);
   if (type === "mention") {
     const user = users.get(node.username);
-    const isMe = user.id === client.user.id;
-    return el("bdi", { class: isMe ? "mention me" : "mention", "data-testid": "mention", title: isMe ? "You" : user.name }, text);
+    const isMe = user === EVERYBODY || user.id === client.user.id;
+    return el("bdi", { class: isMe ? "mention me" : "mention", "data-testid": "mention", title: user.name }, text);
   }
   return el(TAGS[type], {}, ...inline(node.nodes));
 }

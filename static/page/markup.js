@@ -24,6 +24,9 @@ const TOKEN = /`+|\*+|_+|~+|https?:\/\/[^\s<>"\u061c\u200e\u200f\u202a-\u202e\u2
 // Scripts without spaces between words: there a mark stands between letters.
 const WORD = /^(?![\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}])[\p{L}\p{M}\p{N}]/u;
 const SPACE = /^\s?$/;
+// The server's rule of mentions: not inside a word, an address, or another name.
+const BEFORE_NO_MENTION = /^[\p{Alphabetic}\p{N}_.+@/-]$/u;
+const ENDS_NO_NAME = /^[\p{Alphabetic}\p{N}]/u;
 
 /** @type {Record<string, "strong" | "em" | "del">} */
 const MARKS = { "**": "strong", "*": "em", _: "em", "~~": "del" };
@@ -121,7 +124,7 @@ function inlinesOf(text, usernames) {
       const end = ends.get(at);
       if (end !== undefined) put(at, end + run.length, { type: "code", text: unpadded(text.slice(after, end)) });
     } else if (run[0] === "@") {
-      const length = WORD.test(charBefore(text, at)) ? 0 : mentionedBy(run, text, at, usernames);
+      const length = mentionedBy(run, text, at, usernames);
       token.lastIndex = at + Math.max(length, 1);
       if (length) put(at, at + length, { type: "mention", text: run.slice(0, length), username: run.slice(1, length).toLowerCase() });
     } else if (run.length > 3 && /^h/i.test(run)) {
@@ -233,8 +236,9 @@ const charAfter = (text, at) => text.slice(at, at + 2);
  * @param {string} run @param {string} text @param {number} at @param {Set<string>} usernames
  */
 function mentionedBy(run, text, at, usernames) {
+  if (BEFORE_NO_MENTION.test(charBefore(text, at)) || text[at + run.length] === "@") return 0;
   for (let length = Math.min(run.length, USERNAME_MOST + 1); length > 2; length -= 1) {
-    if (usernames.has(run.slice(1, length).toLowerCase()) && !WORD.test(charAfter(text, at + length))) return length;
+    if (usernames.has(run.slice(1, length).toLowerCase()) && !ENDS_NO_NAME.test(charAfter(text, at + length))) return length;
   }
   return 0;
 }

@@ -1,4 +1,5 @@
-// Completes mentions while they are typed: a list above the composer, by the pattern of a combobox.
+// Completes mentions while they are typed: a list above the composer, whose marked option a screen reader reads while the focus stays in the text. That is the
+// pattern of a combobox without its role, which a text of several lines cannot have.
 
 import { avatar, el, fill } from "./dom.js";
 import { myRole, statusOf } from "./names.js";
@@ -6,8 +7,9 @@ import { client } from "./page-client.js";
 
 const SHOWN_MOST = 8;
 // The letters behind an `@` that is not part of a word, up to the caret.
-const BEGUN = /(?:^|[^\p{L}\p{N}._-])@([\p{L}\p{N}._-]{1,32})$/u;
+const BEGUN = /(?:^|[^\p{L}\p{N}._+@/-])@([\p{L}\p{N}._-]{1,32})$/u;
 const LOOK_BACK = 40; // characters before the caret in which a mention can begin
+const POPUP = ["aria-haspopup", "aria-controls", "aria-activedescendant"];
 const EVERYBODY = { id: "all", username: "all", name: "Everybody in this group" };
 
 const fold = (words) => words.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
@@ -56,7 +58,7 @@ export class MentionList {
     this.#list.hidden = true;
     this.#list.replaceChildren();
     this.#status.textContent = "";
-    for (const name of ["role", "aria-expanded", "aria-controls", "aria-activedescendant"]) this.#field.removeAttribute(name);
+    for (const name of POPUP) this.#field.removeAttribute(name);
   }
 
   /** Returns true if the key is for the list. @param {KeyboardEvent} event */
@@ -101,8 +103,7 @@ export class MentionList {
     this.#at = at;
     fill(this.#list, ...this.#options.map((user, index) => option(user, index, index === at)));
     this.#list.hidden = false;
-    const field = { role: "combobox", "aria-expanded": "true", "aria-controls": "mention-list", "aria-activedescendant": `mention-${at}` };
-    for (const [name, value] of Object.entries(field)) this.#field.setAttribute(name, value);
+    for (const [index, value] of ["listbox", "mention-list", `mention-${at}`].entries()) this.#field.setAttribute(POPUP[index], value);
     const count = this.#options.length;
     this.#status.textContent = `${count} ${count === 1 ? "person" : "people"} to mention. Arrow keys choose, Enter takes.`;
     this.#list.children[at].scrollIntoView({ block: "nearest" });

@@ -2,7 +2,7 @@
 
 import { $, arrange, avatar, clock, dayName, el, fullTime, icon } from "./dom.js";
 import { isEditing } from "./editing.js";
-import { formatted } from "./format.js";
+import { formatted, mentionsKnown } from "./format.js";
 import { nameOf, statusOf } from "./names.js";
 import { client, on, view } from "./page-client.js";
 import { namesIn, sentence } from "./sentences.js";
@@ -132,7 +132,7 @@ function layOut(messages) {
     const status = statusOf(senderId);
     const foot = footWords(message, messages[i + 1]);
     // An id that another user has used already may be shown twice here, until the message is sent with another id.
-    put(message.state ? `unsent ${message.id}` : message.id, JSON.stringify([first, name, status, message.content, message.deleted_at, message.state, foot, rightsOver(message), isEditing(message.id)]), () =>
+    put(message.state ? `unsent ${message.id}` : message.id, JSON.stringify([first, name, status, message.content, mentionsKnown(message), message.deleted_at, message.state, foot, rightsOver(message), isEditing(message.id)]), () =>
       system ? systemRow(message, time) : messageRow(message, { senderId, name, status, first, time, foot }));
     before = { day, time, senderId: system ? null : senderId };
   }

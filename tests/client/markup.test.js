@@ -102,7 +102,8 @@ test("mentions are those of the given usernames, the longest first", () => {
     ["hi @Ada, and @GRACE!", "hi mention(@Ada), and mention(@GRACE)!"],
     ["@ada.l. @ada.", "mention(@ada.l). mention(@ada)."],
     ["**@ada**", "strong(mention(@ada))"],
-    ["@adam @stranger a@ada @", "@adam @stranger a@ada @"],
+    ["@adam @stranger a@ada @ x_@ada a+b@ada @@ada @ada@x.example 世@ada @adaé", "@adam @stranger a@ada @ x_@ada a+b@ada @@ada @ada@x.example 世@ada @adaé"],
+    ["„@ada“ cc:@ada 👋@ada👋 @ada/@grace", "„mention(@ada)“ cc:mention(@ada) 👋mention(@ada)👋 mention(@ada)/@grace"],
     ["`@ada`", "code(@ada)"],
     ["@all", "mention(@all)"],
   ]) assert.equal(read(text, names), expected, text);
