@@ -38,18 +38,20 @@ class Bench {
   #newestDrawn = 0; // the number of the newest frame that the list has
   #saidTimer = 0;
   #focusBefore = null;
+  #unobserve = null; // ends the observation of frames
 
   constructor() {
     this.#build();
     document.body.append(this.#node);
-    client.on("frame", ({ direction, frame }) => {
-      log.add(direction, frame);
-      this.#draw();
-    });
     for (const topic of ["conversations", "timeline", "connection"]) on(topic, () => this.#draw());
   }
 
   show() {
+    this.#unobserve ??= client.on("frame", ({ direction, frame }) => {
+      log.add(direction, frame);
+      this.#draw();
+    });
+    if (!this.#node.hidden) return this.#filter.focus();
     this.#focusBefore = document.activeElement;
     this.#node.hidden = false;
     document.body.dataset.bench = "open";
@@ -57,7 +59,10 @@ class Bench {
     this.#filter.focus();
   }
 
+  // A closed bench costs nothing.
   #hide() {
+    this.#unobserve?.();
+    this.#unobserve = null;
     this.#node.hidden = true;
     delete document.body.dataset.bench;
     if (this.#focusBefore?.checkVisibility()) this.#focusBefore.focus();
@@ -167,7 +172,7 @@ class Bench {
       at: new Date(performance.timeOrigin + at).toISOString(), direction, ...(ackMs !== null && { acknowledged_ms: Math.round(ackMs) }), frame: JSON.parse(text),
     }));
     const isCopied = await copyText(JSON.stringify(frames, null, 2));
-    this.#say(isCopied ? `${frames.length} frames are in the clipboard.` : "The browser does not let the page copy.");
+    this.#say(isCopied ? `${frames.length === 1 ? "1 frame is" : `${frames.length} frames are`} in the clipboard.` : "The browser does not let the page copy.");
   }
 
   #drop() {
