@@ -39,14 +39,14 @@ pub(super) async fn root(request: Request) -> Result<Response> {
 
 /// Returns a file that lies in no folder of its own.
 pub(super) async fn file(request: Request) -> Result<Response> {
-    let name: String = request.path_id("name", "file", |name| Some(name.to_owned()))?;
+    let name: String = request.path_id("first", "file", |name| Some(name.to_owned()))?;
     serve(&request, &name)
 }
 
 /// Returns a file of the client module, of the page's scripts, or of its styles.
 pub(super) async fn file_in_folder(request: Request) -> Result<Response> {
-    let folder: String = request.path_id("folder", "file", |folder| Some(folder.to_owned()))?;
-    let name: String = request.path_id("name", "file", |name| Some(format!("{folder}/{name}")))?;
+    let folder: String = request.path_id("first", "file", |folder| Some(folder.to_owned()))?;
+    let name: String = request.path_id("second", "file", |name| Some(format!("{folder}/{name}")))?;
     serve(&request, &name)
 }
 
@@ -56,11 +56,8 @@ fn serve(request: &Request, name: &str) -> Result<Response> {
     let tag = tag(&file);
     let fields = request.headers.get_all(IF_NONE_MATCH).iter().filter_map(|field| field.to_str().ok());
     let is_unchanged = fields.flat_map(|field| field.split(',')).any(|named| matches(named.trim(), &tag));
-    let mut response = if is_unchanged {
-        empty(StatusCode::NOT_MODIFIED)
-    } else {
-        with_body(StatusCode::OK, into_bytes(file.data))
-    };
+    let mut response =
+        if is_unchanged { empty(StatusCode::NOT_MODIFIED) } else { with_body(StatusCode::OK, into_bytes(file.data)) };
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
