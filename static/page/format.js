@@ -6,7 +6,7 @@ import { parse } from "./markup.js";
 import { client } from "./page-client.js";
 
 const TAGS = { strong: "strong", em: "em", del: "s" };
-const EVERYBODY = { username: "all", name: "Everybody in this group" };
+const EVERYBODY = { username: "all", name: "Everybody here" };
 const COPY = "Copy the code";
 const COPIED_MS = 2_000; // how long the button says that it has copied
 

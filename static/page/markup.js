@@ -9,6 +9,7 @@
  */
 
 const BLOCKS_DEEP = 4; // quotes and lists inside each other; deeper ones stay text
+const BLOCKS_MOST = 200; // of one message; what follows is text, since each block is several elements
 const MARKS_OPEN = 12; // marks that wait for their end; of more, the oldest is given up
 const USERNAME_MOST = 32;
 
@@ -39,11 +40,16 @@ const RUNS = { "***": ["**", "*"], "**": ["**"], "*": ["*"], _: ["_"], "~~": ["~
  * @returns {Block[]}
  */
 export function parse(text, usernames = new Set()) {
-  return blocksOf(text.split("\n"), usernames, 0);
+  return blocksOf(text.split("\n"), { usernames, depth: 0, count: { blocks: 0 } });
 }
 
-/** @param {string[]} lines @param {Set<string>} usernames @param {number} depth @returns {Block[]} */
-function blocksOf(lines, usernames, depth) {
+/**
+ * Where a block is: how deep, and how many there are before it.
+ * @typedef {{ usernames: Set<string>, depth: number, count: { blocks: number } }} Place
+ */
+
+/** @param {string[]} lines @param {Place} place @returns {Block[]} */
+function blocksOf(lines, place) {
   /** @type {Block[]} */
   const blocks = [];
   let plain = 0; // the first of the lines that belong to no block yet
@@ -52,10 +58,10 @@ function blocksOf(lines, usernames, depth) {
     let words = lines.slice(plain, end).join("\n");
     // A block stands in lines of its own: the line ends around it are not the text's.
     if (!isWhole) words = words.replace(/^(?:[^\S\n]*\n)+/, "").trimEnd();
-    if (words || isWhole) blocks.push({ type: "text", nodes: inlinesOf(words, usernames) });
+    if (words || isWhole) blocks.push({ type: "text", nodes: inlinesOf(words, place.usernames) });
   };
   for (let at = 0; at < lines.length;) {
-    const found = codeAt(lines, at) ?? (depth < BLOCKS_DEEP ? quoteAt(lines, at, usernames, depth) ?? listAt(lines, at, usernames, depth) : null);
+    const found = place.count.blocks < BLOCKS_MOST && blockAt(lines, at, place);
     if (!found) {
       at += 1;
       continue;
@@ -66,6 +72,14 @@ function blocksOf(lines, usernames, depth) {
   }
   if (plain < lines.length) endText(lines.length);
   return blocks;
+}
+
+/** @param {string[]} lines @param {number} at @param {Place} place @returns {{ block: Block, end: number } | null} */
+function blockAt(lines, at, place) {
+  const inside = { ...place, depth: place.depth + 1 };
+  const found = codeAt(lines, at) ?? (place.depth < BLOCKS_DEEP ? quoteAt(lines, at, inside) ?? listAt(lines, at, inside) : null);
+  if (found) place.count.blocks += 1;
+  return found;
 }
 
 /** @param {string[]} lines @param {number} at @returns {{ block: Block, end: number } | null} */
@@ -79,17 +93,17 @@ function codeAt(lines, at) {
   return { block: { type: "code", text: lines.slice(at + 1, end).join("\n") }, end: end + 1 };
 }
 
-/** @param {string[]} lines @param {number} at @param {Set<string>} usernames @param {number} depth @returns {{ block: Block, end: number } | null} */
-function quoteAt(lines, at, usernames, depth) {
+/** @param {string[]} lines @param {number} at @param {Place} inside @returns {{ block: Block, end: number } | null} */
+function quoteAt(lines, at, inside) {
   if (!QUOTE_START.test(lines[at])) return null;
   let end = at + 1;
   while (end < lines.length && QUOTE.test(lines[end])) end += 1;
   const quoted = lines.slice(at, end).map((line) => line.slice(2));
-  return { block: { type: "quote", blocks: blocksOf(quoted, usernames, depth + 1) }, end };
+  return { block: { type: "quote", blocks: blocksOf(quoted, inside) }, end };
 }
 
-/** @param {string[]} lines @param {number} at @param {Set<string>} usernames @param {number} depth @returns {{ block: Block, end: number } | null} */
-function listAt(lines, at, usernames, depth) {
+/** @param {string[]} lines @param {number} at @param {Place} inside @returns {{ block: Block, end: number } | null} */
+function listAt(lines, at, inside) {
   const items = [];
   let end = at;
   let item = ITEM.exec(lines[end]);
@@ -100,7 +114,7 @@ function listAt(lines, at, usernames, depth) {
     // Lines that are indented belong to the item.
     const indent = INDENT.exec(lines[end] ?? "")?.[0] ?? "";
     for (; indent && (lines[end] ?? "").startsWith(indent); end += 1) content.push(lines[end].slice(indent.length));
-    items.push({ number: isNumbered ? Number(item[1]) : null, blocks: blocksOf(content, usernames, depth + 1) });
+    items.push({ number: isNumbered ? Number(item[1]) : null, blocks: blocksOf(content, inside) });
     item = ITEM.exec(lines[end] ?? "");
   }
   return items.length ? { block: { type: "list", items }, end } : null;

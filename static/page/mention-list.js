@@ -10,7 +10,7 @@ const SHOWN_MOST = 8;
 const BEGUN = /(?:^|[^\p{L}\p{N}._+@/-])@([\p{L}\p{N}._-]{1,32})$/u;
 const LOOK_BACK = 40; // characters before the caret in which a mention can begin
 const POPUP = ["aria-haspopup", "aria-controls", "aria-activedescendant"];
-const EVERYBODY = { id: "all", username: "all", name: "Everybody in this group" };
+const EVERYBODY = { id: "all", username: "all", name: "Everybody here" };
 
 const fold = (words) => words.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 

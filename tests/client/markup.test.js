@@ -109,6 +109,11 @@ test("mentions are those of the given usernames, the longest first", () => {
   ]) assert.equal(read(text, names), expected, text);
 });
 
+test("one message has a bounded number of blocks", () => {
+  const code = parse("```\na\n```\n".repeat(1000));
+  assert.deepEqual([code.length, code.at(-2).type, code.at(-1).type], [201, "code", "text"]);
+});
+
 /** Returns how deep a tree is, without recursion. */
 function depthOf(blocks) {
   let [level, depth] = [blocks, 0];
