@@ -45,7 +45,7 @@ export class Client {
     this.connection = new Connection(environment, { http, session }, {
       live: (hello) => this.#sync.goLive(hello),
       frame: (frame) => this.#received(frame),
-      sent: (frame) => emitter.emit("frame", { direction: "out", frame: withoutToken(frame) }),
+      sent: (frame) => this.#observe("out", frame),
       tooBig: () => this.outbox.failLongest(),
       changed: (status) => {
         if (status.state !== "connected") {
@@ -104,6 +104,16 @@ export class Client {
   /** The user who is logged in, or null. */
   get user() {
     return this.#session.user;
+  }
+
+  /** True if the login survives closing the browser. */
+  get isKept() {
+    return this.#session.isKept;
+  }
+
+  /** False if something that is not sent would be lost with the page. A page warns before it is closed then. */
+  get isSafe() {
+    return this.outbox.isSafe && this.drafts.isSafe;
   }
 
   /** Goes on with the login that this browser keeps. Returns the user, or null if there is none. */
@@ -178,6 +188,11 @@ export class Client {
     this.connection.wake();
   }
 
+  /** Takes the access token for expired, as a test of the refresh: the next call or connection gets a new one. */
+  expireToken() {
+    this.#session.expire();
+  }
+
   /** Ends the work of this client. The login stays. */
   close() {
     this.connection.stop();
@@ -199,19 +214,24 @@ export class Client {
 
   /** @param {Frame} frame */
   #received(frame) {
-    this.#emitter.emit("frame", { direction: "in", frame });
+    this.#observe("in", frame);
     this.#sync.apply(frame);
   }
 
-  /** @param {{ reason: string, isWiped: boolean }} end */
-  #ended({ reason, isWiped }) {
+  /** @param {"in" | "out"} direction @param {Frame} frame */
+  #observe(direction, frame) {
+    if (this.#emitter.hears("frame")) this.#emitter.emit("frame", { direction, frame: withoutToken(frame) });
+  }
+
+  /** @param {{ user: User, reason: string, isWiped: boolean }} end */
+  #ended({ user, reason, isWiped }) {
     this.connection.stop();
     this.resume.stop();
     this.presence.stop();
     this.outbox.stop({ isWiped });
     this.drafts.close({ isWiped });
     for (const part of [this.account, this.conversations, this.people, this.history, this.list, this.readState, this.receipts, this.typing, this.reactions, this.pins]) part.wipe();
-    this.#emitter.emit("ended", { reason, isWiped });
+    this.#emitter.emit("ended", { user, reason, isWiped });
   }
 }
 

@@ -2,9 +2,10 @@
 
 import { keysOf } from "./environment.js";
 
-/** @import { Environment, KeyValueStorage, Reply } from "./types.js" */
+/** @import { Edit, Environment, KeyValueStorage, Reply } from "./types.js" */
 
 const KEY = "chinwag.draft.";
+const EDIT = ".edit"; // ends the key of an edit
 const REPLY = ".reply"; // ends the key of the message that a draft answers
 
 export class Drafts {
@@ -23,6 +24,11 @@ export class Drafts {
   open(userId, isKept) {
     this.#userId = userId;
     this.#isKept = isKept;
+  }
+
+  /** False if a text that is begun would be lost with the page. */
+  get isSafe() {
+    return this.#unkept.size === 0 && (this.#isKept || keysOf(this.#environment.storage.session, this.#key("")).length === 0);
   }
 
   /** @param {string} conversationId */
@@ -45,9 +51,24 @@ export class Drafts {
     }
   }
 
+  /** Returns the edit of a message that is begun and not saved, or null. @param {string} conversationId @returns {Edit | null} */
+  edit(conversationId) {
+    try {
+      const edit = JSON.parse(this.#get(this.#key(conversationId) + EDIT) || "null");
+      return [edit?.id, edit?.base, edit?.content].every((field) => typeof field === "string") ? edit : null;
+    } catch {
+      return null;
+    }
+  }
+
   /** @param {string} conversationId @param {Reply | null} reply */
   setReply(conversationId, reply) {
     this.#set(this.#key(conversationId) + REPLY, reply ? JSON.stringify(reply) : "");
+  }
+
+  /** @param {string} conversationId @param {Edit | null} edit */
+  setEdit(conversationId, edit) {
+    this.#set(this.#key(conversationId) + EDIT, edit ? JSON.stringify(edit) : "");
   }
 
   /** @param {{ isWiped: boolean }} how */

@@ -30,8 +30,9 @@
 //     message      {message}: a message is new, live or caught up in a conversation that is opened
 //     sent         {message}: the server has a message of this client
 //     failed       {message}: the server refuses a message of this client; its `reason` says why
-//     connection   {state, reason, retryAt}: connecting, connected, waiting (until `retryAt`), refused, stopped
-//     ended        {reason, isWiped}: the session has ended
+//     connection   {state, reason, retryAt, isSilent}: connecting, connected, waiting (until `retryAt`), refused, stopped;
+//                  `isSilent`: nothing has answered for 5 s
+//     ended        {user, reason, isWiped}: the session of a user has ended; `isWiped`: nothing of the user may stay here
 //     frame        {direction, frame}: a frame as it was sent ("out") or received ("in")
 
 import { Client } from "./client.js";

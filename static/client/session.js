@@ -108,6 +108,11 @@ export class Session {
     return expires_at - this.#environment.clock.now() > SOON_MS ? access_token : this.refresh();
   }
 
+  /** Takes the access token for expired. */
+  expire() {
+    if (this.#tokens) this.#tokens = { ...this.#tokens, expires_at: this.#environment.clock.now() };
+  }
+
   /** Returns a new access token. */
   refresh() {
     return this.#refresher.refresh();

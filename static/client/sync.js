@@ -100,6 +100,7 @@ export class Sync {
     list.forget(conversationId);
     outbox.discardConversation(conversationId);
     drafts.set(conversationId, "");
+    drafts.setEdit(conversationId, null);
     drafts.setReply(conversationId, null);
     pins.forget(conversationId);
     history.forget(conversationId);

@@ -140,6 +140,11 @@
 /** @typedef {{ user: User, role: string }} Member */
 
 /**
+ * The edit of a message that is begun and not saved. `base` is the message's text without it.
+ * @typedef {{ id: string, base: string, content: string }} Edit
+ */
+
+/**
  * A message that the server has not acknowledged yet.
  * @typedef {object} Unsent
  * @property {string} id chosen by the client
@@ -159,7 +164,10 @@
  * @typedef {"stopped" | "connecting" | "connected" | "waiting" | "refused"} ConnectionState
  */
 
-/** @typedef {{ state: ConnectionState, reason: string, retryAt: number | null }} ConnectionStatus */
+/**
+ * `reason`: why there is no connection. `isSilent`: the server has not answered for 5 s what it was asked.
+ * @typedef {{ state: ConnectionState, reason: string, retryAt: number | null, isSilent: boolean }} ConnectionStatus
+ */
 
 /**
  * A frame of the protocol; docs/protocol.md has them all.

@@ -6,6 +6,7 @@ import { changed, client, on, view } from "./page-client.js";
 import { startAccountMenu } from "./account-menu.js";
 import { showAuth } from "./auth.js";
 import { startBadge } from "./badge.js";
+import { startBenchView } from "./bench.js";
 import { startBlockView } from "./block.js";
 import { startChatView } from "./chat.js";
 import { startConnectionView } from "./connection.js";
@@ -39,7 +40,7 @@ function startChat({ afterLogin }) {
   $("chat").hidden = false;
   client.on("ended", ({ reason }) => isLoggingOut || leave(reason));
   addEventListener("online", () => client.wake());
-  addEventListener("beforeunload", (event) => client.outbox.isSafe || event.preventDefault());
+  addEventListener("beforeunload", (event) => client.isSafe || event.preventDefault());
   addEventListener("pageshow", (event) => event.persisted && client.wake());
   document.addEventListener("visibilitychange", () => document.hidden || client.wake());
 
@@ -60,6 +61,7 @@ function startChat({ afterLogin }) {
   startBadge();
   startPresence();
 
+  startBenchView();
   addEventListener("hashchange", follow);
   client.list.load();
   follow();

@@ -1,26 +1,21 @@
-// The open conversation: its heading and the composer. The messages between are in timeline.js.
+// The open conversation: its heading. The messages are in timeline.js, and where they are written in composer.js.
 
 import { $, avatar, counted, icon } from "./dom.js";
+import { showDraft, startComposer } from "./composer.js";
 import { nameOf, statusOf, titleOf } from "./names.js";
-import { dropReply, replyTo, startReplies } from "./quote.js";
+import { startReplies } from "./quote.js";
 import { client, on, view } from "./page-client.js";
 import { presenceWords } from "./presence.js";
-import { editLast, isEditing, saveEdit, startRevising, stopEdit } from "./revise.js";
 import { startTimelineView } from "./timeline.js";
 
-const MOST_BYTES = 16 * 1024; // the protocol's limit of a message's text
 const PRESENCE_MOST = 200; // members of a group whose presence the server sends
 let shownId = null;
-let timeline = null;
 
 export function startChatView(close) {
   $("back").append(icon("back"));
   $("back").addEventListener("click", close);
   $("members-open").prepend(icon("people"));
-  $("send").append(icon("send"));
-  timeline = startTimelineView();
-  startComposer();
-  startRevising(measure);
+  startComposer(startTimelineView().toNewest);
   startReplies();
   for (const topic of ["opened", "conversations", "people", "typing", "connection"]) on(topic, render);
 }
@@ -69,71 +64,6 @@ function renderWelcome() {
 }
 
 function showOther(conversationId) {
-  stopEdit();
   shownId = conversationId;
-  $("composer-text").value = client.drafts.get(conversationId);
-  measure();
-  // On a phone the keyboard would cover the messages.
-  if (matchMedia("(hover: hover)").matches) $("composer-text").focus();
-}
-
-function startComposer() {
-  const text = $("composer-text");
-  text.addEventListener("input", () => {
-    measure();
-    if (isEditing()) return;
-    client.drafts.set(shownId, text.value);
-    if (text.value.trim()) client.typing.note(shownId);
-    else client.typing.done(shownId);
-  });
-  addEventListener("resize", measure); // a rotated phone has lines of another length
-  text.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && isEditing()) stopEdit();
-    else if (event.key === "ArrowUp" && !text.value && !isEditing() && editLast()) event.preventDefault();
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    event.preventDefault();
-    submit();
-  });
-  $("composer").addEventListener("submit", (event) => {
-    event.preventDefault();
-    submit();
-  });
-}
-
-function submit() {
-  const text = $("composer-text");
-  const content = text.value.replaceAll("\0", "").trim();
-  if (!content || !measure() || !view.openId) return;
-  if (isEditing()) return void saveEdit(content);
-  if (!client.send(view.openId, content, { replyTo: replyTo() })) {
-    $("composer-note").textContent = "Too many messages wait to be sent. Try again when the connection is back.";
-    return;
-  }
-  text.value = "";
-  client.drafts.set(view.openId, "");
-  dropReply();
-  client.typing.done(view.openId);
-  measure();
-  timeline.toNewest();
-  text.focus();
-}
-
-/** Fits the box to the text, and checks the text against the server's limit. */
-function measure() {
-  const text = $("composer-text");
-  // Between the two heights the messages have more room than they keep, which would move them.
-  const reading = $("scroller").scrollTop;
-  text.style.height = "auto";
-  text.style.height = `${text.scrollHeight}px`;
-  $("scroller").scrollTop = reading;
-  const bytes = new TextEncoder().encode(text.value.trim()).length;
-  const tooLong = bytes > MOST_BYTES;
-  const share = Math.ceil((bytes / MOST_BYTES) * 100);
-  $("composer-note").textContent = tooLong
-    ? `Too long by ${(bytes - MOST_BYTES).toLocaleString("en")} bytes: a message holds 16 KiB. Send it in parts.`
-    : share > 80 ? `${share}% of what one message can hold` : "";
-  $("composer-note").classList.toggle("over", tooLong);
-  text.setAttribute("aria-invalid", String(tooLong));
-  $("send").disabled = tooLong || bytes === 0;
-  return !tooLong;
+  showDraft(conversationId);
 }

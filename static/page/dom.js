@@ -5,6 +5,7 @@ import { initialsOf } from "./initials.js";
 const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
   add: ["M12 5v14", "M5 12h14"],
+  copy: ["M9 9h10v11H9z", "M5 15V4h10"],
   back: ["M15 5l-7 7 7 7"],
   close: ["M6 6l12 12", "M18 6L6 18"],
   down: ["M12 5v14", "M6 13l6 6 6-6"],
@@ -71,20 +72,6 @@ export function avatar(id, name, status, group = false) {
   for (const letter of id) hash = (hash * 31 + letter.charCodeAt(0)) >>> 0;
   const classes = `avatar hue-${hash % 8}${group ? " group" : ""}`;
   return el("span", { class: classes, "aria-hidden": "true", "data-status": status }, el("span", { class: "initials" }, initialsOf(name)));
-}
-
-/** Returns content with its URLs as links. */
-export function linked(content) {
-  const nodes = [];
-  let from = 0;
-  for (const match of content.matchAll(/https?:\/\/[^\s<>"]+/gi)) {
-    const address = match[0].replace(/[.,;:!?'’)\]}*_]+$/, (end) => (end[0] === ")" && match[0].includes("(") ? ")" : ""));
-    if (!URL.canParse(address)) continue;
-    nodes.push(content.slice(from, match.index));
-    nodes.push(el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, address));
-    from = match.index + address.length;
-  }
-  return [...nodes, content.slice(from)].filter(Boolean);
 }
 
 const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });

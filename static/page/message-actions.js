@@ -1,6 +1,7 @@
 // What users do to a message: the buttons beside it, and its menu.
 
 import { el, icon } from "./dom.js";
+import { beginEdit } from "./editing.js";
 import { copyText } from "./clipboard.js";
 import { linkTo } from "./jump.js";
 import { openMenu } from "./menu.js";
@@ -12,7 +13,7 @@ import { chooseReaction, mayReact, quickEmoji } from "./reactions.js";
 import { markUnread, mayMarkUnread } from "./reading.js";
 import { hasReaders, showReaders } from "./receipts.js";
 import { startRowFocus } from "./row-focus.js";
-import { beginEdit, mayDelete, mayEdit, removeMessage } from "./revise.js";
+import { mayDelete, mayEdit, removeMessage } from "./revise.js";
 
 /**
  * The entries of the menu. `picture`: the icon of one that has a button beside the message too. `sure`: the question of one that has to be pressed

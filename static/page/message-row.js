@@ -4,7 +4,9 @@
 // comes from `item`: its `message`, and what the timeline knows of it (see timeline.js). If the value comes from elsewhere too, announce
 // its change by `changed("rows")`.
 
-import { avatar, clock, el, fullTime, linked } from "./dom.js";
+import { avatar, clock, el, fullTime } from "./dom.js";
+import { isEditing } from "./editing.js";
+import { formatted, mentionsKnown } from "./format.js";
 import { actionBar, actionsOf } from "./message-actions.js";
 import { client } from "./page-client.js";
 import { attribute, morph, Parted } from "./patch.js";
@@ -12,7 +14,6 @@ import { drawPinned, pinnedValue } from "./pins.js";
 import { drawQuote, quoteValue } from "./quote.js";
 import { chipsValue, drawChips } from "./reactions.js";
 import { drawTicks, statusOf } from "./receipts.js";
-import { isEditing } from "./revise.js";
 import { namesIn, sentence } from "./sentences.js";
 
 // The row: beside and below the bubble. The parts of `said` are around it.
@@ -27,7 +28,7 @@ const ROW = [
 
 const SAID = [
   { name: "quote", value: quoteValue, draw: drawQuote },
-  { name: "text", value: ({ message, time }) => [message.content, Boolean(message.deleted_at), Number(time)], draw: drawText },
+  { name: "text", value: ({ message, time }) => [message.content, mentionsKnown(message), Boolean(message.deleted_at), Number(time)], draw: drawText },
   { name: "actions", value: ({ message }) => actionsOf(message).map(({ name }) => name).join(), draw: ({ row }) => actionBar(() => row.item.message) },
   { name: "ticks", value: statusOf, draw: drawTicks },
 ];
@@ -81,7 +82,7 @@ function drawHead({ first, mine, name, time }, old) {
 
 function drawText({ message, time }, old) {
   return morph(old, el("p", { class: `bubble${message.deleted_at ? " deleted" : ""}`, "data-testid": "message-text", title: fullTime(time) },
-    ...(message.deleted_at ? ["This message was deleted"] : linked(message.content))));
+    ...(message.deleted_at ? ["This message was deleted"] : formatted(message.content, message))));
 }
 
 function drawSentence({ message }, old) {

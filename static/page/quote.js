@@ -1,12 +1,12 @@
 // What a message answers: a part of its row that leads to the original, and the bar above the composer.
 
 import { $, el, fill, icon } from "./dom.js";
+import { leaveEdit } from "./editing.js";
 import { quoteOf } from "../client/index.js";
 import { jumpTo } from "./jump.js";
 import { nameOf } from "./names.js";
 import { client, on, view } from "./page-client.js";
 import { tabindexIn } from "./row-focus.js";
-import { stopEdit } from "./revise.js";
 
 // The quote in a row
 
@@ -52,7 +52,7 @@ export const mayReply = (message) => message.type !== "system" && !message.state
 
 /** The next message of the user answers this one. */
 export function beginReply(message) {
-  stopEdit();
+  if (!leaveEdit()) return;
   client.drafts.setReply(message.conversation_id, { id: message.id, quote: quoteOf(message) });
   render();
   $("composer-text").focus();

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks static/client: its types (`tsc --checkJs`), and its tests in Node.
+# Checks static/client, and the parts of the page that need no document: their types (`tsc --checkJs`), and their tests in Node.
 set -eu
 cd "$(dirname "$0")"
 
