@@ -42,20 +42,28 @@ const MOVED = 10; // pixels after which a press is a scroll
 const fillings = new WeakMap(); // a bar without buttons → what makes them
 
 /** Returns the actions that are allowed. */
-export const actionsOf = (message) => ACTIONS.filter(({ isAllowed }) => isAllowed(message));
+const actionsOf = (message) => ACTIONS.filter(({ isAllowed }) => isAllowed(message));
+
+/** The value of the buttons: which of them there are. The last of them opens the menu, which is made anew each time. */
+export function barValue({ message }) {
+  const actions = actionsOf(message);
+  return actions.length > 0 && [mayReact(message), ...actions.filter(({ picture }) => picture).map(({ name }) => name)].join();
+}
 
 /**
- * Returns the buttons of a message. They are made when the pointer or the focus comes to its row: thousands of rows need none. `current` returns the
- * message as it is when one is pressed.
+ * Returns the buttons of a message. They are made when the pointer or the focus comes to its row, or is there already: thousands of rows need
+ * none.
  */
-export function actionBar(current) {
+export function drawBar({ row }) {
+  const current = () => row.item.message; // as it is when a button is pressed
   const bar = el("div", { class: "message-actions", role: "group", "aria-label": LABEL });
-  fillings.set(bar, () => {
-    const message = current();
-    const react = mayReact(message) && button("react", "React", "smile", (anchor) => chooseReaction(current(), anchor), "menu");
-    const own = actionsOf(message).filter(({ picture }) => picture).map(({ name, words, picture, run }) => button(name, words, picture, () => run(current())));
+  const fill = () => {
+    const react = mayReact(current()) && button("react", "React", "smile", (anchor) => chooseReaction(current(), anchor), "menu");
+    const own = actionsOf(current()).filter(({ picture }) => picture).map(({ name, words, picture, run }) => button(name, words, picture, () => run(current())));
     bar.append(...[react, ...own].filter(Boolean), button("more", "More", "more", (anchor) => openMessageMenu(current(), anchor), "menu"));
-  });
+  };
+  if (row.node.matches(":hover, :focus-within")) fill();
+  else fillings.set(bar, fill);
   return bar;
 }
 

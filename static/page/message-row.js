@@ -7,7 +7,7 @@
 import { avatar, clock, el, fullTime } from "./dom.js";
 import { isEditing } from "./editing.js";
 import { formatted, mentionsKnown } from "./format.js";
-import { actionBar, actionsOf } from "./message-actions.js";
+import { barValue, drawBar } from "./message-actions.js";
 import { client } from "./page-client.js";
 import { attribute, morph, Parted } from "./patch.js";
 import { drawPinned, pinnedValue } from "./pins.js";
@@ -29,7 +29,7 @@ const ROW = [
 const SAID = [
   { name: "quote", value: quoteValue, draw: drawQuote },
   { name: "text", value: ({ message, time }) => [message.content, mentionsKnown(message), Boolean(message.deleted_at), Number(time)], draw: drawText },
-  { name: "actions", value: ({ message }) => actionsOf(message).map(({ name }) => name).join(), draw: ({ row }) => actionBar(() => row.item.message) },
+  { name: "actions", value: barValue, draw: drawBar },
   { name: "ticks", value: statusOf, draw: drawTicks },
 ];
 

@@ -26,14 +26,14 @@ async fn long_talk(ada: &TestUser, grace: &TestUser) -> Conversation {
     room
 }
 
-/// Scrolls down until the newest messages are loaded.
-async fn scroll_to_newest(page: &Visitor) {
-    while page.eval("seen(one('later-state'))").await == true {
+/// Scrolls down until this message is there, and none behind it is missing.
+async fn scroll_down_to(page: &Visitor, text: &str) {
+    while page.eval(&format!("seen(one('later-state')) || {} === undefined", message(text))).await == true {
         // The wheel moves the view, or a page comes and makes room for it.
         let state = format!("{SCROLLER}.scrollTop + ' ' + all('message').length");
         let before = page.eval(&state).await;
         page.wheel(SCROLLER, 2000).await;
-        page.until(&format!("!seen(one('later-state')) || {state} !== {before}")).await;
+        page.until(&format!("{} || {state} !== {before}", message(text))).await;
         assert_eq!(page.eval(GAPLESS).await, true);
     }
 }
@@ -69,9 +69,13 @@ async fn a_quote_leads_to_the_original_and_a_button_back_and_no_hole_is_between(
 
     // The range in the middle grows until it meets the newest messages.
     page.click(&quote).await;
-    page.until(&is_shown("the original")).await;
-    scroll_to_newest(&page).await;
-    page.until(&format!("all('message').length === {} && {GAPLESS}", COUNT + 1)).await;
+    page.until("seen(one('jump-back')) && all('message')[0].dataset.seq === '1'").await;
+    scroll_down_to(&page, "news").await;
+    let loaded = format!(
+        "import('/static/page/page-client.js').then(({{ client }}) => client.history.get('{}').messages.map(({{ seq }}) => seq))",
+        room.id
+    );
+    assert_eq!(page.eval(&loaded).await, json!((1..=COUNT + 1).collect::<Vec<_>>()));
     grace.send(&room, "more news").await;
     page.until(&message("more news")).await;
 }

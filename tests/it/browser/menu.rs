@@ -45,6 +45,7 @@ async fn the_menu_opens_by_keyboard_pointer_and_a_long_press() {
         page.touch(&format!("{}.querySelector('[data-testid=message-text]')", message(text))).await;
         page.until(OPEN).await;
         page.lift().await;
+        assert_eq!(page.eval(OPEN).await, true, "the end of the press does not close it");
         let inside =
             "(({ left, top, right, bottom }) => left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight)
             (document.querySelector('[role=menu]').getBoundingClientRect())";
