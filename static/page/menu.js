@@ -1,7 +1,7 @@
 // A menu that opens at a button. One element serves all buttons: a popover stands above everything, and closes at Escape and at a press
 // elsewhere.
 
-import { el, twice } from "./dom.js";
+import { $, el, twice } from "./dom.js";
 
 const GAP = 4; // pixels between the button and the menu
 const EDGE = 8; // pixels between the menu and the edge of the window
@@ -15,7 +15,7 @@ let opener = null;
  * @param {{ label?: string, head?: HTMLElement, at?: DOMRect, pointerId?: number }} [more]
  */
 export function openMenu(button, entries, { label, head, at, pointerId } = {}) {
-  if (!menu.isConnected) document.body.append(menu);
+  if (!menu.isConnected) $("chat").append(menu);
   opener = button;
   if (button.hasAttribute("aria-haspopup")) button.setAttribute("aria-expanded", "true");
   menu.setAttribute("aria-label", label ?? button.getAttribute("aria-label") ?? button.textContent);
