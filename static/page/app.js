@@ -10,6 +10,7 @@ import { startBenchView } from "./bench.js";
 import { startBlockView } from "./block.js";
 import { startChatView } from "./chat.js";
 import { startConnectionView } from "./connection.js";
+import { pickEmoji } from "./emoji-picker.js";
 import { startFocusView } from "./focus.js";
 import { sayGone, startGoneView } from "./gone.js";
 import { placeIn } from "./jump.js";
@@ -52,7 +53,7 @@ function startChat({ afterLogin }) {
   for (const id of ["new-conversation", "welcome-start"]) $(id).addEventListener("click", startConversation);
   startMembersView();
   startPinsView();
-  startReactions();
+  startReactions({ picker: pickEmoji });
   startBlockView();
   startGoneView();
   startSearchView(open);
