@@ -15,7 +15,7 @@ let opener = null;
  * @param {{ label?: string, head?: HTMLElement, at?: DOMRect, pointerId?: number }} [more]
  */
 export function openMenu(button, entries, { label, head, at, pointerId } = {}) {
-  if (!menu.isConnected) $("chat").append(menu);
+  if (!menu.isConnected) $("conversation").append(menu);
   opener = button;
   if (button.hasAttribute("aria-haspopup")) button.setAttribute("aria-expanded", "true");
   menu.setAttribute("aria-label", label ?? button.getAttribute("aria-label") ?? button.textContent);
