@@ -94,6 +94,73 @@ async fn the_conversations_have_no_fault() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_and_what_opens_from_them_have_no_fault() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
+    let text =
+        "Soup *today*? **See** https://soup.example and `code`\n```js\nlet soup = 1;\n```\n> quoted\n- one\n- two";
+    let pinned = ada.send(&room, text).await["id"].as_str().unwrap().to_owned();
+    ada.put(&format!("{}/{pinned}/pin", room.messages)).await.expect(204);
+    for emoji in ["%F0%9F%91%8D", "%F0%9F%8E%89"] {
+        grace.put(&format!("{}/{pinned}/reactions/{emoji}", room.messages)).await.expect(204);
+    }
+    grace.post(&room.messages, &json!({"content": "Yes, with bread.", "reply_to": pinned})).await.expect(201);
+    ada.send(&room, "my own words").await;
+    let browser = Browser::start().await;
+    let page = Visitor::log_in(&browser, server.address, "ada").await;
+    page.open("Lunch").await;
+    page.until("all('message').length === 3 && seen(one('pins-open')) && all('reaction').length === 2").await;
+    let own = message("my own words");
+    let button = |name: &str| format!("{own}.querySelector('[data-testid={name}-message]')");
+    page.eval(&format!("{own}.focus()")).await;
+    page.until(&button("more")).await;
+    check(&page, "messages, with one that has the focus").await;
+
+    page.click(&button("more")).await;
+    page.until("seen(one('delete-message'))").await;
+    check(&page, "the menu of a message").await;
+    page.press("Escape").await;
+    page.click(&button("more")).await;
+    page.click("one('readers-message')").await;
+    page.until("seen(one('readers'))").await;
+    check(&page, "who has read a message").await;
+    page.press("Escape").await;
+    page.click("one('pins-open')").await;
+    page.until("all('pin').length === 1").await;
+    check(&page, "the pinned messages").await;
+    page.press("Escape").await;
+    page.click(&button("reply")).await;
+    page.until("seen(one('reply-bar'))").await;
+    check(&page, "an answer to a message").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn emoji_mentions_and_the_test_bench_have_no_fault() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    ada.group("Lunch", &[&grace]).await;
+    let browser = Browser::start().await;
+    let page = Visitor::log_in(&browser, server.address, "ada").await;
+    page.open("Lunch").await;
+    page.fill("one('composer')", "hello @gr").await;
+    page.until("all('mention-option').length > 0").await;
+    check(&page, "the mentions of the composer").await;
+    page.press("Escape").await;
+    page.click("one('emoji-open')").await;
+    page.until("seen(one('emoji-dialog')) && all('emoji').length > 20").await;
+    check(&page, "the emoji").await;
+    page.press("Escape").await;
+    page.click("one('me-menu')").await;
+    page.click("one('bench-open')").await;
+    page.until("seen(one('bench'))").await;
+    page.click("one('composer')").await;
+    page.press("Enter").await;
+    page.until("all('bench-row').length > 0").await;
+    check(&page, "the test bench").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_dialogs_have_no_fault() {
     let server = Server::start().await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);

@@ -10,7 +10,8 @@ use crate::support::server::Server;
 const LINE: &str = "one('unread-line')";
 
 /// Returns the text of the row behind the unread line.
-const AFTER_LINE: &str = "one('unread-line')?.nextElementSibling?.querySelector('[data-testid=message-text]')?.textContent";
+const AFTER_LINE: &str =
+    "one('unread-line')?.nextElementSibling?.querySelector('[data-testid=message-text]')?.textContent";
 
 fn unread(title: &str, count: usize) -> String {
     format!("one('conversation-item', '[data-title={title}]').dataset.unread === '{count}'")

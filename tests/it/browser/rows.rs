@@ -44,8 +44,10 @@ async fn a_change_replaces_no_row_and_keeps_selection_and_focus() {
     );
     page.open("Grace").await;
     page.sees(&["hello there", "my own"]).await;
-    page.until("all('message').every((row) => row.tabIndex >= -1) && one('conversation-status').textContent === 'online'")
-        .await;
+    page.until(
+        "all('message').every((row) => row.tabIndex >= -1) && one('conversation-status').textContent === 'online'",
+    )
+    .await;
     page.eval(&select("hello there")).await;
     page.eval(&format!("window.own = {0}; own.focus()", message("my own"))).await;
     page.eval("window.item = one('conversation-item'); window.nodes = all('message')").await;
