@@ -51,6 +51,8 @@ async fn a_browser_with_a_large_font_gets_large_letters() {
         page.emulate(width, height, "light").await;
         page.until(&format!("innerWidth === {width}")).await;
         assert_eq!(page.eval(WIDE).await, json!([]), "the conversation at {width}");
+        let apart = "(({ right }, { left }) => right <= left)(...['.message > .avatar', '.bubble'].map((part) => document.querySelector(part).getBoundingClientRect()))";
+        page.until(apart).await;
         page.click("one('members-open')").await;
         page.until("all('member-item').length === 2").await;
         assert_eq!(page.eval(WIDE).await, json!([]), "the members at {width}");
