@@ -204,3 +204,36 @@ async fn the_dialogs_have_no_fault() {
     page.until("one('password-line').textContent.startsWith('A password ')").await;
     check(&page, "the settings").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_composer_and_the_bench_have_no_fault() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
+    let marks = "@grace **bold** `code` https://example.org\n> quote\n- one\n- two\n```\nlet a;\n```";
+    for user in [&ada, &grace] {
+        user.send(&room, marks).await;
+    }
+    let browser = Browser::start().await;
+    let page = Visitor::log_in(&browser, server.address, "ada").await;
+    page.open("Lunch").await;
+    page.until("all('mention').length === 2").await;
+    check(&page, "formatted messages").await;
+    page.fill("one('composer')", "@gr").await;
+    page.until("seen(one('mention-list'))").await;
+    check(&page, "a mention that is begun").await;
+    page.press("Escape").await;
+    page.click("one('emoji-open')").await;
+    page.until("document.activeElement === one('emoji-search')").await;
+    page.fill("one('emoji-search')", "heart").await;
+    page.until("all('emoji').length < 100").await;
+    check(&page, "the emoji").await;
+    page.press("Escape").await;
+    page.press("Escape").await;
+    page.until("!one('emoji-dialog')").await;
+    page.eval("void (location.hash = '#bench')").await;
+    page.until("seen(one('bench'))").await;
+    page.click("one('bench-send')").await;
+    page.until("one('bench-row', '[data-type=pong]')").await;
+    check(&page, "the test bench").await;
+}

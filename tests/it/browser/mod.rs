@@ -2,10 +2,13 @@
 
 mod accounts;
 mod axe;
+mod bench;
 mod blocks;
 mod chatting;
+mod composing;
 mod display;
 mod focus;
+mod formatting;
 mod groups;
 mod history;
 mod jumps;
@@ -24,4 +27,5 @@ mod rows;
 mod search;
 mod settings;
 mod tabs;
+mod unsaved;
 mod visitor;

@@ -327,6 +327,11 @@ impl Page {
         self.call("Page.setFontSizes", json!({"fontSizes": {"standard": pixels, "fixed": pixels}})).await;
     }
 
+    /// Makes a finger the pointer, as on a phone.
+    pub(crate) async fn emulate_touch(&self) {
+        self.call("Emulation.setTouchEmulationEnabled", json!({"enabled": true})).await;
+    }
+
     /// Writes a screenshot as PNG.
     pub(crate) async fn screenshot(&self, file: &Path) {
         let picture = self.call("Page.captureScreenshot", json!({"format": "png"})).await;
