@@ -55,10 +55,10 @@ pub enum Envelope {
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
 pub enum Audience {
-    /// The connections that are live in a conversation, except those of these users: the user whose action the frame reports, and those who may
-    /// not see it.
+    /// The subscribers of a conversation, live or about to be, except those of these users: the user whose action the frame reports, and those who
+    /// may not see it.
     Subscribers { conversation_id: ConversationId, except: Vec<UserId> },
-    /// The connections that are live in a conversation, and whose users send read receipts, or do not.
+    /// The subscribers of a conversation, live or about to be, whose users send read receipts, or do not.
     Readers { conversation_id: ConversationId, send_receipts: bool },
     /// Connections of these users.
     Users {

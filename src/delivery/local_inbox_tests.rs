@@ -66,7 +66,7 @@ fn an_ephemeral_frame_reaches_its_audience_alone() {
         client(&registry, ada, Scope::All, id, true),
         client(&registry, ada, Scope::One(id), id, true),
         client(&registry, grace, Scope::Held, id, false),
-        client(&registry, grace, Scope::One(id), id, true),
+        client(&registry, grace, Scope::One(id), id, false),
         client(&registry, UserId::new(), Scope::All, ConversationId::new(), true),
     ];
     let receivers = |audience| {
@@ -74,7 +74,7 @@ fn an_ephemeral_frame_reaches_its_audience_alone() {
         clients.each_ref().map(Client::has_received)
     };
     let typing = |except| Audience::Subscribers { conversation_id: id, except };
-    assert_eq!(receivers(typing(vec![])), [true, true, false, true, false], "live in the conversation");
+    assert_eq!(receivers(typing(vec![])), [true, true, false, true, false], "live in the conversation, or about to be");
     assert_eq!(receivers(typing(vec![ada])), [false, false, false, true, false]);
     let users = |conversation_id| Audience::Users { user_ids: vec![ada, grace], conversation_id };
     assert_eq!(receivers(users(None)), [true, false, true, false, false], "on all conversations");
