@@ -68,7 +68,7 @@ pub use messages::{Messages, Page, Range};
 pub use numbered_writes::NumberedWrites;
 pub use pins::Pins;
 pub use reactions::{EmojiAndUser, Reactions};
-pub use receipts::{MemberUpdate, Receipts};
+pub use receipts::{MemberId, MemberUpdate, Receipts};
 pub use registration::Registration;
 pub use reports::Reports;
 pub use sessions::Sessions;

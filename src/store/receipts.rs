@@ -2,8 +2,11 @@
 
 use async_trait::async_trait;
 
-use crate::domain::receipt::{Receipt, ReceiptOutcome, ReceiptUpdate};
+use crate::domain::receipt::{Receipt, ReceiptOutcome, ReceiptUpdate, UnreadState};
 use crate::domain::{ConversationId, Result, UserId};
+
+/// A user in a conversation.
+pub type MemberId = (ConversationId, UserId);
 
 /// The update of one member's receipts.
 pub type MemberUpdate = (ConversationId, UserId, ReceiptUpdate);
@@ -20,4 +23,8 @@ pub trait Receipts: Send + Sync {
     /// Takes no lock of a counter, and never waits for a member's row that another transaction holds, so that it delays no numbered write for
     /// longer than its own commit and cannot deadlock with one.
     async fn update_receipts(&self, batch: &[MemberUpdate]) -> Result<Vec<ReceiptOutcome>>;
+
+    /// Returns what the devices of these users show, in no order. Users who are not members are left out. Counts up to
+    /// [`crate::limits::UNREAD_SCANNED_MAX`] messages for each, so it is no part of a transaction that writes.
+    async fn unread_states(&self, members: &[MemberId]) -> Result<Vec<(MemberId, UnreadState)>>;
 }

@@ -10,7 +10,7 @@ use super::problem::ErrorFrame;
 use crate::domain::conversation::{Conversation, Member};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::message::Message;
-use crate::domain::receipt::{MemberReceipts, Receipt};
+use crate::domain::receipt::{Receipt, UnreadState};
 use crate::domain::user::{Status, User};
 use crate::domain::{ConnectionId, ConversationId, Error, Seq, UserId};
 use crate::limits;
@@ -307,7 +307,7 @@ pub fn receipts(conversation_id: ConversationId, receipts: &[Receipt]) -> Bytes 
 }
 
 /// Encodes how far a user has read a conversation, for the user's own devices.
-pub fn conversation_state(conversation_id: ConversationId, receipts: &MemberReceipts) -> Bytes {
+pub fn conversation_state(conversation_id: ConversationId, state: &UnreadState) -> Bytes {
     #[derive(Serialize)]
     struct State {
         r#type: &'static str,
@@ -318,12 +318,12 @@ pub fn conversation_state(conversation_id: ConversationId, receipts: &MemberRece
         mention_count: i64,
         last_seq: Seq,
     }
-    let MemberReceipts { state, last_seq, unread_count, .. } = *receipts;
+    let UnreadState { read_seq, unread_from_seq, last_seq, unread_count } = *state;
     frame(&State {
         r#type: "conversation.state",
         conversation_id,
-        read_seq: state.read_seq,
-        unread_from_seq: state.unread_from_seq,
+        read_seq,
+        unread_from_seq,
         unread_count,
         // Messages mention nobody yet.
         mention_count: 0,

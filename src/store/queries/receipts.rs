@@ -56,25 +56,25 @@ macro_rules! unread_count {
 }
 pub(crate) use unread_count;
 
-/// The facts that decide an update: the member's receipts, and the newest number.
-macro_rules! read_state_columns {
-    () => {
-        "mb.delivered_seq, mb.read_seq, mb.unread_from_seq, k.last_seq"
-    };
-}
-pub(crate) use read_state_columns;
-
-/// The member's receipts as their devices show them. The arguments: the most unread messages that are counted, the newest messages among
-/// which they are counted.
+/// The facts that decide an update and who sees it: the member's receipts, and the newest number.
 macro_rules! member_receipts_columns {
-    ($most:literal, $scanned:literal) => {
+    () => {
         concat!(
-            read_state_columns!(),
-            ", k.member_count, mb.is_blocked, ",
+            "mb.delivered_seq, mb.read_seq, mb.unread_from_seq, k.member_count, mb.is_blocked, ",
             sends_receipts!("mb.user_id"),
-            ", ",
-            unread_count!("mb", "mb.conversation_id", $most, $scanned)
+            ", k.last_seq"
         )
     };
 }
 pub(crate) use member_receipts_columns;
+
+/// What the member's devices show. The arguments: the most unread messages that are counted, the newest messages among which they are counted.
+macro_rules! unread_state_columns {
+    ($most:literal, $scanned:literal) => {
+        concat!(
+            "mb.read_seq, mb.unread_from_seq, k.last_seq, ",
+            unread_count!("mb", "mb.conversation_id", $most, $scanned)
+        )
+    };
+}
+pub(crate) use unread_state_columns;

@@ -9,11 +9,11 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::pending::Member;
 use crate::bus::{Audience, Bus, Envelope};
 use crate::domain::receipt::{MemberReceipts, ReadState, Receipt};
 use crate::domain::{ConversationId, UserId};
 use crate::limits;
+use crate::store::MemberId;
 use crate::wire::frames;
 
 /// The receipts that were written and not sent. Bounded by what is written in [`limits::RECEIPT_FRAMES_PERIOD`].
@@ -33,7 +33,7 @@ struct Risen {
 
 impl ReceiptFrames {
     /// Adds receipts that were written. Leaves out those that the others may not see, and those in large conversations.
-    pub(super) fn note(&self, (conversation_id, user_id): Member, before: ReadState, after: &MemberReceipts) {
+    pub(super) fn note(&self, (conversation_id, user_id): MemberId, before: ReadState, after: &MemberReceipts) {
         let Some(risen) = risen(user_id, before, after) else { return };
         let mut all = self.risen.lock().unwrap_or_else(PoisonError::into_inner);
         match all.entry(conversation_id).or_default().entry(user_id) {
@@ -114,11 +114,9 @@ mod tests {
     fn receipts(delivered_seq: i64, read_seq: i64) -> MemberReceipts {
         MemberReceipts {
             state: state(delivered_seq, read_seq),
-            last_seq: 9,
             member_count: SMALL_CONVERSATION_MEMBERS_MAX,
             is_blocked: false,
             sends_receipts: true,
-            unread_count: 0,
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chinwag::domain::command::Action;
 use chinwag::domain::conversation::Role;
-use chinwag::domain::receipt::{ReadState, ReceiptOutcome, ReceiptUpdate};
+use chinwag::domain::receipt::{ReadState, ReceiptOutcome, ReceiptUpdate, UnreadState};
 use chinwag::domain::{ConversationId, Seq, UserId};
 use chinwag::limits::{UNREAD_MAX, UNREAD_SCANNED_MAX};
 use tokio::time::timeout;
@@ -29,10 +29,20 @@ async fn update(store: &Fixture, id: ConversationId, user_id: UserId, update: Re
 
 /// Returns the state and the unread count after an update that changes something.
 async fn changed(store: &Fixture, id: ConversationId, user_id: UserId, by: ReceiptUpdate) -> (ReadState, i64) {
-    match update(store, id, user_id, by).await {
-        ReceiptOutcome::Changed { after, .. } => (after.state, after.unread_count),
-        other => panic!("{other:?} after {by:?}"),
-    }
+    let outcome = update(store, id, user_id, by).await;
+    let ReceiptOutcome::Changed { after, .. } = outcome else { panic!("{outcome:?} after {by:?}") };
+    let shown = unread_state(store, id, user_id).await;
+    assert_eq!((shown.read_seq, shown.unread_from_seq), (after.state.read_seq, after.state.unread_from_seq));
+    (after.state, shown.unread_count)
+}
+
+/// Returns what the devices of a member show, who is asked for among others.
+async fn unread_state(store: &Fixture, id: ConversationId, user_id: UserId) -> UnreadState {
+    let asked = [(id, UserId::new()), (id, user_id), (ConversationId::new(), user_id)];
+    let states = store.unread_states(&asked).await.unwrap();
+    let [(member, state)] = states[..] else { panic!("{states:?}") };
+    assert_eq!(member, (id, user_id));
+    state
 }
 
 async fn unread(store: &Fixture, id: ConversationId, user_id: UserId) -> i64 {
@@ -53,7 +63,8 @@ async fn receipts_advance_and_never_go_back(store: &Fixture) {
     let outcome = update(store, id, bob, ReceiptUpdate::delivered(3)).await;
     let ReceiptOutcome::Changed { before, after } = outcome else { panic!("{outcome:?}") };
     assert_eq!((before, after.state), (state(0, 0), state(3, 0)));
-    assert_eq!((after.last_seq, after.member_count, after.unread_count), (4, 2, 4));
+    let shown = unread_state(store, id, bob).await;
+    assert_eq!((shown.last_seq, after.member_count, shown.unread_count), (4, 2, 4));
     assert_eq!(changed(store, id, bob, ReceiptUpdate::read(2)).await, (state(3, 2), 2));
     for by in [ReceiptUpdate::read(1), ReceiptUpdate::read(2), ReceiptUpdate::delivered(0), ReceiptUpdate::read(-7)] {
         assert_eq!(update(store, id, bob, by).await, ReceiptOutcome::Unchanged, "{by:?}");
