@@ -176,7 +176,7 @@ pub const WORST_CASE_BYTES: usize = IDLE_BYTES
     + INDEX_BYTES
     + HASHES_CONCURRENT_MAX * HASH_KIB as usize * 1024
     + (SQLITE_WRITER_CACHE_KIB as usize + SQLITE_READERS * SQLITE_READER_CACHE_KIB as usize) * 1024
-    + (SESSION_CACHE_MAX + RATE_LIMITERS * RATE_KEYS_MAX + TYPING_MAX + UNREAD_STATES_WAITING_MAX) * MAP_ENTRY_BYTES;
+    + (SESSION_CACHE_MAX + RATE_LIMITERS * RATE_KEYS_MAX + TYPING_MAX) * MAP_ENTRY_BYTES;
 /// A machine of 2 GiB has twice as much, beside the system and the kernel's buffers. Without subscriptions it is 615 MiB, as much as one of 1 GiB
 /// has for the process.
 const _: () = assert!(WORST_CASE_BYTES <= 896 * 1024 * 1024);
@@ -382,14 +382,15 @@ pub const RECEIPTS_PAUSE: Duration = Duration::from_millis(100);
 pub const RECEIPT_FRAMES_PERIOD: Duration = Duration::from_secs(1);
 /// Conversations whose frames with receipts are published before other tasks get their turn.
 pub const RECEIPT_FRAMES_AT_ONCE: usize = 50;
+/// Members with blocks of whom a node asks the store at a time who must not see their receipts. With those of one more conversation they are 120,000
+/// looks into an index: some 100 ms.
+pub const RECEIPT_BLOCKS_AT_ONCE: usize = 100;
 /// Receipts that are written in one transaction: 500 rows, in some milliseconds. A batch after one that the store did not take has half as many,
 /// so that a store which is too slow for the whole gets a part that it can write in time.
 pub const RECEIPTS_BATCH_MAX: usize = 500;
 /// Members whose unread messages are counted in one query, of at most 50,000 rows of an index: some 20 ms.
 pub const UNREAD_COUNTED_AT_ONCE: usize = 50;
-/// Members whose devices a node has yet to inform of a read. Further ones are not informed. Bounds the memory.
-pub const UNREAD_STATES_WAITING_MAX: usize = 20_000;
-/// Bytes that a receipt takes while it waits to be written. It is charged to its user, who can have 32,000 of them.
+/// Bytes that a receipt takes while it waits to be written, and then for the count of what is unread. It is charged to its user, who can have 32,000 of them.
 pub const RECEIPT_BYTES: usize = 256;
 
 // ── Typing ───────────────────────────────────────────────────────────────────────────────────────────────────

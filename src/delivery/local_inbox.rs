@@ -134,9 +134,9 @@ impl LocalInbox {
                     !except.contains(&connection.user_id)
                 });
             }
-            Audience::Readers { conversation_id, send_receipts } => {
+            Audience::Readers { conversation_id, send_receipts, users } => {
                 self.ephemeral_to_subscribers(*conversation_id, frame, |connection| {
-                    connection.sends_receipts() == *send_receipts
+                    connection.sends_receipts() == *send_receipts && users.includes(connection.user_id)
                 });
             }
             Audience::Users { user_ids, conversation_id } => {

@@ -84,10 +84,10 @@ impl ReadState {
 pub struct MemberReceipts {
     pub state: ReadState,
     pub member_count: i64,
-    /// True in a direct conversation of which one user blocks the other.
-    pub is_blocked: bool,
     /// True if the member sends read receipts.
     pub sends_receipts: bool,
+    /// True if the member blocks another user or is blocked by one, in this conversation or not.
+    pub has_blocks: bool,
 }
 
 /// What a member's devices show of how far the member has read. Read at one moment.

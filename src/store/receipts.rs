@@ -14,7 +14,8 @@ pub type MemberUpdate = (ConversationId, UserId, ReceiptUpdate);
 /// The store's methods for receipts.
 #[async_trait]
 pub trait Receipts: Send + Sync {
-    /// Returns the receipts of at most `limit` members as a reader sees them, in no order. Readers see all of their own.
+    /// Returns the receipts of at most `limit` members as a reader sees them, in no order. Readers see all of their own. Those of a member with whom
+    /// the reader has a block stay where the member joined.
     async fn receipts(&self, id: ConversationId, reader_id: UserId, limit: usize) -> Result<Vec<Receipt>>;
 
     /// Updates receipts by the rule of [`ReadState::after`](crate::domain::receipt::ReadState::after), in one transaction. Returns one outcome
@@ -27,4 +28,7 @@ pub trait Receipts: Send + Sync {
     /// Returns what the devices of these users show, in no order. Users who are not members are left out. Counts up to
     /// [`crate::limits::UNREAD_SCANNED_MAX`] messages for each, so it is no part of a transaction that writes.
     async fn unread_states(&self, members: &[MemberId]) -> Result<Vec<(MemberId, UnreadState)>>;
+
+    /// Returns each of these members with each other member of the conversation with whom they have a block, in no order.
+    async fn blocked_members(&self, members: &[MemberId]) -> Result<Vec<(MemberId, UserId)>>;
 }

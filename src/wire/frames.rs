@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::framing;
 use super::message::{self, MessageStatus, write_message};
-use super::objects::{ConversationObject, MemberObject, UserObject, status_word};
+use super::objects::{ConversationObject, MemberObject, ShownReceipts, UserObject, status_word};
 use super::problem::ErrorFrame;
 use crate::domain::conversation::{Conversation, Member};
 use crate::domain::event::{Event, EventKind};
@@ -50,16 +50,16 @@ pub struct MemberDetails {
     pub member: Member,
     /// Their presence, unless a recipient may not see it.
     pub status: Option<Status>,
-    /// False if a recipient may not see how far they have read.
-    pub shows_read: bool,
+    /// Their receipts that all recipients may see.
+    pub receipts: ShownReceipts,
 }
 
 /// Appends the frame of a numbered event.
 pub fn write_event(out: &mut Vec<u8>, event: &Event, details: &EventDetails) {
     framing::write_text_frame_with(out, |out| {
         write_event_start(out, &event.kind, event.conversation_id, Some(event.seq), event.message.as_ref());
-        if let Some(MemberDetails { member, status, shows_read }) = &details.member {
-            write_field(out, ",\"member\":", &MemberObject::new(member, *status, *shows_read));
+        if let Some(MemberDetails { member, status, receipts }) = &details.member {
+            write_field(out, ",\"member\":", &MemberObject::new(member, *status, *receipts));
         }
         if let Some(conversation) = &details.conversation {
             write_field(out, ",\"conversation\":", &ConversationObject::new(conversation));

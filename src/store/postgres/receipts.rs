@@ -12,6 +12,7 @@ use super::{Postgres, bounded};
 use crate::domain::receipt::{MemberReceipts, ReadState, Receipt, ReceiptOutcome, UnreadState};
 use crate::domain::{ConversationId, Result, Seq, UserId};
 use crate::limits;
+use crate::store::queries::blocks::{are_blocked, has_blocks};
 use crate::store::queries::receipts::{RECEIPTS, member_receipts_columns, unread_count, unread_state_columns};
 use crate::store::queries::row_limit;
 use crate::store::queries::user_settings::sends_receipts;
@@ -44,6 +45,13 @@ const UNREAD_STATES: &str = concat!(
      JOIN counters k ON k.conversation_id = mb.conversation_id"
 );
 
+/// conversations, users. Each of them with each other member with whom they have a block.
+const BLOCKED_MEMBERS: &str = concat!(
+    "SELECT w.conversation_id, w.user_id, mb.user_id FROM unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
+     JOIN members mb ON mb.conversation_id = w.conversation_id AND mb.user_id <> w.user_id AND ",
+    are_blocked!("w.user_id", "mb.user_id")
+);
+
 /// Reads `member_receipts_columns!`: the receipts, and the newest number.
 fn member_receipts(columns: &mut Columns<'_>) -> Result<(MemberReceipts, Seq)> {
     let state =
@@ -51,8 +59,8 @@ fn member_receipts(columns: &mut Columns<'_>) -> Result<(MemberReceipts, Seq)> {
     let receipts = MemberReceipts {
         state,
         member_count: columns.next()?,
-        is_blocked: columns.next()?,
         sends_receipts: columns.next()?,
+        has_blocks: columns.next()?,
     };
     Ok((receipts, columns.next()?))
 }
@@ -98,6 +106,12 @@ impl Receipts for Postgres {
         let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
         self.all(UNREAD_STATES, &[&conversations, &users, &limits::UNREAD_MAX, &scanned], unread_state).await
     }
+
+    async fn blocked_members(&self, members: &[MemberId]) -> Result<Vec<(MemberId, UserId)>> {
+        let (conversations, users): (Vec<ConversationId>, Vec<UserId>) = members.iter().copied().unzip();
+        self.all(BLOCKED_MEMBERS, &[&conversations, &users], |columns| Ok((rows::pair(columns)?, columns.next()?)))
+            .await
+    }
 }
 
 /// One transaction in two round trips, with the decision between them.
@@ -136,10 +150,7 @@ async fn update(connection: &PgConnection, batch: &[MemberUpdate]) -> Result<Vec
 }
 
 /// Returns the states that the updates change.
-fn changes(
-    batch: &[MemberUpdate],
-    locked: &HashMap<MemberId, (MemberReceipts, Seq)>,
-) -> HashMap<MemberId, ReadState> {
+fn changes(batch: &[MemberUpdate], locked: &HashMap<MemberId, (MemberReceipts, Seq)>) -> HashMap<MemberId, ReadState> {
     let change = |(conversation_id, user_id, update): &MemberUpdate| {
         let member = (*conversation_id, *user_id);
         let (receipts, last_seq) = locked.get(&member)?;

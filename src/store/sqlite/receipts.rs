@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::Sqlite;
-use super::rows::Columns;
+use super::rows::{Columns, value};
 use super::sql::{all, one, run, sql};
 use crate::domain::receipt::{MemberReceipts, ReadState, Receipt, ReceiptOutcome, UnreadState};
 use crate::domain::{ConversationId, Result, Seq, UserId};
 use crate::limits;
+use crate::store::queries::blocks::{are_blocked, has_blocks};
 use crate::store::queries::receipts::{RECEIPTS, member_receipts_columns, unread_count, unread_state_columns};
 use crate::store::queries::row_limit;
 use crate::store::queries::user_settings::sends_receipts;
@@ -32,6 +33,12 @@ const UNREAD_STATE: &str = concat!(
      WHERE mb.conversation_id = $1 AND mb.user_id = $2"
 );
 
+/// conversation, user. The other members with whom the user has a block.
+const BLOCKED_MEMBERS: &str = concat!(
+    "SELECT mb.user_id FROM members mb WHERE mb.conversation_id = ?1 AND mb.user_id <> ?2 AND ",
+    are_blocked!("?2", "mb.user_id")
+);
+
 /// Reads `member_receipts_columns!`: the receipts, and the newest number.
 fn member_receipts(columns: &mut Columns<'_>) -> rusqlite::Result<(MemberReceipts, Seq)> {
     let state =
@@ -39,8 +46,8 @@ fn member_receipts(columns: &mut Columns<'_>) -> rusqlite::Result<(MemberReceipt
     let receipts = MemberReceipts {
         state,
         member_count: columns.next()?,
-        is_blocked: columns.next()?,
         sends_receipts: columns.next()?,
+        has_blocks: columns.next()?,
     };
     Ok((receipts, columns.next()?))
 }
@@ -80,6 +87,20 @@ impl Receipts for Sqlite {
                 let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
                 let params = params![conversation_id, user_id, limits::UNREAD_MAX, scanned];
                 found.extend(one(db, sql!(UNREAD_STATE), params, unread_state)?.map(|state| (member, state)));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn blocked_members(&self, members: &[MemberId]) -> Result<Vec<(MemberId, UserId)>> {
+        let members = members.to_vec();
+        self.read(move |db| {
+            let mut found = Vec::new();
+            for member in members {
+                let (conversation_id, user_id) = member;
+                let others: Vec<UserId> = all(db, BLOCKED_MEMBERS, params![conversation_id, user_id], value)?;
+                found.extend(others.into_iter().map(|other| (member, other)));
             }
             Ok(found)
         })

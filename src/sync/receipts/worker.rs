@@ -40,7 +40,7 @@ impl Worker {
     /// Writes receipts until `stop`, and then those that are left.
     pub async fn run(self, stop: CancellationToken) {
         let (store, bus) = (self.store.as_ref(), self.bus.as_ref());
-        tokio::join!(self.write(&stop), self.unread_states.run(store, bus, &stop), self.frames.run(bus, &stop));
+        tokio::join!(self.write(&stop), self.unread_states.run(store, bus, &stop), self.frames.run(store, bus, &stop));
     }
 
     /// Writes receipts until `stop`, and then those that are left. A write that has begun is never given up.

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use chinwag::domain::block::NewBlock;
 use chinwag::domain::command::Action;
 use chinwag::domain::conversation::Role;
 use chinwag::domain::receipt::{ReadState, ReceiptOutcome, ReceiptUpdate, UnreadState};
 use chinwag::domain::{ConversationId, Seq, UserId};
 use chinwag::limits::{UNREAD_MAX, UNREAD_SCANNED_MAX};
+use chinwag::store::Receipts;
 use tokio::time::timeout;
 
 use super::Fixture;
@@ -18,6 +20,7 @@ conformance!(
     unread_are_the_texts_of_others,
     few_rows_are_read_to_count_what_is_unread,
     a_mark_is_kept_until_its_user_reads_or_writes,
+    between_two_with_a_block_receipts_stay_where_they_joined,
     updates_and_sends_at_once_from_two_processes_end_at_the_newest,
 );
 
@@ -147,6 +150,41 @@ async fn a_mark_is_kept_until_its_user_reads_or_writes(store: &Fixture) {
     store.send(id, bob, "five").await;
     let view = store.conversation_view(id, bob).await.unwrap().unwrap();
     assert_eq!((view.read_seq, view.unread_from_seq, view.unread_count), (5, None, 0));
+}
+
+async fn between_two_with_a_block_receipts_stay_where_they_joined(store: &Fixture) {
+    let [ada, bob, cat, dan] = [
+        store.register("ada").await,
+        store.register("bob").await,
+        store.register("cat").await,
+        store.register("dan").await,
+    ];
+    let id = store.group("Lunch", ada, &[cat, dan]).await;
+    store.add(id, ada, bob, Role::Member).await;
+    store.send(id, ada, "one").await;
+    store.insert_block(&NewBlock { user_id: bob, blocked_id: ada, created_at: store.now() }).await.unwrap();
+    let outcome = update(store, id, bob, ReceiptUpdate::read(2)).await;
+    assert!(matches!(outcome, ReceiptOutcome::Changed { after, .. } if after.has_blocks), "{outcome:?}");
+    let outcome = update(store, id, cat, ReceiptUpdate::read(2)).await;
+    assert!(matches!(outcome, ReceiptOutcome::Changed { after, .. } if !after.has_blocks), "{outcome:?}");
+    let shown = async |reader_id, user_id| {
+        let receipts = Receipts::receipts(&**store, id, reader_id, 10).await.unwrap();
+        let receipt = receipts.into_iter().find(|receipt| receipt.user_id == user_id).unwrap();
+        (receipt.delivered_seq, receipt.read_seq)
+    };
+    assert_eq!((shown(ada, bob).await, shown(bob, ada).await), ((1, None), (0, None)));
+    for (reader, user) in [(bob, bob), (cat, bob), (cat, ada), (ada, cat), (bob, cat)] {
+        assert_eq!(shown(reader, user).await, (2, Some(2)));
+    }
+    assert_eq!(store.receipts_of_others(id, ada).await.unwrap(), Some((0, 0)), "of Cat and Dan");
+    store.remove(id, ada, dan).await;
+    assert_eq!(store.receipts_of_others(id, ada).await.unwrap(), Some((2, 2)), "of Cat");
+    let asked = [(id, ada), (id, bob), (id, cat), (ConversationId::new(), ada)];
+    let mut pairs = store.blocked_members(&asked).await.unwrap();
+    pairs.sort_unstable();
+    let mut expected = [((id, ada), bob), ((id, bob), ada)];
+    expected.sort_unstable();
+    assert_eq!(pairs, expected);
 }
 
 async fn updates_and_sends_at_once_from_two_processes_end_at_the_newest(store: &Fixture) {

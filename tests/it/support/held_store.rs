@@ -355,6 +355,7 @@ forward! {
     impl Receipts {
         async fn receipts(id: ConversationId, reader_id: UserId, limit: usize) -> Result<Vec<Receipt>>;
         async fn update_receipts(batch: &[MemberUpdate]) -> Result<Vec<ReceiptOutcome>>;
+        async fn blocked_members(members: &[MemberId]) -> Result<Vec<(MemberId, UserId)>>;
         async fn unread_states(members: &[MemberId]) -> Result<Vec<(MemberId, UnreadState)>>;
     }
 }
