@@ -25,6 +25,9 @@ pub const LEAVES_IN_FLIGHT_MAX: usize = 20;
 pub const EMOJI_BYTES_MAX: usize = 64;
 /// Kinds of reactions to one message: two lines below it, and at most 1 KiB in each of its frames.
 pub const REACTION_KINDS_MAX: usize = 20;
+/// Kinds of reactions to one message that one member has alone. A quarter of all, so that nobody uses them up; a kind that others share is
+/// theirs too.
+pub const REACTION_KINDS_ALONE_MAX: usize = 5;
 /// Users named in one `reactions.changed`: at 120 bytes each, fewer bytes than the longest text, so that a page of events is bounded by texts.
 pub const REACTION_CHANGES_MAX: usize = 128;
 /// Characters of a quoted text: three lines above the answer to it.
