@@ -404,6 +404,10 @@ pub const TYPING_SHOWN: Duration = Duration::from_secs(6);
 pub const TYPING_PERIOD: Duration = Duration::from_secs(3);
 /// Users who type, each in one conversation, of whom a node remembers it. It announces no others. Bounds the memory.
 pub const TYPING_MAX: usize = 20_000;
+/// The same for one user: a thousandth. Nobody types in as many conversations within [`TYPING_SHOWN`], and few users cannot use up the room of all.
+pub const TYPING_PER_USER_MAX: usize = 20;
+/// Time between two looks through all of them for old ones, when there is no room.
+pub const TYPING_SWEEP: Duration = Duration::from_secs(1);
 
 // ── The journal ──────────────────────────────────────────────────────────────────────────────────────────────
 
