@@ -471,6 +471,9 @@ pub const ABANDONED_STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Rows of each kind that are deleted at a time of a deleted conversation or user. The longest texts are 1.6 MiB, which SQLite overwrites in some
 /// 10 ms.
 pub const SWEPT_ROWS: usize = 100;
+/// Rows of each table that are looked through at a time for what nodes of an older schema have left, once in [`SWEEP_INTERVAL`]: in some
+/// milliseconds, and a million rows in a day.
+pub const LEFTOVERS_STEP: usize = 1_000;
 /// Pause after each of these steps, so that a sweep takes at most a third of the writer's time.
 pub const SWEEP_PAUSE: Duration = Duration::from_millis(20);
 /// Groups without members that are deleted at a time, each in a transaction of its own.

@@ -75,9 +75,10 @@ const REACTED: &str = "SELECT w.place, (SELECT true FROM messages m \
              AND NOT w.emoji = ANY(string_to_array(m.reactions, ' '))) \
      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[]) WITH ORDINALITY AS w (conversation_id, message_id, emoji, user_id, place)";
 
-/// conversations
-const PIN_COUNTS: &str =
-    "SELECT conversation_id, count(*) FROM pins WHERE conversation_id = ANY($1) GROUP BY conversation_id";
+/// conversations. Without messages that a node of an older version has deleted.
+const PIN_COUNTS: &str = "SELECT p.conversation_id, count(*) FROM pins p \
+     JOIN messages m ON m.conversation_id = p.conversation_id AND m.seq = p.message_seq AND m.deleted_at IS NULL \
+     WHERE p.conversation_id = ANY($1) GROUP BY p.conversation_id";
 
 /// conversations, ids of the messages that are unpinned (NULL for other actions). Each array has one element for each command.
 const PINNED_BY: &str = "SELECT w.place, p.user_id \

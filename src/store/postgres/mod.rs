@@ -33,6 +33,7 @@ mod deletions;
 mod errors;
 mod heads;
 mod known_networks;
+mod leftovers;
 mod lane;
 mod members;
 mod message_index;

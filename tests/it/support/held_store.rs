@@ -25,8 +25,8 @@ use chinwag::domain::{
 };
 use chinwag::store::{
     Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, EmojiAndUser, Heads, KnownNetworks,
-    MemberId, MemberUpdate, Members, MessageSearch, Messages, NumberedWrites, Page, Pins, Range, Reactions, Receipts,
-    Registration, Reports, Sessions, Store, Tickets, UserSettings, Users,
+    Leftovers, LeftoversCursor, MemberId, MemberUpdate, Members, MessageSearch, Messages, NumberedWrites, Page, Pins,
+    Range, Reactions, Receipts, Registration, Reports, Sessions, Store, Tickets, UserSettings, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -357,6 +357,12 @@ forward! {
         async fn update_receipts(batch: &[MemberUpdate]) -> Result<Vec<ReceiptOutcome>>;
         async fn blocked_members(members: &[MemberId]) -> Result<Vec<(MemberId, UserId)>>;
         async fn unread_states(members: &[MemberId]) -> Result<Vec<(MemberId, UnreadState)>>;
+    }
+}
+
+forward! {
+    impl Leftovers {
+        async fn sweep_leftovers(cursor: LeftoversCursor, limit: usize) -> Result<LeftoversCursor>;
     }
 }
 
