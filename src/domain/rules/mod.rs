@@ -43,8 +43,8 @@ pub struct Facts {
     pub message: Option<Message>,
     /// The actor has reacted to `message` with the emoji of the command, if the action is a reaction.
     pub has_reacted: bool,
-    /// The kinds of `message` with which the actor has reacted, if the action is a reaction with a kind that `message` does not have.
-    pub own_kinds: Vec<Emoji>,
+    /// The kinds of `message` that the actor alone has, if the action is a reaction with a kind that `message` does not have.
+    pub kinds_alone: Vec<Emoji>,
     /// The number of pinned messages, if the action pins one.
     pub pins: i64,
     /// The user who pinned `message`, if the action unpins it.

@@ -22,8 +22,8 @@ pub struct Reactor {
     pub actor: Option<Member>,
     /// The user has reacted to the message with this emoji.
     pub has_reacted: bool,
-    /// The kinds of the message with which the user has reacted, if the message does not have this one.
-    pub own_kinds: Vec<Emoji>,
+    /// The kinds of the message that the user alone has, if the message does not have this one.
+    pub kinds_alone: Vec<Emoji>,
 }
 
 /// Returns the groups of a batch, as indices of its commands: all reactions to one message are a group, and every other command is one.
@@ -51,11 +51,12 @@ pub fn groups(batch: &[Command]) -> Vec<Vec<usize>> {
 /// command that changes something gets the decision for all.
 pub(super) fn decide(commands: &[&Command], facts: &Facts, others: &[Reactor]) -> Vec<Result<Verdict>> {
     let mut fold = Fold::new(facts);
-    let first = Reacting { actor: facts.actor.as_ref(), has_reacted: facts.has_reacted, own_kinds: &facts.own_kinds };
-    let others = others.iter().map(|Reactor { actor, has_reacted, own_kinds }| Reacting {
+    let first =
+        Reacting { actor: facts.actor.as_ref(), has_reacted: facts.has_reacted, kinds_alone: &facts.kinds_alone };
+    let others = others.iter().map(|Reactor { actor, has_reacted, kinds_alone }| Reacting {
         actor: actor.as_ref(),
         has_reacted: *has_reacted,
-        own_kinds,
+        kinds_alone,
     });
     let reactors = std::iter::once(first).chain(others);
     let has_changed: Vec<Result<bool>> =
@@ -108,7 +109,7 @@ fn reactable(message: Option<&Message>) -> Result<&Message> {
 struct Reacting<'a> {
     actor: Option<&'a Member>,
     has_reacted: bool,
-    own_kinds: &'a [Emoji],
+    kinds_alone: &'a [Emoji],
 }
 
 /// The state of a message's reactions while those of a group are decided one after the other.
@@ -147,7 +148,7 @@ impl<'a> Fold<'a> {
         let Action::React { emoji, is_added, .. } = &command.action else {
             return Err(Error::internal("a command among reactions is none"));
         };
-        let Reacting { actor, has_reacted, own_kinds } = *reactor;
+        let Reacting { actor, has_reacted, kinds_alone } = *reactor;
         let actor = actor.ok_or_else(|| Error::not_found("conversation"))?;
         reactable(self.message)?;
         let key = (command.actor_id, emoji);
@@ -161,7 +162,7 @@ impl<'a> Fold<'a> {
                 return Err(declined());
             }
             if !self.reactions.contains(emoji) {
-                self.check_new_kind(command.actor_id, own_kinds)?;
+                self.check_new_kind(command.actor_id, kinds_alone)?;
             }
             self.reactions.add(emoji);
         } else {
@@ -177,16 +178,16 @@ impl<'a> Fold<'a> {
         Ok(true)
     }
 
-    /// Checks that a user can bring a kind that the message does not have. A kind that it had before the group, and lost in it, is checked
-    /// without the user's kinds from before: it is no new one to the others.
-    fn check_new_kind(&self, user_id: UserId, own_kinds: &[Emoji]) -> Result<()> {
+    /// Checks that a user can bring a kind that the message does not have. What the group itself changed in the kinds of others is not counted
+    /// for the user.
+    fn check_new_kind(&self, user_id: UserId, kinds_alone: &[Emoji]) -> Result<()> {
         let refuse = |detail: String| Err(Error::field("emoji", detail));
         if self.reactions.counts().len() >= limits::REACTION_KINDS_MAX {
             return refuse(format!("the message has {} kinds of reactions already", limits::REACTION_KINDS_MAX));
         }
         let is_own = |emoji: &Emoji| match self.places.get(&(user_id, emoji)) {
             Some(place) => self.changes[*place].now,
-            None => own_kinds.contains(emoji),
+            None => kinds_alone.contains(emoji),
         };
         let alone = self.reactions.counts().iter().filter(|kind| kind.count == 1 && is_own(&kind.emoji)).count();
         if alone >= limits::REACTION_KINDS_ALONE_MAX {

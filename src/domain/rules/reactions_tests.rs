@@ -123,7 +123,8 @@ fn a_message_has_a_bounded_number_of_kinds() {
 
 #[test]
 fn nobody_has_more_than_a_few_kinds_alone() {
-    let animals: Vec<Emoji> = (0x1F400..).filter_map(char::from_u32).map(|animal| emoji(&animal.to_string())).take(9).collect();
+    let animals: Vec<Emoji> =
+        (0x1F400..).filter_map(char::from_u32).map(|animal| emoji(&animal.to_string())).take(9).collect();
     let alone = limits::REACTION_KINDS_ALONE_MAX;
     let stored = |counts: &[u64]| {
         let kinds = animals.iter().zip(counts).map(|(kind, count)| format!("{kind} {count}"));
@@ -135,11 +136,11 @@ fn nobody_has_more_than_a_few_kinds_alone() {
             texts.iter().map(|(text, is_added)| react(stored, ada.user.id, text, *is_added)).collect();
         let reactor = |text: &str| {
             let has_reacted = own.contains(&emoji(text));
-            Reactor { actor: Some(ada.clone()), has_reacted, own_kinds: own.to_vec() }
+            Reactor { actor: Some(ada.clone()), has_reacted, kinds_alone: own.to_vec() }
         };
         let mut reactors: Vec<Reactor> = texts.iter().map(|(text, _)| reactor(text)).collect();
-        let Reactor { actor, has_reacted, own_kinds } = reactors.remove(0);
-        let facts = Facts { own_kinds, ..facts(stored.clone(), actor, has_reacted) };
+        let Reactor { actor, has_reacted, kinds_alone } = reactors.remove(0);
+        let facts = Facts { kinds_alone, ..facts(stored.clone(), actor, has_reacted) };
         let verdicts = decide_group(&commands.iter().collect::<Vec<_>>(), &facts, &reactors);
         verdicts.into_iter().map(|verdict| verdict.map(drop).map_err(|error| error.code)).collect::<Vec<_>>()
     };
@@ -167,10 +168,7 @@ fn an_admin_removes_a_kind_of_a_group() {
     for role in [Role::Owner, Role::Admin] {
         let (writes, payload) = written(&clear(&stored, group, role, THUMB));
         let left = Reactions::from_trusted("\u{2764}\u{FE0F} 1");
-        assert_eq!(
-            writes,
-            [RowWrite::DeleteReactionsWith(3, emoji(THUMB)), RowWrite::SetReactions(3, left)]
-        );
+        assert_eq!(writes, [RowWrite::DeleteReactionsWith(3, emoji(THUMB)), RowWrite::SetReactions(3, left)]);
         let fields = format!(r#"{{"message_id":"{}","reactions":[{{"emoji":"{HEART}","count":1}}]}}"#, stored.id);
         assert_eq!(payload, fields);
     }
@@ -200,7 +198,8 @@ fn a_group_shares_a_decision_and_each_keeps_its_outcome() {
         command(cat, THUMB, true),
         command(dan, HEART, true),
     ];
-    let reactor = |actor: &Member, has_reacted| Reactor { actor: Some(actor.clone()), has_reacted, ..Reactor::default() };
+    let reactor =
+        |actor: &Member, has_reacted| Reactor { actor: Some(actor.clone()), has_reacted, ..Reactor::default() };
     let others =
         [reactor(ada, true), reactor(bob, false), reactor(bob, false), reactor(cat, false), reactor(dan, false)];
     let commands: Vec<&Command> = commands.iter().collect();

@@ -47,7 +47,7 @@ pub(super) fn facts(actor: Option<Member>, message: Option<Message>) -> Facts {
         target_consent: Consent::default(),
         message,
         has_reacted: false,
-        own_kinds: Vec::new(),
+        kinds_alone: Vec::new(),
         pins: 0,
         pinned_by: None,
     }

@@ -63,16 +63,20 @@ const MESSAGES: &str = concat!(
 );
 
 /// conversations, messages, emoji (NULL if the action is no reaction), users. Each array has one element for each command. Returns whether the user
-/// has reacted with this emoji, and with which kinds of a message that does not have this one. Subqueries for each, which are looks into indexes: a
-/// join compares each command with each row as long as PostgreSQL has no statistics of the table.
-const REACTED: &str = "SELECT w.place, (SELECT true FROM messages m \
-         JOIN reactions r ON r.conversation_id = m.conversation_id AND r.message_seq = m.seq \
-         WHERE m.conversation_id = w.conversation_id AND m.id = w.message_id AND r.emoji = w.emoji AND r.user_id = w.user_id) IS TRUE, \
-     (SELECT ARRAY(SELECT k.word FROM unnest(string_to_array(m.reactions, ' ')) AS k (word) \
-             WHERE (SELECT true FROM reactions r WHERE r.conversation_id = m.conversation_id AND r.message_seq = m.seq \
-                 AND r.emoji = k.word AND r.user_id = w.user_id)) \
-         FROM messages m WHERE m.conversation_id = w.conversation_id AND m.id = w.message_id \
-             AND NOT w.emoji = ANY(string_to_array(m.reactions, ' '))) \
+/// has reacted with this emoji, and the kinds that the user alone has of a message without this one.
+///
+/// Subqueries for each command, which look up messages and reactions by their whole keys. A join may use a part of a key and go through all
+/// reactions of a conversation for each command, or all rows as long as PostgreSQL has no statistics of the table. OFFSET keeps it from splitting the
+/// counts once for each word of them.
+const REACTED: &str = "SELECT w.place, \
+     (SELECT true FROM reactions r WHERE r.conversation_id = w.conversation_id AND r.emoji = w.emoji AND r.user_id = w.user_id \
+         AND r.message_seq = (SELECT m.seq FROM messages m WHERE m.conversation_id = w.conversation_id AND m.id = w.message_id)) IS TRUE, \
+     (SELECT ARRAY(SELECT k.word FROM unnest(m.words) WITH ORDINALITY AS k (word, n) \
+             WHERE m.words[k.n::int + 1] = '1' AND (SELECT true FROM reactions r \
+                 WHERE r.conversation_id = w.conversation_id AND r.message_seq = m.seq AND r.emoji = k.word AND r.user_id = w.user_id)) \
+         FROM (SELECT seq, string_to_array(reactions, ' ') AS words FROM messages \
+             WHERE conversation_id = w.conversation_id AND id = w.message_id OFFSET 0) m \
+         WHERE NOT w.emoji = ANY(m.words)) \
      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[]) WITH ORDINALITY AS w (conversation_id, message_id, emoji, user_id, place)";
 
 /// conversations. Without messages that a node of an older version has deleted.
@@ -139,7 +143,7 @@ struct Loaded {
     actors: HashMap<usize, Member>,
     targets: HashMap<usize, Target>,
     messages: HashMap<usize, Message>,
-    /// Of each reaction: its user has reacted with its emoji, and with which kinds, if its message does not have this one.
+    /// Of each reaction: its user has reacted with its emoji, and the kinds that its user alone has of a message without this one.
     reacted: HashMap<usize, (bool, Vec<Emoji>)>,
     /// The numbers of pinned messages, of conversations in which the batch pins one.
     pins: HashMap<ConversationId, i64>,
@@ -190,7 +194,7 @@ impl Loaded {
         let target = self.targets.remove(&index);
         let (target_role, target_consent) =
             target.as_ref().map(|target| (target.role, target.consent)).unwrap_or_default();
-        let Reactor { actor, has_reacted, own_kinds } = self.reactor(index);
+        let Reactor { actor, has_reacted, kinds_alone } = self.reactor(index);
         Some(Facts {
             kind,
             name,
@@ -201,15 +205,15 @@ impl Loaded {
             target_consent,
             message: self.messages.remove(&index),
             has_reacted,
-            own_kinds,
+            kinds_alone,
             pins: self.pins.get(&command.conversation_id).copied().unwrap_or_default(),
             pinned_by: self.pinned_by.remove(&index),
         })
     }
 
     fn reactor(&mut self, index: usize) -> Reactor {
-        let (has_reacted, own_kinds) = self.reacted.remove(&index).unwrap_or_default();
-        Reactor { actor: self.actors.remove(&index), has_reacted, own_kinds }
+        let (has_reacted, kinds_alone) = self.reacted.remove(&index).unwrap_or_default();
+        Reactor { actor: self.actors.remove(&index), has_reacted, kinds_alone }
     }
 
     /// Returns the number of the next event in the conversation of a command.
@@ -264,24 +268,25 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
     let with_edited: Params<'_> = &[&limits::QUOTE_CHARS_MAX, &conversations, &edited];
     let to_lock = users_to_lock(batch);
     let lock_users: Params<'_> = &[&to_lock];
-    let (begun, counters, locked, (pin_counts, pinned_by, quotes), (conversations, actors, targets, messages, reacted)) = join5(
-        connection.begin(),
-        connection.send(LOCK, &[&conversations]),
-        OptionFuture::from((!to_lock.is_empty()).then(|| connection.send(LOCK_USERS, lock_users))),
-        join3(
-            OptionFuture::from((!pins.is_empty()).then(|| Box::pin(connection.send(PIN_COUNTS, with_pins)))),
-            OptionFuture::from(has_unpinned.then(|| Box::pin(connection.send(PINNED_BY, with_unpinned)))),
-            OptionFuture::from(has_edits.then(|| Box::pin(connection.send(QUOTES_OF_EDITED, with_edited)))),
-        ),
+    let (begun, counters, locked, (pin_counts, pinned_by, quotes), (conversations, actors, targets, messages, reacted)) =
         join5(
-            connection.send(CONVERSATIONS, &[&conversations]),
-            connection.send(ACTORS, &[&conversations, &actors]),
-            OptionFuture::from(has_targets.then(|| connection.send(TARGETS, with_targets))),
-            connection.send(MESSAGES, &[&conversations, &lookup_ids]),
-            OptionFuture::from(has_reactions.then(|| Box::pin(connection.send(REACTED, with_emoji)))),
-        ),
-    )
-    .await;
+            connection.begin(),
+            connection.send(LOCK, &[&conversations]),
+            OptionFuture::from((!to_lock.is_empty()).then(|| connection.send(LOCK_USERS, lock_users))),
+            join3(
+                OptionFuture::from((!pins.is_empty()).then(|| Box::pin(connection.send(PIN_COUNTS, with_pins)))),
+                OptionFuture::from(has_unpinned.then(|| Box::pin(connection.send(PINNED_BY, with_unpinned)))),
+                OptionFuture::from(has_edits.then(|| Box::pin(connection.send(QUOTES_OF_EDITED, with_edited)))),
+            ),
+            join5(
+                connection.send(CONVERSATIONS, &[&conversations]),
+                connection.send(ACTORS, &[&conversations, &actors]),
+                OptionFuture::from(has_targets.then(|| connection.send(TARGETS, with_targets))),
+                connection.send(MESSAGES, &[&conversations, &lookup_ids]),
+                OptionFuture::from(has_reactions.then(|| Box::pin(connection.send(REACTED, with_emoji)))),
+            ),
+        )
+        .await;
     begun?;
     locked.transpose()?;
     let mut loaded = Loaded {
@@ -309,8 +314,8 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
         })?,
         reacted: map(&reacted.transpose()?.unwrap_or_default(), |columns| {
             let (index, has_reacted) = (command_index(columns)?, columns.next()?);
-            let own_kinds: Option<Vec<String>> = columns.next()?;
-            Ok((index, (has_reacted, own_kinds.into_iter().flatten().map(Emoji::from_trusted).collect())))
+            let kinds_alone: Option<Vec<String>> = columns.next()?;
+            Ok((index, (has_reacted, kinds_alone.into_iter().flatten().map(Emoji::from_trusted).collect())))
         })?,
     };
     if let Some(rows) = quotes.transpose()? {

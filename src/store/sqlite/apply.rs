@@ -72,9 +72,9 @@ fn reactor(db: &Connection, command: &Command, message: Option<&Message>) -> Res
     if let (Action::React { emoji, .. }, Some(message)) = (&command.action, message) {
         reactor.has_reacted = has_reacted(db, id, message.seq, emoji, user_id)?;
         if !message.reactions.contains(emoji) {
-            for kind in message.reactions.counts() {
+            for kind in message.reactions.counts().iter().filter(|kind| kind.count == 1) {
                 if has_reacted(db, id, message.seq, &kind.emoji, user_id)? {
-                    reactor.own_kinds.push(kind.emoji.clone());
+                    reactor.kinds_alone.push(kind.emoji.clone());
                 }
             }
         }
@@ -100,7 +100,7 @@ fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Fa
     if matches!(command.action, Action::EditMessage { .. }) {
         add_quotes(db, &mut message)?;
     }
-    let Reactor { actor, has_reacted, own_kinds } = reactor(db, command, message.as_ref())?;
+    let Reactor { actor, has_reacted, kinds_alone } = reactor(db, command, message.as_ref())?;
     let pins = match command.action {
         Action::Pin { is_pinned: true, .. } => one(db, sql!(COUNT_PINS), params![id], value)?.unwrap_or_default(),
         _ => 0,
@@ -119,7 +119,7 @@ fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Fa
         target_consent,
         message,
         has_reacted,
-        own_kinds,
+        kinds_alone,
         pins,
         pinned_by,
     })

@@ -167,8 +167,9 @@ async fn the_kinds_that_one_member_has_alone_are_bounded(store: &Fixture) {
     let faces: Vec<String> =
         (0x1F600..).filter_map(char::from_u32).map(String::from).take(REACTION_KINDS_ALONE_MAX + 1).collect();
     let (few, new) = faces.split_at(REACTION_KINDS_ALONE_MAX);
-    let ada_reacts =
-        async |message, face: &String, is_added| apply(store, &[react(store, message, ada, face, is_added)]).await.remove(0);
+    let ada_reacts = async |message, face: &String, is_added| {
+        apply(store, &[react(store, message, ada, face, is_added)]).await.remove(0)
+    };
     for face in few {
         changed(&ada_reacts(&messages[0], face, true).await);
     }
@@ -183,7 +184,8 @@ async fn the_kinds_that_one_member_has_alone_are_bounded(store: &Fixture) {
 async fn a_kind_is_removed_with_all_its_reactions(store: &Fixture) {
     let (id, members, messages) = room::<6>(store).await;
     for message in &messages {
-        let mut batch: Vec<Command> = members.iter().map(|member| react(store, message, *member, THUMB, true)).collect();
+        let mut batch: Vec<Command> =
+            members.iter().map(|member| react(store, message, *member, THUMB, true)).collect();
         batch.push(react(store, message, members[1], HEART, true));
         apply(store, &batch).await;
     }
