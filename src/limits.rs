@@ -25,6 +25,9 @@ pub const LEAVES_IN_FLIGHT_MAX: usize = 20;
 pub const EMOJI_BYTES_MAX: usize = 64;
 /// Kinds of reactions to one message: two lines below it, and at most 1 KiB in each of its frames.
 pub const REACTION_KINDS_MAX: usize = 20;
+/// Kinds of reactions to one message that one member has alone. A quarter of all, so that nobody uses them up; a kind that others share is
+/// theirs too.
+pub const REACTION_KINDS_ALONE_MAX: usize = 5;
 /// Users named in one `reactions.changed`: at 120 bytes each, fewer bytes than the longest text, so that a page of events is bounded by texts.
 pub const REACTION_CHANGES_MAX: usize = 128;
 /// Characters of a quoted text: three lines above the answer to it.
@@ -382,9 +385,15 @@ pub const RECEIPTS_PAUSE: Duration = Duration::from_millis(100);
 pub const RECEIPT_FRAMES_PERIOD: Duration = Duration::from_secs(1);
 /// Conversations whose frames with receipts are published before other tasks get their turn.
 pub const RECEIPT_FRAMES_AT_ONCE: usize = 50;
-/// Receipts that are written in one transaction: 500 rows, in some milliseconds.
+/// Members with blocks of whom a node asks the store at a time who must not see their receipts. With those of one more conversation they are 120,000
+/// looks into an index: some 100 ms.
+pub const RECEIPT_BLOCKS_AT_ONCE: usize = 100;
+/// Receipts that are written in one transaction: 500 rows, in some milliseconds. A batch after one that the store did not take has half as many,
+/// so that a store which is too slow for the whole gets a part that it can write in time.
 pub const RECEIPTS_BATCH_MAX: usize = 500;
-/// Bytes that a receipt takes while it waits to be written. It is charged to its user, who can have 32,000 of them.
+/// Members whose unread messages are counted in one query, of at most 50,000 rows of an index: some 20 ms.
+pub const UNREAD_COUNTED_AT_ONCE: usize = 50;
+/// Bytes that a receipt takes while it waits to be written, and then for the count of what is unread. It is charged to its user, who can have 32,000 of them.
 pub const RECEIPT_BYTES: usize = 256;
 
 // ── Typing ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -395,6 +404,10 @@ pub const TYPING_SHOWN: Duration = Duration::from_secs(6);
 pub const TYPING_PERIOD: Duration = Duration::from_secs(3);
 /// Users who type, each in one conversation, of whom a node remembers it. It announces no others. Bounds the memory.
 pub const TYPING_MAX: usize = 20_000;
+/// The same for one user: a thousandth. Nobody types in as many conversations within [`TYPING_SHOWN`], and few users cannot use up the room of all.
+pub const TYPING_PER_USER_MAX: usize = 20;
+/// Time between two looks through all of them for old ones, when there is no room.
+pub const TYPING_SWEEP: Duration = Duration::from_secs(1);
 
 // ── The journal ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -458,6 +471,9 @@ pub const ABANDONED_STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Rows of each kind that are deleted at a time of a deleted conversation or user. The longest texts are 1.6 MiB, which SQLite overwrites in some
 /// 10 ms.
 pub const SWEPT_ROWS: usize = 100;
+/// Rows of each table that are looked through at a time for what nodes of an older schema have left, once in [`SWEEP_INTERVAL`]: in some
+/// milliseconds, and a million rows in a day.
+pub const LEFTOVERS_STEP: usize = 1_000;
 /// Pause after each of these steps, so that a sweep takes at most a third of the writer's time.
 pub const SWEEP_PAUSE: Duration = Duration::from_millis(20);
 /// Groups without members that are deleted at a time, each in a transaction of its own.

@@ -15,6 +15,7 @@ mod deletions;
 mod files;
 mod heads;
 mod known_networks;
+mod leftovers;
 pub(super) mod lock;
 mod members;
 mod message_index;

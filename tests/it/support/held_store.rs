@@ -15,7 +15,7 @@ use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
 use chinwag::domain::message_search::{FoundMessages, IndexPosition, IndexStep, IndexVersion, Search};
 use chinwag::domain::pin::Pin;
-use chinwag::domain::receipt::{Receipt, ReceiptOutcome};
+use chinwag::domain::receipt::{Receipt, ReceiptOutcome, UnreadState};
 use chinwag::domain::registration::{Invite, RegistrationMode};
 use chinwag::domain::report::{Report, ReportFacts, ReportView, Resolution};
 use chinwag::domain::session::{Caller, Session, Ticket};
@@ -25,8 +25,8 @@ use chinwag::domain::{
 };
 use chinwag::store::{
     Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, EmojiAndUser, Heads, KnownNetworks,
-    MemberUpdate, Members, MessageSearch, Messages, NumberedWrites, Page, Pins, Range, Reactions, Receipts,
-    Registration, Reports, Sessions, Store, Tickets, UserSettings, Users,
+    Leftovers, LeftoversCursor, MemberId, MemberUpdate, Members, MessageSearch, Messages, NumberedWrites, Page, Pins,
+    Range, Reactions, Receipts, Registration, Reports, Sessions, Store, Tickets, UserSettings, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -355,6 +355,14 @@ forward! {
     impl Receipts {
         async fn receipts(id: ConversationId, reader_id: UserId, limit: usize) -> Result<Vec<Receipt>>;
         async fn update_receipts(batch: &[MemberUpdate]) -> Result<Vec<ReceiptOutcome>>;
+        async fn blocked_members(members: &[MemberId]) -> Result<Vec<(MemberId, UserId)>>;
+        async fn unread_states(members: &[MemberId]) -> Result<Vec<(MemberId, UnreadState)>>;
+    }
+}
+
+forward! {
+    impl Leftovers {
+        async fn sweep_leftovers(cursor: LeftoversCursor, limit: usize) -> Result<LeftoversCursor>;
     }
 }
 
