@@ -57,6 +57,7 @@ pub struct Search {
 pub struct FoundMessages {
     /// The messages as they are now.
     pub messages: Vec<Message>,
-    /// The position before which the search goes on. `None` if there are no further messages.
+    /// The position before which the search goes on. It can be that of a message that the reader may not see, so that a cursor must hide it.
+    /// `None` if there are no further messages.
     pub next: Option<MessagePosition>,
 }

@@ -19,6 +19,7 @@ mod leftovers;
 pub(super) mod lock;
 mod members;
 mod message_index;
+mod message_scan;
 mod message_search;
 mod messages;
 mod numbered_writes;
@@ -75,7 +76,7 @@ impl Sqlite {
 
     /// Runs `job` on a connection that reads.
     async fn read<T: Send + 'static>(&self, job: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
-        self.readers.run(job).await
+        self.readers.run(|db| job(db)).await
     }
 
     /// Runs a batch of the journal in a transaction on the writer's thread.

@@ -6,6 +6,7 @@
 //! at the start and once in a while. The first may be lost: what follows a missing number is left to the store.
 
 mod queue;
+mod turns;
 mod worker;
 
 pub use queue::{IndexQueue, QueueingBus};

@@ -9,13 +9,11 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::queue::{IndexQueue, Waiting};
+use super::turns::{Behind, Turns};
 use crate::domain::message_search::{IndexPosition, IndexStep, IndexVersion, IndexedEvent, WORDS_VERSION, index_step};
-use crate::domain::{ConversationId, Result, Seq, Timestamp};
+use crate::domain::{ConversationId, Result, Timestamp};
 use crate::limits;
 use crate::store::Store;
-
-/// A conversation with events that are not indexed, and the number up to which it is.
-type Behind = (ConversationId, Seq);
 
 /// Indexes messages, in batches between which other writes have their turn.
 pub struct IndexWorker {
@@ -43,27 +41,36 @@ impl IndexWorker {
 
     /// Indexes what this node commits.
     async fn follow(&self) {
+        let mut turns = Turns::default();
         loop {
-            self.queue.wait().await;
-            sleep(limits::INDEX_PAUSE).await;
-            let Waiting { events, mut conversations, .. } = self.queue.take();
-            let is_indexed = match self.index_events(events).await {
-                Ok(others) => {
-                    conversations.extend(others);
-                    let ids: Vec<_> = conversations.iter().copied().collect();
-                    self.index_conversations(&ids).await.is_ok()
-                }
-                Err(unindexed) => {
-                    conversations.extend(unindexed);
-                    false
-                }
-            };
-            if !is_indexed {
-                // The store has logged its failure.
-                self.queue.ask_for(conversations);
+            if turns.is_empty() {
+                self.queue.wait().await;
+                sleep(limits::INDEX_PAUSE).await;
+            }
+            if !self.follow_a_turn(&mut turns).await {
+                // The store has logged its failure. How far the conversations are is read again.
+                self.queue.ask_for(turns.take_all());
                 sleep(limits::RECONCILE_RETRY_PAUSE).await;
             }
         }
+    }
+
+    /// Indexes the events that wait, and then a batch of the conversations of which the store is asked: however long they are, what is new does
+    /// not wait for their ends. Returns false if the store failed.
+    async fn follow_a_turn(&self, turns: &mut Turns) -> bool {
+        let Waiting { events, mut conversations, .. } = self.queue.take();
+        let indexed = self.index_events(events).await;
+        let is_indexed = indexed.is_ok();
+        conversations.extend(indexed.unwrap_or_else(|unindexed| unindexed));
+        let new = turns.note(conversations);
+        is_indexed && self.add_positions(turns, &new).await.is_ok() && self.take_turn(turns).await.is_ok()
+    }
+
+    async fn add_positions(&self, turns: &mut Turns, ids: &[ConversationId]) -> Result<()> {
+        for page in ids.chunks(limits::INDEX_SCAN_PAGE) {
+            turns.add(self.store.index_positions_of(WORDS_VERSION, page).await?);
+        }
+        Ok(())
     }
 
     /// Indexes events. Returns the conversations of which the index has not everything before them: another node or another command
@@ -97,44 +104,57 @@ impl IndexWorker {
         batch
     }
 
-    async fn index_conversations(&self, ids: &[ConversationId]) -> Result<()> {
-        for page in ids.chunks(limits::INDEX_SCAN_PAGE) {
-            self.index(self.store.index_positions_of(WORDS_VERSION, page).await?).await?;
-        }
-        Ok(())
-    }
-
-    /// Indexes conversations to their ends. Each batch takes a page of each conversation in turn, so that none waits for a long one.
+    /// Indexes conversations to their ends.
     async fn index(&self, positions: Vec<IndexPosition>) -> Result<()> {
-        for left_over in positions.iter().filter(|position| position.is_left_over()) {
-            self.sweep(WORDS_VERSION, left_over.conversation_id).await?;
-        }
-        let behind = |position: IndexPosition| position.behind().map(|after| (position.conversation_id, after));
-        let mut waiting: VecDeque<_> = positions.into_iter().filter_map(behind).collect();
-        while !waiting.is_empty() {
-            let (steps, unfinished) = self.next_batch(&mut waiting).await?;
-            // A conversation that is left out was indexed by another node.
-            let (_, elapsed) = self.write(steps).await?;
-            waiting.extend(unfinished);
-            if !waiting.is_empty() {
-                // Other writes have at least as much of the writer's time.
-                sleep(elapsed).await;
-            }
+        let mut turns = Turns::default();
+        turns.add(positions);
+        while !turns.is_empty() {
+            self.take_turn(&mut turns).await?;
         }
         Ok(())
     }
 
-    /// Takes the next batch from what waits: its steps, and the conversations that have further events, each with the number from which it
-    /// goes on.
-    async fn next_batch(&self, waiting: &mut VecDeque<Behind>) -> Result<(Vec<IndexStep>, Vec<Behind>)> {
+    /// Deletes some of what is left over of a conversation, and writes a batch.
+    async fn take_turn(&self, turns: &mut Turns) -> Result<()> {
+        if let Some(id) = turns.next_left_over() {
+            if self.store.sweep_index(WORDS_VERSION, id, limits::SWEPT_ROWS).await? {
+                turns.go_on_sweeping(id);
+            } else {
+                turns.remove(id);
+            }
+            sleep(limits::SWEEP_PAUSE).await;
+        }
+        let (steps, unfinished) = self.next_batch(turns).await?;
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<ConversationId> = steps.iter().map(|step| step.conversation_id).collect();
+        let (left_out, elapsed) = self.write(steps).await?;
+        ids.into_iter().for_each(|id| turns.remove(id));
+        unfinished.into_iter().filter(|(id, _)| !left_out.contains(id)).for_each(|behind| turns.go_on(behind));
+        // Another node or the scan was faster with these, and may have known fewer events.
+        let again = turns.note(left_out);
+        self.add_positions(turns, &again).await?;
+        if !turns.is_empty() {
+            // Other writes have at least as much of the writer's time.
+            sleep(elapsed).await;
+        }
+        Ok(())
+    }
+
+    /// Makes the next batch: its steps, and the conversations that have further events, each with the number from which it goes on.
+    async fn next_batch(&self, turns: &mut Turns) -> Result<(Vec<IndexStep>, Vec<Behind>)> {
         let (mut steps, mut unfinished) = (Vec::new(), Vec::new());
         let (mut missing, mut bytes) = (self.batch_messages.load(Ordering::Relaxed), 0);
         while missing > 0 && bytes < limits::INDEX_BATCH_BYTES {
-            let Some((id, after)) = waiting.pop_front() else { break };
+            let Some((id, after)) = turns.next_behind(steps.is_empty()) else { break };
             let page = missing.min(limits::CATCH_UP_PAGE);
             let events = self.store.events_to_index(id, after, page).await?;
             let indexed = events.iter().map(IndexedEvent::of);
-            let Some(step) = index_step(id, after, indexed) else { continue };
+            let Some(step) = index_step(id, after, indexed) else {
+                turns.remove(id);
+                continue;
+            };
             missing -= events.len().min(missing);
             bytes += text_bytes(&step);
             if events.len() == page {

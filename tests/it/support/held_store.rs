@@ -12,7 +12,7 @@ use chinwag::domain::conversation::{Conversation, CreatedConversation, GroupName
 use chinwag::domain::conversation_view::ConversationView;
 use chinwag::domain::emoji::Emoji;
 use chinwag::domain::event::Event;
-use chinwag::domain::message::Message;
+use chinwag::domain::message::{Content, Message};
 use chinwag::domain::message_search::{FoundMessages, IndexPosition, IndexStep, IndexVersion, Search};
 use chinwag::domain::pin::Pin;
 use chinwag::domain::receipt::{Receipt, ReceiptOutcome, UnreadState};
@@ -23,6 +23,7 @@ use chinwag::domain::user::{ConnectSnapshot, ContactFrom, MySettings, Name, User
 use chinwag::domain::{
     ConversationId, Error, MessageId, ReportId, Result, Seq, SessionId, TicketId, Timestamp, UserId,
 };
+use chinwag::limits;
 use chinwag::store::{
     Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, EmojiAndUser, Heads, KnownNetworks,
     Leftovers, LeftoversCursor, MemberId, MemberUpdate, Members, MessageSearch, Messages, NumberedWrites, Page, Pins,
@@ -31,6 +32,7 @@ use chinwag::store::{
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::client::{Conversation as Room, TestUser};
 use super::socket::TEST_TIMEOUT;
 
 /// Forwards every call to a store.
@@ -90,6 +92,24 @@ impl HeldStore {
     /// Answers no call of this method any more.
     pub(crate) fn stall(&self, method: &'static str) {
         self.stalled.lock().unwrap().insert(method);
+    }
+
+    /// Commits short messages of a user, as another node does of which this one hears nothing.
+    pub(crate) async fn commit_elsewhere(&self, room: &Room, sender: &TestUser, count: usize) {
+        let (conversation_id, sender_id) =
+            (ConversationId::parse(&room.id).unwrap(), UserId::parse(&sender.id).unwrap());
+        let message = |number: usize| NewMessage {
+            conversation_id,
+            id: MessageId::new(),
+            sender_id,
+            content: Content::parse(format!("one of many {number}")).unwrap(),
+            reply_to: None,
+            timestamp: Timestamp::now(),
+        };
+        let messages: Vec<NewMessage> = (0..count).map(message).collect();
+        for batch in messages.chunks(limits::BATCH_ROWS_MAX) {
+            self.store.commit(0, batch.into()).await.unwrap();
+        }
     }
 
     fn plan(&self, method: &'static str, number: usize, fate: Fate) {
