@@ -124,7 +124,12 @@ function openAtLongPress(list) {
   list.addEventListener("pointermove", ({ clientX, clientY }) => {
     if (press && !press.isOpened && Math.hypot(clientX - press.at.x, clientY - press.at.y) > MOVED) end();
   });
-  for (const type of ["pointerup", "pointercancel"]) list.addEventListener(type, end);
+  list.addEventListener("touchend", (event) => {
+    // Where the screen is small the menu stands at the finger, whose end would be a click in it.
+    if (press?.isOpened) event.preventDefault();
+    end();
+  });
+  list.addEventListener("pointercancel", end);
   // Some browsers open a menu of their own at about the same time.
   list.addEventListener("contextmenu", (event) => {
     if (!press) return;
