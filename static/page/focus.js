@@ -7,13 +7,14 @@ let openBefore = null;
 
 /** `afterLogin`: the focus was in the login form. Otherwise the page has just been loaded, and the focus is at its beginning. */
 export function startFocusView({ afterLogin }) {
-  let isAtStart = !afterLogin;
+  let isFirst = true;
   on("opened", () => {
     const leftId = openBefore;
     openBefore = view.openId;
-    if (isAtStart) isAtStart = false;
-    // After the views: chat.js has focused the composer, where no keyboard on the screen would cover the messages.
-    else if (leftId !== view.openId) queueMicrotask(() => recoverFocus(leftId));
+    const isMoved = isFirst ? afterLogin : leftId !== view.openId;
+    isFirst = false;
+    // After the views: composer.js has focused its box, where no keyboard on the screen would cover the messages.
+    if (isMoved) queueMicrotask(() => recoverFocus(leftId));
   });
 }
 

@@ -136,31 +136,6 @@ async fn messages_and_what_opens_from_them_have_no_fault() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn emoji_mentions_and_the_test_bench_have_no_fault() {
-    let server = Server::start().await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    ada.group("Lunch", &[&grace]).await;
-    let browser = Browser::start().await;
-    let page = Visitor::log_in(&browser, server.address, "ada").await;
-    page.open("Lunch").await;
-    page.fill("one('composer')", "hello @gr").await;
-    page.until("all('mention-option').length > 0").await;
-    check(&page, "the mentions of the composer").await;
-    page.press("Escape").await;
-    page.click("one('emoji-open')").await;
-    page.until("seen(one('emoji-dialog')) && all('emoji').length > 20").await;
-    check(&page, "the emoji").await;
-    page.press("Escape").await;
-    page.click("one('me-menu')").await;
-    page.click("one('bench-open')").await;
-    page.until("seen(one('bench'))").await;
-    page.click("one('composer')").await;
-    page.press("Enter").await;
-    page.until("all('bench-row').length > 0").await;
-    check(&page, "the test bench").await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_dialogs_have_no_fault() {
     let server = Server::start().await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
