@@ -391,3 +391,11 @@ CREATE TABLE pins (
 
 -- Beside the message too, for its readers.
 ALTER TABLE messages ADD COLUMN pinned_at timestamptz;
+
+-- Version 24: members choose what they are notified of in a conversation, and users when they are not.
+
+-- The level until a time, after which it is `all` again. NULL for `all`, and for no end.
+ALTER TABLE members ADD COLUMN notify_level text;
+ALTER TABLE members ADD COLUMN notify_until timestamptz;
+-- The time until which the user's clients show no notifications.
+ALTER TABLE user_settings ADD COLUMN do_not_disturb_until timestamptz;

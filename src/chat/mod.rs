@@ -13,6 +13,7 @@ pub mod history;
 pub mod leaving;
 pub mod members;
 pub mod messages;
+pub mod notifications;
 pub mod pins;
 mod presence_view;
 mod rate_limits;
@@ -23,6 +24,7 @@ pub mod reports;
 pub mod search;
 pub mod sessions;
 mod typing;
+mod user_settings;
 pub mod users;
 
 use std::sync::Arc;

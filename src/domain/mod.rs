@@ -16,6 +16,7 @@ mod log_counter;
 pub mod message;
 pub mod message_search;
 pub mod network;
+pub mod notifications;
 pub mod password;
 pub mod payload;
 pub mod pin;

@@ -170,6 +170,16 @@ pub struct MySettings {
     pub send_receipts: bool,
     /// True if others see when the user was last seen. Otherwise the time is not kept.
     pub show_last_seen: bool,
+    /// The time until which the user's clients show no notifications.
+    pub do_not_disturb_until: Option<Timestamp>,
+}
+
+impl MySettings {
+    /// Returns the settings as they are at a time.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        Self { do_not_disturb_until: self.do_not_disturb_until.filter(|until| *until > now), ..self }
+    }
 }
 
 #[cfg(test)]

@@ -55,6 +55,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 22, needs: 5 },
     // A node that does not know pins passes their events on, and shows none in history.
     Migration { version: 23, needs: 5 },
+    // A node that does not know the choices shows none and leaves them as they are.
+    Migration { version: 24, needs: 5 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

@@ -5,13 +5,15 @@ use serde::{Serialize, Serializer};
 
 use super::framing;
 use super::message::{self, MessageStatus, write_message};
-use super::objects::{ConversationObject, MemberObject, UserObject, status_word};
+use super::objects::{
+    ConversationObject, MemberObject, MySettingsObject, NotificationsObject, UserObject, status_word,
+};
 use super::problem::ErrorFrame;
 use crate::domain::conversation::{Conversation, Member};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::message::Message;
 use crate::domain::receipt::{MemberReceipts, Receipt};
-use crate::domain::user::{Status, User};
+use crate::domain::user::{MySettings, Status, User};
 use crate::domain::{ConnectionId, ConversationId, Error, Seq, UserId};
 use crate::limits;
 
@@ -306,7 +308,7 @@ pub fn receipts(conversation_id: ConversationId, receipts: &[Receipt]) -> Bytes 
     frame(&Risen { r#type, conversation_id, receipts: receipt_objects(receipts) })
 }
 
-/// Encodes how far a user has read a conversation, for the user's own devices.
+/// Encodes a user's own state in a conversation, for the user's devices.
 pub fn conversation_state(conversation_id: ConversationId, receipts: &MemberReceipts) -> Bytes {
     #[derive(Serialize)]
     struct State {
@@ -316,9 +318,10 @@ pub fn conversation_state(conversation_id: ConversationId, receipts: &MemberRece
         unread_from_seq: Option<Seq>,
         unread_count: i64,
         mention_count: i64,
+        notifications: NotificationsObject,
         last_seq: Seq,
     }
-    let MemberReceipts { state, last_seq, unread_count, .. } = *receipts;
+    let MemberReceipts { state, last_seq, unread_count, notifications, .. } = *receipts;
     frame(&State {
         r#type: "conversation.state",
         conversation_id,
@@ -327,8 +330,19 @@ pub fn conversation_state(conversation_id: ConversationId, receipts: &MemberRece
         unread_count,
         // Messages mention nobody yet.
         mention_count: 0,
+        notifications: NotificationsObject::new(notifications),
         last_seq,
     })
+}
+
+/// Encodes a user's settings, for the user's devices.
+pub fn settings_updated(settings: MySettings) -> Bytes {
+    #[derive(Serialize)]
+    struct Updated {
+        r#type: &'static str,
+        settings: MySettingsObject,
+    }
+    frame(&Updated { r#type: "settings.updated", settings: MySettingsObject::new(settings) })
 }
 
 /// Encodes the answer to an operation. `body` is JSON.

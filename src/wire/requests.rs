@@ -129,6 +129,14 @@ pub struct UpdateMySettings {
     pub send_receipts: Option<bool>,
     /// False if others do not see when this user was last seen.
     pub show_last_seen: Option<bool>,
+    /// The time until which the user's clients show no notifications. `null` ends it at once.
+    #[serde(default, deserialize_with = "nullable")]
+    pub do_not_disturb_until: Option<Option<String>>,
+}
+
+/// Reads a field of which `null` is a value: `None` stands for a field that is missing.
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// `me.delete`
@@ -353,6 +361,17 @@ pub struct MarkUnread {
     pub conversation_id: ConversationId,
     /// The number from which messages count as unread.
     pub from_seq: SeqInput,
+}
+
+/// `notifications.update`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct UpdateNotifications {
+    pub conversation_id: ConversationId,
+    /// `all`, `mentions` or `none`.
+    pub level: String,
+    /// The time after which the level is `all` again. By default never.
+    pub until: Option<String>,
 }
 
 /// `message.edit`

@@ -8,12 +8,14 @@ import { Emitter } from "./emitter.js";
 import { makeEnvironment } from "./environment.js";
 import { History } from "./history.js";
 import { Http } from "./http.js";
+import { Notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { ReadState } from "./read-state.js";
 import { Rest } from "./rest.js";
 import { Resume } from "./resume.js";
 import { Session } from "./session.js";
+import { Settings } from "./settings.js";
 import { Sync } from "./sync.js";
 import { Typing } from "./typing.js";
 
@@ -54,6 +56,10 @@ export class Client {
     this.people = new People(this.rest, emitter);
     /** The user's conversations. */
     this.conversations = new Conversations(this.people, emitter);
+    /** The user's settings. */
+    this.settings = new Settings(this.rest, emitter);
+    /** What the user is notified of. */
+    this.notifications = new Notifications(environment, this.rest, session, this.conversations, this.settings);
     /** How much of the list of conversations is loaded. */
     this.list = new ConversationList(this.rest, this.conversations, emitter, {
       lost: (id) => this.#sync.lose(id),
@@ -73,8 +79,8 @@ export class Client {
     /** Who types. */
     this.typing = new Typing(environment, this.connection, emitter);
     const resume = (this.resume = new Resume(environment, this.connection, this.history));
-    const { people, conversations, list, history, readState, typing, outbox, drafts } = this;
-    this.#sync = new Sync({ session, people, conversations, list, history, resume, readState, typing, outbox, drafts, emitter });
+    const { people, conversations, settings, list, history, readState, typing, outbox, drafts } = this;
+    this.#sync = new Sync({ session, people, conversations, settings, list, history, resume, readState, typing, outbox, drafts, emitter });
   }
 
   /** @param {string} type @param {(detail: any) => void} handler @returns {() => void} ends the subscription */
@@ -171,7 +177,7 @@ export class Client {
     this.resume.stop();
     this.outbox.stop({ isWiped });
     this.drafts.close({ isWiped });
-    for (const part of [this.conversations, this.people, this.history, this.list, this.readState, this.typing]) part.wipe();
+    for (const part of [this.conversations, this.people, this.settings, this.history, this.list, this.readState, this.typing]) part.wipe();
     this.#emitter.emit("ended", { reason, isWiped });
   }
 }

@@ -2,11 +2,11 @@
 
 /** @import { Emitter } from "./emitter.js" */
 /** @import { People } from "./people.js" */
-/** @import { Conversation, Message } from "./types.js" */
+/** @import { Conversation, Message, NotificationChoice } from "./types.js" */
 
 // A conversation's values that events change. An answer may be older than the events that arrived meanwhile.
-/** @type {("last_seq" | "last_message" | "unread_count" | "unread_from_seq" | "read_seq")[]} */
-const BY_EVENTS = ["last_seq", "last_message", "unread_count", "unread_from_seq", "read_seq"];
+/** @type {("last_seq" | "last_message" | "unread_count" | "unread_from_seq" | "read_seq" | "notifications")[]} */
+const BY_EVENTS = ["last_seq", "last_message", "unread_count", "unread_from_seq", "read_seq", "notifications"];
 
 export class Conversations {
   /** @type {Map<string, Conversation>} */
@@ -129,6 +129,13 @@ export class Conversations {
     Object.assign(conversation, state, { counted_seq: countedSeq });
     this.#emitter.changed("conversations");
     return true;
+  }
+
+  /** @param {string} id @param {NotificationChoice} notifications */
+  setNotifications(id, notifications) {
+    const conversation = this.#byId.get(id);
+    if (conversation) conversation.notifications = notifications;
+    this.#emitter.changed("conversations");
   }
 
   wipe() {

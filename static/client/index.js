@@ -10,6 +10,7 @@
 //     index                                                            this table
 //     client                                                           puts the parts together
 //     sync                                                             frames of the server → data
+//     notifications  settings                                          what the user is notified of, and has set
 //     resume  read-state  typing  outbox  conversation-list  history   what is asked of the server, and what is not answered yet
 //     conversations  people  timeline  drafts  transmission            data; messages in flight
 //     connection                                                       the WebSocket: connects again, watches heartbeats
@@ -22,7 +23,7 @@
 // Events (`client.on(type, handler)`):
 //
 //     change       data has changed: the Set of "conversations", "people", "timeline", "outbox", "typing",
-//                  "connection"
+//                  "settings", "connection"
 //     message      {message}: a message is new, live or caught up in a conversation that is opened
 //     sent         {message}: the server has a message of this client
 //     failed       {message}: the server refuses a message of this client; its `reason` says why

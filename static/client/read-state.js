@@ -66,7 +66,8 @@ export class ReadState {
    * count is older than what this client has.
    * @param {Frame} frame
    */
-  apply({ conversation_id, read_seq, unread_from_seq, unread_count, last_seq }) {
+  apply({ conversation_id, read_seq, unread_from_seq, unread_count, notifications, last_seq }) {
+    if (notifications) this.#conversations.setNotifications(conversation_id, notifications);
     const mine = this.#read.get(conversation_id) ?? 0;
     // A later read of this device is on its way.
     if (mine > read_seq) return true;

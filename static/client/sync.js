@@ -13,6 +13,7 @@ import { REF as RESUME } from "./resume.js";
 /** @import { ReadState } from "./read-state.js" */
 /** @import { Resume } from "./resume.js" */
 /** @import { Session } from "./session.js" */
+/** @import { Settings } from "./settings.js" */
 /** @import { Typing } from "./typing.js" */
 /** @import { Conversation, Frame, HistoryPage, Message } from "./types.js" */
 
@@ -26,6 +27,7 @@ import { REF as RESUME } from "./resume.js";
  * @property {Resume} resume
  * @property {ReadState} readState
  * @property {Outbox} outbox
+ * @property {Settings} settings
  * @property {Typing} typing
  * @property {Drafts} drafts
  * @property {Emitter} emitter
@@ -43,7 +45,7 @@ export class Sync {
 
   /** The server sends all events from here on. Earlier ones are loaded now. @param {Frame} hello */
   goLive({ membership_version, user }) {
-    const { history, list, outbox, people, readState, resume } = this.#parts;
+    const { history, list, outbox, people, readState, resume, settings } = this.#parts;
     this.#membershipVersion = membership_version;
     people.learn(user);
     readState.begin();
@@ -51,6 +53,7 @@ export class Sync {
     resume.all();
     for (const [id, { isLoaded }] of history.timelines) if (!isLoaded) history.loadNewest(id);
     list.load();
+    settings.load();
   }
 
   /** @param {Frame} frame */
@@ -106,6 +109,7 @@ export class Sync {
       this.lose(conversation?.id ?? conversation_id);
     },
     "conversation.state": (frame) => this.#parts.readState.apply(frame) || this.#parts.list.fetch(frame.conversation_id),
+    "settings.updated": (frame) => this.#parts.settings.apply(frame),
     "typing.start": (frame) => this.#parts.typing.started(frame),
     "typing.stop": (frame) => this.#parts.typing.stopped(frame),
     "presence.state": ({ users }) => this.#parts.people.replacePresence(users ?? {}),

@@ -94,6 +94,13 @@
  * @property {string | null} [edited_at]
  * @property {string | null} [deleted_at]
  * @property {SystemNote} [system]
+ * @property {string[]} [mentions] the users whom it mentions; missing if it mentions none
+ * @property {boolean} [mentions_all] true if it mentions all members of a group
+ */
+
+/**
+ * What the user is notified of in a conversation. After `until` the level is `all` again; ask `client.notifications.of` for the level as it is now.
+ * @typedef {{ level: "all" | "mentions" | "none", until: string | null }} NotificationChoice
  */
 
 /**
@@ -109,11 +116,22 @@
  * @property {number} [read_seq]
  * @property {number} [unread_count]
  * @property {number | null} [unread_from_seq] the messages from here on are marked as unread
+ * @property {number} [mention_count] the unread messages that mention the user, at most 100
+ * @property {NotificationChoice} [notifications]
  * @property {number} [counted_seq] this client's: the server has counted the unread messages up to here
  * @property {string[]} [not_added] in the answer to a creation
  */
 
 /** @typedef {{ user: User, role: string }} Member */
+
+/**
+ * The settings of the user.
+ * @typedef {object} Settings
+ * @property {"everyone" | "contacts" | "nobody"} contact_from
+ * @property {boolean} send_receipts
+ * @property {boolean} show_last_seen
+ * @property {string | null} do_not_disturb_until
+ */
 
 /**
  * A message that the server has not acknowledged yet.
@@ -145,6 +163,6 @@
 
 /** @typedef {{ items: Message[], has_more: boolean, last_seq: number }} HistoryPage */
 
-/** @typedef {"conversations" | "people" | "timeline" | "connection" | "outbox" | "typing"} Topic */
+/** @typedef {"conversations" | "people" | "timeline" | "connection" | "outbox" | "typing" | "settings"} Topic */
 
 export {};

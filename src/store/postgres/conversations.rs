@@ -7,6 +7,7 @@ use super::connection::{Params, PgConnection};
 use super::messages::outer_joined_message;
 use super::quotes::add_quotes;
 use super::reactions::SWEEP_REACTIONS;
+use super::receipts::notifications;
 use super::rows::{self, Columns};
 use super::users::{LOCK_USERS, RAISE_MEMBERSHIP_VERSIONS, user};
 use super::{Postgres, bounded, new_conversations};
@@ -56,6 +57,7 @@ fn conversation_view(columns: &mut Columns<'_>) -> Result<ConversationView> {
         read_seq: columns.next()?,
         unread_from_seq: columns.next()?,
         unread_count: columns.next()?,
+        notifications: notifications(columns)?,
         peer: columns.outer_joined(USER_WIDTH, user)?,
         last_message: outer_joined_message(columns)?,
     })

@@ -34,6 +34,7 @@ mod errors;
 mod heads;
 mod known_networks;
 mod lane;
+mod member_settings;
 mod members;
 mod message_index;
 mod message_search;

@@ -9,6 +9,7 @@ use tokio_postgres::Row;
 use super::connection::PgConnection;
 use super::rows::{self, Columns};
 use super::{Postgres, bounded};
+use crate::domain::notifications::Notifications;
 use crate::domain::receipt::{MemberReceipts, ReadState, Receipt, ReceiptOutcome};
 use crate::domain::{ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
@@ -37,7 +38,7 @@ const SET_STATES: &str = "UPDATE members mb SET delivered_seq = w.delivered_seq,
          AS w (conversation_id, user_id, delivered_seq, read_seq, unread_from_seq) \
      WHERE mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id";
 /// conversations, users, unread bound, messages that are scanned
-const MEMBER_RECEIPTS: &str = concat!(
+pub(super) const MEMBER_RECEIPTS: &str = concat!(
     "SELECT mb.conversation_id, mb.user_id, ",
     member_receipts_columns!("$3", "$4"),
     " FROM unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
@@ -54,8 +55,13 @@ fn read_state(columns: &mut Columns<'_>) -> Result<(ReadState, Seq)> {
     Ok((state, columns.next()?))
 }
 
+/// Reads `notify_level` and `notify_until`.
+pub(super) fn notifications(columns: &mut Columns<'_>) -> Result<Notifications> {
+    Ok(Notifications::from_trusted(columns.next()?, columns.next()?))
+}
+
 /// Reads `member_receipts_columns!`.
-fn member_receipts(columns: &mut Columns<'_>) -> Result<MemberReceipts> {
+pub(super) fn member_receipts(columns: &mut Columns<'_>) -> Result<MemberReceipts> {
     let (state, last_seq) = read_state(columns)?;
     Ok(MemberReceipts {
         state,
@@ -64,6 +70,7 @@ fn member_receipts(columns: &mut Columns<'_>) -> Result<MemberReceipts> {
         is_blocked: columns.next()?,
         sends_receipts: columns.next()?,
         unread_count: columns.next()?,
+        notifications: notifications(columns)?,
     })
 }
 

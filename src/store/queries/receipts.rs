@@ -73,7 +73,8 @@ macro_rules! member_receipts_columns {
             ", k.member_count, mb.is_blocked, ",
             sends_receipts!("mb.user_id"),
             ", ",
-            unread_count!("mb", "mb.conversation_id", $most, $scanned)
+            unread_count!("mb", "mb.conversation_id", $most, $scanned),
+            ", mb.notify_level, mb.notify_until"
         )
     };
 }

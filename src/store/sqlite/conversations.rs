@@ -12,6 +12,7 @@ use super::members::member;
 use super::messages::outer_joined_message;
 use super::quotes::add_quotes;
 use super::reactions::SWEEP_REACTIONS;
+use super::receipts::notifications;
 use super::rows::{Columns, pair, value};
 use super::sql::{all, one, run, sql};
 use super::users::user;
@@ -68,6 +69,7 @@ fn conversation_view(columns: &mut Columns<'_>) -> rusqlite::Result<Conversation
         read_seq: columns.next()?,
         unread_from_seq: columns.next()?,
         unread_count: columns.next()?,
+        notifications: notifications(columns)?,
         peer: columns.outer_joined(USER_WIDTH, user)?,
         last_message: outer_joined_message(columns)?,
     })

@@ -16,6 +16,7 @@ mod files;
 mod heads;
 mod known_networks;
 pub(super) mod lock;
+mod member_settings;
 mod members;
 mod message_index;
 mod message_search;

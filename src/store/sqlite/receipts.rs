@@ -6,6 +6,7 @@ use rusqlite::{Connection, params};
 use super::Sqlite;
 use super::rows::Columns;
 use super::sql::{all, one, run, sql};
+use crate::domain::notifications::Notifications;
 use crate::domain::receipt::{MemberReceipts, ReadState, Receipt, ReceiptOutcome};
 use crate::domain::{ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
@@ -26,7 +27,7 @@ const STATE: &str = concat!(
 const SET_STATE: &str = "UPDATE members SET delivered_seq = ?3, read_seq = ?4, unread_from_seq = ?5 \
      WHERE conversation_id = ?1 AND user_id = ?2";
 /// conversation, user, unread bound, messages that are scanned
-const MEMBER_RECEIPTS: &str = concat!(
+pub(super) const MEMBER_RECEIPTS: &str = concat!(
     "SELECT ",
     member_receipts_columns!("$3", "$4"),
     " FROM members mb JOIN counters k ON k.conversation_id = mb.conversation_id \
@@ -40,8 +41,13 @@ fn read_state(columns: &mut Columns<'_>) -> rusqlite::Result<(ReadState, Seq)> {
     Ok((state, columns.next()?))
 }
 
+/// Reads `notify_level` and `notify_until`.
+pub(super) fn notifications(columns: &mut Columns<'_>) -> rusqlite::Result<Notifications> {
+    Ok(Notifications::from_trusted(columns.text()?, columns.next()?))
+}
+
 /// Reads `member_receipts_columns!`.
-fn member_receipts(columns: &mut Columns<'_>) -> rusqlite::Result<MemberReceipts> {
+pub(super) fn member_receipts(columns: &mut Columns<'_>) -> rusqlite::Result<MemberReceipts> {
     let (state, last_seq) = read_state(columns)?;
     Ok(MemberReceipts {
         state,
@@ -50,6 +56,7 @@ fn member_receipts(columns: &mut Columns<'_>) -> rusqlite::Result<MemberReceipts
         is_blocked: columns.next()?,
         sends_receipts: columns.next()?,
         unread_count: columns.next()?,
+        notifications: notifications(columns)?,
     })
 }
 

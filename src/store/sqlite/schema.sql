@@ -378,3 +378,9 @@ CREATE TABLE pins (
 ) STRICT, WITHOUT ROWID;
 
 ALTER TABLE messages ADD COLUMN pinned_at INTEGER;
+
+-- Version 24: members choose what they are notified of in a conversation, and users when they are not.
+
+ALTER TABLE members ADD COLUMN notify_level TEXT;
+ALTER TABLE members ADD COLUMN notify_until INTEGER;
+ALTER TABLE user_settings ADD COLUMN do_not_disturb_until INTEGER;

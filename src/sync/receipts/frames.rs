@@ -104,6 +104,7 @@ fn visible<'a>(members: impl Iterator<Item = &'a Risen>, send_receipts: bool) ->
 mod tests {
     use super::{risen, visible};
     use crate::domain::UserId;
+    use crate::domain::notifications::Notifications;
     use crate::domain::receipt::{MemberReceipts, ReadState, Receipt};
     use crate::limits::SMALL_CONVERSATION_MEMBERS_MAX;
 
@@ -119,6 +120,7 @@ mod tests {
             is_blocked: false,
             sends_receipts: true,
             unread_count: 0,
+            notifications: Notifications::default(),
         }
     }
 

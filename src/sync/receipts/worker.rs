@@ -8,12 +8,13 @@ use tokio_util::sync::CancellationToken;
 use super::ReceiptQueue;
 use super::frames::ReceiptFrames;
 use super::pending::Member;
-use crate::bus::{Audience, Bus, Envelope};
+use crate::bus::Bus;
 use crate::domain::receipt::{MemberReceipts, ReadState, ReceiptOutcome};
 use crate::domain::{Code, Error, Result};
 use crate::journal::Backoff;
 use crate::limits;
 use crate::store::{MemberUpdate, Store};
+use crate::sync::own_devices::publish_to_own_devices;
 use crate::wire::frames;
 
 /// Writes the receipts of this node.
@@ -120,15 +121,12 @@ impl Worker {
         }
     }
 
-    /// Sends `conversation.state` to the user's connections, to all conversations and to this one, if it differs from the one before.
+    /// Sends `conversation.state` to the user's connections, if it differs from the one before.
     fn inform_devices(&self, (conversation_id, user_id): Member, before: ReadState, after: &MemberReceipts) {
         if (before.read_seq, before.unread_from_seq) == (after.state.read_seq, after.state.unread_from_seq) {
             return;
         }
         let frame = frames::conversation_state(conversation_id, after);
-        for door in [None, Some(conversation_id)] {
-            let audience = Audience::Users { user_ids: vec![user_id], conversation_id: door };
-            self.bus.publish(Envelope::Ephemeral { audience, frame: frame.clone() });
-        }
+        publish_to_own_devices(self.bus.as_ref(), user_id, conversation_id, &frame);
     }
 }

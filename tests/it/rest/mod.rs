@@ -11,6 +11,7 @@ mod listed_sessions;
 mod members;
 mod messages;
 mod names;
+mod notifications;
 mod operators;
 mod pins;
 mod reactions;

@@ -14,8 +14,9 @@ use chinwag::domain::emoji::Emoji;
 use chinwag::domain::event::Event;
 use chinwag::domain::message::Message;
 use chinwag::domain::message_search::{FoundMessages, IndexPosition, IndexStep, IndexVersion, Search};
+use chinwag::domain::notifications::Notifications;
 use chinwag::domain::pin::Pin;
-use chinwag::domain::receipt::{Receipt, ReceiptOutcome};
+use chinwag::domain::receipt::{MemberReceipts, Receipt, ReceiptOutcome};
 use chinwag::domain::registration::{Invite, RegistrationMode};
 use chinwag::domain::report::{Report, ReportFacts, ReportView, Resolution};
 use chinwag::domain::session::{Caller, Session, Ticket};
@@ -25,8 +26,8 @@ use chinwag::domain::{
 };
 use chinwag::store::{
     Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, EmojiAndUser, Heads, KnownNetworks,
-    MemberUpdate, Members, MessageSearch, Messages, NumberedWrites, Page, Pins, Range, Reactions, Receipts,
-    Registration, Reports, Sessions, Store, Tickets, UserSettings, Users,
+    MemberSettings, MemberUpdate, Members, MessageSearch, Messages, NumberedWrites, Page, Pins, Range, Reactions,
+    Receipts, Registration, Reports, Sessions, Store, Tickets, UserSettings, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -189,6 +190,7 @@ forward! {
         async fn settings(user_id: UserId) -> Result<Option<MySettings>>;
         async fn set_send_receipts(user_id: UserId, send_receipts: bool) -> Result<()>;
         async fn set_show_last_seen(user_id: UserId, show_last_seen: bool) -> Result<()>;
+        async fn set_do_not_disturb(user_id: UserId, until: Option<Timestamp>) -> Result<()>;
         async fn hidden_readers(reader_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>>;
     }
 }
@@ -309,6 +311,12 @@ forward! {
         async fn receipts_of_others(id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>>;
         async fn membership_version(id: UserId) -> Result<i64>;
         async fn membership_versions(ids: &[UserId]) -> Result<Vec<(UserId, i64)>>;
+    }
+}
+
+forward! {
+    impl MemberSettings {
+        async fn set_notifications(id: ConversationId, user_id: UserId, notifications: Notifications) -> Result<Option<(bool, MemberReceipts)>>;
     }
 }
 
