@@ -399,3 +399,23 @@ ALTER TABLE members ADD COLUMN notify_level text;
 ALTER TABLE members ADD COLUMN notify_until timestamptz;
 -- The time until which the user's clients show no notifications.
 ALTER TABLE user_settings ADD COLUMN do_not_disturb_until timestamptz;
+
+-- Version 25: messages mention users.
+
+-- The mentions of a new message, which are counted as long as they are unread. No foreign keys: who inserts holds the counter's lock.
+CREATE TABLE mentions (
+    conversation_id uuid NOT NULL,
+    user_id         uuid NOT NULL,
+    message_seq     bigint NOT NULL,
+    PRIMARY KEY (conversation_id, user_id, message_seq)
+);
+
+-- The messages that mention all members: one row, and not one for each of thousands.
+CREATE TABLE mentions_of_all (
+    conversation_id uuid NOT NULL,
+    message_seq     bigint NOT NULL,
+    PRIMARY KEY (conversation_id, message_seq)
+);
+
+-- The mentions of the text as it is now, for its readers. NULL for the most messages, which mention nobody.
+ALTER TABLE messages ADD COLUMN mentions text;

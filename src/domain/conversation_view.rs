@@ -22,6 +22,8 @@ pub struct ConversationView {
     pub unread_from_seq: Option<Seq>,
     /// The number of messages of others after `read_seq`, or from `unread_from_seq` on, counted up to [`crate::limits::UNREAD_MAX`].
     pub unread_count: i64,
+    /// Those of them that mention the member, counted up to the same bound.
+    pub mention_count: i64,
     /// The member's choice, also if its time is over.
     pub notifications: Notifications,
 }

@@ -13,6 +13,7 @@ pub mod event;
 pub mod event_kind;
 pub mod id;
 mod log_counter;
+pub mod mentions;
 pub mod message;
 pub mod message_search;
 pub mod network;

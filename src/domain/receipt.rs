@@ -93,6 +93,8 @@ pub struct MemberReceipts {
     pub sends_receipts: bool,
     /// The unread messages up to `last_seq`, counted up to [`crate::limits::UNREAD_MAX`].
     pub unread_count: i64,
+    /// Those of them that mention the member, counted up to the same bound.
+    pub mention_count: i64,
     /// The member's choice, also if its time is over.
     pub notifications: Notifications,
 }

@@ -57,6 +57,9 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 23, needs: 5 },
     // A node that does not know the choices shows none and leaves them as they are.
     Migration { version: 24, needs: 5 },
+    // A node that does not know mentions finds none in what it is sent, and leaves those of a message that it edits or deletes. Those of a deleted message are
+    // neither shown nor counted.
+    Migration { version: 25, needs: 5 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

@@ -321,15 +321,14 @@ pub fn conversation_state(conversation_id: ConversationId, receipts: &MemberRece
         notifications: NotificationsObject,
         last_seq: Seq,
     }
-    let MemberReceipts { state, last_seq, unread_count, notifications, .. } = *receipts;
+    let MemberReceipts { state, last_seq, unread_count, mention_count, notifications, .. } = *receipts;
     frame(&State {
         r#type: "conversation.state",
         conversation_id,
         read_seq: state.read_seq,
         unread_from_seq: state.unread_from_seq,
         unread_count,
-        // Messages mention nobody yet.
-        mention_count: 0,
+        mention_count,
         notifications: NotificationsObject::new(notifications),
         last_seq,
     })

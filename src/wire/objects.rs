@@ -212,6 +212,7 @@ pub struct ViewObject<'a> {
     read_seq: Seq,
     unread_from_seq: Option<Seq>,
     unread_count: i64,
+    mention_count: i64,
     notifications: NotificationsObject,
     /// True if the level is `none`, for clients that know no levels.
     muted: bool,
@@ -228,6 +229,7 @@ impl<'a> ViewObject<'a> {
             read_seq: view.read_seq,
             unread_from_seq: view.unread_from_seq,
             unread_count: view.unread_count,
+            mention_count: view.mention_count,
             notifications: NotificationsObject::new(view.notifications),
             muted: view.notifications.at(Timestamp::now()).level == NotificationLevel::None,
         }

@@ -1,5 +1,6 @@
 // The client as its user sees it: its parts, put together.
 
+import { Blocks } from "./blocks.js";
 import { Connection } from "./connection.js";
 import { ConversationList } from "./conversation-list.js";
 import { Conversations } from "./conversations.js";
@@ -56,6 +57,8 @@ export class Client {
     this.people = new People(this.rest, emitter);
     /** The user's conversations. */
     this.conversations = new Conversations(this.people, emitter);
+    /** The users whom the user blocks. */
+    this.blocks = new Blocks(this.rest);
     /** The user's settings. */
     this.settings = new Settings(this.rest, emitter);
     /** What the user is notified of. */
@@ -79,8 +82,8 @@ export class Client {
     /** Who types. */
     this.typing = new Typing(environment, this.connection, emitter);
     const resume = (this.resume = new Resume(environment, this.connection, this.history));
-    const { people, conversations, settings, list, history, readState, typing, outbox, drafts } = this;
-    this.#sync = new Sync({ session, people, conversations, settings, list, history, resume, readState, typing, outbox, drafts, emitter });
+    const { people, conversations, blocks, settings, notifications, list, history, readState, typing, outbox, drafts } = this;
+    this.#sync = new Sync({ session, people, conversations, blocks, settings, notifications, list, history, resume, readState, typing, outbox, drafts, emitter });
   }
 
   /** @param {string} type @param {(detail: any) => void} handler @returns {() => void} ends the subscription */
@@ -177,7 +180,7 @@ export class Client {
     this.resume.stop();
     this.outbox.stop({ isWiped });
     this.drafts.close({ isWiped });
-    for (const part of [this.conversations, this.people, this.settings, this.history, this.list, this.readState, this.typing]) part.wipe();
+    for (const part of [this.conversations, this.people, this.blocks, this.settings, this.history, this.list, this.readState, this.typing]) part.wipe();
     this.#emitter.emit("ended", { reason, isWiped });
   }
 }

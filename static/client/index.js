@@ -10,7 +10,7 @@
 //     index                                                            this table
 //     client                                                           puts the parts together
 //     sync                                                             frames of the server → data
-//     notifications  settings                                          what the user is notified of, and has set
+//     notifications  settings  blocks                                  what the user is notified of, has set, and whom they block
 //     resume  read-state  typing  outbox  conversation-list  history   what is asked of the server, and what is not answered yet
 //     conversations  people  timeline  drafts  transmission            data; messages in flight
 //     connection                                                       the WebSocket: connects again, watches heartbeats

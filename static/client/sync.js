@@ -3,11 +3,13 @@
 import { REF as READ } from "./read-state.js";
 import { REF as RESUME } from "./resume.js";
 
+/** @import { Blocks } from "./blocks.js" */
 /** @import { ConversationList } from "./conversation-list.js" */
 /** @import { Conversations } from "./conversations.js" */
 /** @import { Drafts } from "./drafts.js" */
 /** @import { Emitter } from "./emitter.js" */
 /** @import { History } from "./history.js" */
+/** @import { Notifications } from "./notifications.js" */
 /** @import { Outbox } from "./outbox.js" */
 /** @import { People } from "./people.js" */
 /** @import { ReadState } from "./read-state.js" */
@@ -20,6 +22,8 @@ import { REF as RESUME } from "./resume.js";
 /**
  * @typedef {object} Parts
  * @property {Session} session
+ * @property {Blocks} blocks
+ * @property {Notifications} notifications
  * @property {People} people
  * @property {Conversations} conversations
  * @property {ConversationList} list
@@ -124,19 +128,34 @@ export class Sync {
 
   /** @param {Frame} frame */
   #applyNumbered({ type, message, conversation_id, seq }) {
-    const { conversations, emitter, history, list, outbox, readState, session, typing } = this.#parts;
+    const { blocks, conversations, emitter, history, list, notifications, outbox, readState, session, typing } = this.#parts;
     const [timeline, conversation] = [history.get(conversation_id), conversations.get(conversation_id)];
     const isKnown = timeline?.isLoaded ? timeline.byId.has(message?.id) : (conversation?.last_seq ?? 0) >= seq;
     if (message) {
       outbox.settle(message);
       if (timeline?.receive(message)) emitter.changed("timeline");
     }
-    if (conversation) conversations.advance(conversation, seq, message, session.user?.id);
+    const isMention = Boolean(message && notifications.mentionsUser(message) && !blocks.has(message.sender_id));
+    if (conversation) conversations.advance(conversation, seq, message, session.user?.id, isMention);
     else list.fetch(conversation_id);
+    if (conversation && message) this.#correctMentions(conversation, type, message, isMention);
     if (type !== "message.new" || !message) return;
     typing.stopped({ type, conversation_id, user_id: message.sender_id });
     if (message.sender_id !== session.user?.id) readState.received(conversation_id, seq);
     if (!isKnown) emitter.emit("message", { message });
+  }
+
+  /**
+   * The server alone knows the count where a mention is not from whom it seems: of a user who is blocked, or in a message that has changed.
+   * @param {Conversation} conversation @param {string} type @param {Message} message @param {boolean} isMention
+   */
+  #correctMentions({ id, mention_count, read_seq }, type, message, isMention) {
+    const { blocks, list } = this.#parts;
+    if (type !== "message.new") {
+      if (mention_count && message.seq > (read_seq ?? 0)) list.fetch(id);
+    } else if (isMention && !blocks.isLoaded) {
+      blocks.load().then(() => void (blocks.has(message.sender_id) && list.fetch(id)), () => {});
+    }
   }
 
   /** @param {Frame} frame */

@@ -94,7 +94,7 @@
  * @property {string | null} [edited_at]
  * @property {string | null} [deleted_at]
  * @property {SystemNote} [system]
- * @property {string[]} [mentions] the users whom it mentions; missing if it mentions none
+ * @property {string[]} [mentions] the users whom it mentions; missing if it mentions none. `client.notifications.mentionsUser` looks into both
  * @property {boolean} [mentions_all] true if it mentions all members of a group
  */
 

@@ -5,6 +5,7 @@
 
 pub mod contact;
 mod membership;
+mod mentions;
 mod messages;
 mod pins;
 mod reactions;
@@ -12,12 +13,16 @@ mod reactions;
 mod test_facts;
 
 pub use membership::may_delete;
+pub use mentions::{may_mention_all, mentions};
 pub use reactions::{Reactor, groups};
+
+use std::collections::HashMap;
 
 use super::command::{Action, Command, Outcome};
 use super::conversation::{ConversationKind, GroupName, Member, Role};
 use super::emoji::Emoji;
 use super::event::{Event, EventKind, Payload};
+use super::mentions::Mentions;
 use super::message::{Message, SystemNote};
 use super::reactions::Reactions;
 use super::user::User;
@@ -45,6 +50,8 @@ pub struct Facts {
     pub has_reacted: bool,
     /// The number of pinned messages, if the action pins one.
     pub pins: i64,
+    /// The members whom a new text may mention, by their folded usernames.
+    pub mentioned: HashMap<String, UserId>,
 }
 
 impl Command {
@@ -71,7 +78,7 @@ pub enum RowWrite {
     SetRole(UserId, Role),
     /// Changes the conversation's name.
     SetName(GroupName),
-    /// Changes a message's text, time of editing, time of deletion, reactions and further fields.
+    /// Changes a message's text, time of editing, time of deletion, reactions, mentions and further fields.
     UpdateMessage(Box<Message>),
     /// Adds a user's reaction to the message with this number.
     InsertReaction(Seq, UserId, Emoji),
@@ -83,6 +90,8 @@ pub enum RowWrite {
     Pin(Seq),
     /// Unpins it.
     Unpin(Seq),
+    /// Removes these mentions of the message with this number from what is counted. An edit adds none.
+    DeleteMentions(Seq, Mentions),
     /// Leaves the rows of the reactions to a deleted message to the sweeper. They may be many.
     SweepReactions(Seq),
     /// Remembers that an operator removed a message, for the nodes that look for removals.
@@ -106,6 +115,7 @@ impl RowWrite {
             | Self::SetReactions(..)
             | Self::Pin(_)
             | Self::Unpin(_)
+            | Self::DeleteMentions(..)
             | Self::SweepReactions(_)
             | Self::InsertRemoval(_) => 0,
         }
@@ -126,6 +136,7 @@ impl RowWrite {
             | Self::SetReactions(..)
             | Self::Pin(_)
             | Self::Unpin(_)
+            | Self::DeleteMentions(..)
             | Self::SweepReactions(_)
             | Self::InsertRemoval(_) => None,
         }
@@ -180,6 +191,7 @@ impl Decision {
                 deleted_at: None,
                 reactions: Reactions::default(),
                 pinned_at: None,
+                mentions: Mentions::default(),
                 note: Some(note.clone()),
                 extra: None,
             }),

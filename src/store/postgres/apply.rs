@@ -3,13 +3,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use futures_util::future::{OptionFuture, join, join_all, join5};
+use futures_util::future::{OptionFuture, join_all, join3, join5};
 use tokio_postgres::Row;
 
 use super::apply_writes::Writes;
 use super::connection::{Params, PgConnection};
 use super::contacts::{contact_from, users_with_contact};
 use super::members::member;
+use super::mentions::{MENTIONED_MEMBERS, MentionedMembers, mentioned_members, names_to_look_up};
 use super::messages::message;
 use super::quotes::{read_quotes, set_quote};
 use super::rows::{self, Columns};
@@ -17,6 +18,7 @@ use super::users::{LOCK_USERS, user};
 use crate::domain::command::{Action, Command, Outcome};
 use crate::domain::conversation::{ConversationKind, GroupName, Member, Role};
 use crate::domain::emoji::Emoji;
+use crate::domain::mentions::MentionedNames;
 use crate::domain::message::Message;
 use crate::domain::rules::contact::Consent;
 use crate::domain::rules::{Facts, Reactor, Verdict, decide_group, groups};
@@ -131,6 +133,8 @@ struct Loaded {
     reacted: HashSet<usize>,
     /// The numbers of pinned messages, of conversations in which the batch pins one.
     pins: HashMap<ConversationId, i64>,
+    /// The members whom the new texts of edits may mention.
+    mentioned: MentionedMembers,
 }
 
 /// The user whose membership a command changes.
@@ -188,6 +192,7 @@ impl Loaded {
             message: self.messages.remove(&index),
             has_reacted,
             pins: self.pins.get(&command.conversation_id).copied().unwrap_or_default(),
+            mentioned: self.mentioned.remove(&command.conversation_id).unwrap_or_default(),
         })
     }
 
@@ -220,6 +225,7 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
     connection
         .prepare(&[LOCK_USERS, LOCK, CONVERSATIONS, ACTORS, TARGETS, MESSAGES, REACTED, PIN_COUNTS, QUOTES_OF_EDITED])
         .await?;
+    connection.prepare(&[MENTIONED_MEMBERS]).await?;
     let conversations: Vec<ConversationId> = batch.iter().map(|command| command.conversation_id).collect();
     let actors: Vec<UserId> = batch.iter().map(|command| command.actor_id).collect();
     let targets: Vec<Option<UserId>> = batch.iter().map(|command| command.action.user_id()).collect();
@@ -243,25 +249,40 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
         .collect();
     let has_edits = edited.iter().any(Option::is_some);
     let with_edited: Params<'_> = &[&limits::QUOTE_CHARS_MAX, &conversations, &edited];
+    let names: Vec<(ConversationId, MentionedNames)> = batch
+        .iter()
+        .filter_map(|command| match &command.action {
+            Action::EditMessage { content, .. } => {
+                Some((command.conversation_id, MentionedNames::of(content.as_str())))
+            }
+            _ => None,
+        })
+        .collect();
+    let (named_in, usernames) = names_to_look_up(names.iter().map(|(id, names)| (*id, names)));
+    let with_names: Params<'_> = &[&named_in, &usernames];
     let to_lock = users_to_lock(batch);
     let lock_users: Params<'_> = &[&to_lock];
-    let (begun, counters, locked, (pin_counts, quotes), (conversations, actors, targets, messages, reacted)) = join5(
-        connection.begin(),
-        connection.send(LOCK, &[&conversations]),
-        OptionFuture::from((!to_lock.is_empty()).then(|| connection.send(LOCK_USERS, lock_users))),
-        join(
-            OptionFuture::from((!pins.is_empty()).then(|| Box::pin(connection.send(PIN_COUNTS, with_pins)))),
-            OptionFuture::from(has_edits.then(|| Box::pin(connection.send(QUOTES_OF_EDITED, with_edited)))),
-        ),
+    let (begun, counters, locked, (pin_counts, quotes, mentioned), (conversations, actors, targets, messages, reacted)) =
         join5(
-            connection.send(CONVERSATIONS, &[&conversations]),
-            connection.send(ACTORS, &[&conversations, &actors]),
-            OptionFuture::from(has_targets.then(|| connection.send(TARGETS, with_targets))),
-            connection.send(MESSAGES, &[&conversations, &lookup_ids]),
-            OptionFuture::from(has_reactions.then(|| Box::pin(connection.send(REACTED, with_emoji)))),
-        ),
-    )
-    .await;
+            connection.begin(),
+            connection.send(LOCK, &[&conversations]),
+            OptionFuture::from((!to_lock.is_empty()).then(|| connection.send(LOCK_USERS, lock_users))),
+            join3(
+                OptionFuture::from((!pins.is_empty()).then(|| Box::pin(connection.send(PIN_COUNTS, with_pins)))),
+                OptionFuture::from(has_edits.then(|| Box::pin(connection.send(QUOTES_OF_EDITED, with_edited)))),
+                OptionFuture::from(
+                    (!usernames.is_empty()).then(|| Box::pin(connection.send(MENTIONED_MEMBERS, with_names))),
+                ),
+            ),
+            join5(
+                connection.send(CONVERSATIONS, &[&conversations]),
+                connection.send(ACTORS, &[&conversations, &actors]),
+                OptionFuture::from(has_targets.then(|| connection.send(TARGETS, with_targets))),
+                connection.send(MESSAGES, &[&conversations, &lookup_ids]),
+                OptionFuture::from(has_reactions.then(|| Box::pin(connection.send(REACTED, with_emoji)))),
+            ),
+        )
+        .await;
     begun?;
     locked.transpose()?;
     let mut loaded = Loaded {
@@ -284,6 +305,7 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
         })?,
         messages: map(&messages?, |columns| Ok((command_index(columns)?, message(columns)?)))?,
         pins: map(&pin_counts.transpose()?.unwrap_or_default(), |columns| Ok((columns.next()?, columns.next()?)))?,
+        mentioned: mentioned_members(&mentioned.transpose()?.unwrap_or_default())?,
         reacted: rows::all(&reacted.transpose()?.unwrap_or_default(), command_index)?.into_iter().collect(),
     };
     if let Some(rows) = quotes.transpose()? {

@@ -36,6 +36,7 @@ mod known_networks;
 mod lane;
 mod member_settings;
 mod members;
+mod mentions;
 mod message_index;
 mod message_search;
 mod messages;

@@ -1,7 +1,7 @@
 //! SQL for conversations.
 
 use super::messages::message_columns;
-use super::receipts::unread_count;
+use super::unread::{mention_count, unread_after, unread_count};
 use super::users::user_columns;
 
 macro_rules! conversation_columns {
@@ -11,7 +11,7 @@ macro_rules! conversation_columns {
 }
 
 // A conversation as one of its members sees it: the conversation's columns, the member's role, the number up to which the member has
-// read, the member's mark of unread messages, the count of unread messages (at most `$2`, among `$3`), the member's choice of notifications, the
+// read, the member's mark of unread messages, the counts of unread messages and mentions (at most `$2`, among `$3`), the member's choice of notifications, the
 // other user of a direct conversation (or NULLs), the newest message (or NULLs). The database selects the page first, and then joins only its rows. It reads no
 // members of a group (nothing equals NULL), because a group can have many.
 macro_rules! conversation_view_select {
@@ -21,6 +21,8 @@ macro_rules! conversation_view_select {
             conversation_columns!(),
             ", k.role, k.read_seq, k.unread_from_seq, ",
             unread_count!("k", "k.id", "$2", "$3"),
+            ", ",
+            mention_count!("k", "k.id", "$2", "$3"),
             ", k.notify_level, k.notify_until, ",
             user_columns!(),
             ", ",

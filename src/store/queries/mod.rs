@@ -12,6 +12,7 @@ pub(super) mod heads;
 pub(super) mod known_networks;
 pub(super) mod member_settings;
 pub(super) mod members;
+pub(super) mod mentions;
 pub(super) mod message_search;
 pub(super) mod messages;
 pub(super) mod pins;
@@ -23,6 +24,7 @@ pub(super) mod registration;
 pub(super) mod reports;
 pub(super) mod sessions;
 pub(super) mod tickets;
+pub(super) mod unread;
 pub(super) mod user_settings;
 pub(super) mod users;
 

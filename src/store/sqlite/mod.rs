@@ -18,6 +18,7 @@ mod known_networks;
 pub(super) mod lock;
 mod member_settings;
 mod members;
+mod mentions;
 mod message_index;
 mod message_search;
 mod messages;

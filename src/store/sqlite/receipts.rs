@@ -11,8 +11,9 @@ use crate::domain::receipt::{MemberReceipts, ReadState, Receipt, ReceiptOutcome}
 use crate::domain::{ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
 use crate::store::Receipts;
-use crate::store::queries::receipts::{RECEIPTS, member_receipts_columns, read_state_columns, unread_count};
+use crate::store::queries::receipts::{RECEIPTS, member_receipts_columns, read_state_columns};
 use crate::store::queries::row_limit;
+use crate::store::queries::unread::{mention_count, unread_after, unread_count};
 use crate::store::queries::user_settings::sends_receipts;
 use crate::store::receipts::MemberUpdate;
 
@@ -56,6 +57,7 @@ pub(super) fn member_receipts(columns: &mut Columns<'_>) -> rusqlite::Result<Mem
         is_blocked: columns.next()?,
         sends_receipts: columns.next()?,
         unread_count: columns.next()?,
+        mention_count: columns.next()?,
         notifications: notifications(columns)?,
     })
 }

@@ -384,3 +384,20 @@ ALTER TABLE messages ADD COLUMN pinned_at INTEGER;
 ALTER TABLE members ADD COLUMN notify_level TEXT;
 ALTER TABLE members ADD COLUMN notify_until INTEGER;
 ALTER TABLE user_settings ADD COLUMN do_not_disturb_until INTEGER;
+
+-- Version 25: messages mention users.
+
+CREATE TABLE mentions (
+    conversation_id BLOB NOT NULL,
+    user_id         BLOB NOT NULL,
+    message_seq     INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, user_id, message_seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE mentions_of_all (
+    conversation_id BLOB NOT NULL,
+    message_seq     INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, message_seq)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE messages ADD COLUMN mentions TEXT;

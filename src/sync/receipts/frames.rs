@@ -120,6 +120,7 @@ mod tests {
             is_blocked: false,
             sends_receipts: true,
             unread_count: 0,
+            mention_count: 0,
             notifications: Notifications::default(),
         }
     }

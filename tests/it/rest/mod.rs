@@ -9,6 +9,7 @@ mod ended_sessions;
 mod leaving;
 mod listed_sessions;
 mod members;
+mod mentions;
 mod messages;
 mod names;
 mod notifications;

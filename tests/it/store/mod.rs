@@ -49,6 +49,7 @@ mod deleted_conversations;
 mod deletions;
 mod known_networks;
 mod members;
+mod mentions;
 mod message_search;
 mod messages;
 mod opening;
