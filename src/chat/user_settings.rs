@@ -8,7 +8,7 @@ use crate::domain::notifications::time;
 use crate::domain::user::ContactFrom;
 use crate::domain::{FieldError, RefusedFields, Result, Timestamp, UserId};
 use crate::wire::frames;
-use crate::wire::requests::UpdateMySettings;
+use crate::wire::requests::{Nullable, UpdateMySettings};
 
 /// The settings that a call changes.
 #[derive(Default, PartialEq)]
@@ -16,7 +16,7 @@ pub(super) struct SettingsChange {
     contact_from: Option<ContactFrom>,
     send_receipts: Option<bool>,
     show_last_seen: Option<bool>,
-    do_not_disturb_until: Option<Option<Timestamp>>,
+    do_not_disturb_until: Nullable<Timestamp>,
 }
 
 impl SettingsChange {
@@ -24,13 +24,15 @@ impl SettingsChange {
     pub(super) fn parse(input: UpdateMySettings, refused: &mut RefusedFields) -> Option<Self> {
         let UpdateMySettings { contact_from, send_receipts, show_last_seen, do_not_disturb_until } = input;
         let contact_from = refused.check(contact_from.as_deref().map(parse_contact_from).transpose());
-        let parse_until = |until: Option<String>| {
-            until.as_deref().map(|text| time("settings.do_not_disturb_until", text)).transpose()
-        };
-        let do_not_disturb_until = refused.check(do_not_disturb_until.map(parse_until).transpose());
+        let do_not_disturb_until = refused.check(parse_until(do_not_disturb_until));
         let (contact_from, do_not_disturb_until) = (contact_from?, do_not_disturb_until?);
         Some(Self { contact_from, send_receipts, show_last_seen, do_not_disturb_until })
     }
+}
+
+fn parse_until(until: Nullable<String>) -> Result<Nullable<Timestamp>, FieldError> {
+    let Nullable::Given(until) = until else { return Ok(Nullable::Missing) };
+    until.as_deref().map(|text| time("settings.do_not_disturb_until", text)).transpose().map(Nullable::Given)
 }
 
 fn parse_contact_from(text: &str) -> Result<ContactFrom, FieldError> {
@@ -57,7 +59,7 @@ impl Chat {
             if let Some(show_last_seen) = show_last_seen {
                 chat.store.set_show_last_seen(user_id, show_last_seen).await?;
             }
-            if let Some(until) = do_not_disturb_until {
+            if let Nullable::Given(until) = do_not_disturb_until {
                 chat.store.set_do_not_disturb(user_id, until).await?;
             }
             if let Some(settings) = chat.store.settings(user_id).await? {

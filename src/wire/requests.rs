@@ -130,13 +130,24 @@ pub struct UpdateMySettings {
     /// False if others do not see when this user was last seen.
     pub show_last_seen: Option<bool>,
     /// The time until which the user's clients show no notifications. `null` ends it at once.
-    #[serde(default, deserialize_with = "nullable")]
-    pub do_not_disturb_until: Option<Option<String>>,
+    #[serde(default)]
+    pub do_not_disturb_until: Nullable<String>,
 }
 
-/// Reads a field of which `null` is a value: `None` stands for a field that is missing.
-fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// A field of which `null` is a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nullable<T> {
+    /// The field is missing.
+    #[default]
+    Missing,
+    /// The field is given.
+    Given(Option<T>),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Nullable<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self::Given)
+    }
 }
 
 /// `me.delete`
