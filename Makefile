@@ -5,7 +5,7 @@
 
 .PHONY: help
 help:
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 13
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 13
 
 # Using it
 
@@ -24,7 +24,7 @@ up: ## Starts the server and PostgreSQL in containers, at http://127.0.0.1:8080
 
 # Changing it
 
-.PHONY: test client faults fuzz mixed services check fmt fmt-check lint doc bench
+.PHONY: test client faults fuzz mixed services check fmt fmt-check lint doc bench bench-page
 test: services ## Runs every test; installs PostgreSQL and Chromium first where they are missing and it may
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -ex; cargo nextest run --locked $(ARGS); cargo test --locked --doc $(ARGS); \
@@ -58,6 +58,7 @@ mixed: services ## Runs the previous release, which CHINWAG_PREVIOUS_BIN names, 
 
 services:
 	@tests/install-services.sh
+	@tests/client/install.sh || [ "$${CI:-}" != true ] # one test needs it, and says so
 
 check: fmt-check client lint doc test ## Runs what CI runs: format, the client module, lints, documentation, tests
 
@@ -75,3 +76,6 @@ doc: ## Builds the documentation of all the code, private items too; a warning i
 
 bench: ## Runs the benchmarks
 	cargo bench --locked --bench '*' -- $(ARGS)
+
+bench-page: ## Measures the page in Chromium against a server that runs at URL, without rate limits
+	node --experimental-websocket benches/page.mjs $(URL)

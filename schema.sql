@@ -392,7 +392,9 @@ CREATE TABLE pins (
 -- Beside the message too, for its readers.
 ALTER TABLE messages ADD COLUMN pinned_at timestamptz;
 
--- Version 24: members choose what they are notified of in a conversation, and users when they are not.
+-- Version 24: SQLite keeps the index of messages in a smaller form.
+
+-- Version 25: members choose what they are notified of in a conversation, and users when they are not.
 
 -- The level until a time, after which it is `all` again. NULL for `all`, and for no end.
 ALTER TABLE members ADD COLUMN notify_level text;
@@ -400,7 +402,7 @@ ALTER TABLE members ADD COLUMN notify_until timestamptz;
 -- The time until which the user's clients show no notifications.
 ALTER TABLE user_settings ADD COLUMN do_not_disturb_until timestamptz;
 
--- Version 25: messages mention users.
+-- Version 26: messages mention users.
 
 -- The mentions of a new message, which are counted as long as they are unread. No foreign keys: who inserts holds the counter's lock.
 CREATE TABLE mentions (

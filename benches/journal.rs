@@ -10,10 +10,11 @@ use chinwag::bus::{Bus, Envelope, Inbox};
 use chinwag::delivery::GapRepair;
 use chinwag::domain::command::{NewMessage, Outcome, Write};
 use chinwag::domain::conversation::{ConversationKind, NewConversation};
+use chinwag::domain::event::Event;
 use chinwag::domain::message::Content;
 use chinwag::domain::user::{Name, User, Username};
 use chinwag::domain::{ConversationId, MessageId, Timestamp, UserId};
-use chinwag::journal::Journal;
+use chinwag::journal::{CommitObserver, Journal};
 use chinwag::store;
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use tempfile::TempDir;
@@ -69,6 +70,12 @@ impl Inbox for NullInbox {
     fn on_reconnect(&self) {}
 }
 
+struct NullObserver;
+
+impl CommitObserver for NullObserver {
+    fn committed(&self, _: &[&Event]) {}
+}
+
 struct Fixture {
     journal: Journal,
     pairs: Vec<(ConversationId, [UserId; 2])>,
@@ -112,7 +119,7 @@ impl Fixture {
             let bus: Arc<dyn Bus> = Arc::new(Local::new(Arc::new(NullInbox)));
             let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
             let gap_repair = Arc::new(GapRepair::new(&store, &Arc::default(), Arc::new(NullInbox), Arc::default()));
-            let journal = Journal::start(&store, &bus, &gap_repair, &tasks, &stop);
+            let journal = Journal::start(&store, &bus, &gap_repair, &(Arc::new(NullObserver) as _), &tasks, &stop);
             Self { journal, pairs, _folder: folder }
         })
     }

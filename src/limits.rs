@@ -25,6 +25,9 @@ pub const LEAVES_IN_FLIGHT_MAX: usize = 20;
 pub const EMOJI_BYTES_MAX: usize = 64;
 /// Kinds of reactions to one message: two lines below it, and at most 1 KiB in each of its frames.
 pub const REACTION_KINDS_MAX: usize = 20;
+/// Kinds of reactions to one message that one member has alone. A quarter of all, so that nobody uses them up; a kind that others share is
+/// theirs too.
+pub const REACTION_KINDS_ALONE_MAX: usize = 5;
 /// Users named in one `reactions.changed`: at 120 bytes each, fewer bytes than the longest text, so that a page of events is bounded by texts.
 pub const REACTION_CHANGES_MAX: usize = 128;
 /// Characters of a quoted text: three lines above the answer to it.
@@ -41,6 +44,9 @@ pub const UNREAD_MAX: i64 = 100;
 /// Newest messages among which the unread ones of a member are counted, and newest mentions among which the unread ones are. System messages, deleted ones and one's own are not counted, and
 /// without a bound a page of conversations could read a million of them.
 pub const UNREAD_SCANNED_MAX: usize = 1_000;
+/// Messages that are looked at to count the unread ones for each token of [`READS`] that a list of conversations costs besides its own. 100 take
+/// SQLite 0.3 ms, as long as 40 messages of a page of history with their texts. A user with a few unread messages pays nothing.
+pub const UNREAD_SCANNED_PER_TOKEN: usize = 100;
 
 // ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -162,8 +168,9 @@ const _: () = assert!((REPORTS_PAGE_MAX + 1) * REPORT_BYTES_MAX + PAGE_BYTES_MAX
 /// Bytes of the texts in the queues of one lane of the journal, in the batch that is committed and in the one that is delivered.
 const LANE_BYTES: usize = 2 * JOURNAL_QUEUE_MAX * CONTENT_BYTES_MAX + 2 * BATCH_BYTES_MAX;
 
-/// Bytes of the texts and words of a batch of the index: what the node commits and what it finds are indexed at the same time.
-const INDEX_BYTES: usize = 2 * 2 * (CATCH_UP_PAGE * CONTENT_BYTES_MAX + INDEX_BATCH_BYTES);
+/// Bytes of what waits for the index, and of the texts and words of a batch: what the node commits and what it finds are indexed at the same
+/// time. What waits is there twice while one part of it is being indexed.
+const INDEX_BYTES: usize = 2 * INDEX_QUEUE_BYTES + 2 * 2 * (CATCH_UP_PAGE * CONTENT_BYTES_MAX + INDEX_BATCH_BYTES);
 
 /// The worst case of the process's memory, whatever clients do: a node without load, what waits for clients, the pages that are read, the
 /// journal, the index of messages, subscriptions, passwords that are hashed, the caches of SQLite and of sessions, and the rate limiters.
@@ -229,13 +236,14 @@ pub const SEARCH_DEADLINE: Duration = Duration::from_millis(250);
 /// Part of [`SEARCH_DEADLINE`] that PostgreSQL gets to collect all messages of a search from its index. It sorts them then, because the index has
 /// no order. The rest is for walking through the newest messages instead.
 pub const SEARCH_COLLECT_TIMEOUT: Duration = Duration::from_millis(150);
-/// Messages that PostgreSQL collects from its index for one page. Beyond, the words are common, and walking through the newest messages finds
-/// a page sooner: of a million messages every 200th matches then, so that 50 matches are among 10,000.
+/// Messages that PostgreSQL collects from its index for one page, and places of words that SQLite collects from its index for the beginning of
+/// a word. Beyond, the words are common, and walking through the newest messages finds a page sooner: of a million messages every 200th matches
+/// then, so that 50 matches are among 10,000.
 pub const SEARCH_COLLECTED_MAX: usize = 5_000;
-/// Messages that PostgreSQL walks through at a time, in some 10 ms.
+/// Messages that a store walks through at a time, in some 10 ms.
 pub const SEARCH_WALKED_AT_ONCE: usize = 4_000;
-/// Messages that SQLite's index returns between two looks at the clock, in less than 1 ms.
-pub const SEARCH_CLOCK_ROWS: usize = 256;
+/// Steps of SQLite's virtual machine between two looks at the clock of a search: some 20 messages, or pages of the index, in less than 1 ms.
+pub const SEARCH_CLOCK_STEPS: i32 = 400;
 /// Conversations of a user by which the index itself is asked. With more, memberships are checked for each message found: a query of the index
 /// takes longer with each conversation that it names.
 pub const SEARCH_SCOPE_MAX: usize = 100;
@@ -243,14 +251,16 @@ pub const SEARCH_SCOPE_MAX: usize = 100;
 pub const SEARCH_NAMES_MAX: usize = 10_000;
 /// Time for which new messages gather before they are indexed, so that they share a transaction. A message is found within 2 s.
 pub const INDEX_PAUSE: Duration = Duration::from_millis(500);
-/// Messages that are indexed in one transaction. Larger batches cost hardly less for each.
-pub const INDEX_BATCH_MESSAGES: usize = 500;
+/// Messages that are indexed in one transaction. In batches of 500 each costs a third more: SQLite's index merges what each batch adds.
+pub const INDEX_BATCH_MESSAGES: usize = 4_000;
 /// Time that such a transaction takes. If it takes more than twice as long, the next one has half the messages: sends wait for SQLite's writer,
 /// and PostgreSQL's index has a place of its own for each word.
-pub const INDEX_BATCH_TIME: Duration = Duration::from_millis(50);
+pub const INDEX_BATCH_TIME: Duration = Duration::from_millis(20);
 /// Bytes of text that are indexed in one transaction. The longest texts take as long as many short ones.
-pub const INDEX_BATCH_BYTES: usize = 128 * 1024;
-/// Conversations with new events that a node remembers, in 160 KB. Beyond, the next scan finds them.
+pub const INDEX_BATCH_BYTES: usize = 1024 * 1024;
+/// Bytes of committed events that wait for the index: what the fastest node commits in [`INDEX_PAUSE`]. Beyond, they are read from the store.
+pub const INDEX_QUEUE_BYTES: usize = 8 * 1024 * 1024;
+/// Conversations of which the store is asked for what is not indexed, in 160 KB. Beyond, the next scan finds them.
 pub const INDEX_QUEUE_MAX: usize = 10_000;
 /// Time between two scans for conversations that are not indexed to their end: another node may have ended before it indexed what it
 /// committed, or a command may have changed a message in the database beside the servers.
@@ -384,9 +394,15 @@ pub const RECEIPTS_PAUSE: Duration = Duration::from_millis(100);
 pub const RECEIPT_FRAMES_PERIOD: Duration = Duration::from_secs(1);
 /// Conversations whose frames with receipts are published before other tasks get their turn.
 pub const RECEIPT_FRAMES_AT_ONCE: usize = 50;
-/// Receipts that are written in one transaction: 500 rows, in some milliseconds.
+/// Members with blocks of whom a node asks the store at a time who must not see their receipts. With those of one more conversation they are 120,000
+/// looks into an index: some 100 ms.
+pub const RECEIPT_BLOCKS_AT_ONCE: usize = 100;
+/// Receipts that are written in one transaction: 500 rows, in some milliseconds. A batch after one that the store did not take has half as many,
+/// so that a store which is too slow for the whole gets a part that it can write in time.
 pub const RECEIPTS_BATCH_MAX: usize = 500;
-/// Bytes that a receipt takes while it waits to be written. It is charged to its user, who can have 32,000 of them.
+/// Members whose unread messages are counted in one query, of at most 50,000 rows of an index: some 20 ms.
+pub const UNREAD_COUNTED_AT_ONCE: usize = 50;
+/// Bytes that a receipt takes while it waits to be written, and then for the count of what is unread. It is charged to its user, who can have 32,000 of them.
 pub const RECEIPT_BYTES: usize = 256;
 
 // ── Typing ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -397,6 +413,10 @@ pub const TYPING_SHOWN: Duration = Duration::from_secs(6);
 pub const TYPING_PERIOD: Duration = Duration::from_secs(3);
 /// Users who type, each in one conversation, of whom a node remembers it. It announces no others. Bounds the memory.
 pub const TYPING_MAX: usize = 20_000;
+/// The same for one user: a thousandth. Nobody types in as many conversations within [`TYPING_SHOWN`], and few users cannot use up the room of all.
+pub const TYPING_PER_USER_MAX: usize = 20;
+/// Time between two looks through all of them for old ones, when there is no room.
+pub const TYPING_SWEEP: Duration = Duration::from_secs(1);
 
 // ── The journal ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -460,6 +480,9 @@ pub const ABANDONED_STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Rows of each kind that are deleted at a time of a deleted conversation or user. The longest texts are 1.6 MiB, which SQLite overwrites in some
 /// 10 ms.
 pub const SWEPT_ROWS: usize = 100;
+/// Rows of each table that are looked through at a time for what nodes of an older schema have left, once in [`SWEEP_INTERVAL`]: in some
+/// milliseconds, and a million rows in a day.
+pub const LEFTOVERS_STEP: usize = 1_000;
 /// Pause after each of these steps, so that a sweep takes at most a third of the writer's time.
 pub const SWEEP_PAUSE: Duration = Duration::from_millis(20);
 /// Groups without members that are deleted at a time, each in a transaction of its own.

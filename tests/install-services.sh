@@ -10,7 +10,8 @@ needs='postgresql:postgres
 chromium:chromium
 procps:pgrep
 curl:curl
-faketime:faketime'
+faketime:faketime
+npm:npm'
 
 missing() {
     folders=$PATH$(printf ':%s' /usr/lib/postgresql/*/bin)

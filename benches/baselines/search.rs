@@ -10,7 +10,7 @@ use chinwag::domain::command::NewMessage;
 use chinwag::domain::conversation::{ConversationKind, NewConversation};
 use chinwag::domain::message::Content;
 use chinwag::domain::message_search::{
-    IndexPosition, IndexStep, MessagePosition, MessageQuery, Search, WORDS_VERSION, excerpt, index_step,
+    IndexPosition, IndexStep, IndexedEvent, MessagePosition, MessageQuery, Search, WORDS_VERSION, excerpt, index_step,
 };
 use chinwag::domain::user::{Name, User, Username};
 use chinwag::domain::{ConversationId, Error, MessageId, Result, Timestamp, UserId};
@@ -191,9 +191,9 @@ async fn index(store: &dyn Store) -> Result<usize> {
         first = last.and_then(|last| last.conversation_id.next());
         let behind = |position: &IndexPosition| position.behind().map(|after| (position.conversation_id, after));
         for (id, mut after) in page.iter().filter_map(behind) {
-            while let Some(step) =
-                index_step(id, after, &store.events_to_index(id, after, limits::CATCH_UP_PAGE).await?)
-            {
+            loop {
+                let events = store.events_to_index(id, after, limits::CATCH_UP_PAGE).await?;
+                let Some(step) = index_step(id, after, events.iter().map(IndexedEvent::of)) else { break };
                 after = step.up_to;
                 messages += step.entries.len();
                 let is_end = step.entries.len() < limits::CATCH_UP_PAGE;
@@ -219,7 +219,7 @@ async fn write(store: &dyn Store, steps: Vec<IndexStep>) -> Result<()> {
             return Ok(());
         }
     }
-    store.index_messages(WORDS_VERSION, steps).await
+    store.index_messages(WORDS_VERSION, steps).await.map(drop)
 }
 
 /// Searches for the first page again and again. Returns a sentence with the times.

@@ -126,4 +126,5 @@ pub static OPERATIONS: &[Operation] = &[
     row("reaction.list",       GET,    "/v1/conversations/{conversation_id}/messages/{message_id}/reactions",         Empty, User, PAGE,     Both, call!(reactions::list)),
     row("reaction.add",        PUT,    "/v1/conversations/{conversation_id}/messages/{message_id}/reactions/{emoji}", Empty, User, REACTION, Both, write!(reactions::add)),
     row("reaction.remove",     DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}/reactions/{emoji}", Empty, User, REACTION, Both, write!(reactions::remove)),
+    row("reaction.clear",      DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}/reactions",         Empty, User, REACTION, Both, write!(reactions::clear)),
 ];

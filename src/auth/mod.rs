@@ -1,7 +1,8 @@
-//! Authentication: checks passwords, tokens, sessions and tickets.
+//! Authentication: checks passwords, tokens, sessions and tickets. Seals cursors with the same secret.
 
 mod audit;
 mod codes;
+mod cursor_seal;
 mod fair_gate;
 mod known_networks;
 mod passwords;
@@ -19,6 +20,7 @@ use crate::domain::{Code, Error, Result, SessionId, Timestamp};
 use crate::store::Store;
 pub use audit::{Audit, COMMAND_LINE};
 pub use codes::{invite_code_hash, new_invite_code, random_code};
+pub use cursor_seal::CursorSeal;
 pub use passwords::{PasswordMatch, Passwords};
 pub use session_cache::SessionCache;
 pub use tokens::Tokens;
@@ -30,6 +32,8 @@ pub struct Auth {
     pub passwords: Passwords,
     pub tokens: Tokens,
     sessions: Arc<SessionCache>,
+    /// Seals the cursors of searches for messages.
+    pub search_cursors: CursorSeal,
     /// Hashes known networks.
     networks: Signer,
     /// Lifts the bound on a user's unused tickets.
@@ -46,8 +50,9 @@ impl Auth {
         unlimited: bool,
     ) -> Result<Self> {
         let (passwords, tokens) = (Passwords::new().await?, Tokens::new(secret, access_ttl));
+        let search_cursors = CursorSeal::new(secret, "chinwag search cursor v1");
         let networks = Signer::new(secret, "chinwag known networks v1");
-        Ok(Self { store, passwords, tokens, sessions, networks, unlimited })
+        Ok(Self { store, passwords, tokens, sessions, search_cursors, networks, unlimited })
     }
 
     /// Checks that the caller's session is live. Fails with `session_ended` if it is not. Reads the session from the store at most once per

@@ -19,6 +19,11 @@ impl Signer {
         BASE64.encode([bytes, hmac::sign(&self.0, bytes).as_ref()].concat())
     }
 
+    /// Returns the bytes' HMAC-SHA-256, as a key of its own for what they name.
+    pub(super) fn derive_key(&self, bytes: &[u8]) -> hmac::Tag {
+        hmac::sign(&self.0, bytes)
+    }
+
     /// Returns the first 64 bits of the bytes' HMAC-SHA-256.
     pub(super) fn short_hash(&self, bytes: &[u8]) -> i64 {
         let hash = hmac::sign(&self.0, bytes);

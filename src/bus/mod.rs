@@ -55,17 +55,36 @@ pub enum Envelope {
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
 pub enum Audience {
-    /// The connections that are live in a conversation, except those of these users: the user whose action the frame reports, and those who may
-    /// not see it.
+    /// The subscribers of a conversation, live or about to be, except those of these users: the user whose action the frame reports, and those who
+    /// may not see it.
     Subscribers { conversation_id: ConversationId, except: Vec<UserId> },
-    /// The connections that are live in a conversation, and whose users send read receipts, or do not.
-    Readers { conversation_id: ConversationId, send_receipts: bool },
+    /// The subscribers of a conversation, live or about to be, whose users send read receipts, or do not.
+    Readers { conversation_id: ConversationId, send_receipts: bool, users: Selection },
     /// Connections of these users.
     Users {
         user_ids: Vec<UserId>,
         /// Selects the connections to this one conversation. `None` selects those to all conversations of the user.
         conversation_id: Option<ConversationId>,
     },
+}
+
+/// A selection among users.
+#[derive(Clone, Debug)]
+pub enum Selection {
+    /// All but these.
+    AllBut(Vec<UserId>),
+    /// These alone.
+    Only(Vec<UserId>),
+}
+
+impl Selection {
+    /// Returns true if the user is selected.
+    pub fn includes(&self, user_id: UserId) -> bool {
+        match self {
+            Self::AllBut(users) => !users.contains(&user_id),
+            Self::Only(users) => users.contains(&user_id),
+        }
+    }
 }
 
 /// A user who joined a conversation.

@@ -30,7 +30,7 @@ pub async fn list(context: Context, input: ListUsers) -> Result<Answer> {
     let next = next.as_deref().map(cursor::after_key);
     let presence = chat.presence_for(reader_id, accounts.iter().map(|account| account.user.id)).await?;
     let object = |account| account_object(&presence, account);
-    let cursor = |last: &Account| cursor::after_key(&last.user.username.key());
+    let cursor = |last: &Account| Ok(cursor::after_key(&last.user.username.key()));
     Ok(Answer::encoded(list_with_next(&accounts, next, context.page_bytes, object, cursor)?))
 }
 

@@ -132,7 +132,8 @@ impl Chat {
 impl PendingConnection {
     /// Subscribes to the next conversations of the user, and makes the connection live after the last ones. `hello` is the first frame that it
     /// sends when its queue is uncorked. A connection on all conversations receives events from then on, and its presence by a call of
-    /// [`LiveConnection::send_co_members`]. A connection on one conversation receives them after a call of [`Subscriptions::catch_up`](crate::sync::Subscriptions::catch_up).
+    /// [`LiveConnection::send_co_members`]. A connection on one conversation receives them after a call of [`Subscriptions::catch_up`](crate::sync::Subscriptions::catch_up),
+    /// and frames that may be lost before it.
     pub async fn proceed(mut self, heartbeat_ms: u64) -> Result<ControlFlow<LiveConnection, Self>, ConnectError> {
         if let Some(pages) = &mut self.pages {
             let (chat, connection) = (&self.live.chat, &self.live.connection);

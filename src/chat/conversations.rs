@@ -1,5 +1,6 @@
 //! Operations on conversations.
 
+use std::slice;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -76,7 +77,9 @@ pub async fn list(context: Context, input: ListConversations) -> Result<Answer> 
     let (chat, limit) = (&context.chat, input.limit.0);
     let after = cursor::activity(input.cursor.as_deref())?;
     let user_id = context.caller()?.user_id;
+    chat.rate_limits.check_reads(user_id)?;
     let mut views = chat.store.conversation_views(user_id, after, limit + 1).await?;
+    charge_counting(chat, user_id, &views);
     hide_deleted_names(&*chat.store, views.iter_mut().filter_map(|view| view.last_message.as_mut())).await?;
     let presence = chat.presence_for(user_id, views.iter().filter_map(peer_id)).await?;
     let object = |view| ViewObject::new(view, |id| presence.of(id));
@@ -96,12 +99,19 @@ async fn answer(context: &Context, id: ConversationId) -> Result<Answer> {
     Answer::ok(&ViewObject::new(&view, |id| presence.of(id)))
 }
 
+/// Charges the messages that were looked at to count the unread ones: 200 conversations can have 200,000 of them.
+fn charge_counting(chat: &Chat, user_id: UserId, views: &[ConversationView]) {
+    let messages: usize = views.iter().map(ConversationView::messages_counted).sum();
+    chat.rate_limits.charge_dear_read(user_id, messages / limits::UNREAD_SCANNED_PER_TOKEN);
+}
+
 fn peer_id(view: &ConversationView) -> Option<UserId> {
     view.peer.as_ref().map(|peer| peer.id)
 }
 
 async fn view(chat: &Chat, caller: &Caller, id: ConversationId) -> Result<ConversationView> {
     let mut view = chat.store.conversation_view(id, caller.user_id).await?.ok_or_else(no_conversation)?;
+    charge_counting(chat, caller.user_id, slice::from_ref(&view));
     hide_deleted_names(&*chat.store, view.last_message.as_mut()).await?;
     Ok(view)
 }

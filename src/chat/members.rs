@@ -12,7 +12,7 @@ use crate::domain::{ConversationId, Error, Result, UserId};
 use crate::wire::answer::Answer;
 use crate::wire::cursor;
 use crate::wire::list::list as list_page;
-use crate::wire::objects::MemberObject;
+use crate::wire::objects::{MemberObject, ShownReceipts};
 use crate::wire::requests::{AddMember, ListMembers, RemoveMember, UpdateMember};
 
 /// Lists a conversation's members by username.
@@ -30,7 +30,6 @@ pub async fn list(context: Context, input: ListMembers) -> Result<Answer> {
 
 /// Members as one reader sees them.
 struct MemberViews<'a> {
-    reader_id: UserId,
     presence: PresenceView<'a>,
     /// Those whose `read_seq` the reader may not see.
     hidden_readers: HashSet<UserId>,
@@ -38,16 +37,21 @@ struct MemberViews<'a> {
 
 impl MemberViews<'_> {
     fn object<'a>(&self, member: &'a Member) -> MemberObject<'a> {
-        let id = member.user.id;
-        let is_hidden = self.hidden_readers.contains(&id) || member.is_blocked && id != self.reader_id;
-        MemberObject::new(member, self.presence.of(id), !is_hidden)
+        let (id, status) = (member.user.id, self.presence.of(member.user.id));
+        // A block hides both.
+        let receipts = match status {
+            None => ShownReceipts::None,
+            Some(_) if self.hidden_readers.contains(&id) => ShownReceipts::Delivered,
+            Some(_) => ShownReceipts::All,
+        };
+        MemberObject::new(member, status, receipts)
     }
 }
 
 impl Chat {
     async fn member_views(&self, reader_id: UserId, ids: Vec<UserId>) -> Result<MemberViews<'_>> {
         let hidden_readers = self.store.hidden_readers(reader_id, &ids).await?.into_iter().collect();
-        Ok(MemberViews { reader_id, presence: self.presence_for(reader_id, ids).await?, hidden_readers })
+        Ok(MemberViews { presence: self.presence_for(reader_id, ids).await?, hidden_readers })
     }
 }
 

@@ -152,7 +152,7 @@ impl Chat {
         tasks.spawn(supervised(run_sweeper(Arc::clone(&store), Arc::clone(&sweeper), stop.clone())));
         let auth = Auth::new(Arc::clone(&store), &settings.secret, settings.access_ttl, sessions, unlimited).await?;
         let chat = Arc::new(Self {
-            journal: Journal::start(&store, &bus, &gap_repair, tasks, stop),
+            journal: Journal::start(&store, &bus, &gap_repair, &(index_queue as _), tasks, stop),
             auth,
             subscriptions,
             store_permits,

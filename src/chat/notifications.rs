@@ -16,10 +16,10 @@ pub async fn update(context: Context, input: UpdateNotifications) -> Result<Answ
     let (user_id, notifications) = (context.caller()?.user_id, Notifications::parse(&level, until.as_deref())?);
     let chat = Arc::clone(&context.chat);
     chat.run_to_completion(async move |chat| {
-        let set = chat.store.set_notifications(id, user_id, notifications).await?;
-        let (is_changed, state) = set.ok_or_else(no_conversation)?;
-        if is_changed {
-            publish_to_own_devices(chat.bus.as_ref(), user_id, id, &frames::conversation_state(id, &state));
+        if chat.store.set_notifications(id, user_id, notifications).await?.ok_or_else(no_conversation)? {
+            for (_, state) in chat.store.unread_states(&[(id, user_id)]).await? {
+                publish_to_own_devices(chat.bus.as_ref(), user_id, id, &frames::conversation_state(id, &state));
+            }
         }
         Ok(Answer::no_content())
     })

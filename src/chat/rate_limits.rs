@@ -99,6 +99,19 @@ impl RateLimits {
         self.charge(&self.reads, user_id, tokens)
     }
 
+    /// Fails if the user's reads cost more than they could pay. A call that waited is checked again before it reads, since those before it may
+    /// have been dear.
+    pub fn check_reads(&self, user_id: UserId) -> Result<()> {
+        self.charge_read(user_id, 0)
+    }
+
+    /// Charges a read that proved dear to its user, who can read again when it is paid for.
+    pub fn charge_dear_read(&self, user_id: UserId, tokens: usize) {
+        if !self.unlimited && tokens > 0 {
+            self.reads.owe(&user_id, u32::try_from(tokens).unwrap_or(u32::MAX), Instant::now());
+        }
+    }
+
     /// Charges a receipt to its user.
     pub fn charge_receipt(&self, user_id: UserId, tokens: u32) -> Result<()> {
         self.charge(&self.receipts, user_id, tokens)

@@ -25,6 +25,12 @@ pub fn remove(caller: &Caller, input: React) -> Result<Write> {
     react(caller, &input, false)
 }
 
+/// Removes all reactions of one kind, for an admin.
+pub fn clear(caller: &Caller, input: React) -> Result<Write> {
+    let (message_id, emoji) = (input.message_id, Emoji::parse(&input.emoji)?);
+    Ok(command(caller, input.conversation_id, Action::ClearReactions { message_id, emoji }))
+}
+
 fn react(caller: &Caller, input: &React, is_added: bool) -> Result<Write> {
     let (message_id, emoji) = (input.message_id, Emoji::parse(&input.emoji)?);
     Ok(command(caller, input.conversation_id, Action::React { message_id, emoji, is_added }))

@@ -18,19 +18,21 @@ use crate::wire::requests::SearchMessages;
 /// Searches the messages of the caller's conversations, newest first.
 pub async fn messages(context: Context, input: SearchMessages) -> Result<Answer> {
     let (chat, reader_id) = (&context.chat, context.caller()?.user_id);
-    let (query, before) = (MessageQuery::parse(&input.q)?, cursor::message(input.cursor.as_deref())?);
+    let query = MessageQuery::parse(&input.q)?;
+    let open = |sealed: &str| cursor::message_position(chat.auth.search_cursors.open(reader_id, sealed));
+    let before = input.cursor.as_deref().map(open).transpose()?;
     if let Some(id) = input.conversation_id
         && chat.store.member(id, reader_id).await?.is_none()
     {
         return Err(no_conversation());
     }
     let Some(search) = chat.search(reader_id, &query, input.conversation_id, before, input.limit.0).await? else {
-        return answer(&[], None, context.page_bytes);
+        return answer(&context, &[], None);
     };
     let version = searched_version(&*chat.store, WORDS_VERSION).await?;
     let found = chat.store.search_messages(version, &search).await?;
     let found_here = found.messages.into_iter().filter_map(|message| found_in(&query, message));
-    answer(&found_here.collect::<Vec<_>>(), found.next, context.page_bytes)
+    answer(&context, &found_here.collect::<Vec<_>>(), found.next)
 }
 
 /// Returns a message with its excerpt. `None` if it does not match the query any more: the index lags behind edits and deletions.
@@ -42,19 +44,17 @@ fn found_in(query: &MessageQuery, message: Message) -> Option<(Message, Excerpt)
     Some((message, excerpt))
 }
 
-fn answer(found: &[(Message, Excerpt)], next: Option<MessagePosition>, page_bytes: usize) -> Result<Answer> {
+/// Encodes a page. Its cursor is sealed: a search that ran out of time ends at a message of anybody.
+fn answer(context: &Context, found: &[(Message, Excerpt)], next: Option<MessagePosition>) -> Result<Answer> {
+    let (seal, reader_id) = (&context.chat.auth.search_cursors, context.caller()?.user_id);
+    let sealed = |position| seal.seal(reader_id, cursor::message_position_bytes(position));
     let position = |message: &Message| {
         let Message { timestamp, conversation_id, seq, .. } = *message;
         MessagePosition { timestamp, conversation_id, seq }
     };
-    let cursor = |(last, _): &(Message, Excerpt)| cursor::after_message(position(last));
-    Ok(Answer::encoded(list_with_next(
-        found,
-        next.map(cursor::after_message),
-        page_bytes,
-        FoundMessageObject::new,
-        cursor,
-    )?))
+    let cursor = |(last, _): &(Message, Excerpt)| sealed(position(last));
+    let next = next.map(sealed).transpose()?;
+    Ok(Answer::encoded(list_with_next(found, next, context.page_bytes, FoundMessageObject::new, cursor)?))
 }
 
 impl Chat {

@@ -1,7 +1,6 @@
 //! Typing: the others in a small conversation see that a user writes. Nothing of it is stored.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -17,56 +16,105 @@ type Typist = (ConversationId, UserId);
 
 /// The users who said lately that they type, so that each is announced at most once in [`limits::TYPING_PERIOD`].
 #[derive(Default)]
-pub(super) struct Typists(Mutex<HashMap<Typist, Typing>>);
+pub(super) struct Typists(Mutex<Announcements>);
 
-/// A user's last announcement.
+/// The last announcements.
+#[derive(Default)]
+struct Announcements {
+    /// Those of each user, one for each conversation.
+    users: HashMap<UserId, Vec<Typing>>,
+    /// The number of announcements of all users.
+    count: usize,
+    /// When the old announcements of all users were last forgotten.
+    swept_at: Option<Instant>,
+}
+
+/// A user's last announcement in a conversation.
 struct Typing {
+    conversation_id: ConversationId,
     started_at: Instant,
     /// Those who are not informed. `None` if nobody is, because the user has stopped or the conversation is large.
     except: Option<Vec<UserId>>,
 }
 
+impl Typing {
+    fn is_due(&self, now: Instant) -> bool {
+        now.duration_since(self.started_at) >= limits::TYPING_PERIOD
+    }
+
+    /// Returns true if clients may still show it.
+    fn is_shown(&self, now: Instant) -> bool {
+        now.duration_since(self.started_at) < limits::TYPING_SHOWN
+    }
+}
+
+impl Announcements {
+    fn get_mut(&mut self, (conversation_id, user_id): Typist) -> Option<&mut Typing> {
+        self.users.get_mut(&user_id)?.iter_mut().find(|typing| typing.conversation_id == conversation_id)
+    }
+
+    /// Returns true if one more of the user can be remembered. Forgets old ones to make room: those of the user at once, and those of all users at
+    /// most once in [`limits::TYPING_SWEEP`], because that looks at each of them.
+    fn has_room(&mut self, user_id: UserId, now: Instant) -> bool {
+        let Self { users, count, swept_at } = self;
+        if *count >= limits::TYPING_MAX && swept_at.is_none_or(|at| now.duration_since(at) >= limits::TYPING_SWEEP) {
+            *swept_at = Some(now);
+            users.retain(|_, own| {
+                own.retain(|typing| typing.is_shown(now));
+                !own.is_empty()
+            });
+            *count = users.values().map(Vec::len).sum();
+        }
+        let mut own_count = 0;
+        if let Some(own) = users.get_mut(&user_id) {
+            let before = own.len();
+            if before >= limits::TYPING_PER_USER_MAX {
+                own.retain(|typing| typing.is_shown(now));
+            }
+            own_count = own.len();
+            *count -= before - own_count;
+        }
+        *count < limits::TYPING_MAX && own_count < limits::TYPING_PER_USER_MAX
+    }
+}
+
 impl Typists {
     /// Returns true if the user may be announced now.
     fn may_start(&self, typist: Typist, now: Instant) -> bool {
-        self.lock().get(&typist).is_none_or(|typing| now.duration_since(typing.started_at) >= limits::TYPING_PERIOD)
+        self.lock().get_mut(typist).is_none_or(|typing| typing.is_due(now))
     }
 
-    /// Remembers an announcement. Returns false if the user must not be announced: another connection of theirs was faster, or too many users
-    /// type.
+    /// Remembers an announcement. Returns false if the user must not be announced: another connection of theirs was faster, they type in too many
+    /// conversations, or too many users type.
     fn start(&self, typist: Typist, except: Option<Vec<UserId>>, now: Instant) -> bool {
-        let mut typists = self.lock();
-        if typists.len() >= limits::TYPING_MAX {
-            typists.retain(|_, typing| now.duration_since(typing.started_at) < limits::TYPING_SHOWN);
-        }
-        let is_full = typists.len() >= limits::TYPING_MAX;
-        let typing = Typing { started_at: now, except };
-        match typists.entry(typist) {
-            Entry::Occupied(mut entry) => {
-                let is_due = now.duration_since(entry.get().started_at) >= limits::TYPING_PERIOD;
-                if is_due {
-                    entry.insert(typing);
-                }
-                is_due
+        let (conversation_id, user_id) = typist;
+        let new = Typing { conversation_id, started_at: now, except };
+        let mut all = self.lock();
+        if let Some(typing) = all.get_mut(typist) {
+            let is_due = typing.is_due(now);
+            if is_due {
+                *typing = new;
             }
-            Entry::Vacant(entry) if !is_full => {
-                entry.insert(typing);
-                true
-            }
-            Entry::Vacant(_) => false,
+            return is_due;
         }
+        let has_room = all.has_room(user_id, now);
+        if has_room {
+            all.users.entry(user_id).or_default().push(new);
+            all.count += 1;
+        }
+        has_room
     }
 
     /// Forgets that a user types. Returns those who were not informed, if clients may still show it.
     fn stop(&self, typist: Typist, now: Instant) -> Option<Vec<UserId>> {
-        let mut typists = self.lock();
-        let typing = typists.get_mut(&typist)?;
+        let mut all = self.lock();
+        let typing = all.get_mut(typist)?;
         let except = typing.except.take()?;
-        (now.duration_since(typing.started_at) < limits::TYPING_SHOWN).then_some(except)
+        typing.is_shown(now).then_some(except)
     }
 
     /// A panic under the lock leaves a valid map.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Typist, Typing>> {
+    fn lock(&self) -> MutexGuard<'_, Announcements> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -123,7 +171,7 @@ mod tests {
 
     use super::{Typist, Typists};
     use crate::domain::{ConversationId, UserId};
-    use crate::limits::{TYPING_MAX, TYPING_PERIOD, TYPING_SHOWN};
+    use crate::limits::{TYPING_MAX, TYPING_PER_USER_MAX, TYPING_PERIOD, TYPING_SHOWN, TYPING_SWEEP};
 
     fn typist() -> Typist {
         (ConversationId::new(), UserId::new())
@@ -159,6 +207,31 @@ mod tests {
         }
         assert!(!typists.start(typist(), Some(vec![]), start));
         assert!(typists.start(typist(), Some(vec![]), start + TYPING_SHOWN));
-        assert_eq!(typists.lock().len(), 1);
+        let all = typists.lock();
+        assert_eq!((all.users.len(), all.count), (1, 1));
+    }
+
+    #[test]
+    fn old_announcements_are_looked_for_once_a_second() {
+        let (typists, start) = (Typists::default(), Instant::now());
+        for _ in 0..TYPING_MAX {
+            assert!(typists.start(typist(), Some(vec![]), start));
+        }
+        let before = start + TYPING_SHOWN.mul_f64(0.95);
+        assert!(!typists.start(typist(), Some(vec![]), before), "they are still shown");
+        assert!(!typists.start(typist(), Some(vec![]), start + TYPING_SHOWN), "somebody looked a moment ago");
+        assert!(typists.start(typist(), Some(vec![]), before + TYPING_SWEEP));
+    }
+
+    #[test]
+    fn a_user_leaves_room_for_others() {
+        let (typists, ada, start) = (Typists::default(), UserId::new(), Instant::now());
+        let ada_starts = |now| typists.start((ConversationId::new(), ada), Some(vec![]), now);
+        for _ in 0..TYPING_PER_USER_MAX {
+            assert!(ada_starts(start));
+        }
+        assert!(!ada_starts(start) && typists.start(typist(), Some(vec![]), start));
+        assert!(ada_starts(start + TYPING_SHOWN), "the old ones are forgotten");
+        assert_eq!(typists.lock().count, 2);
     }
 }

@@ -52,7 +52,7 @@ pub async fn list(context: Context, input: ListUsers) -> Result<Answer> {
     let next = next.as_deref().map(cursor::after_key);
     let presence = chat.presence_for(reader_id, users.iter().map(|user| user.id)).await?;
     let object = |user| user_object(&presence, user);
-    let cursor = |last: &User| cursor::after_key(&last.username.key());
+    let cursor = |last: &User| Ok(cursor::after_key(&last.username.key()));
     Ok(Answer::encoded(list_with_next(&users, next, context.page_bytes, object, cursor)?))
 }
 

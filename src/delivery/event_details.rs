@@ -6,11 +6,11 @@ use crate::domain::{Result, UserId};
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::wire::frames::{EventDetails, MemberDetails};
+use crate::wire::objects::ShownReceipts;
 
 /// Reads the details of an event from the store. Only new system messages have details. `reader_id` is the only recipient. Without it the
-/// event goes to all members and hides the member's presence: one of them may have a block with the member, and a presence that was hidden from
-/// all for that reason alone would tell the others of the block. It hides how far the member has read too, because a recipient may have switched
-/// read receipts off.
+/// event goes to all members and hides the member's presence and receipts: one of them may have a block with the member, and what was hidden from
+/// all for that reason alone would tell the others of the block.
 pub async fn event_details(
     event: &Event,
     store: &dyn Store,
@@ -22,15 +22,15 @@ pub async fn event_details(
     match event.note() {
         Some(SystemNote::MemberAdded { user_id, .. } | SystemNote::MemberUpdated { user_id, .. }) => {
             if let Some(member) = store.member(id, *user_id).await? {
-                let (status, shows_read) = match reader_id {
-                    Some(reader_id) => {
-                        let is_blocked = !store.blocks_with(reader_id, &[*user_id]).await?.is_empty();
+                let (status, receipts) = match reader_id {
+                    Some(reader_id) if store.blocks_with(reader_id, &[*user_id]).await?.is_empty() => {
                         let is_hidden = !store.hidden_readers(reader_id, &[*user_id]).await?.is_empty();
-                        ((!is_blocked).then(|| registry.status(*user_id)), !is_hidden)
+                        let receipts = if is_hidden { ShownReceipts::Delivered } else { ShownReceipts::All };
+                        (Some(registry.status(*user_id)), receipts)
                     }
-                    None => (None, false),
+                    _ => (None, ShownReceipts::None),
                 };
-                details.member = Some(MemberDetails { member, status, shows_read });
+                details.member = Some(MemberDetails { member, status, receipts });
             }
         }
         Some(SystemNote::ConversationUpdated { .. }) => details.conversation = store.conversation(id).await?,

@@ -130,11 +130,13 @@ impl LocalInbox {
     fn ephemeral(&self, audience: &Audience, frame: &Bytes) {
         match audience {
             Audience::Subscribers { conversation_id, except } => {
-                self.ephemeral_to_live(*conversation_id, frame, |connection| !except.contains(&connection.user_id));
+                self.ephemeral_to_subscribers(*conversation_id, frame, |connection| {
+                    !except.contains(&connection.user_id)
+                });
             }
-            Audience::Readers { conversation_id, send_receipts } => {
-                self.ephemeral_to_live(*conversation_id, frame, |connection| {
-                    connection.sends_receipts() == *send_receipts
+            Audience::Readers { conversation_id, send_receipts, users } => {
+                self.ephemeral_to_subscribers(*conversation_id, frame, |connection| {
+                    connection.sends_receipts() == *send_receipts && users.includes(connection.user_id)
                 });
             }
             Audience::Users { user_ids, conversation_id } => {
@@ -151,11 +153,12 @@ impl LocalInbox {
         }
     }
 
-    /// Pushes a frame that may be lost to the connections that are live in a conversation.
-    fn ephemeral_to_live(&self, id: ConversationId, frame: &Bytes, is_recipient: impl Fn(&Connection) -> bool) {
+    /// Pushes a frame that may be lost to the subscribers of a conversation. The queue of a connection that is not established yet keeps it for
+    /// after `hello`, and is dropped if the connection is refused.
+    fn ephemeral_to_subscribers(&self, id: ConversationId, frame: &Bytes, is_recipient: impl Fn(&Connection) -> bool) {
         let subscriptions = self.registry.subscribers(id);
-        let live = subscriptions.iter().filter(|subscription| subscription.is_live());
-        for Subscription { connection, .. } in live.filter(|subscription| is_recipient(&subscription.connection)) {
+        let listening = subscriptions.iter().filter(|subscription| subscription.takes_ephemeral());
+        for Subscription { connection, .. } in listening.filter(|subscription| is_recipient(&subscription.connection)) {
             connection.send_queue.push_ephemeral(frame.clone());
         }
     }

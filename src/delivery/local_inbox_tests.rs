@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use super::{LocalInbox, PresenceChanges};
-use crate::bus::{Audience, Envelope, Inbox};
+use crate::bus::{Audience, Envelope, Inbox, Selection};
 use crate::domain::session::Caller;
 use crate::domain::{ConversationId, SessionId, Timestamp, UserId};
 use crate::registry::{Charge, Connection, Holder, Registration, Registry, Scope, SendQueue, Sink};
@@ -66,7 +66,7 @@ fn an_ephemeral_frame_reaches_its_audience_alone() {
         client(&registry, ada, Scope::All, id, true),
         client(&registry, ada, Scope::One(id), id, true),
         client(&registry, grace, Scope::Held, id, false),
-        client(&registry, grace, Scope::One(id), id, true),
+        client(&registry, grace, Scope::One(id), id, false),
         client(&registry, UserId::new(), Scope::All, ConversationId::new(), true),
     ];
     let receivers = |audience| {
@@ -74,19 +74,22 @@ fn an_ephemeral_frame_reaches_its_audience_alone() {
         clients.each_ref().map(Client::has_received)
     };
     let typing = |except| Audience::Subscribers { conversation_id: id, except };
-    assert_eq!(receivers(typing(vec![])), [true, true, false, true, false], "live in the conversation");
+    assert_eq!(receivers(typing(vec![])), [true, true, false, true, false], "live in the conversation, or about to be");
     assert_eq!(receivers(typing(vec![ada])), [false, false, false, true, false]);
     let users = |conversation_id| Audience::Users { user_ids: vec![ada, grace], conversation_id };
     assert_eq!(receivers(users(None)), [true, false, true, false, false], "on all conversations");
     assert_eq!(receivers(users(Some(id))), [false, true, false, true, false], "on this one alone");
     assert_eq!(receivers(users(Some(ConversationId::new()))), [false; 5]);
 
-    let readers = |send_receipts| Audience::Readers { conversation_id: id, send_receipts };
+    let selected = |users, send_receipts| Audience::Readers { conversation_id: id, send_receipts, users };
+    let readers = |send_receipts| selected(Selection::AllBut(vec![]), send_receipts);
     assert_eq!(receivers(readers(true)), [false; 5], "the setting is not known yet");
     for user_id in [ada, grace] {
         registry.of_user(user_id).iter().for_each(|connection| connection.init_sends_receipts(true));
     }
     assert_eq!(receivers(readers(true)), [true, true, false, true, false]);
+    assert_eq!(receivers(selected(Selection::AllBut(vec![ada]), true)), [false, false, false, true, false]);
+    assert_eq!(receivers(selected(Selection::Only(vec![ada]), true)), [true, true, false, false, false]);
     inbox.deliver_local(Envelope::ReceiptsSwitched { user_id: ada, send_receipts: false });
     registry.of_user(ada).iter().for_each(|connection| connection.init_sends_receipts(true));
     assert_eq!(receivers(readers(true)), [false, false, false, true, false], "what was read before is no newer");

@@ -135,6 +135,8 @@ pub enum Action {
     RemoveMessage { message_id: MessageId },
     /// Reacts to a message, or takes the reaction back.
     React { message_id: MessageId, emoji: Emoji, is_added: bool },
+    /// Removes all reactions with an emoji to a message, by an admin.
+    ClearReactions { message_id: MessageId, emoji: Emoji },
     /// Pins a message, or unpins it.
     Pin { message_id: MessageId, is_pinned: bool },
     /// Adds a member.
@@ -158,6 +160,7 @@ impl Action {
             | Self::DeleteMessage { .. }
             | Self::RemoveMessage { .. }
             | Self::React { .. }
+            | Self::ClearReactions { .. }
             | Self::Pin { .. }
             | Self::Rename { .. } => None,
         }
@@ -178,6 +181,7 @@ impl Action {
             | Self::DeleteMessage { message_id }
             | Self::RemoveMessage { message_id }
             | Self::React { message_id, .. }
+            | Self::ClearReactions { message_id, .. }
             | Self::Pin { message_id, .. } => Some(*message_id),
             Self::AddMember { .. } | Self::RemoveMember { .. } | Self::SetRole { .. } | Self::Rename { .. } => None,
         }

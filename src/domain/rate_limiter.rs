@@ -32,6 +32,11 @@ impl TokenBucket {
         Ok(())
     }
 
+    /// Takes `cost` tokens, also those that the bucket does not have. It has none for others until they are back.
+    pub fn owe(&mut self, rate: Rate, cost: u32, now: Instant) {
+        *self = Self { tokens: self.tokens_at(rate, now) - f64::from(cost), filled_at: now };
+    }
+
     fn tokens_at(&self, rate: Rate, now: Instant) -> f64 {
         let seconds = now.saturating_duration_since(self.filled_at).as_secs_f64();
         (self.tokens + seconds * per_second(rate)).min(f64::from(rate.burst))
@@ -74,6 +79,14 @@ impl<K: Hash + Eq> RateLimiter<K> {
             buckets.by_key.insert(key, bucket);
         }
         Ok(())
+    }
+
+    /// Takes `cost` tokens from the key's bucket, also those that it does not have, after a call that proved dear. Then even a call without a
+    /// cost is refused until the bucket has what it owes.
+    pub fn owe(&self, key: &K, cost: u32, now: Instant) {
+        if let Some(bucket) = self.buckets().by_key.get_mut(key) {
+            bucket.owe(self.rate, cost, now);
+        }
     }
 
     /// Returns a token to the key's bucket after a call that proved harmless.
@@ -129,6 +142,20 @@ mod tests {
         assert_eq!(refused.retry_after, Some(Duration::from_secs(1)));
         assert_eq!(limiter.take("a", 2, start), Ok(()));
         assert!(limiter.take("a", 1, start).is_err());
+    }
+
+    #[test]
+    fn a_dear_call_is_paid_for_before_the_next_one() {
+        let limiter = RateLimiter::new(Rate { burst: 5, per_minute: 60 });
+        let start = Instant::now();
+        let take = |cost, seconds| limiter.take("a", cost, start + Duration::from_secs(seconds));
+        assert_eq!((take(1, 0), take(0, 0)), (Ok(()), Ok(())));
+        limiter.owe(&"a", 14, start);
+        let refused = take(0, 0).expect_err("it owes ten");
+        assert_eq!((refused.code, refused.retry_after), (Code::RateLimited, Some(Duration::from_secs(10))));
+        assert!(take(0, 9).is_err());
+        assert_eq!((take(0, 10), take(5, 15)), (Ok(()), Ok(())), "it has what it had before");
+        assert!(take(1, 15).is_err());
     }
 
     #[test]

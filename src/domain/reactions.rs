@@ -66,6 +66,11 @@ impl Reactions {
         }
     }
 
+    /// Removes a kind.
+    pub fn clear(&mut self, emoji: &Emoji) {
+        self.0.retain(|kind| kind.emoji != *emoji);
+    }
+
     /// Counts one user less.
     pub fn remove(&mut self, emoji: &Emoji) {
         if let Some(kind) = self.0.iter_mut().find(|kind| kind.emoji == *emoji) {

@@ -79,18 +79,26 @@ impl ReadState {
     }
 }
 
-/// A member's receipts in a conversation, with the facts that the member's devices show. Read at one moment.
+/// A member's receipts in a conversation, with the facts that decide who sees them. Read at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct MemberReceipts {
     pub state: ReadState,
-    /// The newest number of the conversation.
-    pub last_seq: Seq,
     pub member_count: i64,
-    /// True in a direct conversation of which one user blocks the other.
-    pub is_blocked: bool,
     /// True if the member sends read receipts.
     pub sends_receipts: bool,
+    /// True if the member blocks another user or is blocked by one, in this conversation or not.
+    pub has_blocks: bool,
+}
+
+/// What a member's devices show of how far the member has read. Read at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct UnreadState {
+    pub read_seq: Seq,
+    pub unread_from_seq: Option<Seq>,
+    /// The newest number of the conversation.
+    pub last_seq: Seq,
     /// The unread messages up to `last_seq`, counted up to [`crate::limits::UNREAD_MAX`].
     pub unread_count: i64,
     /// Those of them that mention the member, counted up to the same bound.
@@ -112,7 +120,7 @@ pub struct Receipt {
 /// The result of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReceiptOutcome {
-    /// The update is written. `before` is the state that it changed.
+    /// The update is written.
     Changed {
         /// The state before.
         before: ReadState,

@@ -12,8 +12,8 @@ pub const fn route(method: &'static str, pattern: &'static str, handler: &'stati
 /// The routes of the page and of health.
 pub static ROUTES: &[Route] = &[
     route("GET", "/", &static_files::root),
-    route("GET", "/static/{name}", &static_files::asset),
-    route("GET", "/static/client/{name}", &static_files::client_file),
+    route("GET", "/static/{first}", &static_files::file),
+    route("GET", "/static/{first}/{second}", &static_files::file_in_folder),
     route("GET", "/health", &health::health),
     route("GET", "/livez", &health::livez),
     route("GET", "/readyz", &health::readyz),

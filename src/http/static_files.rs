@@ -1,6 +1,6 @@
 //! The page: the files of `static/`, embedded in the binary.
 
-use std::sync::LazyLock;
+use std::borrow::Cow;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use hyper::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
 };
-use ring::digest;
+use rust_embed::{Embed, EmbeddedFile};
 use serde::Serialize;
 
 use super::request::Request;
@@ -22,49 +22,12 @@ const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
      form-action 'none'; frame-ancestors 'none'",
 );
-const HTML: &str = "text/html; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-const STYLE: &str = "text/css; charset=utf-8";
-const IMAGE: &str = "image/svg+xml";
 
-struct File {
-    name: &'static str,
-    media_type: &'static str,
-    content: &'static [u8],
-    /// The hash of the content, with which a browser revalidates its cached file.
-    tag: String,
-}
-
-macro_rules! files {
-    ($($media_type:ident: $($name:literal)+;)+) => {
-        [$($(File {
-            name: $name,
-            media_type: $media_type,
-            content: include_bytes!(concat!("../../static/", $name)),
-            tag: tag(include_bytes!(concat!("../../static/", $name))),
-        },)+)+]
-    };
-}
-
-static FILES: LazyLock<[File; 47]> = LazyLock::new(|| {
-    files! {
-        HTML: "index.html";
-        STYLE: "style.css";
-        IMAGE: "icon.svg";
-        SCRIPT: "app.js" "dom.js" "names.js" "page-client.js" "sentences.js" "view-auth.js" "view-block.js" "view-chat.js"
-                "view-connection.js" "view-list.js" "view-members.js" "view-people.js" "view-revise.js" "view-timeline.js"
-                "client/backoff.js" "client/client.js" "client/close-codes.js" "client/connection.js" "client/conversation-list.js"
-                "client/conversations.js" "client/drafts.js" "client/emitter.js" "client/environment.js" "client/handshake.js"
-                "client/heartbeat.js" "client/history.js" "client/http.js" "client/index.js" "client/refresher.js"
-                "client/outbox-storage.js" "client/outbox.js" "client/people.js" "client/read-state.js" "client/rest.js"
-                "client/resume.js" "client/session.js" "client/sync.js" "client/tab.js" "client/timeline.js" "client/token-store.js"
-                "client/transmission.js" "client/types.js" "client/typing.js" "client/uuid7.js";
-    }
-});
-
-fn tag(content: &[u8]) -> String {
-    format!("\"{}\"", BASE64.encode(&digest::digest(&digest::SHA256, content).as_ref()[..12]))
-}
+/// The folder `static/`: embedded in release builds, and read from the folder at each request in debug builds, so that a change of the page needs
+/// no build.
+#[derive(Embed)]
+#[folder = "static/"]
+struct Files;
 
 /// Returns the page to browsers, and a welcome message with links to other clients.
 pub(super) async fn root(request: Request) -> Result<Response> {
@@ -74,33 +37,56 @@ pub(super) async fn root(request: Request) -> Result<Response> {
     Ok(response)
 }
 
-/// Returns a file of the page.
-pub(super) async fn asset(request: Request) -> Result<Response> {
-    let name: String = request.path_id("name", "file", |name| Some(name.to_owned()))?;
+/// Returns a file that lies in no folder of its own.
+pub(super) async fn file(request: Request) -> Result<Response> {
+    let name: String = request.path_id("first", "file", |name| Some(name.to_owned()))?;
     serve(&request, &name)
 }
 
-/// Returns a file of the client module, which the page uses.
-pub(super) async fn client_file(request: Request) -> Result<Response> {
-    let name: String = request.path_id("name", "file", |name| Some(format!("client/{name}")))?;
+/// Returns a file of the client module, of the page's scripts, or of its styles.
+pub(super) async fn file_in_folder(request: Request) -> Result<Response> {
+    let folder: String = request.path_id("first", "file", |folder| Some(folder.to_owned()))?;
+    let name: String = request.path_id("second", "file", |name| Some(format!("{folder}/{name}")))?;
     serve(&request, &name)
 }
 
 fn serve(request: &Request, name: &str) -> Result<Response> {
-    let file = FILES.iter().find(|file| file.name == name).ok_or_else(|| Error::not_found("file"))?;
+    let media_type = media_type_of(name).ok_or_else(|| Error::not_found("file"))?;
+    let file = Files::get(name).ok_or_else(|| Error::not_found("file"))?;
+    let tag = tag(&file);
     let fields = request.headers.get_all(IF_NONE_MATCH).iter().filter_map(|field| field.to_str().ok());
-    let is_unchanged = fields.flat_map(|field| field.split(',')).any(|tag| matches(tag.trim(), &file.tag));
-    let mut response = if is_unchanged {
-        empty(StatusCode::NOT_MODIFIED)
-    } else {
-        with_body(StatusCode::OK, Bytes::from_static(file.content))
-    };
+    let is_unchanged = fields.flat_map(|field| field.split(',')).any(|named| matches(named.trim(), &tag));
+    let mut response =
+        if is_unchanged { empty(StatusCode::NOT_MODIFIED) } else { with_body(StatusCode::OK, into_bytes(file.data)) };
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.media_type));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(ETAG, HeaderValue::from_str(&file.tag).map_err(Error::internal)?);
+    headers.insert(ETAG, HeaderValue::from_str(&tag).map_err(Error::internal)?);
     Ok(response)
+}
+
+/// Returns the media type of a file that browsers may have. Others in the folder are for developers.
+fn media_type_of(name: &str) -> Option<&'static str> {
+    match name.rsplit_once('.')?.1 {
+        "html" => Some("text/html; charset=utf-8"),
+        "js" => Some("text/javascript; charset=utf-8"),
+        "css" => Some("text/css; charset=utf-8"),
+        "svg" => Some("image/svg+xml"),
+        _ => None,
+    }
+}
+
+/// Returns the hash of the content, with which a browser revalidates its cached file.
+fn tag(file: &EmbeddedFile) -> String {
+    format!("\"{}\"", BASE64.encode(&file.metadata.sha256_hash()[..12]))
+}
+
+fn into_bytes(data: Cow<'static, [u8]>) -> Bytes {
+    match data {
+        Cow::Borrowed(data) => Bytes::from_static(data),
+        Cow::Owned(data) => Bytes::from(data),
+    }
 }
 
 /// Returns true if `Accept` names `text/html` with a weight above 0. Programs that take everything (`*/*`) get JSON.

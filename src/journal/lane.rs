@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::CommitObserver;
 use super::backoff::Backoff;
 use super::batch::{Batch, Job, next_batch};
 use crate::bus::{Bus, Envelope};
@@ -25,6 +26,7 @@ pub(super) struct Lane {
     pub(super) store: Arc<dyn Store>,
     pub(super) bus: Arc<dyn Bus>,
     pub(super) gap_repair: Arc<GapRepair>,
+    pub(super) observer: Arc<dyn CommitObserver>,
 }
 
 /// The events of a batch.
@@ -190,6 +192,8 @@ impl Lane {
             // Reactions to several messages of a conversation can be numbered in another order than they arrived in.
             batched.sort_unstable_by_key(|event| event.seq);
         }
+        self.observer.committed(&batched);
+        self.observer.committed(&publication.single.iter().collect::<Vec<_>>());
         publication.batched = encode(batched.into_iter());
         let batched = publication.batched.iter().map(|events| (events.conversation_id, events.first_seq));
         let single = publication.single.iter().map(|event| (event.conversation_id, event.seq));

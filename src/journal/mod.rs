@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::bus::Bus;
 use crate::delivery::{GapRepair, supervised};
 use crate::domain::command::{Outcome, Write};
+use crate::domain::event::Event;
 use crate::domain::{Code, ConversationId, Error, Result};
 use crate::limits;
 use crate::store::Store;
@@ -28,6 +29,13 @@ use lane::Lane;
 
 /// Receives the outcome of a write, once, after its events were delivered.
 pub type Reply = Box<dyn FnOnce(Result<Outcome>) + Send>;
+
+/// Observes what this node commits.
+pub trait CommitObserver: Send + Sync {
+    /// Receives events that were committed, those of a conversation in the order of their numbers. Must not wait. An event whose commit the
+    /// store answered too late is not among them.
+    fn committed(&self, events: &[&Event]);
+}
 
 /// Admits writes to its lanes.
 pub struct Journal {
@@ -40,13 +48,14 @@ impl Journal {
         store: &Arc<dyn Store>,
         bus: &Arc<dyn Bus>,
         gap_repair: &Arc<GapRepair>,
+        observer: &Arc<dyn CommitObserver>,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Self {
         let start_lane = |number| {
             let (sender, queue) = mpsc::channel(limits::JOURNAL_QUEUE_MAX);
             let (store, bus, gap_repair) = (Arc::clone(store), Arc::clone(bus), Arc::clone(gap_repair));
-            let lane = Lane { number, store, bus, gap_repair };
+            let lane = Lane { number, store, bus, gap_repair, observer: Arc::clone(observer) };
             tasks.spawn(supervised(lane.run(queue, stop.clone())));
             sender
         };

@@ -63,6 +63,12 @@ impl Subscription {
     pub fn is_live(&self) -> bool {
         self.cursor != PAUSED
     }
+
+    /// Returns true if the subscription receives frames that may be lost. They have no place among the events, so a paused subscription receives
+    /// them too, unless its client has asked to hear nothing before it resumes.
+    pub fn takes_ephemeral(&self) -> bool {
+        self.is_live() || self.connection.scope != Scope::Held
+    }
 }
 
 /// The cursor of a subscription that is not live. No event has a greater number.

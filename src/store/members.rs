@@ -17,8 +17,8 @@ pub trait Members: Send + Sync {
     /// The user's co-members: the other members of the user's conversations of at most [`crate::limits::SMALL_CONVERSATION_MEMBERS_MAX`] members.
     async fn co_members(&self, user_id: UserId, limit: usize) -> Result<Vec<UserId>>;
 
-    /// The least `delivered_seq` and the least `read_seq` of the other members. A `read_seq` that the user may not see counts as 0. `None` if
-    /// there are no others.
+    /// The least `delivered_seq` and the least `read_seq` of the other members with whom the user has no block. A `read_seq` that the user may not
+    /// see counts as 0. `None` if there are no such members.
     async fn receipts_of_others(&self, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>>;
 
     /// The number of the newest change to the set of conversations that a user is in. Fails with `not_found` if there is no such

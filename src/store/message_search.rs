@@ -29,9 +29,9 @@ pub trait MessageSearch: Send + Sync {
     /// Returns what [`Messages::events`](super::Messages::events) returns, for the index.
     async fn events_to_index(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
 
-    /// Indexes steps of different conversations, in one transaction. Leaves out a step whose conversation is not where the step begins,
-    /// because another node was faster.
-    async fn index_messages(&self, version: i64, steps: Vec<IndexStep>) -> Result<()>;
+    /// Indexes steps of different conversations, in one transaction. Leaves out a step whose conversation is not where the step begins, because
+    /// another node was faster, or was slower with what comes before it. Returns the conversations that it left out.
+    async fn index_messages(&self, version: i64, steps: Vec<IndexStep>) -> Result<Vec<ConversationId>>;
 
     /// Deletes at most `limit` messages of a conversation from an index, and the conversation's position if none is left. Returns true if there
     /// may be more to delete.

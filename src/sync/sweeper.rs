@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{Result, Timestamp};
 use crate::limits;
-use crate::store::Store;
+use crate::store::{LeftoversCursor, Store};
 
 /// Wakes the sweeper when there is work.
 pub type SweeperWake = Arc<Notify>;
@@ -16,7 +16,12 @@ pub type SweeperWake = Arc<Notify>;
 /// Sweeps until `stop`: at start, when it is woken, and every [`limits::SWEEP_INTERVAL`], because another node may have ended in the middle.
 pub async fn run_sweeper(store: Arc<dyn Store>, wake: SweeperWake, stop: CancellationToken) {
     let sweeping = async {
+        let mut leftovers = LeftoversCursor::default();
         loop {
+            // A step at a time: they are rare, and the tables are large.
+            if let Ok(next) = store.sweep_leftovers(leftovers, limits::LEFTOVERS_STEP).await {
+                leftovers = next;
+            }
             sweep(&*store).await;
             tokio::select! {
                 () = wake.notified() => {}

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use uuid::Uuid;
 
 use crate::domain::emoji::Emoji;
 use crate::domain::message_search::MessagePosition;
@@ -68,24 +69,25 @@ pub fn activity(cursor: Option<&str>) -> Result<Option<(Timestamp, ConversationI
     cursor.map(|cursor| parse(cursor).ok_or_else(invalid_cursor)).transpose()
 }
 
-/// Returns the cursor after a position among all messages.
-pub fn after_message(MessagePosition { timestamp, conversation_id, seq }: MessagePosition) -> String {
-    BASE64.encode(format!("{}.{conversation_id}.{seq}", timestamp.0))
+/// Bytes of a position among all messages: a time, a conversation and a number.
+pub const MESSAGE_POSITION_BYTES: usize = 8 + 16 + 8;
+
+/// Returns the bytes of a position among all messages, for the seal of its cursor: it can be that of a message of others.
+pub fn message_position_bytes(position: MessagePosition) -> [u8; MESSAGE_POSITION_BYTES] {
+    let MessagePosition { timestamp, conversation_id, seq } = position;
+    let mut bytes = [0; MESSAGE_POSITION_BYTES];
+    bytes[..8].copy_from_slice(&timestamp.0.to_be_bytes());
+    bytes[8..24].copy_from_slice(conversation_id.0.as_bytes());
+    bytes[24..].copy_from_slice(&seq.to_be_bytes());
+    bytes
 }
 
-/// Returns the position of a cursor among all messages. Fails with `invalid` when the cursor is not one of this module.
-pub fn message(cursor: Option<&str>) -> Result<Option<MessagePosition>> {
-    let parse = |cursor: &str| {
-        let text = text(cursor)?;
-        let (timestamp, rest) = text.split_once('.')?;
-        let (id, seq) = rest.split_once('.')?;
-        Some(MessagePosition {
-            timestamp: Timestamp(timestamp.parse().ok().filter(|at| *at >= 0)?),
-            conversation_id: ConversationId::parse(id)?,
-            seq: seq.parse().ok().filter(|seq| *seq >= 0)?,
-        })
-    };
-    cursor.map(|cursor| parse(cursor).ok_or_else(invalid_cursor)).transpose()
+/// Returns the position of these bytes, which a cursor had under its seal. Fails with `invalid` for `None`: the cursor did not open.
+pub fn message_position(opened: Option<[u8; MESSAGE_POSITION_BYTES]>) -> Result<MessagePosition> {
+    let bytes = opened.ok_or_else(invalid_cursor)?;
+    let number = |start: usize| bytes[start..].first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes));
+    let id = bytes[8..].first_chunk().map_or(Uuid::nil(), |bytes| Uuid::from_bytes(*bytes));
+    Ok(MessagePosition { timestamp: Timestamp(number(0)), conversation_id: ConversationId(id), seq: number(24) })
 }
 
 fn text(cursor: &str) -> Option<String> {
@@ -98,7 +100,7 @@ fn invalid_cursor() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{activity, after_activity, after_key, after_message, key, message};
+    use super::{activity, after_activity, after_key, key, message_position, message_position_bytes};
     use crate::domain::message_search::MessagePosition;
     use crate::domain::{ConversationId, Timestamp};
 
@@ -109,15 +111,17 @@ mod tests {
         assert_eq!(key(Some(&after_key("ada"))), Ok(Some("ada".to_owned())));
         assert_eq!(key(None), Ok(None));
         let position = MessagePosition { timestamp: position.0, conversation_id: position.1, seq: 7 };
-        assert_eq!(message(Some(&after_message(position))), Ok(Some(position)));
+        for position in [position, MessagePosition::LAST] {
+            assert_eq!(message_position(Some(message_position_bytes(position))), Ok(position));
+        }
     }
 
     #[test]
     fn forged_cursors_are_refused() {
         for forged in ["x", "AA", "!!!!", &after_key("1.2"), &after_key("\0"), ""] {
             assert!(activity(Some(forged)).is_err(), "{forged}");
-            assert!(message(Some(forged)).is_err(), "{forged}");
         }
+        assert!(message_position(None).is_err());
     }
 }
 

@@ -6,13 +6,13 @@ use serde::{Serialize, Serializer};
 use super::framing;
 use super::message::{self, MessageStatus, write_message};
 use super::objects::{
-    ConversationObject, MemberObject, MySettingsObject, NotificationsObject, UserObject, status_word,
+    ConversationObject, MemberObject, MySettingsObject, NotificationsObject, ShownReceipts, UserObject, status_word,
 };
 use super::problem::ErrorFrame;
 use crate::domain::conversation::{Conversation, Member};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::message::Message;
-use crate::domain::receipt::{MemberReceipts, Receipt};
+use crate::domain::receipt::{Receipt, UnreadState};
 use crate::domain::user::{MySettings, Status, User};
 use crate::domain::{ConnectionId, ConversationId, Error, Seq, UserId};
 use crate::limits;
@@ -52,16 +52,16 @@ pub struct MemberDetails {
     pub member: Member,
     /// Their presence, unless a recipient may not see it.
     pub status: Option<Status>,
-    /// False if a recipient may not see how far they have read.
-    pub shows_read: bool,
+    /// Their receipts that all recipients may see.
+    pub receipts: ShownReceipts,
 }
 
 /// Appends the frame of a numbered event.
 pub fn write_event(out: &mut Vec<u8>, event: &Event, details: &EventDetails) {
     framing::write_text_frame_with(out, |out| {
         write_event_start(out, &event.kind, event.conversation_id, Some(event.seq), event.message.as_ref());
-        if let Some(MemberDetails { member, status, shows_read }) = &details.member {
-            write_field(out, ",\"member\":", &MemberObject::new(member, *status, *shows_read));
+        if let Some(MemberDetails { member, status, receipts }) = &details.member {
+            write_field(out, ",\"member\":", &MemberObject::new(member, *status, *receipts));
         }
         if let Some(conversation) = &details.conversation {
             write_field(out, ",\"conversation\":", &ConversationObject::new(conversation));
@@ -309,7 +309,7 @@ pub fn receipts(conversation_id: ConversationId, receipts: &[Receipt]) -> Bytes 
 }
 
 /// Encodes a user's own state in a conversation, for the user's devices.
-pub fn conversation_state(conversation_id: ConversationId, receipts: &MemberReceipts) -> Bytes {
+pub fn conversation_state(conversation_id: ConversationId, state: &UnreadState) -> Bytes {
     #[derive(Serialize)]
     struct State {
         r#type: &'static str,
@@ -321,12 +321,12 @@ pub fn conversation_state(conversation_id: ConversationId, receipts: &MemberRece
         notifications: NotificationsObject,
         last_seq: Seq,
     }
-    let MemberReceipts { state, last_seq, unread_count, mention_count, notifications, .. } = *receipts;
+    let UnreadState { read_seq, unread_from_seq, last_seq, unread_count, mention_count, notifications } = *state;
     frame(&State {
         r#type: "conversation.state",
         conversation_id,
-        read_seq: state.read_seq,
-        unread_from_seq: state.unread_from_seq,
+        read_seq,
+        unread_from_seq,
         unread_count,
         mention_count,
         notifications: NotificationsObject::new(notifications),

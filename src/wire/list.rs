@@ -18,17 +18,17 @@ pub fn list<'a, T, O: Serialize>(
 ) -> Result<Vec<u8>> {
     let (items, rest) = rows.split_at(limit.min(rows.len()));
     let next = items.last().filter(|_| !rest.is_empty()).map(&cursor);
-    list_with_next(items, next, bytes_max, object, cursor)
+    list_with_next(items, next, bytes_max, object, |item| Ok(cursor(item)))
 }
 
 /// Encodes a page with these items and the cursor of the next page. With fewer items and another cursor if they take more than `bytes_max`, but
-/// with at least one.
+/// with at least one. A cursor can fail, because some are sealed.
 pub fn list_with_next<'a, T, O: Serialize>(
     items: &'a [T],
     next: Option<String>,
     bytes_max: usize,
     object: impl Fn(&'a T) -> O,
-    cursor: impl Fn(&T) -> String,
+    cursor: impl Fn(&T) -> Result<String>,
 ) -> Result<Vec<u8>> {
     let mut page = b"{\"items\":[".to_vec();
     let mut last = None;
@@ -40,7 +40,7 @@ pub fn list_with_next<'a, T, O: Serialize>(
         serde_json::to_writer(&mut page, &object(item)).map_err(Error::internal)?;
         if last.is_some() && page.len() + FRAME_BYTES > bytes_max {
             page.truncate(before);
-            return end(page, last.map(cursor));
+            return end(page, last.map(cursor).transpose()?);
         }
         last = Some(item);
     }

@@ -265,6 +265,17 @@ pub struct CreatedObject<'a> {
     pub not_added: &'a [UserId],
 }
 
+/// The receipts of a member that a reader may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShownReceipts {
+    /// How far the member has received and read.
+    All,
+    /// How far the member has received.
+    Delivered,
+    /// Neither. The member stays where they joined.
+    None,
+}
+
 /// A member of a conversation.
 #[derive(Serialize)]
 pub struct MemberObject<'a> {
@@ -276,15 +287,15 @@ pub struct MemberObject<'a> {
 }
 
 impl<'a> MemberObject<'a> {
-    /// Makes the object, with the member's presence as [`UserObject::new`] takes it. Without `shows_read` the reader may not see how far the
-    /// member has read.
-    pub fn new(member: &'a Member, status: Option<Status>, shows_read: bool) -> Self {
+    /// Makes the object, with the member's presence as [`UserObject::new`] takes it.
+    pub fn new(member: &'a Member, status: Option<Status>, receipts: ShownReceipts) -> Self {
+        let is_hidden = receipts == ShownReceipts::None;
         Self {
             user: UserObject::new(&member.user, status),
             role: member.role.as_str(),
             joined_at: member.joined_at,
-            delivered_seq: member.delivered_seq,
-            read_seq: shows_read.then_some(member.read_seq),
+            delivered_seq: if is_hidden { member.joined_seq } else { member.delivered_seq },
+            read_seq: (receipts == ShownReceipts::All).then_some(member.read_seq),
         }
     }
 }

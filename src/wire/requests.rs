@@ -405,7 +405,7 @@ pub struct ListPins {
     pub limit: PageLimit,
 }
 
-/// `reaction.add`, `reaction.remove`
+/// `reaction.add`, `reaction.remove`, `reaction.clear`
 #[derive(Deserialize)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct React {

@@ -1,6 +1,6 @@
 // The client as its user sees it: its parts, put together.
 
-import { Blocks } from "./blocks.js";
+import { Account } from "./account.js";
 import { Connection } from "./connection.js";
 import { ConversationList } from "./conversation-list.js";
 import { Conversations } from "./conversations.js";
@@ -11,16 +11,21 @@ import { History } from "./history.js";
 import { Http } from "./http.js";
 import { Notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
+import { OwnPresence } from "./own-presence.js";
 import { People } from "./people.js";
+import { Pins } from "./pins.js";
+import { Reactions } from "./reactions.js";
 import { ReadState } from "./read-state.js";
+import { Receipts } from "./receipts.js";
 import { Rest } from "./rest.js";
 import { Resume } from "./resume.js";
+import { Search } from "./search.js";
 import { Session } from "./session.js";
 import { Settings } from "./settings.js";
 import { Sync } from "./sync.js";
 import { Typing } from "./typing.js";
 
-/** @import { Frame, Options, User } from "./types.js" */
+/** @import { Frame, Options, Reply, User } from "./types.js" */
 
 export class Client {
   #emitter;
@@ -42,7 +47,7 @@ export class Client {
     this.connection = new Connection(environment, { http, session }, {
       live: (hello) => this.#sync.goLive(hello),
       frame: (frame) => this.#received(frame),
-      sent: (frame) => emitter.emit("frame", { direction: "out", frame: withoutToken(frame) }),
+      sent: (frame) => this.#observe("out", frame),
       tooBig: () => this.outbox.failLongest(),
       changed: (status) => {
         if (status.state !== "connected") {
@@ -55,10 +60,12 @@ export class Client {
     });
     /** The users, their presence, and members. */
     this.people = new People(this.rest, emitter);
+    /** The user's own account: name, settings, sessions, blocked people. */
+    this.account = new Account({ rest: this.rest, session, people: this.people, emitter });
+    /** The search for people and messages. */
+    this.search = new Search(this.rest, this.people);
     /** The user's conversations. */
     this.conversations = new Conversations(this.people, emitter);
-    /** The users whom the user blocks. */
-    this.blocks = new Blocks(this.rest);
     /** The user's settings. */
     this.settings = new Settings(this.rest, emitter);
     /** What the user is notified of. */
@@ -66,6 +73,7 @@ export class Client {
     /** How much of the list of conversations is loaded. */
     this.list = new ConversationList(this.rest, this.conversations, emitter, {
       lost: (id) => this.#sync.lose(id),
+      received: (conversation) => this.#sync.listed(conversation),
       isInUse: (id) => this.history.timelines.has(id),
     });
     /** The messages that are loaded. */
@@ -73,17 +81,25 @@ export class Client {
       loaded: (id, page) => this.#sync.loaded(id, page),
       missing: (id) => this.#sync.lose(id),
     });
+    /** The reactions to messages. */
+    this.reactions = new Reactions(this.rest, this.history, emitter);
+    /** The pinned messages. */
+    this.pins = new Pins(environment, this.rest, this.history, emitter);
     /** The messages that are not acknowledged yet. */
     this.outbox = new Outbox(environment, this.connection, emitter);
     /** Texts that are begun and not sent. */
     this.drafts = new Drafts(environment);
     /** How far the user has read. */
     this.readState = new ReadState(environment, this.connection, this.conversations);
+    /** How far others have received and read. */
+    this.receipts = new Receipts(emitter);
+    /** Whether the user is at this device. */
+    this.presence = new OwnPresence(environment, this.connection);
     /** Who types. */
     this.typing = new Typing(environment, this.connection, emitter);
     const resume = (this.resume = new Resume(environment, this.connection, this.history));
-    const { people, conversations, blocks, settings, notifications, list, history, readState, typing, outbox, drafts } = this;
-    this.#sync = new Sync({ session, people, conversations, blocks, settings, notifications, list, history, resume, readState, typing, outbox, drafts, emitter });
+    const { account, people, conversations, settings, notifications, list, history, pins, readState, receipts, presence, typing, outbox, drafts } = this;
+    this.#sync = new Sync({ session, account, people, conversations, settings, notifications, list, history, pins, resume, readState, receipts, presence, typing, outbox, drafts, emitter });
   }
 
   /** @param {string} type @param {(detail: any) => void} handler @returns {() => void} ends the subscription */
@@ -94,6 +110,16 @@ export class Client {
   /** The user who is logged in, or null. */
   get user() {
     return this.#session.user;
+  }
+
+  /** True if the login survives closing the browser. */
+  get isKept() {
+    return this.#session.isKept;
+  }
+
+  /** False if something that is not sent would be lost with the page. A page warns before it is closed then. */
+  get isSafe() {
+    return this.outbox.isSafe && this.drafts.isSafe;
   }
 
   /** Goes on with the login that this browser keeps. Returns the user, or null if there is none. */
@@ -130,7 +156,25 @@ export class Client {
     if (!this.history.get(conversationId)?.isLoaded) await this.history.loadNewest(conversationId);
   }
 
-  /** Sends a message. Returns null if too many wait to be sent. @param {string} conversationId @param {string} content @param {{ reply_to?: string }} [more] */
+  /**
+   * Loads the messages around a number, and keeps them complete from then on. Returns false if that failed.
+   * @param {string} conversationId @param {number} seq
+   */
+  openAround(conversationId, seq) {
+    return this.history.loadAround(conversationId, seq);
+  }
+
+  /** Loads the newest messages of a conversation, unless they are loaded. @param {string} conversationId */
+  async openNewest(conversationId) {
+    const timeline = this.history.get(conversationId);
+    return (timeline?.isLoaded && timeline.isNewest) || this.history.loadNewest(conversationId);
+  }
+
+  /**
+   * Sends a message. Returns null if too many wait to be sent.
+   * @param {string} conversationId @param {string} content
+   * @param {{ replyTo?: Reply | null }} [more] `replyTo`: the message that it answers
+   */
   send(conversationId, content, more) {
     return this.outbox.send(conversationId, content, more);
   }
@@ -150,11 +194,17 @@ export class Client {
     this.connection.wake();
   }
 
+  /** Takes the access token for expired, as a test of the refresh: the next call or connection gets a new one. */
+  expireToken() {
+    this.#session.expire();
+  }
+
   /** Ends the work of this client. The login stays. */
   close() {
     this.connection.stop();
     this.resume.stop();
     this.readState.wipe();
+    this.presence.stop();
     this.typing.wipe();
     this.outbox.close();
     this.#session.close();
@@ -170,18 +220,24 @@ export class Client {
 
   /** @param {Frame} frame */
   #received(frame) {
-    this.#emitter.emit("frame", { direction: "in", frame });
+    this.#observe("in", frame);
     this.#sync.apply(frame);
   }
 
-  /** @param {{ reason: string, isWiped: boolean }} end */
-  #ended({ reason, isWiped }) {
+  /** @param {"in" | "out"} direction @param {Frame} frame */
+  #observe(direction, frame) {
+    if (this.#emitter.hears("frame")) this.#emitter.emit("frame", { direction, frame: withoutToken(frame) });
+  }
+
+  /** @param {{ user: User, reason: string, isWiped: boolean }} end */
+  #ended({ user, reason, isWiped }) {
     this.connection.stop();
     this.resume.stop();
+    this.presence.stop();
     this.outbox.stop({ isWiped });
     this.drafts.close({ isWiped });
-    for (const part of [this.conversations, this.people, this.blocks, this.settings, this.history, this.list, this.readState, this.typing]) part.wipe();
-    this.#emitter.emit("ended", { reason, isWiped });
+    for (const part of [this.account, this.conversations, this.people, this.settings, this.history, this.list, this.readState, this.receipts, this.typing, this.reactions, this.pins]) part.wipe();
+    this.#emitter.emit("ended", { user, reason, isWiped });
   }
 }
 

@@ -11,6 +11,16 @@ const REFUSALS = {
   4505: "Too many connections of yours are open",
 };
 
+/** @type {Record<number, string>} */
+const LOSSES = {
+  1001: "The server restarts",
+  1009: "A message was too big for the server",
+  1012: "The server restarts",
+  1013: "The server is overloaded",
+  4008: "This device did not keep up",
+  4012: "The server heard nothing from this device",
+};
+
 export const TOO_BIG = 1009; // a frame was too big for the server, or for a proxy
 
 /**
@@ -23,5 +33,5 @@ export function closing(code) {
   if (code === 4500 || code === 4040) return { action: "refresh", reason: "" };
   if (code === 4029) return { action: "pause", reason: "Messages came too fast" };
   if (code >= 4500 && code < 5000) return { action: "refuse", reason: REFUSALS[code] ?? `The server closed the connection (${code})` };
-  return { action: "retry", reason: "" };
+  return { action: "retry", reason: LOSSES[code] ?? "The connection was lost" };
 }

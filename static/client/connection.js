@@ -25,11 +25,14 @@ import { asProblem } from "./http.js";
 const PROTOCOL = "chinwag.v1";
 const BREATHER_MS = 5_000; // after a close code that means "too fast"
 const REFRESHES_MOST = 2;
+const ANSWERED = ["message.send", "resume", "ping"]; // the frames that the server answers
+const NO_ANSWER = "The server does not answer";
+const LOST = 1006; // the close code of a connection that ends without one
 const LASTING_MS = 60_000; // before the next attempt after a handshake failed for a reason that will not pass by itself
 
 export class Connection {
   /** @type {ConnectionStatus} */
-  status = { state: "stopped", reason: "", retryAt: null };
+  status = { state: "stopped", reason: "", retryAt: null, isSilent: false };
   #environment;
   #session;
   #hooks;
@@ -55,7 +58,8 @@ export class Connection {
     this.#handshake = new Handshake(environment, http);
     this.#heartbeat = new Heartbeat(environment, {
       ping: () => this.send({ type: "ping" }),
-      dead: () => this.#retry(),
+      dead: () => this.#retry({ reason: NO_ANSWER }),
+      silent: () => this.#change(this.status.state, this.status.reason, null, true),
     });
   }
 
@@ -80,8 +84,14 @@ export class Connection {
   send(frame) {
     if (!this.isLive || !this.#socket) return false;
     this.#socket.send(JSON.stringify(frame));
+    if (ANSWERED.includes(frame.type)) this.#heartbeat.expectAnswer();
     this.#hooks.sent(frame);
     return true;
+  }
+
+  /** Cuts the connection, as a lost network does. The client connects again by itself. */
+  drop() {
+    if (this.#socket) this.#retry({ reason: closing(LOST).reason });
   }
 
   /** Asks the server for a sign of life. Without one the connection is lost. */
@@ -97,7 +107,8 @@ export class Connection {
 
   async #connect() {
     this.#detach();
-    this.#change("connecting");
+    // The reason of the last failure holds until an attempt succeeds.
+    this.#change("connecting", this.status.state === "waiting" ? this.status.reason : "");
     const attempt = this.#attempt;
     let token;
     try {
@@ -124,6 +135,7 @@ export class Connection {
   /** @param {string} data */
   #receive(data) {
     this.#heartbeat.received();
+    if (this.status.isSilent && this.isLive) this.#change("connected");
     let frame;
     try {
       frame = JSON.parse(data);
@@ -208,9 +220,9 @@ export class Connection {
     socket?.close(code);
   }
 
-  /** @param {ConnectionState} state @param {string} [reason] @param {number | null} [retryAt] */
-  #change(state, reason = "", retryAt = null) {
-    this.status = { state, reason, retryAt };
+  /** @param {ConnectionState} state @param {string} [reason] @param {number | null} [retryAt] @param {boolean} [isSilent] */
+  #change(state, reason = "", retryAt = null, isSilent = false) {
+    this.status = { state, reason, retryAt, isSilent };
     this.#hooks.changed(this.status);
   }
 }

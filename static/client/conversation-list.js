@@ -6,7 +6,7 @@ import { asProblem } from "./http.js";
 /** @import { Conversations } from "./conversations.js" */
 /** @import { Emitter } from "./emitter.js" */
 /** @import { Rest } from "./rest.js" */
-/** @import { Page } from "./types.js" */
+/** @import { Conversation, Page } from "./types.js" */
 
 const PAGE = 50;
 const PAGE_MOST = 200;
@@ -26,7 +26,7 @@ export class ConversationList {
 
   /**
    * @param {Rest} rest @param {Conversations} conversations @param {Emitter} emitter
-   * @param {{ lost: (conversationId: string) => void, isInUse: (conversationId: string) => boolean }} hooks
+   * @param {{ lost: (conversationId: string) => void, received: (conversation: Conversation) => void, isInUse: (conversationId: string) => boolean }} hooks
    */
   constructor(rest, conversations, emitter, hooks) {
     this.#rest = rest;
@@ -43,7 +43,7 @@ export class ConversationList {
       /** @type {Page} */
       const page = await this.#rest.get(`/v1/conversations?limit=${limit}`);
       for (const item of page.items) {
-        this.#conversations.learn(item);
+        this.#learn(item);
         before.delete(item.id);
       }
       const last = page.next ? page.items.at(-1) : null;
@@ -61,7 +61,7 @@ export class ConversationList {
     this.next = null;
     try {
       const page = await this.#rest.get(`/v1/conversations?limit=${PAGE}&cursor=${encodeURIComponent(cursor)}`);
-      for (const item of page.items) this.#conversations.learn(item);
+      for (const item of page.items) this.#learn(item);
       this.next = page.next;
     } catch {
       this.next = cursor;
@@ -94,12 +94,18 @@ export class ConversationList {
     this.#lookups.clear();
   }
 
+  /** @param {Conversation} conversation */
+  #learn(conversation) {
+    this.#conversations.learn(conversation);
+    this.#hooks.received(conversation);
+  }
+
   /** @param {string} id @param {object} lookup */
   async #fetch(id, lookup) {
     const isExpected = () => this.#lookups.get(id) === lookup;
     try {
       const conversation = await this.#rest.get(`/v1/conversations/${id}`);
-      if (isExpected()) this.#conversations.learn(conversation);
+      if (isExpected()) this.#learn(conversation);
     } catch (error) {
       if (isExpected() && asProblem(error).status === 404) this.#hooks.lost(id);
     } finally {

@@ -28,6 +28,11 @@ export class Emitter {
     return () => void handlers.delete(handler);
   }
 
+  /** Returns true if the type has a handler. Without one, a costly detail need not be made. @param {string} type */
+  hears(type) {
+    return Boolean(this.#handlers.get(type)?.size);
+  }
+
   /** @param {string} type @param {any} [detail] */
   emit(type, detail) {
     for (const handler of [...(this.#handlers.get(type) ?? [])]) {

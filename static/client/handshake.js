@@ -24,7 +24,7 @@ export class Handshake {
   }
 
   /**
-   * Returns the reason of a handshake that failed, in words if it will not pass by itself, and when to come back if the server said so.
+   * Returns the reason of a handshake that failed, in words if there are any, and when to come back if the server said so.
    * @returns {Promise<{ reason: string, isLasting: boolean, retryAfterMs?: number }>}
    */
   async explain() {
@@ -32,7 +32,8 @@ export class Handshake {
     const origin = this.#environment.pageOrigin;
     if (!answer?.ok) {
       this.#failures = 0;
-      return { reason: "", isLasting: false, retryAfterMs: answer ? retryAfterMs(answer) : undefined };
+      const reason = answer ? "The server takes no connections now" : "The server cannot be reached";
+      return { reason, isLasting: false, retryAfterMs: answer ? retryAfterMs(answer) : undefined };
     }
     // A browser sends `Origin` with OPTIONS as with a handshake, and only to an allowed origin the answer has the header.
     if (origin && !answer.headers.has("access-control-allow-origin")) {

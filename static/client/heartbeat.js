@@ -6,23 +6,27 @@
 const GRACE_MS = 5_000; // a heartbeat may be so late
 const ANSWER_MS = 10_000;
 const DEFAULT_HEARTBEAT_MS = 25_000;
+const PATIENCE_MS = 5_000; // who waits for an answer learns after this that there is none yet
 
 export class Heartbeat {
   #clock;
   #ping;
   #dead;
+  #silent;
   #timer = 0;
+  #patience = 0;
   #silenceMs = DEFAULT_HEARTBEAT_MS + GRACE_MS;
   #isProbing = false;
 
   /**
    * @param {Environment} environment
-   * @param {{ ping: () => void, dead: () => void }} hooks
+   * @param {{ ping: () => void, dead: () => void, silent: () => void }} hooks
    */
-  constructor({ clock }, { ping, dead }) {
+  constructor({ clock }, { ping, dead, silent }) {
     this.#clock = clock;
     this.#ping = ping;
     this.#dead = dead;
+    this.#silent = silent;
   }
 
   /**
@@ -36,11 +40,18 @@ export class Heartbeat {
   /** A handshake has begun. */
   handshake() {
     this.#wait(ANSWER_MS, this.#dead);
+    this.expectAnswer();
+  }
+
+  /** Something is sent that the server answers. */
+  expectAnswer() {
+    this.#patience ||= this.#clock.setTimeout(this.#silent, PATIENCE_MS);
   }
 
   /** A frame has arrived. */
   received() {
     this.#isProbing = false;
+    this.#endPatience();
     this.#wait(this.#silenceMs, () => this.probe());
   }
 
@@ -54,7 +65,13 @@ export class Heartbeat {
 
   stop() {
     this.#clock.clearTimeout(this.#timer);
+    this.#endPatience();
     this.#isProbing = false;
+  }
+
+  #endPatience() {
+    this.#clock.clearTimeout(this.#patience);
+    this.#patience = 0;
   }
 
   /** @param {number} milliseconds @param {() => void} then */

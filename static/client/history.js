@@ -5,6 +5,7 @@ import { Timeline } from "./timeline.js";
 
 /** @import { Emitter } from "./emitter.js" */
 /** @import { Rest } from "./rest.js" */
+/** @import { Side } from "./timeline.js" */
 /** @import { HistoryPage } from "./types.js" */
 
 const PAGE = 50;
@@ -31,14 +32,27 @@ export class History {
     return this.timelines.get(conversationId ?? "");
   }
 
-  /** Loads the newest messages of a conversation. @param {string} conversationId */
-  async loadNewest(conversationId) {
-    const timeline = this.timelines.get(conversationId) ?? new Timeline();
-    this.timelines.set(conversationId, timeline);
-    await this.#load(conversationId, timeline, "", (page) => {
-      timeline.begin(page);
-      this.#hooks.loaded(conversationId, page);
-    });
+  /** Loads the newest messages of a conversation, instead of those that are loaded. @param {string} conversationId */
+  loadNewest(conversationId) {
+    return this.#begin(conversationId, "");
+  }
+
+  /**
+   * Loads the messages around a number, instead of those that are loaded, unless they are among these. Returns false if that failed.
+   * @param {string} conversationId @param {number} seq
+   */
+  async loadAround(conversationId, seq) {
+    const isThere = () => {
+      const timeline = this.timelines.get(conversationId);
+      return Boolean(timeline?.isLoaded && timeline.covers(seq));
+    };
+    // An answer that came too late may have been asked for again meanwhile.
+    return isThere() || (await this.#begin(conversationId, `around_seq=${seq}&`)) || isThere();
+  }
+
+  /** Asks again for messages that were asked for and have not come. @param {string} conversationId */
+  reload(conversationId) {
+    return this.#begin(conversationId, this.timelines.get(conversationId)?.query ?? "");
   }
 
   /** Loads the messages before those that are loaded. @param {string} conversationId */
@@ -46,8 +60,16 @@ export class History {
     const timeline = this.timelines.get(conversationId);
     if (!timeline?.isLoaded) return this.loadNewest(conversationId);
     const first = timeline.messages[0];
-    if (timeline.isComplete || timeline.state === "loading" || !first) return;
-    await this.#load(conversationId, timeline, `before_seq=${first.seq}&`, (page) => timeline.prepend(page));
+    if (timeline.isComplete || timeline.state === "loading" || !first) return false;
+    return this.#load(conversationId, timeline, `before_seq=${first.seq}&`, timeline.askBeside("state"), (page) => timeline.prepend(page), "state");
+  }
+
+  /** Loads the messages behind those that are loaded. @param {string} conversationId */
+  async loadLater(conversationId) {
+    const timeline = this.timelines.get(conversationId);
+    const last = timeline?.messages.at(-1);
+    if (!timeline || timeline.isNewest || timeline.laterState === "loading" || !last) return false;
+    return this.#load(conversationId, timeline, `after_seq=${last.seq}&`, timeline.askBeside("laterState"), (page) => timeline.append(page), "laterState");
   }
 
   /** @param {string} conversationId */
@@ -59,21 +81,38 @@ export class History {
     this.timelines.clear();
   }
 
+  /** @param {string} conversationId @param {string} query */
+  #begin(conversationId, query) {
+    const timeline = this.timelines.get(conversationId) ?? new Timeline();
+    this.timelines.set(conversationId, timeline);
+    return this.#load(conversationId, timeline, query, timeline.askInstead(query), (page) => {
+      timeline.begin(page);
+      this.#hooks.loaded(conversationId, page);
+    });
+  }
+
   /**
-   * @param {string} conversationId @param {Timeline} timeline @param {string} query
-   * @param {(page: HistoryPage) => void} apply
+   * Returns false if there is no page, or it is of no use any more.
+   * @param {string} conversationId @param {Timeline} timeline @param {string} query @param {() => boolean} isAskedFor
+   * @param {(page: HistoryPage) => void} apply @param {Side} [side]
    */
-  async #load(conversationId, timeline, query, apply) {
-    timeline.state = "loading";
+  async #load(conversationId, timeline, query, isAskedFor, apply, side) {
+    // The conversation may have been left, or another range may have been asked for, meanwhile.
+    const isOfUse = () => this.timelines.get(conversationId) === timeline && isAskedFor();
     this.#emitter.changed("timeline");
+    let hasFailed = false;
     try {
       const page = await this.#rest.get(`/v1/conversations/${conversationId}/messages?${query}limit=${PAGE}`);
-      // The conversation may have been left, or begun anew, meanwhile.
-      if (this.timelines.get(conversationId) === timeline) apply(page);
+      if (!isOfUse()) return false;
+      apply(page);
+      return true;
     } catch (error) {
-      timeline.state = "failed";
+      hasFailed = isOfUse();
       if (asProblem(error).status === 404) this.#hooks.missing(conversationId);
+      return false;
+    } finally {
+      timeline.answered(hasFailed, side);
+      this.#emitter.changed("timeline");
     }
-    this.#emitter.changed("timeline");
   }
 }

@@ -7,7 +7,7 @@ import { uuid7 } from "./uuid7.js";
 
 /** @import { Connection } from "./connection.js" */
 /** @import { Emitter } from "./emitter.js" */
-/** @import { Environment, Frame, Message, Unsent, User } from "./types.js" */
+/** @import { Environment, Frame, Message, Reply, Unsent, User } from "./types.js" */
 
 const UNSENT_MOST = 100; // with the longest texts, what a browser's storage holds
 const TAKE_OVER_MS = 5_000; // how often a tab looks for messages of dead ones
@@ -84,15 +84,15 @@ export class Outbox {
 
   /**
    * Sends a message. Returns null when so many wait that no more can be kept.
-   * @param {string} conversationId @param {string} content @param {{ reply_to?: string }} [more]
+   * @param {string} conversationId @param {string} content @param {{ replyTo?: Reply | null }} [more]
    * @returns {Unsent | null}
    */
-  send(conversationId, content, { reply_to } = {}) {
+  send(conversationId, content, { replyTo } = {}) {
     if (!this.#user || this.#unsent.length >= UNSENT_MOST) return null;
     const now = this.#clock.now();
     /** @type {Unsent} */
     const message = { id: uuid7(now), conversation_id: conversationId, content, timestamp: new Date(now).toISOString(), state: "pending" };
-    if (reply_to) message.reply_to = reply_to;
+    if (replyTo) Object.assign(message, { reply_to: replyTo.id, quote: replyTo.quote });
     this.#unsent.push(message);
     this.#save();
     this.#transmission.send(message);

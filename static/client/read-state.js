@@ -16,6 +16,8 @@ export class ReadState {
   #unsent = new Set();
   /** @type {Map<string, number>} the number up to which a conversation is received, until it is sent */
   #received = new Map();
+  /** @type {Map<string, number>} the number that was sent last on this connection */
+  #acknowledged = new Map();
   #timer = 0;
   #clock;
   #connection;
@@ -31,6 +33,7 @@ export class ReadState {
   /** The connection is new. What the server has not confirmed may be lost, and is said again. */
   begin() {
     this.#unsent = new Set(this.#read.keys());
+    this.#acknowledged.clear();
     this.#send();
   }
 
@@ -56,7 +59,7 @@ export class ReadState {
 
   /** This device has the messages up to this number. @param {string} conversationId @param {number} seq */
   received(conversationId, seq) {
-    if (seq <= (this.#received.get(conversationId) ?? 0)) return;
+    if (seq <= Math.max(this.#received.get(conversationId) ?? 0, this.#acknowledged.get(conversationId) ?? 0)) return;
     this.#received.set(conversationId, seq);
     this.#soon();
   }
@@ -89,6 +92,7 @@ export class ReadState {
     this.#read.clear();
     this.#unsent.clear();
     this.#received.clear();
+    this.#acknowledged.clear();
   }
 
   #soon(milliseconds = GATHER_MS) {
@@ -104,10 +108,12 @@ export class ReadState {
       this.#unsent.delete(conversation_id);
       // What is read is received.
       if (seq >= (this.#received.get(conversation_id) ?? 0)) this.#received.delete(conversation_id);
+      this.#acknowledged.set(conversation_id, seq);
     }
     for (const [conversation_id, seq] of this.#received) {
       if (!this.#connection.send({ type: "message.delivered", ref: REF, conversation_id, seq })) return;
       this.#received.delete(conversation_id);
+      this.#acknowledged.set(conversation_id, seq);
     }
   }
 }

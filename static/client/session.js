@@ -77,6 +77,13 @@ export class Session {
     return answer.user;
   }
 
+  /** Takes what an answer says about the user. @param {User} user */
+  learnUser(user) {
+    if (this.#tokens?.user.id !== user.id) return;
+    this.#tokens = { ...this.#tokens, user };
+    this.#store.update(this.#tokens, this.#isKept);
+  }
+
   /** Logs out at once. A server that does not answer must not prevent it. */
   async logout() {
     const tokens = this.#tokens;
@@ -99,6 +106,11 @@ export class Session {
   async token() {
     const { expires_at, access_token } = this.#present();
     return expires_at - this.#environment.clock.now() > SOON_MS ? access_token : this.refresh();
+  }
+
+  /** Takes the access token for expired. */
+  expire() {
+    if (this.#tokens) this.#tokens = { ...this.#tokens, expires_at: this.#environment.clock.now() };
   }
 
   /** Returns a new access token. */

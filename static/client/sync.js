@@ -1,9 +1,10 @@
 // Applies the server's frames to the client's data. A frame of a new type needs one row in `FRAMES`.
 
+import { withChange } from "./reaction-counts.js";
 import { REF as READ } from "./read-state.js";
 import { REF as RESUME } from "./resume.js";
 
-/** @import { Blocks } from "./blocks.js" */
+/** @import { Account } from "./account.js" */
 /** @import { ConversationList } from "./conversation-list.js" */
 /** @import { Conversations } from "./conversations.js" */
 /** @import { Drafts } from "./drafts.js" */
@@ -11,8 +12,11 @@ import { REF as RESUME } from "./resume.js";
 /** @import { History } from "./history.js" */
 /** @import { Notifications } from "./notifications.js" */
 /** @import { Outbox } from "./outbox.js" */
+/** @import { OwnPresence } from "./own-presence.js" */
 /** @import { People } from "./people.js" */
+/** @import { Pins } from "./pins.js" */
 /** @import { ReadState } from "./read-state.js" */
+/** @import { Receipts } from "./receipts.js" */
 /** @import { Resume } from "./resume.js" */
 /** @import { Session } from "./session.js" */
 /** @import { Settings } from "./settings.js" */
@@ -22,7 +26,7 @@ import { REF as RESUME } from "./resume.js";
 /**
  * @typedef {object} Parts
  * @property {Session} session
- * @property {Blocks} blocks
+ * @property {Account} account
  * @property {Notifications} notifications
  * @property {People} people
  * @property {Conversations} conversations
@@ -30,6 +34,9 @@ import { REF as RESUME } from "./resume.js";
  * @property {History} history
  * @property {Resume} resume
  * @property {ReadState} readState
+ * @property {Pins} pins
+ * @property {Receipts} receipts
+ * @property {OwnPresence} presence
  * @property {Outbox} outbox
  * @property {Settings} settings
  * @property {Typing} typing
@@ -49,13 +56,17 @@ export class Sync {
 
   /** The server sends all events from here on. Earlier ones are loaded now. @param {Frame} hello */
   goLive({ membership_version, user }) {
-    const { history, list, outbox, people, readState, resume, settings } = this.#parts;
+    const { history, list, outbox, people, pins, presence, readState, resume, settings } = this.#parts;
     this.#membershipVersion = membership_version;
     people.learn(user);
     readState.begin();
+    presence.begin();
     outbox.resend();
     resume.all();
-    for (const [id, { isLoaded }] of history.timelines) if (!isLoaded) history.loadNewest(id);
+    for (const [id, { isLoaded }] of history.timelines) {
+      if (!isLoaded) history.reload(id);
+      else if (!pins.in(id)) pins.load(id);
+    }
     list.load();
     settings.load();
   }
@@ -71,9 +82,8 @@ export class Sync {
 
   /** A message as an answer shows it; its event may come before or after. @param {Message} message */
   learnMessage(message) {
-    const { conversations, emitter, history } = this.#parts;
-    if (history.get(message.conversation_id)?.apply(message)) emitter.changed("timeline");
-    conversations.show(message);
+    this.#parts.conversations.show(message);
+    this.#showChanged(message);
   }
 
   /** A page of history has been loaded. @param {string} conversationId @param {HistoryPage} page */
@@ -81,24 +91,38 @@ export class Sync {
     for (const message of page.items) this.#parts.outbox.settle(message);
     // Between the answer and the events there may be a gap; a resume costs one frame and fills it.
     this.#parts.resume.one(conversationId);
-    if (page.last_seq) this.#parts.readState.received(conversationId, page.last_seq);
+    // Events of pins are resumed with the messages, so a list that is there stays right.
+    if (!this.#parts.pins.in(conversationId)) this.#parts.pins.load(conversationId);
+    if (page.last_seq && !page.has_more_after) this.#parts.readState.received(conversationId, page.last_seq);
+  }
+
+  /** The list shows a conversation with what is new in it, so this device has received that. @param {Conversation} conversation */
+  listed({ id, last_message, unread_count }) {
+    if (unread_count && last_message) this.#parts.readState.received(id, last_message.seq);
   }
 
   /** The user is not, or no longer, in this conversation. @param {string} conversationId */
   lose(conversationId) {
-    const { conversations, drafts, history, list, outbox } = this.#parts;
+    const { conversations, drafts, history, list, outbox, pins, receipts } = this.#parts;
     list.forget(conversationId);
     outbox.discardConversation(conversationId);
     drafts.set(conversationId, "");
+    drafts.setEdit(conversationId, null);
+    drafts.setReply(conversationId, null);
+    pins.forget(conversationId);
     history.forget(conversationId);
+    receipts.forget(conversationId);
     conversations.forget(conversationId);
   }
 
   /** @type {Record<string, (frame: Frame) => void>} */
   #frames = {
     "message.new": (frame) => this.#applyNumbered(frame),
-    "message.updated": (frame) => this.#applyNumbered(frame),
-    "message.deleted": (frame) => this.#applyNumbered(frame),
+    "message.updated": (frame) => this.#applyChanged(frame),
+    "message.deleted": (frame) => this.#applyChanged(frame),
+    "message.pinned": (frame) => this.#parts.pins.apply(frame),
+    "message.unpinned": (frame) => this.#parts.pins.apply(frame),
+    "reactions.changed": (frame) => this.#applyReactions(frame),
     "member.added": (frame) => this.#applyMembership(frame),
     "member.updated": (frame) => this.#applyMembership(frame),
     "member.removed": (frame) => this.#applyMembership(frame),
@@ -113,6 +137,8 @@ export class Sync {
       this.lose(conversation?.id ?? conversation_id);
     },
     "conversation.state": (frame) => this.#parts.readState.apply(frame) || this.#parts.list.fetch(frame.conversation_id),
+    "message.read": (frame) => this.#parts.receipts.apply(frame),
+    "message.delivered": (frame) => this.#parts.receipts.apply(frame),
     "settings.updated": (frame) => this.#parts.settings.apply(frame),
     "typing.start": (frame) => this.#parts.typing.started(frame),
     "typing.stop": (frame) => this.#parts.typing.stopped(frame),
@@ -120,6 +146,7 @@ export class Sync {
     "presence.diff": (diff) => this.#parts.people.applyPresence(/** @type {any} */ (diff)),
     resumed: (frame) => {
       this.#parts.resume.resumed(frame);
+      this.#parts.receipts.replace(frame);
       this.#parts.emitter.changed("timeline");
     },
     heartbeat: (frame) => this.#compare(frame),
@@ -128,19 +155,20 @@ export class Sync {
 
   /** @param {Frame} frame */
   #applyNumbered({ type, message, conversation_id, seq }) {
-    const { blocks, conversations, emitter, history, list, notifications, outbox, readState, session, typing } = this.#parts;
+    const { account, conversations, emitter, history, list, notifications, outbox, readState, receipts, session, typing } = this.#parts;
     const [timeline, conversation] = [history.get(conversation_id), conversations.get(conversation_id)];
-    const isKnown = timeline?.isLoaded ? timeline.byId.has(message?.id) : (conversation?.last_seq ?? 0) >= seq;
+    const isKnown = timeline?.isLoaded ? !message || timeline.isKnown(message) : (conversation?.last_seq ?? 0) >= seq;
     if (message) {
       outbox.settle(message);
-      if (timeline?.receive(message)) emitter.changed("timeline");
+      if (timeline?.receive((shown) => shown.apply(message))) emitter.changed("timeline");
     }
-    const isMention = Boolean(message && notifications.mentionsUser(message) && !blocks.has(message.sender_id));
+    const isMention = Boolean(message && notifications.mentionsUser(message) && !account.blocked?.has(message.sender_id));
     if (conversation) conversations.advance(conversation, seq, message, session.user?.id, isMention);
     else list.fetch(conversation_id);
     if (conversation && message) this.#correctMentions(conversation, type, message, isMention);
     if (type !== "message.new" || !message) return;
     typing.stopped({ type, conversation_id, user_id: message.sender_id });
+    receipts.sent(message);
     if (message.sender_id !== session.user?.id) readState.received(conversation_id, seq);
     if (!isKnown) emitter.emit("message", { message });
   }
@@ -150,17 +178,41 @@ export class Sync {
    * @param {Conversation} conversation @param {string} type @param {Message} message @param {boolean} isMention
    */
   #correctMentions({ id, mention_count, read_seq }, type, message, isMention) {
-    const { blocks, list } = this.#parts;
+    const { account, list } = this.#parts;
     if (type !== "message.new") {
       if (mention_count && message.seq > (read_seq ?? 0)) list.fetch(id);
-    } else if (isMention && !blocks.isLoaded) {
-      blocks.load().then(() => void (blocks.has(message.sender_id) && list.fetch(id)), () => {});
+    } else if (isMention && !account.blocked) {
+      account.loadBlocked().then(() => void (account.blocked?.has(message.sender_id) && list.fetch(id)), () => {});
     }
   }
 
   /** @param {Frame} frame */
+  #applyChanged(frame) {
+    this.#applyNumbered(frame);
+    if (frame.message) this.#showChanged(frame.message);
+  }
+
+  /** Shows a message as it is now, also where it is quoted or pinned. @param {Message} message */
+  #showChanged(message) {
+    const { emitter, history, pins } = this.#parts;
+    const isShown = history.get(message.conversation_id)?.receive((timeline) => {
+      const isChanged = timeline.apply(message);
+      return timeline.applyQuoted(message) || isChanged;
+    });
+    if (isShown) emitter.changed("timeline");
+    pins.show(message);
+  }
+
+  /** @param {Frame} frame */
+  #applyReactions(frame) {
+    const { emitter, history, session } = this.#parts;
+    const changed = (/** @type {Message} */ known) => withChange(known, frame, session.user?.id);
+    if (history.get(frame.conversation_id)?.receive((timeline) => timeline.change(frame.message_id, changed))) emitter.changed("timeline");
+  }
+
+  /** @param {Frame} frame */
   #applyMembership(frame) {
-    const { conversations, list, people, session } = this.#parts;
+    const { conversations, list, people, receipts, session } = this.#parts;
     const { conversation_id, conversation, member, message, seq, type } = frame;
     const subjectId = member?.user?.id ?? member?.user_id ?? message?.system?.user_id;
     if (type === "member.removed" && subjectId === session.user?.id) {
@@ -168,6 +220,8 @@ export class Sync {
       // A replayed removal may be older than a later addition.
       if (!((conversations.get(conversation_id)?.last_seq ?? 0) > seq)) return this.lose(conversation_id);
     }
+    if (type === "member.added" && subjectId) receipts.joined(conversation_id, subjectId, seq);
+    if (type === "member.removed" && subjectId) receipts.left(conversation_id, subjectId);
     this.#applyNumbered({ ...frame, message: message?.id ? message : null });
     if (conversation) conversations.learn({ id: conversation_id, ...shared(conversation) });
     else if (conversations.has(conversation_id)) list.fetch(conversation_id);
@@ -196,10 +250,11 @@ export class Sync {
 
   /** The numbers that this client has are not the server's, as after a restored backup. @param {string | undefined} conversationId */
   #startOver(conversationId) {
-    const { conversations, history, list } = this.#parts;
+    const { conversations, history, list, pins } = this.#parts;
     for (const id of conversationId ? [conversationId] : [...history.timelines.keys()]) {
       const isLoaded = history.timelines.has(id);
       history.forget(id);
+      pins.forget(id);
       conversations.distrust(id);
       list.fetch(id);
       if (isLoaded) history.loadNewest(id);

@@ -68,6 +68,7 @@
  * @property {string} username
  * @property {string} name
  * @property {string} [status] `online`, `away` or `offline`
+ * @property {string | null} [last_seen_at] when the last connection of the user ended, if the user shows it
  */
 
 /**
@@ -82,6 +83,22 @@
 
 /** @typedef {{ kind: string, user_id?: string, role?: string, name?: string }} SystemNote */
 
+/** @typedef {{ emoji: string, count: number, me?: boolean }} Reaction `me`: it is one of the user's own, where that is known */
+
+/**
+ * What a message shows of the one that it answers.
+ * @typedef {object} Quote
+ * @property {number} seq
+ * @property {string} sender_id
+ * @property {string} type
+ * @property {string} content at most 200 characters
+ * @property {string | null} [deleted_at]
+ */
+
+/** @typedef {{ id: string, quote: Quote }} Reply a message that is answered */
+
+/** @typedef {{ message: Message, user_id: string, pinned_at: string }} Pin */
+
 /**
  * @typedef {object} Message
  * @property {string} id
@@ -93,15 +110,22 @@
  * @property {string} timestamp
  * @property {string | null} [edited_at]
  * @property {string | null} [deleted_at]
+ * @property {string | null} [reply_to]
+ * @property {Quote} [quote]
+ * @property {Reaction[]} [reactions]
+ * @property {string | null} [pinned_at]
  * @property {SystemNote} [system]
  * @property {string[]} [mentions] the users whom it mentions; missing if it mentions none. `client.notifications.mentionsUser` looks into both
  * @property {boolean} [mentions_all] true if it mentions all members of a group
+ * @property {"sent" | "delivered" | "read"} [status] of the user's own messages, when they were loaded
  */
 
 /**
  * What the user is notified of in a conversation. After `until` the level is `all` again; ask `client.notifications.of` for the level as it is now.
  * @typedef {{ level: "all" | "mentions" | "none", until: string | null }} NotificationChoice
  */
+
+/** @typedef {{ delivered_seq: number, read_seq: number | null }} Receipt how far a member has received and read; null if the member does not show it */
 
 /**
  * @typedef {object} Conversation
@@ -134,6 +158,11 @@
  */
 
 /**
+ * The edit of a message that is begun and not saved. `base` is the message's text without it.
+ * @typedef {{ id: string, base: string, content: string }} Edit
+ */
+
+/**
  * A message that the server has not acknowledged yet.
  * @typedef {object} Unsent
  * @property {string} id chosen by the client
@@ -142,6 +171,7 @@
  * @property {string} timestamp
  * @property {"pending" | "failed"} state
  * @property {string} [reply_to]
+ * @property {Quote} [quote]
  * @property {boolean} [late] the acknowledgement is late: "not confirmed yet"
  * @property {string} [reason] why it failed
  * @property {string} [code]
@@ -152,7 +182,10 @@
  * @typedef {"stopped" | "connecting" | "connected" | "waiting" | "refused"} ConnectionState
  */
 
-/** @typedef {{ state: ConnectionState, reason: string, retryAt: number | null }} ConnectionStatus */
+/**
+ * `reason`: why there is no connection. `isSilent`: the server has not answered for 5 s what it was asked.
+ * @typedef {{ state: ConnectionState, reason: string, retryAt: number | null, isSilent: boolean }} ConnectionStatus
+ */
 
 /**
  * A frame of the protocol; docs/protocol.md has them all.
@@ -161,8 +194,15 @@
 
 /** @typedef {{ items: any[], next: string | null }} Page */
 
-/** @typedef {{ items: Message[], has_more: boolean, last_seq: number }} HistoryPage */
+/**
+ * @typedef {object} HistoryPage
+ * @property {Message[]} items
+ * @property {number} last_seq
+ * @property {boolean} [has_more]
+ * @property {boolean} [has_more_before] of a page around a number, as the next
+ * @property {boolean} [has_more_after]
+ */
 
-/** @typedef {"conversations" | "people" | "timeline" | "connection" | "outbox" | "typing" | "settings"} Topic */
+/** @typedef {"conversations" | "people" | "timeline" | "pins" | "receipts" | "connection" | "outbox" | "typing" | "settings"} Topic */
 
 export {};

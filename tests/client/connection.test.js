@@ -145,6 +145,43 @@ test("a silent connection is pinged, and left if nothing answers", async () => {
   assert.equal(status(tab).state, "connected");
 });
 
+test("a server that answers nothing for 5 s is silent, until it says something", async () => {
+  const browser = new FakeBrowser();
+  const tab = await browser.loggedIn();
+  await browser.clock.pass(4_000);
+  const { id } = tab.client.send("0198-room", "hello");
+  await browser.clock.pass(4_999);
+  assert.equal(status(tab).isSilent, false);
+  await browser.clock.pass(1);
+  assert.deepEqual(status(tab), { state: "connected", reason: "", retryAt: null, isSilent: true });
+  const message = { id, sender_id: "0198-ada", conversation_id: "0198-room", seq: 1, content: "hello" };
+  await browser.server.socket.tell({ type: "message.new", conversation_id: "0198-room", seq: 1, message });
+  assert.equal(status(tab).isSilent, false);
+  // Nothing is under way, and nothing is said.
+  tab.client.typing.note("0198-room");
+  await browser.clock.pass(29_000);
+  assert.equal(status(tab).isSilent, false);
+});
+
+test("a lost connection has its cause, also while the client connects again", async () => {
+  const browser = new FakeBrowser();
+  const tab = await browser.loggedIn();
+  for (const [code, reason] of [[1006, "The connection was lost"], [1012, "The server restarts"], [1013, "The server is overloaded"]]) {
+    await browser.server.socket.close(code);
+    assert.deepEqual([status(tab).state, status(tab).reason], ["waiting", reason]);
+    await browser.clock.pass(waitOf(tab, browser.clock));
+    assert.deepEqual([status(tab).state, status(tab).reason], ["connecting", reason]);
+    await browser.server.socket.hello();
+    assert.deepEqual([status(tab).state, status(tab).reason], ["connected", ""]);
+  }
+  browser.server.isReachable = false;
+  await browser.server.socket.close(1006);
+  await browser.clock.pass(waitOf(tab, browser.clock));
+  await browser.server.socket.close(1006);
+  await browser.clock.pass(0);
+  assert.equal(status(tab).reason, "The server cannot be reached");
+});
+
 test("probes that follow each other do not put the end off", async () => {
   const browser = new FakeBrowser();
   const tab = await browser.loggedIn();
@@ -160,7 +197,11 @@ test("a handshake that nobody answers is given up after 10 s", async () => {
   const browser = new FakeBrowser();
   const tab = browser.open();
   await tab.client.login("ada", "correct horse");
-  await browser.clock.pass(9_999);
+  await browser.clock.pass(4_999);
+  assert.equal(status(tab).isSilent, false);
+  await browser.clock.pass(1);
+  assert.equal(status(tab).isSilent, true);
+  await browser.clock.pass(4_999);
   assert.equal(status(tab).state, "connecting");
   await browser.clock.pass(1);
   assert.equal(status(tab).state, "waiting");
@@ -199,4 +240,19 @@ test("a handler that fails stops neither the others nor the client", async () =>
   await browser.server.socket.tell(frame(2));
   assert.deepEqual(heard, ["m1"]);
   assert.equal(status(tab).state, "connected");
+});
+
+test("a connection that is dropped comes back, and a token that is expired is renewed", async () => {
+  const browser = new FakeBrowser();
+  const tab = await browser.loggedIn();
+  tab.client.connection.drop();
+  assert.deepEqual([status(tab).state, status(tab).reason], ["waiting", "The connection was lost"]);
+  tab.client.connection.drop();
+  assert.equal(waitOf(tab, browser.clock), 250, "there is nothing to drop");
+  await browser.clock.pass(250);
+  await browser.server.socket.hello();
+  tab.client.expireToken();
+  browser.server.answers["GET /v1/users/me"] = ({ token }) => [200, { token }];
+  assert.equal((await tab.client.rest.get("/v1/users/me")).token, "access2");
+  assert.deepEqual(browser.server.socket.sentOf("auth"), [{ type: "auth", token: "access2" }]);
 });

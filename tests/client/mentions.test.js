@@ -58,7 +58,7 @@ test("a user who is blocked mentions without effect", async () => {
   await tell(event(10, { mentions: [ADA.id] }), event(11, { mentions: [ADA.id], sender_id: "joan" }));
   assert.equal(count(), 5);
   assert.equal(browser.server.count("GET /v1/users/me/blocks"), 1);
-  await client.blocks.unblock(GRACE.id);
+  await client.account.unblock(GRACE.id);
   await tell(event(12, { mentions: [ADA.id] }));
   assert.equal(count(), 6);
 });

@@ -21,7 +21,7 @@ const acknowledge = (socket, { id, content }, seq = 1) => socket.tell({
 test("a message is sent once, with an id of the client, and settled by its own event", async () => {
   const browser = new FakeBrowser();
   const tab = await browser.loggedIn();
-  const message = tab.client.send(ROOM, "hello", { reply_to: "0198-other" });
+  const message = tab.client.send(ROOM, "hello", { replyTo: { id: "0198-other", quote: { seq: 1, sender_id: GRACE.id, type: "text", content: "quoted" } } });
   assert.deepEqual(browser.server.socket.sentOf("message.send"), [
     { type: "message.send", ref: message.id, conversation_id: ROOM, id: message.id, content: "hello", reply_to: "0198-other" }]);
   assert.deepEqual(waiting(tab), ["hello pending"]);

@@ -41,6 +41,52 @@ impl IndexPosition {
     }
 }
 
+/// An event, as far as an index needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct IndexedEvent {
+    pub conversation_id: ConversationId,
+    pub seq: Seq,
+    /// `None` if the event leaves the texts of messages as they are. System messages are not indexed: their sentences have names of users, who
+    /// may be deleted.
+    pub change: Option<TextChange>,
+}
+
+/// A message that is new or has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct TextChange {
+    pub message_seq: Seq,
+    pub sender_id: UserId,
+    pub timestamp: Timestamp,
+    /// `None` if the message was deleted.
+    pub text: Option<String>,
+}
+
+impl IndexedEvent {
+    /// Returns what an index needs of an event.
+    pub fn of(event: &Event) -> Self {
+        let changes_text = match event.kind {
+            EventKind::MessageNew | EventKind::MessageUpdated | EventKind::MessageDeleted => true,
+            _ => event.is_message(),
+        };
+        let message = event.message.as_ref().filter(|message| changes_text && message.note.is_none());
+        let change = message.map(|message| TextChange {
+            message_seq: message.seq,
+            sender_id: message.sender_id,
+            timestamp: message.timestamp,
+            text: message.deleted_at.is_none().then(|| message.content.clone()),
+        });
+        Self { conversation_id: event.conversation_id, seq: event.seq, change }
+    }
+
+    /// Returns the bytes of memory that it takes.
+    pub fn bytes(&self) -> usize {
+        let text = self.change.as_ref().and_then(|change| change.text.as_ref());
+        size_of::<Self>() + text.map_or(0, String::len)
+    }
+}
+
 /// A step of the index: the events of a conversation after one number, up to another. It counts only if the index is still at the first one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
@@ -54,28 +100,30 @@ pub struct IndexStep {
 
 /// A message that is new or has changed. The index may have it only if its number is not after the step's first.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct IndexEntry {
     /// The message's number.
     pub seq: Seq,
+    pub sender_id: UserId,
+    pub timestamp: Timestamp,
     /// `None` if the message has no text any more.
-    pub document: Option<Document>,
+    pub words: Option<Words>,
 }
 
 /// The words of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names of the fields say it")]
-pub struct Document {
-    pub sender_id: UserId,
-    pub timestamp: Timestamp,
-    /// Separated by spaces, in their order.
-    pub words: String,
-}
+pub struct Words(String);
 
-impl Document {
+impl Words {
+    /// Returns the words in their order, separated by spaces.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Returns each word with its places in the text, from 1.
     pub fn places(&self) -> BTreeMap<&str, Vec<usize>> {
         let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (index, word) in self.words.split(' ').enumerate() {
+        for (index, word) in self.0.split(' ').enumerate() {
             if !word.is_empty() && !is_omitted(word) {
                 places.entry(word).or_default().push(index + 1);
             }
@@ -84,30 +132,23 @@ impl Document {
     }
 }
 
-/// Returns the step of events that follow a number without a gap. `None` if there are none. System messages are not indexed: their sentences
-/// have names of users, who may be deleted.
-pub fn index_step(conversation_id: ConversationId, after: Seq, events: &[Event]) -> Option<IndexStep> {
-    let up_to = events.last()?.seq;
+/// Returns the step of a conversation's events that follow a number, in their order. `None` if there are none.
+pub fn index_step(
+    conversation_id: ConversationId,
+    after: Seq,
+    events: impl IntoIterator<Item = IndexedEvent>,
+) -> Option<IndexStep> {
+    let mut up_to = None;
     let mut entries: BTreeMap<Seq, IndexEntry> = BTreeMap::new();
     for event in events {
-        let changes_text = match event.kind {
-            EventKind::MessageNew | EventKind::MessageUpdated | EventKind::MessageDeleted => true,
-            _ => event.is_message(),
-        };
-        let Some(message) = event.message.as_ref().filter(|message| changes_text && message.note.is_none()) else {
-            continue;
-        };
-        // An event has its message as it is now, so that all events of a message have the same text.
-        entries.entry(message.seq).or_insert_with(|| {
-            let document = message.deleted_at.is_none().then(|| Document {
-                sender_id: message.sender_id,
-                timestamp: message.timestamp,
-                words: indexed_words(&message.content),
-            });
-            IndexEntry { seq: message.seq, document }
-        });
+        up_to = Some(event.seq);
+        if let Some(TextChange { message_seq: seq, sender_id, timestamp, text }) = event.change {
+            let words = text.map(|text| Words(indexed_words(&text)));
+            // The last change of a message has its newest text.
+            entries.insert(seq, IndexEntry { seq, sender_id, timestamp, words });
+        }
     }
-    Some(IndexStep { conversation_id, after, up_to, entries: entries.into_values().collect() })
+    up_to.map(|up_to| IndexStep { conversation_id, after, up_to, entries: entries.into_values().collect() })
 }
 
 /// Returns the word by which an index finds the messages of a conversation. No text has it, because it begins with a character that is no

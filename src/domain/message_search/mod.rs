@@ -9,7 +9,8 @@ mod words;
 
 pub use excerpt::{Excerpt, excerpt};
 pub use index::{
-    Document, IndexEntry, IndexPosition, IndexStep, IndexVersion, conversation_key, index_step, sender_key,
+    IndexEntry, IndexPosition, IndexStep, IndexVersion, IndexedEvent, TextChange, Words, conversation_key, index_step,
+    sender_key,
 };
 pub use query::{MessageQuery, Term};
 pub use words::WORDS_VERSION;
@@ -56,6 +57,7 @@ pub struct Search {
 pub struct FoundMessages {
     /// The messages as they are now.
     pub messages: Vec<Message>,
-    /// The position before which the search goes on. `None` if there are no further messages.
+    /// The position before which the search goes on. It can be that of a message that the reader may not see, so that a cursor must hide it.
+    /// `None` if there are no further messages.
     pub next: Option<MessagePosition>,
 }

@@ -129,17 +129,26 @@ impl Term {
         self.words.last().map(String::as_str).unwrap_or_default()
     }
 
-    /// Adds the ranges of the term's occurrences among the words of a text.
-    fn matches(&self, text: &str, words: &[(String, Range<usize>)], ranges: &mut Vec<Range<usize>>) {
-        let is_match = |(index, word): (usize, &String), found: &str| {
+    /// Returns true if the term is among the words of a text, as an index has them.
+    pub fn is_in(&self, words: &[&str]) -> bool {
+        words.windows(self.words.len().max(1)).any(|found| self.is_match(found.iter().copied()))
+    }
+
+    /// Returns true if words of a text, as many as the term has, are those of the term.
+    fn is_match<'a>(&self, found: impl Iterator<Item = &'a str>) -> bool {
+        self.words.iter().enumerate().zip(found).all(|((index, word), found)| {
             if self.is_prefix && index + 1 == self.words.len() {
                 found.starts_with(word.as_str())
             } else {
                 found == word
             }
-        };
+        })
+    }
+
+    /// Adds the ranges of the term's occurrences among the words of a text.
+    fn matches(&self, text: &str, words: &[(String, Range<usize>)], ranges: &mut Vec<Range<usize>>) {
         for found in words.windows(self.words.len().max(1)) {
-            if self.words.iter().enumerate().zip(found).all(|(word, (found, _))| is_match(word, found)) {
+            if self.is_match(found.iter().map(|(word, _)| word.as_str())) {
                 let (Some((_, first)), Some((_, last))) = (found.first(), found.last()) else { continue };
                 let end = if self.is_prefix { prefix_end(text, last, self.last_word()) } else { last.end };
                 ranges.push(first.start..end);

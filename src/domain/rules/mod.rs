@@ -48,8 +48,12 @@ pub struct Facts {
     pub message: Option<Message>,
     /// The actor has reacted to `message` with the emoji of the command, if the action is a reaction.
     pub has_reacted: bool,
+    /// The kinds of `message` that the actor alone has, if the action is a reaction with a kind that `message` does not have.
+    pub kinds_alone: Vec<Emoji>,
     /// The number of pinned messages, if the action pins one.
     pub pins: i64,
+    /// The user who pinned `message`, if the action unpins it.
+    pub pinned_by: Option<UserId>,
     /// The members whom a new text may mention, by their folded usernames.
     pub mentioned: HashMap<String, UserId>,
 }
@@ -84,6 +88,8 @@ pub enum RowWrite {
     InsertReaction(Seq, UserId, Emoji),
     /// Removes one.
     DeleteReaction(Seq, UserId, Emoji),
+    /// Removes all reactions with this emoji to the message with this number. A group has at most [`crate::limits::GROUP_MEMBERS_MAX`].
+    DeleteReactionsWith(Seq, Emoji),
     /// Changes the counts beside the message with this number.
     SetReactions(Seq, Reactions),
     /// Pins the message with this number, at the time of the command and by its actor.
@@ -112,6 +118,7 @@ impl RowWrite {
             | Self::UpdateMessage(_)
             | Self::InsertReaction(..)
             | Self::DeleteReaction(..)
+            | Self::DeleteReactionsWith(..)
             | Self::SetReactions(..)
             | Self::Pin(_)
             | Self::Unpin(_)
@@ -133,6 +140,7 @@ impl RowWrite {
             | Self::UpdateMessage(_)
             | Self::InsertReaction(..)
             | Self::DeleteReaction(..)
+            | Self::DeleteReactionsWith(..)
             | Self::SetReactions(..)
             | Self::Pin(_)
             | Self::Unpin(_)
@@ -236,6 +244,7 @@ pub fn decide(command: &Command, facts: &Facts) -> Result<Verdict> {
         Action::DeleteMessage { .. } => messages::delete(command, facts),
         Action::RemoveMessage { .. } => messages::remove(command, facts),
         Action::React { .. } => reactions::decide_one(command, facts),
+        Action::ClearReactions { emoji, .. } => reactions::clear(emoji, facts),
         Action::Pin { is_pinned: true, .. } => pins::pin(command, facts),
         Action::Pin { is_pinned: false, .. } => pins::unpin(command, facts),
         Action::AddMember { user_id, role } => membership::add(*user_id, *role, facts),

@@ -32,6 +32,11 @@ pub(super) fn unpin(command: &Command, facts: &Facts) -> Result<Verdict> {
     if message.pinned_at.is_none() {
         return Ok(Verdict::Nothing(Outcome::NoChange));
     }
+    // What the other user pinned is not the actor's to take away behind a block.
+    let is_blocked = facts.actor.as_ref().is_some_and(|actor| actor.is_blocked);
+    if is_blocked && facts.pinned_by != Some(command.actor_id) {
+        return Err(declined());
+    }
     Ok(change(EventKind::MessageUnpinned, command, message, RowWrite::Unpin(message.seq)))
 }
 
@@ -131,14 +136,19 @@ mod tests {
     }
 
     #[test]
-    fn a_block_refuses_pins_and_lets_them_end() {
+    fn a_block_refuses_pins_and_lets_ones_own_end() {
         let blocked = |message| {
             let mut facts = facts(ConversationKind::Direct, Role::Member, message);
             facts.actor.as_mut().expect("one").is_blocked = true;
             facts
         };
         assert_eq!(decide_pin(&blocked(message()), true), Err(declined()));
-        let pinned = Message { pinned_at: Some(Timestamp(1)), ..message() };
-        assert!(matches!(decide_pin(&blocked(pinned), false), Ok(Verdict::Write(_))));
+        let pinned = blocked(Message { pinned_at: Some(Timestamp(1)), ..message() });
+        let own = Facts { pinned_by: pinned.actor.as_ref().map(|actor| actor.user.id), ..pinned.clone() };
+        assert!(matches!(decide_pin(&own, false), Ok(Verdict::Write(_))));
+        for pinned_by in [None, Some(UserId::new())] {
+            assert_eq!(decide_pin(&Facts { pinned_by, ..pinned.clone() }, false), Err(declined()));
+        }
+        assert_eq!(decide_pin(&blocked(message()), false), Ok(Verdict::Nothing(Outcome::NoChange)));
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use super::contact::declined;
 use super::{Decision, Facts, NewEvent, RowWrite, Verdict};
 use crate::domain::command::{Action, Command, Outcome};
-use crate::domain::conversation::Member;
+use crate::domain::conversation::{ConversationKind, Member, Role};
 use crate::domain::emoji::Emoji;
 use crate::domain::event::{EventKind, Payload};
 use crate::domain::message::Message;
@@ -16,12 +16,14 @@ use crate::domain::{Error, MessageId, Result, UserId};
 use crate::limits;
 
 /// The facts of one reaction. Those of its message are the same for all reactions of its group.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Reactor {
     /// The user who reacts, if they are a member.
     pub actor: Option<Member>,
     /// The user has reacted to the message with this emoji.
     pub has_reacted: bool,
+    /// The kinds of the message that the user alone has, if the message does not have this one.
+    pub kinds_alone: Vec<Emoji>,
 }
 
 /// Returns the groups of a batch, as indices of its commands: all reactions to one message are a group, and every other command is one.
@@ -49,13 +51,16 @@ pub fn groups(batch: &[Command]) -> Vec<Vec<usize>> {
 /// command that changes something gets the decision for all.
 pub(super) fn decide(commands: &[&Command], facts: &Facts, others: &[Reactor]) -> Vec<Result<Verdict>> {
     let mut fold = Fold::new(facts);
-    let first = std::iter::once((facts.actor.as_ref(), facts.has_reacted));
-    let reactors = first.chain(others.iter().map(|other| (other.actor.as_ref(), other.has_reacted)));
-    let has_changed: Vec<Result<bool>> = commands
-        .iter()
-        .zip(reactors)
-        .map(|(command, (actor, has_reacted))| fold.add(command, actor, has_reacted))
-        .collect();
+    let first =
+        Reacting { actor: facts.actor.as_ref(), has_reacted: facts.has_reacted, kinds_alone: &facts.kinds_alone };
+    let others = others.iter().map(|Reactor { actor, has_reacted, kinds_alone }| Reacting {
+        actor: actor.as_ref(),
+        has_reacted: *has_reacted,
+        kinds_alone,
+    });
+    let reactors = std::iter::once(first).chain(others);
+    let has_changed: Vec<Result<bool>> =
+        commands.iter().zip(reactors).map(|(command, reactor)| fold.add(command, &reactor)).collect();
     let mut decision = fold.decision();
     let is_event = decision.is_some();
     let mut verdict = |has_changed| match decision.take_if(|_| has_changed) {
@@ -70,6 +75,41 @@ pub(super) fn decide(commands: &[&Command], facts: &Facts, others: &[Reactor]) -
 pub(super) fn decide_one(command: &Command, facts: &Facts) -> Result<Verdict> {
     let verdict = decide(&[command], facts, &[]).pop();
     verdict.unwrap_or_else(|| Err(Error::internal("a reaction has no verdict")))
+}
+
+/// Decides that an admin removes all reactions of one kind, whoever reacted. The event names no users: only the counts change.
+pub(super) fn clear(emoji: &Emoji, facts: &Facts) -> Result<Verdict> {
+    let actor = facts.actor.as_ref().ok_or_else(|| Error::not_found("conversation"))?;
+    let message = reactable(facts.message.as_ref())?;
+    if facts.kind != ConversationKind::Group || actor.role < Role::Admin {
+        return Err(Error::forbidden("Only an admin or the owner of a group can remove the reactions of others."));
+    }
+    if !message.reactions.contains(emoji) {
+        return Ok(Verdict::Nothing(Outcome::NoChange));
+    }
+    let mut reactions = message.reactions.clone();
+    reactions.clear(emoji);
+    let payload = Some(payload(message.id, &reactions, None));
+    let writes =
+        vec![RowWrite::DeleteReactionsWith(message.seq, emoji.clone()), RowWrite::SetReactions(message.seq, reactions)];
+    let event = NewEvent::Change { kind: EventKind::ReactionsChanged, message: None, payload };
+    Ok(Verdict::Write(Decision { writes, event }))
+}
+
+/// Returns the message, if it is one that takes reactions.
+fn reactable(message: Option<&Message>) -> Result<&Message> {
+    let message = message.ok_or_else(|| Error::not_found("message"))?;
+    if message.note.is_some() {
+        return Err(Error::forbidden("System messages take no reactions."));
+    }
+    if message.deleted_at.is_some() { Err(Error::not_found("message")) } else { Ok(message) }
+}
+
+/// The facts of the reaction that is decided next.
+struct Reacting<'a> {
+    actor: Option<&'a Member>,
+    has_reacted: bool,
+    kinds_alone: &'a [Emoji],
 }
 
 /// The state of a message's reactions while those of a group are decided one after the other.
@@ -104,18 +144,13 @@ impl<'a> Fold<'a> {
     }
 
     /// Decides one reaction. Returns false if it changes nothing.
-    fn add(&mut self, command: &'a Command, actor: Option<&Member>, has_reacted: bool) -> Result<bool> {
+    fn add(&mut self, command: &'a Command, reactor: &Reacting<'_>) -> Result<bool> {
         let Action::React { emoji, is_added, .. } = &command.action else {
             return Err(Error::internal("a command among reactions is none"));
         };
+        let Reacting { actor, has_reacted, kinds_alone } = *reactor;
         let actor = actor.ok_or_else(|| Error::not_found("conversation"))?;
-        let message = self.message.ok_or_else(|| Error::not_found("message"))?;
-        if message.note.is_some() {
-            return Err(Error::forbidden("System messages take no reactions."));
-        }
-        if message.deleted_at.is_some() {
-            return Err(Error::not_found("message"));
-        }
+        reactable(self.message)?;
         let key = (command.actor_id, emoji);
         let now = self.places.get(&key).map_or(has_reacted, |place| self.changes[*place].now);
         if now == *is_added {
@@ -126,9 +161,8 @@ impl<'a> Fold<'a> {
             if actor.is_blocked {
                 return Err(declined());
             }
-            if !self.reactions.contains(emoji) && self.reactions.counts().len() >= limits::REACTION_KINDS_MAX {
-                let detail = format!("the message has {} kinds of reactions already", limits::REACTION_KINDS_MAX);
-                return Err(Error::field("emoji", detail));
+            if !self.reactions.contains(emoji) {
+                self.check_new_kind(command.actor_id, kinds_alone)?;
             }
             self.reactions.add(emoji);
         } else {
@@ -142,6 +176,25 @@ impl<'a> Fold<'a> {
             self.changes.push(Change { user_id, emoji, before: has_reacted, now: *is_added });
         }
         Ok(true)
+    }
+
+    /// Checks that a user can bring a kind that the message does not have. What the group itself changed in the kinds of others is not counted
+    /// for the user.
+    fn check_new_kind(&self, user_id: UserId, kinds_alone: &[Emoji]) -> Result<()> {
+        let refuse = |detail: String| Err(Error::field("emoji", detail));
+        if self.reactions.counts().len() >= limits::REACTION_KINDS_MAX {
+            return refuse(format!("the message has {} kinds of reactions already", limits::REACTION_KINDS_MAX));
+        }
+        let is_own = |emoji: &Emoji| match self.places.get(&(user_id, emoji)) {
+            Some(place) => self.changes[*place].now,
+            None => kinds_alone.contains(emoji),
+        };
+        let alone = self.reactions.counts().iter().filter(|kind| kind.count == 1 && is_own(&kind.emoji)).count();
+        if alone >= limits::REACTION_KINDS_ALONE_MAX {
+            let most = limits::REACTION_KINDS_ALONE_MAX;
+            return refuse(format!("you have {most} kinds of reactions to this message that nobody else has"));
+        }
+        Ok(())
     }
 
     /// Returns the decision. `None` if all is as it was before.

@@ -3,7 +3,7 @@
 use super::super::test_facts;
 use super::super::{Decision, Facts, NewEvent, Reactor, RowWrite, Verdict, decide, decide_group, groups};
 use crate::domain::command::{Action, Command, Outcome};
-use crate::domain::conversation::{Member, Role};
+use crate::domain::conversation::{ConversationKind, Member, Role};
 use crate::domain::emoji::Emoji;
 use crate::domain::event::{EventKind, Payload};
 use crate::domain::message::{Message, SystemNote};
@@ -122,6 +122,68 @@ fn a_message_has_a_bounded_number_of_kinds() {
 }
 
 #[test]
+fn nobody_has_more_than_a_few_kinds_alone() {
+    let animals: Vec<Emoji> =
+        (0x1F400..).filter_map(char::from_u32).map(|animal| emoji(&animal.to_string())).take(9).collect();
+    let alone = limits::REACTION_KINDS_ALONE_MAX;
+    let stored = |counts: &[u64]| {
+        let kinds = animals.iter().zip(counts).map(|(kind, count)| format!("{kind} {count}"));
+        message(&kinds.collect::<Vec<_>>().join(" "))
+    };
+    let ada = member();
+    let may = |stored: &Message, own: &[Emoji], texts: &[(&str, bool)]| {
+        let commands: Vec<Command> =
+            texts.iter().map(|(text, is_added)| react(stored, ada.user.id, text, *is_added)).collect();
+        let reactor = |text: &str| {
+            let has_reacted = own.contains(&emoji(text));
+            Reactor { actor: Some(ada.clone()), has_reacted, kinds_alone: own.to_vec() }
+        };
+        let mut reactors: Vec<Reactor> = texts.iter().map(|(text, _)| reactor(text)).collect();
+        let Reactor { actor, has_reacted, kinds_alone } = reactors.remove(0);
+        let facts = Facts { kinds_alone, ..facts(stored.clone(), actor, has_reacted) };
+        let verdicts = decide_group(&commands.iter().collect::<Vec<_>>(), &facts, &reactors);
+        verdicts.into_iter().map(|verdict| verdict.map(drop).map_err(|error| error.code)).collect::<Vec<_>>()
+    };
+    let (full, refused) = (stored(&[1; 5]), Err(Code::Invalid));
+    assert_eq!(full.reactions.counts().len(), alone);
+    assert_eq!(may(&full, &animals[..alone], &[(HEART, true)]), [refused]);
+    assert_eq!(may(&full, &animals[..alone - 1], &[(HEART, true), (THUMB, true)]), [Ok(()), refused], "in a group too");
+    assert_eq!(may(&stored(&[2, 1, 1, 1, 1]), &animals[..alone], &[(HEART, true)]), [Ok(())], "one is shared");
+    assert_eq!(may(&stored(&[1; 6]), &animals[..alone], &[(animals[5].as_str(), true)]), [Ok(())], "it is there");
+    assert_eq!(may(&full, &[], &[(HEART, true)]), [Ok(())], "those of others");
+    let swap = [(animals[0].as_str(), false), (HEART, true)];
+    assert_eq!(may(&full, &animals[..alone], &swap), [Ok(()), Ok(())], "one is taken back before");
+}
+
+#[test]
+fn an_admin_removes_a_kind_of_a_group() {
+    let stored = message("\u{1F44D} 2 \u{2764}\u{FE0F} 1");
+    let clear = |stored: &Message, kind, role, text: &str| {
+        let actor = test_facts::member(UserId::new(), role);
+        let action = Action::ClearReactions { message_id: stored.id, emoji: emoji(text) };
+        let command = Command { action, ..react(stored, actor.user.id, text, false) };
+        decide(&command, &Facts { kind, ..facts(stored.clone(), Some(actor), false) })
+    };
+    let group = ConversationKind::Group;
+    for role in [Role::Owner, Role::Admin] {
+        let (writes, payload) = written(&clear(&stored, group, role, THUMB));
+        let left = Reactions::from_trusted("\u{2764}\u{FE0F} 1");
+        assert_eq!(writes, [RowWrite::DeleteReactionsWith(3, emoji(THUMB)), RowWrite::SetReactions(3, left)]);
+        let fields = format!(r#"{{"message_id":"{}","reactions":[{{"emoji":"{HEART}","count":1}}]}}"#, stored.id);
+        assert_eq!(payload, fields);
+    }
+    let nothing = Ok(Verdict::Nothing(Outcome::NoChange));
+    assert_eq!(clear(&stored, group, Role::Owner, "\u{1F389}"), nothing, "there is none");
+    let code = |stored: &Message, kind, role| clear(stored, kind, role, THUMB).map(drop).map_err(|error| error.code);
+    assert_eq!(code(&stored, group, Role::Member), Err(Code::Forbidden));
+    assert_eq!(code(&stored, ConversationKind::Direct, Role::Member), Err(Code::Forbidden));
+    let deleted = Message { deleted_at: Some(Timestamp(2)), ..stored.clone() };
+    assert_eq!(code(&deleted, group, Role::Owner), Err(Code::NotFound));
+    let noted = Message { note: Some(SystemNote::MemberRemoved { user_id: UserId::new() }), ..stored };
+    assert_eq!(code(&noted, group, Role::Owner), Err(Code::Forbidden));
+}
+
+#[test]
 fn a_group_shares_a_decision_and_each_keeps_its_outcome() {
     let stored = message("\u{1F44D} 1");
     let members: [Member; 4] = std::array::from_fn(|_| member());
@@ -136,7 +198,8 @@ fn a_group_shares_a_decision_and_each_keeps_its_outcome() {
         command(cat, THUMB, true),
         command(dan, HEART, true),
     ];
-    let reactor = |actor: &Member, has_reacted| Reactor { actor: Some(actor.clone()), has_reacted };
+    let reactor =
+        |actor: &Member, has_reacted| Reactor { actor: Some(actor.clone()), has_reacted, ..Reactor::default() };
     let others =
         [reactor(ada, true), reactor(bob, false), reactor(bob, false), reactor(cat, false), reactor(dan, false)];
     let commands: Vec<&Command> = commands.iter().collect();
@@ -175,7 +238,7 @@ fn large_conversations_and_large_events_name_nobody() {
         let commands: Vec<Command> = members.iter().map(|member| react(&stored, member.user.id, THUMB, true)).collect();
         let facts = Facts { member_count, ..facts(stored.clone(), Some(members[0].clone()), false) };
         let others: Vec<Reactor> =
-            members[1..].iter().map(|member| Reactor { actor: Some(member.clone()), has_reacted: false }).collect();
+            members[1..].iter().map(|member| Reactor { actor: Some(member.clone()), ..Reactor::default() }).collect();
         written(&decide_group(&commands.iter().collect::<Vec<_>>(), &facts, &others)[0]).1
     };
     let most = limits::REACTION_CHANGES_MAX;

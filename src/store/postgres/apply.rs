@@ -1,9 +1,9 @@
 //! Applies a batch of commands in one transaction and two round trips, with the decisions between them. A third one asks for contacts, if a
 //! decision depends on them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use futures_util::future::{OptionFuture, join_all, join3, join5};
+use futures_util::future::{OptionFuture, join_all, join4, join5};
 use tokio_postgres::Row;
 
 use super::apply_writes::Writes;
@@ -13,7 +13,7 @@ use super::members::member;
 use super::mentions::{MENTIONED_MEMBERS, MentionedMembers, mentioned_members, names_to_look_up};
 use super::messages::message;
 use super::quotes::{read_quotes, set_quote};
-use super::rows::{self, Columns};
+use super::rows::Columns;
 use super::users::{LOCK_USERS, user};
 use crate::domain::command::{Action, Command, Outcome};
 use crate::domain::conversation::{ConversationKind, GroupName, Member, Role};
@@ -64,17 +64,33 @@ const MESSAGES: &str = concat!(
      JOIN messages m ON m.conversation_id = w.conversation_id AND m.id = w.id"
 );
 
-/// conversations, messages, emoji (NULL if the action is no reaction), users. Each array has one element for each command. A subquery for each,
-/// which is two looks into indexes: a join compares each command with each row as long as PostgreSQL has no statistics of the table.
-const REACTED: &str = "SELECT place FROM (SELECT w.place, (SELECT true FROM messages m \
-         JOIN reactions r ON r.conversation_id = m.conversation_id AND r.message_seq = m.seq \
-         WHERE m.conversation_id = w.conversation_id AND m.id = w.message_id AND r.emoji = w.emoji AND r.user_id = w.user_id) AS has_reacted \
-     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[]) WITH ORDINALITY AS w (conversation_id, message_id, emoji, user_id, place)) judged \
-     WHERE has_reacted";
+/// conversations, messages, emoji (NULL if the action is no reaction), users. Each array has one element for each command. Returns whether the user
+/// has reacted with this emoji, and the kinds that the user alone has of a message without this one.
+///
+/// Subqueries for each command, which look up messages and reactions by their whole keys. A join may use a part of a key and go through all
+/// reactions of a conversation for each command, or all rows as long as PostgreSQL has no statistics of the table. OFFSET keeps it from splitting the
+/// counts once for each word of them.
+const REACTED: &str = "SELECT w.place, \
+     (SELECT true FROM reactions r WHERE r.conversation_id = w.conversation_id AND r.emoji = w.emoji AND r.user_id = w.user_id \
+         AND r.message_seq = (SELECT m.seq FROM messages m WHERE m.conversation_id = w.conversation_id AND m.id = w.message_id)) IS TRUE, \
+     (SELECT ARRAY(SELECT k.word FROM unnest(m.words) WITH ORDINALITY AS k (word, n) \
+             WHERE m.words[k.n::int + 1] = '1' AND (SELECT true FROM reactions r \
+                 WHERE r.conversation_id = w.conversation_id AND r.message_seq = m.seq AND r.emoji = k.word AND r.user_id = w.user_id)) \
+         FROM (SELECT seq, string_to_array(reactions, ' ') AS words FROM messages \
+             WHERE conversation_id = w.conversation_id AND id = w.message_id OFFSET 0) m \
+         WHERE NOT w.emoji = ANY(m.words)) \
+     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[]) WITH ORDINALITY AS w (conversation_id, message_id, emoji, user_id, place)";
 
-/// conversations
-const PIN_COUNTS: &str =
-    "SELECT conversation_id, count(*) FROM pins WHERE conversation_id = ANY($1) GROUP BY conversation_id";
+/// conversations. Without messages that a node of an older version has deleted.
+const PIN_COUNTS: &str = "SELECT p.conversation_id, count(*) FROM pins p \
+     JOIN messages m ON m.conversation_id = p.conversation_id AND m.seq = p.message_seq AND m.deleted_at IS NULL \
+     WHERE p.conversation_id = ANY($1) GROUP BY p.conversation_id";
+
+/// conversations, ids of the messages that are unpinned (NULL for other actions). Each array has one element for each command.
+const PINNED_BY: &str = "SELECT w.place, p.user_id \
+     FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS w (conversation_id, id, place) \
+     JOIN messages m ON m.conversation_id = w.conversation_id AND m.id = w.id \
+     JOIN pins p ON p.conversation_id = m.conversation_id AND p.message_seq = m.seq";
 
 /// characters, conversations, ids of the messages that are edited (NULL for other actions). Each array has one element for each command.
 const QUOTES_OF_EDITED: &str = concat!(
@@ -129,10 +145,12 @@ struct Loaded {
     actors: HashMap<usize, Member>,
     targets: HashMap<usize, Target>,
     messages: HashMap<usize, Message>,
-    /// The reactions whose user has reacted with their emoji.
-    reacted: HashSet<usize>,
+    /// Of each reaction: its user has reacted with its emoji, and the kinds that its user alone has of a message without this one.
+    reacted: HashMap<usize, (bool, Vec<Emoji>)>,
     /// The numbers of pinned messages, of conversations in which the batch pins one.
     pins: HashMap<ConversationId, i64>,
+    /// The users who pinned the messages that are unpinned.
+    pinned_by: HashMap<usize, UserId>,
     /// The members whom the new texts of edits may mention.
     mentioned: MentionedMembers,
 }
@@ -180,7 +198,7 @@ impl Loaded {
         let target = self.targets.remove(&index);
         let (target_role, target_consent) =
             target.as_ref().map(|target| (target.role, target.consent)).unwrap_or_default();
-        let Reactor { actor, has_reacted } = self.reactor(index);
+        let Reactor { actor, has_reacted, kinds_alone } = self.reactor(index);
         Some(Facts {
             kind,
             name,
@@ -191,13 +209,16 @@ impl Loaded {
             target_consent,
             message: self.messages.remove(&index),
             has_reacted,
+            kinds_alone,
             pins: self.pins.get(&command.conversation_id).copied().unwrap_or_default(),
+            pinned_by: self.pinned_by.remove(&index),
             mentioned: self.mentioned.remove(&command.conversation_id).unwrap_or_default(),
         })
     }
 
     fn reactor(&mut self, index: usize) -> Reactor {
-        Reactor { actor: self.actors.remove(&index), has_reacted: self.reacted.contains(&index) }
+        let (has_reacted, kinds_alone) = self.reacted.remove(&index).unwrap_or_default();
+        Reactor { actor: self.actors.remove(&index), has_reacted, kinds_alone }
     }
 
     /// Returns the number of the next event in the conversation of a command.
@@ -222,10 +243,8 @@ fn users_to_lock(batch: &[Command]) -> Vec<UserId> {
 
 /// Begins a transaction, locks the counters and the users, and loads the facts, all in one round trip.
 async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>]) -> Result<Loaded> {
-    connection
-        .prepare(&[LOCK_USERS, LOCK, CONVERSATIONS, ACTORS, TARGETS, MESSAGES, REACTED, PIN_COUNTS, QUOTES_OF_EDITED])
-        .await?;
-    connection.prepare(&[MENTIONED_MEMBERS]).await?;
+    connection.prepare(&[LOCK_USERS, LOCK, CONVERSATIONS, ACTORS, TARGETS, MESSAGES]).await?;
+    connection.prepare(&[REACTED, PIN_COUNTS, PINNED_BY, QUOTES_OF_EDITED, MENTIONED_MEMBERS]).await?;
     let conversations: Vec<ConversationId> = batch.iter().map(|command| command.conversation_id).collect();
     let actors: Vec<UserId> = batch.iter().map(|command| command.actor_id).collect();
     let targets: Vec<Option<UserId>> = batch.iter().map(|command| command.action.user_id()).collect();
@@ -243,10 +262,13 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
     let pins = batch.iter().filter(|command| matches!(command.action, Action::Pin { is_pinned: true, .. }));
     let pins: Vec<ConversationId> = pins.map(|command| command.conversation_id).collect();
     let with_pins: Params<'_> = &[&pins];
-    let edited: Vec<Option<MessageId>> = batch
-        .iter()
-        .map(|command| command.action.message_id().filter(|_| matches!(command.action, Action::EditMessage { .. })))
-        .collect();
+    let messages_of = |is_meant: fn(&Action) -> bool| -> Vec<Option<MessageId>> {
+        batch.iter().map(|command| command.action.message_id().filter(|_| is_meant(&command.action))).collect()
+    };
+    let unpinned = messages_of(|action| matches!(action, Action::Pin { is_pinned: false, .. }));
+    let has_unpinned = unpinned.iter().any(Option::is_some);
+    let with_unpinned: Params<'_> = &[&conversations, &unpinned];
+    let edited = messages_of(|action| matches!(action, Action::EditMessage { .. }));
     let has_edits = edited.iter().any(Option::is_some);
     let with_edited: Params<'_> = &[&limits::QUOTE_CHARS_MAX, &conversations, &edited];
     let names: Vec<(ConversationId, MentionedNames)> = batch
@@ -262,27 +284,33 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
     let with_names: Params<'_> = &[&named_in, &usernames];
     let to_lock = users_to_lock(batch);
     let lock_users: Params<'_> = &[&to_lock];
-    let (begun, counters, locked, (pin_counts, quotes, mentioned), (conversations, actors, targets, messages, reacted)) =
+    let (
+        begun,
+        counters,
+        locked,
+        (pin_counts, pinned_by, quotes, mentioned),
+        (conversations, actors, targets, messages, reacted),
+    ) = join5(
+        connection.begin(),
+        connection.send(LOCK, &[&conversations]),
+        OptionFuture::from((!to_lock.is_empty()).then(|| connection.send(LOCK_USERS, lock_users))),
+        join4(
+            OptionFuture::from((!pins.is_empty()).then(|| Box::pin(connection.send(PIN_COUNTS, with_pins)))),
+            OptionFuture::from(has_unpinned.then(|| Box::pin(connection.send(PINNED_BY, with_unpinned)))),
+            OptionFuture::from(has_edits.then(|| Box::pin(connection.send(QUOTES_OF_EDITED, with_edited)))),
+            OptionFuture::from(
+                (!usernames.is_empty()).then(|| Box::pin(connection.send(MENTIONED_MEMBERS, with_names))),
+            ),
+        ),
         join5(
-            connection.begin(),
-            connection.send(LOCK, &[&conversations]),
-            OptionFuture::from((!to_lock.is_empty()).then(|| connection.send(LOCK_USERS, lock_users))),
-            join3(
-                OptionFuture::from((!pins.is_empty()).then(|| Box::pin(connection.send(PIN_COUNTS, with_pins)))),
-                OptionFuture::from(has_edits.then(|| Box::pin(connection.send(QUOTES_OF_EDITED, with_edited)))),
-                OptionFuture::from(
-                    (!usernames.is_empty()).then(|| Box::pin(connection.send(MENTIONED_MEMBERS, with_names))),
-                ),
-            ),
-            join5(
-                connection.send(CONVERSATIONS, &[&conversations]),
-                connection.send(ACTORS, &[&conversations, &actors]),
-                OptionFuture::from(has_targets.then(|| connection.send(TARGETS, with_targets))),
-                connection.send(MESSAGES, &[&conversations, &lookup_ids]),
-                OptionFuture::from(has_reactions.then(|| Box::pin(connection.send(REACTED, with_emoji)))),
-            ),
-        )
-        .await;
+            connection.send(CONVERSATIONS, &[&conversations]),
+            connection.send(ACTORS, &[&conversations, &actors]),
+            OptionFuture::from(has_targets.then(|| connection.send(TARGETS, with_targets))),
+            connection.send(MESSAGES, &[&conversations, &lookup_ids]),
+            OptionFuture::from(has_reactions.then(|| Box::pin(connection.send(REACTED, with_emoji)))),
+        ),
+    )
+    .await;
     begun?;
     locked.transpose()?;
     let mut loaded = Loaded {
@@ -306,7 +334,14 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
         messages: map(&messages?, |columns| Ok((command_index(columns)?, message(columns)?)))?,
         pins: map(&pin_counts.transpose()?.unwrap_or_default(), |columns| Ok((columns.next()?, columns.next()?)))?,
         mentioned: mentioned_members(&mentioned.transpose()?.unwrap_or_default())?,
-        reacted: rows::all(&reacted.transpose()?.unwrap_or_default(), command_index)?.into_iter().collect(),
+        pinned_by: map(&pinned_by.transpose()?.unwrap_or_default(), |columns| {
+            Ok((command_index(columns)?, columns.next()?))
+        })?,
+        reacted: map(&reacted.transpose()?.unwrap_or_default(), |columns| {
+            let (index, has_reacted) = (command_index(columns)?, columns.next()?);
+            let kinds_alone: Option<Vec<String>> = columns.next()?;
+            Ok((index, (has_reacted, kinds_alone.into_iter().flatten().map(Emoji::from_trusted).collect())))
+        })?,
     };
     if let Some(rows) = quotes.transpose()? {
         let quotes = read_quotes(&rows);

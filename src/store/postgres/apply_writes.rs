@@ -102,6 +102,12 @@ statements! {
         "DELETE FROM reactions r USING unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[]) \
              AS w (conversation_id, message_seq, emoji, user_id) \
          WHERE r.conversation_id = w.conversation_id AND r.message_seq = w.message_seq AND r.emoji = w.emoji AND r.user_id = w.user_id";
+    /// By the places of the rows, because a join compares each of them with each row as long as PostgreSQL has no statistics of the table.
+    delete_reactions_with { conversations: ConversationId, message_seqs: Seq, emoji: String }
+        "DELETE FROM reactions WHERE ctid = ANY(ARRAY(SELECT r.ctid \
+         FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS w (conversation_id, message_seq, emoji) \
+         CROSS JOIN LATERAL (SELECT ctid FROM reactions r WHERE r.conversation_id = w.conversation_id \
+             AND r.message_seq = w.message_seq AND r.emoji = w.emoji OFFSET 0) r))";
     set_reactions { conversations: ConversationId, message_seqs: Seq, reactions: Option<String> }
         "UPDATE messages m SET reactions = w.reactions \
          FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS w (conversation_id, seq, reactions) \
@@ -221,6 +227,9 @@ impl Writes {
             }
             RowWrite::DeleteReaction(message_seq, user_id, emoji) => {
                 self.delete_reactions.push(id, *message_seq, emoji.to_string(), *user_id);
+            }
+            RowWrite::DeleteReactionsWith(message_seq, emoji) => {
+                self.delete_reactions_with.push(id, *message_seq, emoji.to_string());
             }
             RowWrite::SetReactions(message_seq, reactions) => {
                 self.set_reactions.push(id, *message_seq, reactions.stored());

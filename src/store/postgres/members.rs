@@ -34,7 +34,7 @@ pub(super) async fn receipts_of_others(
     id: ConversationId,
     user_id: UserId,
 ) -> Result<Option<(Seq, Seq)>> {
-    let least = connection.rows(queries::members::RECEIPTS_OF_OTHERS, &[&id, &user_id]).await?;
+    let least = connection.rows(queries::receipts::RECEIPTS_OF_OTHERS, &[&id, &user_id]).await?;
     let least: Option<(Option<Seq>, Option<Seq>)> = rows::first(&least, rows::pair)?;
     Ok(least.and_then(|(delivered, read)| delivered.zip(read)))
 }

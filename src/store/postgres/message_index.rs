@@ -1,12 +1,14 @@
 //! Writes the index of messages by their words. A `tsvector` is written by hand, because PostgreSQL's parsers cut words in their own ways.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use futures_util::future::{join, join3, join4};
 
 use super::connection::PgConnection;
-use crate::domain::message_search::{Document, IndexStep, conversation_key, sender_key};
-use crate::domain::{ConversationId, Result, Seq, Timestamp};
+use super::rows;
+use crate::domain::message_search::{IndexStep, Words, conversation_key, sender_key};
+use crate::domain::{ConversationId, Result, Seq, Timestamp, UserId};
 use crate::store::queries::message_search::DELETE_CURSOR;
 use crate::store::queries::row_limit;
 
@@ -14,7 +16,7 @@ use crate::store::queries::row_limit;
 const INSERT_CURSORS: &str = "INSERT INTO search_cursors (version, conversation_id, seq) \
      SELECT $1, id, 0 FROM unnest($2::uuid[]) AS w (id) ORDER BY id ON CONFLICT DO NOTHING";
 /// version, conversations. A statement of its own, so that the next ones see what other transactions committed while this one waited.
-const LOCK_CURSORS: &str = "SELECT 1 FROM search_cursors WHERE version = $1 AND conversation_id = ANY($2) \
+const LOCK_CURSORS: &str = "SELECT conversation_id, seq FROM search_cursors WHERE version = $1 AND conversation_id = ANY($2) \
      ORDER BY conversation_id FOR UPDATE";
 /// version, conversations, seqs, numbers at which the steps begin. Each array has one element for each message.
 const DELETE_ENTRIES: &str = "DELETE FROM search_entries e \
@@ -37,8 +39,12 @@ const LOCK_CURSOR: &str = "SELECT 1 FROM search_cursors WHERE version = $1 AND c
 const SWEEP_ENTRIES: &str = "DELETE FROM search_entries WHERE version = $1 AND conversation_id = $2 \
      AND seq IN (SELECT seq FROM search_entries WHERE version = $1 AND conversation_id = $2 ORDER BY seq LIMIT $3)";
 
-/// Indexes steps in one transaction and one round trip.
-pub(super) async fn index_messages(connection: &PgConnection, version: i64, steps: &[IndexStep]) -> Result<()> {
+/// Indexes steps in one transaction and one round trip. Returns the conversations of the steps that it left out.
+pub(super) async fn index_messages(
+    connection: &PgConnection,
+    version: i64,
+    steps: &[IndexStep],
+) -> Result<Vec<ConversationId>> {
     connection.prepare(&[INSERT_CURSORS, LOCK_CURSORS, DELETE_ENTRIES, INSERT_ENTRIES, ADVANCE_CURSORS]).await?;
     let ids: Vec<ConversationId> = steps.iter().map(|step| step.conversation_id).collect();
     let (after, up_to): (Vec<Seq>, Vec<Seq>) = steps.iter().map(|step| (step.after, step.up_to)).unzip();
@@ -49,10 +55,10 @@ pub(super) async fn index_messages(connection: &PgConnection, version: i64, step
         if entry.seq <= step.after {
             deleted.push(step, entry.seq);
         }
-        if let Some(document) = &entry.document {
+        if let Some(of_entry) = &entry.words {
             inserted.push(step, entry.seq);
-            timestamps.push(document.timestamp);
-            words.push(vector(document, step.conversation_id));
+            timestamps.push(entry.timestamp);
+            words.push(vector(of_entry, step.conversation_id, entry.sender_id));
         }
     }
     let ((begun, created, locked), (removed, added, advanced, committed)) = join(
@@ -74,11 +80,13 @@ pub(super) async fn index_messages(connection: &PgConnection, version: i64, step
     .await;
     begun?;
     created?;
-    locked?;
+    let cursors: HashSet<(ConversationId, Seq)> = rows::all(&locked?, rows::pair)?.into_iter().collect();
     removed?;
     added?;
     advanced?;
-    committed
+    committed?;
+    let is_left_out = |step: &&IndexStep| !cursors.contains(&(step.conversation_id, step.after));
+    Ok(steps.iter().filter(is_left_out).map(|step| step.conversation_id).collect())
 }
 
 /// Messages of steps, as arrays.
@@ -98,9 +106,9 @@ impl Keys {
 }
 
 /// Returns the text of a `tsvector`. Words have only letters and digits, so that nothing needs to be escaped.
-fn vector(document: &Document, conversation_id: ConversationId) -> String {
-    let mut text = format!("'{}' '{}'", conversation_key(conversation_id), sender_key(document.sender_id));
-    for (word, places) in document.places() {
+fn vector(words: &Words, conversation_id: ConversationId, sender_id: UserId) -> String {
+    let mut text = format!("'{}' '{}'", conversation_key(conversation_id), sender_key(sender_id));
+    for (word, places) in words.places() {
         text.push_str(" '");
         text.push_str(word);
         let mut separator = "':";
@@ -137,15 +145,22 @@ pub(super) async fn sweep(connection: &PgConnection, version: i64, id: Conversat
 #[cfg(test)]
 mod tests {
     use super::vector;
-    use crate::domain::message_search::{Document, conversation_key, sender_key};
+    use crate::domain::message_search::{IndexedEvent, TextChange, Words, conversation_key, index_step, sender_key};
     use crate::domain::{ConversationId, Timestamp, UserId};
+
+    fn words(text: &str) -> Words {
+        let (conversation_id, sender_id, text) = (ConversationId::new(), UserId::new(), Some(text.to_owned()));
+        let change = Some(TextChange { message_seq: 1, sender_id, timestamp: Timestamp(0), text });
+        let step = index_step(conversation_id, 0, [IndexedEvent { conversation_id, seq: 1, change }]);
+        step.expect("valid").entries.remove(0).words.expect("valid")
+    }
 
     #[test]
     fn a_vector_has_each_word_with_its_places() {
         let (id, sender_id) = (ConversationId::new(), UserId::new());
-        let document = |words: &str| Document { sender_id, timestamp: Timestamp(0), words: words.to_owned() };
         let keys = format!("'{}' '{}'", conversation_key(id), sender_key(sender_id));
-        assert_eq!(vector(&document(""), id), keys);
-        assert_eq!(vector(&document("to be or not to be"), id), keys + " 'be':2,6 'not':4 'or':3 'to':1,5");
+        assert_eq!(vector(&words("!"), id, sender_id), keys);
+        let expected = keys + " 'be':2,6 'not':4 'or':3 'to':1,5";
+        assert_eq!(vector(&words("To be or not to be"), id, sender_id), expected);
     }
 }

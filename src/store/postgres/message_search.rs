@@ -255,7 +255,7 @@ impl MessageSearch for Postgres {
         self.events(id, after, limit).await
     }
 
-    async fn index_messages(&self, version: i64, steps: Vec<IndexStep>) -> Result<()> {
+    async fn index_messages(&self, version: i64, steps: Vec<IndexStep>) -> Result<Vec<ConversationId>> {
         bounded(async { Box::pin(message_index::index_messages(&*self.connection().await?, version, &steps)).await })
             .await
     }

@@ -34,6 +34,7 @@ mod errors;
 mod heads;
 mod known_networks;
 mod lane;
+mod leftovers;
 mod member_settings;
 mod members;
 mod mentions;

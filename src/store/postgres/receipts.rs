@@ -3,28 +3,28 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use futures_util::future::join3;
+use futures_util::future::{join, join3};
 use tokio_postgres::Row;
 
 use super::connection::PgConnection;
 use super::rows::{self, Columns};
 use super::{Postgres, bounded};
 use crate::domain::notifications::Notifications;
-use crate::domain::receipt::{MemberReceipts, ReadState, Receipt, ReceiptOutcome};
-use crate::domain::{ConversationId, Error, Result, Seq, UserId};
+use crate::domain::receipt::{MemberReceipts, ReadState, Receipt, ReceiptOutcome, UnreadState};
+use crate::domain::{ConversationId, Result, Seq, UserId};
 use crate::limits;
-use crate::store::Receipts;
-use crate::store::queries::receipts::{RECEIPTS, member_receipts_columns, read_state_columns};
+use crate::store::queries::blocks::{are_blocked, has_blocks};
+use crate::store::queries::receipts::{RECEIPTS, member_receipts_columns, unread_state_columns};
 use crate::store::queries::row_limit;
 use crate::store::queries::unread::{mention_count, unread_after, unread_count};
 use crate::store::queries::user_settings::sends_receipts;
-use crate::store::receipts::MemberUpdate;
+use crate::store::{MemberId, MemberUpdate, Receipts};
 
-/// conversations, users. The members' states, without those whose row another transaction holds. To wait for it would let a send and this
+/// conversations, users. The members' receipts, without those whose row another transaction holds. To wait for it would let a send and this
 /// wait for each other, each with a row that the other needs.
-const LOCK_STATES: &str = concat!(
+const LOCK_RECEIPTS: &str = concat!(
     "SELECT mb.conversation_id, mb.user_id, ",
-    read_state_columns!(),
+    member_receipts_columns!(),
     " FROM unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
      JOIN members mb ON mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id \
      JOIN counters k ON k.conversation_id = mb.conversation_id \
@@ -39,21 +39,32 @@ const SET_STATES: &str = "UPDATE members mb SET delivered_seq = w.delivered_seq,
          AS w (conversation_id, user_id, delivered_seq, read_seq, unread_from_seq) \
      WHERE mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id";
 /// conversations, users, unread bound, messages that are scanned
-pub(super) const MEMBER_RECEIPTS: &str = concat!(
+const UNREAD_STATES: &str = concat!(
     "SELECT mb.conversation_id, mb.user_id, ",
-    member_receipts_columns!("$3", "$4"),
+    unread_state_columns!("$3", "$4"),
     " FROM unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
      JOIN members mb ON mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id \
      JOIN counters k ON k.conversation_id = mb.conversation_id"
 );
 
-type Member = (ConversationId, UserId);
+/// conversations, users. Each of them with each other member with whom they have a block.
+const BLOCKED_MEMBERS: &str = concat!(
+    "SELECT w.conversation_id, w.user_id, mb.user_id FROM unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
+     JOIN members mb ON mb.conversation_id = w.conversation_id AND mb.user_id <> w.user_id AND ",
+    are_blocked!("w.user_id", "mb.user_id")
+);
 
-/// Reads `read_state_columns!`: the state, and the newest number.
-fn read_state(columns: &mut Columns<'_>) -> Result<(ReadState, Seq)> {
+/// Reads `member_receipts_columns!`: the receipts, and the newest number.
+fn member_receipts(columns: &mut Columns<'_>) -> Result<(MemberReceipts, Seq)> {
     let state =
         ReadState { delivered_seq: columns.next()?, read_seq: columns.next()?, unread_from_seq: columns.next()? };
-    Ok((state, columns.next()?))
+    let receipts = MemberReceipts {
+        state,
+        member_count: columns.next()?,
+        sends_receipts: columns.next()?,
+        has_blocks: columns.next()?,
+    };
+    Ok((receipts, columns.next()?))
 }
 
 /// Reads `notify_level` and `notify_until`.
@@ -61,26 +72,25 @@ pub(super) fn notifications(columns: &mut Columns<'_>) -> Result<Notifications> 
     Ok(Notifications::from_trusted(columns.next()?, columns.next()?))
 }
 
-/// Reads `member_receipts_columns!`.
-pub(super) fn member_receipts(columns: &mut Columns<'_>) -> Result<MemberReceipts> {
-    let (state, last_seq) = read_state(columns)?;
-    Ok(MemberReceipts {
-        state,
-        last_seq,
-        member_count: columns.next()?,
-        is_blocked: columns.next()?,
-        sends_receipts: columns.next()?,
+/// Reads the columns of [`UNREAD_STATES`].
+fn unread_state(columns: &mut Columns<'_>) -> Result<(MemberId, UnreadState)> {
+    let member = rows::pair(columns)?;
+    let state = UnreadState {
+        read_seq: columns.next()?,
+        unread_from_seq: columns.next()?,
+        last_seq: columns.next()?,
         unread_count: columns.next()?,
         mention_count: columns.next()?,
         notifications: notifications(columns)?,
-    })
+    };
+    Ok((member, state))
 }
 
-/// Reads rows that begin with the member whom they are about.
-fn by_member<T>(found: &[Row], read: fn(&mut Columns<'_>) -> Result<T>) -> Result<HashMap<Member, T>> {
+/// Reads the rows of [`LOCK_RECEIPTS`].
+fn locked_receipts(found: &[Row]) -> Result<HashMap<MemberId, (MemberReceipts, Seq)>> {
     let row = |row| {
         let mut columns = Columns::of(row);
-        Ok((rows::pair(&mut columns)?, read(&mut columns)?))
+        Ok((rows::pair(&mut columns)?, member_receipts(&mut columns)?))
     };
     found.iter().map(row).collect()
 }
@@ -99,75 +109,78 @@ impl Receipts for Postgres {
     async fn update_receipts(&self, batch: &[MemberUpdate]) -> Result<Vec<ReceiptOutcome>> {
         bounded(async { Box::pin(update(&*self.connection().await?, batch)).await }).await
     }
+
+    async fn unread_states(&self, members: &[MemberId]) -> Result<Vec<(MemberId, UnreadState)>> {
+        let (conversations, users): (Vec<ConversationId>, Vec<UserId>) = members.iter().copied().unzip();
+        let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
+        self.all(UNREAD_STATES, &[&conversations, &users, &limits::UNREAD_MAX, &scanned], unread_state).await
+    }
+
+    async fn blocked_members(&self, members: &[MemberId]) -> Result<Vec<(MemberId, UserId)>> {
+        let (conversations, users): (Vec<ConversationId>, Vec<UserId>) = members.iter().copied().unzip();
+        self.all(BLOCKED_MEMBERS, &[&conversations, &users], |columns| Ok((rows::pair(columns)?, columns.next()?)))
+            .await
+    }
 }
 
 /// One transaction in two round trips, with the decision between them.
 async fn update(connection: &PgConnection, batch: &[MemberUpdate]) -> Result<Vec<ReceiptOutcome>> {
-    connection.prepare(&[LOCK_STATES, ARE_MEMBERS, SET_STATES, MEMBER_RECEIPTS]).await?;
+    connection.prepare(&[LOCK_RECEIPTS, ARE_MEMBERS, SET_STATES]).await?;
     let (conversations, users): (Vec<ConversationId>, Vec<UserId>) =
         batch.iter().map(|(conversation_id, user_id, _)| (*conversation_id, *user_id)).unzip();
     let (begun, locked, members) = join3(
         connection.begin(),
-        connection.send(LOCK_STATES, &[&conversations, &users]),
+        connection.send(LOCK_RECEIPTS, &[&conversations, &users]),
         connection.send(ARE_MEMBERS, &[&conversations, &users]),
     )
     .await;
     begun?;
-    let locked = by_member(&locked?, read_state)?;
-    let members: HashSet<Member> = rows::all(&members?, rows::pair)?.into_iter().collect();
+    let locked = locked_receipts(&locked?)?;
+    let members: HashSet<MemberId> = rows::all(&members?, rows::pair)?.into_iter().collect();
     let changes = changes(batch, &locked);
-    let written = if changes.is_empty() {
+    if changes.is_empty() {
         connection.rollback().await?;
-        HashMap::new()
     } else {
-        write(connection, &changes).await?
-    };
+        write(connection, &changes).await?;
+    }
     let outcome = |(conversation_id, user_id, _): &MemberUpdate| {
         let member = (*conversation_id, *user_id);
-        match (locked.get(&member), changes.contains_key(&member)) {
-            (Some((before, _)), true) => {
-                let after = written.get(&member).copied();
-                let after = after.ok_or_else(|| Error::internal("PostgreSQL: a member disappeared under its lock"))?;
-                Ok(ReceiptOutcome::Changed { before: *before, after })
+        match (locked.get(&member), changes.get(&member)) {
+            (Some((receipts, _)), Some(state)) => {
+                let after = MemberReceipts { state: *state, ..*receipts };
+                ReceiptOutcome::Changed { before: receipts.state, after }
             }
-            (Some(_), false) => Ok(ReceiptOutcome::Unchanged),
-            (None, _) if members.contains(&member) => Ok(ReceiptOutcome::Locked),
-            (None, _) => Ok(ReceiptOutcome::NotMember),
+            (Some(_), None) => ReceiptOutcome::Unchanged,
+            (None, _) if members.contains(&member) => ReceiptOutcome::Locked,
+            (None, _) => ReceiptOutcome::NotMember,
         }
     };
-    batch.iter().map(outcome).collect()
+    Ok(batch.iter().map(outcome).collect())
 }
 
 /// Returns the states that the updates change.
-fn changes(batch: &[MemberUpdate], locked: &HashMap<Member, (ReadState, Seq)>) -> HashMap<Member, ReadState> {
+fn changes(batch: &[MemberUpdate], locked: &HashMap<MemberId, (MemberReceipts, Seq)>) -> HashMap<MemberId, ReadState> {
     let change = |(conversation_id, user_id, update): &MemberUpdate| {
         let member = (*conversation_id, *user_id);
-        let (before, last_seq) = locked.get(&member)?;
-        let after = before.after(update, *last_seq);
-        (after != *before).then_some((member, after))
+        let (receipts, last_seq) = locked.get(&member)?;
+        let after = receipts.state.after(update, *last_seq);
+        (after != receipts.state).then_some((member, after))
     };
     batch.iter().filter_map(change).collect()
 }
 
-/// Writes states and commits. Returns the receipts of the members whose states they are.
-async fn write(
-    connection: &PgConnection,
-    changes: &HashMap<Member, ReadState>,
-) -> Result<HashMap<Member, MemberReceipts>> {
+/// Writes states and commits.
+async fn write(connection: &PgConnection, changes: &HashMap<MemberId, ReadState>) -> Result<()> {
     let (conversations, users): (Vec<ConversationId>, Vec<UserId>) = changes.keys().copied().unzip();
     let delivered: Vec<Seq> = changes.values().map(|state| state.delivered_seq).collect();
     let read: Vec<Seq> = changes.values().map(|state| state.read_seq).collect();
     let marks: Vec<Option<Seq>> = changes.values().map(|state| state.unread_from_seq).collect();
-    let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
-    let (set, found, committed) = join3(
+    let (set, committed) = join(
         connection.send_count(SET_STATES, &[&conversations, &users, &delivered, &read, &marks]),
-        connection.send(MEMBER_RECEIPTS, &[&conversations, &users, &limits::UNREAD_MAX, &scanned]),
         connection.commit(),
     )
     .await;
-    // The statements' results first: after a failure PostgreSQL answers COMMIT with a ROLLBACK that looks like a success.
+    // The statement's result first: after a failure PostgreSQL answers COMMIT with a ROLLBACK that looks like a success.
     set?;
-    let found = found?;
-    committed?;
-    by_member(&found, member_receipts)
+    committed
 }

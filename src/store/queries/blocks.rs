@@ -2,6 +2,38 @@
 
 use super::users::user_columns;
 
+/// True if the user blocks somebody or is blocked. A scalar subselect, of which PostgreSQL makes no hash of all blocks, as it might of an EXISTS.
+macro_rules! has_blocks {
+    ($user_id:literal) => {
+        concat!(
+            "((SELECT true FROM blocks h WHERE h.user_id = ",
+            $user_id,
+            " LIMIT 1) IS TRUE OR (SELECT true FROM blocks h WHERE h.blocked_id = ",
+            $user_id,
+            " LIMIT 1) IS TRUE)"
+        )
+    };
+}
+pub(crate) use has_blocks;
+
+/// True if there is a block between the two users.
+macro_rules! are_blocked {
+    ($one:literal, $other:literal) => {
+        concat!(
+            "((SELECT true FROM blocks h WHERE h.user_id = ",
+            $one,
+            " AND h.blocked_id = ",
+            $other,
+            ") IS TRUE OR (SELECT true FROM blocks h WHERE h.user_id = ",
+            $other,
+            " AND h.blocked_id = ",
+            $one,
+            ") IS TRUE)"
+        )
+    };
+}
+pub(crate) use are_blocked;
+
 /// user, blocked, created_at. Inserts nothing if one of the users does not live.
 pub(crate) const INSERT_BLOCK: &str = "INSERT INTO blocks (user_id, blocked_id, created_at) \
      SELECT u.id, other.id, $3 FROM users u JOIN users other ON other.id = $2 AND other.deleted_at IS NULL \

@@ -1,7 +1,5 @@
 //! SQL for members.
 
-use super::receipts::shows_read;
-use super::user_settings::sends_receipts;
 use super::users::user_columns;
 
 macro_rules! member_columns {
@@ -38,12 +36,6 @@ pub(crate) const CO_MEMBERS: &str = "SELECT DISTINCT user_id FROM (SELECT other.
      JOIN counters k ON k.conversation_id = mb.conversation_id AND k.member_count <= $2 \
      JOIN members other ON other.conversation_id = mb.conversation_id AND other.user_id <> mb.user_id \
      WHERE mb.user_id = $1 LIMIT $3) others LIMIT $4";
-/// conversation, user. A `read_seq` that the user may not see counts as 0.
-pub(crate) const RECEIPTS_OF_OTHERS: &str = concat!(
-    "SELECT min(mb.delivered_seq), min(CASE WHEN ",
-    shows_read!("mb", "$2"),
-    " THEN mb.read_seq ELSE 0 END) FROM members mb WHERE mb.conversation_id = $1 AND mb.user_id <> $2"
-);
 /// id
 pub(crate) const MEMBERSHIP_VERSION: &str = "SELECT membership_version FROM users WHERE id = $1";
 /// user

@@ -10,6 +10,7 @@ pub(super) mod conversations;
 pub(super) mod deletions;
 pub(super) mod heads;
 pub(super) mod known_networks;
+pub(super) mod leftovers;
 pub(super) mod member_settings;
 pub(super) mod members;
 pub(super) mod mentions;

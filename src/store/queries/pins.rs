@@ -11,8 +11,10 @@ pub(crate) const INSERT_PIN: &str =
 pub(crate) const DELETE_PIN: &str = "DELETE FROM pins WHERE conversation_id = $1 AND message_seq = $2";
 /// conversation. A conversation has few.
 pub(crate) const SWEEP_PINS: &str = "DELETE FROM pins WHERE conversation_id = $1";
-/// conversation
-pub(crate) const COUNT_PINS: &str = "SELECT count(*) FROM pins WHERE conversation_id = $1";
+/// conversation. Without messages that a node of an older version has deleted.
+pub(crate) const COUNT_PINS: &str = "SELECT count(*) FROM pins p \
+     JOIN messages m ON m.conversation_id = p.conversation_id AND m.seq = p.message_seq AND m.deleted_at IS NULL \
+     WHERE p.conversation_id = $1";
 /// conversation, before (exclusive), limit. Without messages that a node of an older version has deleted.
 pub(crate) const PINS: &str = concat!(
     "SELECT ",

@@ -32,6 +32,12 @@ use crate::store::queries::reactions::{DELETE_REACTION, INSERT_REACTION, INSERT_
 use crate::store::queries::reports::INSERT_REMOVAL;
 use crate::store::queries::users::LIVE_USER;
 
+/// conversation, message_seq
+const PINNED_BY: &str = "SELECT user_id FROM pins WHERE conversation_id = ?1 AND message_seq = ?2";
+/// conversation, message_seq, emoji
+const DELETE_REACTIONS_WITH: &str =
+    "DELETE FROM reactions WHERE conversation_id = ?1 AND message_seq = ?2 AND emoji = ?3";
+
 /// Applies `batch`. Returns one result for each command. Fails as a whole if the database fails.
 pub(super) fn apply(db: &Connection, batch: &[Command]) -> Result<Vec<Result<Outcome>>> {
     let mut outcomes = vec![Ok(Outcome::NoChange); batch.len()];
@@ -66,11 +72,18 @@ fn apply_group(db: &Connection, commands: &[&Command]) -> Result<Vec<Result<Outc
 /// Loads the facts of one reaction to `message`.
 fn reactor(db: &Connection, command: &Command, message: Option<&Message>) -> Result<Reactor> {
     let (id, user_id) = (command.conversation_id, command.actor_id);
-    let has_reacted = match (&command.action, message) {
-        (Action::React { emoji, .. }, Some(message)) => has_reacted(db, id, message.seq, emoji, user_id)?,
-        _ => false,
-    };
-    Ok(Reactor { actor: one(db, sql!(MEMBER), params![id, user_id], member)?, has_reacted })
+    let mut reactor = Reactor { actor: one(db, sql!(MEMBER), params![id, user_id], member)?, ..Reactor::default() };
+    if let (Action::React { emoji, .. }, Some(message)) = (&command.action, message) {
+        reactor.has_reacted = has_reacted(db, id, message.seq, emoji, user_id)?;
+        if !message.reactions.contains(emoji) {
+            for kind in message.reactions.counts().iter().filter(|kind| kind.count == 1) {
+                if has_reacted(db, id, message.seq, &kind.emoji, user_id)? {
+                    reactor.kinds_alone.push(kind.emoji.clone());
+                }
+            }
+        }
+    }
+    Ok(reactor)
 }
 
 /// Loads the facts on which the command is decided.
@@ -91,10 +104,14 @@ fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Fa
     if matches!(command.action, Action::EditMessage { .. }) {
         add_quotes(db, &mut message)?;
     }
-    let Reactor { actor, has_reacted } = reactor(db, command, message.as_ref())?;
+    let Reactor { actor, has_reacted, kinds_alone } = reactor(db, command, message.as_ref())?;
     let pins = match command.action {
         Action::Pin { is_pinned: true, .. } => one(db, sql!(COUNT_PINS), params![id], value)?.unwrap_or_default(),
         _ => 0,
+    };
+    let pinned_by = match (&command.action, &message) {
+        (Action::Pin { is_pinned: false, .. }, Some(message)) => one(db, PINNED_BY, params![id, message.seq], value)?,
+        _ => None,
     };
     let mentioned = match &command.action {
         Action::EditMessage { content, .. } => mentioned_members(db, id, &MentionedNames::of(content.as_str()))?,
@@ -110,7 +127,9 @@ fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Fa
         target_consent,
         message,
         has_reacted,
+        kinds_alone,
         pins,
+        pinned_by,
         mentioned,
     })
 }
@@ -163,6 +182,9 @@ fn write_row(db: &Connection, command: &Command, seq: Seq, row: &RowWrite) -> Re
         }
         RowWrite::DeleteReaction(message_seq, user_id, emoji) => {
             run(db, sql!(DELETE_REACTION), params![id, message_seq, emoji.as_str(), user_id])
+        }
+        RowWrite::DeleteReactionsWith(message_seq, emoji) => {
+            run(db, DELETE_REACTIONS_WITH, params![id, message_seq, emoji.as_str()])
         }
         RowWrite::SetReactions(message_seq, reactions) => {
             run(db, sql!(SET_REACTIONS), params![id, message_seq, reactions.stored()])

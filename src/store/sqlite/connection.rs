@@ -8,6 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, ffi, params};
 
 use super::files::{self, failure};
+use super::message_scan::CREATE_PLACES;
 use super::sql::is_busy;
 use crate::domain::{Code, Error, Result};
 use crate::limits;
@@ -75,7 +76,9 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Opens a connection that reads.
 pub(super) fn reader(path: &Path) -> Result<Connection> {
-    Ok(open_to_read(path)?)
+    let db = open_to_read(path)?;
+    db.execute_batch(CREATE_PLACES)?;
+    Ok(db)
 }
 
 fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {

@@ -4,15 +4,12 @@ use async_trait::async_trait;
 use rusqlite::params;
 
 use super::Sqlite;
-use super::receipts::{MEMBER_RECEIPTS, member_receipts};
+use super::rows::value;
 use super::sql::{one, run, sql};
 use crate::domain::notifications::Notifications;
-use crate::domain::receipt::MemberReceipts;
 use crate::domain::{ConversationId, Result, UserId};
-use crate::limits;
 use crate::store::MemberSettings;
-use crate::store::queries::member_settings::SET_NOTIFICATIONS;
-use crate::store::queries::row_limit;
+use crate::store::queries::member_settings::{IS_MEMBER, SET_NOTIFICATIONS};
 
 #[async_trait]
 impl MemberSettings for Sqlite {
@@ -21,13 +18,14 @@ impl MemberSettings for Sqlite {
         id: ConversationId,
         user_id: UserId,
         notifications: Notifications,
-    ) -> Result<Option<(bool, MemberReceipts)>> {
+    ) -> Result<Option<bool>> {
         self.write(move |db| {
             let row = params![id, user_id, notifications.stored_level(), notifications.until];
-            let set = run(db, sql!(SET_NOTIFICATIONS), row)?;
-            let params = params![id, user_id, limits::UNREAD_MAX, row_limit(limits::UNREAD_SCANNED_MAX)];
-            let found = one(db, sql!(MEMBER_RECEIPTS), params, member_receipts)?;
-            Ok(found.map(|receipts| (set > 0, receipts)))
+            if run(db, sql!(SET_NOTIFICATIONS), row)? > 0 {
+                return Ok(Some(true));
+            }
+            let member: Option<i64> = one(db, sql!(IS_MEMBER), params![id, user_id], value)?;
+            Ok(member.map(|_| false))
         })
         .await
     }

@@ -28,7 +28,7 @@ pub(super) fn member(columns: &mut Columns<'_>) -> rusqlite::Result<Member> {
 
 /// Reads the least receipts of the other members, on the caller's connection.
 pub(super) fn receipts_of_others(db: &Connection, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>> {
-    let least = one(db, sql!(queries::members::RECEIPTS_OF_OTHERS), params![id, user_id], pair)?;
+    let least = one(db, sql!(queries::receipts::RECEIPTS_OF_OTHERS), params![id, user_id], pair)?;
     Ok(least.and_then(|(delivered, read): (Option<Seq>, Option<Seq>)| delivered.zip(read)))
 }
 

@@ -1,133 +1,159 @@
 //! Writes the index of messages by their words.
 //!
-//! An entry's id is its time in milliseconds and a number within it. The index of words returns entries by their ids, so that the newest come
-//! first without a sort. The index has no content of its own: to delete an entry it is given the same words again.
+//! An entry's id is its time in milliseconds and a slot within it. The index of words returns entries by their ids, so that the newest come
+//! first without a sort. The entries of a millisecond share a row, because a busy server commits dozens in it. The index of words has no
+//! content of its own: to delete an entry it is given the same words again.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 
 use rusqlite::{Connection, params};
 
-use super::rows::{Columns, value};
+use super::rows::value;
+use super::search_moment::{Entry, Indexed, Moment, milli_of, milli_of_id, scope_key, time_of};
 use super::sql::{all, one, run, sql};
-use crate::domain::message_search::{Document, IndexStep, conversation_key, sender_key};
-use crate::domain::{ConversationId, Result, Seq, Timestamp, UserId};
+use crate::domain::message_search::{IndexEntry, IndexStep};
+use crate::domain::{ConversationId, Result, Seq};
 use crate::store::queries::message_search::DELETE_CURSOR;
 use crate::store::queries::row_limit;
-
-/// Bits of an id for the entries of one millisecond: 1,024, more than a server commits in it. Together with the milliseconds of the next
-/// thousand years they are fewer than 63 bits.
-const SLOT_BITS: u32 = 10;
-const MICROS_OF_MILLI: i64 = 1_000;
 
 /// version, conversation
 pub(super) const CURSOR: &str = "SELECT seq FROM search_cursors WHERE version = ?1 AND conversation_id = ?2";
 /// version, conversation, seq
 const SET_CURSOR: &str = "INSERT INTO search_cursors (version, conversation_id, seq) VALUES (?1, ?2, ?3) \
      ON CONFLICT (version, conversation_id) DO UPDATE SET seq = excluded.seq";
-/// first, last
-const LAST_ID: &str = "SELECT max(id) FROM search_entries WHERE id BETWEEN ?1 AND ?2";
-/// id, version, conversation, seq, sender, timestamp, words
-const INSERT_ENTRY: &str = "INSERT INTO search_entries (id, version, conversation_id, seq, sender_id, timestamp, words) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+/// milli
+pub(super) const MOMENT: &str = "SELECT entries FROM search_moments WHERE milli = ?1";
+/// milli, entries
+const SET_MOMENT: &str = "INSERT INTO search_moments (milli, entries) VALUES (?1, ?2) \
+     ON CONFLICT (milli) DO UPDATE SET entries = excluded.entries";
+/// milli
+const DELETE_MOMENT: &str = "DELETE FROM search_moments WHERE milli = ?1";
 /// id, words
 const INSERT_WORDS: &str = "INSERT INTO search_words (rowid, words) VALUES (?1, ?2)";
 /// id, words
 const DELETE_WORDS: &str = "INSERT INTO search_words (search_words, rowid, words) VALUES ('delete', ?1, ?2)";
-/// version, conversation, seq
-const DELETE_ENTRY: &str = "DELETE FROM search_entries WHERE version = ?1 AND conversation_id = ?2 AND seq = ?3 \
-     RETURNING id, conversation_id, sender_id, words";
-/// version, conversation, limit
-const DELETE_ENTRIES: &str = "DELETE FROM search_entries WHERE id IN (SELECT id FROM search_entries \
-         WHERE version = ?1 AND conversation_id = ?2 LIMIT ?3) \
-     RETURNING id, conversation_id, sender_id, words";
+/// query, limit
+const IDS_OF_SCOPE: &str = "SELECT rowid FROM search_words WHERE search_words MATCH ?1 LIMIT ?2";
 
-/// An entry's id, and what the index of words was given.
-type Indexed = (i64, String);
-
-/// Returns the least id of a time, and of all later ones.
-pub(super) fn first_id(at: Timestamp) -> i64 {
-    let last_milli = i64::MAX >> SLOT_BITS;
-    at.0.div_euclid(MICROS_OF_MILLI).clamp(0, last_milli) << SLOT_BITS
-}
-
-/// Returns the greatest id of the millisecond of a time.
-pub(super) fn last_id(at: Timestamp) -> i64 {
-    first_id(at) | ((1 << SLOT_BITS) - 1)
-}
-
-/// Returns the time at which the millisecond of an id begins.
-pub(super) fn time_of(id: i64) -> Timestamp {
-    Timestamp((id >> SLOT_BITS).saturating_mul(MICROS_OF_MILLI))
-}
-
-/// Returns the text of an entry for the index of words.
-fn indexed_text(words: &str, conversation_id: ConversationId, sender_id: UserId) -> String {
-    format!("{words} {} {}", conversation_key(conversation_id), sender_key(sender_id))
-}
-
-fn indexed(columns: &mut Columns<'_>) -> rusqlite::Result<Indexed> {
-    let (id, conversation_id, sender_id) = (columns.next()?, columns.next()?, columns.next()?);
-    Ok((id, indexed_text(columns.text()?.unwrap_or_default(), conversation_id, sender_id)))
-}
-
-/// Indexes steps in the caller's transaction.
-pub(super) fn index_messages(db: &Connection, version: i64, steps: Vec<IndexStep>) -> Result<()> {
-    let (mut deleted, mut inserted) = (Vec::new(), Vec::new());
-    for step in steps {
-        let id = step.conversation_id;
-        let at = one(db, CURSOR, params![version, id], value::<Seq>)?.unwrap_or(0);
-        if at != step.after {
+/// Indexes steps in the caller's transaction. Returns the conversations of the steps that it left out.
+pub(super) fn index_messages(db: &Connection, version: i64, steps: Vec<IndexStep>) -> Result<Vec<ConversationId>> {
+    let (mut index, mut left_out) = (Index::new(db), Vec::new());
+    for IndexStep { conversation_id, after, up_to, entries } in steps {
+        let at = one(db, CURSOR, params![version, conversation_id], value::<Seq>)?.unwrap_or(0);
+        if at != after {
+            left_out.push(conversation_id);
             continue;
         }
-        for entry in step.entries {
-            if entry.seq <= step.after {
-                deleted.extend(one(db, DELETE_ENTRY, params![version, id, entry.seq], indexed)?);
+        for entry in entries {
+            if entry.seq <= after {
+                index.remove(version, conversation_id, &entry)?;
             }
-            if let Some(document) = &entry.document {
-                inserted.push(insert_entry(db, version, id, entry.seq, document)?);
+            index.add(version, conversation_id, &entry)?;
+        }
+        run(db, SET_CURSOR, params![version, conversation_id, up_to])?;
+    }
+    index.finish()?;
+    Ok(left_out)
+}
+
+/// Deletes entries of a conversation, and its position if there are no more. Returns true if there may be more.
+pub(super) fn sweep(db: &Connection, version: i64, id: ConversationId, limit: usize) -> Result<bool> {
+    let query = format!("\"{}\"", scope_key(version, id));
+    let ids: Vec<i64> = all(db, IDS_OF_SCOPE, params![query, row_limit(limit)], value)?;
+    let has_more = ids.len() == limit;
+    let mut index = Index::new(db);
+    for id in ids {
+        let removed = index.moment(milli_of_id(id))?.remove(|found, _| found == id)?;
+        index.deleted.extend(removed);
+    }
+    index.finish()?;
+    if !has_more {
+        run(db, sql!(DELETE_CURSOR), params![version, id])?;
+    }
+    Ok(has_more)
+}
+
+/// What a transaction changes in the index.
+struct Index<'a> {
+    db: &'a Connection,
+    moments: HashMap<i64, Moment>,
+    deleted: Vec<Indexed>,
+    inserted: Vec<Indexed>,
+}
+
+impl<'a> Index<'a> {
+    fn new(db: &'a Connection) -> Self {
+        Self { db, moments: HashMap::new(), deleted: Vec::new(), inserted: Vec::new() }
+    }
+
+    fn moment(&mut self, milli: i64) -> Result<&mut Moment> {
+        Ok(match self.moments.entry(milli) {
+            Slot::Occupied(entry) => entry.into_mut(),
+            Slot::Vacant(entry) => {
+                let bytes = one(self.db, MOMENT, params![milli], value)?.unwrap_or_default();
+                entry.insert(Moment::read(milli, bytes)?)
+            }
+        })
+    }
+
+    /// Adds a message that has words. If its millisecond has no room for it, it gets the next one, and is found as if it was that young.
+    fn add(&mut self, version: i64, conversation_id: ConversationId, entry: &IndexEntry) -> Result<()> {
+        let &IndexEntry { seq, sender_id, timestamp, ref words } = entry;
+        let Some(words) = words else { return Ok(()) };
+        let mut entry = Entry { version, conversation_id, seq, sender_id, timestamp, words: words.as_str() };
+        let mut milli = milli_of(timestamp);
+        let added = loop {
+            match self.moment(milli)?.add(&entry)? {
+                Some(added) => break added,
+                None => {
+                    milli += 1;
+                    entry.timestamp = time_of(milli);
+                }
+            }
+        };
+        self.inserted.push(added);
+        Ok(())
+    }
+
+    /// Removes a message, if it is there.
+    fn remove(&mut self, version: i64, conversation_id: ConversationId, entry: &IndexEntry) -> Result<()> {
+        let is_it = |_, found: &Entry<'_>| {
+            (found.version, found.conversation_id, found.seq) == (version, conversation_id, entry.seq)
+        };
+        let mut milli = milli_of(entry.timestamp);
+        loop {
+            let moment = self.moment(milli)?;
+            if let Some(removed) = moment.remove(is_it)? {
+                self.deleted.push(removed);
+                return Ok(());
+            }
+            if !moment.is_full() {
+                return Ok(());
+            }
+            milli += 1;
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        for (milli, moment) in self.moments {
+            if moment.bytes().is_empty() {
+                run(self.db, DELETE_MOMENT, params![milli])?;
+            } else {
+                run(self.db, SET_MOMENT, params![milli, moment.bytes()])?;
             }
         }
-        run(db, SET_CURSOR, params![version, id, step.up_to])?;
+        write_words(self.db, DELETE_WORDS, self.deleted)?;
+        write_words(self.db, INSERT_WORDS, self.inserted)
     }
-    write_words(db, DELETE_WORDS, deleted)?;
-    write_words(db, INSERT_WORDS, inserted)
 }
 
 /// Writes to the index of words in the order of the ids: it begins a segment anew whenever an id is less than the one before.
 fn write_words(db: &Connection, sql: &'static str, mut entries: Vec<Indexed>) -> Result<()> {
     entries.sort_unstable();
+    let mut statement = db.prepare_cached(sql)?;
     for (id, text) in entries {
-        run(db, sql, params![id, text])?;
+        statement.execute(params![id, text])?;
     }
     Ok(())
-}
-
-/// Inserts an entry under a free id of its time. If its millisecond has none, the entry gets the next one, and is found as if it was that old.
-fn insert_entry(
-    db: &Connection,
-    version: i64,
-    conversation_id: ConversationId,
-    seq: Seq,
-    document: &Document,
-) -> Result<Indexed> {
-    let Document { sender_id, mut timestamp, ref words } = *document;
-    let id = loop {
-        let (first, last) = (first_id(timestamp), last_id(timestamp));
-        match one(db, LAST_ID, params![first, last], value::<Option<i64>>)?.flatten() {
-            None => break first,
-            Some(used) if used < last => break used + 1,
-            Some(_) => timestamp = time_of(last + 1),
-        }
-    };
-    run(db, INSERT_ENTRY, params![id, version, conversation_id, seq, sender_id, timestamp, words])?;
-    Ok((id, indexed_text(words, conversation_id, sender_id)))
-}
-
-/// Deletes entries of a conversation, and its position if there are no more. Returns true if there may be more.
-pub(super) fn sweep(db: &Connection, version: i64, id: ConversationId, limit: usize) -> Result<bool> {
-    let deleted = all(db, DELETE_ENTRIES, params![version, id, row_limit(limit)], indexed)?;
-    let has_more = deleted.len() == limit;
-    write_words(db, DELETE_WORDS, deleted)?;
-    if !has_more {
-        run(db, sql!(DELETE_CURSOR), params![version, id])?;
-    }
-    Ok(has_more)
 }

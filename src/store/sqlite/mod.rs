@@ -15,11 +15,13 @@ mod deletions;
 mod files;
 mod heads;
 mod known_networks;
+mod leftovers;
 pub(super) mod lock;
 mod member_settings;
 mod members;
 mod mentions;
 mod message_index;
+mod message_scan;
 mod message_search;
 mod messages;
 mod numbered_writes;
@@ -31,6 +33,7 @@ mod receipts;
 mod registration;
 mod reports;
 mod rows;
+mod search_moment;
 mod sessions;
 mod sql;
 mod tickets;
@@ -75,7 +78,7 @@ impl Sqlite {
 
     /// Runs `job` on a connection that reads.
     async fn read<T: Send + 'static>(&self, job: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
-        self.readers.run(job).await
+        self.readers.run(|db| job(db)).await
     }
 
     /// Runs a batch of the journal in a transaction on the writer's thread.

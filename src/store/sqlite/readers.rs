@@ -36,7 +36,7 @@ impl Readers {
     /// stops waiting: when its client goes, when the time for the answer is over, and after [`limits::QUERY_TIMEOUT`].
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        job: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let result = async {
             let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(Error::internal)?;
@@ -82,14 +82,14 @@ impl Drop for Caller {
 }
 
 impl Idle {
-    fn lend<T>(&self, state: &Mutex<JobState>, job: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    fn lend<T>(&self, state: &Mutex<JobState>, job: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
         let idle = lock(&self.connections).pop();
-        let connection = idle.map_or_else(|| connection::reader(&self.path), Ok)?;
+        let mut connection = idle.map_or_else(|| connection::reader(&self.path), Ok)?;
         if !begin(state, &connection) {
             lock(&self.connections).push(connection);
             return Err(caller_has_gone());
         }
-        let value = in_transaction(&connection, job);
+        let value = in_transaction(&mut connection, job);
         *lock(state) = JobState::Over;
         let value = value?;
         lock(&self.connections).push(connection);
@@ -109,7 +109,7 @@ fn begin(state: &Mutex<JobState>, connection: &Connection) -> bool {
 
 /// Runs a job in one transaction, so that all its statements see the same snapshot, and the read lock is taken once. A connection whose job
 /// failed is closed, and the next job opens a new one.
-fn in_transaction<T>(connection: &Connection, job: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+fn in_transaction<T>(connection: &mut Connection, job: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
     run(connection, "BEGIN", [])?;
     let value = job(connection)?;
     run(connection, "COMMIT", [])?;

@@ -4,23 +4,23 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::Sqlite;
-use super::rows::Columns;
+use super::rows::{Columns, value};
 use super::sql::{all, one, run, sql};
 use crate::domain::notifications::Notifications;
-use crate::domain::receipt::{MemberReceipts, ReadState, Receipt, ReceiptOutcome};
-use crate::domain::{ConversationId, Error, Result, Seq, UserId};
+use crate::domain::receipt::{MemberReceipts, ReadState, Receipt, ReceiptOutcome, UnreadState};
+use crate::domain::{ConversationId, Result, Seq, UserId};
 use crate::limits;
-use crate::store::Receipts;
-use crate::store::queries::receipts::{RECEIPTS, member_receipts_columns, read_state_columns};
+use crate::store::queries::blocks::{are_blocked, has_blocks};
+use crate::store::queries::receipts::{RECEIPTS, member_receipts_columns, unread_state_columns};
 use crate::store::queries::row_limit;
 use crate::store::queries::unread::{mention_count, unread_after, unread_count};
 use crate::store::queries::user_settings::sends_receipts;
-use crate::store::receipts::MemberUpdate;
+use crate::store::{MemberId, MemberUpdate, Receipts};
 
 /// conversation, user
-const STATE: &str = concat!(
+const MEMBER_RECEIPTS: &str = concat!(
     "SELECT ",
-    read_state_columns!(),
+    member_receipts_columns!(),
     " FROM members mb JOIN counters k ON k.conversation_id = mb.conversation_id \
      WHERE mb.conversation_id = ?1 AND mb.user_id = ?2"
 );
@@ -28,18 +28,30 @@ const STATE: &str = concat!(
 const SET_STATE: &str = "UPDATE members SET delivered_seq = ?3, read_seq = ?4, unread_from_seq = ?5 \
      WHERE conversation_id = ?1 AND user_id = ?2";
 /// conversation, user, unread bound, messages that are scanned
-pub(super) const MEMBER_RECEIPTS: &str = concat!(
+const UNREAD_STATE: &str = concat!(
     "SELECT ",
-    member_receipts_columns!("$3", "$4"),
+    unread_state_columns!("$3", "$4"),
     " FROM members mb JOIN counters k ON k.conversation_id = mb.conversation_id \
      WHERE mb.conversation_id = $1 AND mb.user_id = $2"
 );
 
-/// Reads `read_state_columns!`: the state, and the newest number.
-fn read_state(columns: &mut Columns<'_>) -> rusqlite::Result<(ReadState, Seq)> {
+/// conversation, user. The other members with whom the user has a block.
+const BLOCKED_MEMBERS: &str = concat!(
+    "SELECT mb.user_id FROM members mb WHERE mb.conversation_id = ?1 AND mb.user_id <> ?2 AND ",
+    are_blocked!("?2", "mb.user_id")
+);
+
+/// Reads `member_receipts_columns!`: the receipts, and the newest number.
+fn member_receipts(columns: &mut Columns<'_>) -> rusqlite::Result<(MemberReceipts, Seq)> {
     let state =
         ReadState { delivered_seq: columns.next()?, read_seq: columns.next()?, unread_from_seq: columns.next()? };
-    Ok((state, columns.next()?))
+    let receipts = MemberReceipts {
+        state,
+        member_count: columns.next()?,
+        sends_receipts: columns.next()?,
+        has_blocks: columns.next()?,
+    };
+    Ok((receipts, columns.next()?))
 }
 
 /// Reads `notify_level` and `notify_until`.
@@ -47,15 +59,12 @@ pub(super) fn notifications(columns: &mut Columns<'_>) -> rusqlite::Result<Notif
     Ok(Notifications::from_trusted(columns.text()?, columns.next()?))
 }
 
-/// Reads `member_receipts_columns!`.
-pub(super) fn member_receipts(columns: &mut Columns<'_>) -> rusqlite::Result<MemberReceipts> {
-    let (state, last_seq) = read_state(columns)?;
-    Ok(MemberReceipts {
-        state,
-        last_seq,
-        member_count: columns.next()?,
-        is_blocked: columns.next()?,
-        sends_receipts: columns.next()?,
+/// Reads `unread_state_columns!`.
+fn unread_state(columns: &mut Columns<'_>) -> rusqlite::Result<UnreadState> {
+    Ok(UnreadState {
+        read_seq: columns.next()?,
+        unread_from_seq: columns.next()?,
+        last_seq: columns.next()?,
         unread_count: columns.next()?,
         mention_count: columns.next()?,
         notifications: notifications(columns)?,
@@ -77,20 +86,45 @@ impl Receipts for Sqlite {
         let batch = batch.to_vec();
         self.write(move |db| batch.iter().map(|update| update_one(db, update)).collect()).await
     }
+
+    async fn unread_states(&self, members: &[MemberId]) -> Result<Vec<(MemberId, UnreadState)>> {
+        let members = members.to_vec();
+        self.read(move |db| {
+            let mut found = Vec::with_capacity(members.len());
+            for member in members {
+                let (conversation_id, user_id) = member;
+                let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
+                let params = params![conversation_id, user_id, limits::UNREAD_MAX, scanned];
+                found.extend(one(db, sql!(UNREAD_STATE), params, unread_state)?.map(|state| (member, state)));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn blocked_members(&self, members: &[MemberId]) -> Result<Vec<(MemberId, UserId)>> {
+        let members = members.to_vec();
+        self.read(move |db| {
+            let mut found = Vec::new();
+            for member in members {
+                let (conversation_id, user_id) = member;
+                let others: Vec<UserId> = all(db, BLOCKED_MEMBERS, params![conversation_id, user_id], value)?;
+                found.extend(others.into_iter().map(|other| (member, other)));
+            }
+            Ok(found)
+        })
+        .await
+    }
 }
 
 fn update_one(db: &Connection, (conversation_id, user_id, update): &MemberUpdate) -> Result<ReceiptOutcome> {
-    let Some((before, last_seq)) = one(db, STATE, params![conversation_id, user_id], read_state)? else {
-        return Ok(ReceiptOutcome::NotMember);
-    };
-    let state = before.after(update, last_seq);
+    let found = one(db, MEMBER_RECEIPTS, params![conversation_id, user_id], member_receipts)?;
+    let Some((receipts, last_seq)) = found else { return Ok(ReceiptOutcome::NotMember) };
+    let (before, state) = (receipts.state, receipts.state.after(update, last_seq));
     if state == before {
         return Ok(ReceiptOutcome::Unchanged);
     }
     let ReadState { delivered_seq, read_seq, unread_from_seq } = state;
     run(db, SET_STATE, params![conversation_id, user_id, delivered_seq, read_seq, unread_from_seq])?;
-    let params = params![conversation_id, user_id, limits::UNREAD_MAX, row_limit(limits::UNREAD_SCANNED_MAX)];
-    let after = one(db, sql!(MEMBER_RECEIPTS), params, member_receipts)?;
-    let after = after.ok_or_else(|| Error::internal("SQLite: a member disappeared in a transaction"))?;
-    Ok(ReceiptOutcome::Changed { before, after })
+    Ok(ReceiptOutcome::Changed { before, after: MemberReceipts { state, ..receipts } })
 }

@@ -379,13 +379,26 @@ CREATE TABLE pins (
 
 ALTER TABLE messages ADD COLUMN pinned_at INTEGER;
 
--- Version 24: members choose what they are notified of in a conversation, and users when they are not.
+-- Version 24: the index of messages takes a third of the room and of the work. It is built anew.
+
+-- The entries of one millisecond, in the form of sqlite/search_moment.rs.
+CREATE TABLE search_moments (
+    milli   INTEGER PRIMARY KEY,
+    entries BLOB NOT NULL
+) STRICT;
+
+DROP TABLE search_entries;
+INSERT INTO search_words (search_words) VALUES ('delete-all');
+DELETE FROM search_cursors;
+UPDATE search_versions SET is_complete = 0;
+
+-- Version 25: members choose what they are notified of in a conversation, and users when they are not.
 
 ALTER TABLE members ADD COLUMN notify_level TEXT;
 ALTER TABLE members ADD COLUMN notify_until INTEGER;
 ALTER TABLE user_settings ADD COLUMN do_not_disturb_until INTEGER;
 
--- Version 25: messages mention users.
+-- Version 26: messages mention users.
 
 CREATE TABLE mentions (
     conversation_id BLOB NOT NULL,

@@ -1,4 +1,4 @@
-//! The queue of conversations with events that are not indexed yet.
+//! The queue of events that are not indexed yet.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,49 +7,100 @@ use tokio::sync::Notify;
 
 use crate::bus::{Bus, Envelope};
 use crate::domain::ConversationId;
+use crate::domain::event::Event;
+use crate::domain::message_search::IndexedEvent;
+use crate::journal::CommitObserver;
 use crate::limits;
 
-/// Conversations in which this node has committed events since they were indexed.
+/// What this node has committed since it was indexed.
 #[derive(Default)]
 pub struct IndexQueue {
-    conversations: Mutex<HashSet<ConversationId>>,
+    waiting: Mutex<Waiting>,
     wake: Notify,
 }
 
-impl IndexQueue {
-    /// Adds conversations. Drops them if the queue is full.
-    pub(super) fn extend(&self, ids: impl IntoIterator<Item = ConversationId>) {
-        let mut conversations = self.lock();
-        let was_empty = conversations.is_empty();
-        for id in ids {
-            if conversations.len() < limits::INDEX_QUEUE_MAX {
-                conversations.insert(id);
-            }
+/// What waits to be indexed.
+#[derive(Default)]
+pub(super) struct Waiting {
+    /// Events, those of a conversation in the order of their numbers.
+    pub events: Vec<IndexedEvent>,
+    /// Bytes of the events.
+    bytes: usize,
+    /// Conversations of which the store is asked for what else is not indexed.
+    pub conversations: HashSet<ConversationId>,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.conversations.is_empty()
+    }
+
+    /// Adds an event. Events beyond the bound are read from the store later.
+    fn add(&mut self, event: &Event) {
+        if self.conversations.contains(&event.conversation_id) {
+            return;
         }
-        if was_empty && !conversations.is_empty() {
-            self.wake.notify_one();
+        let event = IndexedEvent::of(event);
+        if self.bytes + event.bytes() > limits::INDEX_QUEUE_BYTES {
+            self.ask_for(event.conversation_id);
+        } else {
+            self.bytes += event.bytes();
+            self.events.push(event);
         }
     }
 
-    /// Waits until the queue has conversations.
+    /// Adds a conversation. Drops it if there are too many.
+    fn ask_for(&mut self, id: ConversationId) {
+        if self.conversations.len() < limits::INDEX_QUEUE_MAX {
+            self.conversations.insert(id);
+        }
+    }
+}
+
+impl IndexQueue {
+    /// Adds conversations of which the store is to be asked.
+    pub(super) fn ask_for(&self, ids: impl IntoIterator<Item = ConversationId>) {
+        let mut waiting = self.lock();
+        for id in ids {
+            waiting.ask_for(id);
+        }
+        drop(waiting);
+        self.wake.notify_one();
+    }
+
+    /// Waits until something waits to be indexed.
     pub(super) async fn wait(&self) {
         while self.lock().is_empty() {
             self.wake.notified().await;
         }
     }
 
-    /// Takes all conversations.
-    pub(super) fn take(&self) -> Vec<ConversationId> {
-        std::mem::take(&mut *self.lock()).into_iter().collect()
+    /// Takes everything.
+    pub(super) fn take(&self) -> Waiting {
+        std::mem::take(&mut *self.lock())
     }
 
-    /// A panic under the lock leaves a valid set.
-    fn lock(&self) -> MutexGuard<'_, HashSet<ConversationId>> {
-        self.conversations.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A panic under the lock leaves a valid queue.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A bus that adds the conversations of this node's events to the queue: every event that a node commits is published.
+impl CommitObserver for IndexQueue {
+    fn committed(&self, events: &[&Event]) {
+        let mut waiting = self.lock();
+        let was_empty = waiting.is_empty();
+        for event in events {
+            waiting.add(event);
+        }
+        drop(waiting);
+        if was_empty {
+            self.wake.notify_one();
+        }
+    }
+}
+
+/// A bus that adds deleted conversations to the queue, so that their words leave the index soon.
 pub struct QueueingBus {
     bus: Arc<dyn Bus>,
     queue: Arc<IndexQueue>,
@@ -64,15 +115,8 @@ impl QueueingBus {
 
 impl Bus for QueueingBus {
     fn publish(&self, envelope: Envelope) {
-        match &envelope {
-            Envelope::Events(events) => self.queue.extend(events.iter().map(|events| events.conversation_id)),
-            Envelope::MembershipEvent { event, .. } => self.queue.extend([event.conversation_id]),
-            Envelope::Deleted { conversation_id, .. } => self.queue.extend([*conversation_id]),
-            Envelope::Created { .. }
-            | Envelope::BlockChanged(..)
-            | Envelope::SessionsEnded(_)
-            | Envelope::ReceiptsSwitched { .. }
-            | Envelope::Ephemeral { .. } => {}
+        if let Envelope::Deleted { conversation_id, .. } = &envelope {
+            self.queue.ask_for([*conversation_id]);
         }
         self.bus.publish(envelope);
     }
@@ -81,18 +125,44 @@ impl Bus for QueueingBus {
 #[cfg(test)]
 mod tests {
     use super::IndexQueue;
-    use crate::domain::ConversationId;
+    use crate::domain::event::Event;
+    use crate::domain::mentions::Mentions;
+    use crate::domain::message::Message;
+    use crate::domain::reactions::Reactions;
+    use crate::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
+    use crate::journal::CommitObserver;
     use crate::limits;
 
-    #[tokio::test]
-    async fn a_queue_is_bounded_and_has_a_conversation_once() {
-        let (queue, id) = (IndexQueue::default(), ConversationId::new());
-        queue.extend([id, id]);
-        queue.wait().await;
-        assert_eq!(queue.take(), [id]);
-        assert!(queue.take().is_empty());
-        queue.extend((0..=limits::INDEX_QUEUE_MAX).map(|_| ConversationId::new()));
-        queue.wait().await;
-        assert_eq!(queue.take().len(), limits::INDEX_QUEUE_MAX);
+    fn event(conversation_id: ConversationId, seq: Seq, bytes: usize) -> Event {
+        Event::created(Message {
+            id: MessageId::new(),
+            conversation_id,
+            seq,
+            sender_id: UserId::new(),
+            content: "x".repeat(bytes),
+            reply_to: None,
+            quote: None,
+            timestamp: Timestamp(0),
+            edited_at: None,
+            deleted_at: None,
+            reactions: Reactions::default(),
+            pinned_at: None,
+            mentions: Mentions::default(),
+            note: None,
+            extra: None,
+        })
+    }
+
+    #[test]
+    fn a_full_queue_leaves_the_rest_of_a_conversation_to_the_store() {
+        let (queue, full, other) = (IndexQueue::default(), ConversationId::new(), ConversationId::new());
+        let half = limits::INDEX_QUEUE_BYTES / 2;
+        queue.committed(&[&event(full, 1, half), &event(full, 2, half), &event(full, 3, 1), &event(other, 1, 1)]);
+        let waiting = queue.take();
+        let events: Vec<_> = waiting.events.iter().map(|event| (event.conversation_id, event.seq)).collect();
+        assert_eq!(events, [(full, 1), (other, 1)], "no event after one that is missing");
+        assert!(waiting.conversations.iter().eq([&full]));
+        queue.committed(&[&event(full, 4, half)]);
+        assert_eq!(queue.take().events.len(), 1, "what was taken takes no room");
     }
 }

@@ -5,8 +5,10 @@
 //! [`crate::limits::RECEIPTS_PAUSE`], and together with what came meanwhile otherwise. Nobody is informed of a receipt before it is written. A crash
 //! loses what was not written yet, for which no caller has an answer.
 
+mod batch_size;
 mod frames;
 mod pending;
+mod unread_states;
 mod worker;
 
 use std::net::IpAddr;
@@ -19,7 +21,8 @@ use crate::domain::{Code, ConversationId, Error, Result, UserId};
 use crate::journal::draining_error;
 use crate::limits;
 use crate::registry::{Holder, Registry};
-use pending::{Member, Pending, PendingUpdate, Reply};
+use crate::store::MemberId;
+use pending::{Pending, PendingUpdate, Reply};
 pub use worker::Worker;
 
 /// A receipt as a client reports it.
@@ -82,11 +85,11 @@ impl ReceiptQueue {
         Ok(())
     }
 
-    fn take(&self) -> Vec<(Member, PendingUpdate)> {
-        self.state().pending.take(limits::RECEIPTS_BATCH_MAX)
+    fn take(&self, limit: usize) -> Vec<(MemberId, PendingUpdate)> {
+        self.state().pending.take(limit)
     }
 
-    fn put_back(&self, member: Member, update: PendingUpdate) {
+    fn put_back(&self, member: MemberId, update: PendingUpdate) {
         self.state().pending.put_back(member, update);
     }
 

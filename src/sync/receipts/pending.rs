@@ -5,12 +5,11 @@ use std::collections::{HashMap, VecDeque};
 
 use tokio::sync::oneshot;
 
+use crate::domain::Result;
 use crate::domain::receipt::ReceiptUpdate;
-use crate::domain::{ConversationId, Result, UserId};
 use crate::registry::Charge;
+use crate::store::MemberId;
 
-/// A user in a conversation.
-pub(super) type Member = (ConversationId, UserId);
 /// A caller that waits until its update is written.
 pub(super) type Reply = oneshot::Sender<Result<()>>;
 
@@ -28,19 +27,24 @@ impl PendingUpdate {
     }
 
     /// Replies to the callers that wait. A caller may have gone.
-    pub(super) fn reply(self, result: &Result<()>) {
-        for reply in self.replies {
+    pub(super) fn reply(&mut self, result: &Result<()>) {
+        for reply in self.replies.drain(..) {
             let _ = reply.send(result.clone());
         }
+    }
+
+    /// Adds the callers that wait for another update of the same member.
+    pub(super) fn join(&mut self, other: Self) {
+        self.replies.extend(other.replies);
     }
 }
 
 /// The updates that are not written yet, one for each member, in the order in which the members came.
 #[derive(Default)]
 pub(super) struct Pending {
-    updates: HashMap<Member, PendingUpdate>,
+    updates: HashMap<MemberId, PendingUpdate>,
     /// The keys of `updates`, each once.
-    order: VecDeque<Member>,
+    order: VecDeque<MemberId>,
 }
 
 impl Pending {
@@ -55,7 +59,7 @@ impl Pending {
     /// Adds an update. `charge` is asked for the memory of a member that is new here, and nothing is added if there is none.
     pub(super) fn add(
         &mut self,
-        member: Member,
+        member: MemberId,
         update: ReceiptUpdate,
         reply: Option<Reply>,
         charge: impl FnOnce() -> Result<Charge>,
@@ -77,13 +81,13 @@ impl Pending {
     }
 
     /// Takes the updates of the members that came first.
-    pub(super) fn take(&mut self, limit: usize) -> Vec<(Member, PendingUpdate)> {
+    pub(super) fn take(&mut self, limit: usize) -> Vec<(MemberId, PendingUpdate)> {
         let members = self.order.drain(..limit.min(self.order.len()));
         members.filter_map(|member| Some((member, self.updates.remove(&member)?))).collect()
     }
 
     /// Puts an update back that could not be written. One that came meanwhile is later than it.
-    pub(super) fn put_back(&mut self, member: Member, earlier: PendingUpdate) {
+    pub(super) fn put_back(&mut self, member: MemberId, earlier: PendingUpdate) {
         match self.updates.entry(member) {
             Entry::Occupied(mut entry) => {
                 let later = entry.get_mut();
@@ -102,21 +106,21 @@ impl Pending {
 mod tests {
     use tokio::sync::oneshot;
 
-    use super::{Member, Pending};
+    use super::{MemberId, Pending};
     use crate::domain::receipt::ReceiptUpdate;
     use crate::domain::{Code, ConversationId, Error, UserId};
     use crate::registry::{Holder, Registry};
 
-    fn member() -> Member {
+    fn member() -> MemberId {
         (ConversationId::new(), UserId::new())
     }
 
-    fn add(pending: &mut Pending, member: Member, update: ReceiptUpdate) {
+    fn add(pending: &mut Pending, member: MemberId, update: ReceiptUpdate) {
         let charge = || Ok(Registry::default().charge(Holder::LOCAL));
         pending.add(member, update, None, charge).expect("there is room");
     }
 
-    fn taken(pending: &mut Pending, limit: usize) -> Vec<(Member, ReceiptUpdate)> {
+    fn taken(pending: &mut Pending, limit: usize) -> Vec<(MemberId, ReceiptUpdate)> {
         pending.take(limit).into_iter().map(|(member, pending)| (member, pending.update)).collect()
     }
 
@@ -156,7 +160,7 @@ mod tests {
         let charge = || Ok(Registry::default().charge(Holder::LOCAL));
         pending.add(ada, ReceiptUpdate::read(1), Some(first.0), charge).expect("there is room");
         pending.add(ada, ReceiptUpdate::read(2), Some(second.0), busy).expect("it takes no more room");
-        let (_, both) = pending.take(9).pop().expect("one");
+        let (_, mut both) = pending.take(9).pop().expect("one");
         both.reply(&Ok(()));
         for mut waiting in [first.1, second.1] {
             assert_eq!(waiting.try_recv(), Ok(Ok(())));

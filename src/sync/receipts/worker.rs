@@ -6,16 +6,15 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::ReceiptQueue;
+use super::batch_size::BatchSize;
 use super::frames::ReceiptFrames;
-use super::pending::Member;
+use super::unread_states::UnreadStates;
 use crate::bus::Bus;
-use crate::domain::receipt::{MemberReceipts, ReadState, ReceiptOutcome};
-use crate::domain::{Code, Error, Result};
+use crate::domain::receipt::{ReadState, ReceiptOutcome};
+use crate::domain::{Code, Error, Result, Seq};
 use crate::journal::Backoff;
 use crate::limits;
 use crate::store::{MemberUpdate, Store};
-use crate::sync::own_devices::publish_to_own_devices;
-use crate::wire::frames;
 
 /// Writes the receipts of this node.
 pub struct Worker {
@@ -23,6 +22,7 @@ pub struct Worker {
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
     frames: ReceiptFrames,
+    unread_states: UnreadStates,
 }
 
 impl Worker {
@@ -33,25 +33,27 @@ impl Worker {
             store: Arc::clone(store),
             bus: Arc::clone(bus),
             frames: ReceiptFrames::default(),
+            unread_states: UnreadStates::default(),
         }
     }
 
     /// Writes receipts until `stop`, and then those that are left.
     pub async fn run(self, stop: CancellationToken) {
-        tokio::join!(self.write(&stop), self.frames.run(self.bus.as_ref(), &stop));
+        let (store, bus) = (self.store.as_ref(), self.bus.as_ref());
+        tokio::join!(self.write(&stop), self.unread_states.run(store, bus, &stop), self.frames.run(store, bus, &stop));
     }
 
     /// Writes receipts until `stop`, and then those that are left. A write that has begun is never given up.
     async fn write(&self, stop: &CancellationToken) {
-        let mut backoff = Backoff::up_to(limits::RECONCILE_RETRY_PAUSE);
+        let (mut backoff, mut size) = (Backoff::up_to(limits::RECONCILE_RETRY_PAUSE), BatchSize::default());
         while !stop.is_cancelled() {
             stop.run_until_cancelled(self.queue.not_empty.notified()).await;
             while self.queue.len() > 0 && !stop.is_cancelled() {
-                match self.write_batch().await {
+                match self.write_batch(&mut size).await {
                     Ok(()) => {
                         backoff.reset();
                         // What has gathered while the store was away is written without pauses.
-                        if self.queue.len() < limits::RECEIPTS_BATCH_MAX {
+                        if self.queue.len() < size.get() {
                             stop.run_until_cancelled(sleep(limits::RECEIPTS_PAUSE)).await;
                         }
                     }
@@ -62,13 +64,13 @@ impl Worker {
                 }
             }
         }
-        self.write_rest().await;
+        self.write_rest(size).await;
     }
 
     /// Writes the receipts that are left. Gives up on those that the store does not take.
-    async fn write_rest(&self) {
+    async fn write_rest(&self, mut size: BatchSize) {
         while !self.queue.close_if_empty() {
-            if let Err(error) = self.write_batch().await {
+            if let Err(error) = self.write_batch(&mut size).await {
                 let lost = self.queue.close();
                 tracing::warn!(%error, lost, "receipts are lost, because the store takes none before the end");
                 return;
@@ -80,8 +82,8 @@ impl Worker {
     }
 
     /// Writes the receipts that came first. Fails if the store does not answer: then they wait again.
-    async fn write_batch(&self) -> Result<()> {
-        let receipts = self.queue.take();
+    async fn write_batch(&self, size: &mut BatchSize) -> Result<()> {
+        let receipts = self.queue.take(size.get());
         if receipts.is_empty() {
             return Ok(());
         }
@@ -91,21 +93,26 @@ impl Worker {
             .collect();
         match self.store.update_receipts(&updates).await {
             Ok(outcomes) => {
-                for ((member, receipt), outcome) in receipts.into_iter().zip(outcomes) {
+                size.written();
+                for ((member, mut receipt), outcome) in receipts.into_iter().zip(outcomes) {
                     match outcome {
                         ReceiptOutcome::Locked => self.queue.put_back(member, receipt),
                         ReceiptOutcome::NotMember => receipt.reply(&Err(Error::not_found("conversation"))),
                         ReceiptOutcome::Unchanged => receipt.reply(&Ok(())),
                         ReceiptOutcome::Changed { before, after } => {
-                            self.inform_devices(member, before, &after);
                             self.frames.note(member, before, &after);
-                            receipt.reply(&Ok(()));
+                            if shown(before) == shown(after.state) {
+                                receipt.reply(&Ok(()));
+                            } else {
+                                self.unread_states.note(member, receipt);
+                            }
                         }
                     }
                 }
                 Ok(())
             }
             Err(error) if error.code == Code::Unavailable => {
+                size.failed(receipts.len());
                 for (member, receipt) in receipts.into_iter().rev() {
                     self.queue.put_back(member, receipt);
                 }
@@ -113,20 +120,16 @@ impl Worker {
             }
             // A defect, which the store has logged, would come again.
             Err(error) => {
-                for (_, receipt) in receipts {
+                for (_, mut receipt) in receipts {
                     receipt.reply(&Err(error.clone()));
                 }
                 Ok(())
             }
         }
     }
+}
 
-    /// Sends `conversation.state` to the user's connections, if it differs from the one before.
-    fn inform_devices(&self, (conversation_id, user_id): Member, before: ReadState, after: &MemberReceipts) {
-        if (before.read_seq, before.unread_from_seq) == (after.state.read_seq, after.state.unread_from_seq) {
-            return;
-        }
-        let frame = frames::conversation_state(conversation_id, after);
-        publish_to_own_devices(self.bus.as_ref(), user_id, conversation_id, &frame);
-    }
+/// Returns what the member's own devices show of a state.
+fn shown(state: ReadState) -> (Seq, Option<Seq>) {
+    (state.read_seq, state.unread_from_seq)
 }

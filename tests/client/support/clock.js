@@ -3,6 +3,11 @@
 /** Lets everything run that is not waiting for the clock. */
 export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
+/** Lets requests be asked, and answers be taken: each waits for others. */
+export async function exchanged() {
+  for (let turn = 0; turn < 5; turn += 1) await settled();
+}
+
 export class FakeClock {
   #now = Date.parse("2026-01-01T00:00:00Z");
   #timers = new Map();

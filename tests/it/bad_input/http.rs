@@ -150,7 +150,7 @@ const TABLE: &[Row] = &[
     ("GET", "/v1/users?limit=%00", ADA, b"", 422, "invalid"),
     ("GET", "/v1/users?cursor=AA", ADA, b"", 422, "invalid"),
     ("GET", "/v1/users/%00", ADA, b"", 400, "malformed"),
-    ("GET", "/static/app.js%00", NOTHING, b"", 400, "malformed"),
+    ("GET", "/static/page/app.js%00", NOTHING, b"", 400, "malformed"),
     // Not declared as JSON.
     ("POST", REGISTER, NOTHING, br#"{"username":"eve","password":"long enough"}"#, 415, "unsupported_media_type"),
     ("POST", REGISTER, &[("content-type", "")], b"{}", 415, "unsupported_media_type"),

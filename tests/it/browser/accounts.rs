@@ -47,7 +47,7 @@ async fn one_registers_logs_in_and_leaves() {
     ada.fill("one('auth-username')", "ada").await;
     ada.click("one('auth-submit')").await;
     ada.is_connected().await;
-    assert_eq!(ada.eval("one('me-menu').ariaLabel").await, "Ada Lovelace: account menu");
+    assert_eq!(ada.eval("one('me-menu').querySelector('.sr-only').textContent").await, "Ada Lovelace: account menu");
     let session = ada.eval("JSON.parse(localStorage['chinwag.session'])").await;
     let (id, token) = (session["user"]["id"].as_str().unwrap(), session["access_token"].as_str().unwrap());
 

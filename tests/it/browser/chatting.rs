@@ -66,7 +66,7 @@ async fn two_people_chat() {
     grace.sees(&texts).await;
 
     grace.close().await;
-    ada.until("one('conversation-status').textContent === 'offline'").await;
+    ada.until("one('conversation-status').textContent === 'last seen just now'").await;
     ada.send("bye").await;
     ada.until(&format!("{}.dataset.state === 'sent'", message("bye"))).await;
 }

@@ -24,7 +24,7 @@ async fn user(server: &Server, username: &str, name: &str) -> TestUser {
 }
 
 /// Shows the page in every size and colour scheme: everything fits. Writes screenshots if they are configured.
-async fn look(page: &Visitor, view: &str) {
+pub(super) async fn look(page: &Visitor, view: &str) {
     for (size, width, height) in SIZES {
         for scheme in ["light", "dark"] {
             page.emulate(width, height, scheme).await;
@@ -113,9 +113,9 @@ async fn it_fits_a_desk_and_a_phone() {
     page.until("all('message').filter((row) => row.textContent.includes('This message was deleted')).length === 2")
         .await;
     page.eval(&format!("{}.focus()", message("cinnamon"))).await;
-    page.until(&format!("seen({}.querySelector('[data-testid=edit-message]'))", message("cinnamon"))).await;
+    page.until(&format!("seen({}.querySelector('[data-testid=more-message]'))", message("cinnamon"))).await;
     look(&page, "revise").await;
-    page.click(&format!("{}.querySelector('[data-testid=edit-message]')", message("cinnamon"))).await;
+    page.choose("cinnamon", "edit").await;
     page.until("seen(one('editing-note'))").await;
     look(&page, "editing").await;
     page.press("Escape").await;

@@ -1,13 +1,31 @@
 //! The page in a real Chromium, against a real server.
 
 mod accounts;
+mod axe;
+mod bench;
 mod blocks;
 mod chatting;
+mod composing;
+mod display;
+mod focus;
+mod formatting;
 mod groups;
 mod history;
+mod jumps;
+mod links;
 mod looks;
+mod menu;
 mod outages;
+mod pins;
+mod reactions;
+mod reading;
+mod receipts;
 mod refused;
+mod replies;
 mod revising;
+mod rows;
+mod search;
+mod settings;
 mod tabs;
+mod unsaved;
 mod visitor;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::visitor::{Visitor, message};
 use crate::support::browser::Browser;
 use crate::support::client::{Conversation, TestUser};
+use crate::support::proxy::{Flow, Proxy};
 use crate::support::server::Server;
 
 /// Ada's page with a direct conversation with Grace open, on a server that a test can stop.
@@ -185,4 +186,40 @@ async fn after_a_restored_backup_the_page_shows_what_the_server_has() {
     page.sees(&["one", "two again", "three again", "four"]).await;
     page.send("five").await;
     page.sees(&["one", "two again", "three again", "four", "five"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_says_nothing_is_named_as_soon_as_something_waits_for_it() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    ada.direct(&grace).await;
+    let proxy = Proxy::to(server.address);
+    let browser = Browser::start().await;
+    let page = Visitor::log_in(&browser, proxy.address, "ada").await;
+    page.open("Grace").await;
+    page.send("before").await;
+    page.sees(&["before"]).await;
+    proxy.set_from_target(Flow::Hold);
+    page.eval("void (window.sentAt = performance.now())").await;
+    page.send("waits").await;
+    page.until("one('connection-state').dataset.state === 'silent'").await;
+    let waited = page.eval("performance.now() - window.sentAt").await.as_f64().unwrap();
+    assert!((4_900.0..8_000.0).contains(&waited), "{waited} ms: 5 s, and a busy machine's delay");
+    page.until("one('connection-state').textContent.startsWith('The server does not answer')").await;
+    proxy.set_from_target(Flow::Pass);
+    page.sees(&["before", "waits"]).await;
+    page.until("one('connection-state').textContent === 'Connected'").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_connection_is_shown_with_its_cause() {
+    let Chat { server, page, _browser, .. } = Chat::begin().await;
+    let _offline = server.take_offline().await;
+    page.until("one('connection-state').textContent.startsWith('The server restarts. Reconnecting')").await;
+    page.until("one('connection-state').textContent.startsWith('The server cannot be reached. ')").await;
+    page.eval(
+        "Object.defineProperty(navigator, 'onLine', { get: () => false }) && dispatchEvent(new Event('offline'))",
+    )
+    .await;
+    page.until("one('connection-state').textContent === 'This device is offline'").await;
 }

@@ -37,7 +37,13 @@ impl Visitor {
 
     /// Logs in through the form.
     pub(super) async fn log_in(browser: &Browser, address: SocketAddr, username: &str) -> Self {
-        let visitor = Self::at_login(browser, address).await;
+        Self::log_in_at(browser, address, username, "").await
+    }
+
+    /// Opens a link of the page, as `#…`, and logs in through the form.
+    pub(super) async fn log_in_at(browser: &Browser, address: SocketAddr, username: &str, fragment: &str) -> Self {
+        let visitor = Self { page: browser.open(&format!("http://{address}/{fragment}")).await };
+        visitor.until("seen(one('auth-submit'))").await;
         visitor.fill("one('auth-username')", username).await;
         visitor.fill("one('auth-password')", PASSWORD).await;
         visitor.press("Enter").await;
@@ -88,11 +94,26 @@ impl Visitor {
         self.until("one('composer').value === ''").await;
     }
 
+    /// Chooses an entry of a message's menu.
+    pub(super) async fn choose(&self, text: &str, entry: &str) {
+        self.eval(&format!("{}.focus()", message(text))).await;
+        self.click(&format!("{}.querySelector('[data-testid=more-message]')", message(text))).await;
+        self.click(&menu_entry(entry)).await;
+    }
+
+    /// Returns what the page counts as unread in a conversation.
+    pub(super) async fn unread_in(&self, conversation_id: &str) -> Value {
+        self.eval(&format!(
+            "import('/static/page/page-client.js').then(({{ client }}) => client.conversations.get('{conversation_id}').unread_count)"
+        ))
+        .await
+    }
+
     /// Gives the page a frame as if the server had sent it.
     pub(super) async fn receives(&self, frame: &Value) {
         let text = json!(frame.to_string());
         self.eval(&format!(
-            "import('/static/page-client.js').then(({{ client }}) => {{
+            "import('/static/page/page-client.js').then(({{ client }}) => {{
                 const {{ send }} = WebSocket.prototype;
                 WebSocket.prototype.send = function (frame) {{
                     send.call(this, frame);
@@ -120,6 +141,20 @@ impl Visitor {
             texts.len()
         ))
     }
+}
+
+/// Returns the expression for an entry of the open menu.
+pub(super) fn menu_entry(name: &str) -> String {
+    format!("document.querySelector('[role=menu] [data-testid=\"{name}-message\"]')")
+}
+
+/// Returns the expression that is true if a message is in the visible part of the conversation and marked as what was jumped to.
+pub(super) fn is_shown(text: &str) -> String {
+    format!(
+        "(() => {{ const row = {}; const [box, stage] = [row, document.getElementById('scroller')].map((node) => node.getBoundingClientRect());
+            return 'marked' in row.dataset && box.top >= stage.top && box.top < stage.bottom; }})()",
+        message(text)
+    )
 }
 
 /// Returns the expression for a message by its text.

@@ -1,8 +1,8 @@
 //! A client that sends too fast gets a retry hint, over REST and WebSocket.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use chinwag::limits::{NEW_MEMBERS, READS, REFRESHES, WRITES};
+use chinwag::limits::{NEW_MEMBERS, READS, REFRESHES, UNREAD_SCANNED_MAX, UNREAD_SCANNED_PER_TOKEN, WRITES};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -15,6 +15,7 @@ use crate::support::socket::{Socket, TEST_TIMEOUT};
 
 on_each_store! {
     what_comes_too_fast_is_refused_and_may_come_again,
+    a_list_with_many_messages_to_count_costs_what_it_takes,
 }
 
 /// Sends many messages at once until some are refused. Returns the refusals and the number of accepted messages.
@@ -47,6 +48,40 @@ async fn post_until_refused(user: &TestUser, room: &Conversation) -> (Response, 
         if let Some(refused) = answers.into_iter().find(|answer| answer.status != 201) {
             return (refused, taken);
         }
+    }
+}
+
+async fn a_list_with_many_messages_to_count_costs_what_it_takes(store: StoreKind) {
+    const ROOMS: usize = 10;
+    let (server, held) = Server::held_with(store, &[]).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    for number in 0..ROOMS {
+        let room = ada.group(&format!("room {number}"), &[&grace]).await;
+        // Her own messages do not count as unread, so that all of them are looked at.
+        held.commit_elsewhere(&room, &ada, UNREAD_SCANNED_MAX).await;
+        let mark = json!({"from_seq": 1});
+        ada.put_json(&format!("{}/unread", room.path), &mark).await.expect(204);
+    }
+    // A page counts as five reads, and one for each so many messages.
+    let page_tokens = f64::from(u32::try_from(5 + ROOMS * UNREAD_SCANNED_MAX / UNREAD_SCANNED_PER_TOKEN).unwrap());
+    let (started, mut taken) = (Instant::now(), 0.0);
+    for _ in 0..60 {
+        let answer = ada.get("/v1/conversations").await;
+        if answer.status == 200 {
+            assert_eq!(answer.json()["items"].as_array().unwrap().len(), ROOMS);
+            taken += 1.0;
+        } else {
+            assert_eq!(answer.problem(), (429, "rate_limited".to_owned()));
+        }
+    }
+    let regained = started.elapsed().as_secs_f64() * f64::from(READS.per_minute) / 60.0;
+    let paid = taken * page_tokens;
+    // The last page may cost more than was left.
+    assert!(paid <= f64::from(READS.burst) + regained + page_tokens, "{taken} pages of {page_tokens} reads");
+    assert!(paid >= f64::from(READS.burst) - page_tokens - 100.0, "what there is can be used: {taken} pages");
+    // Others pay for the unread messages that they have, which ends the look at 100.
+    for _ in 0..30 {
+        grace.get("/v1/conversations").await.expect(200);
     }
 }
 

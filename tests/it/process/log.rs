@@ -61,7 +61,7 @@ async fn no_log_level_tells_a_secret() {
         let mut statuses = Vec::new();
         for secret in [format!("token={}", ada.token), format!("ticket={ticket}")] {
             for target in
-                ["/health", "/livez", "/static/app.js", "/v1/users/me", "/nowhere", "/ws", "/ws/nowhere", "/%zz"]
+                ["/health", "/livez", "/static/page/app.js", "/v1/users/me", "/nowhere", "/ws", "/ws/nowhere", "/%zz"]
             {
                 let request = format!("GET {target}?{secret} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
                 statuses.extend(raw::statuses(&raw::exchange(address, request.as_bytes()).await));

@@ -20,6 +20,7 @@ mod receipts;
 mod registration;
 mod reports;
 mod search;
+mod search_index;
 mod sessions;
 mod system;
 mod user_words;

@@ -11,7 +11,7 @@ use crate::support::socket::Socket;
 on_each_store! {
     a_pin_is_seen_by_all,
     admins_pin_in_groups_over_both_transports,
-    both_pin_in_a_direct_conversation_until_a_block,
+    behind_a_block_each_takes_back_their_own_pins_alone,
     pins_are_listed_in_pages,
     system_messages_and_deleted_ones_are_not_pinned,
 }
@@ -99,26 +99,32 @@ async fn admins_pin_in_groups_over_both_transports(store: StoreKind) {
     }
 }
 
-async fn both_pin_in_a_direct_conversation_until_a_block(store: StoreKind) {
+async fn behind_a_block_each_takes_back_their_own_pins_alone(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
     let messages = [ada.send(&room, "one").await, grace.send(&room, "two").await];
-    for (user, message) in [(&ada, &messages[1]), (&grace, &messages[0])] {
-        user.put(&path(&room, message)).await.expect(204);
+    let pinned = [(&ada, &messages[1], &messages[0]), (&grace, &messages[0], &messages[1])];
+    for (user, own, _) in pinned {
+        user.put(&path(&room, own)).await.expect(204);
     }
     ada.put(&format!("/v1/users/{}/block", grace.id)).await.expect(204);
-    for user in [&ada, &grace] {
-        user.put(&path(&room, &messages[0])).await.expect(204);
-        user.delete(&path(&room, &messages[0])).await.expect(204);
-        assert_eq!(user.put(&path(&room, &messages[0])).await.problem(), (403, "forbidden".to_owned()));
-        if user.id == ada.id {
-            ada.delete(&format!("/v1/users/{}/block", grace.id)).await.expect(204);
-            ada.put(&path(&room, &messages[0])).await.expect(204);
-            ada.put(&format!("/v1/users/{}/block", grace.id)).await.expect(204);
-        }
+    let forbidden = (403, "forbidden".to_owned());
+    for (user, _, others) in pinned {
+        let mut socket = user.connect("/ws").await;
+        assert_eq!(user.delete(&path(&room, others)).await.problem(), forbidden);
+        assert_eq!(call(&mut socket, "message.unpin", &room, others).await, 403);
+        user.put(&path(&room, others)).await.expect(204);
     }
-    assert_eq!(each(&ada.get(&pins(&room)).await.expect(200).json(), "/message/id"), [messages[1]["id"].clone()]);
+    for (user, own, _) in pinned {
+        user.delete(&path(&room, own)).await.expect(204);
+        user.delete(&path(&room, own)).await.expect(204);
+        assert_eq!(user.put(&path(&room, own)).await.problem(), forbidden);
+    }
+    assert_eq!(ada.get(&pins(&room)).await.expect(200).json()["items"], json!([]));
+    ada.delete(&format!("/v1/users/{}/block", grace.id)).await.expect(204);
+    grace.put(&path(&room, &messages[0])).await.expect(204);
+    ada.delete(&path(&room, &messages[0])).await.expect(204);
 }
 
 async fn pins_are_listed_in_pages(store: StoreKind) {

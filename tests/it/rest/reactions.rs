@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chinwag::limits::{REACTION_KINDS_MAX, REACTIONS};
+use chinwag::limits::{REACTION_KINDS_ALONE_MAX, REACTION_KINDS_MAX, REACTIONS};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -16,6 +16,8 @@ on_each_store! {
     every_form_of_an_emoji_is_one_reaction,
     what_is_no_emoji_is_refused,
     a_message_has_twenty_kinds_of_reactions,
+    nobody_has_more_than_five_kinds_alone,
+    admins_of_a_group_remove_a_kind,
     who_reacted_is_listed_in_pages,
     only_members_react_whatever_their_role,
     system_messages_and_deleted_ones_take_none,
@@ -85,10 +87,10 @@ async fn a_reaction_is_counted_and_ones_own_is_marked(store: StoreKind) {
 
 async fn every_form_of_an_emoji_is_one_reaction(store: StoreKind) {
     let server = Server::on(store).await;
-    let ada = server.register("ada").await;
-    let room = ada.group("Lunch", &[]).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
     let message = ada.send(&room, "hello").await;
-    for form in [
+    let forms = [
         "\u{2764}",
         HEART,
         "\u{1F44D}\u{FE0F}",
@@ -97,8 +99,9 @@ async fn every_form_of_an_emoji_is_one_reaction(store: StoreKind) {
         "#\u{20E3}",
         "\u{1F468}\u{200D}\u{1F469}\u{200D}\u{1F467}\u{200D}\u{1F466}",
         "\u{1F3F4}\u{200D}\u{2620}",
-    ] {
-        ada.put(&path(&room, &message, form)).await.expect(204);
+    ];
+    for (number, form) in forms.iter().enumerate() {
+        [&ada, &grace][number / 2 % 2].put(&path(&room, &message, form)).await.expect(204);
     }
     let seen = seen(&ada, &room).await;
     let kinds: Vec<&str> = seen.as_array().unwrap().iter().map(|kind| kind["emoji"].as_str().unwrap()).collect();
@@ -153,22 +156,102 @@ async fn what_is_no_emoji_is_refused(store: StoreKind) {
     assert_eq!(seen(&ada, &room).await, json!([]));
 }
 
+fn animals(count: usize) -> Vec<String> {
+    (0x1F400..).filter_map(char::from_u32).map(String::from).take(count).collect()
+}
+
 async fn a_message_has_twenty_kinds_of_reactions(store: StoreKind) {
-    let server = Server::on_with(store, &["--rate-limits", "off"]).await;
-    let ada = server.register("ada").await;
-    let room = ada.group("Lunch", &[]).await;
-    let message = ada.send(&room, "hello").await;
-    let animals: Vec<String> =
-        (0x1F400..).filter_map(char::from_u32).map(String::from).take(REACTION_KINDS_MAX + 1).collect();
-    for animal in &animals[..REACTION_KINDS_MAX] {
-        ada.put(&path(&room, &message, animal)).await.expect(204);
+    const MEMBERS: usize = REACTION_KINDS_MAX / REACTION_KINDS_ALONE_MAX + 1;
+    let server = Server::on(store).await;
+    let mut users = Vec::new();
+    for number in 0..MEMBERS {
+        users.push(server.register(&format!("user{number}")).await);
+    }
+    let room = users[0].group("Lunch", &users[1..].iter().collect::<Vec<_>>()).await;
+    let message = users[0].send(&room, "hello").await;
+    let animals = animals(REACTION_KINDS_MAX + 1);
+    for (number, animal) in animals[..REACTION_KINDS_MAX].iter().enumerate() {
+        users[number % MEMBERS].put(&path(&room, &message, animal)).await.expect(204);
     }
     let last = path(&room, &message, &animals[REACTION_KINDS_MAX]);
-    assert_eq!(refused_fields(&ada.put(&last).await), ["emoji"]);
-    ada.put(&path(&room, &message, &animals[0])).await.expect(204);
-    ada.delete(&path(&room, &message, &animals[0])).await.expect(204);
-    ada.put(&last).await.expect(204);
-    assert_eq!(seen(&ada, &room).await.as_array().unwrap().len(), REACTION_KINDS_MAX);
+    assert_eq!(refused_fields(&users[0].put(&last).await), ["emoji"]);
+    users[0].put(&path(&room, &message, &animals[0])).await.expect(204);
+    users[0].delete(&path(&room, &message, &animals[0])).await.expect(204);
+    users[0].put(&last).await.expect(204);
+    assert_eq!(seen(&users[0], &room).await.as_array().unwrap().len(), REACTION_KINDS_MAX);
+}
+
+async fn nobody_has_more_than_five_kinds_alone(store: StoreKind) {
+    let server = Server::on(store).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
+    let message = ada.send(&room, "hello").await;
+    let animals = animals(REACTION_KINDS_ALONE_MAX + 2);
+    let (few, [new, graces]) = animals.split_at(REACTION_KINDS_ALONE_MAX) else { panic!("two more") };
+    for animal in few {
+        ada.put(&path(&room, &message, animal)).await.expect(204);
+    }
+    assert_eq!(refused_fields(&ada.put(&path(&room, &message, new)).await), ["emoji"]);
+    let mut socket = ada.connect("/ws").await;
+    let input = json!({"message_id": message["id"], "emoji": new});
+    socket.send(&json!({"type": "reaction.add", "ref": "r", "conversation_id": room.id, "input": input})).await;
+    assert_eq!(socket.next_of(&["reply", "error"]).await["code"], "invalid");
+    grace.put(&path(&room, &message, graces)).await.expect(204);
+    ada.put(&path(&room, &message, graces)).await.expect(204);
+    ada.put(&path(&room, &ada.send(&room, "another message").await, new)).await.expect(204);
+    assert_eq!(refused_fields(&ada.put(&path(&room, &message, new)).await), ["emoji"]);
+    grace.put(&path(&room, &message, &few[0])).await.expect(204);
+    ada.put(&path(&room, &message, new)).await.expect(204);
+}
+
+async fn admins_of_a_group_remove_a_kind(store: StoreKind) {
+    let server = Server::on(store).await;
+    let (owner, admin, member, eve) = (
+        server.register("owner1").await,
+        server.register("admin1").await,
+        server.register("member1").await,
+        server.register("eve").await,
+    );
+    let room = owner.group("Lunch", &[&admin, &member]).await;
+    owner.patch(&format!("{}/{}", room.members, admin.id), &json!({"role": "admin"})).await.expect(200);
+    let message = owner.send(&room, "hello").await;
+    let kind = |emoji: &str| format!("{}?emoji={}", reactions(&room, &message), encoded(emoji));
+    let mut live = member.connect(&room.socket).await;
+    for (user, emoji) in [(&member, THUMB), (&admin, THUMB), (&member, HEART)] {
+        user.put(&path(&room, &message, emoji)).await.expect(204);
+        live.next_of(&["reactions.changed"]).await;
+    }
+    assert_eq!(member.delete(&kind(THUMB)).await.problem(), (403, "forbidden".to_owned()));
+    assert_eq!(eve.delete(&kind(THUMB)).await.problem(), (404, "not_found".to_owned()));
+    assert_eq!(refused_fields(&admin.delete(&reactions(&room, &message)).await), ["emoji"]);
+    assert_eq!(refused_fields(&admin.delete(&kind("x")).await), ["emoji"]);
+    admin.delete(&kind("\u{1F389}")).await.expect(204);
+    admin.delete(&kind(THUMB)).await.expect(204);
+    let expected = json!({
+        "type": "reactions.changed", "conversation_id": room.id, "seq": 6, "message_id": message["id"],
+        "reactions": [{"emoji": HEART, "count": 1}],
+    });
+    assert_eq!(live.next_of(&["reactions.changed"]).await, expected, "what is not there takes no number");
+    let listed = member.get(&reactions(&room, &message)).await.expect(200).json();
+    assert_eq!(each(&listed, "/emoji"), [json!(HEART)]);
+    member.put(&path(&room, &message, THUMB)).await.expect(204);
+    let thumb = json!({"emoji": THUMB, "count": 1, "me": true});
+    assert_eq!(seen(&member, &room).await[1], thumb, "it can come again");
+
+    let mut socket = owner.connect("/ws").await;
+    let input = json!({"message_id": message["id"], "emoji": HEART});
+    for status in [204, 204] {
+        socket.send(&json!({"type": "reaction.clear", "ref": "r", "conversation_id": room.id, "input": input})).await;
+        assert_eq!(socket.next_of(&["reply", "error"]).await["status"], status);
+    }
+    assert_eq!(seen(&member, &room).await, json!([thumb]));
+    let pair = owner.direct(&member).await;
+    let message = member.send(&pair, "hello").await;
+    member.put(&path(&pair, &message, THUMB)).await.expect(204);
+    let path = format!("{}?emoji={}", reactions(&pair, &message), encoded(THUMB));
+    for user in [&owner, &member] {
+        assert_eq!(user.delete(&path).await.problem(), (403, "forbidden".to_owned()), "a direct one has no admin");
+    }
 }
 
 async fn who_reacted_is_listed_in_pages(store: StoreKind) {

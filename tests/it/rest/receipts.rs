@@ -16,7 +16,7 @@ on_each_store! {
     a_read_is_in_the_answers_of_every_node,
     a_message_is_read_when_all_others_have_read_it,
     who_switches_receipts_off_shows_none_and_sees_none,
-    a_block_hides_how_far_both_have_read,
+    between_blocked_users_no_receipt_moves,
 }
 
 /// Returns `read_seq`, `unread_from_seq` and `unread_count` of a conversation, by itself and in the list.
@@ -239,23 +239,48 @@ async fn who_switches_receipts_off_shows_none_and_sees_none(store: StoreKind) {
     assert_eq!(read_seqs(&ada, &room).await, [4, 4, 2]);
 }
 
-async fn a_block_hides_how_far_both_have_read(store: StoreKind) {
+/// Returns both receipts of the members, as this user sees them, by username.
+async fn receipts(user: &TestUser, room: &Conversation) -> Vec<Value> {
+    let members = user.get(&room.members).await.expect(200).json();
+    let both = each(&members, "/delivered_seq").into_iter().zip(each(&members, "/read_seq"));
+    both.map(|(delivered, read)| json!([delivered, read])).collect()
+}
+
+async fn between_blocked_users_no_receipt_moves(store: StoreKind) {
     let server = Server::on(store).await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    let (pair, group) = (ada.direct(&grace).await, ada.group("Lunch", &[&grace]).await);
-    for room in [&pair, &group] {
-        ada.send(room, "one").await;
-        grace.read(room, 1).await.expect(204);
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
+    let (pair, trio) = (ada.direct(&grace).await, ada.group("Lunch", &[&joan]).await);
+    ada.post(&trio.members, &json!({"user_id": grace.id})).await.expect(201);
+    for room in [&pair, &trio] {
+        for text in ["one", "two"] {
+            ada.send(room, text).await;
+        }
+        grace.read(room, 2).await.expect(204);
     }
-    let block = format!("/v1/users/{}/block", ada.id);
-    grace.put(&block).await.expect(204);
-    assert_eq!(read_seqs(&ada, &pair).await, [json!(1), Value::Null]);
-    assert_eq!(read_seqs(&grace, &pair).await, [Value::Null, json!(1)]);
-    assert_eq!(statuses(&ada, &pair).await, ["delivered"], "as if she had switched receipts off");
-    assert_eq!(
-        (read_seqs(&ada, &group).await, statuses(&ada, &group).await),
-        (vec![json!(1), json!(1)], vec![json!("read")])
-    );
-    grace.delete(&block).await.expect(204);
-    assert_eq!(statuses(&ada, &pair).await, ["read"]);
+    grace.put(&format!("/v1/users/{}/block", ada.id)).await.expect(204);
+    // Of the group, Grace has been a member since number 1.
+    let (of, hidden, hidden_in_trio) = (|seq: i64| json!([seq, seq]), json!([0, null]), json!([1, null]));
+    let mut joans_seq = 0;
+    for seq in [2, 3] {
+        for room in [&pair, &trio] {
+            grace.read(room, 3).await.expect(204);
+        }
+        assert_eq!(receipts(&ada, &pair).await, [of(2), hidden.clone()]);
+        assert_eq!(receipts(&grace, &pair).await, [hidden.clone(), of(2)]);
+        assert_eq!(receipts(&ada, &trio).await, [of(3), hidden_in_trio.clone(), of(joans_seq)]);
+        assert_eq!(receipts(&grace, &trio).await, [hidden.clone(), of(3), of(joans_seq)]);
+        assert_eq!(receipts(&joan, &trio).await, [of(3), of(3), of(joans_seq)], "the others see both");
+        assert_eq!(statuses(&ada, &pair).await, ["sent", "sent"], "nobody is left to receive them");
+        assert_eq!(statuses(&ada, &trio).await[1], if joans_seq == 0 { "sent" } else { "read" }, "Joan alone counts");
+        joan.read(&trio, seq).await.expect(204);
+        joans_seq = seq;
+    }
+    let role = json!({"role": "admin"});
+    let updated = ada.patch(&format!("{}/{}", trio.members, grace.id), &role).await.expect(200).json();
+    assert_eq!((&updated["delivered_seq"], &updated["read_seq"]), (&json!(1), &Value::Null));
+
+    grace.delete(&format!("/v1/users/{}/block", ada.id)).await.expect(204);
+    assert_eq!(receipts(&ada, &pair).await, [of(2), of(2)]);
+    assert_eq!(statuses(&ada, &pair).await, ["read", "read"]);
 }

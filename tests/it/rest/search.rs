@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use chinwag::limits::{MESSAGE_QUERY_CHARS_MAX, SEARCH_TERMS_MAX};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 use super::{each, refused_fields};
 use crate::support::client::{Conversation, Response, TestUser};
@@ -16,6 +19,7 @@ use crate::support::socket::TEST_TIMEOUT;
 on_each_store! {
     words_phrases_beginnings_and_filters_find_messages,
     pages_are_in_the_order_of_time,
+    a_cursor_tells_nothing_and_opens_for_its_user_alone,
     only_members_find_messages,
     an_edited_or_deleted_text_is_never_shown,
     a_group_is_found_by_its_name_and_a_direct_conversation_by_its_user,
@@ -170,6 +174,31 @@ async fn pages_are_in_the_order_of_time(store: StoreKind) {
     assert_eq!(refused_fields(&forged), ["cursor"]);
 }
 
+async fn a_cursor_tells_nothing_and_opens_for_its_user_alone(store: StoreKind) {
+    let server = Server::on_with(store, &["--rate-limits", "off"]).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
+    indexed(&ada, &room, &["soup 1", "soup 2", "soup 3"]).await;
+    let first = search(&ada, "soup", "&limit=1").await.expect(200).json();
+    assert_eq!(each(&first, "/message/content"), ["soup 3"]);
+    let cursor = first["next"].as_str().expect("others follow").to_owned();
+    let bytes = BASE64.decode(&cursor).unwrap();
+    let id = Uuid::parse_str(&room.id).unwrap();
+    for known in [room.id.as_bytes(), id.as_simple().to_string().as_bytes(), id.as_bytes()] {
+        assert!(!bytes.windows(known.len()).any(|part| part == known), "it shows a conversation");
+    }
+    let again = search(&ada, "soup", "&limit=1").await.expect(200).json();
+    assert_ne!(again["next"], first["next"], "it does not even show that two positions are the same");
+
+    let page = async |user, cursor: &str| search(user, "soup", &format!("&cursor={cursor}")).await;
+    assert_eq!(each(&page(&ada, &cursor).await.expect(200).json(), "/message/content"), ["soup 2", "soup 1"]);
+    let altered = cursor.replacen(&cursor[..1], if cursor.starts_with('A') { "B" } else { "A" }, 1);
+    let readable = BASE64.encode(format!("9000000000000000.{}.1", room.id));
+    for refused in [page(&grace, &cursor).await, page(&ada, &altered).await, page(&ada, &readable).await] {
+        assert_eq!(refused_fields(&refused), ["cursor"]);
+    }
+}
+
 async fn only_members_find_messages(store: StoreKind) {
     let server = Server::on_with(store, &["--rate-limits", "off"]).await;
     let (ada, grace, eve) =
@@ -202,7 +231,7 @@ async fn an_edited_or_deleted_text_is_never_shown(store: StoreKind) {
     let drafts = search(&ada, "draft", "").await.expect(200).json();
     let path =
         |index: usize| format!("{}/{}", room.messages, drafts["items"][index]["message"]["id"].as_str().unwrap());
-    let indexing = held.hold("index_positions_of", 1);
+    let indexing = held.hold("index_messages", 1);
     ada.patch(&path(0), &json!({"content": "third version"})).await.expect(200);
     ada.delete(&path(1)).await.expect(204);
     assert_eq!(found(&ada, "draft").await, ["first draft"], "though the index has the others");

@@ -131,7 +131,7 @@ async fn the_pages_files_are_served_and_need_not_be_sent_twice() {
     let mut named: Vec<&str> = html.split("/static/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert!(named.len() >= 4, "the page names its scripts, style and icon: {named:?}");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
-    for script in scripts_in(&folder).into_iter().chain(scripts_in(&folder.join("client"))) {
+    for script in ["client", "page"].iter().flat_map(|name| scripts_in(&folder.join(name))) {
         let name = script.strip_prefix(&folder).unwrap().to_str().unwrap();
         assert_eq!(named.contains(&name), name != "client/types.js", "the page loads {name} at once");
     }
@@ -157,8 +157,11 @@ async fn the_pages_files_are_served_and_need_not_be_sent_twice() {
     for missing in [
         "nothing.js",
         "index.htm",
+        "style.css",
         "client",
         "client/",
+        "page/nothing.js",
+        "nothing/app.js",
         "client/nothing.js",
         "client/package.json",
         "%2e%2e%2fCargo.toml",
@@ -175,7 +178,7 @@ async fn head_answers_like_get_without_the_body() {
     let ada = server.register("ada").await;
     let bearer = format!("Bearer {}", ada.token);
     let headers = [("authorization", bearer.as_str()), ("x-request-id", "same")];
-    for path in ["/", "/health", "/static/app.js", "/v1/users/me", "/v1/conversations", "/nothing"] {
+    for path in ["/", "/health", "/static/page/app.js", "/v1/users/me", "/v1/conversations", "/nothing"] {
         let (get, head) = (
             with(server.address, Method::GET, path, &headers).await,
             with(server.address, Method::HEAD, path, &headers).await,

@@ -13,6 +13,7 @@ use crate::support::socket::TEST_TIMEOUT;
 
 on_each_store! {
     nothing_is_missed_between_hello_and_live,
+    receipts_and_typing_are_told_between_hello_and_live,
     large_messages_reach_whoever_reads,
 }
 
@@ -38,6 +39,29 @@ async fn nothing_is_missed_between_hello_and_live(store: StoreKind) {
         assert_eq!(all.next_seqs(2).await, [first + 1, first + 2]);
     }
     talking.abort();
+}
+
+async fn receipts_and_typing_are_told_between_hello_and_live(store: StoreKind) {
+    let (server, held) = Server::held(store).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let mut adas = ada.connect("/ws").await;
+    for query in ["", "?after_seq=0"] {
+        let room = ada.group("Lunch", &[&grace]).await;
+        grace.send(&room, "one").await;
+        let mut hold = held.hold("heads_for", 1);
+        let mut one = grace.connect(&format!("{}{query}", room.socket)).await;
+        hold.reached().await;
+        for kind in ["typing.start", "typing.stop"] {
+            adas.send(&json!({"type": kind, "conversation_id": room.id})).await;
+            assert_eq!(one.next_of(&[kind]).await["user_id"], ada.id);
+        }
+        ada.read(&room, 1).await.expect(204);
+        let frame = one.next_of(&["message.read", "message.new"]).await;
+        assert_eq!(frame["receipts"][&ada.id]["read_seq"], 1, "{frame}");
+        hold.release();
+        grace.send(&room, "and live").await;
+        while one.next_content().await != "and live" {}
+    }
 }
 
 async fn large_messages_reach_whoever_reads(store: StoreKind) {

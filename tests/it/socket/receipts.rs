@@ -21,6 +21,8 @@ on_each_store! {
     a_flood_of_reads_is_slowed_and_harms_nobody,
     reads_are_gathered_while_the_store_writes,
     a_store_that_does_not_answer_loses_no_read,
+    a_batch_that_the_store_does_not_take_is_written_in_parts,
+    what_is_unread_is_counted_after_the_write,
     what_was_read_before_a_drain_is_written,
     what_was_answered_survives_a_crash,
 }
@@ -159,8 +161,7 @@ async fn reads_are_gathered_while_the_store_writes(store: StoreKind) {
     device.send(&json!({"type": "ping"})).await;
     device.next_of(&["pong"]).await;
     hold.release();
-    assert_eq!(state(&mut device).await["read_seq"], 1);
-    assert_eq!(state(&mut device).await, expected(&room, 100, None, 0, 100));
+    while state(&mut device).await != expected(&room, 100, None, 0, 100) {}
     assert_eq!(gate.calls("update_receipts"), 2, "the newest counts");
 }
 
@@ -186,6 +187,59 @@ async fn a_store_that_does_not_answer_loses_no_read(store: StoreKind) {
     held.lose("update_receipts", 1);
     grace.read(&room, 1).await.expect(204);
     assert_eq!((&view().await["unread_from_seq"], &view().await["read_seq"]), (&Value::Null, &json!(1)));
+}
+
+async fn a_batch_that_the_store_does_not_take_is_written_in_parts(store: StoreKind) {
+    const ROOMS: usize = 16;
+    let (server, held) = Server::held(store).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let mut rooms = Vec::new();
+    for number in 0..ROOMS {
+        let room = ada.group(&number.to_string(), &[&grace]).await;
+        ada.send(&room, "hello").await;
+        rooms.push(room);
+    }
+    let mut device = grace.connect("/ws").await;
+    let mut hold = held.hold("update_receipts", 1);
+    for number in 2..=4 {
+        held.lose("update_receipts", number);
+    }
+    say(&mut device, "message.read", &rooms[0], 1).await;
+    hold.reached().await;
+    for room in &rooms[1..] {
+        say(&mut device, "message.read", room, 1).await;
+    }
+    device.send(&json!({"type": "ping"})).await;
+    device.next_of(&["pong"]).await;
+    hold.release();
+    grace.read(&rooms[ROOMS - 1], 1).await.expect(204);
+    // One, then 15, 7 and 3 that are not taken, then 1, 2, 4 and 8.
+    let calls = held.calls("update_receipts");
+    assert!(calls >= 8, "{calls} calls");
+    for room in &rooms {
+        assert_eq!(grace.get(&room.path).await.expect(200).json()["read_seq"], 1);
+    }
+}
+
+async fn what_is_unread_is_counted_after_the_write(store: StoreKind) {
+    let (server, held) = Server::held(store).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let room = ada.direct(&grace).await;
+    for text in ["one", "two", "three"] {
+        ada.send(&room, text).await;
+    }
+    let (mut device, mut adas) = (grace.connect("/ws").await, ada.connect("/ws").await);
+    let mut hold = held.hold("unread_states", 1);
+    say(&mut device, "message.read", &room, 1).await;
+    hold.reached().await;
+    say(&mut device, "message.read", &room, 2).await;
+    // Neither further writes nor the others wait for the count.
+    while adas.next_of(&["message.read"]).await["receipts"][&grace.id]["read_seq"] != 2 {}
+    hold.lose();
+    assert_eq!(state(&mut device).await, expected(&room, 2, None, 1, 3), "a count that fails is tried again");
+    held.lose("unread_states", 1);
+    grace.read(&room, 3).await.expect(204);
+    assert_eq!(state(&mut device).await, expected(&room, 3, None, 0, 3), "and holds up no answer");
 }
 
 async fn what_was_read_before_a_drain_is_written(store: StoreKind) {

@@ -132,10 +132,11 @@ async fn messages_of_one_batch_have_their_own_mentions(store: &Fixture) {
 
 /// Returns the unread messages and mentions after an update that changes something.
 async fn after(store: &Fixture, id: ConversationId, user_id: UserId, update: ReceiptUpdate) -> (i64, i64) {
-    match store.update_receipts(&[(id, user_id, update)]).await.unwrap()[0] {
-        ReceiptOutcome::Changed { after, .. } => (after.unread_count, after.mention_count),
-        other => panic!("{other:?}"),
-    }
+    let outcomes = store.update_receipts(&[(id, user_id, update)]).await.unwrap();
+    assert!(matches!(outcomes[..], [ReceiptOutcome::Changed { .. }]), "{outcomes:?}");
+    let states = store.unread_states(&[(id, user_id)]).await.unwrap();
+    let [(_, state)] = states[..] else { panic!("{states:?}") };
+    (state.unread_count, state.mention_count)
 }
 
 async fn a_read_takes_mentions_away_and_a_mark_brings_them_back(store: &Fixture) {

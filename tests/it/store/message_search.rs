@@ -1,9 +1,10 @@
 //! The index of messages by their words.
 
 use chinwag::domain::command::Action;
+use chinwag::domain::event::Event;
 use chinwag::domain::message::Content;
 use chinwag::domain::message_search::{
-    FoundMessages, IndexVersion, MessagePosition, MessageQuery, Search, WORDS_VERSION, index_step,
+    FoundMessages, IndexVersion, IndexedEvent, MessagePosition, MessageQuery, Search, WORDS_VERSION, index_step,
 };
 use chinwag::domain::{ConversationId, Seq, Timestamp, UserId};
 use chinwag::limits;
@@ -25,7 +26,7 @@ async fn index_after(store: &Fixture, version: i64, id: ConversationId, after: S
     let mut after = after;
     loop {
         let events = store.events(id, after, limits::CATCH_UP_PAGE).await.unwrap();
-        let Some(step) = index_step(id, after, &events) else { return };
+        let Some(step) = index_step(id, after, events.iter().map(IndexedEvent::of)) else { return };
         after = step.up_to;
         store.index_messages(version, vec![step]).await.unwrap();
     }
@@ -63,15 +64,15 @@ async fn a_step_counts_once_and_only_at_its_place(store: &Fixture) {
         store.send(id, ada, text).await;
     }
     let events = store.events(id, 0, 10).await.unwrap();
-    let first = index_step(id, 0, &events[..2]).unwrap();
-    let later = index_step(id, 2, &events[2..]).unwrap();
-    store.index_messages(1, vec![later.clone()]).await.unwrap();
+    let step = |after, events: &[Event]| index_step(id, after, events.iter().map(IndexedEvent::of)).unwrap();
+    let (first, later) = (step(0, &events[..2]), step(2, &events[2..]));
+    assert_eq!(store.index_messages(1, vec![later.clone()]).await, Ok(vec![id]));
     assert_eq!(found(store, 1, ada, "three").await, [0; 0], "the events before it are missing");
     // Two nodes index the same events.
     let other = store.another().await;
-    store.index_messages(1, vec![first.clone()]).await.unwrap();
-    other.index_messages(1, vec![first]).await.unwrap();
-    other.index_messages(1, vec![later]).await.unwrap();
+    assert_eq!(store.index_messages(1, vec![first.clone()]).await, Ok(vec![]));
+    assert_eq!(other.index_messages(1, vec![first]).await, Ok(vec![id]));
+    assert_eq!(other.index_messages(1, vec![later]).await, Ok(vec![]));
     assert_eq!(indexed(store, 1, id).await, Some(3));
     assert_eq!(found(store, 1, ada, "three").await, [3]);
     assert_eq!(found(store, 1, ada, "one").await, [1]);

@@ -48,6 +48,7 @@ mod conversations;
 mod deleted_conversations;
 mod deletions;
 mod known_networks;
+mod leftovers;
 mod members;
 mod mentions;
 mod message_search;

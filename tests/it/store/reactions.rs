@@ -10,7 +10,7 @@ use chinwag::domain::event::{EventKind, Payload};
 use chinwag::domain::message::Message;
 use chinwag::domain::reactions::Reactions;
 use chinwag::domain::{Code, ConversationId, Result, Seq, UserId};
-use chinwag::limits::{BATCH_ROWS_MAX, REACTION_KINDS_MAX};
+use chinwag::limits::{BATCH_ROWS_MAX, REACTION_KINDS_ALONE_MAX, REACTION_KINDS_MAX};
 use chinwag::store::Store;
 use serde_json::{Value, json};
 
@@ -23,6 +23,8 @@ conformance!(
     reactions_to_a_message_in_a_batch_have_one_number,
     reactions_to_several_messages_are_numbered_one_after_the_other,
     each_reaction_of_a_batch_is_refused_for_itself,
+    the_kinds_that_one_member_has_alone_are_bounded,
+    a_kind_is_removed_with_all_its_reactions,
     counts_are_those_of_the_rows,
     reactions_change_neither_order_nor_unread_counts,
     a_deletion_hides_reactions_and_leaves_them_to_the_sweeper,
@@ -158,6 +160,44 @@ async fn each_reaction_of_a_batch_is_refused_for_itself(store: &Fixture) {
         assert_eq!(refused(outcome), Code::NotFound);
     }
     assert_eq!((counts(store, &messages[0]).await, store.head(id).await.unwrap()), (format!("{THUMB} 2"), Some(3)));
+}
+
+async fn the_kinds_that_one_member_has_alone_are_bounded(store: &Fixture) {
+    let (_, [ada, bob], messages) = room::<2>(store).await;
+    let faces: Vec<String> =
+        (0x1F600..).filter_map(char::from_u32).map(String::from).take(REACTION_KINDS_ALONE_MAX + 1).collect();
+    let (few, new) = faces.split_at(REACTION_KINDS_ALONE_MAX);
+    let ada_reacts = async |message, face: &String, is_added| {
+        apply(store, &[react(store, message, ada, face, is_added)]).await.remove(0)
+    };
+    for face in few {
+        changed(&ada_reacts(&messages[0], face, true).await);
+    }
+    assert_eq!(super::refused_field(ada_reacts(&messages[0], &new[0], true).await), "emoji");
+    changed(&ada_reacts(&messages[1], &new[0], true).await);
+    changed(&apply(store, &[react(store, &messages[0], bob, &few[1], true)]).await[0]);
+    changed(&ada_reacts(&messages[0], &new[0], true).await);
+    changed(&ada_reacts(&messages[0], &few[1], false).await);
+    changed(&ada_reacts(&messages[0], &few[1], true).await);
+}
+
+async fn a_kind_is_removed_with_all_its_reactions(store: &Fixture) {
+    let (id, members, messages) = room::<6>(store).await;
+    for message in &messages {
+        let mut batch: Vec<Command> =
+            members.iter().map(|member| react(store, message, *member, THUMB, true)).collect();
+        batch.push(react(store, message, members[1], HEART, true));
+        apply(store, &batch).await;
+    }
+    let clear = || Action::ClearReactions { message_id: messages[0].id, emoji: emoji(THUMB) };
+    assert_eq!(refused(store.alter(id, members[1], clear()).await), Code::Forbidden);
+    let (_, fields) = changed(&store.alter(id, members[0], clear()).await);
+    assert_eq!(fields, json!({"message_id": messages[0].id, "reactions": [{"emoji": HEART, "count": 1}]}));
+    assert_eq!(store.alter(id, members[0], clear()).await, Ok(Outcome::NoChange));
+    assert_eq!(reactors(&*store.store, &messages[0]).await, [(emoji(HEART), members[1])]);
+    assert_eq!(reactors(&*store.store, &messages[1]).await.len(), 7, "those to other messages stay");
+    let (_, fields) = changed(&apply(store, &[react(store, &messages[0], members[2], THUMB, true)]).await[0]);
+    assert_eq!(fields["reactions"][1], json!({"emoji": THUMB, "count": 1}));
 }
 
 async fn counts_are_those_of_the_rows(store: &Fixture) {

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use chinwag::domain::block::NewBlock;
 use chinwag::domain::command::Action;
 use chinwag::domain::conversation::Role;
-use chinwag::domain::receipt::{ReadState, ReceiptOutcome, ReceiptUpdate};
+use chinwag::domain::receipt::{ReadState, ReceiptOutcome, ReceiptUpdate, UnreadState};
 use chinwag::domain::{ConversationId, Seq, UserId};
 use chinwag::limits::{UNREAD_MAX, UNREAD_SCANNED_MAX};
+use chinwag::store::Receipts;
 use tokio::time::timeout;
 
 use super::Fixture;
@@ -18,6 +20,7 @@ conformance!(
     unread_are_the_texts_of_others,
     few_rows_are_read_to_count_what_is_unread,
     a_mark_is_kept_until_its_user_reads_or_writes,
+    between_two_with_a_block_receipts_stay_where_they_joined,
     updates_and_sends_at_once_from_two_processes_end_at_the_newest,
 );
 
@@ -29,10 +32,20 @@ async fn update(store: &Fixture, id: ConversationId, user_id: UserId, update: Re
 
 /// Returns the state and the unread count after an update that changes something.
 async fn changed(store: &Fixture, id: ConversationId, user_id: UserId, by: ReceiptUpdate) -> (ReadState, i64) {
-    match update(store, id, user_id, by).await {
-        ReceiptOutcome::Changed { after, .. } => (after.state, after.unread_count),
-        other => panic!("{other:?} after {by:?}"),
-    }
+    let outcome = update(store, id, user_id, by).await;
+    let ReceiptOutcome::Changed { after, .. } = outcome else { panic!("{outcome:?} after {by:?}") };
+    let shown = unread_state(store, id, user_id).await;
+    assert_eq!((shown.read_seq, shown.unread_from_seq), (after.state.read_seq, after.state.unread_from_seq));
+    (after.state, shown.unread_count)
+}
+
+/// Returns what the devices of a member show, who is asked for among others.
+async fn unread_state(store: &Fixture, id: ConversationId, user_id: UserId) -> UnreadState {
+    let asked = [(id, UserId::new()), (id, user_id), (ConversationId::new(), user_id)];
+    let states = store.unread_states(&asked).await.unwrap();
+    let [(member, state)] = states[..] else { panic!("{states:?}") };
+    assert_eq!(member, (id, user_id));
+    state
 }
 
 async fn unread(store: &Fixture, id: ConversationId, user_id: UserId) -> i64 {
@@ -53,7 +66,8 @@ async fn receipts_advance_and_never_go_back(store: &Fixture) {
     let outcome = update(store, id, bob, ReceiptUpdate::delivered(3)).await;
     let ReceiptOutcome::Changed { before, after } = outcome else { panic!("{outcome:?}") };
     assert_eq!((before, after.state), (state(0, 0), state(3, 0)));
-    assert_eq!((after.last_seq, after.member_count, after.unread_count), (4, 2, 4));
+    let shown = unread_state(store, id, bob).await;
+    assert_eq!((shown.last_seq, after.member_count, shown.unread_count), (4, 2, 4));
     assert_eq!(changed(store, id, bob, ReceiptUpdate::read(2)).await, (state(3, 2), 2));
     for by in [ReceiptUpdate::read(1), ReceiptUpdate::read(2), ReceiptUpdate::delivered(0), ReceiptUpdate::read(-7)] {
         assert_eq!(update(store, id, bob, by).await, ReceiptOutcome::Unchanged, "{by:?}");
@@ -136,6 +150,41 @@ async fn a_mark_is_kept_until_its_user_reads_or_writes(store: &Fixture) {
     store.send(id, bob, "five").await;
     let view = store.conversation_view(id, bob).await.unwrap().unwrap();
     assert_eq!((view.read_seq, view.unread_from_seq, view.unread_count), (5, None, 0));
+}
+
+async fn between_two_with_a_block_receipts_stay_where_they_joined(store: &Fixture) {
+    let [ada, bob, cat, dan] = [
+        store.register("ada").await,
+        store.register("bob").await,
+        store.register("cat").await,
+        store.register("dan").await,
+    ];
+    let id = store.group("Lunch", ada, &[cat, dan]).await;
+    store.add(id, ada, bob, Role::Member).await;
+    store.send(id, ada, "one").await;
+    store.insert_block(&NewBlock { user_id: bob, blocked_id: ada, created_at: store.now() }).await.unwrap();
+    let outcome = update(store, id, bob, ReceiptUpdate::read(2)).await;
+    assert!(matches!(outcome, ReceiptOutcome::Changed { after, .. } if after.has_blocks), "{outcome:?}");
+    let outcome = update(store, id, cat, ReceiptUpdate::read(2)).await;
+    assert!(matches!(outcome, ReceiptOutcome::Changed { after, .. } if !after.has_blocks), "{outcome:?}");
+    let shown = async |reader_id, user_id| {
+        let receipts = Receipts::receipts(&**store, id, reader_id, 10).await.unwrap();
+        let receipt = receipts.into_iter().find(|receipt| receipt.user_id == user_id).unwrap();
+        (receipt.delivered_seq, receipt.read_seq)
+    };
+    assert_eq!((shown(ada, bob).await, shown(bob, ada).await), ((1, None), (0, None)));
+    for (reader, user) in [(bob, bob), (cat, bob), (cat, ada), (ada, cat), (bob, cat)] {
+        assert_eq!(shown(reader, user).await, (2, Some(2)));
+    }
+    assert_eq!(store.receipts_of_others(id, ada).await.unwrap(), Some((0, 0)), "of Cat and Dan");
+    store.remove(id, ada, dan).await;
+    assert_eq!(store.receipts_of_others(id, ada).await.unwrap(), Some((2, 2)), "of Cat");
+    let asked = [(id, ada), (id, bob), (id, cat), (ConversationId::new(), ada)];
+    let mut pairs = store.blocked_members(&asked).await.unwrap();
+    pairs.sort_unstable();
+    let mut expected = [((id, ada), bob), ((id, bob), ada)];
+    expected.sort_unstable();
+    assert_eq!(pairs, expected);
 }
 
 async fn updates_and_sends_at_once_from_two_processes_end_at_the_newest(store: &Fixture) {

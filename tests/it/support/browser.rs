@@ -190,9 +190,19 @@ impl Page {
         }
     }
 
-    /// Clicks in the middle of an element as soon as it does not move and nothing covers it.
+    /// Clicks in the middle of an element as soon as it does not move, nothing covers it, and it does not take the press for half of a double click.
     #[track_caller]
     pub(crate) fn click<'a>(&'a self, element: &str) -> impl Future<Output = ()> + use<'a> {
+        self.click_times(element, 1)
+    }
+
+    #[track_caller]
+    pub(crate) fn double_click<'a>(&'a self, element: &str) -> impl Future<Output = ()> + use<'a> {
+        self.click_times(element, 2)
+    }
+
+    #[track_caller]
+    fn click_times<'a>(&'a self, element: &str, times: u32) -> impl Future<Output = ()> + use<'a> {
         let middle = self.until(&format!(
             "(() => {{
                 const node = {element};
@@ -201,16 +211,37 @@ impl Page {
                 const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
                 const still = node.place === `${{x}} ${{y}}`;
                 node.place = `${{x}} ${{y}}`;
-                return still && !node.disabled && node.contains(document.elementFromPoint(x, y)) && [x, y];
+                return still && !node.disabled && !('pause' in node.dataset) && node.contains(document.elementFromPoint(x, y)) && [x, y];
             }})()"
         ));
         async move {
             let middle = middle.await;
-            for (kind, button) in [("mouseMoved", "none"), ("mousePressed", "left"), ("mouseReleased", "left")] {
-                let event = json!({"type": kind, "x": middle[0], "y": middle[1], "button": button, "clickCount": 1});
-                self.call("Input.dispatchMouseEvent", event).await;
+            for count in 1..=times {
+                for (kind, button) in [("mouseMoved", "none"), ("mousePressed", "left"), ("mouseReleased", "left")] {
+                    let event =
+                        json!({"type": kind, "x": middle[0], "y": middle[1], "button": button, "clickCount": count});
+                    self.call("Input.dispatchMouseEvent", event).await;
+                }
             }
         }
+    }
+
+    /// Puts a finger on an element, and leaves it there.
+    pub(crate) async fn touch(&self, element: &str) {
+        self.call("Emulation.setTouchEmulationEnabled", json!({"enabled": true})).await;
+        let middle = self
+            .eval(&format!(
+                "(({{ x, y, width, height }}) => [x + width / 2, y + height / 2])
+                    ((({element}).scrollIntoView({{ block: 'center' }}), ({element}).getBoundingClientRect()))"
+            ))
+            .await;
+        let event = json!({"type": "touchStart", "touchPoints": [{"x": middle[0], "y": middle[1]}]});
+        self.call("Input.dispatchTouchEvent", event).await;
+    }
+
+    /// Takes the finger away.
+    pub(crate) async fn lift(&self) {
+        self.call("Input.dispatchTouchEvent", json!({"type": "touchEnd", "touchPoints": []})).await;
     }
 
     /// Turns the mouse wheel over an element.
@@ -239,14 +270,28 @@ impl Page {
     /// Presses and releases a key.
     pub(crate) async fn press(&self, key: &str) {
         let (code, text) = match key {
+            "Backspace" => (8, ""),
+            "Tab" => (9, ""),
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
             "ArrowUp" => (38, ""),
+            "ArrowRight" => (39, ""),
+            "ArrowDown" => (40, ""),
             _ => panic!("the code of {key} is missing here"),
         };
         for kind in ["keyDown", "keyUp"] {
             let text = if kind == "keyDown" { text } else { "" };
             let event = json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text});
+            self.call("Input.dispatchKeyEvent", event).await;
+        }
+    }
+
+    /// Presses a letter with Ctrl.
+    pub(crate) async fn press_with_ctrl(&self, letter: char) {
+        const CTRL: u8 = 2;
+        let upper = letter.to_ascii_uppercase();
+        for kind in ["rawKeyDown", "keyUp"] {
+            let event = json!({"type": kind, "key": letter, "code": format!("Key{upper}"), "modifiers": CTRL, "windowsVirtualKeyCode": u32::from(upper)});
             self.call("Input.dispatchKeyEvent", event).await;
         }
     }
@@ -264,6 +309,27 @@ impl Page {
         let media = json!({"features": [
             {"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]});
         self.call("Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// Sets one feature that style sheets can ask for, such as `forced-colors`.
+    pub(crate) async fn emulate_feature(&self, name: &str, value: &str) {
+        let media = json!({"features": [{"name": name, "value": value}, {"name": "prefers-reduced-motion", "value": "reduce"}]});
+        self.call("Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// Shows the page as it is printed.
+    pub(crate) async fn emulate_print(&self) {
+        self.call("Emulation.setEmulatedMedia", json!({"media": "print"})).await;
+    }
+
+    /// Sets the font size of the browser's settings; 16 is the usual one.
+    pub(crate) async fn set_font_size(&self, pixels: u32) {
+        self.call("Page.setFontSizes", json!({"fontSizes": {"standard": pixels, "fixed": pixels}})).await;
+    }
+
+    /// Makes a finger the pointer, as on a phone.
+    pub(crate) async fn emulate_touch(&self) {
+        self.call("Emulation.setTouchEmulationEnabled", json!({"enabled": true})).await;
     }
 
     /// Writes a screenshot as PNG.

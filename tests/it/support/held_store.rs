@@ -12,11 +12,11 @@ use chinwag::domain::conversation::{Conversation, CreatedConversation, GroupName
 use chinwag::domain::conversation_view::ConversationView;
 use chinwag::domain::emoji::Emoji;
 use chinwag::domain::event::Event;
-use chinwag::domain::message::Message;
+use chinwag::domain::message::{Content, Message};
 use chinwag::domain::message_search::{FoundMessages, IndexPosition, IndexStep, IndexVersion, Search};
 use chinwag::domain::notifications::Notifications;
 use chinwag::domain::pin::Pin;
-use chinwag::domain::receipt::{MemberReceipts, Receipt, ReceiptOutcome};
+use chinwag::domain::receipt::{Receipt, ReceiptOutcome, UnreadState};
 use chinwag::domain::registration::{Invite, RegistrationMode};
 use chinwag::domain::report::{Report, ReportFacts, ReportView, Resolution};
 use chinwag::domain::session::{Caller, Session, Ticket};
@@ -24,14 +24,17 @@ use chinwag::domain::user::{ConnectSnapshot, ContactFrom, MySettings, Name, User
 use chinwag::domain::{
     ConversationId, Error, MessageId, ReportId, Result, Seq, SessionId, TicketId, Timestamp, UserId,
 };
+use chinwag::limits;
 use chinwag::store::{
     Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, EmojiAndUser, Heads, KnownNetworks,
-    MemberSettings, MemberUpdate, Members, MessageSearch, Messages, NumberedWrites, Page, Pins, Range, Reactions,
-    Receipts, Registration, Reports, Sessions, Store, Tickets, UserSettings, Users,
+    Leftovers, LeftoversCursor, MemberId, MemberSettings, MemberUpdate, Members, MessageSearch, Messages,
+    NumberedWrites, Page, Pins, Range, Reactions, Receipts, Registration, Reports, Sessions, Store, Tickets,
+    UserSettings, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::client::{Conversation as Room, TestUser};
 use super::socket::TEST_TIMEOUT;
 
 /// Forwards every call to a store.
@@ -91,6 +94,24 @@ impl HeldStore {
     /// Answers no call of this method any more.
     pub(crate) fn stall(&self, method: &'static str) {
         self.stalled.lock().unwrap().insert(method);
+    }
+
+    /// Commits short messages of a user, as another node does of which this one hears nothing.
+    pub(crate) async fn commit_elsewhere(&self, room: &Room, sender: &TestUser, count: usize) {
+        let (conversation_id, sender_id) =
+            (ConversationId::parse(&room.id).unwrap(), UserId::parse(&sender.id).unwrap());
+        let message = |number: usize| NewMessage {
+            conversation_id,
+            id: MessageId::new(),
+            sender_id,
+            content: Content::parse(format!("one of many {number}")).unwrap(),
+            reply_to: None,
+            timestamp: Timestamp::now(),
+        };
+        let messages: Vec<NewMessage> = (0..count).map(message).collect();
+        for batch in messages.chunks(limits::BATCH_ROWS_MAX) {
+            self.store.commit(0, batch.into()).await.unwrap();
+        }
     }
 
     fn plan(&self, method: &'static str, number: usize, fate: Fate) {
@@ -316,7 +337,7 @@ forward! {
 
 forward! {
     impl MemberSettings {
-        async fn set_notifications(id: ConversationId, user_id: UserId, notifications: Notifications) -> Result<Option<(bool, MemberReceipts)>>;
+        async fn set_notifications(id: ConversationId, user_id: UserId, notifications: Notifications) -> Result<Option<bool>>;
     }
 }
 
@@ -328,7 +349,7 @@ forward! {
         async fn index_positions_of(version: i64, ids: &[ConversationId]) -> Result<Vec<IndexPosition>>;
         async fn index_positions(version: i64, first: ConversationId, limit: usize) -> Result<Vec<IndexPosition>>;
         async fn events_to_index(id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
-        async fn index_messages(version: i64, steps: Vec<IndexStep>) -> Result<()>;
+        async fn index_messages(version: i64, steps: Vec<IndexStep>) -> Result<Vec<ConversationId>>;
         async fn sweep_index(version: i64, id: ConversationId, limit: usize) -> Result<bool>;
         async fn search_messages(version: i64, search: &Search) -> Result<FoundMessages>;
         async fn group_names(user_id: UserId, limit: usize) -> Result<Vec<(ConversationId, GroupName)>>;
@@ -363,6 +384,14 @@ forward! {
     impl Receipts {
         async fn receipts(id: ConversationId, reader_id: UserId, limit: usize) -> Result<Vec<Receipt>>;
         async fn update_receipts(batch: &[MemberUpdate]) -> Result<Vec<ReceiptOutcome>>;
+        async fn blocked_members(members: &[MemberId]) -> Result<Vec<(MemberId, UserId)>>;
+        async fn unread_states(members: &[MemberId]) -> Result<Vec<(MemberId, UnreadState)>>;
+    }
+}
+
+forward! {
+    impl Leftovers {
+        async fn sweep_leftovers(cursor: LeftoversCursor, limit: usize) -> Result<LeftoversCursor>;
     }
 }
 

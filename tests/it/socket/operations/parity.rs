@@ -158,6 +158,7 @@ impl Fixture {
             "message.unpin" => (json!({"message_id": message_id}), None),
             "reaction.list" => (json!({"message_id": message_id, "limit": 2}), None),
             "reaction.add" => (json!({"message_id": message_id, "emoji": "\u{1F44D}"}), Some("reactions.changed")),
+            "reaction.clear" => (json!({"message_id": message_id, "emoji": "\u{1F389}"}), None),
             "reaction.remove" => (json!({"message_id": message_id, "emoji": "\u{1F44D}"}), None),
             "message.report" => (json!({"message_id": room.other_id, "reason": "rude"}), None),
             _ => panic!("{name} has no example here: it needs one"),
