@@ -34,8 +34,8 @@ pub const REACTION_CHANGES_MAX: usize = 128;
 pub const QUOTE_CHARS_MAX: i32 = 200;
 /// Users whom one message mentions: more than anybody addresses by name, and few enough to insert with the message.
 pub const MENTIONS_MAX: usize = 50;
-/// Different names behind the `@` of one text that are looked up: twice [`MENTIONS_MAX`], because a name may be one of several usernames. A batch
-/// of the shortest texts with as many names takes the store some 0.3 s, and a user's rate limit allows half of one.
+/// Different names behind the `@` of one text that are looked up, each by two indexes: twice [`MENTIONS_MAX`], because a name may be one of several
+/// usernames. Bounds the look-ups under the lock of a batch, whose texts [`BATCH_BYTES_MAX`] bounds.
 pub const MENTION_NAMES_MAX: usize = 2 * MENTIONS_MAX;
 /// Pinned messages of one conversation: more than anybody looks through, and few enough to count at each pin.
 pub const PINS_MAX: i64 = 100;
