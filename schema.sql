@@ -421,3 +421,16 @@ CREATE TABLE mentions_of_all (
 
 -- The mentions of the text as it is now, for its readers. NULL for the most messages, which mention nobody.
 ALTER TABLE messages ADD COLUMN mentions text;
+
+-- Version 27: users save messages.
+
+-- No foreign keys: rows are deleted in steps after their conversation or user, because they may be many.
+CREATE TABLE saved_messages (
+    user_id         uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    message_id      uuid NOT NULL,
+    saved_at        timestamptz NOT NULL,
+    PRIMARY KEY (user_id, conversation_id, message_id)
+);
+CREATE INDEX saved_messages_by_time ON saved_messages (user_id, saved_at, conversation_id, message_id);
+CREATE INDEX saved_messages_by_conversation ON saved_messages (conversation_id);

@@ -37,6 +37,8 @@ pub const MENTIONS_MAX: usize = 50;
 /// Different names behind the `@` of one text that are looked up, each by two indexes: twice [`MENTIONS_MAX`], because a name may be one of several
 /// usernames. Bounds the look-ups under the lock of a batch, whose texts [`BATCH_BYTES_MAX`] bounds.
 pub const MENTION_NAMES_MAX: usize = 2 * MENTIONS_MAX;
+/// Saved messages of one user: more than anybody goes through, and few enough to count with each of them.
+pub const SAVED_MAX: i64 = 1_000;
 /// Pinned messages of one conversation: more than anybody looks through, and few enough to count at each pin.
 pub const PINS_MAX: i64 = 100;
 /// Unread messages, and unread mentions, counted for one member of a conversation: enough for a badge that says "99+".

@@ -7,7 +7,7 @@ use super::operation::Transports::{Both, Http};
 use super::operation::{Access, Cost, Operation, OperationKind, Transports, cost};
 use crate::chat::{
     accounts, blocks, conversations, deletions, history, leaving, members, messages, notifications, pins, reactions,
-    receipts, registration, reports, search, sessions, users,
+    receipts, registration, reports, saved, search, sessions, users,
 };
 use crate::wire::answer::Answer;
 
@@ -121,6 +121,11 @@ pub static OPERATIONS: &[Operation] = &[
     row("pin.list",            GET,    "/v1/conversations/{conversation_id}/pins",                                    Empty, User, PAGE,     Both, call!(pins::list)),
     row("message.pin",         PUT,    "/v1/conversations/{conversation_id}/messages/{message_id}/pin",               Empty, User, WRITE,    Both, write!(pins::pin)),
     row("message.unpin",       DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}/pin",               Empty, User, WRITE,    Both, write!(pins::unpin)),
+
+    // Saved messages.
+    row("saved.list",          GET,    "/v1/users/me/saved",                                                          Empty, User, PAGE,     Both, call!(saved::list)),
+    row("message.save",        PUT,    "/v1/conversations/{conversation_id}/messages/{message_id}/saved",             Empty, User, COMMIT,   Both, call!(saved::save)),
+    row("message.unsave",      DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}/saved",             Empty, User, COMMIT,   Both, call!(saved::unsave)),
 
     // Reactions.
     row("reaction.list",       GET,    "/v1/conversations/{conversation_id}/messages/{message_id}/reactions",         Empty, User, PAGE,     Both, call!(reactions::list)),

@@ -21,6 +21,7 @@ pub mod reactions;
 pub mod receipts;
 pub mod registration;
 pub mod reports;
+pub mod saved;
 pub mod search;
 pub mod sessions;
 mod typing;

@@ -28,6 +28,7 @@ pub mod receipt;
 pub mod registration;
 pub mod report;
 pub mod rules;
+pub mod saved;
 pub mod search;
 pub mod session;
 pub mod time;

@@ -2,7 +2,7 @@
 //!
 //! | for | this folder: the promises | `queries/` | `postgres/` and `sqlite/` |
 //! |---|---|---|---|
-//! | users, user settings, accounts, blocks, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, member settings, messages, the search for messages, pins, reactions, receipts, leftovers | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
+//! | users, user settings, accounts, blocks, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, member settings, messages, the search for messages, pins, reactions, receipts, saved messages, leftovers | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
 //! | searches for users | `user_search.rs`, a function that calls the methods of `users.rs` | | |
 //! | names of deleted users | `deleted_names.rs`, a function that calls a method of `deletions.rs` | | |
 //! | numbered writes | `numbered_writes.rs` | with the noun whose table they write | `numbered_writes.rs` and the files that it names |
@@ -46,6 +46,7 @@ mod reactions;
 mod receipts;
 mod registration;
 mod reports;
+mod saved;
 mod sessions;
 pub mod sqlite;
 mod tickets;
@@ -75,6 +76,7 @@ pub use reactions::{EmojiAndUser, Reactions};
 pub use receipts::{MemberId, MemberUpdate, Receipts};
 pub use registration::Registration;
 pub use reports::Reports;
+pub use saved::Saved;
 pub use sessions::Sessions;
 pub use tickets::Tickets;
 pub use trusted_roots::trusted_roots;
@@ -106,6 +108,7 @@ pub trait Store:
     + Reactions
     + Receipts
     + Leftovers
+    + Saved
     + NumberedWrites
 {
     /// The adapter's name, for the log and for health: `postgres` or `sqlite`.

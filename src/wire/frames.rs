@@ -14,7 +14,7 @@ use crate::domain::event::{Event, EventKind};
 use crate::domain::message::Message;
 use crate::domain::receipt::{Receipt, UnreadState};
 use crate::domain::user::{MySettings, Status, User};
-use crate::domain::{ConnectionId, ConversationId, Error, Seq, UserId};
+use crate::domain::{ConnectionId, ConversationId, Error, MessageId, Seq, Timestamp, UserId};
 use crate::limits;
 
 /// Returns a text frame with the JSON of `value`.
@@ -332,6 +332,20 @@ pub fn conversation_state(conversation_id: ConversationId, state: &UnreadState) 
         notifications: NotificationsObject::new(notifications),
         last_seq,
     })
+}
+
+/// Encodes that a user has saved a message at this time, or has it saved no more, for the user's devices.
+pub fn saved(conversation_id: ConversationId, message_id: MessageId, saved_at: Option<Timestamp>) -> Bytes {
+    #[derive(Serialize)]
+    struct Saved {
+        r#type: &'static str,
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        saved_at: Option<Timestamp>,
+    }
+    let r#type = if saved_at.is_some() { "message.saved" } else { "message.unsaved" };
+    frame(&Saved { r#type, conversation_id, message_id, saved_at })
 }
 
 /// Encodes a user's settings, for the user's devices.

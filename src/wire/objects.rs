@@ -12,9 +12,10 @@ use crate::domain::message::Message;
 use crate::domain::message_search::Excerpt;
 use crate::domain::notifications::{NotificationLevel, Notifications};
 use crate::domain::pin::Pin;
+use crate::domain::saved::SavedMessage;
 use crate::domain::session::Session;
 use crate::domain::user::{MySettings, Status, User};
-use crate::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
+use crate::domain::{ConversationId, MessageId, Seq, SessionId, Timestamp, UserId};
 
 /// A user with their presence.
 #[derive(Serialize)]
@@ -55,6 +56,25 @@ impl<'a> PinObject<'a> {
     pub fn new(pin: &'a Pin, status: MessageStatus) -> Self {
         let Pin { message, user_id, pinned_at } = pin;
         Self { message: MessageObject::new(message, status), user_id: *user_id, pinned_at: *pinned_at }
+    }
+}
+
+/// A message that the reader has saved.
+#[derive(Serialize)]
+pub struct SavedObject<'a> {
+    conversation_id: ConversationId,
+    message_id: MessageId,
+    saved_at: Timestamp,
+    /// Its status is `sent`, as that of a message that a search found. `null` if the reader does not see it any more.
+    message: Option<MessageObject<'a>>,
+}
+
+impl<'a> SavedObject<'a> {
+    /// Makes the object.
+    pub fn new(saved: &'a SavedMessage) -> Self {
+        let SavedMessage { conversation_id, message_id, saved_at, message } = saved;
+        let message = message.as_ref().map(|message| MessageObject::new(message, MessageStatus::Sent));
+        Self { conversation_id: *conversation_id, message_id: *message_id, saved_at: *saved_at, message }
     }
 }
 

@@ -405,6 +405,16 @@ pub struct ListPins {
     pub limit: PageLimit,
 }
 
+/// `saved.list`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct ListSaved {
+    /// The `next` of the previous page.
+    pub cursor: Option<String>,
+    #[serde(default)]
+    pub limit: PageLimit,
+}
+
 /// `reaction.add`, `reaction.remove`, `reaction.clear`
 #[derive(Deserialize)]
 #[expect(missing_docs, reason = "the names of the fields say it")]

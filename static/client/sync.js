@@ -18,6 +18,7 @@ import { REF as RESUME } from "./resume.js";
 /** @import { ReadState } from "./read-state.js" */
 /** @import { Receipts } from "./receipts.js" */
 /** @import { Resume } from "./resume.js" */
+/** @import { Saved } from "./saved.js" */
 /** @import { Session } from "./session.js" */
 /** @import { Settings } from "./settings.js" */
 /** @import { Typing } from "./typing.js" */
@@ -39,6 +40,7 @@ import { REF as RESUME } from "./resume.js";
  * @property {OwnPresence} presence
  * @property {Outbox} outbox
  * @property {Settings} settings
+ * @property {Saved} saved
  * @property {Typing} typing
  * @property {Drafts} drafts
  * @property {Emitter} emitter
@@ -56,7 +58,7 @@ export class Sync {
 
   /** The server sends all events from here on. Earlier ones are loaded now. @param {Frame} hello */
   goLive({ membership_version, user }) {
-    const { history, list, outbox, people, pins, presence, readState, resume, settings } = this.#parts;
+    const { history, list, outbox, people, pins, presence, readState, resume, saved, settings } = this.#parts;
     this.#membershipVersion = membership_version;
     people.learn(user);
     readState.begin();
@@ -69,6 +71,7 @@ export class Sync {
     }
     list.load();
     settings.load();
+    if (saved.isLoaded) saved.load().catch(() => {});
   }
 
   /** @param {Frame} frame */
@@ -103,8 +106,9 @@ export class Sync {
 
   /** The user is not, or no longer, in this conversation. @param {string} conversationId */
   lose(conversationId) {
-    const { conversations, drafts, history, list, outbox, pins, receipts } = this.#parts;
+    const { conversations, drafts, history, list, outbox, pins, receipts, saved } = this.#parts;
     list.forget(conversationId);
+    saved.lose(conversationId);
     outbox.discardConversation(conversationId);
     drafts.set(conversationId, "");
     drafts.setEdit(conversationId, null);
@@ -137,6 +141,8 @@ export class Sync {
       this.lose(conversation?.id ?? conversation_id);
     },
     "conversation.state": (frame) => this.#parts.readState.apply(frame) || this.#parts.list.fetch(frame.conversation_id),
+    "message.saved": (frame) => this.#parts.saved.saved(frame),
+    "message.unsaved": (frame) => this.#parts.saved.unsaved(frame),
     "message.read": (frame) => this.#parts.receipts.apply(frame),
     "message.delivered": (frame) => this.#parts.receipts.apply(frame),
     "settings.updated": (frame) => this.#parts.settings.apply(frame),
@@ -194,13 +200,14 @@ export class Sync {
 
   /** Shows a message as it is now, also where it is quoted or pinned. @param {Message} message */
   #showChanged(message) {
-    const { emitter, history, pins } = this.#parts;
+    const { emitter, history, pins, saved } = this.#parts;
     const isShown = history.get(message.conversation_id)?.receive((timeline) => {
       const isChanged = timeline.apply(message);
       return timeline.applyQuoted(message) || isChanged;
     });
     if (isShown) emitter.changed("timeline");
     pins.show(message);
+    saved.show(message);
   }
 
   /** @param {Frame} frame */

@@ -158,6 +158,15 @@
  */
 
 /**
+ * A message that the user keeps for later, as the list of them shows it.
+ * @typedef {object} SavedMessage
+ * @property {string} conversation_id
+ * @property {string} message_id
+ * @property {string} saved_at
+ * @property {Message | null} message null if it is deleted, or if the user is not in its conversation
+ */
+
+/**
  * The edit of a message that is begun and not saved. `base` is the message's text without it.
  * @typedef {{ id: string, base: string, content: string }} Edit
  */
@@ -203,6 +212,6 @@
  * @property {boolean} [has_more_after]
  */
 
-/** @typedef {"conversations" | "people" | "timeline" | "pins" | "receipts" | "connection" | "outbox" | "typing" | "settings"} Topic */
+/** @typedef {"conversations" | "people" | "timeline" | "pins" | "receipts" | "connection" | "outbox" | "typing" | "settings" | "saved"} Topic */
 
 export {};

@@ -9,12 +9,14 @@ mod mentions;
 mod messages;
 mod pins;
 mod reactions;
+mod saved;
 #[cfg(test)]
 mod test_facts;
 
 pub use membership::may_delete;
 pub use mentions::{may_mention_all, mentions};
 pub use reactions::{Reactor, groups};
+pub use saved::save;
 
 use std::collections::HashMap;
 

@@ -10,6 +10,7 @@ use super::quotes::add_quotes;
 use super::reactions::SWEEP_REACTIONS;
 use super::receipts::notifications;
 use super::rows::{self, Columns};
+use super::saved::SWEEP_SAVED;
 use super::users::{LOCK_USERS, RAISE_MEMBERSHIP_VERSIONS, user};
 use super::{Postgres, bounded, new_conversations};
 use crate::domain::conversation::{
@@ -149,7 +150,7 @@ const LOCK_NEXT_DELETED: &str = concat!(next_deleted!(), " FOR UPDATE SKIP LOCKE
 /// Deletes some of what is left of a deleted conversation, in one transaction. Returns true if there may be more.
 async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
     connection.prepare(&[LOCK_NEXT_DELETED, SWEEP_MESSAGES, SWEEP_CHANGES, SWEEP_REACTIONS, SWEEP_LEAVERS]).await?;
-    connection.prepare(&[SWEEP_PINS, SWEEP_MENTIONS, SWEEP_MENTIONS_OF_ALL, SET_SWEPT]).await?;
+    connection.prepare(&[SWEEP_PINS, SWEEP_MENTIONS, SWEEP_MENTIONS_OF_ALL, SWEEP_SAVED, SET_SWEPT]).await?;
     let (begun, next) = join(connection.begin(), connection.send(LOCK_NEXT_DELETED, &[])).await;
     begun?;
     let Some(id) = rows::first(&next?, rows::value::<ConversationId>)? else {
@@ -157,21 +158,22 @@ async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
         return Ok(false);
     };
     let some: Params<'_> = &[&id, &row_limit(limit)];
-    let (messages, changes, reactions, leavers, (pins, mentions, mentions_of_all)) = Box::pin(join5(
+    let (messages, changes, reactions, leavers, (pins, mentions, mentions_of_all, saved)) = Box::pin(join5(
         connection.send_count(SWEEP_MESSAGES, some),
         connection.send_count(SWEEP_CHANGES, some),
         connection.send_count(SWEEP_REACTIONS, some),
         connection.send_count(SWEEP_LEAVERS, some),
-        join3(
+        join4(
             connection.send_count(SWEEP_PINS, &[&id]),
             connection.send_count(SWEEP_MENTIONS, some),
             connection.send_count(SWEEP_MENTIONS_OF_ALL, some),
+            connection.send_count(SWEEP_SAVED, some),
         ),
     ))
     .await;
     pins?;
     let most = u64::try_from(limit).unwrap_or(u64::MAX);
-    let swept = [messages?, changes?, reactions?, leavers?, mentions?, mentions_of_all?];
+    let swept = [messages?, changes?, reactions?, leavers?, mentions?, mentions_of_all?, saved?];
     if swept.into_iter().all(|rows| rows < most) {
         connection.send_count(SET_SWEPT, &[&id]).await?;
     }

@@ -53,6 +53,7 @@ mod receipts;
 mod registration;
 mod reports;
 mod rows;
+mod saved;
 mod sessions;
 mod tickets;
 mod tls;

@@ -23,6 +23,7 @@ pub(super) mod reactions;
 pub(super) mod receipts;
 pub(super) mod registration;
 pub(super) mod reports;
+pub(super) mod saved;
 pub(super) mod sessions;
 pub(super) mod tickets;
 pub(super) mod unread;

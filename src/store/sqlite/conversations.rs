@@ -15,6 +15,7 @@ use super::quotes::add_quotes;
 use super::reactions::SWEEP_REACTIONS;
 use super::receipts::notifications;
 use super::rows::{Columns, pair, value};
+use super::saved::SWEEP_SAVED;
 use super::sql::{all, one, run, sql};
 use super::users::user;
 use crate::domain::conversation::{Conversation, CreatedConversation, GroupName, NewConversation, Role};
@@ -247,7 +248,8 @@ fn sweep(db: &Connection, limit: usize) -> Result<bool> {
     let leavers = run(db, sql!(SWEEP_LEAVERS), params![id, row_limit(limit)])?;
     let mentions = run(db, SWEEP_MENTIONS, params![id, row_limit(limit)])?;
     let mentions_of_all = run(db, SWEEP_MENTIONS_OF_ALL, params![id, row_limit(limit)])?;
-    if [messages, changes, reactions, leavers, mentions, mentions_of_all].into_iter().all(|rows| rows < limit) {
+    let saved = run(db, SWEEP_SAVED, params![id, row_limit(limit)])?;
+    if [messages, changes, reactions, leavers, mentions, mentions_of_all, saved].into_iter().all(|rows| rows < limit) {
         run(db, sql!(SET_SWEPT), params![id])?;
     }
     Ok(true)

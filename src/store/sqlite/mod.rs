@@ -33,6 +33,7 @@ mod receipts;
 mod registration;
 mod reports;
 mod rows;
+mod saved;
 mod search_moment;
 mod sessions;
 mod sql;

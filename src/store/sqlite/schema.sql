@@ -414,3 +414,15 @@ CREATE TABLE mentions_of_all (
 ) STRICT, WITHOUT ROWID;
 
 ALTER TABLE messages ADD COLUMN mentions TEXT;
+
+-- Version 27: users save messages.
+
+CREATE TABLE saved_messages (
+    user_id         BLOB NOT NULL,
+    conversation_id BLOB NOT NULL,
+    message_id      BLOB NOT NULL,
+    saved_at        INTEGER NOT NULL,
+    PRIMARY KEY (user_id, conversation_id, message_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX saved_messages_by_time ON saved_messages (user_id, saved_at, conversation_id, message_id);
+CREATE INDEX saved_messages_by_conversation ON saved_messages (conversation_id);

@@ -289,6 +289,25 @@ const INPUTS: &[(&str, &str, &str)] = &[
     ("reaction.list", r#"{"conversation_id":"$room$","message_id":"$nowhere$"}"#, "not_found"),
     ("reaction.list", r#"{"conversation_id":"$left$","message_id":"$hers$"}"#, "not_found"),
 
+    // Saved messages.
+    ("saved.list", r#"{"limit":0}"#, "invalid"),
+    ("saved.list", r#"{"limit":"x"}"#, "invalid"),
+    ("saved.list", r#"{"cursor":7}"#, "invalid"),
+    ("saved.list", r#"{"cursor":"YWRh"}"#, "invalid"),
+    ("message.save", r#"{"conversation_id":"$room$"}"#, "invalid"),
+    ("message.save", r#"{"message_id":"$hers$"}"#, "invalid"),
+    ("message.save", r#"{"conversation_id":"$room$","message_id":7}"#, "invalid"),
+    ("message.save", r#"{"conversation_id":"$room$","message_id":["$hers$"]}"#, "invalid"),
+    ("message.save", r#"{"conversation_id":"$room$","message_id":"$nowhere$"}"#, "not_found"),
+    ("message.save", r#"{"conversation_id":"$direct$","message_id":"$hers$"}"#, "not_found"),
+    ("message.save", r#"{"conversation_id":"$nowhere$","message_id":"$hers$"}"#, "not_found"),
+    ("message.save", r#"{"conversation_id":"$theirs$","message_id":"$hers$"}"#, "not_found"),
+    ("message.save", r#"{"conversation_id":"$left$","message_id":"$hers$"}"#, "not_found"),
+    ("message.unsave", r#"{"conversation_id":"$room$","message_id":null}"#, "invalid"),
+    ("message.unsave", r#"{"conversation_id":"$room$","message_id":"$nowhere$"}"#, "not_found"),
+    ("message.unsave", r#"{"conversation_id":"$theirs$","message_id":"$hers$"}"#, "not_found"),
+    ("message.unsave", r#"{"conversation_id":"$left$","message_id":"$hers$"}"#, "not_found"),
+
     // Unknown operations.
     ("conversation.nope", "{}", "malformed"),
     ("conversation", "{}", "malformed"),

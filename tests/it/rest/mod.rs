@@ -19,6 +19,7 @@ mod reactions;
 mod receipts;
 mod registration;
 mod reports;
+mod saved;
 mod search;
 mod search_index;
 mod sessions;

@@ -61,6 +61,7 @@ mod receipts;
 mod registration;
 mod reports;
 mod revisions;
+mod saved;
 mod sessions;
 pub(crate) mod shims;
 mod sqlite_wal;

@@ -19,6 +19,7 @@ use chinwag::domain::pin::Pin;
 use chinwag::domain::receipt::{Receipt, ReceiptOutcome, UnreadState};
 use chinwag::domain::registration::{Invite, RegistrationMode};
 use chinwag::domain::report::{Report, ReportFacts, ReportView, Resolution};
+use chinwag::domain::saved::{SavedMessage, SavedPosition};
 use chinwag::domain::session::{Caller, Session, Ticket};
 use chinwag::domain::user::{ConnectSnapshot, ContactFrom, MySettings, Name, User};
 use chinwag::domain::{
@@ -28,7 +29,7 @@ use chinwag::limits;
 use chinwag::store::{
     Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, EmojiAndUser, Heads, KnownNetworks,
     Leftovers, LeftoversCursor, MemberId, MemberSettings, MemberUpdate, Members, MessageSearch, Messages,
-    NumberedWrites, Page, Pins, Range, Reactions, Receipts, Registration, Reports, Sessions, Store, Tickets,
+    NumberedWrites, Page, Pins, Range, Reactions, Receipts, Registration, Reports, Saved, Sessions, Store, Tickets,
     UserSettings, Users,
 };
 use tokio::sync::oneshot;
@@ -392,6 +393,14 @@ forward! {
 forward! {
     impl Leftovers {
         async fn sweep_leftovers(cursor: LeftoversCursor, limit: usize) -> Result<LeftoversCursor>;
+    }
+}
+
+forward! {
+    impl Saved {
+        async fn save_message(user_id: UserId, id: ConversationId, message_id: MessageId, at: Timestamp) -> Result<bool>;
+        async fn unsave_message(user_id: UserId, id: ConversationId, message_id: MessageId) -> Result<bool>;
+        async fn saved_messages(user_id: UserId, after: Option<SavedPosition>, limit: usize) -> Result<Vec<SavedMessage>>;
     }
 }
 
