@@ -393,3 +393,44 @@ CREATE TABLE pins (
 ALTER TABLE messages ADD COLUMN pinned_at timestamptz;
 
 -- Version 24: SQLite keeps the index of messages in a smaller form.
+
+-- Version 25: members choose what they are notified of in a conversation, and users when they are not.
+
+-- The level until a time, after which it is `all` again. NULL for `all`, and for no end.
+ALTER TABLE members ADD COLUMN notify_level text;
+ALTER TABLE members ADD COLUMN notify_until timestamptz;
+-- The time until which the user's clients show no notifications.
+ALTER TABLE user_settings ADD COLUMN do_not_disturb_until timestamptz;
+
+-- Version 26: messages mention users.
+
+-- The mentions of a new message, which are counted as long as they are unread. No foreign keys: who inserts holds the counter's lock.
+CREATE TABLE mentions (
+    conversation_id uuid NOT NULL,
+    user_id         uuid NOT NULL,
+    message_seq     bigint NOT NULL,
+    PRIMARY KEY (conversation_id, user_id, message_seq)
+);
+
+-- The messages that mention all members: one row, and not one for each of thousands.
+CREATE TABLE mentions_of_all (
+    conversation_id uuid NOT NULL,
+    message_seq     bigint NOT NULL,
+    PRIMARY KEY (conversation_id, message_seq)
+);
+
+-- The mentions of the text as it is now, for its readers. NULL for the most messages, which mention nobody.
+ALTER TABLE messages ADD COLUMN mentions text;
+
+-- Version 27: users save messages.
+
+-- No foreign keys: rows are deleted in steps after their conversation or user, because they may be many.
+CREATE TABLE saved_messages (
+    user_id         uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    message_id      uuid NOT NULL,
+    saved_at        timestamptz NOT NULL,
+    PRIMARY KEY (user_id, conversation_id, message_id)
+);
+CREATE INDEX saved_messages_by_time ON saved_messages (user_id, saved_at, conversation_id, message_id);
+CREATE INDEX saved_messages_by_conversation ON saved_messages (conversation_id);

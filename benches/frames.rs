@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use chinwag::delivery::encode;
 use chinwag::domain::event::Event;
+use chinwag::domain::mentions::Mentions;
 use chinwag::domain::message::Message;
 use chinwag::domain::reactions::Reactions;
 use chinwag::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
@@ -38,6 +39,7 @@ pub(crate) fn messages(conversation_id: ConversationId, count: u64) -> Vec<Event
         deleted_at: None,
         reactions: Reactions::default(),
         pinned_at: None,
+        mentions: Mentions::default(),
         note: None,
         extra: None,
     };

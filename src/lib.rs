@@ -48,7 +48,7 @@
 //!    `journal::lane` still commits or delivers the last one.
 //! 3. The store locks the counters of the batch's conversations and numbers what it writes, in one transaction.
 //!    [`store::NumberedWrites::commit`] looks each new message up by its id, checks its sender's membership and inserts it, on PostgreSQL in one
-//!    round trip. [`store::NumberedWrites::apply`] loads the facts of each command, decides it by [`domain::rules`] and writes the rows that
+//!    round trip, or two if a text mentions somebody. [`store::NumberedWrites::apply`] loads the facts of each command, decides it by [`domain::rules`] and writes the rows that
 //!    change, on PostgreSQL in two round trips.
 //! 4. The lane encodes the new events once for all recipients (`delivery::encode`), adds the users who join or leave
 //!    (`delivery::envelopes`), and publishes the envelopes on the [`bus`].

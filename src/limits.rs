@@ -32,11 +32,18 @@ pub const REACTION_KINDS_ALONE_MAX: usize = 5;
 pub const REACTION_CHANGES_MAX: usize = 128;
 /// Characters of a quoted text: three lines above the answer to it.
 pub const QUOTE_CHARS_MAX: i32 = 200;
+/// Users whom one message mentions: more than anybody addresses by name, and few enough to insert with the message.
+pub const MENTIONS_MAX: usize = 50;
+/// Different names behind the `@` of one text that are looked up, each by two indexes: twice [`MENTIONS_MAX`], because a name may be one of several
+/// usernames. Bounds the look-ups under the lock of a batch, whose texts [`BATCH_BYTES_MAX`] bounds.
+pub const MENTION_NAMES_MAX: usize = 2 * MENTIONS_MAX;
+/// Saved messages of one user: more than anybody goes through, and few enough to count with each of them.
+pub const SAVED_MAX: i64 = 1_000;
 /// Pinned messages of one conversation: more than anybody looks through, and few enough to count at each pin.
 pub const PINS_MAX: i64 = 100;
-/// Unread messages counted for one member of a conversation: enough for a badge that says "99+".
+/// Unread messages, and unread mentions, counted for one member of a conversation: enough for a badge that says "99+".
 pub const UNREAD_MAX: i64 = 100;
-/// Newest messages among which the unread ones of a member are counted. System messages, deleted ones and one's own are not counted, and
+/// Newest messages among which the unread ones of a member are counted, and newest mentions among which the unread ones are. System messages, deleted ones and one's own are not counted, and
 /// without a bound a page of conversations could read a million of them.
 pub const UNREAD_SCANNED_MAX: usize = 1_000;
 /// Messages that are looked at to count the unread ones for each token of [`READS`] that a list of conversations costs besides its own. 100 take

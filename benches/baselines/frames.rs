@@ -1,6 +1,7 @@
 //! Frames for the baselines, made with Chinwag's own encoder, so that they are as long as Chinwag's.
 
 use chinwag::domain::event::Event;
+use chinwag::domain::mentions::Mentions;
 use chinwag::domain::message::Message;
 use chinwag::domain::reactions::Reactions;
 use chinwag::domain::user::{Name, User, Username};
@@ -139,6 +140,7 @@ pub(crate) fn message(conversation_id: ConversationId, id: MessageId, seq: Seq, 
         deleted_at: None,
         reactions: Reactions::default(),
         pinned_at: None,
+        mentions: Mentions::default(),
         note: None,
         extra: None,
     }

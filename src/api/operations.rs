@@ -6,8 +6,8 @@ use super::operation::Cost::{None as FREE, OfInput, Reaction as REACTION};
 use super::operation::Transports::{Both, Http};
 use super::operation::{Access, Cost, Operation, OperationKind, Transports, cost};
 use crate::chat::{
-    accounts, blocks, conversations, deletions, history, leaving, members, messages, pins, reactions, receipts,
-    registration, reports, search, sessions, users,
+    accounts, blocks, conversations, deletions, history, leaving, members, messages, notifications, pins, reactions,
+    receipts, registration, reports, saved, search, sessions, users,
 };
 use crate::wire::answer::Answer;
 
@@ -99,6 +99,7 @@ pub static OPERATIONS: &[Operation] = &[
     row("conversation.update", PATCH,  "/v1/conversations/{conversation_id}",                               Json,  User,    WRITE,   Both, write!(conversations::update, conversations::updated)),
     row("conversation.delete", DELETE, "/v1/conversations/{conversation_id}",                               Empty, User,    COMMIT,  Both, call!(conversations::delete)),
     row("conversation.leave",  POST,   "/v1/conversations/leave",                                           Json,  User,    LEAVES,  Both, call!(leaving::leave)),
+    row("notifications.update", PUT,   "/v1/conversations/{conversation_id}/notifications",                 Json,  User,    COMMIT,  Both, call!(notifications::update)),
 
     // Members.
     row("member.list",         GET,    "/v1/conversations/{conversation_id}/members",                       Empty, User,    PAGE,    Both, call!(members::list)),
@@ -120,6 +121,11 @@ pub static OPERATIONS: &[Operation] = &[
     row("pin.list",            GET,    "/v1/conversations/{conversation_id}/pins",                                    Empty, User, PAGE,     Both, call!(pins::list)),
     row("message.pin",         PUT,    "/v1/conversations/{conversation_id}/messages/{message_id}/pin",               Empty, User, WRITE,    Both, write!(pins::pin)),
     row("message.unpin",       DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}/pin",               Empty, User, WRITE,    Both, write!(pins::unpin)),
+
+    // Saved messages.
+    row("saved.list",          GET,    "/v1/users/me/saved",                                                          Empty, User, PAGE,     Both, call!(saved::list)),
+    row("message.save",        PUT,    "/v1/conversations/{conversation_id}/messages/{message_id}/saved",             Empty, User, COMMIT,   Both, call!(saved::save)),
+    row("message.unsave",      DELETE, "/v1/conversations/{conversation_id}/messages/{message_id}/saved",             Empty, User, COMMIT,   Both, call!(saved::unsave)),
 
     // Reactions.
     row("reaction.list",       GET,    "/v1/conversations/{conversation_id}/messages/{message_id}/reactions",         Empty, User, PAGE,     Both, call!(reactions::list)),

@@ -165,6 +165,7 @@ pub(super) fn next_frame(buffer: &[u8]) -> Option<(u8, &[u8], usize)> {
 mod tests {
     use super::{FrameTemplate, MessageTag, ReceivedMessage, next_frame};
     use crate::domain::event::{Event, EventKind};
+    use crate::domain::mentions::Mentions;
     use crate::domain::message::Message;
     use crate::domain::reactions::Reactions;
     use crate::domain::{ConversationId, Timestamp, UserId};
@@ -214,6 +215,7 @@ mod tests {
             deleted_at: None,
             reactions: Reactions::default(),
             pinned_at: None,
+            mentions: Mentions::default(),
             note: None,
             extra: None,
         };

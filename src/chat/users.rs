@@ -1,22 +1,21 @@
 //! Operations on users: their profiles and passwords.
 
-use std::sync::Arc;
-
 use super::presence_view::PresenceView;
+use super::user_settings::SettingsChange;
 use super::{Chat, Context};
 use crate::auth::{Audit, PasswordMatch};
 use crate::bus::Envelope;
 use crate::domain::password::Password;
 use crate::domain::search::Query;
 use crate::domain::session::Caller;
-use crate::domain::user::{ContactFrom, Name, User, Username};
+use crate::domain::user::{Name, User, Username};
 use crate::domain::{Code, Error, FieldError, RefusedFields, Result, Timestamp, UserId};
 use crate::store::{UserPage, search_users};
 use crate::wire::answer::Answer;
 use crate::wire::cursor;
 use crate::wire::list::list_with_next;
 use crate::wire::objects::{MeObject, UserObject};
-use crate::wire::requests::{GetUser, ListUsers, Nothing, UpdateMe, UpdateMySettings};
+use crate::wire::requests::{GetUser, ListUsers, Nothing, UpdateMe};
 
 /// Returns the caller.
 pub async fn me(context: Context, _: Nothing) -> Result<Answer> {
@@ -41,11 +40,6 @@ async fn answer_me(chat: &Chat, id: UserId) -> Result<Answer> {
     let user = chat.store.user(id).await?.ok_or_else(no_user)?;
     let settings = chat.store.settings(id).await?.ok_or_else(no_user)?;
     Answer::ok(&MeObject::new(&user, chat.status(id), settings))
-}
-
-fn parse_contact_from(text: &str) -> Result<ContactFrom, FieldError> {
-    let refused = || FieldError::new("settings.contact_from", "takes `everyone`, `contacts` or `nobody`");
-    ContactFrom::parse(text).ok_or_else(refused)
 }
 
 /// Lists users by username. With `q` only those whose name and username have all its words.
@@ -82,10 +76,8 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
         (_, current) => Ok(current.unwrap_or_default()),
     };
     let current = refused.check(current);
-    let UpdateMySettings { contact_from, send_receipts, show_last_seen } = input.settings.unwrap_or_default();
-    let contact_from = refused.check(contact_from.as_deref().map(parse_contact_from).transpose());
-    let (Some(name), Some(password), Some(current), Some(contact_from)) = (name, password, current, contact_from)
-    else {
+    let settings = SettingsChange::parse(input.settings.unwrap_or_default(), &mut refused);
+    let (Some(name), Some(password), Some(current), Some(settings)) = (name, password, current, settings) else {
         return Err(refused.into());
     };
     if let Some(password) = password {
@@ -100,26 +92,8 @@ pub async fn update_me(context: Context, input: UpdateMe) -> Result<Answer> {
     if let Some(name) = name {
         chat.store.rename_user(caller.user_id, &name).await?;
     }
-    if let Some(contact_from) = contact_from {
-        chat.store.set_contact_from(caller.user_id, contact_from).await?;
-    }
-    if let Some(send_receipts) = send_receipts {
-        set_send_receipts(chat, caller.user_id, send_receipts).await?;
-    }
-    if let Some(show_last_seen) = show_last_seen {
-        chat.store.set_show_last_seen(caller.user_id, show_last_seen).await?;
-    }
+    chat.change_settings(caller.user_id, settings).await?;
     answer_me(chat, caller.user_id).await
-}
-
-/// Switches read receipts on or off, and informs the nodes that the user is connected to.
-async fn set_send_receipts(chat: &Arc<Chat>, user_id: UserId, send_receipts: bool) -> Result<()> {
-    chat.run_to_completion(async move |chat| {
-        chat.store.set_send_receipts(user_id, send_receipts).await?;
-        chat.bus.publish(Envelope::ReceiptsSwitched { user_id, send_receipts });
-        Ok(())
-    })
-    .await
 }
 
 /// Fails with `field` if this is not the caller's password. Returns its hash.

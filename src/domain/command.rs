@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::conversation::{GroupName, Role};
 use super::emoji::Emoji;
 use super::event::Event;
+use super::mentions::Mentions;
 use super::message::{Content, Message};
 use super::reactions::Reactions;
 use super::{Code, ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
@@ -91,6 +92,7 @@ impl NewMessage {
             deleted_at: None,
             reactions: Reactions::default(),
             pinned_at: None,
+            mentions: Mentions::default(),
             note: None,
             extra: None,
         }

@@ -3,6 +3,7 @@
 use super::Seq;
 use super::conversation::{Conversation, Role};
 use super::message::Message;
+use super::notifications::Notifications;
 use super::user::User;
 use crate::limits;
 
@@ -22,6 +23,10 @@ pub struct ConversationView {
     pub unread_from_seq: Option<Seq>,
     /// The number of messages of others after `read_seq`, or from `unread_from_seq` on, counted up to [`crate::limits::UNREAD_MAX`].
     pub unread_count: i64,
+    /// Those of them that mention the member, counted up to the same bound.
+    pub mention_count: i64,
+    /// The member's choice, also if its time is over.
+    pub notifications: Notifications,
 }
 
 impl ConversationView {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::conversation::{GroupName, Role};
 use super::event_kind::EventKind;
+use super::mentions::Mentions;
 use super::payload::Payload;
 use super::reactions::Reactions;
 use super::visible::is_blank;
@@ -152,11 +153,13 @@ pub struct Message {
     /// When the server received it.
     pub timestamp: Timestamp,
     pub edited_at: Option<Timestamp>,
-    /// When it was deleted. A deleted message has no text and no reactions, and is not pinned.
+    /// When it was deleted. A deleted message has no text and no reactions, mentions nobody, and is not pinned.
     pub deleted_at: Option<Timestamp>,
     pub reactions: Reactions,
     /// When it was pinned, if it is.
     pub pinned_at: Option<Timestamp>,
+    /// The users whom its text mentions.
+    pub mentions: Mentions,
     /// Only a system message has one.
     pub note: Option<SystemNote>,
     /// Further public fields, which few messages have. Nodes pass them on, even if they do not know them.

@@ -1,5 +1,6 @@
 //! Receipts: how far a member's devices have received a conversation, and how far the member has read it.
 
+use super::notifications::Notifications;
 use super::{Seq, UserId};
 
 /// The receipts of a member, and the mark with which the member keeps messages unread.
@@ -100,6 +101,10 @@ pub struct UnreadState {
     pub last_seq: Seq,
     /// The unread messages up to `last_seq`, counted up to [`crate::limits::UNREAD_MAX`].
     pub unread_count: i64,
+    /// Those of them that mention the member, counted up to the same bound.
+    pub mention_count: i64,
+    /// The member's choice, also if its time is over.
+    pub notifications: Notifications,
 }
 
 /// A member's receipts as another user sees them.

@@ -141,6 +141,7 @@ impl ReportFacts {
 #[cfg(test)]
 mod tests {
     use super::{ReportFacts, ReportReason, Resolution};
+    use crate::domain::mentions::Mentions;
     use crate::domain::message::{Message, SystemNote};
     use crate::domain::reactions::Reactions;
     use crate::domain::{Code, ConversationId, MessageId, Timestamp, UserId};
@@ -160,6 +161,7 @@ mod tests {
             deleted_at: None,
             reactions: Reactions::default(),
             pinned_at: None,
+            mentions: Mentions::default(),
             note: None,
             extra: None,
         };

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Microseconds since 1970-01-01T00:00:00Z, the precision of both stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +16,12 @@ impl Timestamp {
     pub fn now() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    /// Reads RFC 3339 with any offset. Digits beyond microseconds are dropped. Returns `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let nanos = OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos();
+        i64::try_from(nanos.div_euclid(1_000)).ok().map(Self)
     }
 
     /// Adds `duration`.
@@ -107,6 +114,22 @@ mod tests {
         assert_eq!(Timestamp(951_782_400_000_000).to_string(), "2000-02-29T00:00:00Z");
         for out_of_range in [i64::MAX, i64::MIN, 253_402_300_800_000_000, -62_167_219_200_000_001] {
             assert_eq!(Timestamp(out_of_range).to_string(), "9999-12-31T23:59:59Z", "{out_of_range}");
+        }
+    }
+
+    #[test]
+    fn reads_rfc_3339_with_any_offset() {
+        for text in
+            ["1970-01-01T00:00:00Z", "2023-11-14T22:13:20.123456Z", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
+        {
+            assert_eq!(Timestamp::parse(text).map(|time| time.to_string()).as_deref(), Some(text));
+        }
+        let offset = Timestamp::parse("2023-11-14T23:13:20.1234567+01:00");
+        assert_eq!(offset, Some(Timestamp(1_700_000_000_123_456)));
+        for wrong in
+            ["", "now", "2023-11-14", "2023-11-14T22:13:20", "2023-02-30T00:00:00Z", "10000-01-01T00:00:00Z", "17"]
+        {
+            assert_eq!(Timestamp::parse(wrong), None, "{wrong}");
         }
     }
 

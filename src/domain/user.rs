@@ -5,7 +5,7 @@ use super::visible::check_name;
 use super::{FieldError, Seq, Timestamp, UserId};
 
 /// Characters of a username, all of them ASCII.
-const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 2..=32;
+pub(super) const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 2..=32;
 /// Usernames that look as if the server, or a whole group, spoke. No new user gets one of them. A user who has one keeps it.
 const RESERVED_USERNAMES: [&str; 6] = ["admin", "all", "channel", "everyone", "here", "system"];
 /// Characters of a display name.
@@ -18,8 +18,7 @@ pub struct Username(String);
 impl Username {
     /// Checks the form.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        if USERNAME_CHARS.contains(&text.len()) && text.bytes().all(allowed) {
+        if USERNAME_CHARS.contains(&text.len()) && text.bytes().all(is_username_byte) {
             Ok(Self(text.to_owned()))
         } else {
             Err(FieldError::new("username", "takes 2 to 32 letters, digits, dots, hyphens or underscores"))
@@ -51,6 +50,11 @@ impl Username {
     pub fn key(&self) -> String {
         case_fold(&self.0)
     }
+}
+
+/// Returns true if a username can have this byte.
+pub(super) fn is_username_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
 }
 
 /// Returns the form by which texts are compared without regard to case.
@@ -170,6 +174,16 @@ pub struct MySettings {
     pub send_receipts: bool,
     /// True if others see when the user was last seen. Otherwise the time is not kept.
     pub show_last_seen: bool,
+    /// The time until which the user's clients show no notifications.
+    pub do_not_disturb_until: Option<Timestamp>,
+}
+
+impl MySettings {
+    /// Returns the settings as they are at a time.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        Self { do_not_disturb_until: self.do_not_disturb_until.filter(|until| *until > now), ..self }
+    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub trait Deletions: Send + Sync {
     async fn departures_of(&self, user_id: UserId, limit: usize) -> Result<Vec<Departure>>;
 
     /// Deletes some of what is left of a deleted user: contacts in both directions, blocks in both directions, with their marks in direct
-    /// conversations, notes of groups that the user left, and the known networks. Deletes at most `limit` rows of each kind and direction.
+    /// conversations, notes of groups that the user left, saved messages, and the known networks. Deletes at most `limit` rows of each kind and direction.
     /// Returns true if there may be more. A login that was under way at the deletion may have added a known network after it.
     async fn sweep_user(&self, user_id: UserId, limit: usize) -> Result<bool>;
 

@@ -56,6 +56,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     // A node that does not know pins passes their events on, and shows none in history.
     Migration { version: 23, needs: 5 },
     Migration { version: 24, needs: 5 },
+    // A node that does not know the choices shows none and leaves them as they are.
+    Migration { version: 25, needs: 5 },
+    // A node that does not know mentions finds none in what it is sent, and leaves those of a message that it edits or deletes. Those of a deleted message are
+    // neither shown nor counted.
+    Migration { version: 26, needs: 5 },
+    // A node that does not know saved messages leaves those of a conversation or a user that it sweeps. They show nothing.
+    Migration { version: 27, needs: 5 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

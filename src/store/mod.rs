@@ -2,7 +2,7 @@
 //!
 //! | for | this folder: the promises | `queries/` | `postgres/` and `sqlite/` |
 //! |---|---|---|---|
-//! | users, user settings, accounts, blocks, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, messages, the search for messages, pins, reactions, receipts, leftovers | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
+//! | users, user settings, accounts, blocks, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, member settings, messages, the search for messages, pins, reactions, receipts, saved messages, leftovers | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
 //! | searches for users | `user_search.rs`, a function that calls the methods of `users.rs` | | |
 //! | names of deleted users | `deleted_names.rs`, a function that calls a method of `deletions.rs` | | |
 //! | numbered writes | `numbered_writes.rs` | with the noun whose table they write | `numbered_writes.rs` and the files that it names |
@@ -33,6 +33,7 @@ mod heads;
 mod health;
 mod known_networks;
 mod leftovers;
+mod member_settings;
 mod members;
 mod message_search;
 mod messages;
@@ -45,6 +46,7 @@ mod reactions;
 mod receipts;
 mod registration;
 mod reports;
+mod saved;
 mod sessions;
 pub mod sqlite;
 mod tickets;
@@ -64,6 +66,7 @@ pub use heads::Heads;
 pub use health::StoreHealth;
 pub use known_networks::KnownNetworks;
 pub use leftovers::{Leftovers, LeftoversCursor, MessagePlace};
+pub use member_settings::MemberSettings;
 pub use members::Members;
 pub use message_search::{MessageSearch, searched_version};
 pub use messages::{Messages, Page, Range};
@@ -73,6 +76,7 @@ pub use reactions::{EmojiAndUser, Reactions};
 pub use receipts::{MemberId, MemberUpdate, Receipts};
 pub use registration::Registration;
 pub use reports::Reports;
+pub use saved::Saved;
 pub use sessions::Sessions;
 pub use tickets::Tickets;
 pub use trusted_roots::trusted_roots;
@@ -97,12 +101,14 @@ pub trait Store:
     + Conversations
     + Heads
     + Members
+    + MemberSettings
     + MessageSearch
     + Messages
     + Pins
     + Reactions
     + Receipts
     + Leftovers
+    + Saved
     + NumberedWrites
 {
     /// The adapter's name, for the log and for health: `postgres` or `sqlite`.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::domain::user::MySettings;
-use crate::domain::{Result, UserId};
+use crate::domain::{Result, Timestamp, UserId};
 
 /// The store's methods for the settings of users.
 #[async_trait]
@@ -17,6 +17,9 @@ pub trait UserSettings: Send + Sync {
     /// Sets if others see when a user was last seen. If not, the time is forgotten, and [`Users::set_last_seen`](super::Users::set_last_seen)
     /// writes none any more.
     async fn set_show_last_seen(&self, user_id: UserId, show_last_seen: bool) -> Result<()>;
+
+    /// Sets the time until which the user's clients show no notifications.
+    async fn set_do_not_disturb(&self, user_id: UserId, until: Option<Timestamp>) -> Result<()>;
 
     /// Returns those of these users, in no order, whose `read_seq` a reader may not see, because one of the two sends no read receipts. Readers
     /// see their own.

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use crate::domain::emoji::Emoji;
 use crate::domain::message_search::MessagePosition;
-use crate::domain::{ConversationId, Error, ReportId, Result, Seq, SessionId, Timestamp, UserId};
+use crate::domain::saved::SavedPosition;
+use crate::domain::{ConversationId, Error, MessageId, ReportId, Result, Seq, SessionId, Timestamp, UserId};
 
 /// Returns the cursor after a text key.
 pub fn after_key(key: &str) -> String {
@@ -90,6 +91,23 @@ pub fn message_position(opened: Option<[u8; MESSAGE_POSITION_BYTES]>) -> Result<
     Ok(MessagePosition { timestamp: Timestamp(number(0)), conversation_id: ConversationId(id), seq: number(24) })
 }
 
+/// Returns the cursor after a position among a user's saved messages.
+pub fn after_saved((saved_at, id, message_id): SavedPosition) -> String {
+    BASE64.encode(format!("{}.{id}.{message_id}", saved_at.0))
+}
+
+/// Returns the position of a cursor among a user's saved messages. Fails with `invalid` when the cursor is not one of this module.
+pub fn saved(cursor: Option<&str>) -> Result<Option<SavedPosition>> {
+    let parse = |cursor: &str| {
+        let text = text(cursor)?;
+        let (saved_at, rest) = text.split_once('.')?;
+        let (id, message_id) = rest.split_once('.')?;
+        let saved_at = Timestamp(saved_at.parse().ok().filter(|at| *at >= 0)?);
+        Some((saved_at, ConversationId::parse(id)?, MessageId::parse(message_id)?))
+    };
+    cursor.map(|cursor| parse(cursor).ok_or_else(invalid_cursor)).transpose()
+}
+
 fn text(cursor: &str) -> Option<String> {
     String::from_utf8(BASE64.decode(cursor).ok()?).ok().filter(|text| !text.contains('\0'))
 }
@@ -100,9 +118,11 @@ fn invalid_cursor() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{activity, after_activity, after_key, key, message_position, message_position_bytes};
+    use super::{
+        activity, after_activity, after_key, after_saved, key, message_position, message_position_bytes, saved,
+    };
     use crate::domain::message_search::MessagePosition;
-    use crate::domain::{ConversationId, Timestamp};
+    use crate::domain::{ConversationId, MessageId, Timestamp};
 
     #[test]
     fn cursors_round_trip() {
@@ -110,6 +130,8 @@ mod tests {
         assert_eq!(activity(Some(&after_activity(position))), Ok(Some(position)));
         assert_eq!(key(Some(&after_key("ada"))), Ok(Some("ada".to_owned())));
         assert_eq!(key(None), Ok(None));
+        let saved_position = (position.0, position.1, MessageId::new());
+        assert_eq!(saved(Some(&after_saved(saved_position))), Ok(Some(saved_position)));
         let position = MessagePosition { timestamp: position.0, conversation_id: position.1, seq: 7 };
         for position in [position, MessagePosition::LAST] {
             assert_eq!(message_position(Some(message_position_bytes(position))), Ok(position));
@@ -120,6 +142,7 @@ mod tests {
     fn forged_cursors_are_refused() {
         for forged in ["x", "AA", "!!!!", &after_key("1.2"), &after_key("\0"), ""] {
             assert!(activity(Some(forged)).is_err(), "{forged}");
+            assert!(saved(Some(forged)).is_err(), "{forged}");
         }
         assert!(message_position(None).is_err());
     }

@@ -5,14 +5,16 @@ use serde::{Serialize, Serializer};
 
 use super::framing;
 use super::message::{self, MessageStatus, write_message};
-use super::objects::{ConversationObject, MemberObject, ShownReceipts, UserObject, status_word};
+use super::objects::{
+    ConversationObject, MemberObject, MySettingsObject, NotificationsObject, ShownReceipts, UserObject, status_word,
+};
 use super::problem::ErrorFrame;
 use crate::domain::conversation::{Conversation, Member};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::message::Message;
 use crate::domain::receipt::{Receipt, UnreadState};
-use crate::domain::user::{Status, User};
-use crate::domain::{ConnectionId, ConversationId, Error, Seq, UserId};
+use crate::domain::user::{MySettings, Status, User};
+use crate::domain::{ConnectionId, ConversationId, Error, MessageId, Seq, Timestamp, UserId};
 use crate::limits;
 
 /// Returns a text frame with the JSON of `value`.
@@ -306,7 +308,7 @@ pub fn receipts(conversation_id: ConversationId, receipts: &[Receipt]) -> Bytes 
     frame(&Risen { r#type, conversation_id, receipts: receipt_objects(receipts) })
 }
 
-/// Encodes how far a user has read a conversation, for the user's own devices.
+/// Encodes a user's own state in a conversation, for the user's devices.
 pub fn conversation_state(conversation_id: ConversationId, state: &UnreadState) -> Bytes {
     #[derive(Serialize)]
     struct State {
@@ -316,19 +318,44 @@ pub fn conversation_state(conversation_id: ConversationId, state: &UnreadState) 
         unread_from_seq: Option<Seq>,
         unread_count: i64,
         mention_count: i64,
+        notifications: NotificationsObject,
         last_seq: Seq,
     }
-    let UnreadState { read_seq, unread_from_seq, last_seq, unread_count } = *state;
+    let UnreadState { read_seq, unread_from_seq, last_seq, unread_count, mention_count, notifications } = *state;
     frame(&State {
         r#type: "conversation.state",
         conversation_id,
         read_seq,
         unread_from_seq,
         unread_count,
-        // Messages mention nobody yet.
-        mention_count: 0,
+        mention_count,
+        notifications: NotificationsObject::new(notifications),
         last_seq,
     })
+}
+
+/// Encodes that a user has saved a message at this time, or has it saved no more, for the user's devices.
+pub fn saved(conversation_id: ConversationId, message_id: MessageId, saved_at: Option<Timestamp>) -> Bytes {
+    #[derive(Serialize)]
+    struct Saved {
+        r#type: &'static str,
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        saved_at: Option<Timestamp>,
+    }
+    let r#type = if saved_at.is_some() { "message.saved" } else { "message.unsaved" };
+    frame(&Saved { r#type, conversation_id, message_id, saved_at })
+}
+
+/// Encodes a user's settings, for the user's devices.
+pub fn settings_updated(settings: MySettings) -> Bytes {
+    #[derive(Serialize)]
+    struct Updated {
+        r#type: &'static str,
+        settings: MySettingsObject,
+    }
+    frame(&Updated { r#type: "settings.updated", settings: MySettingsObject::new(settings) })
 }
 
 /// Encodes the answer to an operation. `body` is JSON.

@@ -91,6 +91,7 @@ pub fn history<'a>(
 #[cfg(test)]
 mod tests {
     use super::{FRAME_BYTES, HasMore, fitting, history};
+    use crate::domain::mentions::Mentions;
     use crate::domain::message::Message;
     use crate::domain::reactions::Reactions;
     use crate::domain::{ConversationId, MessageId, Timestamp, UserId};
@@ -110,6 +111,7 @@ mod tests {
             deleted_at: None,
             reactions: Reactions::default(),
             pinned_at: None,
+            mentions: Mentions::default(),
             note: None,
             extra: None,
         }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use crate::domain::event::{EventKind, Payload};
+use crate::domain::mentions::Mentions;
 use crate::domain::message::{Message, Quote, SystemNote};
 use crate::domain::reactions::{ReactionCount, Reactions};
 use crate::domain::{Seq, Timestamp, UserId};
@@ -104,11 +105,13 @@ impl<'a> QuoteObject<'a> {
 pub(super) fn longest_encoding(message: &Message) -> usize {
     const ESCAPED_BYTES: usize = 6;
     const REACTION_BYTES: usize = limits::EMOJI_BYTES_MAX + 64;
+    const MENTION_BYTES: usize = Hyphenated::LENGTH + 4;
     let note = message.note.as_ref().map_or(0, |note| OVERHEAD_BYTES + note.value().unwrap_or_default().len());
     let extra = message.extra.as_ref().map_or(0, |extra| extra.as_str().len());
     let quote = message.quote.as_ref().map_or(0, |quote| OVERHEAD_BYTES + ESCAPED_BYTES * quote.content.len());
+    let mentions = MENTION_BYTES * message.mentions.user_ids.len();
     let reactions = REACTION_BYTES * message.reactions.counts().len();
-    OVERHEAD_BYTES + ESCAPED_BYTES * (message.content.len() + note) + extra + reactions + quote
+    OVERHEAD_BYTES + ESCAPED_BYTES * (message.content.len() + note) + extra + reactions + mentions + quote
 }
 
 /// Appends a message with its status for the reader.
@@ -155,6 +158,9 @@ pub fn write_message(out: &mut Vec<u8>, message: &Message, status: MessageStatus
     if let Some(time) = message.pinned_at {
         write_time(out, ",\"pinned_at\":\"", time);
     }
+    if !message.mentions.is_empty() {
+        write_mentions(out, &message.mentions);
+    }
     if let Some(note) = &message.note {
         write_raw(out, ",\"system\":");
         // Strings and ids can always be encoded, and writing to a vector does not fail.
@@ -181,6 +187,19 @@ fn write_reactions(out: &mut Vec<u8>, reactions: &Reactions) {
             },
         );
     }
+}
+
+/// Appends `mentions` and `mentions_all`, each if there are some.
+fn write_mentions(out: &mut Vec<u8>, Mentions { user_ids, all }: &Mentions) {
+    for (index, user_id) in user_ids.iter().enumerate() {
+        if index > 0 {
+            write_id(out, b"\",\"", user_id.0);
+        } else {
+            write_id(out, b",\"mentions\":[\"", user_id.0);
+        }
+    }
+    write_raw(out, if user_ids.is_empty() { "" } else { "\"]" });
+    write_raw(out, if *all { ",\"mentions_all\":true" } else { "" });
 }
 
 /// Appends the fields of a JSON object after other fields.
@@ -234,6 +253,7 @@ mod tests {
     use super::{MessageObject, MessageStatus, QuoteObject, SystemNoteObject, write_message};
     use crate::domain::conversation::{GroupName, Role};
     use crate::domain::event::Payload;
+    use crate::domain::mentions::Mentions;
     use crate::domain::message::{Message, Quote, SystemNote};
     use crate::domain::reactions::{ReactionCount, Reactions};
     use crate::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
@@ -257,6 +277,10 @@ mod tests {
         status: MessageStatus,
         #[serde(skip_serializing_if = "Option::is_none")]
         pinned_at: Option<Timestamp>,
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        mentions: &'a [UserId],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mentions_all: Option<bool>,
         #[serde(skip_serializing_if = "Option::is_none")]
         system: Option<SystemNoteObject<'a>>,
     }
@@ -292,6 +316,8 @@ mod tests {
                 reactions: message.reactions.counts().iter().map(ReactionOracle::new).collect(),
                 status,
                 pinned_at: message.pinned_at,
+                mentions: &message.mentions.user_ids,
+                mentions_all: message.mentions.all.then_some(true),
                 system: message.note.as_ref().map(SystemNoteObject::new),
             }
         }
@@ -317,6 +343,7 @@ mod tests {
             deleted_at: None,
             reactions: Reactions::default(),
             pinned_at: None,
+            mentions: Mentions::default(),
             note: None,
             extra: None,
         }
@@ -326,6 +353,7 @@ mod tests {
     fn the_bytes_are_those_of_a_general_encoder() {
         let plain = plain();
         let user_id = UserId::new();
+        let mentions = |users, all| Mentions { user_ids: (0..users).map(|_| UserId::new()).collect(), all };
         let with = |note| Message { note: Some(note), ..plain.clone() };
         let reactions = Reactions::from_trusted("\u{1F44D} 12 *\u{FE0F}\u{20E3} 1");
         let (sender_id, content) = (UserId::new(), "\"why?\"".to_owned());
@@ -335,6 +363,9 @@ mod tests {
         let messages = [
             Message { reactions, pinned_at: Some(Timestamp(7)), ..plain.clone() },
             Message { reactions: own, ..plain.clone() },
+            Message { mentions: mentions(1, false), ..plain.clone() },
+            Message { mentions: mentions(3, true), pinned_at: Some(Timestamp(7)), ..plain.clone() },
+            Message { mentions: mentions(0, true), ..plain.clone() },
             Message { reply_to: Some(MessageId::new()), ..plain.clone() },
             Message { reply_to: Some(MessageId::new()), quote: Some(Box::new(quote)), ..plain.clone() },
             Message {

@@ -10,10 +10,12 @@ use crate::domain::conversation_view::ConversationView;
 use crate::domain::emoji::Emoji;
 use crate::domain::message::Message;
 use crate::domain::message_search::Excerpt;
+use crate::domain::notifications::{NotificationLevel, Notifications};
 use crate::domain::pin::Pin;
+use crate::domain::saved::SavedMessage;
 use crate::domain::session::Session;
 use crate::domain::user::{MySettings, Status, User};
-use crate::domain::{ConversationId, Seq, SessionId, Timestamp, UserId};
+use crate::domain::{ConversationId, MessageId, Seq, SessionId, Timestamp, UserId};
 
 /// A user with their presence.
 #[derive(Serialize)]
@@ -57,6 +59,25 @@ impl<'a> PinObject<'a> {
     }
 }
 
+/// A message that the reader has saved.
+#[derive(Serialize)]
+pub struct SavedObject<'a> {
+    conversation_id: ConversationId,
+    message_id: MessageId,
+    saved_at: Timestamp,
+    /// Its status is `sent`, as that of a message that a search found. `null` if the reader does not see it any more.
+    message: Option<MessageObject<'a>>,
+}
+
+impl<'a> SavedObject<'a> {
+    /// Makes the object.
+    pub fn new(saved: &'a SavedMessage) -> Self {
+        let SavedMessage { conversation_id, message_id, saved_at, message } = saved;
+        let message = message.as_ref().map(|message| MessageObject::new(message, MessageStatus::Sent));
+        Self { conversation_id: *conversation_id, message_id: *message_id, saved_at: *saved_at, message }
+    }
+}
+
 /// A user's reaction to a message.
 #[derive(Serialize)]
 pub struct ReactionObject<'a> {
@@ -81,18 +102,26 @@ pub struct MeObject<'a> {
 
 /// The settings that a user changes.
 #[derive(Serialize)]
-struct MySettingsObject {
+pub struct MySettingsObject {
     contact_from: &'static str,
     send_receipts: bool,
     show_last_seen: bool,
+    do_not_disturb_until: Option<Timestamp>,
+}
+
+impl MySettingsObject {
+    /// Makes the object, with the settings as they are now.
+    pub fn new(settings: MySettings) -> Self {
+        let MySettings { contact_from, send_receipts, show_last_seen, do_not_disturb_until } =
+            settings.at(Timestamp::now());
+        Self { contact_from: contact_from.as_str(), send_receipts, show_last_seen, do_not_disturb_until }
+    }
 }
 
 impl<'a> MeObject<'a> {
     /// Makes the object.
     pub fn new(user: &'a User, status: Status, settings: MySettings) -> Self {
-        let MySettings { contact_from, send_receipts, show_last_seen } = settings;
-        let settings = MySettingsObject { contact_from: contact_from.as_str(), send_receipts, show_last_seen };
-        Self { user: UserObject::new(user, Some(status)), settings }
+        Self { user: UserObject::new(user, Some(status)), settings: MySettingsObject::new(settings) }
     }
 }
 
@@ -177,6 +206,21 @@ impl<'a> ConversationObject<'a> {
     }
 }
 
+/// What a member is notified of in a conversation.
+#[derive(Serialize)]
+pub struct NotificationsObject {
+    level: &'static str,
+    until: Option<Timestamp>,
+}
+
+impl NotificationsObject {
+    /// Makes the object, with the choice as it is now.
+    pub fn new(notifications: Notifications) -> Self {
+        let Notifications { level, until } = notifications.at(Timestamp::now());
+        Self { level: level.as_str(), until }
+    }
+}
+
 /// A conversation as one of its members sees it.
 #[derive(Serialize)]
 pub struct ViewObject<'a> {
@@ -188,6 +232,9 @@ pub struct ViewObject<'a> {
     read_seq: Seq,
     unread_from_seq: Option<Seq>,
     unread_count: i64,
+    mention_count: i64,
+    notifications: NotificationsObject,
+    /// True if the level is `none`, for clients that know no levels.
     muted: bool,
 }
 
@@ -202,7 +249,9 @@ impl<'a> ViewObject<'a> {
             read_seq: view.read_seq,
             unread_from_seq: view.unread_from_seq,
             unread_count: view.unread_count,
-            muted: false,
+            mention_count: view.mention_count,
+            notifications: NotificationsObject::new(view.notifications),
+            muted: view.notifications.at(Timestamp::now()).level == NotificationLevel::None,
         }
     }
 }

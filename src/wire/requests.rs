@@ -129,6 +129,25 @@ pub struct UpdateMySettings {
     pub send_receipts: Option<bool>,
     /// False if others do not see when this user was last seen.
     pub show_last_seen: Option<bool>,
+    /// The time until which the user's clients show no notifications. `null` ends it at once.
+    #[serde(default)]
+    pub do_not_disturb_until: Nullable<String>,
+}
+
+/// A field of which `null` is a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nullable<T> {
+    /// The field is missing.
+    #[default]
+    Missing,
+    /// The field is given.
+    Given(Option<T>),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Nullable<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self::Given)
+    }
 }
 
 /// `me.delete`
@@ -355,6 +374,17 @@ pub struct MarkUnread {
     pub from_seq: SeqInput,
 }
 
+/// `notifications.update`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct UpdateNotifications {
+    pub conversation_id: ConversationId,
+    /// `all`, `mentions` or `none`.
+    pub level: String,
+    /// The time after which the level is `all` again. By default never.
+    pub until: Option<String>,
+}
+
 /// `message.edit`
 #[derive(Deserialize)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
@@ -369,6 +399,16 @@ pub struct EditMessage {
 #[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct ListPins {
     pub conversation_id: ConversationId,
+    /// The `next` of the previous page.
+    pub cursor: Option<String>,
+    #[serde(default)]
+    pub limit: PageLimit,
+}
+
+/// `saved.list`
+#[derive(Deserialize)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct ListSaved {
     /// The `next` of the previous page.
     pub cursor: Option<String>,
     #[serde(default)]

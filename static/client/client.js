@@ -9,6 +9,7 @@ import { Emitter } from "./emitter.js";
 import { makeEnvironment } from "./environment.js";
 import { History } from "./history.js";
 import { Http } from "./http.js";
+import { Notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
 import { OwnPresence } from "./own-presence.js";
 import { People } from "./people.js";
@@ -18,8 +19,10 @@ import { ReadState } from "./read-state.js";
 import { Receipts } from "./receipts.js";
 import { Rest } from "./rest.js";
 import { Resume } from "./resume.js";
+import { Saved } from "./saved.js";
 import { Search } from "./search.js";
 import { Session } from "./session.js";
+import { Settings } from "./settings.js";
 import { Sync } from "./sync.js";
 import { Typing } from "./typing.js";
 
@@ -64,6 +67,12 @@ export class Client {
     this.search = new Search(this.rest, this.people);
     /** The user's conversations. */
     this.conversations = new Conversations(this.people, emitter);
+    /** The user's settings. */
+    this.settings = new Settings(this.rest, emitter);
+    /** The messages that the user keeps for later. */
+    this.saved = new Saved(this.rest, emitter);
+    /** What the user is notified of. */
+    this.notifications = new Notifications(environment, this.rest, session, this.conversations, this.settings);
     /** How much of the list of conversations is loaded. */
     this.list = new ConversationList(this.rest, this.conversations, emitter, {
       lost: (id) => this.#sync.lose(id),
@@ -92,8 +101,8 @@ export class Client {
     /** Who types. */
     this.typing = new Typing(environment, this.connection, emitter);
     const resume = (this.resume = new Resume(environment, this.connection, this.history));
-    const { people, conversations, list, history, pins, readState, receipts, presence, typing, outbox, drafts } = this;
-    this.#sync = new Sync({ session, people, conversations, list, history, pins, resume, readState, receipts, presence, typing, outbox, drafts, emitter });
+    const { account, people, conversations, settings, notifications, saved, list, history, pins, readState, receipts, presence, typing, outbox, drafts } = this;
+    this.#sync = new Sync({ session, account, people, conversations, settings, notifications, saved, list, history, pins, resume, readState, receipts, presence, typing, outbox, drafts, emitter });
   }
 
   /** @param {string} type @param {(detail: any) => void} handler @returns {() => void} ends the subscription */
@@ -230,7 +239,7 @@ export class Client {
     this.presence.stop();
     this.outbox.stop({ isWiped });
     this.drafts.close({ isWiped });
-    for (const part of [this.account, this.conversations, this.people, this.history, this.list, this.readState, this.receipts, this.typing, this.reactions, this.pins]) part.wipe();
+    for (const part of [this.account, this.conversations, this.people, this.settings, this.saved, this.history, this.list, this.readState, this.receipts, this.typing, this.reactions, this.pins]) part.wipe();
     this.#emitter.emit("ended", { user, reason, isWiped });
   }
 }

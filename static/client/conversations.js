@@ -2,11 +2,11 @@
 
 /** @import { Emitter } from "./emitter.js" */
 /** @import { People } from "./people.js" */
-/** @import { Conversation, Message } from "./types.js" */
+/** @import { Conversation, Message, NotificationChoice } from "./types.js" */
 
 // A conversation's values that events change. An answer may be older than the events that arrived meanwhile.
-/** @type {("last_seq" | "last_message" | "unread_count" | "unread_from_seq" | "read_seq")[]} */
-const BY_EVENTS = ["last_seq", "last_message", "unread_count", "unread_from_seq", "read_seq"];
+/** @type {("last_seq" | "last_message" | "unread_count" | "unread_from_seq" | "read_seq" | "mention_count" | "notifications")[]} */
+const BY_EVENTS = ["last_seq", "last_message", "unread_count", "unread_from_seq", "read_seq", "mention_count", "notifications"];
 
 export class Conversations {
   /** @type {Map<string, Conversation>} */
@@ -75,10 +75,11 @@ export class Conversations {
   }
 
   /**
-   * An event with this number, and perhaps with a message, has arrived. `userId` is the user of this client.
+   * An event with this number, and perhaps with a message, has arrived. `userId` is the user of this client; `isMention`: the message mentions the user.
    * @param {Conversation} conversation @param {number} seq @param {Message | null | undefined} message @param {string | undefined} userId
+   * @param {boolean} [isMention]
    */
-  advance(conversation, seq, message, userId) {
+  advance(conversation, seq, message, userId, isMention = false) {
     const isNew = seq > conversation.last_seq;
     if (isNew) conversation.last_seq = seq;
     if (message) this.show(message);
@@ -86,7 +87,10 @@ export class Conversations {
       if (message.seq > (conversation.last_message?.seq ?? 0)) conversation.last_message = message;
       // The server has counted the messages that it had numbered when it answered.
       if (isNew && message.sender_id === userId) this.read(conversation);
-      else if (isNew && message.type !== "system" && seq > (conversation.counted_seq ?? 0)) conversation.unread_count = (conversation.unread_count ?? 0) + 1;
+      else if (isNew && message.type !== "system" && seq > (conversation.counted_seq ?? 0)) {
+        conversation.unread_count = (conversation.unread_count ?? 0) + 1;
+        if (isMention) conversation.mention_count = (conversation.mention_count ?? 0) + 1;
+      }
     }
     this.#emitter.changed("conversations");
   }
@@ -113,7 +117,7 @@ export class Conversations {
    * @param {Conversation} conversation
    */
   read(conversation) {
-    Object.assign(conversation, { read_seq: conversation.last_seq, unread_from_seq: null, unread_count: 0 });
+    Object.assign(conversation, { read_seq: conversation.last_seq, unread_from_seq: null, unread_count: 0, mention_count: 0 });
     this.#emitter.changed("conversations");
   }
 
@@ -129,6 +133,13 @@ export class Conversations {
     Object.assign(conversation, state, { counted_seq: countedSeq });
     this.#emitter.changed("conversations");
     return true;
+  }
+
+  /** @param {string} id @param {NotificationChoice} notifications */
+  setNotifications(id, notifications) {
+    const conversation = this.#byId.get(id);
+    if (conversation) conversation.notifications = notifications;
+    this.#emitter.changed("conversations");
   }
 
   wipe() {

@@ -11,7 +11,7 @@
 //     client                                                                         puts the parts together
 //     sync                                                                           frames of the server → data
 //     reactions  pins                                                                what users do to messages
-//     account  search                                                              the user's own account; finding people and messages
+//     account  search  notifications  settings  saved                                the user's own account; finding people and messages; what the user is notified of and keeps
 //     resume  read-state  typing  own-presence  outbox  conversation-list  history   what is asked of the server, and what is not answered yet
 //     conversations  people  timeline  receipts  drafts  transmission                data; messages in flight
 //     paged-list                                                                   a list that is loaded page by page
@@ -26,7 +26,7 @@
 // Events (`client.on(type, handler)`):
 //
 //     change       data has changed: the Set of "conversations", "people", "timeline", "pins", "receipts", "outbox",
-//                  "typing", "connection"
+//                  "typing", "settings", "saved", "connection"
 //     message      {message}: a message is new, live or caught up in a conversation that is opened
 //     sent         {message}: the server has a message of this client
 //     failed       {message}: the server refuses a message of this client; its `reason` says why

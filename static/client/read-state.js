@@ -69,13 +69,14 @@ export class ReadState {
    * count is older than what this client has.
    * @param {Frame} frame
    */
-  apply({ conversation_id, read_seq, unread_from_seq, unread_count, last_seq }) {
+  apply({ conversation_id, read_seq, unread_from_seq, unread_count, mention_count, notifications, last_seq }) {
+    if (notifications) this.#conversations.setNotifications(conversation_id, notifications);
     const mine = this.#read.get(conversation_id) ?? 0;
     // A later read of this device is on its way.
     if (mine > read_seq) return true;
     this.#read.delete(conversation_id);
     this.#unsent.delete(conversation_id);
-    return this.#conversations.setState(conversation_id, { read_seq, unread_from_seq, unread_count }, last_seq);
+    return this.#conversations.setState(conversation_id, { read_seq, unread_from_seq, unread_count, mention_count }, last_seq);
   }
 
   /** @param {Frame} frame an error */

@@ -4,11 +4,13 @@ import { withChange } from "./reaction-counts.js";
 import { REF as READ } from "./read-state.js";
 import { REF as RESUME } from "./resume.js";
 
+/** @import { Account } from "./account.js" */
 /** @import { ConversationList } from "./conversation-list.js" */
 /** @import { Conversations } from "./conversations.js" */
 /** @import { Drafts } from "./drafts.js" */
 /** @import { Emitter } from "./emitter.js" */
 /** @import { History } from "./history.js" */
+/** @import { Notifications } from "./notifications.js" */
 /** @import { Outbox } from "./outbox.js" */
 /** @import { OwnPresence } from "./own-presence.js" */
 /** @import { People } from "./people.js" */
@@ -16,13 +18,17 @@ import { REF as RESUME } from "./resume.js";
 /** @import { ReadState } from "./read-state.js" */
 /** @import { Receipts } from "./receipts.js" */
 /** @import { Resume } from "./resume.js" */
+/** @import { Saved } from "./saved.js" */
 /** @import { Session } from "./session.js" */
+/** @import { Settings } from "./settings.js" */
 /** @import { Typing } from "./typing.js" */
 /** @import { Conversation, Frame, HistoryPage, Message } from "./types.js" */
 
 /**
  * @typedef {object} Parts
  * @property {Session} session
+ * @property {Account} account
+ * @property {Notifications} notifications
  * @property {People} people
  * @property {Conversations} conversations
  * @property {ConversationList} list
@@ -33,6 +39,8 @@ import { REF as RESUME } from "./resume.js";
  * @property {Receipts} receipts
  * @property {OwnPresence} presence
  * @property {Outbox} outbox
+ * @property {Settings} settings
+ * @property {Saved} saved
  * @property {Typing} typing
  * @property {Drafts} drafts
  * @property {Emitter} emitter
@@ -50,7 +58,7 @@ export class Sync {
 
   /** The server sends all events from here on. Earlier ones are loaded now. @param {Frame} hello */
   goLive({ membership_version, user }) {
-    const { history, list, outbox, people, pins, presence, readState, resume } = this.#parts;
+    const { history, list, outbox, people, pins, presence, readState, resume, saved, settings } = this.#parts;
     this.#membershipVersion = membership_version;
     people.learn(user);
     readState.begin();
@@ -62,6 +70,8 @@ export class Sync {
       else if (!pins.in(id)) pins.load(id);
     }
     list.load();
+    settings.load();
+    if (saved.isLoaded) saved.load().catch(() => {});
   }
 
   /** @param {Frame} frame */
@@ -96,8 +106,9 @@ export class Sync {
 
   /** The user is not, or no longer, in this conversation. @param {string} conversationId */
   lose(conversationId) {
-    const { conversations, drafts, history, list, outbox, pins, receipts } = this.#parts;
+    const { conversations, drafts, history, list, outbox, pins, receipts, saved } = this.#parts;
     list.forget(conversationId);
+    saved.lose(conversationId);
     outbox.discardConversation(conversationId);
     drafts.set(conversationId, "");
     drafts.setEdit(conversationId, null);
@@ -130,8 +141,11 @@ export class Sync {
       this.lose(conversation?.id ?? conversation_id);
     },
     "conversation.state": (frame) => this.#parts.readState.apply(frame) || this.#parts.list.fetch(frame.conversation_id),
+    "message.saved": (frame) => this.#parts.saved.saved(frame),
+    "message.unsaved": (frame) => this.#parts.saved.unsaved(frame),
     "message.read": (frame) => this.#parts.receipts.apply(frame),
     "message.delivered": (frame) => this.#parts.receipts.apply(frame),
+    "settings.updated": (frame) => this.#parts.settings.apply(frame),
     "typing.start": (frame) => this.#parts.typing.started(frame),
     "typing.stop": (frame) => this.#parts.typing.stopped(frame),
     "presence.state": ({ users }) => this.#parts.people.replacePresence(users ?? {}),
@@ -147,20 +161,35 @@ export class Sync {
 
   /** @param {Frame} frame */
   #applyNumbered({ type, message, conversation_id, seq }) {
-    const { conversations, emitter, history, list, outbox, readState, receipts, session, typing } = this.#parts;
+    const { account, conversations, emitter, history, list, notifications, outbox, readState, receipts, session, typing } = this.#parts;
     const [timeline, conversation] = [history.get(conversation_id), conversations.get(conversation_id)];
     const isKnown = timeline?.isLoaded ? !message || timeline.isKnown(message) : (conversation?.last_seq ?? 0) >= seq;
     if (message) {
       outbox.settle(message);
       if (timeline?.receive((shown) => shown.apply(message))) emitter.changed("timeline");
     }
-    if (conversation) conversations.advance(conversation, seq, message, session.user?.id);
+    const isMention = Boolean(message && notifications.mentionsUser(message) && !account.blocked?.has(message.sender_id));
+    if (conversation) conversations.advance(conversation, seq, message, session.user?.id, isMention);
     else list.fetch(conversation_id);
+    if (conversation && message) this.#correctMentions(conversation, type, message, isMention);
     if (type !== "message.new" || !message) return;
     typing.stopped({ type, conversation_id, user_id: message.sender_id });
     receipts.sent(message);
     if (message.sender_id !== session.user?.id) readState.received(conversation_id, seq);
     if (!isKnown) emitter.emit("message", { message });
+  }
+
+  /**
+   * The server alone knows the count where a mention is not from whom it seems: of a user who is blocked, or in a message that has changed.
+   * @param {Conversation} conversation @param {string} type @param {Message} message @param {boolean} isMention
+   */
+  #correctMentions({ id, mention_count, read_seq }, type, message, isMention) {
+    const { account, list } = this.#parts;
+    if (type !== "message.new") {
+      if (mention_count && message.seq > (read_seq ?? 0)) list.fetch(id);
+    } else if (isMention && !account.blocked) {
+      account.loadBlocked().then(() => void (account.blocked?.has(message.sender_id) && list.fetch(id)), () => {});
+    }
   }
 
   /** @param {Frame} frame */
@@ -171,13 +200,14 @@ export class Sync {
 
   /** Shows a message as it is now, also where it is quoted or pinned. @param {Message} message */
   #showChanged(message) {
-    const { emitter, history, pins } = this.#parts;
+    const { emitter, history, pins, saved } = this.#parts;
     const isShown = history.get(message.conversation_id)?.receive((timeline) => {
       const isChanged = timeline.apply(message);
       return timeline.applyQuoted(message) || isChanged;
     });
     if (isShown) emitter.changed("timeline");
     pins.show(message);
+    saved.show(message);
   }
 
   /** @param {Frame} frame */

@@ -115,7 +115,14 @@
  * @property {Reaction[]} [reactions]
  * @property {string | null} [pinned_at]
  * @property {SystemNote} [system]
+ * @property {string[]} [mentions] the users whom it mentions; missing if it mentions none. `client.notifications.mentionsUser` looks into both
+ * @property {boolean} [mentions_all] true if it mentions all members of a group
  * @property {"sent" | "delivered" | "read"} [status] of the user's own messages, when they were loaded
+ */
+
+/**
+ * What the user is notified of in a conversation. After `until` the level is `all` again; ask `client.notifications.of` for the level as it is now.
+ * @typedef {{ level: "all" | "mentions" | "none", until: string | null }} NotificationChoice
  */
 
 /** @typedef {{ delivered_seq: number, read_seq: number | null }} Receipt how far a member has received and read; null if the member does not show it */
@@ -133,11 +140,31 @@
  * @property {number} [read_seq]
  * @property {number} [unread_count]
  * @property {number | null} [unread_from_seq] the messages from here on are marked as unread
+ * @property {number} [mention_count] the unread messages that mention the user, at most 100
+ * @property {NotificationChoice} [notifications]
  * @property {number} [counted_seq] this client's: the server has counted the unread messages up to here
  * @property {string[]} [not_added] in the answer to a creation
  */
 
 /** @typedef {{ user: User, role: string }} Member */
+
+/**
+ * The settings of the user.
+ * @typedef {object} Settings
+ * @property {"everyone" | "contacts" | "nobody"} contact_from
+ * @property {boolean} send_receipts
+ * @property {boolean} show_last_seen
+ * @property {string | null} do_not_disturb_until
+ */
+
+/**
+ * A message that the user keeps for later, as the list of them shows it.
+ * @typedef {object} SavedMessage
+ * @property {string} conversation_id
+ * @property {string} message_id
+ * @property {string} saved_at
+ * @property {Message | null} message null if it is deleted, or if the user is not in its conversation
+ */
 
 /**
  * The edit of a message that is begun and not saved. `base` is the message's text without it.
@@ -185,6 +212,6 @@
  * @property {boolean} [has_more_after]
  */
 
-/** @typedef {"conversations" | "people" | "timeline" | "pins" | "receipts" | "connection" | "outbox" | "typing"} Topic */
+/** @typedef {"conversations" | "people" | "timeline" | "pins" | "receipts" | "connection" | "outbox" | "typing" | "settings" | "saved"} Topic */
 
 export {};

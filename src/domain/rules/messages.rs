@@ -1,10 +1,11 @@
 //! The rules of editing and deleting messages.
 
 use super::contact::declined;
-use super::{Decision, Facts, NewEvent, RowWrite, Verdict};
+use super::{Decision, Facts, NewEvent, RowWrite, Verdict, may_mention_all, mentions};
 use crate::domain::command::{Command, Outcome};
 use crate::domain::conversation::{Member, Role};
 use crate::domain::event::EventKind;
+use crate::domain::mentions::{MentionedNames, Mentions};
 use crate::domain::message::{Content, Message};
 use crate::domain::payload::Payload;
 use crate::domain::reactions::Reactions;
@@ -13,7 +14,8 @@ use crate::domain::{Error, Result};
 /// The further fields of a message that an operator removed.
 const DELETED_BY_OPERATOR: &str = r#"{"deleted_by":"operator"}"#;
 
-/// Decides an edit. An edit to the same text changes nothing.
+/// Decides an edit. An edit to the same text changes nothing. Users whom only the new text mentions are not counted as mentioned, since the message is not
+/// new to them.
 pub(super) fn edit(content: &Content, command: &Command, facts: &Facts) -> Result<Verdict> {
     let (actor, stored) = actor_and_message(facts)?;
     if stored.sender_id != command.actor_id {
@@ -29,9 +31,18 @@ pub(super) fn edit(content: &Content, command: &Command, facts: &Facts) -> Resul
     if actor.is_blocked {
         return Err(declined());
     }
-    let message =
-        Message { content: content.as_str().to_owned(), edited_at: Some(command.timestamp), ..stored.clone() };
-    Ok(message_change(EventKind::MessageUpdated, message))
+    let member = |name: &str| facts.mentioned.get(name).copied();
+    let names = MentionedNames::of(content.as_str());
+    let mentions = mentions(&names, member, may_mention_all(facts.kind, actor.role));
+    let (content, edited_at) = (content.as_str().to_owned(), Some(command.timestamp));
+    let message = Message { content, edited_at, mentions, ..stored.clone() };
+    let gone = stored.mentions.without(&message.mentions);
+    let mut writes = vec![RowWrite::UpdateMessage(Box::new(message.clone()))];
+    if !gone.is_empty() {
+        writes.push(RowWrite::DeleteMentions(message.seq, gone));
+    }
+    let event = NewEvent::Change { kind: EventKind::MessageUpdated, message: Some(message), payload: None };
+    Ok(Verdict::Write(Decision { writes, event }))
 }
 
 /// Decides a deletion. A message that is deleted already stays as it is. A block does not keep users from what they wrote.
@@ -60,13 +71,18 @@ pub(super) fn remove(command: &Command, facts: &Facts) -> Result<Verdict> {
 /// Returns the decision that leaves a tombstone of a message, with these further fields, and writes these rows too.
 fn deletion(command: &Command, stored: &Message, extra: Option<Payload>, mut writes: Vec<RowWrite>) -> Decision {
     let (content, deleted_at, reactions) = (String::new(), Some(command.timestamp), Reactions::default());
-    let message = Message { content, deleted_at, reactions, pinned_at: None, quote: None, extra, ..stored.clone() };
+    let mentions = Mentions::default();
+    let message =
+        Message { content, deleted_at, reactions, pinned_at: None, mentions, quote: None, extra, ..stored.clone() };
     writes.push(RowWrite::UpdateMessage(Box::new(message.clone())));
     if !stored.reactions.is_empty() {
         writes.push(RowWrite::SweepReactions(message.seq));
     }
     if stored.pinned_at.is_some() {
         writes.push(RowWrite::Unpin(message.seq));
+    }
+    if !stored.mentions.is_empty() {
+        writes.push(RowWrite::DeleteMentions(message.seq, stored.mentions.clone()));
     }
     let event = NewEvent::Change { kind: EventKind::MessageDeleted, message: Some(message), payload: None };
     Decision { writes, event }
@@ -87,16 +103,11 @@ fn text_message(facts: &Facts) -> Result<&Message> {
     Ok(message)
 }
 
-fn message_change(kind: EventKind, message: Message) -> Verdict {
-    let event = NewEvent::Change { kind, message: Some(message.clone()), payload: None };
-    Verdict::Write(Decision { writes: vec![RowWrite::UpdateMessage(Box::new(message))], event })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::test_facts::{facts, member, message};
     use super::super::{Decision, Facts, NewEvent, RowWrite, Verdict, decide};
-    use super::{DELETED_BY_OPERATOR, Payload};
+    use super::{DELETED_BY_OPERATOR, Mentions, Payload};
     use crate::domain::command::{Action, Command, Outcome};
     use crate::domain::conversation::{ConversationKind, Member, Role};
     use crate::domain::event::EventKind;
@@ -154,6 +165,33 @@ mod tests {
         );
         let edit = decide_action(Some("third"), sender, Some(Role::Member), Some(deleted));
         assert_eq!(edit.map_err(|error| error.code), Err(Code::NotFound));
+    }
+
+    #[test]
+    fn an_edit_adds_no_counted_mention_and_a_deletion_removes_all() {
+        let (ada, bob) = (UserId::new(), UserId::new());
+        let mentions = |user_ids: &[UserId], all| Mentions { user_ids: user_ids.to_vec(), all };
+        let stored = Message { mentions: mentions(&[ada], true), ..message() };
+        let actor = member(stored.sender_id, Role::Admin);
+        let mentioned = [("ada".to_owned(), ada), ("bob".to_owned(), bob)].into();
+        let facts = Facts { mentioned, ..facts(Some(actor), Some(stored.clone())) };
+        let writes = |action| {
+            let (conversation_id, actor_id, id) = (stored.conversation_id, stored.sender_id, MessageId::new());
+            let command = Command { conversation_id, actor_id, id, timestamp: Timestamp(2), action };
+            match decide(&command, &facts) {
+                Ok(Verdict::Write(Decision { writes, .. })) => writes[1..].to_vec(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let edit = |text: &str| Action::EditMessage {
+            message_id: stored.id,
+            content: Content::parse(text.to_owned()).expect("short"),
+        };
+        assert_eq!(writes(edit("@ada @bob @all")), []);
+        assert_eq!(writes(edit("@bob")), [RowWrite::DeleteMentions(3, stored.mentions.clone())]);
+        assert_eq!(writes(edit("@ada")), [RowWrite::DeleteMentions(3, mentions(&[], true))]);
+        let deletion = Action::DeleteMessage { message_id: stored.id };
+        assert_eq!(writes(deletion), [RowWrite::DeleteMentions(3, stored.mentions.clone())]);
     }
 
     #[test]

@@ -5,19 +5,26 @@
 
 pub mod contact;
 mod membership;
+mod mentions;
 mod messages;
 mod pins;
 mod reactions;
+mod saved;
 #[cfg(test)]
 mod test_facts;
 
 pub use membership::may_delete;
+pub use mentions::{may_mention_all, mentions};
 pub use reactions::{Reactor, groups};
+pub use saved::save;
+
+use std::collections::HashMap;
 
 use super::command::{Action, Command, Outcome};
 use super::conversation::{ConversationKind, GroupName, Member, Role};
 use super::emoji::Emoji;
 use super::event::{Event, EventKind, Payload};
+use super::mentions::Mentions;
 use super::message::{Message, SystemNote};
 use super::reactions::Reactions;
 use super::user::User;
@@ -49,6 +56,8 @@ pub struct Facts {
     pub pins: i64,
     /// The user who pinned `message`, if the action unpins it.
     pub pinned_by: Option<UserId>,
+    /// The members whom a new text may mention, by their folded usernames.
+    pub mentioned: HashMap<String, UserId>,
 }
 
 impl Command {
@@ -75,7 +84,7 @@ pub enum RowWrite {
     SetRole(UserId, Role),
     /// Changes the conversation's name.
     SetName(GroupName),
-    /// Changes a message's text, time of editing, time of deletion, reactions and further fields.
+    /// Changes a message's text, time of editing, time of deletion, reactions, mentions and further fields.
     UpdateMessage(Box<Message>),
     /// Adds a user's reaction to the message with this number.
     InsertReaction(Seq, UserId, Emoji),
@@ -89,6 +98,8 @@ pub enum RowWrite {
     Pin(Seq),
     /// Unpins it.
     Unpin(Seq),
+    /// Removes these mentions of the message with this number from what is counted. An edit adds none.
+    DeleteMentions(Seq, Mentions),
     /// Leaves the rows of the reactions to a deleted message to the sweeper. They may be many.
     SweepReactions(Seq),
     /// Remembers that an operator removed a message, for the nodes that look for removals.
@@ -113,6 +124,7 @@ impl RowWrite {
             | Self::SetReactions(..)
             | Self::Pin(_)
             | Self::Unpin(_)
+            | Self::DeleteMentions(..)
             | Self::SweepReactions(_)
             | Self::InsertRemoval(_) => 0,
         }
@@ -134,6 +146,7 @@ impl RowWrite {
             | Self::SetReactions(..)
             | Self::Pin(_)
             | Self::Unpin(_)
+            | Self::DeleteMentions(..)
             | Self::SweepReactions(_)
             | Self::InsertRemoval(_) => None,
         }
@@ -188,6 +201,7 @@ impl Decision {
                 deleted_at: None,
                 reactions: Reactions::default(),
                 pinned_at: None,
+                mentions: Mentions::default(),
                 note: Some(note.clone()),
                 extra: None,
             }),

@@ -1,8 +1,11 @@
 //! Facts for the tests of the rules. A test changes the fields that matter to it.
 
+use std::collections::HashMap;
+
 use super::Facts;
 use super::contact::Consent;
 use crate::domain::conversation::{ConversationKind, Member, Role};
+use crate::domain::mentions::Mentions;
 use crate::domain::message::Message;
 use crate::domain::reactions::Reactions;
 use crate::domain::user::{Name, User, Username};
@@ -23,6 +26,7 @@ pub(super) fn message() -> Message {
         deleted_at: None,
         reactions: Reactions::default(),
         pinned_at: None,
+        mentions: Mentions::default(),
         note: None,
         extra: None,
     }
@@ -50,5 +54,6 @@ pub(super) fn facts(actor: Option<Member>, message: Option<Message>) -> Facts {
         kinds_alone: Vec::new(),
         pins: 0,
         pinned_by: None,
+        mentioned: HashMap::new(),
     }
 }

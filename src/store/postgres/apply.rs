@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 
-use futures_util::future::{OptionFuture, join_all, join3, join5};
+use futures_util::future::{OptionFuture, join_all, join4, join5};
 use tokio_postgres::Row;
 
 use super::apply_writes::Writes;
 use super::connection::{Params, PgConnection};
 use super::contacts::{contact_from, users_with_contact};
 use super::members::member;
+use super::mentions::{MENTIONED_MEMBERS, MentionedMembers, mentioned_members, names_to_look_up};
 use super::messages::message;
 use super::quotes::{read_quotes, set_quote};
 use super::rows::Columns;
@@ -17,6 +18,7 @@ use super::users::{LOCK_USERS, user};
 use crate::domain::command::{Action, Command, Outcome};
 use crate::domain::conversation::{ConversationKind, GroupName, Member, Role};
 use crate::domain::emoji::Emoji;
+use crate::domain::mentions::MentionedNames;
 use crate::domain::message::Message;
 use crate::domain::rules::contact::Consent;
 use crate::domain::rules::{Facts, Reactor, Verdict, decide_group, groups};
@@ -149,6 +151,8 @@ struct Loaded {
     pins: HashMap<ConversationId, i64>,
     /// The users who pinned the messages that are unpinned.
     pinned_by: HashMap<usize, UserId>,
+    /// The members whom the new texts of edits may mention.
+    mentioned: MentionedMembers,
 }
 
 /// The user whose membership a command changes.
@@ -208,6 +212,7 @@ impl Loaded {
             kinds_alone,
             pins: self.pins.get(&command.conversation_id).copied().unwrap_or_default(),
             pinned_by: self.pinned_by.remove(&index),
+            mentioned: self.mentioned.remove(&command.conversation_id).unwrap_or_default(),
         })
     }
 
@@ -239,7 +244,7 @@ fn users_to_lock(batch: &[Command]) -> Vec<UserId> {
 /// Begins a transaction, locks the counters and the users, and loads the facts, all in one round trip.
 async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>]) -> Result<Loaded> {
     connection.prepare(&[LOCK_USERS, LOCK, CONVERSATIONS, ACTORS, TARGETS, MESSAGES]).await?;
-    connection.prepare(&[REACTED, PIN_COUNTS, PINNED_BY, QUOTES_OF_EDITED]).await?;
+    connection.prepare(&[REACTED, PIN_COUNTS, PINNED_BY, QUOTES_OF_EDITED, MENTIONED_MEMBERS]).await?;
     let conversations: Vec<ConversationId> = batch.iter().map(|command| command.conversation_id).collect();
     let actors: Vec<UserId> = batch.iter().map(|command| command.actor_id).collect();
     let targets: Vec<Option<UserId>> = batch.iter().map(|command| command.action.user_id()).collect();
@@ -266,27 +271,46 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
     let edited = messages_of(|action| matches!(action, Action::EditMessage { .. }));
     let has_edits = edited.iter().any(Option::is_some);
     let with_edited: Params<'_> = &[&limits::QUOTE_CHARS_MAX, &conversations, &edited];
+    let names: Vec<(ConversationId, MentionedNames)> = batch
+        .iter()
+        .filter_map(|command| match &command.action {
+            Action::EditMessage { content, .. } => {
+                Some((command.conversation_id, MentionedNames::of(content.as_str())))
+            }
+            _ => None,
+        })
+        .collect();
+    let (named_in, usernames) = names_to_look_up(names.iter().map(|(id, names)| (*id, names)));
+    let with_names: Params<'_> = &[&named_in, &usernames];
     let to_lock = users_to_lock(batch);
     let lock_users: Params<'_> = &[&to_lock];
-    let (begun, counters, locked, (pin_counts, pinned_by, quotes), (conversations, actors, targets, messages, reacted)) =
+    let (
+        begun,
+        counters,
+        locked,
+        (pin_counts, pinned_by, quotes, mentioned),
+        (conversations, actors, targets, messages, reacted),
+    ) = join5(
+        connection.begin(),
+        connection.send(LOCK, &[&conversations]),
+        OptionFuture::from((!to_lock.is_empty()).then(|| connection.send(LOCK_USERS, lock_users))),
+        join4(
+            OptionFuture::from((!pins.is_empty()).then(|| Box::pin(connection.send(PIN_COUNTS, with_pins)))),
+            OptionFuture::from(has_unpinned.then(|| Box::pin(connection.send(PINNED_BY, with_unpinned)))),
+            OptionFuture::from(has_edits.then(|| Box::pin(connection.send(QUOTES_OF_EDITED, with_edited)))),
+            OptionFuture::from(
+                (!usernames.is_empty()).then(|| Box::pin(connection.send(MENTIONED_MEMBERS, with_names))),
+            ),
+        ),
         join5(
-            connection.begin(),
-            connection.send(LOCK, &[&conversations]),
-            OptionFuture::from((!to_lock.is_empty()).then(|| connection.send(LOCK_USERS, lock_users))),
-            join3(
-                OptionFuture::from((!pins.is_empty()).then(|| Box::pin(connection.send(PIN_COUNTS, with_pins)))),
-                OptionFuture::from(has_unpinned.then(|| Box::pin(connection.send(PINNED_BY, with_unpinned)))),
-                OptionFuture::from(has_edits.then(|| Box::pin(connection.send(QUOTES_OF_EDITED, with_edited)))),
-            ),
-            join5(
-                connection.send(CONVERSATIONS, &[&conversations]),
-                connection.send(ACTORS, &[&conversations, &actors]),
-                OptionFuture::from(has_targets.then(|| connection.send(TARGETS, with_targets))),
-                connection.send(MESSAGES, &[&conversations, &lookup_ids]),
-                OptionFuture::from(has_reactions.then(|| Box::pin(connection.send(REACTED, with_emoji)))),
-            ),
-        )
-        .await;
+            connection.send(CONVERSATIONS, &[&conversations]),
+            connection.send(ACTORS, &[&conversations, &actors]),
+            OptionFuture::from(has_targets.then(|| connection.send(TARGETS, with_targets))),
+            connection.send(MESSAGES, &[&conversations, &lookup_ids]),
+            OptionFuture::from(has_reactions.then(|| Box::pin(connection.send(REACTED, with_emoji)))),
+        ),
+    )
+    .await;
     begun?;
     locked.transpose()?;
     let mut loaded = Loaded {
@@ -309,6 +333,7 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
         })?,
         messages: map(&messages?, |columns| Ok((command_index(columns)?, message(columns)?)))?,
         pins: map(&pin_counts.transpose()?.unwrap_or_default(), |columns| Ok((columns.next()?, columns.next()?)))?,
+        mentioned: mentioned_members(&mentioned.transpose()?.unwrap_or_default())?,
         pinned_by: map(&pinned_by.transpose()?.unwrap_or_default(), |columns| {
             Ok((command_index(columns)?, columns.next()?))
         })?,

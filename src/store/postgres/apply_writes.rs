@@ -88,11 +88,12 @@ statements! {
     update_messages {
         conversations: ConversationId, seqs: Seq, contents: String,
         edited_at: Option<Timestamp>, deleted_at: Option<Timestamp>, extras: Option<String>, reactions: Option<String>,
+        mentions: Option<String>,
     }
         "UPDATE messages m SET content = w.content, edited_at = w.edited_at, deleted_at = w.deleted_at, extra = w.extra, \
-             reactions = w.reactions \
-         FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[]) \
-             AS w (conversation_id, seq, content, edited_at, deleted_at, extra, reactions) \
+             reactions = w.reactions, mentions = w.mentions \
+         FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::text[]) \
+             AS w (conversation_id, seq, content, edited_at, deleted_at, extra, reactions, mentions) \
          WHERE m.conversation_id = w.conversation_id AND m.seq = w.seq";
     insert_reactions { conversations: ConversationId, message_seqs: Seq, emoji: String, users: UserId }
         "INSERT INTO reactions (conversation_id, message_seq, emoji, user_id) \
@@ -121,6 +122,12 @@ statements! {
         "UPDATE messages m SET pinned_at = w.pinned_at \
          FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS w (conversation_id, seq, pinned_at) \
          WHERE m.conversation_id = w.conversation_id AND m.seq = w.seq";
+    delete_mentions { conversations: ConversationId, users: UserId, message_seqs: Seq }
+        "DELETE FROM mentions x USING unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS w (conversation_id, user_id, message_seq) \
+         WHERE x.conversation_id = w.conversation_id AND x.user_id = w.user_id AND x.message_seq = w.message_seq";
+    delete_mentions_of_all { conversations: ConversationId, message_seqs: Seq }
+        "DELETE FROM mentions_of_all a USING unnest($1::uuid[], $2::bigint[]) AS w (conversation_id, message_seq) \
+         WHERE a.conversation_id = w.conversation_id AND a.message_seq = w.message_seq";
     insert_unswept { conversations: ConversationId, message_seqs: Seq }
         "INSERT INTO unswept_reactions (conversation_id, message_seq) \
          SELECT * FROM unnest($1::uuid[], $2::bigint[]) ON CONFLICT DO NOTHING";
@@ -211,9 +218,9 @@ impl Writes {
             RowWrite::SetName(name) => self.set_names.push(id, name.as_str().to_owned()),
             RowWrite::UpdateMessage(message) => {
                 let extra = message.extra.as_ref().map(|extra| extra.as_str().to_owned());
-                let Message { seq, content, edited_at, deleted_at, reactions, .. } = &**message;
-                let (content, reactions) = (content.clone(), reactions.stored());
-                self.update_messages.push(id, *seq, content, *edited_at, *deleted_at, extra, reactions);
+                let Message { seq, content, edited_at, deleted_at, reactions, mentions, .. } = &**message;
+                let (content, reactions, mentions) = (content.clone(), reactions.stored(), mentions.stored());
+                self.update_messages.push(id, *seq, content, *edited_at, *deleted_at, extra, reactions, mentions);
             }
             RowWrite::InsertReaction(message_seq, user_id, emoji) => {
                 self.insert_reactions.push(id, *message_seq, emoji.to_string(), *user_id);
@@ -234,6 +241,14 @@ impl Writes {
             RowWrite::Unpin(message_seq) => {
                 self.delete_pins.push(id, *message_seq);
                 self.set_pinned.push(id, *message_seq, None);
+            }
+            RowWrite::DeleteMentions(message_seq, mentions) => {
+                for user_id in &mentions.user_ids {
+                    self.delete_mentions.push(id, *user_id, *message_seq);
+                }
+                if mentions.all {
+                    self.delete_mentions_of_all.push(id, *message_seq);
+                }
             }
             RowWrite::SweepReactions(message_seq) => self.insert_unswept.push(id, *message_seq),
             RowWrite::InsertRemoval(message_id) => self.insert_removals.push(id, *message_id, command.timestamp),

@@ -4,10 +4,13 @@ use async_trait::async_trait;
 use futures_util::future::{join, join3, join4, join5};
 
 use super::connection::{Params, PgConnection};
+use super::mentions::{SWEEP_MENTIONS, SWEEP_MENTIONS_OF_ALL};
 use super::messages::outer_joined_message;
 use super::quotes::add_quotes;
 use super::reactions::SWEEP_REACTIONS;
+use super::receipts::notifications;
 use super::rows::{self, Columns};
+use super::saved::SWEEP_SAVED;
 use super::users::{LOCK_USERS, RAISE_MEMBERSHIP_VERSIONS, user};
 use super::{Postgres, bounded, new_conversations};
 use crate::domain::conversation::{
@@ -56,6 +59,8 @@ fn conversation_view(columns: &mut Columns<'_>) -> Result<ConversationView> {
         read_seq: columns.next()?,
         unread_from_seq: columns.next()?,
         unread_count: columns.next()?,
+        mention_count: columns.next()?,
+        notifications: notifications(columns)?,
         peer: columns.outer_joined(USER_WIDTH, user)?,
         last_message: outer_joined_message(columns)?,
     })
@@ -144,9 +149,8 @@ const LOCK_NEXT_DELETED: &str = concat!(next_deleted!(), " FOR UPDATE SKIP LOCKE
 
 /// Deletes some of what is left of a deleted conversation, in one transaction. Returns true if there may be more.
 async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
-    let statements =
-        [LOCK_NEXT_DELETED, SWEEP_MESSAGES, SWEEP_CHANGES, SWEEP_REACTIONS, SWEEP_LEAVERS, SWEEP_PINS, SET_SWEPT];
-    connection.prepare(&statements).await?;
+    connection.prepare(&[LOCK_NEXT_DELETED, SWEEP_MESSAGES, SWEEP_CHANGES, SWEEP_REACTIONS, SWEEP_LEAVERS]).await?;
+    connection.prepare(&[SWEEP_PINS, SWEEP_MENTIONS, SWEEP_MENTIONS_OF_ALL, SWEEP_SAVED, SET_SWEPT]).await?;
     let (begun, next) = join(connection.begin(), connection.send(LOCK_NEXT_DELETED, &[])).await;
     begun?;
     let Some(id) = rows::first(&next?, rows::value::<ConversationId>)? else {
@@ -154,17 +158,23 @@ async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
         return Ok(false);
     };
     let some: Params<'_> = &[&id, &row_limit(limit)];
-    let (messages, changes, reactions, leavers, pins) = join5(
+    let (messages, changes, reactions, leavers, (pins, mentions, mentions_of_all, saved)) = Box::pin(join5(
         connection.send_count(SWEEP_MESSAGES, some),
         connection.send_count(SWEEP_CHANGES, some),
         connection.send_count(SWEEP_REACTIONS, some),
         connection.send_count(SWEEP_LEAVERS, some),
-        connection.send_count(SWEEP_PINS, &[&id]),
-    )
+        join4(
+            connection.send_count(SWEEP_PINS, &[&id]),
+            connection.send_count(SWEEP_MENTIONS, some),
+            connection.send_count(SWEEP_MENTIONS_OF_ALL, some),
+            connection.send_count(SWEEP_SAVED, some),
+        ),
+    ))
     .await;
     pins?;
     let most = u64::try_from(limit).unwrap_or(u64::MAX);
-    if messages?.max(changes?).max(reactions?).max(leavers?) < most {
+    let swept = [messages?, changes?, reactions?, leavers?, mentions?, mentions_of_all?, saved?];
+    if swept.into_iter().all(|rows| rows < most) {
         connection.send_count(SET_SWEPT, &[&id]).await?;
     }
     connection.commit().await?;

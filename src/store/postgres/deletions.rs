@@ -32,6 +32,10 @@ const SWEEP_CONTACTS: &str = "DELETE FROM contacts c USING ( \
 const SWEEP_LEAVERS_OF: &str = "DELETE FROM leavers l USING \
          (SELECT conversation_id, user_id FROM leavers WHERE user_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED) w \
      WHERE l.conversation_id = w.conversation_id AND l.user_id = w.user_id";
+/// user, limit. Skips those that the deletion of their conversation is deleting.
+const SWEEP_SAVED_OF: &str = "DELETE FROM saved_messages s USING (SELECT user_id, conversation_id, message_id FROM saved_messages \
+         WHERE user_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED) w \
+     WHERE s.user_id = w.user_id AND s.conversation_id = w.conversation_id AND s.message_id = w.message_id";
 /// users, blocked users. In one order, because the deletion of another user may delete the same rows.
 const DELETE_BLOCKS: &str = "DELETE FROM blocks b USING ( \
          SELECT found.user_id, found.blocked_id FROM unnest($1::uuid[], $2::uuid[]) AS w (user_id, blocked_id) \
@@ -133,11 +137,12 @@ async fn delete(
 
 /// Sweeps a deleted user. Each kind is a transaction of its own.
 async fn sweep(connection: &PgConnection, id: UserId, limit: usize) -> Result<bool> {
-    connection.prepare(&[SWEEP_CONTACTS, SWEEP_LEAVERS_OF, DELETE_NETWORKS, BLOCKS_TO_SWEEP]).await?;
+    connection.prepare(&[SWEEP_CONTACTS, SWEEP_LEAVERS_OF, SWEEP_SAVED_OF, DELETE_NETWORKS, BLOCKS_TO_SWEEP]).await?;
     let of_user: Params<'_> = &[&id, &row_limit(limit)];
-    let (contacts, leavers, networks, blocks) = join4(
+    let (contacts, leavers, saved, networks, blocks) = join5(
         connection.send_count(SWEEP_CONTACTS, of_user),
         connection.send_count(SWEEP_LEAVERS_OF, of_user),
+        connection.send_count(SWEEP_SAVED_OF, of_user),
         connection.send_count(DELETE_NETWORKS, &[&id]),
         connection.send(BLOCKS_TO_SWEEP, of_user),
     )
@@ -148,7 +153,7 @@ async fn sweep(connection: &PgConnection, id: UserId, limit: usize) -> Result<bo
         end_blocks(connection, &blocks).await?;
     }
     let most = u64::try_from(limit).unwrap_or(u64::MAX);
-    Ok(contacts? >= most || leavers? >= most || blocks.len() >= limit)
+    Ok(contacts? >= most || leavers? >= most || saved? >= most || blocks.len() >= limit)
 }
 
 /// Deletes blocks of a deleted user, and the marks of their direct conversations. One transaction in one round trip.

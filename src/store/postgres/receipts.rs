@@ -9,12 +9,14 @@ use tokio_postgres::Row;
 use super::connection::PgConnection;
 use super::rows::{self, Columns};
 use super::{Postgres, bounded};
+use crate::domain::notifications::Notifications;
 use crate::domain::receipt::{MemberReceipts, ReadState, Receipt, ReceiptOutcome, UnreadState};
 use crate::domain::{ConversationId, Result, Seq, UserId};
 use crate::limits;
 use crate::store::queries::blocks::{are_blocked, has_blocks};
-use crate::store::queries::receipts::{RECEIPTS, member_receipts_columns, unread_count, unread_state_columns};
+use crate::store::queries::receipts::{RECEIPTS, member_receipts_columns, unread_state_columns};
 use crate::store::queries::row_limit;
+use crate::store::queries::unread::{mention_count, unread_after, unread_count};
 use crate::store::queries::user_settings::sends_receipts;
 use crate::store::{MemberId, MemberUpdate, Receipts};
 
@@ -65,6 +67,11 @@ fn member_receipts(columns: &mut Columns<'_>) -> Result<(MemberReceipts, Seq)> {
     Ok((receipts, columns.next()?))
 }
 
+/// Reads `notify_level` and `notify_until`.
+pub(super) fn notifications(columns: &mut Columns<'_>) -> Result<Notifications> {
+    Ok(Notifications::from_trusted(columns.next()?, columns.next()?))
+}
+
 /// Reads the columns of [`UNREAD_STATES`].
 fn unread_state(columns: &mut Columns<'_>) -> Result<(MemberId, UnreadState)> {
     let member = rows::pair(columns)?;
@@ -73,6 +80,8 @@ fn unread_state(columns: &mut Columns<'_>) -> Result<(MemberId, UnreadState)> {
         unread_from_seq: columns.next()?,
         last_seq: columns.next()?,
         unread_count: columns.next()?,
+        mention_count: columns.next()?,
+        notifications: notifications(columns)?,
     };
     Ok((member, state))
 }

@@ -7,10 +7,10 @@ use super::contacts::contact_from;
 use super::rows::{self, Columns};
 use super::{Postgres, bounded};
 use crate::domain::user::MySettings;
-use crate::domain::{Result, UserId};
+use crate::domain::{Result, Timestamp, UserId};
 use crate::store::UserSettings;
 use crate::store::queries::user_settings::{
-    FORGET_LAST_SEEN, SET_SEND_RECEIPTS, SET_SHOW_LAST_SEEN, SETTINGS, sends_receipts,
+    FORGET_LAST_SEEN, SET_DO_NOT_DISTURB, SET_SEND_RECEIPTS, SET_SHOW_LAST_SEEN, SETTINGS, sends_receipts,
 };
 
 /// reader, users
@@ -28,6 +28,7 @@ fn my_settings(columns: &mut Columns<'_>) -> Result<MySettings> {
         contact_from: contact_from(columns)?,
         send_receipts: columns.next()?,
         show_last_seen: columns.next()?,
+        do_not_disturb_until: columns.next()?,
     })
 }
 
@@ -59,6 +60,10 @@ impl UserSettings for Postgres {
             committed
         })
         .await
+    }
+
+    async fn set_do_not_disturb(&self, user_id: UserId, until: Option<Timestamp>) -> Result<()> {
+        self.count(SET_DO_NOT_DISTURB, &[&user_id, &until]).await.map(drop)
     }
 
     async fn hidden_readers(&self, reader_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>> {

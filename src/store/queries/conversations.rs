@@ -1,7 +1,7 @@
 //! SQL for conversations.
 
 use super::messages::message_columns;
-use super::receipts::unread_count;
+use super::unread::{mention_count, unread_after, unread_count};
 use super::users::user_columns;
 
 macro_rules! conversation_columns {
@@ -11,8 +11,8 @@ macro_rules! conversation_columns {
 }
 
 // A conversation as one of its members sees it: the conversation's columns, the member's role, the number up to which the member has
-// read, the member's mark of unread messages, the count of unread messages (at most `$2`, among `$3`), the other user of a direct
-// conversation (or NULLs), the newest message (or NULLs). The database selects the page first, and then joins only its rows. It reads no
+// read, the member's mark of unread messages, the counts of unread messages and mentions (at most `$2`, among `$3`), the member's choice of notifications, the
+// other user of a direct conversation (or NULLs), the newest message (or NULLs). The database selects the page first, and then joins only its rows. It reads no
 // members of a group (nothing equals NULL), because a group can have many.
 macro_rules! conversation_view_select {
     ($page:literal) => {
@@ -22,10 +22,12 @@ macro_rules! conversation_view_select {
             ", k.role, k.read_seq, k.unread_from_seq, ",
             unread_count!("k", "k.id", "$2", "$3"),
             ", ",
+            mention_count!("k", "k.id", "$2", "$3"),
+            ", k.notify_level, k.notify_until, ",
             user_columns!(),
             ", ",
             message_columns!(),
-            " FROM (SELECT mb.conversation_id AS id, mb.user_id, mb.role, mb.read_seq, mb.unread_from_seq, \
+            " FROM (SELECT mb.conversation_id AS id, mb.user_id, mb.role, mb.read_seq, mb.unread_from_seq, mb.notify_level, mb.notify_until, \
                      counters.member_count, counters.last_seq, counters.active_at \
                  FROM members mb JOIN counters ON counters.conversation_id = mb.conversation_id \
                  WHERE mb.user_id = $1 AND ",

@@ -5,7 +5,8 @@ use super::width;
 macro_rules! message_columns {
     () => {
         "m.id, m.conversation_id, m.seq, m.sender_id, m.content, m.reply_to, m.timestamp, \
-         m.edited_at, m.deleted_at, m.note_kind, m.note_user_id, m.note_value, m.extra, m.reactions, m.pinned_at"
+         m.edited_at, m.deleted_at, m.note_kind, m.note_user_id, m.note_value, m.extra, m.reactions, m.pinned_at, \
+         m.mentions"
     };
 }
 pub(crate) use message_columns;
@@ -13,11 +14,11 @@ pub(crate) use message_columns;
 /// The number of columns in `message_columns!`.
 pub(crate) const MESSAGE_WIDTH: usize = width(message_columns!());
 
-/// A message's columns, in the order of `message_columns!`. A new one has no reactions and is not pinned.
+/// A message's columns, in the order of `message_columns!`. A new one has no reactions and is not pinned, and a system message mentions nobody.
 pub(crate) const INSERT_MESSAGE: &str = "INSERT INTO messages (id, conversation_id, seq, sender_id, content, reply_to, timestamp, \
      edited_at, deleted_at, note_kind, note_user_id, note_value, extra) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
-/// conversation, seq, content, edited_at, deleted_at, extra, reactions
-pub(crate) const UPDATE_MESSAGE: &str = "UPDATE messages SET content = $3, edited_at = $4, deleted_at = $5, extra = $6, reactions = $7 \
+/// conversation, seq, content, edited_at, deleted_at, extra, reactions, mentions
+pub(crate) const UPDATE_MESSAGE: &str = "UPDATE messages SET content = $3, edited_at = $4, deleted_at = $5, extra = $6, reactions = $7, mentions = $8 \
      WHERE conversation_id = $1 AND seq = $2";
 /// conversation, seq, kind, message_seq, payload
 pub(crate) const INSERT_CHANGE: &str =

@@ -37,36 +37,6 @@ pub(crate) const RECEIPTS_OF_OTHERS: &str = concat!(
     hides_receipts!()
 );
 
-/// The number of unread messages of the member in the row `$member`, which has `user_id`, `read_seq` and `unread_from_seq`. The arguments:
-/// the row, the column of the conversation's id, the most that are counted, the newest messages among which they are counted.
-///
-/// Reads the index of messages backwards from the newest one, and stops at either bound.
-macro_rules! unread_count {
-    ($member:literal, $conversation_id:literal, $most:literal, $scanned:literal) => {
-        concat!(
-            "(SELECT count(*) FROM (SELECT 1 FROM (SELECT t.sender_id, t.note_kind, t.deleted_at FROM messages t \
-                 WHERE t.conversation_id = ",
-            $conversation_id,
-            " AND t.seq > CASE WHEN ",
-            $member,
-            ".unread_from_seq <= ",
-            $member,
-            ".read_seq THEN ",
-            $member,
-            ".unread_from_seq - 1 ELSE ",
-            $member,
-            ".read_seq END ORDER BY t.seq DESC LIMIT ",
-            $scanned,
-            ") newest WHERE newest.sender_id <> ",
-            $member,
-            ".user_id AND newest.note_kind IS NULL AND newest.deleted_at IS NULL LIMIT ",
-            $most,
-            ") unread)"
-        )
-    };
-}
-pub(crate) use unread_count;
-
 /// The facts that decide an update and who sees it: the member's receipts, and the newest number.
 macro_rules! member_receipts_columns {
     () => {
@@ -86,7 +56,10 @@ macro_rules! unread_state_columns {
     ($most:literal, $scanned:literal) => {
         concat!(
             "mb.read_seq, mb.unread_from_seq, k.last_seq, ",
-            unread_count!("mb", "mb.conversation_id", $most, $scanned)
+            unread_count!("mb", "mb.conversation_id", $most, $scanned),
+            ", ",
+            mention_count!("mb", "mb.conversation_id", $most, $scanned),
+            ", mb.notify_level, mb.notify_until"
         )
     };
 }

@@ -22,7 +22,8 @@ pub(crate) const SETTINGS: &str = concat!(
     sends_receipts!("u.id"),
     ", ",
     shows_last_seen!("u.id"),
-    " FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL"
+    ", (SELECT s.do_not_disturb_until FROM user_settings s WHERE s.user_id = u.id) \
+     FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL"
 );
 /// user, send_receipts
 pub(crate) const SET_SEND_RECEIPTS: &str = "INSERT INTO user_settings (user_id, send_receipts) \
@@ -35,3 +36,7 @@ pub(crate) const SET_SHOW_LAST_SEEN: &str = "INSERT INTO user_settings (user_id,
 /// user, show_last_seen
 pub(crate) const FORGET_LAST_SEEN: &str =
     "UPDATE users SET last_seen_at = CASE WHEN $2 THEN last_seen_at END WHERE id = $1";
+/// user, until
+pub(crate) const SET_DO_NOT_DISTURB: &str = "INSERT INTO user_settings (user_id, do_not_disturb_until) \
+     SELECT id, $2 FROM users WHERE id = $1 AND deleted_at IS NULL \
+     ON CONFLICT (user_id) DO UPDATE SET do_not_disturb_until = excluded.do_not_disturb_until";

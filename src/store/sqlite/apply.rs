@@ -1,11 +1,14 @@
 //! Applies commands, a batch in each transaction. SQLite has one write transaction at a time, which is the lock of every counter.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, params};
 
 use super::commit::ADVANCE_RECEIPTS;
 use super::contacts::{consent, delete_leaver, insert_contact, insert_leaver};
 use super::conversations::conversation;
 use super::members::member;
+use super::mentions::{delete as delete_mentions, mentioned_members};
 use super::messages::message;
 use super::quotes::add_quotes;
 use super::reactions::has_reacted;
@@ -15,6 +18,7 @@ use super::users::user;
 use crate::domain::command::{Action, Command, Outcome};
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Event, Payload};
+use crate::domain::mentions::MentionedNames;
 use crate::domain::message::{Message, SystemNote};
 use crate::domain::rules::contact::Consent;
 use crate::domain::rules::{Decision, Facts, Reactor, RowWrite, Verdict, decide_group, groups};
@@ -109,6 +113,10 @@ fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Fa
         (Action::Pin { is_pinned: false, .. }, Some(message)) => one(db, PINNED_BY, params![id, message.seq], value)?,
         _ => None,
     };
+    let mentioned = match &command.action {
+        Action::EditMessage { content, .. } => mentioned_members(db, id, &MentionedNames::of(content.as_str()))?,
+        _ => HashMap::new(),
+    };
     Ok(Facts {
         kind: before.kind,
         name: before.name.clone(),
@@ -122,6 +130,7 @@ fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Fa
         kinds_alone,
         pins,
         pinned_by,
+        mentioned,
     })
 }
 
@@ -163,8 +172,9 @@ fn write_row(db: &Connection, command: &Command, seq: Seq, row: &RowWrite) -> Re
         RowWrite::SetName(name) => run(db, sql!(SET_NAME), params![id, name.as_str()]),
         RowWrite::UpdateMessage(message) => {
             let extra = message.extra.as_ref().map(Payload::as_str);
-            let Message { seq, content, edited_at, deleted_at, reactions, .. } = &**message;
-            let row = params![id, seq, content, edited_at, deleted_at, extra, reactions.stored()];
+            let Message { seq, content, edited_at, deleted_at, reactions, mentions, .. } = &**message;
+            let (reactions, mentions) = (reactions.stored(), mentions.stored());
+            let row = params![id, seq, content, edited_at, deleted_at, extra, reactions, mentions];
             run(db, sql!(UPDATE_MESSAGE), row)
         }
         RowWrite::InsertReaction(message_seq, user_id, emoji) => {
@@ -188,6 +198,7 @@ fn write_row(db: &Connection, command: &Command, seq: Seq, row: &RowWrite) -> Re
             run(db, sql!(DELETE_PIN), params![id, message_seq])?;
             run(db, sql!(SET_PINNED), params![id, message_seq, None::<Timestamp>])
         }
+        RowWrite::DeleteMentions(message_seq, mentions) => delete_mentions(db, id, *message_seq, mentions),
         RowWrite::SweepReactions(message_seq) => run(db, sql!(INSERT_UNSWEPT), params![id, message_seq]),
         RowWrite::InsertRemoval(message_id) => {
             run(db, sql!(INSERT_REMOVAL), params![id, message_id, command.timestamp])

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 
 use rusqlite::{CachedStatement, Connection, params};
 
+use super::mentions;
 use super::messages::message;
 use super::quotes::{add_quotes, quote};
 use super::rows::{pair, value};
@@ -20,9 +21,9 @@ use crate::store::queries;
 const COUNTER: &str = "SELECT last_seq, active_at FROM counters WHERE conversation_id = ?1";
 /// conversation, user
 const SENDER: &str = "SELECT is_blocked FROM members WHERE conversation_id = ?1 AND user_id = ?2";
-/// id, conversation, seq, sender, content, reply_to, timestamp. Inserts nothing if the conversation has a message with this id.
-const INSERT: &str = "INSERT INTO messages (id, conversation_id, seq, sender_id, content, reply_to, timestamp) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (conversation_id, id) DO NOTHING";
+/// id, conversation, seq, sender, content, reply_to, timestamp, mentions. Inserts nothing if the conversation has a message with this id.
+const INSERT: &str = "INSERT INTO messages (id, conversation_id, seq, sender_id, content, reply_to, timestamp, mentions) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (conversation_id, id) DO NOTHING";
 /// conversation, user, seq
 pub(super) const ADVANCE_RECEIPTS: &str = "UPDATE members SET delivered_seq = max(delivered_seq, ?3), \
      read_seq = max(read_seq, ?3), unread_from_seq = NULL WHERE conversation_id = ?1 AND user_id = ?2";
@@ -127,6 +128,7 @@ impl BatchState<'_> {
             return Ok(None);
         };
         let seq = counter.last_seq + 1;
+        let mentions = mentions::resolve(self.db, new.conversation_id, new.sender_id, new.content.as_str())?;
         let inserted = self.insert.execute(params![
             new.id,
             new.conversation_id,
@@ -134,7 +136,8 @@ impl BatchState<'_> {
             new.sender_id,
             new.content.as_str(),
             new.reply_to,
-            new.timestamp
+            new.timestamp,
+            mentions.stored()
         ])?;
         if inserted == 0 {
             return Ok(None);
@@ -143,7 +146,8 @@ impl BatchState<'_> {
         *counter = CounterRow { last_seq: seq, active_at, advanced: true };
         let sender = Sender { is_blocked: false, newest_seq: seq };
         self.senders.insert((new.conversation_id, new.sender_id), Some(sender));
-        Ok(Some(new.with_seq(seq)))
+        mentions::insert(self.db, new.conversation_id, seq, new.sender_id, &mentions)?;
+        Ok(Some(Message { mentions, ..new.with_seq(seq) }))
     }
 
     /// Writes the counters and receipts that advanced.

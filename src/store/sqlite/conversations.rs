@@ -9,10 +9,13 @@ use super::Sqlite;
 use super::blocks::blocks_with;
 use super::contacts::{insert_contact, users_with_contact};
 use super::members::member;
+use super::mentions::{SWEEP_MENTIONS, SWEEP_MENTIONS_OF_ALL};
 use super::messages::outer_joined_message;
 use super::quotes::add_quotes;
 use super::reactions::SWEEP_REACTIONS;
+use super::receipts::notifications;
 use super::rows::{Columns, pair, value};
+use super::saved::SWEEP_SAVED;
 use super::sql::{all, one, run, sql};
 use super::users::user;
 use crate::domain::conversation::{Conversation, CreatedConversation, GroupName, NewConversation, Role};
@@ -68,6 +71,8 @@ fn conversation_view(columns: &mut Columns<'_>) -> rusqlite::Result<Conversation
         read_seq: columns.next()?,
         unread_from_seq: columns.next()?,
         unread_count: columns.next()?,
+        mention_count: columns.next()?,
+        notifications: notifications(columns)?,
         peer: columns.outer_joined(USER_WIDTH, user)?,
         last_message: outer_joined_message(columns)?,
     })
@@ -241,7 +246,10 @@ fn sweep(db: &Connection, limit: usize) -> Result<bool> {
     let reactions = run(db, SWEEP_REACTIONS, params![id, row_limit(limit)])?;
     run(db, sql!(SWEEP_PINS), params![id])?;
     let leavers = run(db, sql!(SWEEP_LEAVERS), params![id, row_limit(limit)])?;
-    if messages.max(changes).max(reactions).max(leavers) < limit {
+    let mentions = run(db, SWEEP_MENTIONS, params![id, row_limit(limit)])?;
+    let mentions_of_all = run(db, SWEEP_MENTIONS_OF_ALL, params![id, row_limit(limit)])?;
+    let saved = run(db, SWEEP_SAVED, params![id, row_limit(limit)])?;
+    if [messages, changes, reactions, leavers, mentions, mentions_of_all, saved].into_iter().all(|rows| rows < limit) {
         run(db, sql!(SET_SWEPT), params![id])?;
     }
     Ok(true)

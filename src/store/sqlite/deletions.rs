@@ -27,6 +27,9 @@ const SWEEP_CONTACTS: &str = "DELETE FROM contacts WHERE (user_id, contact_id) I
 /// user, limit
 const SWEEP_LEAVERS_OF: &str = "DELETE FROM leavers WHERE user_id = ?1 \
      AND conversation_id IN (SELECT conversation_id FROM leavers WHERE user_id = ?1 LIMIT ?2)";
+/// user, limit
+const SWEEP_SAVED_OF: &str = "DELETE FROM saved_messages WHERE user_id = ?1 AND (conversation_id, message_id) IN \
+     (SELECT conversation_id, message_id FROM saved_messages WHERE user_id = ?1 LIMIT ?2)";
 /// id
 const USERNAME_KEY: &str = "SELECT username_key FROM users WHERE id = ?1 AND deleted_at IS NULL";
 
@@ -89,10 +92,11 @@ impl Deletions for Sqlite {
 fn sweep(db: &Connection, id: UserId, limit: usize) -> Result<bool> {
     let contacts = run(db, SWEEP_CONTACTS, params![id, row_limit(limit)])?;
     let leavers = run(db, SWEEP_LEAVERS_OF, params![id, row_limit(limit)])?;
+    let saved = run(db, SWEEP_SAVED_OF, params![id, row_limit(limit)])?;
     run(db, sql!(DELETE_NETWORKS), params![id])?;
     let blocks: Vec<(UserId, UserId)> = all(db, sql!(BLOCKS_TO_SWEEP), params![id, row_limit(limit)], pair)?;
     for &(user_id, blocked_id) in &blocks {
         end_block(db, user_id, blocked_id)?;
     }
-    Ok(contacts.max(leavers).max(blocks.len()) >= limit)
+    Ok(contacts.max(leavers).max(saved).max(blocks.len()) >= limit)
 }

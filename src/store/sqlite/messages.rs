@@ -9,6 +9,7 @@ use super::quotes::add_quotes;
 use super::rows::{Columns, pair};
 use super::sql::{all, one, sql};
 use crate::domain::event::{Event, EventKind, Payload};
+use crate::domain::mentions::Mentions;
 use crate::domain::message::{Message, SystemNote};
 use crate::domain::reactions::Reactions;
 use crate::domain::{ConversationId, MessageId, Result, Seq, UserId};
@@ -34,12 +35,15 @@ pub(super) fn message(columns: &mut Columns<'_>) -> rusqlite::Result<Message> {
         extra: columns.text()?.map(|extra| Payload::from_trusted(extra.to_owned())),
         reactions: Reactions::default(),
         pinned_at: None,
+        mentions: Mentions::default(),
     };
     let (counts, pinned_at) = (columns.text()?, columns.next()?);
+    let mentions = columns.text()?;
     // A node of an older version deletes a message and leaves these columns as they are.
     if message.deleted_at.is_none() {
         message.reactions = counts.map(Reactions::from_trusted).unwrap_or_default();
         message.pinned_at = pinned_at;
+        message.mentions = mentions.map(Mentions::from_trusted).unwrap_or_default();
     }
     Ok(message)
 }

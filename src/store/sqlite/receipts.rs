@@ -6,12 +6,14 @@ use rusqlite::{Connection, params};
 use super::Sqlite;
 use super::rows::{Columns, value};
 use super::sql::{all, one, run, sql};
+use crate::domain::notifications::Notifications;
 use crate::domain::receipt::{MemberReceipts, ReadState, Receipt, ReceiptOutcome, UnreadState};
 use crate::domain::{ConversationId, Result, Seq, UserId};
 use crate::limits;
 use crate::store::queries::blocks::{are_blocked, has_blocks};
-use crate::store::queries::receipts::{RECEIPTS, member_receipts_columns, unread_count, unread_state_columns};
+use crate::store::queries::receipts::{RECEIPTS, member_receipts_columns, unread_state_columns};
 use crate::store::queries::row_limit;
+use crate::store::queries::unread::{mention_count, unread_after, unread_count};
 use crate::store::queries::user_settings::sends_receipts;
 use crate::store::{MemberId, MemberUpdate, Receipts};
 
@@ -52,6 +54,11 @@ fn member_receipts(columns: &mut Columns<'_>) -> rusqlite::Result<(MemberReceipt
     Ok((receipts, columns.next()?))
 }
 
+/// Reads `notify_level` and `notify_until`.
+pub(super) fn notifications(columns: &mut Columns<'_>) -> rusqlite::Result<Notifications> {
+    Ok(Notifications::from_trusted(columns.text()?, columns.next()?))
+}
+
 /// Reads `unread_state_columns!`.
 fn unread_state(columns: &mut Columns<'_>) -> rusqlite::Result<UnreadState> {
     Ok(UnreadState {
@@ -59,6 +66,8 @@ fn unread_state(columns: &mut Columns<'_>) -> rusqlite::Result<UnreadState> {
         unread_from_seq: columns.next()?,
         last_seq: columns.next()?,
         unread_count: columns.next()?,
+        mention_count: columns.next()?,
+        notifications: notifications(columns)?,
     })
 }
 

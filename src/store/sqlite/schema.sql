@@ -391,3 +391,38 @@ DROP TABLE search_entries;
 INSERT INTO search_words (search_words) VALUES ('delete-all');
 DELETE FROM search_cursors;
 UPDATE search_versions SET is_complete = 0;
+
+-- Version 25: members choose what they are notified of in a conversation, and users when they are not.
+
+ALTER TABLE members ADD COLUMN notify_level TEXT;
+ALTER TABLE members ADD COLUMN notify_until INTEGER;
+ALTER TABLE user_settings ADD COLUMN do_not_disturb_until INTEGER;
+
+-- Version 26: messages mention users.
+
+CREATE TABLE mentions (
+    conversation_id BLOB NOT NULL,
+    user_id         BLOB NOT NULL,
+    message_seq     INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, user_id, message_seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE mentions_of_all (
+    conversation_id BLOB NOT NULL,
+    message_seq     INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, message_seq)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE messages ADD COLUMN mentions TEXT;
+
+-- Version 27: users save messages.
+
+CREATE TABLE saved_messages (
+    user_id         BLOB NOT NULL,
+    conversation_id BLOB NOT NULL,
+    message_id      BLOB NOT NULL,
+    saved_at        INTEGER NOT NULL,
+    PRIMARY KEY (user_id, conversation_id, message_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX saved_messages_by_time ON saved_messages (user_id, saved_at, conversation_id, message_id);
+CREATE INDEX saved_messages_by_conversation ON saved_messages (conversation_id);

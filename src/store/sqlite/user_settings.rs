@@ -7,10 +7,10 @@ use super::Sqlite;
 use super::rows::{Columns, value};
 use super::sql::{one, run, sql};
 use crate::domain::user::MySettings;
-use crate::domain::{Result, UserId};
+use crate::domain::{Result, Timestamp, UserId};
 use crate::store::UserSettings;
 use crate::store::queries::user_settings::{
-    FORGET_LAST_SEEN, SET_SEND_RECEIPTS, SET_SHOW_LAST_SEEN, SETTINGS, sends_receipts,
+    FORGET_LAST_SEEN, SET_DO_NOT_DISTURB, SET_SEND_RECEIPTS, SET_SHOW_LAST_SEEN, SETTINGS, sends_receipts,
 };
 
 /// user
@@ -18,7 +18,12 @@ const SENDS_RECEIPTS: &str = concat!("SELECT ", sends_receipts!("?1"));
 
 /// Reads the columns of [`SETTINGS`].
 fn my_settings(columns: &mut Columns<'_>) -> rusqlite::Result<MySettings> {
-    Ok(MySettings { contact_from: columns.next()?, send_receipts: columns.next()?, show_last_seen: columns.next()? })
+    Ok(MySettings {
+        contact_from: columns.next()?,
+        send_receipts: columns.next()?,
+        show_last_seen: columns.next()?,
+        do_not_disturb_until: columns.next()?,
+    })
 }
 
 /// Returns true if a user sends read receipts.
@@ -42,6 +47,10 @@ impl UserSettings for Sqlite {
             run(db, sql!(SET_SHOW_LAST_SEEN), params![user_id, show_last_seen]).map(drop)
         })
         .await
+    }
+
+    async fn set_do_not_disturb(&self, user_id: UserId, until: Option<Timestamp>) -> Result<()> {
+        self.write(move |db| run(db, sql!(SET_DO_NOT_DISTURB), params![user_id, until]).map(drop)).await
     }
 
     async fn hidden_readers(&self, reader_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>> {

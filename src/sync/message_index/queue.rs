@@ -126,6 +126,7 @@ impl Bus for QueueingBus {
 mod tests {
     use super::IndexQueue;
     use crate::domain::event::Event;
+    use crate::domain::mentions::Mentions;
     use crate::domain::message::Message;
     use crate::domain::reactions::Reactions;
     use crate::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
@@ -146,6 +147,7 @@ mod tests {
             deleted_at: None,
             reactions: Reactions::default(),
             pinned_at: None,
+            mentions: Mentions::default(),
             note: None,
             extra: None,
         })

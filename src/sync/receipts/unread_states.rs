@@ -12,12 +12,13 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::pending::PendingUpdate;
-use crate::bus::{Audience, Bus, Envelope};
+use crate::bus::Bus;
 use crate::domain::Code;
 use crate::domain::receipt::UnreadState;
 use crate::journal::Backoff;
 use crate::limits;
 use crate::store::{MemberId, Store};
+use crate::sync::own_devices::publish_to_own_devices;
 use crate::wire::frames;
 
 /// The members whose devices are to be informed.
@@ -128,11 +129,7 @@ impl UnreadStates {
     }
 }
 
-/// Sends `conversation.state` to the user's connections, to all conversations and to this one.
+/// Sends `conversation.state` to the user's connections.
 fn inform(bus: &dyn Bus, (conversation_id, user_id): MemberId, state: &UnreadState) {
-    let frame = frames::conversation_state(conversation_id, state);
-    for conversation_id in [None, Some(conversation_id)] {
-        let audience = Audience::Users { user_ids: vec![user_id], conversation_id };
-        bus.publish(Envelope::Ephemeral { audience, frame: frame.clone() });
-    }
+    publish_to_own_devices(bus, user_id, conversation_id, &frames::conversation_state(conversation_id, state));
 }

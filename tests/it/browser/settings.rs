@@ -87,7 +87,10 @@ async fn privacy_holds_at_once_and_is_shown_again() {
     page.until("!one('privacy-send_receipts').checked && !one('privacy-show_last_seen').checked").await;
     page.line_says("privacy", "Saved.").await;
     let settings = ada.get("/v1/users/me").await.json()["settings"].take();
-    assert_eq!(settings, json!({"contact_from": "nobody", "send_receipts": false, "show_last_seen": false}));
+    assert_eq!(
+        settings,
+        json!({"contact_from": "nobody", "send_receipts": false, "show_last_seen": false, "do_not_disturb_until": null})
+    );
     let body = json!({"type": "direct", "member_ids": [ada.id]});
     assert_eq!(grace.post("/v1/conversations", &body).await.problem().0, 403);
 

@@ -21,10 +21,12 @@ pub(super) async fn answers(address: SocketAddr) -> BTreeMap<String, Value> {
             let mut answer = user.get(path).await.expect(200).json();
             // Schema 14 added it.
             answer.as_object_mut().unwrap().remove("settings");
-            // Schema 18 added it.
-            answer.as_object_mut().unwrap().remove("unread_from_seq");
-            for item in answer.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten() {
-                item.as_object_mut().unwrap().remove("unread_from_seq");
+            // Schemas 18, 25 and 26 added them.
+            for added in ["unread_from_seq", "notifications", "mention_count"] {
+                answer.as_object_mut().unwrap().remove(added);
+                for item in answer.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten() {
+                    item.as_object_mut().unwrap().remove(added);
+                }
             }
             answers.insert(format!("{username} GET {path}"), answer.clone());
             answer

@@ -41,7 +41,7 @@ async fn registering_makes_a_user(store: StoreKind) {
     let ada = TestUser::login(server.address, "ada.l").await;
     assert_eq!(ada.get(&location).await.expect(200).json(), user);
     let mut me = user.clone();
-    me["settings"] = json!({"contact_from": "everyone", "send_receipts": true, "show_last_seen": true});
+    me["settings"] = json!({"contact_from": "everyone", "send_receipts": true, "show_last_seen": true, "do_not_disturb_until": null});
     assert_eq!(ada.get("/v1/users/me").await.expect(200).json(), me);
 
     for name in [json!({}), json!({"name": null})] {

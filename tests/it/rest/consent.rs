@@ -137,25 +137,23 @@ async fn a_user_decides_who_may_begin_a_conversation_with_them(store: StoreKind)
     }
 }
 
+/// Returns the settings of a user who changed none but this one.
+fn settings(contact_from: &str) -> Value {
+    json!({"contact_from": contact_from, "send_receipts": true, "show_last_seen": true, "do_not_disturb_until": null})
+}
+
 async fn the_setting_is_the_users_own(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let me = async || ada.get("/v1/users/me").await.expect(200).json();
-    assert_eq!(
-        me().await["settings"],
-        json!({"contact_from": "everyone", "send_receipts": true, "show_last_seen": true})
-    );
+    assert_eq!(me().await["settings"], settings("everyone"));
     accept(&ada, "contacts").await;
     let update = json!({"name": "Countess", "settings": {"contact_from": "nobody", "unknown": 1}});
     let updated = ada.patch("/v1/users/me", &update).await.expect(200).json();
     assert_eq!((&updated, &updated["name"]), (&me().await, &json!("Countess")));
     for nothing in [json!({}), json!({"settings": {}}), json!({"settings": null}), json!({"name": "Ada"})] {
         ada.patch("/v1/users/me", &nothing).await.expect(200);
-        assert_eq!(
-            me().await["settings"],
-            json!({"contact_from": "nobody", "send_receipts": true, "show_last_seen": true}),
-            "{nothing}"
-        );
+        assert_eq!(me().await["settings"], settings("nobody"), "{nothing}");
     }
     for bad in [json!("friends"), json!(""), json!("Nobody")] {
         let update = json!({"name": "Bad", "settings": {"contact_from": bad}});
@@ -165,10 +163,7 @@ async fn the_setting_is_the_users_own(store: StoreKind) {
         let fields = refused_fields(&ada.patch("/v1/users/me", &bad).await);
         assert!(fields[0].starts_with("settings"), "{bad}: {fields:?}");
     }
-    assert_eq!(
-        (me().await["name"].take(), me().await["settings"].take()),
-        (json!("Ada"), json!({"contact_from": "nobody", "send_receipts": true, "show_last_seen": true}))
-    );
+    assert_eq!((me().await["name"].take(), me().await["settings"].take()), (json!("Ada"), settings("nobody")));
 
     let mut socket = ada.open("/ws").await;
     let room = ada.group("Lunch", &[&grace]).await;

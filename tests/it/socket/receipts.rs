@@ -46,7 +46,7 @@ pub(super) fn expected(
     last_seq: i64,
 ) -> Value {
     json!({"conversation_id": room.id, "read_seq": read_seq, "unread_from_seq": unread_from_seq,
-           "unread_count": unread, "mention_count": 0, "last_seq": last_seq})
+           "unread_count": unread, "mention_count": 0, "notifications": {"level": "all", "until": null}, "last_seq": last_seq})
 }
 
 /// Fails if a frame of this type comes before the answer to a ping.

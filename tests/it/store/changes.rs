@@ -2,6 +2,7 @@
 
 use chinwag::domain::command::{Action, Outcome};
 use chinwag::domain::conversation::{GroupName, Role};
+use chinwag::domain::mentions::Mentions;
 use chinwag::domain::message::{Message, SystemNote};
 use chinwag::domain::reactions::Reactions;
 use chinwag::domain::{Code, ConversationId, MessageId, UserId};
@@ -56,6 +57,7 @@ async fn adding_is_noted_and_counted(store: &Fixture) {
         deleted_at: None,
         reactions: Reactions::default(),
         pinned_at: None,
+        mentions: Mentions::default(),
         note: Some(SystemNote::MemberAdded { user_id: cat, role: Role::Admin }),
         extra: None,
     };

@@ -1,5 +1,6 @@
 //! Reading messages.
 
+use chinwag::domain::mentions::Mentions;
 use chinwag::domain::message::Message;
 use chinwag::domain::reactions::Reactions;
 use chinwag::domain::{ConversationId, MessageId};
@@ -34,6 +35,7 @@ async fn a_message_is_kept_as_it_is(store: &Fixture) {
         deleted_at: None,
         reactions: Reactions::default(),
         pinned_at: None,
+        mentions: Mentions::default(),
         note: None,
         extra: None,
     };

@@ -14,10 +14,12 @@ use chinwag::domain::emoji::Emoji;
 use chinwag::domain::event::Event;
 use chinwag::domain::message::{Content, Message};
 use chinwag::domain::message_search::{FoundMessages, IndexPosition, IndexStep, IndexVersion, Search};
+use chinwag::domain::notifications::Notifications;
 use chinwag::domain::pin::Pin;
 use chinwag::domain::receipt::{Receipt, ReceiptOutcome, UnreadState};
 use chinwag::domain::registration::{Invite, RegistrationMode};
 use chinwag::domain::report::{Report, ReportFacts, ReportView, Resolution};
+use chinwag::domain::saved::{SavedMessage, SavedPosition};
 use chinwag::domain::session::{Caller, Session, Ticket};
 use chinwag::domain::user::{ConnectSnapshot, ContactFrom, MySettings, Name, User};
 use chinwag::domain::{
@@ -26,8 +28,9 @@ use chinwag::domain::{
 use chinwag::limits;
 use chinwag::store::{
     Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, EmojiAndUser, Heads, KnownNetworks,
-    Leftovers, LeftoversCursor, MemberId, MemberUpdate, Members, MessageSearch, Messages, NumberedWrites, Page, Pins,
-    Range, Reactions, Receipts, Registration, Reports, Sessions, Store, Tickets, UserSettings, Users,
+    Leftovers, LeftoversCursor, MemberId, MemberSettings, MemberUpdate, Members, MessageSearch, Messages,
+    NumberedWrites, Page, Pins, Range, Reactions, Receipts, Registration, Reports, Saved, Sessions, Store, Tickets,
+    UserSettings, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -209,6 +212,7 @@ forward! {
         async fn settings(user_id: UserId) -> Result<Option<MySettings>>;
         async fn set_send_receipts(user_id: UserId, send_receipts: bool) -> Result<()>;
         async fn set_show_last_seen(user_id: UserId, show_last_seen: bool) -> Result<()>;
+        async fn set_do_not_disturb(user_id: UserId, until: Option<Timestamp>) -> Result<()>;
         async fn hidden_readers(reader_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>>;
     }
 }
@@ -333,6 +337,12 @@ forward! {
 }
 
 forward! {
+    impl MemberSettings {
+        async fn set_notifications(id: ConversationId, user_id: UserId, notifications: Notifications) -> Result<Option<bool>>;
+    }
+}
+
+forward! {
     impl MessageSearch {
         async fn index_versions() -> Result<Vec<IndexVersion>>;
         async fn set_index_version(index: IndexVersion) -> Result<()>;
@@ -383,6 +393,14 @@ forward! {
 forward! {
     impl Leftovers {
         async fn sweep_leftovers(cursor: LeftoversCursor, limit: usize) -> Result<LeftoversCursor>;
+    }
+}
+
+forward! {
+    impl Saved {
+        async fn save_message(user_id: UserId, id: ConversationId, message_id: MessageId, at: Timestamp) -> Result<bool>;
+        async fn unsave_message(user_id: UserId, id: ConversationId, message_id: MessageId) -> Result<bool>;
+        async fn saved_messages(user_id: UserId, after: Option<SavedPosition>, limit: usize) -> Result<Vec<SavedMessage>>;
     }
 }
 

@@ -153,6 +153,10 @@ impl Fixture {
             "message.delete" => (json!({"message_id": message_id}), Some("message.deleted")),
             "message.read" => (json!({"seq": 2}), Some("conversation.state")),
             "message.unread" => (json!({"from_seq": 2}), Some("conversation.state")),
+            "saved.list" => (json!({"limit": 1}), None),
+            "message.save" => (json!({"message_id": message_id}), Some("message.saved")),
+            "message.unsave" => (json!({"message_id": message_id}), None),
+            "notifications.update" => (json!({"level": "mentions"}), Some("conversation.state")),
             "message.pin" => (json!({"message_id": message_id}), Some("message.pinned")),
             "message.unpin" => (json!({"message_id": message_id}), None),
             "reaction.list" => (json!({"message_id": message_id, "limit": 2}), None),
@@ -285,11 +289,16 @@ async fn every_refusal_is_the_one_of_rest(store: StoreKind) {
     let mut socket = eve.connect("/ws").await;
     // Calls by Eve, who is not a member, and with unknown users; then calls with invalid values.
     let foreign = json!({"conversation_id": room.id, "message_id": message["id"], "user_id": Uuid::now_v7(), "name": "x",
-                         "content": "x", "role": "member", "emoji": "\u{1F44D}", "seq": 1, "from_seq": 1});
+                         "content": "x", "role": "member", "emoji": "\u{1F44D}", "seq": 1, "from_seq": 1, "level": "none"});
     let mut wrong = foreign.clone();
-    for (name, value) in
-        [("type", json!("x")), ("limit", json!(0)), ("name", json!("")), ("content", json!("")), ("emoji", json!("x"))]
-    {
+    for (name, value) in [
+        ("type", json!("x")),
+        ("limit", json!(0)),
+        ("name", json!("")),
+        ("content", json!("")),
+        ("emoji", json!("x")),
+        ("level", json!("x")),
+    ] {
         wrong[name] = value;
     }
     for operation in offered() {
