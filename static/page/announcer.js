@@ -17,13 +17,17 @@ export function startAnnouncer() {
     if (message.conversation_id !== view.openId || message.sender_id === client.user.id || message.type === "system") return;
     if (waiting.push(message) === 1) setTimeout(() => announce(region, waiting.splice(0)), GATHER_MS);
   });
+  // What is deleted stays nowhere on the page.
+  client.on("frame", ({ direction, frame }) => direction === "in" && frame.type === "message.deleted" && region.replaceChildren());
   client.on("failed", ({ message }) => {
     if (message.conversation_id === view.openId) region.textContent = `Your message was not sent: ${message.reason}`;
   });
 }
 
+const isDeleted = ({ conversation_id, id }) => Boolean(client.history.get(conversation_id)?.byId.get(id)?.deleted_at);
+
 function announce(region, messages) {
-  const read = messages.filter((message) => message.conversation_id === view.openId);
+  const read = messages.filter((message) => message.conversation_id === view.openId && !isDeleted(message));
   if (read.length === 0) return;
   // A paragraph for each: the same words twice are news too.
   region.replaceChildren(...(read.length > MOST_READ

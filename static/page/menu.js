@@ -45,6 +45,7 @@ function entryOf({ name, words, sure, run }) {
 
 // Below the button, or above it where there is no room.
 function stand({ left, top, bottom }) {
+  menu.style.left = "0px"; // where it stood last, there may have been less room
   const { width, height } = menu.getBoundingClientRect();
   const x = Math.min(left, innerWidth - width - EDGE);
   const y = bottom + GAP + height > innerHeight - EDGE ? top - GAP - height : bottom + GAP;
