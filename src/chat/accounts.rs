@@ -18,7 +18,8 @@ use crate::wire::answer::Answer;
 use crate::wire::cursor;
 use crate::wire::list::list_with_next;
 use crate::wire::objects::AccountObject;
-use crate::wire::requests::{CreateAccount, ListUsers, UpdateAccount};
+use crate::wire::requests::accounts::{CreateAccount, UpdateAccount};
+use crate::wire::requests::users::ListUsers;
 
 /// Lists accounts by username, as users are listed.
 pub async fn list(context: Context, input: ListUsers) -> Result<Answer> {

@@ -10,7 +10,8 @@ use crate::wire::answer::Answer;
 use crate::wire::cursor;
 use crate::wire::list::list as list_page;
 use crate::wire::objects::BlockObject;
-use crate::wire::requests::{GetUser, ListBlocks};
+use crate::wire::requests::blocks::ListBlocks;
+use crate::wire::requests::users::GetUser;
 
 /// Blocks a user. The user is not told.
 pub async fn block(context: Context, input: GetUser) -> Result<Answer> {

@@ -19,7 +19,9 @@ use crate::store::hide_deleted_names;
 use crate::wire::answer::Answer;
 use crate::wire::list::list as list_page;
 use crate::wire::objects::{CreatedObject, ViewObject};
-use crate::wire::requests::{CreateConversation, ListConversations, OneConversation, UpdateConversation};
+use crate::wire::requests::conversations::{
+    CreateConversation, ListConversations, OneConversation, UpdateConversation,
+};
 use crate::wire::{cursor, frames};
 
 /// Creates a conversation. Two users have only one direct conversation. The same id again is a retry.

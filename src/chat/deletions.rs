@@ -20,7 +20,8 @@ use crate::domain::conversation::Role;
 use crate::domain::{Code, Error, MessageId, Result, Timestamp, UserId};
 use crate::limits;
 use crate::wire::answer::Answer;
-use crate::wire::requests::{DeleteMe, GetUser};
+use crate::wire::requests::me::DeleteMe;
+use crate::wire::requests::users::GetUser;
 
 /// The position before the first user.
 const FIRST: UserId = UserId(Uuid::nil());

@@ -9,7 +9,8 @@ use crate::domain::{ConversationId, Error, Result, Seq};
 use crate::store::{Page, Range, hide_deleted_names};
 use crate::wire::answer::Answer;
 use crate::wire::history::{HasMore, fitting, history};
-use crate::wire::requests::{ListMessages, SeqInput};
+use crate::wire::requests::SeqInput;
+use crate::wire::requests::messages::ListMessages;
 
 /// Lists a page of a conversation's messages, for its members. If the messages do not fit into the bytes of a page, it keeps those that are
 /// nearest to its position.

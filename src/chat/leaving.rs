@@ -12,7 +12,7 @@ use crate::domain::{ConversationId, Error, Result};
 use crate::limits;
 use crate::wire::answer::Answer;
 use crate::wire::leaving::leaving;
-use crate::wire::requests::LeaveConversations;
+use crate::wire::requests::conversations::LeaveConversations;
 
 /// Leaves conversations. Each leave is the numbered write that it is alone, and has an answer of its own.
 pub async fn leave(context: Context, input: LeaveConversations) -> Result<Answer> {

@@ -13,7 +13,7 @@ use crate::wire::answer::Answer;
 use crate::wire::cursor;
 use crate::wire::list::list as list_page;
 use crate::wire::objects::{MemberObject, ShownReceipts};
-use crate::wire::requests::{AddMember, ListMembers, RemoveMember, UpdateMember};
+use crate::wire::requests::members::{AddMember, ListMembers, RemoveMember, UpdateMember};
 
 /// Lists a conversation's members by username.
 pub async fn list(context: Context, input: ListMembers) -> Result<Answer> {

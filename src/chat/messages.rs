@@ -8,7 +8,7 @@ use crate::domain::{ConversationId, Error, FieldError, MessageId, RefusedFields,
 use crate::limits;
 use crate::wire::answer::Answer;
 use crate::wire::message::{MessageObject, MessageStatus};
-use crate::wire::requests::{EditMessage, OneMessage, SendMessage};
+use crate::wire::requests::messages::{EditMessage, OneMessage, SendMessage};
 
 /// Sends a message.
 pub fn send(caller: &Caller, input: SendMessage) -> Result<Write> {

@@ -8,7 +8,7 @@ use crate::domain::notifications::Notifications;
 use crate::sync::publish_to_own_devices;
 use crate::wire::answer::Answer;
 use crate::wire::frames;
-use crate::wire::requests::UpdateNotifications;
+use crate::wire::requests::notifications::UpdateNotifications;
 
 /// Sets what the caller is notified of in a conversation. The caller's devices are informed, and nobody else.
 pub async fn update(context: Context, input: UpdateNotifications) -> Result<Answer> {

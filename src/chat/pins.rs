@@ -12,7 +12,8 @@ use crate::wire::answer::Answer;
 use crate::wire::cursor;
 use crate::wire::list::list as list_page;
 use crate::wire::objects::PinObject;
-use crate::wire::requests::{ListPins, OneMessage};
+use crate::wire::requests::messages::OneMessage;
+use crate::wire::requests::pins::ListPins;
 
 /// Pins a message.
 pub fn pin(caller: &Caller, input: OneMessage) -> Result<Write> {

@@ -13,7 +13,7 @@ use crate::wire::answer::Answer;
 use crate::wire::cursor;
 use crate::wire::list::list as list_page;
 use crate::wire::objects::ReactionObject;
-use crate::wire::requests::{ListReactions, React};
+use crate::wire::requests::reactions::{ListReactions, React};
 
 /// Reacts to a message.
 pub fn add(caller: &Caller, input: React) -> Result<Write> {

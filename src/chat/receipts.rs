@@ -5,7 +5,7 @@ use crate::domain::receipt::ReceiptUpdate;
 use crate::domain::{ConversationId, Result};
 use crate::sync::ClientReceipt;
 use crate::wire::answer::Answer;
-use crate::wire::requests::{MarkUnread, ReadMessages};
+use crate::wire::requests::messages::{MarkUnread, ReadMessages};
 
 /// Records that the caller has read up to a number.
 pub async fn read(context: Context, input: ReadMessages) -> Result<Answer> {

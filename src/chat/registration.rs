@@ -11,7 +11,10 @@ use crate::domain::{Code, Error, RefusedFields, Result, Timestamp, UserId};
 use crate::limits;
 use crate::wire::answer::Answer;
 use crate::wire::objects::{InviteObject, SettingsObject, UserObject};
-use crate::wire::requests::{CreateInvite, Nothing, Register, UpdateSettings};
+use crate::wire::requests::Nothing;
+use crate::wire::requests::accounts::Register;
+use crate::wire::requests::invites::CreateInvite;
+use crate::wire::requests::settings::UpdateSettings;
 
 /// Creates an account. Without a name, the username is the name. An invitation that is not needed is not used up.
 pub async fn register(context: Context, input: Register) -> Result<Answer> {

@@ -12,7 +12,8 @@ use crate::wire::answer::Answer;
 use crate::wire::cursor;
 use crate::wire::list::list as list_page;
 use crate::wire::report::ReportObject;
-use crate::wire::requests::{ListReports, OneMessage, ReportMessage, SettleReport};
+use crate::wire::requests::messages::{OneMessage, ReportMessage};
+use crate::wire::requests::reports::{ListReports, SettleReport};
 
 /// Reports a message to the operators. The second report of the same member changes nothing.
 pub async fn create(context: Context, input: ReportMessage) -> Result<Answer> {

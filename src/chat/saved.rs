@@ -11,7 +11,8 @@ use crate::wire::cursor;
 use crate::wire::frames;
 use crate::wire::list::list as list_page;
 use crate::wire::objects::SavedObject;
-use crate::wire::requests::{ListSaved, OneMessage};
+use crate::wire::requests::messages::OneMessage;
+use crate::wire::requests::saved::ListSaved;
 
 /// Saves a message for the caller. The caller's devices are informed, and nobody else.
 pub async fn save(context: Context, input: OneMessage) -> Result<Answer> {

@@ -13,7 +13,7 @@ use crate::wire::answer::Answer;
 use crate::wire::cursor;
 use crate::wire::list::list_with_next;
 use crate::wire::objects::FoundMessageObject;
-use crate::wire::requests::SearchMessages;
+use crate::wire::requests::messages::SearchMessages;
 
 /// Searches the messages of the caller's conversations, newest first.
 pub async fn messages(context: Context, input: SearchMessages) -> Result<Answer> {

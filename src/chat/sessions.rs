@@ -16,7 +16,8 @@ use crate::wire::answer::Answer;
 use crate::wire::cursor;
 use crate::wire::list::list as list_page;
 use crate::wire::objects::{SessionObject, TicketObject, TokensObject, UserObject};
-use crate::wire::requests::{ListSessions, Login, Nothing, OneSession, Refresh};
+use crate::wire::requests::Nothing;
+use crate::wire::requests::sessions::{ListSessions, Login, OneSession, Refresh};
 
 /// Starts a session.
 pub async fn login(context: Context, input: Login) -> Result<Answer> {

@@ -8,7 +8,8 @@ use crate::domain::notifications::time;
 use crate::domain::user::ContactFrom;
 use crate::domain::{FieldError, RefusedFields, Result, Timestamp, UserId};
 use crate::wire::frames;
-use crate::wire::requests::{Nullable, UpdateMySettings};
+use crate::wire::requests::Nullable;
+use crate::wire::requests::me::UpdateMySettings;
 
 /// The settings that a call changes.
 #[derive(Default, PartialEq)]

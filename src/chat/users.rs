@@ -15,7 +15,9 @@ use crate::wire::answer::Answer;
 use crate::wire::cursor;
 use crate::wire::list::list_with_next;
 use crate::wire::objects::{MeObject, UserObject};
-use crate::wire::requests::{GetUser, ListUsers, Nothing, UpdateMe};
+use crate::wire::requests::Nothing;
+use crate::wire::requests::me::UpdateMe;
+use crate::wire::requests::users::{GetUser, ListUsers};
 
 /// Returns the caller.
 pub async fn me(context: Context, _: Nothing) -> Result<Answer> {

@@ -98,7 +98,7 @@ mod tests {
     use super::parse;
     use crate::domain::Code;
     use crate::limits::REPEATED_CHARS_MAX;
-    use crate::wire::requests::Login;
+    use crate::wire::requests::sessions::Login;
 
     #[test]
     fn an_error_of_shape_names_the_field() {

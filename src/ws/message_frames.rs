@@ -11,7 +11,7 @@ use crate::domain::event::{Event, EventKind};
 use crate::domain::{FieldError, RefusedFields, Result};
 use crate::wire::client_frame::{ClientFrame, Reference};
 use crate::wire::frames;
-use crate::wire::requests::{EditMessage, OneMessage, SendMessage};
+use crate::wire::requests::messages::{EditMessage, OneMessage, SendMessage};
 
 /// Returns a field's value. Refuses the field if it is missing.
 fn given<T>(field: &'static str, value: Option<T>) -> Result<T, FieldError> {
