@@ -113,7 +113,7 @@ impl Visitor {
     pub(super) async fn receives(&self, frame: &Value) {
         let text = json!(frame.to_string());
         self.eval(&format!(
-            "import('/static/page/page-client.js').then(({{ client }}) => {{
+            "load('page/page-client.js').then(({{ client }}) => {{
                 const {{ send }} = WebSocket.prototype;
                 WebSocket.prototype.send = function (frame) {{
                     send.call(this, frame);

@@ -20,6 +20,7 @@ mod reports;
 mod search;
 mod search_index;
 mod sessions;
+mod static_files;
 mod system;
 mod user_words;
 

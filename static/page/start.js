@@ -1,0 +1,39 @@
+// The entry point: shows the login as soon as its few files are there. The chat's come after it, or at once for a user who is logged in.
+
+import { keptUser } from "../client/token-store.js";
+import { FAREWELL, showAuth } from "./auth.js";
+import { $ } from "./dom.js";
+
+document.documentElement.dataset.started = ""; // boot.js looks for it
+const loading = loadChat();
+loading.then(() => navigator.serviceWorker?.register("/service-worker.js").catch(() => {}));
+
+const afterLogin = !keptUser();
+if (afterLogin) {
+  const farewell = sessionStorage.getItem(FAREWELL);
+  sessionStorage.removeItem(FAREWELL);
+  await showAuth(farewell, loading);
+}
+const { client, startChat } = await loading;
+if (client.user) startChat({ afterLogin });
+else location.reload(); // another tab has logged out in this moment
+
+/** Loads the files that the login does not need. Never resolves if some are missing: then boot.js loads the page again. */
+async function loadChat() {
+  try {
+    document.head.append($("chat-files").content);
+    const styles = [...document.head.querySelectorAll("link[rel=stylesheet]")].filter((link) => !link.sheet);
+    const [app] = await Promise.all([import("./app.js"), ...styles.map(loaded)]);
+    return app;
+  } catch {
+    dispatchEvent(new Event("incomplete"));
+    return new Promise(() => {});
+  }
+}
+
+function loaded(link) {
+  return new Promise((resolve, reject) => {
+    link.addEventListener("load", resolve);
+    link.addEventListener("error", reject);
+  });
+}
