@@ -5,7 +5,11 @@
   const FIRST_MS = 1_000; // before the second attempt; each further one waits twice as long
   const MOST_MS = 60_000;
 
+  let isWaiting = false;
+
   const again = () => {
+    if (isWaiting) return;
+    isWaiting = true;
     const attempts = history.state?.attempts ?? 0;
     history.replaceState({ attempts: attempts + 1 }, "");
     setTimeout(() => location.reload(), Math.min(MOST_MS, FIRST_MS * 2 ** attempts) * (1 + Math.random()));
@@ -14,9 +18,10 @@
     notice.hidden = false;
   };
 
+  // start.js says how far it is.
   const check = () => {
     const styles = [...document.querySelectorAll("link[rel=stylesheet]")];
-    if (document.documentElement.dataset.started === undefined || styles.some((link) => !link.sheet)) again();
+    if (document.documentElement.dataset.loading !== "begun" || styles.some((link) => !link.sheet)) again();
   };
 
   if (document.readyState === "complete") check();

@@ -4,9 +4,10 @@ import { keptUser } from "../client/token-store.js";
 import { FAREWELL, showAuth } from "./auth.js";
 import { $ } from "./dom.js";
 
-document.documentElement.dataset.started = ""; // boot.js looks for it
+const progress = document.documentElement.dataset;
+progress.loading = "begun"; // boot.js looks for it
 const loading = loadChat();
-loading.then(() => navigator.serviceWorker?.register("/service-worker.js").catch(() => {}));
+loading.then(keepOffline).catch(() => {}); // some browsers have no service workers in private windows
 
 const afterLogin = !keptUser();
 if (afterLogin) {
@@ -26,8 +27,17 @@ async function loadChat() {
     const [app] = await Promise.all([import("./app.js"), ...styles.map(loaded)]);
     return app;
   } catch {
+    progress.loading = "failed";
     dispatchEvent(new Event("incomplete"));
     return new Promise(() => {});
+  }
+}
+
+/** Lets the service worker keep the page, and closes notifications of users who are logged out. */
+async function keepOffline() {
+  const registration = await navigator.serviceWorker?.register("/service-worker.js");
+  for (const notification of (await registration?.getNotifications()) ?? []) {
+    if (notification.data?.userId !== keptUser()?.id) notification.close();
   }
 }
 
