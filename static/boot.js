@@ -20,8 +20,7 @@
 
   // start.js says how far it is.
   const check = () => {
-    const styles = [...document.querySelectorAll("link[rel=stylesheet]")];
-    if (document.documentElement.dataset.loading !== "begun" || styles.some((link) => !link.sheet)) again();
+    if (document.documentElement.dataset.loading !== "begun") again();
   };
 
   if (document.readyState === "complete") check();

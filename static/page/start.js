@@ -5,7 +5,8 @@ import { FAREWELL, showAuth } from "./auth.js";
 import { $ } from "./dom.js";
 
 const progress = document.documentElement.dataset;
-progress.loading = "begun"; // boot.js looks for it
+const styles = [...document.querySelectorAll("link[rel=stylesheet]")]; // they come before scripts
+progress.loading = styles.every((link) => link.sheet) ? "begun" : "failed"; // boot.js looks for it
 const loading = loadChat();
 loading.then(keepOffline).catch(() => {}); // some browsers have no service workers in private windows
 
@@ -23,8 +24,8 @@ else location.reload(); // another tab has logged out in this moment
 async function loadChat() {
   try {
     document.head.append($("chat-files").content);
-    const styles = [...document.head.querySelectorAll("link[rel=stylesheet]")].filter((link) => !link.sheet);
-    const [app] = await Promise.all([import("./app.js"), ...styles.map(loaded)]);
+    const late = [...document.head.querySelectorAll("link[rel=stylesheet]:not([media])")].filter((link) => !link.sheet);
+    const [app] = await Promise.all([import("./app.js"), ...late.map(loaded)]);
     return app;
   } catch {
     progress.loading = "failed";

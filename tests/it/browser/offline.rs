@@ -83,8 +83,11 @@ async fn a_new_release_takes_over_whole_or_not_at_all() {
     page.is_connected().await;
     assert_eq!((page.eval(SHOWN).await, releases_of_files(&page).await), (json!(proxy.own), json!([proxy.own])));
 
-    // They are there: the next reload shows the new release, and nothing of the old one.
+    // They are there: a reload shows the new release, and nothing of the old one.
+    // A busy machine may need longer than the worker waits, so it is the second one at the latest.
     proxy.show_other(NEXT);
+    page.reload().await;
+    keeps(&page, NEXT).await;
     page.reload().await;
     page.is_connected().await;
     assert_eq!((page.eval(SHOWN).await, releases_of_files(&page).await), (json!(NEXT), json!([NEXT])));
@@ -92,9 +95,10 @@ async fn a_new_release_takes_over_whole_or_not_at_all() {
     // The last two releases are kept, for pages that are still open.
     proxy.show_other(AFTER_NEXT);
     page.reload().await;
+    keeps(&page, AFTER_NEXT).await;
+    page.reload().await;
     page.is_connected().await;
     assert_eq!(page.eval(SHOWN).await, AFTER_NEXT);
-    keeps(&page, AFTER_NEXT).await;
     page.until("caches.keys().then((names) => { window.names = names.sort().join(); }) && window.names?.split(',').length === 3").await;
     let expected = format!("chinwag.files.{NEXT},chinwag.files.{AFTER_NEXT},chinwag.index");
     assert_eq!(page.eval("window.names").await, expected);
@@ -108,6 +112,7 @@ async fn a_page_whose_files_are_on_another_node_is_loaded_again() {
     let browser = Browser::start().await;
     let mut page = browser.open(&format!("http://{}/", proxy.address)).await;
     page.tolerate("responded with a status of 404");
+    page.tolerate("Refused to apply style");
     page.until("document.getElementById('notice').textContent.startsWith('Some parts of Chinwag are missing.')").await;
     proxy.show_own();
     page.until("seen(one('auth-submit'))").await;

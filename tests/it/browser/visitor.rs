@@ -104,7 +104,7 @@ impl Visitor {
     /// Returns what the page counts as unread in a conversation.
     pub(super) async fn unread_in(&self, conversation_id: &str) -> Value {
         self.eval(&format!(
-            "import('/static/page/page-client.js').then(({{ client }}) => client.conversations.get('{conversation_id}').unread_count)"
+            "load('page/page-client.js').then(({{ client }}) => client.conversations.get('{conversation_id}').unread_count)"
         ))
         .await
     }
