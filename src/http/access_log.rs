@@ -16,8 +16,8 @@ pub(super) async fn middleware(request: Request, next: Next) -> Response {
     let (started, id) = (Instant::now(), request.id.clone());
     let (method, path, address) = (request.method.clone(), request.path.clone(), request.address);
     let state = Arc::clone(&request.state);
-    let is_quiet =
-        matches!(request.pattern, "/health" | "/livez" | "/readyz") || request.pattern.starts_with("/static/");
+    let is_quiet = matches!(request.pattern, "/health" | "/livez" | "/readyz" | "/boot.js" | "/service-worker.js")
+        || request.pattern.starts_with("/static/");
     let origin = request.headers.get(ORIGIN).cloned();
     let host = origin.as_ref().and_then(|_| request.headers.get(HOST).cloned());
     let response = next.run(request).await;

@@ -4,6 +4,7 @@
 //! [`endpoint`] (an operation of [`crate::api`], or a handler of the page or of health). The response takes the same path back.
 
 mod accept;
+mod accept_encoding;
 mod access_log;
 mod auth;
 mod body;
@@ -23,6 +24,7 @@ mod response;
 pub mod router;
 pub mod routes;
 mod static_files;
+mod static_folder;
 
 pub use listener::{Server, serve};
 pub use request::Request;

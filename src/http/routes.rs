@@ -12,8 +12,11 @@ pub const fn route(method: &'static str, pattern: &'static str, handler: &'stati
 /// The routes of the page and of health.
 pub static ROUTES: &[Route] = &[
     route("GET", "/", &static_files::root),
+    route("GET", "/boot.js", &static_files::root_file),
+    route("GET", "/service-worker.js", &static_files::root_file),
     route("GET", "/static/{first}", &static_files::file),
-    route("GET", "/static/{first}/{second}", &static_files::file_in_folder),
+    route("GET", "/static/{first}/{second}", &static_files::file),
+    route("GET", "/static/{first}/{second}/{third}", &static_files::file),
     route("GET", "/health", &health::health),
     route("GET", "/livez", &health::livez),
     route("GET", "/readyz", &health::readyz),

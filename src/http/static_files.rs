@@ -1,92 +1,92 @@
 //! The page: the files of `static/`, embedded in the binary.
 
-use std::borrow::Cow;
-
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
-use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName,
+    HeaderValue, IF_NONE_MATCH, VARY,
 };
-use rust_embed::{Embed, EmbeddedFile};
 use serde::Serialize;
 
+use super::accept_encoding::Coding;
 use super::request::Request;
 use super::response;
+use super::static_folder::{File, Folder, is_release};
 use crate::domain::{Error, Result};
 use crate::transport::{Response, empty, with_body};
 
 /// The page may load only files and connections of its own server, and no other page may frame it.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
-     form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
-
-/// The folder `static/`: embedded in release builds, and read from the folder at each request in debug builds, so that a change of the page needs
-/// no build.
-#[derive(Embed)]
-#[folder = "static/"]
-struct Files;
+/// For a file whose path names its release: the content behind the path never changes. The year is the most that RFC 9111's predecessor allowed.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// For a path behind which each release has a file of its own: browsers keep it, and ask each time whether it is still the same.
+const REVALIDATED: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// Returns the page to browsers, and a welcome message with links to other clients.
 pub(super) async fn root(request: Request) -> Result<Response> {
-    let is_browser = request.headers.get_all(ACCEPT).iter().filter_map(|field| field.to_str().ok()).any(accepts_html);
-    let mut response = if is_browser { serve(&request, "index.html")? } else { welcome() };
+    let is_browser = fields(&request, ACCEPT).any(accepts_html);
+    let mut response = if is_browser {
+        let folder = Folder::current();
+        serve(&request, folder.file("index.html"), REVALIDATED)?
+    } else {
+        welcome()
+    };
     response.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
     Ok(response)
 }
 
-/// Returns a file that lies in no folder of its own.
+/// Returns a script whose path is its name.
+pub(super) async fn root_file(request: Request) -> Result<Response> {
+    let folder = Folder::current();
+    serve(&request, folder.file(request.path.trim_start_matches('/')), REVALIDATED)
+}
+
+/// Returns a file by its name in the folder, before which its release may stand.
+///
+/// A release that is not this one's is not found. During a rolling restart the page may come from one node and a script's request go to
+/// another: its own file of that name would make a page of two releases, which fails in ways that nobody has tested. `boot.js` sees that a file
+/// is missing and loads the page again.
 pub(super) async fn file(request: Request) -> Result<Response> {
-    let name: String = request.path_id("first", "file", |name| Some(name.to_owned()))?;
-    serve(&request, &name)
+    let segments: Vec<&str> = request.parameters.iter().map(|(_, segment)| segment.as_str()).collect();
+    let folder = Folder::current();
+    match &*segments {
+        [release, name @ ..] if is_release(release) => {
+            serve(&request, folder.file_of(release, &name.join("/")), IMMUTABLE)
+        }
+        name => serve(&request, folder.file(&name.join("/")), REVALIDATED),
+    }
 }
 
-/// Returns a file of the client module, of the page's scripts, or of its styles.
-pub(super) async fn file_in_folder(request: Request) -> Result<Response> {
-    let folder: String = request.path_id("first", "file", |folder| Some(folder.to_owned()))?;
-    let name: String = request.path_id("second", "file", |name| Some(format!("{folder}/{name}")))?;
-    serve(&request, &name)
-}
-
-fn serve(request: &Request, name: &str) -> Result<Response> {
-    let media_type = media_type_of(name).ok_or_else(|| Error::not_found("file"))?;
-    let file = Files::get(name).ok_or_else(|| Error::not_found("file"))?;
-    let tag = tag(&file);
-    let fields = request.headers.get_all(IF_NONE_MATCH).iter().filter_map(|field| field.to_str().ok());
-    let is_unchanged = fields.flat_map(|field| field.split(',')).any(|named| matches(named.trim(), &tag));
-    let mut response =
-        if is_unchanged { empty(StatusCode::NOT_MODIFIED) } else { with_body(StatusCode::OK, into_bytes(file.data)) };
+fn serve(request: &Request, file: Option<&File>, caching: HeaderValue) -> Result<Response> {
+    let file = file.ok_or_else(|| Error::not_found("file"))?;
+    let coding = if file.is_text { Coding::preferred(fields(request, ACCEPT_ENCODING)) } else { Coding::Identity };
+    let tag = file.tag(coding);
+    let mut named = fields(request, IF_NONE_MATCH).flat_map(|field| field.split(','));
+    let mut response = if named.any(|named| matches(named.trim(), &tag)) {
+        empty(StatusCode::NOT_MODIFIED)
+    } else {
+        let content = file.content(coding).map_err(Error::internal)?;
+        with_body(StatusCode::OK, content)
+    };
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.media_type));
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(CACHE_CONTROL, caching);
     headers.insert(ETAG, HeaderValue::from_str(&tag).map_err(Error::internal)?);
+    if file.is_text {
+        headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
+    if coding != Coding::Identity {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+    }
     Ok(response)
 }
 
-/// Returns the media type of a file that browsers may have. Others in the folder are for developers.
-fn media_type_of(name: &str) -> Option<&'static str> {
-    match name.rsplit_once('.')?.1 {
-        "html" => Some("text/html; charset=utf-8"),
-        "js" => Some("text/javascript; charset=utf-8"),
-        "css" => Some("text/css; charset=utf-8"),
-        "svg" => Some("image/svg+xml"),
-        _ => None,
-    }
-}
-
-/// Returns the hash of the content, with which a browser revalidates its cached file.
-fn tag(file: &EmbeddedFile) -> String {
-    format!("\"{}\"", BASE64.encode(&file.metadata.sha256_hash()[..12]))
-}
-
-fn into_bytes(data: Cow<'static, [u8]>) -> Bytes {
-    match data {
-        Cow::Borrowed(data) => Bytes::from_static(data),
-        Cow::Owned(data) => Bytes::from(data),
-    }
+/// Returns the values of a field that are visible ASCII.
+fn fields(request: &Request, name: HeaderName) -> impl Iterator<Item = &str> {
+    request.headers.get_all(name).into_iter().filter_map(|field| field.to_str().ok())
 }
 
 /// Returns true if `Accept` names `text/html` with a weight above 0. Programs that take everything (`*/*`) get JSON.

@@ -1,6 +1,6 @@
 // The surroundings of the client: by default the browser's, or Node's. No other file names a global of a browser.
 
-/** @import { Channel, Clock, Environment, KeyValueStorage, Options } from "./types.js" */
+/** @import { Channel, Clock, Environment, KeyValueStorage, Options, Storages } from "./types.js" */
 
 const CHANNEL = "chinwag";
 
@@ -15,19 +15,18 @@ export function makeEnvironment(options) {
   const pageOrigin = scope.location?.origin ?? null;
   const baseUrl = (options.baseUrl ?? pageOrigin ?? "").replace(/\/+$/, "");
   if (!/^https?:\/\//.test(baseUrl)) throw new TypeError("createClient needs a baseUrl that begins with http:// or https://");
-  const [local, session] = [browserStorage("localStorage"), browserStorage("sessionStorage")];
   const { fetch = scope.fetch, WebSocket = scope.WebSocket } = options;
   if (!fetch || !WebSocket) throw new TypeError("This runtime has no fetch or no WebSocket; pass one to createClient");
   return {
     baseUrl,
     pageOrigin,
-    storage: options.storage ?? { local: local ?? new MemoryStorage(), session: session ?? new MemoryStorage() },
+    storage: options.storage ?? browserStorages(),
     // A browser's fetch must be called on its global object.
     fetch: (...request) => fetch.call(scope, ...request),
     WebSocket,
     locks: options.locks === undefined ? scope.navigator?.locks ?? null : options.locks,
     // Without a shared storage there are no other tabs.
-    channel: options.channel === undefined ? (local ? openChannel() : null) : options.channel,
+    channel: options.channel === undefined ? (browserStorage("localStorage") ? openChannel() : null) : options.channel,
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   };
@@ -39,6 +38,12 @@ const systemClock = {
   setTimeout: (work, milliseconds) => scope.setTimeout(work, milliseconds),
   clearTimeout: (timer) => scope.clearTimeout(timer),
 };
+
+/** @returns {Storages} those of the browser, or some that end with the page */
+export function browserStorages() {
+  const [local, session] = [browserStorage("localStorage"), browserStorage("sessionStorage")];
+  return { local: local ?? new MemoryStorage(), session: session ?? new MemoryStorage() };
+}
 
 /**
  * Returns null where there is no such storage. A browser that keeps no site data throws when it is named.

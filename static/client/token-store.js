@@ -1,8 +1,8 @@
 // Where the tokens of a login are kept: in `local`, which all tabs share and which survives closing them, or in `session`.
 
-import { readJson } from "./environment.js";
+import { browserStorages, readJson } from "./environment.js";
 
-/** @import { Storages, Tokens } from "./types.js" */
+/** @import { Storages, Tokens, User } from "./types.js" */
 
 const KEY = "chinwag.session";
 
@@ -56,6 +56,12 @@ export class TokenStore {
     }
   }
 }
+
+/**
+ * Returns the user whose login this browser keeps. A page can ask before it loads the client.
+ * @returns {User | null}
+ */
+export const keptUser = () => new TokenStore(browserStorages()).read()?.tokens.user ?? null;
 
 /**
  * @param {any} tokens

@@ -1,10 +1,9 @@
-// The entry point: shows the login or the chat, connects the modules, and keeps the URL in step with the open
-// conversation.
+// The chat: connects its views, and keeps the URL in step with the open conversation.
 
 import { $ } from "./dom.js";
 import { changed, client, on, view } from "./page-client.js";
 import { startAccountMenu } from "./account-menu.js";
-import { showAuth } from "./auth.js";
+import { FAREWELL } from "./auth.js";
 import { startBadge } from "./badge.js";
 import { startBenchView } from "./bench.js";
 import { startBlockView } from "./block.js";
@@ -23,21 +22,12 @@ import { startReactions } from "./reactions.js";
 import { startSearchView } from "./search.js";
 import { startSettingsView } from "./settings.js";
 
-const FAREWELL = "chinwag.farewell"; // the message to show after the reload
+export { client };
+
 const LOGOUT_MS = 3_000; // time for the server to answer; in this browser the user is logged out at once
 let isLoggingOut = false;
 
-if (client.user) startChat({ afterLogin: false });
-else enter();
-
-async function enter() {
-  const farewell = sessionStorage.getItem(FAREWELL);
-  sessionStorage.removeItem(FAREWELL);
-  await showAuth(farewell);
-  startChat({ afterLogin: true });
-}
-
-function startChat({ afterLogin }) {
+export function startChat({ afterLogin }) {
   $("chat").hidden = false;
   client.on("ended", ({ reason }) => isLoggingOut || leave(reason));
   addEventListener("online", () => client.wake());

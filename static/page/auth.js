@@ -1,8 +1,10 @@
 // The login form, and the registration form for new users.
 
 import { $ } from "./dom.js";
-import { client } from "./page-client.js";
 import { fieldWords, tell, tellProblem } from "./problems.js";
+
+/** The key under which the page leaves a message for the form, before it loads itself anew. */
+export const FAREWELL = "chinwag.farewell";
 
 const FIELDS = ["username", "name", "password", "invite"];
 const WORDS = {
@@ -17,10 +19,12 @@ const WORDS = {
 };
 const MISSING = { username: "A username is needed.", name: "Tell us your name.", password: "A password is needed." };
 let mode = "login";
+let chat = null; // resolves to the chat's module, which loads behind the form
 let needsInvite = false; // known once the server has asked for an invitation
 
 /** Resolves when a user is logged in. */
-export function showAuth(farewell) {
+export function showAuth(farewell, loading) {
+  chat = loading;
   $("auth").hidden = false;
   show("login");
   if (farewell) tell($("auth-error"), farewell);
@@ -69,6 +73,7 @@ async function submit() {
     return false;
   }
   busy(true);
+  const { client } = await chat;
   try {
     if (mode === "register") {
       await client.register(given);

@@ -25,7 +25,8 @@ function render() {
   $("conversation").hidden = !view.openId;
   $("welcome").hidden = Boolean(view.openId);
   renderWelcome();
-  if (!conversation) return;
+  if (view.openId && shownId !== view.openId) showOther(view.openId);
+  if (!conversation) return renderUnknown();
   if (conversation.type === "group" && !client.people.members.has(conversation.id)) client.people.loadMembers(conversation.id);
   const title = titleOf(conversation);
   const direct = conversation.type === "direct";
@@ -36,7 +37,14 @@ function render() {
   $("conversation-avatar").replaceChildren(
     avatar(conversation.peer?.id ?? conversation.id, title, direct ? statusOf(conversation.peer?.id) : null, !direct));
   $("members-open").hidden = direct;
-  if (shownId !== conversation.id) showOther(conversation.id);
+}
+
+// Without a server, after a reload, the page knows the conversation by its id alone. One can write all the same.
+function renderUnknown() {
+  $("conversation-title").textContent = "Conversation";
+  $("conversation-status").textContent = client.connection.isLive ? "" : "Not connected";
+  $("conversation-avatar").replaceChildren();
+  $("members-open").hidden = true;
 }
 
 function typingWords({ id, type }) {

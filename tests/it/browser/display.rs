@@ -151,7 +151,7 @@ async fn hostile_names_have_small_initials() {
     let texts: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
     let initials = page
         .eval(&format!(
-            "import('/static/page/initials.js').then(({{ initialsOf }}) => {}.map(initialsOf))",
+            "load('page/initials.js').then(({{ initialsOf }}) => {}.map(initialsOf))",
             json!(texts)
         ))
         .await;

@@ -72,7 +72,7 @@ async fn a_quote_leads_to_the_original_and_a_button_back_and_no_hole_is_between(
     page.until("seen(one('jump-back')) && all('message')[0].dataset.seq === '1'").await;
     scroll_down_to(&page, "news").await;
     let loaded = format!(
-        "import('/static/page/page-client.js').then(({{ client }}) => client.history.get('{}').messages.map(({{ seq }}) => seq))",
+        "load('page/page-client.js').then(({{ client }}) => client.history.get('{}').messages.map(({{ seq }}) => seq))",
         room.id
     );
     assert_eq!(page.eval(&loaded).await, json!((1..=COUNT + 1).collect::<Vec<_>>()));

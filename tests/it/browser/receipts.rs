@@ -90,7 +90,7 @@ async fn who_is_away_comes_back_at_a_key_and_is_last_seen_when_they_go() {
     // The page's clock goes on by five minutes.
     other
         .run_statements(
-            "const { client } = await import('/static/page/page-client.js');
+            "const { client } = await load('page/page-client.js');
             const now = Date.now;
             const { setTimeout } = window;
             window.setTimeout = (work, delay) => setTimeout(work, delay > 250_000 ? 0 : delay);

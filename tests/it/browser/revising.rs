@@ -145,7 +145,7 @@ async fn a_heartbeat_that_names_more_than_was_heard_brings_the_change() {
     shows(&page, &["hello"]).await;
     // As if the event had been lost.
     let forget = format!(
-        "import('/static/page/page-client.js').then(({{ client, changed }}) => {{
+        "load('page/page-client.js').then(({{ client, changed }}) => {{
             const timeline = client.history.get('{0}');
             const lost = {{ ...timeline.messages[0], content: 'helo', edited_at: null }};
             timeline.messages[0] = lost;

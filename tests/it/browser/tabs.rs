@@ -234,7 +234,7 @@ async fn a_client_that_the_server_refuses_comes_back_when_the_user_says() {
     let browser = Browser::start().await;
     let page = Visitor::log_in(&browser, server.address, "ada").await;
     page.open("Grace").await;
-    let nonsense = "import('/static/page/page-client.js').then(({ client }) => {
+    let nonsense = "load('page/page-client.js').then(({ client }) => {
         for (let count = 0; count < 10; count += 1) client.connection.send({ type: 'nonsense' });
     })";
     page.eval(nonsense).await;

@@ -104,7 +104,7 @@ impl Visitor {
     /// Returns what the page counts as unread in a conversation.
     pub(super) async fn unread_in(&self, conversation_id: &str) -> Value {
         self.eval(&format!(
-            "import('/static/page/page-client.js').then(({{ client }}) => client.conversations.get('{conversation_id}').unread_count)"
+            "load('page/page-client.js').then(({{ client }}) => client.conversations.get('{conversation_id}').unread_count)"
         ))
         .await
     }
@@ -113,7 +113,7 @@ impl Visitor {
     pub(super) async fn receives(&self, frame: &Value) {
         let text = json!(frame.to_string());
         self.eval(&format!(
-            "import('/static/page/page-client.js').then(({{ client }}) => {{
+            "load('page/page-client.js').then(({{ client }}) => {{
                 const {{ send }} = WebSocket.prototype;
                 WebSocket.prototype.send = function (frame) {{
                     send.call(this, frame);

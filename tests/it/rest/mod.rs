@@ -23,6 +23,7 @@ mod saved;
 mod search;
 mod search_index;
 mod sessions;
+mod static_files;
 mod system;
 mod user_words;
 

@@ -40,6 +40,8 @@ const PRELUDE: &str = r#"
 const one = (id, more = "") => document.querySelector(`[data-testid="${id}"]${more}`);
 const all = (id, more = "") => [...document.querySelectorAll(`[data-testid="${id}"]${more}`)];
 const seen = (node) => Boolean(node?.checkVisibility());
+// A module of the page itself: its path names the release, and under another path it would be another module.
+const load = (name) => import(document.querySelector("script[type=module]").src.replace("page/start.js", name));
 "#;
 
 /// A running Chromium, which is killed on drop.
@@ -300,6 +302,11 @@ impl Page {
         self.eval("window.isOld = true").await;
         self.call("Page.reload", json!({})).await;
         self.until("!window.isOld && document.readyState === 'complete'").await;
+    }
+
+    /// Returns the manifest as the browser reads it: `data` and `errors`.
+    pub(crate) async fn manifest(&self) -> Value {
+        self.call("Page.getAppManifest", json!({})).await
     }
 
     /// Sets the window's size and the colour scheme, `light` or `dark`. Animations are off, so that screenshots do not differ.

@@ -13,6 +13,7 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod raw;
+pub(crate) mod release_proxy;
 pub(crate) mod rewriting_proxy;
 pub(crate) mod rng;
 pub(crate) mod server;

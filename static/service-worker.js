@@ -1,0 +1,90 @@
+// The service worker: keeps the page's own files, so that the page opens without a network. It keeps nothing else: what users write and
+// read never passes through here, and `fetch` answers only for the page and for files whose path names a release.
+//
+// A release is kept whole or not at all. The page of a new release is shown when all of its files are here; until then, and without a
+// network, the page of the last one is. So no page is made of two releases.
+
+const INDEX = "chinwag.index"; // the page of the release that is shown without a network
+const FILES = "chinwag.files."; // and the name of a release: its files
+const PATIENCE_MS = 3_000; // after which the page that is here is shown, and the server's the next time
+const ANY = { ignoreVary: true }; // there is one of each
+
+const RELEASE = /"\/static\/([0-9a-f]{20})\//;
+const FILE = /^\/static\/[0-9a-f]{20}\//;
+const filesOf = (html) => html.match(/(?<=")\/static\/[0-9a-f]{20}\/[^"]+(?=")/g) ?? [];
+
+addEventListener("install", (event) => {
+  skipWaiting(); // this worker serves pages of any release
+  event.waitUntil(fetch("/", { headers: { Accept: "text/html" } }).then(keep));
+});
+
+addEventListener("fetch", (event) => {
+  const { method, mode, url } = event.request;
+  const { origin, pathname } = new URL(url);
+  if (method !== "GET" || origin !== location.origin) return;
+  if (mode === "navigate" && pathname === "/") event.respondWith(openPage(event));
+  else if (FILE.test(pathname) || pathname === "/boot.js") event.respondWith(find(event.request));
+});
+
+async function find(request) {
+  return (await caches.match(request, ANY)) ?? fetch(request);
+}
+
+async function openPage(event) {
+  const kept = await caches.match("/", { ...ANY, cacheName: INDEX });
+  const fresh = fetch(event.request).then((answer) => (kept && answer.status >= 500 ? kept : keep(answer)));
+  if (!kept) return fresh;
+  event.waitUntil(fresh.catch(() => {}));
+  const patience = new Promise((enough) => { setTimeout(enough, PATIENCE_MS, kept.clone()); });
+  return Promise.race([fresh, patience]).catch(() => kept);
+}
+
+/** Returns the server's answer when all of its files are kept. An answer that is not the page, as a proxy may give, is returned as it is. */
+async function keep(answer) {
+  const html = await answer.clone().text();
+  const release = answer.ok && RELEASE.exec(html)?.[1];
+  if (!release) return answer;
+  try {
+    const files = await caches.open(FILES + release);
+    // The page comes last: with it the release is whole.
+    if (!(await files.match("/", ANY))) {
+      await files.addAll([...new Set(filesOf(html)), "/boot.js"]);
+      await files.put("/", answer.clone());
+    }
+    await show(release, answer.clone());
+  } catch (error) {
+    if (error.name !== "QuotaExceededError") throw error;
+    // A browser without room for a release must not keep an old one for ever.
+    await forget([]);
+    await caches.delete(INDEX);
+  }
+  return answer;
+}
+
+/** Makes a release the one that is shown. The one before stays for the pages that are still open. */
+async function show(release, page) {
+  const index = await caches.open(INDEX);
+  const before = RELEASE.exec((await (await index.match("/", ANY))?.text()) ?? "")?.[1];
+  await index.put("/", page);
+  if (before !== release) await forget([FILES + release, FILES + before]);
+}
+
+async function forget(kept) {
+  for (const name of await caches.keys()) {
+    if (name.startsWith(FILES) && !kept.includes(name)) await caches.delete(name);
+  }
+}
+
+addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(openConversation(event.notification.data));
+});
+
+/** Shows the conversation of a notification in a page that is open, or in a new one. */
+async function openConversation({ conversationId, userId }) {
+  const pages = await clients.matchAll({ type: "window", includeUncontrolled: true });
+  const page = pages.find(({ url }) => new URL(url).pathname === "/");
+  if (!page) return clients.openWindow(`/#${conversationId}`);
+  page.postMessage({ conversationId, userId });
+  return page.focus();
+}
