@@ -32,11 +32,11 @@ pub(crate) fn frames(bytes: &[u8]) {
     }
     let input = Input { body: Bytes::copy_from_slice(bytes), ..Input::default() };
     assert!(text.is_ok() || input.parse::<requests::Nothing>().is_err(), "JSON is UTF-8");
-    let _ = input.parse::<requests::Register>();
-    let _ = input.parse::<requests::CreateConversation>();
-    let _ = input.parse::<requests::ListMessages>();
+    let _ = input.parse::<requests::accounts::Register>();
+    let _ = input.parse::<requests::conversations::CreateConversation>();
+    let _ = input.parse::<requests::messages::ListMessages>();
     let path = Input { fields: vec![("conversation_id".into(), ConversationId::new().to_string())], ..input };
-    let _ = path.parse::<requests::SendMessage>();
+    let _ = path.parse::<requests::messages::SendMessage>();
     if let Ok(text) = str::from_utf8(bytes) {
         let reference = Reference::skim(text);
         assert!(reference.reference.is_none_or(|text| text.chars().count() <= limits::REF_CHARS_MAX));
@@ -80,12 +80,12 @@ pub(crate) fn dispatch(bytes: &[u8]) {
     }
     for refused in [
         input.parse::<requests::Nothing>().err(),
-        input.parse::<requests::ListUsers>().err(),
-        input.parse::<requests::GetUser>().err(),
-        input.parse::<requests::CreateConversation>().err(),
-        input.parse::<requests::ListConversations>().err(),
-        input.parse::<requests::OneConversation>().err(),
-        input.parse::<requests::ListMembers>().err(),
+        input.parse::<requests::users::ListUsers>().err(),
+        input.parse::<requests::users::GetUser>().err(),
+        input.parse::<requests::conversations::CreateConversation>().err(),
+        input.parse::<requests::conversations::ListConversations>().err(),
+        input.parse::<requests::conversations::OneConversation>().err(),
+        input.parse::<requests::members::ListMembers>().err(),
     ] {
         refused.iter().for_each(assert_refusal);
     }
