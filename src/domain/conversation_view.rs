@@ -45,6 +45,7 @@ impl ConversationView {
 mod tests {
     use super::ConversationView;
     use crate::domain::conversation::{Conversation, ConversationKind, Role};
+    use crate::domain::notifications::Notifications;
     use crate::domain::{ConversationId, Timestamp, UserId};
     use crate::limits;
 
@@ -61,9 +62,17 @@ mod tests {
                 last_seq,
                 active_at: Timestamp(0),
             };
-            let (peer, last_message, role) = (None, None, Role::Member);
-            let view =
-                ConversationView { conversation, peer, last_message, role, read_seq, unread_from_seq, unread_count };
+            let view = ConversationView {
+                conversation,
+                peer: None,
+                last_message: None,
+                role: Role::Member,
+                read_seq,
+                unread_from_seq,
+                unread_count,
+                mention_count: 0,
+                notifications: Notifications::default(),
+            };
             view.messages_counted()
         };
         assert_eq!((counted(9, 9, None, 0), counted(9, 4, None, 3), counted(0, 0, None, 0)), (0, 5, 0));

@@ -119,15 +119,15 @@ impl File {
     /// Returns the content in a coding. It is compressed once, at the first request: all files together take some 20 ms, which a start need
     /// not wait for.
     pub(super) fn content(&self, coding: Coding) -> io::Result<Bytes> {
-        let (compressed, compress): (_, fn(&[u8]) -> io::Result<Vec<u8>>) = match coding {
+        let compressed = match coding {
             Coding::Identity => return Ok(self.content.clone()),
-            Coding::Brotli => (&self.brotli, brotli),
-            Coding::Gzip => (&self.gzip, gzip),
+            Coding::Brotli => &self.brotli,
+            Coding::Gzip => &self.gzip,
         };
         if let Some(content) = compressed.get() {
             return Ok(content.clone());
         }
-        let content = compress(&self.content)?;
+        let content = if coding == Coding::Brotli { brotli(&self.content) } else { gzip(&self.content) }?;
         // Of two requests at once the first result stays.
         Ok(compressed.get_or_init(|| content.into()).clone())
     }

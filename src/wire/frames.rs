@@ -337,7 +337,7 @@ pub fn conversation_state(conversation_id: ConversationId, state: &UnreadState) 
 /// Encodes that a user has saved a message at this time, or has it saved no more, for the user's devices.
 pub fn saved(conversation_id: ConversationId, message_id: MessageId, saved_at: Option<Timestamp>) -> Bytes {
     #[derive(Serialize)]
-    struct Saved {
+    struct Change {
         r#type: &'static str,
         conversation_id: ConversationId,
         message_id: MessageId,
@@ -345,7 +345,7 @@ pub fn saved(conversation_id: ConversationId, message_id: MessageId, saved_at: O
         saved_at: Option<Timestamp>,
     }
     let r#type = if saved_at.is_some() { "message.saved" } else { "message.unsaved" };
-    frame(&Saved { r#type, conversation_id, message_id, saved_at })
+    frame(&Change { r#type, conversation_id, message_id, saved_at })
 }
 
 /// Encodes a user's settings, for the user's devices.

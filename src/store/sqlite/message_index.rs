@@ -104,13 +104,11 @@ impl<'a> Index<'a> {
         let mut entry = Entry { version, conversation_id, seq, sender_id, timestamp, words: words.as_str() };
         let mut milli = milli_of(timestamp);
         let added = loop {
-            match self.moment(milli)?.add(&entry)? {
-                Some(added) => break added,
-                None => {
-                    milli += 1;
-                    entry.timestamp = time_of(milli);
-                }
+            if let Some(added) = self.moment(milli)?.add(&entry)? {
+                break added;
             }
+            milli += 1;
+            entry.timestamp = time_of(milli);
         };
         self.inserted.push(added);
         Ok(())

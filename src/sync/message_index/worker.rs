@@ -130,7 +130,9 @@ impl IndexWorker {
         }
         let ids: Vec<ConversationId> = steps.iter().map(|step| step.conversation_id).collect();
         let (left_out, elapsed) = self.write(steps).await?;
-        ids.into_iter().for_each(|id| turns.remove(id));
+        for id in ids {
+            turns.remove(id);
+        }
         unfinished.into_iter().filter(|(id, _)| !left_out.contains(id)).for_each(|behind| turns.go_on(behind));
         // Another node or the scan was faster with these, and may have known fewer events.
         let again = turns.note(left_out);
