@@ -42,13 +42,13 @@ async fn nothing_is_missed_between_hello_and_live(store: StoreKind) {
 }
 
 async fn receipts_and_typing_are_told_between_hello_and_live(store: StoreKind) {
-    let (server, held) = Server::held(store).await;
+    let (server, gate) = Server::held(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let mut adas = ada.connect("/ws").await;
     for query in ["", "?after_seq=0"] {
         let room = ada.group("Lunch", &[&grace]).await;
         grace.send(&room, "one").await;
-        let mut hold = held.hold("heads_for", 1);
+        let mut hold = gate.hold("heads_for", 1);
         let mut one = grace.connect(&format!("{}{query}", room.socket)).await;
         hold.reached().await;
         for kind in ["typing.start", "typing.stop"] {

@@ -191,7 +191,7 @@ async fn a_store_that_does_not_answer_loses_no_read(store: StoreKind) {
 
 async fn a_batch_that_the_store_does_not_take_is_written_in_parts(store: StoreKind) {
     const ROOMS: usize = 16;
-    let (server, held) = Server::held(store).await;
+    let (server, gate) = Server::held(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let mut rooms = Vec::new();
     for number in 0..ROOMS {
@@ -200,9 +200,9 @@ async fn a_batch_that_the_store_does_not_take_is_written_in_parts(store: StoreKi
         rooms.push(room);
     }
     let mut device = grace.connect("/ws").await;
-    let mut hold = held.hold("update_receipts", 1);
+    let mut hold = gate.hold("update_receipts", 1);
     for number in 2..=4 {
-        held.lose("update_receipts", number);
+        gate.lose("update_receipts", number);
     }
     say(&mut device, "message.read", &rooms[0], 1).await;
     hold.reached().await;
@@ -214,7 +214,7 @@ async fn a_batch_that_the_store_does_not_take_is_written_in_parts(store: StoreKi
     hold.release();
     grace.read(&rooms[ROOMS - 1], 1).await.expect(204);
     // One, then 15, 7 and 3 that are not taken, then 1, 2, 4 and 8.
-    let calls = held.calls("update_receipts");
+    let calls = gate.calls("update_receipts");
     assert!(calls >= 8, "{calls} calls");
     for room in &rooms {
         assert_eq!(grace.get(&room.path).await.expect(200).json()["read_seq"], 1);
@@ -222,14 +222,14 @@ async fn a_batch_that_the_store_does_not_take_is_written_in_parts(store: StoreKi
 }
 
 async fn what_is_unread_is_counted_after_the_write(store: StoreKind) {
-    let (server, held) = Server::held(store).await;
+    let (server, gate) = Server::held(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
     for text in ["one", "two", "three"] {
         ada.send(&room, text).await;
     }
     let (mut device, mut adas) = (grace.connect("/ws").await, ada.connect("/ws").await);
-    let mut hold = held.hold("unread_states", 1);
+    let mut hold = gate.hold("unread_states", 1);
     say(&mut device, "message.read", &room, 1).await;
     hold.reached().await;
     say(&mut device, "message.read", &room, 2).await;
@@ -237,7 +237,7 @@ async fn what_is_unread_is_counted_after_the_write(store: StoreKind) {
     while adas.next_of(&["message.read"]).await["receipts"][&grace.id]["read_seq"] != 2 {}
     hold.lose();
     assert_eq!(state(&mut device).await, expected(&room, 2, None, 1, 3), "a count that fails is tried again");
-    held.lose("unread_states", 1);
+    gate.lose("unread_states", 1);
     grace.read(&room, 3).await.expect(204);
     assert_eq!(state(&mut device).await, expected(&room, 3, None, 0, 3), "and holds up no answer");
 }
