@@ -11,6 +11,7 @@ let rows = () => [];
 let isWhole = () => true;
 let moved = () => {};
 let atEnd = true;
+let seenTop = 0; // where the box was at the last look; the event of a scroll comes later than the scroll
 let place = null; // {row, top}: the first visible row, and its distance from the top
 
 /**
@@ -35,6 +36,7 @@ export const distanceToEnd = () => scroller.scrollHeight - scroller.scrollTop - 
 /** From now on the reader is at the end. */
 export function pinToEnd() {
   atEnd = true;
+  seenTop = scroller.scrollTop;
 }
 
 function scrolled() {
@@ -46,11 +48,15 @@ function scrolled() {
 function note() {
   atEnd = isWhole() && distanceToEnd() < NEAR_END;
   place = atEnd ? null : firstVisible();
+  seenTop = scroller.scrollTop;
 }
 
 /** Runs `change`, which changes rows. */
 export function keepPlace(change) {
-  if (!atEnd && scroller.clientHeight) place = firstVisible();
+  if (scroller.clientHeight) {
+    if (scroller.scrollTop !== seenTop) note();
+    else if (!atEnd) place = firstVisible();
+  }
   change();
   restore();
 }
@@ -58,6 +64,7 @@ export function keepPlace(change) {
 function restore() {
   if (atEnd) scroller.scrollTop = scroller.scrollHeight;
   else if (place?.row.node.isConnected) scroller.scrollTop += distance(place.row.node) - place.top;
+  seenTop = scroller.scrollTop;
 }
 
 /** Scrolls so that an element is in the upper part. @param {Element} node */

@@ -124,6 +124,7 @@ async fn of_many_messages_few_have_rows() {
         }
         return numbers[0];
     })()";
+    page.until(&message(&format!("number {COUNT}"))).await;
     page.eval(shown).await;
     while page.eval("one('load-state').dataset.state").await != "complete"
         || page.eval(&format!("{scroller}.scrollTop")).await != 0
