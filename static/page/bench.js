@@ -1,6 +1,7 @@
 // Opens the test bench, from the account menu or by the address `#bench`. It is loaded when it is opened first.
 
 import { $ } from "./dom.js";
+import { notify } from "./notice.js";
 
 const ADDRESS = "#bench";
 
@@ -20,6 +21,7 @@ export function startBenchView() {
 }
 
 async function openBench() {
-  const { open } = await import("../lazy/bench.js");
-  open();
+  const bench = await import("../lazy/bench.js").catch(() => null);
+  if (bench) bench.open();
+  else notify("The test bench cannot be loaded without a connection.");
 }

@@ -1,13 +1,15 @@
 // Picking an emoji. The picker and its list are loaded when it is opened first.
 
+import { notify } from "./notice.js";
 import { client } from "./page-client.js";
 
 const RECENT = "chinwag.emoji."; // the emoji that a user picked last, and the skin tone
 
 /** Opens the picker at an element. Returns the picked emoji, or null. @returns {Promise<string | null>} */
 export async function pickEmoji(anchor) {
-  const { pick } = await import("../lazy/emoji-dialog.js");
-  return pick(anchor, memory());
+  const dialog = await import("../lazy/emoji-dialog.js").catch(() => null);
+  if (!dialog) notify("The emoji cannot be loaded without a connection.");
+  return dialog ? dialog.pick(anchor, memory()) : null;
 }
 
 // As messages and drafts, it stays as long as the login does.
