@@ -150,10 +150,7 @@ async fn hostile_names_have_small_initials() {
     let page = Visitor::at_login(&browser, server.address).await;
     let texts: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
     let initials = page
-        .eval(&format!(
-            "load('page/initials.js').then(({{ initialsOf }}) => {}.map(initialsOf))",
-            json!(texts)
-        ))
+        .eval(&format!("load('page/initials.js').then(({{ initialsOf }}) => {}.map(initialsOf))", json!(texts)))
         .await;
     assert_eq!(initials, json!(names.map(|(_, initials)| initials)));
 
