@@ -15,6 +15,7 @@ mod jumps;
 mod links;
 mod looks;
 mod menu;
+mod offline;
 mod outages;
 mod pins;
 mod reactions;

@@ -93,10 +93,10 @@ async fn a_message_keeps_its_row_from_the_send_to_the_receipt() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_messages_few_have_rows() {
+    const COUNT: usize = 700;
     let server = Server::with(&["--rate-limits", "off"]).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
-    const COUNT: usize = 700;
     for number in 1..=COUNT {
         ada.send(&room, &format!("number {number}")).await;
     }

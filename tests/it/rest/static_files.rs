@@ -82,7 +82,7 @@ async fn what_the_login_needs_is_little_and_named_by_the_page() {
     assert!(names.contains(&"page/start.js"), "{names:?}");
     // A module that the page does not name would cost one more round trip.
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
-    for name in names.iter().filter(|name| name.ends_with(".js")) {
+    for name in names.iter().filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "js")) {
         for import in imports(&folder, name) {
             assert!(names.contains(&import.as_str()), "{name} imports {import}");
         }

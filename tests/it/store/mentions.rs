@@ -55,11 +55,11 @@ async fn the_members_whom_a_text_names_are_mentioned(store: &Fixture) {
     let eve = store.register("eve").await;
     let plain = store.send(id, ada, "no at all").await;
     assert_eq!((plain.mentions, store.count(ROWS).await), (Mentions::default(), 0));
-    let send = store.send_of(id, ada, "@bob.b, @CAT. @eve @ada @bob.B `@cat` x@cat");
-    let sent = fresh(store.commit_one(&send).await);
+    let new = store.send_of(id, ada, "@bob.b, @CAT. @eve @ada @bob.B `@cat` x@cat");
+    let sent = fresh(store.commit_one(&new).await);
     assert_eq!(sent.mentions, users(&[bob, cat, ada]));
     assert_eq!(store.message_by_id(id, sent.id).await.unwrap().as_ref(), Some(&sent));
-    assert_eq!(repeated(store.commit_one(&send).await), sent, "a retry");
+    assert_eq!(repeated(store.commit_one(&new).await), sent, "a retry");
     assert_eq!(
         [counted(store, id, ada).await, counted(store, id, bob).await, counted(store, id, cat).await],
         [0, 1, 1]

@@ -116,7 +116,7 @@ async fn a_user_has_a_bounded_number_of_saved_messages(store: &Fixture) {
     });
     let results = join_all(at_once).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 2, "{results:?}");
-    let refusal = results.into_iter().find(|result| result.is_err()).unwrap();
+    let refusal = results.into_iter().find(Result::is_err).unwrap();
     assert_eq!(refused_field(refusal), "message_id");
     assert_eq!(listed(store, bob).await.len(), messages.len() - 5);
     assert_eq!(save(store, bob, &first[0]).await, Ok(false), "again");

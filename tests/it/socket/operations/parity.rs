@@ -128,7 +128,7 @@ impl Fixture {
         let message_id = &room.message_id;
         let (mut input, event) = match name {
             "me.get" | "conversation.get" => (json!({}), None),
-            "session.list" | "block.list" => (json!({"limit": 1}), None),
+            "session.list" | "block.list" | "saved.list" => (json!({"limit": 1}), None),
             "user.list" => (json!({"q": "GRA", "limit": 1}), None),
             "user.get" => (json!({"user_id": self.grace.id}), None),
             "user.block" | "user.unblock" => (json!({"user_id": self.joan.id}), None),
@@ -153,12 +153,10 @@ impl Fixture {
             "message.delete" => (json!({"message_id": message_id}), Some("message.deleted")),
             "message.read" => (json!({"seq": 2}), Some("conversation.state")),
             "message.unread" => (json!({"from_seq": 2}), Some("conversation.state")),
-            "saved.list" => (json!({"limit": 1}), None),
             "message.save" => (json!({"message_id": message_id}), Some("message.saved")),
-            "message.unsave" => (json!({"message_id": message_id}), None),
+            "message.unsave" | "message.unpin" => (json!({"message_id": message_id}), None),
             "notifications.update" => (json!({"level": "mentions"}), Some("conversation.state")),
             "message.pin" => (json!({"message_id": message_id}), Some("message.pinned")),
-            "message.unpin" => (json!({"message_id": message_id}), None),
             "reaction.list" => (json!({"message_id": message_id, "limit": 2}), None),
             "reaction.add" => (json!({"message_id": message_id, "emoji": "\u{1F44D}"}), Some("reactions.changed")),
             "reaction.clear" => (json!({"message_id": message_id, "emoji": "\u{1F389}"}), None),
