@@ -149,3 +149,9 @@ export class Conversations {
 
 /** @param {Conversation} conversation */
 export const activity = ({ last_message, created_at }) => Date.parse(last_message?.timestamp ?? created_at);
+
+/**
+ * Returns true if the message with this number is unread.
+ * @param {Conversation} conversation @param {number} seq
+ */
+export const isUnread = ({ read_seq = 0, unread_count = 0 }, seq) => unread_count > 0 && read_seq < seq;

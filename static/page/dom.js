@@ -6,6 +6,8 @@ const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
   add: ["M12 5v14", "M5 12h14"],
   copy: ["M9 9h10v11H9z", "M5 15V4h10"],
+  bell: ["M6 16V11a6 6 0 0 1 12 0v5l1.5 2.5h-15z", "M10 21.5h4"],
+  bellOff: ["M6 16V11a6 6 0 0 1 12 0v5l1.5 2.5h-15z", "M10 21.5h4", "M4 3l16 18"],
   back: ["M15 5l-7 7 7 7"],
   close: ["M6 6l12 12", "M18 6L6 18"],
   down: ["M12 5v14", "M6 13l6 6 6-6"],

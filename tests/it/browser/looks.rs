@@ -15,7 +15,8 @@ use crate::support::browser::Browser;
 use crate::support::client::{Conversation, PASSWORD, TestUser, post};
 use crate::support::server::Server;
 
-const SIZES: [(&str, u32, u32); 3] = [("desk", 1280, 800), ("phone", 390, 844), ("small", 360, 640)];
+const SIZES: [(&str, u32, u32); 4] =
+    [("desk", 1280, 800), ("tablet", 820, 1180), ("phone", 390, 844), ("small", 360, 640)];
 
 async fn user(server: &Server, username: &str, name: &str) -> TestUser {
     let body = json!({"username": username, "name": name, "password": PASSWORD});

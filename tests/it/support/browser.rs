@@ -304,6 +304,33 @@ impl Page {
         self.until("!window.isOld && document.readyState === 'complete'").await;
     }
 
+    /// Sets what the page may do with notifications: `granted`, `denied` or `prompt`.
+    pub(crate) async fn permit_notifications(&self, setting: &str) {
+        let permission =
+            json!({"permission": {"name": "notifications"}, "setting": setting, "browserContextId": self.context});
+        self.tools.call("", "Browser.setPermission", permission).await.unwrap();
+    }
+
+    /// Evaluates an expression in the service worker of the page.
+    pub(crate) async fn eval_in_worker(&self, expression: &str) {
+        // A browser stops a worker that has nothing to do; a message starts it.
+        self.eval("navigator.serviceWorker.ready.then((registration) => registration.active.postMessage(null))").await;
+        let is_worker =
+            |target: &Value| target["type"] == "service_worker" && target["browserContextId"] == self.context;
+        let worker = loop {
+            let targets = self.tools.call("", "Target.getTargets", json!({})).await.unwrap();
+            match targets["targetInfos"].as_array().unwrap().iter().find(|target| is_worker(target)) {
+                Some(worker) => break worker.clone(),
+                None => self.until("true").await,
+            };
+        };
+        let attach = json!({"targetId": worker["targetId"], "flatten": true});
+        let session = self.tools.call("", "Target.attachToTarget", attach).await.unwrap();
+        let params = json!({"expression": expression, "awaitPromise": true});
+        let answer = self.tools.call(session["sessionId"].as_str().unwrap(), "Runtime.evaluate", params).await.unwrap();
+        assert!(answer.get("exceptionDetails").is_none(), "{answer}");
+    }
+
     /// Returns the manifest as the browser reads it: `data` and `errors`.
     pub(crate) async fn manifest(&self) -> Value {
         self.call("Page.getAppManifest", json!({})).await
