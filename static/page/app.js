@@ -21,6 +21,7 @@ import { startPeopleView } from "./people.js";
 import { startPinsView } from "./pins.js";
 import { startPresence } from "./presence.js";
 import { startReactions } from "./reactions.js";
+import { startSavedView } from "./saved.js";
 import { startSearchView } from "./search.js";
 import { startSettingsView } from "./settings.js";
 
@@ -48,6 +49,7 @@ export function startChat({ afterLogin }) {
   startReactions({ picker: pickEmoji });
   startBlockView();
   startGoneView();
+  startSavedView(open);
   startSearchView(open);
   startFocusView({ afterLogin });
   startBell();

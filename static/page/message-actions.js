@@ -14,6 +14,7 @@ import { markUnread, mayMarkUnread } from "./reading.js";
 import { hasReaders, showReaders } from "./receipts.js";
 import { startRowFocus } from "./row-focus.js";
 import { mayDelete, mayEdit, removeMessage } from "./revise.js";
+import { maySave, mayUnsave, save, unsave } from "./saved.js";
 
 /**
  * The entries of the menu. `picture`: the icon of one that has a button beside the message too. `sure`: the question of one that has to be pressed
@@ -24,6 +25,8 @@ const ACTIONS = [
   { name: "reply", words: "Reply", picture: "reply", isAllowed: mayReply, run: beginReply },
   { name: "pin", words: "Pin", isAllowed: mayPin, run: pin },
   { name: "unpin", words: "Unpin", isAllowed: mayUnpin, run: unpin },
+  { name: "save", words: "Save for later", isAllowed: maySave, run: save },
+  { name: "unsave", words: "Remove from saved", isAllowed: mayUnsave, run: unsave },
   { name: "copy", words: "Copy text", isAllowed: mayReply, run: ({ content }) => copyAs("Text", content) },
   { name: "link", words: "Copy link", isAllowed: mayReply, run: (message) => copyAs("Link", linkTo(message)) },
   { name: "unread", words: "Mark as unread from here", isAllowed: mayMarkUnread, run: markUnread },

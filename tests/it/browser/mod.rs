@@ -27,6 +27,7 @@ mod refused;
 mod replies;
 mod revising;
 mod rows;
+mod saved;
 mod search;
 mod settings;
 mod tabs;
