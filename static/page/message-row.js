@@ -81,7 +81,7 @@ function drawHead({ first, mine, name, time }, old) {
 }
 
 function drawText({ message, time }, old) {
-  return morph(old, el("p", { class: `bubble${message.deleted_at ? " deleted" : ""}`, "data-testid": "message-text", title: fullTime(time) },
+  return morph(old, el("div", { class: `bubble${message.deleted_at ? " deleted" : ""}`, "data-testid": "message-text", title: fullTime(time) },
     ...(message.deleted_at ? ["This message was deleted"] : formatted(message.content, message))));
 }
 

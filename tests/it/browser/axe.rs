@@ -130,6 +130,7 @@ async fn messages_and_what_opens_from_them_have_no_fault() {
     page.until("all('pin').length === 1").await;
     check(&page, "the pinned messages").await;
     page.press("Escape").await;
+    page.eval(&format!("{own}.focus()")).await;
     page.click(&button("reply")).await;
     page.until("seen(one('reply-bar'))").await;
     check(&page, "an answer to a message").await;
