@@ -20,12 +20,14 @@ export function startReactions({ picker = null } = {}) {
 export const mayReact = (message) => message.type !== "system" && !message.state && !message.deleted_at;
 
 /** Reacts with an emoji, or takes the reaction back. */
-export async function react(message, emoji) {
+export async function react(message, emoji, chip = null) {
   try {
     await client.reactions.toggle(message, emoji);
   } catch (problem) {
     notify(problem.message);
   }
+  // The names were asked for before the server had this reaction.
+  if (chip) renewNames(chip);
 }
 
 // Choosing
@@ -83,7 +85,7 @@ function newChip(emoji, current, row) {
   const name = () => nameUsers(chip, current());
   const chip = el("button", {
     type: "button", class: "reaction", "data-testid": "reaction", "data-emoji": emoji, tabindex: tabindexIn(row),
-    click: () => react(current(), emoji), pointerenter: name, focus: name,
+    click: () => react(current(), emoji, chip), pointerenter: name, focus: name,
   }, el("span", { class: "emoji" }, emoji), el("span", { class: "count" }));
   return chip;
 }
@@ -95,8 +97,12 @@ function fillChip(chip, { emoji, count, me = false }) {
   chip.setAttribute("aria-pressed", String(me));
   chip.setAttribute("aria-label", `${emoji} ${count}${me ? ", with yours" : ""}`);
   chip.removeAttribute("title");
+  renewNames(chip);
+}
+
+function renewNames(chip) {
   named.delete(chip);
-  if (chip.matches(":hover, :focus")) chip.dispatchEvent(new Event("pointerenter"));
+  if (chip.isConnected && chip.matches(":hover, :focus")) chip.dispatchEvent(new Event("pointerenter"));
 }
 
 function removeChip(chip) {

@@ -77,13 +77,21 @@ async fn forward(
     own: String,
     change: fn(Vec<u8>, &Seen, &str) -> Vec<u8>,
 ) {
-    let mut bytes = vec![0; 64 * 1024];
+    let (mut bytes, mut held) = (vec![0; 64 * 1024], Vec::new());
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
+        let mut read = std::mem::take(&mut held);
+        read.extend_from_slice(&bytes[..count]);
+        held = read.split_off(read.len() - cut_name(&read, own.as_bytes()));
         let seen = seen.lock().unwrap().clone();
-        if to.write_all(&change(bytes[..count].to_vec(), &seen, &own)).await.is_err() {
+        if to.write_all(&change(read, &seen, &own)).await.is_err() {
             return;
         }
     }
+}
+
+/// Returns the length of the end of `read` with which a name begins, whose rest comes with the next read.
+fn cut_name(read: &[u8], name: &[u8]) -> usize {
+    (1..name.len()).rev().find(|length| read.ends_with(&name[..*length])).unwrap_or(0)
 }
 
 /// A browser writes the head of each request at once.
@@ -99,7 +107,7 @@ fn change_request(read: Vec<u8>, seen: &Seen, own: &str) -> Vec<u8> {
     }
 }
 
-/// The page is one write of the server, and the names are of one length.
+/// The names are of one length.
 fn change_answer(read: Vec<u8>, seen: &Seen, own: &str) -> Vec<u8> {
     match seen {
         Seen::Own => read,
