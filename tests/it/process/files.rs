@@ -128,7 +128,7 @@ async fn words_of_deleted_text_are_in_no_file() {
     let items = async || ada.get(&search).await.expect(200).json()["items"].as_array().unwrap().len();
     let database = rusqlite::Connection::open(running.data.path().join("chinwag.db")).unwrap();
     let entries = || {
-        let count = format!("SELECT count(*) FROM search_entries WHERE words LIKE '%{WORD}%'");
+        let count = format!("SELECT count(*) FROM search_words WHERE search_words MATCH '{WORD}'");
         database.query_row(&count, [], |row| row.get::<_, i64>(0)).unwrap()
     };
     let until = async |expected: i64| {
