@@ -35,8 +35,11 @@ pub const QUOTE_CHARS_MAX: i32 = 200;
 /// Users whom one message mentions: more than anybody addresses by name, and few enough to insert with the message.
 pub const MENTIONS_MAX: usize = 50;
 /// Different names behind the `@` of one text that are looked up, each by two indexes: twice [`MENTIONS_MAX`], because a name may be one of several
-/// usernames. Bounds the look-ups under the lock of a batch, whose texts [`BATCH_BYTES_MAX`] bounds.
+/// usernames. Bounds the look-ups of one message; [`NAME_WEIGHT_BYTES`] bounds those of a batch.
 pub const MENTION_NAMES_MAX: usize = 2 * MENTIONS_MAX;
+/// Bytes of text that a name counts as in the bound of a batch: the look-up and the row that it may cost take as long. So a batch has at most
+/// 2,000 names beside its first write.
+pub const NAME_WEIGHT_BYTES: usize = 512;
 /// Saved messages of one user: more than anybody goes through, and few enough to count with each of them.
 pub const SAVED_MAX: i64 = 1_000;
 /// Pinned messages of one conversation: more than anybody looks through, and few enough to count at each pin.

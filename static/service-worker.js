@@ -32,8 +32,12 @@ async function find(request) {
 
 async function openPage(event) {
   const kept = await caches.match("/", { ...ANY, cacheName: INDEX });
-  const fresh = fetch(event.request).then((answer) => (kept && answer.status >= 500 ? kept : keep(answer)));
-  if (!kept) return fresh;
+  if (!kept) {
+    const answer = await fetch(event.request);
+    event.waitUntil(keep(answer.clone()).catch(() => {}));
+    return answer;
+  }
+  const fresh = fetch(event.request).then((answer) => (answer.status >= 500 ? kept : keep(answer)));
   event.waitUntil(fresh.catch(() => {}));
   const patience = new Promise((enough) => { setTimeout(enough, PATIENCE_MS, kept.clone()); });
   return Promise.race([fresh, patience]).catch(() => kept);

@@ -9,6 +9,7 @@ use super::mentions::Mentions;
 use super::message::{Content, Message};
 use super::reactions::Reactions;
 use super::{Code, ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
+use crate::limits;
 
 /// A numbered write, as the journal takes it.
 #[derive(Clone, Debug)]
@@ -50,6 +51,15 @@ impl Write {
             Self::Send(message) => message.content.as_str().len(),
             Self::Apply(command) => command.action.text_bytes(),
         }
+    }
+
+    /// Returns its share of a batch's bound: the bytes of its text, and more for each name in it, which the store looks up.
+    pub fn weight(&self) -> usize {
+        let names = match self {
+            Self::Send(message) => message.content.as_str().bytes().filter(|byte| *byte == b'@').count(),
+            Self::Apply(_) => 0,
+        };
+        self.text_bytes() + names.min(limits::MENTION_NAMES_MAX) * limits::NAME_WEIGHT_BYTES
     }
 
     /// Returns the user who writes.

@@ -137,7 +137,7 @@ fn take(waiting: &mut VecDeque<Job>, sends: bool) -> Vec<Job> {
                 }
             };
         if joins {
-            bytes += job.write.text_bytes();
+            bytes += job.write.weight();
             batch.push(job);
         } else {
             stopped.insert(conversation_id);

@@ -55,11 +55,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 22, needs: 5 },
     // A node that does not know pins passes their events on, and shows none in history.
     Migration { version: 23, needs: 5 },
+    // On SQLite it needs itself, see `sqlite_needs`.
     Migration { version: 24, needs: 5 },
     // A node that does not know the choices shows none and leaves them as they are.
     Migration { version: 25, needs: 5 },
     // A node that does not know mentions finds none in what it is sent, and leaves those of a message that it edits or deletes. Those of a deleted message are
-    // neither shown nor counted.
+    // neither shown nor counted; those of an edited one stay until it is edited again.
     Migration { version: 26, needs: 5 },
     // A node that does not know saved messages leaves those of a conversation or a user that it sweeps. They show nothing.
     Migration { version: 27, needs: 5 },
@@ -71,6 +72,12 @@ const SQLITE: &str = include_str!("sqlite/schema.sql");
 const SECTION: &str = "\n-- Version ";
 
 impl Migration {
+    /// Returns the version that a binary must know to run on SQLite's schema. No other node runs beside this one there, so that an earlier binary
+    /// comes back only by a downgrade, and it would not find the tables of the index that version 24 replaces.
+    pub(super) fn sqlite_needs(&self) -> i64 {
+        if self.version == 24 { 24 } else { self.needs }
+    }
+
     /// PostgreSQL's statements.
     pub(super) fn postgres(&self) -> &'static str {
         self.section(POSTGRES)

@@ -113,14 +113,13 @@ export class ConversationList {
     }
   }
 
-  // Known, recent enough for the answer, and not in it: the user is no longer a member.
+  // Known, recent enough for the answer, and not in it: the user may be no longer a member, or a message has come since the answer was made.
   /** @param {Set<string>} ids @param {number} oldest */
   #drop(ids, oldest) {
     for (const id of ids) {
       const known = this.#conversations.get(id);
       if (!known || activity(known) <= oldest) continue;
-      if (this.#hooks.isInUse(id)) this.fetch(id);
-      else this.#hooks.lost(id);
+      this.fetch(id);
     }
   }
 }

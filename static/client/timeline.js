@@ -164,6 +164,10 @@ export class Timeline {
     if (this.messages.length <= length) return;
     for (const message of this.messages.splice(0, this.messages.length - length)) this.byId.delete(message.id);
     this.isComplete = false;
+    if (this.state !== "loading" && this.laterState !== "loading") return;
+    // The page that is on its way has no place beside this range any more.
+    this.#range += 1;
+    Object.assign(this, { state: "idle", laterState: "idle" });
   }
 
   /**

@@ -79,7 +79,8 @@ function pressed(event) {
 
 function submit() {
   const content = text.value.replaceAll("\0", "").trim();
-  if (!content || !measure() || !view.openId) return;
+  // The URL may name another conversation already, whose draft is about to be shown.
+  if (!content || !measure() || !shownId || view.openId !== shownId) return;
   mentions.close();
   if (isEditing()) return void saveEdit(content);
   if (!client.send(view.openId, content, { replyTo: replyTo() })) {

@@ -21,16 +21,18 @@ export function formatted(content, message) {
 }
 
 /** Returns a value that changes when a text can name more users than before: they may become known after it is shown. */
-export function mentionsKnown({ content, conversation_id: conversationId, mentions }) {
+export function mentionsKnown({ content, seq, conversation_id: conversationId, mentions }) {
   if (!content.includes("@")) return 0;
-  return mentions ? mentions.filter((id) => client.people.users.has(id)).length : client.people.members.get(conversationId)?.length ?? 0;
+  if (seq) return (mentions ?? []).filter((id) => client.people.users.has(id)).length;
+  return client.people.members.get(conversationId)?.length ?? 0;
 }
 
 /** Returns the users whom the text can name, by username. The server says whom a message mentions; one that is not sent yet can name all members. */
-function mentionable({ conversation_id: conversationId, mentions, mentions_all: all }) {
+function mentionable({ seq, conversation_id: conversationId, mentions, mentions_all: all }) {
   const { conversations, people } = client;
   const peer = conversations.get(conversationId)?.peer;
-  const users = mentions?.map((id) => people.find(id)) ?? people.members.get(conversationId)?.map(({ user }) => user) ?? [peer, peer && client.user];
+  const named = seq ? mentions ?? [] : mentions;
+  const users = named?.map((id) => people.find(id)) ?? people.members.get(conversationId)?.map(({ user }) => user) ?? [peer, peer && client.user];
   if (all) users.push(EVERYBODY);
   return new Map(users.filter((user) => user?.username).map((user) => [user.username.toLowerCase(), user]));
 }

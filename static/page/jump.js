@@ -57,7 +57,9 @@ export async function toNewest() {
   jumps += 1;
   offerWayBack(null);
   if (!client.history.get(openId)?.isNewest) {
-    if (!(await client.openNewest(openId)) || view.openId !== openId) return;
+    const isLoaded = await client.openNewest(openId);
+    if (view.openId !== openId) return;
+    if (!isLoaded) return notify("The newest messages cannot be loaded now. What you write is sent when the connection is back.");
   }
   showNewest();
 }

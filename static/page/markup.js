@@ -10,6 +10,7 @@
 
 const BLOCKS_DEEP = 4; // quotes and lists inside each other; deeper ones stay text
 const BLOCKS_MOST = 200; // of one message; what follows is text, since each block is several elements
+const TOKENS_MOST = 1_000; // marks, links and names of one message; what follows is text
 const MARKS_OPEN = 12; // marks that wait for their end; of more, the oldest is given up
 const USERNAME_MOST = 32;
 
@@ -40,12 +41,12 @@ const RUNS = { "***": ["**", "*"], "**": ["**"], "*": ["*"], _: ["_"], "~~": ["~
  * @returns {Block[]}
  */
 export function parse(text, usernames = new Set()) {
-  return blocksOf(text.split("\n"), { usernames, depth: 0, count: { blocks: 0 } });
+  return blocksOf(text.split("\n"), { usernames, depth: 0, count: { blocks: 0, tokens: 0 } });
 }
 
 /**
  * Where a block is: how deep, and how many there are before it.
- * @typedef {{ usernames: Set<string>, depth: number, count: { blocks: number } }} Place
+ * @typedef {{ usernames: Set<string>, depth: number, count: { blocks: number, tokens: number } }} Place
  */
 
 /** @param {string[]} lines @param {Place} place @returns {Block[]} */
@@ -58,7 +59,7 @@ function blocksOf(lines, place) {
     let words = lines.slice(plain, end).join("\n");
     // A block stands in lines of its own: the line ends around it are not the text's.
     if (!isWhole) words = words.replace(/^(?:[^\S\n]*\n)+/, "").trimEnd();
-    if (words || isWhole) blocks.push({ type: "text", nodes: inlinesOf(words, place.usernames) });
+    if (words || isWhole) blocks.push({ type: "text", nodes: inlinesOf(words, place) });
   };
   for (let at = 0; at < lines.length;) {
     const found = place.count.blocks < BLOCKS_MOST && blockAt(lines, at, place);
@@ -108,7 +109,8 @@ function listAt(lines, at, inside) {
   let end = at;
   let item = ITEM.exec(lines[end]);
   const isNumbered = item?.[1] !== undefined;
-  while (item && (item[1] !== undefined) === isNumbered) {
+  while (item && (item[1] !== undefined) === isNumbered && inside.count.blocks < BLOCKS_MOST) {
+    inside.count.blocks += 1;
     const content = [lines[end].slice(item[0].length)];
     end += 1;
     // Lines that are indented belong to the item.
@@ -120,8 +122,8 @@ function listAt(lines, at, inside) {
   return items.length ? { block: { type: "list", items }, end } : null;
 }
 
-/** @param {string} text @param {Set<string>} usernames @returns {Inline[]} */
-function inlinesOf(text, usernames) {
+/** @param {string} text @param {Place} place @returns {Inline[]} */
+function inlinesOf(text, { usernames, count }) {
   const marks = new Marks();
   const ends = codeEnds(text);
   const token = new RegExp(TOKEN);
@@ -131,7 +133,8 @@ function inlinesOf(text, usernames) {
     marks.add(node);
     from = token.lastIndex = end;
   };
-  for (let match = token.exec(text); match; match = token.exec(text)) {
+  for (let match = token.exec(text); match && count.tokens < TOKENS_MOST; match = token.exec(text)) {
+    count.tokens += 1;
     const [[run], at] = [match, match.index];
     const after = at + run.length;
     if (run[0] === "`") {

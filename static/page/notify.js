@@ -15,7 +15,7 @@ const MUTE = "chinwag.mute"; // whether this device makes sounds
 const { local } = browserStorages();
 let userId = null;
 let registration = null;
-const shown = new Map(); // conversation id → the number of the message that its notification shows
+const shown = new Map(); // conversation id → the message that its notification shows: {seq, id}
 
 /** True where the browser can show notifications at all: on a secure origin. */
 export const canNotify = () => Boolean(navigator.locks && navigator.serviceWorker && globalThis.Notification);
@@ -42,23 +42,33 @@ export function setMuted(is) {
 
 async function begin() {
   client.on("message", ({ message }) => note(message));
-  on("conversations", closeRead);
+  client.account.loadBlocked().catch(() => {}); // without them, the level alone decides
+  for (const topic of ["conversations", "timeline"]) on(topic, closeRead);
   registration = await navigator.serviceWorker.ready;
   // Those that another tab has shown.
-  for (const { data } of await mine()) shown.set(data.conversationId, data.seq);
+  for (const { data } of await mine()) shown.set(data.conversationId, data);
   closeRead();
 }
 
 function note(message) {
   if (!client.notifications.wants(message)) return;
   nameOf(message.sender_id); // looks it up
-  setTimeout(() => { if (isNews(message)) show(message); }, MOMENT_MS);
+  setTimeout(() => {
+    const now = asItIs(message);
+    if (isNews(now)) show(now);
+  }, MOMENT_MS);
+}
+
+/** Returns a message as it is now, as far as this page knows: it may have been edited or deleted meanwhile. */
+function asItIs({ conversation_id: conversationId, id, ...rest }) {
+  const last = client.conversations.get(conversationId)?.last_message;
+  return client.history.get(conversationId)?.byId.get(id) ?? (last?.id === id ? last : { conversation_id: conversationId, id, ...rest });
 }
 
 /** Returns true if the user has not seen a message, and still wants to be told. */
 function isNews(message) {
   const conversation = client.conversations.get(message.conversation_id);
-  return conversation && isUnread(conversation, message.seq) && client.notifications.wants(message);
+  return conversation && isUnread(conversation, message.seq) && client.notifications.wants(message) && !client.account.blocked?.has(message.sender_id);
 }
 
 function show(message) {
@@ -67,8 +77,8 @@ function show(message) {
   const conversation = client.conversations.get(message.conversation_id);
   const text = [...message.content.replace(/\s+/g, " ")].slice(0, TEXT_MOST).join("");
   const body = conversation.type === "group" ? `${nameOf(message.sender_id)}: ${text}` : text;
-  const data = { conversationId: conversation.id, userId, seq: message.seq };
-  shown.set(conversation.id, message.seq);
+  const data = { conversationId: conversation.id, userId, seq: message.seq, id: message.id };
+  shown.set(conversation.id, data);
   registration.showNotification(titleOf(conversation), {
     body, data, tag: conversation.id, renotify: true, silent: true, dir: "auto", icon: icon(), badge: icon(),
   });
@@ -78,11 +88,12 @@ const icon = () => document.querySelector('link[rel="apple-touch-icon"]').href;
 
 const mine = async () => (await registration.getNotifications()).filter(({ data }) => data?.userId === userId);
 
-/** Closes the notifications of what has been read, here or elsewhere, and of conversations that are gone. */
+/** Closes the notifications of what has been read, here or elsewhere, of messages that were deleted, and of conversations that are gone. */
 async function closeRead() {
-  const done = [...shown].filter(([id, seq]) => {
-    const conversation = client.conversations.get(id);
-    return conversation ? !isUnread(conversation, seq) : client.list.isLoaded;
+  const done = [...shown].filter(([conversationId, { seq, id }]) => {
+    const conversation = client.conversations.get(conversationId);
+    if (!conversation) return client.list.isLoaded;
+    return !isUnread(conversation, seq) || asItIs({ conversation_id: conversationId, id }).deleted_at;
   });
   if (done.length === 0) return;
   for (const [id] of done) shown.delete(id);

@@ -12,10 +12,16 @@ let before = { id: null, status: "" }; // the user of the open direct conversati
 
 export function startPresence() {
   client.presence.touch();
-  for (const sign of SIGNS) addEventListener(sign, () => client.presence.touch(), { passive: true, capture: true });
+  for (const sign of SIGNS) addEventListener(sign, touch, { passive: true, capture: true });
   for (const topic of ["people", "opened"]) on(topic, lookUp);
   // The words grow older by themselves.
   setInterval(() => before.status === "offline" && changed("people"), MINUTE_MS);
+}
+
+function touch() {
+  const wasAway = client.presence.isAway;
+  client.presence.touch();
+  if (wasAway) changed("timeline"); // what has come meanwhile is seen now
 }
 
 // When the other user goes, the server knows the time.

@@ -42,7 +42,7 @@ export const unreadLine = () => line;
 export const isFirstUnread = (message) => lineId !== null && message.id === lineId;
 
 const isMine = (message) => message.sender_id === client.user.id;
-const isSeen = () => isAtEnd() && !document.hidden && view.openId !== null;
+const isSeen = () => isAtEnd() && !document.hidden && !client.presence.isAway && view.openId !== null;
 
 /** Before a rendering: finds where the line stands, and counts what has arrived. */
 export function noteReading(timeline) {

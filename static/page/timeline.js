@@ -3,6 +3,7 @@
 
 import { startAnnouncer } from "./announcer.js";
 import { $, el } from "./dom.js";
+import { keepFocus } from "./focus.js";
 import { startJumps, toNewest } from "./jump.js";
 import { drawLaterState } from "./later.js";
 import { startMessageActions } from "./message-actions.js";
@@ -77,6 +78,7 @@ function later() {
 
 function render() {
   if (shownId !== view.openId) showOther();
+  for (const [id, other] of client.history.timelines) if (id !== view.openId) other.trim(MOST_FOR_PLACE);
   const timeline = client.history.get(view.openId);
   if (!timeline) return;
   if (isAtEnd()) {
@@ -91,12 +93,14 @@ function render() {
 
 function layOut(timeline) {
   const { messages } = timeline;
-  renderLoadState(timeline);
-  drawLaterState(timeline);
+  keepFocus($("scroller"), () => {
+    renderLoadState(timeline);
+    drawLaterState(timeline);
+  }, () => $("scroller"));
   if (messages.length && (from > messages.at(-1).seq || to < messages[0].seq)) spanOther(timeline);
   const start = indexOf(messages, from);
   const some = messages.slice(start, to === Infinity ? undefined : indexOf(messages, to + 1));
-  list.show(some, isWhole() ? client.outbox.in(view.openId) : [], isStale);
+  keepFocus($("messages"), () => list.show(some, isWhole() ? client.outbox.in(view.openId) : [], isStale), () => $("scroller"));
   isStale = false;
 }
 

@@ -186,3 +186,16 @@ test("what a device has not loaded it has not received", async () => {
   await room.browser.clock.pass(300);
   assert.deepEqual(room.socket.sentOf("message.delivered").map(({ seq }) => seq), [100]);
 });
+
+test("a range that is trimmed while a page beside it is on its way takes no page that leaves a hole", async () => {
+  const room = await Room.open(200);
+  await room.client.open(ROOM);
+  await room.client.history.loadEarlier(ROOM);
+  assert.deepEqual(room.seqs, range(101, 200));
+  const loading = room.client.history.loadEarlier(ROOM);
+  room.timeline.trim(60);
+  await loading;
+  assert.deepEqual([room.seqs, room.timeline.state, room.timeline.isComplete], [range(141, 200), "idle", false]);
+  await room.client.history.loadEarlier(ROOM);
+  assert.deepEqual(room.seqs, range(91, 200));
+});

@@ -123,6 +123,18 @@ function depthOf(blocks) {
   return depth;
 }
 
+// A hundred rows of such a message are made when its conversation is opened.
+const nodesIn = (/** @type {any[]} */ level) => level.reduce((count, node) => {
+  const inside = node.nodes ?? node.blocks ?? node.items?.flatMap((/** @type {any} */ item) => item.blocks) ?? [];
+  return count + 1 + (node.items?.length ?? 0) + nodesIn(inside);
+}, 0);
+for (const piece of ["- a\n", "1. a\n", "*a* ", "@ada ", "`a` ", "https://a ", "> - *a*\n"]) {
+  test(`${JSON.stringify(piece)} over and over makes a bounded number of elements`, () => {
+    const nodes = nodesIn(parse(piece.repeat(16 * 1024 / piece.length), new Set(["ada"])));
+    assert.ok(nodes < 2_500, `${nodes} nodes`);
+  });
+}
+
 // A message has 16 KiB at most. With 16 times that, anything worse than linear takes minutes; a linear reader needs some 50 ms, and the bound is
 // for busy machines.
 const LENGTH = 256 * 1024;

@@ -4,7 +4,8 @@ use super::messages::message_columns;
 
 /// user, conversation, message. One row: if the user is a member, if the message is saved, the number of saved messages, if there is such a
 /// message, if it is a system message, if it is deleted.
-pub(crate) const SAVE_FACTS: &str = "SELECT EXISTS (SELECT 1 FROM members WHERE conversation_id = $2 AND user_id = $1), \
+pub(crate) const SAVE_FACTS: &str = "SELECT EXISTS (SELECT 1 FROM members mb JOIN users u ON u.id = mb.user_id \
+         WHERE mb.conversation_id = $2 AND mb.user_id = $1 AND u.deleted_at IS NULL), \
      EXISTS (SELECT 1 FROM saved_messages WHERE user_id = $1 AND conversation_id = $2 AND message_id = $3), \
      (SELECT count(*) FROM saved_messages WHERE user_id = $1), \
      m.id IS NOT NULL, m.note_kind IS NOT NULL, m.deleted_at IS NOT NULL \

@@ -128,7 +128,7 @@ fn migrate(transaction: Transaction<'_>, pending: &[Migration]) -> rusqlite::Res
         transaction.execute_batch(migration.sqlite())?;
         transaction.execute(
             "INSERT INTO schema_versions (version, needs) VALUES (?1, ?2)",
-            params![migration.version, migration.needs],
+            params![migration.version, migration.sqlite_needs()],
         )?;
     }
     transaction.commit()

@@ -31,7 +31,9 @@ async fn saved_messages_are_listed_on_all_devices_and_lead_back() {
     other.click("one('saved-open')").await;
     other.until("all('saved').length === 2 && all('saved')[0].textContent.includes('12 Tea Lane')").await;
     other.click("all('saved-jump')[0]").await;
-    other.until("!document.getElementById('saved-dialog').open && one('conversation-title').textContent === 'Lunch'").await;
+    other
+        .until("!document.getElementById('saved-dialog').open && one('conversation-title').textContent === 'Lunch'")
+        .await;
     other.until(&is_shown("The address: 12 Tea Lane")).await;
 
     one.choose("number 119.", "unsave").await;
