@@ -7,7 +7,7 @@ import { client, on } from "./page-client.js";
 export function startAccountMenu({ openSettings, logOut }) {
   const menu = $("me");
   const close = () => menu.removeAttribute("open");
-  document.addEventListener("click", (event) => menu.contains(event.target) || close());
+  document.addEventListener("click", (event) => event.composedPath().includes(menu) || close());
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !menu.open) return;
     close();

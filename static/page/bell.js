@@ -19,7 +19,7 @@ let problem = "";
 
 export function startBell() {
   const bell = $("bell");
-  document.addEventListener("click", (event) => bell.contains(event.target) || bell.removeAttribute("open"));
+  document.addEventListener("click", (event) => event.composedPath().includes(bell) || bell.removeAttribute("open"));
   bell.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !bell.open) return;
     bell.removeAttribute("open");
@@ -37,16 +37,25 @@ function render() {
   const choice = client.notifications.of(id);
   const quiet = client.notifications.doNotDisturbUntil;
   const words = `${LEVELS[choice.level]}${choice.until ? ` ${untilWords(choice.until)}` : ""}${quiet ? ", do not disturb" : ""}`;
-  $("bell-summary").setAttribute("aria-label", `Notifications: ${words}`);
-  $("bell-summary").title = `Notifications: ${words}`;
-  $("bell-summary").replaceChildren(icon(choice.level === "none" || quiet ? "bellOff" : "bell"));
-  $("bell-summary").dataset.level = choice.level;
+  if ($("bell-summary").title !== `Notifications: ${words}`) {
+    $("bell-summary").setAttribute("aria-label", `Notifications: ${words}`);
+    $("bell-summary").title = `Notifications: ${words}`;
+    $("bell-summary").replaceChildren(icon(choice.level === "none" || quiet ? "bellOff" : "bell"));
+    $("bell-summary").dataset.level = choice.level;
+  }
   const end = Math.min(...[choice.until, quiet].filter(Boolean).map((time) => new Date(time)));
   if (end < Infinity) timer = setTimeout(render, Math.min(Math.max(end - Date.now(), 0) + 1, TIMER_MOST_MS));
   if ($("bell").open) renderMenu(id, choice, quiet);
+  else clearMenu(); // it opens with the next conversation's choice, and not with this one's
 }
 
+// What others say changes the conversations often, and a button that is replaced between press and release takes no click.
+let drawn = "";
+
 function renderMenu(id, choice, quiet) {
+  const value = JSON.stringify([id, choice, quiet, problem, canNotify() && Notification.permission]);
+  if (value === drawn) return;
+  drawn = value;
   const focused = document.activeElement?.dataset.key;
   const set = (level, end) => act(() => client.notifications.set(id, level, end));
   const disturb = (end) => act(() => client.notifications.doNotDisturb(end));
@@ -65,6 +74,11 @@ function renderMenu(id, choice, quiet) {
     ...device(),
     problem && el("p", { class: "problem", role: "alert" }, problem));
   if (focused) $("bell-menu").querySelector(`[data-key="${focused}"]`)?.focus();
+}
+
+function clearMenu() {
+  drawn = "";
+  $("bell-menu").replaceChildren();
 }
 
 /** Buttons for the end of a choice. `current` is the one that holds now, where that can be told. */

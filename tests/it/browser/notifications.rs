@@ -149,14 +149,9 @@ async fn the_bell_chooses_what_notifies() {
     ada.put_json(&levels, &json!({"level": "mentions"})).await.expect(204);
     page.until("load('page/page-client.js').then(({ client }) => { window.client = client; }) && window.client").await;
     page.until(&format!("client.notifications.of({:?}).level === 'mentions'", choir.id)).await;
-    let mention = |seq: u64, mentions: Value| {
-        let message = json!({"id": format!("00000000-0000-7000-8000-{seq:012}"), "conversation_id": choir.id, "seq": seq, "sender_id": grace.id,
-            "type": "text", "content": format!("message {seq}"), "timestamp": "2026-01-01T00:00:00Z", "mentions": mentions});
-        json!({"type": "message.new", "conversation_id": choir.id, "seq": seq, "message": message})
-    };
-    page.receives(&mention(2, json!([grace.id]))).await;
-    page.receives(&mention(3, json!([ada.id]))).await;
-    shows(&page, &["Choir: Grace: message 3", "Grace: one"]).await;
+    grace.send(&choir, "message 2").await;
+    grace.send(&choir, "@ada message 3").await;
+    shows(&page, &["Choir: Grace: @ada message 3", "Grace: one"]).await;
 
     // Not to be disturbed means no conversation at all, and the sound is this device's own choice.
     page.open("Grace").await;
@@ -172,8 +167,8 @@ async fn the_bell_chooses_what_notifies() {
     page.eval("load('page/notify.js').then(({ setMuted }) => setMuted(true))").await;
     let tones = page.eval("window.tones").await;
     grace.send(&room, "now").await;
-    shows(&page, &["Choir: Grace: message 3", "Grace: now"]).await;
-    assert_eq!(notified(&page).await, json!(["Grace: one", "Choir: Grace: message 3", "Grace: now"]));
+    shows(&page, &["Choir: Grace: @ada message 3", "Grace: now"]).await;
+    assert_eq!(notified(&page).await, json!(["Grace: one", "Choir: Grace: @ada message 3", "Grace: now"]));
     assert_eq!(page.eval("window.tones").await, tones);
 }
 

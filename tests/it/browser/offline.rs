@@ -17,14 +17,8 @@ const SHOWN: &str = "document.querySelector('script[type=module]').src.split('/'
 
 /// Waits until the service worker keeps a release whole.
 async fn keeps(page: &Visitor, release: &str) {
-    page.eval(&format!(
-        "(async () => {{
-            await navigator.serviceWorker.ready;
-            const kept = async () => (await (await caches.match('/', {{ cacheName: 'chinwag.index', ignoreVary: true }}))?.text()) ?? '';
-            while (!(await kept()).includes('/static/{release}/')) await new Promise(requestAnimationFrame);
-        }})()"
-    ))
-    .await;
+    let kept = "caches.match('/', { cacheName: 'chinwag.index', ignoreVary: true }).then((page) => page?.text()).then((html) => { window.kept = html ?? ''; })";
+    page.until(&format!("{kept} && window.kept?.includes('/static/{release}/')")).await;
 }
 
 /// Returns the release of each file that the page has loaded.
