@@ -23,15 +23,9 @@ const NOTE: &str = "
 
 /// Waits until exactly these notifications are on the screen.
 async fn shows(page: &Visitor, expected: &[&str]) {
-    page.eval(&format!(
-        "(async () => {{
-            const registration = await navigator.serviceWorker.ready;
-            const shown = async () => JSON.stringify((await registration.getNotifications()).map(({{ title, body }}) => `${{title}}: ${{body}}`).sort());
-            while (await shown() !== {:?}) await new Promise(requestAnimationFrame);
-        }})()",
-        json!(expected).to_string()
-    ))
-    .await;
+    let look = "navigator.serviceWorker.ready.then((worker) => worker.getNotifications())
+        .then((all) => { window.onScreen = JSON.stringify(all.map(({ title, body }) => `${title}: ${body}`).sort()); })";
+    page.until(&format!("{look} && window.onScreen === {:?}", json!(expected).to_string())).await;
 }
 
 async fn allowed(page: &Visitor) {
@@ -99,6 +93,8 @@ async fn over_all_tabs_one_notifies_of_what_nobody_has_seen() {
 
     // When the tab that notifies closes, another does it. A logout leaves nothing on the screen.
     first.close().await;
+    let waits = "navigator.locks.query().then(({ pending }) => { window.waits = pending.some(({ name }) => name.startsWith('chinwag.notifier.')); })";
+    second.until(&format!("{waits} && window.waits === false")).await;
     grace.send(&room, "still there?").await;
     shows(&second, &["Grace: still there?"]).await;
     second.click("one('me-menu')").await;
