@@ -77,7 +77,6 @@ export class Client {
     this.list = new ConversationList(this.rest, this.conversations, emitter, {
       lost: (id) => this.#sync.lose(id),
       received: (conversation) => this.#sync.listed(conversation),
-      isInUse: (id) => this.history.timelines.has(id),
     });
     /** The messages that are loaded. */
     this.history = new History(this.rest, emitter, {

@@ -26,7 +26,7 @@ export class ConversationList {
 
   /**
    * @param {Rest} rest @param {Conversations} conversations @param {Emitter} emitter
-   * @param {{ lost: (conversationId: string) => void, received: (conversation: Conversation) => void, isInUse: (conversationId: string) => boolean }} hooks
+   * @param {{ lost: (conversationId: string) => void, received: (conversation: Conversation) => void }} hooks
    */
   constructor(rest, conversations, emitter, hooks) {
     this.#rest = rest;
@@ -39,11 +39,12 @@ export class ConversationList {
   async load() {
     const before = new Set(this.#conversations.ids());
     const limit = Math.min(PAGE_MOST, Math.max(PAGE, before.size));
+    const since = this.#conversations.changes;
     try {
       /** @type {Page} */
       const page = await this.#rest.get(`/v1/conversations?limit=${limit}`);
       for (const item of page.items) {
-        this.#learn(item);
+        this.#learn(item, since);
         before.delete(item.id);
       }
       const last = page.next ? page.items.at(-1) : null;
@@ -59,9 +60,10 @@ export class ConversationList {
     const cursor = this.next;
     if (!cursor) return;
     this.next = null;
+    const since = this.#conversations.changes;
     try {
       const page = await this.#rest.get(`/v1/conversations?limit=${PAGE}&cursor=${encodeURIComponent(cursor)}`);
-      for (const item of page.items) this.#learn(item);
+      for (const item of page.items) this.#learn(item, since);
       this.next = page.next;
     } catch {
       this.next = cursor;
@@ -94,18 +96,19 @@ export class ConversationList {
     this.#lookups.clear();
   }
 
-  /** @param {Conversation} conversation */
-  #learn(conversation) {
-    this.#conversations.learn(conversation);
+  /** @param {Conversation} conversation @param {number} since */
+  #learn(conversation, since) {
+    this.#conversations.learn(conversation, since);
     this.#hooks.received(conversation);
   }
 
   /** @param {string} id @param {object} lookup */
   async #fetch(id, lookup) {
     const isExpected = () => this.#lookups.get(id) === lookup;
+    const since = this.#conversations.changes;
     try {
       const conversation = await this.#rest.get(`/v1/conversations/${id}`);
-      if (isExpected()) this.#learn(conversation);
+      if (isExpected()) this.#learn(conversation, since);
     } catch (error) {
       if (isExpected() && asProblem(error).status === 404) this.#hooks.lost(id);
     } finally {

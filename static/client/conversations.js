@@ -8,9 +8,15 @@
 /** @type {("last_seq" | "last_message" | "unread_count" | "unread_from_seq" | "read_seq" | "mention_count" | "notifications")[]} */
 const BY_EVENTS = ["last_seq", "last_message", "unread_count", "unread_from_seq", "read_seq", "mention_count", "notifications"];
 
+/** Those of them that the user's devices set. */
+const OWN_STATE = BY_EVENTS.filter((field) => field !== "last_seq" && field !== "last_message");
+
 export class Conversations {
   /** @type {Map<string, Conversation>} */
   #byId = new Map();
+  #changes = 0;
+  /** @type {Map<string, number>} the changes when that of a conversation was made */
+  #changedAt = new Map();
   #people;
   #emitter;
 
@@ -43,16 +49,30 @@ export class Conversations {
     return [...this.#byId.values()].sort((a, b) => activity(b) - activity(a));
   }
 
+  /** Counts the changes of what is read and of notifications, for `learn`. */
+  get changes() {
+    return this.#changes;
+  }
+
+  /** @param {string} id */
+  #noteChange(id) {
+    this.#changes += 1;
+    this.#changedAt.set(id, this.#changes);
+  }
+
   /**
-   * Adds a conversation, or the fields of it that are given.
-   * @param {Partial<Conversation> & { id: string }} conversation
+   * Adds a conversation, or the fields of it that are given. `since`: the changes when the server was asked; later ones are newer than its answer.
+   * @param {Partial<Conversation> & { id: string }} conversation @param {number} [since]
    */
-  learn(conversation) {
+  learn(conversation, since = Infinity) {
     const known = this.#byId.get(conversation.id);
     this.#people.learn(conversation.peer);
     const merged = /** @type {Conversation} */ ({ ...known, ...conversation });
     if (known && known.last_seq > (conversation.last_seq ?? 0)) {
       for (const field of BY_EVENTS) Object.assign(merged, { [field]: known[field] });
+    }
+    if (known && (this.#changedAt.get(conversation.id) ?? 0) > since) {
+      for (const field of OWN_STATE) Object.assign(merged, { [field]: known[field] });
     }
     this.#byId.set(conversation.id, merged);
     this.#emitter.changed("conversations", "people");
@@ -61,6 +81,7 @@ export class Conversations {
   /** @param {string} id */
   forget(id) {
     this.#byId.delete(id);
+    this.#changedAt.delete(id);
     this.#people.forgetMembers(id);
     this.#emitter.changed("conversations", "timeline");
   }
@@ -117,6 +138,7 @@ export class Conversations {
    * @param {Conversation} conversation
    */
   read(conversation) {
+    this.#noteChange(conversation.id);
     Object.assign(conversation, { read_seq: conversation.last_seq, unread_from_seq: null, unread_count: 0, mention_count: 0 });
     this.#emitter.changed("conversations");
   }
@@ -130,6 +152,7 @@ export class Conversations {
     const conversation = this.#byId.get(id);
     if (!conversation) return true;
     if (conversation.last_seq > countedSeq) return false;
+    this.#noteChange(id);
     Object.assign(conversation, state, { counted_seq: countedSeq });
     this.#emitter.changed("conversations");
     return true;
@@ -137,6 +160,7 @@ export class Conversations {
 
   /** @param {string} id @param {NotificationChoice} notifications */
   setNotifications(id, notifications) {
+    this.#noteChange(id);
     const conversation = this.#byId.get(id);
     if (conversation) conversation.notifications = notifications;
     this.#emitter.changed("conversations");
