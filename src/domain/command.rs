@@ -45,21 +45,16 @@ impl Write {
         }
     }
 
-    /// Returns the number of bytes of its text.
-    pub fn text_bytes(&self) -> usize {
+    /// Returns its share of a batch's bound: the bytes of its text, and more for each name in a message, which the store looks up.
+    pub fn weight(&self) -> usize {
         match self {
-            Self::Send(message) => message.content.as_str().len(),
+            Self::Send(message) => {
+                let text = message.content.as_str();
+                let names = text.bytes().filter(|byte| *byte == b'@').count();
+                text.len() + names.min(limits::MENTION_NAMES_MAX) * limits::NAME_WEIGHT_BYTES
+            }
             Self::Apply(command) => command.action.text_bytes(),
         }
-    }
-
-    /// Returns its share of a batch's bound: the bytes of its text, and more for each name in it, which the store looks up.
-    pub fn weight(&self) -> usize {
-        let names = match self {
-            Self::Send(message) => message.content.as_str().bytes().filter(|byte| *byte == b'@').count(),
-            Self::Apply(_) => 0,
-        };
-        self.text_bytes() + names.min(limits::MENTION_NAMES_MAX) * limits::NAME_WEIGHT_BYTES
     }
 
     /// Returns the user who writes.

@@ -91,7 +91,7 @@ pub struct MemberReceipts {
     pub has_blocks: bool,
 }
 
-/// What a member's devices show of how far the member has read. Read at one moment.
+/// The read state that a member's devices show. The store reads all of it at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
 pub struct UnreadState {

@@ -49,7 +49,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 19, needs: 2 },
     // A node that does not know the setting writes the time of all users.
     Migration { version: 20, needs: 2 },
-    // What a node that does not know it commits is found after the next scan of a node that does.
+    // A node that does not know it indexes nothing. Its messages are found after the next scan of a node that does.
     Migration { version: 21, needs: 2 },
     // A node that does not know reactions passes their events on, and shows no reactions in history.
     Migration { version: 22, needs: 5 },

@@ -206,7 +206,7 @@ impl<'a> ConversationObject<'a> {
     }
 }
 
-/// What a member is notified of in a conversation.
+/// A member's choice of notifications in a conversation.
 #[derive(Serialize)]
 pub struct NotificationsObject {
     level: &'static str,

@@ -1,4 +1,4 @@
-// What the user is notified of. The client decides; the page shows it.
+// The client decides of which messages the user is notified. The page shows the notifications.
 
 /** @import { Conversations } from "./conversations.js" */
 /** @import { Rest } from "./rest.js" */

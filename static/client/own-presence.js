@@ -1,4 +1,4 @@
-// Whether the user is at this device. After some minutes without a sign of them the client says `presence.away`, and `presence.back` at the
+// The client tells the server whether the user is at this device. After some minutes without a sign of them the client says `presence.away`, and `presence.back` at the
 // next sign.
 
 /** @import { Connection } from "./connection.js" */

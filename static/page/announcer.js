@@ -17,7 +17,7 @@ export function startAnnouncer() {
     if (message.conversation_id !== view.openId || message.sender_id === client.user.id || message.type === "system") return;
     if (waiting.push(message) === 1) setTimeout(() => announce(region, waiting.splice(0)), GATHER_MS);
   });
-  // What is deleted stays nowhere on the page.
+  // A deleted text stays nowhere on the page.
   client.on("frame", ({ direction, frame }) => direction === "in" && frame.type === "message.deleted" && region.replaceChildren());
   client.on("failed", ({ message }) => {
     if (message.conversation_id === view.openId) region.textContent = `Your message was not sent: ${message.reason}`;

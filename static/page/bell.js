@@ -49,7 +49,7 @@ function render() {
   else clearMenu(); // it opens with the next conversation's choice, and not with this one's
 }
 
-// What others say changes the conversations often, and a button that is replaced between press and release takes no click.
+// Events change the conversations often, and a button that is replaced between press and release takes no click.
 let drawn = "";
 
 function renderMenu(id, choice, quiet) {

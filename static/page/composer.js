@@ -127,7 +127,7 @@ function refuseFiles() {
 }
 
 /** Fits the box to the text, and checks the text against the server's limit. */
-export function measure() {
+function measure() {
   // Between the two heights the messages have more room than they keep, which would move them.
   const reading = $("scroller").scrollTop;
   text.style.height = "auto";

@@ -135,7 +135,7 @@ function compare() {
   if (!message) return;
   if (message.deleted_at) return keepAsDraft();
   if (message.content === base) return;
-  // What was not changed here, or was saved although no answer came, is what the message is now.
+  // The message as it is now replaces a text that the user has not changed here, or that was saved although no answer came.
   if (!isChanged() || message.content === text.value.trim()) return isChanged() ? leave() : enter({ ...editing, base: message.content }, message.content);
   editing.base = message.content;
   keepEdit(text.value);

@@ -1,4 +1,4 @@
-// What users do to a message: the buttons beside it, and its menu.
+// Users act on a message by the buttons beside it, and by its menu.
 
 import { el, icon } from "./dom.js";
 import { beginEdit } from "./editing.js";

@@ -1,4 +1,4 @@
-// What a message answers: a part of its row that leads to the original, and the bar above the composer.
+// The quote of the message that another one answers: a part of its row that leads to the original, and the bar above the composer.
 
 import { $, el, fill, icon } from "./dom.js";
 import { leaveEdit } from "./editing.js";

@@ -62,7 +62,7 @@ export function noteReading(timeline) {
   if (from === null) isHeld = false;
   mark = from;
   isUnread = count > 0;
-  // What is loaded behind a range in the middle of the history has not just arrived.
+  // Messages that are loaded behind a range in the middle of the history have not just arrived.
   if (timeline.isNewest) countArrived(timeline);
   else [arrived, newestSeq] = [count, conversation.last_seq];
   lineId = findLine(timeline)?.id ?? null;

@@ -1,4 +1,4 @@
-// Who may edit and delete a message, and deleting it. It is edited in the composer (editing.js), which has room and the usual keys. The
+// Senders edit and delete their messages, and admins of a group delete any. A message is edited in the composer (editing.js), which has room and the usual keys. The
 // buttons are in message-actions.js.
 
 import { $ } from "./dom.js";

@@ -1,4 +1,4 @@
-// What a search finds, in groups: the user's conversations by title, people by name, messages by words.
+// The page groups the results of a search: the user's conversations by title, people by name, messages by words.
 
 import { messagesWith, peopleNamed } from "../client/index.js";
 import { arrange, counted, el } from "./dom.js";

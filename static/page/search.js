@@ -117,7 +117,7 @@ export function startSearchView(open) {
 
   function press() {
     const option = groups.options().find(({ key }) => key === selected);
-    // What is shown may have been found for fewer letters.
+    // The results that are shown may be those of fewer letters.
     if (groups.isLoading && (!option || option.isServers)) isWaiting = true;
     else option?.choose();
   }

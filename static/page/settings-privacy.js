@@ -1,4 +1,4 @@
-// Who may begin a conversation with the user, and what others see of them. Each choice holds at once.
+// The user chooses who may begin a conversation with them, and what others see of them. Each choice holds at once.
 
 import { el } from "./dom.js";
 import { client } from "./page-client.js";
@@ -41,7 +41,7 @@ export function privacySection() {
     } catch (problem) {
       section.refuse(problem);
     }
-    // Until all changes are answered, the controls show what the user has chosen.
+    // The controls show what the user has chosen until the server has answered all changes.
     if (change === changes) render();
   }
 

@@ -1,4 +1,4 @@
-// What the parts of the settings have in common: a heading, and a line for what was refused or done.
+// The parts of the settings share a frame: a heading, and a line for what was refused or done.
 
 import { el } from "./dom.js";
 import { tell, tellProblem } from "./problems.js";

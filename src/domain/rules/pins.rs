@@ -32,7 +32,7 @@ pub(super) fn unpin(command: &Command, facts: &Facts) -> Result<Verdict> {
     if message.pinned_at.is_none() {
         return Ok(Verdict::Nothing(Outcome::NoChange));
     }
-    // What the other user pinned is not the actor's to take away behind a block.
+    // Behind a block the actor takes away only their own pins.
     let is_blocked = facts.actor.as_ref().is_some_and(|actor| actor.is_blocked);
     if is_blocked && facts.pinned_by != Some(command.actor_id) {
         return Err(declined());

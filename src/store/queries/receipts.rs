@@ -51,7 +51,7 @@ macro_rules! member_receipts_columns {
 }
 pub(crate) use member_receipts_columns;
 
-/// What the member's devices show. The arguments: the most unread messages that are counted, the newest messages among which they are counted.
+/// Selects the read state that the member's devices show. The arguments: the most unread messages that are counted, the newest messages among which they are counted.
 macro_rules! unread_state_columns {
     ($most:literal, $scanned:literal) => {
         concat!(

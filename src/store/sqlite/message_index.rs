@@ -74,7 +74,7 @@ pub(super) fn sweep(db: &Connection, version: i64, id: ConversationId, limit: us
     Ok(has_more)
 }
 
-/// What a transaction changes in the index.
+/// The index as a transaction changes it: the moments that it has read, and the entries that it deletes and inserts.
 struct Index<'a> {
     db: &'a Connection,
     moments: HashMap<i64, Moment>,

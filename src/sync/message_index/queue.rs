@@ -12,14 +12,14 @@ use crate::domain::message_search::IndexedEvent;
 use crate::journal::CommitObserver;
 use crate::limits;
 
-/// What this node has committed since it was indexed.
+/// The queue between the journal and the worker: events that this node has committed and the worker has not indexed.
 #[derive(Default)]
 pub struct IndexQueue {
     waiting: Mutex<Waiting>,
     wake: Notify,
 }
 
-/// What waits to be indexed.
+/// The events and conversations that the worker takes next.
 #[derive(Default)]
 pub(super) struct Waiting {
     /// Events, those of a conversation in the order of their numbers.

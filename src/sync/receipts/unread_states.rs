@@ -111,7 +111,7 @@ impl UnreadStates {
         for (member, state) in counted.iter().flatten() {
             inform(bus, *member, state);
         }
-        // What was written is answered whatever was counted.
+        // The callers are answered because their write is committed, whatever was counted.
         for (_, update) in &mut updates {
             update.reply(&Ok(()));
         }

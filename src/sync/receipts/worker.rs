@@ -52,7 +52,7 @@ impl Worker {
                 match self.write_batch(&mut size).await {
                     Ok(()) => {
                         backoff.reset();
-                        // What has gathered while the store was away is written without pauses.
+                        // The worker writes without pauses all that gathered while the store was away.
                         if self.queue.len() < size.get() {
                             stop.run_until_cancelled(sleep(limits::RECEIPTS_PAUSE)).await;
                         }

@@ -11,10 +11,7 @@ async fn a_user_is_blocked_and_unblocked() {
     ada.direct(&grace).await;
     ada.group("Lunch", &[&grace]).await;
     let browser = Browser::start().await;
-    let (hers, other) = tokio::join!(
-        Visitor::log_in(&browser, server.address, "ada"),
-        Visitor::log_in(&browser, server.address, "grace")
-    );
+    let (hers, other) = Visitor::ada_and_grace(&browser, server.address).await;
     hers.open("Grace").await;
     other.open("Ada").await;
     hers.send("hello").await;

@@ -11,10 +11,7 @@ async fn two_people_chat() {
         server.register(username).await;
     }
     let browser = Browser::start().await;
-    let (ada, grace) = tokio::join!(
-        Visitor::log_in(&browser, server.address, "ada"),
-        Visitor::log_in(&browser, server.address, "grace")
-    );
+    let (ada, grace) = Visitor::ada_and_grace(&browser, server.address).await;
 
     ada.click("one('new-conversation')").await;
     ada.fill("one('people-search')", "gra").await;
@@ -108,10 +105,7 @@ async fn who_types_is_shown_until_they_stop() {
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     ada.direct(&grace).await;
     let browser = Browser::start().await;
-    let (ada, grace) = tokio::join!(
-        Visitor::log_in(&browser, server.address, "ada"),
-        Visitor::log_in(&browser, server.address, "grace")
-    );
+    let (ada, grace) = Visitor::ada_and_grace(&browser, server.address).await;
     ada.open("Grace").await;
     grace.open("Ada").await;
     grace.until("one('conversation-status').textContent === 'online'").await;

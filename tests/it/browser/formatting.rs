@@ -27,10 +27,7 @@ async fn markup_is_shown_formatted_and_stays_as_it_was_written() {
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
     let browser = Browser::start().await;
-    let (hers, theirs) = tokio::join!(
-        Visitor::log_in(&browser, server.address, "ada"),
-        Visitor::log_in(&browser, server.address, "grace")
-    );
+    let (hers, theirs) = Visitor::ada_and_grace(&browser, server.address).await;
     hers.open("Grace").await;
     theirs.open("Ada").await;
     let inline = "inline: **bold**, *it* and _it_, ~~gone~~, `a*b*c`, snake_case, 2*3*4, <b>no</b>";

@@ -122,10 +122,7 @@ async fn roles_are_given_a_group_is_handed_over_and_deleted() {
     let alan = server.register("alan").await;
     ada.group("Lunch", &[&grace, &alan]).await;
     let browser = Browser::start().await;
-    let (owner, other) = tokio::join!(
-        Visitor::log_in(&browser, server.address, "ada"),
-        Visitor::log_in(&browser, server.address, "grace")
-    );
+    let (owner, other) = Visitor::ada_and_grace(&browser, server.address).await;
     let row = |username: &str, testid: &str| {
         format!("one('member-item', '[data-username={username}]').querySelector('[data-testid={testid}]')")
     };

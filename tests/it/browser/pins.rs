@@ -14,10 +14,7 @@ async fn admins_pin_for_everybody_and_pinned_messages_are_found_from_afar() {
         grace.send(&room, &format!("number {number}.")).await;
     }
     let browser = Browser::start().await;
-    let (owner, member) = tokio::join!(
-        Visitor::log_in(&browser, server.address, "ada"),
-        Visitor::log_in(&browser, server.address, "grace")
-    );
+    let (owner, member) = Visitor::ada_and_grace(&browser, server.address).await;
     for page in [&owner, &member] {
         page.open("Lunch").await;
         page.until("one('conversation-status').textContent.includes('online') && !seen(one('pins-open'))").await;
@@ -64,10 +61,7 @@ async fn both_pin_in_a_direct_conversation_and_a_deletion_unpins() {
     let room = ada.direct(&grace).await;
     ada.send(&room, "the address").await;
     let browser = Browser::start().await;
-    let (hers, theirs) = tokio::join!(
-        Visitor::log_in(&browser, server.address, "ada"),
-        Visitor::log_in(&browser, server.address, "grace")
-    );
+    let (hers, theirs) = Visitor::ada_and_grace(&browser, server.address).await;
     hers.open("Grace").await;
     theirs.open("Ada").await;
     theirs.choose("the address", "pin").await;

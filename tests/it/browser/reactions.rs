@@ -33,10 +33,7 @@ async fn reactions_show_to_both_at_once_and_each_knows_their_own() {
     let room = ada.direct(&grace).await;
     ada.send(&room, "lunch?").await;
     let browser = Browser::start().await;
-    let (hers, theirs) = tokio::join!(
-        Visitor::log_in(&browser, server.address, "ada"),
-        Visitor::log_in(&browser, server.address, "grace")
-    );
+    let (hers, theirs) = Visitor::ada_and_grace(&browser, server.address).await;
     hers.open("Grace").await;
     theirs.open("Ada").await;
     for page in [&hers, &theirs] {

@@ -80,10 +80,7 @@ async fn who_is_away_comes_back_at_a_key_and_is_last_seen_when_they_go() {
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     ada.direct(&grace).await;
     let browser = Browser::start().await;
-    let (page, other) = tokio::join!(
-        Visitor::log_in(&browser, server.address, "ada"),
-        Visitor::log_in(&browser, server.address, "grace")
-    );
+    let (page, other) = Visitor::ada_and_grace(&browser, server.address).await;
     page.open("Grace").await;
     other.open("Ada").await;
     page.until("one('conversation-status').textContent === 'online'").await;

@@ -24,10 +24,7 @@ async fn an_answer_shows_what_it_answers_as_that_is_now() {
     let room = ada.direct(&grace).await;
     let original = ada.send(&room, "At noon\nor at one?").await;
     let browser = Browser::start().await;
-    let (hers, theirs) = tokio::join!(
-        Visitor::log_in(&browser, server.address, "ada"),
-        Visitor::log_in(&browser, server.address, "grace")
-    );
+    let (hers, theirs) = Visitor::ada_and_grace(&browser, server.address).await;
     hers.open("Grace").await;
     theirs.open("Ada").await;
     theirs.choose("At noon", "reply").await;

@@ -35,10 +35,7 @@ async fn what_was_said_is_changed_for_everybody_at_once_and_for_good() {
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     ada.direct(&grace).await;
     let browser = Browser::start().await;
-    let (hers, theirs) = tokio::join!(
-        Visitor::log_in(&browser, server.address, "ada"),
-        Visitor::log_in(&browser, server.address, "grace")
-    );
+    let (hers, theirs) = Visitor::ada_and_grace(&browser, server.address).await;
     hers.open("Grace").await;
     theirs.open("Ada").await;
     for text in ["helo", "secret", "bye"] {
@@ -110,10 +107,7 @@ async fn what_one_is_editing_may_be_deleted_by_an_admin() {
     ada.send(&room, "mine").await;
     grace.send(&room, "oops").await;
     let browser = Browser::start().await;
-    let (owner, member) = tokio::join!(
-        Visitor::log_in(&browser, server.address, "ada"),
-        Visitor::log_in(&browser, server.address, "grace")
-    );
+    let (owner, member) = Visitor::ada_and_grace(&browser, server.address).await;
     owner.open("Lunch").await;
     member.open("Lunch").await;
     shows(&member, &["mine", "oops"]).await;

@@ -38,10 +38,7 @@ async fn a_change_replaces_no_row_and_keeps_selection_and_focus() {
     let hello = grace.send(&room, "hello there").await;
     let mine = ada.send(&room, "my own").await;
     let browser = Browser::start().await;
-    let (page, other) = tokio::join!(
-        Visitor::log_in(&browser, server.address, "ada"),
-        Visitor::log_in(&browser, server.address, "grace")
-    );
+    let (page, other) = Visitor::ada_and_grace(&browser, server.address).await;
     page.open("Grace").await;
     page.sees(&["hello there", "my own"]).await;
     page.until(

@@ -40,6 +40,11 @@ impl Visitor {
         Self::log_in_at(browser, address, username, "").await
     }
 
+    /// Logs in as Ada and as Grace, each in a window of her own.
+    pub(super) async fn ada_and_grace(browser: &Browser, address: SocketAddr) -> (Self, Self) {
+        tokio::join!(Self::log_in(browser, address, "ada"), Self::log_in(browser, address, "grace"))
+    }
+
     /// Opens a link of the page, as `#…`, and logs in through the form.
     pub(super) async fn log_in_at(browser: &Browser, address: SocketAddr, username: &str, fragment: &str) -> Self {
         let visitor = Self { page: browser.open(&format!("http://{address}/{fragment}")).await };
