@@ -115,24 +115,44 @@ fn limit_accounts(scenario: &mut Scenario) -> Result<(), String> {
 struct Target {
     environment: Environment,
     label: String,
-    _server: Option<Server>,
+    _nodes: Vec<Server>,
 }
 
 impl Target {
     async fn set_up(common: &Common, population: Population) -> Result<Self, String> {
         if let Some(url) = &common.url {
             let environment = setup_http(resolve(url).await?, common.pid, &population).await?;
-            return Ok(Self { environment, label: url.clone(), _server: None });
+            return Ok(Self { environment, label: url.clone(), _nodes: Vec::new() });
         }
         let folder = TempFolder::create()?;
         let url = common.database_url.clone().unwrap_or_else(|| folder.database_url());
+        if common.nodes.get() > 1 && url.starts_with("sqlite:") {
+            return Err("--nodes takes more than one with a --database-url of PostgreSQL alone".to_owned());
+        }
         let refused = |error: Error| format!("the database: {}", error.detail);
         let lock = store::lock(&url).map_err(refused)?;
         let rooms = setup_store(&url, SECRET, &population).await.map_err(refused)?;
         drop(lock); // which the server takes
-        let server = Server::start(folder, &url)?;
-        let environment = Environment { address: server.address, pid: Some(server.pid()), rooms };
-        let store = if url.starts_with("sqlite:") { "SQLite" } else { "PostgreSQL" };
-        Ok(Self { environment, label: format!("chinwag on {store}"), _server: Some(server) })
+        let nats_url = common.nats_url.as_deref();
+        let first = Server::start(folder, &url, nats_url)?;
+        let (address, pid) = (first.address, Some(first.pid()));
+        let (mut others, mut nodes) = (Vec::new(), vec![first]);
+        for _ in 1..common.nodes.get() {
+            let node = Server::start(TempFolder::create()?, &url, nats_url)?;
+            others.push((node.address, node.pid()));
+            nodes.push(node);
+        }
+        let environment = Environment { address, pid, others, rooms };
+        Ok(Self { environment, label: label(&url, common), _nodes: nodes })
+    }
+}
+
+/// Describes the server that was started.
+fn label(url: &str, common: &Common) -> String {
+    let store = if url.starts_with("sqlite:") { "SQLite" } else { "PostgreSQL" };
+    match (common.nodes.get(), &common.nats_url) {
+        (1, _) => format!("chinwag on {store}"),
+        (nodes, None) => format!("{nodes} nodes of chinwag on {store}"),
+        (nodes, Some(_)) => format!("{nodes} nodes of chinwag on {store}, joined by NATS"),
     }
 }

@@ -81,6 +81,15 @@ pub(super) struct Common {
     #[arg(verbatim_doc_comment, long, value_name = "URL", global = true, conflicts_with = "url")]
     pub(super) database_url: Option<String>,
 
+    /// How many nodes are started on the PostgreSQL database; the members of each
+    /// conversation are spread over them
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "1", global = true, conflicts_with = "url")]
+    pub(super) nodes: NonZeroUsize,
+
+    /// The NATS servers that join the nodes; without it they find each other through PostgreSQL
+    #[arg(verbatim_doc_comment, long, value_name = "URL", global = true, conflicts_with = "url")]
+    pub(super) nats_url: Option<String>,
+
     /// Measures a server that runs already, such as http://127.0.0.1:8080. At most
     /// 64 accounts are made, through its front door; they share the connections.
     /// Its limits of rates should be off (CHINWAG_RATE_LIMITS=off)
