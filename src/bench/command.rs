@@ -6,9 +6,11 @@ use std::num::NonZeroUsize;
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::crowd::crowd;
 use super::edits::edits;
 use super::environment::Environment;
 use super::idle::idle;
+use super::listener::listen;
 use super::message_scenarios::{fanout, pairs, rooms};
 use super::options::{Bench, Common, Scenario};
 use super::population::Population;
@@ -33,6 +35,10 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     let bench: Bench = server::arguments::read(arguments).map_err(|reason| format!("bench: {reason}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
+    if let Scenario::Listen(options) = &bench.scenario {
+        server::raise_open_files();
+        return runtime.block_on(listen(options)).map_err(|reason| format!("bench listen: {reason}"));
+    }
     let as_json = bench.common.json;
     let report = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
@@ -64,6 +70,8 @@ async fn measure(bench: Bench) -> Result<Report, String> {
         Scenario::Connect(options) => connect(environment, options, settings).await?,
         Scenario::History(options) => history(environment, options, settings).await?,
         Scenario::Login(options) => login(environment, options, settings).await?,
+        Scenario::Crowd(options) => crowd(environment, options).await?,
+        Scenario::Listen(_) => return Err("listens for a crowd alone".to_owned()),
         Scenario::Idle(options) => {
             return Ok(Report::from_memory(title, &target.label, &idle(environment, options).await?));
         }
@@ -89,6 +97,8 @@ fn population(scenario: &Scenario) -> Result<Population, String> {
         Scenario::Rooms(options) => options.population(),
         Scenario::Edits(options) => options.population(),
         Scenario::Idle(options) => options.population(),
+        Scenario::Crowd(options) => options.population(),
+        Scenario::Listen(_) => Population::new(0, Vec::new()),
         Scenario::Connect(_) => Population::pairs(CONNECT_PAIRS),
         Scenario::History(options) => {
             Population { messages: options.messages.get(), ..Population::new(1, vec![vec![0]]) }

@@ -303,6 +303,13 @@ pub(super) fn title(scenario: &Scenario) -> String {
             counted(options.publishers.get(), "publisher"),
             describe_load(&options.load)
         ),
+        Scenario::Crowd(options) => format!(
+            "one group of {}, each with {}; {} one after another",
+            counted(options.members.get(), "member"),
+            counted(options.connections.get(), "connection"),
+            counted(options.messages.get(), "message")
+        ),
+        Scenario::Listen(options) => format!("listening on {}", options.address),
         Scenario::Edits(options) => format!(
             "{} of two, {}, each with {} under way (closed loop), beside a bystander's {} messages/s (open loop)",
             counted(options.conversations.get(), "conversation"),
