@@ -70,13 +70,16 @@ async fn measure(bench: Bench) -> Result<Report, String> {
         Scenario::Connect(options) => connect(environment, options, settings).await?,
         Scenario::History(options) => history(environment, options, settings).await?,
         Scenario::Login(options) => login(environment, options, settings).await?,
-        Scenario::Crowd(options) => crowd(environment, options).await?,
+        Scenario::Crowd(options) => {
+            let results = crowd(environment, options).await?;
+            return Ok(Report::from_runs(title, &target.label, None, &results));
+        }
         Scenario::Listen(_) => return Err("listens for a crowd alone".to_owned()),
         Scenario::Idle(options) => {
             return Ok(Report::from_memory(title, &target.label, &idle(environment, options).await?));
         }
     };
-    Ok(Report::from_runs(title, &target.label, settings, &results))
+    Ok(Report::from_runs(title, &target.label, Some(settings), &results))
 }
 
 /// The population that the scenario needs. Returns an error when the options contradict each other.
