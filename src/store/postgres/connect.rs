@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Config;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, Connection, Error as Failure, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connection::PgConnection;
@@ -27,7 +28,12 @@ pub(super) enum Purpose {
     General,
     /// For the journal's batches.
     Journal,
+    /// For LISTEN and NOTIFY.
+    Notifications,
 }
+
+/// A connection that only moves while its owner polls it.
+pub(super) type Undriven = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 /// Opens connections to one server.
 #[derive(Clone)]
@@ -82,24 +88,34 @@ impl Connector {
 
     /// Opens a connection. The error's text is for the log or the operator. Clients get the same error for every failure.
     pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgConnection, String> {
-        let handshake = async {
+        // In a box, because it is large, and every call that may connect would be as large.
+        in_time(Box::pin(async {
             let (client, connection) = self.config.connect(self.tls.clone()).await?;
             let connection = PgConnection::new(client, connection, self.tls.clone());
             connection.client().batch_execute(&settings(purpose)).await?;
             Ok(connection)
-        };
-        // A paused server enforces none of its own time-outs, and `connect_timeout` bounds only the TCP connect.
-        match tokio::time::timeout(limits::CONNECT_TIMEOUT, handshake).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(failure)) => Err(described(&failure)),
-            Err(_) => Err(format!("PostgreSQL: no answer within {:?}", limits::CONNECT_TIMEOUT)),
-        }
+        }))
+        .await
+    }
+
+    /// Opens a connection that the caller drives and [sets up](settings).
+    pub(super) async fn connect_undriven(&self) -> Result<(Client, Undriven), String> {
+        in_time(self.config.connect(self.tls.clone())).await
+    }
+}
+
+/// Bounds the time of a handshake. A paused server enforces none of its own time-outs, and `connect_timeout` bounds only the TCP connect.
+async fn in_time<T>(handshake: impl Future<Output = Result<T, Failure>>) -> Result<T, String> {
+    match tokio::time::timeout(limits::CONNECT_TIMEOUT, handshake).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(failure)) => Err(described(&failure)),
+        Err(_) => Err(format!("PostgreSQL: no answer within {:?}", limits::CONNECT_TIMEOUT)),
     }
 }
 
 /// Returns the statements that set up a connection. They are sent after connecting, because a pooler between chinwag and PostgreSQL may
 /// refuse such settings as start-up options.
-fn settings(purpose: Purpose) -> String {
+pub(super) fn settings(purpose: Purpose) -> String {
     let mut text = format!(
         "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
          SET synchronous_commit = on; SET timezone = 'UTC'; SET jit = off;",
@@ -114,6 +130,9 @@ fn settings(purpose: Purpose) -> String {
             "SET plan_cache_mode = force_generic_plan; \
              SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;",
         );
+    }
+    if purpose == Purpose::Notifications {
+        text.push_str("SET synchronous_commit = off;");
     }
     text
 }
