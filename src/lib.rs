@@ -66,6 +66,10 @@
 //! A client that was away reads the same events from the store. `sync::catch_up` sends pages until the connection has all that this node
 //! has delivered, and activates the subscription at that number, under the lock that delivery takes.
 //!
+//! On PostgreSQL several processes serve together. `sync::leases` keeps this node's lease in the store and finds the other nodes there. The bus is
+//! [`bus::cluster`] then: it delivers an envelope here, and queues it for a carrier, [`bus::cluster::notify`], which brings it to the others by LISTEN and
+//! NOTIFY. What the store can repeat goes as a hint, and the other node reads it from the store.
+//!
 //! A node that missed events reads them from the store too. `delivery::gap_repair` reads the missing ones before it delivers those that
 //! follow. A gap at the end has no event after it, so `sync::reconcile` compares the node's numbers with the store's once a heartbeat.
 //!

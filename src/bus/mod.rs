@@ -182,4 +182,9 @@ pub trait Bus: Send + Sync {
     /// [Delivers](Inbox::deliver_local) an envelope on this node before it returns, and [delivers](Inbox::deliver_remote) it on the
     /// other nodes. Never waits. May lose an envelope on its way to another node.
     fn publish(&self, envelope: Envelope);
+
+    /// Returns the number of other nodes that are alive. `None` if there can be none.
+    fn peers(&self) -> Option<usize> {
+        None
+    }
 }

@@ -211,6 +211,11 @@ impl Chat {
         self.store.kind()
     }
 
+    /// Returns the number of other nodes that are alive. `None` if there can be none.
+    pub fn peers(&self) -> Option<usize> {
+        self.bus.peers()
+    }
+
     /// Returns the connections of this node.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry

@@ -19,6 +19,14 @@ struct Health {
 struct Checks {
     store: Check,
     server: Check,
+    /// The other nodes that this one knows. None on a store that a single process uses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<Nodes>,
+}
+
+#[derive(Serialize)]
+struct Nodes {
+    others: usize,
 }
 
 #[derive(Serialize)]
@@ -53,6 +61,7 @@ pub(super) async fn health(request: Request) -> Result<Response> {
         checks: Checks {
             store: Check { status: status(reachable, "unavailable"), kind: Some(request.state.chat.store_kind()) },
             server: Check { status: status(!draining, "draining"), kind: None },
+            nodes: request.state.chat.peers().map(|others| Nodes { others }),
         },
     };
     Ok(response::json(if is_ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &health))

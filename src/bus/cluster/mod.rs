@@ -127,6 +127,10 @@ impl Bus for Cluster {
         }
         self.inbox.deliver_local(envelope);
     }
+
+    fn peers(&self) -> Option<usize> {
+        Some(self.peers.live().len())
+    }
 }
 
 /// Counts a packet of a node that is not known. Every node that joins sends some. Logs every thousandth.

@@ -93,10 +93,12 @@ async fn send(
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_quiet = true;
     loop {
-        is_quiet &= pending.is_empty();
         flush(pending, notifier, echo, limits::NOTIFY_ECHO_TIMEOUT).await?;
         tokio::select! {
-            envelopes = cluster.outbound.take() => *pending = payloads(cluster, &envelopes),
+            envelopes = cluster.outbound.take() => {
+                *pending = payloads(cluster, &envelopes);
+                is_quiet = false;
+            }
             _ = beats.tick() => {
                 echo.check()?;
                 // Also at once after connecting, so that nodes see this one if they did not know it.

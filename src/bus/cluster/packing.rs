@@ -101,3 +101,89 @@ impl Bodies {
         self.done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{HINTS_PER_ENVELOPE, VERSION, pack};
+    use crate::bus::cluster::codec::decode;
+    use crate::bus::cluster::fragments::{FRAGMENT, Fragments};
+    use crate::bus::{Audience, Envelope, Hints};
+    use crate::domain::{ConversationId, Incarnation, SessionId, UserId};
+    use crate::limits;
+    use crate::registry::EncodedEvents;
+
+    const BYTES_MAX: usize = 5_000;
+
+    /// Packs envelopes, and reads them as another node does.
+    fn carried(envelopes: &[Envelope]) -> Vec<Envelope> {
+        let (fragments, from) = (Fragments::default(), Incarnation::new());
+        let bodies = pack(envelopes, BYTES_MAX).into_iter().map(Bytes::from).filter_map(|body| {
+            assert!(body.len() <= BYTES_MAX, "{}", body.len());
+            if body[0] == FRAGMENT { fragments.add(from, body).expect("valid") } else { Some(body) }
+        });
+        bodies.flat_map(|body| decode(body).expect("valid")).collect()
+    }
+
+    fn events(id: ConversationId, first_seq: i64) -> Envelope {
+        let frames = Bytes::from_static(b"{}");
+        Envelope::Events(vec![EncodedEvents { conversation_id: id, first_seq, ends: vec![frames.len()], frames }])
+    }
+
+    fn frame(bytes: usize) -> Envelope {
+        let audience = Audience::Users { user_ids: vec![UserId::new()], conversation_id: None };
+        Envelope::Ephemeral { audience, frame: Bytes::from(vec![b'x'; bytes]) }
+    }
+
+    #[test]
+    fn a_conversation_is_hinted_once_with_its_newest_number() {
+        let (one, other) = (ConversationId::new(), ConversationId::new());
+        let carried = carried(&[events(one, 7), events(other, 1), events(one, 9), events(one, 8)]);
+        let [Envelope::Hints(hints)] = &carried[..] else { panic!("{carried:?}") };
+        let mut heads = hints.heads.clone();
+        heads.sort();
+        assert_eq!(heads, [(one, 9), (other, 1)]);
+    }
+
+    #[test]
+    fn many_hints_take_several_packets_and_none_is_lost() {
+        let ids: Vec<ConversationId> = (0..3 * HINTS_PER_ENVELOPE).map(|_| ConversationId::new()).collect();
+        let users: Vec<UserId> = (0..3 * HINTS_PER_ENVELOPE).map(|_| UserId::new()).collect();
+        let mut envelopes: Vec<Envelope> = ids.iter().map(|id| events(*id, 1)).collect();
+        envelopes.push(Envelope::Deleted { conversation_id: ids[0], members: users.clone(), frames: Vec::new() });
+        envelopes.push(Envelope::Hints(Hints { everything: true, ..Hints::default() }));
+        let (mut heads, mut found, mut everything) = (Vec::new(), Vec::new(), false);
+        for envelope in carried(&envelopes) {
+            let hints = envelope.hints().expect("hints");
+            heads.extend(hints.heads.into_iter().map(|(id, _)| id));
+            found.extend(hints.users);
+            everything |= hints.everything;
+        }
+        heads.sort();
+        found.sort();
+        assert!(heads == ids && found == users && everything);
+    }
+
+    #[test]
+    fn what_has_no_short_form_goes_whole_and_in_order() {
+        let sizes = [10, 4_000, 3, 20_000, BYTES_MAX, 1, limits::FRAGMENTED_BYTES_MAX / 2];
+        let mut envelopes = sizes.map(frame).to_vec();
+        envelopes.insert(3, Envelope::SessionsEnded((0..2_000).map(|_| SessionId::new()).collect()));
+        let carried = carried(&envelopes);
+        let lengths = carried.iter().map(|envelope| match envelope {
+            Envelope::Ephemeral { frame, .. } => frame.len(),
+            Envelope::SessionsEnded(sessions) => sessions.len(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(lengths.collect::<Vec<_>>(), [10, 4_000, 3, 2_000, 20_000, BYTES_MAX, 1, sizes[6]]);
+    }
+
+    #[test]
+    fn small_envelopes_share_a_packet_and_a_greeting_is_one() {
+        assert_eq!(pack(&[10; 20].map(frame), BYTES_MAX).len(), 1);
+        assert_eq!(pack(&[], BYTES_MAX), [[VERSION]]);
+        assert_eq!(pack(&[Envelope::Hints(Hints::default())], BYTES_MAX), [[VERSION]]);
+        assert!(carried(&[frame(2 * limits::FRAGMENTED_BYTES_MAX)]).is_empty(), "too large, and harmless");
+    }
+}

@@ -94,18 +94,17 @@ impl Connector {
 
     /// Opens a connection. The error's text is for the log or the operator. Clients get the same error for every failure.
     pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgConnection, String> {
-        // In a box, because it is large, and every call that may connect would be as large.
-        in_time(Box::pin(async {
+        in_time(async {
             let connection = self.open().await.map_err(|failure| described(&failure))?;
             let set_up = connection.client().batch_execute(&settings(purpose)).await;
             set_up.map(|()| connection).map_err(|failure| described(&failure))
-        }))
+        })
         .await
     }
 
     /// Opens a connection that the caller drives and [sets up](settings).
     pub(super) async fn connect_undriven(&self) -> Result<(Client, Undriven), String> {
-        in_time(async { self.config.connect(self.tls.clone()).await.map_err(|failure| described(&failure)) }).await
+        in_time(async { self.handshake().await.map_err(|failure| described(&failure)) }).await
     }
 
     /// Fails if connections have no sessions of their own. Sets nothing in the sessions, because they are those of other clients then.
@@ -126,8 +125,13 @@ impl Connector {
 
     /// Opens a connection with the server's own settings.
     async fn open(&self) -> Result<PgConnection, Failure> {
-        let (client, connection) = self.config.connect(self.tls.clone()).await?;
+        let (client, connection) = self.handshake().await?;
         Ok(PgConnection::new(client, connection, self.tls.clone()))
+    }
+
+    /// Connects. In a box, because its future is large, and that of every call that may connect would be as large.
+    async fn handshake(&self) -> Result<(Client, Undriven), Failure> {
+        Box::pin(self.config.connect(self.tls.clone())).await
     }
 }
 

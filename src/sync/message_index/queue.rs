@@ -120,6 +120,10 @@ impl Bus for QueueingBus {
         }
         self.bus.publish(envelope);
     }
+
+    fn peers(&self) -> Option<usize> {
+        self.bus.peers()
+    }
 }
 
 #[cfg(test)]
