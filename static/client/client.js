@@ -94,7 +94,7 @@ export class Client {
     /** How far the user has read. */
     this.readState = new ReadState(environment, this.connection, this.conversations);
     /** How far others have received and read. */
-    this.receipts = new Receipts(emitter);
+    this.receipts = new Receipts(this.account, emitter);
     /** Whether the user is at this device. */
     this.presence = new OwnPresence(environment, this.connection);
     /** Who types. */
