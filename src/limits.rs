@@ -49,7 +49,7 @@ pub const UNREAD_MAX: i64 = 100;
 /// Newest messages among which the unread ones of a member are counted, and newest mentions among which the unread ones are. System messages, deleted ones and one's own are not counted, and
 /// without a bound a page of conversations could read a million of them.
 pub const UNREAD_SCANNED_MAX: usize = 1_000;
-/// Messages that are looked at to count the unread ones for each token of [`READS`] that a list of conversations costs besides its own. 100 take
+/// Messages and mentions that are looked at to count the unread ones for each token of [`READS`] that a list of conversations costs besides its own. 100 take
 /// SQLite 0.3 ms, as long as 40 messages of a page of history with their texts. A user with a few unread messages pays nothing.
 pub const UNREAD_SCANNED_PER_TOKEN: usize = 100;
 

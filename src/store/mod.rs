@@ -67,7 +67,7 @@ pub use files::{backup, lock, restore};
 pub use heads::Heads;
 pub use health::StoreHealth;
 pub use known_networks::KnownNetworks;
-pub use leftovers::{Leftovers, LeftoversCursor, MessagePlace};
+pub use leftovers::{Leftovers, LeftoversCursor, MentionPlace, MessagePlace, SavedPlace};
 pub use member_settings::MemberSettings;
 pub use members::Members;
 pub use message_search::{MessageSearch, searched_version};
