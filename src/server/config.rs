@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::arguments;
-use super::database::Database;
+use super::database::{Database, GENERATED_SECRET};
 use crate::domain::registration::RegistrationMode;
 use crate::limits;
 use crate::transport::Origins;
@@ -152,7 +152,7 @@ impl Config {
 
     /// Creates the data folder if the database or the secret is in it.
     pub fn prepare_data(&self) -> Result<(), String> {
-        if self.database.url.is_some() && (self.jwt_secret.is_some() || self.jwt_secret_file.is_some()) {
+        if self.database.has_url() && (self.jwt_secret.is_some() || self.jwt_secret_file.is_some()) {
             return Ok(());
         }
         self.database.create_folder()
@@ -184,7 +184,7 @@ impl Config {
     }
 
     fn generated_secret(&self) -> PathBuf {
-        self.database.folder.join("jwt-secret")
+        self.database.folder.join(GENERATED_SECRET)
     }
 }
 
