@@ -45,5 +45,6 @@ mod rest;
 mod socket;
 mod store;
 mod support;
+mod tools;
 mod unknown_kinds;
 mod walkthrough;

@@ -55,6 +55,7 @@ mod reports;
 mod rows;
 mod saved;
 mod sessions;
+pub(super) mod snapshot;
 mod tickets;
 mod tls;
 mod types;

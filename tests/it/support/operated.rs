@@ -24,6 +24,8 @@ pub(crate) struct Operated {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) succeeded: bool,
+    /// The exit code, unless a signal ended the command.
+    pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
@@ -109,6 +111,7 @@ pub(crate) fn run(url: &str, input: &str, arguments: &[&str]) -> impl Future<Out
         let output = timeout(TEST_TIMEOUT, child.wait_with_output()).await.expect("the command ends").unwrap();
         Ended {
             succeeded: output.status.success(),
+            code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
