@@ -36,6 +36,7 @@ const COMMANDS: &str = "Commands; each has a --help of its own:
   chinwag backup FILE     Saves the database in a file, also while a server runs
   chinwag restore FILE    Replaces the database by a saved one
   chinwag check           Looks for faults in the database, also while servers run
+  chinwag copy            Copies a SQLite database into PostgreSQL
   chinwag bench SCENARIO  Measures the speed of a server
   chinwag chat            Talks, in a terminal or a pipe";
 

@@ -1,6 +1,7 @@
 //! Uses everything that a server stores, so that every table has rows.
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::client::{Conversation, PASSWORD, TestUser, post};
 use crate::support::node::Node;
@@ -88,4 +89,13 @@ pub(super) async fn use_everything(node: &Node) -> Used {
 
 async fn delete_me(user: &TestUser, body: &Value) -> u16 {
     user.try_call(hyper::Method::DELETE, "/v1/users/me", Some(body)).await.unwrap().status
+}
+
+/// Sends messages whose texts are long, which fill more than one batch of a copy.
+pub(super) async fn fill(user: &TestUser, room: &Conversation, messages: usize) {
+    let text = "a long one ".repeat(1_300);
+    for _ in 0..messages {
+        let message = json!({"id": Uuid::now_v7(), "content": text});
+        user.post(&room.messages, &message).await.expect(201);
+    }
 }
