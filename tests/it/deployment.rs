@@ -1,12 +1,14 @@
-//! What the repository says of containers: parsed, checked, and run as far as a machine without them can.
+//! What the repository says of systemd and containers: parsed, checked, and run as far as a machine without them can.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
 use crate::support::node::program;
+use crate::support::postgres::bin;
 
 const OPERATIONS: &str = include_str!("../../docs/operations.md");
 const COMPOSE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docker-compose.yml");
@@ -111,4 +113,32 @@ fn the_secrets_of_the_containers_are_what_the_server_takes() {
     let output = Command::new(program()).arg("check").arg("--database-url-file").arg(&url).output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("127.0.0.1:1 cannot be used: "), "the URL is read: {error}");
+}
+
+#[test]
+fn systemd_accepts_the_unit() {
+    let text = block("Under systemd", "ini");
+    let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).expect("the setting");
+    let (_, drain) = text.split_once("CHINWAG_DRAIN_SECONDS=").unwrap();
+    let drain: u64 = drain.lines().next().unwrap().parse().unwrap();
+    assert!(value("TimeoutStopSec").parse::<u64>().unwrap() > drain);
+    let expected = [
+        ("KillSignal", "SIGTERM"),
+        ("Restart", "always"),
+        ("DynamicUser", "yes"),
+        ("StateDirectory", "chinwag"),
+        ("ProtectSystem", "strict"),
+        ("NoNewPrivileges", "yes"),
+    ];
+    for (name, expected) in expected {
+        assert_eq!(value(name), expected, "{name}");
+    }
+    assert!(value("LimitNOFILE").parse::<u64>().unwrap() >= 100_000);
+    let Some(systemd) = bin("systemd-analyze") else { return eprintln!("skipped: systemd-analyze is not installed") };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chinwag.service");
+    fs::write(&file, text.replace("/usr/local/bin/chinwag", Path::new(&program()).to_str().unwrap())).unwrap();
+    let output = Command::new(systemd).args(["verify", "--man=no"]).arg(&file).output().unwrap();
+    // A misspelt setting is a line and no failure.
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
