@@ -1,14 +1,19 @@
-//! What the repository says of systemd and containers: parsed, checked, and run as far as a machine without them can.
+//! What the repository says of systemd, containers and a cluster of processes: parsed, checked, and run as far as a machine without them can.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::timeout;
 
+use crate::support::client::TestUser;
 use crate::support::node::program;
 use crate::support::postgres::bin;
+use crate::support::socket::TEST_TIMEOUT;
 
 const OPERATIONS: &str = include_str!("../../docs/operations.md");
 const COMPOSE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docker-compose.yml");
@@ -141,4 +146,41 @@ fn systemd_accepts_the_unit() {
     let output = Command::new(systemd).args(["verify", "--man=no"]).arg(&file).output().unwrap();
     // A misspelt setting is a line and no failure.
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_of_processes_serves_and_ends_at_ctrl_c() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster.sh");
+    let mut command = tokio::process::Command::new(script);
+    command.env("CHINWAG_BIN", program()).env("PORTS", "0 0 0").env("TMPDIR", folder.path());
+    command.env("NATS_PORT", "-1"); // a free one
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    // PostgreSQL runs as a user of its own if the tests run as root.
+    fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut cluster = command.spawn().unwrap();
+    let mut lines = BufReader::new(cluster.stdout.take().unwrap()).lines();
+    let mut addresses = Vec::new();
+    let last = loop {
+        let line = timeout(3 * TEST_TIMEOUT, lines.next_line()).await.expect("a line").unwrap().expect("a line");
+        match line.strip_prefix("http://") {
+            Some(address) => addresses.push(address.parse().unwrap()),
+            None => break line,
+        }
+    };
+    assert!(addresses.len() == 3 && last.contains("3 nodes on PostgreSQL"), "{last}: {addresses:?}");
+    let ada = TestUser::register(addresses[0], "ada").await;
+    let room = ada.group("Lunch", &[]).await;
+    ada.send(&room, "on the first").await;
+    let there = TestUser { address: addresses[2], ..ada };
+    let history = there.get(&room.messages).await.expect(200).json();
+    assert_eq!(history["items"][0]["content"], "on the first");
+
+    kill_process(Pid::from_raw(cluster.id().unwrap().cast_signed()).unwrap(), Signal::INT).unwrap();
+    let ended = timeout(3 * TEST_TIMEOUT, cluster.wait()).await.expect("it ends").unwrap();
+    assert_eq!(ended.code(), Some(130));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "its folder is removed");
+    for address in addresses {
+        assert!(tokio::net::TcpStream::connect(address).await.is_err(), "{address}");
+    }
 }
