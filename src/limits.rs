@@ -53,6 +53,14 @@ pub const UNREAD_SCANNED_MAX: usize = 1_000;
 /// SQLite 0.3 ms, as long as 40 messages of a page of history with their texts. A user with a few unread messages pays nothing.
 pub const UNREAD_SCANNED_PER_TOKEN: usize = 100;
 
+// ── Nodes ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Bytes of envelopes that wait for their way to other nodes. A second of the heaviest traffic. Beyond it envelopes are dropped, and the other
+/// nodes compare themselves with the store.
+pub const OUTBOUND_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Packets of one node by which a packet may be late before it counts as stale. A bus that joins several servers reorders a few.
+pub const REPLAY_WINDOW: u64 = 1024;
+
 // ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Items of a page if the client gives no `limit`.

@@ -39,6 +39,7 @@ mod migration;
 mod mixed_versions;
 mod multi_node;
 mod postgres;
+mod postgres_pooler;
 mod postgres_tls;
 mod process;
 mod proxies;

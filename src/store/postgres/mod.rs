@@ -55,6 +55,7 @@ mod registration;
 mod reports;
 mod rows;
 mod saved;
+mod session_check;
 mod sessions;
 pub(super) mod snapshot;
 mod table_rows;
@@ -86,6 +87,7 @@ impl Postgres {
         let refused = |cause: String| {
             Error::new(Code::Unavailable, format!("the database at {} cannot be used: {cause}", connector.address()))
         };
+        connector.require_sessions().await.map_err(refused)?;
         let connection = connector.connect(Purpose::General).await.map_err(refused)?;
         let encoding = bounded(connection.rows("SELECT current_setting('server_encoding')", &[])).await?;
         let encoding: String = encoding.first().map(|row| Columns::of(row).next()).transpose()?.unwrap_or_default();
