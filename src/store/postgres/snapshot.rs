@@ -48,9 +48,9 @@ async fn faults(client: &Client, sql: &str) -> Result<Vec<Fault>, Failure> {
 pub(super) async fn connect(url: &str) -> Result<(PgConnection, String)> {
     let connector = Connector::new(url)?;
     let place = format!("the database at {}", connector.address());
-    let connection = connector.connect(Purpose::General).await;
-    let connection =
-        connection.map_err(|cause| Error::new(Code::Unavailable, format!("{place} cannot be used: {cause}")))?;
+    let refused = |cause: String| Error::new(Code::Unavailable, format!("{place} cannot be used: {cause}"));
+    connector.require_sessions().await.map_err(refused)?;
+    let connection = connector.connect(Purpose::General).await.map_err(refused)?;
     connection.client().batch_execute(WITHOUT_TIMEOUTS).await.map_err(failed)?;
     Ok((connection, place))
 }
