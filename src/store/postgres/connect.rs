@@ -4,7 +4,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use tokio_postgres::config::{Host, TargetSessionAttrs};
-use tokio_postgres::{Config, Error as Failure};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, Connection, Error as Failure, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connection::PgConnection;
@@ -33,7 +34,12 @@ pub(super) enum Purpose {
     General,
     /// For the journal's batches.
     Journal,
+    /// For LISTEN and NOTIFY.
+    Notifications,
 }
+
+/// A connection that only moves while its owner polls it.
+pub(super) type Undriven = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 /// Opens connections to one server.
 #[derive(Clone)]
@@ -88,12 +94,18 @@ impl Connector {
 
     /// Opens a connection. The error's text is for the log or the operator. Clients get the same error for every failure.
     pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgConnection, String> {
-        in_time(async {
+        // In a box, because it is large, and every call that may connect would be as large.
+        in_time(Box::pin(async {
             let connection = self.open().await.map_err(|failure| described(&failure))?;
             let set_up = connection.client().batch_execute(&settings(purpose)).await;
             set_up.map(|()| connection).map_err(|failure| described(&failure))
-        })
+        }))
         .await
+    }
+
+    /// Opens a connection that the caller drives and [sets up](settings).
+    pub(super) async fn connect_undriven(&self) -> Result<(Client, Undriven), String> {
+        in_time(async { self.config.connect(self.tls.clone()).await.map_err(|failure| described(&failure)) }).await
     }
 
     /// Fails if connections have no sessions of their own. Sets nothing in the sessions, because they are those of other clients then.
@@ -129,7 +141,7 @@ async fn in_time<T>(handshake: impl Future<Output = Result<T, String>>) -> Resul
 
 /// Returns the statements that set up a connection. They are sent after connecting, because a pooler between chinwag and PostgreSQL may
 /// refuse such settings as start-up options.
-fn settings(purpose: Purpose) -> String {
+pub(super) fn settings(purpose: Purpose) -> String {
     let mut text = format!(
         "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
          SET synchronous_commit = on; SET timezone = 'UTC'; SET jit = off;",
@@ -144,6 +156,9 @@ fn settings(purpose: Purpose) -> String {
             "SET plan_cache_mode = force_generic_plan; \
              SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;",
         );
+    }
+    if purpose == Purpose::Notifications {
+        text.push_str("SET synchronous_commit = off;");
     }
     text
 }

@@ -16,7 +16,7 @@ use self::connection::Params;
 use self::lane::Lane;
 use self::pool::{ConnectionManager, Lent};
 use self::rows::Columns;
-use super::{Opening, Store};
+use super::{Nodes, Opening, Store};
 use crate::domain::{Code, Error, Result};
 use crate::limits;
 
@@ -44,6 +44,8 @@ mod message_search;
 mod messages;
 mod migrate;
 mod new_conversations;
+mod nodes;
+pub mod notifications;
 mod numbered_writes;
 mod pins;
 mod pool;
@@ -155,6 +157,10 @@ impl Store for Postgres {
 
     fn lanes(&self) -> usize {
         self.lanes.len()
+    }
+
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        Some(self)
     }
 
     async fn ping(&self) -> Result<()> {
