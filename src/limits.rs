@@ -545,6 +545,14 @@ pub const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 pub const SQLITE_WRITER_QUEUE_MAX: usize = 64;
 /// Time that SQLite waits for another process's lock on the file. The same as [`QUERY_TIMEOUT`].
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(4);
+/// Faults of a kind that `chinwag check` shows. More would be the same fault many times over.
+pub const CHECK_FAULTS_SHOWN: usize = 20;
+/// Rows that `chinwag copy` moves or compares at a time. Fewer would cost more flushes.
+pub const COPY_BATCH_ROWS: usize = 2_000;
+/// Bytes of rows after which such a batch ends, with the row that exceeds them. The process holds one batch.
+pub const COPY_BATCH_BYTES: usize = 1024 * 1024;
+/// Time for which `chinwag copy` waits for another copy into the same database, whose process may just have been killed.
+pub const COPY_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for which the store's health is cached. Many clients probe it, and the store is asked once a second.
 pub const HEALTH_CACHE_TTL: Duration = Duration::from_secs(1);
 /// Time in which the store must answer a health check. A later answer counts as a failure, since load balancers wait only a few seconds.
