@@ -70,8 +70,12 @@ pub const PAGE_MAX: usize = 200;
 /// Bytes of an encoded page over HTTP: 200 messages of 5 KiB. The longest text takes 98 KiB when every character is escaped, and 200 of them
 /// would take 19 MiB. Over WebSocket, a page has at most [`REPLY_BYTES_MAX`].
 pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
-/// Events read from the store at a time while a connection catches up or a gap is repaired. 100 messages are at most 1.6 MiB.
+/// Events of a conversation read from the store at a time while a connection catches up or a gap is repaired. 100 messages are at most 1.6 MiB.
 pub const CATCH_UP_PAGE: usize = 100;
+/// Conversations in one question of gap repair, so that it leaves at least two events of [`BACKFILL_EVENTS_MAX`] to each: most lack one.
+pub const BACKFILL_CONVERSATIONS_MAX: usize = 100;
+/// Events in one answer to gap repair, of all conversations together: as many as a page of history has, and at most 3.2 MiB.
+pub const BACKFILL_EVENTS_MAX: usize = 2 * BACKFILL_CONVERSATIONS_MAX;
 /// Conversations of a user that are read from the store at a time. 1,000 ids are 16 KB.
 pub const CONVERSATION_IDS_PAGE: usize = 1_000;
 /// Conversations to which a connection of `/ws` subscribes before it queues again for its permit to be set up. A connection subscribes to all

@@ -124,6 +124,7 @@ impl Chat {
         let inbox = Arc::new(LocalInbox::new(Arc::clone(&registry), invalidate, events, queue));
         let gap_repair =
             Arc::new(GapRepair::new(&store, &registry, Arc::clone(&inbox) as _, Arc::clone(&repair_queue)));
+        tasks.spawn(supervised(Arc::clone(&gap_repair).run(stop.clone())));
         let index_queue = Arc::<IndexQueue>::default();
         let bus = Arc::new(QueueingBus::new(join(Arc::clone(&inbox) as _), &index_queue)) as Arc<dyn Bus>;
         tasks.spawn(supervised(IndexWorker::new(&store, &index_queue).run(stop.clone())));

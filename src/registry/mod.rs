@@ -296,6 +296,15 @@ impl Registry {
         self.rooms.with(&conversation_id, |shard| shard.get(&conversation_id)?.watermark)
     }
 
+    /// Returns true if a conversation has subscriptions on this node and has not delivered the event with this number, which the store has. A room
+    /// without a watermark has no live subscription and lacks nothing. The number becomes its watermark, so that connections that catch up
+    /// meanwhile become live only after it.
+    pub fn lacks(&self, conversation_id: ConversationId, seq: Seq) -> bool {
+        self.rooms.with(&conversation_id, |shard| {
+            shard.get_mut(&conversation_id).is_some_and(|room| *room.watermark.get_or_insert(seq) < seq)
+        })
+    }
+
     /// The conversations that have subscriptions and a watermark on this node, with their watermarks.
     pub fn watermarks(&self) -> Vec<(ConversationId, Seq)> {
         self.rooms.entries(|id, room| Some((*id, room.watermark?)))

@@ -364,6 +364,7 @@ forward! {
         async fn messages(id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>>;
         async fn message_by_id(id: ConversationId, message_id: MessageId) -> Result<Option<Message>>;
         async fn events(id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
+        async fn events_of(after: &[(ConversationId, Seq)], limit: usize) -> Result<Vec<Event>>;
     }
 }
 
