@@ -61,6 +61,15 @@ pub const OUTBOUND_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Packets of one node by which a packet may be late before it counts as stale. A bus that joins several servers reorders a few.
 pub const REPLAY_WINDOW: u64 = 1024;
 
+/// Time that an answer which ends sessions waits for the acknowledgements of the other nodes. A node that is paused or cut off costs this much
+/// and no error: it finds the sessions by [`ENDED_SESSIONS_POLL`].
+pub const SESSIONS_END_WAIT: Duration = Duration::from_millis(500);
+/// Sessions in one envelope: 4,000 bytes of ids, which fit a packet of any carrier. A user with more ends them by several.
+pub const SESSIONS_PER_ENVELOPE_MAX: usize = 250;
+/// Requests whose acknowledgements a node waits for at a time: those of 2,000 logouts a second, if a node never acknowledges. Further answers
+/// do not wait.
+pub const REQUESTS_ACKNOWLEDGED_MAX: usize = 1_000;
+
 // ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Items of a page if the client gives no `limit`.

@@ -223,7 +223,8 @@ impl Inbox for LocalInbox {
             }
             Envelope::BlockChanged(one, other) => self.presence.block_changed(one, other),
             Envelope::ReceiptsSwitched { user_id, send_receipts } => self.switch_receipts(user_id, send_receipts),
-            Envelope::SessionsEnded(sessions) => self.end_sessions(&sessions),
+            Envelope::SessionsEnded(sessions) | Envelope::EndSessions { sessions, .. } => self.end_sessions(&sessions),
+            Envelope::Acknowledged(_) => {}
             Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
             Envelope::Hints(hints) => self.hints(hints),
         }
@@ -243,7 +244,8 @@ impl Inbox for LocalInbox {
             // A late envelope holds until the connection ends: the setting is read again with the next one.
             Envelope::ReceiptsSwitched { user_id, send_receipts } => self.switch_receipts(user_id, send_receipts),
             // A session that has ended stays ended, so a late envelope does no harm.
-            Envelope::SessionsEnded(sessions) => self.end_sessions(&sessions),
+            Envelope::SessionsEnded(sessions) | Envelope::EndSessions { sessions, .. } => self.end_sessions(&sessions),
+            Envelope::Acknowledged(_) => {}
             Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
             Envelope::Hints(hints) => self.hints(hints),
         }

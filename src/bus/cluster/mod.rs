@@ -8,6 +8,7 @@
 //!
 //! The path of a send only pushes to [`Outbound`], which drops when it is full. A node that is alone publishes to nobody.
 
+mod acknowledgements;
 mod bytes;
 mod codec;
 mod outbound;
@@ -17,14 +18,21 @@ mod seal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use acknowledgements::Acknowledgements;
+use async_trait::async_trait;
 pub use bytes::Malformed;
 pub use outbound::Outbound;
 pub use peers::{Admission, Peers};
 pub use seal::{Opened, Refusal, SEAL_BYTES, Seal};
 
 use ::bytes::Bytes;
+use futures_util::future::join_all;
+
+use tokio::time::timeout;
 
 use super::{Bus, Envelope, Inbox};
+use crate::domain::{Incarnation, SessionId};
+use crate::limits;
 
 /// This node's side of the bus that joins it to others.
 pub struct Cluster {
@@ -36,6 +44,7 @@ pub struct Cluster {
     pub outbound: Outbound,
     /// Counts the packets that were not delivered.
     pub refused: Refused,
+    acknowledgements: Acknowledgements,
 }
 
 /// Counts the packets that were not delivered, by reason.
@@ -53,7 +62,7 @@ impl Cluster {
     /// Joins a node to others.
     pub fn new(inbox: Arc<dyn Inbox>, seal: Seal) -> Arc<Self> {
         let (peers, outbound, refused) = (Peers::default(), Outbound::default(), Refused::default());
-        Arc::new(Self { inbox, seal, peers, outbound, refused })
+        Arc::new(Self { inbox, seal, peers, outbound, refused, acknowledgements: Acknowledgements::default() })
     }
 
     /// Returns a packet for other nodes.
@@ -78,8 +87,20 @@ impl Cluster {
             Admission::Unknown => return count(&refused.unknown, "its sender holds no lease"),
         }
         match codec::decode(opened.body) {
-            Ok(envelopes) => envelopes.into_iter().for_each(|envelope| self.inbox.deliver_remote(envelope)),
+            Ok(envelopes) => envelopes.into_iter().for_each(|envelope| self.deliver(opened.from, envelope)),
             Err(Malformed) => count(&refused.malformed, "its version is not this node's"),
+        }
+    }
+
+    /// Delivers an envelope of another node, or acknowledges it, or records its acknowledgement.
+    fn deliver(&self, from: Incarnation, envelope: Envelope) {
+        match envelope {
+            Envelope::EndSessions { request, sessions } => {
+                self.inbox.deliver_remote(Envelope::SessionsEnded(sessions));
+                self.outbound.push(Envelope::Acknowledged(request));
+            }
+            Envelope::Acknowledged(request) => self.acknowledgements.record(request, from),
+            other => self.inbox.deliver_remote(other),
         }
     }
 
@@ -89,12 +110,33 @@ impl Cluster {
     }
 }
 
+#[async_trait]
 impl Bus for Cluster {
     fn publish(&self, envelope: Envelope) {
         if !self.peers.is_alone() {
             self.outbound.push(envelope.clone());
         }
         self.inbox.deliver_local(envelope);
+    }
+
+    async fn end_sessions(&self, sessions: Vec<SessionId>) {
+        let (nodes, mut requests) = (self.peers.live(), Vec::new());
+        for sessions in sessions.chunks(limits::SESSIONS_PER_ENVELOPE_MAX).map(<[_]>::to_vec) {
+            // A request beyond the bound is made as well, and nobody waits for it.
+            let request = self.acknowledgements.request(&nodes);
+            if !nodes.is_empty() {
+                self.outbound.push(match &request {
+                    Some(request) => Envelope::EndSessions { request: request.id, sessions },
+                    None => Envelope::SessionsEnded(sessions),
+                });
+            }
+            requests.extend(request);
+        }
+        self.inbox.deliver_local(Envelope::SessionsEnded(sessions));
+        let acknowledged = join_all(requests.iter().map(acknowledgements::Request::acknowledged));
+        if timeout(limits::SESSIONS_END_WAIT, acknowledged).await.is_err() {
+            tracing::debug!("a node has not acknowledged the end of sessions; it reads them from the store");
+        }
     }
 }
 
@@ -105,3 +147,7 @@ fn count(counter: &AtomicU64, reason: &str) {
         tracing::warn!(packets = before + 1, reason, "a packet of the bus is ignored");
     }
 }
+
+#[cfg(test)]
+#[path = "cluster_tests.rs"]
+mod tests;
