@@ -90,6 +90,7 @@ pub struct Chat {
     journal: Journal,
     presence: Arc<Presence>,
     receipts: Arc<ReceiptQueue>,
+    repair_queue: Arc<RepairQueue>,
     typing: typing::Typists,
     health: Arc<StoreHealth>,
     settings: Settings,
@@ -146,7 +147,7 @@ impl Chat {
             registry: Arc::clone(&registry),
             inbox,
             gap_repair: Arc::clone(&gap_repair),
-            repair_queue,
+            repair_queue: Arc::clone(&repair_queue),
             subscriptions: Arc::clone(&subscriptions),
         };
         tasks.spawn(supervised(reconciler.run(settings.heartbeat, stop.clone())));
@@ -164,6 +165,7 @@ impl Chat {
             bus,
             presence,
             receipts,
+            repair_queue,
             typing: typing::Typists::default(),
             health,
             rate_limits: RateLimits::new(unlimited),

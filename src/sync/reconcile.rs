@@ -66,6 +66,18 @@ impl Reconciler {
                     self.repair_queue.request_user(user_id);
                 }
             }
+            self.compare_settings(page).await?;
+        }
+        Ok(())
+    }
+
+    /// Compares which users send read receipts: the bus may have lost that one has switched them on or off.
+    async fn compare_settings(&self, users: &[UserId]) -> Result<()> {
+        let connections = users.iter().flat_map(|id| self.registry.of_user(*id));
+        let before: Vec<_> = connections.map(|connection| (connection.sends_receipts(), connection)).collect();
+        let silent: HashSet<UserId> = self.store.silent_readers(users).await?.into_iter().collect();
+        for (before, connection) in before {
+            connection.correct_sends_receipts(before, !silent.contains(&connection.user_id));
         }
         Ok(())
     }
@@ -129,7 +141,7 @@ impl Reconciler {
     async fn resubscribe(&self, user_id: UserId) -> Result<()> {
         let Some((_, version)) = self.store.membership_versions(&[user_id]).await?.pop() else { return Ok(()) };
         let mut connections = self.registry.of_user(user_id);
-        connections.retain(|connection| connection.membership_version() <= version);
+        connections.retain(|connection| !connection.put_off_repair() && connection.membership_version() <= version);
         let mut pages = ConversationPages::of(user_id);
         while let Some(page) = pages.next(&*self.store).await? {
             for connection in &connections {

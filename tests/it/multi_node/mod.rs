@@ -53,6 +53,7 @@ in_each_setup! {
     what_happens_to_members_is_heard,
     what_happens_to_conversations_is_heard,
     sessions_end_everywhere,
+    a_setting_that_the_bus_lost_is_read_again,
     a_block_hides_presence_on_other_nodes,
     a_storm_makes_no_difference,
     an_echo_lets_nobody_in,
@@ -195,6 +196,31 @@ async fn sessions_end_everywhere(setup: Setup) {
     assert_eq!(mine.close_code().await, 4504);
     theirs.send(&json!({"type": "ping", "ref": "still here"})).await;
     assert_eq!(theirs.next_of(&["pong"]).await["ref"], "still here");
+}
+
+async fn a_setting_that_the_bus_lost_is_read_again(setup: Setup) {
+    let cluster = Cluster::new(setup, NetworkCondition::Disconnected, SOON).await;
+    let (ada, grace) = (cluster.first.register("ada").await, cluster.first.register("grace").await);
+    let room = ada.direct(&grace).await;
+    let mut device = cluster.on_second(&ada).connect("/ws").await;
+    // Both are on the second node, so that receipts reach the device by no other way.
+    let grace = cluster.on_second(&grace);
+    let mut read_shown = true;
+    for send_receipts in [false, true] {
+        ada.patch("/v1/users/me", &json!({"settings": {"send_receipts": send_receipts}})).await.expect(200);
+        while read_shown != send_receipts {
+            let seq = grace.send(&room, "read this").await["seq"].as_i64().unwrap();
+            grace.read(&room, seq).await.expect(204);
+            let receipt = loop {
+                let frame = device.next_of(&["message.read", "message.delivered"]).await;
+                let receipt = frame["receipts"][&grace.id].clone();
+                if receipt["delivered_seq"] == seq {
+                    break receipt;
+                }
+            };
+            read_shown = !receipt["read_seq"].is_null();
+        }
+    }
 }
 
 /// Returns the number, type and message id of the next `count` numbered events.

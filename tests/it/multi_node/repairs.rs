@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chinwag::bus::local::Local;
-use chinwag::bus::{Envelope, Hints, Inbox};
+use chinwag::bus::{Bus, Envelope, Hints, Inbox};
 use chinwag::domain::ConversationId;
 use serde_json::json;
 
@@ -121,4 +121,33 @@ async fn a_hint_that_comes_while_a_connection_catches_up_is_not_lost() {
     assert_eq!(socket.next_seqs(2).await, [1, 2]);
     socket.send(&json!({"type": "ping"})).await;
     assert_eq!(socket.next_of(&["pong", "message.new"]).await["type"], "pong");
+}
+
+/// A bus on which everything comes from another node.
+struct Elsewhere(Arc<dyn Inbox>);
+
+impl Bus for Elsewhere {
+    fn publish(&self, envelope: Envelope) {
+        self.0.deliver_remote(envelope);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_membership_that_changes_while_a_connection_opens_is_not_missed() {
+    let (server, held_store) = Server::held_on(StoreKind::Sqlite, |own| Arc::new(Elsewhere(own))).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    // No comparison finds it.
+    held_store.stall("live_sessions");
+    let mut pages = held_store.hold("conversation_ids", 1);
+    let mut compared = held_store.hold("membership_versions", 1);
+    let adding = async {
+        pages.reached().await;
+        let room = ada.group("Lunch", &[&grace]).await;
+        compared.reached().await;
+        compared.release();
+        pages.release();
+        room
+    };
+    let (mut socket, room) = tokio::join!(grace.connect("/ws"), adding);
+    assert_eq!(socket.next_of(&["conversation.created"]).await["conversation_id"], room.id.as_str());
 }
