@@ -10,7 +10,7 @@ use crate::domain::{ConversationId, SessionId, UserId};
 use crate::registry::EncodedEvents;
 
 /// The version of the encoding.
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 
 /// Encodes envelopes, in their order.
 pub(super) fn encode<'a>(envelopes: impl IntoIterator<Item = &'a Envelope>) -> Vec<u8> {

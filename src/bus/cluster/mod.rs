@@ -11,7 +11,10 @@
 mod acknowledgements;
 mod bytes;
 mod codec;
+mod fragments;
+pub mod notify;
 mod outbound;
+mod packing;
 mod peers;
 mod seal;
 
@@ -21,16 +24,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use acknowledgements::Acknowledgements;
 use async_trait::async_trait;
 pub use bytes::Malformed;
+use fragments::{FRAGMENT, Fragments};
 pub use outbound::Outbound;
 pub use peers::{Admission, Peers};
 pub use seal::{Opened, Refusal, SEAL_BYTES, Seal};
 
 use ::bytes::Bytes;
 use futures_util::future::join_all;
-
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::{Bus, Envelope, Inbox};
+use super::{Bus, Envelope, Hints, Inbox};
 use crate::domain::{Incarnation, SessionId};
 use crate::limits;
 
@@ -44,6 +48,9 @@ pub struct Cluster {
     pub outbound: Outbound,
     /// Counts the packets that were not delivered.
     pub refused: Refused,
+    /// Wakes who looks for the leases of nodes, after a packet of a node that has none as far as this node knows.
+    pub newcomer: Notify,
+    fragments: Fragments,
     acknowledgements: Acknowledgements,
 }
 
@@ -62,7 +69,9 @@ impl Cluster {
     /// Joins a node to others.
     pub fn new(inbox: Arc<dyn Inbox>, seal: Seal) -> Arc<Self> {
         let (peers, outbound, refused) = (Peers::default(), Outbound::default(), Refused::default());
-        Arc::new(Self { inbox, seal, peers, outbound, refused, acknowledgements: Acknowledgements::default() })
+        let (newcomer, fragments) = (Notify::new(), Fragments::default());
+        let acknowledgements = Acknowledgements::default();
+        Arc::new(Self { inbox, seal, peers, outbound, refused, newcomer, fragments, acknowledgements })
     }
 
     /// Returns a packet for other nodes.
@@ -70,30 +79,52 @@ impl Cluster {
         self.seal.seal(&codec::encode(envelopes))
     }
 
-    /// Delivers a packet that a carrier brought. Ignores packets of others, and counts them.
-    pub fn receive(&self, packet: &Bytes) {
+    /// Returns packets of at most `bytes_max` bytes for other nodes, at least one. Envelopes that the store can repeat become hints in them.
+    pub fn small_packets(&self, envelopes: &[Envelope], bytes_max: usize) -> Vec<Vec<u8>> {
+        let bodies = packing::pack(envelopes, bytes_max.saturating_sub(SEAL_BYTES));
+        bodies.iter().map(|body| self.seal.seal(body)).collect()
+    }
+
+    /// Makes other nodes look for this one, if any are alive.
+    pub fn say_hello(&self) {
+        if !self.peers.is_alone() {
+            self.outbound.push(Envelope::Hints(Hints::default()));
+        }
+    }
+
+    /// Delivers a packet that a carrier brought. Ignores packets of others, and counts them. Returns true for a packet of this node itself.
+    pub fn receive(&self, packet: &Bytes) -> bool {
         let refused = &self.refused;
-        let opened = match self.seal.open(packet) {
-            Ok(opened) => opened,
-            Err(Refusal::Own) => return,
-            Err(Refusal::Foreign) => return count(&refused.foreign, "it was not sealed with this cluster's secret"),
-            Err(Refusal::OtherCluster) => {
-                return count(&refused.other_cluster, "it is of a cluster on another database");
+        match self.seal.open(packet) {
+            Ok(opened) => self.deliver(opened),
+            Err(Refusal::Own) => return true,
+            Err(Refusal::Foreign) => {
+                count(&refused.foreign, "it was not sealed with the CHINWAG_JWT_SECRET of this node");
             }
-        };
-        match self.peers.admit(opened.from, opened.counter) {
+            Err(Refusal::OtherCluster) => count(&refused.other_cluster, "it is of a cluster on another database"),
+        }
+        false
+    }
+
+    fn deliver(&self, Opened { from, counter, body }: Opened) {
+        let refused = &self.refused;
+        match self.peers.admit(from, counter) {
             Admission::New => {}
             Admission::Stale => return count(&refused.stale, "it came before, or is too old"),
-            Admission::Unknown => return count(&refused.unknown, "its sender holds no lease"),
+            Admission::Unknown => {
+                self.newcomer.notify_one();
+                return count_unknown(&refused.unknown);
+            }
         }
-        match codec::decode(opened.body) {
-            Ok(envelopes) => envelopes.into_iter().for_each(|envelope| self.deliver(opened.from, envelope)),
+        let whole = if body.first() == Some(&FRAGMENT) { self.fragments.add(from, body) } else { Ok(Some(body)) };
+        match whole.and_then(|body| body.map(codec::decode).transpose()) {
+            Ok(envelopes) => envelopes.into_iter().flatten().for_each(|envelope| self.deliver_envelope(from, envelope)),
             Err(Malformed) => count(&refused.malformed, "its version is not this node's"),
         }
     }
 
     /// Delivers an envelope of another node, or acknowledges it, or records its acknowledgement.
-    fn deliver(&self, from: Incarnation, envelope: Envelope) {
+    fn deliver_envelope(&self, from: Incarnation, envelope: Envelope) {
         match envelope {
             Envelope::EndSessions { request, sessions } => {
                 self.inbox.deliver_remote(Envelope::SessionsEnded(sessions));
@@ -137,6 +168,14 @@ impl Bus for Cluster {
         if timeout(limits::SESSIONS_END_WAIT, acknowledged).await.is_err() {
             tracing::debug!("a node has not acknowledged the end of sessions; it reads them from the store");
         }
+    }
+}
+
+/// Counts a packet of a node that is not known. Every node that joins sends some. Logs every thousandth.
+fn count_unknown(counter: &AtomicU64) {
+    let packets = counter.fetch_add(1, Ordering::Relaxed) + 1;
+    if packets.is_multiple_of(1_000) {
+        tracing::warn!(packets, "packets of nodes that hold no lease in this database are ignored");
     }
 }
 

@@ -7,6 +7,7 @@ use crate::domain::Incarnation;
 use crate::limits;
 
 /// The words of a replay window.
+#[expect(clippy::cast_possible_truncation, reason = "they are few")]
 const WORDS: usize = (limits::REPLAY_WINDOW / u64::BITS as u64) as usize;
 
 /// The other nodes that hold a lease in the store. Bounded by the leases there.

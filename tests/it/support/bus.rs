@@ -131,7 +131,7 @@ impl TestBus {
 
     fn carry(&self, nodes: &[Node], envelope: &Envelope, from: usize, to: usize) {
         let packet = || Bytes::from(nodes[from].cluster.packet([envelope]));
-        let receive = |packet| nodes[to].cluster.receive(&packet);
+        let receive = |packet| _ = nodes[to].cluster.receive(&packet);
         match self.fate(from, to) {
             Fate::Lost => return,
             Fate::Delayed => return self.delayed.lock().unwrap().push((to, packet())),
