@@ -241,7 +241,7 @@ impl Inbox for LocalInbox {
             }
             Envelope::Created { members, .. } | Envelope::Deleted { members, .. } => self.request_users(members),
             Envelope::BlockChanged(one, other) => self.presence.block_changed(one, other),
-            // A late envelope holds until the connection ends: the setting is read again with the next one.
+            // A late envelope holds until the node compares itself with the store.
             Envelope::ReceiptsSwitched { user_id, send_receipts } => self.switch_receipts(user_id, send_receipts),
             // A session that has ended stays ended, so a late envelope does no harm.
             Envelope::SessionsEnded(sessions) | Envelope::EndSessions { sessions, .. } => self.end_sessions(&sessions),

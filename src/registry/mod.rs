@@ -296,12 +296,18 @@ impl Registry {
         self.rooms.with(&conversation_id, |shard| shard.get(&conversation_id)?.watermark)
     }
 
-    /// Returns true if a conversation has subscriptions on this node and has not delivered the event with this number, which the store has. A room
-    /// without a watermark has no live subscription and lacks nothing. The number becomes its watermark, so that connections that catch up
-    /// meanwhile become live only after it.
+    /// Returns true if a conversation has live subscriptions on this node that have not received the event with this number, which the store has.
+    /// Without a live subscription the node lacks nothing. The number becomes the watermark then, so that connections that catch up meanwhile become
+    /// live only after it.
     pub fn lacks(&self, conversation_id: ConversationId, seq: Seq) -> bool {
         self.rooms.with(&conversation_id, |shard| {
-            shard.get_mut(&conversation_id).is_some_and(|room| *room.watermark.get_or_insert(seq) < seq)
+            let Some(room) = shard.get_mut(&conversation_id) else { return false };
+            let is_behind = room.watermark.is_none_or(|watermark| watermark < seq);
+            let is_heard = room.subscriptions.iter().any(Subscription::is_live);
+            if is_behind && !is_heard {
+                room.watermark = Some(seq);
+            }
+            is_behind && is_heard
         })
     }
 

@@ -121,6 +121,7 @@ async fn a_hint_that_comes_while_a_connection_catches_up_is_not_lost() {
     assert_eq!(socket.next_seqs(2).await, [1, 2]);
     socket.send(&json!({"type": "ping"})).await;
     assert_eq!(socket.next_of(&["pong", "message.new"]).await["type"], "pong");
+    assert_eq!(held_store.calls("events_of"), 0, "nothing is read for connections that read it themselves");
 }
 
 /// A bus on which everything comes from another node.
