@@ -92,6 +92,15 @@ pub const NODE_END_TIMEOUT: Duration = Duration::from_secs(1);
 /// Shards over which a new cluster spreads conversations and users on NATS.
 pub const SHARDS: i32 = 4_096;
 
+/// Time that an answer which ends sessions waits for the acknowledgements of the other nodes. A node that is paused or cut off costs this much
+/// and no error: it finds the sessions by [`ENDED_SESSIONS_POLL`].
+pub const SESSIONS_END_WAIT: Duration = Duration::from_millis(500);
+/// Sessions in one envelope: 4,000 bytes of ids, which fit a packet of any carrier. A user with more ends them by several.
+pub const SESSIONS_PER_ENVELOPE_MAX: usize = 250;
+/// Requests whose acknowledgements a node waits for at a time: those of 2,000 logouts a second, if a node never acknowledges. Further answers
+/// do not wait.
+pub const REQUESTS_ACKNOWLEDGED_MAX: usize = 1_000;
+
 // ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Items of a page if the client gives no `limit`.
@@ -101,8 +110,12 @@ pub const PAGE_MAX: usize = 200;
 /// Bytes of an encoded page over HTTP: 200 messages of 5 KiB. The longest text takes 98 KiB when every character is escaped, and 200 of them
 /// would take 19 MiB. Over WebSocket, a page has at most [`REPLY_BYTES_MAX`].
 pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
-/// Events read from the store at a time while a connection catches up or a gap is repaired. 100 messages are at most 1.6 MiB.
+/// Events of a conversation read from the store at a time while a connection catches up or a gap is repaired. 100 messages are at most 1.6 MiB.
 pub const CATCH_UP_PAGE: usize = 100;
+/// Conversations in one question of gap repair, so that it leaves at least two events of [`BACKFILL_EVENTS_MAX`] to each: most lack one.
+pub const BACKFILL_CONVERSATIONS_MAX: usize = 100;
+/// Events in one answer to gap repair, of all conversations together: as many as a page of history has, and at most 3.2 MiB.
+pub const BACKFILL_EVENTS_MAX: usize = 2 * BACKFILL_CONVERSATIONS_MAX;
 /// Conversations of a user that are read from the store at a time. 1,000 ids are 16 KB.
 pub const CONVERSATION_IDS_PAGE: usize = 1_000;
 /// Conversations to which a connection of `/ws` subscribes before it queues again for its permit to be set up. A connection subscribes to all
