@@ -31,6 +31,7 @@ mod deletions;
 mod files;
 mod heads;
 mod health;
+mod history;
 mod known_networks;
 mod leftovers;
 mod member_settings;
@@ -64,6 +65,7 @@ pub use deletions::Deletions;
 pub use files::{backup, lock, restore};
 pub use heads::Heads;
 pub use health::StoreHealth;
+pub use history::HistoryGate;
 pub use known_networks::KnownNetworks;
 pub use leftovers::{Leftovers, LeftoversCursor, MessagePlace};
 pub use member_settings::MemberSettings;
@@ -116,6 +118,9 @@ pub trait Store:
 
     /// The number of batches that the store can commit at a time. A conversation always uses the same lane.
     fn lanes(&self) -> usize;
+
+    /// The gate that the store closes when its database turns out to have another history. `None` if it never does.
+    fn history_gate(&self) -> Option<Arc<HistoryGate>>;
 
     /// Fails if the store cannot serve now.
     async fn ping(&self) -> Result<()>;

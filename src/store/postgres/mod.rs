@@ -7,6 +7,7 @@
 
 use std::future::Future;
 use std::iter;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bb8::Pool;
@@ -16,7 +17,7 @@ use self::connection::Params;
 use self::lane::Lane;
 use self::pool::{ConnectionManager, Lent};
 use self::rows::Columns;
-use super::{Opening, Store};
+use super::{HistoryGate, Opening, Store};
 use crate::domain::{Code, Error, Result};
 use crate::limits;
 
@@ -29,6 +30,7 @@ mod connect;
 mod connection;
 mod contacts;
 mod conversations;
+mod database_url;
 mod deletions;
 mod errors;
 mod heads;
@@ -57,6 +59,7 @@ mod saved;
 mod session_check;
 mod sessions;
 mod tickets;
+mod timeline;
 mod tls;
 mod types;
 mod user_settings;
@@ -152,6 +155,10 @@ impl Store for Postgres {
 
     fn lanes(&self) -> usize {
         self.lanes.len()
+    }
+
+    fn history_gate(&self) -> Option<Arc<HistoryGate>> {
+        Some(Arc::clone(self.connector.timelines.gate()))
     }
 
     async fn ping(&self) -> Result<()> {

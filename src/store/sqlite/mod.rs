@@ -45,6 +45,7 @@ mod wal;
 mod writer;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Transaction};
@@ -52,7 +53,7 @@ use tokio::task::spawn_blocking;
 
 use self::readers::Readers;
 use self::writer::Writer;
-use super::{Opening, Store};
+use super::{HistoryGate, Opening, Store};
 use crate::domain::{Error, Result};
 
 /// The store in one SQLite file.
@@ -107,6 +108,11 @@ impl Store for Sqlite {
 
     fn lanes(&self) -> usize {
         1
+    }
+
+    fn history_gate(&self) -> Option<Arc<HistoryGate>> {
+        // The file has one history while this process uses it: a restore takes its lock.
+        None
     }
 
     async fn ping(&self) -> Result<()> {
