@@ -8,16 +8,18 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::{Config, Error as Failure};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, Connection, Error as Failure, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connection::PgConnection;
 use super::database_url::{DatabaseUrl, address};
 use super::errors::described;
 use super::session_check::have_own_sessions;
-use super::timeline::{Timeline, Timelines};
+use super::timeline::timeline;
 use crate::domain::Result;
 use crate::limits;
+use crate::store::HistoryGate;
 
 /// TCP probes a connection on which the server sends nothing for this long.
 const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -38,7 +40,12 @@ pub(super) enum Purpose {
     General,
     /// For the journal's batches.
     Journal,
+    /// For LISTEN and NOTIFY.
+    Notifications,
 }
+
+/// A connection that only moves while its owner polls it.
+pub(super) type Undriven = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 /// Opens connections to one server.
 #[derive(Clone)]
@@ -47,12 +54,13 @@ pub(super) struct Connector {
     /// The host that took writes the last time.
     writable: Arc<AtomicUsize>,
     tls: MakeRustlsConnect,
-    pub(super) timelines: Arc<Timelines>,
+    /// Closed when a server with another history is reached.
+    pub(super) gate: Arc<HistoryGate>,
 }
 
 impl Connector {
     /// Reads a `postgres://…` URL.
-    pub(super) fn new(url: &str) -> Result<Self> {
+    pub(super) fn new(url: &str, gate: Arc<HistoryGate>) -> Result<Self> {
         let DatabaseUrl { mut hosts, tls } = DatabaseUrl::parse(url)?;
         for host in &mut hosts {
             host.ssl_mode(tls.mode())
@@ -63,7 +71,7 @@ impl Connector {
                 .keepalives_retries(3)
                 .tcp_user_timeout(limits::QUERY_TIMEOUT);
         }
-        Ok(Self { hosts: hosts.into(), writable: Arc::default(), tls: tls.connector()?, timelines: Arc::default() })
+        Ok(Self { hosts: hosts.into(), writable: Arc::default(), tls: tls.connector()?, gate })
     }
 
     /// The server's hosts and ports, for messages to the operator. Without the password.
@@ -73,11 +81,24 @@ impl Connector {
 
     /// Opens a connection. The error's text is for the log or the operator. Clients get the same error for every failure.
     pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgConnection, String> {
-        in_time(async {
+        // In a box, because it is large, and every call that may connect would be as large.
+        in_time(Box::pin(async {
             let connection = self.open().await?;
             let set_up = connection.client().batch_execute(&settings(purpose)).await;
             set_up.map(|()| connection).map_err(|failure| described(&failure))
-        })
+        }))
+        .await
+    }
+
+    /// Opens a connection that the caller drives and [sets up](settings), to the host that takes writes.
+    pub(super) async fn connect_undriven(&self) -> Result<(Client, Undriven), String> {
+        in_time(Box::pin(async {
+            // Another connection finds that host, and that its history is the one that this node knows: packets about another one must not come
+            // before the gate is closed.
+            drop(self.open().await?);
+            let host = &self.hosts[self.writable.load(Ordering::Relaxed)];
+            host.connect(self.tls.clone()).await.map_err(|failure| described(&failure))
+        }))
         .await
     }
 
@@ -123,12 +144,12 @@ impl Connector {
     async fn open_host(&self, host: &Config) -> Result<PgConnection, String> {
         let opening = async {
             let (client, connection) = host.connect(self.tls.clone()).await?;
-            let connection = PgConnection::new(client, connection, self.tls.clone(), &self.timelines);
-            let timeline = Timeline::of(connection.client()).await?;
+            let connection = PgConnection::new(client, connection, self.tls.clone(), &self.gate);
+            let timeline = timeline(connection.client()).await?;
             Ok::<_, Failure>((connection, timeline))
         };
         let (mut connection, timeline) = opening.await.map_err(|failure| described(&failure))?;
-        connection.belong_to(self.timelines.admit(timeline)?);
+        connection.belong_to(self.gate.admit(timeline)?);
         Ok(connection)
     }
 }
@@ -143,7 +164,7 @@ async fn in_time<T>(handshake: impl Future<Output = Result<T, String>>) -> Resul
 
 /// Returns the statements that set up a connection. They are sent after connecting, because a pooler between chinwag and PostgreSQL may
 /// refuse such settings as start-up options.
-fn settings(purpose: Purpose) -> String {
+pub(super) fn settings(purpose: Purpose) -> String {
     let mut text = format!(
         "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
          SET synchronous_commit = on; SET timezone = 'UTC'; SET jit = off;",
@@ -158,6 +179,9 @@ fn settings(purpose: Purpose) -> String {
             "SET plan_cache_mode = force_generic_plan; \
              SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;",
         );
+    }
+    if purpose == Purpose::Notifications {
+        text.push_str("SET synchronous_commit = off;");
     }
     text
 }

@@ -15,9 +15,9 @@ use tokio_postgres::{AsyncMessage, Client, Connection, Error as Failure, Row, St
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::errors::{described, keeps_connection, to_domain_error};
-use super::timeline::Timelines;
 use crate::domain::{Error, Result};
 use crate::limits;
+use crate::store::HistoryGate;
 
 /// A statement's parameters.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -37,7 +37,7 @@ pub(super) struct PgConnection {
     has_failed: AtomicBool,
     /// True after a commit that a synchronous standby may not have.
     is_unreplicated: Arc<AtomicBool>,
-    timelines: Arc<Timelines>,
+    gate: Arc<HistoryGate>,
     /// The generation of the history to which the connection's server belongs.
     generation: u64,
     answered_at: Mutex<Instant>,
@@ -49,7 +49,7 @@ impl PgConnection {
         client: Client,
         connection: Connection<S, T>,
         tls: MakeRustlsConnect,
-        timelines: &Arc<Timelines>,
+        gate: &Arc<HistoryGate>,
     ) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -66,8 +66,8 @@ impl PgConnection {
             in_transaction: AtomicBool::new(false),
             has_failed: AtomicBool::new(false),
             is_unreplicated,
-            timelines: Arc::clone(timelines),
-            generation: timelines.gate().generation(),
+            gate: Arc::clone(gate),
+            generation: gate.generation(),
             answered_at: Mutex::new(Instant::now()),
         }
     }
@@ -85,9 +85,7 @@ impl PgConnection {
     /// Returns true if the connection is open, no request is without an answer, no transaction is without its end, and no other server has
     /// taken over.
     pub(super) fn is_usable(&self) -> bool {
-        self.open.load(Ordering::Relaxed) == 0
-            && !self.client.is_closed()
-            && self.generation == self.timelines.gate().generation()
+        self.open.load(Ordering::Relaxed) == 0 && !self.client.is_closed() && self.generation == self.gate.generation()
     }
 
     /// The time since the server's last answer.

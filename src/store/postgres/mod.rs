@@ -17,7 +17,7 @@ use self::connection::Params;
 use self::lane::Lane;
 use self::pool::{ConnectionManager, Lent};
 use self::rows::Columns;
-use super::{HistoryGate, Opening, Store};
+use super::{HistoryGate, Nodes, Opening, Store};
 use crate::domain::{Code, Error, Result};
 use crate::limits;
 
@@ -45,6 +45,8 @@ mod message_search;
 mod messages;
 mod migrate;
 mod new_conversations;
+mod nodes;
+pub mod notifications;
 mod numbered_writes;
 mod pins;
 mod pool;
@@ -83,7 +85,7 @@ impl Postgres {
 
     /// Connects to the server at a `postgres://…` URL, and migrates or checks the database.
     pub(super) async fn open_with(url: &str, opening: Opening) -> Result<Self> {
-        let connector = Connector::new(url)?;
+        let connector = Connector::new(url, Arc::default())?;
         let refused = |cause: String| {
             Error::new(Code::Unavailable, format!("the database at {} cannot be used: {cause}", connector.address()))
         };
@@ -158,7 +160,11 @@ impl Store for Postgres {
     }
 
     fn history_gate(&self) -> Option<Arc<HistoryGate>> {
-        Some(Arc::clone(self.connector.timelines.gate()))
+        Some(Arc::clone(&self.connector.gate))
+    }
+
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        Some(self)
     }
 
     async fn ping(&self) -> Result<()> {

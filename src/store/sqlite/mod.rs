@@ -53,7 +53,7 @@ use tokio::task::spawn_blocking;
 
 use self::readers::Readers;
 use self::writer::Writer;
-use super::{HistoryGate, Opening, Store};
+use super::{HistoryGate, Nodes, Opening, Store};
 use crate::domain::{Error, Result};
 
 /// The store in one SQLite file.
@@ -112,6 +112,10 @@ impl Store for Sqlite {
 
     fn history_gate(&self) -> Option<Arc<HistoryGate>> {
         // The file has one history while this process uses it: a restore takes its lock.
+        None
+    }
+
+    fn nodes(&self) -> Option<&dyn Nodes> {
         None
     }
 

@@ -29,8 +29,8 @@ use chinwag::limits;
 use chinwag::store::{
     Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, EmojiAndUser, Heads, HistoryGate,
     KnownNetworks, Leftovers, LeftoversCursor, MemberId, MemberSettings, MemberUpdate, Members, MessageSearch,
-    Messages, NumberedWrites, Page, Pins, Range, Reactions, Receipts, Registration, Reports, Saved, Sessions, Store,
-    Tickets, UserSettings, Users,
+    Messages, Nodes, NumberedWrites, Page, Pins, Range, Reactions, Receipts, Registration, Reports, Saved, Sessions,
+    Store, Tickets, UserSettings, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -416,6 +416,7 @@ forward! {
         fn kind() -> &'static str;
         fn lanes() -> usize;
         fn history_gate() -> Option<Arc<HistoryGate>>;
+        fn nodes() -> Option<&dyn Nodes>;
 
         async fn ping() -> Result<()>;
     }
