@@ -516,6 +516,9 @@ pub const RECONCILE_PAGE: usize = 500;
 
 /// Time in which a connection to PostgreSQL must be open, its handshake included. Shorter than [`QUERY_TIMEOUT`].
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Head start of each host of PostgreSQL before the next one is tried beside it: as long as a handshake takes on a slow network. Three hosts
+/// are tried well within [`CONNECT_TIMEOUT`].
+pub const POSTGRES_HOST_HEAD_START: Duration = Duration::from_millis(250);
 /// Time in which PostgreSQL must answer one statement or one batch. Shorter than [`WRITE_TIMEOUT`] and [`ANSWER_TIMEOUT`], so that a
 /// client gets the store's error.
 pub const QUERY_TIMEOUT: Duration = Duration::from_secs(4);

@@ -49,7 +49,8 @@ use crate::registry::{Connection, MemoryBudget, Registry};
 use crate::store::{Store, StoreHealth};
 use crate::sync::{
     EndedSessionsPoll, IndexQueue, IndexWorker, Presence, PresenceWorker, QueueingBus, ReceiptQueue, ReceiptsWorker,
-    Reconciler, RemovalsPoll, Subscriptions, SweeperWake, UserPermits, run_sweeper, user_words,
+    Reconciler, RemovalsPoll, Subscriptions, SweeperWake, UserPermits, close_on_replaced_history, run_sweeper,
+    user_words,
 };
 pub use connect::{ConnectError, LiveConnection, PendingConnection};
 pub use context::Context;
@@ -151,6 +152,8 @@ impl Chat {
             subscriptions: Arc::clone(&subscriptions),
         };
         tasks.spawn(supervised(reconciler.run(settings.heartbeat, stop.clone())));
+        let closing = close_on_replaced_history(Arc::clone(&store), Arc::clone(&registry), stop.clone());
+        tasks.spawn(supervised(closing));
         let sweeper = SweeperWake::default();
         tasks.spawn(supervised(run_sweeper(Arc::clone(&store), Arc::clone(&sweeper), stop.clone())));
         let auth = Auth::new(Arc::clone(&store), &settings.secret, settings.access_ttl, sessions, unlimited).await?;

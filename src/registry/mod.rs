@@ -95,10 +95,7 @@ pub struct Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         let connection = &self.connection;
-        let subscriptions = connection.subscriptions().take();
-        for (conversation_id, _) in subscriptions.iter().flat_map(SubscriptionSet::iter) {
-            self.registry.remove(connection, conversation_id);
-        }
+        self.registry.unsubscribe_from_all(connection);
         remove(&self.registry.users, connection.user_id, connection);
         remove(&self.registry.sessions, connection.session_id, connection);
     }
@@ -253,6 +250,14 @@ impl Registry {
         let Some(subscriptions) = subscriptions.as_mut() else { return };
         if subscriptions.get(conversation_id).is_some_and(|state| state.live_from.is_none()) {
             subscriptions.remove(conversation_id);
+            self.remove(connection, conversation_id);
+        }
+    }
+
+    /// Removes all subscriptions of a connection, for good: it can have none from now on.
+    pub fn unsubscribe_from_all(&self, connection: &Arc<Connection>) {
+        let subscriptions = connection.subscriptions().take();
+        for (conversation_id, _) in subscriptions.iter().flat_map(SubscriptionSet::iter) {
             self.remove(connection, conversation_id);
         }
     }

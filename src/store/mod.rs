@@ -35,6 +35,7 @@ mod deletions;
 mod files;
 mod heads;
 mod health;
+mod history;
 mod known_networks;
 mod leftovers;
 mod member_settings;
@@ -74,6 +75,7 @@ pub use deletions::Deletions;
 pub use files::{backup, lock, restore};
 pub use heads::Heads;
 pub use health::StoreHealth;
+pub use history::{History, HistoryGate};
 pub use known_networks::KnownNetworks;
 pub use leftovers::{Leftovers, LeftoversCursor, MentionPlace, MessagePlace, SavedPlace};
 pub use member_settings::MemberSettings;
@@ -128,6 +130,9 @@ pub trait Store:
 
     /// The number of batches that the store can commit at a time. A conversation always uses the same lane.
     fn lanes(&self) -> usize;
+
+    /// The gate that the store closes when its database turns out to have another history. `None` if it never does.
+    fn history_gate(&self) -> Option<Arc<HistoryGate>>;
 
     /// Returns the nodes that share the store, or none if a single process uses it.
     fn nodes(&self) -> Option<&dyn Nodes>;

@@ -27,10 +27,10 @@ use chinwag::domain::{
 };
 use chinwag::limits;
 use chinwag::store::{
-    Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, EmojiAndUser, Heads, KnownNetworks,
-    Leftovers, LeftoversCursor, MemberId, MemberSettings, MemberUpdate, Members, MessageSearch, Messages, Nodes,
-    NumberedWrites, Page, Pins, Range, Reactions, Receipts, Registration, Reports, Saved, Sessions, Store, Tickets,
-    UserSettings, Users,
+    Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, EmojiAndUser, Heads, HistoryGate,
+    KnownNetworks, Leftovers, LeftoversCursor, MemberId, MemberSettings, MemberUpdate, Members, MessageSearch,
+    Messages, Nodes, NumberedWrites, Page, Pins, Range, Reactions, Receipts, Registration, Reports, Saved, Sessions,
+    Store, Tickets, UserSettings, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -417,6 +417,7 @@ forward! {
     impl Store {
         fn kind() -> &'static str;
         fn lanes() -> usize;
+        fn history_gate() -> Option<Arc<HistoryGate>>;
         fn nodes() -> Option<&dyn Nodes>;
 
         async fn ping() -> Result<()>;

@@ -9,7 +9,7 @@ use crate::support::postgres::{Cluster, connect, database};
 use crate::support::proxy::{Flow, Proxy, by_proxy};
 
 /// Creates a server on this database.
-fn node(url: &str) -> Node {
+pub(super) fn node(url: &str) -> Node {
     Node::with(&["--database-url", url])
 }
 
