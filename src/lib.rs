@@ -70,8 +70,10 @@
 //! [`bus::cluster`] then: it delivers an envelope here, and queues it for a carrier, [`bus::cluster::notify`], which brings it to the others by LISTEN and
 //! NOTIFY. What the store can repeat goes as a hint, and the other node reads it from the store.
 //!
-//! A node that missed events reads them from the store too. `delivery::gap_repair` reads the missing ones before it delivers those that
+//! A node that missed events reads them from the store too, those of many conversations by one question. `delivery::gap_repair` reads the missing ones before it delivers those that
 //! follow. A gap at the end has no event after it, so `sync::reconcile` compares the node's numbers with the store's once a heartbeat.
+//! After a failover of PostgreSQL the same numbers may be those of other events. Then `sync::replaced_history` closes all connections before the
+//! store serves again.
 //!
 //! # Invariants
 //!

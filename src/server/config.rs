@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::arguments;
-use super::database::Database;
+use super::database::{Database, GENERATED_SECRET, read_url};
 use crate::domain::registration::RegistrationMode;
 use crate::limits;
 use crate::transport::Origins;
@@ -35,6 +35,8 @@ const COMMANDS: &str = "Commands; each has a --help of its own:
   chinwag invite          Makes an invitation
   chinwag backup FILE     Saves the database in a file, also while a server runs
   chinwag restore FILE    Replaces the database by a saved one
+  chinwag check           Looks for faults in the database, also while servers run
+  chinwag copy            Copies a SQLite database into PostgreSQL
   chinwag bench SCENARIO  Measures the speed of a server
   chinwag chat            Talks, in a terminal or a pipe";
 
@@ -58,6 +60,10 @@ pub struct Config {
     /// find each other by it [default: the database URL]
     #[arg(long, env = "CHINWAG_LISTEN_URL", value_name = "URL", hide_env_values = true)]
     pub listen_url: Option<String>,
+
+    /// File that contains that URL, as an alternative to --listen-url, which shows its password [default: none]
+    #[arg(long, env = "CHINWAG_LISTEN_URL_FILE", value_name = "FILE", conflicts_with = "listen_url")]
+    pub listen_url_file: Option<PathBuf>,
 
     /// Who may register: open (everybody), invite (with an invitation, see chinwag invite) or closed (nobody; see chinwag
     /// user add). chinwag registration changes it while servers run.
@@ -157,10 +163,22 @@ impl Config {
 
     /// Creates the data folder if the database or the secret is in it.
     pub fn prepare_data(&self) -> Result<(), String> {
-        if self.database.url.is_some() && (self.jwt_secret.is_some() || self.jwt_secret_file.is_some()) {
+        if self.database.has_url() && (self.jwt_secret.is_some() || self.jwt_secret_file.is_some()) {
             return Ok(());
         }
         self.database.create_folder()
+    }
+
+    /// Returns the URL of a direct connection for notifications, if one is given, and the variable that gave it.
+    pub fn listen_url(&self) -> Result<Option<(String, &'static str)>, String> {
+        match (&self.listen_url, &self.listen_url_file) {
+            (Some(url), _) => Ok(Some((url.clone(), "CHINWAG_LISTEN_URL"))),
+            (None, Some(file)) => {
+                let url = read_url(file, "CHINWAG_LISTEN_URL_FILE (--listen-url-file)")?;
+                Ok(Some((url, "CHINWAG_LISTEN_URL_FILE")))
+            }
+            (None, None) => Ok(None),
+        }
     }
 
     /// Returns the secret: the given one, the one in the file, or the generated one.
@@ -189,7 +207,7 @@ impl Config {
     }
 
     fn generated_secret(&self) -> PathBuf {
-        self.database.folder.join("jwt-secret")
+        self.database.folder.join(GENERATED_SECRET)
     }
 }
 

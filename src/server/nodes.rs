@@ -46,20 +46,21 @@ impl Joining {
         store: &Arc<dyn Store>,
     ) -> Result<Option<Self>, String> {
         let Some(nodes) = store.nodes() else {
-            return match config.listen_url {
+            return match config.listen_url()? {
                 None => Ok(None),
-                Some(_) => Err("CHINWAG_LISTEN_URL needs a DATABASE_URL that is postgres://…".to_owned()),
+                Some((_, variable)) => Err(format!("{variable} needs a DATABASE_URL that is postgres://…")),
             };
         };
         let first = ClusterIdentity { id: Uuid::now_v7(), shard_count: limits::SHARDS };
         let cluster = nodes.cluster(first).await.map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
-        let notifications = match &config.listen_url {
-            None => Notifications::new(&config.database.store_url()?, cluster.id)
+        let gate = store.history_gate().unwrap_or_default();
+        let notifications = match config.listen_url()? {
+            None => Notifications::new(&config.database.store_url()?, cluster.id, gate)
                 .map_err(|error| format!("DATABASE_URL: {}", error.detail))?,
-            Some(url) => {
-                let refused = |detail| format!("CHINWAG_LISTEN_URL: {detail}");
+            Some((url, variable)) => {
+                let refused = |detail| format!("{variable}: {detail}");
                 let notifications =
-                    Notifications::new(url, cluster.id).map_err(|error| refused(error.detail.into()))?;
+                    Notifications::new(&url, cluster.id, gate).map_err(|error| refused(error.detail.into()))?;
                 notifications.connect().await.map_err(refused)?;
                 notifications
             }

@@ -119,10 +119,16 @@ async fn a_listen_url_of_another_database_is_refused() {
     let (url, other) = (database().await, database().await);
     let mut elsewhere = node(&other);
     elsewhere.start().await;
+    let file = tempfile::NamedTempFile::new().unwrap();
     for listen in [other, database().await] {
-        let arguments = ["--jwt-secret", SECRET, "--database-url", &url, "--listen-url", &listen];
+        std::fs::write(file.path(), format!("{listen}\n")).unwrap();
+        let file = file.path().to_str().unwrap();
+        let arguments = ["--jwt-secret", SECRET, "--database-url", &url, "--listen-url-file", file];
         let error = block_in_place(|| refused(&arguments, &[]));
-        assert!(error.contains("CHINWAG_LISTEN_URL") && error.contains("not the one of DATABASE_URL"), "{error}");
+        assert!(
+            error.contains("CHINWAG_LISTEN_URL_FILE: ") && error.contains("not the one of DATABASE_URL"),
+            "{error}"
+        );
         assert_eq!(error.lines().count(), 1);
     }
 }
