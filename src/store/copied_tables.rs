@@ -173,10 +173,12 @@ pub const COPIED_TABLES: &[CopiedTable] = &[
     table("deleted_conversations", 1, &[("conversation_id", Id), ("is_swept", Bool)]),
 ];
 
-/// Tables that are not copied: each database has versions of its own, and the first server on the new one builds its index of messages, whose
-/// form differs between the stores.
+/// Tables that are not copied. Each database has versions and nodes of its own. The first server on the new one builds its index of messages,
+/// whose form differs between the stores.
 pub const UNCOPIED_TABLES: &[&str] = &[
     "schema_versions",
+    "cluster",
+    "nodes",
     "search_versions",
     "search_cursors",
     "search_entries",
