@@ -301,6 +301,21 @@ impl Registry {
         self.rooms.with(&conversation_id, |shard| shard.get(&conversation_id)?.watermark)
     }
 
+    /// Returns true if a conversation has live subscriptions on this node that have not received the event with this number, which the store has.
+    /// Without a live subscription the node lacks nothing. The number becomes the watermark then, so that connections that catch up meanwhile become
+    /// live only after it.
+    pub fn lacks(&self, conversation_id: ConversationId, seq: Seq) -> bool {
+        self.rooms.with(&conversation_id, |shard| {
+            let Some(room) = shard.get_mut(&conversation_id) else { return false };
+            let is_behind = room.watermark.is_none_or(|watermark| watermark < seq);
+            let is_heard = room.subscriptions.iter().any(Subscription::is_live);
+            if is_behind && !is_heard {
+                room.watermark = Some(seq);
+            }
+            is_behind && is_heard
+        })
+    }
+
     /// The conversations that have subscriptions and a watermark on this node, with their watermarks.
     pub fn watermarks(&self) -> Vec<(ConversationId, Seq)> {
         self.rooms.entries(|id, room| Some((*id, room.watermark?)))

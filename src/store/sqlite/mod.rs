@@ -36,6 +36,7 @@ mod rows;
 mod saved;
 mod search_moment;
 mod sessions;
+pub(super) mod snapshot;
 mod sql;
 mod tickets;
 mod types;

@@ -214,6 +214,7 @@ forward! {
         async fn set_show_last_seen(user_id: UserId, show_last_seen: bool) -> Result<()>;
         async fn set_do_not_disturb(user_id: UserId, until: Option<Timestamp>) -> Result<()>;
         async fn hidden_readers(reader_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>>;
+        async fn silent_readers(ids: &[UserId]) -> Result<Vec<UserId>>;
     }
 }
 
@@ -364,6 +365,7 @@ forward! {
         async fn messages(id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>>;
         async fn message_by_id(id: ConversationId, message_id: MessageId) -> Result<Option<Message>>;
         async fn events(id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
+        async fn events_of(after: &[(ConversationId, Seq)], limit: usize) -> Result<Vec<Event>>;
     }
 }
 
