@@ -14,8 +14,8 @@ pub struct Database {
     #[arg(long = "data", global = true, env = "CHINWAG_DATA", value_name = "FOLDER", default_value = "./data")]
     pub folder: PathBuf,
 
-    /// Database of accounts and messages: postgres://USER:PASSWORD@HOST/NAME (also postgresql://…; ?sslmode=… sets TLS) or
-    /// sqlite:FILE [default: SQLite, chinwag.db in the data folder]
+    /// Database of accounts and messages: postgres://USER:PASSWORD@HOST/NAME (also postgresql://…; several hosts, and libpq's parameters of
+    /// TLS) or sqlite:FILE [default: SQLite, chinwag.db in the data folder]
     #[arg(long = "database-url", global = true, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub url: Option<String>,
 

@@ -78,24 +78,21 @@ impl HistoryGate {
 mod tests {
     use super::{History, HistoryGate};
 
-    fn history(cluster: &str, timeline: u32) -> Option<History> {
-        Some(History { cluster: cluster.to_owned(), timeline })
-    }
-
     #[test]
     fn another_timeline_closes_the_gate_until_it_is_opened() {
         let gate = HistoryGate::default();
-        assert_eq!(gate.admit(history("a", 9)), Ok(0));
-        assert_eq!(gate.admit(history("a", 9)), Ok(0));
+        let admit = |cluster: &str, timeline| gate.admit(Some(History { cluster: cluster.to_owned(), timeline }));
+        assert_eq!(admit("a", 9), Ok(0));
+        assert_eq!(admit("a", 9), Ok(0));
         assert_eq!(gate.admit(None), Ok(0), "a server that does not say");
-        assert!(gate.admit(history("a", 10)).is_err());
-        assert!(gate.admit(history("a", 10)).is_err(), "closed");
+        assert!(admit("a", 10).is_err());
+        assert!(admit("a", 10).is_err(), "closed");
         gate.open();
-        assert_eq!(gate.admit(history("a", 10)), Ok(1));
-        assert!(gate.admit(history("a", 9)).is_err(), "the primary of before");
-        assert_eq!(gate.admit(history("a", 10)), Ok(1), "which closes nothing");
-        assert!(gate.admit(history("b", 1)).is_err(), "another cluster");
+        assert_eq!(admit("a", 10), Ok(1));
+        assert!(admit("a", 9).is_err(), "the primary of before");
+        assert_eq!(admit("a", 10), Ok(1), "which closes nothing");
+        assert!(admit("b", 1).is_err(), "another cluster");
         gate.open();
-        assert_eq!(gate.admit(history("b", 1)), Ok(2));
+        assert_eq!(admit("b", 1), Ok(2));
     }
 }

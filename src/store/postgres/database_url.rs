@@ -7,11 +7,11 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
 
 use super::errors::described;
-use super::tls::Tls;
+use super::tls::{TLS_PARAMETERS, Tls};
 use crate::domain::{Code, Error, Result};
 
-/// Parameters of libpq that tokio-postgres does not know, or not all their values.
-const OWN_PARAMETERS: [&str; 2] = ["sslmode", "target_session_attrs"];
+/// A parameter of which tokio-postgres does not know all values. It does not know those of TLS either.
+const TARGET: &str = "target_session_attrs";
 
 /// What a URL says.
 pub(super) struct DatabaseUrl {
@@ -24,11 +24,8 @@ impl DatabaseUrl {
     /// Reads a `postgres://…` URL.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let (rest, own) = without_own_parameters(url);
-        let tls = own
-            .get("sslmode")
-            .map_or(Some(Tls::Prefer), |mode| Tls::parse(mode))
-            .ok_or_else(|| refuse("sslmode takes disable, prefer, require, verify-ca or verify-full"))?;
-        if let Some(attributes) = own.get("target_session_attrs")
+        let tls = Tls::parse(&own)?;
+        if let Some(attributes) = own.get(TARGET)
             && !["any", "read-write", "primary"].contains(&attributes.as_str())
         {
             return Err(refuse("target_session_attrs takes primary, read-write or any: chinwag writes"));
@@ -50,7 +47,7 @@ fn refuse(detail: impl Into<String>) -> Error {
     Error::new(Code::Invalid, detail.into())
 }
 
-/// Splits [`OWN_PARAMETERS`] off a URL. Returns the rest of the URL and their values.
+/// Splits the parameters that are read here off a URL. Returns the rest of the URL and their values.
 fn without_own_parameters(url: &str) -> (String, HashMap<&'static str, String>) {
     let after_credentials = url.find('@').map_or(0, |at| at + 1);
     let mut own = HashMap::new();
@@ -59,7 +56,7 @@ fn without_own_parameters(url: &str) -> (String, HashMap<&'static str, String>) 
     let mut rest = Vec::new();
     for pair in query[1..].split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        match OWN_PARAMETERS.iter().find(|own| **own == name) {
+        match TLS_PARAMETERS.iter().chain([&TARGET]).find(|own| **own == name) {
             Some(name) => _ = own.insert(*name, percent_decode_str(value).decode_utf8_lossy().into_owned()),
             None => rest.push(pair),
         }
@@ -165,6 +162,8 @@ mod tests {
         for bad in [
             "postgres://u:s3cret@h/d?sslmode=maybe",
             "postgres://u:s3cret@h/d?target_session_attrs=standby",
+            "postgres://u:s3cret@h/d?sslcert=a.crt",
+            "postgres://u:s3cret@h/d?sslrootcert=system&sslmode=require",
             "postgres://u:s3cret@h:x/d",
             "postgres://u:s3cret@a,b/d?hostaddr=127.0.0.1",
             "mysql://u:s3cret@h",

@@ -25,6 +25,7 @@ mod accounts;
 mod apply;
 mod apply_writes;
 mod blocks;
+mod certificate_checks;
 mod commit;
 mod connect;
 mod connection;

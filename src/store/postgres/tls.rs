@@ -1,128 +1,166 @@
-//! Implements libpq's `sslmode` with rustls.
+//! Implements libpq's parameters of TLS with rustls.
 
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature_with_raw_key};
-use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, InconsistentKeys, RootCertStore};
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::public_key::PublicKey;
-use crate::domain::{Error, Result};
+use super::certificate_checks::{AcceptAnyCertificate, RequireAuthority};
+use crate::domain::{Code, Error, Result};
 use crate::store::trusted_roots;
 
+/// The parameters of a URL that are about TLS.
+pub(super) const TLS_PARAMETERS: [&str; 4] = ["sslmode", "sslrootcert", "sslcert", "sslkey"];
+
 /// The TLS that the operator requires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tls {
+    mode: Mode,
+    /// A file of the authorities that vouch for the server. Without one, these are the system's.
+    authorities: Option<PathBuf>,
+    /// Files of the certificate by which this node shows who it is, and of its key.
+    identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tls {
+enum Mode {
     /// No TLS.
     Disable,
-    /// TLS if the server offers it, with any certificate.
+    /// TLS if the server offers it.
     Prefer,
-    /// Always TLS, with any certificate.
+    /// Always TLS.
     Require,
-    /// Always TLS, with a certificate for this host from an authority that the system trusts.
-    Verify,
+    /// Always TLS, with a certificate from an authority of the file.
+    VerifyAuthority,
+    /// Always TLS, with a certificate for this host from an authority.
+    VerifyHost,
 }
 
 impl Tls {
-    /// Reads `sslmode`. `verify-ca` also checks the host's name, because there is no reason to skip that.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "disable" => Self::Disable,
-            "allow" | "prefer" => Self::Prefer,
-            "require" => Self::Require,
-            "verify-ca" | "verify-full" => Self::Verify,
-            _ => return None,
-        })
+    /// Reads the values of [`TLS_PARAMETERS`].
+    pub(super) fn parse(parameters: &HashMap<&'static str, String>) -> Result<Self> {
+        let value = |name| parameters.get(name).map(String::as_str).filter(|value| !value.is_empty());
+        let authorities = value("sslrootcert");
+        let mode = match parameters.get("sslmode").map(String::as_str) {
+            None if authorities == Some("system") => Mode::VerifyHost,
+            None | Some("allow" | "prefer") => Mode::Prefer,
+            Some("disable") => Mode::Disable,
+            Some("require") => Mode::Require,
+            Some("verify-ca") => Mode::VerifyAuthority,
+            Some("verify-full") => Mode::VerifyHost,
+            Some(_) => {
+                return Err(refuse("sslmode takes disable, prefer, require, verify-ca or verify-full".to_owned()));
+            }
+        };
+        if authorities == Some("system") && mode != Mode::VerifyHost {
+            let refused =
+                "sslrootcert=system takes sslmode=verify-full: those authorities vouch for the hosts of everybody";
+            return Err(refuse(refused.to_owned()));
+        }
+        let identity = match (value("sslcert"), value("sslkey")) {
+            (Some(certificate), Some(key)) => Some((certificate.into(), key.into())),
+            (None, None) => None,
+            _ => return Err(refuse("sslcert and sslkey go together: a certificate and its key".to_owned())),
+        };
+        Ok(Self { mode, authorities: authorities.filter(|file| *file != "system").map(PathBuf::from), identity })
     }
 
     /// Returns the mode for tokio-postgres, which knows fewer modes.
-    pub(super) fn mode(self) -> SslMode {
-        match self {
-            Self::Disable => SslMode::Disable,
-            Self::Prefer => SslMode::Prefer,
-            Self::Require | Self::Verify => SslMode::Require,
+    pub(super) fn mode(&self) -> SslMode {
+        match self.mode {
+            Mode::Disable => SslMode::Disable,
+            Mode::Prefer => SslMode::Prefer,
+            Mode::Require | Mode::VerifyAuthority | Mode::VerifyHost => SslMode::Require,
         }
     }
 
-    /// Returns the connector, which does the handshakes.
-    pub(super) fn connector(self) -> Result<MakeRustlsConnect> {
+    /// Returns the connector, which does the handshakes. Reads the files.
+    pub(super) fn connector(&self) -> Result<MakeRustlsConnect> {
         self.config().map(MakeRustlsConnect::new)
     }
 
-    fn config(self) -> Result<ClientConfig> {
+    fn config(&self) -> Result<ClientConfig> {
         // Chosen here, because any other crate can set the default of the process.
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
-            .map_err(|error| Error::internal(format!("TLS: {error}")))?;
-        Ok(if self == Self::Verify {
-            builder.with_root_certificates(trusted_roots()?).with_no_client_auth()
-        } else {
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider)))
-                .with_no_client_auth()
+            .map_err(|error| Error::internal(format!("TLS: {error}")))?
+            .dangerous()
+            .with_custom_certificate_verifier(self.verifier(&provider)?);
+        Ok(match &self.identity {
+            Some((certificate, key)) => {
+                let identity = SingleCertAndKey::from(read_identity(certificate, key, &provider)?);
+                builder.with_client_cert_resolver(Arc::new(identity))
+            }
+            None => builder.with_no_client_auth(),
         })
     }
-}
 
-/// Accepts every certificate, as libpq's `prefer` and `require` do. This protects against eavesdroppers, but not against impostors.
-///
-/// The server must still have the certificate's key: passwords by SCRAM are bound to the certificate, and an impostor who shows another
-/// server's certificate must not pass for it.
-#[derive(Debug)]
-struct AcceptAnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AcceptAnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let key = public_key(certificate)?;
-        let mapping = self.0.signature_verification_algorithms.mapping.iter();
-        let mut algorithms =
-            mapping.filter(|(scheme, _)| *scheme == signed.scheme).flat_map(|(_, algorithms)| *algorithms);
-        let is_valid = algorithms.any(|algorithm| {
-            algorithm.public_key_alg_id().as_ref() == key.algorithm
-                && algorithm.verify_signature(key.bytes, message, signed.signature()).is_ok()
-        });
-        let bad_signature = rustls::Error::InvalidCertificate(CertificateError::BadSignature);
-        is_valid.then(HandshakeSignatureValid::assertion).ok_or(bad_signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let info = SubjectPublicKeyInfoDer::from(public_key(certificate)?.info);
-        verify_tls13_signature_with_raw_key(message, &info, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+    fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
+        let verifier = match (self.mode, &self.authorities) {
+            (Mode::Disable, _) | (Mode::Prefer | Mode::Require, None) => {
+                return Ok(Arc::new(AcceptAnyCertificate(Arc::clone(provider))));
+            }
+            // Everybody has a certificate of the system's authorities, so that without the name the check would be none.
+            (Mode::VerifyAuthority | Mode::VerifyHost, None) => {
+                RequireAuthority::new(provider, trusted_roots()?, Vec::new(), true)
+            }
+            // As libpq does, also where it could do without: who names authorities wants one of them.
+            (mode, Some(file)) => {
+                let authorities = read_certificates("sslrootcert", file)?;
+                let mut roots = RootCertStore::empty();
+                roots.add_parsable_certificates(authorities.iter().cloned());
+                RequireAuthority::new(provider, roots, authorities, mode == Mode::VerifyHost)
+            }
+        };
+        Ok(Arc::new(verifier?))
     }
 }
 
-fn public_key<'a>(certificate: &'a CertificateDer<'_>) -> Result<PublicKey<'a>, rustls::Error> {
-    PublicKey::of(certificate).ok_or(rustls::Error::InvalidCertificate(CertificateError::BadEncoding))
+fn refuse(detail: String) -> Error {
+    Error::new(Code::Invalid, detail)
+}
+
+/// Reads the certificates of a file, at least one.
+fn read_certificates(parameter: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let refused =
+        |cause: String| refuse(format!("{parameter} takes a file of certificates in PEM: {}: {cause}", file.display()));
+    let text = fs::read(file).map_err(|error| refused(error.to_string()))?;
+    let certificates: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&text).collect();
+    let certificates = certificates.map_err(|error| refused(error.to_string()))?;
+    if certificates.is_empty() { Err(refused("it has none".to_owned())) } else { Ok(certificates) }
+}
+
+fn read_identity(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey> {
+    let certificates = read_certificates("sslcert", certificate)?;
+    let refused = |cause: String| {
+        refuse(format!(
+            "sslkey takes a file with a private key in PEM, without a passphrase: {}: {cause}",
+            key.display()
+        ))
+    };
+    let text = fs::read(key).map_err(|error| refused(error.to_string()))?;
+    let key_of_file = PrivateKeyDer::from_pem_slice(&text).map_err(|error| refused(error.to_string()))?;
+    let key_of_file =
+        provider.key_provider.load_private_key(key_of_file).map_err(|error| refused(error.to_string()))?;
+    let identity = CertifiedKey::new(certificates, key_of_file);
+    // Certificates of version 1 cannot be compared; the server judges them.
+    match identity.keys_match() {
+        Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
+            Err(refused(format!("it is not the key of {}", certificate.display())))
+        }
+        _ => Ok(identity),
+    }
 }
 
 #[cfg(test)]
