@@ -60,7 +60,9 @@ pub(super) async fn reactions(environment: &Environment, settings: &RunSettings)
             Count { plural: "frames", singular: "frame", count: frames },
         ];
         let mut answers = histogram();
-        received.iter().for_each(|received| answers.saturating_record(nanos(received.answered)));
+        for Received { answered, .. } in &received {
+            answers.saturating_record(nanos(*answered));
+        }
         result.latencies = vec![("reaction", answers)];
         Ok(result)
     })

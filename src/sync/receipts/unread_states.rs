@@ -114,7 +114,9 @@ impl UnreadStates {
         let is_done = counted.map_or_else(|error| error.code != Code::Unavailable, |_| true);
         if !is_done {
             let mut waiting = self.waiting();
-            updates.into_iter().for_each(|(member, update)| waiting.add(member, update));
+            for (member, update) in updates {
+                waiting.add(member, update);
+            }
         }
         is_done
     }

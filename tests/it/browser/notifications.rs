@@ -107,6 +107,38 @@ async fn over_all_tabs_one_notifies_of_what_nobody_has_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_message_of_a_conversation_that_comes_late_notifies() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let browser = Browser::start().await;
+    let page = Visitor::log_in(&browser, server.address, "ada").await;
+    allowed(&page).await;
+    // Answers about single conversations wait, and the page's moment after a message is noted.
+    page.run_statements(
+        "const { client } = await load('page/page-client.js');
+        const later = window.setTimeout;
+        const get = client.rest.get.bind(client.rest);
+        const late = new Promise((resolve) => { window.release = resolve; });
+        client.rest.get = async (path) => {
+            if (path.startsWith('/v1/conversations/') && path.split('/').length === 4) await late;
+            return get(path);
+        };
+        window.moments = 0;
+        window.setTimeout = (work, milliseconds, ...rest) => later((...values) => {
+            work(...values);
+            if (milliseconds === 1_500) window.moments += 1;
+        }, milliseconds, ...rest);",
+    )
+    .await;
+    let room = grace.direct(&ada).await;
+    grace.send(&room, "nice to meet you").await;
+    page.until("window.moments === 1").await;
+    assert_eq!(notified(&page).await, json!([]));
+    page.eval("window.release()").await;
+    shows(&page, &["Grace: nice to meet you"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_bell_says_and_sets_what_notifies_on_all_devices() {
     let server = Server::start().await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);

@@ -99,6 +99,49 @@ async fn a_new_release_takes_over_whole_or_not_at_all() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_whose_files_do_not_come_keeps_nobody_on_the_old_one() {
+    let server = Server::start().await;
+    server.register("ada").await;
+    let proxy = ReleaseProxy::to(server.address).await;
+    let browser = Browser::start().await;
+    let mut page = Visitor::log_in(&browser, proxy.address, "ada").await;
+    page.tolerate("responded with a status of 404");
+    page.tolerate("Refused to apply style");
+    keeps(&page, &proxy.own).await;
+
+    // A file hangs. The worker waits for it only so long, here for milliseconds, and notes that it has not come.
+    page.eval_in_worker(
+        "(() => {
+            const { setTimeout } = globalThis;
+            globalThis.setTimeout = (work, milliseconds, ...rest) => setTimeout(work, milliseconds / 1000, ...rest);
+            const { addAll } = Cache.prototype;
+            Cache.prototype.addAll = () => new Promise(() => {});
+            globalThis.restore = () => { Object.assign(globalThis, { setTimeout }); Object.assign(Cache.prototype, { addAll }); };
+        })()",
+    )
+    .await;
+    proxy.show_incomplete(NEXT);
+    page.reload().await;
+    page.is_connected().await;
+    assert_eq!(page.eval(SHOWN).await, json!(proxy.own));
+    let noted = "caches.match('/failed', { cacheName: 'chinwag.index' }).then((noted) => noted?.text()).then((text) => { window.noted = text ?? ''; })";
+    page.until(&format!("{noted} && window.noted?.includes({NEXT:?})")).await;
+    page.eval_in_worker("restore()").await;
+
+    // That lasts longer than a rolling restart: the page is the server's, which loads itself again until its files are there.
+    let long_ago = json!({"release": NEXT, "since": 0}).to_string();
+    page.eval(&format!(
+        "caches.open('chinwag.index').then((index) => index.put('/failed', new Response({long_ago:?})))"
+    ))
+    .await;
+    page.reload().await;
+    page.until("document.getElementById('notice').textContent.startsWith('Some parts of Chinwag are missing.')").await;
+    proxy.show_other(NEXT);
+    page.is_connected().await;
+    assert_eq!(page.eval(SHOWN).await, NEXT);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_whose_files_are_on_another_node_is_loaded_again() {
     let server = Server::start().await;
     let proxy = ReleaseProxy::to(server.address).await;
