@@ -5,11 +5,13 @@
 
 pub mod cluster;
 pub mod local;
+mod node_presence;
 
 use bytes::Bytes;
 
-use crate::domain::{ConversationId, Seq, SessionId, UserId};
+use crate::domain::{ConversationId, Incarnation, Seq, SessionId, UserId};
 use crate::registry::EncodedEvents;
+pub use node_presence::{NodePresence, PresenceChange, PresenceNews};
 
 /// An event or a frame, with its recipients.
 #[derive(Clone, Debug)]
@@ -52,6 +54,8 @@ pub enum Envelope {
     Ephemeral { audience: Audience, frame: Bytes },
     /// The short form of envelopes that the store can repeat. Only other nodes get it.
     Hints(Hints),
+    /// The presence of a node's users. Only other nodes use it.
+    Presence(NodePresence),
 }
 
 impl Envelope {
@@ -71,7 +75,8 @@ impl Envelope {
             Self::BlockChanged(..)
             | Self::ReceiptsSwitched { .. }
             | Self::SessionsEnded(_)
-            | Self::Ephemeral { .. } => return None,
+            | Self::Ephemeral { .. }
+            | Self::Presence(_) => return None,
         }
         Some(hints)
     }
@@ -86,6 +91,7 @@ impl Envelope {
             Self::SessionsEnded(sessions) => size_of_val(&sessions[..]),
             Self::Ephemeral { audience, frame } => audience.size() + frame.len(),
             Self::Hints(hints) => size_of_val(&hints.heads[..]) + size_of_val(&hints.users[..]),
+            Self::Presence(presence) => presence.size(),
         };
         size_of::<Self>() + content
     }
@@ -182,4 +188,27 @@ pub trait Bus: Send + Sync {
     /// [Delivers](Inbox::deliver_local) an envelope on this node before it returns, and [delivers](Inbox::deliver_remote) it on the
     /// other nodes. Never waits. May lose an envelope on its way to another node.
     fn publish(&self, envelope: Envelope);
+
+    /// Returns what is known of the other nodes. By default nothing is.
+    fn others(&self) -> Others {
+        Others::default()
+    }
+}
+
+/// What a bus knows of the nodes on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Others {
+    /// The id by which the others know this node. `None` if the bus gives nodes no ids.
+    pub own: Option<Incarnation>,
+    /// The other nodes that are alive, as the store has it. `None` if it is not known.
+    pub live: Option<Vec<Incarnation>>,
+    /// This node is cut off from the bus, so that it hears nothing from others who may be well.
+    pub is_cut_off: bool,
+}
+
+impl Others {
+    /// Returns true if there is no other node.
+    pub fn is_alone(&self) -> bool {
+        self.live.as_ref().is_some_and(Vec::is_empty)
+    }
 }

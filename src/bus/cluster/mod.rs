@@ -10,6 +10,7 @@
 
 mod bytes;
 mod codec;
+mod codec_presence;
 mod fragments;
 pub mod notify;
 mod outbound;
@@ -18,7 +19,7 @@ mod peers;
 mod seal;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub use bytes::Malformed;
 use fragments::{FRAGMENT, Fragments};
@@ -29,7 +30,7 @@ pub use seal::{Opened, Refusal, SEAL_BYTES, Seal};
 use ::bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::{Bus, Envelope, Hints, Inbox};
+use super::{Bus, Envelope, Hints, Inbox, Others};
 
 /// This node's side of the bus that joins it to others.
 pub struct Cluster {
@@ -44,6 +45,8 @@ pub struct Cluster {
     /// Wakes who looks for the leases of nodes, after a packet of a node that has none as far as this node knows.
     pub newcomer: Notify,
     fragments: Fragments,
+    /// The carrier has lost its connection.
+    is_cut_off: AtomicBool,
 }
 
 /// Counts the packets that were not delivered, by reason.
@@ -61,8 +64,8 @@ impl Cluster {
     /// Joins a node to others.
     pub fn new(inbox: Arc<dyn Inbox>, seal: Seal) -> Arc<Self> {
         let (peers, outbound, refused) = (Peers::default(), Outbound::default(), Refused::default());
-        let (newcomer, fragments) = (Notify::new(), Fragments::default());
-        Arc::new(Self { inbox, seal, peers, outbound, refused, newcomer, fragments })
+        let (newcomer, fragments, is_cut_off) = (Notify::new(), Fragments::default(), AtomicBool::new(false));
+        Arc::new(Self { inbox, seal, peers, outbound, refused, newcomer, fragments, is_cut_off })
     }
 
     /// Returns a packet for other nodes.
@@ -118,6 +121,12 @@ impl Cluster {
     pub fn reconnected(&self) {
         self.inbox.on_reconnect();
     }
+
+    /// Records that the carrier has lost its connection, or has it again. Carriers call it. While this node is cut off, it keeps the presence of
+    /// other nodes as it was: it cannot know better. A node counts as connected before its carrier begins.
+    pub fn set_connected(&self, is_connected: bool) {
+        self.is_cut_off.store(!is_connected, Ordering::Relaxed);
+    }
 }
 
 impl Bus for Cluster {
@@ -126,6 +135,14 @@ impl Bus for Cluster {
             self.outbound.push(envelope.clone());
         }
         self.inbox.deliver_local(envelope);
+    }
+
+    fn others(&self) -> Others {
+        Others {
+            own: Some(self.seal.incarnation()),
+            live: Some(self.peers.live()),
+            is_cut_off: self.is_cut_off.load(Ordering::Relaxed),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::bus::{Bus, Envelope};
+use crate::bus::{Bus, Envelope, Others};
 use crate::domain::ConversationId;
 use crate::domain::event::Event;
 use crate::domain::message_search::IndexedEvent;
@@ -119,6 +119,10 @@ impl Bus for QueueingBus {
             self.queue.ask_for([*conversation_id]);
         }
         self.bus.publish(envelope);
+    }
+
+    fn others(&self) -> Others {
+        self.bus.others()
     }
 }
 
