@@ -58,7 +58,8 @@
 //!
 //! Half a second later `sync::message_index` indexes its words, for the search of `chat::search`.
 //!
-//! Frames that may be lost, as those of `sync::presence`, use the bus too: as ephemeral envelopes, with an audience and without a number.
+//! Frames that may be lost, as those about typing, use the bus too: as ephemeral envelopes, with an audience and without a number. Presence crosses
+//! nodes in a form of its own: each node tells who is connected to it, and `sync::presence` announces on each what its viewers see.
 //!
 //! Receipts take no number. `sync::receipts` writes the newest of each member in batches, past the journal, and then sends them as ephemeral
 //! frames.
@@ -66,8 +67,10 @@
 //! A client that was away reads the same events from the store. `sync::catch_up` sends pages until the connection has all that this node
 //! has delivered, and activates the subscription at that number, under the lock that delivery takes.
 //!
-//! A node that missed events reads them from the store too. `delivery::gap_repair` reads the missing ones before it delivers those that
+//! A node that missed events reads them from the store too, those of many conversations by one question. `delivery::gap_repair` reads the missing ones before it delivers those that
 //! follow. A gap at the end has no event after it, so `sync::reconcile` compares the node's numbers with the store's once a heartbeat.
+//! After a failover of PostgreSQL the same numbers may be those of other events. Then `sync::replaced_history` closes all connections before the
+//! store serves again.
 //!
 //! # Invariants
 //!

@@ -7,7 +7,9 @@ pub mod cluster;
 pub mod local;
 mod node_presence;
 
+use async_trait::async_trait;
 use bytes::Bytes;
+use uuid::Uuid;
 
 use crate::domain::{ConversationId, Incarnation, Seq, SessionId, UserId};
 use crate::registry::EncodedEvents;
@@ -56,6 +58,10 @@ pub enum Envelope {
     Hints(Hints),
     /// The presence of a node's users. Only other nodes use it.
     Presence(NodePresence),
+    /// Like [`Envelope::SessionsEnded`], for other nodes alone. Each of them acknowledges it.
+    EndSessions { request: RequestId, sessions: Vec<SessionId> },
+    /// A node has done what this request of another node asks for.
+    Acknowledged(RequestId),
 }
 
 impl Envelope {
@@ -76,7 +82,9 @@ impl Envelope {
             | Self::ReceiptsSwitched { .. }
             | Self::SessionsEnded(_)
             | Self::Ephemeral { .. }
-            | Self::Presence(_) => return None,
+            | Self::Presence(_)
+            | Self::EndSessions { .. }
+            | Self::Acknowledged(_) => return None,
         }
         Some(hints)
     }
@@ -87,8 +95,8 @@ impl Envelope {
             Self::Events(events) => events.iter().map(size_of_events).sum(),
             Self::MembershipEvent { event, .. } => size_of_events(event),
             Self::Created { members, .. } | Self::Deleted { members, .. } => size_of_val(&members[..]),
-            Self::BlockChanged(..) | Self::ReceiptsSwitched { .. } => 0,
-            Self::SessionsEnded(sessions) => size_of_val(&sessions[..]),
+            Self::BlockChanged(..) | Self::ReceiptsSwitched { .. } | Self::Acknowledged(_) => 0,
+            Self::SessionsEnded(sessions) | Self::EndSessions { sessions, .. } => size_of_val(&sessions[..]),
             Self::Ephemeral { audience, frame } => audience.size() + frame.len(),
             Self::Hints(hints) => size_of_val(&hints.heads[..]) + size_of_val(&hints.users[..]),
             Self::Presence(presence) => presence.size(),
@@ -100,6 +108,10 @@ impl Envelope {
 fn size_of_events(events: &EncodedEvents) -> usize {
     size_of::<EncodedEvents>() + events.frames.len() + size_of_val(&events.ends[..])
 }
+
+/// Identifies a request of a node that the others acknowledge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(pub Uuid);
 
 /// Tells other nodes what they compare with the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -184,10 +196,17 @@ pub trait Inbox: Send + Sync {
 }
 
 /// Carries envelopes between nodes.
+#[async_trait]
 pub trait Bus: Send + Sync {
     /// [Delivers](Inbox::deliver_local) an envelope on this node before it returns, and [delivers](Inbox::deliver_remote) it on the
     /// other nodes. Never waits. May lose an envelope on its way to another node.
     fn publish(&self, envelope: Envelope);
+
+    /// Ends sessions on this node, and waits until the other nodes have ended them too, at most [`crate::limits::SESSIONS_END_WAIT`]. A node that
+    /// does not acknowledge in time ends them when it next asks the store for sessions that have ended.
+    async fn end_sessions(&self, sessions: Vec<SessionId>) {
+        self.publish(Envelope::SessionsEnded(sessions));
+    }
 
     /// Returns what is known of the other nodes. By default nothing is.
     fn others(&self) -> Others {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::bytes::{Malformed, Reader, Writer};
 use super::codec_presence::{read_presence, write_presence};
-use crate::bus::{Audience, Envelope, Hints, Joined, Selection};
+use crate::bus::{Audience, Envelope, Hints, Joined, RequestId, Selection};
 use crate::domain::{ConversationId, SessionId, UserId};
 use crate::registry::EncodedEvents;
 
@@ -92,6 +92,15 @@ fn write(writer: &mut Writer, envelope: &Envelope) {
             writer.u8(9);
             write_presence(writer, presence);
         }
+        Envelope::EndSessions { request, sessions } => {
+            writer.u8(20);
+            writer.uuid(request.0);
+            writer.list(sessions, |writer, id| writer.uuid(id.0));
+        }
+        Envelope::Acknowledged(request) => {
+            writer.u8(21);
+            writer.uuid(request.0);
+        }
     }
 }
 
@@ -115,7 +124,7 @@ fn read(reader: &mut Reader) -> Result<Envelope, Malformed> {
         }
         4 => Envelope::BlockChanged(read_user(reader)?, read_user(reader)?),
         5 => Envelope::ReceiptsSwitched { user_id: read_user(reader)?, send_receipts: reader.bool()? },
-        6 => Envelope::SessionsEnded(reader.list(|reader| Ok(SessionId(reader.uuid()?)))?),
+        6 => Envelope::SessionsEnded(reader.list(read_session)?),
         7 => Envelope::Ephemeral { audience: read_audience(reader)?, frame: reader.bytes()? },
         8 => Envelope::Hints(Hints {
             heads: reader.list(|reader| Ok((read_conversation(reader)?, reader.i64()?)))?,
@@ -123,6 +132,8 @@ fn read(reader: &mut Reader) -> Result<Envelope, Malformed> {
             everything: reader.bool()?,
         }),
         9 => Envelope::Presence(read_presence(reader)?),
+        20 => Envelope::EndSessions { request: RequestId(reader.uuid()?), sessions: reader.list(read_session)? },
+        21 => Envelope::Acknowledged(RequestId(reader.uuid()?)),
         _ => return Err(Malformed),
     })
 }
@@ -133,6 +144,10 @@ fn write_user(writer: &mut Writer, id: &UserId) {
 
 fn read_user(reader: &mut Reader) -> Result<UserId, Malformed> {
     Ok(UserId(reader.uuid()?))
+}
+
+fn read_session(reader: &mut Reader) -> Result<SessionId, Malformed> {
+    Ok(SessionId(reader.uuid()?))
 }
 
 fn read_conversation(reader: &mut Reader) -> Result<ConversationId, Malformed> {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::super::SEAL_BYTES;
 use super::{decode, encode};
-use crate::bus::{Audience, Envelope, Hints, Joined, NodePresence, PresenceChange, PresenceNews, Selection};
+use crate::bus::{Audience, Envelope, Hints, Joined, NodePresence, PresenceChange, PresenceNews, RequestId, Selection};
 use crate::domain::user::Status;
 use crate::domain::{ConversationId, Incarnation, SessionId, UserId};
 use crate::limits::PRESENCE_PART_BYTES;
@@ -52,6 +52,8 @@ fn one_of_each() -> Vec<Envelope> {
         presence(PresenceNews::State { part: 1, parts: 2, users: vec![(one, Status::Online), (other, Status::Away)] }),
         presence(PresenceNews::Request(Incarnation::new())),
         presence(PresenceNews::Goodbye),
+        Envelope::EndSessions { request: RequestId(id.0), sessions: vec![SessionId::new(), SessionId::new()] },
+        Envelope::Acknowledged(RequestId(id.0)),
     ]
 }
 

@@ -8,6 +8,7 @@
 //!
 //! The path of a send only pushes to [`Outbound`], which drops when it is full. A node that is alone publishes to nobody.
 
+mod acknowledgements;
 mod bytes;
 mod codec;
 mod codec_presence;
@@ -21,6 +22,8 @@ mod seal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use acknowledgements::Acknowledgements;
+use async_trait::async_trait;
 pub use bytes::Malformed;
 use fragments::{FRAGMENT, Fragments};
 pub use outbound::Outbound;
@@ -28,9 +31,13 @@ pub use peers::{Admission, Peers};
 pub use seal::{Opened, Refusal, SEAL_BYTES, Seal};
 
 use ::bytes::Bytes;
+use futures_util::future::join_all;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::{Bus, Envelope, Hints, Inbox, Others};
+use crate::domain::{Incarnation, SessionId};
+use crate::limits;
 
 /// This node's side of the bus that joins it to others.
 pub struct Cluster {
@@ -47,6 +54,7 @@ pub struct Cluster {
     fragments: Fragments,
     /// The carrier has lost its connection.
     is_cut_off: AtomicBool,
+    acknowledgements: Acknowledgements,
 }
 
 /// Counts the packets that were not delivered, by reason.
@@ -65,7 +73,8 @@ impl Cluster {
     pub fn new(inbox: Arc<dyn Inbox>, seal: Seal) -> Arc<Self> {
         let (peers, outbound, refused) = (Peers::default(), Outbound::default(), Refused::default());
         let (newcomer, fragments, is_cut_off) = (Notify::new(), Fragments::default(), AtomicBool::new(false));
-        Arc::new(Self { inbox, seal, peers, outbound, refused, newcomer, fragments, is_cut_off })
+        let acknowledgements = Acknowledgements::default();
+        Arc::new(Self { inbox, seal, peers, outbound, refused, newcomer, fragments, is_cut_off, acknowledgements })
     }
 
     /// Returns a packet for other nodes.
@@ -112,8 +121,20 @@ impl Cluster {
         }
         let whole = if body.first() == Some(&FRAGMENT) { self.fragments.add(from, body) } else { Ok(Some(body)) };
         match whole.and_then(|body| body.map(codec::decode).transpose()) {
-            Ok(envelopes) => envelopes.into_iter().flatten().for_each(|envelope| self.inbox.deliver_remote(envelope)),
+            Ok(envelopes) => envelopes.into_iter().flatten().for_each(|envelope| self.deliver_envelope(from, envelope)),
             Err(Malformed) => count(&refused.malformed, "its version is not this node's"),
+        }
+    }
+
+    /// Delivers an envelope of another node, or acknowledges it, or records its acknowledgement.
+    fn deliver_envelope(&self, from: Incarnation, envelope: Envelope) {
+        match envelope {
+            Envelope::EndSessions { request, sessions } => {
+                self.inbox.deliver_remote(Envelope::SessionsEnded(sessions));
+                self.outbound.push(Envelope::Acknowledged(request));
+            }
+            Envelope::Acknowledged(request) => self.acknowledgements.record(request, from),
+            other => self.inbox.deliver_remote(other),
         }
     }
 
@@ -129,6 +150,7 @@ impl Cluster {
     }
 }
 
+#[async_trait]
 impl Bus for Cluster {
     fn publish(&self, envelope: Envelope) {
         if !self.peers.is_alone() {
@@ -142,6 +164,26 @@ impl Bus for Cluster {
             own: Some(self.seal.incarnation()),
             live: Some(self.peers.live()),
             is_cut_off: self.is_cut_off.load(Ordering::Relaxed),
+        }
+    }
+
+    async fn end_sessions(&self, sessions: Vec<SessionId>) {
+        let (nodes, mut requests) = (self.peers.live(), Vec::new());
+        for sessions in sessions.chunks(limits::SESSIONS_PER_ENVELOPE_MAX).map(<[_]>::to_vec) {
+            // A request beyond the bound is made as well, and nobody waits for it.
+            let request = self.acknowledgements.request(&nodes);
+            if !nodes.is_empty() {
+                self.outbound.push(match &request {
+                    Some(request) => Envelope::EndSessions { request: request.id, sessions },
+                    None => Envelope::SessionsEnded(sessions),
+                });
+            }
+            requests.extend(request);
+        }
+        self.inbox.deliver_local(Envelope::SessionsEnded(sessions));
+        let acknowledged = join_all(requests.iter().map(acknowledgements::Request::acknowledged));
+        if timeout(limits::SESSIONS_END_WAIT, acknowledged).await.is_err() {
+            tracing::debug!("a node has not acknowledged the end of sessions; it reads them from the store");
         }
     }
 }
@@ -161,3 +203,7 @@ fn count(counter: &AtomicU64, reason: &str) {
         tracing::warn!(packets = before + 1, reason, "a packet of the bus is ignored");
     }
 }
+
+#[cfg(test)]
+#[path = "cluster_tests.rs"]
+mod tests;

@@ -21,7 +21,7 @@ use crate::domain::emoji::Emoji;
 use crate::domain::mentions::MentionedNames;
 use crate::domain::message::Message;
 use crate::domain::rules::contact::Consent;
-use crate::domain::rules::{Facts, Reactor, Verdict, decide_group, groups};
+use crate::domain::rules::{Facts, Reactor, Verdict, adds_removed_kinds, decide_group, groups};
 use crate::domain::user::User;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, UserId};
 use crate::limits;
@@ -64,22 +64,23 @@ const MESSAGES: &str = concat!(
      JOIN messages m ON m.conversation_id = w.conversation_id AND m.id = w.id"
 );
 
-/// conversations, messages, emoji (NULL if the action is no reaction), users. Each array has one element for each command. Returns whether the user
-/// has reacted with this emoji, and the kinds that the user alone has of a message without this one.
+/// conversations, messages, emoji (NULL if the action is no reaction), users, if the message may lose this emoji in the batch. Each array has one element
+/// for each command. Returns whether the user has reacted with this emoji, and the kinds that the user has of a message that is, or may come to be,
+/// without this one.
 ///
 /// Subqueries for each command, which look up messages and reactions by their whole keys. A join may use a part of a key and go through all
 /// reactions of a conversation for each command, or all rows as long as PostgreSQL has no statistics of the table. OFFSET keeps it from splitting the
-/// counts once for each word of them.
+/// counts once for each word of them, of which every second one is an emoji.
 const REACTED: &str = "SELECT w.place, \
      (SELECT true FROM reactions r WHERE r.conversation_id = w.conversation_id AND r.emoji = w.emoji AND r.user_id = w.user_id \
          AND r.message_seq = (SELECT m.seq FROM messages m WHERE m.conversation_id = w.conversation_id AND m.id = w.message_id)) IS TRUE, \
      (SELECT ARRAY(SELECT k.word FROM unnest(m.words) WITH ORDINALITY AS k (word, n) \
-             WHERE m.words[k.n::int + 1] = '1' AND (SELECT true FROM reactions r \
+             WHERE k.n % 2 = 1 AND (SELECT true FROM reactions r \
                  WHERE r.conversation_id = w.conversation_id AND r.message_seq = m.seq AND r.emoji = k.word AND r.user_id = w.user_id)) \
          FROM (SELECT seq, string_to_array(reactions, ' ') AS words FROM messages \
              WHERE conversation_id = w.conversation_id AND id = w.message_id OFFSET 0) m \
-         WHERE NOT w.emoji = ANY(m.words)) \
-     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[]) WITH ORDINALITY AS w (conversation_id, message_id, emoji, user_id, place)";
+         WHERE w.may_lose OR NOT w.emoji = ANY(m.words)) \
+     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::bool[]) WITH ORDINALITY AS w (conversation_id, message_id, emoji, user_id, may_lose, place)";
 
 /// conversations. Without messages that a node of an older version has deleted.
 const PIN_COUNTS: &str = "SELECT p.conversation_id, count(*) FROM pins p \
@@ -198,7 +199,7 @@ impl Loaded {
         let target = self.targets.remove(&index);
         let (target_role, target_consent) =
             target.as_ref().map(|target| (target.role, target.consent)).unwrap_or_default();
-        let Reactor { actor, has_reacted, kinds_alone } = self.reactor(index);
+        let Reactor { actor, has_reacted, own_kinds } = self.reactor(index);
         Some(Facts {
             kind,
             name,
@@ -209,7 +210,7 @@ impl Loaded {
             target_consent,
             message: self.messages.remove(&index),
             has_reacted,
-            kinds_alone,
+            own_kinds,
             pins: self.pins.get(&command.conversation_id).copied().unwrap_or_default(),
             pinned_by: self.pinned_by.remove(&index),
             mentioned: self.mentioned.remove(&command.conversation_id).unwrap_or_default(),
@@ -217,8 +218,8 @@ impl Loaded {
     }
 
     fn reactor(&mut self, index: usize) -> Reactor {
-        let (has_reacted, kinds_alone) = self.reacted.remove(&index).unwrap_or_default();
-        Reactor { actor: self.actors.remove(&index), has_reacted, kinds_alone }
+        let (has_reacted, own_kinds) = self.reacted.remove(&index).unwrap_or_default();
+        Reactor { actor: self.actors.remove(&index), has_reacted, own_kinds }
     }
 
     /// Returns the number of the next event in the conversation of a command.
@@ -256,7 +257,16 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
     }
     let emoji: Vec<Option<&str>> = batch.iter().map(|command| command.action.emoji().map(Emoji::as_str)).collect();
     let has_reactions = emoji.iter().any(Option::is_some);
-    let with_emoji: Params<'_> = &[&conversations, &ids, &emoji, &actors];
+    let mut may_lose_kind = vec![false; batch.len()];
+    if has_reactions {
+        for group in groups {
+            let commands: Vec<&Command> = group.iter().map(|index| &batch[*index]).collect();
+            for (index, may_lose) in group.iter().zip(adds_removed_kinds(&commands)) {
+                may_lose_kind[*index] = may_lose;
+            }
+        }
+    }
+    let with_emoji: Params<'_> = &[&conversations, &ids, &emoji, &actors, &may_lose_kind];
     let has_targets = targets.iter().any(Option::is_some);
     let with_targets: Params<'_> = &[&conversations, &targets, &actors];
     let pins = batch.iter().filter(|command| matches!(command.action, Action::Pin { is_pinned: true, .. }));
@@ -339,8 +349,8 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
         })?,
         reacted: map(&reacted.transpose()?.unwrap_or_default(), |columns| {
             let (index, has_reacted) = (command_index(columns)?, columns.next()?);
-            let kinds_alone: Option<Vec<String>> = columns.next()?;
-            Ok((index, (has_reacted, kinds_alone.into_iter().flatten().map(Emoji::from_trusted).collect())))
+            let own_kinds: Option<Vec<String>> = columns.next()?;
+            Ok((index, (has_reacted, own_kinds.into_iter().flatten().map(Emoji::from_trusted).collect())))
         })?,
     };
     if let Some(rows) = quotes.transpose()? {
