@@ -58,7 +58,8 @@
 //!
 //! Half a second later `sync::message_index` indexes its words, for the search of `chat::search`.
 //!
-//! Frames that may be lost, as those of `sync::presence`, use the bus too: as ephemeral envelopes, with an audience and without a number.
+//! Frames that may be lost, as those about typing, use the bus too: as ephemeral envelopes, with an audience and without a number. Presence crosses
+//! nodes in a form of its own: each node tells who is connected to it, and `sync::presence` announces on each what its viewers see.
 //!
 //! Receipts take no number. `sync::receipts` writes the newest of each member in batches, past the journal, and then sends them as ephemeral
 //! frames.

@@ -92,6 +92,51 @@ pub const NODE_END_TIMEOUT: Duration = Duration::from_secs(1);
 /// Shards over which a new cluster spreads conversations and users on NATS.
 pub const SHARDS: i32 = 4_096;
 
+/// The times by which nodes agree on the presence of users.
+#[derive(Clone, Copy, Debug)]
+pub struct PresenceTimes {
+    /// Time for which a user is still shown after a connection was lost, or closed by a node that drains: their client reconnects meanwhile, to
+    /// this node or to another one. A phone that changes its network needs some seconds.
+    pub lost_grace: Duration,
+    /// Time between two beats of a node, by which the others know that it is alive.
+    pub beat: Duration,
+    /// Time after which a node is gone from which nothing was heard. Three beats may be lost, and the users of a killed node are offline within
+    /// 30 s.
+    pub lease: Duration,
+}
+/// The times of presence.
+pub const PRESENCE_TIMES: PresenceTimes =
+    PresenceTimes { lost_grace: Duration::from_secs(15), beat: Duration::from_secs(5), lease: Duration::from_secs(20) };
+/// Bytes of users in one envelope about presence. It fits into a NOTIFY, whose payload is less than 8,000 bytes of base64: 5,999 bytes.
+pub const PRESENCE_PART_BYTES: usize = 5_000;
+/// Conversations that a node names with a change of a user's presence, so that the others need not ask the store who sees it. A user with more
+/// is looked up by each node. 64 ids are 1 KiB.
+pub const PRESENCE_CONVERSATIONS_TOLD_MAX: usize = 64;
+/// Looks of a node at the others in each [`PresenceTimes::beat`]. An envelope may be late by one before the state is asked for.
+pub const PRESENCE_LOOKS_PER_BEAT: u32 = 5;
+/// Time after the start of a node in which a new connection waits for the presence at the other nodes, so that its client does not show all as
+/// offline for a moment. They answer within two looks.
+pub const PRESENCE_SETTLE_MAX: Duration = Duration::from_secs(3);
+/// Users whose viewers are looked up one by one, however few viewers there are. More of them, as those of a whole node, are announced by a new
+/// `presence.state` for each connection, if that asks the store less.
+pub const PRESENCE_LOOKED_UP_MAX: usize = 500;
+/// Time for which a node that is not alone keeps the number of members of a large conversation who are online: counting them reads 20 pages of the
+/// greatest group.
+pub const ONLINE_COUNT_KEPT: Duration = Duration::from_secs(10);
+/// Conversations of which it keeps the number: 32 KB.
+pub const ONLINE_COUNTS_MAX: usize = 1_000;
+/// Users whose changes of presence wait together with the ids of their conversations: 10 MiB of ids. Those of further users are read from the
+/// store.
+pub const PRESENCE_CONVERSATIONS_KEPT_MAX: usize = 10_000;
+/// Users of all other nodes together of whom a node knows the presence. An entry takes about 40 bytes, and as many where it is announced: 80 MB.
+/// Further users are shown as offline.
+pub const REMOTE_USERS_MAX: usize = 1_000_000;
+/// Other nodes of which a node knows the presence. Only nodes with a lease in the store are heard.
+pub const REMOTE_NODES_MAX: usize = 1_000;
+/// Envelopes about a node's presence that wait for an earlier one, at most [`PRESENCE_PART_BYTES`] each. The node's state makes up for further ones.
+pub const PRESENCE_EARLY_MAX: usize = 64;
+/// Time by which a change on another node waits for others before it is announced. Envelopes that overtook each other are in order by then.
+pub const PRESENCE_REMOTE_DEBOUNCE: Duration = Duration::from_millis(100);
 /// Time that an answer which ends sessions waits for the acknowledgements of the other nodes. A node that is paused or cut off costs this much
 /// and no error: it finds the sessions by [`ENDED_SESSIONS_POLL`].
 pub const SESSIONS_END_WAIT: Duration = Duration::from_millis(500);
@@ -443,8 +488,9 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 pub const REPLY_BYTES_MAX: usize = SEND_QUEUE_BYTES_MAX / 4;
 /// Characters of a `ref`, which the answer repeats. A UUID has 36.
 pub const REF_CHARS_MAX: usize = 64;
-/// Time between a change of presence and its announcement, since a page reload is not an absence. The worker announces all changes of that
-/// time together. Also the time for which a count of a room's users is kept.
+/// Time between a change of presence and its announcement. The worker announces all changes of that time together. Also the time for which a
+/// user is still shown after their client closed its connection, since a page reload is not an absence, and for which a count of a room's users
+/// is kept.
 pub const PRESENCE_DEBOUNCE: Duration = Duration::from_millis(500);
 /// Time that the announcement of users who went offline waits for the store to write when they were last seen.
 pub const LAST_SEEN_WAIT: Duration = Duration::from_millis(500);

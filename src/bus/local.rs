@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Bus, Envelope, Inbox};
+use super::{Bus, Envelope, Inbox, Others};
 
 /// The bus of a single node.
 pub struct Local {
@@ -19,5 +19,9 @@ impl Local {
 impl Bus for Local {
     fn publish(&self, envelope: Envelope) {
         self.inbox.deliver_local(envelope);
+    }
+
+    fn others(&self) -> Others {
+        Others { live: Some(Vec::new()), ..Others::default() }
     }
 }

@@ -5,13 +5,15 @@
 
 pub mod cluster;
 pub mod local;
+mod node_presence;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::domain::{ConversationId, Seq, SessionId, UserId};
+use crate::domain::{ConversationId, Incarnation, Seq, SessionId, UserId};
 use crate::registry::EncodedEvents;
+pub use node_presence::{NodePresence, PresenceChange, PresenceNews};
 
 /// An event or a frame, with its recipients.
 #[derive(Clone, Debug)]
@@ -54,6 +56,8 @@ pub enum Envelope {
     Ephemeral { audience: Audience, frame: Bytes },
     /// The short form of envelopes that the store can repeat. Only other nodes get it.
     Hints(Hints),
+    /// The presence of a node's users. Only other nodes use it.
+    Presence(NodePresence),
     /// Like [`Envelope::SessionsEnded`], for other nodes alone. Each of them acknowledges it.
     EndSessions { request: RequestId, sessions: Vec<SessionId> },
     /// A node has done what this request of another node asks for.
@@ -77,9 +81,10 @@ impl Envelope {
             Self::BlockChanged(..)
             | Self::ReceiptsSwitched { .. }
             | Self::SessionsEnded(_)
+            | Self::Ephemeral { .. }
+            | Self::Presence(_)
             | Self::EndSessions { .. }
-            | Self::Acknowledged(_)
-            | Self::Ephemeral { .. } => return None,
+            | Self::Acknowledged(_) => return None,
         }
         Some(hints)
     }
@@ -94,6 +99,7 @@ impl Envelope {
             Self::SessionsEnded(sessions) | Self::EndSessions { sessions, .. } => size_of_val(&sessions[..]),
             Self::Ephemeral { audience, frame } => audience.size() + frame.len(),
             Self::Hints(hints) => size_of_val(&hints.heads[..]) + size_of_val(&hints.users[..]),
+            Self::Presence(presence) => presence.size(),
         };
         size_of::<Self>() + content
     }
@@ -196,14 +202,32 @@ pub trait Bus: Send + Sync {
     /// other nodes. Never waits. May lose an envelope on its way to another node.
     fn publish(&self, envelope: Envelope);
 
-    /// Returns the number of other nodes that are alive. `None` if there can be none.
-    fn peers(&self) -> Option<usize> {
-        None
-    }
-
     /// Ends sessions on this node, and waits until the other nodes have ended them too, at most [`crate::limits::SESSIONS_END_WAIT`]. A node that
     /// does not acknowledge in time ends them when it next asks the store for sessions that have ended.
     async fn end_sessions(&self, sessions: Vec<SessionId>) {
         self.publish(Envelope::SessionsEnded(sessions));
+    }
+
+    /// Returns what is known of the other nodes. By default nothing is.
+    fn others(&self) -> Others {
+        Others::default()
+    }
+}
+
+/// What a bus knows of the nodes on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Others {
+    /// The id by which the others know this node. `None` if the bus gives nodes no ids.
+    pub own: Option<Incarnation>,
+    /// The other nodes that are alive, as the store has it. `None` if it is not known.
+    pub live: Option<Vec<Incarnation>>,
+    /// This node is cut off from the bus, so that it hears nothing from others who may be well.
+    pub is_cut_off: bool,
+}
+
+impl Others {
+    /// Returns true if there is no other node.
+    pub fn is_alone(&self) -> bool {
+        self.live.as_ref().is_some_and(Vec::is_empty)
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::user::{ConnectSnapshot, ConversationSnapshot, User};
 use crate::domain::{Error, Seq};
 use crate::limits;
 use crate::registry::{Connection, Registration, Scope, SendQueue};
-use crate::sync::{ConversationPages, small_conversation_probe};
+use crate::sync::{ConversationPages, Departure, small_conversation_probe};
 use crate::wire::close::Close;
 use crate::wire::frames;
 
@@ -38,6 +38,8 @@ pub struct LiveConnection {
     is_established: bool,
     /// The newest number in `hello`, if the connection is on one conversation.
     pub head: Option<Seq>,
+    /// The way in which the user leaves the connection when it ends.
+    pub departure: Departure,
 }
 
 impl LiveConnection {
@@ -48,6 +50,7 @@ impl LiveConnection {
         if let Scope::One(_) = connection.scope {
             return Ok(());
         }
+        chat.presence.settled().await;
         let _permit = chat.store_permits.acquire_own(connection.user_id).await?;
         let co_members = chat.store.co_members(connection.user_id, limits::PRESENCE_CO_MEMBERS_MAX).await?;
         chat.presence.enqueue_co_members(connection, &co_members, chat.store.as_ref()).await
@@ -64,7 +67,7 @@ impl Drop for LiveConnection {
     fn drop(&mut self) {
         drop(self.registration.take());
         if self.is_established {
-            self.chat.presence.connections_changed(self.connection.user_id);
+            self.chat.presence.connection_ended(&self.connection, self.departure);
         }
     }
 }
@@ -97,6 +100,7 @@ impl Chat {
             registration: Some(registration),
             is_established: false,
             head: None,
+            departure: Departure::Lost,
         };
         let connection = &live.connection;
         let conversation_id = if let Scope::One(id) = scope { Some(id) } else { None };
@@ -163,7 +167,7 @@ impl PendingConnection {
         };
         connection.send_queue.push_front(frames::hello(connection.id, &user, heartbeat_ms, version, head));
         live.is_established = true;
-        live.chat.presence.connections_changed(user.id);
+        live.chat.presence.connection_began(user.id);
         live
     }
 }

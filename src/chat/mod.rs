@@ -38,7 +38,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::{Auth, SessionCache};
 use crate::bus::{Bus, Inbox};
-use crate::delivery::{GapRepair, LocalInbox, RepairQueue, supervised};
+use crate::delivery::{GapRepair, LocalInbox, PresenceChanges, RepairQueue, supervised};
 use crate::domain::command::{Outcome, Write};
 use crate::domain::registration::RegistrationMode;
 use crate::domain::user::Status;
@@ -73,6 +73,8 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// The bounds of the memory of subscriptions.
     pub subscriptions: limits::MemoryBounds,
+    /// The times of presence.
+    pub presence: limits::PresenceTimes,
 }
 
 /// All parts of the node that operations use.
@@ -121,7 +123,7 @@ impl Chat {
         let (sessions, repair_queue) = (Arc::<SessionCache>::default(), Arc::<RepairQueue>::default());
         let cache = Arc::clone(&sessions);
         let invalidate = Box::new(move |ended: &[_]| cache.invalidate(ended));
-        let presence = Arc::new(Presence::new(&registry));
+        let presence = Arc::new(Presence::new(&registry, settings.presence));
         let (events, queue) = (Arc::clone(&presence) as _, Arc::clone(&repair_queue));
         let inbox = Arc::new(LocalInbox::new(Arc::clone(&registry), invalidate, events, queue));
         let gap_repair =
@@ -130,7 +132,7 @@ impl Chat {
         let index_queue = Arc::<IndexQueue>::default();
         let bus = Arc::new(QueueingBus::new(join(Arc::clone(&inbox) as _), &index_queue)) as Arc<dyn Bus>;
         tasks.spawn(supervised(IndexWorker::new(&store, &index_queue).run(stop.clone())));
-        tasks.spawn(PresenceWorker::new(&presence, &store, &bus).run(stop.clone()));
+        tasks.spawn(PresenceWorker::new(&presence, &store, &bus, Arc::clone(&inbox) as _).run(stop.clone()));
         let receipts = Arc::new(ReceiptQueue::new(&registry));
         tasks.spawn(supervised(ReceiptsWorker::new(&receipts, &store, &bus).run(stop.clone())));
         let health = Arc::<StoreHealth>::default();
@@ -140,7 +142,7 @@ impl Chat {
             async move { store.ping().await }
         };
         tasks.spawn(Arc::clone(&health).run(ping, stop.clone()));
-        let subscriptions = Arc::new(Subscriptions::new(&store, &registry, &store_permits, tasks));
+        let subscriptions = Arc::new(Subscriptions::new(&store, &registry, &presence, &store_permits, tasks));
         tasks.spawn(supervised(EndedSessionsPoll::new(&store, &inbox).run(stop.clone())));
         tasks.spawn(supervised(RemovalsPoll::new(&store, &repair_queue).run(stop.clone())));
         let reconciler = Reconciler {
@@ -219,7 +221,8 @@ impl Chat {
 
     /// Returns the number of other nodes that are alive. `None` if there can be none.
     pub fn peers(&self) -> Option<usize> {
-        self.bus.peers()
+        let others = self.bus.others();
+        others.own.and(others.live).map(|live| live.len())
     }
 
     /// Returns the connections of this node.
@@ -230,13 +233,13 @@ impl Chat {
     /// Records that the user has left a connection, which stays open, or has come back to it.
     pub fn set_away(&self, connection: &Connection, is_away: bool) {
         if connection.set_away(is_away) {
-            self.presence.connections_changed(connection.user_id);
+            self.presence.away_changed(connection.user_id);
         }
     }
 
     /// Returns a user's presence.
     pub fn status(&self, user_id: UserId) -> Status {
-        self.registry.status(user_id)
+        self.presence.status(user_id)
     }
 }
 

@@ -35,7 +35,7 @@ pub async fn envelope_of(event: &Event, store: &dyn Store, registry: &Registry, 
         SystemNote::MemberRemoved { user_id } => left = Some(*user_id),
         SystemNote::MemberUpdated { .. } | SystemNote::ConversationUpdated { .. } | SystemNote::Other { .. } => {}
     }
-    let details = timeout_at(deadline, event_details(event, store, registry, None)).await;
+    let details = timeout_at(deadline, event_details(event, store, None)).await;
     let mut details = details.ok().and_then(Result::ok).unwrap_or_default();
     if let Some(user_id) = left {
         // A replay has none: whoever gets one was told the version by `hello`.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::presence_changes::PresenceChanges;
 use super::repair_queue::RepairQueue;
 use crate::bus::{Audience, Envelope, Hints, Inbox, Joined};
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
@@ -12,18 +13,6 @@ use crate::wire::close::Close;
 
 /// Removes sessions that have ended from the session cache.
 pub type InvalidateSessions = Box<dyn Fn(&[SessionId]) + Send + Sync>;
-
-/// Receives what envelopes change in the presence that clients show.
-pub trait PresenceChanges: Send + Sync {
-    /// `growth` users joined a conversation, or left it if the number is negative. The event was delivered.
-    fn members_changed(&self, id: ConversationId, growth: i64);
-
-    /// The first block between two users was made, or the last one ended.
-    fn block_changed(&self, one: UserId, other: UserId);
-
-    /// An event that was delivered shows a user as offline.
-    fn shown_as_offline(&self, user_id: UserId);
-}
 
 /// Delivers envelopes to the connections of this node.
 pub struct LocalInbox {
@@ -227,6 +216,8 @@ impl Inbox for LocalInbox {
             Envelope::Acknowledged(_) => {}
             Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
             Envelope::Hints(hints) => self.hints(hints),
+            // This node knows its own users by their connections.
+            Envelope::Presence(_) => {}
         }
     }
 
@@ -248,6 +239,7 @@ impl Inbox for LocalInbox {
             Envelope::Acknowledged(_) => {}
             Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
             Envelope::Hints(hints) => self.hints(hints),
+            Envelope::Presence(presence) => self.presence.node_presence(presence),
         }
     }
 

@@ -6,17 +6,22 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use super::{LocalInbox, PresenceChanges};
-use crate::bus::{Audience, Envelope, Inbox, Selection};
+use crate::bus::{Audience, Envelope, Inbox, NodePresence, Selection};
 use crate::domain::session::Caller;
+use crate::domain::user::Status;
 use crate::domain::{ConversationId, SessionId, Timestamp, UserId};
 use crate::registry::{Charge, Connection, Holder, Registration, Registry, Scope, SendQueue, Sink};
 
 struct NoPresence;
 
 impl PresenceChanges for NoPresence {
+    fn status(&self, _: UserId) -> Status {
+        Status::Offline
+    }
     fn members_changed(&self, _: ConversationId, _: i64) {}
     fn block_changed(&self, _: UserId, _: UserId) {}
     fn shown_as_offline(&self, _: UserId) {}
+    fn node_presence(&self, _: NodePresence) {}
 }
 
 #[derive(Clone, Default)]

@@ -137,6 +137,18 @@ pub enum Status {
     Offline,
 }
 
+impl Status {
+    /// Returns the status of a user who has both: online at one place is online, else away at one is away.
+    #[must_use]
+    pub fn merged(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Online, _) | (_, Self::Online) => Self::Online,
+            (Self::Away, _) | (_, Self::Away) => Self::Away,
+            (Self::Offline, Self::Offline) => Self::Offline,
+        }
+    }
+}
+
 /// The users who may begin a conversation with a user, or add them to one. The user decides it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ContactFrom {

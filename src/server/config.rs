@@ -134,6 +134,10 @@ pub struct Config {
     /// The bounds of the memory of subscriptions. Only tests change them.
     #[arg(skip = limits::SUBSCRIPTIONS)]
     pub subscriptions: limits::MemoryBounds,
+
+    /// The times of presence. Only tests change them.
+    #[arg(skip = limits::PRESENCE_TIMES)]
+    pub presence: limits::PresenceTimes,
 }
 
 /// The setting of the rate limits.

@@ -120,6 +120,7 @@ impl App {
             unlimited,
             heartbeat: config.heartbeat,
             subscriptions: config.subscriptions,
+            presence: config.presence,
         };
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let chat = Chat::start(store, join, settings, &tasks, &stop).await.map_err(|error| error.to_string())?;

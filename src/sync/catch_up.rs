@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::time::timeout;
 
 use super::subscriptions::{Subscribed, Subscriptions};
-use crate::delivery::event_details;
+use crate::delivery::{Reader, event_details};
 use crate::domain::{Code, ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
 use crate::registry::Connection;
@@ -180,8 +180,8 @@ impl Subscriptions {
             hide_deleted_names(&*self.store, page.iter_mut().filter_map(|event| event.message.as_mut())).await?;
             let (mut bytes, mut count) = (Vec::new(), 0);
             for event in page.iter().take_while(|event| event.seq <= target) {
-                let reader_id = Some(connection.user_id);
-                let details = event_details(event, self.store.as_ref(), &self.registry, reader_id).await?;
+                let reader = Reader { user_id: connection.user_id, presence: &*self.presence };
+                let details = event_details(event, self.store.as_ref(), Some(reader)).await?;
                 frames::write_event(&mut bytes, event, &details);
                 (cursor, count) = (event.seq, count + 1);
                 if bytes.len() >= limits::CATCH_UP_QUEUED_BYTES_MAX {

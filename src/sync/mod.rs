@@ -23,7 +23,7 @@ pub use ended_sessions::EndedSessionsPoll;
 pub use leases::LeaseKeeper;
 pub use message_index::{IndexQueue, IndexWorker, QueueingBus};
 pub use own_devices::publish_to_own_devices;
-pub use presence::{Presence, Worker as PresenceWorker};
+pub use presence::{Departure, Presence, Worker as PresenceWorker};
 pub use receipts::{ClientReceipt, ReceiptQueue, Worker as ReceiptsWorker};
 pub use reconcile::Reconciler;
 pub use removals::RemovalsPoll;

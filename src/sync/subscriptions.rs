@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 use super::conversation_pages::ConversationPages;
+use super::presence::Presence;
 use super::user_permits::UserPermits;
 use crate::domain::{ConversationId, Result, Seq};
 use crate::limits;
@@ -16,6 +17,7 @@ use crate::store::Store;
 pub struct Subscriptions {
     pub(super) store: Arc<dyn Store>,
     pub(super) registry: Arc<Registry>,
+    pub(super) presence: Arc<Presence>,
     /// Permits to use the store for a user.
     pub(super) store_permits: Arc<UserPermits>,
     /// Owns the tasks of [`Subscriptions::catch_up_in_background`].
@@ -35,11 +37,12 @@ impl Subscriptions {
     pub fn new(
         store: &Arc<dyn Store>,
         registry: &Arc<Registry>,
+        presence: &Arc<Presence>,
         store_permits: &Arc<UserPermits>,
         tasks: &TaskTracker,
     ) -> Self {
-        let (store, registry, store_permits) = (Arc::clone(store), Arc::clone(registry), Arc::clone(store_permits));
-        Self { store, registry, store_permits, tasks: tasks.clone() }
+        let (store, registry, presence) = (Arc::clone(store), Arc::clone(registry), Arc::clone(presence));
+        Self { store, registry, presence, store_permits: Arc::clone(store_permits), tasks: tasks.clone() }
     }
 
     /// Subscribes a connection to the next conversations of its user, at most [`limits::SUBSCRIBED_AT_ONCE_MAX`]. They are live at their newest

@@ -72,6 +72,12 @@ impl Close {
     /// The user has too many connections.
     pub const TOO_MANY_CONNECTIONS: Self = close(4505, "too many connections");
 
+    /// Returns true if the client does not reconnect.
+    pub fn is_final(self) -> bool {
+        const FINAL: std::ops::RangeInclusive<u16> = 4500..=4999;
+        FINAL.contains(&self.code)
+    }
+
     /// Returns the close for a connection that an error refuses.
     pub fn for_error(error: &Error) -> Self {
         match error.code {

@@ -62,12 +62,13 @@ impl SocketHandler for ConnectRequest {
     #[allow(clippy::manual_async_fn)] // an `async fn` stores its arguments twice
     fn handle(self: Box<Self>, socket: &mut Socket) -> impl Future<Output = ConnectionEnd> + Send {
         async move {
-            let established = match Box::pin(self.establish(socket)).await {
+            let mut established = match Box::pin(self.establish(socket)).await {
                 Ok(established) => established,
                 Err(end) => return end,
             };
             let end = Box::pin(established.run(socket)).await;
             info!(connection_id = %established.live.connection.id, %end, "connection ended");
+            established.live.departure = end.departure();
             end
         }
     }
@@ -100,7 +101,7 @@ fn log_refused(end: &ConnectionEnd, request_id: &str, network: IpAddr, refusals:
     }
     match end {
         ConnectionEnd::Close(close) => info!(%request_id, why = %close, "connection refused"),
-        ConnectionEnd::Closed | ConnectionEnd::Broken => {
+        ConnectionEnd::Closed { .. } | ConnectionEnd::Broken => {
             info!(%request_id, %end, "connection ended before it was established");
         }
     }

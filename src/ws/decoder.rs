@@ -29,8 +29,13 @@ pub(super) enum DecodedFrame {
     Ping(Vec<u8>),
     /// A pong, solicited or not.
     Pong,
-    /// A close frame, with the close frame that replies to it.
-    Close(Bytes),
+    /// A close frame.
+    Close {
+        /// The close frame that replies to it.
+        reply: Bytes,
+        /// It has no code, or one of a page that is left.
+        is_final: bool,
+    },
 }
 
 /// The state between two reads of a socket.
@@ -154,7 +159,7 @@ impl Decoder {
                 })
             }
             OpCode::Control(Control::Ping) => Some(DecodedFrame::Ping(mem::take(&mut self.control))),
-            OpCode::Control(Control::Close) => Some(DecodedFrame::Close(close_reply(&mem::take(&mut self.control))?)),
+            OpCode::Control(Control::Close) => Some(close_frame(&mem::take(&mut self.control))?),
             OpCode::Control(_) => {
                 self.control = Vec::new();
                 Some(DecodedFrame::Pong)
@@ -204,15 +209,16 @@ fn parse_header(input: &mut &[u8]) -> Result<Option<(FrameHeader, u64)>, Close> 
     Ok(parsed)
 }
 
-/// Returns the close frame that replies to one with this payload (sections 5.5.1 and 7.4). It repeats the code.
-fn close_reply(payload: &[u8]) -> Result<Bytes, Close> {
+/// Decodes the payload of a close frame (sections 5.5.1 and 7.4). The reply repeats the code.
+fn close_frame(payload: &[u8]) -> Result<DecodedFrame, Close> {
     match payload {
-        [] => Ok(framing::close_without_code()),
+        [] => Ok(DecodedFrame::Close { reply: framing::close_without_code(), is_final: true }),
         [high, low, reason @ ..] => {
             let code = u16::from_be_bytes([*high, *low]);
             std::str::from_utf8(reason).map_err(|_| Close::NOT_UTF8)?;
-            let is_allowed = CloseCode::from(code).is_allowed();
-            is_allowed.then(|| framing::close(code, "")).ok_or(Close::PROTOCOL_ERROR)
+            let is_final = matches!(CloseCode::from(code), CloseCode::Normal | CloseCode::Away);
+            let decoded = DecodedFrame::Close { reply: framing::close(code, ""), is_final };
+            Some(decoded).filter(|_| CloseCode::from(code).is_allowed()).ok_or(Close::PROTOCOL_ERROR)
         }
         [_] => Err(Close::PROTOCOL_ERROR),
     }

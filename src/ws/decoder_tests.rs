@@ -63,7 +63,7 @@ fn frames_do_not_depend_on_how_bytes_are_split() {
             DecodedFrame::Text(long.clone()),
             DecodedFrame::Binary(vec![0, 159, 146, 150]),
             DecodedFrame::Text(String::new()),
-            DecodedFrame::Close(framing::close(1001, "")),
+            DecodedFrame::Close { reply: framing::close(1001, ""), is_final: true },
         ];
         assert_eq!(frames, expected, "in pieces of {piece}");
     }

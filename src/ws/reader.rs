@@ -89,9 +89,9 @@ impl Reader {
                 DecodedFrame::Binary(bytes) => return Poll::Ready(Ok(ClientMessage::Binary(bytes))),
                 DecodedFrame::Ping(payload) => self.send_queue.push(framing::pong(&payload)),
                 DecodedFrame::Pong => {}
-                DecodedFrame::Close(reply) => {
+                DecodedFrame::Close { reply, is_final } => {
                     self.send_queue.answer_close(reply);
-                    return Poll::Ready(Err(ConnectionEnd::Closed));
+                    return Poll::Ready(Err(ConnectionEnd::Closed { is_final }));
                 }
             }
         }

@@ -55,7 +55,8 @@ impl Socket {
                 Err(_) => return,
             }
         }
-        if shutdown::<&TcpStream>(socket.as_ref(), Shutdown::Write).is_err() || end == ConnectionEnd::Closed {
+        let is_shut_down = shutdown::<&TcpStream>(socket.as_ref(), Shutdown::Write).is_ok();
+        if !is_shut_down || matches!(end, ConnectionEnd::Closed { .. }) {
             return;
         }
         self.reader.read_to_end().await;

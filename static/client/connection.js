@@ -28,6 +28,7 @@ const REFRESHES_MOST = 2;
 const ANSWERED = ["message.send", "resume", "ping"]; // the frames that the server answers
 const NO_ANSWER = "The server does not answer";
 const LOST = 1006; // the close code of a connection that ends without one
+const BACK_SOON = 4000; // the close code of a client that connects again: the server goes on showing its user for a while
 const LASTING_MS = 60_000; // before the next attempt after a handshake failed for a reason that will not pass by itself
 
 export class Connection {
@@ -209,7 +210,7 @@ export class Connection {
   }
 
   /** @param {number} [code] */
-  #detach(code) {
+  #detach(code = BACK_SOON) {
     this.#attempt += 1;
     this.#environment.clock.clearTimeout(this.#timer);
     this.#heartbeat.stop();

@@ -5,6 +5,7 @@
 use bytes::Bytes;
 
 use super::bytes::{Malformed, Reader, Writer};
+use super::codec_presence::{read_presence, write_presence};
 use crate::bus::{Audience, Envelope, Hints, Joined, RequestId, Selection};
 use crate::domain::{ConversationId, SessionId, UserId};
 use crate::registry::EncodedEvents;
@@ -87,6 +88,10 @@ fn write(writer: &mut Writer, envelope: &Envelope) {
             writer.list(users, write_user);
             writer.u8(u8::from(*everything));
         }
+        Envelope::Presence(presence) => {
+            writer.u8(9);
+            write_presence(writer, presence);
+        }
         Envelope::EndSessions { request, sessions } => {
             writer.u8(20);
             writer.uuid(request.0);
@@ -126,6 +131,7 @@ fn read(reader: &mut Reader) -> Result<Envelope, Malformed> {
             users: reader.list(read_user)?,
             everything: reader.bool()?,
         }),
+        9 => Envelope::Presence(read_presence(reader)?),
         20 => Envelope::EndSessions { request: RequestId(reader.uuid()?), sessions: reader.list(read_session)? },
         21 => Envelope::Acknowledged(RequestId(reader.uuid()?)),
         _ => return Err(Malformed),

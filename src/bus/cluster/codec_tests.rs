@@ -2,9 +2,12 @@
 
 use bytes::Bytes;
 
+use super::super::SEAL_BYTES;
 use super::{decode, encode};
-use crate::bus::{Audience, Envelope, Hints, Joined, RequestId, Selection};
-use crate::domain::{ConversationId, SessionId, UserId};
+use crate::bus::{Audience, Envelope, Hints, Joined, NodePresence, PresenceChange, PresenceNews, RequestId, Selection};
+use crate::domain::user::Status;
+use crate::domain::{ConversationId, Incarnation, SessionId, UserId};
+use crate::limits::PRESENCE_PART_BYTES;
 use crate::registry::EncodedEvents;
 
 fn events() -> EncodedEvents {
@@ -16,6 +19,13 @@ fn one_of_each() -> Vec<Envelope> {
     let (id, one, other) = (ConversationId::new(), UserId::new(), UserId::new());
     let frame = Bytes::from_static(b"{}");
     let ephemeral = |audience| Envelope::Ephemeral { audience, frame: Bytes::from_static(b"{\"type\":\"typing\"}") };
+    let presence = |news| Envelope::Presence(NodePresence { node: Incarnation::new(), version: 3, news });
+    let change = |status, conversations| PresenceChange { user_id: one, status, conversations };
+    let changes = vec![
+        change(Status::Online, Some(vec![id, ConversationId::new()])),
+        change(Status::Away, Some(vec![])),
+        change(Status::Offline, None),
+    ];
     let readers = |users| Audience::Readers { conversation_id: id, send_receipts: true, users };
     vec![
         Envelope::Events(vec![events(), events()]),
@@ -37,6 +47,11 @@ fn one_of_each() -> Vec<Envelope> {
         ephemeral(Audience::Users { user_ids: vec![one, other], conversation_id: Some(id) }),
         ephemeral(Audience::Users { user_ids: vec![one], conversation_id: None }),
         Envelope::Hints(Hints { heads: vec![(id, 5)], users: vec![one], everything: true }),
+        presence(PresenceNews::Changes(changes)),
+        presence(PresenceNews::Beat { users: 10_000, digest: u64::MAX - 1 }),
+        presence(PresenceNews::State { part: 1, parts: 2, users: vec![(one, Status::Online), (other, Status::Away)] }),
+        presence(PresenceNews::Request(Incarnation::new())),
+        presence(PresenceNews::Goodbye),
         Envelope::EndSessions { request: RequestId(id.0), sessions: vec![SessionId::new(), SessionId::new()] },
         Envelope::Acknowledged(RequestId(id.0)),
     ]
@@ -47,6 +62,26 @@ fn each_kind_arrives_as_it_was() {
     let sent = one_of_each();
     let received = decode(encode(&sent).into()).expect("valid");
     assert_eq!(format!("{received:?}"), format!("{sent:?}"));
+}
+
+/// The figures of docs/performance.md, "Presence of ten nodes".
+#[test]
+fn presence_takes_the_bytes_that_are_written_down() {
+    let bytes = |news| {
+        let node = Incarnation::new();
+        SEAL_BYTES + encode(&[Envelope::Presence(NodePresence { node, version: 1, news })]).len()
+    };
+    let ids = (0..20).map(|_| ConversationId::new()).collect();
+    let change = PresenceChange { user_id: UserId::new(), status: Status::Online, conversations: Some(ids) };
+    assert_eq!(bytes(PresenceNews::Changes(vec![change.clone()])), 445);
+    assert_eq!(bytes(PresenceNews::Changes(vec![change; 5])), 103 + 5 * 342);
+    assert_eq!(bytes(PresenceNews::Beat { users: 10_000, digest: 0 }), 111);
+    let part = |users| PresenceNews::State { part: 0, parts: 35, users: vec![(UserId::new(), Status::Online); users] };
+    let per_part = PRESENCE_PART_BYTES / 17;
+    assert_eq!((per_part, 10_000_usize.div_ceil(per_part)), (294, 35));
+    assert_eq!(bytes(part(per_part)), 111 + 17 * 294);
+    assert!(bytes(part(per_part)).div_ceil(3) * 4 < 8_000, "it fits into a NOTIFY");
+    assert_eq!(34 * bytes(part(per_part)) + bytes(part(10_000 - 34 * per_part)), 173_885);
 }
 
 #[test]

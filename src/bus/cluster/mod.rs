@@ -11,6 +11,7 @@
 mod acknowledgements;
 mod bytes;
 mod codec;
+mod codec_presence;
 mod fragments;
 pub mod notify;
 mod outbound;
@@ -19,7 +20,7 @@ mod peers;
 mod seal;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use acknowledgements::Acknowledgements;
 use async_trait::async_trait;
@@ -34,7 +35,7 @@ use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::{Bus, Envelope, Hints, Inbox};
+use super::{Bus, Envelope, Hints, Inbox, Others};
 use crate::domain::{Incarnation, SessionId};
 use crate::limits;
 
@@ -51,6 +52,8 @@ pub struct Cluster {
     /// Wakes who looks for the leases of nodes, after a packet of a node that has none as far as this node knows.
     pub newcomer: Notify,
     fragments: Fragments,
+    /// The carrier has lost its connection.
+    is_cut_off: AtomicBool,
     acknowledgements: Acknowledgements,
 }
 
@@ -69,9 +72,9 @@ impl Cluster {
     /// Joins a node to others.
     pub fn new(inbox: Arc<dyn Inbox>, seal: Seal) -> Arc<Self> {
         let (peers, outbound, refused) = (Peers::default(), Outbound::default(), Refused::default());
-        let (newcomer, fragments) = (Notify::new(), Fragments::default());
+        let (newcomer, fragments, is_cut_off) = (Notify::new(), Fragments::default(), AtomicBool::new(false));
         let acknowledgements = Acknowledgements::default();
-        Arc::new(Self { inbox, seal, peers, outbound, refused, newcomer, fragments, acknowledgements })
+        Arc::new(Self { inbox, seal, peers, outbound, refused, newcomer, fragments, is_cut_off, acknowledgements })
     }
 
     /// Returns a packet for other nodes.
@@ -139,6 +142,12 @@ impl Cluster {
     pub fn reconnected(&self) {
         self.inbox.on_reconnect();
     }
+
+    /// Records that the carrier has lost its connection, or has it again. Carriers call it. While this node is cut off, it keeps the presence of
+    /// other nodes as it was: it cannot know better. A node counts as connected before its carrier begins.
+    pub fn set_connected(&self, is_connected: bool) {
+        self.is_cut_off.store(!is_connected, Ordering::Relaxed);
+    }
 }
 
 #[async_trait]
@@ -150,8 +159,12 @@ impl Bus for Cluster {
         self.inbox.deliver_local(envelope);
     }
 
-    fn peers(&self) -> Option<usize> {
-        Some(self.peers.live().len())
+    fn others(&self) -> Others {
+        Others {
+            own: Some(self.seal.incarnation()),
+            live: Some(self.peers.live()),
+            is_cut_off: self.is_cut_off.load(Ordering::Relaxed),
+        }
     }
 
     async fn end_sessions(&self, sessions: Vec<SessionId>) {

@@ -40,6 +40,7 @@ impl NotifyCarrier {
     /// Carries packets until `stop`, and then sends what waits. Connects again after every failure.
     pub async fn run(mut self, stop: CancellationToken) {
         while let Err(failure) = self.carry(&stop).await {
+            self.cluster.set_connected(false);
             if !self.is_failing.swap(true, Ordering::Relaxed) {
                 tracing::warn!(
                     failure,
@@ -60,6 +61,7 @@ impl NotifyCarrier {
             connected = self.notifications.connect() => connected,
         };
         let (notifier, mut listener) = connected?;
+        self.cluster.set_connected(true);
         self.cluster.reconnected();
         let Self { cluster, pending, is_failing, .. } = self;
         let echo = Echo::default();

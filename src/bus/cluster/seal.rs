@@ -58,6 +58,11 @@ impl Seal {
         Self { key, cluster_id, incarnation, counter: AtomicU64::new(0) }
     }
 
+    /// Returns the id of this node.
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
     /// Seals a body.
     pub fn seal(&self, body: &[u8]) -> Vec<u8> {
         let counter = self.counter.fetch_add(1, Ordering::Relaxed) + 1;

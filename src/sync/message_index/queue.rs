@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use crate::bus::{Bus, Envelope};
+use crate::bus::{Bus, Envelope, Others};
 use crate::domain::event::Event;
 use crate::domain::message_search::IndexedEvent;
 use crate::domain::{ConversationId, SessionId};
@@ -123,8 +123,8 @@ impl Bus for QueueingBus {
         self.bus.publish(envelope);
     }
 
-    fn peers(&self) -> Option<usize> {
-        self.bus.peers()
+    fn others(&self) -> Others {
+        self.bus.others()
     }
 
     async fn end_sessions(&self, sessions: Vec<SessionId>) {

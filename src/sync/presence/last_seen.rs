@@ -32,10 +32,15 @@ impl LastSeen {
         Self { store: Arc::clone(store), state: watch::Sender::default() }
     }
 
-    /// Adds users who went offline.
-    pub(super) fn record(&self, users: &[UserId], at: Timestamp) {
-        if !users.is_empty() {
-            self.state.send_modify(|state| state.unwritten.extend(users.iter().map(|id| (*id, at))));
+    /// Adds users who went offline, each with the time.
+    pub(super) fn record(&self, ends: Vec<(UserId, Timestamp)>) {
+        if !ends.is_empty() {
+            self.state.send_modify(|state| {
+                for (user_id, at) in ends {
+                    let newest = state.unwritten.entry(user_id).or_insert(at);
+                    *newest = at.max(*newest);
+                }
+            });
         }
     }
 

@@ -1,60 +1,86 @@
 //! Presence: users see which of the users with whom they share a small conversation are online or away.
 //!
 //! Presence is derived from live connections and never stored, except for the time a user was last seen. A new connection gets
-//! `presence.state`. Changes are collected for [`crate::limits::PRESENCE_DEBOUNCE`], because a page reload is not an absence, and are then
-//! announced in one `presence.diff` per viewer. If the store does not answer, a change is kept and announced later.
+//! `presence.state`. Changes are collected for [`crate::limits::PRESENCE_DEBOUNCE`], and are then announced in one `presence.diff` per viewer. If the
+//! store does not answer, a change is kept and announced later.
+//!
+//! A user whose connection ended is [still shown](lingering) for a moment, because a page reload is not an absence, and for longer if the
+//! connection was lost.
+//!
+//! Each node tells the others who is connected to it ([`exchange`]), and announces to its own viewers: a user is online if they are at one node
+//! ([`nodes`]).
 //!
 //! Two users between whom there is a block do not see each other's presence. A block is announced like the end of the last connection. Later
 //! changes are announced to all other viewers: the store knows the blocks.
 
+mod changes;
 mod diffs;
+mod exchange;
 mod last_seen;
+mod lingering;
+mod node;
+mod nodes;
+mod online_count;
+mod own;
 mod size;
 mod size_change;
+mod users;
 mod worker;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout_at};
 
 use super::small_conversation_probe;
+use crate::bus::{NodePresence, PresenceNews};
 use crate::delivery::PresenceChanges;
 use crate::domain::user::Status;
-use crate::domain::{Code, ConversationId, Result, UserId};
+use crate::domain::{Code, ConversationId, Incarnation, Result, Timestamp, UserId};
+use crate::limits::{self, PresenceTimes};
 use crate::registry::{Connection, EnqueueResult, Registry};
 use crate::store::Store;
 use crate::wire::frames;
-use size_change::SizeChange;
+use changes::Changes;
+pub use lingering::Departure;
+use lingering::{Lingering, grace};
+use nodes::Nodes;
+use online_count::OnlineCounts;
+use own::Own;
 pub use worker::Worker;
 
-/// The presence of the users who are connected to this node.
+/// The presence of the users of this node and of the others.
 pub struct Presence {
     registry: Arc<Registry>,
+    times: PresenceTimes,
     state: Mutex<State>,
     changed: Notify,
+    started_at: Instant,
+    /// The users of the other nodes were known once.
+    settled: watch::Sender<bool>,
+    online_counts: OnlineCounts,
 }
 
 /// The announced presence of users, and the changes since.
-#[derive(Default)]
 struct State {
     /// The users who were announced as online or away.
     announced: HashMap<UserId, Status>,
     /// The users whose change the worker has taken and not announced yet. Clients may still show the status before it.
     due: HashSet<UserId>,
     changes: Changes,
-}
-
-/// Changes that are not announced yet. Bounded by the number of users and of conversations.
-#[derive(Default)]
-struct Changes {
-    /// Users whose connections began or ended. The value is true if a `presence.state` differs from the announcements about the user: then
-    /// the status is announced even if it is the old one again.
-    users: HashMap<UserId, bool>,
-    /// Conversations that users joined or left.
-    sizes: HashMap<ConversationId, SizeChange>,
-    /// Users whose presence a block hides from a viewer, or shows again.
-    blocks: HashMap<BlockedView, bool>,
+    /// The users who are still shown after a connection to this node ended.
+    lingering: Lingering,
+    /// The times at which the last connections of users ended, who are still online at other nodes. Bounded as `nodes` is.
+    ends: HashMap<UserId, Timestamp>,
+    /// The users of other nodes.
+    nodes: Nodes,
+    /// The users of this node, as the others were told.
+    own: Own,
+    /// The id of this node.
+    own_id: Incarnation,
+    /// Another node has asked for the state of this one.
+    is_state_requested: bool,
 }
 
 /// A viewer, and a user whose presence the viewer sees or not. The value of a map is true if clients may show the user as online.
@@ -62,14 +88,71 @@ type BlockedView = (UserId, UserId);
 
 impl Presence {
     /// Returns the presence of the connections in `registry`.
-    pub fn new(registry: &Arc<Registry>) -> Self {
-        Self { registry: Arc::clone(registry), state: Mutex::default(), changed: Notify::new() }
+    pub fn new(registry: &Arc<Registry>, times: PresenceTimes) -> Self {
+        let state = State {
+            announced: HashMap::new(),
+            due: HashSet::new(),
+            changes: Changes::default(),
+            lingering: Lingering::default(),
+            ends: HashMap::new(),
+            nodes: Nodes::new(times),
+            own: Own::default(),
+            own_id: Incarnation::new(),
+            is_state_requested: false,
+        };
+        Self {
+            registry: Arc::clone(registry),
+            times,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            started_at: Instant::now(),
+            settled: watch::Sender::default(),
+            online_counts: OnlineCounts::default(),
+        }
     }
 
-    /// Records that a connection of this user began or ended, or that the user left it or came back.
-    pub fn connections_changed(&self, user_id: UserId) {
-        self.state().changes.users.entry(user_id).or_default();
+    /// Records that a connection of this user began.
+    pub fn connection_began(&self, user_id: UserId) {
+        let mut state = self.state();
+        state.lingering.remove(user_id);
+        state.ends.remove(&user_id);
+        if state.own.get(user_id) == Status::Offline {
+            state.changes.arrived.insert(user_id);
+        }
+        state.changes.add_user(user_id, Instant::now() + limits::PRESENCE_DEBOUNCE);
+        drop(state);
         self.changed.notify_one();
+    }
+
+    /// Records that this connection ended. It is no longer registered.
+    pub fn connection_ended(&self, connection: &Connection, departure: Departure) {
+        let status = if connection.is_away() { Status::Away } else { Status::Online };
+        let time = grace(departure, self.times);
+        self.state().lingering.add(connection.user_id, status, time, Instant::now());
+        self.changed.notify_one();
+    }
+
+    /// Records that this user left a connection, which stays open, or came back to it.
+    pub fn away_changed(&self, user_id: UserId) {
+        self.state().changes.add_user(user_id, Instant::now() + limits::PRESENCE_DEBOUNCE);
+        self.changed.notify_one();
+    }
+
+    /// Returns a user's presence by their connections to all nodes.
+    fn status_in(&self, state: &State, user_id: UserId) -> Status {
+        self.own_status_in(state, user_id).merged(state.nodes.status(user_id))
+    }
+
+    /// Returns a user's presence by their connections to this node.
+    fn own_status_in(&self, state: &State, user_id: UserId) -> Status {
+        self.registry.status(user_id).merged(state.lingering.status(user_id, Instant::now()))
+    }
+
+    /// Waits until this node knows the users of the others, but not for longer than [`limits::PRESENCE_SETTLE_MAX`] after its start.
+    pub async fn settled(&self) {
+        let mut settled = self.settled.subscribe();
+        // It fails when the time is over.
+        let _ = timeout_at(self.started_at + limits::PRESENCE_SETTLE_MAX, settled.wait_for(|settled| *settled)).await;
     }
 
     /// Adds the state of a user's co-members to the send queue of a new connection.
@@ -92,7 +175,8 @@ impl Presence {
         store: &dyn Store,
     ) -> Result<()> {
         if members.len() == small_conversation_probe() {
-            connection.send_queue.enqueue(frames::presence_state(Some(id), &[], Some(self.registry.user_count(id))));
+            let count = self.online_count(id, store).await?;
+            connection.send_queue.enqueue(frames::presence_state(Some(id), &[], Some(count)));
             return Ok(());
         }
         let others: Vec<UserId> = members.iter().copied().filter(|id| *id != connection.user_id).collect();
@@ -119,7 +203,10 @@ impl Presence {
 
     /// Returns the users who have connections in the state.
     fn enqueue_users(&self, connection: &Connection, id: Option<ConversationId>, users: &[UserId]) -> Vec<UserId> {
-        let statuses: Vec<(UserId, Status)> = users.iter().map(|id| (*id, self.registry.status(*id))).collect();
+        let statuses: Vec<(UserId, Status)> = {
+            let state = self.state();
+            users.iter().map(|id| (*id, self.status_in(&state, *id))).collect()
+        };
         let connected: Vec<(UserId, Status)> =
             statuses.iter().copied().filter(|(_, status)| *status != Status::Offline).collect();
         let frame = frames::presence_state(id, &connected, None);
@@ -129,7 +216,7 @@ impl Presence {
         let mut is_different = false;
         for (user_id, status) in statuses {
             if announced_status(announced, user_id) != status {
-                changes.users.insert(user_id, true);
+                changes.force_user(user_id, Instant::now() + limits::PRESENCE_DEBOUNCE);
                 is_different = true;
             }
         }
@@ -143,29 +230,6 @@ impl Presence {
             self.changed.notify_one();
         }
         connected.into_iter().map(|(user_id, _)| user_id).collect()
-    }
-
-    /// Takes the changes and marks them as announced.
-    fn take(&self) -> TakenChanges {
-        let mut state = self.state();
-        let State { announced, due, changes } = &mut *state;
-        let Changes { users, sizes, blocks } = std::mem::take(changes);
-        let mut taken = TakenChanges { users: HashSet::new(), disconnected: Vec::new(), sizes, blocks };
-        for (user_id, must_announce) in users {
-            let status = self.registry.status(user_id);
-            let before = match status {
-                Status::Online | Status::Away => announced.insert(user_id, status),
-                Status::Offline => {
-                    taken.disconnected.push(user_id);
-                    announced.remove(&user_id)
-                }
-            };
-            if before.unwrap_or(Status::Offline) != status || must_announce {
-                taken.users.insert(user_id);
-                due.insert(user_id);
-            }
-        }
-        taken
     }
 
     /// Records which of the changes that were taken are not announced yet.
@@ -191,32 +255,66 @@ impl Presence {
 }
 
 impl PresenceChanges for Presence {
+    fn status(&self, user_id: UserId) -> Status {
+        match self.registry.status(user_id) {
+            Status::Online => Status::Online,
+            Status::Away | Status::Offline => self.status_in(&self.state(), user_id),
+        }
+    }
+
     fn members_changed(&self, id: ConversationId, growth: i64) {
-        self.state().changes.sizes.entry(id).or_default().add(growth);
+        self.state().changes.add_growth(id, growth, Instant::now() + limits::PRESENCE_DEBOUNCE);
         self.changed.notify_one();
     }
 
     fn block_changed(&self, one: UserId, other: UserId) {
         let mut state = self.state();
-        let State { announced, due, changes } = &mut *state;
-        for (viewer_id, user_id) in [(one, other), (other, one)] {
+        for view in [(one, other), (other, one)] {
+            let user_id = view.1;
             // Every answer shows a user who is connected, also before the worker announces it.
-            let is_shown = self.registry.status(user_id) != Status::Offline
-                || announced.contains_key(&user_id)
-                || due.contains(&user_id)
-                || changes.users.get(&user_id) == Some(&true);
-            *changes.blocks.entry((viewer_id, user_id)).or_default() |= is_shown;
+            let is_shown = self.status_in(&state, user_id) != Status::Offline
+                || state.announced.contains_key(&user_id)
+                || state.due.contains(&user_id)
+                || state.changes.is_forced(user_id);
+            state.changes.add_block(view, is_shown, Instant::now() + limits::PRESENCE_DEBOUNCE);
         }
         drop(state);
         self.changed.notify_one();
     }
 
     fn shown_as_offline(&self, user_id: UserId) {
-        // The node that the user is connected to announces them.
-        if self.registry.status(user_id) != Status::Offline {
-            self.state().changes.users.insert(user_id, true);
+        let mut state = self.state();
+        // Each node announces them to its own viewers.
+        if self.status_in(&state, user_id) != Status::Offline {
+            state.changes.force_user(user_id, Instant::now() + limits::PRESENCE_DEBOUNCE);
+            drop(state);
             self.changed.notify_one();
         }
+    }
+
+    fn node_presence(&self, presence: NodePresence) {
+        let now = Instant::now();
+        let mut state = self.state();
+        if presence.node == state.own_id {
+            return;
+        }
+        state.is_state_requested |= presence.news == PresenceNews::Request(state.own_id);
+        let changed = state.nodes.take(presence, now);
+        if changed.is_empty() {
+            return;
+        }
+        for change in changed {
+            if change.status != Status::Offline
+                && let Some(ended_at) = state.lingering.remove(change.user_id)
+            {
+                // The user who was lost here has come back there.
+                state.ends.insert(change.user_id, ended_at);
+            }
+            let conversations = change.conversations;
+            state.changes.add_remote_user(change.user_id, conversations, now + limits::PRESENCE_REMOTE_DEBOUNCE);
+        }
+        drop(state);
+        self.changed.notify_one();
     }
 }
 
@@ -236,14 +334,4 @@ fn ignore_defect<T: Default>(result: Result<T>) -> Result<T> {
         Err(error) if error.code != Code::Unavailable => Ok(T::default()),
         result => result,
     }
-}
-
-/// Changes that are announced next.
-struct TakenChanges {
-    /// Users with a status that is new to viewers.
-    users: HashSet<UserId>,
-    /// Users who no longer have a connection.
-    disconnected: Vec<UserId>,
-    sizes: HashMap<ConversationId, SizeChange>,
-    blocks: HashMap<BlockedView, bool>,
 }

@@ -109,7 +109,10 @@ impl Worker {
                 diffs.note((viewer, None), user_id, Status::Offline);
             }
         }
-        diffs.state(viewers.one.into_iter().collect(), id, &[], Some(self.registry.user_count(id)));
+        if !viewers.one.is_empty() {
+            let count = self.presence.online_count(id, self.store.as_ref()).await?;
+            diffs.state(viewers.one.into_iter().collect(), id, &[], Some(count));
+        }
         Ok(())
     }
 }

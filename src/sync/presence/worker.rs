@@ -3,35 +3,40 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::diffs::{Diffs, Viewer, viewer_of};
 use super::last_seen::LastSeen;
 use super::size_change::SizeChange;
 use super::{BlockedView, Presence, blocks_with, ignore_defect};
-use crate::bus::Bus;
+use crate::bus::local::Local;
+use crate::bus::{Bus, Envelope, Inbox, PresenceChange};
 use crate::domain::user::Status;
-use crate::domain::{ConversationId, Result, Timestamp, UserId};
+use crate::domain::{ConversationId, Result, UserId};
 use crate::journal::Backoff;
 use crate::limits;
-use crate::registry::Registry;
+use crate::registry::{Registry, Scope};
 use crate::store::Store;
 use crate::sync::conversation_pages::ConversationPages;
+use crate::sync::small_conversation_probe;
 
-/// Announces the changes of presence on this node.
+/// Announces changes of presence to the viewers on this node, and tells other nodes of this node's users.
 pub struct Worker {
     pub(super) presence: Arc<Presence>,
     pub(super) store: Arc<dyn Store>,
     pub(super) registry: Arc<Registry>,
     bus: Arc<dyn Bus>,
+    /// Delivers to the viewers on this node. Each node finds its own.
+    viewers: Local,
     last_seen: LastSeen,
 }
 
 /// Changes that are not announced yet. A user's status is read when it is announced. Bounded as [`super::Changes`] is.
 #[derive(Default)]
 struct DueChanges {
-    users: HashSet<UserId>,
+    /// The users, with their small conversations if those are known.
+    users: HashMap<UserId, Option<Vec<ConversationId>>>,
     sizes: HashMap<ConversationId, SizeChange>,
     blocks: HashMap<BlockedView, bool>,
 }
@@ -43,13 +48,17 @@ impl DueChanges {
 }
 
 impl Worker {
-    /// Returns a worker that announces changes over `bus`.
-    pub fn new(presence: &Arc<Presence>, store: &Arc<dyn Store>, bus: &Arc<dyn Bus>) -> Self {
+    /// Returns a worker that announces changes by `inbox`, and tells other nodes by `bus`.
+    pub fn new(presence: &Arc<Presence>, store: &Arc<dyn Store>, bus: &Arc<dyn Bus>, inbox: Arc<dyn Inbox>) -> Self {
+        if let Some(own_id) = bus.others().own {
+            presence.state().own_id = own_id;
+        }
         Self {
             presence: Arc::clone(presence),
             store: Arc::clone(store),
             registry: Arc::clone(&presence.registry),
             bus: Arc::clone(bus),
+            viewers: Local::new(inbox),
             last_seen: LastSeen::new(store),
         }
     }
@@ -61,28 +70,38 @@ impl Worker {
             self.announce(&stop).await;
             announced.cancel();
         };
-        tokio::join!(announce, self.last_seen.run(announced.clone()));
+        let exchange = self.presence.exchange(&self.bus, &stop);
+        tokio::join!(announce, exchange, self.last_seen.run(announced.clone()));
     }
 
     async fn announce(&self, stop: &CancellationToken) {
         let (mut due, mut backoff) = (DueChanges::default(), Backoff::up_to(limits::RECONCILE_RETRY_PAUSE));
         loop {
-            tokio::select! {
+            let wake = self.presence.next_wake();
+            let is_retry = tokio::select! {
                 biased;
                 () = stop.cancelled() => {
-                    self.take(&mut due);
+                    self.last_seen.record(self.presence.take_ends());
                     return;
                 }
-                () = self.presence.changed.notified() => {
-                    tokio::select! {
-                        () = stop.cancelled() => continue,
-                        () = sleep(limits::PRESENCE_DEBOUNCE) => {}
-                    }
-                    if self.take(&mut due) {
-                        self.last_seen.settled().await;
-                    }
+                () = self.presence.changed.notified() => false,
+                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => false,
+                () = backoff.pause(), if !due.is_empty() => true,
+            };
+            let is_due = self.presence.is_due(Instant::now());
+            let untold = self.presence.untold(is_due);
+            if is_due && self.take(&mut due) {
+                tokio::select! {
+                    () = stop.cancelled() => continue,
+                    () = self.last_seen.settled() => {}
                 }
-                () = backoff.pause(), if !due.is_empty() => {}
+            }
+            tokio::select! {
+                () = stop.cancelled() => continue,
+                () = self.tell(untold, &mut due) => {}
+            }
+            if !is_due && !is_retry {
+                continue;
             }
             let mut diffs = Diffs::default();
             let collected = tokio::select! {
@@ -94,15 +113,55 @@ impl Worker {
                 Err(error) => tracing::debug!(%error, users = due.users.len(), "presence is not announced yet"),
             }
             // Diffs that are complete do not wait for the others.
-            diffs.publish(self.bus.as_ref());
-            self.presence.set_due(due.users.clone());
+            diffs.publish(&self.viewers);
+            self.presence.set_due(due.users.keys().copied().collect());
         }
+    }
+
+    /// Tells the other nodes the new statuses of these users. Names the conversations whose members see it, so that not every node has to
+    /// ask the store. If the store does not answer, the others ask it later.
+    async fn tell(&self, users: Vec<UserId>, due: &mut DueChanges) {
+        let is_alone = self.bus.others().is_alone();
+        let publish = |changes| {
+            if let Some(news) = self.presence.tell(changes).filter(|_| !is_alone) {
+                self.bus.publish(Envelope::Presence(news));
+            }
+        };
+        let (mut batch, mut bytes, mut asks_store) = (Vec::new(), 0, !is_alone);
+        for user_id in users {
+            let mut conversations = None;
+            if asks_store {
+                match self.conversations_to_tell(user_id).await {
+                    Ok(ids) => conversations = ids,
+                    Err(_) => asks_store = false,
+                }
+            }
+            if let Some(known) = due.users.get_mut(&user_id) {
+                known.clone_from(&conversations);
+            }
+            let ids = conversations.as_ref().map_or(0, |ids| size_of_val(&ids[..]));
+            bytes += size_of::<PresenceChange>() + ids;
+            if bytes > limits::PRESENCE_PART_BYTES {
+                publish(std::mem::take(&mut batch));
+                bytes = size_of::<PresenceChange>() + ids;
+            }
+            batch.push((user_id, conversations));
+        }
+        publish(batch);
+    }
+
+    /// Returns a user's small conversations. `None` if they are too many to name.
+    async fn conversations_to_tell(&self, user_id: UserId) -> Result<Option<Vec<ConversationId>>> {
+        let limit = limits::PRESENCE_CONVERSATIONS_TOLD_MAX;
+        let ids = self.store.small_conversations(user_id, ConversationId::FIRST, limit + 1).await?;
+        Ok(Some(ids).filter(|ids| ids.len() <= limit))
     }
 
     /// Adds the newest changes to those that are due. Returns true if users have gone offline.
     fn take(&self, due: &mut DueChanges) -> bool {
         let taken = self.presence.take();
-        self.last_seen.record(&taken.disconnected, Timestamp::now());
+        let are_gone = !taken.disconnected.is_empty();
+        self.last_seen.record(taken.disconnected);
         due.users.extend(taken.users);
         for (id, change) in taken.sizes {
             due.sizes.entry(id).or_default().merge(change);
@@ -110,13 +169,19 @@ impl Worker {
         for (view, is_shown) in taken.blocks {
             *due.blocks.entry(view).or_default() |= is_shown;
         }
-        !taken.disconnected.is_empty()
+        are_gone
     }
 
     /// Collects the diffs of all due changes. A change stays in `due` if the store does not answer.
     async fn collect(&self, due: &mut DueChanges, diffs: &mut Diffs) -> Result<()> {
-        while let Some(&user_id) = due.users.iter().next() {
-            ignore_defect(self.announce_user(user_id, diffs).await)?;
+        let looked_up = due.users.values().filter(|conversations| conversations.is_none()).count();
+        // A state asks the store two or three times: for the users, and for the blocks with them.
+        if looked_up > limits::PRESENCE_LOOKED_UP_MAX && looked_up > 2 * self.registry.count() {
+            ignore_defect(self.send_states().await)?;
+            due.users.retain(|_, conversations| conversations.is_some());
+        }
+        while let Some((&user_id, conversations)) = due.users.iter().next() {
+            ignore_defect(self.announce_user(user_id, conversations.as_deref(), diffs).await)?;
             due.users.remove(&user_id);
         }
         while let Some((&view, &is_shown)) = due.blocks.iter().next() {
@@ -130,10 +195,37 @@ impl Worker {
         Ok(())
     }
 
+    /// Sends each connection a new state.
+    async fn send_states(&self) -> Result<()> {
+        let store = self.store.as_ref();
+        for connection in self.registry.all() {
+            match connection.scope {
+                Scope::One(id) => {
+                    let members = store.members(id, None, small_conversation_probe()).await?;
+                    let members: Vec<UserId> = members.iter().map(|member| member.user.id).collect();
+                    self.presence.enqueue_members(&connection, id, &members, store).await?;
+                }
+                Scope::All | Scope::Held => {
+                    let users = store.co_members(connection.user_id, limits::PRESENCE_CO_MEMBERS_MAX).await?;
+                    self.presence.enqueue_co_members(&connection, &users, store).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Adds a user's status to the diffs of the viewers who may see it.
-    async fn announce_user(&self, user_id: UserId, diffs: &mut Diffs) -> Result<()> {
+    async fn announce_user(
+        &self,
+        user_id: UserId,
+        conversations: Option<&[ConversationId]>,
+        diffs: &mut Diffs,
+    ) -> Result<()> {
         let status = self.presence.announced(user_id);
-        let viewers = self.viewers_of(user_id).await?;
+        let viewers = match conversations {
+            Some(ids) => self.viewers_in(ids).collect(),
+            None => self.viewers_of(user_id).await?,
+        };
         let viewer_ids: HashSet<UserId> = viewers.iter().map(|(viewer_id, _)| *viewer_id).collect();
         let viewer_ids: Vec<UserId> = viewer_ids.into_iter().filter(|id| *id != user_id).collect();
         let hidden_from = blocks_with(self.store.as_ref(), user_id, &viewer_ids).await?;
@@ -170,11 +262,16 @@ impl Worker {
         let mut viewers = HashSet::new();
         let mut pages = ConversationPages::of(user_id);
         while let Some(page) = pages.next_small(&*self.store).await? {
-            for id in page.ids {
-                let subscribers = self.registry.subscribers(id);
-                viewers.extend(subscribers.iter().map(|subscription| viewer_of(&subscription.connection)));
-            }
+            viewers.extend(self.viewers_in(&page.ids));
         }
         Ok(viewers)
+    }
+
+    /// Returns the viewers on this node who are in these conversations.
+    fn viewers_in(&self, ids: &[ConversationId]) -> impl Iterator<Item = Viewer> {
+        ids.iter().flat_map(|id| {
+            let subscribers = self.registry.subscribers(*id);
+            subscribers.iter().map(|subscription| viewer_of(&subscription.connection)).collect::<Vec<Viewer>>()
+        })
     }
 }

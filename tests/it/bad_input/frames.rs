@@ -296,5 +296,5 @@ async fn what_breaks_the_protocol_ends_the_connection_with_its_code() {
     }
     socket.next_of(&["pong"]).await;
     socket.stream.get_mut().write_all(&frame(FINAL | 8, b"")).await.unwrap();
-    assert!(matches!(futures_util::StreamExt::next(&mut socket.stream).await, Some(Ok(Message::Close(None)))));
+    assert!(matches!(futures_util::StreamExt::next(&mut *socket.stream).await, Some(Ok(Message::Close(None)))));
 }

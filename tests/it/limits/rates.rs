@@ -136,7 +136,7 @@ async fn whoever_does_not_listen_is_closed() {
     for number in 0..10_000 {
         let send = json!({"type": "message.send", "content": number.to_string()});
         // The connection is closed during the send.
-        if futures_util::SinkExt::send(&mut hers.stream, Message::text(send.to_string())).await.is_err() {
+        if futures_util::SinkExt::send(&mut *hers.stream, Message::text(send.to_string())).await.is_err() {
             break;
         }
     }

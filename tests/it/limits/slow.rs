@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use chinwag::limits::HTTP_UNSENT_BYTES_MAX;
+use chinwag::server::config::Config;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -24,7 +25,8 @@ async fn is_offline(viewer: &TestUser, other: &TestUser) -> bool {
 async fn one_that_does_not_read_is_closed_and_all_others_hear_everything(store: StoreKind) {
     // Far more than a send queue and the kernel's buffers hold.
     const MESSAGES: usize = 1_000;
-    let server = Server::on_with(store, &["--rate-limits", "off"]).await;
+    let no_grace = |config: &mut Config| config.presence.lost_grace = Duration::ZERO;
+    let server = Server::configured_on(store, &["--rate-limits", "off"], no_grace).await;
     let (ada, grace, joan) =
         (server.register("ada").await, server.register("grace").await, server.register("joan").await);
     let room = ada.group("Lunch", &[&grace, &joan]).await;
@@ -142,7 +144,11 @@ async fn an_answer_that_nobody_reads_is_not_kept_for_ever() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_is_gone_without_a_word_is_gone_for_everybody() {
-    let server = Server::configured(&[], |config| config.heartbeat = Duration::from_millis(500)).await;
+    let server = Server::configured(&[], |config| {
+        config.heartbeat = Duration::from_millis(500);
+        config.presence.lost_grace = Duration::ZERO;
+    })
+    .await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     ada.direct(&grace).await;
     let mut hers = ada.connect("/ws").await;

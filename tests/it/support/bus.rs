@@ -1,12 +1,13 @@
 //! A bus between the nodes of this process, with faults that a test chooses. Each node has the cluster's side of the bus that it has in the
 //! binary, and the test is its carrier: what arrives at a node was encoded, sealed, opened and decoded.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use chinwag::bus::cluster::{Cluster, Seal};
-use chinwag::bus::{Bus, Envelope, Inbox};
+use chinwag::bus::{Bus, Envelope, Inbox, Others, PresenceNews};
 use chinwag::domain::{Incarnation, SessionId};
 use futures_util::FutureExt;
 use uuid::Uuid;
@@ -48,6 +49,17 @@ pub(crate) struct TestBus {
     delayed: Mutex<Vec<(usize, Bytes)>>,
     /// All envelopes that were published, each with the node that published it.
     log: Mutex<Vec<(usize, Envelope)>>,
+    /// The nodes that hear and say nothing.
+    silent: Mutex<HashMap<usize, Silence>>,
+}
+
+/// The reason why a node hears and says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// It was killed: it holds no lease any more.
+    Killed,
+    /// It has lost its connection to the bus, and knows it.
+    CutOff,
 }
 
 #[derive(Clone)]
@@ -59,7 +71,7 @@ struct Node {
 impl TestBus {
     pub(crate) fn new(form: Form, condition: NetworkCondition) -> Arc<Self> {
         let (nodes, sides, delayed, log) = (Mutex::default(), Mutex::default(), Mutex::default(), Mutex::default());
-        Arc::new(Self { form, nodes, condition: Mutex::new(condition), sides, delayed, log })
+        Arc::new(Self { form, nodes, condition: Mutex::new(condition), sides, delayed, log, silent: Mutex::default() })
     }
 
     /// Joins a node. From now on all nodes know that it is alive.
@@ -68,11 +80,41 @@ impl TestBus {
         let cluster = Cluster::new(inbox, Seal::new(SECRET, CLUSTER, incarnation));
         let mut nodes = self.nodes.lock().unwrap();
         nodes.push(Node { incarnation, cluster: Arc::clone(&cluster) });
-        for node in nodes.iter() {
-            let others = nodes.iter().map(|other| other.incarnation);
-            node.cluster.peers.set_live(others.filter(|other| *other != node.incarnation));
-        }
+        self.set_live(&nodes);
         Arc::new(TestNode { bus: Arc::clone(self), number: nodes.len() - 1, cluster })
+    }
+
+    /// Tells all nodes which of the others are alive.
+    fn set_live(&self, nodes: &[Node]) {
+        let silent = self.silent.lock().unwrap();
+        let live = |(number, node): (usize, &Node)| {
+            (silent.get(&number) != Some(&Silence::Killed)).then_some(node.incarnation)
+        };
+        let live: Vec<Incarnation> = nodes.iter().enumerate().filter_map(live).collect();
+        for node in nodes {
+            node.cluster.peers.set_live(live.iter().copied().filter(|other| *other != node.incarnation));
+        }
+    }
+
+    /// Silences a node, or lets it hear and speak again.
+    pub(crate) fn set_silent(&self, node: usize, silence: Option<Silence>) {
+        let mut silent = self.silent.lock().unwrap();
+        silent.remove(&node);
+        silent.extend(silence.map(|silence| (node, silence)));
+        drop(silent);
+        let nodes = self.nodes();
+        nodes[node].cluster.set_connected(silence.is_none());
+        self.set_live(&nodes);
+    }
+
+    /// Returns the news about presence that were published, each with the node that published it.
+    pub(crate) fn presence_news(&self) -> Vec<(usize, PresenceNews)> {
+        let log = self.log.lock().unwrap();
+        let news = log.iter().filter_map(|(node, envelope)| match envelope {
+            Envelope::Presence(presence) => Some((*node, presence.news.clone())),
+            _ => None,
+        });
+        news.collect()
     }
 
     pub(crate) fn set_condition(&self, condition: NetworkCondition) {
@@ -147,8 +189,8 @@ impl TestBus {
     }
 
     fn fate(&self, from: usize, to: usize) -> Fate {
-        let sides = self.sides.lock().unwrap();
-        if sides.get(from) != sides.get(to) {
+        let (sides, silent) = (self.sides.lock().unwrap(), self.silent.lock().unwrap());
+        if sides.get(from) != sides.get(to) || silent.contains_key(&from) || silent.contains_key(&to) {
             return Fate::Lost;
         }
         match &mut *self.condition.lock().unwrap() {
@@ -180,6 +222,10 @@ impl Bus for TestNode {
     fn publish(&self, envelope: Envelope) {
         self.cluster.publish(envelope);
         self.bus.carry_from(self.number);
+    }
+
+    fn others(&self) -> Others {
+        self.cluster.others()
     }
 
     async fn end_sessions(&self, sessions: Vec<SessionId>) {

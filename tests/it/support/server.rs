@@ -50,11 +50,16 @@ impl Server {
 
     /// Starts a server on this store with these arguments.
     pub(crate) async fn on_with(store: StoreKind, arguments: &[&str]) -> Self {
+        Self::configured_on(store, arguments, |_| {}).await
+    }
+
+    /// Starts a server on this store with these arguments and with changes that no argument makes.
+    pub(crate) async fn configured_on(store: StoreKind, arguments: &[&str], change: impl FnOnce(&mut Config)) -> Self {
         match store {
-            StoreKind::Sqlite => Self::with(arguments).await,
+            StoreKind::Sqlite => Self::configured(arguments, change).await,
             StoreKind::Postgres => {
                 let url = postgres::database().await;
-                Self::with(&[arguments, &["--database-url", &url]].concat()).await
+                Self::configured(&[arguments, &["--database-url", &url]].concat(), change).await
             }
         }
     }
@@ -74,8 +79,18 @@ impl Server {
 
     /// Starts a server with these arguments as a node on a bus. It reconciles once a `heartbeat`.
     pub(crate) async fn node(arguments: &[&str], heartbeat: Duration, bus: &Arc<TestBus>) -> Self {
+        Self::configured_node(arguments, bus, |config| config.heartbeat = heartbeat).await
+    }
+
+    /// Starts a server with these arguments as a node on a bus, with changes that no argument makes.
+    pub(crate) async fn configured_node(
+        arguments: &[&str],
+        bus: &Arc<TestBus>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let config = Config { heartbeat, ..config(data.path(), arguments) };
+        let mut config = config(data.path(), arguments);
+        change(&mut config);
         let app = App::open_with_bus(config, |inbox| bus.join(inbox)).await.unwrap();
         Self::serve(app, data, TcpListener::bind("127.0.0.1:0").await.unwrap())
     }

@@ -1,10 +1,11 @@
 //! A WebSocket client.
 
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -16,9 +17,9 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 /// The timeout of everything that a test waits for. It is far longer than any operation takes, so that a test fails instead of hanging.
 pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// An open WebSocket.
+/// An open WebSocket. It is closed on drop, as a client closes it whose user leaves.
 pub(crate) struct Socket {
-    pub(crate) stream: WebSocketStream<TcpStream>,
+    pub(crate) stream: ClosingStream,
     /// The subprotocol that the server chose.
     pub(crate) subprotocol: Option<String>,
     /// How long the test has waited since the last frame that was no heartbeat. Heartbeats never end, so that a timeout for each read
@@ -26,7 +27,45 @@ pub(crate) struct Socket {
     waited: Duration,
 }
 
+/// A WebSocket stream that sends a close frame on drop.
+pub(crate) struct ClosingStream(Option<WebSocketStream<TcpStream>>);
+
+impl ClosingStream {
+    /// Takes the socket, which is then closed without a close frame.
+    pub(crate) fn into_inner(mut self) -> TcpStream {
+        self.0.take().expect("taken once").into_inner()
+    }
+}
+
+impl Deref for ClosingStream {
+    type Target = WebSocketStream<TcpStream>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref().expect("taken with its owner")
+    }
+}
+
+impl DerefMut for ClosingStream {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0.as_mut().expect("taken with its owner")
+    }
+}
+
+impl Drop for ClosingStream {
+    fn drop(&mut self) {
+        if let Some(stream) = &mut self.0 {
+            // A frame that the kernel does not take at once is lost, as with a real client.
+            let _ = stream.send(Message::Close(None)).now_or_never();
+        }
+    }
+}
+
 impl Socket {
+    /// Loses the connection: the server gets no close frame.
+    pub(crate) fn lose(self) {
+        drop(self.stream.into_inner());
+    }
+
     /// Opens a WebSocket with these additional header fields.
     pub(crate) async fn open(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<Self, Box<Error>> {
         let mut request = format!("ws://{address}{path}").into_client_request()?;
@@ -43,6 +82,7 @@ impl Socket {
             .unwrap_or_else(|_| panic!("{path} was not answered in {TEST_TIMEOUT:?}"))?;
         let subprotocol = response.headers().get("sec-websocket-protocol");
         let subprotocol = subprotocol.map(|value| value.to_str().unwrap().to_owned());
+        let stream = ClosingStream(Some(stream));
         Ok(Self { stream, subprotocol, waited: Duration::ZERO })
     }
 

@@ -33,7 +33,11 @@ async fn swallowed_under_load(store: StoreKind) {
     };
     let mut arguments = vec!["--rate-limits=off"];
     arguments.extend(url.iter().flat_map(|url| ["--database-url", url]));
-    let server = Server::configured(&arguments, |config| config.heartbeat = HEARTBEAT).await;
+    let server = Server::configured(&arguments, |config| {
+        config.heartbeat = HEARTBEAT;
+        config.presence.lost_grace = Duration::ZERO;
+    })
+    .await;
     let ada = server.register("ada").await;
     let afar = [server.register("grace").await, server.register("alan").await, server.register("mary").await];
     let room = ada.group("Lunch", &afar.each_ref()).await;

@@ -10,6 +10,7 @@ mod storm;
 
 use std::collections::HashSet;
 
+use chinwag::limits::PRESENCE_TIMES;
 use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -59,7 +60,9 @@ impl Presence {
     /// Waits until this user is online, or offline.
     async fn shows(&self, user: &TestUser, there: bool) {
         let mut online = self.online.clone();
-        let shown = timeout(TEST_TIMEOUT, online.wait_for(|online| online.contains(&user.id) == there)).await;
+        // The server still shows a user whose connection is lost for a while.
+        let time = TEST_TIMEOUT + PRESENCE_TIMES.lost_grace;
+        let shown = timeout(time, online.wait_for(|online| online.contains(&user.id) == there)).await;
         assert!(matches!(shown, Ok(Ok(_))), "not {}", if there { "online" } else { "offline" });
     }
 }
