@@ -27,6 +27,8 @@ pub(super) enum Purpose {
     General,
     /// For the journal's batches.
     Journal,
+    /// For the journal's batches, if the tables are distributed.
+    DistributedJournal,
 }
 
 /// Opens connections to one server.
@@ -107,13 +109,16 @@ fn settings(purpose: Purpose) -> String {
         LOCK_TIMEOUT.as_millis(),
         limits::QUERY_TIMEOUT.as_millis(),
     );
-    if purpose == Purpose::Journal {
+    match purpose {
+        Purpose::General => {}
         // A batch needs only a few index look-ups for each row. One plan serves batches of every size. It must be good even if it was
         // made while the tables were empty, so that plans that read a whole table are ruled out.
-        text.push_str(
+        Purpose::Journal => text.push_str(
             "SET plan_cache_mode = force_generic_plan; \
              SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;",
-        );
+        ),
+        // Citus finds the shard of a statement by the values of its parameters, which a generic plan does not have.
+        Purpose::DistributedJournal => text.push_str("SET plan_cache_mode = force_custom_plan;"),
     }
     text
 }

@@ -22,14 +22,18 @@ use crate::limits;
 
 mod accounts;
 mod apply;
+mod apply_facts;
 mod apply_writes;
 mod blocks;
+mod by_conversation;
 mod commit;
+mod commit_function;
 mod connect;
 mod connection;
 mod contacts;
 mod conversations;
 mod deletions;
+pub(super) mod distribution;
 mod errors;
 mod heads;
 mod known_networks;
@@ -69,6 +73,8 @@ pub struct Postgres {
     pool: Pool<ConnectionManager>,
     connector: Connector,
     lanes: Vec<Lane>,
+    /// The use of the lanes' connections, which says if the tables are distributed.
+    journal: Purpose,
 }
 
 impl Postgres {
@@ -96,8 +102,15 @@ impl Postgres {
                 migrate::require_current(connection.client(), &place).await?;
             }
         }
+        let is_distributed = bounded(distribution::is_distributed(&connection)).await?;
+        let journal = if is_distributed { Purpose::DistributedJournal } else { Purpose::Journal };
         let lanes = iter::repeat_with(Lane::default).take(limits::POSTGRES_LANES).collect();
-        Ok(Self { pool: pool::build(connector.clone()), connector, lanes })
+        Ok(Self { pool: pool::build(connector.clone()), connector, lanes, journal })
+    }
+
+    /// Returns true if each numbered write is committed by a transaction of its conversation.
+    fn is_distributed(&self) -> bool {
+        self.journal == Purpose::DistributedJournal
     }
 
     /// Takes a connection from the pool. The caller bounds the time.

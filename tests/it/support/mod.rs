@@ -2,6 +2,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod bus;
+pub(crate) mod citus;
 pub(crate) mod client;
 pub(crate) mod client_pool;
 pub(crate) mod devtools;
