@@ -434,3 +434,19 @@ CREATE TABLE saved_messages (
 );
 CREATE INDEX saved_messages_by_time ON saved_messages (user_id, saved_at, conversation_id, message_id);
 CREATE INDEX saved_messages_by_conversation ON saved_messages (conversation_id);
+
+-- Version 28: nodes know each other.
+
+-- One row, which all nodes share. Packets between nodes carry the id. Over NATS, conversations and users are spread over this number of shards.
+CREATE TABLE cluster (
+    is_only     boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    id          uuid NOT NULL,
+    shard_count integer NOT NULL
+);
+
+-- The nodes that run, each for one life of its process. A node is alive until its lease ends, by this database's clock.
+CREATE TABLE nodes (
+    incarnation uuid PRIMARY KEY,
+    started_at  timestamptz NOT NULL,
+    leased_to   timestamptz NOT NULL
+);

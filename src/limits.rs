@@ -53,6 +53,45 @@ pub const UNREAD_SCANNED_MAX: usize = 1_000;
 /// SQLite 0.3 ms, as long as 40 messages of a page of history with their texts. A user with a few unread messages pays nothing.
 pub const UNREAD_SCANNED_PER_TOKEN: usize = 100;
 
+// ── Nodes ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Bytes of envelopes that wait for their way to other nodes. A second of the heaviest traffic. Beyond it envelopes are dropped, and the other
+/// nodes compare themselves with the store.
+pub const OUTBOUND_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Packets of one node by which a packet may be late before it counts as stale. A bus that joins several servers reorders a few.
+pub const REPLAY_WINDOW: u64 = 1024;
+/// Bytes of an envelope that a carrier of small packets may take to pieces. The largest is a frame with an audience of a large group, which is below
+/// [`FRAME_BYTES_MAX`] and 16 bytes for each of [`GROUP_MEMBERS_MAX`].
+pub const FRAGMENTED_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of envelopes that came in part, of all nodes together. Beyond it all parts are dropped.
+pub const FRAGMENTS_BYTES_MAX: usize = 16 * FRAGMENTED_BYTES_MAX;
+/// Bytes of a packet that goes by NOTIFY. PostgreSQL takes payloads of less than 8,000 bytes, and four bytes of base64 stand for three.
+pub const NOTIFY_PACKET_BYTES_MAX: usize = 5_900;
+/// Packets in one statement that notifies: 800 KB of text, which PostgreSQL queues in a few milliseconds.
+pub const NOTIFY_BATCH_MAX: usize = 100;
+/// Time between two looks at the connection that notifies. A node with peers that sent nothing in this time sends an empty packet.
+pub const NOTIFY_BEAT: Duration = Duration::from_secs(1);
+/// A node whose own packets do not come back for this long opens a new connection: three beats, so that a single slow one does no harm.
+pub const NOTIFY_ECHO_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest pause before a node that lost its connection for notifications opens another. Each pause is random between a half and the whole of it, so
+/// that the nodes do not connect all at once.
+pub const NOTIFY_RECONNECT_PAUSE: Duration = Duration::from_secs(1);
+/// Time after which a node that was not renewed is dead to the others, by the clock of the database. They see it at their next renewal, so a killed
+/// node is gone after 16 s, and three renewals in a row must fail before a living one is.
+pub const LEASE: Duration = Duration::from_secs(12);
+/// Time between two renewals of a lease, each of which reads the leases of the other nodes.
+pub const LEASE_RENEWAL: Duration = Duration::from_secs(4);
+/// Shortest time between two looks at the leases. Packets of unknown nodes cause at most two a second, however many come.
+pub const LEASE_LOOK_PAUSE: Duration = Duration::from_millis(500);
+/// Time after which a node must have been seen by a node that it sees: a renewal, and the time that it may take.
+pub const PEERS_SETTLED: Duration = LEASE_RENEWAL.saturating_add(QUERY_TIMEOUT);
+/// Time for which the row of a dead node stays, for the operator who looks.
+pub const DEAD_NODE_KEPT: Duration = Duration::from_secs(600);
+/// Time in which a node that ends sends what waits for the other nodes.
+pub const NODE_END_TIMEOUT: Duration = Duration::from_secs(1);
+/// Shards over which a new cluster spreads conversations and users on NATS.
+pub const SHARDS: i32 = 4_096;
+
 // ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Items of a page if the client gives no `limit`.

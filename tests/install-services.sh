@@ -2,11 +2,13 @@
 # Installs the programs that the tests start, where they are missing and apt-get may be used. What stays missing is named; with CI=true
 # that is a failure.
 #
-# The tests run PostgreSQL on a private cluster of their own. So Debian's package is told to make none, and none is started.
+# The tests run PostgreSQL on a private cluster of their own. So Debian's package is told to make none, and none is started. That of PgBouncer
+# starts one, which is stopped.
 set -eu
 
 # package: program, looked for in the path and where Debian keeps PostgreSQL's
 needs='postgresql:postgres
+pgbouncer:pgbouncer
 chromium:chromium
 procps:pgrep
 curl:curl
@@ -14,7 +16,7 @@ faketime:faketime
 npm:npm'
 
 missing() {
-    folders=$PATH$(printf ':%s' /usr/lib/postgresql/*/bin)
+    folders=$PATH:/usr/sbin$(printf ':%s' /usr/lib/postgresql/*/bin)
     for need in $needs; do
         (PATH=$folders && command -v "${need#*:}" >/dev/null) || echo "${need%:*}"
     done
@@ -49,6 +51,7 @@ if command -v apt-get >/dev/null && as_root true 2>/dev/null; then
     forbid_cluster
     for package in $packages; do
         apt install --yes --no-install-recommends "$package" || true # what is missing is seen below
+        [ "$package" != pgbouncer ] || as_root systemctl disable --now pgbouncer 2>/dev/null || true # where there is systemd
     done
 fi
 

@@ -6,9 +6,11 @@ use std::num::NonZeroUsize;
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::crowd::crowd;
 use super::edits::edits;
 use super::environment::Environment;
 use super::idle::idle;
+use super::listener::listen;
 use super::message_scenarios::{fanout, pairs, rooms};
 use super::options::{Bench, Common, Scenario};
 use super::population::Population;
@@ -33,6 +35,10 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     let bench: Bench = server::arguments::read(arguments).map_err(|reason| format!("bench: {reason}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
+    if let Scenario::Listen(options) = &bench.scenario {
+        server::raise_open_files();
+        return runtime.block_on(listen(options)).map_err(|reason| format!("bench listen: {reason}"));
+    }
     let as_json = bench.common.json;
     let report = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
@@ -64,11 +70,16 @@ async fn measure(bench: Bench) -> Result<Report, String> {
         Scenario::Connect(options) => connect(environment, options, settings).await?,
         Scenario::History(options) => history(environment, options, settings).await?,
         Scenario::Login(options) => login(environment, options, settings).await?,
+        Scenario::Crowd(options) => {
+            let results = crowd(environment, options).await?;
+            return Ok(Report::from_runs(title, &target.label, None, &results));
+        }
+        Scenario::Listen(_) => return Err("listens for a crowd alone".to_owned()),
         Scenario::Idle(options) => {
             return Ok(Report::from_memory(title, &target.label, &idle(environment, options).await?));
         }
     };
-    Ok(Report::from_runs(title, &target.label, settings, &results))
+    Ok(Report::from_runs(title, &target.label, Some(settings), &results))
 }
 
 /// The population that the scenario needs. Returns an error when the options contradict each other.
@@ -89,6 +100,8 @@ fn population(scenario: &Scenario) -> Result<Population, String> {
         Scenario::Rooms(options) => options.population(),
         Scenario::Edits(options) => options.population(),
         Scenario::Idle(options) => options.population(),
+        Scenario::Crowd(options) => options.population(),
+        Scenario::Listen(_) => Population::new(0, Vec::new()),
         Scenario::Connect(_) => Population::pairs(CONNECT_PAIRS),
         Scenario::History(options) => {
             Population { messages: options.messages.get(), ..Population::new(1, vec![vec![0]]) }
@@ -115,24 +128,44 @@ fn limit_accounts(scenario: &mut Scenario) -> Result<(), String> {
 struct Target {
     environment: Environment,
     label: String,
-    _server: Option<Server>,
+    _nodes: Vec<Server>,
 }
 
 impl Target {
     async fn set_up(common: &Common, population: Population) -> Result<Self, String> {
         if let Some(url) = &common.url {
             let environment = setup_http(resolve(url).await?, common.pid, &population).await?;
-            return Ok(Self { environment, label: url.clone(), _server: None });
+            return Ok(Self { environment, label: url.clone(), _nodes: Vec::new() });
         }
         let folder = TempFolder::create()?;
         let url = common.database_url.clone().unwrap_or_else(|| folder.database_url());
+        if common.nodes.get() > 1 && url.starts_with("sqlite:") {
+            return Err("--nodes takes more than one with a --database-url of PostgreSQL alone".to_owned());
+        }
         let refused = |error: Error| format!("the database: {}", error.detail);
         let lock = store::lock(&url).map_err(refused)?;
         let rooms = setup_store(&url, SECRET, &population).await.map_err(refused)?;
         drop(lock); // which the server takes
-        let server = Server::start(folder, &url)?;
-        let environment = Environment { address: server.address, pid: Some(server.pid()), rooms };
-        let store = if url.starts_with("sqlite:") { "SQLite" } else { "PostgreSQL" };
-        Ok(Self { environment, label: format!("chinwag on {store}"), _server: Some(server) })
+        let nats_url = common.nats_url.as_deref();
+        let first = Server::start(folder, &url, nats_url)?;
+        let (address, pid) = (first.address, Some(first.pid()));
+        let (mut others, mut nodes) = (Vec::new(), vec![first]);
+        for _ in 1..common.nodes.get() {
+            let node = Server::start(TempFolder::create()?, &url, nats_url)?;
+            others.push((node.address, node.pid()));
+            nodes.push(node);
+        }
+        let environment = Environment { address, pid, others, rooms };
+        Ok(Self { environment, label: label(&url, common), _nodes: nodes })
+    }
+}
+
+/// Describes the server that was started.
+fn label(url: &str, common: &Common) -> String {
+    let store = if url.starts_with("sqlite:") { "SQLite" } else { "PostgreSQL" };
+    match (common.nodes.get(), &common.nats_url) {
+        (1, _) => format!("chinwag on {store}"),
+        (nodes, None) => format!("{nodes} nodes of chinwag on {store}"),
+        (nodes, Some(_)) => format!("{nodes} nodes of chinwag on {store}, joined by NATS"),
     }
 }

@@ -65,7 +65,7 @@ pub(super) async fn edits(
 
 /// Opens the connections of some of the rooms.
 async fn connect(environment: &Environment, rooms: &[Room]) -> Result<ClientPool, String> {
-    let part = Environment { address: environment.address, pid: environment.pid, rooms: rooms.to_vec() };
+    let part = Environment { rooms: rooms.to_vec(), ..environment.clone() };
     ClientPool::connect(&part, Endpoint::OneConversation).await
 }
 

@@ -5,15 +5,17 @@
 //! `benches/baselines` does.
 //!
 //! [`fanout`], [`pairs`] and [`rooms`] send messages and check every delivery (`client_pool`); so does `edits` with edits. [`connect`], [`history`] and
-//! [`login`] send requests and time the responses. [`idle()`] reads the server's memory.
+//! [`login`] send requests and time the responses. `crowd` sends to more connections than one process may have. [`idle()`] reads the server's memory.
 
 mod client_pool;
 mod command;
+mod crowd;
 mod edits;
 mod environment;
 mod frames;
 mod http_client;
 mod idle;
+mod listener;
 mod message_scenarios;
 mod options;
 mod population;
@@ -32,7 +34,7 @@ pub use command::run;
 pub use environment::{Environment, Room};
 pub use idle::{Memory, idle};
 pub use message_scenarios::{fanout, pairs, rooms};
-pub use options::{Connect, Fanout, History, Idle, Load, Login, Pairs, Rooms, RunSettings};
+pub use options::{Connect, Crowd, Fanout, History, Idle, Load, Login, Pairs, Rooms, RunSettings};
 pub use process::{CpuTime, resident_bytes};
 pub use request_scenarios::{connect, history, login};
 pub use run_result::{Count, RunResult, median};

@@ -2,11 +2,14 @@
 //!
 //! clap prints the comments of options and scenarios as the help.
 
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::domain::ConversationId;
 
 /// Longest run, in seconds: an hour, much less than the lifetime of the tokens.
 const RUN_SECONDS_MAX: f64 = 3_600.0;
@@ -47,6 +50,11 @@ pub(super) enum Scenario {
     History(History),
     /// Logins with real passwords, and whether they disturb messages
     Login(Login),
+    /// One group with more connections than a process may have: one message to all, on all --nodes
+    Crowd(Crowd),
+    /// Holds the connections of a crowd to one node
+    #[command(hide = true)]
+    Listen(Listen),
 }
 
 /// The length and the number of the runs.
@@ -80,6 +88,15 @@ pub(super) struct Common {
     /// its own [default: SQLite in a folder below $TMPDIR or /tmp, then removed]
     #[arg(verbatim_doc_comment, long, value_name = "URL", global = true, conflicts_with = "url")]
     pub(super) database_url: Option<String>,
+
+    /// How many nodes are started on the PostgreSQL database; the members of each
+    /// conversation are spread over them
+    #[arg(verbatim_doc_comment, long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "1", global = true, conflicts_with = "url")]
+    pub(super) nodes: NonZeroUsize,
+
+    /// The NATS servers that join the nodes; without it they find each other through PostgreSQL
+    #[arg(verbatim_doc_comment, long, value_name = "URL", global = true, conflicts_with = "url")]
+    pub(super) nats_url: Option<String>,
 
     /// Measures a server that runs already, such as http://127.0.0.1:8080. At most
     /// 64 accounts are made, through its front door; they share the connections.
@@ -243,6 +260,37 @@ pub struct Login {
     /// beside the logins [default: none]
     #[arg(verbatim_doc_comment, long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroU32>)]
     pub beside: Option<NonZeroU32>,
+}
+
+/// One group with very many connections.
+#[derive(Clone, Debug, Args)]
+pub struct Crowd {
+    /// Members of the group
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "1000")]
+    pub members: NonZeroUsize,
+
+    /// Connections of each member to the group's /ws/{id}, spread over all nodes
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "2")]
+    pub connections: NonZeroUsize,
+
+    /// Messages that are sent, one after another
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "5")]
+    pub messages: NonZeroUsize,
+}
+
+/// The connections of a crowd to one node.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Listen {
+    /// The node
+    pub(super) address: SocketAddr,
+
+    /// The group
+    #[arg(value_parser = parse_conversation)]
+    pub(super) conversation_id: ConversationId,
+}
+
+fn parse_conversation(text: &str) -> Result<ConversationId, String> {
+    ConversationId::parse(text).ok_or_else(|| "takes the id of a conversation".to_owned())
 }
 
 /// The load model: a closed loop, or an open loop with a fixed rate.

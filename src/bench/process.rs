@@ -20,6 +20,14 @@ impl CpuTime {
         Self::read(&format!("/proc/{pid}/stat"))
     }
 
+    /// Reads the CPU time that these processes have used together by now.
+    pub(super) fn of_all(pids: &[u32]) -> Result<Self, String> {
+        pids.iter().try_fold(Self::default(), |sum, pid| {
+            let one = Self::of(*pid)?;
+            Ok(Self { user: sum.user + one.user, system: sum.system + one.system })
+        })
+    }
+
     /// Reads the CPU time that this process has used by now.
     pub fn of_this_process() -> Result<Self, String> {
         Self::read("/proc/self/stat")

@@ -63,15 +63,19 @@ impl Row {
 }
 
 impl Report {
-    /// Builds the report of a scenario's runs.
-    pub(super) fn from_runs(title: String, server: &str, settings: &RunSettings, results: &[RunResult]) -> Self {
+    /// Builds the report of a scenario's runs. Without `settings` each run is as long as it takes.
+    pub(super) fn from_runs(
+        title: String,
+        server: &str,
+        settings: Option<&RunSettings>,
+        results: &[RunResult],
+    ) -> Self {
         let cores = available_parallelism().map_or(0, usize::from);
-        let about = format!(
-            "{server}; client, server and database share {cores} cores; {} of {:?} after {:?} of warm-up",
-            counted(settings.runs.get(), "run"),
-            settings.seconds,
-            settings.warm_up
-        );
+        let runs = settings.map_or_else(String::new, |settings| {
+            let runs = counted(settings.runs.get(), "run");
+            format!("; {runs} of {:?} after {:?} of warm-up", settings.seconds, settings.warm_up)
+        });
+        let about = format!("{server}; client, server and database share {cores} cores{runs}");
         let names: Vec<&'static str> =
             results.first().map(|first| first.latencies.iter().map(|(name, _)| *name).collect()).unwrap_or_default();
         let latencies = names.into_iter().map(|name| (name, percentiles(results, name))).collect();
@@ -303,6 +307,13 @@ pub(super) fn title(scenario: &Scenario) -> String {
             counted(options.publishers.get(), "publisher"),
             describe_load(&options.load)
         ),
+        Scenario::Crowd(options) => format!(
+            "one group of {}, each with {}; {} one after another",
+            counted(options.members.get(), "member"),
+            counted(options.connections.get(), "connection"),
+            counted(options.messages.get(), "message")
+        ),
+        Scenario::Listen(options) => format!("listening on {}", options.address),
         Scenario::Edits(options) => format!(
             "{} of two, {}, each with {} under way (closed loop), beside a bystander's {} messages/s (open loop)",
             counted(options.conversations.get(), "conversation"),

@@ -63,7 +63,7 @@ pub async fn connect(
     repeat(settings, async |duration| {
         let started = Cell::new(0);
         let kept = RefCell::new(Vec::with_capacity(options.connections.get()));
-        let meter = Meter::start(environment.pid)?;
+        let meter = Meter::start(environment.pids())?;
         let requests = Requests::new(meter.started + duration);
         let worker = async || {
             while requests.is_running() && started.get() < options.connections.get() {
@@ -104,7 +104,7 @@ pub async fn history(
         readers.push(Reader { http, random: SplitMix64(number as u64), room, token, options });
     }
     repeat(settings, async |duration| {
-        let meter = Meter::start(environment.pid)?;
+        let meter = Meter::start(environment.pids())?;
         let requests = Requests::new(meter.started + duration);
         try_join_all(readers.iter_mut().map(|reader| reader.run(&requests))).await?;
         Ok(requests.add_to(meter.stop()?, "pages", "page"))
@@ -211,7 +211,7 @@ async fn logins(
     duration: Duration,
 ) -> Result<RunResult, String> {
     let started = Cell::new(0);
-    let meter = Meter::start(environment.pid)?;
+    let meter = Meter::start(environment.pids())?;
     let requests = Requests::new(meter.started + duration);
     let worker = async || {
         let mut http = HttpClient::connect(environment.address).await?;

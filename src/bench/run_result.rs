@@ -76,23 +76,24 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 
 /// Measures wall-clock time and CPU times from `start` to `stop`.
 pub(super) struct Meter {
-    pid: Option<u32>,
-    server: Option<CpuTime>,
+    pids: Vec<u32>,
+    server: CpuTime,
     client: CpuTime,
     pub(super) started: Instant,
 }
 
 impl Meter {
-    /// Starts to measure. `pid` is the server's process.
-    pub(super) fn start(pid: Option<u32>) -> Result<Self, String> {
-        let (server, client) = (pid.map(CpuTime::of).transpose()?, CpuTime::of_this_process()?);
-        Ok(Self { pid, server, client, started: Instant::now() })
+    /// Starts to measure. `pids` are the processes of the server's nodes, if they are known.
+    pub(super) fn start(pids: Vec<u32>) -> Result<Self, String> {
+        let (server, client) = (CpuTime::of_all(&pids)?, CpuTime::of_this_process()?);
+        Ok(Self { pids, server, client, started: Instant::now() })
     }
 
     /// Returns a result with the times, and without counts and latencies.
     pub(super) fn stop(self) -> Result<RunResult, String> {
         let elapsed = self.started.elapsed();
-        let server = self.pid.map(CpuTime::of).transpose()?.zip(self.server).map(|(now, before)| now - before);
+        let server = CpuTime::of_all(&self.pids)? - self.server;
+        let server = (!self.pids.is_empty()).then_some(server);
         let client = CpuTime::of_this_process()? - self.client;
         Ok(RunResult { counts: Vec::new(), elapsed, server, client, latencies: Vec::new() })
     }

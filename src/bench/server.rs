@@ -52,14 +52,16 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts this program as a server on a database.
-    pub(super) fn start(folder: TempFolder, database_url: &str) -> Result<Self, String> {
+    /// Starts this program as a server, or as one node of it, on a database.
+    pub(super) fn start(folder: TempFolder, database_url: &str, nats_url: Option<&str>) -> Result<Self, String> {
         let program = env::current_exe().map_err(|error| error.to_string())?;
         let mut command = Command::new(program);
         for (variable, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CHINWAG_")) {
             command.env_remove(variable);
         }
+        command.env_remove("NATS_URL");
         let process = command
+            .envs(nats_url.map(|url| ("NATS_URL", url)))
             .env("CHINWAG_RATE_LIMITS", "off")
             .env("CHINWAG_LISTEN", "127.0.0.1:0")
             .env("CHINWAG_JWT_SECRET", SECRET)

@@ -45,7 +45,7 @@ pub(super) async fn setup_http(
         rooms.push(create_room(&mut http, &members).await?);
         progress.update(rooms.len());
     }
-    let environment = Environment { address, pid, rooms };
+    let environment = Environment { address, pid, others: Vec::new(), rooms };
     if population.messages > 0 {
         let send_history = async {
             ClientPool::connect(&environment, Endpoint::OneConversation)

@@ -1,13 +1,14 @@
 //! The bus: how nodes exchange envelopes.
 //!
 //! The bus may lose, duplicate and reorder envelopes. A node detects missing events by their numbers and reads them from the store. A
-//! single node is a cluster of one, whose bus is [`local`].
+//! single node is a cluster of one, whose bus is [`local`]. Nodes that share a database have a [`cluster`].
 
+pub mod cluster;
 pub mod local;
 
 use bytes::Bytes;
 
-use crate::domain::{ConversationId, SessionId, UserId};
+use crate::domain::{ConversationId, Seq, SessionId, UserId};
 use crate::registry::EncodedEvents;
 
 /// An event or a frame, with its recipients.
@@ -49,6 +50,60 @@ pub enum Envelope {
     /// A frame that may be lost, encoded once for all its recipients. It has no number and is never repaired. A send queue drops it
     /// first when it fills up.
     Ephemeral { audience: Audience, frame: Bytes },
+    /// The short form of envelopes that the store can repeat. Only other nodes get it.
+    Hints(Hints),
+}
+
+impl Envelope {
+    /// Returns the short form of an envelope that the store can repeat. `None` for all others.
+    pub fn hints(&self) -> Option<Hints> {
+        let mut hints = Hints::default();
+        match self {
+            Self::Events(events) => {
+                hints.heads = events.iter().map(|events| (events.conversation_id, events.last_seq())).collect();
+            }
+            Self::MembershipEvent { event, joined, left, .. } => {
+                hints.heads.push((event.conversation_id, event.last_seq()));
+                hints.users.extend(joined.iter().map(|joined| joined.user_id).chain(*left));
+            }
+            Self::Created { members, .. } | Self::Deleted { members, .. } => hints.users.clone_from(members),
+            Self::Hints(own) => hints.clone_from(own),
+            Self::BlockChanged(..)
+            | Self::ReceiptsSwitched { .. }
+            | Self::SessionsEnded(_)
+            | Self::Ephemeral { .. } => return None,
+        }
+        Some(hints)
+    }
+
+    /// Returns the bytes that the envelope takes in a queue, about.
+    pub fn size(&self) -> usize {
+        let content = match self {
+            Self::Events(events) => events.iter().map(size_of_events).sum(),
+            Self::MembershipEvent { event, .. } => size_of_events(event),
+            Self::Created { members, .. } | Self::Deleted { members, .. } => size_of_val(&members[..]),
+            Self::BlockChanged(..) | Self::ReceiptsSwitched { .. } => 0,
+            Self::SessionsEnded(sessions) => size_of_val(&sessions[..]),
+            Self::Ephemeral { audience, frame } => audience.size() + frame.len(),
+            Self::Hints(hints) => size_of_val(&hints.heads[..]) + size_of_val(&hints.users[..]),
+        };
+        size_of::<Self>() + content
+    }
+}
+
+fn size_of_events(events: &EncodedEvents) -> usize {
+    size_of::<EncodedEvents>() + events.frames.len() + size_of_val(&events.ends[..])
+}
+
+/// Tells other nodes what they compare with the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// Conversations, each with a number that it has reached.
+    pub heads: Vec<(ConversationId, Seq)>,
+    /// Users whose memberships changed.
+    pub users: Vec<UserId>,
+    /// The sender lost envelopes: compare everything.
+    pub everything: bool,
 }
 
 /// The recipients of an ephemeral frame. Each node selects the connections that it has.
@@ -66,6 +121,18 @@ pub enum Audience {
         /// Selects the connections to this one conversation. `None` selects those to all conversations of the user.
         conversation_id: Option<ConversationId>,
     },
+}
+
+impl Audience {
+    /// Returns the bytes of the ids that it names.
+    fn size(&self) -> usize {
+        let users = match self {
+            Self::Subscribers { except: users, .. }
+            | Self::Readers { users: Selection::AllBut(users) | Selection::Only(users), .. }
+            | Self::Users { user_ids: users, .. } => users,
+        };
+        size_of_val(&users[..])
+    }
 }
 
 /// A selection among users.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::gap_repair::RepairQueue;
-use crate::bus::{Audience, Envelope, Inbox, Joined};
+use crate::bus::{Audience, Envelope, Hints, Inbox, Joined};
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
 use crate::registry::{Connection, EncodedEvents, Registry, Scope, SeqCheck, Subscription};
 use crate::wire::close::Close;
@@ -96,6 +96,19 @@ impl LocalInbox {
             if !self.registry.of_user(user_id).is_empty() {
                 self.repairs.request_user(user_id);
             }
+        }
+    }
+
+    /// Requests what this node lacks of what another node tells.
+    fn hints(&self, hints: Hints) {
+        for (id, head) in hints.heads {
+            if self.registry.watermark(id).is_some_and(|watermark| watermark < head) {
+                self.repairs.request_conversation(id);
+            }
+        }
+        self.request_users(hints.users);
+        if hints.everything {
+            self.repairs.request_everything();
         }
     }
 
@@ -210,6 +223,7 @@ impl Inbox for LocalInbox {
             Envelope::ReceiptsSwitched { user_id, send_receipts } => self.switch_receipts(user_id, send_receipts),
             Envelope::SessionsEnded(sessions) => self.end_sessions(&sessions),
             Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
+            Envelope::Hints(hints) => self.hints(hints),
         }
     }
 
@@ -229,6 +243,7 @@ impl Inbox for LocalInbox {
             // A session that has ended stays ended, so a late envelope does no harm.
             Envelope::SessionsEnded(sessions) => self.end_sessions(&sessions),
             Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
+            Envelope::Hints(hints) => self.hints(hints),
         }
     }
 

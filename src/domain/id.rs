@@ -77,6 +77,10 @@ id!(
     /// The id of a connection: one WebSocket.
     ConnectionId
 );
+id!(
+    /// The id of one life of a node: of its process, from its start to its end.
+    Incarnation
+);
 
 #[cfg(test)]
 #[path = "id_property_tests.rs"]

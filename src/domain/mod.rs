@@ -36,7 +36,7 @@ pub mod user;
 mod visible;
 
 pub use error::{Code, Error, FieldError, RefusedFields, Result};
-pub use id::{ConnectionId, ConversationId, MessageId, ReportId, SessionId, TicketId, UserId};
+pub use id::{ConnectionId, ConversationId, Incarnation, MessageId, ReportId, SessionId, TicketId, UserId};
 pub use time::Timestamp;
 pub use visible::affects_surroundings;
 

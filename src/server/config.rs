@@ -54,6 +54,11 @@ pub struct Config {
     #[command(flatten)]
     pub database: Database,
 
+    /// The same PostgreSQL database by a direct connection, for LISTEN, where --database-url goes through a pooler such as PgBouncer; nodes
+    /// find each other by it [default: the database URL]
+    #[arg(long, env = "CHINWAG_LISTEN_URL", value_name = "URL", hide_env_values = true)]
+    pub listen_url: Option<String>,
+
     /// Who may register: open (everybody), invite (with an invitation, see chinwag invite) or closed (nobody; see chinwag
     /// user add). chinwag registration changes it while servers run.
     #[arg(long, env = "CHINWAG_REGISTRATION", value_name = "MODE", default_value = "open",

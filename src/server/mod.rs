@@ -4,6 +4,7 @@ pub mod arguments;
 pub mod commands;
 pub mod config;
 pub mod database;
+mod nodes;
 pub mod routes;
 pub mod signals;
 pub mod telemetry;
@@ -27,6 +28,7 @@ use crate::store::{self, Store};
 use crate::transport::{AppState, ConnectionLimits};
 use crate::wire::close::Close;
 use config::{Config, Switch};
+use nodes::{Joining, Node};
 
 /// The fraction of the drain time after which open WebSockets are closed, even with writes in flight.
 const CLOSE_WEBSOCKETS_AFTER: f64 = 0.6;
@@ -40,26 +42,29 @@ pub struct App {
     tasks: TaskTracker,
     /// Stops `tasks`.
     stop: CancellationToken,
+    /// The tasks that join the node to others. They end after `tasks`, which publish until their end.
+    node: Option<Node>,
     drain_time: Duration,
 }
 
 impl App {
-    /// Opens and migrates the store, and starts the background tasks. An error is one readable line.
+    /// Opens and migrates the store, joins the other nodes that share it, and starts the background tasks. An error is one readable line.
     pub async fn open(config: Config) -> Result<Self, String> {
-        Self::assemble(config, routes::all(), single_node).await
-    }
-
-    /// Like [`App::open`], with a bus that other nodes can share.
-    pub async fn open_with_bus(
-        config: Config,
-        join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
-    ) -> Result<Self, String> {
-        Self::assemble(config, routes::all(), join).await
+        Self::open_as_node(config, routes::all()).await
     }
 
     /// Like [`App::open`], with other routes.
     pub async fn open_with_routes(config: Config, table: &'static [Route]) -> Result<Self, String> {
-        Self::assemble(config, table.iter().copied(), single_node).await
+        Self::open_as_node(config, table.iter().copied()).await
+    }
+
+    /// Like [`App::open`], with a bus of the caller.
+    pub async fn open_with_bus(
+        config: Config,
+        join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
+    ) -> Result<Self, String> {
+        let (secret, store) = Self::prepare(&config).await?;
+        Self::assemble(config, secret, store, routes::all(), join).await
     }
 
     /// Like [`App::open_with_bus`], with a store that is already open.
@@ -70,23 +75,36 @@ impl App {
     ) -> Result<Self, String> {
         config.prepare_data()?;
         let secret = config.secret()?;
-        Self::assemble_with_store(config, secret, store, routes::all(), join).await
+        Self::assemble(config, secret, store, routes::all(), join).await
+    }
+
+    async fn open_as_node(config: Config, routes: impl IntoIterator<Item = Route>) -> Result<Self, String> {
+        let (secret, store) = Self::prepare(&config).await?;
+        let Some(joining) = Joining::prepare(&config, &secret, &store).await? else {
+            return Self::assemble(config, secret, store, routes, |inbox| Arc::new(Local::new(inbox))).await;
+        };
+        let mut joined = None;
+        let join = |inbox| {
+            let (bus, node) = joining.join(inbox);
+            joined = Some(node);
+            bus
+        };
+        let mut app = Self::assemble(config, secret, store, routes, join).await?;
+        if let Some(node) = joined {
+            app.node = Some(node.start().await?);
+        }
+        Ok(app)
+    }
+
+    /// Returns the secret, and the store, opened and migrated.
+    async fn prepare(config: &Config) -> Result<(Vec<u8>, Arc<dyn Store>), String> {
+        config.prepare_data()?;
+        let secret = config.secret()?;
+        let store = store::open(&config.database.store_url()?).await;
+        Ok((secret, store.map_err(|error| format!("DATABASE_URL: {}", error.detail))?))
     }
 
     async fn assemble(
-        config: Config,
-        routes: impl IntoIterator<Item = Route>,
-        join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
-    ) -> Result<Self, String> {
-        config.prepare_data()?;
-        let secret = config.secret()?;
-        let store = store::open(&config.database.store_url()?)
-            .await
-            .map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
-        Self::assemble_with_store(config, secret, store, routes, join).await
-    }
-
-    async fn assemble_with_store(
         config: Config,
         secret: Vec<u8>,
         store: Arc<dyn Store>,
@@ -120,7 +138,7 @@ impl App {
             draining: CancellationToken::new(),
         });
         let server = Arc::new(Server { state, router: Router::new(routes) });
-        Ok(Self { server, tasks, stop, drain_time: Duration::from_secs(config.drain_seconds.into()) })
+        Ok(Self { server, tasks, stop, node: None, drain_time: Duration::from_secs(config.drain_seconds.into()) })
     }
 
     /// Serves on `listener` until `shutdown` resolves, then drains: `/readyz` returns 503, writes in flight are committed and
@@ -154,14 +172,12 @@ impl App {
                 "the grace time is over; requests in progress are cut off; no write was acknowledged without being committed"
             );
         }
+        if let Some(node) = self.node {
+            node.end(at(1.0)).await;
+        }
         state.refusals.report_all();
         info!("stopped");
     }
-}
-
-/// Returns the bus of a server with a single node.
-fn single_node(inbox: Arc<dyn Inbox>) -> Arc<dyn Bus> {
-    Arc::new(Local::new(inbox))
 }
 
 /// Raises the soft limit of open files to the hard limit, because each connection is a file. Returns the new limit.

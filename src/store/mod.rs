@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | users, user settings, accounts, blocks, deletions, registration, reports, sessions, known networks, tickets, contacts, conversations, heads, members, member settings, messages, the search for messages, pins, reactions, receipts, saved messages, leftovers | `<noun>.rs`, a trait | `<noun>.rs`, the SQL that both databases understand and its lists of columns | `<noun>.rs`, the trait's methods, the readers of those columns, and SQL of the adapter's own |
 //! | searches for users | `user_search.rs`, a function that calls the methods of `users.rs` | | |
+//! | nodes | `nodes.rs`, a trait | | `nodes.rs` in `postgres/`, because SQLite has one server at a time |
 //! | names of deleted users | `deleted_names.rs`, a function that calls a method of `deletions.rs` | | |
 //! | numbered writes | `numbered_writes.rs` | with the noun whose table they write | `numbered_writes.rs` and the files that it names |
 //!
@@ -39,6 +40,7 @@ mod members;
 mod message_search;
 mod messages;
 mod migrations;
+mod nodes;
 mod numbered_writes;
 mod pins;
 pub mod postgres;
@@ -72,6 +74,7 @@ pub use member_settings::MemberSettings;
 pub use members::Members;
 pub use message_search::{MessageSearch, searched_version};
 pub use messages::{Messages, Page, Range};
+pub use nodes::{ClusterIdentity, Nodes, Renewal};
 pub use numbered_writes::NumberedWrites;
 pub use pins::Pins;
 pub use reactions::{EmojiAndUser, Reactions};
@@ -118,6 +121,9 @@ pub trait Store:
 
     /// The number of batches that the store can commit at a time. A conversation always uses the same lane.
     fn lanes(&self) -> usize;
+
+    /// Returns the nodes that share the store, or none if a single process uses it.
+    fn nodes(&self) -> Option<&dyn Nodes>;
 
     /// Fails if the store cannot serve now.
     async fn ping(&self) -> Result<()>;

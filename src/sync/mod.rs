@@ -1,9 +1,10 @@
 //! Sync: keeps connections and this node in step with the store, users informed of each other's presence, receipts written, and the words by
-//! which users and messages are found in step with them.
+//! which users and messages are found in step with them, and the nodes known to each other.
 
 mod catch_up;
 mod conversation_pages;
 mod ended_sessions;
+mod leases;
 mod message_index;
 mod own_devices;
 mod presence;
@@ -18,6 +19,7 @@ pub mod user_words;
 pub use catch_up::{small_conversation_probe, wait_for_capacity};
 pub use conversation_pages::ConversationPages;
 pub use ended_sessions::EndedSessionsPoll;
+pub use leases::LeaseKeeper;
 pub use message_index::{IndexQueue, IndexWorker, QueueingBus};
 pub use own_devices::publish_to_own_devices;
 pub use presence::{Presence, Worker as PresenceWorker};

@@ -92,15 +92,18 @@ export class Conversations {
    */
   distrust(id) {
     const conversation = this.#byId.get(id);
-    if (conversation) Object.assign(conversation, { last_seq: 0, last_message: null });
+    if (conversation) Object.assign(conversation, { last_seq: 0, last_message: null, event_seq: 0, counted_seq: 0 });
   }
 
   /**
    * An event with this number, and perhaps with a message, has arrived. `userId` is the user of this client; `isMention`: the message mentions the user.
+   * Returns true if no event with this number or a later one has arrived before. An answer may have shown the message already.
    * @param {Conversation} conversation @param {number} seq @param {Message | null | undefined} message @param {string | undefined} userId
    * @param {boolean} [isMention]
    */
   advance(conversation, seq, message, userId, isMention = false) {
+    const isNext = seq > (conversation.event_seq ?? 0);
+    if (isNext) conversation.event_seq = seq;
     const isNew = seq > conversation.last_seq;
     if (isNew) conversation.last_seq = seq;
     if (message) this.show(message);
@@ -114,6 +117,7 @@ export class Conversations {
       }
     }
     this.#emitter.changed("conversations");
+    return isNext;
   }
 
   /** An event has this number. @param {string} id @param {number} seq */

@@ -163,20 +163,21 @@ export class Sync {
   #applyNumbered({ type, message, conversation_id, seq }) {
     const { account, conversations, emitter, history, list, notifications, outbox, readState, receipts, session, typing } = this.#parts;
     const [timeline, conversation] = [history.get(conversation_id), conversations.get(conversation_id)];
-    const isKnown = timeline?.isLoaded ? !message || timeline.isKnown(message) : (conversation?.last_seq ?? 0) >= seq;
+    // A replay brings older numbers into a timeline. Elsewhere a number that does not rise comes twice.
+    const isMissing = Boolean(message && timeline?.isLoaded && !timeline.isKnown(message));
     if (message) {
       outbox.settle(message);
       if (timeline?.receive((shown) => shown.apply(message))) emitter.changed("timeline");
     }
     const isMention = Boolean(message && notifications.mentionsUser(message) && !account.blocked?.has(message.sender_id));
-    if (conversation) conversations.advance(conversation, seq, message, session.user?.id, isMention);
-    else list.fetch(conversation_id);
+    const isNext = !conversation || conversations.advance(conversation, seq, message, session.user?.id, isMention);
+    if (!conversation) list.fetch(conversation_id);
     if (conversation && message) this.#correctMentions(conversation, type, message, isMention);
     if (type !== "message.new" || !message) return;
     typing.stopped({ type, conversation_id, user_id: message.sender_id });
     receipts.sent(message);
     if (message.sender_id !== session.user?.id) readState.received(conversation_id, seq);
-    if (!isKnown) emitter.emit("message", { message });
+    if (isNext || isMissing) emitter.emit("message", { message });
   }
 
   /**

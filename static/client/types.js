@@ -142,6 +142,7 @@
  * @property {number | null} [unread_from_seq] the messages from here on are marked as unread
  * @property {number} [mention_count] the unread messages that mention the user, at most 100
  * @property {NotificationChoice} [notifications]
+ * @property {number} [event_seq] this client's: the newest event that has arrived, other than in an answer
  * @property {number} [counted_seq] this client's: the server has counted the unread messages up to here
  * @property {string[]} [not_added] in the answer to a creation
  */

@@ -1,7 +1,8 @@
 // The bell of the open conversation: what the user is notified of in it, on all devices; and what this device does.
 
 import { $, el, fill, fullTime, icon } from "./dom.js";
-import { canNotify, isMuted, setMuted } from "./notify.js";
+import { isMuted, setMuted } from "./notify.js";
+import { canNotify } from "./on-screen.js";
 import { client, on, view } from "./page-client.js";
 
 const LEVELS = { all: "All messages", mentions: "Mentions of me", none: "Nothing" };

@@ -4,6 +4,7 @@
 import { isUnread } from "../client/conversations.js";
 import { browserStorages } from "../client/environment.js";
 import { nameOf, titleOf } from "./names.js";
+import { canNotify, listNotifications, showNotification } from "./on-screen.js";
 import { client, on } from "./page-client.js";
 import { chime } from "./sound.js";
 
@@ -14,11 +15,7 @@ const MUTE = "chinwag.mute"; // whether this device makes sounds
 
 const { local } = browserStorages();
 let userId = null;
-let registration = null;
 const shown = new Map(); // conversation id → the message that its notification shows: {seq, id}
-
-/** True where the browser can show notifications at all: on a secure origin. */
-export const canNotify = () => Boolean(navigator.locks && navigator.serviceWorker && globalThis.Notification);
 
 export function startNotifying(open) {
   userId = client.user.id;
@@ -44,16 +41,17 @@ async function begin() {
   client.on("message", ({ message }) => note(message));
   client.account.loadBlocked().catch(() => {}); // without them, the level alone decides
   for (const topic of ["conversations", "timeline"]) on(topic, closeRead);
-  registration = await navigator.serviceWorker.ready;
   // Those that another tab has shown.
-  for (const { data } of await mine()) shown.set(data.conversationId, data);
+  for (const { data } of await mine()) if (!shown.has(data.conversationId)) shown.set(data.conversationId, data);
   closeRead();
 }
 
 function note(message) {
   if (!client.notifications.wants(message)) return;
   nameOf(message.sender_id); // looks it up
-  setTimeout(() => {
+  setTimeout(async () => {
+    // The first message of a new conversation may come long before the conversation.
+    if (!client.conversations.has(message.conversation_id)) await client.list.fetch(message.conversation_id);
     const now = asItIs(message);
     if (isNews(now)) show(now);
   }, MOMENT_MS);
@@ -73,20 +71,20 @@ function isNews(message) {
 
 function show(message) {
   if (!isMuted()) chime();
-  if (!registration || Notification.permission !== "granted") return;
+  if (Notification.permission !== "granted") return;
   const conversation = client.conversations.get(message.conversation_id);
   const text = [...message.content.replace(/\s+/g, " ")].slice(0, TEXT_MOST).join("");
   const body = conversation.type === "group" ? `${nameOf(message.sender_id)}: ${text}` : text;
   const data = { conversationId: conversation.id, userId, seq: message.seq, id: message.id };
   shown.set(conversation.id, data);
-  registration.showNotification(titleOf(conversation), {
+  showNotification(titleOf(conversation), {
     body, data, tag: conversation.id, renotify: true, silent: true, dir: "auto", icon: icon(), badge: icon(),
   });
 }
 
 const icon = () => document.querySelector('link[rel="apple-touch-icon"]').href;
 
-const mine = async () => (await registration.getNotifications()).filter(({ data }) => data?.userId === userId);
+const mine = async () => (await listNotifications()).filter(({ data }) => data?.userId === userId);
 
 /** Closes the notifications of what has been read, here or elsewhere, of messages that were deleted, and of conversations that are gone. */
 async function closeRead() {
@@ -103,5 +101,5 @@ async function closeRead() {
 /** The login has ended: nothing of the user stays on the screen, and after a logout nothing in the browser. */
 async function forget({ isWiped }) {
   if (isWiped) setMuted(false);
-  if (registration) for (const notification of await mine()) notification.close();
+  if (canNotify()) for (const notification of await mine()) notification.close();
 }

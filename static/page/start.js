@@ -36,8 +36,9 @@ async function loadChat() {
 
 /** Lets the service worker keep the page, and closes notifications of users who are logged out. */
 async function keepOffline() {
-  const registration = await navigator.serviceWorker?.register("/service-worker.js");
-  for (const notification of (await registration?.getNotifications()) ?? []) {
+  await navigator.serviceWorker?.register("/service-worker.js");
+  const { canNotify, listNotifications } = await import("./on-screen.js");
+  for (const notification of canNotify() ? await listNotifications() : []) {
     if (notification.data?.userId !== keptUser()?.id) notification.close();
   }
 }

@@ -73,6 +73,26 @@ test("a number that is missing is asked for once, and what comes twice is shown 
   assert.equal(resumes(socket).length, 2);
 });
 
+test("a message that an answer shows before its event arrives is announced at its event, once", async () => {
+  const { client, server, socket, tab } = await inRoom(1);
+  const announced = () => tab.events.filter(({ type }) => type === "message").map((one) => one.message.seq);
+  const page = (count) => ({ items: Array.from({ length: count }, (_, index) => message(index + 1)), has_more: false, last_seq: count });
+  server.answers[`GET /v1/conversations/${ROOM}/messages`] = () => [200, page(2)];
+  await client.history.loadNewest(ROOM);
+  assert.deepEqual(announced(), []);
+  await socket.tell(event(2));
+  await socket.tell(event(2));
+  assert.deepEqual(announced(), [2]);
+
+  client.history.forget(ROOM);
+  server.answers["GET /v1/conversations"] = () => [200, { items: [room(3, { unread_count: 2 })], next: null }];
+  await client.list.load();
+  await socket.tell(event(3));
+  await socket.tell(event(3));
+  assert.deepEqual(announced(), [2, 3]);
+  assert.equal(client.conversations.get(ROOM).unread_count, 2, "the server has counted it");
+});
+
 test("a heartbeat shows what is missing at the end", async () => {
   const { socket } = await inRoom(2);
   await socket.tell({ type: "heartbeat", heads: { [ROOM]: 2 }, membership_version: 1 });

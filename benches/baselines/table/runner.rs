@@ -72,8 +72,8 @@ impl Runner {
         let CommandLine { scenario, settings } =
             CommandLine::try_parse_from(self.arguments(case)).map_err(|error| error.to_string())?;
         let server = BaselineServer::start(baseline, self.store)?;
-        let environment =
-            Environment { address: server.address, pid: Some(server.process.id()), rooms: scenario.rooms() };
+        let (address, pid, rooms) = (server.address, Some(server.process.id()), scenario.rooms());
+        let environment = Environment { address, pid, others: Vec::new(), rooms };
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         runtime
             .block_on(scenario.run(&environment, &settings))

@@ -70,7 +70,7 @@ pub(super) struct ClientPool {
     clients: Vec<Rc<Client>>,
     /// The subscription of each member of each room.
     subscriptions: Vec<Vec<SubscriptionIndex>>,
-    pid: Option<u32>,
+    pids: Vec<u32>,
     /// Aborts the clients' reading tasks when the pool is dropped.
     _readers: JoinSet<()>,
 }
@@ -78,6 +78,8 @@ pub(super) struct ClientPool {
 /// A connection that the pool will open.
 struct PlannedConnection<'a> {
     token: &'a str,
+    /// The member's number in the first of its rooms, which chooses the node.
+    member: usize,
     /// None on `/ws`.
     conversation_id: Option<ConversationId>,
     subscriptions: Vec<PlannedSubscription>,
@@ -100,7 +102,10 @@ impl ClientPool {
         let counters = Rc::new(Counters::new(rooms));
         let mut progress = Progress::new("connections", planned.len());
         let mut connecting = stream::iter(&planned)
-            .map(|planned| WebSocket::connect(environment.address, planned.conversation_id, planned.token))
+            .map(|planned| {
+                let address = environment.address_for(planned.member);
+                WebSocket::connect(address, planned.conversation_id, planned.token)
+            })
             .buffered(HANDSHAKES_CONCURRENT);
         let (mut clients, mut readers) = (Vec::with_capacity(planned.len()), JoinSet::new());
         while let Some(websocket) = connecting.try_next().await? {
@@ -123,7 +128,7 @@ impl ClientPool {
         }
         drop(connecting);
         drop(progress);
-        Ok(Self { counters, clients, subscriptions, pid: environment.pid, _readers: readers })
+        Ok(Self { counters, clients, subscriptions, pids: environment.pids(), _readers: readers })
     }
 
     /// The number of connections.
@@ -139,7 +144,7 @@ impl ClientPool {
     /// Runs a load with these senders, and waits until all that they sent is delivered.
     pub(super) async fn run(&self, senders: &[RoomMember], load: LoadModel) -> Result<RunResult, String> {
         let senders = self.reset(senders, load)?;
-        let meter = Meter::start(self.pid)?;
+        let meter = Meter::start(self.pids.clone())?;
         let started = meter.started;
         let display = RunProgress::show(&self.counters);
         match load {
@@ -327,7 +332,7 @@ fn plan(environment: &Environment, endpoint: Endpoint) -> (Vec<PlannedConnection
             if client == planned.len() {
                 by_token.insert(token, client);
                 let conversation_id = (endpoint == Endpoint::OneConversation).then_some(room.id);
-                planned.push(PlannedConnection { token, conversation_id, subscriptions: Vec::new() });
+                planned.push(PlannedConnection { token, member, conversation_id, subscriptions: Vec::new() });
             }
             let subscriptions = &mut planned[client].subscriptions;
             members.push((client, subscriptions.len()));

@@ -1,13 +1,16 @@
 //! Reads the URL of a PostgreSQL server, and opens connections to it.
 
+use std::future::Future;
 use std::time::Duration;
 
-use tokio_postgres::Config;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, Connection, Error as Failure, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connection::PgConnection;
 use super::errors::described;
+use super::session_check::have_own_sessions;
 use super::tls::Tls;
 use crate::domain::{Code, Error, Result};
 use crate::limits;
@@ -20,6 +23,10 @@ const STATEMENT_TIMEOUT: Duration = limits::QUERY_TIMEOUT.saturating_sub(Duratio
 /// The server gives up waiting for a lock after this time, which is shorter still. A transaction that holds a lock for longer hangs.
 const LOCK_TIMEOUT: Duration = limits::QUERY_TIMEOUT.saturating_sub(Duration::from_secs(1));
 
+/// The error behind a pooler that shares sessions.
+const SHARED_SESSIONS: &str = "a pooler gives each transaction another session of PostgreSQL; let it keep one for each connection \
+    (PgBouncer: pool_mode=session), or connect to PostgreSQL itself";
+
 /// The use of a connection, on which its settings depend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -29,7 +36,12 @@ pub(super) enum Purpose {
     Journal,
     /// For the journal's batches, if the tables are distributed.
     DistributedJournal,
+    /// For LISTEN and NOTIFY.
+    Notifications,
 }
+
+/// A connection that only moves while its owner polls it.
+pub(super) type Undriven = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 /// Opens connections to one server.
 #[derive(Clone)]
@@ -84,24 +96,54 @@ impl Connector {
 
     /// Opens a connection. The error's text is for the log or the operator. Clients get the same error for every failure.
     pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgConnection, String> {
-        let handshake = async {
-            let (client, connection) = self.config.connect(self.tls.clone()).await?;
-            let connection = PgConnection::new(client, connection, self.tls.clone());
-            connection.client().batch_execute(&settings(purpose)).await?;
-            Ok(connection)
-        };
-        // A paused server enforces none of its own time-outs, and `connect_timeout` bounds only the TCP connect.
-        match tokio::time::timeout(limits::CONNECT_TIMEOUT, handshake).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(failure)) => Err(described(&failure)),
-            Err(_) => Err(format!("PostgreSQL: no answer within {:?}", limits::CONNECT_TIMEOUT)),
-        }
+        // In a box, because it is large, and every call that may connect would be as large.
+        in_time(Box::pin(async {
+            let connection = self.open().await.map_err(|failure| described(&failure))?;
+            let set_up = connection.client().batch_execute(&settings(purpose)).await;
+            set_up.map(|()| connection).map_err(|failure| described(&failure))
+        }))
+        .await
     }
+
+    /// Opens a connection that the caller drives and [sets up](settings).
+    pub(super) async fn connect_undriven(&self) -> Result<(Client, Undriven), String> {
+        in_time(async { self.config.connect(self.tls.clone()).await.map_err(|failure| described(&failure)) }).await
+    }
+
+    /// Fails if connections have no sessions of their own. Sets nothing in the sessions, because they are those of other clients then.
+    pub(super) async fn require_sessions(&self) -> Result<(), String> {
+        let check = async {
+            let (one, other) = (self.open().await?, self.open().await?);
+            have_own_sessions([one.client(), other.client()]).await
+        };
+        in_time(async {
+            match check.await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(SHARED_SESSIONS.to_owned()),
+                Err(failure) => Err(described(&failure)),
+            }
+        })
+        .await
+    }
+
+    /// Opens a connection with the server's own settings.
+    async fn open(&self) -> Result<PgConnection, Failure> {
+        let (client, connection) = self.config.connect(self.tls.clone()).await?;
+        Ok(PgConnection::new(client, connection, self.tls.clone()))
+    }
+}
+
+/// Bounds the time that a handshake waits for the server. A paused server enforces none of its own time-outs, and `connect_timeout` bounds
+/// only the TCP connect.
+async fn in_time<T>(handshake: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    tokio::time::timeout(limits::CONNECT_TIMEOUT, handshake)
+        .await
+        .unwrap_or_else(|_| Err(format!("PostgreSQL: no answer within {:?}", limits::CONNECT_TIMEOUT)))
 }
 
 /// Returns the statements that set up a connection. They are sent after connecting, because a pooler between chinwag and PostgreSQL may
 /// refuse such settings as start-up options.
-fn settings(purpose: Purpose) -> String {
+pub(super) fn settings(purpose: Purpose) -> String {
     let mut text = format!(
         "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
          SET synchronous_commit = on; SET timezone = 'UTC'; SET jit = off;",
@@ -111,6 +153,7 @@ fn settings(purpose: Purpose) -> String {
     );
     match purpose {
         Purpose::General => {}
+        Purpose::Notifications => text.push_str("SET synchronous_commit = off;"),
         // A batch needs only a few index look-ups for each row. One plan serves batches of every size. It must be good even if it was
         // made while the tables were empty, so that plans that read a whole table are ruled out.
         Purpose::Journal => text.push_str(

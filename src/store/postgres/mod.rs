@@ -16,7 +16,7 @@ use self::connection::Params;
 use self::lane::Lane;
 use self::pool::{ConnectionManager, Lent};
 use self::rows::Columns;
-use super::{Opening, Store};
+use super::{Nodes, Opening, Store};
 use crate::domain::{Code, Error, Result};
 use crate::limits;
 
@@ -47,6 +47,8 @@ mod message_search;
 mod messages;
 mod migrate;
 mod new_conversations;
+mod nodes;
+pub mod notifications;
 mod numbered_writes;
 mod pins;
 mod pool;
@@ -58,6 +60,7 @@ mod registration;
 mod reports;
 mod rows;
 mod saved;
+mod session_check;
 mod sessions;
 mod tickets;
 mod tls;
@@ -89,6 +92,7 @@ impl Postgres {
         let refused = |cause: String| {
             Error::new(Code::Unavailable, format!("the database at {} cannot be used: {cause}", connector.address()))
         };
+        connector.require_sessions().await.map_err(refused)?;
         let connection = connector.connect(Purpose::General).await.map_err(refused)?;
         let encoding = bounded(connection.rows("SELECT current_setting('server_encoding')", &[])).await?;
         let encoding: String = encoding.first().map(|row| Columns::of(row).next()).transpose()?.unwrap_or_default();
@@ -163,6 +167,10 @@ impl Store for Postgres {
 
     fn lanes(&self) -> usize {
         self.lanes.len()
+    }
+
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        Some(self)
     }
 
     async fn ping(&self) -> Result<()> {

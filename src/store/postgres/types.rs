@@ -6,7 +6,7 @@ use bytes::{BufMut, BytesMut};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
-use crate::domain::{ConversationId, MessageId, ReportId, SessionId, TicketId, Timestamp, UserId};
+use crate::domain::{ConversationId, Incarnation, MessageId, ReportId, SessionId, TicketId, Timestamp, UserId};
 
 macro_rules! as_uuid {
     ($($id:ident),*) => {$(
@@ -29,7 +29,7 @@ macro_rules! as_uuid {
         }
     )*};
 }
-as_uuid!(ConversationId, MessageId, ReportId, SessionId, TicketId, UserId);
+as_uuid!(ConversationId, Incarnation, MessageId, ReportId, SessionId, TicketId, UserId);
 
 /// The microseconds from 1970, where a [`Timestamp`] starts, to 2000, where PostgreSQL's times start.
 const EPOCH: i64 = 946_684_800_000_000;

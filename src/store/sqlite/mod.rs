@@ -52,7 +52,7 @@ use tokio::task::spawn_blocking;
 
 use self::readers::Readers;
 use self::writer::Writer;
-use super::{Opening, Store};
+use super::{Nodes, Opening, Store};
 use crate::domain::{Error, Result};
 
 /// The store in one SQLite file.
@@ -107,6 +107,10 @@ impl Store for Sqlite {
 
     fn lanes(&self) -> usize {
         1
+    }
+
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        None
     }
 
     async fn ping(&self) -> Result<()> {

@@ -426,3 +426,5 @@ CREATE TABLE saved_messages (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX saved_messages_by_time ON saved_messages (user_id, saved_at, conversation_id, message_id);
 CREATE INDEX saved_messages_by_conversation ON saved_messages (conversation_id);
+
+-- Version 28: nodes know each other. SQLite has one server at a time.

@@ -114,6 +114,24 @@ async fn idle_connections_are_measured() {
 }
 
 #[tokio::test]
+async fn a_crowd_is_measured() {
+    let figures = figures(&["crowd", "--members", "6", "--connections", "3", "--messages", "2"]).await;
+    let runs = figures["runs"].as_array().unwrap();
+    assert!(runs.len() == 2 && runs.iter().all(|run| run["deliveries"] == 18), "{figures}");
+    assert!(runs.iter().all(|run| run["bytes"].as_u64().unwrap() > 18 * 64));
+}
+
+#[tokio::test]
+async fn two_nodes_are_measured() {
+    let url = postgres::database().await;
+    let nodes = ["--nodes", "2", "--database-url", &url];
+    let figures = figures(&[&["pairs", "--conversations", "3"][..], &nodes[..]].concat()).await;
+    assert_eq!(count(&figures, "deliveries"), 2 * count(&figures, "messages"));
+    let figures = self::figures(&[&["crowd", "--members", "5", "--messages", "1"][..], &nodes[..]].concat()).await;
+    assert_eq!(count(&figures, "deliveries"), 10);
+}
+
+#[tokio::test]
 async fn connections_are_measured() {
     let figures = figures(&["connect", "--connections", "30", "--at-once", "3"]).await;
     assert!(count(&figures, "connections") <= 30);
@@ -196,6 +214,7 @@ async fn bad_usage_is_refused_in_one_line() {
         (&["pairs", "--window", "2", "--rate", "10"], "--rate"),
         (&["edits", "--conversations", "2", "--editors", "3"], "--editors"),
         (&["pairs", "--seconds", "0"], "--seconds"),
+        (&["pairs", "--nodes", "2"], "--nodes"),
         (&["pairs", "--pid", "1"], "--url"),
         (&["history", "--limit", "201"], "--limit"),
         (&["nonsense"], "nonsense"),

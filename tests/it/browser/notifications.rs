@@ -21,10 +21,12 @@ const NOTE: &str = "
         return tone.call(this);
     };";
 
-/// Waits until exactly these notifications are on the screen.
+/// Waits until exactly these notifications are on the screen. They are looked for as the page does it, because Chromium loses one that is shown meanwhile.
 async fn shows(page: &Visitor, expected: &[&str]) {
-    let look = "navigator.serviceWorker.ready.then((worker) => worker.getNotifications())
-        .then((all) => { window.onScreen = JSON.stringify(all.map(({ title, body }) => `${title}: ${body}`).sort()); })";
+    let look = "(window.looking ??= load('page/on-screen.js').then(({ listNotifications }) => listNotifications()).then((all) => {
+        window.onScreen = JSON.stringify(all.map(({ title, body }) => `${title}: ${body}`).sort());
+        window.looking = null;
+    }))";
     page.until(&format!("{look} && window.onScreen === {:?}", json!(expected).to_string())).await;
 }
 

@@ -133,7 +133,7 @@ impl Drop for Running {
     }
 }
 
-fn refused(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+pub(crate) fn refused(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let mut command = chinwag(arguments);
     command.envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let refusing = command.spawn().unwrap();

@@ -68,6 +68,7 @@ mod members;
 mod mentions;
 mod message_search;
 mod messages;
+mod nodes;
 mod opening;
 mod pins;
 mod quotes;

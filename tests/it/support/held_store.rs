@@ -28,7 +28,7 @@ use chinwag::domain::{
 use chinwag::limits;
 use chinwag::store::{
     Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, EmojiAndUser, Heads, KnownNetworks,
-    Leftovers, LeftoversCursor, MemberId, MemberSettings, MemberUpdate, Members, MessageSearch, Messages,
+    Leftovers, LeftoversCursor, MemberId, MemberSettings, MemberUpdate, Members, MessageSearch, Messages, Nodes,
     NumberedWrites, Page, Pins, Range, Reactions, Receipts, Registration, Reports, Saved, Sessions, Store, Tickets,
     UserSettings, Users,
 };
@@ -415,6 +415,7 @@ forward! {
     impl Store {
         fn kind() -> &'static str;
         fn lanes() -> usize;
+        fn nodes() -> Option<&dyn Nodes>;
 
         async fn ping() -> Result<()>;
     }

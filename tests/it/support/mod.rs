@@ -10,6 +10,7 @@ pub(crate) mod held_store;
 pub(crate) mod history;
 pub(crate) mod node;
 pub(crate) mod operated;
+pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;

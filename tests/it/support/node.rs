@@ -56,6 +56,8 @@ struct ServerLog {
     lines: Mutex<VecDeque<String>>,
     /// Panics and log lines of level ERROR.
     defects: Mutex<Vec<String>>,
+    /// Wakes those who wait for a line.
+    written: watch::Sender<()>,
     /// How often the server was ready.
     ready: watch::Sender<usize>,
 }
@@ -153,6 +155,18 @@ impl Node {
         ended.unwrap_or_else(|_| panic!("the server does not end:\n{}", self.log.last_lines())).unwrap()
     }
 
+    /// Waits until a text is in this many of the last lines of the log.
+    pub(crate) async fn has_logged(&self, text: &str, times: usize) {
+        let mut written = self.log.written.subscribe();
+        let logged = timeout(TEST_TIMEOUT, written.wait_for(|()| self.count_logged(text) >= times)).await.is_ok();
+        assert!(logged, "the server has not logged {text:?}:\n{}", self.log.last_lines());
+    }
+
+    /// Returns the number of the last lines of the log that contain a text.
+    pub(crate) fn count_logged(&self, text: &str) -> usize {
+        self.log.lines.lock().unwrap().iter().filter(|line| line.contains(text)).count()
+    }
+
     /// Registers a user.
     pub(crate) async fn register(&self, username: &str) -> TestUser {
         TestUser::register(self.address, username).await
@@ -191,6 +205,8 @@ impl ServerLog {
             if lines.len() > LOG_LINES_MAX {
                 lines.pop_front();
             }
+            drop(lines);
+            self.written.send_replace(());
         }
     }
 

@@ -213,7 +213,7 @@ fn unprivileged() -> Option<(u32, u32)> {
     Some(ids("postgres").or_else(|| ids("nobody")).expect("tests that run as root need a user postgres or nobody"))
 }
 
-fn own(path: &Path) {
+pub(super) fn own(path: &Path) {
     if let Some((user, group)) = unprivileged() {
         chown(path, Some(user), Some(group)).unwrap();
     }
@@ -229,7 +229,7 @@ fn open(path: &Path) -> File {
 }
 
 /// Returns a command that runs as the unprivileged user, with PostgreSQL's programs in its path.
-fn command(program: &Path, folder: &Path) -> Command {
+pub(super) fn command(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     let path = env::var("PATH").unwrap_or_default();
     let programs = need("postgres").parent().map(Path::to_path_buf).unwrap_or_default();
@@ -256,7 +256,7 @@ fn init(folder: &Path) {
 
 /// Starts the server's parent, which starts the server, in a process group of their own, so that Ctrl-C in the terminal does not reach
 /// them.
-fn spawn(script: &str, folder: &Path, port: u16, input: Stdio) -> Child {
+pub(super) fn spawn(script: &str, folder: &Path, port: u16, input: Stdio) -> Child {
     command(Path::new("/bin/sh"), folder)
         .args(["-c", script, "sh"])
         .arg(folder)
@@ -269,7 +269,7 @@ fn spawn(script: &str, folder: &Path, port: u16, input: Stdio) -> Child {
         .unwrap()
 }
 
-fn wait_until_it_answers(port: u16, folder: &Path) {
+pub(super) fn wait_until_it_answers(port: u16, folder: &Path) {
     let started = Instant::now();
     while !answers(port) {
         if started.elapsed() > START_TIMEOUT {
@@ -287,7 +287,7 @@ fn answers(port: u16) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port()
 }
 

@@ -1,0 +1,46 @@
+//! Nodes.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Postgres, rows};
+use crate::domain::{Error, Incarnation, Result};
+use crate::store::{ClusterIdentity, Nodes, Renewal};
+
+/// id, shards
+const INSERT_CLUSTER: &str = "INSERT INTO cluster (id, shard_count) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+pub(super) const CLUSTER: &str = "SELECT id, shard_count FROM cluster";
+/// node, lease (s), kept (s). Returns the nodes that held a lease before the statement: the node itself is among them if it did. Skips dead nodes that
+/// another node is deleting.
+const RENEW_LEASE: &str = "WITH swept AS ( \
+         DELETE FROM nodes WHERE incarnation IN ( \
+             SELECT incarnation FROM nodes WHERE leased_to < now() - make_interval(secs => $3) AND incarnation <> $1 FOR UPDATE SKIP LOCKED) \
+     ), renewed AS ( \
+         INSERT INTO nodes (incarnation, started_at, leased_to) VALUES ($1, now(), now() + make_interval(secs => $2)) \
+         ON CONFLICT (incarnation) DO UPDATE SET leased_to = excluded.leased_to \
+     ) SELECT incarnation FROM nodes WHERE leased_to > now()";
+/// node
+const END_LEASE: &str = "DELETE FROM nodes WHERE incarnation = $1";
+
+#[async_trait]
+impl Nodes for Postgres {
+    async fn cluster(&self, first: ClusterIdentity) -> Result<ClusterIdentity> {
+        self.count(INSERT_CLUSTER, &[&first.id, &first.shard_count]).await?;
+        let read =
+            |columns: &mut rows::Columns<'_>| Ok(ClusterIdentity { id: columns.next()?, shard_count: columns.next()? });
+        self.one(CLUSTER, &[], read).await?.ok_or_else(|| Error::internal("the table cluster has no row"))
+    }
+
+    async fn renew_lease(&self, node: Incarnation, lease: Duration, kept: Duration) -> Result<Renewal> {
+        let (lease, kept) = (lease.as_secs_f64(), kept.as_secs_f64());
+        let mut others = self.all(RENEW_LEASE, &[&node, &lease, &kept], rows::value::<Incarnation>).await?;
+        let before = others.len();
+        others.retain(|other| *other != node);
+        Ok(Renewal { is_new: others.len() == before, others })
+    }
+
+    async fn end_lease(&self, node: Incarnation) -> Result<()> {
+        self.count(END_LEASE, &[&node]).await.map(drop)
+    }
+}

@@ -1,0 +1,110 @@
+//! Leases: this node renews its lease in the store, and reads there which other nodes are alive.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::bus::cluster::Cluster;
+use crate::domain::{Incarnation, Result};
+use crate::limits;
+use crate::store::{Renewal, Store};
+
+/// Keeps the lease of this node, and the set of its peers.
+pub struct LeaseKeeper {
+    store: Arc<dyn Store>,
+    cluster: Arc<Cluster>,
+    incarnation: Incarnation,
+    renewed_at: Option<Instant>,
+    /// Until this time peers stay, though their leases have ended: the store was away, and they had no chance to renew them.
+    peers_stay_until: Option<Instant>,
+    /// The time at which this node compares everything, because peers that did not know it may have sent it nothing before.
+    compare_at: Option<Instant>,
+}
+
+impl LeaseKeeper {
+    /// Returns a keeper that holds no lease yet.
+    pub fn new(store: &Arc<dyn Store>, cluster: &Arc<Cluster>, incarnation: Incarnation) -> Self {
+        let (store, cluster) = (Arc::clone(store), Arc::clone(cluster));
+        Self { store, cluster, incarnation, renewed_at: None, peers_stay_until: None, compare_at: None }
+    }
+
+    /// Renews the lease every [`limits::LEASE_RENEWAL`], and when a node that this one does not know sends a packet, until `stop`. A store that does
+    /// not answer changes nothing: the peers stay.
+    pub async fn run(&mut self, stop: &CancellationToken) {
+        loop {
+            let started = Instant::now();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                // The store logs a failure.
+                _ = self.renew() => {}
+            }
+            let newcomer = async {
+                self.cluster.newcomer.notified().await;
+                sleep_until(started + limits::LEASE_LOOK_PAUSE).await;
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep_until(started + limits::LEASE_RENEWAL) => {}
+                () = newcomer => {}
+            }
+        }
+    }
+
+    /// Renews the lease, and takes over the peers.
+    pub async fn renew(&mut self) -> Result<()> {
+        let Some(nodes) = self.store.nodes() else { return Ok(()) };
+        let renewal = nodes.renew_lease(self.incarnation, limits::LEASE, limits::DEAD_NODE_KEPT).await?;
+        self.take_over(renewal);
+        Ok(())
+    }
+
+    /// Ends the lease, so that the others do not wait for its end.
+    pub async fn end(&self) {
+        if let Some(nodes) = self.store.nodes() {
+            // Otherwise it ends by itself.
+            let _ = timeout(limits::NODE_END_TIMEOUT, nodes.end_lease(self.incarnation)).await;
+        }
+    }
+
+    fn take_over(&mut self, renewal: Renewal) {
+        let now = Instant::now();
+        // After one renewal that failed, others may have failed too.
+        let was_away = self.renewed_at.is_some_and(|at| now - at > 2 * limits::LEASE_RENEWAL);
+        if was_away {
+            self.peers_stay_until = Some(now + limits::LEASE);
+        }
+        self.renewed_at = Some(now);
+        self.peers_stay_until = self.peers_stay_until.filter(|until| *until > now);
+
+        let peers = &self.cluster.peers;
+        let before: HashSet<Incarnation> = peers.live().into_iter().collect();
+        let mut live: HashSet<Incarnation> = renewal.others.into_iter().collect();
+        if self.peers_stay_until.is_some() {
+            live.extend(&before);
+        }
+        peers.set_live(live.iter().copied());
+        for node in live.difference(&before) {
+            tracing::info!(%node, peers = live.len(), "another node is alive");
+        }
+        for node in before.difference(&live) {
+            tracing::info!(%node, peers = live.len(), "another node has ended");
+        }
+
+        if live.is_empty() {
+            self.compare_at = None;
+            return;
+        }
+        let has_joined = renewal.is_new || before.is_empty();
+        if has_joined || !live.is_subset(&before) {
+            // A packet of a node that others do not know makes them look.
+            self.cluster.say_hello();
+            self.compare_at = Some(now + limits::PEERS_SETTLED);
+        }
+        let is_settled = self.compare_at.take_if(|at| *at <= now).is_some();
+        if has_joined || is_settled {
+            self.cluster.reconnected();
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What is no packet of the cluster does nothing, and bad configuration is refused.
+
+use std::future::poll_fn;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
+use tokio::sync::mpsc;
+use tokio::task::block_in_place;
+use tokio_postgres::{AsyncMessage, Client, NoTls};
+
+use super::{Pair, SECRET, node};
+use crate::process::refused;
+use crate::support::node::Node;
+use crate::support::postgres::database;
+
+/// A client that listens on the channel of a cluster.
+struct Tap {
+    client: Client,
+    channel: String,
+    payloads: mpsc::UnboundedReceiver<String>,
+}
+
+impl Tap {
+    async fn on(url: &str) -> Self {
+        let (client, mut connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+        let (sender, payloads) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+                if let AsyncMessage::Notification(notification) = message {
+                    let _ = sender.send(notification.payload().to_owned());
+                }
+            }
+        });
+        let id = client.query_one("SELECT replace(id::text, '-', '') FROM cluster", &[]).await.unwrap();
+        let channel = format!("chinwag_{}", id.get::<_, String>(0));
+        client.batch_execute(&format!("LISTEN {channel}")).await.unwrap();
+        Self { client, channel, payloads }
+    }
+
+    async fn notify(&self, payload: &str) {
+        self.client.execute("SELECT pg_notify($1, $2)", &[&self.channel, &payload]).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn foreign_notifications_are_counted_and_do_nothing() {
+    let pair = Pair::new().await;
+    let mut talkers = pair.talkers().await;
+    let mut tap = Tap::on(&pair.url).await;
+    talkers.talk().await;
+    let mut real = Vec::new();
+    while let Ok(payload) = tap.payloads.try_recv() {
+        real.push(payload);
+    }
+    assert!(real.len() >= 6, "each message made a packet");
+    for payload in &real {
+        tap.notify(payload).await;
+        let mut altered = BASE64.decode(payload).unwrap();
+        altered[40] ^= 1;
+        tap.notify(&BASE64.encode(altered)).await;
+    }
+    for garbage in ["", "garbage", "AAAA", &"A".repeat(7_999), "\u{1F600}"] {
+        tap.notify(garbage).await;
+    }
+    for node in [&pair.first, &pair.second] {
+        node.has_logged("it came before", 1).await;
+        node.has_logged("it was not sealed with the CHINWAG_JWT_SECRET of this node", 1).await;
+    }
+    talkers.talk().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_with_another_secret_is_named() {
+    let pair = Pair::new().await;
+    let mut other = Node::with(&["--database-url", &pair.url, "--jwt-secret", "another secret of thirty-two bytes"]);
+    other.start().await;
+    other.has_logged("it was not sealed with the CHINWAG_JWT_SECRET of this node", 1).await;
+    pair.first.has_logged("it was not sealed with the CHINWAG_JWT_SECRET of this node", 1).await;
+    pair.talkers().await.talk().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_alone_notifies_nobody() {
+    let url = database().await;
+    let mut alone = node(&url);
+    alone.start().await;
+    let mut tap = Tap::on(&url).await;
+    let (ada, grace) = (alone.register("ada").await, alone.register("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
+    let mut socket = grace.connect("/ws").await;
+    ada.send(&room, "hello").await;
+    assert_eq!(socket.next_content().await, "hello");
+    tap.notify("the end").await;
+    assert_eq!(tap.payloads.recv().await.as_deref(), Some("the end"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_of_its_own_can_be_given() {
+    let url = database().await;
+    let direct = format!("{url}?connect_timeout=3");
+    let with = |listen: &str| Node::with(&["--database-url", &url, "--jwt-secret", SECRET, "--listen-url", listen]);
+    let (mut first, mut second) = (with(&direct), with(&direct));
+    first.start().await;
+    second.start().await;
+    first.has_logged(super::JOINED, 1).await;
+    second.has_logged(super::JOINED, 1).await;
+    Pair { first, second, url }.talkers().await.talk().await;
+}
+
+#[test]
+fn a_bad_listen_url_is_refused_in_one_line() {
+    let data = tempfile::tempdir().unwrap();
+    let error = refused(&["--data", data.path().to_str().unwrap(), "--listen-url", "postgres://127.0.0.1/x"], &[]);
+    assert!(error.contains("CHINWAG_LISTEN_URL needs a DATABASE_URL"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listen_url_of_another_database_is_refused() {
+    let (url, other) = (database().await, database().await);
+    let mut elsewhere = node(&other);
+    elsewhere.start().await;
+    for listen in [other, database().await] {
+        let arguments = ["--jwt-secret", SECRET, "--database-url", &url, "--listen-url", &listen];
+        let error = block_in_place(|| refused(&arguments, &[]));
+        assert!(error.contains("CHINWAG_LISTEN_URL") && error.contains("not the one of DATABASE_URL"), "{error}");
+        assert_eq!(error.lines().count(), 1);
+    }
+}

@@ -1,0 +1,54 @@
+//! Nodes. Only PostgreSQL has them.
+
+use std::time::Duration;
+
+use chinwag::domain::Incarnation;
+use chinwag::store::{ClusterIdentity, Renewal};
+use uuid::Uuid;
+
+use super::Fixture;
+
+/// Far longer than a test.
+const LONG: Duration = Duration::from_secs(3_600);
+/// A lease that ends as it begins.
+const NONE: Duration = Duration::ZERO;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_is_used_by_one_process() {
+    assert!(Fixture::sqlite().await.nodes().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_identity_is_the_one_of_all() {
+    let fixture = Fixture::postgres().await;
+    let other = fixture.another().await;
+    let (first, second) = [1, 2].map(|n| ClusterIdentity { id: Uuid::from_u128(n), shard_count: 256 }).into();
+    assert_eq!(fixture.nodes().unwrap().cluster(first).await, Ok(first));
+    assert_eq!(other.nodes().unwrap().cluster(second).await, Ok(first));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_lives_as_long_as_its_lease() {
+    let fixture = Fixture::postgres().await;
+    let nodes = fixture.nodes().unwrap();
+    let (one, other) = (Incarnation::new(), Incarnation::new());
+    let renewal = |is_new, others: &[Incarnation]| Ok(Renewal { is_new, others: others.to_vec() });
+    assert_eq!(nodes.renew_lease(one, LONG, LONG).await, renewal(true, &[]));
+    assert_eq!(nodes.renew_lease(other, NONE, LONG).await, renewal(true, &[one]));
+    assert_eq!(nodes.renew_lease(one, LONG, LONG).await, renewal(false, &[]), "the other's lease is over");
+    assert_eq!(nodes.renew_lease(other, LONG, LONG).await, renewal(true, &[one]));
+    assert_eq!(nodes.renew_lease(one, LONG, LONG).await, renewal(false, &[other]));
+    nodes.end_lease(other).await.unwrap();
+    assert_eq!(nodes.renew_lease(one, LONG, LONG).await, renewal(false, &[]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_nodes_are_kept_for_a_while() {
+    let fixture = Fixture::postgres().await;
+    let nodes = fixture.nodes().unwrap();
+    nodes.renew_lease(Incarnation::new(), NONE, LONG).await.unwrap();
+    nodes.renew_lease(Incarnation::new(), NONE, LONG).await.unwrap();
+    assert_eq!(fixture.count("SELECT count(*) FROM nodes").await, 2);
+    nodes.renew_lease(Incarnation::new(), LONG, NONE).await.unwrap();
+    assert_eq!(fixture.count("SELECT count(*) FROM nodes").await, 1);
+}
