@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use super::apply_facts::Statements;
 use super::apply_writes::Writes;
 use super::connection::{Params, PgConnection};
-use super::contacts::{contact_from, user_has_contact, users_with_contact};
+use super::contacts::{contact_from, users_with_contact};
 use super::members::member;
 use super::mentions::{MentionedMembers, mentioned_members, names_to_look_up};
 use super::messages::message;
@@ -98,7 +98,7 @@ struct Target {
 
 impl Loaded {
     /// Looks up whether the users who are added have the actor as a contact, where that decides. All in one round trip.
-    async fn load_contacts(&mut self, connection: &PgConnection, sql: &Statements, batch: &[Command]) -> Result<()> {
+    async fn load_contacts(&mut self, connection: &PgConnection, batch: &[Command]) -> Result<()> {
         let questions = self.targets.iter_mut().filter_map(|(index, target)| match batch.get(*index)?.action {
             Action::AddMember { .. } if target.role.is_none() && target.consent.depends_on_contacts() => {
                 Some((batch[*index].actor_id, target))
@@ -106,11 +106,8 @@ impl Loaded {
             _ => None,
         });
         let answered = questions.map(async |(actor_id, target)| {
-            target.consent.has_contact = if sql.is_of_one {
-                user_has_contact(connection, target.user.id, actor_id).await?
-            } else {
-                !users_with_contact(connection, &[target.user.id], actor_id).await?.is_empty()
-            };
+            let found = users_with_contact(connection, &[target.user.id], actor_id).await?;
+            target.consent.has_contact = !found.is_empty();
             Ok(())
         });
         join_all(answered).await.into_iter().collect()
@@ -290,7 +287,7 @@ async fn load(
         let quotes = read_quotes(&rows);
         loaded.messages.values_mut().for_each(|message| set_quote(message, &quotes));
     }
-    loaded.load_contacts(connection, sql, batch).await?;
+    loaded.load_contacts(connection, batch).await?;
     Ok(loaded)
 }
 

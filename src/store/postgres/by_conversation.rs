@@ -29,7 +29,7 @@ pub(super) async fn commit_each(connection: &PgConnection, batch: &[NewMessage])
             outcomes.set(places, committed);
         }
     }
-    Ok(outcomes.all)
+    Ok(outcomes.finish())
 }
 
 /// Applies a batch, one conversation after another. The outcomes are as those of [`commit_each`].
@@ -42,11 +42,11 @@ pub(super) async fn apply_each(connection: &PgConnection, batch: &[Command]) -> 
         let applied = in_halves(connection, batch, &places, apply_part).await;
         outcomes.set(&places, applied);
     }
-    outcomes.all
+    outcomes.finish()
 }
 
 /// Returns the places of the writes of each conversation, in their order.
-fn by_conversation(ids: impl Iterator<Item = ConversationId>) -> Vec<Vec<usize>> {
+pub(super) fn by_conversation(ids: impl Iterator<Item = ConversationId>) -> Vec<Vec<usize>> {
     let (mut groups, mut places): (Vec<Vec<usize>>, HashMap<ConversationId, usize>) = Default::default();
     for (place, id) in ids.enumerate() {
         let group = *places.entry(id).or_insert(groups.len());
@@ -58,27 +58,39 @@ fn by_conversation(ids: impl Iterator<Item = ConversationId>) -> Vec<Vec<usize>>
     groups
 }
 
-/// The outcomes of a batch, which are unknown at first.
+/// The outcomes of a batch. `None` for a write that is not tried yet.
 struct Outcomes {
-    all: Vec<Result<Outcome>>,
+    all: Vec<Option<Result<Outcome>>>,
     started: Instant,
 }
 
 impl Outcomes {
     fn new(count: usize) -> Self {
-        let untried = Err(Error::unavailable("PostgreSQL: the time of the batch is over"));
-        Self { all: vec![untried; count], started: Instant::now() }
+        Self { all: vec![None; count], started: Instant::now() }
     }
 
-    /// Returns true if the rest of the batch should not be tried. Its writes are tried again, which is better than to lose the outcomes of all.
+    /// Returns true if the rest of the batch should not be tried. Its writes are tried again later, which is better than to lose the outcomes of all.
     fn is_over(&self, connection: &PgConnection) -> bool {
         self.started.elapsed() >= limits::CONVERSATIONS_TIMEOUT || !connection.is_usable()
     }
 
     fn set(&mut self, places: &[usize], outcomes: Vec<Result<Outcome>>) {
         for (place, outcome) in places.iter().zip(outcomes) {
-            self.all[*place] = outcome;
+            self.all[*place] = Some(outcome);
         }
+    }
+
+    /// Returns the outcomes. That of a write that was not tried is `unavailable`.
+    fn finish(self) -> Vec<Result<Outcome>> {
+        let mut untried = None;
+        let outcome = |outcome: Option<Result<Outcome>>| {
+            outcome.unwrap_or_else(|| {
+                let error =
+                    untried.get_or_insert_with(|| Error::unavailable("PostgreSQL: the time of a batch is over"));
+                Err(error.clone())
+            })
+        };
+        self.all.into_iter().map(outcome).collect()
     }
 }
 

@@ -34,8 +34,6 @@ pub(super) enum Purpose {
     General,
     /// For the journal's batches.
     Journal,
-    /// For the journal's batches, if the tables are distributed.
-    DistributedJournal,
     /// For LISTEN and NOTIFY.
     Notifications,
 }
@@ -48,6 +46,8 @@ pub(super) type Undriven = Connection<Socket, <MakeRustlsConnect as MakeTlsConne
 pub(super) struct Connector {
     config: Config,
     tls: MakeRustlsConnect,
+    /// True if the tables of the database are distributed.
+    pub(super) is_distributed: bool,
 }
 
 impl Connector {
@@ -80,7 +80,7 @@ impl Connector {
             .tcp_user_timeout(limits::QUERY_TIMEOUT)
             // Of several hosts, chooses the one that takes writes. After a failover that is never the old primary.
             .target_session_attrs(TargetSessionAttrs::ReadWrite);
-        Ok(Self { config, tls: tls.connector()? })
+        Ok(Self { config, tls: tls.connector()?, is_distributed: false })
     }
 
     /// The server's hosts and ports, for messages to the operator. Without the password.
@@ -99,7 +99,7 @@ impl Connector {
         // In a box, because it is large, and every call that may connect would be as large.
         in_time(Box::pin(async {
             let connection = self.open().await.map_err(|failure| described(&failure))?;
-            let set_up = connection.client().batch_execute(&settings(purpose)).await;
+            let set_up = connection.client().batch_execute(&settings(purpose, self.is_distributed)).await;
             set_up.map(|()| connection).map_err(|failure| described(&failure))
         }))
         .await
@@ -129,7 +129,7 @@ impl Connector {
     /// Opens a connection with the server's own settings.
     async fn open(&self) -> Result<PgConnection, Failure> {
         let (client, connection) = self.config.connect(self.tls.clone()).await?;
-        Ok(PgConnection::new(client, connection, self.tls.clone()))
+        Ok(PgConnection::new(client, connection, self.tls.clone(), self.is_distributed))
     }
 }
 
@@ -143,7 +143,7 @@ async fn in_time<T>(handshake: impl Future<Output = Result<T, String>>) -> Resul
 
 /// Returns the statements that set up a connection. They are sent after connecting, because a pooler between chinwag and PostgreSQL may
 /// refuse such settings as start-up options.
-pub(super) fn settings(purpose: Purpose) -> String {
+pub(super) fn settings(purpose: Purpose, is_distributed: bool) -> String {
     let mut text = format!(
         "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
          SET synchronous_commit = on; SET timezone = 'UTC'; SET jit = off;",
@@ -156,12 +156,12 @@ pub(super) fn settings(purpose: Purpose) -> String {
         Purpose::Notifications => text.push_str("SET synchronous_commit = off;"),
         // A batch needs only a few index look-ups for each row. One plan serves batches of every size. It must be good even if it was
         // made while the tables were empty, so that plans that read a whole table are ruled out.
-        Purpose::Journal => text.push_str(
+        Purpose::Journal if !is_distributed => text.push_str(
             "SET plan_cache_mode = force_generic_plan; \
              SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;",
         ),
         // Citus finds the shard of a statement by the values of its parameters, which a generic plan does not have.
-        Purpose::DistributedJournal => text.push_str("SET plan_cache_mode = force_custom_plan;"),
+        Purpose::Journal => text.push_str("SET plan_cache_mode = force_custom_plan;"),
     }
     text
 }

@@ -32,6 +32,8 @@ pub(super) struct PgConnection {
     /// leaves the count above zero, and such a connection is not used again unless [`PgConnection::settle`] succeeds.
     open: AtomicUsize,
     in_transaction: AtomicBool,
+    /// True if the tables of the database are distributed.
+    is_distributed: bool,
     /// True after a failure for which only another connection helps.
     has_failed: AtomicBool,
     answered_at: Mutex<Instant>,
@@ -39,7 +41,12 @@ pub(super) struct PgConnection {
 
 impl PgConnection {
     /// Starts the task that drives the connection, and owns it.
-    pub(super) fn new<S, T>(client: Client, connection: Connection<S, T>, tls: MakeRustlsConnect) -> Self
+    pub(super) fn new<S, T>(
+        client: Client,
+        connection: Connection<S, T>,
+        tls: MakeRustlsConnect,
+        is_distributed: bool,
+    ) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -57,6 +64,7 @@ impl PgConnection {
             statements: Mutex::default(),
             open: AtomicUsize::new(0),
             in_transaction: AtomicBool::new(false),
+            is_distributed,
             has_failed: AtomicBool::new(false),
             answered_at: Mutex::new(Instant::now()),
         }
@@ -65,6 +73,12 @@ impl PgConnection {
     /// The client, for requests that need neither a prepared statement nor the count of open requests.
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Returns true if the tables of the database are distributed. Then a statement that locks rows, or joins in a way that Citus does not know,
+    /// names its conversation by a value.
+    pub(super) fn is_distributed(&self) -> bool {
+        self.is_distributed
     }
 
     /// Returns true if the connection is open, no request is without an answer, and no transaction is without its end.

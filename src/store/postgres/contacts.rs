@@ -40,7 +40,7 @@ const HAS_WRITTEN: &str = "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1 AND 
          WHERE newest.sender_id = $1))";
 
 /// The same as [`Contacts::users_with_contact`] for one user, in statements that each name one conversation. Up to three round trips.
-pub(super) async fn user_has_contact(connection: &PgConnection, user_id: UserId, contact_id: UserId) -> Result<bool> {
+async fn user_has_contact(connection: &PgConnection, user_id: UserId, contact_id: UserId) -> Result<bool> {
     if !connection.rows(HAS_NOTED_CONTACT, &[&user_id, &contact_id]).await?.is_empty() {
         return Ok(true);
     }
@@ -56,6 +56,15 @@ pub(super) async fn users_with_contact(
     user_ids: &[UserId],
     contact_id: UserId,
 ) -> Result<Vec<UserId>> {
+    if connection.is_distributed() {
+        let mut found = Vec::new();
+        for user_id in user_ids {
+            if user_has_contact(connection, *user_id, contact_id).await? {
+                found.push(*user_id);
+            }
+        }
+        return Ok(found);
+    }
     connection.prepare(&[USERS_WITH_CONTACT]).await?;
     let keys: Vec<String> = user_ids.iter().map(|user_id| direct_key(*user_id, contact_id)).collect();
     let messages = row_limit(limits::CONTACT_MESSAGES_MAX);

@@ -1,6 +1,7 @@
 //! The distribution of the tables over the workers of Citus, a distributed PostgreSQL.
 //!
 //! The rows of a conversation are on one worker, in all tables. Tables that are joined with them, and seldom written, are copied to every worker.
+//! The tables of the schema's versions and of the nodes stay on the coordinator.
 
 use tokio_postgres::Error as Failure;
 

@@ -18,12 +18,12 @@ pub(super) struct Leased<'a> {
 }
 
 impl Lane {
-    /// Waits for the lane, and opens its connection for `purpose` if there is no usable one.
-    pub(super) async fn lease(&self, connector: &Connector, purpose: Purpose) -> Result<Leased<'_>> {
+    /// Waits for the lane, and opens its connection if there is no usable one.
+    pub(super) async fn lease(&self, connector: &Connector) -> Result<Leased<'_>> {
         let mut slot = self.0.lock().await;
         let connection = match slot.take().filter(PgConnection::is_usable) {
             Some(connection) => connection,
-            None => connector.connect(purpose).await.map_err(Error::unavailable)?,
+            None => connector.connect(Purpose::Journal).await.map_err(Error::unavailable)?,
         };
         Ok(Leased { slot, connection })
     }

@@ -50,10 +50,10 @@ const SENDERS_OF_ALL: &str = senders_of_all!("w.conversation_id");
 /// The same, if all conversations are one.
 const SENDERS_OF_ALL_OF_ONE: &str = senders_of_all!("($1::uuid[])[1]");
 /// conversation, limit. By the places of the rows, as the reactions to a message.
-pub(super) const SWEEP_MENTIONS: &str = "DELETE FROM mentions WHERE ctid = ANY(ARRAY( \
+pub(super) const SWEEP_MENTIONS: &str = "DELETE FROM mentions WHERE conversation_id = $1 AND ctid = ANY(ARRAY( \
      SELECT ctid FROM mentions WHERE conversation_id = $1 LIMIT $2))";
 /// conversation, limit. In the same way.
-pub(super) const SWEEP_MENTIONS_OF_ALL: &str = "DELETE FROM mentions_of_all WHERE ctid = ANY(ARRAY( \
+pub(super) const SWEEP_MENTIONS_OF_ALL: &str = "DELETE FROM mentions_of_all WHERE conversation_id = $1 AND ctid = ANY(ARRAY( \
      SELECT ctid FROM mentions_of_all WHERE conversation_id = $1 LIMIT $2))";
 
 /// Members by their conversations and folded usernames.

@@ -76,8 +76,6 @@ pub struct Postgres {
     pool: Pool<ConnectionManager>,
     connector: Connector,
     lanes: Vec<Lane>,
-    /// The use of the lanes' connections, which says if the tables are distributed.
-    journal: Purpose,
 }
 
 impl Postgres {
@@ -88,7 +86,7 @@ impl Postgres {
 
     /// Connects to the server at a `postgres://…` URL, and migrates or checks the database.
     pub(super) async fn open_with(url: &str, opening: Opening) -> Result<Self> {
-        let connector = Connector::new(url)?;
+        let mut connector = Connector::new(url)?;
         let refused = |cause: String| {
             Error::new(Code::Unavailable, format!("the database at {} cannot be used: {cause}", connector.address()))
         };
@@ -106,15 +104,9 @@ impl Postgres {
                 migrate::require_current(connection.client(), &place).await?;
             }
         }
-        let is_distributed = bounded(distribution::is_distributed(&connection)).await?;
-        let journal = if is_distributed { Purpose::DistributedJournal } else { Purpose::Journal };
+        connector.is_distributed = bounded(distribution::is_distributed(&connection)).await?;
         let lanes = iter::repeat_with(Lane::default).take(limits::POSTGRES_LANES).collect();
-        Ok(Self { pool: pool::build(connector.clone()), connector, lanes, journal })
-    }
-
-    /// Returns true if each numbered write is committed by a transaction of its conversation.
-    fn is_distributed(&self) -> bool {
-        self.journal == Purpose::DistributedJournal
+        Ok(Self { pool: pool::build(connector.clone()), connector, lanes })
     }
 
     /// Takes a connection from the pool. The caller bounds the time.

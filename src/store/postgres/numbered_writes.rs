@@ -17,8 +17,8 @@ impl NumberedWrites for Postgres {
             return Ok(Vec::new());
         }
         bounded(async {
-            let leased = self.lane(lane)?.lease(&self.connector, self.journal).await?;
-            let outcomes = if self.is_distributed() {
+            let leased = self.lane(lane)?.lease(&self.connector).await?;
+            let outcomes = if leased.connection.is_distributed() {
                 Box::pin(by_conversation::commit_each(&leased.connection, &batch)).await
             } else {
                 commit::commit(&leased.connection, &batch).await
@@ -34,8 +34,8 @@ impl NumberedWrites for Postgres {
             return Ok(Vec::new());
         }
         bounded(async {
-            let leased = self.lane(lane)?.lease(&self.connector, self.journal).await?;
-            let outcomes = if self.is_distributed() {
+            let leased = self.lane(lane)?.lease(&self.connector).await?;
+            let outcomes = if leased.connection.is_distributed() {
                 Ok(Box::pin(by_conversation::apply_each(&leased.connection, &batch)).await)
             } else {
                 Box::pin(apply::apply(&leased.connection, &OF_MANY, &batch)).await

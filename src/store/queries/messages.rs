@@ -50,7 +50,7 @@ pub(crate) const EVENTS_AFTER: &str = concat!(
      UNION ALL SELECT * FROM (SELECT c.conversation_id, c.seq AS event_seq, c.kind, c.payload, ",
     message_columns!(),
     " FROM (SELECT * FROM changes WHERE conversation_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) c \
-         LEFT JOIN messages m ON m.conversation_id = c.conversation_id AND m.seq = c.message_seq) changed \
+         LEFT JOIN messages m ON m.conversation_id = $1 AND m.seq = c.message_seq) changed \
      ORDER BY event_seq LIMIT $3"
 );
 /// user, conversation. No row if the user is not a member.
