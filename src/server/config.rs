@@ -35,6 +35,7 @@ const COMMANDS: &str = "Commands; each has a --help of its own:
   chinwag invite          Makes an invitation
   chinwag backup FILE     Saves the database in a file, also while a server runs
   chinwag restore FILE    Replaces the database by a saved one
+  chinwag migrate         Migrates the database, and distributes it over the workers of Citus
   chinwag bench SCENARIO  Measures the speed of a server
   chinwag chat            Talks, in a terminal or a pipe";
 

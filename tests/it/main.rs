@@ -28,6 +28,7 @@ mod browser;
 mod conformance;
 mod console;
 mod demo;
+mod distribution;
 mod documents;
 mod draining;
 mod faults;

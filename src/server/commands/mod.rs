@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod invite;
 pub mod message;
+pub mod migrate;
 mod operator;
 pub mod registration;
 pub mod report;
