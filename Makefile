@@ -9,7 +9,7 @@ help:
 
 # Using it
 
-.PHONY: run build demo up
+.PHONY: run build demo up cluster
 run: build ## Builds the server and starts it; no configuration is needed
 	@cargo run --release --locked --quiet -- $(ARGS)
 
@@ -21,6 +21,9 @@ demo: ## Starts a server of its own and shows what it does
 
 up: ## Starts the server and PostgreSQL in containers, at http://127.0.0.1:8080
 	docker compose up --build
+
+cluster: build ## Starts three nodes on one PostgreSQL, with NATS where it is installed, as processes; Ctrl-C ends them
+	@tests/cluster.sh
 
 # Changing it
 

@@ -66,8 +66,10 @@
 //! A client that was away reads the same events from the store. `sync::catch_up` sends pages until the connection has all that this node
 //! has delivered, and activates the subscription at that number, under the lock that delivery takes.
 //!
-//! A node that missed events reads them from the store too. `delivery::gap_repair` reads the missing ones before it delivers those that
+//! A node that missed events reads them from the store too, those of many conversations by one question. `delivery::gap_repair` reads the missing ones before it delivers those that
 //! follow. A gap at the end has no event after it, so `sync::reconcile` compares the node's numbers with the store's once a heartbeat.
+//! After a failover of PostgreSQL the same numbers may be those of other events. Then `sync::replaced_history` closes all connections before the
+//! store serves again.
 //!
 //! # Invariants
 //!

@@ -49,7 +49,7 @@ pub const UNREAD_MAX: i64 = 100;
 /// Newest messages among which the unread ones of a member are counted, and newest mentions among which the unread ones are. System messages, deleted ones and one's own are not counted, and
 /// without a bound a page of conversations could read a million of them.
 pub const UNREAD_SCANNED_MAX: usize = 1_000;
-/// Messages that are looked at to count the unread ones for each token of [`READS`] that a list of conversations costs besides its own. 100 take
+/// Messages and mentions that are looked at to count the unread ones for each token of [`READS`] that a list of conversations costs besides its own. 100 take
 /// SQLite 0.3 ms, as long as 40 messages of a page of history with their texts. A user with a few unread messages pays nothing.
 pub const UNREAD_SCANNED_PER_TOKEN: usize = 100;
 
@@ -92,6 +92,15 @@ pub const NODE_END_TIMEOUT: Duration = Duration::from_secs(1);
 /// Shards over which a new cluster spreads conversations and users on NATS.
 pub const SHARDS: i32 = 4_096;
 
+/// Time that an answer which ends sessions waits for the acknowledgements of the other nodes. A node that is paused or cut off costs this much
+/// and no error: it finds the sessions by [`ENDED_SESSIONS_POLL`].
+pub const SESSIONS_END_WAIT: Duration = Duration::from_millis(500);
+/// Sessions in one envelope: 4,000 bytes of ids, which fit a packet of any carrier. A user with more ends them by several.
+pub const SESSIONS_PER_ENVELOPE_MAX: usize = 250;
+/// Requests whose acknowledgements a node waits for at a time: those of 2,000 logouts a second, if a node never acknowledges. Further answers
+/// do not wait.
+pub const REQUESTS_ACKNOWLEDGED_MAX: usize = 1_000;
+
 // ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Items of a page if the client gives no `limit`.
@@ -101,8 +110,12 @@ pub const PAGE_MAX: usize = 200;
 /// Bytes of an encoded page over HTTP: 200 messages of 5 KiB. The longest text takes 98 KiB when every character is escaped, and 200 of them
 /// would take 19 MiB. Over WebSocket, a page has at most [`REPLY_BYTES_MAX`].
 pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
-/// Events read from the store at a time while a connection catches up or a gap is repaired. 100 messages are at most 1.6 MiB.
+/// Events of a conversation read from the store at a time while a connection catches up or a gap is repaired. 100 messages are at most 1.6 MiB.
 pub const CATCH_UP_PAGE: usize = 100;
+/// Conversations in one question of gap repair, so that it leaves at least two events of [`BACKFILL_EVENTS_MAX`] to each: most lack one.
+pub const BACKFILL_CONVERSATIONS_MAX: usize = 100;
+/// Events in one answer to gap repair, of all conversations together: as many as a page of history has, and at most 3.2 MiB.
+pub const BACKFILL_EVENTS_MAX: usize = 2 * BACKFILL_CONVERSATIONS_MAX;
 /// Conversations of a user that are read from the store at a time. 1,000 ids are 16 KB.
 pub const CONVERSATION_IDS_PAGE: usize = 1_000;
 /// Conversations to which a connection of `/ws` subscribes before it queues again for its permit to be set up. A connection subscribes to all
@@ -503,6 +516,9 @@ pub const RECONCILE_PAGE: usize = 500;
 
 /// Time in which a connection to PostgreSQL must be open, its handshake included. Shorter than [`QUERY_TIMEOUT`].
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Head start of each host of PostgreSQL before the next one is tried beside it: as long as a handshake takes on a slow network. Three hosts
+/// are tried well within [`CONNECT_TIMEOUT`].
+pub const POSTGRES_HOST_HEAD_START: Duration = Duration::from_millis(250);
 /// Time in which PostgreSQL must answer one statement or one batch. Shorter than [`WRITE_TIMEOUT`] and [`ANSWER_TIMEOUT`], so that a
 /// client gets the store's error.
 pub const QUERY_TIMEOUT: Duration = Duration::from_secs(4);
@@ -554,6 +570,14 @@ pub const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 pub const SQLITE_WRITER_QUEUE_MAX: usize = 64;
 /// Time that SQLite waits for another process's lock on the file. The same as [`QUERY_TIMEOUT`].
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(4);
+/// Faults of a kind that `chinwag check` shows. More would be the same fault many times over.
+pub const CHECK_FAULTS_SHOWN: usize = 20;
+/// Rows that `chinwag copy` moves or compares at a time. Fewer would cost more flushes.
+pub const COPY_BATCH_ROWS: usize = 2_000;
+/// Bytes of rows after which such a batch ends, with the row that exceeds them. The process holds one batch.
+pub const COPY_BATCH_BYTES: usize = 1024 * 1024;
+/// Time for which `chinwag copy` waits for another copy into the same database, whose process may just have been killed.
+pub const COPY_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for which the store's health is cached. Many clients probe it, and the store is asked once a second.
 pub const HEALTH_CACHE_TTL: Duration = Duration::from_secs(1);
 /// Time in which the store must answer a health check. A later answer counts as a failure, since load balancers wait only a few seconds.

@@ -17,6 +17,9 @@ fn main() -> ExitCode {
     let result = match arguments.get(1).and_then(|name| name.to_str()) {
         Some("backup") => commands::backup::backup(&arguments[1..]),
         Some("restore") => commands::backup::restore(&arguments[1..]),
+        // Its exit codes say more than the others'.
+        Some("check") => return commands::check::run(&arguments[1..]),
+        Some("copy") => commands::copy::run(&arguments[1..]),
         Some("invite") => commands::invite::run(&arguments[1..]),
         Some("message") => commands::message::run(&arguments[1..]),
         Some("migrate") => commands::migrate::run(&arguments[1..]),

@@ -22,6 +22,7 @@ missing() {
     done
     # Debian keeps what makes an environment of Python's in a package without a program.
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+    python3 -c 'import yaml' 2>/dev/null || echo python3-yaml
 }
 
 # A command in root's name; fails if that needs a password.

@@ -7,6 +7,8 @@ use crate::domain::ConversationId;
 
 /// The first byte of a text frame that is not fragmented.
 pub(super) const TEXT: u8 = 0x81;
+/// The first byte of a close frame.
+pub(super) const CLOSE: u8 = 0x88;
 /// The first byte of a ping.
 pub(super) const PING: u8 = 0x89;
 /// A pong without payload, masked with zeros.

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::timeout;
 
-use super::frames::{PING, PONG, ReceivedMessage, next_frame};
+use super::frames::{CLOSE, PING, PONG, ReceivedMessage, next_frame};
 use super::options::Listen;
 use super::websocket::{WebSocket, read_available, write_all};
 
@@ -83,6 +83,11 @@ async fn read(websocket: WebSocket, counts: Rc<Counts>) {
                     counts.failure.replace(Some(failure));
                     return;
                 }
+            } else if kind == CLOSE {
+                let code = payload.first_chunk().map_or(0, |code| u16::from_be_bytes(*code));
+                counts.failure.replace(Some(format!("the server closed a connection with code {code}")));
+                counts.changed.notify_one();
+                return;
             } else if ReceivedMessage::parse(payload).is_some() {
                 counts.deliveries.set(counts.deliveries.get() + 1);
                 counts.bytes.set(counts.bytes.get() + length as u64);

@@ -6,7 +6,9 @@
 pub mod cluster;
 pub mod local;
 
+use async_trait::async_trait;
 use bytes::Bytes;
+use uuid::Uuid;
 
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
 use crate::registry::EncodedEvents;
@@ -52,6 +54,10 @@ pub enum Envelope {
     Ephemeral { audience: Audience, frame: Bytes },
     /// The short form of envelopes that the store can repeat. Only other nodes get it.
     Hints(Hints),
+    /// Like [`Envelope::SessionsEnded`], for other nodes alone. Each of them acknowledges it.
+    EndSessions { request: RequestId, sessions: Vec<SessionId> },
+    /// A node has done what this request of another node asks for.
+    Acknowledged(RequestId),
 }
 
 impl Envelope {
@@ -71,6 +77,8 @@ impl Envelope {
             Self::BlockChanged(..)
             | Self::ReceiptsSwitched { .. }
             | Self::SessionsEnded(_)
+            | Self::EndSessions { .. }
+            | Self::Acknowledged(_)
             | Self::Ephemeral { .. } => return None,
         }
         Some(hints)
@@ -82,8 +90,8 @@ impl Envelope {
             Self::Events(events) => events.iter().map(size_of_events).sum(),
             Self::MembershipEvent { event, .. } => size_of_events(event),
             Self::Created { members, .. } | Self::Deleted { members, .. } => size_of_val(&members[..]),
-            Self::BlockChanged(..) | Self::ReceiptsSwitched { .. } => 0,
-            Self::SessionsEnded(sessions) => size_of_val(&sessions[..]),
+            Self::BlockChanged(..) | Self::ReceiptsSwitched { .. } | Self::Acknowledged(_) => 0,
+            Self::SessionsEnded(sessions) | Self::EndSessions { sessions, .. } => size_of_val(&sessions[..]),
             Self::Ephemeral { audience, frame } => audience.size() + frame.len(),
             Self::Hints(hints) => size_of_val(&hints.heads[..]) + size_of_val(&hints.users[..]),
         };
@@ -94,6 +102,10 @@ impl Envelope {
 fn size_of_events(events: &EncodedEvents) -> usize {
     size_of::<EncodedEvents>() + events.frames.len() + size_of_val(&events.ends[..])
 }
+
+/// Identifies a request of a node that the others acknowledge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(pub Uuid);
 
 /// Tells other nodes what they compare with the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -178,8 +190,15 @@ pub trait Inbox: Send + Sync {
 }
 
 /// Carries envelopes between nodes.
+#[async_trait]
 pub trait Bus: Send + Sync {
     /// [Delivers](Inbox::deliver_local) an envelope on this node before it returns, and [delivers](Inbox::deliver_remote) it on the
     /// other nodes. Never waits. May lose an envelope on its way to another node.
     fn publish(&self, envelope: Envelope);
+
+    /// Ends sessions on this node, and waits until the other nodes have ended them too, at most [`crate::limits::SESSIONS_END_WAIT`]. A node that
+    /// does not acknowledge in time ends them when it next asks the store for sessions that have ended.
+    async fn end_sessions(&self, sessions: Vec<SessionId>) {
+        self.publish(Envelope::SessionsEnded(sessions));
+    }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::presence_view::PresenceView;
 use super::{Chat, Context};
 use crate::auth::Audit;
-use crate::bus::Envelope;
 use crate::domain::account::{Account, AccountChange};
 use crate::domain::password::Password;
 use crate::domain::quotas::{Quotas, QuotasChange};
@@ -122,7 +121,7 @@ impl Chat {
                 Err(error) if error.code == Code::Unavailable && change.ends_sessions() => chat.sessions_here(id, None),
                 Err(_) => Vec::new(),
             };
-            chat.bus.publish(Envelope::SessionsEnded(ended));
+            chat.bus.end_sessions(ended).await;
             Ok(changed?.map(|(account, _)| account))
         })
         .await

@@ -154,7 +154,9 @@ impl PendingConnection {
         let Self { mut live, user, version, .. } = self;
         let connection = &live.connection;
         // From here on the reconciler compares the connection's subscriptions with the store.
-        connection.set_membership_version(version);
+        if connection.set_membership_version(version) {
+            live.chat.repair_queue.request_user(user.id);
+        }
         let head = match connection.scope {
             Scope::One(id) => live.head.map(|head| (id, head)),
             Scope::All | Scope::Held => None,

@@ -101,10 +101,10 @@ async fn answer(context: &Context, id: ConversationId) -> Result<Answer> {
     Answer::ok(&ViewObject::new(&view, |id| presence.of(id)))
 }
 
-/// Charges the messages that were looked at to count the unread ones: 200 conversations can have 200,000 of them.
+/// Charges the messages and mentions that were looked at to count the unread ones: 200 conversations can have 600,000 of them.
 fn charge_counting(chat: &Chat, user_id: UserId, views: &[ConversationView]) {
-    let messages: usize = views.iter().map(ConversationView::messages_counted).sum();
-    chat.rate_limits.charge_dear_read(user_id, messages / limits::UNREAD_SCANNED_PER_TOKEN);
+    let rows: i64 = views.iter().map(|view| view.rows_counted).sum();
+    chat.rate_limits.charge_dear_read(user_id, usize::try_from(rows).unwrap_or(0) / limits::UNREAD_SCANNED_PER_TOKEN);
 }
 
 fn peer_id(view: &ConversationView) -> Option<UserId> {

@@ -13,7 +13,6 @@ use uuid::Uuid;
 use super::users::check_password;
 use super::{Chat, Context};
 use crate::auth::Audit;
-use crate::bus::Envelope;
 use crate::domain::account::{Departure, Tombstone};
 use crate::domain::command::{Action, Command, Write};
 use crate::domain::conversation::Role;
@@ -65,7 +64,7 @@ impl Chat {
                 Err(error) if error.code == Code::Unavailable => chat.sessions_here(id, None),
                 Err(_) => Vec::new(),
             };
-            chat.bus.publish(Envelope::SessionsEnded(ended));
+            chat.bus.end_sessions(ended).await;
             Ok(deleted?.is_some())
         })
         .await

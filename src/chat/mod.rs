@@ -49,7 +49,8 @@ use crate::registry::{Connection, MemoryBudget, Registry};
 use crate::store::{Store, StoreHealth};
 use crate::sync::{
     EndedSessionsPoll, IndexQueue, IndexWorker, Presence, PresenceWorker, QueueingBus, ReceiptQueue, ReceiptsWorker,
-    Reconciler, RemovalsPoll, Subscriptions, SweeperWake, UserPermits, run_sweeper, user_words,
+    Reconciler, RemovalsPoll, Subscriptions, SweeperWake, UserPermits, close_on_replaced_history, run_sweeper,
+    user_words,
 };
 pub use connect::{ConnectError, LiveConnection, PendingConnection};
 pub use context::Context;
@@ -90,6 +91,7 @@ pub struct Chat {
     journal: Journal,
     presence: Arc<Presence>,
     receipts: Arc<ReceiptQueue>,
+    repair_queue: Arc<RepairQueue>,
     typing: typing::Typists,
     health: Arc<StoreHealth>,
     settings: Settings,
@@ -124,6 +126,7 @@ impl Chat {
         let inbox = Arc::new(LocalInbox::new(Arc::clone(&registry), invalidate, events, queue));
         let gap_repair =
             Arc::new(GapRepair::new(&store, &registry, Arc::clone(&inbox) as _, Arc::clone(&repair_queue)));
+        tasks.spawn(supervised(Arc::clone(&gap_repair).run(stop.clone())));
         let index_queue = Arc::<IndexQueue>::default();
         let bus = Arc::new(QueueingBus::new(join(Arc::clone(&inbox) as _), &index_queue)) as Arc<dyn Bus>;
         tasks.spawn(supervised(IndexWorker::new(&store, &index_queue).run(stop.clone())));
@@ -145,10 +148,12 @@ impl Chat {
             registry: Arc::clone(&registry),
             inbox,
             gap_repair: Arc::clone(&gap_repair),
-            repair_queue,
+            repair_queue: Arc::clone(&repair_queue),
             subscriptions: Arc::clone(&subscriptions),
         };
         tasks.spawn(supervised(reconciler.run(settings.heartbeat, stop.clone())));
+        let closing = close_on_replaced_history(Arc::clone(&store), Arc::clone(&registry), stop.clone());
+        tasks.spawn(supervised(closing));
         let sweeper = SweeperWake::default();
         tasks.spawn(supervised(run_sweeper(Arc::clone(&store), Arc::clone(&sweeper), stop.clone())));
         let auth = Auth::new(Arc::clone(&store), &settings.secret, settings.access_ttl, sessions, unlimited).await?;
@@ -163,6 +168,7 @@ impl Chat {
             bus,
             presence,
             receipts,
+            repair_queue,
             typing: typing::Typists::default(),
             health,
             rate_limits: RateLimits::new(unlimited),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::{Chat, Context};
 use crate::auth::{Audit, PasswordMatch};
-use crate::bus::Envelope;
 use crate::domain::account::Credentials;
 use crate::domain::password::Password;
 use crate::domain::session::{Caller, Session};
@@ -212,7 +211,7 @@ impl Chat {
             let ended = chat.store.end_session_of(user_id, id, Timestamp::now()).await;
             // If the outcome is unknown, the sockets are closed all the same. If the session is live, its clients reconnect.
             if ended.as_ref().map_or_else(|error| error.code == Code::Unavailable, |ended| *ended) {
-                chat.bus.publish(Envelope::SessionsEnded(vec![id]));
+                chat.bus.end_sessions(vec![id]).await;
             }
             ended
         })

@@ -4,7 +4,6 @@ use super::presence_view::PresenceView;
 use super::user_settings::SettingsChange;
 use super::{Chat, Context};
 use crate::auth::{Audit, PasswordMatch};
-use crate::bus::Envelope;
 use crate::domain::password::Password;
 use crate::domain::search::Query;
 use crate::domain::session::Caller;
@@ -129,7 +128,7 @@ async fn change_password(context: &Context, caller: &Caller, password: Password,
             }
             Err(_) => Vec::new(),
         };
-        chat.bus.publish(Envelope::SessionsEnded(ended));
+        chat.bus.end_sessions(ended).await;
         changed.map(drop)
     })
     .await

@@ -2,84 +2,24 @@
 //!
 //! The bus may lose events, and the store has all of them. Three things reveal a gap: an event that does not follow the watermark, a
 //! write whose first try was committed although its outcome was lost, and the store's newest numbers. Every node compares those with its
-//! own once per heartbeat interval, and whenever the bus reconnects (see `sync::reconcile`).
+//! own once per heartbeat interval, and whenever the bus reconnects (see `sync::reconcile`). With a bus that carries hints alone, every
+//! event of another node is read so: what is missing when a question to the store has been answered goes into the next one together.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
-use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::encode::encode;
 use super::envelopes::{can_share_envelope, envelope_of};
+use super::repair_queue::RepairQueue;
 use crate::bus::{Envelope, Inbox};
 use crate::domain::event::Event;
-use crate::domain::{ConversationId, Error, Result, UserId};
+use crate::domain::{Code, ConversationId, Result, Seq};
 use crate::limits;
 use crate::registry::Registry;
 use crate::store::{Store, hide_deleted_names};
-
-/// Repairs that were requested and not taken yet. Bounded by the numbers of conversations and users with connections to this node.
-#[derive(Default)]
-pub struct RepairQueue {
-    requested: Mutex<Repairs>,
-    not_empty: Notify,
-}
-
-/// A set of repairs.
-#[derive(Default)]
-pub struct Repairs {
-    /// Conversations whose events are missing.
-    pub conversations: HashSet<ConversationId>,
-    /// Users whose subscriptions may differ from their memberships.
-    pub users: HashSet<UserId>,
-    /// Compares all conversations, users and sessions with the store.
-    pub everything: bool,
-}
-
-impl Repairs {
-    /// Returns true if no repair is in the set.
-    pub fn is_empty(&self) -> bool {
-        !self.everything && self.conversations.is_empty() && self.users.is_empty()
-    }
-}
-
-impl RepairQueue {
-    /// Requests a backfill of a conversation.
-    pub fn request_conversation(&self, id: ConversationId) {
-        self.add(|repairs| _ = repairs.conversations.insert(id));
-    }
-
-    /// Requests a comparison of a user's subscriptions with their memberships.
-    pub fn request_user(&self, id: UserId) {
-        self.add(|repairs| _ = repairs.users.insert(id));
-    }
-
-    /// Requests a comparison of everything.
-    pub fn request_everything(&self) {
-        self.add(|repairs| repairs.everything = true);
-    }
-
-    /// Waits for a request, and takes all that were made.
-    pub async fn take(&self) -> Repairs {
-        self.not_empty.notified().await;
-        std::mem::take(&mut self.requested.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Requests failed repairs again.
-    pub fn retry(&self, failed: Repairs) {
-        self.add(|repairs| {
-            repairs.conversations.extend(failed.conversations);
-            repairs.users.extend(failed.users);
-            repairs.everything |= failed.everything;
-        });
-    }
-
-    fn add(&self, change: impl FnOnce(&mut Repairs)) {
-        change(&mut self.requested.lock().unwrap_or_else(PoisonError::into_inner));
-        self.not_empty.notify_one();
-    }
-}
 
 /// Reads missing events from the store and delivers them.
 pub struct GapRepair {
@@ -110,13 +50,71 @@ impl GapRepair {
         &self.queue
     }
 
+    /// Makes the backfills that are requested, until `stop`.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let backfill = |ids| async {
+            let mut missing = ids;
+            let error = self.backfill_all(&mut missing).await.err()?;
+            Some((missing, error))
+        };
+        stop.run_until_cancelled(self.queue.conversations.serve(backfill)).await;
+    }
+
     /// Delivers all events of a conversation that the store has and this node has not delivered.
     pub async fn backfill(&self, id: ConversationId) -> Result<()> {
-        while let Some(watermark) = self.registry.watermark(id) {
-            let mut page = self.store.events(id, watermark, limits::CATCH_UP_PAGE).await?;
-            hide_deleted_names(&*self.store, page.iter_mut().filter_map(|event| event.message.as_mut())).await?;
-            let (mut next, mut batched) = (watermark + 1, Vec::new());
-            for event in &page {
+        self.backfill_all(&mut HashSet::from([id])).await
+    }
+
+    /// Delivers all events of conversations that the store has and this node has not delivered, with one question to the store for as many
+    /// conversations as [`limits::BACKFILL_CONVERSATIONS_MAX`]. Removes a conversation from `ids` when it lacks nothing more. One that fails by
+    /// itself does not stop the others.
+    async fn backfill_all(&self, ids: &mut HashSet<ConversationId>) -> Result<()> {
+        let mut failed = None;
+        let mut waiting: VecDeque<ConversationId> = ids.iter().copied().collect();
+        while !waiting.is_empty() {
+            let asked = waiting.len().min(limits::BACKFILL_CONVERSATIONS_MAX);
+            let asked: Vec<ConversationId> = waiting.drain(..asked).collect();
+            match self.backfill_pages(&asked).await {
+                Ok(unfinished) => {
+                    for id in asked.iter().filter(|id| !unfinished.contains(id)) {
+                        ids.remove(id);
+                    }
+                    // Others have their turn first.
+                    waiting.extend(unfinished);
+                }
+                // The store does not answer, whatever it is asked.
+                Err(error) if error.code == Code::Unavailable => return Err(error),
+                Err(error) if asked.len() == 1 => failed = Some(error),
+                // One of them cannot be read, and each is asked for by itself.
+                Err(_) => {
+                    for id in asked {
+                        match Box::pin(self.backfill(id)).await {
+                            Ok(()) => _ = ids.remove(&id),
+                            Err(error) => failed = Some(error),
+                        }
+                    }
+                }
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Reads and delivers the next missing events of each of these conversations. Returns those that may have more.
+    async fn backfill_pages(&self, ids: &[ConversationId]) -> Result<Vec<ConversationId>> {
+        let after: Vec<(ConversationId, Seq)> =
+            ids.iter().filter_map(|id| Some((*id, self.registry.watermark(*id)?))).collect();
+        if after.is_empty() {
+            return Ok(Vec::new());
+        }
+        let limit = (limits::BACKFILL_EVENTS_MAX / after.len()).min(limits::CATCH_UP_PAGE);
+        let mut events = self.store.events_of(&after, limit).await?;
+        hide_deleted_names(&*self.store, events.iter_mut().filter_map(|event| event.message.as_mut())).await?;
+        let watermarks: HashMap<ConversationId, Seq> = after.into_iter().collect();
+        let (mut batched, mut unfinished) = (Vec::new(), Vec::new());
+        for page in events.chunk_by(|one, other| one.conversation_id == other.conversation_id) {
+            let id = page[0].conversation_id;
+            let mut next = watermarks.get(&id).map_or(page[0].seq, |watermark| watermark + 1);
+            for event in page {
                 if event.seq > next {
                     // The table is damaged. The node skips the missing numbers, or the conversation would deliver nothing for good.
                     tracing::error!(conversation_id = %id, from = next, to = event.seq - 1, "numbers are missing in the store");
@@ -132,15 +130,15 @@ impl GapRepair {
                     self.inbox.deliver_remote(envelope_of(event, self.store.as_ref(), &self.registry, deadline).await);
                 }
             }
-            self.deliver_batched(&mut batched);
-            if page.len() < limits::CATCH_UP_PAGE {
-                break;
+            if page.len() == limit {
+                unfinished.push(id);
             }
         }
-        Ok(())
+        self.deliver_batched(&mut batched);
+        Ok(unfinished)
     }
 
-    /// Delivers consecutive events, in one write per recipient.
+    /// Delivers events, those of a conversation in order, in one write per recipient.
     fn deliver_batched(&self, events: &mut Vec<&Event>) {
         if !events.is_empty() {
             self.inbox.deliver_remote(Envelope::Events(encode(events.drain(..))));
@@ -150,15 +148,8 @@ impl GapRepair {
     /// Backfills conversations within [`limits::BACKFILL_TIMEOUT`]. Requests a repair of those that are not finished by then, and returns
     /// them.
     pub async fn backfill_now(&self, mut ids: HashSet<ConversationId>) -> HashSet<ConversationId> {
-        let backfills = async {
-            while let Some(&id) = ids.iter().next() {
-                self.backfill(id).await?;
-                ids.remove(&id);
-            }
-            Ok::<_, Error>(())
-        };
         // A conversation that failed, or was not started, stays in `ids`.
-        let _ = timeout(limits::BACKFILL_TIMEOUT, backfills).await;
+        let _ = timeout(limits::BACKFILL_TIMEOUT, self.backfill_all(&mut ids)).await;
         for id in &ids {
             self.queue.request_conversation(*id);
         }

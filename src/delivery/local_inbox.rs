@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::gap_repair::RepairQueue;
+use super::repair_queue::RepairQueue;
 use crate::bus::{Audience, Envelope, Hints, Inbox, Joined};
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
 use crate::registry::{Connection, EncodedEvents, Registry, Scope, SeqCheck, Subscription};
@@ -102,7 +102,7 @@ impl LocalInbox {
     /// Requests what this node lacks of what another node tells.
     fn hints(&self, hints: Hints) {
         for (id, head) in hints.heads {
-            if self.registry.watermark(id).is_some_and(|watermark| watermark < head) {
+            if self.registry.lacks(id, head) {
                 self.repairs.request_conversation(id);
             }
         }
@@ -113,12 +113,14 @@ impl LocalInbox {
     }
 
     /// Subscribes the user's connections to a conversation, and sends its frame to those that are new to it. Subscriptions with
-    /// [`Scope::All`] are live after `head`. The others are paused, and so are all without a `head`.
+    /// [`Scope::All`] are live after `head`. The others are paused, and so are all without a `head`. A subscription that exists already becomes
+    /// live by the task that made it, or its connection would receive events twice: by that task, and as they come.
     fn subscribe_user(&self, user_id: UserId, conversation_id: ConversationId, frame: &Bytes, head: Option<Seq>) {
         for connection in self.connections_on_all(user_id) {
-            if self.registry.subscribe(&connection, conversation_id) {
-                connection.send_queue.push(frame.clone());
+            if !self.registry.subscribe(&connection, conversation_id) {
+                continue;
             }
+            connection.send_queue.push(frame.clone());
             if let (Scope::All, Some(head)) = (connection.scope, head) {
                 self.registry.activate_now(&connection, conversation_id, head);
             }
@@ -221,7 +223,8 @@ impl Inbox for LocalInbox {
             }
             Envelope::BlockChanged(one, other) => self.presence.block_changed(one, other),
             Envelope::ReceiptsSwitched { user_id, send_receipts } => self.switch_receipts(user_id, send_receipts),
-            Envelope::SessionsEnded(sessions) => self.end_sessions(&sessions),
+            Envelope::SessionsEnded(sessions) | Envelope::EndSessions { sessions, .. } => self.end_sessions(&sessions),
+            Envelope::Acknowledged(_) => {}
             Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
             Envelope::Hints(hints) => self.hints(hints),
         }
@@ -238,10 +241,11 @@ impl Inbox for LocalInbox {
             }
             Envelope::Created { members, .. } | Envelope::Deleted { members, .. } => self.request_users(members),
             Envelope::BlockChanged(one, other) => self.presence.block_changed(one, other),
-            // A late envelope holds until the connection ends: the setting is read again with the next one.
+            // A late envelope holds until the node compares itself with the store.
             Envelope::ReceiptsSwitched { user_id, send_receipts } => self.switch_receipts(user_id, send_receipts),
             // A session that has ended stays ended, so a late envelope does no harm.
-            Envelope::SessionsEnded(sessions) => self.end_sessions(&sessions),
+            Envelope::SessionsEnded(sessions) | Envelope::EndSessions { sessions, .. } => self.end_sessions(&sessions),
+            Envelope::Acknowledged(_) => {}
             Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
             Envelope::Hints(hints) => self.hints(hints),
         }

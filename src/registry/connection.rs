@@ -45,6 +45,8 @@ const RECEIPTS_OFF: u8 = 2;
 
 /// The membership version of a connection that is still opening. It is greater than every version of the store.
 const NOT_COMPARED: i64 = i64::MAX;
+/// The same, if the user's memberships changed meanwhile.
+const REPAIR_DUE: i64 = i64::MAX - 1;
 
 /// The state of one subscription of a connection.
 #[derive(Clone, Copy, Default)]
@@ -100,6 +102,15 @@ impl Connection {
         let _ = self.receipts.compare_exchange(RECEIPTS_UNKNOWN, value, Ordering::Relaxed, Ordering::Relaxed);
     }
 
+    /// Records the setting as it is in the store, if it is `before`, as it was when the store was asked. A change that was recorded meanwhile is
+    /// newer.
+    pub fn correct_sends_receipts(&self, before: bool, sends_receipts: bool) {
+        let value = |sends_receipts| if sends_receipts { RECEIPTS_ON } else { RECEIPTS_OFF };
+        let (before, value) = (value(before), value(sends_receipts));
+        // It fails too if the setting is not known yet.
+        let _ = self.receipts.compare_exchange(before, value, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
     /// Returns the number after which the subscription to this conversation is live. `None` if it is not live.
     pub fn live_from(&self, conversation_id: ConversationId) -> Option<Seq> {
         self.subscriptions().as_ref()?.get(conversation_id)?.live_from
@@ -130,9 +141,17 @@ impl Connection {
         self.membership_version.load(Ordering::Relaxed)
     }
 
-    /// Sets the membership version with which the subscriptions were compared.
-    pub fn set_membership_version(&self, version: i64) {
-        self.membership_version.store(version, Ordering::Relaxed);
+    /// Sets the membership version with which the subscriptions were compared. Returns true if the connection was opening and its
+    /// [repair was put off](Connection::put_off_repair).
+    pub fn set_membership_version(&self, version: i64) -> bool {
+        self.membership_version.swap(version, Ordering::AcqRel) == REPAIR_DUE
+    }
+
+    /// Puts off a repair of the subscriptions to when the connection is open. Returns false if it is open already.
+    pub fn put_off_repair(&self) -> bool {
+        let put_off =
+            self.membership_version.compare_exchange(NOT_COMPARED, REPAIR_DUE, Ordering::AcqRel, Ordering::Acquire);
+        matches!(put_off, Ok(_) | Err(REPAIR_DUE))
     }
 
     /// Returns true if the subscription to this conversation is live. `None` after the connection left the registry, because it

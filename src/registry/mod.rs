@@ -95,10 +95,7 @@ pub struct Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         let connection = &self.connection;
-        let subscriptions = connection.subscriptions().take();
-        for (conversation_id, _) in subscriptions.iter().flat_map(SubscriptionSet::iter) {
-            self.registry.remove(connection, conversation_id);
-        }
+        self.registry.unsubscribe_from_all(connection);
         remove(&self.registry.users, connection.user_id, connection);
         remove(&self.registry.sessions, connection.session_id, connection);
     }
@@ -257,6 +254,14 @@ impl Registry {
         }
     }
 
+    /// Removes all subscriptions of a connection, for good: it can have none from now on.
+    pub fn unsubscribe_from_all(&self, connection: &Arc<Connection>) {
+        let subscriptions = connection.subscriptions().take();
+        for (conversation_id, _) in subscriptions.iter().flat_map(SubscriptionSet::iter) {
+            self.remove(connection, conversation_id);
+        }
+    }
+
     fn remove(&self, connection: &Arc<Connection>, conversation_id: ConversationId) {
         self.rooms.with(&conversation_id, |shard| {
             let Some(room) = shard.get_mut(&conversation_id) else { return };
@@ -294,6 +299,21 @@ impl Registry {
     /// was delivered or activated yet.
     pub fn watermark(&self, conversation_id: ConversationId) -> Option<Seq> {
         self.rooms.with(&conversation_id, |shard| shard.get(&conversation_id)?.watermark)
+    }
+
+    /// Returns true if a conversation has live subscriptions on this node that have not received the event with this number, which the store has.
+    /// Without a live subscription the node lacks nothing. The number becomes the watermark then, so that connections that catch up meanwhile become
+    /// live only after it.
+    pub fn lacks(&self, conversation_id: ConversationId, seq: Seq) -> bool {
+        self.rooms.with(&conversation_id, |shard| {
+            let Some(room) = shard.get_mut(&conversation_id) else { return false };
+            let is_behind = room.watermark.is_none_or(|watermark| watermark < seq);
+            let is_heard = room.subscriptions.iter().any(Subscription::is_live);
+            if is_behind && !is_heard {
+                room.watermark = Some(seq);
+            }
+            is_behind && is_heard
+        })
     }
 
     /// The conversations that have subscriptions and a watermark on this node, with their watermarks.

@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::arguments;
-use super::database::Database;
+use super::database::{Database, GENERATED_SECRET};
 use crate::domain::registration::RegistrationMode;
 use crate::limits;
 use crate::transport::Origins;
@@ -36,6 +36,8 @@ const COMMANDS: &str = "Commands; each has a --help of its own:
   chinwag backup FILE     Saves the database in a file, also while a server runs
   chinwag restore FILE    Replaces the database by a saved one
   chinwag migrate         Migrates the database, and distributes it over the workers of Citus
+  chinwag check           Looks for faults in the database, also while servers run
+  chinwag copy            Copies a SQLite database into PostgreSQL
   chinwag bench SCENARIO  Measures the speed of a server
   chinwag chat            Talks, in a terminal or a pipe";
 
@@ -158,7 +160,7 @@ impl Config {
 
     /// Creates the data folder if the database or the secret is in it.
     pub fn prepare_data(&self) -> Result<(), String> {
-        if self.database.url.is_some() && (self.jwt_secret.is_some() || self.jwt_secret_file.is_some()) {
+        if self.database.has_url() && (self.jwt_secret.is_some() || self.jwt_secret_file.is_some()) {
             return Ok(());
         }
         self.database.create_folder()
@@ -190,7 +192,7 @@ impl Config {
     }
 
     fn generated_secret(&self) -> PathBuf {
-        self.database.folder.join("jwt-secret")
+        self.database.folder.join(GENERATED_SECRET)
     }
 }
 

@@ -53,13 +53,14 @@ impl Joining {
         };
         let first = ClusterIdentity { id: Uuid::now_v7(), shard_count: limits::SHARDS };
         let cluster = nodes.cluster(first).await.map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
+        let gate = store.history_gate().unwrap_or_default();
         let notifications = match &config.listen_url {
-            None => Notifications::new(&config.database.store_url()?, cluster.id)
+            None => Notifications::new(&config.database.store_url()?, cluster.id, gate)
                 .map_err(|error| format!("DATABASE_URL: {}", error.detail))?,
             Some(url) => {
                 let refused = |detail| format!("CHINWAG_LISTEN_URL: {detail}");
                 let notifications =
-                    Notifications::new(url, cluster.id).map_err(|error| refused(error.detail.into()))?;
+                    Notifications::new(url, cluster.id, gate).map_err(|error| refused(error.detail.into()))?;
                 notifications.connect().await.map_err(refused)?;
                 notifications
             }

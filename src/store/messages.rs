@@ -74,4 +74,8 @@ pub trait Messages: Send + Sync {
 
     /// Returns the events after a number, oldest first and without a gap: the messages and the changes.
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
+
+    /// Returns the events of several conversations, each after a number: at most `limit` of each conversation, which come together, oldest first
+    /// and without a gap.
+    async fn events_of(&self, after: &[(ConversationId, Seq)], limit: usize) -> Result<Vec<Event>>;
 }

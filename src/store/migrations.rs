@@ -104,9 +104,16 @@ pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_versions (
     needs   bigint NOT NULL
 )";
 
+/// The version, in [`TABLE`], of a database into which `chinwag copy` copies. No binary serves it, whatever its own version.
+pub(super) const UNFINISHED_COPY: i64 = i64::MAX;
+
 /// Returns the migrations that are missing in a database at schema version `version`. Fails if this binary does not know version
 /// `needs`, which the database requires.
 pub(super) fn pending(version: i64, needs: i64) -> Result<&'static [Migration]> {
+    if version == UNFINISHED_COPY {
+        let detail = "the database is a copy that is not finished; run chinwag copy again";
+        return Err(Error::new(Code::Unavailable, detail));
+    }
     let known = MIGRATIONS.len();
     let applied = usize::try_from(version).unwrap_or(0).min(known);
     if needs > i64::try_from(known).unwrap_or(i64::MAX) {
@@ -135,6 +142,18 @@ pub(super) fn require_current(version: i64, needs: i64) -> Result<()> {
         Code::Unavailable,
         format!("the database is at schema version {version}; start a server of this version on it first"),
     ))
+}
+
+/// Checks that a database has this binary's schema, and not a newer one on which it can run. Tables and columns of a newer one would not be
+/// copied.
+pub(super) fn require_same(version: i64) -> Result<()> {
+    let known = MIGRATIONS.len();
+    if usize::try_from(version) == Ok(known) {
+        return Ok(());
+    }
+    let detail =
+        format!("the database is at schema version {version}, and this version of chinwag copies version {known}");
+    Err(Error::new(Code::Unavailable, detail))
 }
 
 /// The error for a database without chinwag's tables, for commands that create none.

@@ -25,14 +25,18 @@ use crate::domain::Result;
 
 mod accounts;
 mod blocks;
+mod checks;
 mod contacts;
 mod conversations;
+mod copied_tables;
+mod copy;
 mod deleted_names;
 mod deletions;
 mod distribution;
 mod files;
 mod heads;
 mod health;
+mod history;
 mod known_networks;
 mod leftovers;
 mod member_settings;
@@ -51,7 +55,9 @@ mod registration;
 mod reports;
 mod saved;
 mod sessions;
+mod snapshot;
 pub mod sqlite;
+mod table_rows;
 mod tickets;
 mod trusted_roots;
 mod user_search;
@@ -60,16 +66,20 @@ mod users;
 
 pub use accounts::Accounts;
 pub use blocks::Blocks;
+pub use checks::{Check, Fault, checks};
 pub use contacts::Contacts;
 pub use conversations::{ActivityCursor, Conversations};
+pub use copied_tables::{COPIED_TABLES, ColumnKind, CopiedTable, UNCOPIED_TABLES};
+pub use copy::{CopyStep, copy};
 pub use deleted_names::hide_deleted_names;
 pub use deletions::Deletions;
 pub use distribution::{distribute, distribution_script};
 pub use files::{backup, lock, restore};
 pub use heads::Heads;
 pub use health::StoreHealth;
+pub use history::{History, HistoryGate};
 pub use known_networks::KnownNetworks;
-pub use leftovers::{Leftovers, LeftoversCursor, MessagePlace};
+pub use leftovers::{Leftovers, LeftoversCursor, MentionPlace, MessagePlace, SavedPlace};
 pub use member_settings::MemberSettings;
 pub use members::Members;
 pub use message_search::{MessageSearch, searched_version};
@@ -83,6 +93,7 @@ pub use registration::Registration;
 pub use reports::Reports;
 pub use saved::Saved;
 pub use sessions::Sessions;
+pub use snapshot::Snapshot;
 pub use tickets::Tickets;
 pub use trusted_roots::trusted_roots;
 pub use user_search::{UserPage, search_users};
@@ -121,6 +132,9 @@ pub trait Store:
 
     /// The number of batches that the store can commit at a time. A conversation always uses the same lane.
     fn lanes(&self) -> usize;
+
+    /// The gate that the store closes when its database turns out to have another history. `None` if it never does.
+    fn history_gate(&self) -> Option<Arc<HistoryGate>>;
 
     /// Returns the nodes that share the store, or none if a single process uses it.
     fn nodes(&self) -> Option<&dyn Nodes>;

@@ -24,4 +24,7 @@ pub trait UserSettings: Send + Sync {
     /// Returns those of these users, in no order, whose `read_seq` a reader may not see, because one of the two sends no read receipts. Readers
     /// see their own.
     async fn hidden_readers(&self, reader_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>>;
+
+    /// Returns those of these users, in no order, who send no read receipts.
+    async fn silent_readers(&self, ids: &[UserId]) -> Result<Vec<UserId>>;
 }

@@ -106,11 +106,14 @@ impl Subscriptions {
         resync(format!("The event with number {seq} is another one"))
     }
 
-    /// Like [`Subscriptions::catch_up`], in a task of its own, because the client may read slowly. If it fails, the connection is closed
+    /// Like [`Subscriptions::catch_up`], in a task of its own, because the client may read slowly. Does nothing if the subscription is live. If it fails, the connection is closed
     /// and its client reconnects. If the user is not in the conversation, a paused subscription ends instead.
     pub fn catch_up_in_background(self: &Arc<Self>, connection: &Arc<Connection>, id: ConversationId, after_seq: Seq) {
         let (subscriptions, connection) = (Arc::clone(self), Arc::clone(connection));
         self.tasks.spawn(async move {
+            if connection.live_from(id).is_some() {
+                return;
+            }
             match subscriptions.catch_up(&connection, id, after_seq).await {
                 Err(error) if error.code == Code::NotFound => {
                     subscriptions.registry.unsubscribe_if_paused(&connection, id);

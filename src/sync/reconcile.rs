@@ -8,12 +8,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{join, join_all};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Subscriptions;
 use super::conversation_pages::{ConversationPage, ConversationPages};
-use crate::delivery::{GapRepair, LocalInbox, RepairQueue, Repairs};
+use crate::delivery::{Failed, GapRepair, LocalInbox, RepairQueue};
 use crate::domain::{ConversationId, Error, Result, Seq, SessionId, Timestamp, UserId};
 use crate::limits;
 use crate::registry::{Connection, Registry, Scope};
@@ -32,84 +33,69 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// Reconciles everything once per `period`, and makes requested repairs in between, until `stop`.
+    /// Compares everything once per `period` and when it is requested, and users as they are requested, until `stop`.
     pub async fn run(self, period: Duration, stop: CancellationToken) {
+        let resubscriptions = self.repair_queue.users.serve(|users| self.resubscribe_all(users));
+        stop.run_until_cancelled(join(self.run_comparisons(period), resubscriptions)).await;
+    }
+
+    async fn run_comparisons(&self, period: Duration) {
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.tick().await;
         loop {
-            let repairs = tokio::select! {
-                () = stop.cancelled() => return,
-                repairs = self.repair_queue.take() => repairs,
-                _ = ticks.tick() => Repairs { everything: true, ..Repairs::default() },
-            };
-            let failed = tokio::select! {
-                () = stop.cancelled() => return,
-                failed = self.repair(repairs) => failed,
-            };
-            if !failed.is_empty() {
-                self.repair_queue.retry(failed);
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = sleep(limits::RECONCILE_RETRY_PAUSE) => {}
-                }
+            tokio::select! {
+                () = self.repair_queue.everything_requested() => {}
+                _ = ticks.tick() => {}
+            }
+            while let Err(error) = self.compare().await {
+                tracing::warn!(%error, "the node could not compare itself with the store; it tries again");
+                sleep(limits::RECONCILE_RETRY_PAUSE).await;
             }
         }
     }
 
-    /// Makes repairs, each by itself, so that one that fails does not delay the others. Returns the repairs that failed.
-    async fn repair(&self, mut repairs: Repairs) -> Repairs {
-        let mut failed = Repairs::default();
-        let mut result = Ok(());
-        if repairs.everything {
-            result = self.compare(&mut repairs).await;
-            failed.everything = result.is_err();
-        }
-        for id in repairs.conversations {
-            if let Err(error) = self.gap_repair.backfill(id).await {
-                failed.conversations.insert(id);
-                result = Err(error);
-            }
-        }
-        for id in repairs.users {
-            if let Err(error) = self.resubscribe(id).await {
-                failed.users.insert(id);
-                result = Err(error);
-            }
-        }
-        if let Err(error) = result {
-            tracing::warn!(%error, "some missed events could not be read from the store; the node tries again");
-        }
-        failed
-    }
-
-    /// Compares sessions, conversations and memberships with the store, and adds the differences to `repairs`.
-    async fn compare(&self, repairs: &mut Repairs) -> Result<()> {
+    /// Compares sessions, conversations and memberships with the store, and requests the repair of the differences.
+    async fn compare(&self) -> Result<()> {
         self.compare_sessions().await?;
-        self.compare_heads(repairs).await?;
+        self.compare_heads().await?;
         for page in self.registry.users().chunks(limits::RECONCILE_PAGE) {
             for (user_id, version) in self.store.membership_versions(page).await? {
                 let connections = self.registry.of_user(user_id);
                 if connections.iter().any(|connection| connection.membership_version() < version) {
-                    repairs.users.insert(user_id);
+                    self.repair_queue.request_user(user_id);
                 }
             }
+            self.compare_settings(page).await?;
         }
         Ok(())
     }
 
-    async fn compare_heads(&self, repairs: &mut Repairs) -> Result<()> {
+    /// Compares which users send read receipts: the bus may have lost that one has switched them on or off.
+    async fn compare_settings(&self, users: &[UserId]) -> Result<()> {
+        let connections = users.iter().flat_map(|id| self.registry.of_user(*id));
+        let before: Vec<_> = connections.map(|connection| (connection.sends_receipts(), connection)).collect();
+        let silent: HashSet<UserId> = self.store.silent_readers(users).await?.into_iter().collect();
+        for (before, connection) in before {
+            connection.correct_sends_receipts(before, !silent.contains(&connection.user_id));
+        }
+        Ok(())
+    }
+
+    async fn compare_heads(&self) -> Result<()> {
         for page in self.registry.watermarks().chunks(limits::RECONCILE_PAGE) {
             let ids: Vec<ConversationId> = page.iter().map(|(id, _)| *id).collect();
             let heads: HashMap<ConversationId, Seq> = self.store.heads_of(&ids).await?.into_iter().collect();
             for &(id, watermark) in page {
                 match heads.get(&id) {
-                    Some(&head) if head > watermark => _ = repairs.conversations.insert(id),
+                    Some(&head) if head > watermark => self.repair_queue.request_conversation(id),
                     Some(&head) if head == watermark => {}
                     Some(_) => self.close_subscribers(id),
-                    None => repairs.users.extend(
-                        self.registry.subscribers(id).iter().map(|subscription| subscription.connection.user_id),
-                    ),
+                    None => {
+                        for subscription in self.registry.subscribers(id).iter() {
+                            self.repair_queue.request_user(subscription.connection.user_id);
+                        }
+                    }
                 }
             }
         }
@@ -136,11 +122,26 @@ impl Reconciler {
         Ok(())
     }
 
+    /// Subscribes the connections of users, some users at a time.
+    async fn resubscribe_all(&self, users: HashSet<UserId>) -> Failed<UserId> {
+        let mut failed: Failed<UserId> = None;
+        let users: Vec<UserId> = users.into_iter().collect();
+        for some in users.chunks(limits::DETAILS_AT_ONCE_MAX) {
+            let results = join_all(some.iter().map(|id| self.resubscribe(*id))).await;
+            for (id, result) in some.iter().zip(results) {
+                if let Err(error) = result {
+                    failed.get_or_insert_with(|| (HashSet::new(), error)).0.insert(*id);
+                }
+            }
+        }
+        failed
+    }
+
     /// Subscribes a user's connections to the conversations that the user is in, and to no others.
     async fn resubscribe(&self, user_id: UserId) -> Result<()> {
         let Some((_, version)) = self.store.membership_versions(&[user_id]).await?.pop() else { return Ok(()) };
         let mut connections = self.registry.of_user(user_id);
-        connections.retain(|connection| connection.membership_version() <= version);
+        connections.retain(|connection| !connection.put_off_repair() && connection.membership_version() <= version);
         let mut pages = ConversationPages::of(user_id);
         while let Some(page) = pages.next(&*self.store).await? {
             for connection in &connections {

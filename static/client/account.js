@@ -12,7 +12,7 @@ const BLOCKS = "/v1/users/me/blocks?limit=200";
 const SESSIONS = "/v1/users/me/sessions?limit=50";
 
 export class Account {
-  /** @type {Map<string, User> | null} the blocked people by id; null until they are loaded */
+  /** @type {ReadonlyMap<string, User> | null} the blocked people by id, another map after each change; null until they are loaded */
   blocked = null;
   #rest;
   #session;
@@ -65,14 +65,14 @@ export class Account {
   /** @param {User} user */
   async block(user) {
     await this.#rest.put(`/v1/users/${user.id}/block`);
-    this.blocked?.set(user.id, user);
+    if (this.blocked) this.blocked = new Map(this.blocked).set(user.id, user);
     this.#emitter.changed("people");
   }
 
   /** @param {string} userId */
   async unblock(userId) {
     await this.#rest.remove(`/v1/users/${userId}/block`);
-    this.blocked?.delete(userId);
+    this.blocked = this.blocked && new Map([...this.blocked].filter(([id]) => id !== userId));
     this.#emitter.changed("people");
   }
 

@@ -74,7 +74,7 @@ export class Client {
     /** What the user is notified of. */
     this.notifications = new Notifications(environment, this.rest, session, this.conversations, this.settings);
     /** How much of the list of conversations is loaded. */
-    this.list = new ConversationList(this.rest, this.conversations, emitter, {
+    this.list = new ConversationList(environment, this.rest, this.conversations, emitter, {
       lost: (id) => this.#sync.lose(id),
       received: (conversation) => this.#sync.listed(conversation),
     });
@@ -94,7 +94,7 @@ export class Client {
     /** How far the user has read. */
     this.readState = new ReadState(environment, this.connection, this.conversations);
     /** How far others have received and read. */
-    this.receipts = new Receipts(emitter);
+    this.receipts = new Receipts(this.account, emitter);
     /** Whether the user is at this device. */
     this.presence = new OwnPresence(environment, this.connection);
     /** Who types. */
@@ -205,6 +205,7 @@ export class Client {
   close() {
     this.connection.stop();
     this.resume.stop();
+    this.list.stop();
     this.readState.wipe();
     this.presence.stop();
     this.typing.wipe();

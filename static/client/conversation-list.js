@@ -6,10 +6,11 @@ import { asProblem } from "./http.js";
 /** @import { Conversations } from "./conversations.js" */
 /** @import { Emitter } from "./emitter.js" */
 /** @import { Rest } from "./rest.js" */
-/** @import { Conversation, Page } from "./types.js" */
+/** @import { Clock, Conversation, Page } from "./types.js" */
 
 const PAGE = 50;
 const PAGE_MOST = 200;
+const PAUSE_MS = 2_000; // a member who edits without a pause makes each of the others ask no more often than this
 
 export class ConversationList {
   isLoaded = false;
@@ -23,12 +24,16 @@ export class ConversationList {
   #hooks;
   /** @type {Map<string, { done: Promise<void> }>} */
   #lookups = new Map();
+  /** @type {Map<string, { timer: number, isAskedAgain: boolean }>} the pauses after lookups, by conversation */
+  #pauses = new Map();
+  #clock;
 
   /**
-   * @param {Rest} rest @param {Conversations} conversations @param {Emitter} emitter
+   * @param {{ clock: Clock }} environment @param {Rest} rest @param {Conversations} conversations @param {Emitter} emitter
    * @param {{ lost: (conversationId: string) => void, received: (conversation: Conversation) => void }} hooks
    */
-  constructor(rest, conversations, emitter, hooks) {
+  constructor({ clock }, rest, conversations, emitter, hooks) {
+    this.#clock = clock;
     this.#rest = rest;
     this.#conversations = conversations;
     this.#emitter = emitter;
@@ -86,14 +91,38 @@ export class ConversationList {
     return lookup.done;
   }
 
+  /** Looks a conversation up now, or at the end of the pause that began when that was done last. @param {string} id */
+  fetchWithPause(id) {
+    const running = this.#pauses.get(id);
+    if (running) return void (running.isAskedAgain = true);
+    const pause = { timer: 0, isAskedAgain: false };
+    pause.timer = this.#clock.setTimeout(async () => {
+      await this.#lookups.get(id)?.done; // its answer may be older
+      if (this.#pauses.get(id) !== pause) return;
+      this.#pauses.delete(id);
+      if (pause.isAskedAgain) this.fetchWithPause(id);
+    }, PAUSE_MS);
+    this.#pauses.set(id, pause);
+    this.fetch(id);
+  }
+
   /** The conversation is lost; an answer that is on its way is older. @param {string} id */
   forget(id) {
     this.#lookups.delete(id);
+    this.#clock.clearTimeout(this.#pauses.get(id)?.timer ?? 0);
+    this.#pauses.delete(id);
+  }
+
+  /** Ends the work that waits. */
+  stop() {
+    for (const { timer } of this.#pauses.values()) this.#clock.clearTimeout(timer);
+    this.#pauses.clear();
   }
 
   wipe() {
     Object.assign(this, { isLoaded: false, failed: "", next: null });
     this.#lookups.clear();
+    this.stop();
   }
 
   /** @param {Conversation} conversation @param {number} since */

@@ -61,7 +61,7 @@ export class PagedList {
     this.#hooks.changed();
   }
 
-  /** @param {string} cursor */
+  /** @param {string} cursor @returns {Promise<void>} */
   async #load(cursor) {
     const run = ++this.#run;
     Object.assign(this, { isLoading: true, problem: null });
@@ -76,6 +76,8 @@ export class PagedList {
     } catch (error) {
       if (run !== this.#run) return;
       this.problem = asProblem(error);
+      // A server of another version may not read the cursor: the list begins again.
+      if (cursor && this.problem.errors.some(({ field }) => field === "cursor")) return this.#load("");
       this.items = earlier;
     }
     this.isLoading = false;

@@ -1,17 +1,20 @@
 // How far the other members of conversations have received and read. Groups over 200 have no receipts.
 
+/** @import { Account } from "./account.js" */
 /** @import { Emitter } from "./emitter.js" */
 /** @import { Frame, Message, Receipt } from "./types.js" */
 
 export class Receipts {
   /** @type {Map<string, Map<string, Receipt>>} by conversation and user */
   #known = new Map();
-  /** @type {Map<string, { read: number, delivered: number }>} by conversation: the least of the members but this user */
+  /** @type {Map<string, { read: number, delivered: number, blocked: unknown }>} by conversation: the least of the members who count, and who was blocked then */
   #least = new Map();
+  #account;
   #emitter;
 
-  /** @param {Emitter} emitter */
-  constructor(emitter) {
+  /** @param {Account} account @param {Emitter} emitter */
+  constructor(account, emitter) {
+    this.#account = account;
     this.#emitter = emitter;
   }
 
@@ -29,6 +32,9 @@ export class Receipts {
     if (!receipts) this.#known.delete(conversation_id);
     else this.#known.set(conversation_id, new Map(entries(receipts)));
     this.#changed(conversation_id);
+    // The receipts of who is blocked stand still, and are marked as those of who hides them.
+    const mayBeBlocked = entries(receipts).some(([, { read_seq }]) => read_seq === null);
+    if (mayBeBlocked) this.#account.loadBlocked().then(() => this.#emitter.changed("receipts"), () => {});
   }
 
   /** A user has sent this message, and has read what is before it. @param {Message} message */
@@ -56,7 +62,8 @@ export class Receipts {
   }
 
   /**
-   * Returns the status of a message of the user: the least of the other members'. Groups over 200 have the one that the server said.
+   * Returns the status of a message of the user: the least of the other members', without those whom the user blocks. Groups over 200 have the one
+   * that the server said.
    * @param {Message} message @returns {"sent" | "delivered" | "read"}
    */
   statusOf({ conversation_id, sender_id, seq, status = "sent" }) {
@@ -95,11 +102,13 @@ export class Receipts {
   // Kept, because a view asks for each of its messages.
   /** @param {string} conversationId @param {string} senderId */
   #leastOf(conversationId, senderId) {
+    const { blocked } = this.#account;
     let least = this.#least.get(conversationId);
-    if (!least) {
-      const others = [...this.#known.get(conversationId) ?? []].filter(([userId]) => userId !== senderId).map(([, receipt]) => receipt);
+    if (!least || least.blocked !== blocked) {
+      const doesCount = (/** @type {string} */ userId) => userId !== senderId && !blocked?.has(userId);
+      const others = [...this.#known.get(conversationId) ?? []].filter(([userId]) => doesCount(userId)).map(([, receipt]) => receipt);
       const of = (/** @type {(receipt: Receipt) => number} */ number) => (others.length ? Math.min(...others.map(number)) : 0);
-      least = { read: of(({ read_seq }) => read_seq ?? 0), delivered: of(({ delivered_seq }) => delivered_seq) };
+      least = { read: of(({ read_seq }) => read_seq ?? 0), delivered: of(({ delivered_seq }) => delivered_seq), blocked };
       this.#least.set(conversationId, least);
     }
     return least;

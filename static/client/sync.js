@@ -187,9 +187,9 @@ export class Sync {
   #correctMentions({ id, mention_count, read_seq }, type, message, isMention) {
     const { account, list } = this.#parts;
     if (type !== "message.new") {
-      if (mention_count && message.seq > (read_seq ?? 0)) list.fetch(id);
+      if (mention_count && message.seq > (read_seq ?? 0)) list.fetchWithPause(id);
     } else if (isMention && !account.blocked) {
-      account.loadBlocked().then(() => void (account.blocked?.has(message.sender_id) && list.fetch(id)), () => {});
+      account.loadBlocked().then(() => void (account.blocked?.has(message.sender_id) && list.fetchWithPause(id)), () => {});
     }
   }
 

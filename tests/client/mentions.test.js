@@ -71,3 +71,18 @@ test("a message that changes has the server count again, if a mention is unread"
   assert.equal(browser.server.count("GET /v1/conversations/a"), 1);
   assert.equal(count(), 4);
 });
+
+test("a message that changes without a pause makes the client ask once in two seconds, and once more at the end", async () => {
+  const { browser, tell } = await withRoom();
+  const asked = () => browser.server.count("GET /v1/conversations/a");
+  await tell(event(1, { mentions: [ADA.id] }));
+  const edit = (seq) => event(1, { mentions: [ADA.id], edited_at: `2026-01-01T00:00:${seq}Z` }, "message.updated", seq);
+  for (let seq = 10; seq < 60; seq += 1) await tell(edit(seq));
+  assert.equal(asked(), 1);
+  await browser.clock.pass(2_000);
+  assert.equal(asked(), 2);
+  await browser.clock.pass(10_000);
+  assert.equal(asked(), 2);
+  await tell(edit(61));
+  assert.equal(asked(), 3);
+});

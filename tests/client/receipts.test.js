@@ -72,3 +72,19 @@ test("what the list shows as new is received, once on each connection", async ()
   const told = (socket) => socket.sentOf("message.delivered").map(({ conversation_id, seq }) => `${conversation_id} ${seq}`);
   assert.deepEqual(told(browser.server.socket), ["a 6"]);
 });
+
+test("whom the user blocks counts for no status, as on the server", async () => {
+  const { browser, client, status, socket } = await inRoom({ [GRACE.id]: receipt(2, 2) });
+  const blocked = [{ user: ALAN }];
+  browser.server.answers["GET /v1/users/me/blocks"] = () => [200, { items: blocked, next: null }];
+  browser.server.answers[`DELETE /v1/users/${ALAN.id}/block`] = () => [204];
+  browser.server.answers[`PUT /v1/users/${ALAN.id}/block`] = () => [204];
+  assert.equal(browser.server.count("GET /v1/users/me/blocks"), 0, "all show what they read, so nobody is blocked");
+  await socket.tell({ type: "resumed", ref: "resume", conversation_id: ROOM, last_seq: 2, receipts: { [GRACE.id]: receipt(2, 2), [ALAN.id]: receipt(0, null) } });
+  await browser.clock.pass(10);
+  assert.equal(status(2), "read");
+  await client.account.unblock(ALAN.id);
+  assert.equal(status(2), "sent");
+  await client.account.block(ALAN);
+  assert.equal(status(2), "read");
+});

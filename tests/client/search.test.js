@@ -44,6 +44,19 @@ test("empty pages are skipped, and not without end", async () => {
   assert.equal(server.count(USERS) - before, 5);
 });
 
+test("a cursor that a server of another version does not read begins the list again", async () => {
+  const { people, server } = await withPages({ "": page(["Ada", "Alan"], "old") });
+  await people.start(peopleNamed("a"));
+  server.answers[USERS] = ({ search }) => (search.includes("cursor=old")
+    ? [422, { code: "invalid", errors: [{ field: "cursor", detail: "" }] }]
+    : page(["Ada", "Alan", "Grace"], "new"));
+  await people.more();
+  assert.deepEqual([names(people), people.hasMore, people.problem, people.isLoading], [["Ada", "Alan", "Grace"], true, null, false]);
+  server.answers[USERS] = () => [422, { code: "invalid", errors: [{ field: "cursor", detail: "" }] }];
+  await people.more();
+  assert.equal(people.problem.code, "invalid", "it begins again once");
+});
+
 test("an answer to an earlier search is ignored", async () => {
   const { people, server } = await withPages({});
   const waiting = [];

@@ -11,9 +11,11 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::nodes::history::Fleet;
 use crate::support::client::{Conversation, TestUser};
-use crate::support::node::Node;
+use crate::support::node::{Node, program};
 use crate::support::postgres::database;
+use crate::support::rng::FaultRun;
 use crate::support::server::StoreKind;
 use crate::support::socket::Socket;
 
@@ -217,6 +219,16 @@ async fn on_sqlite_the_versions_take_turns() {
     let numbers: Vec<i64> = frames.iter().map(|frame| frame["seq"].as_i64().unwrap()).collect();
     assert_eq!(numbers, (1..=i64::try_from(events).unwrap()).collect::<Vec<_>>(), "nothing is lost or duplicated");
     stop(&mut previous).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs CHINWAG_PREVIOUS_BIN"]
+async fn nodes_of_the_previous_version_are_replaced_one_after_the_other() {
+    let run = FaultRun::new("a rolling restart from the previous version");
+    let previous = env::var_os("CHINWAG_PREVIOUS_BIN").expect("CHINWAG_PREVIOUS_BIN names the previous release");
+    let mut fleet = Fleet::start([Some(previous.as_os_str()); 3], &mut run.rng()).await;
+    fleet.roll(Some(&program())).await;
+    fleet.verify(&run).await;
 }
 
 async fn stop(node: &mut Node) {

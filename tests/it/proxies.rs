@@ -9,6 +9,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Error;
 
+use crate::deployment::compose;
 use crate::support::client::TestUser;
 use crate::support::postgres::bin;
 use crate::support::process::Process;
@@ -30,7 +31,13 @@ fn port() -> (tokio::net::TcpSocket, SocketAddr) {
     (socket, address)
 }
 
+/// Runs nginx with one server, which has this location.
 async fn nginx(location: &str, map: &str, listen: SocketAddr) -> Option<Process> {
+    nginx_with(&format!("{map} server {{ listen {listen}; {location} }}")).await
+}
+
+/// Runs nginx with these directives of `http`.
+async fn nginx_with(http: &str) -> Option<Process> {
     // Debian keeps it out of the path of users.
     let system = Some(PathBuf::from("/usr/sbin/nginx")).filter(|path| path.is_file());
     let Some(program) = bin("nginx").or(system) else {
@@ -43,7 +50,7 @@ async fn nginx(location: &str, map: &str, listen: SocketAddr) -> Option<Process>
         ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{name}_temp_path {path};"));
     let configuration = format!(
         "daemon off; master_process off; pid {path}/pid; error_log stderr notice; events {{}}\n\
-         http {{ access_log off; {} {map} server {{ listen {listen}; {location} }} }}",
+         http {{ access_log off; {} {http} }}",
         temporary.concat()
     );
     let file = folder.path().join("nginx.conf");
@@ -83,6 +90,25 @@ async fn nginx_works_as_the_document_configures_it() {
     assert!(include_str!("../../docs/operations.md").contains(MAP));
     let (server, (_port, proxy)) = (Server::with(&["--trusted-proxies", "127.0.0.1"]).await, port());
     let Some(_nginx) = nginx(&example("nginx", server.address), MAP, proxy).await else { return };
+    a_page_can_chat(proxy).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_works_as_the_containers_configure_it_beside_nodes_that_are_away() {
+    let (server, (_port, proxy)) = (Server::with(&["--trusted-proxies", "127.0.0.1"]).await, port());
+    let (_closed, away) = port();
+    let compose = compose();
+    let http = compose["configs"]["proxy"]["content"].as_str().unwrap().replace("$$", "$");
+    let mut replaced = http.replace("node-2:8080", &server.address.to_string());
+    for (name, address) in [
+        ("node-1:8080", away.to_string()),
+        ("node-3:8080", away.to_string()),
+        ("listen 8080", format!("listen {proxy}")),
+    ] {
+        assert_eq!(replaced.matches(name).count(), 1, "{name}");
+        replaced = replaced.replace(name, &address);
+    }
+    let Some(_nginx) = nginx_with(&replaced).await else { return };
     a_page_can_chat(proxy).await;
 }
 

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use super::bytes::{Malformed, Reader, Writer};
-use crate::bus::{Audience, Envelope, Hints, Joined, Selection};
+use crate::bus::{Audience, Envelope, Hints, Joined, RequestId, Selection};
 use crate::domain::{ConversationId, SessionId, UserId};
 use crate::registry::EncodedEvents;
 
@@ -87,6 +87,15 @@ fn write(writer: &mut Writer, envelope: &Envelope) {
             writer.list(users, write_user);
             writer.u8(u8::from(*everything));
         }
+        Envelope::EndSessions { request, sessions } => {
+            writer.u8(20);
+            writer.uuid(request.0);
+            writer.list(sessions, |writer, id| writer.uuid(id.0));
+        }
+        Envelope::Acknowledged(request) => {
+            writer.u8(21);
+            writer.uuid(request.0);
+        }
     }
 }
 
@@ -110,13 +119,15 @@ fn read(reader: &mut Reader) -> Result<Envelope, Malformed> {
         }
         4 => Envelope::BlockChanged(read_user(reader)?, read_user(reader)?),
         5 => Envelope::ReceiptsSwitched { user_id: read_user(reader)?, send_receipts: reader.bool()? },
-        6 => Envelope::SessionsEnded(reader.list(|reader| Ok(SessionId(reader.uuid()?)))?),
+        6 => Envelope::SessionsEnded(reader.list(read_session)?),
         7 => Envelope::Ephemeral { audience: read_audience(reader)?, frame: reader.bytes()? },
         8 => Envelope::Hints(Hints {
             heads: reader.list(|reader| Ok((read_conversation(reader)?, reader.i64()?)))?,
             users: reader.list(read_user)?,
             everything: reader.bool()?,
         }),
+        20 => Envelope::EndSessions { request: RequestId(reader.uuid()?), sessions: reader.list(read_session)? },
+        21 => Envelope::Acknowledged(RequestId(reader.uuid()?)),
         _ => return Err(Malformed),
     })
 }
@@ -127,6 +138,10 @@ fn write_user(writer: &mut Writer, id: &UserId) {
 
 fn read_user(reader: &mut Reader) -> Result<UserId, Malformed> {
     Ok(UserId(reader.uuid()?))
+}
+
+fn read_session(reader: &mut Reader) -> Result<SessionId, Malformed> {
+    Ok(SessionId(reader.uuid()?))
 }
 
 fn read_conversation(reader: &mut Reader) -> Result<ConversationId, Malformed> {

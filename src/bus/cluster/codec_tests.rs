@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{decode, encode};
-use crate::bus::{Audience, Envelope, Hints, Joined, Selection};
+use crate::bus::{Audience, Envelope, Hints, Joined, RequestId, Selection};
 use crate::domain::{ConversationId, SessionId, UserId};
 use crate::registry::EncodedEvents;
 
@@ -37,6 +37,8 @@ fn one_of_each() -> Vec<Envelope> {
         ephemeral(Audience::Users { user_ids: vec![one, other], conversation_id: Some(id) }),
         ephemeral(Audience::Users { user_ids: vec![one], conversation_id: None }),
         Envelope::Hints(Hints { heads: vec![(id, 5)], users: vec![one], everything: true }),
+        Envelope::EndSessions { request: RequestId(id.0), sessions: vec![SessionId::new(), SessionId::new()] },
+        Envelope::Acknowledged(RequestId(id.0)),
     ]
 }
 

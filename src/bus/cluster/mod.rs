@@ -8,6 +8,7 @@
 //!
 //! The path of a send only pushes to [`Outbound`], which drops when it is full. A node that is alone publishes to nobody.
 
+mod acknowledgements;
 mod bytes;
 mod codec;
 mod fragments;
@@ -20,6 +21,8 @@ mod seal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use acknowledgements::Acknowledgements;
+use async_trait::async_trait;
 pub use bytes::Malformed;
 use fragments::{FRAGMENT, Fragments};
 pub use outbound::Outbound;
@@ -27,9 +30,13 @@ pub use peers::{Admission, Peers};
 pub use seal::{Opened, Refusal, SEAL_BYTES, Seal};
 
 use ::bytes::Bytes;
+use futures_util::future::join_all;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::{Bus, Envelope, Hints, Inbox};
+use crate::domain::{Incarnation, SessionId};
+use crate::limits;
 
 /// This node's side of the bus that joins it to others.
 pub struct Cluster {
@@ -44,6 +51,7 @@ pub struct Cluster {
     /// Wakes who looks for the leases of nodes, after a packet of a node that has none as far as this node knows.
     pub newcomer: Notify,
     fragments: Fragments,
+    acknowledgements: Acknowledgements,
 }
 
 /// Counts the packets that were not delivered, by reason.
@@ -62,7 +70,8 @@ impl Cluster {
     pub fn new(inbox: Arc<dyn Inbox>, seal: Seal) -> Arc<Self> {
         let (peers, outbound, refused) = (Peers::default(), Outbound::default(), Refused::default());
         let (newcomer, fragments) = (Notify::new(), Fragments::default());
-        Arc::new(Self { inbox, seal, peers, outbound, refused, newcomer, fragments })
+        let acknowledgements = Acknowledgements::default();
+        Arc::new(Self { inbox, seal, peers, outbound, refused, newcomer, fragments, acknowledgements })
     }
 
     /// Returns a packet for other nodes.
@@ -109,8 +118,20 @@ impl Cluster {
         }
         let whole = if body.first() == Some(&FRAGMENT) { self.fragments.add(from, body) } else { Ok(Some(body)) };
         match whole.and_then(|body| body.map(codec::decode).transpose()) {
-            Ok(envelopes) => envelopes.into_iter().flatten().for_each(|envelope| self.inbox.deliver_remote(envelope)),
+            Ok(envelopes) => envelopes.into_iter().flatten().for_each(|envelope| self.deliver_envelope(from, envelope)),
             Err(Malformed) => count(&refused.malformed, "its version is not this node's"),
+        }
+    }
+
+    /// Delivers an envelope of another node, or acknowledges it, or records its acknowledgement.
+    fn deliver_envelope(&self, from: Incarnation, envelope: Envelope) {
+        match envelope {
+            Envelope::EndSessions { request, sessions } => {
+                self.inbox.deliver_remote(Envelope::SessionsEnded(sessions));
+                self.outbound.push(Envelope::Acknowledged(request));
+            }
+            Envelope::Acknowledged(request) => self.acknowledgements.record(request, from),
+            other => self.inbox.deliver_remote(other),
         }
     }
 
@@ -120,12 +141,33 @@ impl Cluster {
     }
 }
 
+#[async_trait]
 impl Bus for Cluster {
     fn publish(&self, envelope: Envelope) {
         if !self.peers.is_alone() {
             self.outbound.push(envelope.clone());
         }
         self.inbox.deliver_local(envelope);
+    }
+
+    async fn end_sessions(&self, sessions: Vec<SessionId>) {
+        let (nodes, mut requests) = (self.peers.live(), Vec::new());
+        for sessions in sessions.chunks(limits::SESSIONS_PER_ENVELOPE_MAX).map(<[_]>::to_vec) {
+            // A request beyond the bound is made as well, and nobody waits for it.
+            let request = self.acknowledgements.request(&nodes);
+            if !nodes.is_empty() {
+                self.outbound.push(match &request {
+                    Some(request) => Envelope::EndSessions { request: request.id, sessions },
+                    None => Envelope::SessionsEnded(sessions),
+                });
+            }
+            requests.extend(request);
+        }
+        self.inbox.deliver_local(Envelope::SessionsEnded(sessions));
+        let acknowledged = join_all(requests.iter().map(acknowledgements::Request::acknowledged));
+        if timeout(limits::SESSIONS_END_WAIT, acknowledged).await.is_err() {
+            tracing::debug!("a node has not acknowledged the end of sessions; it reads them from the store");
+        }
     }
 }
 
@@ -144,3 +186,7 @@ fn count(counter: &AtomicU64, reason: &str) {
         tracing::warn!(packets = before + 1, reason, "a packet of the bus is ignored");
     }
 }
+
+#[cfg(test)]
+#[path = "cluster_tests.rs"]
+mod tests;

@@ -15,7 +15,7 @@ mod test_facts;
 
 pub use membership::may_delete;
 pub use mentions::{may_mention_all, mentions};
-pub use reactions::{Reactor, groups};
+pub use reactions::{Reactor, adds_removed_kinds, groups};
 pub use saved::save;
 
 use std::collections::HashMap;
@@ -50,8 +50,8 @@ pub struct Facts {
     pub message: Option<Message>,
     /// The actor has reacted to `message` with the emoji of the command, if the action is a reaction.
     pub has_reacted: bool,
-    /// The kinds of `message` that the actor alone has, if the action is a reaction with a kind that `message` does not have.
-    pub kinds_alone: Vec<Emoji>,
+    /// The kinds of `message` that the actor has, if the action is a reaction with a kind that `message` does not have or may lose in the batch.
+    pub own_kinds: Vec<Emoji>,
     /// The number of pinned messages, if the action pins one.
     pub pins: i64,
     /// The user who pinned `message`, if the action unpins it.

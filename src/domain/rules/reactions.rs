@@ -1,7 +1,7 @@
 //! The rules of reactions. The reactions to one message in a batch share one decision and thus one event, so that thousands of users who
 //! react at once do not cause thousands of events for each other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use super::contact::declined;
@@ -22,8 +22,8 @@ pub struct Reactor {
     pub actor: Option<Member>,
     /// The user has reacted to the message with this emoji.
     pub has_reacted: bool,
-    /// The kinds of the message that the user alone has, if the message does not have this one.
-    pub kinds_alone: Vec<Emoji>,
+    /// The kinds of the message that the user has, if the message does not have this one or may lose it: see [`adds_removed_kinds`].
+    pub own_kinds: Vec<Emoji>,
 }
 
 /// Returns the groups of a batch, as indices of its commands: all reactions to one message are a group, and every other command is one.
@@ -47,16 +47,30 @@ pub fn groups(batch: &[Command]) -> Vec<Vec<usize>> {
     groups
 }
 
+/// Returns for each command of a group if it adds a kind that the group removes too: the message may be without it when the command is decided.
+pub fn adds_removed_kinds(commands: &[&Command]) -> Vec<bool> {
+    let removed: HashSet<&Emoji> = commands.iter().filter_map(|command| kind(command, false)).collect();
+    let adds_removed = |command: &&Command| kind(command, true).is_some_and(|emoji| removed.contains(emoji));
+    commands.iter().map(adds_removed).collect()
+}
+
+/// Returns the kind that a command adds, or removes.
+fn kind(command: &Command, adds: bool) -> Option<&Emoji> {
+    match &command.action {
+        Action::React { emoji, is_added, .. } if *is_added == adds => Some(emoji),
+        _ => None,
+    }
+}
+
 /// Decides the reactions to one message. `facts` are those of the first command, and `others` those of the commands behind it. The first
 /// command that changes something gets the decision for all.
 pub(super) fn decide(commands: &[&Command], facts: &Facts, others: &[Reactor]) -> Vec<Result<Verdict>> {
     let mut fold = Fold::new(facts);
-    let first =
-        Reacting { actor: facts.actor.as_ref(), has_reacted: facts.has_reacted, kinds_alone: &facts.kinds_alone };
-    let others = others.iter().map(|Reactor { actor, has_reacted, kinds_alone }| Reacting {
+    let first = Reacting { actor: facts.actor.as_ref(), has_reacted: facts.has_reacted, own_kinds: &facts.own_kinds };
+    let others = others.iter().map(|Reactor { actor, has_reacted, own_kinds }| Reacting {
         actor: actor.as_ref(),
         has_reacted: *has_reacted,
-        kinds_alone,
+        own_kinds,
     });
     let reactors = std::iter::once(first).chain(others);
     let has_changed: Vec<Result<bool>> =
@@ -109,7 +123,7 @@ fn reactable(message: Option<&Message>) -> Result<&Message> {
 struct Reacting<'a> {
     actor: Option<&'a Member>,
     has_reacted: bool,
-    kinds_alone: &'a [Emoji],
+    own_kinds: &'a [Emoji],
 }
 
 /// The state of a message's reactions while those of a group are decided one after the other.
@@ -148,7 +162,7 @@ impl<'a> Fold<'a> {
         let Action::React { emoji, is_added, .. } = &command.action else {
             return Err(Error::internal("a command among reactions is none"));
         };
-        let Reacting { actor, has_reacted, kinds_alone } = *reactor;
+        let Reacting { actor, has_reacted, own_kinds } = *reactor;
         let actor = actor.ok_or_else(|| Error::not_found("conversation"))?;
         reactable(self.message)?;
         let key = (command.actor_id, emoji);
@@ -162,7 +176,7 @@ impl<'a> Fold<'a> {
                 return Err(declined());
             }
             if !self.reactions.contains(emoji) {
-                self.check_new_kind(command.actor_id, kinds_alone)?;
+                self.check_new_kind(command.actor_id, own_kinds)?;
             }
             self.reactions.add(emoji);
         } else {
@@ -178,16 +192,16 @@ impl<'a> Fold<'a> {
         Ok(true)
     }
 
-    /// Checks that a user can bring a kind that the message does not have. What the group itself changed in the kinds of others is not counted
-    /// for the user.
-    fn check_new_kind(&self, user_id: UserId, kinds_alone: &[Emoji]) -> Result<()> {
+    /// Checks that a user can bring a kind that the message does not have. The counts are those of this moment: another user of the group may have
+    /// left a kind to the user alone.
+    fn check_new_kind(&self, user_id: UserId, own_kinds: &[Emoji]) -> Result<()> {
         let refuse = |detail: String| Err(Error::field("emoji", detail));
         if self.reactions.counts().len() >= limits::REACTION_KINDS_MAX {
             return refuse(format!("the message has {} kinds of reactions already", limits::REACTION_KINDS_MAX));
         }
         let is_own = |emoji: &Emoji| match self.places.get(&(user_id, emoji)) {
             Some(place) => self.changes[*place].now,
-            None => kinds_alone.contains(emoji),
+            None => own_kinds.contains(emoji),
         };
         let alone = self.reactions.counts().iter().filter(|kind| kind.count == 1 && is_own(&kind.emoji)).count();
         if alone >= limits::REACTION_KINDS_ALONE_MAX {

@@ -136,11 +136,11 @@ fn nobody_has_more_than_a_few_kinds_alone() {
             texts.iter().map(|(text, is_added)| react(stored, ada.user.id, text, *is_added)).collect();
         let reactor = |text: &str| {
             let has_reacted = own.contains(&emoji(text));
-            Reactor { actor: Some(ada.clone()), has_reacted, kinds_alone: own.to_vec() }
+            Reactor { actor: Some(ada.clone()), has_reacted, own_kinds: own.to_vec() }
         };
         let mut reactors: Vec<Reactor> = texts.iter().map(|(text, _)| reactor(text)).collect();
-        let Reactor { actor, has_reacted, kinds_alone } = reactors.remove(0);
-        let facts = Facts { kinds_alone, ..facts(stored.clone(), actor, has_reacted) };
+        let Reactor { actor, has_reacted, own_kinds } = reactors.remove(0);
+        let facts = Facts { own_kinds, ..facts(stored.clone(), actor, has_reacted) };
         let verdicts = decide_group(&commands.iter().collect::<Vec<_>>(), &facts, &reactors);
         verdicts.into_iter().map(|verdict| verdict.map(drop).map_err(|error| error.code)).collect::<Vec<_>>()
     };

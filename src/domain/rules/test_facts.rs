@@ -51,7 +51,7 @@ pub(super) fn facts(actor: Option<Member>, message: Option<Message>) -> Facts {
         target_consent: Consent::default(),
         message,
         has_reacted: false,
-        kinds_alone: Vec::new(),
+        own_kinds: Vec::new(),
         pins: 0,
         pinned_by: None,
         mentioned: HashMap::new(),

@@ -50,7 +50,7 @@ pub fn backup(arguments: &[OsString]) -> Result<(), String> {
 pub fn restore(arguments: &[OsString]) -> Result<(), String> {
     let Restore { file, database } = arguments::read(arguments)?;
     let url = database.store_url()?;
-    if database.url.is_none() {
+    if !database.has_url() {
         database.create_folder()?;
     }
     let kept = store::restore(&url, &file).map_err(|error| error.detail.into_owned())?;

@@ -22,7 +22,7 @@ use crate::domain::emoji::Emoji;
 use crate::domain::mentions::MentionedNames;
 use crate::domain::message::Message;
 use crate::domain::rules::contact::Consent;
-use crate::domain::rules::{Facts, Reactor, Verdict, decide_group, groups};
+use crate::domain::rules::{Facts, Reactor, Verdict, adds_removed_kinds, decide_group, groups};
 use crate::domain::user::User;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, UserId};
 use crate::limits;
@@ -131,7 +131,7 @@ impl Loaded {
         let target = self.targets.remove(&index);
         let (target_role, target_consent) =
             target.as_ref().map(|target| (target.role, target.consent)).unwrap_or_default();
-        let Reactor { actor, has_reacted, kinds_alone } = self.reactor(index);
+        let Reactor { actor, has_reacted, own_kinds } = self.reactor(index);
         Some(Facts {
             kind,
             name,
@@ -142,7 +142,7 @@ impl Loaded {
             target_consent,
             message: self.messages.remove(&index),
             has_reacted,
-            kinds_alone,
+            own_kinds,
             pins: self.pins.get(&command.conversation_id).copied().unwrap_or_default(),
             pinned_by: self.pinned_by.remove(&index),
             mentioned: self.mentioned.remove(&command.conversation_id).unwrap_or_default(),
@@ -150,8 +150,8 @@ impl Loaded {
     }
 
     fn reactor(&mut self, index: usize) -> Reactor {
-        let (has_reacted, kinds_alone) = self.reacted.remove(&index).unwrap_or_default();
-        Reactor { actor: self.actors.remove(&index), has_reacted, kinds_alone }
+        let (has_reacted, own_kinds) = self.reacted.remove(&index).unwrap_or_default();
+        Reactor { actor: self.actors.remove(&index), has_reacted, own_kinds }
     }
 
     /// Returns the number of the next event in the conversation of a command.
@@ -196,7 +196,16 @@ async fn load(
     }
     let emoji: Vec<Option<&str>> = batch.iter().map(|command| command.action.emoji().map(Emoji::as_str)).collect();
     let has_reactions = emoji.iter().any(Option::is_some);
-    let with_emoji: Params<'_> = &[&conversations, &ids, &emoji, &actors];
+    let mut may_lose_kind = vec![false; batch.len()];
+    if has_reactions {
+        for group in groups {
+            let commands: Vec<&Command> = group.iter().map(|index| &batch[*index]).collect();
+            for (index, may_lose) in group.iter().zip(adds_removed_kinds(&commands)) {
+                may_lose_kind[*index] = may_lose;
+            }
+        }
+    }
+    let with_emoji: Params<'_> = &[&conversations, &ids, &emoji, &actors, &may_lose_kind];
     let has_targets = targets.iter().any(Option::is_some);
     let with_targets: Params<'_> = &[&conversations, &targets, &actors];
     let pins = batch.iter().filter(|command| matches!(command.action, Action::Pin { is_pinned: true, .. }));
@@ -279,8 +288,8 @@ async fn load(
         })?,
         reacted: map(&reacted.transpose()?.unwrap_or_default(), |columns| {
             let (index, has_reacted) = (command_index(columns)?, columns.next()?);
-            let kinds_alone: Option<Vec<String>> = columns.next()?;
-            Ok((index, (has_reacted, kinds_alone.into_iter().flatten().map(Emoji::from_trusted).collect())))
+            let own_kinds: Option<Vec<String>> = columns.next()?;
+            Ok((index, (has_reacted, own_kinds.into_iter().flatten().map(Emoji::from_trusted).collect())))
         })?,
     };
     if let Some(rows) = quotes.transpose()? {

@@ -58,12 +58,12 @@ macro_rules! messages {
     };
 }
 
-/// conversations, messages, emoji (NULL if the action is no reaction), users. Returns true if the user has reacted with this emoji, and the
-/// kinds that the user alone has of a message without this one.
+/// conversations, messages, emoji (NULL if the action is no reaction), users, if the message may lose this emoji in the batch. Returns true if the user has
+/// reacted with this emoji, and the kinds that the user has of a message that is, or may come to be, without this one.
 ///
 /// Subqueries for each command, which look up messages and reactions by their whole keys. A join may use a part of a key and go through all
 /// reactions of a conversation for each command, or all rows as long as PostgreSQL has no statistics of the table. OFFSET keeps it from splitting the
-/// counts once for each word of them.
+/// counts once for each word of them, of which every second one is an emoji.
 macro_rules! reacted {
     ($conversation:literal) => {
         concat!(
@@ -75,7 +75,7 @@ macro_rules! reacted {
             $conversation,
             " AND m.id = w.message_id)) IS TRUE, \
              (SELECT ARRAY(SELECT k.word FROM unnest(m.words) WITH ORDINALITY AS k (word, n) \
-                     WHERE m.words[k.n::int + 1] = '1' AND (SELECT true FROM reactions r \
+                     WHERE k.n % 2 = 1 AND (SELECT true FROM reactions r \
                          WHERE r.conversation_id = ",
             $conversation,
             " AND r.message_seq = m.seq AND r.emoji = k.word AND r.user_id = w.user_id)) \
@@ -83,8 +83,9 @@ macro_rules! reacted {
                      WHERE conversation_id = ",
             $conversation,
             " AND id = w.message_id OFFSET 0) m \
-                 WHERE NOT w.emoji = ANY(m.words)) \
-             FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[]) WITH ORDINALITY AS w (conversation_id, message_id, emoji, user_id, place)"
+                 WHERE w.may_lose OR NOT w.emoji = ANY(m.words)) \
+             FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::bool[]) \
+                 WITH ORDINALITY AS w (conversation_id, message_id, emoji, user_id, may_lose, place)"
         )
     };
 }

@@ -1,19 +1,25 @@
-//! Reads the URL of a PostgreSQL server, and opens connections to it.
+//! Opens connections to a PostgreSQL server: to that of its hosts which takes writes.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio_postgres::config::{Host, TargetSessionAttrs};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{sleep, timeout};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, Error as Failure, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connection::PgConnection;
+use super::database_url::{DatabaseUrl, address};
 use super::errors::described;
 use super::session_check::have_own_sessions;
-use super::tls::Tls;
-use crate::domain::{Code, Error, Result};
+use super::timeline::timeline;
+use crate::domain::Result;
 use crate::limits;
+use crate::store::HistoryGate;
 
 /// TCP probes a connection on which the server sends nothing for this long.
 const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -44,80 +50,65 @@ pub(super) type Undriven = Connection<Socket, <MakeRustlsConnect as MakeTlsConne
 /// Opens connections to one server.
 #[derive(Clone)]
 pub(super) struct Connector {
-    config: Config,
+    hosts: Arc<[Config]>,
+    /// The host that took writes the last time.
+    writable: Arc<AtomicUsize>,
     tls: MakeRustlsConnect,
     /// True if the tables of the database are distributed.
     pub(super) is_distributed: bool,
+    /// Closed when a server with another history is reached.
+    pub(super) gate: Arc<HistoryGate>,
 }
 
 impl Connector {
     /// Reads a `postgres://…` URL.
-    pub(super) fn new(url: &str) -> Result<Self> {
-        let refuse = |detail: String| Error::new(Code::Invalid, detail);
-        let (rest, tls) = without_sslmode(url);
-        let tls = tls
-            .map_or(Some(Tls::Prefer), Tls::parse)
-            .ok_or_else(|| refuse("sslmode takes disable, prefer, require, verify-ca or verify-full".to_owned()))?;
-        let mut config: Config = rest.parse().map_err(|failure| {
-            // After an unescaped "@" in the password, the cause would cite the rest of the password as the host.
-            let cause = if url.matches('@').count() > 1 {
-                "write an @ in the password as %40".to_owned()
-            } else {
-                described(&failure)
-            };
-            refuse(format!("not a PostgreSQL URL: {cause}"))
-        })?;
-        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-            return Err(refuse("not a PostgreSQL URL: it names no host".to_owned()));
+    pub(super) fn new(url: &str, gate: Arc<HistoryGate>) -> Result<Self> {
+        let DatabaseUrl { mut hosts, tls } = DatabaseUrl::parse(url)?;
+        for host in &mut hosts {
+            host.ssl_mode(tls.mode())
+                .application_name("chinwag")
+                .connect_timeout(limits::CONNECT_TIMEOUT)
+                .keepalives_idle(KEEPALIVE)
+                .keepalives_interval(KEEPALIVE / 3)
+                .keepalives_retries(3)
+                .tcp_user_timeout(limits::QUERY_TIMEOUT);
         }
-        config
-            .ssl_mode(tls.mode())
-            .application_name("chinwag")
-            .connect_timeout(limits::CONNECT_TIMEOUT)
-            .keepalives_idle(KEEPALIVE)
-            .keepalives_interval(KEEPALIVE / 3)
-            .keepalives_retries(3)
-            .tcp_user_timeout(limits::QUERY_TIMEOUT)
-            // Of several hosts, chooses the one that takes writes. After a failover that is never the old primary.
-            .target_session_attrs(TargetSessionAttrs::ReadWrite);
-        Ok(Self { config, tls: tls.connector()?, is_distributed: false })
+        Ok(Self { hosts: hosts.into(), writable: Arc::default(), tls: tls.connector()?, gate, is_distributed: false })
     }
 
     /// The server's hosts and ports, for messages to the operator. Without the password.
     pub(super) fn address(&self) -> String {
-        let hosts = self.config.get_hosts().iter().map(|host| match host {
-            Host::Tcp(name) => name.clone(),
-            Host::Unix(path) => path.display().to_string(),
-        });
-        let hosts: Vec<String> = hosts.chain(self.config.get_hostaddrs().iter().map(ToString::to_string)).collect();
-        let ports: Vec<String> = self.config.get_ports().iter().map(|port| format!(":{port}")).collect();
-        format!("{}{}", hosts.join(","), ports.join(","))
+        self.hosts.iter().map(address).collect::<Vec<_>>().join(",")
     }
 
     /// Opens a connection. The error's text is for the log or the operator. Clients get the same error for every failure.
     pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgConnection, String> {
         // In a box, because it is large, and every call that may connect would be as large.
         in_time(Box::pin(async {
-            let connection = self.open().await.map_err(|failure| described(&failure))?;
+            let connection = self.open().await?;
             let set_up = connection.client().batch_execute(&settings(purpose, self.is_distributed)).await;
             set_up.map(|()| connection).map_err(|failure| described(&failure))
         }))
         .await
     }
 
-    /// Opens a connection that the caller drives and [sets up](settings).
+    /// Opens a connection that the caller drives and [sets up](settings), to the host that takes writes.
     pub(super) async fn connect_undriven(&self) -> Result<(Client, Undriven), String> {
-        in_time(async { self.config.connect(self.tls.clone()).await.map_err(|failure| described(&failure)) }).await
+        in_time(Box::pin(async {
+            // Another connection finds that host, and that its history is the one that this node knows: packets about another one must not come
+            // before the gate is closed.
+            drop(self.open().await?);
+            let host = &self.hosts[self.writable.load(Ordering::Relaxed)];
+            host.connect(self.tls.clone()).await.map_err(|failure| described(&failure))
+        }))
+        .await
     }
 
     /// Fails if connections have no sessions of their own. Sets nothing in the sessions, because they are those of other clients then.
     pub(super) async fn require_sessions(&self) -> Result<(), String> {
-        let check = async {
-            let (one, other) = (self.open().await?, self.open().await?);
-            have_own_sessions([one.client(), other.client()]).await
-        };
         in_time(async {
-            match check.await {
+            let (one, other) = (self.open().await?, self.open().await?);
+            match have_own_sessions([one.client(), other.client()]).await {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(SHARED_SESSIONS.to_owned()),
                 Err(failure) => Err(described(&failure)),
@@ -126,17 +117,49 @@ impl Connector {
         .await
     }
 
-    /// Opens a connection with the server's own settings.
-    async fn open(&self) -> Result<PgConnection, Failure> {
-        let (client, connection) = self.config.connect(self.tls.clone()).await?;
-        Ok(PgConnection::new(client, connection, self.tls.clone(), self.is_distributed))
+    /// Opens a connection with the server's own settings. Tries the host that took writes the last time, and soon the others beside it, because
+    /// one that has disappeared does not even refuse.
+    async fn open(&self) -> Result<PgConnection, String> {
+        let (first, count) = (self.writable.load(Ordering::Relaxed), self.hosts.len());
+        let try_host = |place: usize| async move {
+            if place > 0 {
+                sleep(limits::POSTGRES_HOST_HEAD_START * u32::try_from(place).unwrap_or(u32::MAX)).await;
+            }
+            let index = (first + place) % count;
+            (index, self.open_host(&self.hosts[index]).await)
+        };
+        let mut tries: FuturesUnordered<_> = (0..count).map(try_host).collect();
+        let mut failures = Vec::new();
+        while let Some((index, opened)) = tries.next().await {
+            match opened {
+                Ok(connection) => {
+                    self.writable.store(index, Ordering::Relaxed);
+                    return Ok(connection);
+                }
+                Err(failure) if count == 1 => return Err(failure),
+                Err(failure) => failures.push(format!("{}: {failure}", address(&self.hosts[index]))),
+            }
+        }
+        Err(failures.join("; "))
+    }
+
+    async fn open_host(&self, host: &Config) -> Result<PgConnection, String> {
+        let opening = async {
+            let (client, connection) = host.connect(self.tls.clone()).await?;
+            let connection = PgConnection::new(client, connection, self.tls.clone(), &self.gate, self.is_distributed);
+            let timeline = timeline(connection.client()).await?;
+            Ok::<_, Failure>((connection, timeline))
+        };
+        let (mut connection, timeline) = opening.await.map_err(|failure| described(&failure))?;
+        connection.belong_to(self.gate.admit(timeline)?);
+        Ok(connection)
     }
 }
 
 /// Bounds the time that a handshake waits for the server. A paused server enforces none of its own time-outs, and `connect_timeout` bounds
 /// only the TCP connect.
 async fn in_time<T>(handshake: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    tokio::time::timeout(limits::CONNECT_TIMEOUT, handshake)
+    timeout(limits::CONNECT_TIMEOUT, handshake)
         .await
         .unwrap_or_else(|_| Err(format!("PostgreSQL: no answer within {:?}", limits::CONNECT_TIMEOUT)))
 }
@@ -164,53 +187,4 @@ pub(super) fn settings(purpose: Purpose, is_distributed: bool) -> String {
         Purpose::Journal => text.push_str("SET plan_cache_mode = force_custom_plan;"),
     }
     text
-}
-
-/// Splits the `sslmode` off a URL, because tokio-postgres does not know `verify-full`. Returns the rest of the URL and the `sslmode`.
-fn without_sslmode(url: &str) -> (String, Option<&str>) {
-    let after_credentials = url.find('@').map_or(0, |at| at + 1);
-    let Some(query_start) = url[after_credentials..].find('?') else { return (url.to_owned(), None) };
-    let (base, query) = url.split_at(after_credentials + query_start);
-    let mut sslmode = None;
-    let mut rest = Vec::new();
-    for pair in query[1..].split('&') {
-        match pair.strip_prefix("sslmode=") {
-            Some(value) => sslmode = Some(value),
-            None => rest.push(pair),
-        }
-    }
-    let rest = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
-    (rest, sslmode)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Connector, without_sslmode};
-    use crate::domain::Code;
-
-    #[test]
-    fn sslmode_is_split_off_the_url() {
-        assert_eq!(without_sslmode("postgres://h/d"), ("postgres://h/d".to_owned(), None));
-        assert_eq!(
-            without_sslmode("postgres://u:p?q@h/d?a=1&sslmode=verify-full&b=2"),
-            ("postgres://u:p?q@h/d?a=1&b=2".to_owned(), Some("verify-full"))
-        );
-        assert_eq!(without_sslmode("postgres://h/d?sslmode=disable"), ("postgres://h/d".to_owned(), Some("disable")));
-    }
-
-    #[test]
-    fn errors_about_bad_urls_do_not_contain_the_password() {
-        for bad in [
-            "postgres://u:s3cret@h/d?sslmode=maybe",
-            "postgres://u:s3cret@h:x/d",
-            "mysql://u:s3cret@h",
-            "postgres://u:s3@cret?x=y@h/d",
-        ] {
-            let error = Connector::new(bad).err().expect(bad);
-            assert_eq!(error.code, Code::Invalid, "{bad}");
-            assert!(!error.detail.contains("cret"), "{error}");
-        }
-        let address = Connector::new("postgres://u:s3cret@example.org:5433/d").map(|connector| connector.address());
-        assert_eq!(address, Ok("example.org:5433".to_owned()));
-    }
 }

@@ -2,21 +2,22 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Connection, Error as Failure, Row, Statement};
+use tokio_postgres::{AsyncMessage, Client, Connection, Error as Failure, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::errors::{keeps_connection, to_domain_error};
+use super::errors::{described, keeps_connection, to_domain_error};
 use crate::domain::{Error, Result};
 use crate::limits;
+use crate::store::HistoryGate;
 
 /// A statement's parameters.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -36,6 +37,11 @@ pub(super) struct PgConnection {
     is_distributed: bool,
     /// True after a failure for which only another connection helps.
     has_failed: AtomicBool,
+    /// True after a commit that a synchronous standby may not have.
+    is_unreplicated: Arc<AtomicBool>,
+    gate: Arc<HistoryGate>,
+    /// The generation of the history to which the connection's server belongs.
+    generation: u64,
     answered_at: Mutex<Instant>,
 }
 
@@ -45,18 +51,15 @@ impl PgConnection {
         client: Client,
         connection: Connection<S, T>,
         tls: MakeRustlsConnect,
+        gate: &Arc<HistoryGate>,
         is_distributed: bool,
     ) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let driver = tokio::spawn(async move {
-            // Callers that wait for an answer get the failure from the client. If none waits, an idle connection was closed.
-            if let Err(failure) = connection.await {
-                tracing::debug!(failure = super::errors::described(&failure), "a connection to PostgreSQL was lost");
-            }
-        });
+        let is_unreplicated = Arc::<AtomicBool>::default();
+        let driver = tokio::spawn(drive(connection, Arc::clone(&is_unreplicated)));
         Self {
             client,
             tls,
@@ -66,6 +69,9 @@ impl PgConnection {
             in_transaction: AtomicBool::new(false),
             is_distributed,
             has_failed: AtomicBool::new(false),
+            is_unreplicated,
+            gate: Arc::clone(gate),
+            generation: gate.generation(),
             answered_at: Mutex::new(Instant::now()),
         }
     }
@@ -81,9 +87,15 @@ impl PgConnection {
         self.is_distributed
     }
 
-    /// Returns true if the connection is open, no request is without an answer, and no transaction is without its end.
+    /// Notes the generation of the history to which the connection's server belongs.
+    pub(super) fn belong_to(&mut self, generation: u64) {
+        self.generation = generation;
+    }
+
+    /// Returns true if the connection is open, no request is without an answer, no transaction is without its end, and no other server has
+    /// taken over.
     pub(super) fn is_usable(&self) -> bool {
-        self.open.load(Ordering::Relaxed) == 0 && !self.client.is_closed()
+        self.open.load(Ordering::Relaxed) == 0 && !self.client.is_closed() && self.generation == self.gate.generation()
     }
 
     /// The time since the server's last answer.
@@ -166,6 +178,14 @@ impl PgConnection {
             && self.idle_time() < limits::QUERY_TIMEOUT
     }
 
+    /// Returns true if a caller went before the answer to a statement, in a transaction or outside of one.
+    pub(super) fn is_waiting(&self) -> bool {
+        let unended = usize::from(self.in_transaction.load(Ordering::Relaxed));
+        self.open.load(Ordering::Relaxed) > unended
+            && !self.has_failed.load(Ordering::Relaxed)
+            && !self.client.is_closed()
+    }
+
     /// Ends the statements whose caller has gone: waits for a moment, then cancels them. Only after the first the connection can be used
     /// again: the server does not tell when it has carried out a cancellation, so a late one could hit the next caller's statement. The caller
     /// bounds the time.
@@ -174,9 +194,15 @@ impl PgConnection {
         match timeout(limits::ABANDONED_STATEMENT_GRACE, self.probe()).await {
             Ok(Ok(())) => self.open.store(0, Ordering::Relaxed),
             Ok(Err(_)) => {}
-            // Without the cancellation the server ends the statement when its time is over.
-            Err(_) => drop(self.client.cancel_token().cancel_query(self.tls.clone()).await),
+            Err(_) => self.cancel().await,
         }
+    }
+
+    /// Asks the server to cancel what it does for this connection. Without that it ends a statement when its time is over, and a commit that
+    /// waits for a synchronous standby never.
+    pub(super) async fn cancel(&self) {
+        // The server does not say if it did.
+        let _ = self.client.cancel_token().cancel_query(self.tls.clone()).await;
     }
 
     /// Sends an empty query, which a live server answers.
@@ -188,6 +214,10 @@ impl PgConnection {
     async fn track<T>(&self, request: impl Future<Output = Result<T, Failure>>) -> Result<T> {
         self.open.fetch_add(1, Ordering::Relaxed);
         let result = request.await;
+        if self.is_unreplicated.load(Ordering::Relaxed) {
+            self.has_failed.store(true, Ordering::Relaxed);
+            return Err(Error::unavailable("PostgreSQL: a synchronous standby may lack what was committed"));
+        }
         if result.as_ref().err().is_none_or(keeps_connection) {
             self.open.fetch_sub(1, Ordering::Relaxed);
             *self.answered_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
@@ -199,6 +229,32 @@ impl PgConnection {
 
     fn statement(&self, sql: &'static str) -> Option<Statement> {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned()
+    }
+}
+
+/// The function of PostgreSQL from which the warning comes that a commit no longer waits for its synchronous standby. Its text can be in any
+/// language.
+const WAIT_FOR_STANDBY: &str = "SyncRepWaitForLSN";
+
+/// Drives a connection. When a commit waits for a synchronous standby and somebody cancels the wait, PostgreSQL warns, and then reports a
+/// success. The warning is noted before the success is passed on.
+async fn drive<S, T>(mut connection: Connection<S, T>, is_unreplicated: Arc<AtomicBool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+        match message {
+            Ok(AsyncMessage::Notice(notice)) if notice.routine() == Some(WAIT_FOR_STANDBY) => {
+                is_unreplicated.store(true, Ordering::Relaxed);
+            }
+            Ok(_) => {}
+            // Callers that wait for an answer get the failure from the client. If none waits, an idle connection was closed.
+            Err(failure) => {
+                tracing::debug!(failure = described(&failure), "a connection to PostgreSQL was lost");
+                return;
+            }
+        }
     }
 }
 

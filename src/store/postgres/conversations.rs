@@ -60,6 +60,7 @@ fn conversation_view(columns: &mut Columns<'_>) -> Result<ConversationView> {
         unread_from_seq: columns.next()?,
         unread_count: columns.next()?,
         mention_count: columns.next()?,
+        rows_counted: columns.next()?,
         notifications: notifications(columns)?,
         peer: columns.outer_joined(USER_WIDTH, user)?,
         last_message: outer_joined_message(columns)?,

@@ -3,6 +3,8 @@
 //! The rows of a conversation are on one worker, in all tables. Tables that are joined with them, and seldom written, are copied to every worker.
 //! The tables of the schema's versions and of the nodes stay on the coordinator.
 
+use std::sync::Arc;
+
 use tokio_postgres::Error as Failure;
 
 use super::connect::{Connector, Purpose};
@@ -89,7 +91,7 @@ pub(super) async fn is_distributed(connection: &PgConnection) -> Result<bool> {
 /// Migrates the database at a `postgres://…` URL, and distributes its tables. No server must use it meanwhile. Has no bound of time, because
 /// the rows are copied. May be repeated, after a failure or a migration.
 pub(crate) async fn distribute(url: &str) -> Result<()> {
-    let connector = Connector::new(url)?;
+    let connector = Connector::new(url, Arc::default())?;
     let refused =
         |cause: String| Error::new(Code::Unavailable, format!("the tables at {}: {cause}", connector.address()));
     let connection = connector.connect(Purpose::General).await.map_err(refused)?;

@@ -1,29 +1,34 @@
 //! A lane: the connection that commits the batches of one share of the conversations.
 
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::timeout;
 
 use super::connect::{Connector, Purpose};
 use super::connection::PgConnection;
 use crate::domain::{Error, Result};
+use crate::limits;
 
 /// A lane's connection. It is opened at the first use, and again after it was lost.
 #[derive(Default)]
-pub(super) struct Lane(Mutex<Option<PgConnection>>);
+pub(super) struct Lane(Mutex<Option<Arc<PgConnection>>>);
 
 /// The right to use a lane, and its connection. The connection is dropped unless it is [kept](Leased::keep), because a caller that gave
 /// up in the middle, by a failure or a time-out, leaves it in an unknown state.
 pub(super) struct Leased<'a> {
-    slot: MutexGuard<'a, Option<PgConnection>>,
-    pub(super) connection: PgConnection,
+    slot: MutexGuard<'a, Option<Arc<PgConnection>>>,
+    pub(super) connection: Arc<PgConnection>,
 }
 
 impl Lane {
     /// Waits for the lane, and opens its connection if there is no usable one.
     pub(super) async fn lease(&self, connector: &Connector) -> Result<Leased<'_>> {
         let mut slot = self.0.lock().await;
-        let connection = match slot.take().filter(PgConnection::is_usable) {
+        let connection = match slot.take().filter(|connection| connection.is_usable()) {
             Some(connection) => connection,
-            None => connector.connect(Purpose::Journal).await.map_err(Error::unavailable)?,
+            None => Arc::new(connector.connect(Purpose::Journal).await.map_err(Error::unavailable)?),
         };
         Ok(Leased { slot, connection })
     }
@@ -33,7 +38,20 @@ impl Leased<'_> {
     /// Gives the connection back to the lane, if it is usable.
     pub(super) fn keep(mut self) {
         if self.connection.is_usable() {
-            *self.slot = Some(self.connection);
+            *self.slot = Some(Arc::clone(&self.connection));
+        }
+    }
+}
+
+impl Drop for Leased<'_> {
+    /// Cancels what a caller has given up. A commit that waits for a synchronous standby would otherwise keep its connection and its locks until
+    /// the standby is back, and each retry would add another one. Without a runtime the process ends, and the connection with it.
+    fn drop(&mut self) {
+        if self.connection.is_waiting()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let connection = Arc::clone(&self.connection);
+            runtime.spawn(async move { timeout(limits::ABANDONED_STATEMENT_TIMEOUT, connection.cancel()).await });
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Messages.
 
 use async_trait::async_trait;
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join_all};
 
 use super::connection::Params;
 use super::members::receipts_of_others;
@@ -13,7 +13,7 @@ use crate::domain::mentions::Mentions;
 use crate::domain::message::{Message, SystemNote};
 use crate::domain::reactions::Reactions;
 use crate::domain::{ConversationId, MessageId, Result, Seq, UserId};
-use crate::store::queries::messages::{MESSAGE_WIDTH, message_columns};
+use crate::store::queries::messages::{EVENTS_AFTER, MESSAGE_WIDTH, events_after, message_columns};
 use crate::store::queries::{self, row_limit};
 use crate::store::{Messages, Page, Range};
 
@@ -37,6 +37,13 @@ macro_rules! page_select {
 const PAGE_BEFORE: &str = page_select!("m.seq < $2", "DESC");
 /// conversation, after (exclusive), limit, reader
 const PAGE_AFTER: &str = page_select!("m.seq > $2", "ASC");
+
+/// conversations, after (exclusive) for each, limit of each. PostgreSQL looks each conversation up by the indexes of both tables.
+const EVENTS_OF: &str = concat!(
+    "SELECT e.* FROM unnest($1::uuid[], $2::bigint[]) AS asked (conversation_id, after_seq) CROSS JOIN LATERAL (",
+    events_after!("asked.conversation_id", "asked.after_seq", "$3"),
+    ") e ORDER BY e.event_conversation_id, e.event_seq"
+);
 
 /// Reads `message_columns!`.
 pub(super) fn message(columns: &mut Columns<'_>) -> Result<Message> {
@@ -79,7 +86,7 @@ fn note(columns: &mut Columns<'_>) -> Result<Option<SystemNote>> {
     Ok(kind.map(|kind| SystemNote::from_trusted(kind, user_id, value)))
 }
 
-/// Reads the columns of `EVENTS_AFTER`.
+/// Reads the columns of `events_after!`.
 fn event(columns: &mut Columns<'_>) -> Result<Event> {
     let (conversation_id, seq) = rows::pair(columns)?;
     let change: Option<&str> = columns.next()?;
@@ -137,10 +144,42 @@ impl Messages for Postgres {
     }
 
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {
+        self.read_events(EVENTS_AFTER, &[&id, &after, &row_limit(limit)]).await
+    }
+
+    async fn events_of(&self, after: &[(ConversationId, Seq)], limit: usize) -> Result<Vec<Event>> {
+        let (ids, seqs): (Vec<ConversationId>, Vec<Seq>) = after.iter().copied().unzip();
+        if self.connector.is_distributed {
+            return self.read_events_on_shards(after, limit).await;
+        }
+        self.read_events(EVENTS_OF, &[&ids, &seqs, &row_limit(limit)]).await
+    }
+}
+
+impl Postgres {
+    /// The same as [`Messages::events_of`], by a question for each conversation, which share a round trip.
+    async fn read_events_on_shards(&self, after: &[(ConversationId, Seq)], limit: usize) -> Result<Vec<Event>> {
+        bounded(async {
+            let connection = &*self.connection().await?;
+            connection.prepare(&[EVENTS_AFTER]).await?;
+            let limit = row_limit(limit);
+            let found = after.iter().map(|(id, seq)| async move {
+                rows::all(&connection.send(EVENTS_AFTER, &[id, seq, &limit]).await?, event)
+            });
+            let found: Vec<Vec<Event>> = try_join_all(found).await?;
+            let mut events: Vec<Event> = found.into_iter().flatten().collect();
+            events.sort_by_key(|event| (event.conversation_id, event.seq));
+            add_quotes(connection, events.iter_mut().filter_map(|event| event.message.as_mut()).collect()).await?;
+            Ok(events)
+        })
+        .await
+    }
+
+    /// One round trip, and one more if there are answers.
+    async fn read_events(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Event>> {
         bounded(async {
             let connection = self.connection().await?;
-            let params: Params<'_> = &[&id, &after, &row_limit(limit)];
-            let mut events = rows::all(&connection.rows(queries::messages::EVENTS_AFTER, params).await?, event)?;
+            let mut events = rows::all(&connection.rows(sql, params).await?, event)?;
             add_quotes(&connection, events.iter_mut().filter_map(|event| event.message.as_mut()).collect()).await?;
             Ok(events)
         })

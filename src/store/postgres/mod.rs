@@ -7,6 +7,7 @@
 
 use std::future::Future;
 use std::iter;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bb8::Pool;
@@ -16,7 +17,7 @@ use self::connection::Params;
 use self::lane::Lane;
 use self::pool::{ConnectionManager, Lent};
 use self::rows::Columns;
-use super::{Nodes, Opening, Store};
+use super::{HistoryGate, Nodes, Opening, Store};
 use crate::domain::{Code, Error, Result};
 use crate::limits;
 
@@ -32,6 +33,8 @@ mod connect;
 mod connection;
 mod contacts;
 mod conversations;
+pub(super) mod copy_target;
+mod database_url;
 mod deletions;
 pub(super) mod distribution;
 mod errors;
@@ -62,7 +65,10 @@ mod rows;
 mod saved;
 mod session_check;
 mod sessions;
+pub(super) mod snapshot;
+mod table_rows;
 mod tickets;
+mod timeline;
 mod tls;
 mod types;
 mod user_settings;
@@ -86,7 +92,7 @@ impl Postgres {
 
     /// Connects to the server at a `postgres://…` URL, and migrates or checks the database.
     pub(super) async fn open_with(url: &str, opening: Opening) -> Result<Self> {
-        let mut connector = Connector::new(url)?;
+        let mut connector = Connector::new(url, Arc::default())?;
         let refused = |cause: String| {
             Error::new(Code::Unavailable, format!("the database at {} cannot be used: {cause}", connector.address()))
         };
@@ -159,6 +165,10 @@ impl Store for Postgres {
 
     fn lanes(&self) -> usize {
         self.lanes.len()
+    }
+
+    fn history_gate(&self) -> Option<Arc<HistoryGate>> {
+        Some(Arc::clone(&self.connector.gate))
     }
 
     fn nodes(&self) -> Option<&dyn Nodes> {

@@ -4,6 +4,7 @@
 //! connection, and it does not wait for the flush: notifications are not durable anyway.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -15,6 +16,7 @@ use super::errors::described;
 use super::nodes::CLUSTER;
 use crate::domain::Result;
 use crate::limits;
+use crate::store::HistoryGate;
 
 /// channel, payloads
 const NOTIFY: &str = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload";
@@ -37,10 +39,10 @@ pub struct Notifier {
 pub struct Listener(Undriven);
 
 impl Notifications {
-    /// Reads a `postgres://…` URL.
-    pub fn new(url: &str, cluster_id: Uuid) -> Result<Self> {
+    /// Reads a `postgres://…` URL. Nothing is received of a history that `gate` has not let pass.
+    pub fn new(url: &str, cluster_id: Uuid, gate: Arc<HistoryGate>) -> Result<Self> {
         let channel = format!("chinwag_{}", cluster_id.simple());
-        Ok(Self { connector: Connector::new(url)?, cluster_id, channel })
+        Ok(Self { connector: Connector::new(url, gate)?, cluster_id, channel })
     }
 
     /// Opens a connection and listens. Fails if the database is not the cluster's. The error's text is for the log or the operator.

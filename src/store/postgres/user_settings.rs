@@ -22,6 +22,10 @@ const HIDDEN_READERS: &str = concat!(
     ")"
 );
 
+/// users
+const SILENT_READERS: &str =
+    concat!("SELECT w.id FROM unnest($1::uuid[]) AS w (id) WHERE NOT ", sends_receipts!("w.id"));
+
 /// Reads the columns of [`SETTINGS`].
 fn my_settings(columns: &mut Columns<'_>) -> Result<MySettings> {
     Ok(MySettings {
@@ -68,5 +72,9 @@ impl UserSettings for Postgres {
 
     async fn hidden_readers(&self, reader_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>> {
         self.all(HIDDEN_READERS, &[&reader_id, &ids], rows::value).await
+    }
+
+    async fn silent_readers(&self, ids: &[UserId]) -> Result<Vec<UserId>> {
+        self.all(SILENT_READERS, &[&ids], rows::value).await
     }
 }

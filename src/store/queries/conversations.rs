@@ -1,7 +1,7 @@
 //! SQL for conversations.
 
 use super::messages::message_columns;
-use super::unread::{mention_count, unread_after, unread_count};
+use super::unread::{mention_count, rows_counted, unread_after, unread_count};
 use super::users::user_columns;
 
 macro_rules! conversation_columns {
@@ -11,31 +11,35 @@ macro_rules! conversation_columns {
 }
 
 // A conversation as one of its members sees it: the conversation's columns, the member's role, the number up to which the member has
-// read, the member's mark of unread messages, the counts of unread messages and mentions (at most `$2`, among `$3`), the member's choice of notifications, the
-// other user of a direct conversation (or NULLs), the newest message (or NULLs). The database selects the page first, and then joins only its rows. It reads no
-// members of a group (nothing equals NULL), because a group can have many.
+// read, the member's mark of unread messages, the counts of unread messages and mentions (at most `$2`, among `$3`), the rows that were looked at for them, the
+// member's choice of notifications, the other user of a direct conversation (or NULLs), the newest message (or NULLs). The database selects the page first, and
+// then joins only its rows. It reads no members of a group (nothing equals NULL), because a group can have many. Without the LIMIT around the
+// counts, which no page reaches, it would count again for each place that names them.
 //
-// The arguments: the page, the conversation of a row, and the join of the other member of a direct conversation.
+// The arguments: the page, the conversation of a row of it, the same behind the counts, and the join of the other member of a direct conversation.
 macro_rules! conversation_view_select {
-    ($page:literal, $id:literal, $other:literal) => {
+    ($page:literal, $inner:literal, $id:literal, $other:literal) => {
         concat!(
             "SELECT ",
             conversation_columns!(),
-            ", k.role, k.read_seq, k.unread_from_seq, ",
-            unread_count!("k", $id, "$2", "$3"),
-            ", ",
-            mention_count!("k", $id, "$2", "$3"),
+            ", k.role, k.read_seq, k.unread_from_seq, k.unread_count, k.mention_count, ",
+            rows_counted!("k", $id, "$2", "$3"),
             ", k.notify_level, k.notify_until, ",
             user_columns!(),
             ", ",
             message_columns!(),
-            " FROM (SELECT mb.conversation_id AS id, mb.user_id, mb.role, mb.read_seq, mb.unread_from_seq, mb.notify_level, mb.notify_until, \
+            " FROM (SELECT mine.*, ",
+            unread_count!("mine", $inner, "$2", "$3"),
+            " AS unread_count, ",
+            mention_count!("mine", $inner, "$2", "$3"),
+            " AS mention_count \
+                 FROM (SELECT mb.conversation_id, mb.user_id, mb.role, mb.read_seq, mb.unread_from_seq, mb.notify_level, mb.notify_until, \
                      counters.member_count, counters.last_seq, counters.active_at \
                  FROM members mb JOIN counters ON counters.conversation_id = mb.conversation_id \
                  WHERE mb.user_id = $1 AND ",
             $page,
-            ") k \
-             JOIN conversations c ON c.id = k.id ",
+            ") mine LIMIT $3) k \
+             JOIN conversations c ON c.id = k.conversation_id ",
             $other,
             " LEFT JOIN users u ON u.id = other.user_id \
              LEFT JOIN messages m ON m.conversation_id = ",
@@ -77,7 +81,8 @@ pub(crate) const CONVERSATION: &str = concat!(
 /// user, unread bound, messages that are scanned, conversation
 pub(crate) const CONVERSATION_VIEW: &str = conversation_view_select!(
     "mb.conversation_id = $4",
-    "k.id",
+    "mine.conversation_id",
+    "k.conversation_id",
     "LEFT JOIN members other ON other.conversation_id = CASE WHEN c.type = 'direct' THEN c.id END \
          AND other.user_id <> k.user_id"
 );
@@ -86,6 +91,7 @@ pub(crate) const CONVERSATION_VIEW: &str = conversation_view_select!(
 pub(crate) const CONVERSATION_VIEW_ON_SHARD: &str = conversation_view_select!(
     "mb.conversation_id = $4",
     "$4",
+    "$4",
     "LEFT JOIN LATERAL (SELECT user_id FROM members WHERE conversation_id = $4 AND user_id <> k.user_id AND c.type = 'direct' \
          LIMIT 1) other ON true"
 );
@@ -93,11 +99,12 @@ pub(crate) const CONVERSATION_VIEW_ON_SHARD: &str = conversation_view_select!(
 pub(crate) const CONVERSATION_VIEWS: &str = concat!(
     conversation_view_select!(
         "(counters.active_at, mb.conversation_id) < ($4, $5) ORDER BY counters.active_at DESC, mb.conversation_id DESC LIMIT $6",
-        "k.id",
+        "mine.conversation_id",
+    "k.conversation_id",
         "LEFT JOIN members other ON other.conversation_id = CASE WHEN c.type = 'direct' THEN c.id END \
              AND other.user_id <> k.user_id"
     ),
-    " ORDER BY k.active_at DESC, k.id DESC"
+    " ORDER BY k.active_at DESC, k.conversation_id DESC"
 );
 /// user, active_at, conversation, limit. The conversations of a page of [`CONVERSATION_VIEWS`].
 pub(crate) const CONVERSATIONS_OF_PAGE: &str = "SELECT mb.conversation_id FROM members mb \

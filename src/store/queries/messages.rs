@@ -38,21 +38,29 @@ pub(crate) const MESSAGES_AFTER: &str = concat!(
     message_columns!(),
     " FROM messages m WHERE m.conversation_id = $1 AND m.seq > $2 ORDER BY m.seq LIMIT $3"
 );
-/// conversation, after (exclusive), limit. Oldest first. The columns: the event's conversation and number, the change's kind and payload
+/// The events of a conversation after a number, oldest first. The columns: the event's conversation and number, the change's kind and payload
 /// (or NULLs), the message (or NULLs if the event is about none).
 ///
 /// Each table is read in the order of its index, and at most `limit` rows of it. Without the inner limits PostgreSQL would read and sort
 /// both tables to their end.
-pub(crate) const EVENTS_AFTER: &str = concat!(
-    "SELECT * FROM (SELECT m.conversation_id AS event_conversation_id, m.seq AS event_seq, NULL AS kind, NULL AS payload, ",
-    message_columns!(),
-    " FROM messages m WHERE m.conversation_id = $1 AND m.seq > $2 ORDER BY m.seq LIMIT $3) written \
-     UNION ALL SELECT * FROM (SELECT c.conversation_id, c.seq AS event_seq, c.kind, c.payload, ",
-    message_columns!(),
-    " FROM (SELECT * FROM changes WHERE conversation_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) c \
-         LEFT JOIN messages m ON m.conversation_id = $1 AND m.seq = c.message_seq) changed \
-     ORDER BY event_seq LIMIT $3"
-);
+macro_rules! events_after {
+    ($conversation:literal, $after:literal, $limit:literal) => {
+        concat!(
+            "SELECT * FROM (SELECT m.conversation_id AS event_conversation_id, m.seq AS event_seq, NULL AS kind, NULL AS payload, ",
+            $crate::store::queries::messages::message_columns!(),
+            " FROM messages m WHERE m.conversation_id = ", $conversation, " AND m.seq > ", $after, " ORDER BY m.seq LIMIT ", $limit, ") written \
+             UNION ALL SELECT * FROM (SELECT c.conversation_id, c.seq AS event_seq, c.kind, c.payload, ",
+            $crate::store::queries::messages::message_columns!(),
+            " FROM (SELECT * FROM changes WHERE conversation_id = ", $conversation, " AND seq > ", $after, " ORDER BY seq LIMIT ", $limit, ") c \
+                 LEFT JOIN messages m ON m.conversation_id = ", $conversation, " AND m.seq = c.message_seq) changed \
+             ORDER BY event_seq LIMIT ", $limit
+        )
+    };
+}
+pub(crate) use events_after;
+
+/// conversation, after (exclusive), limit
+pub(crate) const EVENTS_AFTER: &str = events_after!("$1", "$2", "$3");
 /// user, conversation. No row if the user is not a member.
 pub(crate) const PAGE_HEADER: &str = "SELECT k.last_seq, k.member_count FROM members mb \
      JOIN counters k ON k.conversation_id = mb.conversation_id \

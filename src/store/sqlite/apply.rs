@@ -21,7 +21,7 @@ use crate::domain::event::{Event, Payload};
 use crate::domain::mentions::MentionedNames;
 use crate::domain::message::{Message, SystemNote};
 use crate::domain::rules::contact::Consent;
-use crate::domain::rules::{Decision, Facts, Reactor, RowWrite, Verdict, decide_group, groups};
+use crate::domain::rules::{Decision, Facts, Reactor, RowWrite, Verdict, adds_removed_kinds, decide_group, groups};
 use crate::domain::{Error, Result, Seq, Timestamp};
 use crate::store::queries::conversations::{CONVERSATION, SET_NAME};
 use crate::store::queries::heads::ADVANCE_COUNTER;
@@ -55,9 +55,12 @@ fn apply_group(db: &Connection, commands: &[&Command]) -> Result<Vec<Result<Outc
     let Some(before) = one(db, sql!(CONVERSATION), params![first.conversation_id], conversation)? else {
         return Ok(vec![Err(Error::not_found("conversation")); commands.len()]);
     };
-    let facts = facts(db, first, &before)?;
-    let others: Vec<Reactor> =
-        others.iter().map(|command| reactor(db, command, facts.message.as_ref())).collect::<Result<_>>()?;
+    let may_lose_kind = adds_removed_kinds(commands);
+    let facts = facts(db, first, &before, may_lose_kind.first().copied().unwrap_or_default())?;
+    let others = others.iter().zip(may_lose_kind.into_iter().skip(1));
+    let others: Vec<Reactor> = others
+        .map(|(command, may_lose_kind)| reactor(db, command, facts.message.as_ref(), may_lose_kind))
+        .collect::<Result<_>>()?;
     let verdicts = decide_group(commands, &facts, &others);
     let outcome = |(command, verdict): (&&Command, Result<Verdict>)| {
         Ok(match verdict {
@@ -69,16 +72,16 @@ fn apply_group(db: &Connection, commands: &[&Command]) -> Result<Vec<Result<Outc
     commands.iter().zip(verdicts).map(outcome).collect()
 }
 
-/// Loads the facts of one reaction to `message`.
-fn reactor(db: &Connection, command: &Command, message: Option<&Message>) -> Result<Reactor> {
+/// Loads the facts of one reaction to `message`, which may lose its kind before it is decided.
+fn reactor(db: &Connection, command: &Command, message: Option<&Message>, may_lose_kind: bool) -> Result<Reactor> {
     let (id, user_id) = (command.conversation_id, command.actor_id);
     let mut reactor = Reactor { actor: one(db, sql!(MEMBER), params![id, user_id], member)?, ..Reactor::default() };
     if let (Action::React { emoji, .. }, Some(message)) = (&command.action, message) {
         reactor.has_reacted = has_reacted(db, id, message.seq, emoji, user_id)?;
-        if !message.reactions.contains(emoji) {
-            for kind in message.reactions.counts().iter().filter(|kind| kind.count == 1) {
+        if may_lose_kind || !message.reactions.contains(emoji) {
+            for kind in message.reactions.counts() {
                 if has_reacted(db, id, message.seq, &kind.emoji, user_id)? {
-                    reactor.kinds_alone.push(kind.emoji.clone());
+                    reactor.own_kinds.push(kind.emoji.clone());
                 }
             }
         }
@@ -86,8 +89,8 @@ fn reactor(db: &Connection, command: &Command, message: Option<&Message>) -> Res
     Ok(reactor)
 }
 
-/// Loads the facts on which the command is decided.
-fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Facts> {
+/// Loads the facts on which the command is decided. `may_lose_kind` is that of [`reactor`].
+fn facts(db: &Connection, command: &Command, before: &Conversation, may_lose_kind: bool) -> Result<Facts> {
     let id = command.conversation_id;
     let (target, target_role) = match command.action.user_id() {
         Some(user_id) => match one(db, sql!(MEMBER), params![id, user_id], member)? {
@@ -104,7 +107,7 @@ fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Fa
     if matches!(command.action, Action::EditMessage { .. }) {
         add_quotes(db, &mut message)?;
     }
-    let Reactor { actor, has_reacted, kinds_alone } = reactor(db, command, message.as_ref())?;
+    let Reactor { actor, has_reacted, own_kinds } = reactor(db, command, message.as_ref(), may_lose_kind)?;
     let pins = match command.action {
         Action::Pin { is_pinned: true, .. } => one(db, sql!(COUNT_PINS), params![id], value)?.unwrap_or_default(),
         _ => 0,
@@ -127,7 +130,7 @@ fn facts(db: &Connection, command: &Command, before: &Conversation) -> Result<Fa
         target_consent,
         message,
         has_reacted,
-        kinds_alone,
+        own_kinds,
         pins,
         pinned_by,
         mentioned,

@@ -42,7 +42,7 @@ pub(super) fn writer(path: &Path, opening: Opening) -> Result<Connection> {
 }
 
 /// Checks that `path` is a database of chinwag with this binary's schema. Only reads, so that another program's database stays as it is.
-fn check(path: &Path) -> Result<()> {
+pub(super) fn check(path: &Path) -> Result<()> {
     let no_database = || migrations::no_database(&path.display().to_string());
     if !path.is_file() {
         return Err(no_database());
@@ -81,7 +81,7 @@ pub(super) fn reader(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
-fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(limits::SQLITE_BUSY_TIMEOUT)?;

@@ -181,24 +181,33 @@ impl<'a> Scan<'a> {
     fn by_words(&mut self, db: &Connection, query: &str, (first, last): (i64, i64), entries_max: usize) -> Result<()> {
         let mut statement = db.prepare_cached(BY_WORDS)?;
         let mut rows = statement.query(params![query, ids_of(first).0, ids_of(last).1])?;
-        let mut moment: Option<Moment> = None;
+        // Those of the millisecond that is looked at, the greatest first.
+        let mut ids: Vec<i64> = Vec::new();
         while let Some(row) = rows.next()? {
             let id: i64 = row.get(0)?;
             let milli = milli_of_id(id);
+            if self.milli.is_some_and(|last| last != milli) {
+                self.look_at_all(db, &std::mem::take(&mut ids))?;
+            }
             if self.ends_before(milli, entries_max) {
                 return Ok(());
             }
-            let moment = match &mut moment {
-                Some(moment) if moment.milli() == milli => moment,
-                moment => {
-                    moment.insert(Moment::read(milli, one(db, MOMENT, params![milli], value)?.unwrap_or_default())?)
-                }
-            };
-            if let Some((_, entry)) = moment.entries()?.into_iter().find(|(found, _)| *found == id) {
+            ids.push(id);
+        }
+        self.look_at_all(db, &ids)?;
+        self.rest = None;
+        Ok(())
+    }
+
+    /// Looks at entries of one millisecond, which share a row: it is read and decoded once for all of them.
+    fn look_at_all(&mut self, db: &Connection, ids: &[i64]) -> Result<()> {
+        let Some(milli) = ids.first().copied().map(milli_of_id) else { return Ok(()) };
+        let moment = Moment::read(milli, one(db, MOMENT, params![milli], value)?.unwrap_or_default())?;
+        for (id, entry) in moment.entries()? {
+            if ids.binary_search_by(|other| id.cmp(other)).is_ok() {
                 self.look_at(db, milli, &entry)?;
             }
         }
-        self.rest = None;
         Ok(())
     }
 

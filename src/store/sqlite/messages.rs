@@ -62,7 +62,7 @@ fn note(columns: &mut Columns<'_>) -> rusqlite::Result<Option<SystemNote>> {
     Ok(Some(SystemNote::from_trusted(kind, user_id, value)))
 }
 
-/// Reads the columns of `EVENTS_AFTER`.
+/// Reads the columns of `events_after!`.
 fn event(columns: &mut Columns<'_>) -> rusqlite::Result<Event> {
     let (conversation_id, seq) = pair(columns)?;
     let change = columns.text()?;
@@ -84,6 +84,16 @@ fn range_of(db: &Connection, id: ConversationId, range: Range, limit: usize) -> 
     }
     add_quotes(db, &mut messages)?;
     Ok(range.oldest_first(messages))
+}
+
+/// Reads the events of conversations, each after a number.
+fn events_after(db: &Connection, after: &[(ConversationId, Seq)], limit: usize) -> Result<Vec<Event>> {
+    let mut events = Vec::new();
+    for (id, seq) in after {
+        events.extend(all(db, sql!(queries::messages::EVENTS_AFTER), params![id, seq, row_limit(limit)], event)?);
+    }
+    add_quotes(db, events.iter_mut().filter_map(|event| event.message.as_mut()))?;
+    Ok(events)
 }
 
 #[async_trait]
@@ -116,12 +126,11 @@ impl Messages for Sqlite {
     }
 
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {
-        self.read(move |db| {
-            let mut events =
-                all(db, sql!(queries::messages::EVENTS_AFTER), params![id, after, row_limit(limit)], event)?;
-            add_quotes(db, events.iter_mut().filter_map(|event| event.message.as_mut()))?;
-            Ok(events)
-        })
-        .await
+        self.read(move |db| events_after(db, &[(id, after)], limit)).await
+    }
+
+    async fn events_of(&self, after: &[(ConversationId, Seq)], limit: usize) -> Result<Vec<Event>> {
+        let after = after.to_vec();
+        self.read(move |db| events_after(db, &after, limit)).await
     }
 }

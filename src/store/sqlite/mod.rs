@@ -36,6 +36,7 @@ mod rows;
 mod saved;
 mod search_moment;
 mod sessions;
+pub(super) mod snapshot;
 mod sql;
 mod tickets;
 mod types;
@@ -45,6 +46,7 @@ mod wal;
 mod writer;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Transaction};
@@ -52,7 +54,7 @@ use tokio::task::spawn_blocking;
 
 use self::readers::Readers;
 use self::writer::Writer;
-use super::{Nodes, Opening, Store};
+use super::{HistoryGate, Nodes, Opening, Store};
 use crate::domain::{Error, Result};
 
 /// The store in one SQLite file.
@@ -107,6 +109,11 @@ impl Store for Sqlite {
 
     fn lanes(&self) -> usize {
         1
+    }
+
+    fn history_gate(&self) -> Option<Arc<HistoryGate>> {
+        // The file has one history while this process uses it: a restore takes its lock.
+        None
     }
 
     fn nodes(&self) -> Option<&dyn Nodes> {

@@ -86,10 +86,6 @@ impl Moment {
         Ok(moment)
     }
 
-    pub(super) fn milli(&self) -> i64 {
-        self.milli
-    }
-
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -67,4 +67,18 @@ impl UserSettings for Sqlite {
         })
         .await
     }
+
+    async fn silent_readers(&self, ids: &[UserId]) -> Result<Vec<UserId>> {
+        let ids = ids.to_vec();
+        self.read(move |db| {
+            let mut silent = Vec::new();
+            for id in ids {
+                if !sends_receipts(db, id)? {
+                    silent.push(id);
+                }
+            }
+            Ok(silent)
+        })
+        .await
+    }
 }

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use crate::bus::{Bus, Envelope};
-use crate::domain::ConversationId;
 use crate::domain::event::Event;
 use crate::domain::message_search::IndexedEvent;
+use crate::domain::{ConversationId, SessionId};
 use crate::journal::CommitObserver;
 use crate::limits;
 
@@ -113,12 +114,17 @@ impl QueueingBus {
     }
 }
 
+#[async_trait]
 impl Bus for QueueingBus {
     fn publish(&self, envelope: Envelope) {
         if let Envelope::Deleted { conversation_id, .. } = &envelope {
             self.queue.ask_for([*conversation_id]);
         }
         self.bus.publish(envelope);
+    }
+
+    async fn end_sessions(&self, sessions: Vec<SessionId>) {
+        self.bus.end_sessions(sessions).await;
     }
 }
 

@@ -120,12 +120,28 @@ fn text_macros(tokens: &[Token]) -> Vec<(String, TextMacro)> {
     found.collect()
 }
 
+/// Returns the length of the path before the name of a macro, as in `$crate::store::queries::messages::message_columns!()`.
+fn path(tokens: &[Token]) -> usize {
+    let mut length = 0;
+    if is_mark(tokens.first(), '$') && word(tokens.get(1)) == Some("crate") {
+        length = 4;
+    }
+    while word(tokens.get(length)).is_some() && is_mark(tokens.get(length + 1), ':') && is_mark(tokens.get(length + 2), ':') {
+        length += 3;
+    }
+    length
+}
+
 /// Evaluates the text at the beginning of `tokens`. Returns `None` if there is no text, and otherwise the text and its length.
 fn text(
     tokens: &[Token],
     macros: &HashMap<String, TextMacro>,
     bound: &HashMap<String, String>,
 ) -> Option<(String, usize)> {
+    let path = path(tokens);
+    if path > 0 {
+        return text(&tokens[path..], macros, bound).map(|(value, length)| (value, path + length));
+    }
     match tokens.first()? {
         Token::Text(text) => Some((text.clone(), 1)),
         Token::Mark('$') => match tokens.get(1)? {

@@ -1,6 +1,7 @@
 //! Several processes on one PostgreSQL, which join each other without a further service.
 
 mod faults;
+pub(crate) mod history;
 mod strangers;
 
 use std::time::Duration;

@@ -49,7 +49,7 @@ fn chinwag_after(line: &str) -> Command {
 fn clean(program: &str) -> Command {
     let mut command = Command::new(program);
     let ours = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CHINWAG_"));
-    for name in ours.chain(["DATABASE_URL", "NATS_URL", "RUST_LOG"].map(str::to_owned)) {
+    for name in ours.chain(["DATABASE_URL", "DATABASE_URL_FILE", "NATS_URL", "RUST_LOG"].map(str::to_owned)) {
         command.env_remove(name);
     }
     command.stdin(Stdio::null());
@@ -330,6 +330,7 @@ fn help_explains_everything() {
         "CHINWAG_LISTEN",
         "CHINWAG_DATA",
         "DATABASE_URL",
+        "DATABASE_URL_FILE",
         "CHINWAG_JWT_SECRET",
         "CHINWAG_JWT_SECRET_FILE",
         "CHINWAG_ALLOWED_ORIGINS",
@@ -355,6 +356,8 @@ fn bad_configuration_is_refused_in_words_that_name_the_variable() {
     for (variable, value) in [
         ("CHINWAG_LISTEN", "nowhere"),
         ("DATABASE_URL", "mysql://localhost/x"),
+        ("DATABASE_URL_FILE", "/nonexistent/url"),
+        ("DATABASE_URL_FILE", "/dev/null"),
         ("CHINWAG_JWT_SECRET", "short"),
         ("CHINWAG_JWT_SECRET_FILE", "/nonexistent/secret"),
         ("CHINWAG_ALLOWED_ORIGINS", "example.org"),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::bus::{NetworkCondition, TestBus};
+use crate::support::bus::{Form, NetworkCondition, TestBus};
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
@@ -202,7 +202,7 @@ async fn a_send_in_doubt_reaches_its_sender_once(store: StoreKind) {
 }
 
 async fn a_send_in_doubt_that_is_found_meanwhile_reaches_its_sender_once(store: StoreKind) {
-    let bus = TestBus::new(NetworkCondition::Reliable);
+    let bus = TestBus::new(Form::Whole, NetworkCondition::Reliable);
     let (server, held_store) = Server::held_on(store, |inbox| bus.join(inbox)).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;

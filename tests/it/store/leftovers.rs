@@ -10,6 +10,7 @@ use super::Fixture;
 
 conformance!(
     a_message_that_an_older_node_deleted_leaves_nothing,
+    mentions_and_saved_messages_that_an_older_node_left_are_swept,
     a_time_that_an_older_node_wrote_is_forgotten,
     tables_are_looked_through_in_steps_again_and_again,
 );
@@ -60,6 +61,43 @@ async fn a_message_that_an_older_node_deleted_leaves_nothing(store: &Fixture) {
     while store.sweep_reactions(10).await.unwrap() {}
     assert_eq!(rows(store).await, (PINS_MAX, 2));
     assert_eq!(store.message_by_id(id, messages[1].id).await.unwrap().unwrap().reactions.counts()[0].count, 2);
+}
+
+/// Mentions, mentions of all, saved messages.
+async fn newer_rows(store: &Fixture) -> [i64; 3] {
+    [
+        store.count("SELECT count(*) FROM mentions").await,
+        store.count("SELECT count(*) FROM mentions_of_all").await,
+        store.count("SELECT count(*) FROM saved_messages").await,
+    ]
+}
+
+async fn mentions_and_saved_messages_that_an_older_node_left_are_swept(store: &Fixture) {
+    let [ada, bob, cat] = [store.register("ada").await, store.register("bob").await, store.register("cat").await];
+    let (lunch, supper) = (store.group("Lunch", ada, &[bob, cat]).await, store.group("Supper", ada, &[bob]).await);
+    for (room, text) in [(lunch, "@bob @all stays"), (lunch, "gone"), (supper, "@bob @all stays")] {
+        let message = store.send(room, ada, text).await;
+        store.save_message(ada, room, message.id, store.now()).await.unwrap();
+    }
+    let kept = store.send(lunch, ada, "@cat @all").await;
+    for user_id in [bob, cat] {
+        store.save_message(user_id, lunch, kept.id, store.now()).await.unwrap();
+    }
+    assert_eq!(newer_rows(store).await, [3, 3, 5]);
+
+    // A node of schema 23 deletes a message, a conversation and a user.
+    delete_as_before(store, "@cat @all").await;
+    store.count("DELETE FROM messages WHERE seq = 1 AND conversation_id IN (SELECT id FROM conversations WHERE name = 'Supper') RETURNING seq").await;
+    store.count("DELETE FROM conversations WHERE name = 'Supper' RETURNING CAST(1 AS bigint)").await;
+    store.count("UPDATE users SET deleted_at = created_at WHERE username = 'cat' RETURNING CAST(1 AS bigint)").await;
+    let mut cursor = LeftoversCursor::default();
+    for _ in 0..6 {
+        cursor = store.sweep_leftovers(cursor, 1).await.unwrap();
+    }
+    assert_eq!(newer_rows(store).await, [1, 1, 3], "an entry of a deleted message stays for its user");
+    let saved = store.saved_messages(ada, None, 10).await.unwrap();
+    assert_eq!(saved.len(), 2);
+    assert_eq!(store.conversation_view(lunch, bob).await.unwrap().unwrap().mention_count, 1);
 }
 
 async fn a_time_that_an_older_node_wrote_is_forgotten(store: &Fixture) {

@@ -22,6 +22,7 @@ write_conformance!(
     a_deletion_takes_its_mentions_away,
     who_is_blocked_raises_no_count,
     the_count_is_bounded,
+    what_is_looked_at_to_count_is_said,
     a_deleted_conversation_has_no_mentions,
 );
 
@@ -209,6 +210,36 @@ async fn the_count_is_bounded(store: &Fixture) {
     assert_eq!(counted(store, id, bob).await, UNREAD_MAX);
     store.send(id, ada, "@all").await;
     assert_eq!(counted(store, id, bob).await, UNREAD_MAX);
+}
+
+async fn what_is_looked_at_to_count_is_said(store: &Fixture) {
+    let (id, [ada, bob, _]) = room(store).await;
+    let looked_at = async |user_id| {
+        let view = store.conversation_view(id, user_id).await.unwrap().unwrap();
+        assert_eq!(store.conversation_views(user_id, None, 10).await.unwrap(), std::slice::from_ref(&view));
+        view.rows_counted
+    };
+    let mut message = store.send(id, ada, "plain").await;
+    for text in ["once", "twice", "@bob.b"] {
+        message = edited(store, &message, text).await;
+    }
+    assert_eq!([looked_at(bob).await, looked_at(ada).await], [1, 0], "edits take numbers and are not looked at");
+    store.send(id, ada, "@bob.b").await;
+    let last = store.send(id, ada, "@all, and @bob.b").await;
+    assert_eq!(looked_at(bob).await, 3 + 3, "messages and mentions");
+    let block = NewBlock { user_id: bob, blocked_id: ada, created_at: store.now() };
+    store.insert_block(&block).await.unwrap();
+    assert_eq!((counted(store, id, bob).await, looked_at(bob).await), (0, 3 + 3), "also those that do not count");
+    store.alter(id, ada, Action::DeleteMessage { message_id: last.id }).await.unwrap();
+    assert_eq!(looked_at(bob).await, 3 + 1);
+    after(store, id, ada, ReceiptUpdate::unread_from(1)).await;
+    assert_eq!(looked_at(ada).await, 3, "her own are behind her mark");
+    after(store, id, bob, ReceiptUpdate::read(Seq::MAX)).await;
+    assert_eq!(looked_at(bob).await, 0);
+    for _ in 0..=UNREAD_MAX {
+        store.send(id, ada, "@bob.b").await;
+    }
+    assert_eq!(looked_at(bob).await, UNREAD_MAX + UNREAD_MAX + 1, "a count that is full ends the look");
 }
 
 async fn a_deleted_conversation_has_no_mentions(store: &Fixture) {

@@ -1,9 +1,11 @@
 //! Reading messages.
 
+use chinwag::domain::command::Action;
+use chinwag::domain::event::Event;
 use chinwag::domain::mentions::Mentions;
-use chinwag::domain::message::Message;
+use chinwag::domain::message::{Content, Message};
 use chinwag::domain::reactions::Reactions;
-use chinwag::domain::{ConversationId, MessageId};
+use chinwag::domain::{ConversationId, MessageId, Seq};
 use chinwag::store::Range;
 
 use super::shims::ApplyOne;
@@ -14,6 +16,7 @@ conformance!(
     texts_survive_byte_for_byte,
     ranges_have_no_gap,
     conversations_do_not_mix,
+    the_events_of_many_conversations_are_read_at_once,
     a_page_is_for_members,
     a_page_tells_receipts_to_those_whose_messages_are_on_it,
 );
@@ -110,6 +113,34 @@ async fn conversations_do_not_mix(store: &Fixture) {
     assert_eq!(texts(&store.all(one).await), ["the same id twice"]);
     assert_eq!(texts(&store.all(two).await), ["the same id twice", "only here"]);
     assert_eq!(store.message(two, id).await.unwrap().unwrap().conversation_id, two);
+}
+
+async fn the_events_of_many_conversations_are_read_at_once(store: &Fixture) {
+    let (ada, bob) = (store.register("ada").await, store.register("bob").await);
+    let (mut asked, mut expected) = (Vec::new(), Vec::new());
+    for number in 0..30_i64 {
+        let id = store.group("Lunch", ada, &[bob]).await;
+        let first = store.send(id, ada, "question").await;
+        let answer = super::Send { reply_to: Some(first.id), ..store.send_of(id, bob, "answer") };
+        fresh(store.commit_one(&answer).await);
+        let content = Content::parse("question, edited".to_owned()).unwrap();
+        store.alter(id, ada, Action::EditMessage { message_id: first.id, content }).await.unwrap();
+        store.send(id, ada, "the last").await;
+        asked.push((id, number % 6));
+        expected.extend(store.events(id, number % 6, 2).await.unwrap());
+    }
+    asked.push((ConversationId::new(), 0));
+    let by_conversation = |mut events: Vec<Event>| {
+        // A stable order, so that a conversation's events stay in theirs.
+        events.sort_by_key(|event| event.conversation_id);
+        events
+    };
+    let events = store.events_of(&asked, 2).await.unwrap();
+    let runs = events.chunk_by(|one, other| one.conversation_id == other.conversation_id).count();
+    assert_eq!(runs, asked.iter().filter(|(_, after)| *after < 4).count() - 1, "those of a conversation come together");
+    assert_eq!(format!("{:?}", by_conversation(events)), format!("{:?}", by_conversation(expected)));
+    let none: &[(ConversationId, Seq)] = &[];
+    assert!(store.events_of(none, 2).await.unwrap().is_empty());
 }
 
 async fn a_page_is_for_members(store: &Fixture) {

@@ -24,6 +24,7 @@ write_conformance!(
     reactions_to_several_messages_are_numbered_one_after_the_other,
     each_reaction_of_a_batch_is_refused_for_itself,
     the_kinds_that_one_member_has_alone_are_bounded,
+    what_another_removes_in_the_batch_counts_for_the_bound,
     a_kind_is_removed_with_all_its_reactions,
     counts_are_those_of_the_rows,
     reactions_change_neither_order_nor_unread_counts,
@@ -179,6 +180,28 @@ async fn the_kinds_that_one_member_has_alone_are_bounded(store: &Fixture) {
     changed(&ada_reacts(&messages[0], &new[0], true).await);
     changed(&ada_reacts(&messages[0], &few[1], false).await);
     changed(&ada_reacts(&messages[0], &few[1], true).await);
+}
+
+async fn what_another_removes_in_the_batch_counts_for_the_bound(store: &Fixture) {
+    let (_, [ada, bob], messages) = room::<2>(store).await;
+    let faces: Vec<String> =
+        (0x1F600..).filter_map(char::from_u32).map(String::from).take(REACTION_KINDS_ALONE_MAX + 1).collect();
+    let (few, [new]) = faces.split_at(REACTION_KINDS_ALONE_MAX) else { panic!("one more") };
+    for face in few {
+        for user in [ada, bob] {
+            changed(&apply(store, &[react(store, &messages[0], user, face, true)]).await[0]);
+        }
+    }
+    // Bob leaves all of his to Ada, who brings one more.
+    let removals = few.iter().map(|face| react(store, &messages[0], bob, face, false));
+    let batch: Vec<Command> = removals.chain([react(store, &messages[0], ada, new, true)]).collect();
+    assert_eq!(super::refused_field(apply(store, &batch).await.remove(few.len())), "emoji");
+    // Bob brings it, and takes it away before Ada adds it.
+    changed(&apply(store, &[react(store, &messages[0], bob, new, true)]).await[0]);
+    let swap = [react(store, &messages[0], bob, new, false), react(store, &messages[0], ada, new, true)];
+    assert_eq!(super::refused_field(apply(store, &swap).await.remove(1)), "emoji");
+    let own: Vec<String> = few.iter().map(|face| format!("{face} 1")).collect();
+    assert_eq!(counts(store, &messages[0]).await, own.join(" "));
 }
 
 async fn a_kind_is_removed_with_all_its_reactions(store: &Fixture) {

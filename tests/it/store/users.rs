@@ -19,6 +19,7 @@ conformance!(
     pages_of_users_neither_repeat_nor_skip,
     a_user_is_renamed,
     users_are_last_seen_never_earlier,
+    users_who_send_no_receipts_are_named,
 );
 
 pub(super) fn usernames(users: &[User]) -> Vec<&str> {
@@ -153,4 +154,12 @@ async fn whoever_arrives_is_told_all_at_once(store: &Fixture) {
     assert_eq!(arrival(&caller(ada, SessionId::new()), Some(id), 10).await.unwrap().session, None);
     assert_eq!(arrival(&caller(eve, session.id), Some(id), 10).await.unwrap().conversation, None, "they are not in it");
     assert_eq!(arrival(&caller(UserId::new(), session.id), Some(id), 10).await, None);
+}
+
+async fn users_who_send_no_receipts_are_named(store: &Fixture) {
+    let (ada, bob, cat) = (store.register("ada").await, store.register("bob").await, store.register("cat").await);
+    store.set_send_receipts(ada, false).await.unwrap();
+    store.set_send_receipts(bob, true).await.unwrap();
+    assert_eq!(store.silent_readers(&[ada, bob, cat]).await.unwrap(), [ada]);
+    assert_eq!(store.silent_readers(&[]).await.unwrap(), []);
 }

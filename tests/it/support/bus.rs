@@ -1,102 +1,161 @@
-//! A bus between the nodes of this process, with faults that a test chooses.
+//! A bus between the nodes of this process, with faults that a test chooses. Each node has the cluster's side of the bus that it has in the
+//! binary, and the test is its carrier: what arrives at a node was encoded, sealed, opened and decoded.
 
-use std::mem;
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
+use bytes::Bytes;
+use chinwag::bus::cluster::{Cluster, Seal};
 use chinwag::bus::{Bus, Envelope, Inbox};
+use chinwag::domain::{Incarnation, SessionId};
+use futures_util::FutureExt;
+use uuid::Uuid;
+
+use super::rng::Rng;
+
+/// The secret and the id of the cluster that the nodes of a test form.
+const SECRET: &[u8] = b"the secret of the nodes of a test";
+const CLUSTER: Uuid = Uuid::from_u128(1);
+
+/// The form in which envelopes travel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form {
+    /// Whole, as NATS carries them.
+    Whole,
+    /// Those that the store can repeat as hints, as NOTIFY carries them.
+    Hints,
+}
 
 /// The treatment of envelopes on their way to other nodes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum NetworkCondition {
     /// Each is delivered.
     Reliable,
     /// Each is lost.
     Disconnected,
-    /// Each is lost, delayed, duplicated or delivered, at random with this seed.
-    Unreliable(u64),
+    /// Each is lost, delayed, duplicated or delivered, at random.
+    Unreliable(Rng),
 }
 
 /// The bus that the nodes of a test share.
 pub(crate) struct TestBus {
-    inboxes: Mutex<Vec<Arc<dyn Inbox>>>,
+    form: Form,
+    nodes: Mutex<Vec<Node>>,
     condition: Mutex<NetworkCondition>,
-    /// Delayed envelopes, each with its node. They follow the next envelope to that node that is not delayed.
-    delayed: Mutex<Vec<(usize, Envelope)>>,
+    /// The side of each node in a partition. Envelopes to another side are lost.
+    sides: Mutex<Vec<u64>>,
+    /// Delayed packets, each with its node. They follow the next envelope to that node that is not delayed.
+    delayed: Mutex<Vec<(usize, Bytes)>>,
     /// All envelopes that were published, each with the node that published it.
     log: Mutex<Vec<(usize, Envelope)>>,
 }
 
+#[derive(Clone)]
+struct Node {
+    incarnation: Incarnation,
+    cluster: Arc<Cluster>,
+}
+
 impl TestBus {
-    pub(crate) fn new(condition: NetworkCondition) -> Arc<Self> {
-        let (inboxes, delayed, log) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Arc::new(Self { inboxes, condition: Mutex::new(condition), delayed, log })
+    pub(crate) fn new(form: Form, condition: NetworkCondition) -> Arc<Self> {
+        let (nodes, sides, delayed, log) = (Mutex::default(), Mutex::default(), Mutex::default(), Mutex::default());
+        Arc::new(Self { form, nodes, condition: Mutex::new(condition), sides, delayed, log })
     }
 
+    /// Joins a node. From now on all nodes know that it is alive.
     pub(crate) fn join(self: &Arc<Self>, inbox: Arc<dyn Inbox>) -> Arc<dyn Bus> {
-        let mut inboxes = self.inboxes.lock().unwrap();
-        inboxes.push(Arc::clone(&inbox));
-        Arc::new(TestNode { bus: Arc::clone(self), number: inboxes.len() - 1, inbox })
+        let incarnation = Incarnation::new();
+        let cluster = Cluster::new(inbox, Seal::new(SECRET, CLUSTER, incarnation));
+        let mut nodes = self.nodes.lock().unwrap();
+        nodes.push(Node { incarnation, cluster: Arc::clone(&cluster) });
+        for node in nodes.iter() {
+            let others = nodes.iter().map(|other| other.incarnation);
+            node.cluster.peers.set_live(others.filter(|other| *other != node.incarnation));
+        }
+        Arc::new(TestNode { bus: Arc::clone(self), number: nodes.len() - 1, cluster })
     }
 
     pub(crate) fn set_condition(&self, condition: NetworkCondition) {
         *self.condition.lock().unwrap() = condition;
     }
 
+    /// Cuts the nodes into sides, which hear nothing of each other: the side of each node by its number.
+    pub(crate) fn partition(&self, sides: Vec<u64>) {
+        *self.sides.lock().unwrap() = sides;
+    }
+
+    /// Ends a partition, and reports a reconnect to every node.
+    pub(crate) fn heal(&self) {
+        self.partition(Vec::new());
+        self.nodes().iter().for_each(|node| node.cluster.reconnected());
+    }
+
     /// Makes the bus reliable, and reports a reconnect to every node.
     pub(crate) fn reconnect(&self) {
         self.set_condition(NetworkCondition::Reliable);
-        self.inboxes.lock().unwrap().iter().for_each(|inbox| inbox.on_reconnect());
+        self.heal();
     }
 
-    /// Delivers every envelope once more to the nodes that did not publish it.
+    /// Delivers every envelope once more, in packets of their own, to the nodes that did not publish it.
     pub(crate) fn redeliver_all(&self) {
-        for (from, envelope) in self.log.lock().unwrap().iter() {
-            for (number, inbox) in self.inboxes.lock().unwrap().iter().enumerate() {
-                if number != *from {
-                    inbox.deliver_remote(envelope.clone());
+        let log = self.log.lock().unwrap().clone();
+        let nodes = self.nodes();
+        for (from, envelope) in log {
+            for (_, to) in nodes.iter().enumerate().filter(|(number, _)| *number != from) {
+                to.cluster.receive(&nodes[from].cluster.packet([&envelope]).into());
+            }
+        }
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        self.nodes.lock().unwrap().clone()
+    }
+
+    /// Carries the envelopes that wait at a node to the others, and then what these answer.
+    fn carry_from(&self, from: usize) {
+        let nodes = self.nodes();
+        while let Some(envelopes) = nodes[from].cluster.outbound.take().now_or_never() {
+            for envelope in envelopes {
+                let envelope = match self.form {
+                    Form::Whole => envelope,
+                    Form::Hints => envelope.hints().map_or(envelope, Envelope::Hints),
+                };
+                self.log.lock().unwrap().push((from, envelope.clone()));
+                for to in (0..nodes.len()).filter(|to| *to != from) {
+                    self.carry(&nodes, &envelope, from, to);
+                    self.carry_from(to);
                 }
             }
         }
     }
 
-    fn carry(&self, from: usize, envelope: &Envelope) {
-        self.log.lock().unwrap().push((from, envelope.clone()));
-        let inboxes = self.inboxes.lock().unwrap().clone();
-        for (number, inbox) in inboxes.iter().enumerate().filter(|(number, _)| *number != from) {
-            match self.fate() {
-                Fate::Delivered => inbox.deliver_remote(envelope.clone()),
-                Fate::Lost => continue,
-                Fate::Duplicated => {
-                    inbox.deliver_remote(envelope.clone());
-                    inbox.deliver_remote(envelope.clone());
-                }
-                Fate::Delayed => {
-                    self.delayed.lock().unwrap().push((number, envelope.clone()));
-                    continue;
-                }
-            }
-            let mut delayed = self.delayed.lock().unwrap();
-            let (now, later) = mem::take(&mut *delayed).into_iter().partition(|(to, _)| *to == number);
-            *delayed = later;
-            drop(delayed);
-            let now: Vec<(usize, Envelope)> = now;
-            for (_, envelope) in now {
-                inbox.deliver_remote(envelope);
+    fn carry(&self, nodes: &[Node], envelope: &Envelope, from: usize, to: usize) {
+        let packet = || Bytes::from(nodes[from].cluster.packet([envelope]));
+        let receive = |packet| _ = nodes[to].cluster.receive(&packet);
+        match self.fate(from, to) {
+            Fate::Lost => return,
+            Fate::Delayed => return self.delayed.lock().unwrap().push((to, packet())),
+            Fate::Delivered => receive(packet()),
+            Fate::Duplicated => {
+                let first = packet();
+                // As a carrier that sends it again, and as a network that repeats it.
+                [first.clone(), packet(), first].into_iter().for_each(receive);
             }
         }
+        let due: Vec<(usize, Bytes)> = self.delayed.lock().unwrap().extract_if(.., |(node, _)| *node == to).collect();
+        due.into_iter().for_each(|(_, packet)| receive(packet));
     }
 
-    fn fate(&self) -> Fate {
+    fn fate(&self, from: usize, to: usize) -> Fate {
+        let sides = self.sides.lock().unwrap();
+        if sides.get(from) != sides.get(to) {
+            return Fate::Lost;
+        }
         match &mut *self.condition.lock().unwrap() {
             NetworkCondition::Reliable => Fate::Delivered,
             NetworkCondition::Disconnected => Fate::Lost,
-            NetworkCondition::Unreliable(state) => {
-                // Xorshift (Marsaglia, 2003): random enough, and repeatable.
-                *state ^= *state << 13;
-                *state ^= *state >> 7;
-                *state ^= *state << 17;
-                [Fate::Lost, Fate::Delayed, Fate::Duplicated, Fate::Delivered][usize::try_from(*state >> 62).unwrap()]
-            }
+            NetworkCondition::Unreliable(rng) => [Fate::Lost, Fate::Delayed, Fate::Duplicated, Fate::Delivered]
+                [usize::try_from(rng.in_range(0..4)).unwrap()],
         }
     }
 }
@@ -113,12 +172,22 @@ enum Fate {
 struct TestNode {
     bus: Arc<TestBus>,
     number: usize,
-    inbox: Arc<dyn Inbox>,
+    cluster: Arc<Cluster>,
 }
 
+#[async_trait]
 impl Bus for TestNode {
     fn publish(&self, envelope: Envelope) {
-        self.inbox.deliver_local(envelope.clone());
-        self.bus.carry(self.number, &envelope);
+        self.cluster.publish(envelope);
+        self.bus.carry_from(self.number);
+    }
+
+    async fn end_sessions(&self, sessions: Vec<SessionId>) {
+        let mut ending = self.cluster.end_sessions(sessions);
+        let waits = (&mut ending).now_or_never().is_none();
+        self.bus.carry_from(self.number);
+        if waits {
+            ending.await;
+        }
     }
 }

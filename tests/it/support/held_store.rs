@@ -27,10 +27,10 @@ use chinwag::domain::{
 };
 use chinwag::limits;
 use chinwag::store::{
-    Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, EmojiAndUser, Heads, KnownNetworks,
-    Leftovers, LeftoversCursor, MemberId, MemberSettings, MemberUpdate, Members, MessageSearch, Messages, Nodes,
-    NumberedWrites, Page, Pins, Range, Reactions, Receipts, Registration, Reports, Saved, Sessions, Store, Tickets,
-    UserSettings, Users,
+    Accounts, ActivityCursor, Blocks, Contacts, Conversations, Deletions, EmojiAndUser, Heads, HistoryGate,
+    KnownNetworks, Leftovers, LeftoversCursor, MemberId, MemberSettings, MemberUpdate, Members, MessageSearch,
+    Messages, Nodes, NumberedWrites, Page, Pins, Range, Reactions, Receipts, Registration, Reports, Saved, Sessions,
+    Store, Tickets, UserSettings, Users,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -214,6 +214,7 @@ forward! {
         async fn set_show_last_seen(user_id: UserId, show_last_seen: bool) -> Result<()>;
         async fn set_do_not_disturb(user_id: UserId, until: Option<Timestamp>) -> Result<()>;
         async fn hidden_readers(reader_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>>;
+        async fn silent_readers(ids: &[UserId]) -> Result<Vec<UserId>>;
     }
 }
 
@@ -364,6 +365,7 @@ forward! {
         async fn messages(id: ConversationId, range: Range, limit: usize) -> Result<Vec<Message>>;
         async fn message_by_id(id: ConversationId, message_id: MessageId) -> Result<Option<Message>>;
         async fn events(id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>>;
+        async fn events_of(after: &[(ConversationId, Seq)], limit: usize) -> Result<Vec<Event>>;
     }
 }
 
@@ -415,6 +417,7 @@ forward! {
     impl Store {
         fn kind() -> &'static str;
         fn lanes() -> usize;
+        fn history_gate() -> Option<Arc<HistoryGate>>;
         fn nodes() -> Option<&dyn Nodes>;
 
         async fn ping() -> Result<()>;

@@ -1,5 +1,6 @@
 //! Helpers that several tests share.
 
+pub(crate) mod balancer;
 pub(crate) mod browser;
 pub(crate) mod bus;
 pub(crate) mod citus;

@@ -100,7 +100,7 @@ impl Node {
         words.extend(self.arguments.iter().map(Into::into));
         let mut command = Command::new(&words[0]);
         let ours = env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CHINWAG_"));
-        for name in ours.chain(["DATABASE_URL", "NATS_URL", "RUST_LOG"].map(str::to_owned)) {
+        for name in ours.chain(["DATABASE_URL", "DATABASE_URL_FILE", "NATS_URL", "RUST_LOG"].map(str::to_owned)) {
             command.env_remove(name);
         }
         let (output, input) = io::pipe().unwrap();

@@ -24,6 +24,8 @@ pub(crate) struct Operated {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) succeeded: bool,
+    /// The exit code, unless a signal ended the command.
+    pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
@@ -94,7 +96,7 @@ pub(crate) async fn empty_database(store: StoreKind) -> (String, TempDir) {
 pub(crate) fn run(url: &str, input: &str, arguments: &[&str]) -> impl Future<Output = Ended> + use<> {
     let mut command = Command::new(super::node::program());
     let ours = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CHINWAG_"));
-    for name in ours.chain(["DATABASE_URL", "NATS_URL", "RUST_LOG"].map(str::to_owned)) {
+    for name in ours.chain(["DATABASE_URL", "DATABASE_URL_FILE", "NATS_URL", "RUST_LOG"].map(str::to_owned)) {
         command.env_remove(name);
     }
     command.args(arguments).env("DATABASE_URL", url).kill_on_drop(true);
@@ -109,6 +111,7 @@ pub(crate) fn run(url: &str, input: &str, arguments: &[&str]) -> impl Future<Out
         let output = timeout(TEST_TIMEOUT, child.wait_with_output()).await.expect("the command ends").unwrap();
         Ended {
             succeeded: output.status.success(),
+            code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }

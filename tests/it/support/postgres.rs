@@ -98,6 +98,31 @@ impl Cluster {
         .unwrap()
     }
 
+    /// Starts a standby of this server, which answers reads.
+    pub(crate) async fn standby(&self) -> Self {
+        let primary_port = self.port;
+        tokio::task::spawn_blocking(move || {
+            let folder = tempfile::Builder::new().prefix("chinwag-").tempdir().unwrap();
+            own(folder.path());
+            let output = command(&need("pg_basebackup"), folder.path())
+                .args(["--host=127.0.0.1", "--username", USER, "--pgdata=data", "--checkpoint=fast", "--no-sync"])
+                .args(["--write-recovery-conf", "--port", &primary_port.to_string()])
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&output.stderr));
+            let port = free_port();
+            let parent = spawn(OWN, folder.path(), port, Stdio::piped());
+            wait_until_it_answers(port, folder.path());
+            Self { folder, port, parent }
+        })
+        .await
+        .unwrap()
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Creates an empty database, and returns its URL.
     pub(crate) async fn database(&self) -> String {
         fresh(self.port).await
@@ -121,6 +146,16 @@ impl Cluster {
         wait_until_it_answers(self.port, self.folder.path());
     }
 
+    /// Kills the server's processes with SIGKILL.
+    pub(crate) fn kill(&self) {
+        // Paused, so that no child sees another one die and ends by itself.
+        self.pause();
+        let (postmaster, children) = (self.postmaster(), self.children());
+        for process in children.iter().chain([&postmaster]) {
+            send(process, Signal::KILL);
+        }
+    }
+
     /// Pauses the server's processes: sockets stay open and get no answer.
     pub(crate) fn pause(&self) {
         self.signal(Signal::STOP);
@@ -133,13 +168,19 @@ impl Cluster {
 
     /// Sends a signal to the postmaster and its children, each of which is in a process group of its own.
     fn signal(&self, signal: Signal) {
-        let lines = fs::read_to_string(self.folder.path().join("data/postmaster.pid")).unwrap();
-        let postmaster = lines.lines().next().unwrap();
         // The postmaster first, so that it starts no further children.
-        send(postmaster, signal);
-        let children = Command::new("pgrep").args(["-P", postmaster]).output().unwrap().stdout;
-        let children = String::from_utf8(children).unwrap();
-        children.lines().for_each(|child| send(child, signal));
+        send(&self.postmaster(), signal);
+        self.children().iter().for_each(|child| send(child, signal));
+    }
+
+    fn postmaster(&self) -> String {
+        let lines = fs::read_to_string(self.folder.path().join("data/postmaster.pid")).unwrap();
+        lines.lines().next().unwrap().to_owned()
+    }
+
+    fn children(&self) -> Vec<String> {
+        let children = Command::new("pgrep").args(["-P", &self.postmaster()]).output().unwrap().stdout;
+        String::from_utf8(children).unwrap().lines().map(str::to_owned).collect()
     }
 
     fn stop(&mut self) {

@@ -124,6 +124,15 @@ impl Proxy {
     }
 }
 
+/// Returns a proxy to the server of a database, and the URL that uses it.
+pub(crate) fn by_proxy(url: &str) -> (Proxy, String) {
+    let (before, place) = url.rsplit_once('@').unwrap();
+    let (place, name) = place.split_once('/').unwrap();
+    let proxy = Proxy::to(place.parse().unwrap());
+    let url = format!("{before}@{}/{name}", proxy.address);
+    (proxy, url)
+}
+
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.accepting.abort();

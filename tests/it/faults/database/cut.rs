@@ -8,12 +8,11 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::postgres::by_proxy;
 use super::{Fixture, ON_SOCKETS, PROMISED, SLACK};
 use crate::support::history::Entry;
 use crate::support::node::Node;
 use crate::support::postgres::{connect, database};
-use crate::support::proxy::Flow;
+use crate::support::proxy::{Flow, by_proxy};
 use crate::support::rng::FaultRun;
 use crate::support::server::Server;
 

@@ -8,9 +8,8 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::LENGTHS;
-use super::postgres::by_proxy;
 use crate::support::postgres::database;
-use crate::support::proxy::Flow;
+use crate::support::proxy::{Flow, by_proxy};
 use crate::support::rng::FaultRun;
 use crate::support::server::Server;
 use crate::support::socket::TEST_TIMEOUT;

@@ -3,6 +3,7 @@
 //! fault.
 
 mod cut;
+mod failover;
 mod heartbeat;
 mod postgres;
 mod presence;

@@ -6,20 +6,11 @@ use uuid::Uuid;
 use super::{Fault, endure};
 use crate::support::node::Node;
 use crate::support::postgres::{Cluster, connect, database};
-use crate::support::proxy::{Flow, Proxy};
+use crate::support::proxy::{Flow, Proxy, by_proxy};
 
 /// Creates a server on this database.
-fn node(url: &str) -> Node {
+pub(super) fn node(url: &str) -> Node {
     Node::with(&["--database-url", url])
-}
-
-/// Returns a proxy to the server of a database, and the URL that uses it.
-pub(super) fn by_proxy(url: &str) -> (Proxy, String) {
-    let (before, place) = url.rsplit_once('@').unwrap();
-    let (place, name) = place.split_once('/').unwrap();
-    let proxy = Proxy::to(place.parse().unwrap());
-    let url = format!("{before}@{}/{name}", proxy.address);
-    (proxy, url)
 }
 
 struct Killed(Cluster);

@@ -86,7 +86,7 @@ async fn a_disk_that_is_full_at_start_is_told_in_one_line() {
         let runner = on_a_small_disk(data.path(), size);
         let mut command = Command::new(&runner[0]);
         command.args(&runner[1..]).arg(program()).args(["--listen", "127.0.0.1:0", "--data"]).arg(data.path());
-        for variable in ["DATABASE_URL", "NATS_URL", "RUST_LOG"] {
+        for variable in ["DATABASE_URL", "DATABASE_URL_FILE", "NATS_URL", "RUST_LOG"] {
             command.env_remove(variable);
         }
         let ended = timeout(TEST_TIMEOUT, command.kill_on_drop(true).output()).await;

@@ -193,8 +193,10 @@ impl<'a> Checker<'a> {
                 break;
             }
         }
-        // A message's own event has the number of the message. Edits and deletions have events of their own.
-        let created = |event: &&Event| !matches!(event.kind.as_str(), "message.updated" | "message.deleted");
+        // A message's own event has the number of the message. Edits, deletions and reactions have events of their own.
+        let created = |event: &&Event| {
+            !matches!(event.kind.as_str(), "message.updated" | "message.deleted" | "reactions.changed")
+        };
         let replayed: Vec<(i64, Uuid)> =
             final_state.events.iter().filter(created).map(|event| (event.seq, event.id)).collect();
         let history: Vec<(i64, Uuid)> = final_state.messages.iter().map(|message| (message.seq, message.id)).collect();

@@ -1,4 +1,4 @@
-//! Two nodes on one store. The bus between them loses, duplicates and reorders envelopes, and within a heartbeat clients see no
+//! Several nodes on one store. The bus between them loses, duplicates and reorders envelopes, and within a heartbeat clients see no
 //! difference.
 //!
 //! The binary lets one server at a time use a SQLite database. The nodes here are in one process and do not take its lock: they hold the
@@ -11,17 +11,49 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::bus::{NetworkCondition, TestBus};
+use crate::support::bus::{Form, NetworkCondition, TestBus};
 use crate::support::client::TestUser;
 use crate::support::postgres::{connect, database};
+use crate::support::rng::FaultRun;
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
-on_each_store! {
+/// The store of the nodes, and the form in which their envelopes travel.
+#[derive(Clone, Copy, Debug)]
+struct Setup {
+    store: StoreKind,
+    form: Form,
+}
+
+/// Creates a test from each specification for SQLite, and for PostgreSQL with each form of envelopes.
+macro_rules! in_each_setup {
+    (@ $name:ident, $store:ident, $form:ident, $($specification:ident),*) => {
+        mod $name {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $specification() {
+                let store = $crate::support::server::StoreKind::$store;
+                let form = $crate::support::bus::Form::$form;
+                super::$specification($crate::multi_node::Setup { store, form }).await;
+            })*
+        }
+    };
+    ($($specification:ident),* $(,)?) => {
+        in_each_setup!(@ sqlite, Sqlite, Whole, $($specification),*);
+        in_each_setup!(@ postgres, Postgres, Whole, $($specification),*);
+        in_each_setup!(@ postgres_hints, Postgres, Hints, $($specification),*);
+    };
+}
+
+mod crossing;
+mod repairs;
+mod simulation;
+
+in_each_setup! {
     the_last_message_is_heard,
     what_happens_to_members_is_heard,
     what_happens_to_conversations_is_heard,
     sessions_end_everywhere,
+    a_setting_that_the_bus_lost_is_read_again,
     a_block_hides_presence_on_other_nodes,
     a_storm_makes_no_difference,
     an_echo_lets_nobody_in,
@@ -46,13 +78,13 @@ struct Cluster {
 }
 
 impl Cluster {
-    async fn new(store: StoreKind, condition: NetworkCondition, heartbeat: Duration) -> Self {
+    async fn new(setup: Setup, condition: NetworkCondition, heartbeat: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = match store {
+        let url = match setup.store {
             StoreKind::Sqlite => format!("sqlite:{}", folder.path().join("shared.db").display()),
             StoreKind::Postgres => database().await,
         };
-        let bus = TestBus::new(condition);
+        let bus = TestBus::new(setup.form, condition);
         let secret = "one secret for all the nodes there are";
         let arguments = ["--database-url", &url, "--jwt-secret", secret, "--rate-limits", "off"];
         let first = Server::node(&arguments, heartbeat, &bus).await;
@@ -66,8 +98,8 @@ impl Cluster {
     }
 }
 
-async fn a_block_hides_presence_on_other_nodes(store: StoreKind) {
-    let cluster = Cluster::new(store, NetworkCondition::Reliable, NEVER).await;
+async fn a_block_hides_presence_on_other_nodes(setup: Setup) {
+    let cluster = Cluster::new(setup, NetworkCondition::Reliable, NEVER).await;
     let (ada, grace) = (cluster.first.register("ada").await, cluster.first.register("grace").await);
     ada.direct(&grace).await;
     let _adas = cluster.on_second(&ada).connect("/ws").await;
@@ -82,8 +114,8 @@ async fn a_block_hides_presence_on_other_nodes(store: StoreKind) {
     assert_eq!((&diff["online"], &diff["offline"]), (&json!([ada.id]), &json!([])));
 }
 
-async fn the_last_message_is_heard(store: StoreKind) {
-    let cluster = Cluster::new(store, NetworkCondition::Disconnected, SOON).await;
+async fn the_last_message_is_heard(setup: Setup) {
+    let cluster = Cluster::new(setup, NetworkCondition::Disconnected, SOON).await;
     let (ada, grace) = (cluster.first.register("ada").await, cluster.first.register("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
     let (mut one, mut all) =
@@ -101,8 +133,8 @@ async fn the_last_message_is_heard(store: StoreKind) {
     }
 }
 
-async fn what_happens_to_members_is_heard(store: StoreKind) {
-    let cluster = Cluster::new(store, NetworkCondition::Disconnected, SOON).await;
+async fn what_happens_to_members_is_heard(setup: Setup) {
+    let cluster = Cluster::new(setup, NetworkCondition::Disconnected, SOON).await;
     let (ada, grace) = (cluster.first.register("ada").await, cluster.first.register("grace").await);
     let room = ada.group("Lunch", &[]).await;
     let mut all = cluster.on_second(&grace).connect("/ws").await;
@@ -139,8 +171,8 @@ async fn what_happens_to_members_is_heard(store: StoreKind) {
     assert_eq!(all.next_content().await, "hello again", "and nothing of the time between");
 }
 
-async fn what_happens_to_conversations_is_heard(store: StoreKind) {
-    let cluster = Cluster::new(store, NetworkCondition::Disconnected, SOON).await;
+async fn what_happens_to_conversations_is_heard(setup: Setup) {
+    let cluster = Cluster::new(setup, NetworkCondition::Disconnected, SOON).await;
     let (ada, grace) = (cluster.first.register("ada").await, cluster.first.register("grace").await);
     let mut all = cluster.on_second(&grace).connect("/ws").await;
     let room = ada.group("Lunch", &[&grace]).await;
@@ -154,8 +186,8 @@ async fn what_happens_to_conversations_is_heard(store: StoreKind) {
     assert_eq!(one.close_code().await, 4503);
 }
 
-async fn sessions_end_everywhere(store: StoreKind) {
-    let cluster = Cluster::new(store, NetworkCondition::Disconnected, SOON).await;
+async fn sessions_end_everywhere(setup: Setup) {
+    let cluster = Cluster::new(setup, NetworkCondition::Disconnected, SOON).await;
     let ada = cluster.first.register("ada").await;
     let other = TestUser::login(ada.address, "ada").await;
     let (mut mine, mut theirs) =
@@ -164,6 +196,31 @@ async fn sessions_end_everywhere(store: StoreKind) {
     assert_eq!(mine.close_code().await, 4504);
     theirs.send(&json!({"type": "ping", "ref": "still here"})).await;
     assert_eq!(theirs.next_of(&["pong"]).await["ref"], "still here");
+}
+
+async fn a_setting_that_the_bus_lost_is_read_again(setup: Setup) {
+    let cluster = Cluster::new(setup, NetworkCondition::Disconnected, SOON).await;
+    let (ada, grace) = (cluster.first.register("ada").await, cluster.first.register("grace").await);
+    let room = ada.direct(&grace).await;
+    let mut device = cluster.on_second(&ada).connect("/ws").await;
+    // Both are on the second node, so that receipts reach the device by no other way.
+    let grace = cluster.on_second(&grace);
+    let mut read_shown = true;
+    for send_receipts in [false, true] {
+        ada.patch("/v1/users/me", &json!({"settings": {"send_receipts": send_receipts}})).await.expect(200);
+        while read_shown != send_receipts {
+            let seq = grace.send(&room, "read this").await["seq"].as_i64().unwrap();
+            grace.read(&room, seq).await.expect(204);
+            let receipt = loop {
+                let frame = device.next_of(&["message.read", "message.delivered"]).await;
+                let receipt = frame["receipts"][&grace.id].clone();
+                if receipt["delivered_seq"] == seq {
+                    break receipt;
+                }
+            };
+            read_shown = !receipt["read_seq"].is_null();
+        }
+    }
 }
 
 /// Returns the number, type and message id of the next `count` numbered events.
@@ -178,8 +235,9 @@ async fn numbered(mut socket: Socket, count: usize) -> Vec<Value> {
     frames
 }
 
-async fn a_storm_makes_no_difference(store: StoreKind) {
-    let cluster = Cluster::new(store, NetworkCondition::Unreliable(0x9E37_79B9_7F4A_7C15), SOON).await;
+async fn a_storm_makes_no_difference(setup: Setup) {
+    let run = FaultRun::new("a storm between two nodes");
+    let cluster = Cluster::new(setup, NetworkCondition::Unreliable(run.rng()), SOON).await;
     let (ada, grace) = (cluster.first.register("ada").await, cluster.first.register("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
     let grace = cluster.on_second(&grace);
@@ -216,8 +274,8 @@ async fn a_storm_makes_no_difference(store: StoreKind) {
     assert!(received.windows(2).all(|pair| pair[0] == pair[1]), "all receive the same");
 }
 
-async fn an_echo_lets_nobody_in(store: StoreKind) {
-    let cluster = Cluster::new(store, NetworkCondition::Reliable, NEVER).await;
+async fn an_echo_lets_nobody_in(setup: Setup) {
+    let cluster = Cluster::new(setup, NetworkCondition::Reliable, NEVER).await;
     let (ada, grace) = (cluster.first.register("ada").await, cluster.first.register("grace").await);
     let room = ada.group("Lunch", &[]).await;
     let mut all = cluster.on_second(&grace).connect("/ws").await;
@@ -239,8 +297,8 @@ async fn an_echo_lets_nobody_in(store: StoreKind) {
     assert_eq!(all.next_content().await, "hello again");
 }
 
-async fn a_bus_that_returns_is_made_up_for_at_once(store: StoreKind) {
-    let cluster = Cluster::new(store, NetworkCondition::Disconnected, NEVER).await;
+async fn a_bus_that_returns_is_made_up_for_at_once(setup: Setup) {
+    let cluster = Cluster::new(setup, NetworkCondition::Disconnected, NEVER).await;
     let (ada, grace) = (cluster.first.register("ada").await, cluster.first.register("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
     let mut all = cluster.on_second(&grace).connect("/ws").await;
@@ -260,8 +318,8 @@ async fn a_bus_that_returns_is_made_up_for_at_once(store: StoreKind) {
     }
 }
 
-async fn heartbeats_tell_what_is_new_behind_it(store: StoreKind) {
-    let cluster = Cluster::new(store, NetworkCondition::Reliable, SOON).await;
+async fn heartbeats_tell_what_is_new_behind_it(setup: Setup) {
+    let cluster = Cluster::new(setup, NetworkCondition::Reliable, SOON).await;
     let (ada, grace) = (cluster.first.register("ada").await, cluster.first.register("grace").await);
     let room = ada.group("Lunch", &[&grace]).await;
     let mut all = grace.connect("/ws").await;
@@ -287,8 +345,8 @@ async fn heartbeats_tell_what_is_new_behind_it(store: StoreKind) {
     while all.next_of(&["heartbeat"]).await["membership_version"] != 2 {}
 }
 
-async fn numbers_that_went_back_are_started_over(store: StoreKind) {
-    let cluster = Cluster::new(store, NetworkCondition::Reliable, SOON).await;
+async fn numbers_that_went_back_are_started_over(setup: Setup) {
+    let cluster = Cluster::new(setup, NetworkCondition::Reliable, SOON).await;
     let ada = cluster.first.register("ada").await;
     let room = ada.group("Lunch", &[]).await;
     let mut socket = ada.connect(&room.socket).await;
@@ -296,7 +354,7 @@ async fn numbers_that_went_back_are_started_over(store: StoreKind) {
         ada.send(&room, text).await;
     }
     assert_eq!(socket.next_seqs(3).await, [1, 2, 3]);
-    forget_all_but_the_first(store, &cluster).await;
+    forget_all_but_the_first(setup.store, &cluster).await;
     assert_eq!(socket.close_code().await, 1013);
     let mut socket = ada.connect(&format!("{}?after_seq=3", room.socket)).await;
     assert_eq!(socket.next_of(&["error"]).await["code"], "resync");
@@ -305,8 +363,8 @@ async fn numbers_that_went_back_are_started_over(store: StoreKind) {
     assert_eq!((&again["seq"], &again["message"]["content"]), (&json!(2), &json!("two again")));
 }
 
-async fn numbers_that_were_given_again_are_started_over(store: StoreKind) {
-    let cluster = Cluster::new(store, NetworkCondition::Reliable, SOON).await;
+async fn numbers_that_were_given_again_are_started_over(setup: Setup) {
+    let cluster = Cluster::new(setup, NetworkCondition::Reliable, SOON).await;
     let ada = cluster.first.register("ada").await;
     let room = ada.group("Lunch", &[]).await;
     let mut socket = ada.connect(&room.socket).await;
@@ -315,7 +373,7 @@ async fn numbers_that_were_given_again_are_started_over(store: StoreKind) {
         ids.push(ada.send(&room, text).await["id"].as_str().unwrap().to_owned());
     }
     assert_eq!(socket.next_seqs(3).await, [1, 2, 3]);
-    forget_all_but_the_first(store, &cluster).await;
+    forget_all_but_the_first(setup.store, &cluster).await;
     assert_eq!(socket.close_code().await, 1013);
     let mut again = Vec::new();
     for text in ["two again", "three again", "four"] {
