@@ -14,6 +14,7 @@ use super::listener::listen;
 use super::message_scenarios::{fanout, pairs, rooms};
 use super::options::{Bench, Common, Scenario};
 use super::population::Population;
+use super::reactions::reactions;
 use super::report::{Report, title};
 use super::request_scenarios::{connect, history, login};
 use super::server::{SECRET, Server, TempFolder};
@@ -70,6 +71,10 @@ async fn measure(bench: Bench) -> Result<Report, String> {
         Scenario::Connect(options) => connect(environment, options, settings).await?,
         Scenario::History(options) => history(environment, options, settings).await?,
         Scenario::Login(options) => login(environment, options, settings).await?,
+        Scenario::Reactions(_) => {
+            let results = reactions(environment, settings).await?;
+            return Ok(Report::from_runs(title, &target.label, None, &results));
+        }
         Scenario::Crowd(options) => {
             let results = crowd(environment, options).await?;
             return Ok(Report::from_runs(title, &target.label, None, &results));
@@ -99,6 +104,7 @@ fn population(scenario: &Scenario) -> Result<Population, String> {
         Scenario::Pairs(options) => options.population(),
         Scenario::Rooms(options) => options.population(),
         Scenario::Edits(options) => options.population(),
+        Scenario::Reactions(options) => options.population(),
         Scenario::Idle(options) => options.population(),
         Scenario::Crowd(options) => options.population(),
         Scenario::Listen(_) => Population::new(0, Vec::new()),
@@ -119,6 +125,7 @@ fn limit_accounts(scenario: &mut Scenario) -> Result<(), String> {
             options.users = options.users.min(most);
             options.members = options.members.min(options.users);
         }
+        Scenario::Reactions(options) => options.members = options.members.min(most),
         _ => {}
     }
     Ok(())

@@ -4,8 +4,9 @@
 //! that [`Environment`]. Another program can pass an environment with another server and call the scenarios itself, as
 //! `benches/baselines` does.
 //!
-//! [`fanout`], [`pairs`] and [`rooms`] send messages and check every delivery (`client_pool`); so does `edits` with edits. [`connect`], [`history`] and
-//! [`login`] send requests and time the responses. `crowd` sends to more connections than one process may have. [`idle()`] reads the server's memory.
+//! [`fanout`], [`pairs`] and [`rooms`] send messages and check every delivery (`client_pool`); so does `edits` with edits. `reactions` has all members of a room react
+//! at once. [`connect`], [`history`] and [`login`] send requests and time the responses. `crowd` sends to more connections than one process may have. [`idle()`] reads
+//! the server's memory.
 
 mod client_pool;
 mod command;
@@ -22,6 +23,7 @@ mod population;
 mod precise_timer;
 mod process;
 mod progress;
+mod reactions;
 mod report;
 mod request_scenarios;
 mod run_result;

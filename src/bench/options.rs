@@ -42,6 +42,8 @@ pub(super) enum Scenario {
     Rooms(Rooms),
     /// Messages that are edited again and again, beside a bystander who sends
     Edits(Edits),
+    /// A storm: all members of a room react to one message at once; a run is one storm
+    Reactions(Reactions),
     /// Memory of idle connections, before and after a burst
     Idle(Idle),
     /// Connections that are opened, greeted and kept, one after another or many at once
@@ -190,6 +192,14 @@ pub(super) struct Edits {
     /// whatever comes back (open loop); their CPU time counts towards the edits
     #[arg(verbatim_doc_comment, long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroU32>, default_value = "100")]
     pub(super) rate: NonZeroU32,
+}
+
+/// All members react to one message.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Reactions {
+    /// Members of the room, each with a connection to /ws/{id}, who all react
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "5000")]
+    pub(super) members: NonZeroUsize,
 }
 
 /// Memory of idle connections.

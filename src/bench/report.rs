@@ -246,6 +246,20 @@ fn rows(results: &[RunResult]) -> Vec<Row> {
     if let Some(shares) = shares {
         rows.push(Row::new("client_share_percent", "client's share of both's CPU", "%", 1, shares));
     }
+    // Of a storm the numbers themselves say more than how many came in a second.
+    for count in counts.iter().filter(|_| counts.iter().any(|count| count.plural == "events")) {
+        rows.push(Row::new(
+            count.plural,
+            &format!("{} of a storm", count.plural),
+            "",
+            0,
+            each(&|result| {
+                #[allow(clippy::cast_precision_loss)] // rounded for people
+                let value = result.count(count.plural) as f64;
+                value
+            }),
+        ));
+    }
     if counts.iter().any(|count| count.plural == "deliveries") {
         // Always 0: a run with a failed check has no result.
         rows.push(Row::new("missing", "missing, doubled, out of order", "", 0, each(&|_| 0.0)));
@@ -276,6 +290,7 @@ fn latency_label(name: &str) -> &str {
         "delivery" => "send to delivery to the others",
         "lateness" => "how late the client sent",
         "edit" => "edit to acknowledgement",
+        "reaction" => "storm's begin to a reaction's answer",
         "bystander" => "bystander's send to its return",
         other => other,
     }
@@ -321,6 +336,9 @@ pub(super) fn title(scenario: &Scenario) -> String {
             options.window,
             grouped(options.rate.get().into(), 0)
         ),
+        Scenario::Reactions(options) => {
+            format!("one room of {}, who all react to one message at once", counted(options.members.get(), "member"))
+        }
         Scenario::Idle(options) => format!(
             "{} in rooms of {}, idle and after a burst",
             counted(options.connections.get(), "connection"),

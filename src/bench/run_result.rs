@@ -25,7 +25,7 @@ pub struct Count {
 /// The result of a run. A run with a missing, duplicate or reordered message has none.
 #[derive(Clone, Debug)]
 pub struct RunResult {
-    /// The counts of `messages` and `deliveries`, of `connections`, of `pages` or of `logins`.
+    /// The counts of `messages` and `deliveries`, of `reactions`, `events` and `frames`, of `connections`, of `pages` or of `logins`.
     pub counts: Vec<Count>,
     /// From the first send or request to the last delivery or response.
     pub elapsed: Duration,

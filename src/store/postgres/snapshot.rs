@@ -1,5 +1,7 @@
 //! A state of the database at one moment, which a command reads to the end.
 
+use std::sync::Arc;
+
 use tokio_postgres::{Client, Error as Failure, Row};
 use uuid::Uuid;
 
@@ -46,7 +48,7 @@ async fn faults(client: &Client, sql: &str) -> Result<Vec<Fault>, Failure> {
 
 /// Opens a connection without time-outs. Returns it, and the database's place for messages to the operator.
 pub(super) async fn connect(url: &str) -> Result<(PgConnection, String)> {
-    let connector = Connector::new(url)?;
+    let connector = Connector::new(url, Arc::default())?;
     let place = format!("the database at {}", connector.address());
     let refused = |cause: String| Error::new(Code::Unavailable, format!("{place} cannot be used: {cause}"));
     connector.require_sessions().await.map_err(refused)?;

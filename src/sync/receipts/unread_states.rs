@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::batch_size::BatchSize;
 use super::pending::PendingUpdate;
 use crate::bus::Bus;
 use crate::domain::Code;
@@ -40,31 +41,20 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Adds an update. Returns true if its member is new.
-    fn add(&mut self, member: MemberId, update: PendingUpdate) -> bool {
+    /// Adds an update, behind those of the members who wait already.
+    fn add(&mut self, member: MemberId, update: PendingUpdate) {
         match self.updates.entry(member) {
-            Entry::Occupied(mut entry) => {
-                entry.get_mut().join(update);
-                false
-            }
+            Entry::Occupied(mut entry) => entry.get_mut().join(update),
             Entry::Vacant(entry) => {
                 entry.insert(update);
-                true
+                self.order.push_back(member);
             }
         }
     }
 
-    fn take(&mut self) -> Vec<(MemberId, PendingUpdate)> {
-        let members = self.order.drain(..limits::UNREAD_COUNTED_AT_ONCE.min(self.order.len()));
+    fn take(&mut self, most: usize) -> Vec<(MemberId, PendingUpdate)> {
+        let members = self.order.drain(..most.min(self.order.len()));
         members.filter_map(|member| Some((member, self.updates.remove(&member)?))).collect()
-    }
-
-    fn put_back(&mut self, updates: Vec<(MemberId, PendingUpdate)>) {
-        for (member, update) in updates.into_iter().rev() {
-            if self.add(member, update) {
-                self.order.push_front(member);
-            }
-        }
     }
 }
 
@@ -74,8 +64,8 @@ impl UnreadStates {
         let mut waiting = self.waiting();
         if waiting.is_closed {
             update.reply(&Ok(()));
-        } else if waiting.add(member, update) {
-            waiting.order.push_back(member);
+        } else {
+            waiting.add(member, update);
         }
         drop(waiting);
         self.not_empty.notify_one();
@@ -85,13 +75,17 @@ impl UnreadStates {
     pub(super) async fn run(&self, store: &dyn Store, bus: &dyn Bus, stop: &CancellationToken) {
         let informing = async {
             let mut backoff = Backoff::up_to(limits::RECONCILE_RETRY_PAUSE);
+            let mut size = BatchSize::up_to(limits::UNREAD_COUNTED_AT_ONCE);
             loop {
-                let updates = self.waiting().take();
-                if updates.is_empty() {
+                let updates = self.waiting().take(size.get());
+                let len = updates.len();
+                if len == 0 {
                     self.not_empty.notified().await;
                 } else if self.inform(store, bus, updates).await {
                     backoff.reset();
+                    size.succeeded();
                 } else {
+                    size.failed(len);
                     backoff.pause().await;
                 }
             }
@@ -104,7 +98,8 @@ impl UnreadStates {
         }
     }
 
-    /// Informs the devices of these members. Returns false if the store did not answer: then they wait again.
+    /// Informs the devices of these members. Returns false if the store did not answer. Then they wait again, behind all others: a member whom
+    /// the store cannot count in time holds up nobody else.
     async fn inform(&self, store: &dyn Store, bus: &dyn Bus, mut updates: Vec<(MemberId, PendingUpdate)>) -> bool {
         let members: Vec<MemberId> = updates.iter().map(|(member, _)| *member).collect();
         let counted = store.unread_states(&members).await;
@@ -118,7 +113,8 @@ impl UnreadStates {
         // A defect, which the store has logged, would come again.
         let is_done = counted.map_or_else(|error| error.code != Code::Unavailable, |_| true);
         if !is_done {
-            self.waiting().put_back(updates);
+            let mut waiting = self.waiting();
+            updates.into_iter().for_each(|(member, update)| waiting.add(member, update));
         }
         is_done
     }

@@ -45,7 +45,8 @@ impl Worker {
 
     /// Writes receipts until `stop`, and then those that are left. A write that has begun is never given up.
     async fn write(&self, stop: &CancellationToken) {
-        let (mut backoff, mut size) = (Backoff::up_to(limits::RECONCILE_RETRY_PAUSE), BatchSize::default());
+        let (mut backoff, mut size) =
+            (Backoff::up_to(limits::RECONCILE_RETRY_PAUSE), BatchSize::up_to(limits::RECEIPTS_BATCH_MAX));
         while !stop.is_cancelled() {
             stop.run_until_cancelled(self.queue.not_empty.notified()).await;
             while self.queue.len() > 0 && !stop.is_cancelled() {
@@ -93,7 +94,7 @@ impl Worker {
             .collect();
         match self.store.update_receipts(&updates).await {
             Ok(outcomes) => {
-                size.written();
+                size.succeeded();
                 for ((member, mut receipt), outcome) in receipts.into_iter().zip(outcomes) {
                     match outcome {
                         ReceiptOutcome::Locked => self.queue.put_back(member, receipt),

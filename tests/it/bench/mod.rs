@@ -103,6 +103,17 @@ async fn a_bystander_without_editors_is_measured() {
 }
 
 #[tokio::test]
+async fn a_storm_of_reactions_is_measured() {
+    let figures = figures(&["reactions", "--members", "300"]).await;
+    assert_eq!(count(&figures, "reactions"), 300);
+    let events = count(&figures, "events");
+    assert!(events < 300 / 5, "reactions that wait together are one event: {figures}");
+    assert_eq!(count(&figures, "frames"), 300 * events);
+    assert_eq!(figures["median"]["events"], f64::from(u32::try_from(events).unwrap()));
+    assert!(figures["latency_ms"]["reaction"]["max"].as_f64().unwrap() > 0.0);
+}
+
+#[tokio::test]
 async fn idle_connections_are_measured() {
     let arguments = ["idle", "--connections", "10", "--room", "4", "--burst", "6", "--after", "0,1"];
     let figures = figures(&arguments).await;

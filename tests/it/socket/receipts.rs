@@ -23,6 +23,7 @@ on_each_store! {
     a_store_that_does_not_answer_loses_no_read,
     a_batch_that_the_store_does_not_take_is_written_in_parts,
     what_is_unread_is_counted_after_the_write,
+    a_count_that_fails_lets_others_go_first,
     what_was_read_before_a_drain_is_written,
     what_was_answered_survives_a_crash,
 }
@@ -218,6 +219,25 @@ async fn a_batch_that_the_store_does_not_take_is_written_in_parts(store: StoreKi
     assert!(calls >= 8, "{calls} calls");
     for room in &rooms {
         assert_eq!(grace.get(&room.path).await.expect(200).json()["read_seq"], 1);
+    }
+}
+
+async fn a_count_that_fails_lets_others_go_first(store: StoreKind) {
+    let (server, gate) = Server::held(store).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let rooms = [ada.group("Lunch", &[&grace]).await, ada.group("Dinner", &[&grace]).await];
+    for room in &rooms {
+        ada.send(room, "hello").await;
+    }
+    let (mut device, mut adas) = (grace.connect("/ws").await, ada.connect("/ws").await);
+    let mut hold = gate.hold("unread_states", 1);
+    say(&mut device, "message.read", &rooms[0], 1).await;
+    hold.reached().await;
+    say(&mut device, "message.read", &rooms[1], 1).await;
+    while adas.next_of(&["message.read"]).await["conversation_id"] != rooms[1].id {}
+    hold.lose();
+    for room in [&rooms[1], &rooms[0]] {
+        assert_eq!(state(&mut device).await, expected(room, 1, None, 0, 1));
     }
 }
 

@@ -8,11 +8,11 @@ use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
 use super::super::Fixture;
-use super::postgres::{by_proxy, node};
+use super::postgres::node;
 use super::{PROMISED, SLACK};
 use crate::support::client::{Conversation, TestUser};
 use crate::support::postgres::{Cluster, connect, database};
-use crate::support::proxy::Flow;
+use crate::support::proxy::{Flow, by_proxy};
 use crate::support::rng::FaultRun;
 use crate::support::socket::TEST_TIMEOUT;
 
