@@ -100,7 +100,7 @@ pub(crate) const CONVERSATION_VIEWS: &str = concat!(
     conversation_view_select!(
         "(counters.active_at, mb.conversation_id) < ($4, $5) ORDER BY counters.active_at DESC, mb.conversation_id DESC LIMIT $6",
         "mine.conversation_id",
-    "k.conversation_id",
+        "k.conversation_id",
         "LEFT JOIN members other ON other.conversation_id = CASE WHEN c.type = 'direct' THEN c.id END \
              AND other.user_id <> k.user_id"
     ),

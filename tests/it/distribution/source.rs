@@ -126,7 +126,10 @@ fn path(tokens: &[Token]) -> usize {
     if is_mark(tokens.first(), '$') && word(tokens.get(1)) == Some("crate") {
         length = 4;
     }
-    while word(tokens.get(length)).is_some() && is_mark(tokens.get(length + 1), ':') && is_mark(tokens.get(length + 2), ':') {
+    while word(tokens.get(length)).is_some()
+        && is_mark(tokens.get(length + 1), ':')
+        && is_mark(tokens.get(length + 2), ':')
+    {
         length += 3;
     }
     length
