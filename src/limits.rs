@@ -568,6 +568,15 @@ pub const POSTGRES_HOST_HEAD_START: Duration = Duration::from_millis(250);
 /// Time in which PostgreSQL must answer one statement or one batch. Shorter than [`WRITE_TIMEOUT`] and [`ANSWER_TIMEOUT`], so that a
 /// client gets the store's error.
 pub const QUERY_TIMEOUT: Duration = Duration::from_secs(4);
+/// Calls for one conversation each that share a round trip to a distributed PostgreSQL. The server works on them one after another, so that more save no
+/// time, and the time of a batch is looked at between them.
+pub const COMMIT_CALLS_AT_ONCE: usize = 64;
+/// After this time no further conversation of a batch is tried on a distributed PostgreSQL. Half of [`QUERY_TIMEOUT`], so that the outcomes of those that were
+/// tried are known before it ends.
+pub const CONVERSATIONS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Tries to commit messages with mentions on a distributed PostgreSQL while the members of their conversation change. A change takes a commit, as a try does, so
+/// that a second one is rarely needed.
+pub const MENTION_TRIES_MAX: usize = 5;
 /// Time in which a migration must get the lock that keeps two nodes from migrating at once. Meanwhile another node may migrate.
 pub const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time in which a statement of a migration must get its table's lock. Writes of nodes that serve wait behind it, so it is half of

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Some("copy") => commands::copy::run(&arguments[1..]),
         Some("invite") => commands::invite::run(&arguments[1..]),
         Some("message") => commands::message::run(&arguments[1..]),
+        Some("migrate") => commands::migrate::run(&arguments[1..]),
         Some("report") => commands::report::run(&arguments[1..]),
         Some("registration") => commands::registration::run(&arguments[1..]),
         Some("user") => commands::user::run(&arguments[1..]),

@@ -35,6 +35,7 @@ const COMMANDS: &str = "Commands; each has a --help of its own:
   chinwag invite          Makes an invitation
   chinwag backup FILE     Saves the database in a file, also while a server runs
   chinwag restore FILE    Replaces the database by a saved one
+  chinwag migrate         Migrates the database, and distributes it over the workers of Citus
   chinwag check           Looks for faults in the database, also while servers run
   chinwag copy            Copies a SQLite database into PostgreSQL
   chinwag bench SCENARIO  Measures the speed of a server

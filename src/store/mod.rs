@@ -32,6 +32,7 @@ mod copied_tables;
 mod copy;
 mod deleted_names;
 mod deletions;
+mod distribution;
 mod files;
 mod heads;
 mod health;
@@ -72,6 +73,7 @@ pub use copied_tables::{COPIED_TABLES, ColumnKind, CopiedTable, UNCOPIED_TABLES}
 pub use copy::{CopyStep, copy};
 pub use deleted_names::hide_deleted_names;
 pub use deletions::Deletions;
+pub use distribution::{distribute, distribution_script};
 pub use files::{backup, lock, restore};
 pub use heads::Heads;
 pub use health::StoreHealth;

@@ -9,6 +9,9 @@ use crate::domain::command::{Command, NewMessage, Outcome};
 
 /// The store's methods for numbered writes. A call that fails as a whole has committed nothing of its batch. If the code is `unavailable`, it is not known if the
 /// batch was committed.
+///
+/// On a distributed PostgreSQL the writes of each conversation are a transaction of their own. So the results of some conversations can be
+/// `unavailable` alone.
 #[async_trait]
 pub trait NumberedWrites: Send + Sync {
     /// Commits new messages on a lane, in their order, in one transaction. Returns one result for each, in the same order.

@@ -29,6 +29,7 @@ mod conformance;
 mod console;
 mod demo;
 mod deployment;
+mod distribution;
 mod documents;
 mod draining;
 mod faults;

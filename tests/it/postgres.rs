@@ -20,7 +20,7 @@ use crate::store::created;
 use crate::store::shims::{ApplyOne, Change, Send};
 use crate::support::postgres::{Cluster, connect, database};
 
-async fn user(store: &Postgres, name: &str) -> UserId {
+pub(crate) async fn user(store: &Postgres, name: &str) -> UserId {
     let user = User {
         id: UserId::new(),
         username: Username::parse(name).unwrap(),
@@ -32,7 +32,7 @@ async fn user(store: &Postgres, name: &str) -> UserId {
     user.id
 }
 
-async fn group(store: &Postgres, creator_id: UserId, other_ids: Vec<UserId>) -> ConversationId {
+pub(crate) async fn group(store: &Postgres, creator_id: UserId, other_ids: Vec<UserId>) -> ConversationId {
     let id = ConversationId::new();
     let (kind, created_at) = (ConversationKind::Group, Timestamp::now());
     let new = NewConversation { id, kind, name: None, creator_id, created_at, other_ids, has_quotas: false };
@@ -40,7 +40,7 @@ async fn group(store: &Postgres, creator_id: UserId, other_ids: Vec<UserId>) -> 
     id
 }
 
-fn send(conversation_id: ConversationId, sender_id: UserId) -> Send {
+pub(crate) fn send(conversation_id: ConversationId, sender_id: UserId) -> Send {
     let content = Content::parse("A message of some length, as people write them to each other.".to_owned()).unwrap();
     Send { conversation_id, id: MessageId::new(), sender_id, content, reply_to: None, timestamp: Timestamp::now() }
 }

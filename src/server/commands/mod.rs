@@ -5,6 +5,7 @@ pub mod check;
 pub mod copy;
 pub mod invite;
 pub mod message;
+pub mod migrate;
 mod operator;
 pub mod registration;
 pub mod report;

@@ -6,11 +6,12 @@ use std::collections::HashMap;
 use futures_util::future::{OptionFuture, join_all, join4, join5};
 use tokio_postgres::Row;
 
+use super::apply_facts::Statements;
 use super::apply_writes::Writes;
 use super::connection::{Params, PgConnection};
 use super::contacts::{contact_from, users_with_contact};
 use super::members::member;
-use super::mentions::{MENTIONED_MEMBERS, MentionedMembers, mentioned_members, names_to_look_up};
+use super::mentions::{MentionedMembers, mentioned_members, names_to_look_up};
 use super::messages::message;
 use super::quotes::{read_quotes, set_quote};
 use super::rows::Columns;
@@ -25,87 +26,18 @@ use crate::domain::rules::{Facts, Reactor, Verdict, adds_removed_kinds, decide_g
 use crate::domain::user::User;
 use crate::domain::{ConversationId, Error, MessageId, Result, Seq, UserId};
 use crate::limits;
-use crate::store::queries::members::member_columns;
-use crate::store::queries::messages::message_columns;
-use crate::store::queries::quotes::quote_columns;
-use crate::store::queries::users::user_columns;
 
-/// conversations. A statement of its own, and in one order for all transactions, as in [`super::commit`].
-const LOCK: &str = "SELECT conversation_id, last_seq, member_count FROM counters WHERE conversation_id = ANY($1) \
-     ORDER BY conversation_id FOR UPDATE";
 /// conversations
 const CONVERSATIONS: &str = "SELECT id, type, name FROM conversations WHERE id = ANY($1)";
-/// conversations, users. Each array has one element for each command.
-const ACTORS: &str = concat!(
-    "SELECT w.place, ",
-    member_columns!(),
-    " FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS w (conversation_id, user_id, place) \
-     JOIN members mb ON mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id \
-     JOIN users u ON u.id = mb.user_id"
-);
-/// conversations, users (NULL if the action has no target user), actors. Each array has one element for each command.
-const TARGETS: &str = concat!(
-    "SELECT w.place, ",
-    user_columns!(),
-    ", mb.role, u.contact_from, \
-         EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = w.actor_id AND b.blocked_id = u.id) \
-             OR EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = u.id AND b.blocked_id = w.actor_id), \
-         EXISTS (SELECT 1 FROM leavers l WHERE l.conversation_id = w.conversation_id AND l.user_id = u.id) \
-     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) WITH ORDINALITY AS w (conversation_id, user_id, actor_id, place) \
-     JOIN users u ON u.id = w.user_id \
-     LEFT JOIN members mb ON mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id \
-     WHERE u.deleted_at IS NULL OR mb.user_id IS NOT NULL"
-);
-/// conversations, ids. Each array has one element for each command.
-const MESSAGES: &str = concat!(
-    "SELECT w.place, ",
-    message_columns!(),
-    " FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS w (conversation_id, id, place) \
-     JOIN messages m ON m.conversation_id = w.conversation_id AND m.id = w.id"
-);
 
-/// conversations, messages, emoji (NULL if the action is no reaction), users, if the message may lose this emoji in the batch. Each array has one element
-/// for each command. Returns whether the user has reacted with this emoji, and the kinds that the user has of a message that is, or may come to be,
-/// without this one.
-///
-/// Subqueries for each command, which look up messages and reactions by their whole keys. A join may use a part of a key and go through all
-/// reactions of a conversation for each command, or all rows as long as PostgreSQL has no statistics of the table. OFFSET keeps it from splitting the
-/// counts once for each word of them, of which every second one is an emoji.
-const REACTED: &str = "SELECT w.place, \
-     (SELECT true FROM reactions r WHERE r.conversation_id = w.conversation_id AND r.emoji = w.emoji AND r.user_id = w.user_id \
-         AND r.message_seq = (SELECT m.seq FROM messages m WHERE m.conversation_id = w.conversation_id AND m.id = w.message_id)) IS TRUE, \
-     (SELECT ARRAY(SELECT k.word FROM unnest(m.words) WITH ORDINALITY AS k (word, n) \
-             WHERE k.n % 2 = 1 AND (SELECT true FROM reactions r \
-                 WHERE r.conversation_id = w.conversation_id AND r.message_seq = m.seq AND r.emoji = k.word AND r.user_id = w.user_id)) \
-         FROM (SELECT seq, string_to_array(reactions, ' ') AS words FROM messages \
-             WHERE conversation_id = w.conversation_id AND id = w.message_id OFFSET 0) m \
-         WHERE w.may_lose OR NOT w.emoji = ANY(m.words)) \
-     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::bool[]) WITH ORDINALITY AS w (conversation_id, message_id, emoji, user_id, may_lose, place)";
-
-/// conversations. Without messages that a node of an older version has deleted.
-const PIN_COUNTS: &str = "SELECT p.conversation_id, count(*) FROM pins p \
-     JOIN messages m ON m.conversation_id = p.conversation_id AND m.seq = p.message_seq AND m.deleted_at IS NULL \
-     WHERE p.conversation_id = ANY($1) GROUP BY p.conversation_id";
-
-/// conversations, ids of the messages that are unpinned (NULL for other actions). Each array has one element for each command.
-const PINNED_BY: &str = "SELECT w.place, p.user_id \
-     FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS w (conversation_id, id, place) \
-     JOIN messages m ON m.conversation_id = w.conversation_id AND m.id = w.id \
-     JOIN pins p ON p.conversation_id = m.conversation_id AND p.message_seq = m.seq";
-
-/// characters, conversations, ids of the messages that are edited (NULL for other actions). Each array has one element for each command.
-const QUOTES_OF_EDITED: &str = concat!(
-    "SELECT ",
-    quote_columns!(),
-    " FROM unnest($2::uuid[], $3::uuid[]) AS w (conversation_id, id) \
-     JOIN messages m ON m.conversation_id = w.conversation_id AND m.id = w.id \
-     JOIN messages q ON q.conversation_id = m.conversation_id AND q.id = m.reply_to"
-);
-
-/// Applies a batch. The caller bounds the time.
-pub(super) async fn apply(connection: &PgConnection, batch: &[Command]) -> Result<Vec<Result<Outcome>>> {
+/// Applies a batch with the statements of one form. The caller bounds the time.
+pub(super) async fn apply(
+    connection: &PgConnection,
+    sql: &'static Statements,
+    batch: &[Command],
+) -> Result<Vec<Result<Outcome>>> {
     let groups = groups(batch);
-    let mut loaded = match Box::pin(load(connection, batch, &groups)).await {
+    let mut loaded = match Box::pin(load(connection, sql, batch, &groups)).await {
         Ok(loaded) => loaded,
         Err(error) => {
             // Nothing was written. If the rollback fails too, the connection is closed and the server rolls back by itself.
@@ -132,7 +64,7 @@ pub(super) async fn apply(connection: &PgConnection, batch: &[Command]) -> Resul
     if writes.is_empty() {
         let _ = connection.rollback().await;
     } else {
-        writes.commit(connection).await?;
+        writes.commit(connection, sql.is_of_one).await?;
     }
     Ok(outcomes)
 }
@@ -243,9 +175,16 @@ fn users_to_lock(batch: &[Command]) -> Vec<UserId> {
 }
 
 /// Begins a transaction, locks the counters and the users, and loads the facts, all in one round trip.
-async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>]) -> Result<Loaded> {
-    connection.prepare(&[LOCK_USERS, LOCK, CONVERSATIONS, ACTORS, TARGETS, MESSAGES]).await?;
-    connection.prepare(&[REACTED, PIN_COUNTS, PINNED_BY, QUOTES_OF_EDITED, MENTIONED_MEMBERS]).await?;
+async fn load(
+    connection: &PgConnection,
+    sql: &'static Statements,
+    batch: &[Command],
+    groups: &[Vec<usize>],
+) -> Result<Loaded> {
+    connection.prepare(&[LOCK_USERS, sql.lock, CONVERSATIONS, sql.actors, sql.targets, sql.messages]).await?;
+    connection
+        .prepare(&[sql.reacted, sql.pin_counts, sql.pinned_by, sql.quotes_of_edited, sql.mentioned_members])
+        .await?;
     let conversations: Vec<ConversationId> = batch.iter().map(|command| command.conversation_id).collect();
     let actors: Vec<UserId> = batch.iter().map(|command| command.actor_id).collect();
     let targets: Vec<Option<UserId>> = batch.iter().map(|command| command.action.user_id()).collect();
@@ -302,22 +241,22 @@ async fn load(connection: &PgConnection, batch: &[Command], groups: &[Vec<usize>
         (conversations, actors, targets, messages, reacted),
     ) = join5(
         connection.begin(),
-        connection.send(LOCK, &[&conversations]),
+        connection.send(sql.lock, &[&conversations]),
         OptionFuture::from((!to_lock.is_empty()).then(|| connection.send(LOCK_USERS, lock_users))),
         join4(
-            OptionFuture::from((!pins.is_empty()).then(|| Box::pin(connection.send(PIN_COUNTS, with_pins)))),
-            OptionFuture::from(has_unpinned.then(|| Box::pin(connection.send(PINNED_BY, with_unpinned)))),
-            OptionFuture::from(has_edits.then(|| Box::pin(connection.send(QUOTES_OF_EDITED, with_edited)))),
+            OptionFuture::from((!pins.is_empty()).then(|| Box::pin(connection.send(sql.pin_counts, with_pins)))),
+            OptionFuture::from(has_unpinned.then(|| Box::pin(connection.send(sql.pinned_by, with_unpinned)))),
+            OptionFuture::from(has_edits.then(|| Box::pin(connection.send(sql.quotes_of_edited, with_edited)))),
             OptionFuture::from(
-                (!usernames.is_empty()).then(|| Box::pin(connection.send(MENTIONED_MEMBERS, with_names))),
+                (!usernames.is_empty()).then(|| Box::pin(connection.send(sql.mentioned_members, with_names))),
             ),
         ),
         join5(
             connection.send(CONVERSATIONS, &[&conversations]),
-            connection.send(ACTORS, &[&conversations, &actors]),
-            OptionFuture::from(has_targets.then(|| connection.send(TARGETS, with_targets))),
-            connection.send(MESSAGES, &[&conversations, &lookup_ids]),
-            OptionFuture::from(has_reactions.then(|| Box::pin(connection.send(REACTED, with_emoji)))),
+            connection.send(sql.actors, &[&conversations, &actors]),
+            OptionFuture::from(has_targets.then(|| connection.send(sql.targets, with_targets))),
+            connection.send(sql.messages, &[&conversations, &lookup_ids]),
+            OptionFuture::from(has_reactions.then(|| Box::pin(connection.send(sql.reacted, with_emoji)))),
         ),
     )
     .await;

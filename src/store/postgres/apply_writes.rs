@@ -12,8 +12,22 @@ use crate::domain::message::{Message, SystemNote};
 use crate::domain::rules::{Decision, RowWrite};
 use crate::domain::{ConversationId, MessageId, Result, Seq, Timestamp, UserId};
 
+/// The form of a statement for rows of one conversation, which it names by a value, so that Citus sends it to one shard: the same statement, if
+/// it changes no rows of a conversation, or inserts them; with a condition on the table that it changes (`of`); or another one (`or`).
+macro_rules! of_one {
+    ($sql:literal) => {
+        $sql
+    };
+    ($sql:literal of $table:literal) => {
+        concat!($sql, " AND ", $table, ".conversation_id = ($1::uuid[])[1]")
+    };
+    ($sql:literal or $other:literal) => {
+        $other
+    };
+}
+
 macro_rules! statements {
-    ($($(#[$doc:meta])* $name:ident { $($column:ident: $type:ty),+ $(,)? } $sql:expr;)+) => {
+    ($($(#[$doc:meta])* $name:ident { $($column:ident: $type:ty),+ $(,)? } $sql:literal $($of_one:ident $more:literal)?;)+) => {
         /// The rows that a batch writes, by statement, in the order in which the statements run.
         #[derive(Default)]
         pub(super) struct Writes {
@@ -28,6 +42,7 @@ macro_rules! statements {
 
             impl $name {
                 const SQL: &'static str = $sql;
+                const SQL_OF_ONE: &'static str = of_one!($sql $($of_one $more)?);
 
                 #[allow(clippy::too_many_arguments, reason = "there is one for each column")]
                 fn push(&mut self, $($column: $type),+) {
@@ -35,16 +50,17 @@ macro_rules! statements {
                 }
 
                 /// Returns the statement and its parameters, if it has rows.
-                fn statement(self) -> Option<Statement> {
+                fn statement(self, is_of_one: bool) -> Option<Statement> {
                     let first = [$(self.$column.len()),+][0];
-                    (first > 0).then(|| (Self::SQL, vec![$(Box::new(self.$column) as Value),+]))
+                    let sql = if is_of_one { Self::SQL_OF_ONE } else { Self::SQL };
+                    (first > 0).then(|| (sql, vec![$(Box::new(self.$column) as Value),+]))
                 }
             }
         )+
 
         impl Writes {
-            fn statements(self) -> impl Iterator<Item = Statement> {
-                [$(self.$name.statement()),+].into_iter().flatten()
+            fn statements(self, is_of_one: bool) -> impl Iterator<Item = Statement> {
+                [$(self.$name.statement(is_of_one)),+].into_iter().flatten()
             }
         }
     };
@@ -75,14 +91,14 @@ statements! {
          JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL ON CONFLICT DO NOTHING";
     delete_leavers { conversations: ConversationId, users: UserId }
         "DELETE FROM leavers l USING unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
-         WHERE l.conversation_id = w.conversation_id AND l.user_id = w.user_id";
+         WHERE l.conversation_id = w.conversation_id AND l.user_id = w.user_id" of "l";
     delete_members { conversations: ConversationId, users: UserId }
         "DELETE FROM members mb USING unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
-         WHERE mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id";
+         WHERE mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id" of "mb";
     set_roles { conversations: ConversationId, users: UserId, roles: &'static str }
         "UPDATE members mb SET role = w.role FROM unnest($1::uuid[], $2::uuid[], $3::text[]) \
              AS w (conversation_id, user_id, role) \
-         WHERE mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id";
+         WHERE mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id" of "mb";
     set_names { conversations: ConversationId, names: String }
         "UPDATE conversations c SET name = w.name FROM unnest($1::uuid[], $2::text[]) AS w (id, name) WHERE c.id = w.id";
     update_messages {
@@ -94,40 +110,41 @@ statements! {
              reactions = w.reactions, mentions = w.mentions \
          FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::text[]) \
              AS w (conversation_id, seq, content, edited_at, deleted_at, extra, reactions, mentions) \
-         WHERE m.conversation_id = w.conversation_id AND m.seq = w.seq";
+         WHERE m.conversation_id = w.conversation_id AND m.seq = w.seq" of "m";
     insert_reactions { conversations: ConversationId, message_seqs: Seq, emoji: String, users: UserId }
         "INSERT INTO reactions (conversation_id, message_seq, emoji, user_id) \
          SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[])";
     delete_reactions { conversations: ConversationId, message_seqs: Seq, emoji: String, users: UserId }
         "DELETE FROM reactions r USING unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[]) \
              AS w (conversation_id, message_seq, emoji, user_id) \
-         WHERE r.conversation_id = w.conversation_id AND r.message_seq = w.message_seq AND r.emoji = w.emoji AND r.user_id = w.user_id";
+         WHERE r.conversation_id = w.conversation_id AND r.message_seq = w.message_seq AND r.emoji = w.emoji AND r.user_id = w.user_id" of "r";
     /// By the places of the rows, because a join compares each of them with each row as long as PostgreSQL has no statistics of the table.
     delete_reactions_with { conversations: ConversationId, message_seqs: Seq, emoji: String }
         "DELETE FROM reactions WHERE ctid = ANY(ARRAY(SELECT r.ctid \
          FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS w (conversation_id, message_seq, emoji) \
          CROSS JOIN LATERAL (SELECT ctid FROM reactions r WHERE r.conversation_id = w.conversation_id \
-             AND r.message_seq = w.message_seq AND r.emoji = w.emoji OFFSET 0) r))";
+             AND r.message_seq = w.message_seq AND r.emoji = w.emoji OFFSET 0) r))"
+        or "DELETE FROM reactions WHERE conversation_id = ($1::uuid[])[1] AND message_seq = ANY($2) AND emoji = ANY($3)";
     set_reactions { conversations: ConversationId, message_seqs: Seq, reactions: Option<String> }
         "UPDATE messages m SET reactions = w.reactions \
          FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS w (conversation_id, seq, reactions) \
-         WHERE m.conversation_id = w.conversation_id AND m.seq = w.seq";
+         WHERE m.conversation_id = w.conversation_id AND m.seq = w.seq" of "m";
     insert_pins { conversations: ConversationId, message_seqs: Seq, users: UserId, pinned_at: Timestamp }
         "INSERT INTO pins (conversation_id, message_seq, user_id, pinned_at) \
          SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::timestamptz[])";
     delete_pins { conversations: ConversationId, message_seqs: Seq }
         "DELETE FROM pins p USING unnest($1::uuid[], $2::bigint[]) AS w (conversation_id, message_seq) \
-         WHERE p.conversation_id = w.conversation_id AND p.message_seq = w.message_seq";
+         WHERE p.conversation_id = w.conversation_id AND p.message_seq = w.message_seq" of "p";
     set_pinned { conversations: ConversationId, message_seqs: Seq, pinned_at: Option<Timestamp> }
         "UPDATE messages m SET pinned_at = w.pinned_at \
          FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS w (conversation_id, seq, pinned_at) \
-         WHERE m.conversation_id = w.conversation_id AND m.seq = w.seq";
+         WHERE m.conversation_id = w.conversation_id AND m.seq = w.seq" of "m";
     delete_mentions { conversations: ConversationId, users: UserId, message_seqs: Seq }
         "DELETE FROM mentions x USING unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS w (conversation_id, user_id, message_seq) \
-         WHERE x.conversation_id = w.conversation_id AND x.user_id = w.user_id AND x.message_seq = w.message_seq";
+         WHERE x.conversation_id = w.conversation_id AND x.user_id = w.user_id AND x.message_seq = w.message_seq" of "x";
     delete_mentions_of_all { conversations: ConversationId, message_seqs: Seq }
         "DELETE FROM mentions_of_all a USING unnest($1::uuid[], $2::bigint[]) AS w (conversation_id, message_seq) \
-         WHERE a.conversation_id = w.conversation_id AND a.message_seq = w.message_seq";
+         WHERE a.conversation_id = w.conversation_id AND a.message_seq = w.message_seq" of "a";
     insert_unswept { conversations: ConversationId, message_seqs: Seq }
         "INSERT INTO unswept_reactions (conversation_id, message_seq) \
          SELECT * FROM unnest($1::uuid[], $2::bigint[]) ON CONFLICT DO NOTHING";
@@ -151,12 +168,12 @@ statements! {
         "UPDATE counters k SET last_seq = w.seq, member_count = k.member_count + w.growth, \
              active_at = greatest(k.active_at, w.active_at) \
          FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[]) AS w (conversation_id, seq, growth, active_at) \
-         WHERE k.conversation_id = w.conversation_id";
+         WHERE k.conversation_id = w.conversation_id" of "k";
     advance_receipts { conversations: ConversationId, users: UserId, seqs: Seq }
         "UPDATE members mb SET delivered_seq = greatest(mb.delivered_seq, w.seq), read_seq = greatest(mb.read_seq, w.seq), \
              unread_from_seq = NULL \
          FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS w (conversation_id, user_id, seq) \
-         WHERE mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id";
+         WHERE mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id" of "mb";
 }
 
 impl Writes {
@@ -255,9 +272,9 @@ impl Writes {
         }
     }
 
-    /// Writes all rows and commits, in one round trip.
-    pub(super) async fn commit(mut self, connection: &PgConnection) -> Result<()> {
-        let statements: Vec<Statement> = mem::take(&mut self).statements().collect();
+    /// Writes all rows and commits, in one round trip. `is_of_one`: all rows are of one conversation.
+    pub(super) async fn commit(mut self, connection: &PgConnection, is_of_one: bool) -> Result<()> {
+        let statements: Vec<Statement> = mem::take(&mut self).statements(is_of_one).collect();
         for (sql, _) in &statements {
             connection.prepare(&[sql]).await?;
         }

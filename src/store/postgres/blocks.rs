@@ -3,16 +3,18 @@
 use async_trait::async_trait;
 use futures_util::future::{join, join3, join4};
 
-use super::connection::PgConnection;
+use super::connection::{Params, PgConnection};
+use super::conversations::LOCK_COUNTER as LOCK_COUNTER_OF;
 use super::rows::{self, Columns};
 use super::users::user;
 use super::{Postgres, bounded};
 use crate::domain::block::{Block, NewBlock, too_many_blocks};
 use crate::domain::conversation::direct_key;
-use crate::domain::{Error, Result, UserId};
+use crate::domain::{ConversationId, Error, Result, UserId};
 use crate::limits;
 use crate::store::Blocks;
 use crate::store::queries::blocks::{BLOCKS, COUNT_BLOCKS, DELETE_BLOCK, INSERT_BLOCK, IS_BLOCKED, MARK_MEMBERS};
+use crate::store::queries::message_search::DIRECT_CONVERSATION;
 use crate::store::queries::row_limit;
 
 /// direct_key. Before the users, as everywhere. So no message is numbered until the block is committed.
@@ -50,14 +52,25 @@ impl Blocks for Postgres {
     }
 }
 
+/// Returns the direct conversation with this key, on a distributed database, where the lock of its counter must name it.
+async fn direct_on_shard(connection: &PgConnection, key: &str) -> Result<Option<ConversationId>> {
+    if !connection.is_distributed() {
+        return Ok(None);
+    }
+    rows::first(&connection.rows(DIRECT_CONVERSATION, &[&key]).await?, rows::value)
+}
+
 /// One transaction in two round trips, with the decision between them.
 async fn insert(connection: &PgConnection, new: &NewBlock) -> Result<bool> {
     let NewBlock { user_id, blocked_id, created_at } = new;
     let (key, users) = (direct_key(*user_id, *blocked_id), [*user_id, *blocked_id]);
-    connection.prepare(&[LOCK_COUNTER, LOCK_LIVE_USERS, IS_BLOCKED, INSERT_BLOCK, COUNT_BLOCKS, MARK_MEMBERS]).await?;
+    let direct = direct_on_shard(connection, &key).await?;
+    let (lock_counter, locked): (&str, Params<'_>) =
+        if connection.is_distributed() { (LOCK_COUNTER_OF, &[&direct]) } else { (LOCK_COUNTER, &[&key]) };
+    connection.prepare(&[lock_counter, LOCK_LIVE_USERS, IS_BLOCKED, INSERT_BLOCK, COUNT_BLOCKS, MARK_MEMBERS]).await?;
     let (begun, (counter, live), blocked, (inserted, count)) = join4(
         connection.begin(),
-        join(connection.send(LOCK_COUNTER, &[&key]), connection.send(LOCK_LIVE_USERS, &[&users.as_slice()])),
+        join(connection.send(lock_counter, locked), connection.send(LOCK_LIVE_USERS, &[&users.as_slice()])),
         connection.send(IS_BLOCKED, &[user_id, blocked_id]),
         join(
             connection.send_count(INSERT_BLOCK, &[user_id, blocked_id, created_at]),
@@ -90,10 +103,13 @@ async fn insert(connection: &PgConnection, new: &NewBlock) -> Result<bool> {
 /// One transaction in one round trip.
 async fn delete(connection: &PgConnection, user_id: UserId, blocked_id: UserId) -> Result<bool> {
     let (key, users) = (direct_key(user_id, blocked_id), [user_id, blocked_id]);
-    connection.prepare(&[LOCK_COUNTER, LOCK_LIVE_USERS, DELETE_BLOCK, MARK_MEMBERS, IS_BLOCKED]).await?;
+    let direct = direct_on_shard(connection, &key).await?;
+    let (lock_counter, locked): (&str, Params<'_>) =
+        if connection.is_distributed() { (LOCK_COUNTER_OF, &[&direct]) } else { (LOCK_COUNTER, &[&key]) };
+    connection.prepare(&[lock_counter, LOCK_LIVE_USERS, DELETE_BLOCK, MARK_MEMBERS, IS_BLOCKED]).await?;
     let (begun, (counter, live), (deleted, marked, blocked), committed) = join4(
         connection.begin(),
-        join(connection.send(LOCK_COUNTER, &[&key]), connection.send(LOCK_LIVE_USERS, &[&users.as_slice()])),
+        join(connection.send(lock_counter, locked), connection.send(LOCK_LIVE_USERS, &[&users.as_slice()])),
         join3(
             connection.send_count(DELETE_BLOCK, &[&user_id, &blocked_id]),
             connection.send_count(MARK_MEMBERS, &[&user_id, &blocked_id, &key]),

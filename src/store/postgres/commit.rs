@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::connection::{Params, PgConnection};
-use super::mentions;
+use super::mentions::{self, MentionRows};
 use super::messages::outer_joined_message;
 use super::quotes::{QUOTES, Quotes, add_quotes, read_quotes, set_quote};
 use super::rows::Columns;
@@ -170,43 +170,18 @@ async fn lock_and_resolve(
 ) -> Result<Vec<Mentions>> {
     connection.prepare(&[LOCK]).await?;
     connection.prepare(&mentions::STATEMENTS).await?;
-    let (begun, locked, resolved) =
-        join3(connection.begin(), connection.send(LOCK, &[&locks]), mentions::resolve(connection, batch, names)).await;
+    let (begun, locked, resolved) = join3(
+        connection.begin(),
+        connection.send(LOCK, &[&locks]),
+        mentions::resolve(connection, mentions::STATEMENTS, batch, names),
+    )
+    .await;
     let resolved = begun.and(locked).and(resolved);
     if resolved.is_err() {
         // If the rollback fails too, the connection is closed and the server rolls back by itself.
         let _ = connection.rollback().await;
     }
     resolved
-}
-
-/// The mentions of a batch, as parameters of [`COMMIT_WITH_MENTIONS`].
-struct MentionRows {
-    texts: Vec<Option<String>>,
-    places: Vec<i64>,
-    users: Vec<UserId>,
-    places_of_all: Vec<i64>,
-}
-
-impl MentionRows {
-    /// Returns `None` if the batch mentions nobody. Nobody is told of a mention of their own.
-    fn of(batch: &[NewMessage], mentions: &[Mentions]) -> Option<Self> {
-        if mentions.iter().all(Mentions::is_empty) {
-            return None;
-        }
-        let texts = mentions.iter().map(Mentions::stored).collect();
-        let mut rows = Self { texts, places: Vec::new(), users: Vec::new(), places_of_all: Vec::new() };
-        for ((place, new), mentions) in (1..).zip(batch).zip(mentions) {
-            for user_id in mentions.user_ids.iter().filter(|user_id| **user_id != new.sender_id) {
-                rows.places.push(place);
-                rows.users.push(*user_id);
-            }
-            if mentions.all {
-                rows.places_of_all.push(place);
-            }
-        }
-        Some(rows)
-    }
 }
 
 fn outcome(new: &NewMessage, row: &Row, quotes: &Quotes) -> Result<Outcome> {

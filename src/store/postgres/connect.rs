@@ -54,6 +54,8 @@ pub(super) struct Connector {
     /// The host that took writes the last time.
     writable: Arc<AtomicUsize>,
     tls: MakeRustlsConnect,
+    /// True if the tables of the database are distributed.
+    pub(super) is_distributed: bool,
     /// Closed when a server with another history is reached.
     pub(super) gate: Arc<HistoryGate>,
 }
@@ -71,7 +73,7 @@ impl Connector {
                 .keepalives_retries(3)
                 .tcp_user_timeout(limits::QUERY_TIMEOUT);
         }
-        Ok(Self { hosts: hosts.into(), writable: Arc::default(), tls: tls.connector()?, gate })
+        Ok(Self { hosts: hosts.into(), writable: Arc::default(), tls: tls.connector()?, gate, is_distributed: false })
     }
 
     /// The server's hosts and ports, for messages to the operator. Without the password.
@@ -84,7 +86,7 @@ impl Connector {
         // In a box, because it is large, and every call that may connect would be as large.
         in_time(Box::pin(async {
             let connection = self.open().await?;
-            let set_up = connection.client().batch_execute(&settings(purpose)).await;
+            let set_up = connection.client().batch_execute(&settings(purpose, self.is_distributed)).await;
             set_up.map(|()| connection).map_err(|failure| described(&failure))
         }))
         .await
@@ -144,7 +146,7 @@ impl Connector {
     async fn open_host(&self, host: &Config) -> Result<PgConnection, String> {
         let opening = async {
             let (client, connection) = host.connect(self.tls.clone()).await?;
-            let connection = PgConnection::new(client, connection, self.tls.clone(), &self.gate);
+            let connection = PgConnection::new(client, connection, self.tls.clone(), &self.gate, self.is_distributed);
             let timeline = timeline(connection.client()).await?;
             Ok::<_, Failure>((connection, timeline))
         };
@@ -164,7 +166,7 @@ async fn in_time<T>(handshake: impl Future<Output = Result<T, String>>) -> Resul
 
 /// Returns the statements that set up a connection. They are sent after connecting, because a pooler between chinwag and PostgreSQL may
 /// refuse such settings as start-up options.
-pub(super) fn settings(purpose: Purpose) -> String {
+pub(super) fn settings(purpose: Purpose, is_distributed: bool) -> String {
     let mut text = format!(
         "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
          SET synchronous_commit = on; SET timezone = 'UTC'; SET jit = off;",
@@ -172,16 +174,17 @@ pub(super) fn settings(purpose: Purpose) -> String {
         LOCK_TIMEOUT.as_millis(),
         limits::QUERY_TIMEOUT.as_millis(),
     );
-    if purpose == Purpose::Journal {
+    match purpose {
+        Purpose::General => {}
+        Purpose::Notifications => text.push_str("SET synchronous_commit = off;"),
         // A batch needs only a few index look-ups for each row. One plan serves batches of every size. It must be good even if it was
         // made while the tables were empty, so that plans that read a whole table are ruled out.
-        text.push_str(
+        Purpose::Journal if !is_distributed => text.push_str(
             "SET plan_cache_mode = force_generic_plan; \
              SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;",
-        );
-    }
-    if purpose == Purpose::Notifications {
-        text.push_str("SET synchronous_commit = off;");
+        ),
+        // Citus finds the shard of a statement by the values of its parameters, which a generic plan does not have.
+        Purpose::Journal => text.push_str("SET plan_cache_mode = force_custom_plan;"),
     }
     text
 }

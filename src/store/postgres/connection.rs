@@ -33,6 +33,8 @@ pub(super) struct PgConnection {
     /// leaves the count above zero, and such a connection is not used again unless [`PgConnection::settle`] succeeds.
     open: AtomicUsize,
     in_transaction: AtomicBool,
+    /// True if the tables of the database are distributed.
+    is_distributed: bool,
     /// True after a failure for which only another connection helps.
     has_failed: AtomicBool,
     /// True after a commit that a synchronous standby may not have.
@@ -50,6 +52,7 @@ impl PgConnection {
         connection: Connection<S, T>,
         tls: MakeRustlsConnect,
         gate: &Arc<HistoryGate>,
+        is_distributed: bool,
     ) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -64,6 +67,7 @@ impl PgConnection {
             statements: Mutex::default(),
             open: AtomicUsize::new(0),
             in_transaction: AtomicBool::new(false),
+            is_distributed,
             has_failed: AtomicBool::new(false),
             is_unreplicated,
             gate: Arc::clone(gate),
@@ -75,6 +79,12 @@ impl PgConnection {
     /// The client, for requests that need neither a prepared statement nor the count of open requests.
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Returns true if the tables of the database are distributed. Then a statement that locks rows, or joins in a way that Citus does not know,
+    /// names its conversation by a value.
+    pub(super) fn is_distributed(&self) -> bool {
+        self.is_distributed
     }
 
     /// Notes the generation of the history to which the connection's server belongs.

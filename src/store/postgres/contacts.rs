@@ -7,10 +7,11 @@ use super::rows::{self, Columns};
 use super::{Postgres, bounded};
 use crate::domain::conversation::direct_key;
 use crate::domain::user::ContactFrom;
-use crate::domain::{Result, UserId};
+use crate::domain::{ConversationId, Result, UserId};
 use crate::limits;
 use crate::store::Contacts;
 use crate::store::queries::contacts::{SET_CONTACT_FROM, has_contact};
+use crate::store::queries::message_search::DIRECT_CONVERSATION;
 use crate::store::queries::row_limit;
 
 /// users, contact, direct_keys, messages that are read at each end. Each array has one element for each user. The nested select has a LIMIT, so
@@ -28,12 +29,42 @@ pub(super) fn contact_from(columns: &mut Columns<'_>) -> Result<ContactFrom> {
     columns.parsed(ContactFrom::parse)
 }
 
+/// user, contact. A row if the user lives and has the contact in the table.
+const HAS_NOTED_CONTACT: &str = "SELECT 1 FROM contacts c JOIN users u ON u.id = c.user_id AND u.deleted_at IS NULL \
+     WHERE c.user_id = $1 AND c.contact_id = $2";
+/// user, conversation, messages that are read at each end. True if the user lives and wrote one of them.
+const HAS_WRITTEN: &str = "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1 AND deleted_at IS NULL) AND ( \
+     EXISTS (SELECT 1 FROM (SELECT sender_id FROM messages WHERE conversation_id = $2 ORDER BY seq LIMIT $3) oldest \
+         WHERE oldest.sender_id = $1) \
+     OR EXISTS (SELECT 1 FROM (SELECT sender_id FROM messages WHERE conversation_id = $2 ORDER BY seq DESC LIMIT $3) newest \
+         WHERE newest.sender_id = $1))";
+
+/// The same as [`Contacts::users_with_contact`] for one user, in statements that each name one conversation. Up to three round trips.
+async fn user_has_contact(connection: &PgConnection, user_id: UserId, contact_id: UserId) -> Result<bool> {
+    if !connection.rows(HAS_NOTED_CONTACT, &[&user_id, &contact_id]).await?.is_empty() {
+        return Ok(true);
+    }
+    let direct = connection.rows(DIRECT_CONVERSATION, &[&direct_key(user_id, contact_id)]).await?;
+    let Some(direct) = rows::first(&direct, rows::value::<ConversationId>)? else { return Ok(false) };
+    let written = connection.rows(HAS_WRITTEN, &[&user_id, &direct, &row_limit(limits::CONTACT_MESSAGES_MAX)]).await?;
+    Ok(rows::first(&written, rows::value)?.unwrap_or_default())
+}
+
 /// The same as [`Contacts::users_with_contact`], on the caller's connection.
 pub(super) async fn users_with_contact(
     connection: &PgConnection,
     user_ids: &[UserId],
     contact_id: UserId,
 ) -> Result<Vec<UserId>> {
+    if connection.is_distributed() {
+        let mut found = Vec::new();
+        for user_id in user_ids {
+            if user_has_contact(connection, *user_id, contact_id).await? {
+                found.push(*user_id);
+            }
+        }
+        return Ok(found);
+    }
     connection.prepare(&[USERS_WITH_CONTACT]).await?;
     let keys: Vec<String> = user_ids.iter().map(|user_id| direct_key(*user_id, contact_id)).collect();
     let messages = row_limit(limits::CONTACT_MESSAGES_MAX);

@@ -1,7 +1,7 @@
 //! Conversations.
 
 use async_trait::async_trait;
-use futures_util::future::{join, join3, join4, join5};
+use futures_util::future::{join, join_all, join3, join4, join5};
 
 use super::connection::{Params, PgConnection};
 use super::mentions::{SWEEP_MENTIONS, SWEEP_MENTIONS_OF_ALL};
@@ -24,8 +24,8 @@ use crate::store::conversations::{ActivityCursor, Conversations, LATEST};
 use crate::store::queries::contacts::SWEEP_LEAVERS;
 use crate::store::queries::conversations::next_deleted;
 use crate::store::queries::conversations::{
-    CONVERSATION, CONVERSATION_IDS, CONVERSATION_VIEW, CONVERSATION_VIEWS, DELETE_CONVERSATION, INSERT_DELETED,
-    MEMBERLESS, SET_SWEPT, SMALL_CONVERSATIONS,
+    CONVERSATION, CONVERSATION_IDS, CONVERSATION_VIEW, CONVERSATION_VIEW_ON_SHARD, CONVERSATION_VIEWS,
+    CONVERSATIONS_OF_PAGE, DELETE_CONVERSATION, INSERT_DELETED, MEMBERLESS, SET_SWEPT, SMALL_CONVERSATIONS,
 };
 use crate::store::queries::messages::{SWEEP_CHANGES, SWEEP_MESSAGES};
 use crate::store::queries::pins::SWEEP_PINS;
@@ -33,7 +33,7 @@ use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 
 /// conversation
-const LOCK_COUNTER: &str = "SELECT 1 FROM counters WHERE conversation_id = $1 FOR UPDATE";
+pub(super) const LOCK_COUNTER: &str = "SELECT 1 FROM counters WHERE conversation_id = $1 FOR UPDATE";
 /// conversation
 const ROLES: &str = "SELECT user_id, role FROM members WHERE conversation_id = $1";
 
@@ -78,6 +78,35 @@ impl Postgres {
         })
         .await
     }
+
+    /// Returns a page of conversations. The second round trip reads each on its own shard, without one that the user has left meanwhile.
+    async fn views_on_shards(
+        &self,
+        user_id: UserId,
+        (active_at, before): ActivityCursor,
+        limit: usize,
+    ) -> Result<Vec<ConversationView>> {
+        bounded(async {
+            let connection = &*self.connection().await?;
+            let page: Params<'_> = &[&user_id, &active_at, &before, &row_limit(limit)];
+            let ids: Vec<ConversationId> =
+                rows::all(&connection.rows(CONVERSATIONS_OF_PAGE, page).await?, rows::value)?;
+            connection.prepare(&[CONVERSATION_VIEW_ON_SHARD]).await?;
+            let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
+            let found = ids.iter().map(|id| async move {
+                connection.send(CONVERSATION_VIEW_ON_SHARD, &[&user_id, &limits::UNREAD_MAX, &scanned, id]).await
+            });
+            let mut views = Vec::with_capacity(ids.len());
+            for found in join_all(found).await {
+                views.extend(rows::first(&found?, conversation_view)?);
+            }
+            for view in &mut views {
+                add_quotes(connection, view.last_message.iter_mut().collect()).await?;
+            }
+            Ok(views)
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -92,7 +121,8 @@ impl Conversations for Postgres {
 
     async fn conversation_view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
         let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
-        let views = self.views(CONVERSATION_VIEW, &[&user_id, &limits::UNREAD_MAX, &scanned, &id]).await;
+        let sql = if self.connector.is_distributed { CONVERSATION_VIEW_ON_SHARD } else { CONVERSATION_VIEW };
+        let views = self.views(sql, &[&user_id, &limits::UNREAD_MAX, &scanned, &id]).await;
         views.map(|mut views| views.pop())
     }
 
@@ -103,6 +133,9 @@ impl Conversations for Postgres {
         limit: usize,
     ) -> Result<Vec<ConversationView>> {
         let (active_at, id) = after.unwrap_or(LATEST);
+        if self.connector.is_distributed {
+            return self.views_on_shards(user_id, (active_at, id), limit).await;
+        }
         let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
         let params: Params<'_> = &[&user_id, &limits::UNREAD_MAX, &scanned, &active_at, &id, &row_limit(limit)];
         self.views(CONVERSATION_VIEWS, params).await

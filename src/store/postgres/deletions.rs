@@ -1,9 +1,10 @@
 //! Deletions of accounts.
 
 use async_trait::async_trait;
-use futures_util::future::{join, join4, join5};
+use futures_util::future::{join, join_all, join4, join5};
 
 use super::connection::{Params, PgConnection};
+use super::conversations::LOCK_COUNTER;
 use super::rows::{self, Columns};
 use super::users::DELETE_WORDS;
 use super::{Postgres, bounded};
@@ -11,7 +12,7 @@ use crate::domain::account::{Departure, Tombstone};
 use crate::domain::conversation::{Role, direct_key};
 use crate::domain::search::WORDS_VERSION;
 use crate::domain::user::{Name, case_fold};
-use crate::domain::{Result, SessionId, Timestamp, UserId};
+use crate::domain::{ConversationId, Result, SessionId, Timestamp, UserId};
 use crate::store::deletions::{Deletions, retired_key};
 use crate::store::queries::deletions::{
     BLOCKS_TO_SWEEP, DELETE_TICKETS, DEPARTURES, DEPARTURES_OF, END_DEPARTURE, ENTOMB_USER, FORGET_USER_AGENTS,
@@ -32,6 +33,8 @@ const SWEEP_CONTACTS: &str = "DELETE FROM contacts c USING ( \
 const SWEEP_LEAVERS_OF: &str = "DELETE FROM leavers l USING \
          (SELECT conversation_id, user_id FROM leavers WHERE user_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED) w \
      WHERE l.conversation_id = w.conversation_id AND l.user_id = w.user_id";
+/// user. All at once, because Citus locks no rows of several shards to choose some of them.
+const DELETE_LEAVERS_OF: &str = "DELETE FROM leavers WHERE user_id = $1";
 /// user, limit. Skips those that the deletion of their conversation is deleting.
 const SWEEP_SAVED_OF: &str = "DELETE FROM saved_messages s USING (SELECT user_id, conversation_id, message_id FROM saved_messages \
          WHERE user_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED) w \
@@ -45,6 +48,8 @@ const DELETE_BLOCKS: &str = "DELETE FROM blocks b USING ( \
 /// direct_keys. In one order, before the members, as everywhere.
 const LOCK_COUNTERS: &str = "SELECT 1 FROM counters WHERE conversation_id IN \
      (SELECT id FROM conversations WHERE direct_key = ANY($1)) ORDER BY conversation_id FOR UPDATE";
+/// direct_keys. The conversations whose counters are to be locked, in that order.
+const DIRECTS: &str = "SELECT id FROM conversations WHERE direct_key = ANY($1) ORDER BY id";
 /// direct_keys. Nobody blocks a deleted user any more, so no mark is needed.
 const UNMARK_MEMBERS: &str = "UPDATE members SET is_blocked = false \
      WHERE conversation_id IN (SELECT id FROM conversations WHERE direct_key = ANY($1))";
@@ -137,11 +142,13 @@ async fn delete(
 
 /// Sweeps a deleted user. Each kind is a transaction of its own.
 async fn sweep(connection: &PgConnection, id: UserId, limit: usize) -> Result<bool> {
-    connection.prepare(&[SWEEP_CONTACTS, SWEEP_LEAVERS_OF, SWEEP_SAVED_OF, DELETE_NETWORKS, BLOCKS_TO_SWEEP]).await?;
     let of_user: Params<'_> = &[&id, &row_limit(limit)];
+    let (sweep_leavers, of_leaver): (&str, Params<'_>) =
+        if connection.is_distributed() { (DELETE_LEAVERS_OF, &[&id]) } else { (SWEEP_LEAVERS_OF, of_user) };
+    connection.prepare(&[SWEEP_CONTACTS, sweep_leavers, SWEEP_SAVED_OF, DELETE_NETWORKS, BLOCKS_TO_SWEEP]).await?;
     let (contacts, leavers, saved, networks, blocks) = join5(
         connection.send_count(SWEEP_CONTACTS, of_user),
-        connection.send_count(SWEEP_LEAVERS_OF, of_user),
+        connection.send_count(sweep_leavers, of_leaver),
         connection.send_count(SWEEP_SAVED_OF, of_user),
         connection.send_count(DELETE_NETWORKS, &[&id]),
         connection.send(BLOCKS_TO_SWEEP, of_user),
@@ -160,10 +167,21 @@ async fn sweep(connection: &PgConnection, id: UserId, limit: usize) -> Result<bo
 async fn end_blocks(connection: &PgConnection, blocks: &[(UserId, UserId)]) -> Result<()> {
     let (users, blocked): (Vec<UserId>, Vec<UserId>) = blocks.iter().copied().unzip();
     let keys: Vec<String> = blocks.iter().map(|(user_id, blocked_id)| direct_key(*user_id, *blocked_id)).collect();
-    connection.prepare(&[LOCK_COUNTERS, DELETE_BLOCKS, UNMARK_MEMBERS]).await?;
+    let mut directs: Vec<ConversationId> = Vec::new();
+    if connection.is_distributed() {
+        directs = rows::all(&connection.rows(DIRECTS, &[&keys]).await?, rows::value)?;
+    }
+    connection.prepare(&[LOCK_COUNTERS, LOCK_COUNTER, DELETE_BLOCKS, UNMARK_MEMBERS]).await?;
+    let lock = async {
+        if !connection.is_distributed() {
+            return connection.send(LOCK_COUNTERS, &[&keys]).await.map(drop);
+        }
+        let locks = directs.iter().map(|id| async move { connection.send(LOCK_COUNTER, &[id]).await.map(drop) });
+        join_all(locks).await.into_iter().collect()
+    };
     let (begun, locked, deleted, unmarked, committed) = join5(
         connection.begin(),
-        connection.send(LOCK_COUNTERS, &[&keys]),
+        lock,
         connection.send_count(DELETE_BLOCKS, &[&users, &blocked]),
         connection.send_count(UNMARK_MEMBERS, &[&keys]),
         connection.commit(),

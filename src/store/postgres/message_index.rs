@@ -18,6 +18,9 @@ const INSERT_CURSORS: &str = "INSERT INTO search_cursors (version, conversation_
 /// version, conversations. A statement of its own, so that the next ones see what other transactions committed while this one waited.
 const LOCK_CURSORS: &str = "SELECT conversation_id, seq FROM search_cursors WHERE version = $1 AND conversation_id = ANY($2) \
      ORDER BY conversation_id FOR UPDATE";
+/// The same, if all conversations are one.
+const LOCK_CURSORS_OF_ONE: &str = "SELECT conversation_id, seq FROM search_cursors WHERE version = $1 \
+     AND conversation_id = ($2::uuid[])[1] FOR UPDATE";
 /// version, conversations, seqs, numbers at which the steps begin. Each array has one element for each message.
 const DELETE_ENTRIES: &str = "DELETE FROM search_entries e \
      USING unnest($2::uuid[], $3::bigint[], $4::bigint[]) AS w (conversation_id, seq, after) \
@@ -39,13 +42,30 @@ const LOCK_CURSOR: &str = "SELECT 1 FROM search_cursors WHERE version = $1 AND c
 const SWEEP_ENTRIES: &str = "DELETE FROM search_entries WHERE version = $1 AND conversation_id = $2 \
      AND seq IN (SELECT seq FROM search_entries WHERE version = $1 AND conversation_id = $2 ORDER BY seq LIMIT $3)";
 
-/// Indexes steps in one transaction and one round trip. Returns the conversations of the steps that it left out.
+/// Indexes steps, in one transaction and one round trip, or in one for each conversation of a distributed database. Returns the conversations of the
+/// steps that it left out.
 pub(super) async fn index_messages(
     connection: &PgConnection,
     version: i64,
     steps: &[IndexStep],
 ) -> Result<Vec<ConversationId>> {
-    connection.prepare(&[INSERT_CURSORS, LOCK_CURSORS, DELETE_ENTRIES, INSERT_ENTRIES, ADVANCE_CURSORS]).await?;
+    if !connection.is_distributed() {
+        return index(connection, LOCK_CURSORS, version, steps).await;
+    }
+    let mut left_out = Vec::new();
+    for step in steps.chunk_by(|one, next| one.conversation_id == next.conversation_id) {
+        left_out.extend(Box::pin(index(connection, LOCK_CURSORS_OF_ONE, version, step)).await?);
+    }
+    Ok(left_out)
+}
+
+async fn index(
+    connection: &PgConnection,
+    lock_cursors: &'static str,
+    version: i64,
+    steps: &[IndexStep],
+) -> Result<Vec<ConversationId>> {
+    connection.prepare(&[INSERT_CURSORS, lock_cursors, DELETE_ENTRIES, INSERT_ENTRIES, ADVANCE_CURSORS]).await?;
     let ids: Vec<ConversationId> = steps.iter().map(|step| step.conversation_id).collect();
     let (after, up_to): (Vec<Seq>, Vec<Seq>) = steps.iter().map(|step| (step.after, step.up_to)).unzip();
     let entries = || steps.iter().flat_map(|step| step.entries.iter().map(move |entry| (step, entry)));
@@ -65,7 +85,7 @@ pub(super) async fn index_messages(
         join3(
             connection.begin(),
             connection.send_count(INSERT_CURSORS, &[&version, &ids]),
-            connection.send(LOCK_CURSORS, &[&version, &ids]),
+            connection.send(lock_cursors, &[&version, &ids]),
         ),
         join4(
             connection.send_count(DELETE_ENTRIES, &[&version, &deleted.conversations, &deleted.seqs, &deleted.after]),

@@ -3,14 +3,16 @@
 //! The index of words has no order. So a search first collects the messages that have its words and sorts them, if they are few. If they are
 //! many, it walks through the newest messages instead, which soon have enough of them.
 
+use std::cmp::Reverse;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use futures_util::future::join3;
+use futures_util::future::{join_all, join3};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::connection::{Params, PgConnection};
-use super::messages::outer_joined_message;
+use super::messages::{message, outer_joined_message};
 use super::rows::{self, Columns};
 use super::{Postgres, bounded, message_index};
 use crate::domain::conversation::{GroupName, direct_key};
@@ -19,7 +21,7 @@ use crate::domain::message::Message;
 use crate::domain::message_search::{
     FoundMessages, IndexPosition, IndexStep, IndexVersion, MessagePosition, Search, Term, conversation_key, sender_key,
 };
-use crate::domain::{Code, ConversationId, Result, Seq, Timestamp, UserId};
+use crate::domain::{Code, ConversationId, Error, Result, Seq, Timestamp, UserId};
 use crate::limits;
 use crate::store::queries::message_search::{
     DIRECT_CONVERSATION, FORGET_INDEX_VERSION, GROUP_NAMES, INDEX_POSITIONS, INDEX_VERSIONS, SET_INDEX_VERSION,
@@ -73,6 +75,19 @@ const WALK: &str = found_select!(
          $2::text IS NULL OR e.words @@ (SELECT $2::text::tsquery) AS is_match FROM search_entries e \
      WHERE e.version = $1 AND e.timestamp >= $3 AND (e.timestamp, e.conversation_id, e.seq) < ($4, $5, $6) \
      ORDER BY e.timestamp DESC, e.conversation_id DESC, e.seq DESC LIMIT $7"
+);
+
+/// version, conversation, query (NULL for none), since, timestamp, conversation and seq of the position before which it searches, reader, limit. The
+/// newest messages of one conversation, if the reader is a member.
+const FOUND_IN_ONE: &str = concat!(
+    "SELECT ",
+    message_columns!(),
+    ", e.timestamp, e.conversation_id, e.seq FROM search_entries e \
+     JOIN messages m ON m.conversation_id = $2 AND m.seq = e.seq \
+     WHERE e.version = $1 AND e.conversation_id = $2 AND ($3::text IS NULL OR e.words @@ (SELECT $3::text::tsquery)) \
+         AND e.timestamp >= $4 AND (e.timestamp, e.conversation_id, e.seq) < ($5, $6, $7) \
+         AND EXISTS (SELECT 1 FROM members mb WHERE mb.conversation_id = $2 AND mb.user_id = $8) \
+     ORDER BY e.timestamp DESC, e.seq DESC LIMIT $9"
 );
 
 fn index_version(columns: &mut Columns<'_>) -> Result<IndexVersion> {
@@ -218,6 +233,38 @@ fn page(mut found: Vec<(MessagePosition, Message)>, limit: usize, mut next: Opti
     FoundMessages { messages: found.into_iter().map(|(_, message)| message).collect(), next }
 }
 
+fn found_in_one(columns: &mut Columns<'_>) -> Result<Option<(MessagePosition, Message)>> {
+    let message = message(columns)?;
+    Ok(position(columns)?.map(|position| (position, message)))
+}
+
+/// Searches each conversation of `scope` on its own shard, and merges what is found. Two round trips: the scope was the first.
+async fn search_shards(
+    connection: &PgConnection,
+    version: i64,
+    search: &Search,
+    scope: &[ConversationId],
+) -> Result<FoundMessages> {
+    connection.prepare(&[FOUND_IN_ONE]).await?;
+    let query = query(search, None);
+    let (MessagePosition { timestamp, conversation_id, seq }, limit) = (search.before, row_limit(search.limit + 1));
+    let found = scope.iter().map(|id| {
+        let query = &query;
+        async move {
+            let before: [&(dyn ToSql + Sync); 3] = [&timestamp, &conversation_id, &seq];
+            let of_search: [&(dyn ToSql + Sync); 4] = [&version, id, query, &search.since];
+            let params = [&of_search[..], &before[..], &[&search.reader_id, &limit]].concat();
+            rows::all(&connection.send(FOUND_IN_ONE, &params).await?, found_in_one)
+        }
+    });
+    let mut messages: Vec<(MessagePosition, Message)> = Vec::new();
+    for found in join_all(found).await {
+        messages.extend(found?.into_iter().flatten());
+    }
+    messages.sort_unstable_by_key(|(position, _)| Reverse(*position));
+    Ok(page(messages, search.limit, None))
+}
+
 /// Returns the conversations in which to search, if they are few.
 async fn scope(connection: &PgConnection, search: &Search) -> Result<Option<Vec<ConversationId>>> {
     let named = if let Some(named) = &search.conversation_ids {
@@ -269,6 +316,20 @@ impl MessageSearch for Postgres {
         let scope = bounded(async { scope(&*self.connection().await?, search).await }).await?;
         if scope.as_ref().is_some_and(Vec::is_empty) {
             return Ok(FoundMessages::default());
+        }
+        if self.connector.is_distributed {
+            // Nothing is left out in silence: each conversation is a query of its own, and a user may have thousands.
+            let scope = scope.ok_or_else(|| {
+                let most = limits::SEARCH_SCOPE_MAX;
+                Error::field(
+                    "q",
+                    format!("name a conversation with in:, because you have more than {most} to search in"),
+                )
+            })?;
+            return bounded(async {
+                Box::pin(search_shards(&*self.connection().await?, version, search, &scope)).await
+            })
+            .await;
         }
         let query = query(search, scope.as_deref());
         if query.is_some() {

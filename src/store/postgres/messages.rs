@@ -1,7 +1,7 @@
 //! Messages.
 
 use async_trait::async_trait;
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join_all};
 
 use super::connection::Params;
 use super::members::receipts_of_others;
@@ -13,7 +13,7 @@ use crate::domain::mentions::Mentions;
 use crate::domain::message::{Message, SystemNote};
 use crate::domain::reactions::Reactions;
 use crate::domain::{ConversationId, MessageId, Result, Seq, UserId};
-use crate::store::queries::messages::{MESSAGE_WIDTH, events_after, message_columns};
+use crate::store::queries::messages::{EVENTS_AFTER, MESSAGE_WIDTH, events_after, message_columns};
 use crate::store::queries::{self, row_limit};
 use crate::store::{Messages, Page, Range};
 
@@ -144,16 +144,37 @@ impl Messages for Postgres {
     }
 
     async fn events(&self, id: ConversationId, after: Seq, limit: usize) -> Result<Vec<Event>> {
-        self.read_events(queries::messages::EVENTS_AFTER, &[&id, &after, &row_limit(limit)]).await
+        self.read_events(EVENTS_AFTER, &[&id, &after, &row_limit(limit)]).await
     }
 
     async fn events_of(&self, after: &[(ConversationId, Seq)], limit: usize) -> Result<Vec<Event>> {
         let (ids, seqs): (Vec<ConversationId>, Vec<Seq>) = after.iter().copied().unzip();
+        if self.connector.is_distributed {
+            return self.read_events_on_shards(after, limit).await;
+        }
         self.read_events(EVENTS_OF, &[&ids, &seqs, &row_limit(limit)]).await
     }
 }
 
 impl Postgres {
+    /// The same as [`Messages::events_of`], by a question for each conversation, which share a round trip.
+    async fn read_events_on_shards(&self, after: &[(ConversationId, Seq)], limit: usize) -> Result<Vec<Event>> {
+        bounded(async {
+            let connection = &*self.connection().await?;
+            connection.prepare(&[EVENTS_AFTER]).await?;
+            let limit = row_limit(limit);
+            let found = after.iter().map(|(id, seq)| async move {
+                rows::all(&connection.send(EVENTS_AFTER, &[id, seq, &limit]).await?, event)
+            });
+            let found: Vec<Vec<Event>> = try_join_all(found).await?;
+            let mut events: Vec<Event> = found.into_iter().flatten().collect();
+            events.sort_by_key(|event| (event.conversation_id, event.seq));
+            add_quotes(connection, events.iter_mut().filter_map(|event| event.message.as_mut()).collect()).await?;
+            Ok(events)
+        })
+        .await
+    }
+
     /// One round trip, and one more if there are answers.
     async fn read_events(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Event>> {
         bounded(async {

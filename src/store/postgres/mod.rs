@@ -23,10 +23,13 @@ use crate::limits;
 
 mod accounts;
 mod apply;
+mod apply_facts;
 mod apply_writes;
 mod blocks;
+mod by_conversation;
 mod certificate_checks;
 mod commit;
+mod commit_function;
 mod connect;
 mod connection;
 mod contacts;
@@ -34,6 +37,7 @@ mod conversations;
 pub(super) mod copy_target;
 mod database_url;
 mod deletions;
+pub(super) mod distribution;
 mod errors;
 mod heads;
 mod known_networks;
@@ -89,7 +93,7 @@ impl Postgres {
 
     /// Connects to the server at a `postgres://…` URL, and migrates or checks the database.
     pub(super) async fn open_with(url: &str, opening: Opening) -> Result<Self> {
-        let connector = Connector::new(url, Arc::default())?;
+        let mut connector = Connector::new(url, Arc::default())?;
         let refused = |cause: String| {
             Error::new(Code::Unavailable, format!("the database at {} cannot be used: {cause}", connector.address()))
         };
@@ -107,6 +111,7 @@ impl Postgres {
                 migrate::require_current(connection.client(), &place).await?;
             }
         }
+        connector.is_distributed = bounded(distribution::is_distributed(&connection)).await?;
         let lanes = iter::repeat_with(Lane::default).take(limits::POSTGRES_LANES).collect();
         Ok(Self { pool: pool::build(connector.clone()), connector, lanes })
     }

@@ -59,7 +59,7 @@ impl Notifications {
 
     /// Listens, and returns the id of the cluster whose database it is, if it is one's, and the statement that notifies.
     async fn set_up(&self, client: &Client) -> Result<(Option<Uuid>, Statement), Failure> {
-        client.batch_execute(&format!("{} LISTEN {}", settings(Purpose::Notifications), self.channel)).await?;
+        client.batch_execute(&format!("{} LISTEN {}", settings(Purpose::Notifications, false), self.channel)).await?;
         let table = client.query_one("SELECT to_regclass('cluster') IS NOT NULL", &[]).await?;
         let found = if table.try_get(0)? { client.query_opt(CLUSTER, &[]).await? } else { None };
         let found = found.map(|row| row.try_get(0)).transpose()?;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Postgres, apply, bounded, commit};
+use super::apply_facts::OF_MANY;
+use super::{Postgres, apply, bounded, by_conversation, commit};
 use crate::domain::Result;
 use crate::domain::command::{Command, NewMessage, Outcome};
 use crate::store::NumberedWrites;
@@ -17,7 +18,11 @@ impl NumberedWrites for Postgres {
         }
         bounded(async {
             let leased = self.lane(lane)?.lease(&self.connector).await?;
-            let outcomes = commit::commit(&leased.connection, &batch).await;
+            let outcomes = if leased.connection.is_distributed() {
+                Box::pin(by_conversation::commit_each(&leased.connection, &batch)).await
+            } else {
+                commit::commit(&leased.connection, &batch).await
+            };
             leased.keep();
             outcomes
         })
@@ -30,7 +35,11 @@ impl NumberedWrites for Postgres {
         }
         bounded(async {
             let leased = self.lane(lane)?.lease(&self.connector).await?;
-            let outcomes = Box::pin(apply::apply(&leased.connection, &batch)).await;
+            let outcomes = if leased.connection.is_distributed() {
+                Ok(Box::pin(by_conversation::apply_each(&leased.connection, &batch)).await)
+            } else {
+                Box::pin(apply::apply(&leased.connection, &OF_MANY, &batch)).await
+            };
             leased.keep();
             outcomes
         })

@@ -19,6 +19,10 @@ pub(super) const QUOTES: &str = concat!(
      JOIN messages q ON q.conversation_id = w.conversation_id AND q.id = w.id"
 );
 
+/// characters, conversation, ids. The same for messages of one conversation.
+pub(super) const QUOTES_OF_ONE: &str =
+    concat!("SELECT ", quote_columns!(), " FROM messages q WHERE q.conversation_id = $2 AND q.id = ANY($3)");
+
 /// Quotes by their messages.
 pub(super) type Quotes = HashMap<(ConversationId, MessageId), Quote>;
 
@@ -54,10 +58,13 @@ pub(super) fn set_quote(message: &mut Message, quotes: &Quotes) {
 pub(super) async fn add_quotes(connection: &PgConnection, messages: Vec<&mut Message>) -> Result<()> {
     let (conversations, ids): (Vec<ConversationId>, Vec<MessageId>) =
         messages.iter().filter_map(|message| answered(message)).unzip();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let quotes = read_quotes(&connection.rows(QUOTES, &[&limits::QUOTE_CHARS_MAX, &conversations, &ids]).await?);
+    let Some(first) = conversations.first() else { return Ok(()) };
+    let rows = if conversations.iter().all(|id| id == first) {
+        connection.rows(QUOTES_OF_ONE, &[&limits::QUOTE_CHARS_MAX, first, &ids]).await?
+    } else {
+        connection.rows(QUOTES, &[&limits::QUOTE_CHARS_MAX, &conversations, &ids]).await?
+    };
+    let quotes = read_quotes(&rows);
     for message in messages {
         set_quote(message, &quotes);
     }

@@ -21,12 +21,16 @@ const OWN_REACTIONS: &str = "SELECT r.message_seq, r.emoji FROM unnest($3::bigin
 /// that for the end.
 const LOCK_NEXT_UNSWEPT: &str = concat!(next_unswept!(), " FOR UPDATE SKIP LOCKED");
 
+/// conversation, message_seq. The right to sweep this message.
+const LOCK_UNSWEPT: &str =
+    "SELECT 1 FROM unswept_reactions WHERE conversation_id = $1 AND message_seq = $2 FOR UPDATE SKIP LOCKED";
+
 /// conversation, message_seq, limit. By the places of the rows: by their keys, PostgreSQL compares each row with each key as long as it has no
 /// statistics of the table.
-const SWEEP_REACTIONS_TO: &str = "DELETE FROM reactions WHERE ctid = ANY(ARRAY( \
+const SWEEP_REACTIONS_TO: &str = "DELETE FROM reactions WHERE conversation_id = $1 AND ctid = ANY(ARRAY( \
      SELECT ctid FROM reactions WHERE conversation_id = $1 AND message_seq = $2 LIMIT $3))";
 /// conversation, limit. In the same way.
-pub(super) const SWEEP_REACTIONS: &str = "DELETE FROM reactions WHERE ctid = ANY(ARRAY( \
+pub(super) const SWEEP_REACTIONS: &str = "DELETE FROM reactions WHERE conversation_id = $1 AND ctid = ANY(ARRAY( \
      SELECT ctid FROM reactions WHERE conversation_id = $1 LIMIT $2))";
 
 /// Reads `reactor_columns!`.
@@ -69,10 +73,18 @@ impl Reactions for Postgres {
 
 /// Deletes some of the reactions to a deleted message, in one transaction. Returns true if there may be more.
 async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
-    connection.prepare(&[LOCK_NEXT_UNSWEPT, SWEEP_REACTIONS_TO, DELETE_UNSWEPT]).await?;
-    let (begun, next) = join(connection.begin(), connection.send(LOCK_NEXT_UNSWEPT, &[])).await;
+    let next_unswept = if connection.is_distributed() { next_unswept!() } else { LOCK_NEXT_UNSWEPT };
+    connection.prepare(&[next_unswept, LOCK_UNSWEPT, SWEEP_REACTIONS_TO, DELETE_UNSWEPT]).await?;
+    let (begun, next) = join(connection.begin(), connection.send(next_unswept, &[])).await;
     begun?;
-    let Some((id, message_seq)) = rows::first(&next?, rows::pair::<ConversationId, Seq>)? else {
+    let mut next = rows::first(&next?, rows::pair::<ConversationId, Seq>)?;
+    if connection.is_distributed()
+        && let Some((id, message_seq)) = next
+        && connection.send(LOCK_UNSWEPT, &[&id, &message_seq]).await?.is_empty()
+    {
+        next = None;
+    }
+    let Some((id, message_seq)) = next else {
         connection.rollback().await?;
         return Ok(false);
     };

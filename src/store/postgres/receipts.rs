@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use futures_util::future::{join, join3};
 use tokio_postgres::Row;
 
+use super::by_conversation::by_conversation;
 use super::connection::PgConnection;
 use super::rows::{self, Columns};
 use super::{Postgres, bounded};
@@ -21,15 +22,24 @@ use crate::store::queries::user_settings::sends_receipts;
 use crate::store::{MemberId, MemberUpdate, Receipts};
 
 /// conversations, users. The members' receipts, without those whose row another transaction holds. To wait for it would let a send and this
-/// wait for each other, each with a row that the other needs.
-const LOCK_RECEIPTS: &str = concat!(
-    "SELECT mb.conversation_id, mb.user_id, ",
-    member_receipts_columns!(),
-    " FROM unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
-     JOIN members mb ON mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id \
-     JOIN counters k ON k.conversation_id = mb.conversation_id \
-     FOR NO KEY UPDATE OF mb SKIP LOCKED"
-);
+/// wait for each other, each with a row that the other needs. The argument is the conversation of a row.
+macro_rules! lock_receipts {
+    ($conversation:literal) => {
+        concat!(
+            "SELECT mb.conversation_id, mb.user_id, ",
+            member_receipts_columns!(),
+            " FROM unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
+             JOIN members mb ON mb.conversation_id = ",
+            $conversation,
+            " AND mb.user_id = w.user_id JOIN counters k ON k.conversation_id = mb.conversation_id \
+             FOR NO KEY UPDATE OF mb SKIP LOCKED"
+        )
+    };
+}
+
+const LOCK_RECEIPTS: &str = lock_receipts!("w.conversation_id");
+/// The same, if all conversations are one.
+const LOCK_RECEIPTS_OF_ONE: &str = lock_receipts!("($1::uuid[])[1]");
 /// conversations, users. Returns those who are members.
 const ARE_MEMBERS: &str = "SELECT mb.conversation_id, mb.user_id FROM unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
      JOIN members mb ON mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id";
@@ -107,7 +117,20 @@ impl Receipts for Postgres {
     }
 
     async fn update_receipts(&self, batch: &[MemberUpdate]) -> Result<Vec<ReceiptOutcome>> {
-        bounded(async { Box::pin(update(&*self.connection().await?, batch)).await }).await
+        bounded(async {
+            let connection = &*self.connection().await?;
+            if !connection.is_distributed() {
+                return Box::pin(update(connection, LOCK_RECEIPTS, batch)).await;
+            }
+            let mut outcomes = vec![ReceiptOutcome::Locked; batch.len()];
+            for places in by_conversation(batch.iter().map(|(id, ..)| *id)) {
+                let part: Vec<MemberUpdate> = places.iter().map(|place| batch[*place].clone()).collect();
+                let updated = Box::pin(update(connection, LOCK_RECEIPTS_OF_ONE, &part)).await?;
+                places.iter().zip(updated).for_each(|(place, outcome)| outcomes[*place] = outcome);
+            }
+            Ok(outcomes)
+        })
+        .await
     }
 
     async fn unread_states(&self, members: &[MemberId]) -> Result<Vec<(MemberId, UnreadState)>> {
@@ -124,13 +147,17 @@ impl Receipts for Postgres {
 }
 
 /// One transaction in two round trips, with the decision between them.
-async fn update(connection: &PgConnection, batch: &[MemberUpdate]) -> Result<Vec<ReceiptOutcome>> {
-    connection.prepare(&[LOCK_RECEIPTS, ARE_MEMBERS, SET_STATES]).await?;
+async fn update(
+    connection: &PgConnection,
+    lock_receipts: &'static str,
+    batch: &[MemberUpdate],
+) -> Result<Vec<ReceiptOutcome>> {
+    connection.prepare(&[lock_receipts, ARE_MEMBERS, SET_STATES]).await?;
     let (conversations, users): (Vec<ConversationId>, Vec<UserId>) =
         batch.iter().map(|(conversation_id, user_id, _)| (*conversation_id, *user_id)).unzip();
     let (begun, locked, members) = join3(
         connection.begin(),
-        connection.send(LOCK_RECEIPTS, &[&conversations, &users]),
+        connection.send(lock_receipts, &[&conversations, &users]),
         connection.send(ARE_MEMBERS, &[&conversations, &users]),
     )
     .await;

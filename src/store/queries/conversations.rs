@@ -15,21 +15,23 @@ macro_rules! conversation_columns {
 // member's choice of notifications, the other user of a direct conversation (or NULLs), the newest message (or NULLs). The database selects the page first, and
 // then joins only its rows. It reads no members of a group (nothing equals NULL), because a group can have many. Without the LIMIT around the
 // counts, which no page reaches, it would count again for each place that names them.
+//
+// The arguments: the page, the conversation of a row of it, the same behind the counts, and the join of the other member of a direct conversation.
 macro_rules! conversation_view_select {
-    ($page:literal) => {
+    ($page:literal, $inner:literal, $id:literal, $other:literal) => {
         concat!(
             "SELECT ",
             conversation_columns!(),
             ", k.role, k.read_seq, k.unread_from_seq, k.unread_count, k.mention_count, ",
-            rows_counted!("k", "$2", "$3"),
+            rows_counted!("k", $id, "$2", "$3"),
             ", k.notify_level, k.notify_until, ",
             user_columns!(),
             ", ",
             message_columns!(),
             " FROM (SELECT mine.*, ",
-            unread_count!("mine", "mine.conversation_id", "$2", "$3"),
+            unread_count!("mine", $inner, "$2", "$3"),
             " AS unread_count, ",
-            mention_count!("mine", "mine.conversation_id", "$2", "$3"),
+            mention_count!("mine", $inner, "$2", "$3"),
             " AS mention_count \
                  FROM (SELECT mb.conversation_id, mb.user_id, mb.role, mb.read_seq, mb.unread_from_seq, mb.notify_level, mb.notify_until, \
                      counters.member_count, counters.last_seq, counters.active_at \
@@ -37,12 +39,14 @@ macro_rules! conversation_view_select {
                  WHERE mb.user_id = $1 AND ",
             $page,
             ") mine LIMIT $3) k \
-             JOIN conversations c ON c.id = k.conversation_id \
-             LEFT JOIN members other ON other.conversation_id = CASE WHEN c.type = 'direct' THEN c.id END \
-                 AND other.user_id <> k.user_id \
-             LEFT JOIN users u ON u.id = other.user_id \
-             LEFT JOIN messages m ON m.conversation_id = k.conversation_id \
-                 AND m.seq = (SELECT max(n.seq) FROM messages n WHERE n.conversation_id = k.conversation_id)"
+             JOIN conversations c ON c.id = k.conversation_id ",
+            $other,
+            " LEFT JOIN users u ON u.id = other.user_id \
+             LEFT JOIN messages m ON m.conversation_id = ",
+            $id,
+            " AND m.seq = (SELECT max(n.seq) FROM messages n WHERE n.conversation_id = ",
+            $id,
+            ")"
         )
     };
 }
@@ -75,14 +79,38 @@ pub(crate) const CONVERSATION: &str = concat!(
     " FROM conversations c JOIN counters k ON k.conversation_id = c.id WHERE c.id = $1"
 );
 /// user, unread bound, messages that are scanned, conversation
-pub(crate) const CONVERSATION_VIEW: &str = conversation_view_select!("mb.conversation_id = $4");
+pub(crate) const CONVERSATION_VIEW: &str = conversation_view_select!(
+    "mb.conversation_id = $4",
+    "mine.conversation_id",
+    "k.conversation_id",
+    "LEFT JOIN members other ON other.conversation_id = CASE WHEN c.type = 'direct' THEN c.id END \
+         AND other.user_id <> k.user_id"
+);
+/// The same parameters. It names the conversation by a value wherever it needs it, so that Citus sends it to one shard. It reads no members of a group,
+/// because the type is looked at first.
+pub(crate) const CONVERSATION_VIEW_ON_SHARD: &str = conversation_view_select!(
+    "mb.conversation_id = $4",
+    "$4",
+    "$4",
+    "LEFT JOIN LATERAL (SELECT user_id FROM members WHERE conversation_id = $4 AND user_id <> k.user_id AND c.type = 'direct' \
+         LIMIT 1) other ON true"
+);
 /// user, unread bound, messages that are scanned, active_at, conversation, limit
 pub(crate) const CONVERSATION_VIEWS: &str = concat!(
     conversation_view_select!(
-        "(counters.active_at, mb.conversation_id) < ($4, $5) ORDER BY counters.active_at DESC, mb.conversation_id DESC LIMIT $6"
+        "(counters.active_at, mb.conversation_id) < ($4, $5) ORDER BY counters.active_at DESC, mb.conversation_id DESC LIMIT $6",
+        "mine.conversation_id",
+        "k.conversation_id",
+        "LEFT JOIN members other ON other.conversation_id = CASE WHEN c.type = 'direct' THEN c.id END \
+             AND other.user_id <> k.user_id"
     ),
     " ORDER BY k.active_at DESC, k.conversation_id DESC"
 );
+/// user, active_at, conversation, limit. The conversations of a page of [`CONVERSATION_VIEWS`].
+pub(crate) const CONVERSATIONS_OF_PAGE: &str = "SELECT mb.conversation_id FROM members mb \
+     JOIN counters ON counters.conversation_id = mb.conversation_id \
+     WHERE mb.user_id = $1 AND (counters.active_at, mb.conversation_id) < ($2, $3) \
+     ORDER BY counters.active_at DESC, mb.conversation_id DESC LIMIT $4";
 /// user, first conversation, limit
 pub(crate) const CONVERSATION_IDS: &str = "SELECT conversation_id FROM members \
      WHERE user_id = $1 AND conversation_id >= $2 ORDER BY conversation_id LIMIT $3";

@@ -52,7 +52,7 @@ macro_rules! events_after {
              UNION ALL SELECT * FROM (SELECT c.conversation_id, c.seq AS event_seq, c.kind, c.payload, ",
             $crate::store::queries::messages::message_columns!(),
             " FROM (SELECT * FROM changes WHERE conversation_id = ", $conversation, " AND seq > ", $after, " ORDER BY seq LIMIT ", $limit, ") c \
-                 LEFT JOIN messages m ON m.conversation_id = c.conversation_id AND m.seq = c.message_seq) changed \
+                 LEFT JOIN messages m ON m.conversation_id = ", $conversation, " AND m.seq = c.message_seq) changed \
              ORDER BY event_seq LIMIT ", $limit
         )
     };

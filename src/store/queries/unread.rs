@@ -79,12 +79,12 @@ macro_rules! mention_count {
 pub(crate) use mention_count;
 
 /// The rows that a store looks at for `unread_count` and `mention_count` of the row `$member`, which has them, `conversation_id`, `last_seq` and what they
-/// need: those after the member's number, and of a count that is full the least that it can have been. The arguments: the row, the most
-/// that are counted, the newest rows of each kind that are looked at.
+/// need: those after the member's number, and of a count that is full the least that it can have been. The arguments: the row, the column of the
+/// conversation's id, the most that are counted, the newest rows of each kind that are looked at.
 ///
 /// Numbers of edits and reactions have no row there, so others cannot raise it with them. Where nothing is new, nothing is read.
 macro_rules! rows_counted {
-    ($member:literal, $most:literal, $scanned:literal) => {
+    ($member:literal, $conversation_id:literal, $most:literal, $scanned:literal) => {
         concat!(
             "CASE WHEN ",
             $member,
@@ -97,8 +97,8 @@ macro_rules! rows_counted {
             " THEN ",
             $most,
             " ELSE (SELECT count(*) FROM (SELECT 1 FROM messages t WHERE t.conversation_id = ",
-            $member,
-            ".conversation_id AND t.seq > ",
+            $conversation_id,
+            " AND t.seq > ",
             unread_after!($member),
             " LIMIT ",
             $scanned,
@@ -109,16 +109,16 @@ macro_rules! rows_counted {
             " THEN ",
             $most,
             " ELSE (SELECT count(*) FROM (SELECT 1 FROM mentions x WHERE x.conversation_id = ",
-            $member,
-            ".conversation_id AND x.user_id = ",
+            $conversation_id,
+            " AND x.user_id = ",
             $member,
             ".user_id AND x.message_seq > ",
             unread_after!($member),
             " LIMIT ",
             $scanned,
             ") own) + (SELECT count(*) FROM (SELECT 1 FROM mentions_of_all a WHERE a.conversation_id = ",
-            $member,
-            ".conversation_id AND a.message_seq > ",
+            $conversation_id,
+            " AND a.message_seq > ",
             unread_after!($member),
             " LIMIT ",
             $scanned,

@@ -38,6 +38,21 @@ macro_rules! conformance {
     };
 }
 
+/// Creates a third test from each specification of numbered writes, for PostgreSQL with the functions of a distributed database; but not from
+/// those of whole batches, whose conversations are no longer committed together there.
+macro_rules! write_conformance {
+    ($($specification:ident),* $(,)? $(; of_whole_batches: $($whole:ident),* $(,)?)?) => {
+        conformance!($($specification,)* $($($whole,)*)?);
+
+        mod by_conversation {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $specification() {
+                super::$specification(&super::super::Fixture::by_conversation().await).await;
+            })*
+        }
+    };
+}
+
 mod accounts;
 mod apply;
 mod blocks;
@@ -96,6 +111,14 @@ impl Fixture {
 
     async fn postgres() -> Self {
         Self::open(support::postgres::database().await, None).await
+    }
+
+    /// PostgreSQL on which each numbered write is a transaction of its conversation, as if its tables were distributed.
+    async fn by_conversation() -> Self {
+        let url = support::postgres::database().await;
+        store::open(&url).await.unwrap();
+        support::citus::create_functions(&url).await;
+        Self::open(url, None).await
     }
 
     async fn open(url: String, folder: Option<TempDir>) -> Self {

@@ -3,6 +3,7 @@
 pub(crate) mod balancer;
 pub(crate) mod browser;
 pub(crate) mod bus;
+pub(crate) mod citus;
 pub(crate) mod client;
 pub(crate) mod client_pool;
 pub(crate) mod devtools;

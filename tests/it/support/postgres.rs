@@ -379,6 +379,11 @@ impl LockHolder {
         timeout(QUERY_TIMEOUT / 2, waiting).await.unwrap_or_else(|_| panic!("{count} statements should wait"));
     }
 
+    /// Runs further statements under the locks, and commits them.
+    pub(crate) async fn commit(&self, statements: &str) {
+        self.holder.batch_execute(&format!("{statements}; COMMIT")).await.unwrap();
+    }
+
     /// Releases the locks, and undoes the statement.
     pub(crate) async fn release(&self) {
         self.holder.batch_execute("ROLLBACK").await.unwrap();

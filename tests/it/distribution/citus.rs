@@ -1,0 +1,91 @@
+//! A real Citus. Every name is new, so that the test can run again on the same database.
+
+use std::env;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use crate::support::client::{Conversation, TestUser};
+use crate::support::operated::run;
+use crate::support::postgres::connect;
+use crate::support::server::Server;
+use crate::support::socket::TEST_TIMEOUT;
+
+/// Sends a message with these fields, and returns its number.
+async fn sent(user: &TestUser, room: &Conversation, fields: &Value) -> i64 {
+    user.post(&room.messages, fields).await.expect(201).json()["seq"].as_i64().unwrap()
+}
+
+fn contents(list: &Value) -> Vec<&str> {
+    list["items"].as_array().unwrap().iter().map(|message| message["content"].as_str().unwrap()).collect()
+}
+
+async fn until_found(user: &TestUser, word: &str) {
+    let found = async {
+        let path = format!("/v1/search?q={word}");
+        while user.get(&path).await.expect(200).json()["items"].as_array().unwrap().is_empty() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(TEST_TIMEOUT, found).await.expect("the message is found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conversations_live_on_its_workers() {
+    let Ok(url) = env::var("CHINWAG_TEST_CITUS_URL") else {
+        eprintln!("CHINWAG_TEST_CITUS_URL is not set, so no Citus is tested");
+        return;
+    };
+    for _ in 0..2 {
+        let ended = run(&url, "", &["migrate", "--distribute"]).await;
+        assert!(ended.succeeded, "{ended:?}");
+    }
+    let distributed = "SELECT count(*) FROM pg_dist_partition WHERE partmethod = 'h'";
+    let distributed: i64 = connect(&url).await.query_one(distributed, &[]).await.unwrap().get(0);
+    assert_eq!(usize::try_from(distributed), Ok(super::reach::distributed_tables().len()));
+
+    let server = Server::with(&["--database-url", &url, "--rate-limits", "off"]).await;
+    let unique = Uuid::now_v7().simple().to_string()[20..].to_owned();
+    let register = async |name: &str| server.register(&format!("{name}-{unique}")).await;
+    let (ada, bob, cat) = (register("ada").await, register("bob").await, register("cat").await);
+    let room = ada.group("Citus", &[&bob]).await;
+    let direct = ada.direct(&bob).await;
+    let mut socket = bob.connect(&room.socket).await;
+
+    let id = Uuid::now_v7().to_string();
+    assert_eq!(sent(&ada, &room, &json!({"id": id, "content": format!("word{unique}")})).await, 1);
+    let again = ada.post(&room.messages, &json!({"id": id, "content": "again"})).await.expect(200).json();
+    assert_eq!(again["seq"], 1, "a retry is the message that is there");
+    assert_eq!(cat.post(&room.messages, &json!({"content": "let me in"})).await.status, 404);
+    let answer = json!({"content": format!("@bob-{unique} look"), "reply_to": id});
+    let answer = ada.post(&room.messages, &answer).await.expect(201).json();
+    assert_eq!((&answer["seq"], &answer["quote"]["seq"]), (&json!(2), &json!(1)), "{answer}");
+    assert_eq!(answer["mentions"], json!([bob.id]), "{answer}");
+    assert_eq!(sent(&bob, &direct, &json!({"content": "hello"})).await, 1);
+
+    let message = format!("{}/{id}", room.messages);
+    ada.patch(&message, &json!({"content": format!("word{unique}, edited")})).await.expect(200);
+    bob.put(&format!("{message}/reactions/%F0%9F%91%8D")).await.expect(204);
+    ada.put(&format!("{message}/pin")).await.expect(204);
+    ada.post(&room.members, &json!({"user_id": cat.id})).await.expect(201);
+    ada.delete(&format!("{}/{}", room.members, bob.id)).await.expect(204);
+    let seqs: Vec<i64> = socket.next_seqs(6).await;
+    assert_eq!(seqs, [1, 2, 3, 4, 5, 6], "what happens live");
+
+    let history = cat.get(&room.messages).await.expect(200).json();
+    assert_eq!(contents(&history)[0], format!("word{unique}, edited"));
+    assert_eq!(history["last_seq"], 7);
+    let mut resumed = cat.connect(&format!("{}?after_seq=0", room.socket)).await;
+    assert_eq!(resumed.next_seqs(7).await, [1, 2, 3, 4, 5, 6, 7], "what a client that was away receives");
+
+    let list = ada.get("/v1/conversations").await.expect(200).json();
+    assert_eq!(list["items"].as_array().unwrap().len(), 2, "{list}");
+    assert_eq!(list["items"][0]["last_seq"], 7, "{list}");
+    ada.read(&direct, 1).await.expect(204);
+    until_found(&ada, &format!("word{unique}")).await;
+    ada.delete(&room.path).await.expect(204);
+    assert_eq!(cat.get(&room.messages).await.status, 404);
+    server.stopped().await;
+}

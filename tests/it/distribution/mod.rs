@@ -1,0 +1,157 @@
+//! The distribution of the tables over the workers of Citus: each statement, the script, and the commands.
+//!
+//! `CHINWAG_TEST_CITUS_URL` names a database with the extension, on its coordinator, in which the last test works.
+
+mod citus;
+mod function;
+mod reach;
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use chinwag::store::{self, distribution_script};
+
+use crate::support::operated::{empty_database, run};
+use crate::support::postgres::{connect, database};
+use crate::support::server::StoreKind;
+use reach::Reach;
+
+/// The statements that send and apply on a distributed database, and those that read history and catch up.
+const PATHS: &[&str] = &[
+    "commit_function.COMMIT",
+    "heads.HEAD",
+    "mentions.MENTIONED_MEMBERS_OF_ONE",
+    "mentions.SENDERS_OF_ALL_OF_ONE",
+    "quotes.QUOTES_OF_ONE",
+    "messages.MESSAGE",
+    "apply.CONVERSATIONS",
+    "apply_facts.OF_ONE.",
+    "apply_writes.OF_ONE.",
+    "users.LOCK_USERS",
+    "contacts.HAS_NOTED_CONTACT",
+    "contacts.HAS_WRITTEN",
+    "message_search.DIRECT_CONVERSATION",
+    "messages.PAGE_HEADER",
+    "messages.PAGE_BEFORE",
+    "messages.PAGE_AFTER",
+    "messages.MESSAGES_BEFORE",
+    "messages.MESSAGES_AFTER",
+    "messages.EVENTS_AFTER",
+    "receipts.RECEIPTS",
+    "receipts.RECEIPTS_OF_OTHERS",
+    "reactions.OWN_REACTIONS",
+    "users.CONVERSATION_SNAPSHOT",
+    "users.CONNECT_SNAPSHOT",
+    "sessions.SESSION",
+];
+
+async fn reaches() -> BTreeMap<String, Reach> {
+    let url = reach::partitioned().await;
+    let client = connect(&url).await;
+    let mut reaches = BTreeMap::new();
+    for (name, sql) in source::statements() {
+        let reach = reach::reach_of(&client, &sql).await;
+        reaches.insert(name, reach);
+    }
+    reaches
+}
+
+/// The names in backquotes of a section of the document.
+fn listed(heading: &str) -> BTreeSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/distribution.md");
+    let document = fs::read_to_string(path).unwrap();
+    let section = document.split(&format!("\n## {heading}\n")).nth(1).unwrap_or_else(|| panic!("no section {heading}"));
+    let lists = section.split("\n## ").next().unwrap();
+    let quoted = lists.split('`').skip(1).step_by(2);
+    quoted.filter(|name| name.contains('.')).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn the_document_lists_every_statement_by_its_reach() {
+    let reaches = reaches().await;
+    assert!(reaches.len() > 150, "the statements are where they were: {}", reaches.len());
+    for (heading, reach) in [
+        ("One conversation", Reach::OneConversation),
+        ("No conversation", Reach::Copied),
+        ("Several shards", Reach::Several),
+    ] {
+        let found = reaches.iter().filter(|(_, of_it)| **of_it == reach).map(|(name, _)| name.clone());
+        let (found, listed) = (found.collect::<BTreeSet<_>>(), listed(heading));
+        let missing: Vec<_> = found.difference(&listed).collect();
+        let wrong: Vec<_> = listed.difference(&found).collect();
+        assert!(missing.is_empty() && wrong.is_empty(), "{heading}: missing {missing:#?}, wrong {wrong:#?}");
+    }
+}
+
+#[tokio::test]
+async fn messages_are_written_and_read_on_one_shard() {
+    let reaches = reaches().await;
+    for path in PATHS {
+        let of_it: Vec<_> =
+            reaches.iter().filter(|(name, _)| name == path || path.ends_with('.') && name.starts_with(*path)).collect();
+        assert!(!of_it.is_empty(), "there is no statement {path}");
+        for (name, reach) in of_it {
+            assert_ne!(*reach, Reach::Several, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_script_names_every_table() {
+    let url = database().await;
+    store::open(&url).await.unwrap();
+    // These stay on the coordinator, which every node is connected to.
+    let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' \
+        AND tablename NOT IN ('schema_versions', 'cluster', 'nodes')";
+    let script = distribution_script();
+    for row in connect(&url).await.query(tables, &[]).await.unwrap() {
+        let table: &str = row.get(0);
+        assert_eq!(script.matches(&format!("_table('{table}'")).count(), 1, "{table}");
+    }
+}
+
+/// Citus refuses a table if one of its keys does not have the column by which its rows are distributed.
+#[tokio::test]
+async fn every_key_of_a_distributed_table_has_its_conversation() {
+    let url = database().await;
+    store::open(&url).await.unwrap();
+    let keys = "SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid \
+        WHERE i.indisunique AND t.relname = ANY($1) AND NOT EXISTS (SELECT FROM pg_attribute a \
+            WHERE a.attrelid = t.oid AND a.attname = 'conversation_id' AND a.attnum = ANY(i.indkey))";
+    let wrong = connect(&url).await.query(keys, &[&reach::distributed_tables()]).await.unwrap();
+    let wrong: Vec<String> = wrong.iter().map(|row| row.get(0)).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn the_command_prints_its_statements_and_needs_no_database_for_it() {
+    let printed = run("postgres://nobody@localhost:1/nowhere", "", &["migrate", "--distribute", "--print"]).await;
+    assert!(printed.succeeded, "{printed:?}");
+    assert_eq!(printed.stdout, distribution_script());
+    let refused = run("postgres://nobody@localhost:1/nowhere", "", &["migrate", "--print"]).await;
+    assert!(!refused.succeeded && refused.stderr.contains("--distribute"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_distributed_without_citus() {
+    for (kind, because) in [(StoreKind::Sqlite, "for PostgreSQL"), (StoreKind::Postgres, "no extension citus")] {
+        let (url, _folder) = empty_database(kind).await;
+        let ended = run(&url, "", &["migrate", "--distribute"]).await;
+        assert!(!ended.succeeded && ended.stderr.contains(because), "{ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_is_migrated_without_a_server() {
+    for kind in [StoreKind::Sqlite, StoreKind::Postgres] {
+        let (url, _folder) = empty_database(kind).await;
+        for _ in 0..2 {
+            let ended = run(&url, "", &["migrate"]).await;
+            assert!(ended.succeeded && ended.stdout.is_empty(), "{ended:?}");
+        }
+        assert!(run(&url, "", &["user", "list"]).await.succeeded);
+    }
+}
