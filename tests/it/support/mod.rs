@@ -14,6 +14,7 @@ pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod pypi;
 pub(crate) mod raw;
 pub(crate) mod release_proxy;
 pub(crate) mod rewriting_proxy;
