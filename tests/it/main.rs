@@ -38,6 +38,7 @@ mod limits;
 mod migration;
 mod mixed_versions;
 mod multi_node;
+mod nats;
 mod nodes;
 mod postgres;
 mod postgres_pooler;

@@ -12,6 +12,7 @@ mod acknowledgements;
 mod bytes;
 mod codec;
 mod fragments;
+pub mod nats;
 pub mod notify;
 mod outbound;
 mod packing;

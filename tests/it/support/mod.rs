@@ -8,6 +8,7 @@ pub(crate) mod client_pool;
 pub(crate) mod devtools;
 pub(crate) mod held_store;
 pub(crate) mod history;
+pub(crate) mod nats;
 pub(crate) mod node;
 pub(crate) mod operated;
 pub(crate) mod pgbouncer;
