@@ -16,6 +16,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::arguments;
 use super::database::{Database, GENERATED_SECRET};
+use super::nats::Nats;
 use crate::domain::registration::RegistrationMode;
 use crate::limits;
 use crate::transport::Origins;
@@ -60,6 +61,10 @@ pub struct Config {
     /// find each other by it [default: the database URL]
     #[arg(long, env = "CHINWAG_LISTEN_URL", value_name = "URL", hide_env_values = true)]
     pub listen_url: Option<String>,
+
+    /// NATS.
+    #[command(flatten)]
+    pub nats: Nats,
 
     /// Who may register: open (everybody), invite (with an invitation, see chinwag invite) or closed (nobody; see chinwag
     /// user add). chinwag registration changes it while servers run.

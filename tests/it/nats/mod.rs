@@ -2,6 +2,7 @@
 
 mod carrier;
 mod logins;
+mod nodes;
 mod outages;
 mod strangers;
 
