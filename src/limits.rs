@@ -58,8 +58,9 @@ pub const UNREAD_SCANNED_PER_TOKEN: usize = 100;
 /// Bytes of envelopes that wait for their way to other nodes. A second of the heaviest traffic. Beyond it envelopes are dropped, and the other
 /// nodes compare themselves with the store.
 pub const OUTBOUND_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Packets of one node by which a packet may be late before it counts as stale. A bus that joins several servers reorders a few.
-pub const REPLAY_WINDOW: u64 = 1024;
+/// Packets of one node by which a packet may be late before it counts as stale. A bus that joins several servers reorders a few, and a node
+/// that is busy reads its subscriptions to NATS in turn, each with up to [`NATS_WAITING_PACKETS_MAX`] packets.
+pub const REPLAY_WINDOW: u64 = 16 * 1024;
 /// Bytes of an envelope that a carrier of small packets may take to pieces. The largest is a frame with an audience of a large group, which is below
 /// [`FRAME_BYTES_MAX`] and 16 bytes for each of [`GROUP_MEMBERS_MAX`].
 pub const FRAGMENTED_BYTES_MAX: usize = 1024 * 1024;
@@ -91,6 +92,31 @@ pub const DEAD_NODE_KEPT: Duration = Duration::from_secs(600);
 pub const NODE_END_TIMEOUT: Duration = Duration::from_secs(1);
 /// Shards over which a new cluster spreads conversations and users on NATS.
 pub const SHARDS: i32 = 4_096;
+/// Shards of which one envelope goes to each by itself. One for more users goes to all nodes: a thousand packets cost more than one that some
+/// nodes do not need.
+pub const SHARDS_PER_ENVELOPE_MAX: usize = 16;
+/// Bytes of a packet on NATS, if the server takes as many: the longest message, escaped, twice. Larger envelopes are split, or go as heads.
+pub const NATS_PACKET_BYTES_MAX: usize = 256 * 1024;
+/// Packets that wait in the client of NATS, 4 MiB. Beyond, envelopes wait in [`OUTBOUND_BYTES_MAX`].
+pub const NATS_SENDING_PACKETS_MAX: usize = 16;
+/// Packets of a subscription that wait for this node. They are read as soon as they come, so these are for the moments in which the node does
+/// something else. Beyond, the client drops packets, and the node compares itself with the store.
+pub const NATS_WAITING_PACKETS_MAX: usize = 1_024;
+/// Subscriptions of a node to single shards, an eighth of [`SHARDS`]. A node that needs more has one subscription to all: each takes 6 KiB in
+/// the client, and it would get most of the traffic anyway.
+pub const NATS_SUBSCRIPTIONS_MAX: usize = 512;
+/// Subscriptions to shards that a node keeps although it needs them no more. Clients that come and go cost no subscriptions then.
+pub const NATS_SPARE_SUBSCRIPTIONS_MAX: usize = 64;
+/// Time between two pings to NATS. After two that are not answered, the client connects anew.
+pub const NATS_PING_INTERVAL: Duration = Duration::from_secs(2);
+/// Time in which NATS must answer a new connection.
+pub const NATS_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Pause between two attempts to connect to NATS. Nodes catch up within 2 s of its return.
+pub const NATS_RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+/// Time from a node's new subscriptions to its comparison with the store: the servers of a NATS cluster tell each other in a few milliseconds.
+pub const NATS_SETTLE_TIME: Duration = Duration::from_millis(250);
+/// Time in which a node's packet to itself comes back from NATS. The next one is sent then.
+pub const NATS_ECHO_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The times by which nodes agree on the presence of users.
 #[derive(Clone, Copy, Debug)]

@@ -31,12 +31,14 @@ pub mod rules;
 pub mod saved;
 pub mod search;
 pub mod session;
+pub mod shards;
 pub mod time;
 pub mod user;
 mod visible;
 
 pub use error::{Code, Error, FieldError, RefusedFields, Result};
 pub use id::{ConnectionId, ConversationId, Incarnation, MessageId, ReportId, SessionId, TicketId, UserId};
+pub use shards::Shards;
 pub use time::Timestamp;
 pub use visible::affects_surroundings;
 

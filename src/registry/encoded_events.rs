@@ -23,6 +23,21 @@ impl EncodedEvents {
         self.first_seq + Seq::try_from(self.ends.len()).unwrap_or(0) - 1
     }
 
+    /// Splits the events in two halves. `None` if there is only one.
+    pub fn halves(&self) -> Option<[Self; 2]> {
+        let (first, second) = self.ends.split_at(self.ends.len() / 2);
+        let middle = *first.last()?;
+        Some([
+            Self { frames: self.frames.slice(..middle), ends: first.to_vec(), ..*self },
+            Self {
+                first_seq: self.first_seq + Seq::try_from(first.len()).unwrap_or(0),
+                frames: self.frames.slice(middle..),
+                ends: second.iter().map(|end| end - middle).collect(),
+                ..*self
+            },
+        ])
+    }
+
     /// Returns the frames of the events after `cursor`, which is at least the first event's number. `None` if there are none.
     pub(super) fn after(&self, cursor: Seq) -> Option<Bytes> {
         let skipped = usize::try_from(cursor - self.first_seq).ok()?;

@@ -16,22 +16,24 @@ mod announcements;
 mod connection;
 mod delivery_guard;
 mod encoded_events;
+mod interest;
 mod memory_budget;
 mod send_queue;
 mod sharded;
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::domain::user::Status;
-use crate::domain::{ConversationId, Seq, SessionId, UserId};
+use crate::domain::{ConversationId, Seq, SessionId, Shards, UserId};
 use crate::limits;
 pub use connection::{Connection, Scope};
 use connection::{Insertion, SubscriptionSet, SubscriptionState};
 use delivery_guard::DeliveryGuards;
 pub use delivery_guard::{DeliveryGuard, SeqCheck};
 pub use encoded_events::EncodedEvents;
+pub use interest::Interest;
 pub use memory_budget::{Charge, Holder, MemoryBudget};
 pub use send_queue::{EnqueueResult, SendQueue, Sink, WakeReason};
 use sharded::Sharded;
@@ -84,6 +86,8 @@ pub struct Registry {
     memory_budget: Arc<MemoryBudget>,
     /// The memory of subscriptions.
     subscription_budget: Arc<MemoryBudget>,
+    /// Empty unless a bus asked for it.
+    interest: OnceLock<Arc<Interest>>,
 }
 
 /// Keeps a connection registered. Dropping it removes the connection and all its subscriptions.
@@ -96,17 +100,27 @@ impl Drop for Registration {
     fn drop(&mut self) {
         let connection = &self.connection;
         self.registry.unsubscribe_from_all(connection);
-        remove(&self.registry.users, connection.user_id, connection);
-        remove(&self.registry.sessions, connection.session_id, connection);
+        let user_id = connection.user_id;
+        remove(&self.registry.users, user_id, connection, || {
+            self.registry.interest(|interest| interest.remove(user_id.0));
+        });
+        remove(&self.registry.sessions, connection.session_id, connection, || {});
     }
 }
 
-fn remove<K: std::hash::Hash + Eq>(map: &Sharded<K, Vec<Arc<Connection>>>, key: K, connection: &Arc<Connection>) {
+/// Removes a connection. Calls `is_last` if it was the last one of its key, under the key's lock.
+fn remove<K: std::hash::Hash + Eq>(
+    map: &Sharded<K, Vec<Arc<Connection>>>,
+    key: K,
+    connection: &Arc<Connection>,
+    is_last: impl FnOnce(),
+) {
     map.with(&key, |shard| {
         if let Some(connections) = shard.get_mut(&key) {
             connections.retain(|other| !Arc::ptr_eq(other, connection));
             if connections.is_empty() {
                 shard.remove(&key);
+                is_last();
             }
         }
     });
@@ -123,8 +137,20 @@ impl Registry {
     pub fn new(memory_budget: MemoryBudget, subscription_budget: MemoryBudget) -> Self {
         let (rooms, users, sessions) = (Sharded::new(), Sharded::new(), Sharded::new());
         let (memory_budget, subscription_budget) = (Arc::new(memory_budget), Arc::new(subscription_budget));
-        let delivery_guards = DeliveryGuards::default();
-        Self { rooms, users, sessions, delivery_guards, memory_budget, subscription_budget }
+        let (delivery_guards, interest) = (DeliveryGuards::default(), OnceLock::new());
+        Self { rooms, users, sessions, delivery_guards, memory_budget, subscription_budget, interest }
+    }
+
+    /// Returns the interest of this node in shards. Counts from the first call on, so a bus calls it before the node has connections.
+    pub fn watch_interest(&self, shards: Shards) -> Arc<Interest> {
+        Arc::clone(self.interest.get_or_init(|| Arc::new(Interest::new(shards))))
+    }
+
+    /// Records a change of the interest, if a bus asked for it. A single node counts nothing.
+    fn interest(&self, change: impl FnOnce(&Interest)) {
+        if let Some(interest) = self.interest.get() {
+            change(interest);
+        }
     }
 
     /// Returns a charge of no bytes to the budget of this node.
@@ -146,6 +172,9 @@ impl Registry {
         let admitted = self.users.with(&connection.user_id, |shard| {
             let connections = shard.entry(connection.user_id).or_insert_with(|| Vec::with_capacity(1));
             let admitted = unlimited || connections.len() < limits::CONNECTIONS_PER_USER_MAX;
+            if connections.is_empty() {
+                self.interest(|interest| interest.add(connection.user_id.0));
+            }
             if admitted {
                 connections.push(Arc::clone(connection));
             }
@@ -179,6 +208,7 @@ impl Registry {
             if subscriptions.is_empty() {
                 // Most rooms have the subscriptions of few connections.
                 subscriptions.reserve_exact(1);
+                self.interest(|interest| interest.add(conversation_id.0));
             }
             subscriptions.push(Subscription {
                 cursor: PAUSED,
@@ -273,6 +303,7 @@ impl Registry {
             }
             if subscriptions.is_empty() {
                 shard.remove(&conversation_id);
+                self.interest(|interest| interest.remove(conversation_id.0));
             }
         });
     }

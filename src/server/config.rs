@@ -16,6 +16,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::arguments;
 use super::database::{Database, GENERATED_SECRET, read_url};
+use super::nats::Nats;
 use crate::domain::registration::RegistrationMode;
 use crate::limits;
 use crate::transport::Origins;
@@ -65,6 +66,10 @@ pub struct Config {
     /// File that contains that URL, as an alternative to --listen-url, which shows its password [default: none]
     #[arg(long, env = "CHINWAG_LISTEN_URL_FILE", value_name = "FILE", conflicts_with = "listen_url")]
     pub listen_url_file: Option<PathBuf>,
+
+    /// NATS.
+    #[command(flatten)]
+    pub nats: Nats,
 
     /// Who may register: open (everybody), invite (with an invitation, see chinwag invite) or closed (nobody; see chinwag
     /// user add). chinwag registration changes it while servers run.

@@ -4,6 +4,7 @@ pub mod arguments;
 pub mod commands;
 pub mod config;
 pub mod database;
+pub mod nats;
 mod nodes;
 pub mod routes;
 pub mod signals;
@@ -91,7 +92,7 @@ impl App {
         };
         let mut app = Self::assemble(config, secret, store, routes, join).await?;
         if let Some(node) = joined {
-            app.node = Some(node.start().await?);
+            app.node = Some(node.start(app.server.state.chat.registry()).await?);
         }
         Ok(app)
     }

@@ -1,5 +1,7 @@
 //! Nodes: joins this process to the others that share its database.
 
+use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
@@ -8,12 +10,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::config::Config;
+use crate::bus::cluster::nats::{self, Servers, TlsFiles};
 use crate::bus::cluster::notify::NotifyCarrier;
 use crate::bus::cluster::{Cluster, Seal};
 use crate::bus::{Bus, Inbox};
 use crate::delivery::supervised;
-use crate::domain::Incarnation;
+use crate::domain::{Incarnation, Shards};
 use crate::limits;
+use crate::registry::Registry;
 use crate::store::postgres::notifications::Notifications;
 use crate::store::{ClusterIdentity, Store};
 use crate::sync::LeaseKeeper;
@@ -23,13 +27,27 @@ pub(super) struct Joining {
     store: Arc<dyn Store>,
     incarnation: Incarnation,
     seal: Seal,
-    notifications: Notifications,
+    link: Link,
+}
+
+/// What joins the nodes.
+enum Link {
+    Postgres(Box<Notifications>),
+    Nats(Box<Nats>),
+}
+
+struct Nats {
+    cluster_id: Uuid,
+    shards: Shards,
+    servers: Servers,
+    tls: TlsFiles,
 }
 
 /// A node that is about to start.
 pub(super) struct Joined {
     leases: LeaseKeeper,
-    carrier: NotifyCarrier,
+    cluster: Arc<Cluster>,
+    link: Link,
 }
 
 /// The running tasks of a node.
@@ -45,54 +63,92 @@ impl Joining {
         secret: &[u8],
         store: &Arc<dyn Store>,
     ) -> Result<Option<Self>, String> {
+        let nats = config.nats.checked()?;
         let Some(nodes) = store.nodes() else {
-            return match config.listen_url()? {
-                None => Ok(None),
-                Some((_, variable)) => Err(format!("{variable} needs a DATABASE_URL that is postgres://…")),
+            return match (config.listen_url()?, nats) {
+                (None, None) => Ok(None),
+                (Some((_, variable)), _) => Err(format!("{variable} needs a DATABASE_URL that is postgres://…")),
+                (_, Some(_)) => Err("NATS_URL needs a DATABASE_URL that is postgres://…".to_owned()),
             };
         };
         let first = ClusterIdentity { id: Uuid::now_v7(), shard_count: limits::SHARDS };
         let cluster = nodes.cluster(first).await.map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
-        let gate = store.history_gate().unwrap_or_default();
-        let notifications = match config.listen_url()? {
-            None => Notifications::new(&config.database.store_url()?, cluster.id, gate)
-                .map_err(|error| format!("DATABASE_URL: {}", error.detail))?,
-            Some((url, variable)) => {
-                let refused = |detail| format!("{variable}: {detail}");
-                let notifications =
-                    Notifications::new(&url, cluster.id, gate).map_err(|error| refused(error.detail.into()))?;
-                notifications.connect().await.map_err(refused)?;
-                notifications
+        let link = match nats {
+            Some((servers, tls)) => {
+                let shards = u32::try_from(cluster.shard_count).ok().and_then(NonZeroU32::new).map(Shards);
+                let shards = shards.ok_or("DATABASE_URL: the database has no valid number of shards")?;
+                Link::Nats(Box::new(Nats { cluster_id: cluster.id, shards, servers, tls }))
             }
+            None => Link::Postgres(Box::new(notifications(config, cluster.id, store).await?)),
         };
         let incarnation = Incarnation::new();
         let (store, seal) = (Arc::clone(store), Seal::new(secret, cluster.id, incarnation));
-        Ok(Some(Self { store, incarnation, seal, notifications }))
+        Ok(Some(Self { store, incarnation, seal, link }))
     }
 
     /// Makes the bus of a node with this inbox, and its tasks.
     pub(super) fn join(self, inbox: Arc<dyn Inbox>) -> (Arc<dyn Bus>, Joined) {
         let cluster = Cluster::new(inbox, self.seal);
         let leases = LeaseKeeper::new(&self.store, &cluster, self.incarnation);
-        let carrier = NotifyCarrier::new(&cluster, self.notifications);
-        (cluster, Joined { leases, carrier })
+        (Arc::clone(&cluster) as _, Joined { leases, cluster, link: self.link })
     }
 }
 
+/// Returns what listens for notifications, with its configuration checked.
+async fn notifications(config: &Config, cluster_id: Uuid, store: &Arc<dyn Store>) -> Result<Notifications, String> {
+    let gate = store.history_gate().unwrap_or_default();
+    let Some((url, variable)) = config.listen_url()? else {
+        return Notifications::new(&config.database.store_url()?, cluster_id, gate)
+            .map_err(|error| format!("DATABASE_URL: {}", error.detail));
+    };
+    let refused = |detail| format!("{variable}: {detail}");
+    let notifications = Notifications::new(&url, cluster_id, gate).map_err(|error| refused(error.detail.into()))?;
+    notifications.connect().await.map_err(refused)?;
+    Ok(notifications)
+}
+
+impl Link {
+    /// Returns what takes packets to the other nodes and brings theirs, until `stop`. `registry` has no connections yet.
+    async fn carry(
+        self,
+        cluster: &Arc<Cluster>,
+        registry: &Registry,
+        stop: &CancellationToken,
+    ) -> Result<Carrying, String> {
+        match self {
+            Self::Postgres(notifications) => {
+                Ok(Box::pin(NotifyCarrier::new(cluster, *notifications).run(stop.clone())))
+            }
+            Self::Nats(link) => {
+                let Nats { cluster_id, shards, servers, tls } = *link;
+                tracing::info!(%servers, "the nodes are joined by NATS");
+                let interest = registry.watch_interest(shards);
+                let (publisher, receiver) = nats::connect(cluster, cluster_id, interest, &servers, &tls).await?;
+                // Two tasks, so that what comes is delivered while what goes is encoded. A panic in one ends the process.
+                let (sending, receiving) = (publisher.run(stop.clone()), supervised(receiver.run(stop.clone())));
+                Ok(Box::pin(async move { _ = tokio::join!(sending, tokio::spawn(receiving)) }))
+            }
+        }
+    }
+}
+
+type Carrying = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl Joined {
-    /// Takes the first lease, and starts the tasks.
-    pub(super) async fn start(mut self) -> Result<Node, String> {
+    /// Takes the first lease, and starts the tasks. `registry` is the node's, and has no connections yet.
+    pub(super) async fn start(mut self, registry: &Registry) -> Result<Node, String> {
         self.leases.renew().await.map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
         let stop = CancellationToken::new();
-        let task = tokio::spawn(supervised(self.run(stop.clone())));
+        let carrying = self.link.carry(&self.cluster, registry, &stop).await?;
+        let task = tokio::spawn(supervised(run(self.leases, carrying, stop.clone())));
         Ok(Node { task, stop })
     }
+}
 
-    /// Runs until `stop`. The lease ends last: until then, others deliver the packets of this node.
-    async fn run(mut self, stop: CancellationToken) {
-        tokio::join!(self.leases.run(&stop), self.carrier.run(stop.clone()));
-        self.leases.end().await;
-    }
+/// Runs until `stop`. The lease ends last: until then, others deliver the packets of this node.
+async fn run(mut leases: LeaseKeeper, carrying: Carrying, stop: CancellationToken) {
+    tokio::join!(leases.run(&stop), carrying);
+    leases.end().await;
 }
 
 impl Node {

@@ -9,6 +9,11 @@ use super::config::{Config, LogFormat};
 
 /// The target of the audit log. It is written at level `info`, unless the filter names it.
 const AUDIT: &str = "audit";
+/// The target of the client of NATS. It logs each event of its connection, also one for each packet that it drops, and the carrier logs them for
+/// it. So it is off, unless the filter names it.
+const NATS_CLIENT: &str = "async_nats";
+/// The directive that silences it.
+const NATS_CLIENT_OFF: &str = "async_nats=off";
 
 /// Starts the log on standard output. Returns an error if the filter is not valid.
 pub fn start(config: &Config) -> Result<(), String> {
@@ -43,6 +48,9 @@ fn filter(setting: &str) -> Result<EnvFilter, String> {
     if !directives.iter().any(is_level) {
         directives.push("info");
     }
+    if !setting.contains(NATS_CLIENT) {
+        directives.push(NATS_CLIENT_OFF);
+    }
     EnvFilter::builder()
         .parse(directives.join(","))
         .map_err(|error| format!("RUST_LOG (--log) takes a filter such as info,chinwag::ws=debug: {error}"))
@@ -75,7 +83,15 @@ mod tests {
             ("chinwag::ws=debug", "chinwag::ws=debug,info"),
             ("misspelt=debug", "misspelt=debug,info"),
         ] {
-            assert_eq!(filter(setting).map(|filter| filter.to_string()).as_deref(), Ok(understood), "{setting}");
+            let filter = filter(setting).map(|filter| filter.to_string().replace("async_nats=off,", ""));
+            assert_eq!(filter.as_deref(), Ok(understood), "{setting}");
+        }
+        for setting in ["", "off", "async_nats=debug"] {
+            let filter = filter(setting).map(|filter| filter.to_string());
+            assert!(
+                filter.is_ok_and(|filter| filter.contains("async_nats=off") != setting.contains("nats")),
+                "{setting}"
+            );
         }
         for setting in ["warnings", "99", "info,chinwag", "chinwag=loudly"] {
             let error = filter(setting).expect_err(setting);

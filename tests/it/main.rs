@@ -39,6 +39,7 @@ mod limits;
 mod migration;
 mod mixed_versions;
 mod multi_node;
+mod nats;
 mod node_presence;
 mod nodes;
 mod postgres;

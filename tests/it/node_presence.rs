@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chinwag::bus::{Bus, Envelope, Inbox, NodePresence, PresenceNews};
+use chinwag::bus::{Envelope, Inbox, NodePresence, PresenceNews};
 use chinwag::domain::user::{Name, Status, User, Username};
 use chinwag::domain::{Timestamp, UserId};
 use chinwag::limits::{PRESENCE_DEBOUNCE, PRESENCE_LOOKED_UP_MAX, PresenceTimes, SMALL_CONVERSATION_MEMBERS_MAX};

@@ -13,6 +13,7 @@ mod bytes;
 mod codec;
 mod codec_presence;
 mod fragments;
+pub mod nats;
 pub mod notify;
 mod outbound;
 mod packing;

@@ -65,11 +65,16 @@ impl Peers {
 }
 
 /// The newest counters of one sender, as the anti-replay window of IPsec has them (RFC 4303, section 3.4.3).
-#[derive(Default)]
 struct ReplayWindow {
     newest: u64,
     /// The bit of a counter is set if its packet came. Only those of the last [`limits::REPLAY_WINDOW`] counters count.
-    seen: [u64; WORDS],
+    seen: Box<[u64]>,
+}
+
+impl Default for ReplayWindow {
+    fn default() -> Self {
+        Self { newest: 0, seen: vec![0; WORDS].into() }
+    }
 }
 
 impl ReplayWindow {

@@ -3,18 +3,18 @@
 //! `kosoku` runs Autobahn's own case files natively. It is installed once, at the version named here, below the target folder.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+
+use crate::support::pypi::installed;
 
 #[path = "../../echo/server.rs"]
 mod echo;
@@ -51,7 +51,7 @@ type Verdicts = BTreeMap<String, Verdict>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_case_of_autobahn_passes() {
-    let runner = spawn_blocking(installed).await.unwrap();
+    let runner = spawn_blocking(|| installed(RUNNER, "kosoku")).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(echo::serve(listener));
@@ -91,32 +91,4 @@ fn short_of_expected(mut verdicts: Verdicts) -> Verdicts {
         |case: &str| LENIENT.iter().find(|(lenient, _)| *lenient == case).map_or("OK", |(_, verdict)| verdict);
     verdicts.retain(|case, verdict| !verdict.is(expected(case)));
     verdicts
-}
-
-/// Returns the runner's program, and installs it if it is missing. Concurrent runs of the tests install it one after the other.
-fn installed() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (environment, complete) = (folder.join(RUNNER), folder.join(RUNNER).join("complete"));
-    let lock = File::create(folder.join(format!("{RUNNER}.lock"))).unwrap();
-    flock(&lock, FlockOperation::LockExclusive).unwrap();
-    if !complete.exists() {
-        let environment = environment.as_os_str();
-        install(OsStr::new("python3"), &["-m".as_ref(), "venv".as_ref(), "--clear".as_ref(), environment]);
-        let arguments = ["-m", "pip", "--quiet", "--disable-pip-version-check", "install", RUNNER].map(OsStr::new);
-        install(Path::new(environment).join("bin/python").as_os_str(), &arguments);
-        File::create(complete).unwrap();
-    }
-    environment.join("bin/kosoku")
-}
-
-fn install(program: &OsStr, arguments: &[&OsStr]) {
-    let ran = std::process::Command::new(program).args(arguments).stdin(Stdio::null()).output();
-    let why = match ran {
-        Ok(ran) if ran.status.success() => return,
-        Ok(ran) => String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned(),
-        Err(error) => error.to_string(),
-    };
-    panic!(
-        "Autobahn's cases need python3 with venv (`make test` installs it) and {RUNNER} from PyPI: {arguments:?}: {why}"
-    );
 }

@@ -1,0 +1,65 @@
+//! The carrier over NATS: publishes packets on subjects, and subscribes to those that this node needs.
+//!
+//! ```text
+//! Outbound → route → pack → Cluster::packet → the client's queue → chinwag.<cluster>.<shard> or chinwag.<cluster>.all
+//! Interest → Subscriptions → SelectAll → Cluster::receive
+//! ```
+//!
+//! NATS delivers each packet at most once, so the store stays the truth. The client reconnects by itself, and does not need NATS at the start.
+
+mod packets;
+mod publisher;
+mod receiver;
+mod routes;
+mod settings;
+mod signals;
+mod subjects;
+mod subscriptions;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::Cluster;
+use crate::limits;
+use crate::registry::Interest;
+pub use publisher::Publisher;
+pub use receiver::Receiver;
+pub use settings::{Servers, TlsFiles};
+use signals::Signals;
+use subjects::Subjects;
+use subscriptions::Subscriptions;
+
+/// Returns the two halves of a carrier, which are run as tasks. `interest` knows the shards of this node. Does not wait for NATS. An error is
+/// one line that names the variable.
+pub async fn connect(
+    cluster: &Arc<Cluster>,
+    cluster_id: Uuid,
+    interest: Arc<Interest>,
+    servers: &Servers,
+    tls: &TlsFiles,
+) -> Result<(Publisher, Receiver), String> {
+    let signals = Arc::<Signals>::default();
+    let events = Arc::clone(&signals);
+    let options = servers
+        .options(tls)?
+        .name("chinwag")
+        .retry_on_initial_connect()
+        .ping_interval(limits::NATS_PING_INTERVAL)
+        .connection_timeout(limits::NATS_CONNECT_TIMEOUT)
+        .reconnect_delay_callback(|attempt| if attempt <= 1 { Duration::ZERO } else { limits::NATS_RECONNECT_PAUSE })
+        .client_capacity(limits::NATS_SENDING_PACKETS_MAX)
+        .subscription_capacity(limits::NATS_WAITING_PACKETS_MAX)
+        .event_callback(move |event| {
+            events.record(&event);
+            std::future::ready(())
+        });
+    let client = options.connect(servers.addresses()).await.map_err(|error| format!("NATS_URL: {error}"))?;
+    let (subjects, shards) = (Subjects::new(cluster_id), interest.all());
+    let (subscriptions, packets) = Subscriptions::new(client.clone(), subjects.clone(), interest);
+    let cluster = Arc::clone(cluster);
+    let publisher =
+        Publisher { client: client.clone(), cluster: Arc::clone(&cluster), subjects: subjects.clone(), shards };
+    Ok((publisher, Receiver { client, cluster, subjects, signals, subscriptions, packets }))
+}
