@@ -90,11 +90,9 @@ impl LocalInbox {
 
     /// Requests what this node lacks of what another node tells.
     fn hints(&self, hints: Hints) {
-        for (id, head) in hints.heads {
-            if self.registry.lacks(id, head) {
-                self.repairs.request_conversation(id);
-            }
-        }
+        let lacking: Vec<ConversationId> =
+            hints.heads.iter().filter(|(id, head)| self.registry.lacks(*id, *head)).map(|(id, _)| *id).collect();
+        self.repairs.request_conversations(lacking);
         self.request_users(hints.users);
         if hints.everything {
             self.repairs.request_everything();

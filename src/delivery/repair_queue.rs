@@ -26,12 +26,17 @@ pub struct RepairQueue {
 impl RepairQueue {
     /// Requests a backfill of a conversation.
     pub fn request_conversation(&self, id: ConversationId) {
-        self.conversations.add(id);
+        self.conversations.add([id]);
+    }
+
+    /// Requests a backfill of conversations, which one question to the store answers.
+    pub fn request_conversations(&self, ids: impl IntoIterator<Item = ConversationId>) {
+        self.conversations.add(ids);
     }
 
     /// Requests a comparison of a user's subscriptions with their memberships.
     pub fn request_user(&self, id: UserId) {
-        self.users.add(id);
+        self.users.add([id]);
     }
 
     /// Requests a comparison of everything.
@@ -61,9 +66,12 @@ impl<T> Default for Requests<T> {
 }
 
 impl<T: Copy + Eq + Hash> Requests<T> {
-    fn add(&self, request: T) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(request);
-        self.not_empty.notify_one();
+    fn add(&self, requests: impl IntoIterator<Item = T>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.extend(requests);
+        if !waiting.is_empty() {
+            self.not_empty.notify_one();
+        }
     }
 
     /// Waits for requests, and takes all of them.
@@ -110,9 +118,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_fails_is_tried_again_and_holds_up_nothing() {
         let (requests, made) = (Requests::<u8>::default(), Mutex::new(Vec::new()));
-        for request in [1, 2, 2] {
-            requests.add(request);
-        }
+        requests.add([1, 2, 2]);
         let (made_ref, requests_ref) = (&made, &requests);
         let serving = requests.serve(|requested| async move {
             let mut numbers: Vec<u8> = requested.into_iter().collect();
@@ -121,7 +127,7 @@ mod tests {
             made.push(numbers.clone());
             match made.len() {
                 // While the first repairs are made, one is requested again and two are new.
-                1 => [1, 3, 4].into_iter().for_each(|request| requests_ref.add(request)),
+                1 => requests_ref.add([1, 3, 4]),
                 3 => return None,
                 _ => {}
             }
