@@ -124,7 +124,7 @@ impl Receipts for Postgres {
             }
             let mut outcomes = vec![ReceiptOutcome::Locked; batch.len()];
             for places in by_conversation(batch.iter().map(|(id, ..)| *id)) {
-                let part: Vec<MemberUpdate> = places.iter().map(|place| batch[*place].clone()).collect();
+                let part: Vec<MemberUpdate> = places.iter().map(|place| batch[*place]).collect();
                 let updated = Box::pin(update(connection, LOCK_RECEIPTS_OF_ONE, &part)).await?;
                 places.iter().zip(updated).for_each(|(place, outcome)| outcomes[*place] = outcome);
             }
