@@ -211,11 +211,10 @@ impl Inbox for LocalInbox {
             Envelope::BlockChanged(one, other) => self.presence.block_changed(one, other),
             Envelope::ReceiptsSwitched { user_id, send_receipts } => self.switch_receipts(user_id, send_receipts),
             Envelope::SessionsEnded(sessions) | Envelope::EndSessions { sessions, .. } => self.end_sessions(&sessions),
-            Envelope::Acknowledged(_) => {}
             Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
             Envelope::Hints(hints) => self.hints(hints),
-            // This node knows its own users by their connections.
-            Envelope::Presence(_) => {}
+            // This node waits for others, and knows its own users by their connections.
+            Envelope::Acknowledged(_) | Envelope::Presence(_) => {}
         }
     }
 

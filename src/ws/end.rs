@@ -66,8 +66,9 @@ mod tests {
         for end in [closed(true), Close::SESSION_ENDED.into(), Close::NOT_A_MEMBER.into()] {
             assert_eq!(end.departure(), Departure::Clean, "{end}");
         }
-        let closes = [Close::DRAINING, Close::OVERLOADED, Close::SLOW_CONSUMER, Close::NO_PONG, Close::TOKEN_EXPIRED];
-        for end in closes.map(ConnectionEnd::from).into_iter().chain([closed(false), ConnectionEnd::Broken]) {
+        let temporary =
+            [Close::DRAINING, Close::OVERLOADED, Close::SLOW_CONSUMER, Close::NO_PONG, Close::TOKEN_EXPIRED];
+        for end in temporary.map(ConnectionEnd::from).into_iter().chain([closed(false), ConnectionEnd::Broken]) {
             assert_eq!(end.departure(), Departure::Lost, "{end}");
         }
     }

@@ -35,7 +35,9 @@ impl Presence {
                 let others = bus.others();
                 let news = self.look(&others, &mut told, Instant::now());
                 if !others.is_alone() {
-                    news.into_iter().for_each(|news| bus.publish(Envelope::Presence(news)));
+                    for news in news {
+                        bus.publish(Envelope::Presence(news));
+                    }
                 }
             }
         };

@@ -18,7 +18,7 @@ use crate::limits::{self, PresenceTimes};
 /// The other nodes and their users. Bounded by [`limits::REMOTE_NODES_MAX`] and [`limits::REMOTE_USERS_MAX`].
 pub(super) struct Nodes {
     times: PresenceTimes,
-    nodes: HashMap<Incarnation, Node>,
+    by_id: HashMap<Incarnation, Node>,
     /// The users of all nodes together.
     users: usize,
     /// The last time at which this node was cut off from the bus.
@@ -46,17 +46,17 @@ pub(super) struct Gone {
 
 impl Nodes {
     pub(super) fn new(times: PresenceTimes) -> Self {
-        Self { times, nodes: HashMap::new(), users: 0, cut_off_at: None, heard_nobody_at: None }
+        Self { times, by_id: HashMap::new(), users: 0, cut_off_at: None, heard_nobody_at: None }
     }
 
     /// Returns a user's status by their connections to other nodes.
     pub(super) fn status(&self, user_id: UserId) -> Status {
-        self.nodes.values().fold(Status::Offline, |status, node| status.merged(node.users.get(user_id)))
+        self.by_id.values().fold(Status::Offline, |status, node| status.merged(node.users.get(user_id)))
     }
 
     /// Returns true if none of the other nodes that are left has a lower id.
     pub(super) fn is_first(&self, own_id: Incarnation) -> bool {
-        self.nodes.iter().all(|(id, node)| node.has_said_goodbye || own_id < *id)
+        self.by_id.iter().all(|(id, node)| node.has_said_goodbye || own_id < *id)
     }
 
     /// Returns true if no other node has users.
@@ -66,16 +66,16 @@ impl Nodes {
 
     /// Returns true if this node has the users of all others that it knows.
     pub(super) fn is_complete(&self) -> bool {
-        !self.nodes.values().any(Node::is_doubtful)
+        !self.by_id.values().any(Node::is_doubtful)
     }
 
     /// Takes news of another node. Returns the users whose status there changed.
     pub(super) fn take(&mut self, presence: NodePresence, now: Instant) -> Vec<PresenceChange> {
         let NodePresence { node: id, version, news } = presence;
-        if !self.nodes.contains_key(&id) && self.nodes.len() >= limits::REMOTE_NODES_MAX {
+        if !self.by_id.contains_key(&id) && self.by_id.len() >= limits::REMOTE_NODES_MAX {
             return Vec::new();
         }
-        let node = self.nodes.entry(id).or_insert_with(|| Node::new(now));
+        let node = self.by_id.entry(id).or_insert_with(|| Node::new(now));
         if node.has_said_goodbye {
             // What comes after it is late.
             return Vec::new();
@@ -91,15 +91,15 @@ impl Nodes {
     /// Looks for nodes that are gone, and for those whose state this node lacks.
     pub(super) fn review(&mut self, others: &Others, now: Instant) -> Review {
         for &id in others.live.iter().flatten() {
-            if !self.nodes.contains_key(&id) && self.nodes.len() < limits::REMOTE_NODES_MAX {
+            if !self.by_id.contains_key(&id) && self.by_id.len() < limits::REMOTE_NODES_MAX {
                 let mut node = Node::new(now);
                 node.doubt();
-                self.nodes.insert(id, node);
+                self.by_id.insert(id, node);
             }
         }
         let is_live = |id: &Incarnation| others.live.as_ref().is_some_and(|live| live.contains(id));
         let PresenceTimes { lost_grace, beat, lease } = self.times;
-        let mut present = self.nodes.values().filter(|node| !node.has_said_goodbye).peekable();
+        let mut present = self.by_id.values().filter(|node| !node.has_said_goodbye).peekable();
         if present.peek().is_some() && present.all(|node| now - node.heard_at > lease / 2) {
             self.heard_nobody_at = Some(now);
         }
@@ -107,7 +107,7 @@ impl Nodes {
             self.cut_off_at = Some(now);
         }
         let mut review = Review::default();
-        self.nodes.retain(|id, node| {
+        self.by_id.retain(|id, node| {
             let is_kept = !node.has_said_goodbye && is_live(id);
             let since = Some(node.heard_at).max(self.cut_off_at).max(self.heard_nobody_at.filter(|_| is_kept));
             let absence = since.map_or(Duration::ZERO, |since| now - since);

@@ -48,7 +48,7 @@ async fn each_of_its_statements_reaches_one_conversation() {
         std::future::ready(())
     }));
     client.batch_execute(&functions()).await.unwrap();
-    let (setup, call) = CALL.rsplit_once(";").unwrap();
+    let (setup, call) = CALL.rsplit_once(';').unwrap();
     client.batch_execute(setup).await.unwrap();
     client.batch_execute(EXPLAIN_ALL).await.unwrap();
     let answers: Vec<i64> = client.query_one(call, &[]).await.unwrap().get(0);

@@ -147,14 +147,14 @@ fn text(
     }
     match tokens.first()? {
         Token::Text(text) => Some((text.clone(), 1)),
-        Token::Mark('$') => match tokens.get(1)? {
-            Token::Word(name) => Some((bound.get(name)?.clone(), 2)),
-            // All arguments, one after another.
-            _ => {
-                let name = word(tokens.get(3))?;
-                Some((bound.get(name)?.clone(), 1 + group(&tokens[1..]) + 1))
+        Token::Mark('$') => {
+            if let Token::Word(name) = tokens.get(1)? {
+                return Some((bound.get(name)?.clone(), 2));
             }
-        },
+            // All arguments, one after another.
+            let name = word(tokens.get(3))?;
+            Some((bound.get(name)?.clone(), 1 + group(&tokens[1..]) + 1))
+        }
         Token::Word(name) if is_mark(tokens.get(1), '!') => {
             let length = group(&tokens[2..]);
             let mut inside = &tokens[3..2 + length - 1];

@@ -47,7 +47,7 @@ async fn a_frame_reaches_the_nodes_of_its_users_once() {
     while told.len() < users.len() {
         match other.next().await {
             Heard::Envelope(Envelope::Ephemeral { audience: Audience::Users { user_ids, .. }, .. }) => {
-                told.extend(user_ids)
+                told.extend(user_ids);
             }
             Heard::Compare => {}
             unexpected @ Heard::Envelope(_) => panic!("{unexpected:?}"),

@@ -83,8 +83,8 @@ impl TestNode {
         tasks.spawn(publisher.run(stop.clone()));
         tasks.spawn(receiver.run(stop.clone()));
         tasks.close();
-        let _stop_on_drop = stop.clone().drop_guard();
-        Self { cluster_id, cluster, inbox, incarnation, interest, heard, tasks, stop, _stop_on_drop }
+        let stop_on_drop = stop.clone().drop_guard();
+        Self { cluster_id, cluster, inbox, incarnation, interest, heard, tasks, stop, _stop_on_drop: stop_on_drop }
     }
 
     /// Starts nodes of one cluster that know each other, and waits until their subscriptions have begun.

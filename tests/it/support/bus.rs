@@ -185,7 +185,9 @@ impl TestBus {
             }
         }
         let due: Vec<(usize, Bytes)> = self.delayed.lock().unwrap().extract_if(.., |(node, _)| *node == to).collect();
-        due.into_iter().for_each(|(_, packet)| receive(packet));
+        for (_, packet) in due {
+            receive(packet);
+        }
     }
 
     fn fate(&self, from: usize, to: usize) -> Fate {

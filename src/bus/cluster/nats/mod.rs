@@ -19,6 +19,7 @@ mod subscriptions;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::Event;
 use uuid::Uuid;
 
 use super::Cluster;
@@ -41,7 +42,7 @@ pub async fn connect(
     tls: &TlsFiles,
 ) -> Result<(Publisher, Receiver), String> {
     let signals = Arc::<Signals>::default();
-    let events = Arc::clone(&signals);
+    let (events, connected) = (Arc::clone(&signals), Arc::clone(cluster));
     let options = servers
         .options(tls)?
         .name("chinwag")
@@ -52,6 +53,11 @@ pub async fn connect(
         .client_capacity(limits::NATS_SENDING_PACKETS_MAX)
         .subscription_capacity(limits::NATS_WAITING_PACKETS_MAX)
         .event_callback(move |event| {
+            match event {
+                Event::Connected => connected.set_connected(true),
+                Event::Disconnected => connected.set_connected(false),
+                _ => {}
+            }
             events.record(&event);
             std::future::ready(())
         });
