@@ -96,7 +96,8 @@ pub(super) struct Common {
     #[arg(verbatim_doc_comment, long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>, default_value = "1", global = true, conflicts_with = "url")]
     pub(super) nodes: NonZeroUsize,
 
-    /// The NATS servers that join the nodes; without it they find each other through PostgreSQL
+    /// The NATS servers that join the nodes; without it they find each other through
+    /// PostgreSQL
     #[arg(verbatim_doc_comment, long, value_name = "URL", global = true, conflicts_with = "url")]
     pub(super) nats_url: Option<String>,
 

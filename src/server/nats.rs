@@ -11,19 +11,19 @@ use crate::bus::cluster::nats::{Servers, TlsFiles};
 pub struct Nats {
     /// NATS servers that join the nodes of one PostgreSQL database, separated by commas: nats://HOST:PORT, with USER:PASSWORD@ or TOKEN@
     /// before the host, or tls:// [default: the nodes find each other by PostgreSQL]
-    #[arg(long = "nats-url", env = "NATS_URL", value_name = "URLS", hide_env_values = true)]
+    #[arg(id = "nats_url", long = "nats-url", env = "NATS_URL", value_name = "URLS", hide_env_values = true)]
     pub url: Option<String>,
 
     /// File with the authorities that certificates of NATS servers are checked against, in PEM [default: those of the system]
-    #[arg(long = "nats-ca-file", env = "CHINWAG_NATS_CA_FILE", value_name = "FILE")]
+    #[arg(id = "nats_ca_file", long = "nats-ca-file", env = "CHINWAG_NATS_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 
     /// File with the certificate by which NATS knows this node, in PEM [default: none]
-    #[arg(long = "nats-cert-file", env = "CHINWAG_NATS_CERT_FILE", value_name = "FILE")]
+    #[arg(id = "nats_cert_file", long = "nats-cert-file", env = "CHINWAG_NATS_CERT_FILE", value_name = "FILE")]
     pub cert_file: Option<PathBuf>,
 
     /// File with the key of that certificate, in PEM [default: none]
-    #[arg(long = "nats-key-file", env = "CHINWAG_NATS_KEY_FILE", value_name = "FILE")]
+    #[arg(id = "nats_key_file", long = "nats-key-file", env = "CHINWAG_NATS_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
 }
 
