@@ -22,7 +22,7 @@ export class ConversationList {
   #conversations;
   #emitter;
   #hooks;
-  /** @type {Map<string, { done: Promise<void> }>} */
+  /** @type {Map<string, { done: Promise<void>, isAskedAgain: boolean }>} */
   #lookups = new Map();
   /** @type {Map<string, { timer: number, isAskedAgain: boolean }>} the pauses after lookups, by conversation */
   #pauses = new Map();
@@ -81,11 +81,14 @@ export class ConversationList {
     return this.#lookups.has(id);
   }
 
-  /** Looks a conversation up. @param {string} id */
+  /** Looks a conversation up. An answer that is on its way may be older than what is asked for, so another one follows it. @param {string} id */
   fetch(id) {
     const running = this.#lookups.get(id);
-    if (running) return running.done;
-    const lookup = { done: Promise.resolve() };
+    if (running) {
+      running.isAskedAgain = true;
+      return running.done;
+    }
+    const lookup = { done: Promise.resolve(), isAskedAgain: false };
     this.#lookups.set(id, lookup);
     lookup.done = this.#fetch(id, lookup);
     return lookup.done;
@@ -131,18 +134,20 @@ export class ConversationList {
     this.#hooks.received(conversation);
   }
 
-  /** @param {string} id @param {object} lookup */
+  /** @param {string} id @param {{ isAskedAgain: boolean }} lookup */
   async #fetch(id, lookup) {
     const isExpected = () => this.#lookups.get(id) === lookup;
-    const since = this.#conversations.changes;
-    try {
-      const conversation = await this.#rest.get(`/v1/conversations/${id}`);
-      if (isExpected()) this.#learn(conversation, since);
-    } catch (error) {
-      if (isExpected() && asProblem(error).status === 404) this.#hooks.lost(id);
-    } finally {
-      if (isExpected()) this.#lookups.delete(id);
-    }
+    do {
+      lookup.isAskedAgain = false;
+      const since = this.#conversations.changes;
+      try {
+        const conversation = await this.#rest.get(`/v1/conversations/${id}`);
+        if (isExpected()) this.#learn(conversation, since);
+      } catch (error) {
+        if (isExpected() && asProblem(error).status === 404) this.#hooks.lost(id);
+      }
+    } while (lookup.isAskedAgain && isExpected());
+    if (isExpected()) this.#lookups.delete(id);
   }
 
   // Known, recent enough for the answer, and not in it: the user may be no longer a member, or a message has come since the answer was made.

@@ -167,6 +167,21 @@ test("what arrives while the first page loads is shown after it", async () => {
   assert.equal(server.count(`GET /v1/conversations/${ROOM}/messages`), 2);
 });
 
+test("a message of a conversation whose lookup is on its way is not lost by an answer that is older", async () => {
+  const { browser, client, server, socket } = await inRoom(0);
+  const [other, path] = ["0198-other", "GET /v1/conversations/0198-other"];
+  const last = message(1, { conversation_id: other });
+  let answerFirst = (/** @type {unknown} */ _) => {};
+  const newer = [200, room(1, { id: other, last_message: last, unread_count: 1 })];
+  server.answers[path] = () => (server.count(path) > 1 ? newer : new Promise((resolve) => (answerFirst = resolve)));
+  await socket.tell({ type: "conversation.created", conversation: { id: other } });
+  await socket.tell(event(1, { conversation_id: other, message: last }));
+  answerFirst([200, room(0, { id: other })]);
+  await browser.clock.pass(10);
+  assert.equal(client.conversations.get(other)?.last_message?.id, last.id);
+  assert.equal(server.count(path), 2);
+});
+
 test("whoever is removed loses the conversation; a replayed removal behind a newer addition changes nothing", async () => {
   const { socket, client } = await inRoom(4);
   const removal = (seq) => ({ type: "member.removed", conversation_id: ROOM, seq, member: { user_id: ADA.id }, message: { id: `m${seq}`, seq, type: "system" } });
