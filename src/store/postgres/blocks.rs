@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures_util::future::{join, join3, join4};
 
 use super::connection::{Params, PgConnection};
-use super::conversations::LOCK_COUNTER as LOCK_COUNTER_OF;
+use super::counters::LOCK_COUNTER as LOCK_COUNTER_OF;
 use super::rows::{self, Columns};
 use super::users::user;
 use super::{Postgres, bounded};

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use futures_util::future::{join, join_all, join3, join4, join5};
 
 use super::connection::{Params, PgConnection};
+use super::counters::LOCK_COUNTER;
 use super::mentions::{SWEEP_MENTIONS, SWEEP_MENTIONS_OF_ALL};
 use super::messages::outer_joined_message;
 use super::quotes::add_quotes;
@@ -32,8 +33,6 @@ use crate::store::queries::pins::SWEEP_PINS;
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 
-/// conversation
-pub(super) const LOCK_COUNTER: &str = "SELECT 1 FROM counters WHERE conversation_id = $1 FOR UPDATE";
 /// conversation
 const ROLES: &str = "SELECT user_id, role FROM members WHERE conversation_id = $1";
 

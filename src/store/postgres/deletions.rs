@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures_util::future::{join, join_all, join4, join5};
 
 use super::connection::{Params, PgConnection};
-use super::conversations::LOCK_COUNTER;
+use super::counters::LOCK_COUNTER;
 use super::rows::{self, Columns};
 use super::users::DELETE_WORDS;
 use super::{Postgres, bounded};

@@ -35,6 +35,7 @@ mod connection;
 mod contacts;
 mod conversations;
 pub(super) mod copy_target;
+mod counters;
 mod database_url;
 mod deletions;
 pub(super) mod distribution;

@@ -12,12 +12,14 @@ use crate::store::{ClusterIdentity, Nodes, Renewal};
 const INSERT_CLUSTER: &str = "INSERT INTO cluster (id, shard_count) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 pub(super) const CLUSTER: &str = "SELECT id, shard_count FROM cluster";
 /// node, lease (s), kept (s). Returns the nodes that held a lease before the statement: the node itself is among them if it did. Skips dead nodes that
-/// another node is deleting.
+/// another node is deleting. Does not wait for the disk or a standby: a lease that is lost is renewed, and nodes stay alive for each other while a synchronous
+/// standby does not answer.
 const RENEW_LEASE: &str = "WITH swept AS ( \
          DELETE FROM nodes WHERE incarnation IN ( \
              SELECT incarnation FROM nodes WHERE leased_to < now() - make_interval(secs => $3) AND incarnation <> $1 FOR UPDATE SKIP LOCKED) \
      ), renewed AS ( \
-         INSERT INTO nodes (incarnation, started_at, leased_to) VALUES ($1, now(), now() + make_interval(secs => $2)) \
+         INSERT INTO nodes (incarnation, started_at, leased_to) SELECT $1, now(), now() + make_interval(secs => $2) \
+         WHERE set_config('synchronous_commit', 'off', true) = 'off' \
          ON CONFLICT (incarnation) DO UPDATE SET leased_to = excluded.leased_to \
      ) SELECT incarnation FROM nodes WHERE leased_to > now()";
 /// node

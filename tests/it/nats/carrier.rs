@@ -78,7 +78,10 @@ async fn a_node_with_many_clients_takes_everything_and_a_smaller_one_less_again(
     }
     other.compares().await;
     timeout(TEST_TIMEOUT, async { while one_round(&one, &mut other, elsewhere).await != 0 {} }).await.unwrap();
-    assert_eq!(one_round(&one, &mut other, ids[0]).await, 1, "but what it needs");
+    // The end of the session comes on another subject, and may overtake the event.
+    timeout(TEST_TIMEOUT, async { while one_round(&one, &mut other, ids[0]).await == 0 {} })
+        .await
+        .expect("but what it needs");
 }
 
 /// Publishes an event and a session's end, which all nodes get after it. Returns how often the event came.
