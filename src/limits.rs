@@ -172,6 +172,10 @@ pub const SESSIONS_PER_ENVELOPE_MAX: usize = 250;
 /// do not wait.
 pub const REQUESTS_ACKNOWLEDGED_MAX: usize = 1_000;
 
+/// The least pause between two comparisons of everything with the store. Within 2 s of the return of a bus all is made up for, and a node that asks all others without
+/// end costs the database one comparison of each node in this time.
+pub const COMPARISON_PAUSE: Duration = Duration::from_millis(500);
+
 // ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Items of a page if the client gives no `limit`.

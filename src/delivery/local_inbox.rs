@@ -64,6 +64,10 @@ impl LocalInbox {
             self.unsubscribe_user(user_id, id, Some(event.first_seq).filter(|_| !is_own));
         }
         drop(guard);
+        // Connections that catch up meanwhile become live only after the event, as with any other.
+        if !can_check && self.registry.lacks(id, event.last_seq()) {
+            self.repairs.request_conversation(id);
+        }
         match check {
             SeqCheck::InOrder => {
                 let growth = i64::from(joined.is_some()) - i64::from(left.is_some());

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::subscriptions::{Subscribed, Subscriptions};
 use crate::delivery::{Reader, event_details};
@@ -152,6 +152,10 @@ impl Subscriptions {
                 Ok(()) => return Ok(cursor),
                 // The user may receive the events that came meanwhile only if they are still a member.
                 Err(_) => target = self.head_for(connection.user_id, id).await?,
+            }
+            if target <= cursor {
+                // Another node told a number that the store does not have, or not yet, as after a failover.
+                sleep(limits::RECONCILE_RETRY_PAUSE).await;
             }
         }
     }

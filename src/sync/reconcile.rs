@@ -52,6 +52,8 @@ impl Reconciler {
                 tracing::warn!(%error, "the node could not compare itself with the store; it tries again");
                 sleep(limits::RECONCILE_RETRY_PAUSE).await;
             }
+            // Requests meanwhile go into the next one, so that a node that loses much does not load the database of all.
+            sleep(limits::COMPARISON_PAUSE).await;
         }
     }
 
