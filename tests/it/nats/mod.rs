@@ -121,6 +121,15 @@ impl TestNode {
         }
     }
 
+    /// Waits until the node compares itself with the store, or another node tells it to. If NATS closed its connection, it misses what it is told, and
+    /// compares because it is back.
+    async fn compares_or_is_told_to(&mut self) {
+        while !matches!(
+            self.next().await,
+            Heard::Compare | Heard::Envelope(Envelope::Hints(Hints { everything: true, .. }))
+        ) {}
+    }
+
     /// Waits for hints, and returns them.
     async fn hints(&mut self) -> Hints {
         loop {

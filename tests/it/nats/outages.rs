@@ -58,7 +58,7 @@ async fn a_nats_that_is_paused_holds_up_nobody() {
         one.publish(id, &text);
     }
     nats.resume();
-    while !other.hints().await.everything {}
+    other.compares_or_is_told_to().await;
     one.publish(id, "and on");
     while other.events_of(id).await != "and on" {}
 }
