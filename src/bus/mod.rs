@@ -214,7 +214,7 @@ pub trait Bus: Send + Sync {
     }
 }
 
-/// What a bus knows of the nodes on it.
+/// The nodes on a bus, as far as the bus knows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Others {
     /// The id by which the others know this node. `None` if the bus gives nodes no ids.

@@ -50,7 +50,7 @@ impl RepairQueue {
     }
 }
 
-/// What some repairs failed for, and the error of one. `None` if all were made.
+/// The conversations or users whose repairs failed, and the error of one. `None` if all were made.
 pub type Failed<T> = Option<(HashSet<T>, Error)>;
 
 /// Requests for repairs of one kind.

@@ -30,7 +30,7 @@ pub(super) struct Joining {
     link: Link,
 }
 
-/// What joins the nodes.
+/// The service that carries packets between the nodes.
 enum Link {
     Postgres(Box<Notifications>),
     Nats(Box<Nats>),

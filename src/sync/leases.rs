@@ -17,7 +17,7 @@ pub struct LeaseKeeper {
     cluster: Arc<Cluster>,
     incarnation: Incarnation,
     renewed_at: Option<Instant>,
-    /// Until this time peers stay, though their leases have ended: the store was away, and they had no chance to renew them.
+    /// The keeper keeps peers whose leases have ended until this time: the store was away, and they had no chance to renew them.
     peers_stay_until: Option<Instant>,
     /// The time at which this node compares everything, because peers that did not know it may have sent it nothing before.
     compare_at: Option<Instant>,

@@ -1,4 +1,4 @@
-//! What the repository says of systemd, containers and a cluster of processes: parsed, checked, and run as far as a machine without them can.
+//! The repository's files for systemd, containers and a cluster of processes: parsed, checked, and run as far as a machine without them can.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -13,7 +13,7 @@ use crate::domain::{Code, Error, Result};
 /// A parameter of which tokio-postgres does not know all values. It does not know those of TLS either.
 const TARGET: &str = "target_session_attrs";
 
-/// What a URL says.
+/// The settings of a URL.
 pub(super) struct DatabaseUrl {
     /// A configuration for each host.
     pub(super) hosts: Vec<Config>,

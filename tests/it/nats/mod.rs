@@ -39,7 +39,7 @@ struct TestNode {
     _stop_on_drop: DropGuard,
 }
 
-/// What an inbox gets from the bus.
+/// A call that an inbox gets from the bus.
 #[derive(Debug)]
 enum Heard {
     Envelope(Envelope),

@@ -1,4 +1,4 @@
-//! What is no packet of the cluster does nothing, and bad configuration is refused.
+//! Nodes ignore what is no packet of their cluster, and bad configuration is refused.
 
 use std::future::poll_fn;
 

@@ -1,4 +1,4 @@
-//! What users are notified of: what they choose, who sees it, and where their devices learn of it.
+//! Users choose what they are notified of. Their devices learn of it, and nobody else does.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Routes: which nodes an envelope goes to.
 //!
-//! What concerns a conversation goes to the nodes that need the conversation's shard, and what concerns users to those that need the
+//! The publisher sends what concerns a conversation to the nodes that need the conversation's shard, and what concerns users to those that need the
 //! shards of the users. Each node gets an ephemeral frame once for each of its users, because the users of an audience are divided.
 
 use std::collections::{BTreeMap, BTreeSet};
