@@ -89,13 +89,18 @@ impl Cluster {
             let folder = tempfile::Builder::new().prefix("chinwag-").tempdir().unwrap();
             own(folder.path());
             init(folder.path());
-            let port = free_port();
-            let parent = spawn(OWN, folder.path(), port, Stdio::piped());
-            wait_until_it_answers(port, folder.path());
-            Self { folder, port, parent }
+            Self::run(folder)
         })
         .await
         .unwrap()
+    }
+
+    /// Runs the server whose data is in the folder, and waits until it answers.
+    fn run(folder: tempfile::TempDir) -> Self {
+        let port = free_port();
+        let parent = spawn(OWN, folder.path(), port, Stdio::piped());
+        wait_until_it_answers(port, folder.path());
+        Self { folder, port, parent }
     }
 
     /// Starts a standby of this server, which answers reads.
@@ -110,10 +115,7 @@ impl Cluster {
                 .output()
                 .unwrap();
             assert!(output.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&output.stderr));
-            let port = free_port();
-            let parent = spawn(OWN, folder.path(), port, Stdio::piped());
-            wait_until_it_answers(port, folder.path());
-            Self { folder, port, parent }
+            Self::run(folder)
         })
         .await
         .unwrap()
