@@ -614,8 +614,8 @@ pub const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 pub const MIGRATION_TABLE_LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pause before a migration is tried again. Meanwhile the writes that waited behind it are committed.
 pub const MIGRATION_RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// Connections of a node that read from PostgreSQL. With [`POSTGRES_LANES`] and the one for notifications a node has eleven, and PostgreSQL
-/// allows 100 by default.
+/// Connections of a node that read from PostgreSQL. With [`POSTGRES_LANES`], the one for its lease and the one for notifications a node has twelve,
+/// and PostgreSQL allows 100 by default.
 pub const POSTGRES_READERS: u32 = 8;
 /// Connections of the journal to PostgreSQL. While one lane waits for its flush, another fills its batch.
 pub const POSTGRES_LANES: usize = 2;

@@ -1,6 +1,6 @@
 //! The store in PostgreSQL.
 //!
-//! There are two kinds of connections: the journal owns [lanes](lane), and all other calls take a connection from a [pool]. This adapter
+//! There are two kinds of connections: the journal and the node's lease own [lanes](lane), and all other calls take a connection from a [pool]. This adapter
 //! bounds the time of every call, because a paused server, or a network that drops packets, enforces no time-out. A statement whose
 //! caller goes is cancelled. A connection on which a request or a transaction is left open all the same (after a failure of the network or
 //! a time-out) is never used again; see [`connection`].
@@ -84,6 +84,8 @@ pub struct Postgres {
     pool: Pool<ConnectionManager>,
     connector: Connector,
     lanes: Vec<Lane>,
+    /// A node whose readers are all taken is busy, and not dead.
+    lease_lane: Lane,
 }
 
 impl Postgres {
@@ -113,8 +115,9 @@ impl Postgres {
             }
         }
         connector.is_distributed = bounded(distribution::is_distributed(&connection)).await?;
-        let lanes = iter::repeat_with(Lane::default).take(limits::POSTGRES_LANES).collect();
-        Ok(Self { pool: pool::build(connector.clone()), connector, lanes })
+        let lanes = iter::repeat_with(|| Lane::new(Purpose::Journal)).take(limits::POSTGRES_LANES).collect();
+        let (pool, lease_lane) = (pool::build(connector.clone()), Lane::new(Purpose::General));
+        Ok(Self { pool, connector, lanes, lease_lane })
     }
 
     /// Takes a connection from the pool. The caller bounds the time.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Postgres, rows};
+use super::{Postgres, bounded, rows};
 use crate::domain::{Error, Incarnation, Result};
 use crate::store::{ClusterIdentity, Nodes, Renewal};
 
@@ -36,13 +36,25 @@ impl Nodes for Postgres {
 
     async fn renew_lease(&self, node: Incarnation, lease: Duration, kept: Duration) -> Result<Renewal> {
         let (lease, kept) = (lease.as_secs_f64(), kept.as_secs_f64());
-        let mut others = self.all(RENEW_LEASE, &[&node, &lease, &kept], rows::value::<Incarnation>).await?;
+        let live = bounded(async {
+            let leased = self.lease_lane.lease(&self.connector).await?;
+            let live = leased.connection.rows(RENEW_LEASE, &[&node, &lease, &kept]).await?;
+            leased.keep();
+            Ok(live)
+        });
+        let mut others = rows::all(&live.await?, rows::value::<Incarnation>)?;
         let before = others.len();
         others.retain(|other| *other != node);
         Ok(Renewal { is_new: others.len() == before, others })
     }
 
     async fn end_lease(&self, node: Incarnation) -> Result<()> {
-        self.count(END_LEASE, &[&node]).await.map(drop)
+        bounded(async {
+            let leased = self.lease_lane.lease(&self.connector).await?;
+            leased.connection.count(END_LEASE, &[&node]).await?;
+            leased.keep();
+            Ok(())
+        })
+        .await
     }
 }

@@ -1,13 +1,14 @@
 //! Nodes lose each other, and find each other again.
 
-use chinwag::limits;
+use chinwag::limits::{CONNECT_TIMEOUT, LEASE, LEASE_RENEWAL};
 use rustix::process::Signal;
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::task::JoinSet;
+use tokio::time::{interval, sleep};
 
 use super::{JOINED, Pair, node};
 use crate::support::client::get;
-use crate::support::postgres::{Cluster, connect};
+use crate::support::postgres::{Cluster, LockHolder, connect};
 
 const LOST: &str = "notifications of other nodes do not come";
 const BACK: &str = "notifications of other nodes come again";
@@ -17,6 +18,8 @@ const END_LISTENERS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activ
 const END_NEWEST_LISTENER: &str = "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity
     WHERE datname = current_database() AND query LIKE 'SELECT pg_notify%' ORDER BY backend_start DESC LIMIT 1) AS newest";
 const ENDED: &str = "another node has ended";
+/// Clients that read at the same time, far more than there are readers.
+const CLIENTS: u32 = 200;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_ended_comes_back() {
@@ -60,7 +63,7 @@ async fn nodes_stay_though_the_server_was_away_for_longer_than_a_lease() {
     talkers.talk().await;
     cluster.crash();
     // The time itself is what matters: all leases end.
-    sleep(limits::LEASE + limits::LEASE_RENEWAL).await;
+    sleep(LEASE + LEASE_RENEWAL).await;
     cluster.start_again();
     for node in [&pair.first, &pair.second] {
         node.has_logged(BACK, 1).await;
@@ -69,6 +72,29 @@ async fn nodes_stay_though_the_server_was_away_for_longer_than_a_lease() {
     for node in [&pair.first, &pair.second] {
         assert_eq!(node.count_logged(ENDED), 0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_readers_are_all_taken_keeps_its_lease() {
+    let pair = Pair::new().await;
+    let user = pair.second.register("many").await;
+    let locked = LockHolder::new(&pair.url, "LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE").await;
+    // So many clients wait for a reader that hardly anything else gets one. They come one after another, so that they do not give up together.
+    let (mut busy, mut pause) = (JoinSet::new(), interval(CONNECT_TIMEOUT / CLIENTS));
+    for _ in 0..CLIENTS {
+        pause.tick().await;
+        let user = user.clone();
+        busy.spawn(async move { while user.get("/v1/users/me/sessions").await.status != 200 {} });
+    }
+    // The time itself is what matters: without renewals the lease ends, and the other node looks.
+    sleep(LEASE + 3 * LEASE_RENEWAL).await;
+    assert_eq!(pair.first.count_logged(ENDED), 0, "a busy node is not dead");
+    assert!(busy.try_join_next().is_none(), "a reader was free");
+    locked.release().await;
+    while let Some(answered) = busy.join_next().await {
+        answered.unwrap();
+    }
+    pair.talkers().await.talk().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

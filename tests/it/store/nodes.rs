@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use chinwag::domain::Incarnation;
+use chinwag::domain::{Incarnation, SessionId};
+use chinwag::limits::POSTGRES_READERS;
 use chinwag::store::{ClusterIdentity, Renewal};
+use futures_util::future::select_all;
 use uuid::Uuid;
 
 use super::Fixture;
+use crate::support::postgres::LockHolder;
 
 /// Far longer than a test.
 const LONG: Duration = Duration::from_secs(3_600);
@@ -51,4 +54,21 @@ async fn dead_nodes_are_kept_for_a_while() {
     assert_eq!(fixture.count("SELECT count(*) FROM nodes").await, 2);
     nodes.renew_lease(Incarnation::new(), LONG, NONE).await.unwrap();
     assert_eq!(fixture.count("SELECT count(*) FROM nodes").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_waits_for_no_reader() {
+    let fixture = Fixture::postgres().await;
+    let (nodes, node) = (fixture.nodes().unwrap(), Incarnation::new());
+    let locked = LockHolder::new(&fixture.url, "LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE").await;
+    let reads = select_all((0..POSTGRES_READERS).map(|_| fixture.session(SessionId::new())));
+    let lease = async {
+        locked.waits(POSTGRES_READERS.into()).await;
+        (nodes.renew_lease(node, LONG, LONG).await, nodes.end_lease(node).await)
+    };
+    tokio::select! {
+        biased;
+        (read, ..) = reads => panic!("a reader is free again: {read:?}"),
+        outcome = lease => assert_eq!(outcome, (Ok(Renewal { is_new: true, others: Vec::new() }), Ok(()))),
+    }
 }
