@@ -138,6 +138,9 @@ pub const PRESENCE_PART_BYTES: usize = 5_000;
 /// Conversations that a node names with a change of a user's presence, so that the others need not ask the store who sees it. A user with more
 /// is looked up by each node. 64 ids are 1 KiB.
 pub const PRESENCE_CONVERSATIONS_TOLD_MAX: usize = 64;
+/// Users whose conversations a node reads at a time to name them. All users of a node that has ended come at once. For a hundred of them the
+/// answer is at most 6,500 pairs of ids, 208 KB.
+pub const PRESENCE_TOLD_AT_ONCE: usize = 100;
 /// Looks of a node at the others in each [`PresenceTimes::beat`]. An envelope may be late by one before the state is asked for.
 pub const PRESENCE_LOOKS_PER_BEAT: u32 = 5;
 /// Time after the start of a node in which a new connection waits for the presence at the other nodes, so that its client does not show all as

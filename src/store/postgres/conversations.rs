@@ -1,7 +1,7 @@
 //! Conversations.
 
 use async_trait::async_trait;
-use futures_util::future::{join, join_all, join3, join4, join5};
+use futures_util::future::{join, join_all, join3, join4, join5, try_join_all};
 
 use super::connection::{Params, PgConnection};
 use super::counters::LOCK_COUNTER;
@@ -19,7 +19,7 @@ use crate::domain::conversation::{
 };
 use crate::domain::conversation_view::ConversationView;
 use crate::domain::rules::may_delete;
-use crate::domain::{ConversationId, Result, Timestamp, UserId};
+use crate::domain::{ConversationId, Error, Result, Timestamp, UserId};
 use crate::limits;
 use crate::store::conversations::{ActivityCursor, Conversations, LATEST};
 use crate::store::queries::contacts::SWEEP_LEAVERS;
@@ -33,6 +33,11 @@ use crate::store::queries::pins::SWEEP_PINS;
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 
+/// users, largest member_count, limit of each. PostgreSQL looks each user up by the index of members, because of the LIMIT.
+const SMALL_CONVERSATIONS_OF: &str = "SELECT w.user_id, s.conversation_id FROM unnest($1::uuid[]) AS w (user_id) \
+     CROSS JOIN LATERAL (SELECT mb.conversation_id FROM members mb \
+         JOIN counters k ON k.conversation_id = mb.conversation_id AND k.member_count <= $2 \
+         WHERE mb.user_id = w.user_id ORDER BY mb.conversation_id LIMIT $3) s ORDER BY w.user_id, s.conversation_id";
 /// conversation
 const ROLES: &str = "SELECT user_id, role FROM members WHERE conversation_id = $1";
 
@@ -106,6 +111,27 @@ impl Postgres {
         })
         .await
     }
+
+    /// The same as [`Conversations::small_conversations_of`], by a question for each user, which share a round trip.
+    async fn small_conversations_on_shards(
+        &self,
+        user_ids: &[UserId],
+        limit: usize,
+    ) -> Result<Vec<(UserId, ConversationId)>> {
+        bounded(async {
+            let connection = &*self.connection().await?;
+            connection.prepare(&[SMALL_CONVERSATIONS]).await?;
+            let limit = row_limit(limit);
+            let found = user_ids.iter().map(|user_id| async move {
+                let params: Params<'_> =
+                    &[user_id, &limits::SMALL_CONVERSATION_MEMBERS_MAX, &ConversationId::FIRST, &limit];
+                let ids = rows::all(&connection.send(SMALL_CONVERSATIONS, params).await?, rows::value)?;
+                Ok::<_, Error>(ids.into_iter().map(|id| (*user_id, id)).collect::<Vec<_>>())
+            });
+            Ok(try_join_all(found).await?.into_iter().flatten().collect())
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -157,6 +183,14 @@ impl Conversations for Postgres {
     ) -> Result<Vec<ConversationId>> {
         let params: Params<'_> = &[&user_id, &limits::SMALL_CONVERSATION_MEMBERS_MAX, &first, &row_limit(limit)];
         self.all(SMALL_CONVERSATIONS, params, rows::value).await
+    }
+
+    async fn small_conversations_of(&self, user_ids: &[UserId], limit: usize) -> Result<Vec<(UserId, ConversationId)>> {
+        if self.connector.is_distributed {
+            return self.small_conversations_on_shards(user_ids, limit).await;
+        }
+        let params: Params<'_> = &[&user_ids, &limits::SMALL_CONVERSATION_MEMBERS_MAX, &row_limit(limit)];
+        self.all(SMALL_CONVERSATIONS_OF, params, rows::pair).await
     }
 
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {

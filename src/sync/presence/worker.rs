@@ -121,21 +121,36 @@ impl Worker {
     /// Tells the other nodes the new statuses of these users. Names the conversations whose members see it, so that not every node has to
     /// ask the store. If the store does not answer, the others ask it later.
     async fn tell(&self, users: Vec<UserId>, due: &mut DueChanges) {
+        let mut asks_store = !self.bus.others().is_alone();
+        for users in users.chunks(limits::PRESENCE_TOLD_AT_ONCE) {
+            let mut conversations = HashMap::new();
+            if asks_store {
+                match self.conversations_to_tell(users).await {
+                    Ok(found) => conversations = found,
+                    Err(_) => asks_store = false,
+                }
+            }
+            // Users do not wait for the question about the next ones.
+            self.tell_with(users, conversations, due);
+        }
+    }
+
+    /// Tells the other nodes the new statuses of these users, with the conversations of those of whom they are known.
+    fn tell_with(
+        &self,
+        users: &[UserId],
+        mut conversations: HashMap<UserId, Vec<ConversationId>>,
+        due: &mut DueChanges,
+    ) {
         let is_alone = self.bus.others().is_alone();
         let publish = |changes| {
             if let Some(news) = self.presence.tell(changes).filter(|_| !is_alone) {
                 self.bus.publish(Envelope::Presence(news));
             }
         };
-        let (mut batch, mut bytes, mut asks_store) = (Vec::new(), 0, !is_alone);
-        for user_id in users {
-            let mut conversations = None;
-            if asks_store {
-                match self.conversations_to_tell(user_id).await {
-                    Ok(ids) => conversations = ids,
-                    Err(_) => asks_store = false,
-                }
-            }
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        for &user_id in users {
+            let conversations = conversations.remove(&user_id);
             if let Some(known) = due.users.get_mut(&user_id) {
                 known.clone_from(&conversations);
             }
@@ -150,11 +165,16 @@ impl Worker {
         publish(batch);
     }
 
-    /// Returns a user's small conversations. `None` if they are too many to name.
-    async fn conversations_to_tell(&self, user_id: UserId) -> Result<Option<Vec<ConversationId>>> {
+    /// Returns the small conversations of those of these users who have few enough to name.
+    async fn conversations_to_tell(&self, users: &[UserId]) -> Result<HashMap<UserId, Vec<ConversationId>>> {
         let limit = limits::PRESENCE_CONVERSATIONS_TOLD_MAX;
-        let ids = self.store.small_conversations(user_id, ConversationId::FIRST, limit + 1).await?;
-        Ok(Some(ids).filter(|ids| ids.len() <= limit))
+        let mut conversations: HashMap<UserId, Vec<ConversationId>> =
+            users.iter().map(|user_id| (*user_id, Vec::new())).collect();
+        for (user_id, id) in self.store.small_conversations_of(users, limit + 1).await? {
+            conversations.entry(user_id).or_default().push(id);
+        }
+        conversations.retain(|_, ids| ids.len() <= limit);
+        Ok(conversations)
     }
 
     /// Adds the newest changes to those that are due. Returns true if users have gone offline.

@@ -312,6 +312,7 @@ forward! {
         async fn conversation_views(user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<ConversationView>>;
         async fn conversation_ids(user_id: UserId, first: ConversationId, limit: usize) -> Result<Vec<ConversationId>>;
         async fn small_conversations(user_id: UserId, first: ConversationId, limit: usize) -> Result<Vec<ConversationId>>;
+        async fn small_conversations_of(user_ids: &[UserId], limit: usize) -> Result<Vec<(UserId, ConversationId)>>;
         async fn delete_conversation(id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
         async fn delete_memberless(before: Timestamp, limit: usize) -> Result<usize>;
         async fn sweep_deleted(limit: usize) -> Result<bool>;

@@ -113,7 +113,8 @@ impl Server {
         Self::held_as(store, arguments, |inbox| Arc::new(Local::new(inbox))).await
     }
 
-    async fn held_as(
+    /// Starts a server like [`Server::held_with`], as a node on a bus.
+    pub(crate) async fn held_as(
         store: StoreKind,
         arguments: &[&str],
         join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,

@@ -1,5 +1,7 @@
 //! Presence over several nodes: a user is online if they are connected to one of them, and nobody flaps while nodes and connections come and go.
 
+mod arrivals;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
