@@ -152,6 +152,7 @@ impl Chat {
             gap_repair: Arc::clone(&gap_repair),
             repair_queue: Arc::clone(&repair_queue),
             subscriptions: Arc::clone(&subscriptions),
+            presence: Arc::clone(&presence),
         };
         tasks.spawn(supervised(reconciler.run(settings.heartbeat, stop.clone())));
         let closing = close_on_replaced_history(Arc::clone(&store), Arc::clone(&registry), stop.clone());

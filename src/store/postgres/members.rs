@@ -7,13 +7,14 @@ use super::rows::{self, Columns};
 use super::users::user;
 use super::{Postgres, bounded};
 use crate::domain::conversation::{Member, Role};
+use crate::domain::user::UserVersions;
 use crate::domain::{ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
 use crate::store::queries::row_limit;
 use crate::store::{Members, queries};
 
 /// users
-const MEMBERSHIP_VERSIONS: &str = "SELECT id, membership_version FROM users WHERE id = ANY($1)";
+const VERSIONS: &str = "SELECT id, membership_version, blocks_version FROM users WHERE id = ANY($1)";
 
 /// Reads `member_columns!`.
 pub(super) fn member(columns: &mut Columns<'_>) -> Result<Member> {
@@ -26,6 +27,11 @@ pub(super) fn member(columns: &mut Columns<'_>) -> Result<Member> {
         read_seq: columns.next()?,
         is_blocked: columns.next()?,
     })
+}
+
+/// Reads the columns of [`VERSIONS`].
+fn versions(columns: &mut Columns<'_>) -> Result<UserVersions> {
+    Ok(UserVersions { user_id: columns.next()?, memberships: columns.next()?, blocks: columns.next()? })
 }
 
 /// Reads the least receipts of the other members, on the caller's connection.
@@ -69,7 +75,7 @@ impl Members for Postgres {
         version.ok_or_else(|| Error::not_found("user"))
     }
 
-    async fn membership_versions(&self, ids: &[UserId]) -> Result<Vec<(UserId, i64)>> {
-        self.all(MEMBERSHIP_VERSIONS, &[&ids], rows::pair).await
+    async fn versions(&self, ids: &[UserId]) -> Result<Vec<UserVersions>> {
+        self.all(VERSIONS, &[&ids], versions).await
     }
 }

@@ -84,7 +84,7 @@ pub struct Postgres {
     pool: Pool<ConnectionManager>,
     connector: Connector,
     lanes: Vec<Lane>,
-    /// A node whose readers are all taken is busy, and not dead.
+    /// Renews the node's lease: a node whose readers are all taken is busy, and not dead.
     lease_lane: Lane,
 }
 

@@ -84,6 +84,7 @@ fn connect_snapshot(columns: &mut Columns<'_>) -> Result<ConnectSnapshot> {
     Ok(ConnectSnapshot {
         user: user(columns)?,
         membership_version: columns.next()?,
+        blocks_version: columns.next()?,
         sends_receipts: columns.next()?,
         session: None,
         conversation: None,

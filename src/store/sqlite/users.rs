@@ -56,6 +56,7 @@ fn connect_snapshot(columns: &mut Columns<'_>) -> rusqlite::Result<ConnectSnapsh
     Ok(ConnectSnapshot {
         user: user(columns)?,
         membership_version: columns.next()?,
+        blocks_version: columns.next()?,
         sends_receipts: columns.next()?,
         session: None,
         conversation: None,

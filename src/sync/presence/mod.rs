@@ -11,7 +11,8 @@
 //! ([`nodes`]).
 //!
 //! Two users between whom there is a block do not see each other's presence. A block is announced like the end of the last connection. Later
-//! changes are announced to all other viewers: the store knows the blocks.
+//! changes are announced to all other viewers: the store knows the blocks. If the bus lost the news of a block, a comparison with the store finds it, and
+//! both users' connections get a new `presence.state`.
 
 mod changes;
 mod diffs;
@@ -135,6 +136,12 @@ impl Presence {
     /// Records that this user left a connection, which stays open, or came back to it.
     pub fn away_changed(&self, user_id: UserId) {
         self.state().changes.add_user(user_id, Instant::now() + limits::PRESENCE_DEBOUNCE);
+        self.changed.notify_one();
+    }
+
+    /// Records that the bus lost a change of this user's blocks. The user's connections get a new state, because nobody knows which block it was.
+    pub fn blocks_missed(&self, user_id: UserId) {
+        self.state().changes.restate(user_id, Instant::now());
         self.changed.notify_one();
     }
 

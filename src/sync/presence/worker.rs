@@ -16,7 +16,7 @@ use crate::domain::user::Status;
 use crate::domain::{ConversationId, Result, UserId};
 use crate::journal::Backoff;
 use crate::limits;
-use crate::registry::{Registry, Scope};
+use crate::registry::{Connection, Registry, Scope};
 use crate::store::Store;
 use crate::sync::conversation_pages::ConversationPages;
 use crate::sync::small_conversation_probe;
@@ -39,11 +39,12 @@ struct DueChanges {
     users: HashMap<UserId, Option<Vec<ConversationId>>>,
     sizes: HashMap<ConversationId, SizeChange>,
     blocks: HashMap<BlockedView, bool>,
+    restated: HashSet<UserId>,
 }
 
 impl DueChanges {
     fn is_empty(&self) -> bool {
-        self.users.is_empty() && self.sizes.is_empty() && self.blocks.is_empty()
+        self.users.is_empty() && self.sizes.is_empty() && self.blocks.is_empty() && self.restated.is_empty()
     }
 }
 
@@ -183,6 +184,7 @@ impl Worker {
         let are_gone = !taken.disconnected.is_empty();
         self.last_seen.record(taken.disconnected);
         due.users.extend(taken.users);
+        due.restated.extend(taken.restated);
         for (id, change) in taken.sizes {
             due.sizes.entry(id).or_default().merge(change);
         }
@@ -197,8 +199,13 @@ impl Worker {
         let looked_up = due.users.values().filter(|conversations| conversations.is_none()).count();
         // A state asks the store two or three times: for the users, and for the blocks with them.
         if looked_up > limits::PRESENCE_LOOKED_UP_MAX && looked_up > 2 * self.registry.count() {
-            ignore_defect(self.send_states().await)?;
+            ignore_defect(self.send_states(self.registry.all()).await)?;
             due.users.retain(|_, conversations| conversations.is_some());
+            due.restated.clear();
+        }
+        while let Some(&user_id) = due.restated.iter().next() {
+            ignore_defect(self.send_states(self.registry.of_user(user_id)).await)?;
+            due.restated.remove(&user_id);
         }
         while let Some((&user_id, conversations)) = due.users.iter().next() {
             ignore_defect(self.announce_user(user_id, conversations.as_deref(), diffs).await)?;
@@ -215,10 +222,10 @@ impl Worker {
         Ok(())
     }
 
-    /// Sends each connection a new state.
-    async fn send_states(&self) -> Result<()> {
+    /// Sends each of these connections a new state.
+    async fn send_states(&self, connections: Vec<Arc<Connection>>) -> Result<()> {
         let store = self.store.as_ref();
-        for connection in self.registry.all() {
+        for connection in connections {
             match connection.scope {
                 Scope::One(id) => {
                     let members = store.members(id, None, small_conversation_probe()).await?;

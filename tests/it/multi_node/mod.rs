@@ -44,6 +44,7 @@ macro_rules! in_each_setup {
     };
 }
 
+mod blocks;
 mod crossing;
 mod repairs;
 mod simulation;
@@ -54,7 +55,6 @@ in_each_setup! {
     what_happens_to_conversations_is_heard,
     sessions_end_everywhere,
     a_setting_that_the_bus_lost_is_read_again,
-    a_block_hides_presence_on_other_nodes,
     a_storm_makes_no_difference,
     an_echo_lets_nobody_in,
     a_bus_that_returns_is_made_up_for_at_once,
@@ -96,22 +96,6 @@ impl Cluster {
     fn on_second(&self, user: &TestUser) -> TestUser {
         TestUser { address: self.second.address, ..user.clone() }
     }
-}
-
-async fn a_block_hides_presence_on_other_nodes(setup: Setup) {
-    let cluster = Cluster::new(setup, NetworkCondition::Reliable, NEVER).await;
-    let (ada, grace) = (cluster.first.register("ada").await, cluster.first.register("grace").await);
-    ada.direct(&grace).await;
-    let _adas = cluster.on_second(&ada).connect("/ws").await;
-    let mut socket = cluster.on_second(&grace).connect("/ws").await;
-    while !socket.next_of(&["presence.state", "presence.diff"]).await.to_string().contains(&ada.id) {}
-    let block = format!("/v1/users/{}/block", grace.id);
-    ada.put(&block).await.expect(204);
-    let diff = socket.next_of(&["presence.diff"]).await;
-    assert_eq!((&diff["online"], &diff["offline"]), (&json!([]), &json!([ada.id])));
-    ada.delete(&block).await.expect(204);
-    let diff = socket.next_of(&["presence.diff"]).await;
-    assert_eq!((&diff["online"], &diff["offline"]), (&json!([ada.id]), &json!([])));
 }
 
 async fn the_last_message_is_heard(setup: Setup) {

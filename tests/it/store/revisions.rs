@@ -3,6 +3,7 @@
 use chinwag::domain::command::Outcome;
 use chinwag::domain::conversation::Role;
 use chinwag::domain::message::{Content, Message};
+use chinwag::domain::user::UserVersions;
 use chinwag::domain::{Code, ConversationId, MessageId, Seq, SessionId, UserId};
 
 use super::shims::{ApplyOne, Event, MessageEventKind, Revision};
@@ -206,9 +207,10 @@ async fn numbers_are_asked_for_many_at_once(store: &Fixture) {
     let mut heads = store.heads_of(&[second, ConversationId::new(), first]).await.unwrap();
     heads.sort_unstable_by_key(|(_, head)| *head);
     assert_eq!(heads, [(second, 0), (first, 1)]);
-    let mut versions = store.membership_versions(&[bob, UserId::new(), ada]).await.unwrap();
-    versions.sort_unstable_by_key(|(_, version)| *version);
-    assert_eq!(versions, [(bob, 1), (ada, 2)]);
+    let mut versions = store.versions(&[bob, UserId::new(), ada]).await.unwrap();
+    versions.sort_unstable_by_key(|versions| versions.memberships);
+    let expected = [(bob, 1), (ada, 2)].map(|(user_id, memberships)| UserVersions { user_id, memberships, blocks: 0 });
+    assert_eq!(versions, expected);
     let sessions = [store.login(ada).await.id, store.login(ada).await.id, SessionId::new()];
     store.end_session(sessions[1], store.now()).await.unwrap();
     assert_eq!(

@@ -21,7 +21,7 @@ use chinwag::domain::registration::{Invite, RegistrationMode};
 use chinwag::domain::report::{Report, ReportFacts, ReportView, Resolution};
 use chinwag::domain::saved::{SavedMessage, SavedPosition};
 use chinwag::domain::session::{Caller, Session, Ticket};
-use chinwag::domain::user::{ConnectSnapshot, ContactFrom, MySettings, Name, User};
+use chinwag::domain::user::{ConnectSnapshot, ContactFrom, MySettings, Name, User, UserVersions};
 use chinwag::domain::{
     ConversationId, Error, MessageId, ReportId, Result, Seq, SessionId, TicketId, Timestamp, UserId,
 };
@@ -334,7 +334,7 @@ forward! {
         async fn co_members(user_id: UserId, limit: usize) -> Result<Vec<UserId>>;
         async fn receipts_of_others(id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>>;
         async fn membership_version(id: UserId) -> Result<i64>;
-        async fn membership_versions(ids: &[UserId]) -> Result<Vec<(UserId, i64)>>;
+        async fn versions(ids: &[UserId]) -> Result<Vec<UserVersions>>;
     }
 }
 
