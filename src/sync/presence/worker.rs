@@ -166,6 +166,14 @@ impl Worker {
         publish(batch);
     }
 
+    /// Tells the other nodes of users who arrived meanwhile. To announce all users of a node takes seconds.
+    async fn tell_arrivals(&self, due: &mut DueChanges) {
+        let arrived = self.presence.untold(false);
+        if !arrived.is_empty() {
+            self.tell(arrived, due).await;
+        }
+    }
+
     /// Returns the small conversations of those of these users who have few enough to name.
     async fn conversations_to_tell(&self, users: &[UserId]) -> Result<HashMap<UserId, Vec<ConversationId>>> {
         let limit = limits::PRESENCE_CONVERSATIONS_TOLD_MAX;
@@ -199,17 +207,18 @@ impl Worker {
         let looked_up = due.users.values().filter(|conversations| conversations.is_none()).count();
         // A state asks the store two or three times: for the users, and for the blocks with them.
         if looked_up > limits::PRESENCE_LOOKED_UP_MAX && looked_up > 2 * self.registry.count() {
-            ignore_defect(self.send_states(self.registry.all()).await)?;
+            ignore_defect(self.send_states(self.registry.all(), due).await)?;
             due.users.retain(|_, conversations| conversations.is_some());
             due.restated.clear();
         }
         while let Some(&user_id) = due.restated.iter().next() {
-            ignore_defect(self.send_states(self.registry.of_user(user_id)).await)?;
+            ignore_defect(self.send_states(self.registry.of_user(user_id), due).await)?;
             due.restated.remove(&user_id);
         }
         while let Some((&user_id, conversations)) = due.users.iter().next() {
             ignore_defect(self.announce_user(user_id, conversations.as_deref(), diffs).await)?;
             due.users.remove(&user_id);
+            self.tell_arrivals(due).await;
         }
         while let Some((&view, &is_shown)) = due.blocks.iter().next() {
             ignore_defect(self.announce_block(view, is_shown, diffs).await)?;
@@ -223,9 +232,10 @@ impl Worker {
     }
 
     /// Sends each of these connections a new state.
-    async fn send_states(&self, connections: Vec<Arc<Connection>>) -> Result<()> {
+    async fn send_states(&self, connections: Vec<Arc<Connection>>, due: &mut DueChanges) -> Result<()> {
         let store = self.store.as_ref();
         for connection in connections {
+            self.tell_arrivals(due).await;
             match connection.scope {
                 Scope::One(id) => {
                     let members = store.members(id, None, small_conversation_probe()).await?;
