@@ -62,12 +62,10 @@ impl Viewers {
         viewers
     }
 
-    /// Waits until all show the other as online, or as offline.
+    /// Waits until all show the other as online, or as offline. Reads all at once, because the server closes connections that do not answer pings.
     async fn until_online(&mut self, is_online: bool) {
-        for socket in &mut self.adas {
-            until(socket, &self.grace, is_online).await;
-        }
-        until(&mut self.graces, &self.ada, is_online).await;
+        let Self { adas: [all, one], graces, ada, grace } = self;
+        tokio::join!(until(all, grace, is_online), until(one, grace, is_online), until(graces, ada, is_online));
     }
 }
 
