@@ -154,7 +154,8 @@ impl Chat {
             subscriptions: Arc::clone(&subscriptions),
         };
         tasks.spawn(supervised(reconciler.run(settings.heartbeat, stop.clone())));
-        let closing = close_on_replaced_history(Arc::clone(&store), Arc::clone(&registry), stop.clone());
+        let (closed_store, closed_registry) = (Arc::clone(&store), Arc::clone(&registry));
+        let closing = close_on_replaced_history(closed_store, closed_registry, Arc::clone(&bus), stop.clone());
         tasks.spawn(supervised(closing));
         let sweeper = SweeperWake::default();
         tasks.spawn(supervised(run_sweeper(Arc::clone(&store), Arc::clone(&sweeper), stop.clone())));

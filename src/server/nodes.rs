@@ -88,7 +88,8 @@ impl Joining {
 
     /// Makes the bus of a node with this inbox, and its tasks.
     pub(super) fn join(self, inbox: Arc<dyn Inbox>) -> (Arc<dyn Bus>, Joined) {
-        let cluster = Cluster::new(inbox, self.seal);
+        let gate = self.store.history_gate().unwrap_or_default();
+        let cluster = Cluster::new(inbox, self.seal, gate);
         let leases = LeaseKeeper::new(&self.store, &cluster, self.incarnation);
         (Arc::clone(&cluster) as _, Joined { leases, cluster, link: self.link })
     }

@@ -77,7 +77,7 @@ pub use distribution::{distribute, distribution_script};
 pub use files::{backup, lock, restore};
 pub use heads::Heads;
 pub use health::StoreHealth;
-pub use history::{History, HistoryGate};
+pub use history::{Generation, History, HistoryGate, Mismatch};
 pub use known_networks::KnownNetworks;
 pub use leftovers::{Leftovers, LeftoversCursor, MentionPlace, MessagePlace, SavedPlace};
 pub use member_settings::MemberSettings;

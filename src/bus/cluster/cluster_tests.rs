@@ -41,7 +41,7 @@ fn nodes() -> [(Arc<Cluster>, Arc<Ended>); 2] {
     [0, 1].map(|number| {
         let inbox = Arc::<Ended>::default();
         let seal = Seal::new(b"0123456789abcdef0123456789abcdef", Uuid::nil(), incarnations[number]);
-        let cluster = Cluster::new(Arc::clone(&inbox) as _, seal);
+        let cluster = Cluster::new(Arc::clone(&inbox) as _, seal, Arc::default());
         cluster.peers.set_live([incarnations[1 - number]]);
         (cluster, inbox)
     })
@@ -49,8 +49,8 @@ fn nodes() -> [(Arc<Cluster>, Arc<Ended>); 2] {
 
 /// Carries what waits at one node to the other.
 fn carry(from: &Cluster, to: &Cluster) {
-    let envelopes = from.outbound.take().now_or_never().expect("something waits");
-    to.receive(&from.packet(&envelopes).into());
+    let batch = from.outbound.take().now_or_never().expect("something waits");
+    to.receive(&from.packet(batch.history, &batch.envelopes).into());
 }
 
 #[tokio::test(start_paused = true)]

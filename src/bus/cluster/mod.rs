@@ -2,15 +2,19 @@
 //!
 //! ```text
 //! publish → this node's inbox
-//!         → Outbound → the carrier's task: Cluster::seal → NOTIFY or NATS
-//!                      the carrier's task: Cluster::receive → Seal → Peers → codec → this node's inbox
+//!         → Outbound → the carrier's task: Cluster::packet → NOTIFY or NATS
+//!                      the carrier's task: Cluster::receive → Seal → Peers → codec → HistoryGate → this node's inbox
 //! ```
+//!
+//! Each packet names the history of the database in which its events were committed: after a failover their numbers may be those of others. A node
+//! delivers the packets of its own history alone.
 //!
 //! The path of a send only pushes to [`Outbound`], which drops when it is full. A node that is alone publishes to nobody.
 
 mod acknowledgements;
 mod bytes;
 mod codec;
+mod codec_history;
 mod codec_presence;
 mod fragments;
 pub mod nats;
@@ -27,7 +31,7 @@ use acknowledgements::Acknowledgements;
 use async_trait::async_trait;
 pub use bytes::Malformed;
 use fragments::{FRAGMENT, Fragments};
-pub use outbound::Outbound;
+pub use outbound::{Outbound, OutboundBatch};
 pub use peers::{Admission, Peers};
 pub use seal::{Opened, Refusal, SEAL_BYTES, Seal};
 
@@ -39,11 +43,13 @@ use tokio::time::timeout;
 use super::{Bus, Envelope, Hints, Inbox, Others};
 use crate::domain::{Incarnation, SessionId};
 use crate::limits;
+use crate::store::{History, HistoryGate, Mismatch};
 
 /// This node's side of the bus that joins it to others.
 pub struct Cluster {
     inbox: Arc<dyn Inbox>,
     seal: Seal,
+    gate: Arc<HistoryGate>,
     /// The other nodes that are alive.
     pub peers: Peers,
     /// The envelopes that wait for the carrier.
@@ -67,25 +73,38 @@ pub struct Refused {
     pub stale: AtomicU64,
     pub unknown: AtomicU64,
     pub malformed: AtomicU64,
+    pub other_history: AtomicU64,
+    pub unconfirmed_history: AtomicU64,
 }
 
 impl Cluster {
-    /// Joins a node to others.
-    pub fn new(inbox: Arc<dyn Inbox>, seal: Seal) -> Arc<Self> {
-        let (peers, outbound, refused) = (Peers::default(), Outbound::default(), Refused::default());
+    /// Joins a node to others. `gate` is that of its store.
+    pub fn new(inbox: Arc<dyn Inbox>, seal: Seal, gate: Arc<HistoryGate>) -> Arc<Self> {
+        let (peers, outbound, refused) = (Peers::default(), Outbound::new(Arc::clone(&gate)), Refused::default());
         let (newcomer, fragments, is_cut_off) = (Notify::new(), Fragments::default(), AtomicBool::new(false));
         let acknowledgements = Acknowledgements::default();
-        Arc::new(Self { inbox, seal, peers, outbound, refused, newcomer, fragments, is_cut_off, acknowledgements })
+        Arc::new(Self {
+            inbox,
+            seal,
+            gate,
+            peers,
+            outbound,
+            refused,
+            newcomer,
+            fragments,
+            is_cut_off,
+            acknowledgements,
+        })
     }
 
     /// Returns a packet for other nodes.
-    pub fn packet<'a>(&self, envelopes: impl IntoIterator<Item = &'a Envelope>) -> Vec<u8> {
-        self.seal.seal(&codec::encode(envelopes))
+    pub fn packet<'a>(&self, history: Option<History>, envelopes: impl IntoIterator<Item = &'a Envelope>) -> Vec<u8> {
+        self.seal.seal(&codec::encode(history, envelopes))
     }
 
     /// Returns packets of at most `bytes_max` bytes for other nodes, at least one. Envelopes that the store can repeat become hints in them.
-    pub fn small_packets(&self, envelopes: &[Envelope], bytes_max: usize) -> Vec<Vec<u8>> {
-        let bodies = packing::pack(envelopes, bytes_max.saturating_sub(SEAL_BYTES));
+    pub fn small_packets(&self, history: Option<History>, envelopes: &[Envelope], bytes_max: usize) -> Vec<Vec<u8>> {
+        let bodies = packing::pack(history, envelopes, bytes_max.saturating_sub(SEAL_BYTES));
         bodies.iter().map(|body| self.seal.seal(body)).collect()
     }
 
@@ -122,8 +141,27 @@ impl Cluster {
         }
         let whole = if body.first() == Some(&FRAGMENT) { self.fragments.add(from, body) } else { Ok(Some(body)) };
         match whole.and_then(|body| body.map(codec::decode).transpose()) {
-            Ok(envelopes) => envelopes.into_iter().flatten().for_each(|envelope| self.deliver_envelope(from, envelope)),
+            Ok(None) => {}
+            Ok(Some((history, envelopes))) => self.deliver_of(history, from, envelopes),
             Err(Malformed) => count(&refused.malformed, "its version is not this node's"),
+        }
+    }
+
+    /// Delivers envelopes that another node has sealed in a history of the database.
+    fn deliver_of(&self, history: Option<History>, from: Incarnation, envelopes: Vec<Envelope>) {
+        let refused = &self.refused;
+        let deliver = || envelopes.into_iter().for_each(|envelope| self.deliver_envelope(from, envelope));
+        match self.gate.deliver_of(history, deliver) {
+            Ok(()) => {}
+            Err(Mismatch::Other) => {
+                count(&refused.other_history, "it is of a history of the database that is not this node's");
+            }
+            Err(Mismatch::Unconfirmed) => {
+                count(
+                    &refused.unconfirmed_history,
+                    "it is of a history of the database that this node has not reached",
+                );
+            }
         }
     }
 
@@ -204,6 +242,10 @@ fn count(counter: &AtomicU64, reason: &str) {
         tracing::warn!(packets = before + 1, reason, "a packet of the bus is ignored");
     }
 }
+
+#[cfg(test)]
+#[path = "histories_tests.rs"]
+mod histories_tests;
 
 #[cfg(test)]
 #[path = "cluster_tests.rs"]

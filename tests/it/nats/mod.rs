@@ -75,7 +75,8 @@ impl TestNode {
         let (sender, heard) = mpsc::unbounded_channel();
         let incarnation = Incarnation::new();
         let inbox = Arc::new(RecordingInbox { heard: sender, gate: Mutex::default() });
-        let cluster = Cluster::new(Arc::clone(&inbox) as _, Seal::new(secret, cluster_id, incarnation));
+        let seal = Seal::new(secret, cluster_id, incarnation);
+        let cluster = Cluster::new(Arc::clone(&inbox) as _, seal, Arc::default());
         let interest = Arc::new(Interest::new(SHARDS));
         let servers = Servers::parse(url).unwrap();
         let (publisher, receiver) = connect(&cluster, cluster_id, Arc::clone(&interest), &servers, tls).await.unwrap();

@@ -77,7 +77,7 @@ impl TestBus {
     /// Joins a node. From now on all nodes know that it is alive.
     pub(crate) fn join(self: &Arc<Self>, inbox: Arc<dyn Inbox>) -> Arc<dyn Bus> {
         let incarnation = Incarnation::new();
-        let cluster = Cluster::new(inbox, Seal::new(SECRET, CLUSTER, incarnation));
+        let cluster = Cluster::new(inbox, Seal::new(SECRET, CLUSTER, incarnation), Arc::default());
         let mut nodes = self.nodes.lock().unwrap();
         nodes.push(Node { incarnation, cluster: Arc::clone(&cluster) });
         self.set_live(&nodes);
@@ -144,7 +144,7 @@ impl TestBus {
         let nodes = self.nodes();
         for (from, envelope) in log {
             for (_, to) in nodes.iter().enumerate().filter(|(number, _)| *number != from) {
-                to.cluster.receive(&nodes[from].cluster.packet([&envelope]).into());
+                to.cluster.receive(&nodes[from].cluster.packet(None, [&envelope]).into());
             }
         }
     }
@@ -156,8 +156,8 @@ impl TestBus {
     /// Carries the envelopes that wait at a node to the others, and then what these answer.
     fn carry_from(&self, from: usize) {
         let nodes = self.nodes();
-        while let Some(envelopes) = nodes[from].cluster.outbound.take().now_or_never() {
-            for envelope in envelopes {
+        while let Some(batch) = nodes[from].cluster.outbound.take().now_or_never() {
+            for envelope in batch.envelopes {
                 let envelope = match self.form {
                     Form::Whole => envelope,
                     Form::Hints => envelope.hints().map_or(envelope, Envelope::Hints),
@@ -172,7 +172,7 @@ impl TestBus {
     }
 
     fn carry(&self, nodes: &[Node], envelope: &Envelope, from: usize, to: usize) {
-        let packet = || Bytes::from(nodes[from].cluster.packet([envelope]));
+        let packet = || Bytes::from(nodes[from].cluster.packet(None, [envelope]));
         let receive = |packet| _ = nodes[to].cluster.receive(&packet);
         match self.fate(from, to) {
             Fate::Lost => return,

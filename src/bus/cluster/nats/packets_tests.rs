@@ -34,12 +34,12 @@ impl Inbox for Recorder {
 fn carried(envelopes: &[Envelope], max: usize) -> Vec<Envelope> {
     let (sender, inbox) = (Incarnation::new(), Arc::<Recorder>::default());
     let node = |incarnation, inbox: &Arc<Recorder>| {
-        Cluster::new(Arc::clone(inbox) as _, Seal::new(SECRET, Uuid::nil(), incarnation))
+        Cluster::new(Arc::clone(inbox) as _, Seal::new(SECRET, Uuid::nil(), incarnation), Arc::default())
     };
     let other = node(Incarnation::new(), &inbox);
     other.peers.set_live([sender]);
     let mut packets = Vec::new();
-    pack(&node(sender, &Arc::default()), envelopes, max, &mut packets);
+    pack(&node(sender, &Arc::default()), None, envelopes, max, &mut packets);
     for packet in packets {
         assert!(packet.len() <= max, "{} bytes", packet.len());
         other.receive(&packet.into());
@@ -103,7 +103,8 @@ fn all_else_that_does_not_fit_comes_in_fragments() {
 fn a_server_that_takes_almost_nothing_gets_few_packets_in_vain() {
     let events = Envelope::Events(vec![events(ConversationId::new(), &[1, 1])]);
     let mut packets = Vec::new();
-    let node = Cluster::new(Arc::<Recorder>::default(), Seal::new(SECRET, Uuid::nil(), Incarnation::new()));
-    pack(&node, &[events, Envelope::Events(vec![])], SEAL_BYTES, &mut packets);
+    let seal = Seal::new(SECRET, Uuid::nil(), Incarnation::new());
+    let node = Cluster::new(Arc::<Recorder>::default(), seal, Arc::default());
+    pack(&node, None, &[events, Envelope::Events(vec![])], SEAL_BYTES, &mut packets);
     assert!(packets.len() < 300, "{}", packets.len());
 }

@@ -17,16 +17,16 @@ use crate::support::rng::FaultRun;
 use crate::support::socket::TEST_TIMEOUT;
 
 /// A primary with a standby, and the URL that names both.
-struct Pair {
+pub(super) struct Pair {
     primary: Cluster,
     standby: Cluster,
     /// The URL of the primary alone.
-    primary_url: String,
-    url: String,
+    pub(super) primary_url: String,
+    pub(super) url: String,
 }
 
 impl Pair {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let primary = Cluster::start().await;
         let primary_url = primary.database().await;
         let standby = primary.standby().await;
@@ -42,7 +42,7 @@ impl Pair {
     }
 
     /// From now on the standby gets nothing more.
-    async fn stop_replication(&self) {
+    pub(super) async fn stop_replication(&self) {
         let standby = self.url_of_standby();
         let written = "SELECT pg_current_wal_flush_lsn()::text";
         let written: String = connect(&self.primary_url).await.query_one(written, &[]).await.unwrap().get(0);
@@ -64,8 +64,13 @@ impl Pair {
     }
 
     /// Kills the primary, and lets the standby take over.
-    async fn fail_over(&self) {
+    pub(super) async fn fail_over(&self) {
         self.primary.kill();
+        self.promote().await;
+    }
+
+    /// Lets the standby take over, whether the primary runs or not.
+    pub(super) async fn promote(&self) {
         connect(&self.url_of_standby()).await.execute("SELECT pg_promote(true, 60)", &[]).await.unwrap();
     }
 }
