@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::packets::pack;
-use super::routes::route;
+use super::routes::{divided, undivided};
 use super::subjects::Subjects;
 use crate::bus::cluster::{Cluster, OutboundBatch};
 use crate::domain::Shards;
@@ -44,7 +44,9 @@ impl Publisher {
     }
 
     async fn publish(&self, OutboundBatch { history, envelopes, .. }: OutboundBatch) {
-        for (route, envelopes) in route(self.shards, envelopes) {
+        let is_divided = self.cluster.peers.count() > limits::NATS_UNDIVIDED_PEERS_MAX;
+        let routed = if is_divided { divided(self.shards, envelopes) } else { undivided(envelopes) };
+        for (route, envelopes) in routed {
             let max = self.client.max_payload().min(limits::NATS_PACKET_BYTES_MAX);
             let mut packets = Vec::new();
             pack(&self.cluster, history, &envelopes, max, &mut packets);
