@@ -83,7 +83,7 @@ async fn set(url: &str, name: &str, value: &str) {
 }
 
 /// Waits until a question is answered by true.
-async fn until(url: &str, question: &str) {
+pub(super) async fn until(url: &str, question: &str) {
     let client = connect(url).await;
     let mut pause = interval(Duration::from_millis(10));
     let answered = async {

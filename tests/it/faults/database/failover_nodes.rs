@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::{interval, timeout};
 
-use super::failover::Pair;
+use super::failover::{Pair, until};
 use crate::support::client::{Conversation, TestUser};
 use crate::support::nats::Nats;
 use crate::support::node::Node;
@@ -106,14 +106,16 @@ async fn a_node_does_not_listen_to_a_primary_of_before_that_still_runs() {
     pair.promote().await;
     // The primary of before takes no new connection, and keeps the one on which the second node listens.
     let (server, database) = pair.primary_url.rsplit_once('/').unwrap();
-    let before = connect(&format!("{server}/postgres")).await;
+    let url_of_before = format!("{server}/postgres");
+    let before = connect(&url_of_before).await;
     before.batch_execute(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false")).await.unwrap();
     assert!(!before.query(END_ALL_BUT_NEWEST_LISTENER, &[&database]).await.unwrap().is_empty());
     have_moved(&nodes, [&ada, &grace]).await;
+    let is_left = format!("SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = '{database}'");
+    until(&url_of_before, &is_left).await;
 
     let mut live = grace.connect(&format!("{}?after_seq=2", room.socket)).await;
     live.next_of(&["resumed"]).await;
-    // The nodes find some in the database after they have met there.
     for number in 1..=5 {
         let content = format!("{number} on the new primary");
         ada.send(&room, &content).await;
