@@ -39,11 +39,12 @@ client: ## Checks the client module: its types, and its tests in Node
 	@tests/client/check.sh
 
 FAULT_ROUNDS = 30
-faults: build services ## Kills, stops and cuts off the server many times over, and tells what was counted (FAULT=database, sockets, …: some)
+FAULTS = $(if $(FAULT),faults::$(FAULT),faults:: nodes::history)
+faults: build services ## Kills, stops and cuts off servers many times over, and tells what was counted (FAULT=database, sockets, …: some)
 	@seed=$${CHINWAG_FAULT_SEED:-$$(date +%s)}; \
 	echo "CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS)"; \
 	CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS) CHINWAG_BIN=target/release/chinwag \
-	cargo test --locked --test it faults::$(FAULT) -- --nocapture --test-threads 2 $(ARGS)
+	cargo test --locked --test it -- $(FAULTS) --nocapture --test-threads 2 $(ARGS)
 
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = dispatch frames router socket

@@ -1,7 +1,28 @@
 //! Several processes on one PostgreSQL, which join each other without a further service.
 
+/// Creates a test for each bus from each specification.
+macro_rules! on_each_bus {
+    ($($specification:ident),* $(,)?) => {
+        mod notify {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $specification() {
+                super::$specification($crate::nodes::fleet::Carrier::Notify).await;
+            })*
+        }
+
+        mod nats {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $specification() {
+                super::$specification($crate::nodes::fleet::Carrier::Nats).await;
+            })*
+        }
+    };
+}
+
 mod faults;
-pub(crate) mod history;
+pub(crate) mod fleet;
+mod history;
+mod intruder;
 mod strangers;
 
 use std::time::Duration;
@@ -96,7 +117,7 @@ impl Talkers {
 }
 
 /// Creates a node, without starting it.
-fn node(url: &str) -> Node {
+pub(crate) fn node(url: &str) -> Node {
     Node::with(&["--database-url", url, "--jwt-secret", SECRET])
 }
 

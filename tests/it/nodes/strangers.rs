@@ -14,14 +14,14 @@ use crate::support::node::Node;
 use crate::support::postgres::database;
 
 /// A client that listens on the channel of a cluster.
-struct Tap {
-    client: Client,
-    channel: String,
-    payloads: mpsc::UnboundedReceiver<String>,
+pub(super) struct Tap {
+    pub(super) client: Client,
+    pub(super) channel: String,
+    pub(super) payloads: mpsc::UnboundedReceiver<String>,
 }
 
 impl Tap {
-    async fn on(url: &str) -> Self {
+    pub(super) async fn on(url: &str) -> Self {
         let (client, mut connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
         let (sender, payloads) = mpsc::unbounded_channel();
         tokio::spawn(async move {
