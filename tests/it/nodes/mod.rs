@@ -37,7 +37,7 @@ use crate::support::socket::Socket;
 
 /// The time in which an event must be there: far less than the heartbeat, within which it would be there without a bus.
 const AT_ONCE: Duration = Duration::from_secs(5);
-const SECRET: &str = "one secret for all the nodes there are";
+pub(crate) const SECRET: &str = "one secret for all the nodes there are";
 const JOINED: &str = "another node is alive";
 
 /// Two nodes that know each other.

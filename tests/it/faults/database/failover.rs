@@ -10,7 +10,11 @@ use uuid::Uuid;
 use super::super::Fixture;
 use super::postgres::node;
 use super::{PROMISED, SLACK};
+use crate::nodes::SECRET;
+use crate::nodes::fleet::Fleet;
 use crate::support::client::{Conversation, TestUser};
+use crate::support::nats::Nats;
+use crate::support::node::Node;
 use crate::support::postgres::{Cluster, connect, database};
 use crate::support::proxy::{Flow, by_proxy};
 use crate::support::rng::FaultRun;
@@ -127,6 +131,24 @@ async fn a_synchronous_standby_has_everything_that_was_acknowledged() {
     let counts = fixture.log.verify(&[final_state]);
     run.print(format_args!("{counts}; sends acknowledged again within {acknowledged:.1?}"));
     assert!(acknowledged < PROMISED + SLACK, "{acknowledged:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_nodes_go_on_at_a_synchronous_standby() {
+    let run = FaultRun::new("a failover under three nodes");
+    let mut rng = run.rng();
+    let pair = Pair::start().await;
+    pair.replicate_synchronously().await;
+    let nats = Nats::start().await;
+    let arguments = ["--database-url", &pair.url, "--jwt-secret", SECRET, "--nats-url", &nats.url("")];
+    let nodes = (0..3).map(|_| Node::with(&arguments)).collect();
+    let fleet = Fleet::start(nodes, &mut rng).await;
+    let a_moment = usize::try_from(rng.in_range(1..150)).unwrap();
+    fleet.log.acknowledged(a_moment).await;
+    pair.fail_over().await;
+    fleet.log.acknowledged(a_moment).await;
+    fleet.log.all_have_the_newest().await;
+    fleet.verify(&run).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
