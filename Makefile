@@ -39,7 +39,7 @@ client: ## Checks the client module: its types, and its tests in Node
 	@tests/client/check.sh
 
 FAULT_ROUNDS = 30
-FAULTS = $(if $(FAULT),faults::$(FAULT),faults:: nodes::history)
+FAULTS = $(if $(FAULT),faults::$(FAULT),faults:: nodes::history nodes::readers)
 faults: build services ## Kills, stops and cuts off servers many times over, and tells what was counted (FAULT=database, sockets, …: some)
 	@seed=$${CHINWAG_FAULT_SEED:-$$(date +%s)}; \
 	echo "CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS)"; \

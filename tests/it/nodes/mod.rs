@@ -23,6 +23,7 @@ mod faults;
 pub(crate) mod fleet;
 mod history;
 mod intruder;
+mod readers;
 mod strangers;
 
 use std::time::Duration;
