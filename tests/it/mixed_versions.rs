@@ -229,7 +229,9 @@ async fn nodes_of_the_previous_version_are_replaced_one_after_the_other() {
     let previous = env::var_os("CHINWAG_PREVIOUS_BIN").expect("CHINWAG_PREVIOUS_BIN names the previous release");
     let url = database().await;
     let mut nodes = vec![node(&url), node(&url), node(&url)];
-    nodes.iter_mut().for_each(|node| node.program.clone_from(&previous));
+    for node in &mut nodes {
+        node.program.clone_from(&previous);
+    }
     let mut fleet = Fleet::start(nodes, &mut run.rng()).await;
     fleet.roll(Some(&program())).await;
     fleet.verify(&run).await;

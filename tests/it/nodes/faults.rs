@@ -5,9 +5,11 @@ use rustix::process::Signal;
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::{JOINED, Pair, node};
+use super::{JOINED, Pair, SECRET, node};
 use crate::support::client::get;
-use crate::support::postgres::{Cluster, connect};
+use crate::support::node::Node;
+use crate::support::postgres::{Cluster, connect, database};
+use crate::support::rewriting_proxy::RewritingProxy;
 
 const LOST: &str = "notifications of other nodes do not come";
 const BACK: &str = "notifications of other nodes come again";
@@ -50,6 +52,27 @@ async fn a_node_compares_itself_after_it_could_not_listen() {
     pair.second.has_logged(BACK, 1).await;
     assert_eq!(pair.first.count_logged(LOST), 0);
     talkers.talk().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_does_not_hear_itself_connects_again_and_compares() {
+    let url = database().await;
+    let (_, place) = url.rsplit_once('@').unwrap();
+    let target = place.split_once('/').unwrap().0.parse().unwrap();
+    // It listens to another channel, and its statements are answered all the same.
+    let change = |_| ["LISTEN chinwag_", "LISTEN chinwax_"].map(str::to_owned);
+    let proxy = RewritingProxy::to(target, change).await;
+    let listen_url = url.replace(&target.to_string(), &proxy.address.to_string());
+    let mut first = node(&url);
+    let mut second = Node::with(&["--database-url", &url, "--jwt-secret", SECRET, "--listen-url", &listen_url]);
+    first.start().await;
+    second.start().await;
+    first.has_logged(JOINED, 1).await;
+    second.has_logged("this node's own notifications did not come back", 1).await;
+    let pair = Pair { first, second, url };
+    let mut talkers = pair.talkers().await;
+    talkers.ada.send(&talkers.room, "nobody brings this").await;
+    assert_eq!(talkers.graces.next_content().await, "nobody brings this");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

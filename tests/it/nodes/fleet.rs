@@ -45,16 +45,13 @@ pub(super) struct Links {
 pub(super) fn three_nodes(url: &str, nats: Option<&Nats>) -> (Vec<Node>, Vec<Links>) {
     let node = |_| {
         let (database, database_url) = by_proxy(url);
-        let (flag, bus, bus_url) = match nats {
-            Some(nats) => {
-                let proxy = Proxy::to(nats.address());
-                let url = format!("nats://{}", proxy.address);
-                ("--nats-url", proxy, url)
-            }
-            None => {
-                let (proxy, url) = by_proxy(url);
-                ("--listen-url", proxy, url)
-            }
+        let (flag, bus, bus_url) = if let Some(nats) = nats {
+            let proxy = Proxy::to(nats.address());
+            let url = format!("nats://{}", proxy.address);
+            ("--nats-url", proxy, url)
+        } else {
+            let (proxy, url) = by_proxy(url);
+            ("--listen-url", proxy, url)
         };
         let arguments = ["--database-url", &database_url, "--jwt-secret", SECRET, flag, &bus_url];
         (Node::with(&arguments), Links { database, bus })

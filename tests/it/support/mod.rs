@@ -6,6 +6,7 @@ pub(crate) mod bus;
 pub(crate) mod citus;
 pub(crate) mod client;
 pub(crate) mod client_pool;
+pub(crate) mod clock;
 pub(crate) mod devtools;
 pub(crate) mod held_store;
 pub(crate) mod history;
