@@ -147,7 +147,6 @@ impl Lane {
         let undelivered =
             (!unrepaired.is_empty()).then(|| Error::unavailable("the events before a message cannot be read"));
         let mut outcomes = outcomes.into_iter();
-        let registry = self.gap_repair.registry();
         jobs.retain_mut(|job| {
             let Some(outcome) = outcomes.next() else { return false };
             let id = job.write.conversation_id();
@@ -158,7 +157,7 @@ impl Lane {
                 _ => outcome,
             };
             let is_unknown = !is_known(&outcome);
-            let is_retried = job.reply_unless_retried(outcome, registry);
+            let is_retried = job.reply_unless_retried(outcome);
             if is_unknown && !is_retried {
                 self.gap_repair.queue().request_conversation(id);
             }
