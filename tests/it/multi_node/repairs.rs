@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use chinwag::bus::local::Local;
 use chinwag::bus::{Bus, Envelope, Hints, Inbox};
-use chinwag::domain::ConversationId;
+use chinwag::domain::{ConversationId, SessionId, Timestamp};
+use chinwag::store::Sessions;
 use serde_json::json;
 
 use super::{Cluster, NEVER, Setup};
@@ -122,6 +123,25 @@ async fn a_hint_that_comes_while_a_connection_catches_up_is_not_lost() {
     socket.send(&json!({"type": "ping"})).await;
     assert_eq!(socket.next_of(&["pong", "message.new"]).await["type"], "pong");
     assert_eq!(held_store.calls("events_of"), 0, "nothing is read for connections that read it themselves");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_comparison_ends_the_sessions_that_the_poll_does_not_find() {
+    let mut inbox: Option<Arc<dyn Inbox>> = None;
+    let (server, held_store) = Server::held_on(StoreKind::Sqlite, |own| {
+        inbox = Some(Arc::clone(&own));
+        Arc::new(Local::new(own))
+    })
+    .await;
+    held_store.stall("ended_sessions");
+    let ada = server.register("ada").await;
+    let mut socket = ada.connect("/ws").await;
+    let sessions = ada.get("/v1/users/me/sessions").await.expect(200).json();
+    let id = SessionId(sessions["items"][0]["id"].as_str().unwrap().parse().unwrap());
+    // Another node ends it, of which this one hears nothing.
+    held_store.end_session(id, Timestamp::now()).await.unwrap();
+    inbox.unwrap().on_reconnect();
+    assert_eq!(socket.close_code().await, 4504);
 }
 
 /// A bus on which everything comes from another node.

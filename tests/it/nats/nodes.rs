@@ -11,13 +11,19 @@ use crate::support::client::{Conversation, TestUser};
 use crate::support::nats::Nats;
 use crate::support::node::Node;
 use crate::support::postgres::database;
+use crate::support::proxy::{Flow, Proxy};
 
 /// Starts nodes on one database.
 async fn nodes(nats: &Nats) -> [Node; 2] {
+    nodes_at([nats.url(""), nats.url("")]).await
+}
+
+/// Starts nodes on one database, each with its way to NATS.
+async fn nodes_at(nats_urls: [String; 2]) -> [Node; 2] {
     let url = database().await;
-    let (nats_url, secret) = (nats.url(""), "one secret for all the nodes there are");
-    let arguments = ["--database-url", &url, "--jwt-secret", secret, "--nats-url", &nats_url];
-    let mut nodes = [Node::with(&arguments), Node::with(&arguments)];
+    let secret = "one secret for all the nodes there are";
+    let mut nodes = nats_urls
+        .map(|nats_url| Node::with(&["--database-url", &url, "--jwt-secret", secret, "--nats-url", &nats_url]));
     for node in &mut nodes {
         node.start().await;
     }
@@ -87,6 +93,25 @@ async fn nothing_is_lost_while_nats_is_killed_and_paused_under_load() {
     for socket in &mut sockets {
         assert_eq!(socket.next_seqs(2 * MESSAGES).await, all);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_sent_in_vain_is_found_by_the_others_when_it_is_back() {
+    let nats = Nats::start().await;
+    let proxy = Proxy::to(nats.address());
+    let [one, two] = nodes_at([format!("nats://{}", proxy.address), nats.url("")]).await;
+    let (ada, grace) = (one.register("ada").await, one.register("grace").await);
+    let room = ada.direct(&grace).await;
+    let mut reader = at(&two, &grace).connect("/ws").await;
+    ada.send(&room, "heard").await;
+    assert_eq!(reader.next_content().await, "heard");
+    proxy.set_to_target(Flow::Discard);
+    ada.send(&room, "in vain").await;
+    // It misses the answers to its pings. The other node has noticed nothing.
+    one.has_logged("NATS is away", 1).await;
+    proxy.set_to_target(Flow::Pass);
+    assert_eq!(reader.next_content().await, "in vain");
+    assert_eq!(two.count_logged("NATS is away"), 0);
 }
 
 async fn write(user: &TestUser, room: &Conversation, messages: usize, written: &AtomicUsize) {

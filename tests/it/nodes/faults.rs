@@ -6,9 +6,9 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::{JOINED, Pair, SECRET, node};
-use crate::support::client::get;
+use crate::support::client::{TestUser, get};
 use crate::support::node::Node;
-use crate::support::postgres::{Cluster, connect, database};
+use crate::support::postgres::{Cluster, LockHolder, connect, database};
 use crate::support::rewriting_proxy::RewritingProxy;
 
 const LOST: &str = "notifications of other nodes do not come";
@@ -52,6 +52,24 @@ async fn a_node_compares_itself_after_it_could_not_listen() {
     pair.second.has_logged(BACK, 1).await;
     assert_eq!(pair.first.count_logged(LOST), 0);
     talkers.talk().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_finds_what_others_did_before_they_knew_it() {
+    let url = database().await;
+    let (mut first, mut second) = (node(&url), node(&url));
+    first.start().await;
+    let (ada, grace) = (first.register("ada").await, first.register("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
+    first.signal(Signal::STOP);
+    second.start().await;
+    let leases = LockHolder::new(&url, "LOCK TABLE nodes").await;
+    first.signal(Signal::CONT);
+    let mut socket = TestUser { address: second.address, ..grace }.connect("/ws").await;
+    // The first node tells nobody, because it is alone as far as it knows. Nothing follows.
+    ada.send(&room, "is anybody there?").await;
+    leases.release().await;
+    assert_eq!(socket.next_content().await, "is anybody there?");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
