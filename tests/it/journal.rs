@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::support::client::{Conversation, TestUser};
-use crate::support::postgres::{connect, database};
+use crate::support::postgres::{connect, migrated_database};
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::{Socket, TEST_TIMEOUT};
 use chinwag::limits;
@@ -27,7 +27,7 @@ struct Fixture {
 
 impl Fixture {
     async fn set() -> Self {
-        let url = database().await;
+        let url = migrated_database().await;
         let server = Self::node(&url).await;
         let (ada, grace) = (server.register("ada").await, server.register("grace").await);
         let room = ada.group("Lunch", &[&grace]).await;

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::bus::{Form, NetworkCondition, TestBus};
 use crate::support::client::TestUser;
-use crate::support::postgres::{connect, database};
+use crate::support::postgres::{connect, migrated_database};
 use crate::support::rng::FaultRun;
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
@@ -82,7 +82,7 @@ impl Cluster {
         let folder = tempfile::tempdir().unwrap();
         let url = match setup.store {
             StoreKind::Sqlite => format!("sqlite:{}", folder.path().join("shared.db").display()),
-            StoreKind::Postgres => database().await,
+            StoreKind::Postgres => migrated_database().await,
         };
         let bus = TestBus::new(setup.form, condition);
         let secret = "one secret for all the nodes there are";

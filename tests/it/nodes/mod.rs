@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::support::client::{Conversation, TestUser};
 use crate::support::node::Node;
-use crate::support::postgres::database;
+use crate::support::postgres::migrated_database;
 use crate::support::socket::Socket;
 
 /// The time in which an event must be there: far less than the heartbeat, within which it would be there without a bus.
@@ -28,7 +28,7 @@ struct Pair {
 
 impl Pair {
     async fn new() -> Self {
-        Self::on(database().await).await
+        Self::on(migrated_database().await).await
     }
 
     async fn on(url: String) -> Self {

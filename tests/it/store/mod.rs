@@ -110,13 +110,12 @@ impl Fixture {
     }
 
     async fn postgres() -> Self {
-        Self::open(support::postgres::database().await, None).await
+        Self::open(support::postgres::migrated_database().await, None).await
     }
 
     /// PostgreSQL on which each numbered write is a transaction of its conversation, as if its tables were distributed.
     async fn by_conversation() -> Self {
-        let url = support::postgres::database().await;
-        store::open(&url).await.unwrap();
+        let url = support::postgres::migrated_database().await;
         support::citus::create_functions(&url).await;
         Self::open(url, None).await
     }

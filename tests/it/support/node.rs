@@ -67,7 +67,7 @@ impl Node {
     pub(crate) async fn on(store: StoreKind) -> Self {
         match store {
             StoreKind::Sqlite => Self::with(&[]),
-            StoreKind::Postgres => Self::with(&["--database-url", &postgres::database().await]),
+            StoreKind::Postgres => Self::with(&["--database-url", &postgres::migrated_database().await]),
         }
     }
 

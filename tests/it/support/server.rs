@@ -58,7 +58,7 @@ impl Server {
         match store {
             StoreKind::Sqlite => Self::configured(arguments, change).await,
             StoreKind::Postgres => {
-                let url = postgres::database().await;
+                let url = postgres::migrated_database().await;
                 Self::configured(&[arguments, &["--database-url", &url]].concat(), change).await
             }
         }
@@ -121,7 +121,7 @@ impl Server {
         let data = tempfile::tempdir().unwrap();
         let url = match store {
             StoreKind::Sqlite => format!("sqlite:{}", data.path().join("chinwag.db").display()),
-            StoreKind::Postgres => postgres::database().await,
+            StoreKind::Postgres => postgres::migrated_database().await,
         };
         let held = HeldStore::wrapping(store::open(&url).await.unwrap());
         let config = config(data.path(), &[arguments, &["--database-url", &url]].concat());
