@@ -10,7 +10,7 @@ const ASKED_MS = 4_000;
  * press, and nor is a key that is held. The question stays as long as the user is at the button. Returns a function that takes the question back.
  */
 export function twice(button, question, work, needed = () => true) {
-  let asked = null; // {label, name, pause, end} while the question stands
+  let asked = null; // {at, label, name, pause, end} while the question stands
   const calm = () => {
     if (!asked) return;
     clearTimeout(asked.pause);
@@ -25,17 +25,19 @@ export function twice(button, question, work, needed = () => true) {
     if (button === document.activeElement || button.matches(":hover")) asked.end = setTimeout(endUnlessAttended, ASKED_MS);
     else afterPress(calm);
   };
-  const ask = () => {
+  const ask = (at) => {
     const pause = setTimeout(() => delete button.dataset.pause, DOUBLE_CLICK_MS);
-    asked = { label: button.textContent, name: button.getAttribute("aria-label"), pause, end: setTimeout(endUnlessAttended, ASKED_MS) };
+    asked = { at, label: button.textContent, name: button.getAttribute("aria-label"), pause, end: setTimeout(endUnlessAttended, ASKED_MS) };
     button.dataset.pause = "";
     button.textContent = question;
     if (asked.name) button.setAttribute("aria-label", `${question} ${asked.name}`);
   };
   button.addEventListener("keydown", (event) => event.repeat && event.preventDefault());
-  button.addEventListener("click", () => {
-    if ("pause" in button.dataset) return;
-    if (!asked && needed()) return ask();
+  // By the times of the presses, and not by a timer: a page that is busy takes the second half of a double click late.
+  const isSecondHalf = ({ detail, timeStamp }) => detail === 2 || timeStamp - asked.at < DOUBLE_CLICK_MS;
+  button.addEventListener("click", (event) => {
+    if (asked && isSecondHalf(event)) return;
+    if (!asked && needed()) return ask(event.timeStamp);
     calm();
     work();
   });
