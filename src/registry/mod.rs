@@ -25,6 +25,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use crate::domain::session::SessionKey;
 use crate::domain::user::Status;
 use crate::domain::{ConversationId, Seq, SessionId, Shards, UserId};
 use crate::limits;
@@ -358,8 +359,8 @@ impl Registry {
     }
 
     /// The sessions that are connected to this node.
-    pub fn sessions(&self) -> Vec<SessionId> {
-        self.sessions.entries(|id, _| Some(*id))
+    pub fn sessions(&self) -> Vec<SessionKey> {
+        self.sessions.entries(|id, of_it| Some(SessionKey { user_id: of_it.first()?.user_id, id: *id }))
     }
 
     /// The subscriptions of a conversation, live and paused.

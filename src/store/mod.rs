@@ -133,6 +133,9 @@ pub trait Store:
     /// The number of batches that the store can commit at a time. A conversation always uses the same lane.
     fn lanes(&self) -> usize;
 
+    /// Returns true if the sessions and tickets of a user are on one of several servers. Refresh tokens and tickets name their user then.
+    fn is_distributed(&self) -> bool;
+
     /// The gate that the store closes when its database turns out to have another history. `None` if it never does.
     fn history_gate(&self) -> Option<Arc<HistoryGate>>;
 

@@ -116,7 +116,7 @@ impl Reconciler {
         for page in self.registry.sessions().chunks(limits::RECONCILE_PAGE) {
             let live: HashSet<SessionId> =
                 self.store.live_sessions(page, Timestamp::now()).await?.into_iter().collect();
-            let ended: Vec<SessionId> = page.iter().copied().filter(|id| !live.contains(id)).collect();
+            let ended: Vec<SessionId> = page.iter().map(|key| key.id).filter(|id| !live.contains(id)).collect();
             if !ended.is_empty() {
                 self.inbox.end_sessions(&ended);
             }

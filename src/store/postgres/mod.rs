@@ -14,6 +14,7 @@ use bb8::Pool;
 
 use self::connect::{Connector, Purpose};
 use self::connection::Params;
+use self::distribution::Distribution;
 use self::lane::Lane;
 use self::pool::{ConnectionManager, Lent};
 use self::rows::Columns;
@@ -27,6 +28,7 @@ mod apply_facts;
 mod apply_writes;
 mod blocks;
 mod by_conversation;
+mod by_user;
 mod certificate_checks;
 mod commit;
 mod commit_function;
@@ -112,7 +114,14 @@ impl Postgres {
                 migrate::require_current(connection.client(), &place).await?;
             }
         }
-        connector.is_distributed = bounded(distribution::is_distributed(&connection)).await?;
+        connector.is_distributed = match bounded(distribution::distribution(&connection)).await? {
+            Distribution::None => false,
+            Distribution::Complete => true,
+            Distribution::Incomplete => {
+                let detail = "its tables are not distributed as this version needs it; stop all servers, and run chinwag migrate --distribute";
+                return Err(refused(detail.to_owned()));
+            }
+        };
         let lanes = iter::repeat_with(Lane::default).take(limits::POSTGRES_LANES).collect();
         Ok(Self { pool: pool::build(connector.clone()), connector, lanes })
     }
@@ -167,6 +176,10 @@ impl Store for Postgres {
 
     fn lanes(&self) -> usize {
         self.lanes.len()
+    }
+
+    fn is_distributed(&self) -> bool {
+        self.connector.is_distributed
     }
 
     fn history_gate(&self) -> Option<Arc<HistoryGate>> {

@@ -3,6 +3,7 @@
 use chinwag::domain::command::Outcome;
 use chinwag::domain::conversation::Role;
 use chinwag::domain::message::{Content, Message};
+use chinwag::domain::session::SessionKey;
 use chinwag::domain::{Code, ConversationId, MessageId, Seq, SessionId, UserId};
 
 use super::shims::{ApplyOne, Event, MessageEventKind, Revision};
@@ -209,11 +210,12 @@ async fn numbers_are_asked_for_many_at_once(store: &Fixture) {
     let mut versions = store.membership_versions(&[bob, UserId::new(), ada]).await.unwrap();
     versions.sort_unstable_by_key(|(_, version)| *version);
     assert_eq!(versions, [(bob, 1), (ada, 2)]);
-    let sessions = [store.login(ada).await.id, store.login(ada).await.id, SessionId::new()];
+    let no_session = SessionKey { user_id: ada, id: SessionId::new() };
+    let sessions = [store.login(ada).await.key(), store.login(ada).await.key(), no_session];
     store.end_session(sessions[1], store.now()).await.unwrap();
     assert_eq!(
         store.live_sessions(&sessions, store.now()).await.unwrap(),
-        [sessions[0]],
+        [sessions[0].id],
         "one has ended, one never was"
     );
     assert_eq!(store.live_sessions(&[], store.now()).await.unwrap(), []);

@@ -12,7 +12,14 @@ pub(crate) fn functions() -> String {
     script[start..end].to_owned()
 }
 
-/// Creates the functions in a database whose schema is there. A store that is opened on it afterwards uses them.
-pub(crate) async fn create_functions(url: &str) {
-    connect(url).await.batch_execute(&functions()).await.unwrap();
+/// Returns the statements of the script that change keys of tables, and drop foreign keys.
+pub(crate) fn keys() -> String {
+    let script = distribution_script();
+    let changes = script.lines().filter(|line| line.starts_with("DO $key$") || line.starts_with("ALTER TABLE "));
+    changes.map(|line| format!("{line}\n")).collect()
+}
+
+/// Makes a database whose schema is there count as distributed. A store that is opened on it afterwards uses the forms of its statements for that.
+pub(crate) async fn count_as_distributed(url: &str) {
+    connect(url).await.batch_execute(&(keys() + &functions())).await.unwrap();
 }
