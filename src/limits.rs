@@ -690,6 +690,9 @@ pub const REFRESH_GRACE: Duration = Duration::from_secs(30);
 /// Age at which a session ends however often it is refreshed, so that a device that was lost long ago does not stay logged in. It is the
 /// longest lifetime of an unused refresh token that an operator can configure.
 pub const SESSION_AGE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Conversations of a user up to which a distributed database is asked for them by name, so that only their shards answer. It has some tens of shards, so that
+/// with more conversations nearly all would answer anyway.
+pub const FEW_CONVERSATIONS_MAX: usize = 200;
 /// Expired sessions deleted with each new one. It is more than one, so that a backlog of them ends, and few enough to be quick.
 pub const SESSIONS_SWEPT: i64 = 100;
 /// Characters kept of a client's `User-Agent`: browsers send about 120.

@@ -56,11 +56,19 @@ const TABLES_BY_USER: &[&str] = &["sessions", "tickets", "known_networks"];
 /// alone.
 const KEYS_WITH_USER: &[&str] = &["sessions", "tickets"];
 
+/// The table of each user's conversations, which exists only where the tables are distributed.
+const USER_CONVERSATIONS: &str = "user_conversations";
+/// Fills that table, in one transaction.
+pub(super) const FILL_USER_CONVERSATIONS: &str = "BEGIN; TRUNCATE user_conversations; \
+     INSERT INTO user_conversations (user_id, conversation_id) SELECT user_id, conversation_id FROM members; COMMIT";
+/// Says by its name that all of that is done. A version that distributes more has another one.
+const MARK: &str = "CREATE OR REPLACE FUNCTION distributed_by_user_1() RETURNS void LANGUAGE sql AS ''";
+
 /// The functions, which exist only where the tables are distributed.
 const FUNCTIONS: &str = include_str!("distributed.sql");
-/// True if the tables are distributed: the function is made behind them. Then true if those of users are: only then a key of theirs has two columns.
-const DISTRIBUTION: &str = "SELECT to_regproc('commit_messages_1') IS NOT NULL, \
-     EXISTS (SELECT 1 FROM pg_index WHERE indrelid = 'sessions'::regclass AND indisprimary AND indnkeyatts > 1)";
+/// True if the tables are distributed: the function is made behind them. Then true if those of users are.
+const DISTRIBUTION: &str =
+    "SELECT to_regproc('commit_messages_1') IS NOT NULL, to_regproc('distributed_by_user_1') IS NOT NULL";
 /// True if the database has the extension.
 const HAS_CITUS: &str = "SELECT to_regproc('create_distributed_table') IS NOT NULL";
 
@@ -90,7 +98,12 @@ pub(crate) fn statements() -> Vec<String> {
     by_user
         .chain(reference)
         .chain(by_conversation)
-        .chain([FUNCTIONS.trim_end().trim_end_matches(';').to_owned(), made_known.to_owned()])
+        .chain([
+            format!("CREATE TABLE IF NOT EXISTS {USER_CONVERSATIONS} (user_id uuid, conversation_id uuid, PRIMARY KEY (user_id, conversation_id))"),
+            distributed(USER_CONVERSATIONS, "user_id", TABLES_BY_USER[0]),
+            FILL_USER_CONVERSATIONS.to_owned(),
+        ])
+        .chain([FUNCTIONS.trim_end().trim_end_matches(';').to_owned(), made_known.to_owned(), MARK.to_owned()])
         .collect()
 }
 

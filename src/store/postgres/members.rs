@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::connection::{Params, PgConnection};
 use super::rows::{self, Columns};
+use super::user_conversations::{CO_MEMBERS_AMONG, few};
 use super::users::user;
 use super::{Postgres, bounded};
 use crate::domain::conversation::{Member, Role};
@@ -51,13 +52,20 @@ impl Members for Postgres {
     }
 
     async fn co_members(&self, user_id: UserId, limit: usize) -> Result<Vec<UserId>> {
-        let params: Params<'_> = &[
-            &user_id,
-            &limits::SMALL_CONVERSATION_MEMBERS_MAX,
-            &row_limit(limits::CO_MEMBER_ROWS_MAX),
-            &row_limit(limit),
-        ];
-        self.all(queries::members::CO_MEMBERS, params, rows::value).await
+        bounded(async {
+            let connection = &*self.connection().await?;
+            let (read, limit) = (row_limit(limits::CO_MEMBER_ROWS_MAX), row_limit(limit));
+            let small = &limits::SMALL_CONVERSATION_MEMBERS_MAX;
+            if connection.is_distributed()
+                && let Some(few) = few(connection, user_id).await?
+            {
+                let params: Params<'_> = &[&user_id, small, &read, &limit, &few];
+                return rows::all(&connection.rows(CO_MEMBERS_AMONG, params).await?, rows::value);
+            }
+            let params: Params<'_> = &[&user_id, small, &read, &limit];
+            rows::all(&connection.rows(queries::members::CO_MEMBERS, params).await?, rows::value)
+        })
+        .await
     }
 
     async fn receipts_of_others(&self, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>> {

@@ -75,6 +75,7 @@ mod tickets;
 mod timeline;
 mod tls;
 mod types;
+mod user_conversations;
 mod user_settings;
 mod users;
 

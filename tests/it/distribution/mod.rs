@@ -3,6 +3,7 @@
 //! `CHINWAG_TEST_CITUS_URL` names a database with the extension, on its coordinator, in which the last test works.
 
 mod citus;
+mod conversations;
 mod function;
 mod logins;
 mod reach;
@@ -14,7 +15,7 @@ use std::path::Path;
 
 use chinwag::store::{self, distribution_script};
 
-use crate::support::citus::{functions, keys};
+use crate::support::citus::{functions, mark, tables};
 use crate::support::operated::{empty_database, run};
 use crate::support::postgres::{connect, database};
 use crate::support::server::StoreKind;
@@ -146,7 +147,7 @@ async fn every_key_of_a_distributed_table_has_its_column() {
     let url = database().await;
     store::open(&url).await.unwrap();
     let client = connect(&url).await;
-    client.batch_execute(&keys()).await.unwrap();
+    client.batch_execute(&tables()).await.unwrap();
     let without = "SELECT i.indexrelid::regclass::text FROM unnest($1::text[], $2::text[]) AS w (name, by) \
         JOIN pg_class t ON t.relname = w.name JOIN pg_index i ON i.indrelid = t.oid \
         WHERE i.indisunique AND NOT EXISTS (SELECT FROM pg_attribute a \
@@ -185,7 +186,7 @@ async fn a_distribution_that_is_not_complete_is_refused_in_one_line() {
     let refused = run(&url, "", &["user", "list"]).await;
     assert!(!refused.succeeded && refused.stderr.contains("chinwag migrate --distribute"), "{refused:?}");
     assert_eq!(refused.stderr.lines().count(), 1, "{refused:?}");
-    connect(&url).await.batch_execute(&keys()).await.unwrap();
+    connect(&url).await.batch_execute(&(tables() + &mark())).await.unwrap();
     assert!(run(&url, "", &["user", "list"]).await.succeeded);
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chinwag::store::{self, distribution_script};
 use tokio_postgres::Client;
 
-use crate::support::citus::keys;
+use crate::support::citus::tables;
 use crate::support::postgres::{connect, database};
 
 /// The partitions of each table. With as many, three values are hardly ever in one.
@@ -32,7 +32,7 @@ pub(super) async fn partitioned() -> String {
     let url = database().await;
     store::open(&url).await.unwrap();
     let client = connect(&url).await;
-    client.batch_execute(&keys()).await.unwrap();
+    client.batch_execute(&tables()).await.unwrap();
     for (table, column) in distributed_tables() {
         let partitions = (0..PARTITIONS).map(|number| {
             format!(
