@@ -105,6 +105,9 @@ pub const NATS_WAITING_PACKETS_MAX: usize = 1_024;
 /// Subscriptions of a node to single shards, an eighth of [`SHARDS`]. A node that needs more has one subscription to all: each takes 6 KiB in
 /// the client, and it would get most of the traffic anyway.
 pub const NATS_SUBSCRIPTIONS_MAX: usize = 512;
+/// Other nodes up to which a node sends everything to all of them, in few packets. With more, what a node opens for nothing outgrows what a packet
+/// of its own costs each envelope: docs/performance.md has both.
+pub const NATS_UNDIVIDED_PEERS_MAX: usize = 4;
 /// Subscriptions to shards that a node keeps although it needs them no more. Clients that come and go cost no subscriptions then.
 pub const NATS_SPARE_SUBSCRIPTIONS_MAX: usize = 64;
 /// Time between two pings to NATS. After two that are not answered, the client connects anew.

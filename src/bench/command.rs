@@ -12,6 +12,7 @@ use super::environment::Environment;
 use super::idle::idle;
 use super::listener::listen;
 use super::message_scenarios::{fanout, pairs, rooms};
+use super::nats_limit::nats_limit;
 use super::options::{Bench, Common, Scenario};
 use super::population::Population;
 use super::reactions::reactions;
@@ -84,7 +85,11 @@ async fn measure(bench: Bench) -> Result<Report, String> {
             return Ok(Report::from_memory(title, &target.label, &idle(environment, options).await?));
         }
     };
-    Ok(Report::from_runs(title, &target.label, Some(settings), &results))
+    let mut report = Report::from_runs(title, &target.label, Some(settings), &results);
+    if let Some(url) = &common.nats_url {
+        report.add_nats_limit(nats_limit(url).await?);
+    }
+    Ok(report)
 }
 
 /// The population that the scenario needs. Returns an error when the options contradict each other.

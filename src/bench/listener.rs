@@ -16,8 +16,8 @@ use super::websocket::{WebSocket, read_available, write_all};
 
 /// Longest wait until all connections of a crowd are open, or have a message.
 pub(super) const CROWD_TIMEOUT: Duration = Duration::from_secs(600);
-/// Handshakes in flight at a time.
-const HANDSHAKES_CONCURRENT: usize = 64;
+/// Handshakes in flight at a time. As many as a node has connections to read its store by: more wait until the node sends them away.
+const HANDSHAKES_CONCURRENT: usize = 8;
 
 /// The deliveries of one message on one node.
 pub(super) struct Heard {

@@ -78,14 +78,16 @@ pub async fn fanout(
     run_load(environment, Endpoint::OneConversation, &senders, &options.load, settings).await
 }
 
-/// Measures conversations of two whose members all send. Returns the result of each run. Needs a single-threaded runtime.
+/// Measures conversations of two whose members all send, or only the first ones. Returns the result of each run. Needs a single-threaded runtime.
 pub async fn pairs(
     environment: &Environment,
     options: &Pairs,
     settings: &RunSettings,
 ) -> Result<Vec<RunResult>, String> {
     let endpoint = if options.users.is_some() { Endpoint::AllConversations } else { Endpoint::OneConversation };
-    run_load(environment, endpoint, &all_members(environment), &options.load, settings).await
+    let mut senders = all_members(environment);
+    senders.retain(|&(_, member)| !options.one_way || member == 0);
+    run_load(environment, endpoint, &senders, &options.load, settings).await
 }
 
 /// Measures rooms that share members, of which some send. Returns the result of each run. Needs a single-threaded runtime.

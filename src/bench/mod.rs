@@ -18,6 +18,7 @@ mod http_client;
 mod idle;
 mod listener;
 mod message_scenarios;
+mod nats_limit;
 mod options;
 mod population;
 mod precise_timer;

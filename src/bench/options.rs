@@ -142,6 +142,11 @@ pub struct Pairs {
     #[arg(verbatim_doc_comment, long, value_name = "NUMBER", value_parser = parse_positive::<NonZeroUsize>)]
     pub users: Option<NonZeroUsize>,
 
+    /// The first member of each conversation sends, and the second listens. With two
+    /// --nodes each message is then delivered once by its own node and once by the other
+    #[arg(verbatim_doc_comment, long)]
+    pub one_way: bool,
+
     /// The load model.
     #[command(flatten)]
     pub load: Load,

@@ -17,20 +17,19 @@ mod connection;
 mod delivery_guard;
 mod encoded_events;
 mod interest;
+mod lookups;
 mod memory_budget;
 mod send_queue;
 mod sharded;
+mod subscriptions;
 
-use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use crate::domain::session::SessionKey;
-use crate::domain::user::Status;
 use crate::domain::{ConversationId, Seq, SessionId, Shards, UserId};
 use crate::limits;
+use connection::SubscriptionSet;
 pub use connection::{Connection, Scope};
-use connection::{Insertion, SubscriptionSet, SubscriptionState};
 use delivery_guard::DeliveryGuards;
 pub use delivery_guard::{DeliveryGuard, SeqCheck};
 pub use encoded_events::EncodedEvents;
@@ -38,6 +37,7 @@ pub use interest::Interest;
 pub use memory_budget::{Charge, Holder, MemoryBudget};
 pub use send_queue::{EnqueueResult, SendQueue, Sink, WakeReason};
 use sharded::Sharded;
+pub use subscriptions::Subscription;
 
 /// The subscriptions of a conversation on this node.
 #[derive(Default)]
@@ -49,33 +49,6 @@ struct Room {
     /// The number of users who have subscriptions, and the time of the count.
     user_count: Option<(usize, Instant)>,
 }
-
-/// A connection in a room.
-#[derive(Clone)]
-#[expect(missing_docs, reason = "the names of the fields say it")]
-pub struct Subscription {
-    /// The subscription receives the events after this number.
-    cursor: Seq,
-    pub connection: Arc<Connection>,
-    /// The connection's send queue. With a thousand subscriptions it is measurable that a delivery follows one pointer less.
-    send_queue: Arc<SendQueue>,
-}
-
-impl Subscription {
-    /// Returns true if the subscription receives events.
-    pub fn is_live(&self) -> bool {
-        self.cursor != PAUSED
-    }
-
-    /// Returns true if the subscription receives frames that may be lost. They have no place among the events, so a paused subscription receives
-    /// them too, unless its client has asked to hear nothing before it resumes.
-    pub fn takes_ephemeral(&self) -> bool {
-        self.is_live() || self.connection.scope != Scope::Held
-    }
-}
-
-/// The cursor of a subscription that is not live. No event has a greater number.
-const PAUSED: Seq = Seq::MAX;
 
 /// The connections of this node.
 pub struct Registry {
@@ -190,125 +163,6 @@ impl Registry {
         })
     }
 
-    /// Adds a paused subscription. Returns false if the connection has one already, or has left the registry. Closes the connection, and returns
-    /// false, if the memory budget has no room for the subscription: with 4505 if its user has too many, and else with 1013.
-    pub fn subscribe(&self, connection: &Arc<Connection>, conversation_id: ConversationId) -> bool {
-        let mut subscriptions = connection.subscriptions();
-        match subscriptions.as_mut().map_or(Insertion::Exists, |subscriptions| subscriptions.insert(conversation_id)) {
-            Insertion::New => {}
-            Insertion::Exists => return false,
-            Insertion::NoRoom(close) => {
-                drop(subscriptions);
-                connection.send_queue.close(close);
-                return false;
-            }
-        }
-        self.rooms.with(&conversation_id, |shard| {
-            let room = shard.entry(conversation_id).or_default();
-            let subscriptions: &mut Vec<Subscription> = Arc::make_mut(&mut room.subscriptions);
-            if subscriptions.is_empty() {
-                // Most rooms have the subscriptions of few connections.
-                subscriptions.reserve_exact(1);
-                self.interest(|interest| interest.add(conversation_id.0));
-            }
-            subscriptions.push(Subscription {
-                cursor: PAUSED,
-                connection: Arc::clone(connection),
-                send_queue: Arc::clone(&connection.send_queue),
-            });
-        });
-        true
-    }
-
-    /// Activates a subscription after `cursor`. Returns the watermark as the error if this node has already delivered events after
-    /// `cursor`: the caller reads the events up to the watermark from the store first. Does nothing if the connection has no
-    /// subscription, or if the subscription is live.
-    pub fn activate(
-        &self,
-        connection: &Arc<Connection>,
-        conversation_id: ConversationId,
-        cursor: Seq,
-    ) -> Result<(), Seq> {
-        let mut subscriptions = connection.subscriptions();
-        let Some(state) = subscriptions.as_mut().and_then(|subscriptions| subscriptions.get_mut(conversation_id))
-        else {
-            return Ok(());
-        };
-        if state.live_from.is_some() {
-            return Ok(());
-        }
-        self.rooms.with(&conversation_id, |shard| {
-            let room = shard.entry(conversation_id).or_default();
-            match room.watermark {
-                Some(watermark) if watermark > cursor => return Err(watermark),
-                Some(_) => {}
-                None => room.watermark = Some(cursor),
-            }
-            let subscriptions: &mut Vec<Subscription> = Arc::make_mut(&mut room.subscriptions);
-            if let Some(subscription) =
-                subscriptions.iter_mut().find(|subscription| Arc::ptr_eq(&subscription.connection, connection))
-            {
-                subscription.cursor = cursor;
-            }
-            *state = SubscriptionState { live_from: Some(cursor), announced: cursor };
-            Ok(())
-        })
-    }
-
-    /// Activates a subscription from now on: after `head`, which the store had a moment ago, or after the watermark if that is
-    /// greater.
-    pub fn activate_now(&self, connection: &Arc<Connection>, conversation_id: ConversationId, head: Seq) {
-        if let Err(watermark) = self.activate(connection, conversation_id, head) {
-            // This fails only if another delivery came between the two calls.
-            let mut cursor = watermark;
-            while let Err(newer) = self.activate(connection, conversation_id, cursor) {
-                cursor = newer;
-            }
-        }
-    }
-
-    /// Removes a connection's subscription.
-    pub fn unsubscribe(&self, connection: &Arc<Connection>, conversation_id: ConversationId) {
-        let mut subscriptions = connection.subscriptions();
-        if subscriptions.as_mut().and_then(|subscriptions| subscriptions.remove(conversation_id)).is_some() {
-            self.remove(connection, conversation_id);
-        }
-    }
-
-    /// Removes a connection's subscription, unless it has become live.
-    pub fn unsubscribe_if_paused(&self, connection: &Arc<Connection>, conversation_id: ConversationId) {
-        let mut subscriptions = connection.subscriptions();
-        let Some(subscriptions) = subscriptions.as_mut() else { return };
-        if subscriptions.get(conversation_id).is_some_and(|state| state.live_from.is_none()) {
-            subscriptions.remove(conversation_id);
-            self.remove(connection, conversation_id);
-        }
-    }
-
-    /// Removes all subscriptions of a connection, for good: it can have none from now on.
-    pub fn unsubscribe_from_all(&self, connection: &Arc<Connection>) {
-        let subscriptions = connection.subscriptions().take();
-        for (conversation_id, _) in subscriptions.iter().flat_map(SubscriptionSet::iter) {
-            self.remove(connection, conversation_id);
-        }
-    }
-
-    fn remove(&self, connection: &Arc<Connection>, conversation_id: ConversationId) {
-        self.rooms.with(&conversation_id, |shard| {
-            let Some(room) = shard.get_mut(&conversation_id) else { return };
-            let subscriptions: &mut Vec<Subscription> = Arc::make_mut(&mut room.subscriptions);
-            if let Some(index) =
-                subscriptions.iter().position(|subscription| Arc::ptr_eq(&subscription.connection, connection))
-            {
-                subscriptions.swap_remove(index);
-            }
-            if subscriptions.is_empty() {
-                shard.remove(&conversation_id);
-                self.interest(|interest| interest.remove(conversation_id.0));
-            }
-        });
-    }
-
     /// Delivers events of several conversations. Each recipient gets all its events in one write, each event once. Returns the
     /// conversations whose events were not delivered, because earlier events are missing.
     pub fn deliver(&self, all_events: &[EncodedEvents]) -> Vec<ConversationId> {
@@ -345,74 +199,6 @@ impl Registry {
                 room.watermark = Some(seq);
             }
             is_behind && is_heard
-        })
-    }
-
-    /// The conversations that have subscriptions and a watermark on this node, with their watermarks.
-    pub fn watermarks(&self) -> Vec<(ConversationId, Seq)> {
-        self.rooms.entries(|id, room| Some((*id, room.watermark?)))
-    }
-
-    /// The users who are connected to this node.
-    pub fn users(&self) -> Vec<UserId> {
-        self.users.entries(|id, _| Some(*id))
-    }
-
-    /// The sessions that are connected to this node.
-    pub fn sessions(&self) -> Vec<SessionKey> {
-        self.sessions.entries(|id, of_it| Some(SessionKey { user_id: of_it.first()?.user_id, id: *id }))
-    }
-
-    /// The subscriptions of a conversation, live and paused.
-    pub fn subscribers(&self, conversation_id: ConversationId) -> Arc<Vec<Subscription>> {
-        self.rooms.with(&conversation_id, |shard| {
-            shard.get(&conversation_id).map(|room| Arc::clone(&room.subscriptions)).unwrap_or_default()
-        })
-    }
-
-    /// The number of users who have subscriptions in a conversation. The count is at most [`limits::PRESENCE_DEBOUNCE`] old, because
-    /// a new count for each user who connects would cost more with each of them.
-    pub fn user_count(&self, conversation_id: ConversationId) -> usize {
-        self.rooms.with(&conversation_id, |shard| {
-            let Some(room) = shard.get_mut(&conversation_id) else { return 0 };
-            match room.user_count {
-                Some((user_count, counted_at)) if counted_at.elapsed() < limits::PRESENCE_DEBOUNCE => user_count,
-                _ => {
-                    let users: HashSet<UserId> =
-                        room.subscriptions.iter().map(|subscription| subscription.connection.user_id).collect();
-                    room.user_count = Some((users.len(), Instant::now()));
-                    users.len()
-                }
-            }
-        })
-    }
-
-    /// A user's connections.
-    pub fn of_user(&self, user_id: UserId) -> Vec<Arc<Connection>> {
-        self.users.with(&user_id, |shard| shard.get(&user_id).cloned().unwrap_or_default())
-    }
-
-    /// A session's connections.
-    pub fn of_session(&self, session_id: SessionId) -> Vec<Arc<Connection>> {
-        self.sessions.with(&session_id, |shard| shard.get(&session_id).cloned().unwrap_or_default())
-    }
-
-    /// Every connection.
-    pub fn all(&self) -> Vec<Arc<Connection>> {
-        self.users.collect(Vec::clone)
-    }
-
-    /// The number of connections.
-    pub fn count(&self) -> usize {
-        self.users.sum(Vec::len)
-    }
-
-    /// Returns a user's presence by their connections on this node.
-    pub fn status(&self, user_id: UserId) -> Status {
-        self.users.with(&user_id, |shard| match shard.get(&user_id) {
-            None => Status::Offline,
-            Some(connections) if connections.iter().all(|connection| connection.is_away()) => Status::Away,
-            Some(_) => Status::Online,
         })
     }
 }

@@ -44,6 +44,11 @@ impl Peers {
         self.peers().keys().copied().collect()
     }
 
+    /// Returns how many other nodes are alive.
+    pub fn count(&self) -> usize {
+        self.peers().len()
+    }
+
     /// Returns true if no other node is alive.
     pub fn is_alone(&self) -> bool {
         self.peers().is_empty()

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::packets::pack;
-use super::routes::route;
+use super::routes::{divided, undivided};
 use super::subjects::Subjects;
 use crate::bus::Envelope;
 use crate::bus::cluster::Cluster;
@@ -45,7 +45,9 @@ impl Publisher {
     }
 
     async fn publish(&self, envelopes: Vec<Envelope>) {
-        for (route, envelopes) in route(self.shards, envelopes) {
+        let is_divided = self.cluster.peers.count() > limits::NATS_UNDIVIDED_PEERS_MAX;
+        let routed = if is_divided { divided(self.shards, envelopes) } else { undivided(envelopes) };
+        for (route, envelopes) in routed {
             let max = self.client.max_payload().min(limits::NATS_PACKET_BYTES_MAX);
             let mut packets = Vec::new();
             pack(&self.cluster, &envelopes, max, &mut packets);

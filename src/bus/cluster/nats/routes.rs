@@ -2,6 +2,8 @@
 //!
 //! The publisher sends what concerns a conversation to the nodes that need the conversation's shard, and what concerns users to those that need the
 //! shards of the users. Each node gets an ephemeral frame once for each of its users, because the users of an audience are divided.
+//!
+//! Few nodes need most of what there is anyway, so all get everything, and what waits goes together in few packets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,8 +24,20 @@ pub(super) enum Route {
 /// Envelopes by their routes. Those of a route keep their order.
 pub(super) type Routed = BTreeMap<Route, Vec<Envelope>>;
 
+/// Sends envelopes to all nodes, in their order.
+pub(super) fn undivided(envelopes: Vec<Envelope>) -> Routed {
+    let mut all: Vec<Envelope> = Vec::with_capacity(envelopes.len());
+    for envelope in envelopes {
+        match (all.last_mut(), envelope) {
+            (Some(Envelope::Events(others)), Envelope::Events(events)) => others.extend(events),
+            (_, other) => all.push(other),
+        }
+    }
+    [(Route::All, all)].into()
+}
+
 /// Divides envelopes among their routes.
-pub(super) fn route(shards: Shards, envelopes: Vec<Envelope>) -> Routed {
+pub(super) fn divided(shards: Shards, envelopes: Vec<Envelope>) -> Routed {
     let mut router = Router { shards, routed: Routed::new() };
     for envelope in envelopes {
         router.add(envelope);

@@ -80,12 +80,12 @@ impl Servers {
     }
 
     /// Returns the addresses.
-    pub(super) fn addresses(&self) -> Vec<ServerAddr> {
+    pub fn addresses(&self) -> Vec<ServerAddr> {
         self.addresses.clone()
     }
 
     /// Returns the options of the client. An error is one line that names the variable.
-    pub(super) fn options(&self, tls: &TlsFiles) -> Result<ConnectOptions, String> {
+    pub fn options(&self, tls: &TlsFiles) -> Result<ConnectOptions, String> {
         tls.check()?;
         let mut options =
             ConnectOptions::new().require_tls(self.needs_tls || tls.authorities.is_some() || tls.certificate.is_some());

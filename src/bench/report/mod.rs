@@ -1,13 +1,20 @@
 //! The printed report: a table for people, or one JSON object for programs.
 
+mod numbers;
+mod rows;
+mod title;
+
 use std::fmt::Write;
 use std::thread::available_parallelism;
 
 use serde_json::{Map, Value, json};
 
 use super::idle::Memory;
-use super::options::{Load, RunSettings, Scenario};
+use super::options::RunSettings;
 use super::run_result::{RunResult, median};
+use numbers::{counted, grouped};
+use rows::{Row, rows};
+pub(super) use title::title;
 
 /// The quantiles of a latency, and their names.
 const QUANTILES: [(&str, f64); 5] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)];
@@ -26,40 +33,6 @@ pub(super) struct Report {
     body: String,
     notes: Vec<String>,
     object: Map<String, Value>,
-}
-
-/// One value of each run.
-struct Row {
-    key: String,
-    label: String,
-    unit: &'static str,
-    decimals: usize,
-    values: Vec<f64>,
-    /// Follows the values in the table.
-    note: String,
-    /// The row is in the JSON object but not in the table.
-    json_only: bool,
-}
-
-impl Row {
-    fn new(key: &str, label: &str, unit: &'static str, decimals: usize, values: Vec<f64>) -> Self {
-        Self {
-            key: key.to_owned(),
-            label: label.to_owned(),
-            unit,
-            decimals,
-            values,
-            note: String::new(),
-            json_only: false,
-        }
-    }
-
-    /// Returns median, least and most.
-    fn summary(&self) -> [f64; 3] {
-        let least = self.values.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        [median(self.values.clone()), least, most]
-    }
 }
 
 impl Report {
@@ -91,6 +64,12 @@ impl Report {
         report.object.insert("missing".to_owned(), json!(0));
         report.object.insert("runs".to_owned(), results.iter().map(run_json).collect());
         report
+    }
+
+    /// Adds the limit that messages between nodes are compared with.
+    pub(super) fn add_nats_limit(&mut self, micros: f64) {
+        let label = "one NATS publish and receive, CPU";
+        self.rows.push(Row::new("nats_us_per_message", label, "µs", 2, vec![micros]));
     }
 
     /// Builds the report of `idle`.
@@ -208,65 +187,6 @@ impl Report {
     }
 }
 
-fn rows(results: &[RunResult]) -> Vec<Row> {
-    let each = |value: &dyn Fn(&RunResult) -> f64| results.iter().map(value).collect::<Vec<f64>>();
-    let mut rows = Vec::new();
-    let counts = results.first().map(|first| first.counts.clone()).unwrap_or_default();
-    for count in &counts {
-        let values = each(&|result| result.rate(count.plural));
-        rows.push(Row::new(&format!("{}_per_second", count.plural), count.plural, "/s", 0, values));
-    }
-    let server: Option<Vec<_>> = results.iter().map(|result| result.server).collect();
-    for count in counts.iter().filter(|_| server.is_some()) {
-        let server_micros = |part: fn(super::CpuTime) -> std::time::Duration| {
-            each(&|result| result.micros_per(part(result.server.unwrap_or_default()), count.plural))
-        };
-        let label = format!("server CPU per {}", count.singular);
-        let mut row = Row::new(
-            &format!("server_us_per_{}", count.singular),
-            &label,
-            "µs",
-            2,
-            server_micros(super::CpuTime::total),
-        );
-        let (user, system) = (median(server_micros(|cpu| cpu.user)), median(server_micros(|cpu| cpu.system)));
-        row.note = format!("   = {} user + {} system", grouped(user, 2), grouped(system, 2));
-        rows.push(row);
-        for (part, value) in [("user", server_micros(|cpu| cpu.user)), ("system", server_micros(|cpu| cpu.system))] {
-            let key = format!("server_{part}_us_per_{}", count.singular);
-            rows.push(Row { json_only: true, ..Row::new(&key, "", "µs", 2, value) });
-        }
-    }
-    if let Some(count) = counts.last() {
-        let values = each(&|result| result.micros_per(result.client.total(), count.plural));
-        let label = format!("client CPU per {}", count.singular);
-        rows.push(Row::new(&format!("client_us_per_{}", count.singular), &label, "µs", 2, values));
-    }
-    let shares: Option<Vec<f64>> = results.iter().map(|result| Some(100.0 * result.client_share()?)).collect();
-    if let Some(shares) = shares {
-        rows.push(Row::new("client_share_percent", "client's share of both's CPU", "%", 1, shares));
-    }
-    // Of a storm the numbers themselves say more than how many came in a second.
-    for count in counts.iter().filter(|_| counts.iter().any(|count| count.plural == "events")) {
-        rows.push(Row::new(
-            count.plural,
-            &format!("{} of a storm", count.plural),
-            "",
-            0,
-            each(&|result| {
-                #[allow(clippy::cast_precision_loss)] // rounded for people
-                let value = result.count(count.plural) as f64;
-                value
-            }),
-        ));
-    }
-    if counts.iter().any(|count| count.plural == "deliveries") {
-        // Always 0: a run with a failed check has no result.
-        rows.push(Row::new("missing", "missing, doubled, out of order", "", 0, each(&|_| 0.0)));
-    }
-    rows
-}
-
 fn run_json(result: &RunResult) -> Value {
     let mut object: Map<String, Value> =
         result.counts.iter().map(|count| (count.plural.to_owned(), json!(count.count))).collect();
@@ -293,110 +213,5 @@ fn latency_label(name: &str) -> &str {
         "reaction" => "storm's begin to a reaction's answer",
         "bystander" => "bystander's send to its return",
         other => other,
-    }
-}
-
-/// Describes the scenario and its parameters in a sentence.
-pub(super) fn title(scenario: &Scenario) -> String {
-    match scenario {
-        Scenario::Fanout(options) => format!(
-            "one room of {}, {}, {}",
-            counted(options.members.get(), "member"),
-            counted(options.publishers.get(), "publisher"),
-            describe_load(&options.load)
-        ),
-        Scenario::Pairs(options) => {
-            let users = options.users.map(|users| format!(", shared by {} on /ws", counted(users.get(), "user")));
-            format!(
-                "{} of two{}, all send, {}",
-                counted(options.conversations.get(), "conversation"),
-                users.unwrap_or_default(),
-                describe_load(&options.load)
-            )
-        }
-        Scenario::Rooms(options) => format!(
-            "{} of {} drawn from {} on /ws, {}, {}",
-            counted(options.rooms.get(), "room"),
-            counted(options.members.get(), "member"),
-            counted(options.users.get(), "user"),
-            counted(options.publishers.get(), "publisher"),
-            describe_load(&options.load)
-        ),
-        Scenario::Crowd(options) => format!(
-            "one group of {}, each with {}; {} one after another",
-            counted(options.members.get(), "member"),
-            counted(options.connections.get(), "connection"),
-            counted(options.messages.get(), "message")
-        ),
-        Scenario::Listen(options) => format!("listening on {}", options.address),
-        Scenario::Edits(options) => format!(
-            "{} of two, {}, each with {} under way (closed loop), beside a bystander's {} messages/s (open loop)",
-            counted(options.conversations.get(), "conversation"),
-            counted(options.editors(), "editor"),
-            options.window,
-            grouped(options.rate.get().into(), 0)
-        ),
-        Scenario::Reactions(options) => {
-            format!("one room of {}, who all react to one message at once", counted(options.members.get(), "member"))
-        }
-        Scenario::Idle(options) => format!(
-            "{} in rooms of {}, idle and after a burst",
-            counted(options.connections.get(), "connection"),
-            options.room
-        ),
-        Scenario::Connect(options) => {
-            format!("connections to /ws/{{id}}, {} at a time, until {} are open", options.at_once, options.connections)
-        }
-        Scenario::History(options) => format!(
-            "pages of {} from a conversation of {}, over {}",
-            options.limit,
-            counted(options.messages.get(), "message"),
-            counted(options.connections.get(), "connection")
-        ),
-        Scenario::Login(options) => {
-            let beside = options.beside.map(|rate| format!(", beside {} messages/s", grouped(rate.get().into(), 0)));
-            format!("logins, {} at a time{}", options.at_once, beside.unwrap_or_default())
-        }
-    }
-}
-
-fn describe_load(load: &Load) -> String {
-    match load.rate {
-        Some(rate) => format!("{} messages/s in all (open loop)", grouped(rate.get().into(), 0)),
-        None => format!("each with {} under way (closed loop)", load.window),
-    }
-}
-
-/// Returns a count with its noun, such as `2 runs`.
-#[allow(clippy::cast_precision_loss)] // rounded for people
-fn counted(count: usize, singular: &str) -> String {
-    format!("{} {singular}{}", grouped(count as f64, 0), if count == 1 { "" } else { "s" })
-}
-
-/// Formats a number with `decimals`, and with commas between the thousands.
-fn grouped(value: f64, decimals: usize) -> String {
-    let text = format!("{value:.decimals$}");
-    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
-    let mut out = String::with_capacity(text.len() + text.len() / 3);
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out + rest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::grouped;
-
-    #[test]
-    fn commas_separate_thousands() {
-        for (value, decimals, text) in
-            [(0.0, 0, "0"), (999.0, 0, "999"), (1_234_567.0, 0, "1,234,567"), (1_000.456, 2, "1,000.46")]
-        {
-            assert_eq!(grouped(value, decimals), text);
-        }
     }
 }
