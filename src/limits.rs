@@ -59,7 +59,7 @@ pub const UNREAD_SCANNED_PER_TOKEN: usize = 100;
 /// nodes compare themselves with the store.
 pub const OUTBOUND_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Packets of one node by which a packet may be late before it counts as stale. A bus that joins several servers reorders a few, and a node
-/// that is busy reads its subscriptions to NATS in turn, each with up to [`NATS_WAITING_PACKETS_MAX`] packets.
+/// takes packets from its subscriptions to NATS in turn, each with up to [`NATS_WAITING_PACKETS_MAX`].
 pub const REPLAY_WINDOW: u64 = 16 * 1024;
 /// Bytes of an envelope that a carrier of small packets may take to pieces. The largest is a frame with an audience of a large group, which is below
 /// [`FRAME_BYTES_MAX`] and 16 bytes for each of [`GROUP_MEMBERS_MAX`].
@@ -99,9 +99,13 @@ pub const SHARDS_PER_ENVELOPE_MAX: usize = 16;
 pub const NATS_PACKET_BYTES_MAX: usize = 256 * 1024;
 /// Packets that wait in the client of NATS, 4 MiB. Beyond, envelopes wait in [`OUTBOUND_BYTES_MAX`].
 pub const NATS_SENDING_PACKETS_MAX: usize = 16;
-/// Packets of a subscription that wait for this node. They are read as soon as they come, so these are for the moments in which the node does
-/// something else. Beyond, the client drops packets, and the node compares itself with the store.
+/// Packets of a subscription that wait in the client. A task that does nothing else moves them to [`NATS_INBOUND_BYTES_MAX`]. It runs between two turns
+/// of the client, which reads at most 8 MiB in one: tokio ends it after 128 reads, and the client's buffer has 64 KiB. These are for such a turn.
+/// Beyond, the client drops packets, and the node compares itself with the store.
 pub const NATS_WAITING_PACKETS_MAX: usize = 1_024;
+/// Bytes of packets that NATS brought and that wait for this node: a second of the heaviest traffic, as in [`OUTBOUND_BYTES_MAX`]. Beyond, packets are
+/// dropped until the queue is empty, and the node compares itself with the store.
+pub const NATS_INBOUND_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Subscriptions of a node to single shards, an eighth of [`SHARDS`]. A node that needs more has one subscription to all: each takes 6 KiB in
 /// the client, and it would get most of the traffic anyway.
 pub const NATS_SUBSCRIPTIONS_MAX: usize = 512;

@@ -123,10 +123,15 @@ impl Link {
                 let Nats { cluster_id, shards, servers, tls } = *link;
                 tracing::info!(%servers, "the nodes are joined by NATS");
                 let interest = registry.watch_interest(shards);
-                let (publisher, receiver) = nats::connect(cluster, cluster_id, interest, &servers, &tls).await?;
-                // Two tasks, so that what comes is delivered while what goes is encoded. A panic in one ends the process.
-                let (sending, receiving) = (publisher.run(stop.clone()), supervised(receiver.run(stop.clone())));
-                Ok(Box::pin(async move { _ = tokio::join!(sending, tokio::spawn(receiving)) }))
+                let (publisher, receiver, deliverer) =
+                    nats::connect(cluster, cluster_id, interest, &servers, &tls).await?;
+                // Three tasks, so that what comes is read and delivered while what goes is encoded. A panic in one ends the process.
+                let sending = publisher.run(stop.clone());
+                let receiving = supervised(receiver.run(stop.clone()));
+                let delivering = supervised(deliverer.run(stop.clone()));
+                Ok(Box::pin(async move {
+                    _ = tokio::join!(sending, tokio::spawn(receiving), tokio::spawn(delivering));
+                }))
             }
         }
     }

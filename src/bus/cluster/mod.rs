@@ -67,6 +67,8 @@ pub struct Refused {
     pub stale: AtomicU64,
     pub unknown: AtomicU64,
     pub malformed: AtomicU64,
+    /// This node did not deliver them in time.
+    pub unread: AtomicU64,
 }
 
 impl Cluster {

@@ -78,10 +78,12 @@ impl TestNode {
         let cluster = Cluster::new(Arc::clone(&inbox) as _, Seal::new(secret, cluster_id, incarnation));
         let interest = Arc::new(Interest::new(SHARDS));
         let servers = Servers::parse(url).unwrap();
-        let (publisher, receiver) = connect(&cluster, cluster_id, Arc::clone(&interest), &servers, tls).await.unwrap();
+        let (publisher, receiver, deliverer) =
+            connect(&cluster, cluster_id, Arc::clone(&interest), &servers, tls).await.unwrap();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(publisher.run(stop.clone()));
         tasks.spawn(receiver.run(stop.clone()));
+        tasks.spawn(deliverer.run(stop.clone()));
         tasks.close();
         let stop_on_drop = stop.clone().drop_guard();
         Self { cluster_id, cluster, inbox, incarnation, interest, heard, tasks, stop, _stop_on_drop: stop_on_drop }

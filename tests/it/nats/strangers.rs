@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chinwag::bus::{Bus, Envelope};
 use chinwag::domain::{ConversationId, SessionId};
-use chinwag::limits::NATS_WAITING_PACKETS_MAX;
+use chinwag::limits::NATS_INBOUND_BYTES_MAX;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -104,7 +104,8 @@ async fn garbage_and_copies_are_counted_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_does_not_keep_up_compares() {
+async fn what_waits_for_a_node_is_bounded_in_bytes_and_the_node_compares() {
+    const PACKET_BYTES: usize = 512 * 1024;
     let nats = Nats::start().await;
     let [one, mut other] = TestNode::several(&nats.url("")).await;
     let (gate, held) = std::sync::mpsc::channel();
@@ -112,18 +113,25 @@ async fn a_node_that_does_not_keep_up_compares() {
     one.cluster.publish(Envelope::SessionsEnded(vec![SessionId::new()]));
     until(|| other.inbox.gate.lock().is_ok_and(|gate| gate.is_none())).await;
     let mut stranger = Stranger::connect(&nats).await;
-    let (flood, at_a_time) = (4 * NATS_WAITING_PACKETS_MAX, NATS_WAITING_PACKETS_MAX / 2);
+    let (fitting, flood) = (NATS_INBOUND_BYTES_MAX / PACKET_BYTES, 3 * NATS_INBOUND_BYTES_MAX / PACKET_BYTES);
+    let packet = vec![b'x'; PACKET_BYTES];
     for number in 1..=flood {
-        stranger.publish(&format!("chinwag.{}.all", other.cluster_id), b"garbage").await;
-        if number % at_a_time == 0 {
-            // The first node reads, so what has come to it has come to the client of the second one, or will soon.
-            until(|| one.cluster.refused.foreign.load(Ordering::Relaxed) == u64::try_from(number).unwrap()).await;
-        }
+        stranger.publish(&format!("chinwag.{}.all", other.cluster_id), &packet).await;
+        // The first node delivers, so NATS has sent it to the second one too.
+        until(|| one.cluster.refused.foreign.load(Ordering::Relaxed) == u64::try_from(number).unwrap()).await;
     }
+    let (node, count) = (Arc::clone(&other.cluster), |counter: &AtomicU64| counter.load(Ordering::Relaxed));
+    until(|| count(&node.refused.unread) >= u64::try_from(flood - fitting).unwrap()).await;
+    assert_eq!(count(&node.refused.foreign), 0, "it delivers nothing yet");
     drop(gate);
     other.compares().await;
-    let refused = other.cluster.refused.foreign.load(Ordering::Relaxed);
-    assert!(refused < u64::try_from(flood).unwrap(), "some were dropped, and {refused} came");
+    until(|| count(&node.refused.foreign) + count(&node.refused.unread) == u64::try_from(flood).unwrap()).await;
+    let came = usize::try_from(count(&node.refused.foreign)).unwrap();
+    assert!(came <= fitting, "{came} of {fitting} packets waited");
+    let id = ConversationId::new();
+    other.joins(id.0).await;
+    one.publish(id, "and on");
+    assert_eq!(other.events_of(id).await, "and on");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
