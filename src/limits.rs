@@ -114,6 +114,8 @@ pub const NATS_SUBSCRIPTIONS_MAX: usize = 512;
 pub const NATS_UNDIVIDED_PEERS_MAX: usize = 4;
 /// Subscriptions to shards that a node keeps although it needs them no more. Clients that come and go cost no subscriptions then.
 pub const NATS_SPARE_SUBSCRIPTIONS_MAX: usize = 64;
+/// Bytes of a file of credentials for NATS: a JWT of a user with many permissions has some thousands. A longer file is another one.
+pub const NATS_CREDENTIALS_BYTES_MAX: u64 = 64 * 1024;
 /// Time between two pings to NATS. After two that are not answered, the client connects anew.
 pub const NATS_PING_INTERVAL: Duration = Duration::from_secs(2);
 /// Time in which NATS must answer a new connection.

@@ -10,7 +10,7 @@ ports=${PORTS:-8081 8082 8083}
 nats_port=${NATS_PORT:-4222}
 user=$(id -un)
 PATH=$PATH$(printf ':%s' /usr/lib/postgresql/*/bin)
-unset DATABASE_URL DATABASE_URL_FILE NATS_URL ${!CHINWAG_@}
+unset DATABASE_URL DATABASE_URL_FILE NATS_URL NATS_URL_FILE NATS_CREDENTIALS_FILE ${!CHINWAG_@}
 
 for program in initdb postgres pg_isready createdb; do
     command -v "$program" >/dev/null || { echo "make cluster needs PostgreSQL's $program: apt-get install postgresql" >&2; exit 1; }

@@ -68,7 +68,7 @@ impl Joining {
             return match (config.listen_url()?, nats) {
                 (None, None) => Ok(None),
                 (Some((_, variable)), _) => Err(format!("{variable} needs a DATABASE_URL that is postgres://…")),
-                (_, Some(_)) => Err("NATS_URL needs a DATABASE_URL that is postgres://…".to_owned()),
+                (_, Some(_)) => Err(format!("{} needs a DATABASE_URL that is postgres://…", config.nats.variable())),
             };
         };
         let first = ClusterIdentity { id: Uuid::now_v7(), shard_count: limits::SHARDS };

@@ -1,8 +1,9 @@
 //! Nodes that exchange packets over a real NATS.
 
 mod carrier;
+mod credentials;
 mod logins;
-mod nodes;
+pub(crate) mod nodes;
 mod outages;
 mod strangers;
 

@@ -14,9 +14,14 @@ use crate::support::postgres::database;
 
 /// Starts nodes on one database.
 async fn nodes(nats: &Nats) -> [Node; 2] {
+    nodes_with(&["--nats-url", &nats.url("")]).await
+}
+
+/// Starts nodes on one database, with these arguments.
+pub(crate) async fn nodes_with(arguments: &[&str]) -> [Node; 2] {
     let url = database().await;
-    let (nats_url, secret) = (nats.url(""), "one secret for all the nodes there are");
-    let arguments = ["--database-url", &url, "--jwt-secret", secret, "--nats-url", &nats_url];
+    let arguments =
+        [&["--database-url", &url, "--jwt-secret", "one secret for all the nodes there are"], arguments].concat();
     let mut nodes = [Node::with(&arguments), Node::with(&arguments)];
     for node in &mut nodes {
         node.start().await;
@@ -25,7 +30,7 @@ async fn nodes(nats: &Nats) -> [Node; 2] {
 }
 
 /// Returns the same user at another node.
-fn at(node: &Node, user: &TestUser) -> TestUser {
+pub(super) fn at(node: &Node, user: &TestUser) -> TestUser {
     TestUser { address: node.address, ..user.clone() }
 }
 
@@ -46,6 +51,22 @@ async fn messages_typing_and_the_ends_of_sessions_reach_the_other_node() {
     assert_eq!(reader.next_content().await, "and here");
     grace.post("/v1/users/logout", &json!({})).await.expect(204);
     assert_eq!(reader.close_code().await, 4504);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_url_with_its_password_can_stand_in_a_file() {
+    let nats = Nats::with("authorization { user: node, password: hunter2 }").await;
+    let file = nats.folder().join("url");
+    std::fs::write(&file, format!("{}\n", nats.url("node:hunter2@"))).unwrap();
+    let [one, two] = nodes_with(&["--nats-url-file", file.to_str().unwrap()]).await;
+    for node in [&one, &two] {
+        node.has_logged("connected to NATS", 1).await;
+    }
+    let (ada, grace) = (one.register("ada").await, one.register("grace").await);
+    let room = ada.direct(&grace).await;
+    let mut reader = at(&two, &grace).connect("/ws").await;
+    ada.send(&room, "hello").await;
+    assert_eq!(reader.next_content().await, "hello");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,8 @@ pub(crate) mod devtools;
 pub(crate) mod held_store;
 pub(crate) mod history;
 pub(crate) mod nats;
+#[cfg(feature = "nats-credentials")]
+pub(crate) mod nats_accounts;
 pub(crate) mod node;
 pub(crate) mod operated;
 pub(crate) mod pgbouncer;

@@ -7,6 +7,7 @@
 //!
 //! NATS delivers each packet at most once, so the store stays the truth. The client reconnects by itself, and does not need NATS at the start.
 
+mod credentials;
 mod inbound;
 mod packets;
 mod publisher;
@@ -26,6 +27,7 @@ use uuid::Uuid;
 use super::Cluster;
 use crate::limits;
 use crate::registry::Interest;
+pub use credentials::Credentials;
 pub use inbound::Deliverer;
 pub use publisher::Publisher;
 pub use receiver::Receiver;
