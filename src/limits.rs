@@ -84,6 +84,8 @@ pub const LEASE: Duration = Duration::from_secs(12);
 pub const LEASE_RENEWAL: Duration = Duration::from_secs(4);
 /// Shortest time between two looks at the leases. Packets of unknown nodes cause at most two a second, however many come.
 pub const LEASE_LOOK_PAUSE: Duration = Duration::from_millis(500);
+/// Shortest time between two challenges to a peer that sends packets and no response. Copies of old packets cause at most four a second.
+pub const NODE_CHALLENGE_PAUSE: Duration = Duration::from_millis(250);
 /// Time after which a node must have been seen by a node that it sees: a renewal, and the time that it may take.
 pub const PEERS_SETTLED: Duration = LEASE_RENEWAL.saturating_add(QUERY_TIMEOUT);
 /// Time for which the row of a dead node stays, for the operator who looks.
@@ -497,7 +499,7 @@ pub const WRITE_SLICES_MAX: usize = 64;
 pub const SENDS_IN_FLIGHT_MAX: usize = 256;
 /// Connections of one user: phones, tabs and bots, with room to spare.
 pub const CONNECTIONS_PER_USER_MAX: usize = 50;
-/// Time between two pings of a connection, shorter than proxies keep an idle connection. Two unanswered pings close it. Also the time
+/// Time between two pings of a connection, shorter than proxies keep an idle connection. Two unmet pings close it. Also the time
 /// between two comparisons of a node with the store.
 pub const HEARTBEAT: Duration = Duration::from_secs(25);
 /// Time in which the first frame must authenticate the client, if the handshake did not. Bounds how long a socket without a user is open.

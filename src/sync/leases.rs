@@ -84,7 +84,7 @@ impl LeaseKeeper {
         if self.peers_stay_until.is_some() {
             live.extend(&before);
         }
-        peers.set_live(live.iter().copied());
+        self.cluster.set_live(live.iter().copied());
         for node in live.difference(&before) {
             tracing::info!(%node, peers = live.len(), "another node is alive");
         }

@@ -13,11 +13,13 @@ mod bytes;
 mod codec;
 mod codec_presence;
 mod fragments;
+mod handshake;
 pub mod nats;
 pub mod notify;
 mod outbound;
 mod packing;
 mod peers;
+mod replay_window;
 mod seal;
 
 use std::sync::Arc;
@@ -65,6 +67,8 @@ pub struct Refused {
     pub foreign: AtomicU64,
     pub other_cluster: AtomicU64,
     pub stale: AtomicU64,
+    /// They may be copies from before the handshake with their sender.
+    pub early: AtomicU64,
     pub unknown: AtomicU64,
     pub malformed: AtomicU64,
     /// This node did not deliver them in time.
@@ -116,10 +120,11 @@ impl Cluster {
         let refused = &self.refused;
         match self.peers.admit(from, counter) {
             Admission::New => {}
+            Admission::Early => return self.deliver_early(from, counter, body),
             Admission::Stale => return count(&refused.stale, "it came before, or is too old"),
             Admission::Unknown => {
                 self.newcomer.notify_one();
-                return count_unknown(&refused.unknown);
+                return count_quietly(&refused.unknown, "their nodes hold no lease in this database");
             }
         }
         let whole = if body.first() == Some(&FRAGMENT) { self.fragments.add(from, body) } else { Ok(Some(body)) };
@@ -132,6 +137,7 @@ impl Cluster {
     /// Delivers an envelope of another node, or acknowledges it, or records its acknowledgement.
     fn deliver_envelope(&self, from: Incarnation, envelope: Envelope) {
         match envelope {
+            Envelope::EndSessions { request, sessions } if sessions.is_empty() => self.respond(from, request),
             Envelope::EndSessions { request, sessions } => {
                 self.inbox.deliver_remote(Envelope::SessionsEnded(sessions));
                 self.outbound.push(Envelope::Acknowledged(request));
@@ -191,11 +197,11 @@ impl Bus for Cluster {
     }
 }
 
-/// Counts a packet of a node that is not known. Every node that joins sends some. Logs every thousandth.
-fn count_unknown(counter: &AtomicU64) {
+/// Counts a packet that is not delivered, as there are some whenever a node joins. Logs every thousandth.
+fn count_quietly(counter: &AtomicU64, reason: &str) {
     let packets = counter.fetch_add(1, Ordering::Relaxed) + 1;
     if packets.is_multiple_of(1_000) {
-        tracing::warn!(packets, "packets of nodes that hold no lease in this database are ignored");
+        tracing::warn!(packets, reason, "packets of the bus are ignored");
     }
 }
 

@@ -97,10 +97,7 @@ impl TestNode {
         for _ in 0..N {
             nodes.push(Self::start(url, &TlsFiles::default(), cluster_id, SECRET).await);
         }
-        introduce(&nodes);
-        for node in &mut nodes {
-            node.compares().await;
-        }
+        introduce(&mut nodes).await;
         nodes.try_into().unwrap_or_else(|_| panic!("{N} nodes"))
     }
 
@@ -162,11 +159,20 @@ impl TestNode {
     }
 }
 
+/// Waits until the subscriptions of nodes of one cluster have begun, and lets them meet.
+async fn introduce(nodes: &mut [TestNode]) {
+    for node in &mut *nodes {
+        node.compares().await;
+    }
+    tell_of_each_other(nodes);
+    until(|| nodes.iter().all(|node| node.cluster.peers.have_responded())).await;
+}
+
 /// Tells nodes of each other, as their leases do.
-fn introduce(nodes: &[TestNode]) {
+fn tell_of_each_other(nodes: &[TestNode]) {
     for node in nodes {
         let others = nodes.iter().map(|other| other.incarnation).filter(|other| *other != node.incarnation);
-        node.cluster.peers.set_live(others);
+        node.cluster.set_live(others);
     }
 }
 

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chinwag::bus::{Bus, Envelope};
-use chinwag::domain::{ConversationId, SessionId};
+use bytes::Bytes;
+use chinwag::bus::{Audience, Bus, Envelope};
+use chinwag::domain::{ConversationId, SessionId, UserId};
 use chinwag::limits::NATS_INBOUND_BYTES_MAX;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{SECRET, TestNode, TlsFiles, introduce, until};
+use super::{Heard, SECRET, TestNode, TlsFiles, tell_of_each_other, until};
 use crate::support::nats::Nats;
 use crate::support::socket::TEST_TIMEOUT;
 
@@ -32,6 +33,25 @@ impl Stranger {
         self.0.write_all(b"\r\n").await.unwrap();
     }
 
+    /// Subscribes to the packets of a cluster.
+    async fn listen(&mut self, cluster: Uuid) {
+        self.0.write_all(format!("SUB chinwag.{cluster}.* 1\r\n").as_bytes()).await.unwrap();
+        self.synchronise().await;
+    }
+
+    /// Ends the subscription, and returns all that came and contains one of these texts.
+    async fn heard(&mut self, texts: &[&str]) -> Vec<(String, Vec<u8>)> {
+        let has = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        let mut bytes = Vec::new();
+        while !texts.iter().all(|text| has(&bytes, text)) {
+            bytes.extend(self.synchronise().await);
+        }
+        self.0.write_all(b"UNSUB 1\r\n").await.unwrap();
+        let mut packets = packets(&bytes);
+        packets.retain(|(_, packet)| texts.iter().any(|text| has(packet, text)));
+        packets
+    }
+
     /// Waits until NATS has taken everything.
     async fn synchronise(&mut self) -> Vec<u8> {
         self.0.write_all(b"PING\r\n").await.unwrap();
@@ -50,13 +70,17 @@ impl Stranger {
     }
 }
 
-/// Returns the payload of the first message in what NATS sent.
-fn payload(bytes: &[u8]) -> (String, Vec<u8>) {
-    let start = bytes.windows(4).position(|part| part == b"MSG ").expect("a message");
-    let end = start + bytes[start..].windows(2).position(|part| part == b"\r\n").unwrap();
-    let words: Vec<&str> = std::str::from_utf8(&bytes[start..end]).unwrap().split(' ').collect();
-    let length: usize = words.last().unwrap().parse().unwrap();
-    (words[1].to_owned(), bytes[end + 2..end + 2 + length].to_vec())
+/// Returns the packets in what NATS sent, each with its subject.
+fn packets(mut bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut packets = Vec::new();
+    while let Some(start) = bytes.windows(4).position(|part| part == b"MSG ") {
+        let end = start + bytes[start..].windows(2).position(|part| part == b"\r\n").unwrap();
+        let words: Vec<&str> = std::str::from_utf8(&bytes[start..end]).unwrap().split(' ').collect();
+        let (packet, rest) = bytes[end + 2..].split_at(words.last().unwrap().parse().unwrap());
+        packets.push((words[1].to_owned(), packet.to_vec()));
+        bytes = rest;
+    }
+    packets
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,18 +90,10 @@ async fn garbage_and_copies_are_counted_and_nothing_else() {
     let id = ConversationId::new();
     other.joins(id.0).await;
     let mut stranger = Stranger::connect(&nats).await;
-    stranger.0.write_all(format!("SUB chinwag.{}.* 1\r\n", one.cluster_id).as_bytes()).await.unwrap();
-    stranger.synchronise().await;
-
+    stranger.listen(one.cluster_id).await;
     one.publish(id, "once");
     assert_eq!(other.events_of(id).await, "once");
-    let mut seen = stranger.synchronise().await;
-    while !seen.windows(4).any(|part| part == b"once") {
-        seen.extend(stranger.synchronise().await);
-    }
-    let from = seen.windows(4).position(|part| part == b"MSG ").unwrap();
-    let (subject, packet) = payload(&seen[from..]);
-    stranger.0.write_all(b"UNSUB 1\r\n").await.unwrap();
+    let (subject, packet) = stranger.heard(&["once"]).await.remove(0);
     let node = Arc::clone(&other.cluster);
     let refused = &node.refused;
     let is = |counter: &AtomicU64, count: usize| counter.load(Ordering::Relaxed) == u64::try_from(count).unwrap();
@@ -101,6 +117,57 @@ async fn garbage_and_copies_are_counted_and_nothing_else() {
     one.publish(id, "twice");
     assert_eq!(other.events_of(id).await, "twice", "nothing came in between");
     assert!(is(&refused.stale, 100) && is(&refused.foreign, 5_001));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_of_old_packets_show_nothing_on_a_node_that_has_just_started() {
+    let nats = Nats::start().await;
+    let url = nats.url("");
+    let [one, mut other] = TestNode::several(&url).await;
+    let user_id = UserId::new();
+    other.joins(user_id.0).await;
+    let frame = |text: &str| {
+        let audience = Audience::Users { user_ids: vec![user_id], conversation_id: None };
+        Envelope::Ephemeral { audience, frame: Bytes::copy_from_slice(text.as_bytes()) }
+    };
+    let mut stranger = Stranger::connect(&nats).await;
+    stranger.listen(one.cluster_id).await;
+    for text in ["first frame", "second frame"] {
+        one.cluster.publish(frame(text));
+        assert_eq!(next_frame(&mut other).await, text);
+    }
+    let copies = stranger.heard(&["first frame", "second frame"]).await;
+    assert_eq!(copies.len(), 2);
+
+    let mut newcomer = TestNode::start(&url, &TlsFiles::default(), one.cluster_id, SECRET).await;
+    newcomer.joins(user_id.0).await;
+    // It knows of the others, which do not know of it and answer nothing.
+    newcomer.cluster.set_live([one.incarnation, other.incarnation]);
+    let node = Arc::clone(&newcomer.cluster);
+    let stale = || node.refused.stale.load(Ordering::Relaxed) + node.refused.early.load(Ordering::Relaxed);
+    stranger.publish(&copies[0].0, &copies[0].1).await;
+    until(|| stale() == 1).await;
+    let nodes = [one, other, newcomer];
+    tell_of_each_other(&nodes);
+    until(|| nodes.iter().all(|node| node.cluster.peers.have_responded())).await;
+    for (subject, packet) in &copies {
+        stranger.publish(subject, packet).await;
+    }
+    until(|| stale() == 3).await;
+    let [one, _, mut newcomer] = nodes;
+    one.cluster.publish(frame("a new frame"));
+    assert_eq!(next_frame(&mut newcomer).await, "a new frame", "and none of the copies");
+}
+
+/// Waits for a frame. Nothing else comes meanwhile but comparisons.
+async fn next_frame(node: &mut TestNode) -> Bytes {
+    loop {
+        match node.next().await {
+            Heard::Envelope(Envelope::Ephemeral { frame, .. }) => return frame,
+            Heard::Compare => {}
+            unexpected @ Heard::Envelope(_) => panic!("{unexpected:?}"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -146,7 +213,7 @@ async fn clusters_that_share_a_nats_hear_nothing_of_each_other() {
     for secret in [SECRET, b"another secret of thirty-two bytes"] {
         neighbours.push(TestNode::start(&url, &no_tls, cluster_id, secret).await);
     }
-    introduce(&neighbours);
+    tell_of_each_other(&neighbours);
     for node in &mut neighbours {
         node.compares().await;
         node.joins(id.0).await;
@@ -154,8 +221,10 @@ async fn clusters_that_share_a_nats_hear_nothing_of_each_other() {
     other.joins(id.0).await;
     one.publish(id, "for its own");
     assert_eq!(other.events_of(id).await, "for its own");
+    let foreign = || neighbours[2].cluster.refused.foreign.load(Ordering::Relaxed);
+    let challenges = foreign();
     neighbours[1].publish(id, "with another secret");
-    until(|| neighbours[2].cluster.refused.foreign.load(Ordering::Relaxed) == 1).await;
+    until(|| foreign() == challenges + 1).await;
     for node in &mut neighbours {
         assert!(!node.has_envelope());
     }

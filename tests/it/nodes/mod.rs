@@ -102,8 +102,13 @@ fn node(url: &str) -> Node {
 
 /// Waits for the next frame of a type, for a short time.
 async fn soon(socket: &mut Socket, kind: &str) -> Value {
-    let frame = timeout(AT_ONCE, socket.next_of(&[kind])).await;
-    frame.unwrap_or_else(|_| panic!("{kind} should be there at once"))
+    soon_of(socket, &[kind]).await
+}
+
+/// Waits for the next frame of one of these types, for a short time.
+async fn soon_of(socket: &mut Socket, kinds: &[&str]) -> Value {
+    let frame = timeout(AT_ONCE, socket.next_of(kinds)).await;
+    frame.unwrap_or_else(|_| panic!("one of {kinds:?} should be there at once"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -84,7 +84,7 @@ impl TestBus {
         Arc::new(TestNode { bus: Arc::clone(self), number: nodes.len() - 1, cluster })
     }
 
-    /// Tells all nodes which of the others are alive.
+    /// Tells all nodes which of the others are alive, and lets them meet whatever the condition of the network is.
     fn set_live(&self, nodes: &[Node]) {
         let silent = self.silent.lock().unwrap();
         let live = |(number, node): (usize, &Node)| {
@@ -92,8 +92,16 @@ impl TestBus {
         };
         let live: Vec<Incarnation> = nodes.iter().enumerate().filter_map(live).collect();
         for node in nodes {
-            node.cluster.peers.set_live(live.iter().copied().filter(|other| *other != node.incarnation));
+            node.cluster.set_live(live.iter().copied().filter(|other| *other != node.incarnation));
         }
+        while nodes.iter().any(|node| {
+            let waiting = node.cluster.outbound.take().now_or_never();
+            for envelope in waiting.iter().flatten() {
+                let packet = Bytes::from(node.cluster.packet([envelope]));
+                nodes.iter().for_each(|other| _ = other.cluster.receive(&packet));
+            }
+            waiting.is_some()
+        }) {}
     }
 
     /// Silences a node, or lets it hear and speak again.

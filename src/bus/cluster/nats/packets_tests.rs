@@ -7,6 +7,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::pack;
+use crate::bus::cluster::handshake::tests::introduce;
 use crate::bus::cluster::{Cluster, SEAL_BYTES, Seal};
 use crate::bus::{Audience, Envelope, Inbox};
 use crate::domain::{ConversationId, Incarnation, SessionId, UserId};
@@ -32,14 +33,14 @@ impl Inbox for Recorder {
 
 /// Returns the envelopes that another node gets in packets of at most `max` bytes.
 fn carried(envelopes: &[Envelope], max: usize) -> Vec<Envelope> {
-    let (sender, inbox) = (Incarnation::new(), Arc::<Recorder>::default());
-    let node = |incarnation, inbox: &Arc<Recorder>| {
-        Cluster::new(Arc::clone(inbox) as _, Seal::new(SECRET, Uuid::nil(), incarnation))
+    let inbox = Arc::<Recorder>::default();
+    let node = |inbox: &Arc<Recorder>| {
+        Cluster::new(Arc::clone(inbox) as _, Seal::new(SECRET, Uuid::nil(), Incarnation::new()))
     };
-    let other = node(Incarnation::new(), &inbox);
-    other.peers.set_live([sender]);
+    let (sender, other) = (node(&Arc::default()), node(&inbox));
+    introduce(&sender, &other);
     let mut packets = Vec::new();
-    pack(&node(sender, &Arc::default()), envelopes, max, &mut packets);
+    pack(&sender, envelopes, max, &mut packets);
     for packet in packets {
         assert!(packet.len() <= max, "{} bytes", packet.len());
         other.receive(&packet.into());
