@@ -15,6 +15,7 @@ use chinwag::bus::cluster::nats::{Servers, TlsFiles, connect};
 use chinwag::bus::cluster::{Cluster, Seal};
 use chinwag::bus::{Bus, Envelope, Hints, Inbox};
 use chinwag::domain::{ConversationId, Incarnation, Shards};
+use chinwag::limits::NATS_UNDIVIDED_PEERS_MAX;
 use chinwag::registry::{EncodedEvents, Interest};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -173,6 +174,14 @@ fn tell_of_each_other(nodes: &[TestNode]) {
     for node in nodes {
         let others = nodes.iter().map(|other| other.incarnation).filter(|other| *other != node.incarnation);
         node.cluster.set_live(others);
+    }
+}
+
+/// Makes nodes know of further ones, which do not run, so that they send packets only to those that need them.
+fn crowd<const N: usize>(nodes: [&TestNode; N]) {
+    let absent: Vec<Incarnation> = (0..NATS_UNDIVIDED_PEERS_MAX).map(|_| Incarnation::new()).collect();
+    for node in nodes {
+        node.cluster.set_live(node.cluster.peers.live().into_iter().chain(absent.clone()));
     }
 }
 
