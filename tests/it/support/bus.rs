@@ -98,7 +98,9 @@ impl TestBus {
             let waiting = node.cluster.outbound.take().now_or_never();
             for envelope in waiting.iter().flatten() {
                 let packet = Bytes::from(node.cluster.packet([envelope]));
-                nodes.iter().for_each(|other| _ = other.cluster.receive(&packet));
+                for other in nodes {
+                    other.cluster.receive(&packet);
+                }
             }
             waiting.is_some()
         }) {}
