@@ -5,7 +5,7 @@ COPY . .
 # The caches are there only while this line runs, so the binary leaves them in the same line.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/chinwag/target,sharing=locked \
-    make build && cp target/release/chinwag /usr/local/bin/
+    make build FEATURES=nats-credentials && cp target/release/chinwag /usr/local/bin/
 
 FROM debian:bookworm-slim
 # The certificates are for sslmode=verify-full in DATABASE_URL.

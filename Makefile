@@ -11,10 +11,11 @@ help:
 
 .PHONY: run build demo up cluster
 run: build ## Builds the server and starts it; no configuration is needed
-	@cargo run --release --locked --quiet -- $(ARGS)
+	@cargo run --release --locked --features '$(FEATURES)' --quiet -- $(ARGS)
 
-build: ## Builds the server: target/release/chinwag
-	cargo build --release --locked
+FEATURES = # of cargo: nats-credentials
+build: ## Builds the server: target/release/chinwag (FEATURES=nats-credentials: with files of credentials for NATS)
+	cargo build --release --locked --features '$(FEATURES)'
 
 demo: ## Starts a server of its own and shows what it does
 	cargo run --locked --example demo -- $(ARGS)
@@ -28,22 +29,24 @@ cluster: build ## Starts three nodes on one PostgreSQL, with NATS where it is in
 # Changing it
 
 .PHONY: test client faults fuzz mixed services check fmt fmt-check lint doc bench bench-page
+# The lints are for the default features, and the tests have all: so both are compiled, and nothing twice.
 test: services ## Runs every test; installs PostgreSQL and Chromium first where they are missing and it may
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		set -ex; cargo nextest run --locked $(ARGS); cargo test --locked --doc $(ARGS); \
+		set -ex; cargo nextest run --locked --all-features $(ARGS); cargo test --locked --all-features --doc $(ARGS); \
 	else \
-		set -ex; cargo test --locked $(ARGS); \
+		set -ex; cargo test --locked --all-features $(ARGS); \
 	fi
 
 client: ## Checks the client module: its types, and its tests in Node
 	@tests/client/check.sh
 
 FAULT_ROUNDS = 30
-faults: build services ## Kills, stops and cuts off the server many times over, and tells what was counted (FAULT=database, sockets, …: some)
+FAULTS = $(if $(FAULT),faults::$(FAULT),faults:: nodes::history nodes::readers)
+faults: build services ## Kills, stops and cuts off servers many times over, and tells what was counted (FAULT=database, sockets, …: some)
 	@seed=$${CHINWAG_FAULT_SEED:-$$(date +%s)}; \
 	echo "CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS)"; \
 	CHINWAG_FAULT_SEED=$$seed CHINWAG_FAULT_ROUNDS=$(FAULT_ROUNDS) CHINWAG_BIN=target/release/chinwag \
-	cargo test --locked --test it faults::$(FAULT) -- --nocapture --test-threads 2 $(ARGS)
+	cargo test --locked --test it -- $(FAULTS) --nocapture --test-threads 2 $(ARGS)
 
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = dispatch frames router socket

@@ -450,3 +450,9 @@ CREATE TABLE nodes (
     started_at  timestamptz NOT NULL,
     leased_to   timestamptz NOT NULL
 );
+
+-- Version 29: nodes find changes of blocks that the bus lost.
+
+-- Counts the changes by which a block hides this user's presence and that of another user from each other, or shows it again. Last, because it keeps
+-- other nodes from reading users.
+ALTER TABLE users ADD COLUMN blocks_version bigint NOT NULL DEFAULT 0;

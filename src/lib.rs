@@ -74,7 +74,7 @@
 //! A node that missed events reads them from the store too, those of many conversations by one question. `delivery::gap_repair` reads the missing ones before it delivers those that
 //! follow. A gap at the end has no event after it, so `sync::reconcile` compares the node's numbers with the store's once a heartbeat.
 //! After a failover of PostgreSQL the same numbers may be those of other events. Then `sync::replaced_history` closes all connections before the
-//! store serves again.
+//! store serves again, and [`store::HistoryGate`] keeps back what was committed, read or said by another node in the history before.
 //!
 //! # Invariants
 //!

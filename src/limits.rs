@@ -59,7 +59,7 @@ pub const UNREAD_SCANNED_PER_TOKEN: usize = 100;
 /// nodes compare themselves with the store.
 pub const OUTBOUND_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Packets of one node by which a packet may be late before it counts as stale. A bus that joins several servers reorders a few, and a node
-/// that is busy reads its subscriptions to NATS in turn, each with up to [`NATS_WAITING_PACKETS_MAX`] packets.
+/// takes packets from its subscriptions to NATS in turn, each with up to [`NATS_WAITING_PACKETS_MAX`].
 pub const REPLAY_WINDOW: u64 = 16 * 1024;
 /// Bytes of an envelope that a carrier of small packets may take to pieces. The largest is a frame with an audience of a large group, which is below
 /// [`FRAME_BYTES_MAX`] and 16 bytes for each of [`GROUP_MEMBERS_MAX`].
@@ -84,10 +84,16 @@ pub const LEASE: Duration = Duration::from_secs(12);
 pub const LEASE_RENEWAL: Duration = Duration::from_secs(4);
 /// Shortest time between two looks at the leases. Packets of unknown nodes cause at most two a second, however many come.
 pub const LEASE_LOOK_PAUSE: Duration = Duration::from_millis(500);
+/// Shortest time between two challenges to a peer that sends packets and no response. Copies of old packets cause at most four a second.
+pub const NODE_CHALLENGE_PAUSE: Duration = Duration::from_millis(250);
 /// Time after which a node must have been seen by a node that it sees: a renewal, and the time that it may take.
 pub const PEERS_SETTLED: Duration = LEASE_RENEWAL.saturating_add(QUERY_TIMEOUT);
 /// Time for which the row of a dead node stays, for the operator who looks.
 pub const DEAD_NODE_KEPT: Duration = Duration::from_secs(600);
+/// Packets of nodes that this one has not met yet from which on the log says so: a node that joins busy ones gets thousands for a moment.
+pub const EXPECTED_PACKETS_MAX: u64 = 10_000;
+/// Difference between a node's clock and the store's beyond which the node says so: what nodes ask the store for since a time reaches back by a minute.
+pub const CLOCK_DIFFERENCE_MAX: Duration = Duration::from_secs(60);
 /// Time in which a node that ends sends what waits for the other nodes.
 pub const NODE_END_TIMEOUT: Duration = Duration::from_secs(1);
 /// Shards over which a new cluster spreads conversations and users on NATS.
@@ -99,9 +105,13 @@ pub const SHARDS_PER_ENVELOPE_MAX: usize = 16;
 pub const NATS_PACKET_BYTES_MAX: usize = 256 * 1024;
 /// Packets that wait in the client of NATS, 4 MiB. Beyond, envelopes wait in [`OUTBOUND_BYTES_MAX`].
 pub const NATS_SENDING_PACKETS_MAX: usize = 16;
-/// Packets of a subscription that wait for this node. They are read as soon as they come, so these are for the moments in which the node does
-/// something else. Beyond, the client drops packets, and the node compares itself with the store.
+/// Packets of a subscription that wait in the client. A task that does nothing else moves them to [`NATS_INBOUND_BYTES_MAX`]. It runs between two turns
+/// of the client, which reads at most 8 MiB in one: tokio ends it after 128 reads, and the client's buffer has 64 KiB. These are for such a turn.
+/// Beyond, the client drops packets, and the node compares itself with the store.
 pub const NATS_WAITING_PACKETS_MAX: usize = 1_024;
+/// Bytes of packets that NATS brought and that wait for this node: a second of the heaviest traffic, as in [`OUTBOUND_BYTES_MAX`]. Beyond, packets are
+/// dropped until the queue is empty, and the node compares itself with the store.
+pub const NATS_INBOUND_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Subscriptions of a node to single shards, an eighth of [`SHARDS`]. A node that needs more has one subscription to all: each takes 6 KiB in
 /// the client, and it would get most of the traffic anyway.
 pub const NATS_SUBSCRIPTIONS_MAX: usize = 512;
@@ -110,6 +120,8 @@ pub const NATS_SUBSCRIPTIONS_MAX: usize = 512;
 pub const NATS_UNDIVIDED_PEERS_MAX: usize = 4;
 /// Subscriptions to shards that a node keeps although it needs them no more. Clients that come and go cost no subscriptions then.
 pub const NATS_SPARE_SUBSCRIPTIONS_MAX: usize = 64;
+/// Bytes of a file of credentials for NATS: a JWT of a user with many permissions has some thousands. A longer file is another one.
+pub const NATS_CREDENTIALS_BYTES_MAX: u64 = 64 * 1024;
 /// Time between two pings to NATS. After two that are not answered, the client connects anew.
 pub const NATS_PING_INTERVAL: Duration = Duration::from_secs(2);
 /// Time in which NATS must answer a new connection.
@@ -141,6 +153,9 @@ pub const PRESENCE_PART_BYTES: usize = 5_000;
 /// Conversations that a node names with a change of a user's presence, so that the others need not ask the store who sees it. A user with more
 /// is looked up by each node. 64 ids are 1 KiB.
 pub const PRESENCE_CONVERSATIONS_TOLD_MAX: usize = 64;
+/// Users whose conversations a node reads at a time to name them. All users of a node that has ended come at once. For a hundred of them the
+/// answer is at most 6,500 pairs of ids, 208 KB.
+pub const PRESENCE_TOLD_AT_ONCE: usize = 100;
 /// Looks of a node at the others in each [`PresenceTimes::beat`]. An envelope may be late by one before the state is asked for.
 pub const PRESENCE_LOOKS_PER_BEAT: u32 = 5;
 /// Time after the start of a node in which a new connection waits for the presence at the other nodes, so that its client does not show all as
@@ -491,7 +506,7 @@ pub const WRITE_SLICES_MAX: usize = 64;
 pub const SENDS_IN_FLIGHT_MAX: usize = 256;
 /// Connections of one user: phones, tabs and bots, with room to spare.
 pub const CONNECTIONS_PER_USER_MAX: usize = 50;
-/// Time between two pings of a connection, shorter than proxies keep an idle connection. Two unanswered pings close it. Also the time
+/// Time between two pings of a connection, shorter than proxies keep an idle connection. Two unmet pings close it. Also the time
 /// between two comparisons of a node with the store.
 pub const HEARTBEAT: Duration = Duration::from_secs(25);
 /// Time in which the first frame must authenticate the client, if the handshake did not. Bounds how long a socket without a user is open.
@@ -617,8 +632,8 @@ pub const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 pub const MIGRATION_TABLE_LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pause before a migration is tried again. Meanwhile the writes that waited behind it are committed.
 pub const MIGRATION_RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// Connections of a node that read from PostgreSQL. With [`POSTGRES_LANES`] and the one for notifications a node has eleven, and PostgreSQL
-/// allows 100 by default.
+/// Connections of a node that read from PostgreSQL. With [`POSTGRES_LANES`], the one for its lease and the one for notifications a node has twelve,
+/// and PostgreSQL allows 100 by default.
 pub const POSTGRES_READERS: u32 = 8;
 /// Connections of the journal to PostgreSQL. While one lane waits for its flush, another fills its batch.
 pub const POSTGRES_LANES: usize = 2;
@@ -693,6 +708,9 @@ pub const REFRESH_GRACE: Duration = Duration::from_secs(30);
 /// Age at which a session ends however often it is refreshed, so that a device that was lost long ago does not stay logged in. It is the
 /// longest lifetime of an unused refresh token that an operator can configure.
 pub const SESSION_AGE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Conversations of a user up to which a distributed database is asked for them by name, so that only their shards answer. It has some tens of shards, so that
+/// with more conversations nearly all would answer anyway.
+pub const FEW_CONVERSATIONS_MAX: usize = 200;
 /// Expired sessions deleted with each new one. It is more than one, so that a backlog of them ends, and few enough to be quick.
 pub const SESSIONS_SWEPT: i64 = 100;
 /// Characters kept of a client's `User-Agent`: browsers send about 120.

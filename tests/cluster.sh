@@ -10,7 +10,7 @@ ports=${PORTS:-8081 8082 8083}
 nats_port=${NATS_PORT:-4222}
 user=$(id -un)
 PATH=$PATH$(printf ':%s' /usr/lib/postgresql/*/bin)
-unset DATABASE_URL DATABASE_URL_FILE NATS_URL ${!CHINWAG_@}
+unset DATABASE_URL DATABASE_URL_FILE NATS_URL NATS_URL_FILE NATS_CREDENTIALS_FILE ${!CHINWAG_@}
 
 for program in initdb postgres pg_isready createdb; do
     command -v "$program" >/dev/null || { echo "make cluster needs PostgreSQL's $program: apt-get install postgresql" >&2; exit 1; }
@@ -83,7 +83,23 @@ for number in $(seq "$number"); do
     grep -m1 '"message":"chinwag is ready"' "$folder/node-$number.log" | sed 's/.*"url":"\([^"]*\)".*/\1/'
 done
 echo "$number nodes on $bus; logs in $folder; Ctrl-C ends all of it"
-wait -n "${nodes[@]}" "${services[@]}" || true
-echo "one of the processes has ended; see above" >&2
-tail -n 2 "$folder"/node-*.log >&2
+# A node may be killed: the others go on.
+while [ -n "${nodes[*]-}" ]; do
+    ended=
+    wait -n -p ended "${nodes[@]}" "${services[@]}" || true
+    for service in "${services[@]}"; do
+        if [ "$ended" = "$service" ]; then
+            echo "PostgreSQL or NATS has ended; the last lines of the logs:" >&2
+            tail -n 2 "$folder"/*.log >&2
+            exit 1
+        fi
+    done
+    for number in "${!nodes[@]}"; do
+        if [ "${nodes[$number]}" = "$ended" ]; then
+            echo "node $((number + 1)) has ended; the last lines of its log:" >&2
+            tail -n 2 "$folder/node-$((number + 1)).log" >&2
+            unset "nodes[$number]"
+        fi
+    done
+done
 exit 1

@@ -49,7 +49,8 @@ impl Auth {
         sessions: Arc<SessionCache>,
         unlimited: bool,
     ) -> Result<Self> {
-        let (passwords, tokens) = (Passwords::new().await?, Tokens::new(secret, access_ttl));
+        let passwords = Passwords::new().await?;
+        let tokens = Tokens::new(secret, access_ttl).naming_users(store.is_distributed());
         let search_cursors = CursorSeal::new(secret, "chinwag search cursor v1");
         let networks = Signer::new(secret, "chinwag known networks v1");
         Ok(Self { store, passwords, tokens, sessions, search_cursors, networks, unlimited })
@@ -59,7 +60,7 @@ impl Auth {
     /// [`crate::limits::SESSION_CACHE_TTL`].
     pub async fn check_session(&self, caller: &Caller) -> Result<()> {
         let Err(epoch) = self.cached(caller.session_id) else { return Ok(()) };
-        let session = self.store.session(caller.session_id).await?;
+        let session = self.store.session(caller.session_key()).await?;
         self.check_loaded(caller, session, epoch)
     }
 

@@ -20,15 +20,15 @@ impl Auth {
                 Error::new(Code::RateLimited, "You have too many unused tickets. Use them, or wait until they expire.");
             return Err(refused.after(limits::TICKET_TTL));
         }
-        Ok(self.tokens.ticket(ticket.id))
+        Ok(self.tokens.ticket(ticket.id, caller.user_id))
     }
 
     /// Deletes a ticket and returns its caller. A ticket can be redeemed once.
     pub async fn redeem(&self, ticket: &str) -> Result<Caller> {
         let refused = || Error::new(Code::Unauthorized, "The ticket is not valid or was used before.");
-        let id = self.tokens.parse_ticket(ticket).ok_or_else(refused)?;
+        let (id, user_id) = self.tokens.parse_ticket(ticket).ok_or_else(refused)?;
         let now = Timestamp::now();
-        let caller = self.store.redeem_ticket(id, now).await?.ok_or_else(refused)?;
+        let caller = self.store.redeem_ticket(id, user_id, now).await?.ok_or_else(refused)?;
         if caller.expires_at <= now {
             return Err(Error::new(Code::TokenExpired, "The access token that created the ticket has expired."));
         }

@@ -3,6 +3,9 @@
 //! A refresh token is `session id (16 bytes) ‖ generation (8 bytes) ‖ HMAC-SHA-256 of both (32 bytes)` in base64url. It is derived from
 //! its generation. So a client whose answer was lost can get the same successor again, and the store keeps no secret of it. A ticket is
 //! `id (16 bytes) ‖ HMAC-SHA-256 (32 bytes)`: a forged ticket never reaches the store.
+//!
+//! Where sessions are distributed by user, both have the user's id (16 bytes) before the HMAC as well. Each form is valid everywhere. A node of
+//! an older release refuses the longer one, so that it is made only where no such node can serve.
 
 use std::sync::Once;
 use std::time::Duration;
@@ -16,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::signer::Signer;
-use crate::domain::session::Caller;
+use crate::domain::session::{Caller, RefreshToken, SessionKey};
 use crate::domain::{Code, Error, Result, SessionId, TicketId, Timestamp, UserId};
 
 /// The claims of an access token. All of them are required.
@@ -28,6 +31,15 @@ struct Claims {
     exp: i64,
 }
 
+/// The bytes of an id.
+const ID: usize = size_of::<Uuid>();
+/// The bytes of a refresh token that are signed: session and generation.
+const REFRESH: usize = ID + size_of::<i64>();
+/// The same with the user.
+const REFRESH_WITH_USER: usize = REFRESH + ID;
+/// The bytes of a ticket that are signed, if it names its user.
+const TICKET_WITH_USER: usize = ID + ID;
+
 /// Makes and checks tokens.
 pub struct Tokens {
     encoding: EncodingKey,
@@ -36,6 +48,8 @@ pub struct Tokens {
     refresh: Signer,
     tickets: Signer,
     access_ttl: Duration,
+    /// True if refresh tokens and tickets name their user.
+    names_users: bool,
 }
 
 impl Tokens {
@@ -58,7 +72,14 @@ impl Tokens {
             refresh: Signer::new(secret, "chinwag refresh token v1"),
             tickets: Signer::new(secret, "chinwag ticket v1"),
             access_ttl,
+            names_users: false,
         }
+    }
+
+    /// Makes refresh tokens and tickets that name their user, if `names_users`.
+    #[must_use]
+    pub fn naming_users(self, names_users: bool) -> Self {
+        Self { names_users, ..self }
     }
 
     /// Returns the lifetime of an access token.
@@ -91,26 +112,45 @@ impl Tokens {
     }
 
     /// Returns the refresh token of a session's generation.
-    pub fn refresh(&self, session_id: SessionId, generation: i64) -> String {
-        self.refresh.sign(&[&session_id.0.as_bytes()[..], &generation.to_be_bytes()].concat())
+    pub fn refresh(&self, session: SessionKey, generation: i64) -> String {
+        let bytes = [&session.id.0.as_bytes()[..], &generation.to_be_bytes(), self.name_of(&session.user_id)].concat();
+        self.refresh.sign(&bytes)
     }
 
-    /// Returns the session and the generation of a refresh token, if its signature is valid.
-    pub fn parse_refresh(&self, token: &str) -> Option<(SessionId, i64)> {
-        let bytes: [u8; 24] = self.refresh.verify(token)?;
-        let (session_id, generation) = bytes.split_first_chunk()?;
-        Some((SessionId(Uuid::from_bytes(*session_id)), i64::from_be_bytes(generation.try_into().ok()?)))
+    /// Returns the parts of a refresh token, if its signature is valid.
+    pub fn parse_refresh(&self, token: &str) -> Option<RefreshToken> {
+        if let Some(bytes) = self.refresh.verify::<REFRESH_WITH_USER>(token) {
+            let (bytes, user_id) = bytes.split_at(REFRESH);
+            return refresh_token(bytes, Some(UserId(Uuid::from_slice(user_id).ok()?)));
+        }
+        refresh_token(&self.refresh.verify::<REFRESH>(token)?, None)
     }
 
     /// Returns the ticket with an id.
-    pub fn ticket(&self, id: TicketId) -> String {
-        self.tickets.sign(id.0.as_bytes())
+    pub fn ticket(&self, id: TicketId, user_id: UserId) -> String {
+        self.tickets.sign(&[&id.0.as_bytes()[..], self.name_of(&user_id)].concat())
     }
 
-    /// Returns the id of a ticket, if its signature is valid.
-    pub fn parse_ticket(&self, ticket: &str) -> Option<TicketId> {
-        self.tickets.verify(ticket).map(Uuid::from_bytes).map(TicketId)
+    /// Returns the id of a ticket, and its user if it names the user, if its signature is valid.
+    pub fn parse_ticket(&self, ticket: &str) -> Option<(TicketId, Option<UserId>)> {
+        if let Some(bytes) = self.tickets.verify::<TICKET_WITH_USER>(ticket) {
+            let (id, user_id) = bytes.split_at(ID);
+            return Some((TicketId(Uuid::from_slice(id).ok()?), Some(UserId(Uuid::from_slice(user_id).ok()?))));
+        }
+        self.tickets.verify(ticket).map(|id| (TicketId(Uuid::from_bytes(id)), None))
     }
+
+    /// Returns the bytes by which a token names its user.
+    fn name_of<'a>(&self, user_id: &'a UserId) -> &'a [u8] {
+        if self.names_users { &user_id.0.as_bytes()[..] } else { &[] }
+    }
+}
+
+/// Reads the session and the generation of a refresh token.
+fn refresh_token(bytes: &[u8], user_id: Option<UserId>) -> Option<RefreshToken> {
+    let (session_id, generation) = bytes.split_first_chunk()?;
+    let generation = i64::from_be_bytes(generation.try_into().ok()?);
+    Some(RefreshToken { session_id: SessionId(Uuid::from_bytes(*session_id)), generation, user_id })
 }
 
 /// Signs JWTs with ring, because `jsonwebtoken` has no cryptography of its own and ring is the tree's only such library.
@@ -163,6 +203,7 @@ mod tests {
     use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 
     use super::Tokens;
+    use crate::domain::session::{RefreshToken, SessionKey};
     use crate::domain::{Code, SessionId, TicketId, Timestamp, UserId};
 
     fn tokens() -> Tokens {
@@ -209,20 +250,38 @@ mod tests {
 
     #[test]
     fn a_refresh_token_is_the_same_each_time() {
-        let (tokens, session_id) = (tokens(), SessionId::new());
-        let token = tokens.refresh(session_id, 7);
-        assert_eq!(token, tokens.refresh(session_id, 7));
-        assert_eq!(tokens.parse_refresh(&token), Some((session_id, 7)));
-        assert!(tokens.caller(&token).is_err());
-        assert_eq!(tokens.parse_ticket(&token), None);
+        let session = SessionKey { user_id: UserId::new(), id: SessionId::new() };
+        for (tokens, user_id) in [(tokens(), None), (tokens().naming_users(true), Some(session.user_id))] {
+            let token = tokens.refresh(session, 7);
+            assert_eq!(token, tokens.refresh(session, 7));
+            let parsed = RefreshToken { session_id: session.id, generation: 7, user_id };
+            assert_eq!(tokens.parse_refresh(&token), Some(parsed));
+            assert!(tokens.caller(&token).is_err());
+            assert_eq!(tokens.parse_ticket(&token), None);
+        }
     }
 
     #[test]
     fn a_ticket_is_not_valid_as_another_token() {
-        let (tokens, id) = (tokens(), TicketId::new());
-        let ticket = tokens.ticket(id);
-        assert_eq!(tokens.parse_ticket(&ticket), Some(id));
-        assert!(tokens.caller(&ticket).is_err());
-        assert_eq!(tokens.parse_refresh(&ticket), None);
+        let (user_id, id) = (UserId::new(), TicketId::new());
+        for (tokens, named) in [(tokens(), None), (tokens().naming_users(true), Some(user_id))] {
+            let ticket = tokens.ticket(id, user_id);
+            assert_eq!(tokens.parse_ticket(&ticket), Some((id, named)));
+            assert!(tokens.caller(&ticket).is_err());
+            assert_eq!(tokens.parse_refresh(&ticket), None);
+        }
+    }
+
+    #[test]
+    fn each_form_of_a_token_is_valid_everywhere() {
+        let (short, long) = (tokens(), tokens().naming_users(true));
+        let (session, id) = (SessionKey { user_id: UserId::new(), id: SessionId::new() }, TicketId::new());
+        assert_eq!(short.parse_refresh(&long.refresh(session, 7)), long.parse_refresh(&long.refresh(session, 7)));
+        assert_eq!(long.parse_refresh(&short.refresh(session, 7)), short.parse_refresh(&short.refresh(session, 7)));
+        assert_eq!(short.parse_ticket(&long.ticket(id, session.user_id)), Some((id, Some(session.user_id))));
+        assert_eq!(long.parse_ticket(&short.ticket(id, session.user_id)), Some((id, None)));
+        let mut forged = BASE64.decode(short.refresh(session, 7)).expect("base64");
+        forged.splice(24..24, *session.user_id.0.as_bytes());
+        assert_eq!(long.parse_refresh(&BASE64.encode(forged)), None, "the signature covers the user");
     }
 }

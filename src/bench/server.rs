@@ -59,7 +59,9 @@ impl Server {
         for (variable, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CHINWAG_")) {
             command.env_remove(variable);
         }
-        command.env_remove("NATS_URL");
+        for variable in ["NATS_URL", "NATS_URL_FILE", "NATS_CREDENTIALS_FILE"] {
+            command.env_remove(variable);
+        }
         let process = command
             .envs(nats_url.map(|url| ("NATS_URL", url)))
             .env("CHINWAG_RATE_LIMITS", "off")

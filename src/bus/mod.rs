@@ -58,7 +58,8 @@ pub enum Envelope {
     Hints(Hints),
     /// The presence of a node's users. Only other nodes use it.
     Presence(NodePresence),
-    /// Like [`Envelope::SessionsEnded`], for other nodes alone. Each of them acknowledges it.
+    /// Like [`Envelope::SessionsEnded`], for other nodes alone. Each of them acknowledges it. Without sessions it is the challenge of a handshake to one
+    /// of them.
     EndSessions { request: RequestId, sessions: Vec<SessionId> },
     /// A node has done what this request of another node asks for.
     Acknowledged(RequestId),

@@ -113,9 +113,16 @@ impl Chat {
         // If the session ends from now on, the connection is found in the registry. If it ended before, this check finds it.
         let epoch = self.auth.cached(caller.session_id);
         let snapshot = self.store.connect_snapshot(caller, conversation_id, small_conversation_probe()).await?;
-        let ConnectSnapshot { user, membership_version: version, sends_receipts, session, conversation } =
-            snapshot.ok_or_else(|| Error::not_found("user"))?;
+        let ConnectSnapshot {
+            user,
+            membership_version: version,
+            blocks_version,
+            sends_receipts,
+            session,
+            conversation,
+        } = snapshot.ok_or_else(|| Error::not_found("user"))?;
         connection.init_sends_receipts(sends_receipts);
+        connection.set_blocks_version(blocks_version);
         if let Err(epoch) = epoch {
             self.auth.check_loaded(caller, session, epoch)?;
         }

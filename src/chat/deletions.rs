@@ -83,7 +83,7 @@ impl Chat {
                 () = stop.cancelled() => return,
                 departed = departed => {
                     if let Err(error) = departed {
-                        tracing::warn!(%error, "a deleted user could not be taken out of a group; the node tries again");
+                        tracing::warn!(%error, "the node could not look for deleted users who are still in groups; it tries again");
                     }
                 }
             }

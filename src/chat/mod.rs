@@ -152,9 +152,11 @@ impl Chat {
             gap_repair: Arc::clone(&gap_repair),
             repair_queue: Arc::clone(&repair_queue),
             subscriptions: Arc::clone(&subscriptions),
+            presence: Arc::clone(&presence),
         };
         tasks.spawn(supervised(reconciler.run(settings.heartbeat, stop.clone())));
-        let closing = close_on_replaced_history(Arc::clone(&store), Arc::clone(&registry), stop.clone());
+        let (closed_store, closed_registry) = (Arc::clone(&store), Arc::clone(&registry));
+        let closing = close_on_replaced_history(closed_store, closed_registry, Arc::clone(&bus), stop.clone());
         tasks.spawn(supervised(closing));
         let sweeper = SweeperWake::default();
         tasks.spawn(supervised(run_sweeper(Arc::clone(&store), Arc::clone(&sweeper), stop.clone())));
@@ -179,6 +181,11 @@ impl Chat {
         });
         tasks.spawn(supervised(Arc::clone(&chat).run_departures(stop.clone())));
         Ok(chat)
+    }
+
+    /// Waits until this node knows who is connected to the others, but not for longer than [`limits::PRESENCE_SETTLE_MAX`] after its start.
+    pub async fn presence_settled(&self) {
+        self.presence.settled().await;
     }
 
     /// Runs `work` in a task owned by the server, because a client that disconnects drops its request's future.

@@ -7,7 +7,7 @@ use super::{Chat, Context};
 use crate::auth::{Audit, PasswordMatch};
 use crate::domain::account::Credentials;
 use crate::domain::password::Password;
-use crate::domain::session::{Caller, Session};
+use crate::domain::session::{Caller, RefreshToken, Session, SessionKey};
 use crate::domain::user::{User, Username};
 use crate::domain::{Code, Error, Result, SessionId, Timestamp, UserId};
 use crate::limits;
@@ -97,7 +97,7 @@ async fn try_session(
     // not exist yet.
     let present = find(chat, username).await?.filter(|present| !present.is_disabled);
     if present.as_ref().is_none_or(|present| present.password_hash != known.password_hash) {
-        chat.store.end_session(session.id, now).await?;
+        chat.store.end_session(session.key(), now).await?;
         let may_be_rehashed = present.is_some() && compared == PasswordMatch::Unnormalized;
         if may_be_rehashed && after_rehash == AfterRehash::CompareAgain {
             return Ok(None);
@@ -110,7 +110,7 @@ async fn try_session(
     if compared == PasswordMatch::Unnormalized {
         let _ = chat.rehash(context.network, known, password.to_owned()).await;
     }
-    tokens(chat, &known.user, session.id, 0, now).map(Some)
+    tokens(chat, &known.user, session.key(), 0, now).map(Some)
 }
 
 /// Continues a session. The newest refresh token returns its successor. The token before it returns the same successor again for
@@ -118,13 +118,19 @@ async fn try_session(
 pub async fn refresh(context: Context, input: Refresh) -> Result<Answer> {
     let chat = &context.chat;
     let refused = || Error::new(Code::Unauthorized, "The refresh token is not valid.");
-    let (id, generation) = chat.auth.tokens.parse_refresh(&input.refresh_token).ok_or_else(refused)?;
+    let token = chat.auth.tokens.parse_refresh(&input.refresh_token).ok_or_else(refused)?;
+    let RefreshToken { session_id: id, generation, user_id } = token;
     chat.rate_limits.charge_refresh(id)?;
     let now = Timestamp::now();
-    let mut session = chat.store.session(id).await?.ok_or_else(refused)?;
+    let found = match user_id {
+        Some(user_id) => chat.store.session(SessionKey { user_id, id }).await?,
+        None => chat.store.session_by_id(id).await?,
+    };
+    let mut session = found.ok_or_else(refused)?;
+    let key = session.key();
     let expires_at = Session::expiry(session.created_at, now, chat.settings.refresh_ttl);
-    if !chat.store.rotate_session(id, generation, now, expires_at).await? {
-        session = chat.store.session(id).await?.ok_or_else(refused)?;
+    if !chat.store.rotate_session(key, generation, now, expires_at).await? {
+        session = chat.store.session(key).await?.ok_or_else(refused)?;
         if !session.is_live(now) {
             return Err(Error::new(Code::SessionEnded, "The session has ended. Log in again."));
         }
@@ -140,13 +146,13 @@ pub async fn refresh(context: Context, input: Refresh) -> Result<Answer> {
         }
     }
     let user = chat.store.user(session.user_id).await?.ok_or_else(refused)?;
-    tokens(chat, &user, id, generation + 1, now)
+    tokens(chat, &user, key, generation + 1, now)
 }
 
-fn tokens(chat: &Chat, user: &User, session: SessionId, generation: i64, now: Timestamp) -> Result<Answer> {
+fn tokens(chat: &Chat, user: &User, session: SessionKey, generation: i64, now: Timestamp) -> Result<Answer> {
     let tokens = &chat.auth.tokens;
     Answer::ok(&TokensObject {
-        access_token: &tokens.access(user.id, session, now)?,
+        access_token: &tokens.access(user.id, session.id, now)?,
         token_type: "bearer",
         expires_in: tokens.access_ttl().as_secs(),
         refresh_token: &tokens.refresh(session, generation),

@@ -19,7 +19,7 @@ use crate::domain::event::Event;
 use crate::domain::{Code, ConversationId, Result, Seq};
 use crate::limits;
 use crate::registry::Registry;
-use crate::store::{Store, hide_deleted_names};
+use crate::store::{Generation, Store, hide_deleted_names};
 
 /// Reads missing events from the store and delivers them.
 pub struct GapRepair {
@@ -106,6 +106,7 @@ impl GapRepair {
         if after.is_empty() {
             return Ok(Vec::new());
         }
+        let generation = Generation::of(&*self.store);
         let limit = (limits::BACKFILL_EVENTS_MAX / after.len()).min(limits::CATCH_UP_PAGE);
         let mut events = self.store.events_of(&after, limit).await?;
         hide_deleted_names(&*self.store, events.iter_mut().filter_map(|event| event.message.as_mut())).await?;
@@ -118,30 +119,32 @@ impl GapRepair {
                 if event.seq > next {
                     // The table is damaged. The node skips the missing numbers, or the conversation would deliver nothing for good.
                     tracing::error!(conversation_id = %id, from = next, to = event.seq - 1, "numbers are missing in the store");
-                    self.deliver_batched(&mut batched);
-                    self.registry.skip_gap(id, event.seq - 1);
+                    self.deliver_batched(&generation, &mut batched);
+                    generation.deliver(|| self.registry.skip_gap(id, event.seq - 1));
                 }
                 next = event.seq + 1;
                 if can_share_envelope(event) {
                     batched.push(event);
                 } else {
-                    self.deliver_batched(&mut batched);
+                    self.deliver_batched(&generation, &mut batched);
                     let deadline = Instant::now() + limits::BACKFILL_TIMEOUT;
-                    self.inbox.deliver_remote(envelope_of(event, self.store.as_ref(), &self.registry, deadline).await);
+                    let envelope = envelope_of(event, self.store.as_ref(), &self.registry, deadline).await;
+                    generation.deliver(|| self.inbox.deliver_remote(envelope));
                 }
             }
             if page.len() == limit {
                 unfinished.push(id);
             }
         }
-        self.deliver_batched(&mut batched);
+        self.deliver_batched(&generation, &mut batched);
         Ok(unfinished)
     }
 
     /// Delivers events, those of a conversation in order, in one write per recipient.
-    fn deliver_batched(&self, events: &mut Vec<&Event>) {
+    fn deliver_batched(&self, generation: &Generation, events: &mut Vec<&Event>) {
         if !events.is_empty() {
-            self.inbox.deliver_remote(Envelope::Events(encode(events.drain(..))));
+            let events = encode(events.drain(..));
+            generation.deliver(|| self.inbox.deliver_remote(Envelope::Events(events)));
         }
     }
 

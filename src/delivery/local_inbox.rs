@@ -169,6 +169,15 @@ impl LocalInbox {
         }
     }
 
+    /// Announces that a block hides two users' presence from each other, or shows it again. The next comparison with the store does not take it for a
+    /// change that the bus lost.
+    fn block_changed(&self, one: UserId, other: UserId) {
+        for connection in [one, other].iter().flat_map(|user_id| self.registry.of_user(*user_id)) {
+            connection.count_blocks_change();
+        }
+        self.presence.block_changed(one, other);
+    }
+
     /// Records the setting at the user's connections.
     fn switch_receipts(&self, user_id: UserId, send_receipts: bool) {
         for connection in self.registry.of_user(user_id) {
@@ -212,7 +221,7 @@ impl Inbox for LocalInbox {
                     self.unsubscribe_user(user_id, conversation_id, None);
                 }
             }
-            Envelope::BlockChanged(one, other) => self.presence.block_changed(one, other),
+            Envelope::BlockChanged(one, other) => self.block_changed(one, other),
             Envelope::ReceiptsSwitched { user_id, send_receipts } => self.switch_receipts(user_id, send_receipts),
             Envelope::SessionsEnded(sessions) | Envelope::EndSessions { sessions, .. } => self.end_sessions(&sessions),
             Envelope::Ephemeral { audience, frame } => self.ephemeral(&audience, &frame),
@@ -232,7 +241,7 @@ impl Inbox for LocalInbox {
                 }
             }
             Envelope::Created { members, .. } | Envelope::Deleted { members, .. } => self.request_users(members),
-            Envelope::BlockChanged(one, other) => self.presence.block_changed(one, other),
+            Envelope::BlockChanged(one, other) => self.block_changed(one, other),
             // A late envelope holds until the node compares itself with the store.
             Envelope::ReceiptsSwitched { user_id, send_receipts } => self.switch_receipts(user_id, send_receipts),
             // A session that has ended stays ended, so a late envelope does no harm.

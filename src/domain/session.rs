@@ -5,6 +5,14 @@ use std::time::Duration;
 use super::{SessionId, TicketId, Timestamp, UserId};
 use crate::limits;
 
+/// A session's id with its user, by whom a database may be distributed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct SessionKey {
+    pub user_id: UserId,
+    pub id: SessionId,
+}
+
 /// A login. Its refresh tokens are numbered. Only the newest can be used, and each use makes the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
@@ -41,6 +49,11 @@ impl Session {
         }
     }
 
+    /// Returns its key.
+    pub fn key(&self) -> SessionKey {
+        SessionKey { user_id: self.user_id, id: self.id }
+    }
+
     /// Returns when a refresh token that is made at `now` expires, in a session that began at `created_at`.
     pub fn expiry(created_at: Timestamp, now: Timestamp, refresh_ttl: Duration) -> Timestamp {
         now.plus(refresh_ttl).min(created_at.plus(limits::SESSION_AGE_MAX))
@@ -60,6 +73,23 @@ pub struct Caller {
     pub session_id: SessionId,
     /// When the access token expires.
     pub expires_at: Timestamp,
+}
+
+impl Caller {
+    /// Returns the key of the session.
+    pub fn session_key(&self) -> SessionKey {
+        SessionKey { user_id: self.user_id, id: self.session_id }
+    }
+}
+
+/// A refresh token, as its signature confirms it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct RefreshToken {
+    pub session_id: SessionId,
+    pub generation: i64,
+    /// The user of the session, if the token names the user.
+    pub user_id: Option<UserId>,
 }
 
 /// A ticket opens one connection, once and soon. A caller with an access token gets one.

@@ -109,12 +109,25 @@ pub struct ConnectSnapshot {
     pub user: User,
     /// The number of the newest change of the user's memberships.
     pub membership_version: i64,
+    /// See [`UserVersions::blocks`].
+    pub blocks_version: i64,
     /// True if the user sends read receipts, and so sees those of others.
     pub sends_receipts: bool,
     /// The client's session, if it exists.
     pub session: Option<Session>,
     /// The conversation that the client connects to, if the user is a member.
     pub conversation: Option<ConversationSnapshot>,
+}
+
+/// The numbers of the newest changes that concern a user. The bus may lose the news of a change, and nodes compare the numbers with those that they know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the fields say it")]
+pub struct UserVersions {
+    pub user_id: UserId,
+    /// Of the user's memberships.
+    pub memberships: i64,
+    /// Of the blocks between the user and others, as far as they hide presence or show it again.
+    pub blocks: i64,
 }
 
 /// The facts of a conversation that a client which connects to it gets.

@@ -50,12 +50,11 @@ pub(super) async fn root_file(request: Request) -> Result<Response> {
 /// is missing and loads the page again.
 pub(super) async fn file(request: Request) -> Result<Response> {
     let segments: Vec<&str> = request.parameters.iter().map(|(_, segment)| segment.as_str()).collect();
-    let folder = Folder::current();
     match &*segments {
         [release, name @ ..] if is_release(release) => {
-            serve(&request, folder.file_of(release, &name.join("/")), IMMUTABLE)
+            serve(&request, Folder::for_release(release).file_of(release, &name.join("/")), IMMUTABLE)
         }
-        name => serve(&request, folder.file(&name.join("/")), REVALIDATED),
+        name => serve(&request, Folder::current().file(&name.join("/")), REVALIDATED),
     }
 }
 

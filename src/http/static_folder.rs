@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::sync::{Arc, OnceLock};
+#[cfg(debug_assertions)]
+use std::sync::{Mutex, PoisonError};
 
 use brotli::enc::BrotliEncoderParams;
 use bytes::Bytes;
@@ -26,6 +28,14 @@ const UNRELEASED: [&str; 3] = [PAGE, "boot.js", "service-worker.js"];
 #[derive(Embed)]
 #[folder = "static/"]
 struct Files;
+
+/// The names of the files, and the times of their last changes.
+#[cfg(debug_assertions)]
+type Stamps = Vec<(String, Option<std::time::SystemTime>)>;
+
+/// The files as a debug build has read them last.
+#[cfg(debug_assertions)]
+static READ: Mutex<Option<(Stamps, Arc<Folder>)>> = Mutex::new(None);
 
 /// All files of one release.
 pub(super) struct Folder {
@@ -57,9 +67,6 @@ impl Folder {
     /// Returns the files as they are now. They are read again when one of them has changed.
     #[cfg(debug_assertions)]
     pub(super) fn current() -> Arc<Self> {
-        use std::sync::{Mutex, PoisonError};
-        type Stamps = Vec<(String, Option<std::time::SystemTime>)>;
-        static READ: Mutex<Option<(Stamps, Arc<Folder>)>> = Mutex::new(None);
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
         let changed_at = |name: &str| root.join(name).metadata().and_then(|metadata| metadata.modified()).ok();
         let stamps: Stamps = Files::iter().map(|name| (name.to_string(), changed_at(&name))).collect();
@@ -68,6 +75,20 @@ impl Folder {
             Some((known, folder)) if *known == stamps => Arc::clone(folder),
             _ => Arc::clone(&read.insert((stamps, Arc::new(Self::read()))).1),
         }
+    }
+
+    /// Returns the files for a path that names a release.
+    #[cfg(not(debug_assertions))]
+    pub(super) fn for_release(_: &str) -> Arc<Self> {
+        Self::current()
+    }
+
+    /// Returns the files for a path that names a release. Those of the release that was read last are not looked for again: the page has asked for
+    /// itself a moment ago, and now asks for a hundred files.
+    #[cfg(debug_assertions)]
+    pub(super) fn for_release(release: &str) -> Arc<Self> {
+        let known = READ.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, folder)| Arc::clone(folder));
+        known.filter(|folder| folder.release == release).unwrap_or_else(Self::current)
     }
 
     fn read() -> Self {

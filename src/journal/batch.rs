@@ -8,9 +8,8 @@ use tokio::time::Instant;
 use super::Reply;
 use crate::domain::command::{Outcome, Write};
 use crate::domain::event::Event;
-use crate::domain::{Code, ConversationId, Error, Result, Seq};
+use crate::domain::{Code, ConversationId, Error, Result};
 use crate::limits;
-use crate::registry::Registry;
 
 /// A write that waits, and the callback that receives its outcome.
 pub(super) struct Job {
@@ -20,13 +19,11 @@ pub(super) struct Job {
     reply: Option<Reply>,
     /// The outcome of an earlier try is unknown.
     pub(super) in_doubt: bool,
-    /// The conversation's watermark on this node when the outcome of a try was first unknown. `None` if it had no subscriber here.
-    watermark_at_doubt: Option<Seq>,
 }
 
 impl Job {
     pub(super) fn new(write: Write, submitted_at: Instant, reply: Reply) -> Self {
-        Self { write, submitted_at, reply: Some(reply), in_doubt: false, watermark_at_doubt: None }
+        Self { write, submitted_at, reply: Some(reply), in_doubt: false }
     }
 
     pub(super) fn has_replied(&self) -> bool {
@@ -38,13 +35,10 @@ impl Job {
     }
 
     /// Replies with `outcome`. Returns true instead if the outcome is unknown and there is time for another try.
-    pub(super) fn reply_unless_retried(&mut self, outcome: Result<Outcome>, registry: &Registry) -> bool {
+    pub(super) fn reply_unless_retried(&mut self, outcome: Result<Outcome>) -> bool {
         let is_unknown = outcome.as_ref().is_err_and(|error| error.code == Code::Unavailable);
         if is_unknown && !self.has_replied() && !self.is_late() {
-            if !self.in_doubt {
-                self.in_doubt = true;
-                self.watermark_at_doubt = registry.watermark(self.write.conversation_id());
-            }
+            self.in_doubt = true;
             return true;
         }
         self.reply_with(outcome.map(|outcome| self.as_first_commit(outcome)));
@@ -58,12 +52,11 @@ impl Job {
     }
 
     /// Returns `Committed` for a duplicate that an earlier try of this job committed. The sender has sent it once, and receives its
-    /// event once, when it is delivered.
+    /// event once, when it is delivered, which may have been before this try. The time tells the message of this job from one that the
+    /// sender sent before with the same id.
     fn as_first_commit(&self, outcome: Outcome) -> Outcome {
-        match (outcome, self.watermark_at_doubt) {
-            (Outcome::Duplicate(message), Some(watermark_at_doubt))
-                if message.seq > watermark_at_doubt && self.write.as_send().is_some() =>
-            {
+        match (outcome, self.write.as_send()) {
+            (Outcome::Duplicate(message), Some(own)) if self.in_doubt && message.timestamp == own.timestamp => {
                 Outcome::Committed(Event::created(message))
             }
             (outcome, _) => outcome,

@@ -18,7 +18,7 @@ use crate::domain::event::Event;
 use crate::domain::{Code, ConversationId, Error, Result, Seq};
 use crate::limits;
 use crate::registry::EncodedEvents;
-use crate::store::Store;
+use crate::store::{Generation, Store};
 
 /// A lane of the journal.
 pub(super) struct Lane {
@@ -42,6 +42,7 @@ struct Publication {
 
 /// A batch that the store has answered and that is not delivered yet.
 struct CommittedBatch {
+    generation: Generation,
     jobs: Vec<Job>,
     outcomes: Vec<Result<Outcome>>,
 }
@@ -124,6 +125,7 @@ impl Lane {
 
     /// Commits a batch. Meanwhile it replies to jobs that have waited for too long, in the batch or behind it.
     async fn commit_batch(&self, batch: Batch, pending: &mut PendingJobs) -> CommittedBatch {
+        let generation = Generation::of(&*self.store);
         let (jobs, outcomes) = match batch {
             Batch::Sends(jobs) => {
                 let sends: Arc<[NewMessage]> = jobs.iter().filter_map(|job| job.write.as_send().cloned()).collect();
@@ -136,29 +138,31 @@ impl Lane {
                 run_and_expire(in_halves(commands, apply), jobs, pending).await
             }
         };
-        CommittedBatch { jobs, outcomes }
+        CommittedBatch { generation, jobs, outcomes }
     }
 
     /// Delivers a batch and replies to its jobs. Returns the jobs that the store may or may not have committed. They are tried again,
     /// which their ids make safe.
-    async fn deliver_and_reply(&self, CommittedBatch { mut jobs, outcomes }: CommittedBatch) -> Vec<Job> {
-        let unrepaired = self.deliver(self.publication(&jobs, &outcomes)).await;
+    async fn deliver_and_reply(&self, CommittedBatch { generation, mut jobs, outcomes }: CommittedBatch) -> Vec<Job> {
+        let unrepaired = self.deliver(&generation, self.publication(&jobs, &outcomes)).await;
         // No connection has received an event behind a gap, so it is not acknowledged either: the next try looks it up again.
         let undelivered =
             (!unrepaired.is_empty()).then(|| Error::unavailable("the events before a message cannot be read"));
+        let replaced = (!generation.is_current())
+            .then(|| Error::unavailable("another database server has taken over, which may lack a write"));
         let mut outcomes = outcomes.into_iter();
-        let registry = self.gap_repair.registry();
         jobs.retain_mut(|job| {
             let Some(outcome) = outcomes.next() else { return false };
             let id = job.write.conversation_id();
-            let outcome = match &undelivered {
-                Some(error) if outcome.is_ok() && job.write.as_send().is_some() && unrepaired.contains(&id) => {
+            let outcome = match (&replaced, &undelivered) {
+                (Some(error), _) if outcome.is_ok() => Err(error.clone()),
+                (_, Some(error)) if outcome.is_ok() && job.write.as_send().is_some() && unrepaired.contains(&id) => {
                     Err(error.clone())
                 }
                 _ => outcome,
             };
             let is_unknown = !is_known(&outcome);
-            let is_retried = job.reply_unless_retried(outcome, registry);
+            let is_retried = job.reply_unless_retried(outcome);
             if is_unknown && !is_retried {
                 self.gap_repair.queue().request_conversation(id);
             }
@@ -204,11 +208,11 @@ impl Lane {
 
     /// Delivers the events of a batch, and before them the events that this node missed. Returns the conversations whose missed events
     /// could not be read.
-    async fn deliver(&self, publication: Publication) -> HashSet<ConversationId> {
+    async fn deliver(&self, generation: &Generation, publication: Publication) -> HashSet<ConversationId> {
         let Publication { gaps, batched, single } = publication;
         let unrepaired = if gaps.is_empty() { gaps } else { self.gap_repair.backfill_now(gaps).await };
         if !batched.is_empty() {
-            self.bus.publish(Envelope::Events(batched));
+            generation.deliver(|| self.bus.publish(Envelope::Events(batched)));
         }
         // One deadline for all, so that a store that does not answer holds up the lane no longer for many events than for one.
         let deadline = Instant::now() + limits::BACKFILL_TIMEOUT;
@@ -216,7 +220,7 @@ impl Lane {
         for events in single.chunks(limits::DETAILS_AT_ONCE_MAX) {
             let envelopes = events.iter().map(|event| envelope_of(event, store, registry, deadline));
             for envelope in join_all(envelopes).await {
-                self.bus.publish(envelope);
+                generation.deliver(|| self.bus.publish(envelope));
             }
         }
         unrepaired

@@ -32,6 +32,7 @@ pub struct Connection {
     /// `None` before the connection is registered, and after it left the registry.
     subscriptions: Mutex<Option<SubscriptionSet>>,
     membership_version: AtomicI64,
+    blocks_version: AtomicI64,
     receipts: AtomicU8,
     is_away: AtomicBool,
 }
@@ -43,9 +44,9 @@ const RECEIPTS_ON: u8 = 1;
 /// The user has switched read receipts off.
 const RECEIPTS_OFF: u8 = 2;
 
-/// The membership version of a connection that is still opening. It is greater than every version of the store.
+/// The versions of a connection that is still opening. They are greater than every version of the store.
 const NOT_COMPARED: i64 = i64::MAX;
-/// The same, if the user's memberships changed meanwhile.
+/// The membership version, if the user's memberships changed meanwhile.
 const REPAIR_DUE: i64 = i64::MAX - 1;
 
 /// The state of one subscription of a connection.
@@ -69,6 +70,7 @@ impl Connection {
             send_queue,
             subscriptions: Mutex::new(None),
             membership_version: AtomicI64::new(NOT_COMPARED),
+            blocks_version: AtomicI64::new(NOT_COMPARED),
             receipts: AtomicU8::new(RECEIPTS_UNKNOWN),
             is_away: AtomicBool::new(false),
         })
@@ -152,6 +154,30 @@ impl Connection {
         let put_off =
             self.membership_version.compare_exchange(NOT_COMPARED, REPAIR_DUE, Ordering::AcqRel, Ordering::Acquire);
         matches!(put_off, Ok(_) | Err(REPAIR_DUE))
+    }
+
+    /// The version of the user's blocks by which the connection was sent presence.
+    pub fn blocks_version(&self) -> i64 {
+        self.blocks_version.load(Ordering::Relaxed)
+    }
+
+    /// Records the version of the user's blocks that was read before the connection is sent presence.
+    pub fn set_blocks_version(&self, version: i64) {
+        self.blocks_version.store(version, Ordering::Relaxed);
+    }
+
+    /// Counts a change of the user's blocks, of which the connection is sent the presence that it hides or shows.
+    pub fn count_blocks_change(&self) {
+        let counted = |version| Some(version).filter(|version| *version != NOT_COMPARED).map(|version| version + 1);
+        // It fails while the connection is opening: what that reads includes the change, or the next comparison finds it.
+        let _ = self.blocks_version.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
+    }
+
+    /// Records the version as it is in the store, if it is `before`, as it was when the store was asked. A change that was counted meanwhile is newer.
+    /// Returns true if the connection was sent presence by another version.
+    pub fn correct_blocks_version(&self, before: i64, version: i64) -> bool {
+        let is_other = before != NOT_COMPARED && before != version;
+        is_other && self.blocks_version.compare_exchange(before, version, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Returns true if the subscription to this conversation is live. `None` after the connection left the registry, because it

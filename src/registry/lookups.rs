@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::Registry;
 use super::connection::Connection;
 use super::subscriptions::Subscription;
+use crate::domain::session::SessionKey;
 use crate::domain::user::Status;
 use crate::domain::{ConversationId, Seq, SessionId, UserId};
 use crate::limits;
@@ -23,8 +24,8 @@ impl Registry {
     }
 
     /// The sessions that are connected to this node.
-    pub fn sessions(&self) -> Vec<SessionId> {
-        self.sessions.entries(|id, _| Some(*id))
+    pub fn sessions(&self) -> Vec<SessionKey> {
+        self.sessions.entries(|id, of_it| Some(SessionKey { user_id: of_it.first()?.user_id, id: *id }))
     }
 
     /// The subscriptions of a conversation, live and paused.

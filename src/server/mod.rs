@@ -23,6 +23,7 @@ use tracing::{info, warn};
 use crate::bus::local::Local;
 use crate::bus::{Bus, Inbox};
 use crate::chat::{Chat, Settings};
+use crate::domain::Incarnation;
 use crate::http::router::{Route, Router};
 use crate::http::{Server, serve};
 use crate::store::{self, Store};
@@ -92,7 +93,10 @@ impl App {
         };
         let mut app = Self::assemble(config, secret, store, routes, join).await?;
         if let Some(node) = joined {
-            app.node = Some(node.start(app.server.state.chat.registry()).await?);
+            let chat = &app.server.state.chat;
+            app.node = Some(node.start(chat.registry()).await?);
+            // Nobody who asks this node while others are replaced is told that all are offline.
+            chat.presence_settled().await;
         }
         Ok(app)
     }
@@ -141,6 +145,11 @@ impl App {
         });
         let server = Arc::new(Server { state, router: Router::new(routes) });
         Ok(Self { server, tasks, stop, node: None, drain_time: Duration::from_secs(config.drain_seconds.into()) })
+    }
+
+    /// The id by which the log of other nodes names this one. `None` on a store that a single process uses.
+    pub fn node_id(&self) -> Option<Incarnation> {
+        self.node.as_ref().map(|node| node.id)
     }
 
     /// Serves on `listener` until `shutdown` resolves, then drains: `/readyz` returns 503, writes in flight are committed and

@@ -15,11 +15,11 @@ use crate::bus::cluster::notify::NotifyCarrier;
 use crate::bus::cluster::{Cluster, Seal};
 use crate::bus::{Bus, Inbox};
 use crate::delivery::supervised;
-use crate::domain::{Incarnation, Shards};
+use crate::domain::{Error, Incarnation, Shards};
 use crate::limits;
 use crate::registry::Registry;
 use crate::store::postgres::notifications::Notifications;
-use crate::store::{ClusterIdentity, Store};
+use crate::store::{ClusterIdentity, Renewal, Store};
 use crate::sync::LeaseKeeper;
 
 /// The parts of a node that do not need its inbox.
@@ -27,6 +27,8 @@ pub(super) struct Joining {
     store: Arc<dyn Store>,
     incarnation: Incarnation,
     seal: Seal,
+    /// The first lease.
+    lease: Renewal,
     link: Link,
 }
 
@@ -45,6 +47,7 @@ struct Nats {
 
 /// A node that is about to start.
 pub(super) struct Joined {
+    id: Incarnation,
     leases: LeaseKeeper,
     cluster: Arc<Cluster>,
     link: Link,
@@ -52,12 +55,14 @@ pub(super) struct Joined {
 
 /// The running tasks of a node.
 pub(super) struct Node {
+    pub(super) id: Incarnation,
     task: JoinHandle<()>,
     stop: CancellationToken,
 }
 
 impl Joining {
-    /// Reads the identity of the nodes that share the store, and checks the configuration. Returns `None` for a store that a single process uses.
+    /// Reads the identity of the nodes that share the store, checks the configuration, and takes the first lease: whatever this node does knows the
+    /// others from the beginning. Returns `None` for a store that a single process uses.
     pub(super) async fn prepare(
         config: &Config,
         secret: &[u8],
@@ -68,11 +73,12 @@ impl Joining {
             return match (config.listen_url()?, nats) {
                 (None, None) => Ok(None),
                 (Some((_, variable)), _) => Err(format!("{variable} needs a DATABASE_URL that is postgres://…")),
-                (_, Some(_)) => Err("NATS_URL needs a DATABASE_URL that is postgres://…".to_owned()),
+                (_, Some(_)) => Err(format!("{} needs a DATABASE_URL that is postgres://…", config.nats.variable())),
             };
         };
         let first = ClusterIdentity { id: Uuid::now_v7(), shard_count: limits::SHARDS };
-        let cluster = nodes.cluster(first).await.map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
+        let failed = |error: Error| format!("DATABASE_URL: {}", error.detail);
+        let cluster = nodes.cluster(first).await.map_err(failed)?;
         let link = match nats {
             Some((servers, tls)) => {
                 let shards = u32::try_from(cluster.shard_count).ok().and_then(NonZeroU32::new).map(Shards);
@@ -82,15 +88,17 @@ impl Joining {
             None => Link::Postgres(Box::new(notifications(config, cluster.id, store).await?)),
         };
         let incarnation = Incarnation::new();
+        let lease = nodes.renew_lease(incarnation, limits::LEASE, limits::DEAD_NODE_KEPT).await.map_err(failed)?;
         let (store, seal) = (Arc::clone(store), Seal::new(secret, cluster.id, incarnation));
-        Ok(Some(Self { store, incarnation, seal, link }))
+        Ok(Some(Self { store, incarnation, seal, lease, link }))
     }
 
     /// Makes the bus of a node with this inbox, and its tasks.
     pub(super) fn join(self, inbox: Arc<dyn Inbox>) -> (Arc<dyn Bus>, Joined) {
-        let cluster = Cluster::new(inbox, self.seal);
-        let leases = LeaseKeeper::new(&self.store, &cluster, self.incarnation);
-        (Arc::clone(&cluster) as _, Joined { leases, cluster, link: self.link })
+        let gate = self.store.history_gate().unwrap_or_default();
+        let cluster = Cluster::new(inbox, self.seal, gate);
+        let leases = LeaseKeeper::new(&self.store, &cluster, self.incarnation, self.lease);
+        (Arc::clone(&cluster) as _, Joined { id: self.incarnation, leases, cluster, link: self.link })
     }
 }
 
@@ -102,9 +110,10 @@ async fn notifications(config: &Config, cluster_id: Uuid, store: &Arc<dyn Store>
             .map_err(|error| format!("DATABASE_URL: {}", error.detail));
     };
     let refused = |detail| format!("{variable}: {detail}");
-    let notifications = Notifications::new(&url, cluster_id, gate).map_err(|error| refused(error.detail.into()))?;
-    notifications.connect().await.map_err(refused)?;
-    Ok(notifications)
+    let notifications = |gate| Notifications::new(&url, cluster_id, gate).map_err(|error| refused(error.detail.into()));
+    // With a gate of its own: a URL of another server is a mistake, and no server that has taken over.
+    notifications(Arc::default())?.connect().await.map_err(refused)?;
+    notifications(gate)
 }
 
 impl Link {
@@ -117,16 +126,22 @@ impl Link {
     ) -> Result<Carrying, String> {
         match self {
             Self::Postgres(notifications) => {
+                tracing::info!("other nodes on this database are heard through PostgreSQL");
                 Ok(Box::pin(NotifyCarrier::new(cluster, *notifications).run(stop.clone())))
             }
             Self::Nats(link) => {
                 let Nats { cluster_id, shards, servers, tls } = *link;
                 tracing::info!(%servers, "the nodes are joined by NATS");
                 let interest = registry.watch_interest(shards);
-                let (publisher, receiver) = nats::connect(cluster, cluster_id, interest, &servers, &tls).await?;
-                // Two tasks, so that what comes is delivered while what goes is encoded. A panic in one ends the process.
-                let (sending, receiving) = (publisher.run(stop.clone()), supervised(receiver.run(stop.clone())));
-                Ok(Box::pin(async move { _ = tokio::join!(sending, tokio::spawn(receiving)) }))
+                let (publisher, receiver, deliverer) =
+                    nats::connect(cluster, cluster_id, interest, &servers, &tls).await?;
+                // Three tasks, so that what comes is read and delivered while what goes is encoded. A panic in one ends the process.
+                let sending = publisher.run(stop.clone());
+                let receiving = supervised(receiver.run(stop.clone()));
+                let delivering = supervised(deliverer.run(stop.clone()));
+                Ok(Box::pin(async move {
+                    _ = tokio::join!(sending, tokio::spawn(receiving), tokio::spawn(delivering));
+                }))
             }
         }
     }
@@ -135,13 +150,12 @@ impl Link {
 type Carrying = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Joined {
-    /// Takes the first lease, and starts the tasks. `registry` is the node's, and has no connections yet.
-    pub(super) async fn start(mut self, registry: &Registry) -> Result<Node, String> {
-        self.leases.renew().await.map_err(|error| format!("DATABASE_URL: {}", error.detail))?;
+    /// Starts the tasks. `registry` is the node's, and has no connections yet.
+    pub(super) async fn start(self, registry: &Registry) -> Result<Node, String> {
         let stop = CancellationToken::new();
         let carrying = self.link.carry(&self.cluster, registry, &stop).await?;
         let task = tokio::spawn(supervised(run(self.leases, carrying, stop.clone())));
-        Ok(Node { task, stop })
+        Ok(Node { id: self.id, task, stop })
     }
 }
 

@@ -53,6 +53,9 @@ pub trait Conversations: Send + Sync {
         limit: usize,
     ) -> Result<Vec<ConversationId>>;
 
+    /// Returns the first `limit` such conversations of each of these users, in the order of their ids.
+    async fn small_conversations_of(&self, user_ids: &[UserId], limit: usize) -> Result<Vec<(UserId, ConversationId)>>;
+
     /// Deletes a conversation with its members, and raises their membership versions. Returns the former members. Its messages can no
     /// longer be read by anybody, and are left to [`Conversations::sweep_deleted`]. Its id cannot be used again. Fails by the rule of
     /// [`may_delete`](crate::domain::rules::may_delete).

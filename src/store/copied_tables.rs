@@ -57,6 +57,7 @@ pub const COPIED_TABLES: &[CopiedTable] = &[
             ("new_a_day_max", Integer),
             ("new_day", Integer),
             ("new_that_day", Integer),
+            ("blocks_version", Integer),
         ],
     ),
     table("user_words", 2, &[("word", Text), ("user_id", Id)]),

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::domain::conversation::Member;
+use crate::domain::user::UserVersions;
 use crate::domain::{ConversationId, Result, Seq, UserId};
 
 /// The store's methods for members.
@@ -25,6 +26,6 @@ pub trait Members: Send + Sync {
     /// user.
     async fn membership_version(&self, id: UserId) -> Result<i64>;
 
-    /// The membership versions of many users. Users who do not exist are left out.
-    async fn membership_versions(&self, ids: &[UserId]) -> Result<Vec<(UserId, i64)>>;
+    /// The versions of many users. Users who do not exist are left out.
+    async fn versions(&self, ids: &[UserId]) -> Result<Vec<UserVersions>>;
 }

@@ -66,6 +66,9 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 27, needs: 5 },
     // A node that does not know it has no lease, sends nothing to other nodes and hears nothing from them. It finds their events once a heartbeat, as before.
     Migration { version: 28, needs: 5 },
+    // A node that does not know the count changes blocks without it. Nodes that receive its packets hide and show presence, and send it once more after their
+    // next comparison.
+    Migration { version: 29, needs: 5 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");

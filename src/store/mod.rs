@@ -77,7 +77,7 @@ pub use distribution::{distribute, distribution_script};
 pub use files::{backup, lock, restore};
 pub use heads::Heads;
 pub use health::StoreHealth;
-pub use history::{History, HistoryGate};
+pub use history::{Generation, History, HistoryGate, Mismatch};
 pub use known_networks::KnownNetworks;
 pub use leftovers::{Leftovers, LeftoversCursor, MentionPlace, MessagePlace, SavedPlace};
 pub use member_settings::MemberSettings;
@@ -132,6 +132,9 @@ pub trait Store:
 
     /// The number of batches that the store can commit at a time. A conversation always uses the same lane.
     fn lanes(&self) -> usize;
+
+    /// Returns true if the sessions and tickets of a user are on one of several servers. Refresh tokens and tickets name their user then.
+    fn is_distributed(&self) -> bool;
 
     /// The gate that the store closes when its database turns out to have another history. `None` if it never does.
     fn history_gate(&self) -> Option<Arc<HistoryGate>>;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::domain::{Incarnation, Result};
+use crate::domain::{Incarnation, Result, Timestamp};
 
 /// The identity of the nodes that share a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Renewal {
     pub is_new: bool,
     /// The other nodes that hold a lease.
     pub others: Vec<Incarnation>,
+    /// The time by the store's clock. `None` if nobody held a lease before.
+    pub store_time: Option<Timestamp>,
 }
 
 /// The store's methods for nodes. Leases go by the clock of the store, so that the clocks of the nodes may differ.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::domain::session::Session;
+use crate::domain::session::{Session, SessionKey};
 use crate::domain::{Result, SessionId, Timestamp, UserId};
 
 /// The store's methods for sessions.
@@ -13,7 +13,10 @@ pub trait Sessions: Send + Sync {
     async fn insert_session(&self, session: &Session) -> Result<()>;
 
     /// Returns a session, ended or not.
-    async fn session(&self, id: SessionId) -> Result<Option<Session>>;
+    async fn session(&self, key: SessionKey) -> Result<Option<Session>>;
+
+    /// Returns a session of any user, ended or not, for refresh tokens that do not name their user. A distributed database asks all its servers.
+    async fn session_by_id(&self, id: SessionId) -> Result<Option<Session>>;
 
     /// Lists the user's sessions that are live at `at`, the latest login first, of those before `before`.
     async fn sessions_of(
@@ -28,14 +31,14 @@ pub trait Sessions: Send + Sync {
     /// changes nothing, if `generation` is older than the newest or the session is not live.
     async fn rotate_session(
         &self,
-        id: SessionId,
+        key: SessionKey,
         generation: i64,
         at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<bool>;
 
     /// Returns those of these sessions that are live at `at`.
-    async fn live_sessions(&self, ids: &[SessionId], at: Timestamp) -> Result<Vec<SessionId>>;
+    async fn live_sessions(&self, keys: &[SessionKey], at: Timestamp) -> Result<Vec<SessionId>>;
 
     /// Returns sessions that were ended, with the time, in the order of time and id, of those after `after`. At most `limit`.
     async fn ended_sessions(&self, after: (Timestamp, SessionId), limit: usize) -> Result<Vec<(Timestamp, SessionId)>>;
@@ -44,7 +47,7 @@ pub trait Sessions: Send + Sync {
     async fn end_session_of(&self, user_id: UserId, id: SessionId, at: Timestamp) -> Result<bool>;
 
     /// Ends a session, if it has not ended yet.
-    async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()>;
+    async fn end_session(&self, key: SessionKey, at: Timestamp) -> Result<()>;
 }
 
 /// The position before the first session.

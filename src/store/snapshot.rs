@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::checks::{Check, Fault};
+use super::checks::{Check, Fault, checks, distributed_checks};
 use super::postgres::snapshot::PostgresSnapshot;
 use super::sqlite::snapshot::SqliteSnapshot;
 use super::sqlite_path;
@@ -24,6 +24,15 @@ impl Snapshot {
             Some(path) => Inner::Sqlite(SqliteSnapshot::beside_writers(Path::new(path))?),
             None => Inner::Postgres(Box::new(PostgresSnapshot::beside_writers(url).await?)),
         }))
+    }
+
+    /// Returns the checks for this database, those of the numbers first.
+    pub fn checks(&self) -> impl Iterator<Item = &'static Check> {
+        let further = match &self.0 {
+            Inner::Postgres(snapshot) if snapshot.is_distributed() => distributed_checks(),
+            _ => &[],
+        };
+        checks().chain(further)
     }
 
     /// Returns the faults that a check finds, at most [`limits::CHECK_FAULTS_SHOWN`] and one more. On SQLite it blocks the thread.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::domain::session::{Caller, Ticket};
-use crate::domain::{Result, TicketId, Timestamp};
+use crate::domain::{Result, TicketId, Timestamp, UserId};
 
 /// The store's methods for tickets.
 #[async_trait]
@@ -13,6 +13,6 @@ pub trait Tickets: Send + Sync {
     async fn insert_ticket(&self, ticket: &Ticket, at: Timestamp, at_most: i64) -> Result<bool>;
 
     /// Deletes a ticket and returns its owner, unless it has expired at `at`. Of any number of calls, on all nodes, only one gets the
-    /// owner.
-    async fn redeem_ticket(&self, id: TicketId, at: Timestamp) -> Result<Option<Caller>>;
+    /// owner. A distributed database asks all its servers if `user_id`, the owner, is none.
+    async fn redeem_ticket(&self, id: TicketId, user_id: Option<UserId>, at: Timestamp) -> Result<Option<Caller>>;
 }

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::bus::cluster::Cluster;
-use crate::domain::{Incarnation, Result};
+use crate::domain::{Incarnation, Result, Timestamp};
 use crate::limits;
 use crate::store::{Renewal, Store};
 
@@ -19,15 +20,27 @@ pub struct LeaseKeeper {
     renewed_at: Option<Instant>,
     /// The keeper keeps peers whose leases have ended until this time: the store was away, and they had no chance to renew them.
     peers_stay_until: Option<Instant>,
+    /// The clock of this node and that of the store differ.
+    has_other_clock: bool,
     /// The time at which this node compares everything, because peers that did not know it may have sent it nothing before.
     compare_at: Option<Instant>,
 }
 
 impl LeaseKeeper {
-    /// Returns a keeper that holds no lease yet.
-    pub fn new(store: &Arc<dyn Store>, cluster: &Arc<Cluster>, incarnation: Incarnation) -> Self {
+    /// Returns a keeper of this lease, which was taken just now.
+    pub fn new(store: &Arc<dyn Store>, cluster: &Arc<Cluster>, incarnation: Incarnation, lease: Renewal) -> Self {
         let (store, cluster) = (Arc::clone(store), Arc::clone(cluster));
-        Self { store, cluster, incarnation, renewed_at: None, peers_stay_until: None, compare_at: None }
+        let mut keeper = Self {
+            store,
+            cluster,
+            incarnation,
+            renewed_at: None,
+            peers_stay_until: None,
+            has_other_clock: false,
+            compare_at: None,
+        };
+        keeper.take_over(lease);
+        keeper
     }
 
     /// Renews the lease every [`limits::LEASE_RENEWAL`], and when a node that this one does not know sends a packet, until `stop`. A store that does
@@ -53,7 +66,7 @@ impl LeaseKeeper {
     }
 
     /// Renews the lease, and takes over the peers.
-    pub async fn renew(&mut self) -> Result<()> {
+    async fn renew(&mut self) -> Result<()> {
         let Some(nodes) = self.store.nodes() else { return Ok(()) };
         let renewal = nodes.renew_lease(self.incarnation, limits::LEASE, limits::DEAD_NODE_KEPT).await?;
         self.take_over(renewal);
@@ -68,7 +81,26 @@ impl LeaseKeeper {
         }
     }
 
+    /// Says that the clocks differ, or agree again: tokens are valid and messages get their time by the clocks of nodes, and what nodes ask the store
+    /// for since a time may be missed.
+    fn compare_clocks(&mut self, store_time: Timestamp) {
+        let ahead_ms = Timestamp::now().0 - store_time.0;
+        let differ = Duration::from_millis(ahead_ms.unsigned_abs()) > limits::CLOCK_DIFFERENCE_MAX;
+        if differ && !self.has_other_clock {
+            tracing::warn!(
+                ahead_ms,
+                "the clock of this machine is not that of PostgreSQL's; nodes need clocks that agree within a minute"
+            );
+        } else if !differ && self.has_other_clock {
+            tracing::info!(ahead_ms, "the clock of this machine agrees with PostgreSQL's again");
+        }
+        self.has_other_clock = differ;
+    }
+
     fn take_over(&mut self, renewal: Renewal) {
+        if let Some(time) = renewal.store_time {
+            self.compare_clocks(time);
+        }
         let now = Instant::now();
         // After one renewal that failed, others may have failed too.
         let was_away = self.renewed_at.is_some_and(|at| now - at > 2 * limits::LEASE_RENEWAL);
@@ -84,7 +116,7 @@ impl LeaseKeeper {
         if self.peers_stay_until.is_some() {
             live.extend(&before);
         }
-        peers.set_live(live.iter().copied());
+        self.cluster.set_live(live.iter().copied());
         for node in live.difference(&before) {
             tracing::info!(%node, peers = live.len(), "another node is alive");
         }

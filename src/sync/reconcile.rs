@@ -12,9 +12,10 @@ use futures_util::future::{join, join_all};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::Subscriptions;
 use super::conversation_pages::{ConversationPage, ConversationPages};
+use super::{Presence, Subscriptions};
 use crate::delivery::{Failed, GapRepair, LocalInbox, RepairQueue};
+use crate::domain::user::UserVersions;
 use crate::domain::{ConversationId, Error, Result, Seq, SessionId, Timestamp, UserId};
 use crate::limits;
 use crate::registry::{Connection, Registry, Scope};
@@ -30,6 +31,7 @@ pub struct Reconciler {
     pub(crate) gap_repair: Arc<GapRepair>,
     pub(crate) repair_queue: Arc<RepairQueue>,
     pub(crate) subscriptions: Arc<Subscriptions>,
+    pub(crate) presence: Arc<Presence>,
 }
 
 impl Reconciler {
@@ -62,13 +64,28 @@ impl Reconciler {
         self.compare_sessions().await?;
         self.compare_heads().await?;
         for page in self.registry.users().chunks(limits::RECONCILE_PAGE) {
-            for (user_id, version) in self.store.membership_versions(page).await? {
-                let connections = self.registry.of_user(user_id);
-                if connections.iter().any(|connection| connection.membership_version() < version) {
-                    self.repair_queue.request_user(user_id);
-                }
-            }
+            self.compare_versions(page).await?;
             self.compare_settings(page).await?;
+        }
+        Ok(())
+    }
+
+    /// Compares the memberships of users, and the blocks that hide their presence or show it.
+    async fn compare_versions(&self, users: &[UserId]) -> Result<()> {
+        let connections = users.iter().flat_map(|id| self.registry.of_user(*id));
+        let before: Vec<_> = connections.map(|connection| (connection.blocks_version(), connection)).collect();
+        let versions = self.store.versions(users).await?;
+        let versions: HashMap<UserId, UserVersions> =
+            versions.into_iter().map(|versions| (versions.user_id, versions)).collect();
+        for (before, connection) in before {
+            let user_id = connection.user_id;
+            let Some(versions) = versions.get(&user_id) else { continue };
+            if connection.membership_version() < versions.memberships {
+                self.repair_queue.request_user(user_id);
+            }
+            if connection.correct_blocks_version(before, versions.blocks) {
+                self.presence.blocks_missed(user_id);
+            }
         }
         Ok(())
     }
@@ -116,7 +133,7 @@ impl Reconciler {
         for page in self.registry.sessions().chunks(limits::RECONCILE_PAGE) {
             let live: HashSet<SessionId> =
                 self.store.live_sessions(page, Timestamp::now()).await?.into_iter().collect();
-            let ended: Vec<SessionId> = page.iter().copied().filter(|id| !live.contains(id)).collect();
+            let ended: Vec<SessionId> = page.iter().map(|key| key.id).filter(|id| !live.contains(id)).collect();
             if !ended.is_empty() {
                 self.inbox.end_sessions(&ended);
             }
@@ -141,7 +158,9 @@ impl Reconciler {
 
     /// Subscribes a user's connections to the conversations that the user is in, and to no others.
     async fn resubscribe(&self, user_id: UserId) -> Result<()> {
-        let Some((_, version)) = self.store.membership_versions(&[user_id]).await?.pop() else { return Ok(()) };
+        let Some(UserVersions { memberships: version, .. }) = self.store.versions(&[user_id]).await?.pop() else {
+            return Ok(());
+        };
         let mut connections = self.registry.of_user(user_id);
         connections.retain(|connection| !connection.put_off_repair() && connection.membership_version() <= version);
         let mut pages = ConversationPages::of(user_id);

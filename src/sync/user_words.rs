@@ -46,7 +46,7 @@ pub async fn keep_current(store: Arc<dyn Store>, interval: Duration, stop: Cance
                 Ok(0) => sleep(interval).await,
                 Ok(_) => sleep(limits::USER_WORDS_PAUSE).await,
                 Err(error) => {
-                    tracing::warn!(%error, "the words by which users are found could not be compared with their names; the node tries again");
+                    tracing::warn!(%error, "the node could not look for users whose search words are of another version; it tries again");
                     sleep(interval).await;
                 }
             }

@@ -98,6 +98,23 @@ export class ConversationList {
   fetchWithPause(id) {
     const running = this.#pauses.get(id);
     if (running) return void (running.isAskedAgain = true);
+    this.#pause(id);
+    this.fetch(id);
+  }
+
+  /**
+   * Looks a conversation up at the end of a pause, if it is known and not lost by then. The user was refused there: the event that tells why may
+   * have come before the refusal, or may come soon after it.
+   * @param {string} id
+   */
+  fetchAfterPause(id) {
+    if (!this.#conversations.has(id)) return;
+    const pause = this.#pauses.get(id) ?? this.#pause(id);
+    pause.isAskedAgain = true;
+  }
+
+  /** Begins a pause. @param {string} id */
+  #pause(id) {
     const pause = { timer: 0, isAskedAgain: false };
     pause.timer = this.#clock.setTimeout(async () => {
       await this.#lookups.get(id)?.done; // its answer may be older
@@ -106,7 +123,7 @@ export class ConversationList {
       if (pause.isAskedAgain) this.fetchWithPause(id);
     }, PAUSE_MS);
     this.#pauses.set(id, pause);
-    this.fetch(id);
+    return pause;
   }
 
   /** The conversation is lost; an answer that is on its way is older. @param {string} id */

@@ -16,6 +16,9 @@ export class People {
   #presence = new Map();
   /** @type {Map<string, Promise<unknown>>} */
   #lookups = new Map();
+  #loads = 0;
+  /** @type {Map<string, number>} by conversation, the newest load of its members that has been answered */
+  #answered = new Map();
   #rest;
   #emitter;
 
@@ -66,12 +69,15 @@ export class People {
   }
 
   /**
-   * Loads the members of a conversation, unless that was done.
+   * Loads the members of a conversation, unless that was done. Answers may overtake each other: one that was asked for earlier than the last is older.
    * @param {string} conversationId
    */
   loadMembers(conversationId) {
     return this.#once(`members ${conversationId}`, async () => {
+      const load = (this.#loads += 1);
       const all = await this.#rest.all(`/v1/conversations/${conversationId}/members?limit=${PAGE}`, MEMBERS_MOST);
+      if (load < (this.#answered.get(conversationId) ?? 0)) return;
+      this.#answered.set(conversationId, load);
       for (const member of all) this.learn(member.user);
       this.members.set(conversationId, all);
       this.#emitter.changed("people", "conversations");
@@ -106,11 +112,12 @@ export class People {
   /** @param {string} conversationId */
   forgetMembers(conversationId) {
     this.members.delete(conversationId);
+    this.#answered.delete(conversationId);
     this.#lookups.delete(`members ${conversationId}`);
   }
 
   wipe() {
-    for (const known of [this.users, this.members, this.#presence, this.#lookups]) known.clear();
+    for (const known of [this.users, this.members, this.#presence, this.#lookups, this.#answered]) known.clear();
   }
 
   /**

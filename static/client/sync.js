@@ -252,7 +252,7 @@ export class Sync {
     if (outbox.refuse(frame)) return;
     if (frame.ref === READ) readState.refused(frame);
     if (frame.code === "resync") this.#startOver(frame.conversation_id);
-    else if (frame.status === 404 && frame.conversation_id) list.fetch(frame.conversation_id);
+    else if (frame.status === 404 && frame.conversation_id) list.fetchAfterPause(frame.conversation_id);
     else if (frame.ref === RESUME && frame.retryable) resume.refused(frame);
   }
 

@@ -1,7 +1,8 @@
 // The account menu: who one is, the settings, and logging out.
 
-import { $, avatar, el, twice } from "./dom.js";
+import { $, avatar, el } from "./dom.js";
 import { client, on } from "./page-client.js";
+import { twice } from "./twice.js";
 
 /** `logOut` runs at once, or after a second press if messages are unsent. */
 export function startAccountMenu({ openSettings, logOut }) {

@@ -4,6 +4,7 @@ import { $, el, fill, fullTime, icon } from "./dom.js";
 import { isMuted, setMuted } from "./notify.js";
 import { canNotify } from "./on-screen.js";
 import { client, on, view } from "./page-client.js";
+import { afterPress } from "./press.js";
 
 const LEVELS = { all: "All messages", mentions: "Mentions of me", none: "Nothing" };
 const HOUR_MS = 3_600_000;
@@ -45,7 +46,7 @@ function render() {
     $("bell-summary").dataset.level = choice.level;
   }
   const end = Math.min(...[choice.until, quiet].filter(Boolean).map((time) => new Date(time)));
-  if (end < Infinity) timer = setTimeout(render, Math.min(Math.max(end - Date.now(), 0) + 1, TIMER_MOST_MS));
+  if (end < Infinity) timer = setTimeout(() => afterPress(render), Math.min(Math.max(end - Date.now(), 0) + 1, TIMER_MOST_MS));
   if ($("bell").open) renderMenu(id, choice, quiet);
   else clearMenu(); // it opens with the next conversation's choice, and not with this one's
 }
@@ -117,7 +118,7 @@ async function act(work) {
   } catch (error) {
     problem = error.message;
   }
-  render();
+  afterPress(render);
 }
 
 function tomorrow() {

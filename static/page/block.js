@@ -1,8 +1,9 @@
 // Blocking the other user of a direct conversation. Only the user who blocks sees that there is a block.
 
-import { $, twice } from "./dom.js";
+import { $ } from "./dom.js";
 import { client, on, view } from "./page-client.js";
 import { tellProblem } from "./problems.js";
+import { twice } from "./twice.js";
 
 const button = $("block");
 const peer = () => {

@@ -115,37 +115,3 @@ export function quietly(work, milliseconds) {
     timer = setTimeout(() => work(...args), milliseconds);
   };
 }
-
-const DOUBLE_CLICK_MS = 500;
-const ASKED_MS = 4_000;
-
-/**
- * A button for what cannot be undone: it acts on the second press, or on the first if `needed` returns false. The second half of a double click is no
- * press, and nor is a key that is held. Returns a function that takes the question back.
- */
-export function twice(button, question, work, needed = () => true) {
-  let asked = null; // {label, name, timers} while the question stands
-  const calm = () => {
-    if (!asked) return;
-    asked.timers.forEach(clearTimeout);
-    delete button.dataset.pause;
-    button.textContent = asked.label;
-    if (asked.name) button.setAttribute("aria-label", asked.name);
-    asked = null;
-  };
-  const ask = () => {
-    const timers = [setTimeout(() => delete button.dataset.pause, DOUBLE_CLICK_MS), setTimeout(calm, ASKED_MS)];
-    asked = { label: button.textContent, name: button.getAttribute("aria-label"), timers };
-    button.dataset.pause = "";
-    button.textContent = question;
-    if (asked.name) button.setAttribute("aria-label", `${question} ${asked.name}`);
-  };
-  button.addEventListener("keydown", (event) => event.repeat && event.preventDefault());
-  button.addEventListener("click", () => {
-    if ("pause" in button.dataset) return;
-    if (!asked && needed()) return ask();
-    calm();
-    work();
-  });
-  return calm;
-}

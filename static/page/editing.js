@@ -1,9 +1,10 @@
 // The edit of a message in the composer. Its text is kept with the drafts, so that neither another conversation, nor a reload, nor a change
 // elsewhere loses it.
 
-import { $, twice } from "./dom.js";
+import { $ } from "./dom.js";
 import { client, changed, on, view } from "./page-client.js";
 import { mayEdit } from "./revise.js";
+import { twice } from "./twice.js";
 
 const ELSEWHERE = "This message was edited elsewhere meanwhile. Saving replaces that text.";
 

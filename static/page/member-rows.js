@@ -1,13 +1,14 @@
 // The rows of a group's members. A row stays the same element while its member is one, so that a change of presence loses neither the focus nor a
 // question that waits for its answer.
 
-import { avatar, el, fill, twice } from "./dom.js";
+import { avatar, el, fill } from "./dom.js";
 import { statusOf } from "./names.js";
 import { client } from "./page-client.js";
+import { twice } from "./twice.js";
 
 /** Returns {of, clear}. `remove` and `setRole` are called with a user. */
 export function memberRows({ remove, setRole }) {
-  const rows = new Map(); // user id → {node, face, controls, signature}
+  const rows = new Map(); // user id → {node, face, spoken, buttons, user, signature, status}
 
   function rowOf(member, ownRole) {
     const { user, role } = member;
@@ -30,33 +31,39 @@ export function memberRows({ remove, setRole }) {
       node: el("li", { class: "member", "data-testid": "member-item" }),
       face: el("span", { class: "member-face" }),
       spoken: el("span", { class: "sr-only" }), // the status, for screen readers
+      buttons: new Map(), // those that are offered
     };
     rows.set(id, row);
     return row;
   }
 
   function draw(row, { user, role }, ownRole, isOwn) {
-    const hadFocus = row.node.contains(document.activeElement);
+    const focused = row.node.contains(document.activeElement) ? document.activeElement : null;
+    if (row.user?.name !== user.name) row.buttons.clear(); // their labels have the name
+    row.user = user;
     row.status = null; // a new name has new initials
     row.node.dataset.username = user.username;
     row.node.dataset.role = role;
     const actions = [
-      ownRole === "owner" && role === "member" && action("member-promote", "Make admin", `Make admin: ${user.name}`, () => setRole(user, "admin")),
-      ownRole === "owner" && role === "admin" && action("member-demote", "Make member", `Make member: ${user.name}`, () => setRole(user, "member")),
-      ownRole === "owner" && !isOwn && action("hand-over", "Make owner", `Make owner: ${user.name}`, () => setRole(user, "owner"), "Hand the group over?"),
-      mayRemove(role, ownRole, isOwn) && action("member-remove", "Remove", `Remove: ${user.name}`, () => remove(user), "Sure?", "danger-text"),
+      ownRole === "owner" && role === "member" && action(row, "member-promote", "Make admin", () => setRole(row.user, "admin")),
+      ownRole === "owner" && role === "admin" && action(row, "member-demote", "Make member", () => setRole(row.user, "member")),
+      ownRole === "owner" && !isOwn && action(row, "hand-over", "Make owner", () => setRole(row.user, "owner"), "Hand the group over?"),
+      mayRemove(role, ownRole, isOwn) && action(row, "member-remove", "Remove", () => remove(row.user), "Sure?", "danger-text"),
     ].filter(Boolean);
+    row.buttons = new Map(actions.map((button) => [button.dataset.testid, button]));
     fill(row.node, row.face,
       el("span", { class: "option-name" }, el("bdi", {}, user.name), isOwn && " (you)"),
       el("span", { class: "quiet" }, `@${user.username}`, row.spoken),
       role !== "member" && el("span", { class: "role" }, role),
       actions.length > 0 && el("span", { class: "member-actions" }, ...actions));
-    if (hadFocus) actions[0]?.focus();
+    if (focused) (focused.isConnected ? focused : actions[0])?.focus({ preventScroll: true });
   }
 
-  // With a question the button asks before it acts.
-  function action(testid, words, name, act, question, more = "") {
-    const button = el("button", { type: "button", class: `link ${more}`, "data-testid": testid, "aria-label": name }, words);
+  // With a question the button asks before it acts. A button that is offered already stays, with its question.
+  function action(row, testid, words, act, question, more = "") {
+    const known = row.buttons.get(testid);
+    if (known) return known;
+    const button = el("button", { type: "button", class: `link ${more}`, "data-testid": testid, "aria-label": `${words}: ${row.user.name}` }, words);
     if (question) twice(button, question, act);
     else button.addEventListener("click", act);
     return button;

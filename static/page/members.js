@@ -1,13 +1,15 @@
 // The members of a group, and by role: adding, removing, roles, handing over, renaming, deleting. Every member may leave.
 
-import { $, arrange, counted, twice } from "./dom.js";
+import { $, arrange, counted } from "./dom.js";
 import { keepFocus } from "./focus.js";
 import { memberRows } from "./member-rows.js";
 import { myRole } from "./names.js";
 import { client, on, view } from "./page-client.js";
 import { closeButton, namesOf } from "./people.js";
 import { Picker } from "./picker.js";
+import { afterPress } from "./press.js";
 import { problemWords, tell, tellProblem } from "./problems.js";
+import { twice } from "./twice.js";
 
 const dialog = $("members-dialog");
 const path = (rest = "") => `/v1/conversations/${view.openId}${rest}`;
@@ -55,7 +57,9 @@ const members = () => client.people.members.get(view.openId) ?? [];
 const memberIds = () => new Set(members().map((member) => member.user.id));
 const mayManage = () => ["owner", "admin"].includes(myRole(view.openId));
 
-function render() {
+const render = () => afterPress(draw);
+
+function draw() {
   const all = members();
   const role = myRole(view.openId);
   const count = Math.max(client.conversations.get(view.openId)?.member_count ?? 0, all.length);
@@ -85,7 +89,7 @@ async function attempt(event, work) {
   try {
     await work();
   } catch (problem) {
-    tellProblem($("members-error"), problem);
+    afterPress(() => tellProblem($("members-error"), problem));
   }
 }
 
@@ -108,8 +112,10 @@ async function add() {
     picker.toggle(user);
   }
   await refreshMembers();
-  picker.input.focus(); // the button that was pressed takes no press any more
-  if (refused.length) showError("Not added: ", ...namesOf(refused), `. ${reason}`);
+  afterPress(() => {
+    picker.input.focus(); // the button that was pressed takes no press any more
+    if (refused.length) showError("Not added: ", ...namesOf(refused), `. ${reason}`);
+  });
 }
 
 async function removeMember(userId) {

@@ -4,6 +4,7 @@
 import { avatar, el, fill } from "./dom.js";
 import { myRole, statusOf } from "./names.js";
 import { client } from "./page-client.js";
+import { afterPress } from "./press.js";
 
 const SHOWN_MOST = 8;
 // The letters behind an `@` that is not part of a word, up to the caret.
@@ -39,6 +40,8 @@ export class MentionList {
     field.addEventListener("blur", () => this.close());
     field.addEventListener("click", () => this.update());
   }
+
+  #updateIfTyping = () => document.activeElement === this.#field && this.update();
 
   /** The text or the caret has changed. */
   update() {
@@ -89,7 +92,7 @@ export class MentionList {
     const id = this.#conversationId();
     const conversation = client.conversations.get(id);
     const isGroup = conversation?.type === "group";
-    if (isGroup && !client.people.members.has(id)) client.people.loadMembers(id).then(() => document.activeElement === this.#field && this.update());
+    if (isGroup && !client.people.members.has(id)) client.people.loadMembers(id).then(() => afterPress(this.#updateIfTyping));
     const people = isGroup ? (client.people.members.get(id) ?? []).map(({ user }) => user) : [conversation?.peer].filter(Boolean);
     const everybody = isGroup && ["owner", "admin"].includes(myRole(id)) ? [EVERYBODY] : [];
     const rank = ({ username, name }) => (fold(username).startsWith(begun) ? 0 : fold(name).split(/\s+/).some((word) => word.startsWith(begun)) ? 1 : 2);

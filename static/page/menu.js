@@ -1,7 +1,8 @@
 // A menu that opens at a button. One element serves all buttons: a popover stands above everything, and closes at Escape and at a press
 // elsewhere.
 
-import { $, el, twice } from "./dom.js";
+import { $, el } from "./dom.js";
+import { twice } from "./twice.js";
 
 const GAP = 4; // pixels between the button and the menu
 const EDGE = 8; // pixels between the menu and the edge of the window

@@ -49,9 +49,10 @@ async function begin() {
 function note(message) {
   if (!client.notifications.wants(message)) return;
   nameOf(message.sender_id); // looks it up
+  const isNew = !client.conversations.has(message.conversation_id);
   setTimeout(async () => {
-    // The first message of a new conversation may come long before the conversation.
-    if (!client.conversations.has(message.conversation_id)) await client.list.fetch(message.conversation_id);
+    // The first message of a new conversation may come long before the conversation. One that was known may be lost by now.
+    if (isNew && !client.conversations.has(message.conversation_id)) await client.list.fetch(message.conversation_id);
     const now = asItIs(message);
     if (isNews(now)) show(now);
   }, MOMENT_MS);

@@ -1,6 +1,7 @@
 // The client of this page, and the changes that its views follow.
 
 import { createClient } from "../client/index.js";
+import { afterPress } from "./press.js";
 
 export { activity } from "../client/index.js";
 
@@ -15,6 +16,7 @@ export const view = { openId: null, seq: null, isReading: false, leavingId: null
 const GATHER_MS = 5; // a burst of changes is one rendering
 const listeners = new Map();
 const changedTopics = new Set();
+const dueTopics = new Set(); // announced when no press is under way
 
 client.on("change", announce);
 
@@ -36,6 +38,13 @@ function announceOwn() {
 }
 
 function announce(topics) {
+  for (const topic of topics) dueTopics.add(topic);
+  afterPress(announceDue);
+}
+
+function announceDue() {
+  const topics = [...dueTopics];
+  dueTopics.clear();
   if (!client.user) return; // the page is about to be loaded anew
-  for (const listener of new Set([...topics].flatMap((topic) => listeners.get(topic) ?? []))) listener();
+  for (const listener of new Set(topics.flatMap((topic) => listeners.get(topic) ?? []))) listener();
 }

@@ -6,6 +6,7 @@ import { keepFocus } from "./focus.js";
 import { moreButton } from "./more.js";
 import { statusOf } from "./names.js";
 import { client } from "./page-client.js";
+import { afterPress } from "./press.js";
 
 const TYPING_MS = 150;
 
@@ -13,6 +14,7 @@ const TYPING_MS = 150;
 export class Picker {
   picked = new Map(); // user id → User
   #list = client.search.people(() => this.render());
+  #draw = () => this.#drawNow();
   #searched = null; // the words of the last search
   #chips = new Map(); // user id → chip
   #options = new Map(); // user id → {node, signature}
@@ -80,6 +82,10 @@ export class Picker {
   }
 
   render() {
+    afterPress(this.#draw);
+  }
+
+  #drawNow() {
     const shown = this.#shown();
     for (const id of this.#chips.keys()) if (!this.picked.has(id)) this.#chips.delete(id);
     keepFocus(this.chips, () => arrange(this.chips, [...this.picked.values()].map((user) => this.#chip(user))), () => this.input);

@@ -3,6 +3,7 @@
 import { $, arrange, el, icon, quietly } from "./dom.js";
 import { client, on } from "./page-client.js";
 import { beginConversation, closeButton } from "./people.js";
+import { afterPress } from "./press.js";
 import { problemWords, tell, tellProblem } from "./problems.js";
 import { SearchGroups } from "./search-groups.js";
 import { hintButtons } from "./search-hints.js";
@@ -27,7 +28,7 @@ export function startSearchView(open) {
   let selected = null; // the key of an option
   let isWaiting = false; // Enter was pressed before the answer came
   let refused = null; // the problem of a conversation that could not be begun
-  const groups = new SearchGroups({ changed: render, go, talkTo });
+  const groups = new SearchGroups({ changed: () => afterPress(render), go, talkTo });
   const searchSoon = quietly(() => groups.search(input.value), TYPING_MS);
 
   input.addEventListener("input", () => {

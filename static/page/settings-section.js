@@ -1,6 +1,7 @@
 // The parts of the settings share a frame: a heading, and a line for what was refused or done.
 
 import { el } from "./dom.js";
+import { afterPress } from "./press.js";
 import { tell, tellProblem } from "./problems.js";
 
 export class Section {
@@ -19,10 +20,10 @@ export class Section {
     this.say();
     try {
       await work();
-      this.say(done);
+      afterPress(() => this.say(done));
       return true;
     } catch (problem) {
-      this.refuse(problem);
+      afterPress(() => this.refuse(problem));
       return false;
     } finally {
       this.#isBusy = false;

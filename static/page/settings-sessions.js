@@ -1,10 +1,12 @@
 // Where the user is logged in, and logging out elsewhere.
 
-import { arrange, el, fullTime, twice } from "./dom.js";
+import { arrange, el, fullTime } from "./dom.js";
 import { keepFocus } from "./focus.js";
 import { client } from "./page-client.js";
 import { moreButton } from "./more.js";
+import { afterPress } from "./press.js";
 import { Section } from "./settings-section.js";
+import { twice } from "./twice.js";
 
 // Most browsers name the others too, so the order counts.
 const BROWSERS = [
@@ -26,7 +28,7 @@ export function sessionsSection() {
   const rows = el("ul", { class: "entries", "aria-label": "Sessions" });
   const nodes = new Map(); // session id → row
   const section = new Section("sessions", "Where you are logged in", rows);
-  const list = client.account.sessions(render);
+  const list = client.account.sessions(() => afterPress(render));
   const more = moreButton(list, "Show more sessions");
   rows.after(more.node);
 

@@ -1,12 +1,13 @@
 // The settings of the user: a dialog with a section for each part. Also its small ones: name, password, deleting the account.
 
-import { el, twice } from "./dom.js";
+import { el } from "./dom.js";
 import { client, view } from "./page-client.js";
 import { closeButton } from "./people.js";
 import { blockedSection } from "./settings-blocked.js";
 import { privacySection } from "./settings-privacy.js";
 import { field, form, Section } from "./settings-section.js";
 import { sessionsSection } from "./settings-sessions.js";
+import { twice } from "./twice.js";
 
 const MISSING = { current: "Your current password is needed.", next: "A new password is needed.", name: "A name is needed.", password: "Your password is needed." };
 

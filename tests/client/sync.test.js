@@ -208,3 +208,46 @@ test("presence is replaced by a state and changed by a diff", async () => {
   await socket.tell({ type: "presence.state", users: { [GRACE.id]: "away" } });
   assert.deepEqual([GRACE.id, "0198-alan"].map((id) => client.people.statusOf(id)), ["away", "offline"]);
 });
+
+test("a refusal after the conversation was lost asks for nothing", async () => {
+  const { browser, server, socket } = await inRoom(1);
+  const before = server.count(`GET /v1/conversations/${ROOM}`);
+  await socket.tell({ type: "member.removed", conversation_id: ROOM, seq: 2, member: { user_id: ADA.id } });
+  await socket.tell({ type: "error", ref: "read", conversation_id: ROOM, status: 404, code: "not_found" });
+  await browser.clock.pass(10_000);
+  assert.equal(server.count(`GET /v1/conversations/${ROOM}`), before);
+});
+
+test("a refusal may come before the event that tells why; without that event the conversation is looked up", async () => {
+  const refusal = { type: "error", ref: "read", conversation_id: ROOM, status: 404, code: "not_found" };
+  const { browser, client, server, socket } = await inRoom(1);
+  const before = server.count(`GET /v1/conversations/${ROOM}`);
+  await socket.tell(refusal);
+  await browser.clock.pass(1_999);
+  assert.equal(server.count(`GET /v1/conversations/${ROOM}`), before);
+  delete server.answers[`GET /v1/conversations/${ROOM}`];
+  await browser.clock.pass(1);
+  await browser.clock.pass(10);
+  assert.equal(server.count(`GET /v1/conversations/${ROOM}`), before + 1);
+  assert.ok(!client.conversations.has(ROOM));
+
+  const other = await inRoom(1);
+  const otherBefore = other.server.count(`GET /v1/conversations/${ROOM}`);
+  await other.socket.tell(refusal);
+  await other.socket.tell({ type: "member.removed", conversation_id: ROOM, seq: 2, member: { user_id: ADA.id } });
+  await other.browser.clock.pass(10_000);
+  assert.equal(other.server.count(`GET /v1/conversations/${ROOM}`), otherBefore);
+});
+
+test("an answer about members that a later one has overtaken changes nothing", async () => {
+  const { browser, client, server } = await inRoom(0);
+  const path = `GET /v1/conversations/${ROOM}/members`;
+  const asked = [];
+  server.answers[path] = () => new Promise((resolve) => asked.push((role) => resolve([200, { items: [{ user: ADA, role }], next: null }])));
+  const loads = [client.people.reloadMembers(ROOM), client.people.reloadMembers(ROOM)];
+  await browser.clock.pass(10);
+  asked[1]("admin");
+  asked[0]("member");
+  await Promise.all(loads);
+  assert.equal(client.people.roleOf(ROOM, ADA.id), "admin");
+});

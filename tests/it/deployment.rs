@@ -10,7 +10,9 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
+use crate::nats::nodes::nodes_with;
 use crate::support::client::TestUser;
+use crate::support::nats::Nats;
 use crate::support::node::program;
 use crate::support::postgres::bin;
 use crate::support::socket::TEST_TIMEOUT;
@@ -80,9 +82,9 @@ fn the_containers_of_the_cluster_are_hardened_and_their_secrets_are_files() {
                 assert!(names(&service["secrets"]).contains(secret), "{name}: {secret}");
                 assert_eq!(compose["secrets"][secret]["file"], format!("secrets/{secret}"));
             } else {
-                assert!(!is_secret || value == "nats://nats:4222", "{name}: {variable}");
+                assert!(!is_secret, "{name}: {variable}");
             }
-            if is_node && variable != "NATS_URL" {
+            if is_node {
                 assert!(help.contains(&format!("[env: {variable}")), "{variable}");
             }
         }
@@ -101,8 +103,8 @@ fn the_containers_of_the_cluster_are_hardened_and_their_secrets_are_files() {
     assert_eq!(nodes, 3);
 }
 
-#[test]
-fn the_secrets_of_the_containers_are_what_the_server_takes() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_secrets_of_the_containers_are_what_the_servers_take() {
     let folder = tempfile::tempdir().unwrap();
     let script = block("In containers", "sh");
     let output = Command::new("sh").args(["-euc", script]).current_dir(folder.path()).output().unwrap();
@@ -118,6 +120,12 @@ fn the_secrets_of_the_containers_are_what_the_server_takes() {
     let output = Command::new(program()).arg("check").arg("--database-url-file").arg(&url).output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("127.0.0.1:1 cannot be used: "), "the URL is read: {error}");
+
+    let (config, url) = (secrets.join("nats-config"), secrets.join("nats-url"));
+    let nats = Nats::with(&fs::read_to_string(config).unwrap()).await;
+    let text = fs::read_to_string(&url).unwrap().replace("@nats:4222", &format!("@{}", nats.address()));
+    fs::write(&url, text).unwrap();
+    nodes_with(&["--nats-url-file", url.to_str().unwrap()]).await[0].has_logged("connected to NATS", 1).await;
 }
 
 #[test]

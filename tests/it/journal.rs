@@ -10,10 +10,11 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::support::client::{Conversation, TestUser};
-use crate::support::postgres::{connect, database};
+use crate::support::postgres::{connect, migrated_database};
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::{Socket, TEST_TIMEOUT};
 use chinwag::limits;
+use chinwag::store::{History, Store};
 
 /// A server on PostgreSQL, two members of a group, and a client that can block the database.
 struct Fixture {
@@ -27,7 +28,7 @@ struct Fixture {
 
 impl Fixture {
     async fn set() -> Self {
-        let url = database().await;
+        let url = migrated_database().await;
         let server = Self::node(&url).await;
         let (ada, grace) = (server.register("ada").await, server.register("grace").await);
         let room = ada.group("Lunch", &[&grace]).await;
@@ -342,4 +343,24 @@ async fn details_that_do_not_come_hold_up_a_batch_once() {
         let event = hers.next_of(&["conversation.updated"]).await;
         assert_eq!((&event["seq"], &event["conversation"]), (&json!(1), &Value::Null), "{event}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_a_newer_server_may_lack_is_not_acknowledged() {
+    let (server, store) = Server::held(StoreKind::Postgres).await;
+    let ada = server.register("ada").await;
+    let room = ada.group("Lunch", &[]).await;
+    let gate = store.history_gate().unwrap();
+    let mut committed = store.hold("commit", 1);
+    let sending = tokio::spawn({
+        let (ada, path) = (ada.clone(), room.messages.clone());
+        async move { ada.post(&path, &json!({"id": Uuid::now_v7(), "content": "lost"})).await }
+    });
+    committed.reached().await;
+    let (_, history) = gate.current();
+    let history = history.expect("PostgreSQL names its timeline");
+    gate.admit(Some(History { timeline: history.timeline + 1, ..history })).expect_err("a newer server");
+    committed.release();
+    // No server on the newer timeline is reached.
+    assert_eq!(sending.await.unwrap().problem(), (503, "unavailable".to_owned()));
 }

@@ -28,7 +28,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("hyper::", &["http", "ws", "transport", "server", "console"]),
     ("hyper_util::", &["http", "ws", "console"]),
     ("tokio_tungstenite::", &["ws", "console"]),
-    ("async_nats::", &["bus"]),
+    ("async_nats::", &["bus", "bench"]),
     ("tokio_postgres::", &["store"]),
     ("rusqlite::", &["store"]),
     ("serde_json::", &["wire", "http", "bench", "console"]),

@@ -11,7 +11,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::nodes::history::Fleet;
+use crate::nodes::fleet::Fleet;
+use crate::nodes::node;
 use crate::support::client::{Conversation, TestUser};
 use crate::support::node::{Node, program};
 use crate::support::postgres::database;
@@ -226,7 +227,12 @@ async fn on_sqlite_the_versions_take_turns() {
 async fn nodes_of_the_previous_version_are_replaced_one_after_the_other() {
     let run = FaultRun::new("a rolling restart from the previous version");
     let previous = env::var_os("CHINWAG_PREVIOUS_BIN").expect("CHINWAG_PREVIOUS_BIN names the previous release");
-    let mut fleet = Fleet::start([Some(previous.as_os_str()); 3], &mut run.rng()).await;
+    let url = database().await;
+    let mut nodes = vec![node(&url), node(&url), node(&url)];
+    for node in &mut nodes {
+        node.program.clone_from(&previous);
+    }
+    let mut fleet = Fleet::start(nodes, &mut run.rng()).await;
     fleet.roll(Some(&program())).await;
     fleet.verify(&run).await;
 }

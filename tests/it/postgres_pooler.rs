@@ -12,7 +12,7 @@ use crate::support::pgbouncer::PgBouncer;
 use crate::support::postgres::{connect, database};
 
 /// Connections that the pooler of a test keeps: those of a node, and some.
-const POOL_SIZE: usize = 12;
+const POOL_SIZE: usize = 14;
 /// Clients that use a pooler beside the one that starts.
 const BUSY_CLIENTS: usize = 6;
 

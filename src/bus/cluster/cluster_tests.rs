@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::handshake::tests::introduce;
 use super::{Cluster, Seal};
 use crate::bus::{Bus, Envelope, Inbox};
 use crate::domain::{Incarnation, SessionId};
@@ -37,20 +38,19 @@ impl Inbox for Ended {
 
 /// Returns two nodes that know each other, with their inboxes.
 fn nodes() -> [(Arc<Cluster>, Arc<Ended>); 2] {
-    let incarnations = [Incarnation::new(), Incarnation::new()];
-    [0, 1].map(|number| {
+    let nodes = [(); 2].map(|()| {
         let inbox = Arc::<Ended>::default();
-        let seal = Seal::new(b"0123456789abcdef0123456789abcdef", Uuid::nil(), incarnations[number]);
-        let cluster = Cluster::new(Arc::clone(&inbox) as _, seal);
-        cluster.peers.set_live([incarnations[1 - number]]);
-        (cluster, inbox)
-    })
+        let seal = Seal::new(b"0123456789abcdef0123456789abcdef", Uuid::nil(), Incarnation::new());
+        (Cluster::new(Arc::clone(&inbox) as _, seal, Arc::default()), inbox)
+    });
+    introduce(&nodes[0].0, &nodes[1].0);
+    nodes
 }
 
 /// Carries what waits at one node to the other.
 fn carry(from: &Cluster, to: &Cluster) {
-    let envelopes = from.outbound.take().now_or_never().expect("something waits");
-    to.receive(&from.packet(&envelopes).into());
+    let batch = from.outbound.take().now_or_never().expect("something waits");
+    to.receive(&from.packet(batch.history, &batch.envelopes).into());
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,7 +77,7 @@ async fn a_node_that_does_not_acknowledge_costs_half_a_second() {
     assert_eq!((here.take(), started.elapsed()), (vec![session], SESSIONS_END_WAIT));
     let started = Instant::now();
     one.end_sessions(Vec::new()).await;
-    one.peers.set_live([]);
+    one.set_live([]);
     one.end_sessions(vec![session]).await;
     assert_eq!(started.elapsed().as_millis(), 0, "nobody is waited for without sessions, or by a node that is alone");
 }

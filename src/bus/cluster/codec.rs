@@ -1,39 +1,52 @@
 //! The codec: envelopes as bytes, for other nodes.
 //!
-//! The bytes begin with [`VERSION`]. A node ignores bytes of another version, and finds what they told in the store.
+//! The bytes begin with [`VERSION`] and the [history](super::codec_history) of the sender's database, if it knows it. A node ignores bytes of another
+//! version, and finds what they told in the store.
 
 use bytes::Bytes;
 
 use super::bytes::{Malformed, Reader, Writer};
+use super::codec_history::{envelope_of, history_of};
 use super::codec_presence::{read_presence, write_presence};
 use crate::bus::{Audience, Envelope, Hints, Joined, RequestId, Selection};
 use crate::domain::{ConversationId, SessionId, UserId};
 use crate::registry::EncodedEvents;
+use crate::store::History;
 
 /// The version of the encoding.
 pub(super) const VERSION: u8 = 1;
 
-/// Encodes envelopes, in their order.
-pub(super) fn encode<'a>(envelopes: impl IntoIterator<Item = &'a Envelope>) -> Vec<u8> {
+/// Encodes envelopes of a history, in their order.
+pub(super) fn encode<'a>(history: Option<History>, envelopes: impl IntoIterator<Item = &'a Envelope>) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.u8(VERSION);
+    if let Some(history) = history {
+        write(&mut writer, &envelope_of(history));
+    }
     for envelope in envelopes {
         write(&mut writer, envelope);
     }
     writer.finish()
 }
 
+/// Envelopes that were decoded, and their history, if they name it.
+pub(super) type Decoded = (Option<History>, Vec<Envelope>);
+
 /// Decodes envelopes. The frames in them are slices of `bytes`.
-pub(super) fn decode(bytes: Bytes) -> Result<Vec<Envelope>, Malformed> {
+pub(super) fn decode(bytes: Bytes) -> Result<Decoded, Malformed> {
     let mut reader = Reader::new(bytes);
     if reader.u8()? != VERSION {
         return Err(Malformed);
     }
-    let mut envelopes = Vec::new();
+    let (mut history, mut envelopes) = (None, Vec::new());
     while !reader.is_empty() {
-        envelopes.push(read(&mut reader)?);
+        let envelope = read(&mut reader)?;
+        match history_of(&envelope) {
+            Some(named) => history = Some(named),
+            None => envelopes.push(envelope),
+        }
     }
-    Ok(envelopes)
+    Ok((history, envelopes))
 }
 
 fn write(writer: &mut Writer, envelope: &Envelope) {

@@ -3,12 +3,16 @@
 use bytes::Bytes;
 
 use super::super::SEAL_BYTES;
-use super::{decode, encode};
+use super::super::bytes::Reader;
+use super::{VERSION, decode, encode, read};
 use crate::bus::{Audience, Envelope, Hints, Joined, NodePresence, PresenceChange, PresenceNews, RequestId, Selection};
 use crate::domain::user::Status;
 use crate::domain::{ConversationId, Incarnation, SessionId, UserId};
 use crate::limits::PRESENCE_PART_BYTES;
 use crate::registry::EncodedEvents;
+use crate::store::History;
+
+const HISTORY: Option<History> = Some(History { cluster: -7_420, timeline: 26 });
 
 fn events() -> EncodedEvents {
     let frames = Bytes::from_static(b"{\"seq\":7}{\"seq\":8}");
@@ -60,8 +64,26 @@ fn one_of_each() -> Vec<Envelope> {
 #[test]
 fn each_kind_arrives_as_it_was() {
     let sent = one_of_each();
-    let received = decode(encode(&sent).into()).expect("valid");
-    assert_eq!(format!("{received:?}"), format!("{sent:?}"));
+    for history in [HISTORY, None] {
+        let (named, received) = decode(encode(history, &sent).into()).expect("valid");
+        assert_eq!((named, format!("{received:?}")), (history, format!("{sent:?}")));
+    }
+}
+
+/// A node that does not know of histories reads envelopes until the bytes end.
+#[test]
+fn a_history_is_a_hint_about_nobody_to_nodes_of_before() {
+    let sent = one_of_each();
+    let mut reader = Reader::new(encode(HISTORY, &sent).into());
+    assert_eq!(reader.u8(), Ok(VERSION));
+    let first = read(&mut reader).expect("valid").hints().expect("hints");
+    assert!(first.heads.is_empty() && !first.everything, "{first:?}");
+    let [nobody] = first.users[..] else { panic!("{first:?}") };
+    assert!(nobody > UserId::new(), "the id of a user begins with the time of its registration");
+    for envelope in &sent {
+        assert_eq!(format!("{:?}", read(&mut reader).expect("valid")), format!("{envelope:?}"));
+    }
+    assert!(reader.is_empty());
 }
 
 /// The figures of docs/performance.md, "Presence of ten nodes".
@@ -69,28 +91,28 @@ fn each_kind_arrives_as_it_was() {
 fn presence_takes_the_bytes_that_are_written_down() {
     let bytes = |news| {
         let node = Incarnation::new();
-        SEAL_BYTES + encode(&[Envelope::Presence(NodePresence { node, version: 1, news })]).len()
+        SEAL_BYTES + encode(HISTORY, &[Envelope::Presence(NodePresence { node, version: 1, news })]).len()
     };
     let ids = (0..20).map(|_| ConversationId::new()).collect();
     let change = PresenceChange { user_id: UserId::new(), status: Status::Online, conversations: Some(ids) };
-    assert_eq!(bytes(PresenceNews::Changes(vec![change.clone()])), 445);
-    assert_eq!(bytes(PresenceNews::Changes(vec![change; 5])), 103 + 5 * 342);
-    assert_eq!(bytes(PresenceNews::Beat { users: 10_000, digest: 0 }), 111);
+    assert_eq!(bytes(PresenceNews::Changes(vec![change.clone()])), 471);
+    assert_eq!(bytes(PresenceNews::Changes(vec![change; 5])), 129 + 5 * 342);
+    assert_eq!(bytes(PresenceNews::Beat { users: 10_000, digest: 0 }), 137);
     let part = |users| PresenceNews::State { part: 0, parts: 35, users: vec![(UserId::new(), Status::Online); users] };
     let per_part = PRESENCE_PART_BYTES / 17;
     assert_eq!((per_part, 10_000_usize.div_ceil(per_part)), (294, 35));
-    assert_eq!(bytes(part(per_part)), 111 + 17 * 294);
+    assert_eq!(bytes(part(per_part)), 137 + 17 * 294);
     assert!(bytes(part(per_part)).div_ceil(3) * 4 < 8_000, "it fits into a NOTIFY");
-    assert_eq!(34 * bytes(part(per_part)) + bytes(part(10_000 - 34 * per_part)), 173_885);
+    assert_eq!(34 * bytes(part(per_part)) + bytes(part(10_000 - 34 * per_part)), 174_795);
 }
 
 #[test]
 fn every_cut_is_refused_or_ends_between_two_envelopes() {
     let sent = one_of_each();
-    let bytes = Bytes::from(encode(&sent));
+    let bytes = Bytes::from(encode(None, &sent));
     let mut whole = 0;
     for end in 1..bytes.len() {
-        if let Ok(envelopes) = decode(bytes.slice(..end)) {
+        if let Ok((_, envelopes)) = decode(bytes.slice(..end)) {
             assert_eq!(envelopes.len(), whole, "nothing is made up");
             whole += 1;
         }
@@ -100,7 +122,7 @@ fn every_cut_is_refused_or_ends_between_two_envelopes() {
 
 #[test]
 fn bytes_of_another_version_and_lengths_that_lie_are_refused() {
-    let mut bytes = encode(&one_of_each());
+    let mut bytes = encode(None, &one_of_each());
     bytes[0] += 1;
     assert!(decode(bytes.into()).is_err());
     // A list of four billion sessions in no bytes at all.
@@ -112,8 +134,8 @@ fn bytes_of_another_version_and_lengths_that_lie_are_refused() {
 fn events_whose_ends_do_not_fit_their_frames_are_refused() {
     for ends in [vec![18, 9], vec![9, 19], vec![], vec![9]] {
         let events = EncodedEvents { ends, ..events() };
-        assert!(decode(encode(&[Envelope::Events(vec![events])]).into()).is_err());
+        assert!(decode(encode(None, &[Envelope::Events(vec![events])]).into()).is_err());
     }
     let events = EncodedEvents { first_seq: 0, ..events() };
-    assert!(decode(encode(&[Envelope::Events(vec![events])]).into()).is_err());
+    assert!(decode(encode(None, &[Envelope::Events(vec![events])]).into()).is_err());
 }

@@ -2,33 +2,41 @@
 //!
 //! ```text
 //! publish → this node's inbox
-//!         → Outbound → the carrier's task: Cluster::seal → NOTIFY or NATS
-//!                      the carrier's task: Cluster::receive → Seal → Peers → codec → this node's inbox
+//!         → Outbound → the carrier's task: Cluster::packet → NOTIFY or NATS
+//!                      the carrier's task: Cluster::receive → Seal → Peers → codec → HistoryGate → this node's inbox
 //! ```
+//!
+//! Each packet names the history of the database in which its events were committed: after a failover their numbers may be those of others. A node
+//! delivers the packets of its own history alone.
 //!
 //! The path of a send only pushes to [`Outbound`], which drops when it is full. A node that is alone publishes to nobody.
 
 mod acknowledgements;
 mod bytes;
 mod codec;
+mod codec_history;
 mod codec_presence;
 mod fragments;
+mod handshake;
 pub mod nats;
 pub mod notify;
 mod outbound;
 mod packing;
 mod peers;
+mod refused;
+mod replay_window;
 mod seal;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use acknowledgements::Acknowledgements;
 use async_trait::async_trait;
 pub use bytes::Malformed;
 use fragments::{FRAGMENT, Fragments};
-pub use outbound::Outbound;
+pub use outbound::{Outbound, OutboundBatch};
 pub use peers::{Admission, Peers};
+pub use refused::{Refused, RefusedPackets};
 pub use seal::{Opened, Refusal, SEAL_BYTES, Seal};
 
 use ::bytes::Bytes;
@@ -39,11 +47,13 @@ use tokio::time::timeout;
 use super::{Bus, Envelope, Hints, Inbox, Others};
 use crate::domain::{Incarnation, SessionId};
 use crate::limits;
+use crate::store::{History, HistoryGate, Mismatch};
 
 /// This node's side of the bus that joins it to others.
 pub struct Cluster {
     inbox: Arc<dyn Inbox>,
     seal: Seal,
+    gate: Arc<HistoryGate>,
     /// The other nodes that are alive.
     pub peers: Peers,
     /// The envelopes that wait for the carrier.
@@ -58,34 +68,34 @@ pub struct Cluster {
     acknowledgements: Acknowledgements,
 }
 
-/// Counts the packets that were not delivered, by reason.
-#[derive(Debug, Default)]
-#[expect(missing_docs, reason = "the names of the fields say it")]
-pub struct Refused {
-    pub foreign: AtomicU64,
-    pub other_cluster: AtomicU64,
-    pub stale: AtomicU64,
-    pub unknown: AtomicU64,
-    pub malformed: AtomicU64,
-}
-
 impl Cluster {
-    /// Joins a node to others.
-    pub fn new(inbox: Arc<dyn Inbox>, seal: Seal) -> Arc<Self> {
-        let (peers, outbound, refused) = (Peers::default(), Outbound::default(), Refused::default());
+    /// Joins a node to others. `gate` is that of its store.
+    pub fn new(inbox: Arc<dyn Inbox>, seal: Seal, gate: Arc<HistoryGate>) -> Arc<Self> {
+        let (peers, outbound, refused) = (Peers::default(), Outbound::new(Arc::clone(&gate)), Refused::default());
         let (newcomer, fragments, is_cut_off) = (Notify::new(), Fragments::default(), AtomicBool::new(false));
         let acknowledgements = Acknowledgements::default();
-        Arc::new(Self { inbox, seal, peers, outbound, refused, newcomer, fragments, is_cut_off, acknowledgements })
+        Arc::new(Self {
+            inbox,
+            seal,
+            gate,
+            peers,
+            outbound,
+            refused,
+            newcomer,
+            fragments,
+            is_cut_off,
+            acknowledgements,
+        })
     }
 
     /// Returns a packet for other nodes.
-    pub fn packet<'a>(&self, envelopes: impl IntoIterator<Item = &'a Envelope>) -> Vec<u8> {
-        self.seal.seal(&codec::encode(envelopes))
+    pub fn packet<'a>(&self, history: Option<History>, envelopes: impl IntoIterator<Item = &'a Envelope>) -> Vec<u8> {
+        self.seal.seal(&codec::encode(history, envelopes))
     }
 
     /// Returns packets of at most `bytes_max` bytes for other nodes, at least one. Envelopes that the store can repeat become hints in them.
-    pub fn small_packets(&self, envelopes: &[Envelope], bytes_max: usize) -> Vec<Vec<u8>> {
-        let bodies = packing::pack(envelopes, bytes_max.saturating_sub(SEAL_BYTES));
+    pub fn small_packets(&self, history: Option<History>, envelopes: &[Envelope], bytes_max: usize) -> Vec<Vec<u8>> {
+        let bodies = packing::pack(history, envelopes, bytes_max.saturating_sub(SEAL_BYTES));
         bodies.iter().map(|body| self.seal.seal(body)).collect()
     }
 
@@ -103,9 +113,9 @@ impl Cluster {
             Ok(opened) => self.deliver(opened),
             Err(Refusal::Own) => return true,
             Err(Refusal::Foreign) => {
-                count(&refused.foreign, "it was not sealed with the CHINWAG_JWT_SECRET of this node");
+                refused.foreign.add("it was not sealed with the CHINWAG_JWT_SECRET of this node");
             }
-            Err(Refusal::OtherCluster) => count(&refused.other_cluster, "it is of a cluster on another database"),
+            Err(Refusal::OtherCluster) => refused.other_cluster.add("it is of a cluster on another database"),
         }
         false
     }
@@ -114,22 +124,40 @@ impl Cluster {
         let refused = &self.refused;
         match self.peers.admit(from, counter) {
             Admission::New => {}
-            Admission::Stale => return count(&refused.stale, "it came before, or is too old"),
+            Admission::Early => return self.deliver_early(from, counter, body),
+            Admission::Stale => return refused.stale.add("it came before, or is too old"),
             Admission::Unknown => {
                 self.newcomer.notify_one();
-                return count_unknown(&refused.unknown);
+                return refused.unknown.add_quietly("their nodes hold no lease in this database");
             }
         }
         let whole = if body.first() == Some(&FRAGMENT) { self.fragments.add(from, body) } else { Ok(Some(body)) };
         match whole.and_then(|body| body.map(codec::decode).transpose()) {
-            Ok(envelopes) => envelopes.into_iter().flatten().for_each(|envelope| self.deliver_envelope(from, envelope)),
-            Err(Malformed) => count(&refused.malformed, "its version is not this node's"),
+            Ok(None) => {}
+            Ok(Some((history, envelopes))) => self.deliver_of(history, from, envelopes),
+            Err(Malformed) => refused.malformed.add("its version is not this node's"),
+        }
+    }
+
+    /// Delivers envelopes that another node has sealed in a history of the database.
+    fn deliver_of(&self, history: Option<History>, from: Incarnation, envelopes: Vec<Envelope>) {
+        let refused = &self.refused;
+        let deliver = || envelopes.into_iter().for_each(|envelope| self.deliver_envelope(from, envelope));
+        match self.gate.deliver_of(history, deliver) {
+            Ok(()) => {}
+            Err(Mismatch::Other) => {
+                refused.other_history.add("it is of a history of the database that is not this node's");
+            }
+            Err(Mismatch::Unconfirmed) => {
+                refused.unconfirmed_history.add("it is of a history of the database that this node has not reached");
+            }
         }
     }
 
     /// Delivers an envelope of another node, or acknowledges it, or records its acknowledgement.
     fn deliver_envelope(&self, from: Incarnation, envelope: Envelope) {
         match envelope {
+            Envelope::EndSessions { request, sessions } if sessions.is_empty() => self.respond(from, request),
             Envelope::EndSessions { request, sessions } => {
                 self.inbox.deliver_remote(Envelope::SessionsEnded(sessions));
                 self.outbound.push(Envelope::Acknowledged(request));
@@ -189,21 +217,9 @@ impl Bus for Cluster {
     }
 }
 
-/// Counts a packet of a node that is not known. Every node that joins sends some. Logs every thousandth.
-fn count_unknown(counter: &AtomicU64) {
-    let packets = counter.fetch_add(1, Ordering::Relaxed) + 1;
-    if packets.is_multiple_of(1_000) {
-        tracing::warn!(packets, "packets of nodes that hold no lease in this database are ignored");
-    }
-}
-
-/// Counts a packet that is not delivered. Logs the first of its kind, and then every thousandth.
-fn count(counter: &AtomicU64, reason: &str) {
-    let before = counter.fetch_add(1, Ordering::Relaxed);
-    if before.is_multiple_of(1_000) {
-        tracing::warn!(packets = before + 1, reason, "a packet of the bus is ignored");
-    }
-}
+#[cfg(test)]
+#[path = "histories_tests.rs"]
+mod histories_tests;
 
 #[cfg(test)]
 #[path = "cluster_tests.rs"]

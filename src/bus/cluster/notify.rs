@@ -10,22 +10,27 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
 use bytes::Bytes;
-use futures_util::FutureExt;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::Cluster;
-use crate::bus::Envelope;
+use super::{Cluster, OutboundBatch};
 use crate::domain::Incarnation;
 use crate::limits;
 use crate::store::postgres::notifications::{Listener, Notifications, Notifier};
+
+/// The packets that are to be sent next. They stay until a statement has succeeded: nodes ignore a packet that comes again.
+#[derive(Default)]
+struct Pending {
+    /// The generation of the database's history that they are of.
+    generation: u64,
+    payloads: Vec<String>,
+}
 
 /// Carries packets by LISTEN and NOTIFY.
 pub struct NotifyCarrier {
     cluster: Arc<Cluster>,
     notifications: Notifications,
-    /// The packets that are to be sent next. They stay until a statement has succeeded: nodes ignore a packet that comes again.
-    pending: Vec<String>,
+    pending: Pending,
     /// True from a failure until packets are known to come again.
     is_failing: AtomicBool,
 }
@@ -33,7 +38,7 @@ pub struct NotifyCarrier {
 impl NotifyCarrier {
     /// Returns a carrier that has not connected yet.
     pub fn new(cluster: &Arc<Cluster>, notifications: Notifications) -> Self {
-        let (cluster, pending, is_failing) = (Arc::clone(cluster), Vec::new(), AtomicBool::new(false));
+        let (cluster, pending, is_failing) = (Arc::clone(cluster), Pending::default(), AtomicBool::new(false));
         Self { cluster, notifications, pending, is_failing }
     }
 
@@ -63,7 +68,11 @@ impl NotifyCarrier {
         let (notifier, mut listener) = connected?;
         self.cluster.set_connected(true);
         self.cluster.reconnected();
-        let Self { cluster, pending, is_failing, .. } = self;
+        let Self { cluster, pending, is_failing, notifications } = self;
+        // Packets of a history that was replaced tell of events that the database may lack.
+        if pending.generation != notifier.generation() {
+            pending.payloads.clear();
+        }
         let echo = Echo::default();
         if cluster.peers.is_alone() {
             log_recovery(is_failing);
@@ -79,6 +88,7 @@ impl NotifyCarrier {
         tokio::select! {
             result = receive => result,
             result = send(cluster, pending, &notifier, &echo, stop) => result,
+            () = notifications.replaced(notifier.generation()) => Err("another database server has taken over".to_owned()),
         }
     }
 }
@@ -86,7 +96,7 @@ impl NotifyCarrier {
 /// Sends packets until `stop`, or until the connection is known to have failed.
 async fn send(
     cluster: &Cluster,
-    pending: &mut Vec<String>,
+    pending: &mut Pending,
     notifier: &Notifier,
     echo: &Echo,
     stop: &CancellationToken,
@@ -95,42 +105,48 @@ async fn send(
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_quiet = true;
     loop {
-        flush(pending, notifier, echo, limits::NOTIFY_ECHO_TIMEOUT).await?;
+        flush(&mut pending.payloads, notifier, echo, limits::NOTIFY_ECHO_TIMEOUT).await?;
         tokio::select! {
-            envelopes = cluster.outbound.take() => {
-                *pending = payloads(cluster, &envelopes);
+            batch = cluster.outbound.take() => {
+                *pending = pack(cluster, &batch);
                 is_quiet = false;
             }
             _ = beats.tick() => {
                 echo.check()?;
                 // Also at once after connecting, so that nodes see this one if they did not know it.
                 if is_quiet && !cluster.peers.is_alone() {
-                    *pending = payloads(cluster, &[]);
+                    *pending = pack(cluster, &cluster.outbound.take_now());
                 }
                 is_quiet = true;
             }
             () = stop.cancelled() => {
-                *pending = cluster.outbound.take().now_or_never().map_or(Vec::new(), |rest| payloads(cluster, &rest));
-                return flush(pending, notifier, echo, limits::NODE_END_TIMEOUT).await;
+                let rest = cluster.outbound.take_now();
+                if rest.envelopes.is_empty() {
+                    return Ok(());
+                }
+                *pending = pack(cluster, &rest);
+                return flush(&mut pending.payloads, notifier, echo, limits::NODE_END_TIMEOUT).await;
             }
         }
     }
 }
 
 /// Sends the packets that are pending, in order.
-async fn flush(pending: &mut Vec<String>, notifier: &Notifier, echo: &Echo, time: Duration) -> Result<(), String> {
-    while !pending.is_empty() {
-        let count = pending.len().min(limits::NOTIFY_BATCH_MAX);
-        notifier.notify(&pending[..count], time).await?;
-        pending.drain(..count);
+async fn flush(payloads: &mut Vec<String>, notifier: &Notifier, echo: &Echo, time: Duration) -> Result<(), String> {
+    while !payloads.is_empty() {
+        let count = payloads.len().min(limits::NOTIFY_BATCH_MAX);
+        // Before the statement: its echo may be here before its answer.
         echo.is_awaited();
+        notifier.notify(&payloads[..count], time).await?;
+        payloads.drain(..count);
     }
     Ok(())
 }
 
-fn payloads(cluster: &Cluster, envelopes: &[Envelope]) -> Vec<String> {
-    let packets = cluster.small_packets(envelopes, limits::NOTIFY_PACKET_BYTES_MAX);
-    packets.iter().map(|packet| BASE64.encode(packet)).collect()
+fn pack(cluster: &Cluster, batch: &OutboundBatch) -> Pending {
+    let packets = cluster.small_packets(batch.history, &batch.envelopes, limits::NOTIFY_PACKET_BYTES_MAX);
+    let payloads = packets.iter().map(|packet| BASE64.encode(packet)).collect();
+    Pending { generation: batch.generation, payloads }
 }
 
 /// Waits for the next payload. One that is no base64 is an empty packet, which is foreign.

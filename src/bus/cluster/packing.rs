@@ -5,19 +5,21 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::codec::{self, VERSION};
+use super::codec;
 use super::fragments;
 use crate::bus::{Envelope, Hints};
 use crate::domain::{ConversationId, Seq, UserId};
 use crate::limits;
+use crate::store::History;
 
 /// Conversations or users in one envelope of hints: 200 conversations are 4,800 bytes.
 const HINTS_PER_ENVELOPE: usize = 200;
 
-/// Packs envelopes into bodies of at most `bytes_max` bytes.
-pub(super) fn pack(envelopes: &[Envelope], bytes_max: usize) -> Vec<Vec<u8>> {
+/// Packs envelopes of a history into bodies of at most `bytes_max` bytes.
+pub(super) fn pack(history: Option<History>, envelopes: &[Envelope], bytes_max: usize) -> Vec<Vec<u8>> {
     let mut hints = MergedHints::default();
-    let mut bodies = Bodies { done: Vec::new(), open: Vec::new(), bytes_max };
+    let empty = codec::encode(history, []);
+    let mut bodies = Bodies { done: Vec::new(), open: Vec::new(), empty, bytes_max };
     for envelope in envelopes {
         match envelope.hints() {
             Some(own) => hints.add(own),
@@ -60,12 +62,14 @@ struct Bodies {
     done: Vec<Vec<u8>>,
     /// The body that takes the next envelope if it fits.
     open: Vec<u8>,
+    /// The body of no envelope. Every body begins with it.
+    empty: Vec<u8>,
     bytes_max: usize,
 }
 
 impl Bodies {
     fn add(&mut self, envelope: &Envelope) {
-        let body = codec::encode([envelope]);
+        let body = [self.empty.as_slice(), &codec::encode(None, [envelope])[1..]].concat();
         if body.len() > self.bytes_max {
             self.close();
             if body.len() > limits::FRAGMENTED_BYTES_MAX {
@@ -75,14 +79,14 @@ impl Bodies {
             }
             return;
         }
-        if self.open.len() + body.len() > self.bytes_max {
+        let envelope = &body[self.empty.len()..];
+        if self.open.len() + envelope.len() > self.bytes_max {
             self.close();
         }
         if self.open.is_empty() {
             self.open = body;
         } else {
-            // A body is its version, and one envelope after the other.
-            self.open.extend(&body[1..]);
+            self.open.extend(envelope);
         }
     }
 
@@ -96,7 +100,7 @@ impl Bodies {
     fn finish(mut self) -> Vec<Vec<u8>> {
         self.close();
         if self.done.is_empty() {
-            self.done.push(vec![VERSION]);
+            self.done.push(self.empty);
         }
         self.done
     }
@@ -106,24 +110,31 @@ impl Bodies {
 mod tests {
     use bytes::Bytes;
 
-    use super::{HINTS_PER_ENVELOPE, VERSION, pack};
-    use crate::bus::cluster::codec::decode;
+    use super::{HINTS_PER_ENVELOPE, pack};
+    use crate::bus::cluster::codec::{VERSION, decode};
     use crate::bus::cluster::fragments::{FRAGMENT, Fragments};
     use crate::bus::{Audience, Envelope, Hints};
     use crate::domain::{ConversationId, Incarnation, SessionId, UserId};
     use crate::limits;
     use crate::registry::EncodedEvents;
+    use crate::store::History;
 
     const BYTES_MAX: usize = 5_000;
 
     /// Packs envelopes, and reads them as another node does.
     fn carried(envelopes: &[Envelope]) -> Vec<Envelope> {
         let (fragments, from) = (Fragments::default(), Incarnation::new());
-        let bodies = pack(envelopes, BYTES_MAX).into_iter().map(Bytes::from).filter_map(|body| {
+        let history = Some(History { cluster: 7, timeline: 1 });
+        let bodies = pack(history, envelopes, BYTES_MAX).into_iter().map(Bytes::from).filter_map(|body| {
             assert!(body.len() <= BYTES_MAX, "{}", body.len());
             if body[0] == FRAGMENT { fragments.add(from, body).expect("valid") } else { Some(body) }
         });
-        bodies.flat_map(|body| decode(body).expect("valid")).collect()
+        let envelopes = bodies.flat_map(|body| {
+            let (named, envelopes) = decode(body).expect("valid");
+            assert_eq!(named, history, "each body names it");
+            envelopes
+        });
+        envelopes.collect()
     }
 
     fn events(id: ConversationId, first_seq: i64) -> Envelope {
@@ -181,9 +192,9 @@ mod tests {
 
     #[test]
     fn small_envelopes_share_a_packet_and_a_greeting_is_one() {
-        assert_eq!(pack(&[10; 20].map(frame), BYTES_MAX).len(), 1);
-        assert_eq!(pack(&[], BYTES_MAX), [[VERSION]]);
-        assert_eq!(pack(&[Envelope::Hints(Hints::default())], BYTES_MAX), [[VERSION]]);
+        assert_eq!(pack(None, &[10; 20].map(frame), BYTES_MAX).len(), 1);
+        assert_eq!(pack(None, &[], BYTES_MAX), [[VERSION]]);
+        assert_eq!(pack(None, &[Envelope::Hints(Hints::default())], BYTES_MAX), [[VERSION]]);
         assert!(carried(&[frame(2 * limits::FRAGMENTED_BYTES_MAX)]).is_empty(), "too large, and harmless");
     }
 }

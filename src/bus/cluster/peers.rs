@@ -2,41 +2,55 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::time::Instant;
+
+use super::handshake::challenge_for;
+use super::replay_window::ReplayWindow;
+use crate::bus::RequestId;
 use crate::domain::Incarnation;
-use crate::limits;
-
-/// The words of a replay window.
-#[expect(clippy::cast_possible_truncation, reason = "they are few")]
-const WORDS: usize = (limits::REPLAY_WINDOW / u64::BITS as u64) as usize;
 
 /// The other nodes that hold a lease in the store. Bounded by the leases there.
 #[derive(Default)]
-pub struct Peers(Mutex<HashMap<Incarnation, ReplayWindow>>);
+pub struct Peers(Mutex<HashMap<Incarnation, Peer>>);
+
+struct Peer {
+    window: ReplayWindow,
+    /// The counter of the response to `challenge`. Packets with lower ones may be copies from before this node met the peer. `None` before the response.
+    responded_at: Option<u64>,
+    challenge: RequestId,
+    challenged_at: Instant,
+}
 
 /// The result of a look at a packet's sender and counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// The packet is new.
     New,
-    /// The packet came before, or is older than [`limits::REPLAY_WINDOW`] packets.
+    /// The packet has not come before, but may be a copy of one that is older than the handshake with its sender.
+    Early,
+    /// The packet came before, or is older than [`crate::limits::REPLAY_WINDOW`] packets.
     Stale,
     /// The sender holds no lease that this node knows of.
     Unknown,
 }
 
 impl Peers {
-    /// Replaces the nodes that are alive. Returns true if one was added.
-    pub fn set_live(&self, live: impl IntoIterator<Item = Incarnation>) -> bool {
+    /// Replaces the nodes that are alive. Returns a challenge to each that is new.
+    pub(super) fn set_live(&self, live: impl IntoIterator<Item = Incarnation>) -> Vec<RequestId> {
         let mut peers = self.peers();
         let mut before = std::mem::take(&mut *peers);
-        let mut is_added = false;
+        let mut challenges = Vec::new();
         for incarnation in live {
-            let window = before.remove(&incarnation);
-            is_added |= window.is_none();
-            peers.insert(incarnation, window.unwrap_or_default());
+            let peer = before.remove(&incarnation).unwrap_or_else(|| {
+                let challenge = challenge_for(incarnation);
+                challenges.push(challenge);
+                Peer { window: ReplayWindow::default(), responded_at: None, challenge, challenged_at: Instant::now() }
+            });
+            peers.insert(incarnation, peer);
         }
-        is_added
+        challenges
     }
 
     /// Returns the nodes that are alive.
@@ -54,89 +68,90 @@ impl Peers {
         self.peers().is_empty()
     }
 
+    /// Returns true if all nodes that are alive have responded to this one.
+    pub fn have_responded(&self) -> bool {
+        self.peers().values().all(|peer| peer.responded_at.is_some())
+    }
+
     /// Records a packet.
     pub fn admit(&self, from: Incarnation, counter: u64) -> Admission {
-        match self.peers().get_mut(&from).map(|window| window.admit(counter)) {
-            None => Admission::Unknown,
-            Some(true) => Admission::New,
-            Some(false) => Admission::Stale,
+        let mut peers = self.peers();
+        let Some(peer) = peers.get_mut(&from) else { return Admission::Unknown };
+        match peer.responded_at {
+            _ if !peer.window.admit(counter) => Admission::Stale,
+            Some(first) if first <= counter => Admission::New,
+            _ => Admission::Early,
         }
+    }
+
+    /// Records a response with this counter. Returns false if the sender got another challenge, or had responded before.
+    pub(super) fn record_response(&self, from: Incarnation, challenge: RequestId, counter: u64) -> bool {
+        let mut peers = self.peers();
+        let Some(peer) = peers.get_mut(&from) else { return false };
+        let is_response = peer.challenge == challenge && peer.responded_at.is_none();
+        if is_response {
+            peer.responded_at = Some(counter);
+        }
+        is_response
+    }
+
+    /// Returns the challenge to a node that has not responded, if it was last sent `pause` ago or earlier. The caller sends it again.
+    pub(super) fn unanswered(&self, node: Incarnation, pause: Duration) -> Option<RequestId> {
+        let mut peers = self.peers();
+        let peer = peers.get_mut(&node).filter(|peer| peer.responded_at.is_none())?;
+        let now = Instant::now();
+        let is_due = now - peer.challenged_at >= pause;
+        is_due.then(|| {
+            peer.challenged_at = now;
+            peer.challenge
+        })
     }
 
     /// A panic under the lock leaves a valid map.
-    fn peers(&self) -> MutexGuard<'_, HashMap<Incarnation, ReplayWindow>> {
+    fn peers(&self) -> MutexGuard<'_, HashMap<Incarnation, Peer>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The newest counters of one sender, as the anti-replay window of IPsec has them (RFC 4303, section 3.4.3).
-struct ReplayWindow {
-    newest: u64,
-    /// The bit of a counter is set if its packet came. Only those of the last [`limits::REPLAY_WINDOW`] counters count.
-    seen: Box<[u64]>,
-}
-
-impl Default for ReplayWindow {
-    fn default() -> Self {
-        Self { newest: 0, seen: vec![0; WORDS].into() }
-    }
-}
-
-impl ReplayWindow {
-    /// Records a counter. Returns false if it came before, or is too old to tell.
-    fn admit(&mut self, counter: u64) -> bool {
-        if counter == 0 || counter.saturating_add(limits::REPLAY_WINDOW) <= self.newest {
-            return false;
-        }
-        if counter > self.newest {
-            let passed = (counter - self.newest).min(limits::REPLAY_WINDOW);
-            for skipped in counter - passed + 1..=counter {
-                let (word, bit) = Self::place(skipped);
-                self.seen[word] &= !bit;
-            }
-            self.newest = counter;
-        }
-        let (word, bit) = Self::place(counter);
-        let is_new = self.seen[word] & bit == 0;
-        self.seen[word] |= bit;
-        is_new
-    }
-
-    fn place(counter: u64) -> (usize, u64) {
-        let at = counter % limits::REPLAY_WINDOW;
-        (usize::try_from(at / u64::from(u64::BITS)).unwrap_or(0), 1 << (at % u64::from(u64::BITS)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Admission, Peers, ReplayWindow};
+    use super::{Admission, Peers};
     use crate::domain::Incarnation;
-    use crate::limits::REPLAY_WINDOW;
-
-    #[test]
-    fn each_counter_is_admitted_once_within_the_window() {
-        let mut window = ReplayWindow::default();
-        for counter in [1, 3, 2, REPLAY_WINDOW + 1, 5 * REPLAY_WINDOW, 5 * REPLAY_WINDOW - 1, 4 * REPLAY_WINDOW + 1] {
-            assert!(window.admit(counter), "{counter}");
-            assert!(!window.admit(counter), "{counter} again");
-        }
-        assert!(!window.admit(4 * REPLAY_WINDOW), "too old to tell");
-        assert!(!window.admit(0));
-        assert!(window.admit(u64::MAX), "a counter far ahead costs little");
-        assert!(!window.admit(5 * REPLAY_WINDOW));
-    }
 
     #[test]
     fn only_nodes_that_are_alive_are_heard() {
         let (peers, one, other) = (Peers::default(), Incarnation::new(), Incarnation::new());
         assert!(peers.is_alone());
         assert_eq!(peers.admit(one, 1), Admission::Unknown);
-        assert!(peers.set_live([one]));
-        assert_eq!(peers.admit(one, 1), Admission::New);
-        assert!(peers.set_live([other, one]));
+        assert_eq!(peers.set_live([one]).len(), 1);
+        assert_eq!(peers.admit(one, 1), Admission::Early);
+        assert_eq!(peers.set_live([other, one]).len(), 1);
         assert_eq!(peers.admit(one, 1), Admission::Stale, "a node that stays keeps its window");
-        assert!(!peers.set_live([other]));
+        assert!(peers.set_live([other]).is_empty());
         assert_eq!(peers.admit(one, 2), Admission::Unknown);
+    }
+
+    #[test]
+    fn a_packet_is_new_from_the_response_on() {
+        let (peers, node) = (Peers::default(), Incarnation::new());
+        let challenge = peers.set_live([node])[0];
+        assert!(!peers.have_responded());
+        assert!(peers.record_response(node, challenge, 7));
+        assert!(peers.have_responded());
+        let admitted = [6, 7, 8].map(|counter| peers.admit(node, counter));
+        assert_eq!(admitted, [Admission::Early, Admission::New, Admission::New]);
+        assert!(!peers.record_response(node, challenge, 3), "a later response changes nothing");
+        assert_eq!(peers.admit(node, 5), Admission::Early);
+    }
+
+    #[test]
+    fn a_node_that_returns_gets_another_challenge() {
+        let (peers, node) = (Peers::default(), Incarnation::new());
+        let first = peers.set_live([node])[0];
+        assert!(peers.record_response(node, first, 7));
+        peers.set_live([]);
+        let second = peers.set_live([node])[0];
+        assert!(first != second && !peers.record_response(node, first, 7));
+        assert_eq!(peers.admit(node, 8), Admission::Early);
     }
 }

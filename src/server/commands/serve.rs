@@ -32,7 +32,8 @@ async fn serve(config: Config) -> Result<(), String> {
     let (store, data) = (redacted(&url), config.database.folder.display().to_string());
     let exposed_secret = config.exposed_secret();
     let app = App::open(config).await?;
-    info!(url = %format_args!("http://{address}"), store, data, open_files, "chinwag is ready");
+    let node = app.node_id().map(tracing::field::display);
+    info!(url = %format_args!("http://{address}"), node, store, data, open_files, "chinwag is ready");
     if let Some(file) = exposed_secret {
         warn!(file = %file.display(), "every user of this machine can read the secret; chmod 600 prevents that");
     }

@@ -3,11 +3,13 @@
 //! They look for what the schema does not hold by itself, and for what it holds, because a database can be damaged by hand or by a disk.
 //! Rows that a running server is about to sweep are no faults, and neither are rows that a node of an older schema leaves behind.
 
+mod distributed;
 mod references;
 mod rules;
 
 use uuid::Uuid;
 
+use self::distributed::DISTRIBUTED;
 use self::references::REFERENCES;
 use self::rules::RULES;
 
@@ -45,6 +47,11 @@ impl Check {
 /// Returns every check, those of the numbers first.
 pub fn checks() -> impl Iterator<Item = &'static Check> {
     RULES.iter().chain(REFERENCES)
+}
+
+/// Returns the further checks of a distributed database.
+pub(super) fn distributed_checks() -> &'static [Check] {
+    DISTRIBUTED
 }
 
 macro_rules! no_id {

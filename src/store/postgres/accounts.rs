@@ -5,6 +5,7 @@ use futures_util::future::{OptionFuture, join, join5};
 
 use super::connection::{Params, PgConnection};
 use super::rows::{self, Columns};
+use super::sessions::end_missed_sessions;
 use super::users::{LOCK_USER, NewUser, insert_user, user};
 use super::{Postgres, bounded};
 use crate::domain::account::{Account, AccountChange};
@@ -82,6 +83,9 @@ async fn change_account(
     changed?;
     let (ended, found) = (ended.transpose()?.unwrap_or_default(), found?);
     committed?;
-    let ended = rows::all(&ended, rows::value)?;
+    let mut ended: Vec<SessionId> = rows::all(&ended, rows::value)?;
+    if change.ends_sessions() {
+        ended.extend(end_missed_sessions(connection, id, None, at).await?);
+    }
     Ok(rows::first(&found, account)?.map(|account| (account, ended)))
 }

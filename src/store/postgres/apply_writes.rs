@@ -6,6 +6,7 @@ use futures_util::future::{join, join_all};
 use tokio_postgres::types::ToSql;
 
 use super::connection::PgConnection;
+use super::user_conversations::{DELETE_MEMBERSHIPS, INSERT_MEMBERSHIPS};
 use crate::domain::command::Command;
 use crate::domain::event::{Event, Payload};
 use crate::domain::message::{Message, SystemNote};
@@ -272,9 +273,25 @@ impl Writes {
         }
     }
 
+    /// Returns the statements that keep the conversations of users, where they have a table of their own. All rows are of one conversation.
+    fn memberships(&self) -> Vec<Statement> {
+        let (joined, left) = (&self.insert_members, &self.delete_members);
+        let mut statements: Vec<Statement> = Vec::new();
+        if !joined.users.is_empty() {
+            let (users, conversations) = (Box::new(joined.users.clone()), Box::new(joined.conversations.clone()));
+            statements.push((INSERT_MEMBERSHIPS, vec![users as Value, conversations as Value]));
+        }
+        if let Some(id) = left.conversations.first() {
+            let users = Box::new(left.users.clone());
+            statements.push((DELETE_MEMBERSHIPS, vec![users as Value, Box::new(*id) as Value]));
+        }
+        statements
+    }
+
     /// Writes all rows and commits, in one round trip. `is_of_one`: all rows are of one conversation.
     pub(super) async fn commit(mut self, connection: &PgConnection, is_of_one: bool) -> Result<()> {
-        let statements: Vec<Statement> = mem::take(&mut self).statements(is_of_one).collect();
+        let memberships = if is_of_one { self.memberships() } else { Vec::new() };
+        let statements: Vec<Statement> = mem::take(&mut self).statements(is_of_one).chain(memberships).collect();
         for (sql, _) in &statements {
             connection.prepare(&[sql]).await?;
         }

@@ -13,7 +13,9 @@ use crate::domain::conversation::direct_key;
 use crate::domain::{ConversationId, Error, Result, UserId};
 use crate::limits;
 use crate::store::Blocks;
-use crate::store::queries::blocks::{BLOCKS, COUNT_BLOCKS, DELETE_BLOCK, INSERT_BLOCK, IS_BLOCKED, MARK_MEMBERS};
+use crate::store::queries::blocks::{
+    BLOCKS, COUNT_BLOCKS, DELETE_BLOCK, INSERT_BLOCK, IS_BLOCKED, MARK_MEMBERS, RAISE_BLOCKS_VERSIONS,
+};
 use crate::store::queries::message_search::DIRECT_CONVERSATION;
 use crate::store::queries::row_limit;
 
@@ -67,7 +69,8 @@ async fn insert(connection: &PgConnection, new: &NewBlock) -> Result<bool> {
     let direct = direct_on_shard(connection, &key).await?;
     let (lock_counter, locked): (&str, Params<'_>) =
         if connection.is_distributed() { (LOCK_COUNTER_OF, &[&direct]) } else { (LOCK_COUNTER, &[&key]) };
-    connection.prepare(&[lock_counter, LOCK_LIVE_USERS, IS_BLOCKED, INSERT_BLOCK, COUNT_BLOCKS, MARK_MEMBERS]).await?;
+    connection.prepare(&[lock_counter, LOCK_LIVE_USERS, IS_BLOCKED, INSERT_BLOCK, COUNT_BLOCKS]).await?;
+    connection.prepare(&[MARK_MEMBERS, RAISE_BLOCKS_VERSIONS]).await?;
     let (begun, (counter, live), blocked, (inserted, count)) = join4(
         connection.begin(),
         join(connection.send(lock_counter, locked), connection.send(LOCK_LIVE_USERS, &[&users.as_slice()])),
@@ -93,35 +96,55 @@ async fn insert(connection: &PgConnection, new: &NewBlock) -> Result<bool> {
         connection.rollback().await?;
         return Err(refusal);
     }
-    let (marked, committed) =
-        join(connection.send_count(MARK_MEMBERS, &[user_id, blocked_id, &key]), connection.commit()).await;
+    let is_first = rows::first(&blocked, rows::value)? == Some(false);
+    let (marked, raised, committed) = join3(
+        connection.send_count(MARK_MEMBERS, &[user_id, blocked_id, &key]),
+        raise_versions(connection, *user_id, *blocked_id, is_first),
+        connection.commit(),
+    )
+    .await;
     marked?;
+    raised?;
     committed?;
-    Ok(rows::first(&blocked, rows::value)? == Some(false))
+    Ok(is_first)
 }
 
-/// One transaction in one round trip.
+/// Raises the versions of two users if their presence is hidden from each other, or shown again. The statement is prepared.
+async fn raise_versions(connection: &PgConnection, one: UserId, other: UserId, is_changed: bool) -> Result<()> {
+    if is_changed {
+        connection.send_count(RAISE_BLOCKS_VERSIONS, &[&one, &other]).await?;
+    }
+    Ok(())
+}
+
+/// One transaction in two round trips, with the decision between them.
 async fn delete(connection: &PgConnection, user_id: UserId, blocked_id: UserId) -> Result<bool> {
     let (key, users) = (direct_key(user_id, blocked_id), [user_id, blocked_id]);
     let direct = direct_on_shard(connection, &key).await?;
     let (lock_counter, locked): (&str, Params<'_>) =
         if connection.is_distributed() { (LOCK_COUNTER_OF, &[&direct]) } else { (LOCK_COUNTER, &[&key]) };
-    connection.prepare(&[lock_counter, LOCK_LIVE_USERS, DELETE_BLOCK, MARK_MEMBERS, IS_BLOCKED]).await?;
-    let (begun, (counter, live), (deleted, marked, blocked), committed) = join4(
+    connection.prepare(&[lock_counter, LOCK_LIVE_USERS, DELETE_BLOCK, IS_BLOCKED]).await?;
+    connection.prepare(&[MARK_MEMBERS, RAISE_BLOCKS_VERSIONS]).await?;
+    let (begun, (counter, live), deleted, blocked) = join4(
         connection.begin(),
         join(connection.send(lock_counter, locked), connection.send(LOCK_LIVE_USERS, &[&users.as_slice()])),
-        join3(
-            connection.send_count(DELETE_BLOCK, &[&user_id, &blocked_id]),
-            connection.send_count(MARK_MEMBERS, &[&user_id, &blocked_id, &key]),
-            connection.send(IS_BLOCKED, &[&user_id, &blocked_id]),
-        ),
-        connection.commit(),
+        connection.send_count(DELETE_BLOCK, &[&user_id, &blocked_id]),
+        connection.send(IS_BLOCKED, &[&user_id, &blocked_id]),
     )
     .await;
     begun?;
     counter?;
     live?;
-    let (deleted, _, blocked) = (deleted?, marked?, blocked?);
+    let (deleted, blocked) = (deleted?, blocked?);
+    let was_last = deleted > 0 && rows::first(&blocked, rows::value)? == Some(false);
+    let (marked, raised, committed) = join3(
+        connection.send_count(MARK_MEMBERS, &[&user_id, &blocked_id, &key]),
+        raise_versions(connection, user_id, blocked_id, was_last),
+        connection.commit(),
+    )
+    .await;
+    marked?;
+    raised?;
     committed?;
-    Ok(deleted > 0 && rows::first(&blocked, rows::value)? == Some(false))
+    Ok(was_last)
 }

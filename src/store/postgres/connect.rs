@@ -95,8 +95,7 @@ impl Connector {
     /// Opens a connection that the caller drives and [sets up](settings), to the host that takes writes.
     pub(super) async fn connect_undriven(&self) -> Result<(Client, Undriven), String> {
         in_time(Box::pin(async {
-            // Another connection finds that host, and that its history is the one that this node knows: packets about another one must not come
-            // before the gate is closed.
+            // Another connection finds that host. The caller admits this one by itself, because another server may answer there by now.
             drop(self.open().await?);
             let host = &self.hosts[self.writable.load(Ordering::Relaxed)];
             host.connect(self.tls.clone()).await.map_err(|failure| described(&failure))

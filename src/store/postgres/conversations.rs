@@ -1,7 +1,7 @@
 //! Conversations.
 
 use async_trait::async_trait;
-use futures_util::future::{join, join_all, join3, join4, join5};
+use futures_util::future::{OptionFuture, join, join_all, join3, join4, join5};
 
 use super::connection::{Params, PgConnection};
 use super::counters::LOCK_COUNTER;
@@ -12,6 +12,9 @@ use super::reactions::SWEEP_REACTIONS;
 use super::receipts::notifications;
 use super::rows::{self, Columns};
 use super::saved::SWEEP_SAVED;
+use super::user_conversations::{
+    CONVERSATION_IDS_OF_USER, CONVERSATIONS_OF_PAGE_AMONG, DELETE_MEMBERSHIPS, SMALL_CONVERSATIONS_AMONG, few,
+};
 use super::users::{LOCK_USERS, RAISE_MEMBERSHIP_VERSIONS, user};
 use super::{Postgres, bounded, new_conversations};
 use crate::domain::conversation::{
@@ -33,6 +36,11 @@ use crate::store::queries::pins::SWEEP_PINS;
 use crate::store::queries::row_limit;
 use crate::store::queries::users::USER_WIDTH;
 
+/// users, largest member_count, limit of each. PostgreSQL looks each user up by the index of members, because of the LIMIT.
+const SMALL_CONVERSATIONS_OF: &str = "SELECT w.user_id, s.conversation_id FROM unnest($1::uuid[]) AS w (user_id) \
+     CROSS JOIN LATERAL (SELECT mb.conversation_id FROM members mb \
+         JOIN counters k ON k.conversation_id = mb.conversation_id AND k.member_count <= $2 \
+         WHERE mb.user_id = w.user_id ORDER BY mb.conversation_id LIMIT $3) s ORDER BY w.user_id, s.conversation_id";
 /// conversation
 const ROLES: &str = "SELECT user_id, role FROM members WHERE conversation_id = $1";
 
@@ -87,9 +95,15 @@ impl Postgres {
     ) -> Result<Vec<ConversationView>> {
         bounded(async {
             let connection = &*self.connection().await?;
-            let page: Params<'_> = &[&user_id, &active_at, &before, &row_limit(limit)];
-            let ids: Vec<ConversationId> =
-                rows::all(&connection.rows(CONVERSATIONS_OF_PAGE, page).await?, rows::value)?;
+            let limit = row_limit(limit);
+            let page = match few(connection, user_id).await? {
+                Some(few) => {
+                    let page: Params<'_> = &[&user_id, &active_at, &before, &limit, &few];
+                    connection.rows(CONVERSATIONS_OF_PAGE_AMONG, page).await?
+                }
+                None => connection.rows(CONVERSATIONS_OF_PAGE, &[&user_id, &active_at, &before, &limit]).await?,
+            };
+            let ids: Vec<ConversationId> = rows::all(&page, rows::value)?;
             connection.prepare(&[CONVERSATION_VIEW_ON_SHARD]).await?;
             let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
             let found = ids.iter().map(|id| async move {
@@ -146,7 +160,8 @@ impl Conversations for Postgres {
         first: ConversationId,
         limit: usize,
     ) -> Result<Vec<ConversationId>> {
-        self.all(CONVERSATION_IDS, &[&user_id, &first, &row_limit(limit)], rows::value).await
+        let sql = if self.connector.is_distributed { CONVERSATION_IDS_OF_USER } else { CONVERSATION_IDS };
+        self.all(sql, &[&user_id, &first, &row_limit(limit)], rows::value).await
     }
 
     async fn small_conversations(
@@ -155,8 +170,34 @@ impl Conversations for Postgres {
         first: ConversationId,
         limit: usize,
     ) -> Result<Vec<ConversationId>> {
-        let params: Params<'_> = &[&user_id, &limits::SMALL_CONVERSATION_MEMBERS_MAX, &first, &row_limit(limit)];
-        self.all(SMALL_CONVERSATIONS, params, rows::value).await
+        bounded(async {
+            let connection = &*self.connection().await?;
+            let limit = row_limit(limit);
+            let small = &limits::SMALL_CONVERSATION_MEMBERS_MAX;
+            if connection.is_distributed()
+                && let Some(few) = few(connection, user_id).await?
+            {
+                let params: Params<'_> = &[small, &first, &limit, &few];
+                return rows::all(&connection.rows(SMALL_CONVERSATIONS_AMONG, params).await?, rows::value);
+            }
+            let params: Params<'_> = &[&user_id, small, &first, &limit];
+            rows::all(&connection.rows(SMALL_CONVERSATIONS, params).await?, rows::value)
+        })
+        .await
+    }
+
+    async fn small_conversations_of(&self, user_ids: &[UserId], limit: usize) -> Result<Vec<(UserId, ConversationId)>> {
+        if self.connector.is_distributed {
+            // One user after the other, each by the shard that has their conversations.
+            let mut found = Vec::new();
+            for user_id in user_ids {
+                let ids = self.small_conversations(*user_id, ConversationId::FIRST, limit).await?;
+                found.extend(ids.into_iter().map(|id| (*user_id, id)));
+            }
+            return Ok(found);
+        }
+        let params: Params<'_> = &[&user_ids, &limits::SMALL_CONVERSATION_MEMBERS_MAX, &row_limit(limit)];
+        self.all(SMALL_CONVERSATIONS_OF, params, rows::pair).await
     }
 
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
@@ -254,17 +295,24 @@ async fn delete(connection: &PgConnection, id: ConversationId, actor_id: UserId)
         connection.rollback().await?;
         return Err(refusal);
     }
+    let is_distributed = connection.is_distributed();
+    if is_distributed {
+        connection.prepare(&[DELETE_MEMBERSHIPS]).await?;
+    }
+    let memberships: Params<'_> = &[&users, &id];
     let (written, committed) = join(
-        join4(
+        join5(
             connection.send(LOCK_USERS, &[&users]),
             connection.send_count(RAISE_MEMBERSHIP_VERSIONS, &[&users]),
             connection.send_count(DELETE_CONVERSATION, &[&id]),
             connection.send_count(INSERT_DELETED, &[&id]),
+            OptionFuture::from(is_distributed.then(|| connection.send_count(DELETE_MEMBERSHIPS, memberships))),
         ),
         connection.commit(),
     )
     .await;
-    let (locked, raised, deleted, remembered) = written;
+    let (locked, raised, deleted, remembered, listed) = written;
+    listed.transpose()?;
     locked?;
     raised?;
     deleted?;

@@ -9,6 +9,7 @@ use tokio_postgres::error::SqlState;
 
 use super::Postgres;
 use super::connection::PgConnection;
+use super::distribution::{Distribution, FILL_USER_CONVERSATIONS, distribution};
 use super::errors::described;
 use super::snapshot::{connect, failed};
 use super::table_rows;
@@ -70,9 +71,12 @@ impl CopyTarget {
         table_rows::page(self.connection.client(), table, after).await.map_err(failed)
     }
 
-    /// Takes the mark away, and gathers the statistics by which PostgreSQL plans.
+    /// Takes the mark away, and gathers the statistics by which PostgreSQL plans. In a distributed database it first fills the table that is made of others.
     pub(in crate::store) async fn finish(self) -> Result<()> {
         let client = self.connection.client();
+        if distribution(&self.connection).await? == Distribution::Complete {
+            client.batch_execute(FILL_USER_CONVERSATIONS).await.map_err(failed)?;
+        }
         client.batch_execute("ANALYZE").await.map_err(failed)?;
         client.execute(UNMARK, &[&UNFINISHED_COPY]).await.map(drop).map_err(failed)
     }

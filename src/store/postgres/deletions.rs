@@ -6,6 +6,7 @@ use futures_util::future::{join, join_all, join4, join5};
 use super::connection::{Params, PgConnection};
 use super::counters::LOCK_COUNTER;
 use super::rows::{self, Columns};
+use super::sessions::end_missed_sessions;
 use super::users::DELETE_WORDS;
 use super::{Postgres, bounded};
 use crate::domain::account::{Departure, Tombstone};
@@ -135,9 +136,10 @@ async fn delete(
     for written in [first.0, first.1, first.2, first.3, second.0, second.2, second.3] {
         written?;
     }
-    let ended = second.1?;
+    let mut ended: Vec<SessionId> = rows::all(&second.1?, rows::value)?;
     second.4?;
-    rows::all(&ended, rows::value).map(Some)
+    ended.extend(end_missed_sessions(connection, id, None, at).await?);
+    Ok(Some(ended))
 }
 
 /// Sweeps a deleted user. Each kind is a transaction of its own.

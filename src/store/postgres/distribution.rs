@@ -1,7 +1,7 @@
 //! The distribution of the tables over the workers of Citus, a distributed PostgreSQL.
 //!
-//! The rows of a conversation are on one worker, in all tables. Tables that are joined with them, and seldom written, are copied to every worker.
-//! The tables of the schema's versions and of the nodes stay on the coordinator.
+//! The rows of a conversation are on one worker, in all tables. So are the rows of a user's logins. Tables that are joined with rows of conversations,
+//! and seldom written, are copied to every worker. The tables of the schema's versions and of the nodes stay on the coordinator.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use super::errors::described;
 use super::{migrate, rows};
 use crate::domain::{Code, Error, Result};
 
-/// Tables that every worker has whole. A write goes to all of them, in two phases. A table that another one refers to comes before it.
+/// Tables that every worker has whole. A write goes to all of them, in two phases, and no other write of the table happens meanwhile. A table that
+/// another one refers to comes before it.
 const REFERENCE_TABLES: &[&str] = &[
     "users",
     "conversations",
@@ -22,9 +23,6 @@ const REFERENCE_TABLES: &[&str] = &[
     "user_words",
     "blocks",
     "contacts",
-    "sessions",
-    "tickets",
-    "known_networks",
     "saved_messages",
     "reports",
     "departures",
@@ -51,41 +49,102 @@ const TABLES_BY_CONVERSATION: &[&str] = &[
     "search_entries",
 ];
 
+/// Tables whose rows are on the worker of their `user_id`.
+const TABLES_BY_USER: &[&str] = &["sessions", "tickets", "known_networks"];
+
+/// Those whose key gets the user, because Citus knows a row as unique only on its shard. The id stays first: a token of an older release names it
+/// alone.
+const KEYS_WITH_USER: &[&str] = &["sessions", "tickets"];
+
+/// The table of each user's conversations, which exists only where the tables are distributed.
+const USER_CONVERSATIONS: &str = "user_conversations";
+/// Fills that table, in one transaction.
+pub(super) const FILL_USER_CONVERSATIONS: &str = "BEGIN; TRUNCATE user_conversations; \
+     INSERT INTO user_conversations (user_id, conversation_id) SELECT user_id, conversation_id FROM members; COMMIT";
+/// Says by its name that all of that is done. A version that distributes more has another one.
+const MARK: &str = "CREATE OR REPLACE FUNCTION distributed_by_user_1() RETURNS void LANGUAGE sql AS ''";
+
 /// The functions, which exist only where the tables are distributed.
 const FUNCTIONS: &str = include_str!("distributed.sql");
-/// True if all tables are distributed: the function is made behind them.
-const IS_DISTRIBUTED: &str = "SELECT to_regproc('commit_messages_1') IS NOT NULL";
+/// True if the tables are distributed: the function is made behind them. Then true if those of users are.
+const DISTRIBUTION: &str =
+    "SELECT to_regproc('commit_messages_1') IS NOT NULL, to_regproc('distributed_by_user_1') IS NOT NULL";
 /// True if the database has the extension.
 const HAS_CITUS: &str = "SELECT to_regproc('create_distributed_table') IS NOT NULL";
 
+/// How far the tables of a database are distributed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Distribution {
+    None,
+    /// As by an earlier version, which did not distribute the tables of users.
+    Incomplete,
+    Complete,
+}
+
 /// Returns the statements that distribute the tables of the current schema, in their order. Each does nothing if it has been done.
 pub(crate) fn statements() -> Vec<String> {
-    let is_undone = |table: &str, kind: &str| {
-        format!("WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = '{table}'::regclass AND {kind})")
-    };
-    let reference = REFERENCE_TABLES
-        .iter()
-        .map(|table| format!("SELECT create_reference_table('{table}') {}", is_undone(table, "repmodel = 't'")));
+    let reference = REFERENCE_TABLES.iter().map(|table| {
+        format!("SELECT create_reference_table('{table}') WHERE NOT {}", is_distributed(table, "repmodel = 't'"))
+    });
     let mut others = "none";
     let by_conversation = TABLES_BY_CONVERSATION.iter().map(|table| {
         let colocated = std::mem::replace(&mut others, TABLES_BY_CONVERSATION[0]);
-        let condition = is_undone(table, "partmethod = 'h'");
-        format!(
-            "SELECT create_distributed_table('{table}', 'conversation_id', colocate_with => '{colocated}') {condition}"
-        )
+        distributed(table, "conversation_id", colocated)
     });
     let made_known = "SELECT create_distributed_function(to_regproc('commit_messages_1')::regprocedure, 'conversation', \
                       colocate_with => 'counters')";
-    reference
+    let by_user = TABLES_BY_USER.iter().copied().flat_map(distributed_by_user);
+    // First, because a foreign key to a copied table would make them copied ones.
+    by_user
+        .chain(reference)
         .chain(by_conversation)
-        .chain([FUNCTIONS.trim_end().trim_end_matches(';').to_owned(), made_known.to_owned()])
+        .chain([
+            format!("CREATE TABLE IF NOT EXISTS {USER_CONVERSATIONS} (user_id uuid, conversation_id uuid, PRIMARY KEY (user_id, conversation_id))"),
+            distributed(USER_CONVERSATIONS, "user_id", TABLES_BY_USER[0]),
+            FILL_USER_CONVERSATIONS.to_owned(),
+        ])
+        .chain([FUNCTIONS.trim_end().trim_end_matches(';').to_owned(), made_known.to_owned(), MARK.to_owned()])
         .collect()
 }
 
-/// Returns true if the tables are distributed.
-pub(super) async fn is_distributed(connection: &PgConnection) -> Result<bool> {
-    let found = connection.rows(IS_DISTRIBUTED, &[]).await?;
-    Ok(rows::first(&found, rows::value)?.unwrap_or_default())
+/// Returns a condition: the table is distributed in this way.
+fn is_distributed(table: &str, way: &str) -> String {
+    format!("EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = '{table}'::regclass AND {way})")
+}
+
+fn distributed(table: &str, column: &str, colocated: &str) -> String {
+    let is_done = is_distributed(table, "partmethod = 'h'");
+    format!(
+        "SELECT create_distributed_table('{table}', '{column}', colocate_with => '{colocated}') WHERE NOT {is_done}"
+    )
+}
+
+/// Returns the statements that distribute a table by user. Earlier every worker had it whole. It keeps no foreign key, which every login would
+/// check on the worker's copy of the users; no user's row is ever deleted.
+fn distributed_by_user(table: &'static str) -> Vec<String> {
+    let colocated = if table == TABLES_BY_USER[0] { "none" } else { TABLES_BY_USER[0] };
+    let mut statements = vec![
+        format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_user_id_fkey"),
+        format!("SELECT undistribute_table('{table}') WHERE {}", is_distributed(table, "repmodel = 't'")),
+    ];
+    if KEYS_WITH_USER.contains(&table) {
+        statements.push(format!(
+            "DO $key$ BEGIN IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = '{table}'::regclass AND indisprimary AND indnkeyatts > 1) \
+             THEN ALTER TABLE {table} DROP CONSTRAINT {table}_pkey, ADD CONSTRAINT {table}_pkey PRIMARY KEY (id, user_id); END IF; END $key$"
+        ));
+    }
+    statements.push(distributed(table, "user_id", colocated));
+    statements
+}
+
+/// Returns how far the tables are distributed.
+pub(super) async fn distribution(connection: &PgConnection) -> Result<Distribution> {
+    let found = connection.rows(DISTRIBUTION, &[]).await?;
+    Ok(match rows::first(&found, rows::pair)?.unwrap_or_default() {
+        (true, true) => Distribution::Complete,
+        (true, false) => Distribution::Incomplete,
+        (false, _) => Distribution::None,
+    })
 }
 
 /// Migrates the database at a `postgres://…` URL, and distributes its tables. No server must use it meanwhile. Has no bound of time, because

@@ -1,4 +1,4 @@
-//! A lane: the connection that commits the batches of one share of the conversations.
+//! A lane: a connection that one kind of work has for itself. The batches of each share of the conversations have one, and so has the node's lease.
 
 use std::sync::Arc;
 
@@ -12,8 +12,10 @@ use crate::domain::{Error, Result};
 use crate::limits;
 
 /// A lane's connection. It is opened at the first use, and again after it was lost.
-#[derive(Default)]
-pub(super) struct Lane(Mutex<Option<Arc<PgConnection>>>);
+pub(super) struct Lane {
+    purpose: Purpose,
+    slot: Mutex<Option<Arc<PgConnection>>>,
+}
 
 /// The right to use a lane, and its connection. The connection is dropped unless it is [kept](Leased::keep), because a caller that gave
 /// up in the middle, by a failure or a time-out, leaves it in an unknown state.
@@ -23,12 +25,17 @@ pub(super) struct Leased<'a> {
 }
 
 impl Lane {
+    /// Returns a lane that is not connected yet.
+    pub(super) fn new(purpose: Purpose) -> Self {
+        Self { purpose, slot: Mutex::default() }
+    }
+
     /// Waits for the lane, and opens its connection if there is no usable one.
     pub(super) async fn lease(&self, connector: &Connector) -> Result<Leased<'_>> {
-        let mut slot = self.0.lock().await;
+        let mut slot = self.slot.lock().await;
         let connection = match slot.take().filter(|connection| connection.is_usable()) {
             Some(connection) => connection,
-            None => Arc::new(connector.connect(Purpose::Journal).await.map_err(Error::unavailable)?),
+            None => Arc::new(connector.connect(self.purpose).await.map_err(Error::unavailable)?),
         };
         Ok(Leased { slot, connection })
     }

@@ -4,16 +4,18 @@ use async_trait::async_trait;
 
 use super::connection::{Params, PgConnection};
 use super::rows::{self, Columns};
+use super::user_conversations::{CO_MEMBERS_AMONG, few};
 use super::users::user;
 use super::{Postgres, bounded};
 use crate::domain::conversation::{Member, Role};
+use crate::domain::user::UserVersions;
 use crate::domain::{ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
 use crate::store::queries::row_limit;
 use crate::store::{Members, queries};
 
 /// users
-const MEMBERSHIP_VERSIONS: &str = "SELECT id, membership_version FROM users WHERE id = ANY($1)";
+const VERSIONS: &str = "SELECT id, membership_version, blocks_version FROM users WHERE id = ANY($1)";
 
 /// Reads `member_columns!`.
 pub(super) fn member(columns: &mut Columns<'_>) -> Result<Member> {
@@ -26,6 +28,11 @@ pub(super) fn member(columns: &mut Columns<'_>) -> Result<Member> {
         read_seq: columns.next()?,
         is_blocked: columns.next()?,
     })
+}
+
+/// Reads the columns of [`VERSIONS`].
+fn versions(columns: &mut Columns<'_>) -> Result<UserVersions> {
+    Ok(UserVersions { user_id: columns.next()?, memberships: columns.next()?, blocks: columns.next()? })
 }
 
 /// Reads the least receipts of the other members, on the caller's connection.
@@ -51,13 +58,20 @@ impl Members for Postgres {
     }
 
     async fn co_members(&self, user_id: UserId, limit: usize) -> Result<Vec<UserId>> {
-        let params: Params<'_> = &[
-            &user_id,
-            &limits::SMALL_CONVERSATION_MEMBERS_MAX,
-            &row_limit(limits::CO_MEMBER_ROWS_MAX),
-            &row_limit(limit),
-        ];
-        self.all(queries::members::CO_MEMBERS, params, rows::value).await
+        bounded(async {
+            let connection = &*self.connection().await?;
+            let (read, limit) = (row_limit(limits::CO_MEMBER_ROWS_MAX), row_limit(limit));
+            let small = &limits::SMALL_CONVERSATION_MEMBERS_MAX;
+            if connection.is_distributed()
+                && let Some(few) = few(connection, user_id).await?
+            {
+                let params: Params<'_> = &[&user_id, small, &read, &limit, &few];
+                return rows::all(&connection.rows(CO_MEMBERS_AMONG, params).await?, rows::value);
+            }
+            let params: Params<'_> = &[&user_id, small, &read, &limit];
+            rows::all(&connection.rows(queries::members::CO_MEMBERS, params).await?, rows::value)
+        })
+        .await
     }
 
     async fn receipts_of_others(&self, id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>> {
@@ -69,7 +83,7 @@ impl Members for Postgres {
         version.ok_or_else(|| Error::not_found("user"))
     }
 
-    async fn membership_versions(&self, ids: &[UserId]) -> Result<Vec<(UserId, i64)>> {
-        self.all(MEMBERSHIP_VERSIONS, &[&ids], rows::pair).await
+    async fn versions(&self, ids: &[UserId]) -> Result<Vec<UserVersions>> {
+        self.all(VERSIONS, &[&ids], versions).await
     }
 }

@@ -14,6 +14,7 @@ use tokio_postgres::types::ToSql;
 use super::connection::{Params, PgConnection};
 use super::messages::{message, outer_joined_message};
 use super::rows::{self, Columns};
+use super::user_conversations::{CONVERSATION_IDS_OF_USER, GROUP_NAMES_OF_USER};
 use super::{Postgres, bounded, message_index};
 use crate::domain::conversation::{GroupName, direct_key};
 use crate::domain::event::Event;
@@ -270,8 +271,13 @@ async fn scope(connection: &PgConnection, search: &Search) -> Result<Option<Vec<
     let named = if let Some(named) = &search.conversation_ids {
         named.clone()
     } else {
-        let limit = row_limit(limits::SEARCH_SCOPE_MAX + 1);
-        rows::all(&connection.rows(SOME_CONVERSATIONS, &[&search.reader_id, &limit]).await?, rows::value)?
+        let (reader, limit) = (&search.reader_id, row_limit(limits::SEARCH_SCOPE_MAX + 1));
+        let found = if connection.is_distributed() {
+            connection.rows(CONVERSATION_IDS_OF_USER, &[reader, &ConversationId::FIRST, &limit]).await?
+        } else {
+            connection.rows(SOME_CONVERSATIONS, &[reader, &limit]).await?
+        };
+        rows::all(&found, rows::value)?
     };
     Ok(Some(named).filter(|named| named.len() <= limits::SEARCH_SCOPE_MAX))
 }
@@ -349,7 +355,8 @@ impl MessageSearch for Postgres {
     }
 
     async fn group_names(&self, user_id: UserId, limit: usize) -> Result<Vec<(ConversationId, GroupName)>> {
-        self.all(GROUP_NAMES, &[&user_id, &row_limit(limit)], group_name).await
+        let sql = if self.connector.is_distributed { GROUP_NAMES_OF_USER } else { GROUP_NAMES };
+        self.all(sql, &[&user_id, &row_limit(limit)], group_name).await
     }
 
     async fn direct_conversation(&self, one: UserId, other: UserId) -> Result<Option<ConversationId>> {

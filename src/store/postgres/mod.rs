@@ -1,6 +1,6 @@
 //! The store in PostgreSQL.
 //!
-//! There are two kinds of connections: the journal owns [lanes](lane), and all other calls take a connection from a [pool]. This adapter
+//! There are two kinds of connections: the journal and the node's lease own [lanes](lane), and all other calls take a connection from a [pool]. This adapter
 //! bounds the time of every call, because a paused server, or a network that drops packets, enforces no time-out. A statement whose
 //! caller goes is cancelled. A connection on which a request or a transaction is left open all the same (after a failure of the network or
 //! a time-out) is never used again; see [`connection`].
@@ -14,6 +14,7 @@ use bb8::Pool;
 
 use self::connect::{Connector, Purpose};
 use self::connection::Params;
+use self::distribution::Distribution;
 use self::lane::Lane;
 use self::pool::{ConnectionManager, Lent};
 use self::rows::Columns;
@@ -27,6 +28,7 @@ mod apply_facts;
 mod apply_writes;
 mod blocks;
 mod by_conversation;
+mod by_user;
 mod certificate_checks;
 mod commit;
 mod commit_function;
@@ -73,6 +75,7 @@ mod tickets;
 mod timeline;
 mod tls;
 mod types;
+mod user_conversations;
 mod user_settings;
 mod users;
 
@@ -84,6 +87,8 @@ pub struct Postgres {
     pool: Pool<ConnectionManager>,
     connector: Connector,
     lanes: Vec<Lane>,
+    /// Renews the node's lease: a node whose readers are all taken is busy, and not dead.
+    lease_lane: Lane,
 }
 
 impl Postgres {
@@ -112,9 +117,17 @@ impl Postgres {
                 migrate::require_current(connection.client(), &place).await?;
             }
         }
-        connector.is_distributed = bounded(distribution::is_distributed(&connection)).await?;
-        let lanes = iter::repeat_with(Lane::default).take(limits::POSTGRES_LANES).collect();
-        Ok(Self { pool: pool::build(connector.clone()), connector, lanes })
+        connector.is_distributed = match bounded(distribution::distribution(&connection)).await? {
+            Distribution::None => false,
+            Distribution::Complete => true,
+            Distribution::Incomplete => {
+                let detail = "its tables are not distributed as this version needs it; stop all servers, and run chinwag migrate --distribute";
+                return Err(refused(detail.to_owned()));
+            }
+        };
+        let lanes = iter::repeat_with(|| Lane::new(Purpose::Journal)).take(limits::POSTGRES_LANES).collect();
+        let (pool, lease_lane) = (pool::build(connector.clone()), Lane::new(Purpose::General));
+        Ok(Self { pool, connector, lanes, lease_lane })
     }
 
     /// Takes a connection from the pool. The caller bounds the time.
@@ -167,6 +180,10 @@ impl Store for Postgres {
 
     fn lanes(&self) -> usize {
         self.lanes.len()
+    }
+
+    fn is_distributed(&self) -> bool {
+        self.connector.is_distributed
     }
 
     fn history_gate(&self) -> Option<Arc<HistoryGate>> {

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use futures_util::future::{join, join5};
+use futures_util::future::{OptionFuture, join, join5};
 use tokio_postgres::Row;
 
 use super::blocks::BLOCKS_WITH;
 use super::connection::{Params, PgConnection};
 use super::contacts::{INSERT_CONTACTS, contact_from, users_with_contact};
 use super::rows::{self, Columns};
+use super::user_conversations::INSERT_MEMBERSHIPS;
 use super::users::RAISE_MEMBERSHIP_VERSIONS;
 use crate::domain::conversation::{CreatedConversation, GroupName, NewConversation, Role};
 use crate::domain::quotas::{Made, Quotas};
@@ -151,12 +152,22 @@ async fn complete(
     let mut roles = vec![Role::Member.as_str(); users.len()];
     roles[0] = new.creator_role().as_str();
     let members = i64::try_from(users.len()).unwrap_or(i64::MAX);
+    let is_distributed = connection.is_distributed();
+    let mut conversations = Vec::new();
+    if is_distributed {
+        connection.prepare(&[INSERT_MEMBERSHIPS]).await?;
+        conversations.resize(users.len(), *id);
+    }
+    let memberships: Params<'_> = &[&users, &conversations];
     connection.prepare(&[INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS, INSERT_CONTACTS]).await?;
-    let (counted, members_inserted, raised, contacts_inserted, committed) = join5(
+    let (counted, members_inserted, raised, (contacts_inserted, listed), committed) = join5(
         connection.send_count(INSERT_COUNTER, &[id, &members, created_at]),
         connection.send_count(INSERT_MEMBERS, &[id, &users, &roles, created_at]),
         connection.send_count(RAISE_MEMBERSHIP_VERSIONS, &[&users]),
-        connection.send_count(INSERT_CONTACTS, &[creator_id, &others]),
+        join(
+            connection.send_count(INSERT_CONTACTS, &[creator_id, &others]),
+            OptionFuture::from(is_distributed.then(|| connection.send_count(INSERT_MEMBERSHIPS, memberships))),
+        ),
         connection.commit(),
     )
     .await;
@@ -164,6 +175,7 @@ async fn complete(
     members_inserted?;
     raised?;
     contacts_inserted?;
+    listed.transpose()?;
     committed?;
     Ok(CreatedConversation { id: *id, is_new: true, not_added })
 }

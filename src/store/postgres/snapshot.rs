@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::connect::{Connector, Purpose};
 use super::connection::PgConnection;
+use super::distribution::{Distribution, distribution};
 use super::errors::described;
 use super::migrate;
 use crate::domain::{Code, Error, Result};
@@ -20,6 +21,7 @@ const WITHOUT_TIMEOUTS: &str = "SET statement_timeout = 0; SET idle_in_transacti
 /// One transaction on a connection of its own.
 pub(in crate::store) struct PostgresSnapshot {
     connection: PgConnection,
+    is_distributed: bool,
 }
 
 impl PostgresSnapshot {
@@ -27,8 +29,14 @@ impl PostgresSnapshot {
     pub(in crate::store) async fn beside_writers(url: &str) -> Result<Self> {
         let (connection, place) = connect(url).await?;
         migrate::require_current(connection.client(), &place).await?;
+        let is_distributed = distribution(&connection).await? == Distribution::Complete;
         connection.client().batch_execute(BEGIN).await.map_err(failed)?;
-        Ok(Self { connection })
+        Ok(Self { connection, is_distributed })
+    }
+
+    /// Returns true if the tables are distributed.
+    pub(in crate::store) fn is_distributed(&self) -> bool {
+        self.is_distributed
     }
 
     /// Returns at most `limit` faults that a check finds.

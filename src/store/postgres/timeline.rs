@@ -37,7 +37,7 @@ pub(super) async fn timeline(client: &Client) -> Result<Option<History>, Failure
 
 fn parse(cluster: &str, log_file: &str) -> Option<History> {
     let timeline = u32::from_str_radix(log_file.get(..TIMELINE_DIGITS)?, 16).ok()?;
-    Some(History { cluster: cluster.to_owned(), timeline })
+    Some(History { cluster: cluster.parse().ok()?, timeline })
 }
 
 #[cfg(test)]
@@ -47,9 +47,10 @@ mod tests {
     #[test]
     fn the_timeline_stands_in_the_name_of_a_log_file() {
         let history = parse("7420", "0000001A0000000300000042").expect("a history");
-        assert_eq!((history.cluster.as_str(), history.timeline), ("7420", 26));
+        assert_eq!((history.cluster, history.timeline), (7_420, 26));
         for bad in ["", "0000001", "timeline"] {
             assert_eq!(parse("7420", bad), None, "{bad}");
         }
+        assert_eq!(parse("", "0000001A0000000300000042"), None);
     }
 }

@@ -84,6 +84,7 @@ fn connect_snapshot(columns: &mut Columns<'_>) -> Result<ConnectSnapshot> {
     Ok(ConnectSnapshot {
         user: user(columns)?,
         membership_version: columns.next()?,
+        blocks_version: columns.next()?,
         sends_receipts: columns.next()?,
         session: None,
         conversation: None,
@@ -308,7 +309,9 @@ impl Users for Postgres {
             if set == 0 {
                 return Err(disabled_meanwhile());
             }
-            rows::all(&ended, rows::value)
+            let mut ended: Vec<SessionId> = rows::all(&ended, rows::value)?;
+            ended.extend(sessions::end_missed_sessions(&connection, id, Some(keep), at).await?);
+            Ok(ended)
         })
         .await
     }
@@ -348,7 +351,8 @@ impl Users for Postgres {
             let connection = self.connection().await?;
             connection.prepare(&[find_user, find_session, CONVERSATION_SNAPSHOT]).await?;
             let limit = row_limit(limit);
-            let (user, session): (Params<'_>, Params<'_>) = (&[&caller.user_id], &[&caller.session_id]);
+            let (user, session): (Params<'_>, Params<'_>) =
+                (&[&caller.user_id], &[&caller.user_id, &caller.session_id]);
             let conversation: Params<'_> = &[&caller.user_id, &to, &limit];
             let (users, found_sessions, conversations) = try_join3(
                 connection.send(find_user, user),

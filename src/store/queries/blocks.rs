@@ -52,6 +52,9 @@ pub(crate) const BLOCKS: &str = concat!(
     ", b.created_at FROM blocks b JOIN users u ON u.id = b.blocked_id \
      WHERE b.user_id = $1 AND u.username_key > $2 AND u.deleted_at IS NULL ORDER BY u.username_key LIMIT $3"
 );
+/// one, other. For a change by which their presence is hidden from each other, or shown again.
+pub(crate) const RAISE_BLOCKS_VERSIONS: &str =
+    "UPDATE users SET blocks_version = blocks_version + 1 WHERE id IN ($1, $2)";
 /// one, other, direct_key. Marks both members of the direct conversation of two users, if there is one.
 pub(crate) const MARK_MEMBERS: &str = "UPDATE members SET is_blocked = EXISTS (SELECT 1 FROM blocks b \
          WHERE b.user_id = $1 AND b.blocked_id = $2 OR b.user_id = $2 AND b.blocked_id = $1) \

@@ -67,7 +67,7 @@ pub(crate) const REPLACE_PASSWORD_HASH: &str =
 pub(crate) const CONNECT_SNAPSHOT: &str = concat!(
     "SELECT ",
     user_columns!(),
-    ", u.membership_version, ",
+    ", u.membership_version, u.blocks_version, ",
     sends_receipts!("u.id"),
     " FROM users u WHERE u.id = $1"
 );

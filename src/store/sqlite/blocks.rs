@@ -12,7 +12,9 @@ use crate::domain::conversation::direct_key;
 use crate::domain::{Error, Result, UserId};
 use crate::limits;
 use crate::store::Blocks;
-use crate::store::queries::blocks::{BLOCKS, COUNT_BLOCKS, DELETE_BLOCK, INSERT_BLOCK, IS_BLOCKED, MARK_MEMBERS};
+use crate::store::queries::blocks::{
+    BLOCKS, COUNT_BLOCKS, DELETE_BLOCK, INSERT_BLOCK, IS_BLOCKED, MARK_MEMBERS, RAISE_BLOCKS_VERSIONS,
+};
 use crate::store::queries::row_limit;
 use crate::store::queries::users::LIVE_USER;
 
@@ -69,6 +71,9 @@ impl Blocks for Sqlite {
                 return Err(too_many_blocks());
             }
             mark_members(db, user_id, blocked_id)?;
+            if !was_blocked {
+                run(db, sql!(RAISE_BLOCKS_VERSIONS), params![user_id, blocked_id])?;
+            }
             Ok(!was_blocked)
         })
         .await
@@ -76,8 +81,11 @@ impl Blocks for Sqlite {
 
     async fn delete_block(&self, user_id: UserId, blocked_id: UserId) -> Result<bool> {
         self.write(move |db| {
-            let deleted = end_block(db, user_id, blocked_id)?;
-            Ok(deleted > 0 && !is_blocked(db, user_id, blocked_id)?)
+            let was_last = end_block(db, user_id, blocked_id)? > 0 && !is_blocked(db, user_id, blocked_id)?;
+            if was_last {
+                run(db, sql!(RAISE_BLOCKS_VERSIONS), params![user_id, blocked_id])?;
+            }
+            Ok(was_last)
         })
         .await
     }

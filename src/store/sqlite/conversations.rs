@@ -139,6 +139,20 @@ impl Conversations for Sqlite {
         .await
     }
 
+    async fn small_conversations_of(&self, user_ids: &[UserId], limit: usize) -> Result<Vec<(UserId, ConversationId)>> {
+        let (user_ids, largest) = (user_ids.to_vec(), limits::SMALL_CONVERSATION_MEMBERS_MAX);
+        self.read(move |db| {
+            let mut found = Vec::new();
+            for user_id in user_ids {
+                let params = params![user_id, largest, ConversationId::FIRST, row_limit(limit)];
+                let ids: Vec<ConversationId> = all(db, sql!(SMALL_CONVERSATIONS), params, value)?;
+                found.extend(ids.into_iter().map(|id| (user_id, id)));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
     async fn delete_conversation(&self, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
         self.write(move |db| delete(db, id, actor_id)).await
     }

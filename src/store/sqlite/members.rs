@@ -5,13 +5,22 @@ use rusqlite::{Connection, params};
 
 use super::Sqlite;
 use super::rows::{Columns, pair, value};
-use super::sql::{all, each, one, sql};
+use super::sql::{all, one, sql};
 use super::users::user;
 use crate::domain::conversation::Member;
+use crate::domain::user::UserVersions;
 use crate::domain::{ConversationId, Error, Result, Seq, UserId};
 use crate::limits;
 use crate::store::queries::row_limit;
 use crate::store::{Members, queries};
+
+/// user
+const VERSIONS: &str = "SELECT id, membership_version, blocks_version FROM users WHERE id = ?1";
+
+/// Reads the columns of [`VERSIONS`].
+fn versions(columns: &mut Columns<'_>) -> rusqlite::Result<UserVersions> {
+    Ok(UserVersions { user_id: columns.next()?, memberships: columns.next()?, blocks: columns.next()? })
+}
 
 /// Reads `member_columns!`.
 pub(super) fn member(columns: &mut Columns<'_>) -> rusqlite::Result<Member> {
@@ -66,8 +75,9 @@ impl Members for Sqlite {
         self.read(find).await?.ok_or_else(|| Error::not_found("user"))
     }
 
-    async fn membership_versions(&self, ids: &[UserId]) -> Result<Vec<(UserId, i64)>> {
+    async fn versions(&self, ids: &[UserId]) -> Result<Vec<UserVersions>> {
         let ids = ids.to_vec();
-        self.read(move |db| each(db, sql!(queries::members::MEMBERSHIP_VERSION), &ids)).await
+        self.read(move |db| ids.iter().filter_map(|id| one(db, VERSIONS, params![id], versions).transpose()).collect())
+            .await
     }
 }

@@ -111,6 +111,10 @@ impl Store for Sqlite {
         1
     }
 
+    fn is_distributed(&self) -> bool {
+        false
+    }
+
     fn history_gate(&self) -> Option<Arc<HistoryGate>> {
         // The file has one history while this process uses it: a restore takes its lock.
         None

@@ -428,3 +428,7 @@ CREATE INDEX saved_messages_by_time ON saved_messages (user_id, saved_at, conver
 CREATE INDEX saved_messages_by_conversation ON saved_messages (conversation_id);
 
 -- Version 28: nodes know each other. SQLite has one server at a time.
+
+-- Version 29: nodes find changes of blocks that the bus lost.
+
+ALTER TABLE users ADD COLUMN blocks_version INTEGER NOT NULL DEFAULT 0;

@@ -6,7 +6,7 @@ use rusqlite::params;
 use super::Sqlite;
 use super::rows::{Columns, pair};
 use super::sql::{all, each, one, run, sql};
-use crate::domain::session::Session;
+use crate::domain::session::{Session, SessionKey};
 use crate::domain::{Result, SessionId, Timestamp, UserId};
 use crate::limits;
 use crate::store::sessions::LATEST;
@@ -49,8 +49,12 @@ impl Sessions for Sqlite {
         .await
     }
 
-    async fn session(&self, id: SessionId) -> Result<Option<Session>> {
-        self.read(move |db| one(db, sql!(queries::sessions::SESSION), params![id], session)).await
+    async fn session(&self, SessionKey { user_id, id }: SessionKey) -> Result<Option<Session>> {
+        self.read(move |db| one(db, sql!(queries::sessions::SESSION), params![user_id, id], session)).await
+    }
+
+    async fn session_by_id(&self, id: SessionId) -> Result<Option<Session>> {
+        self.read(move |db| one(db, sql!(queries::sessions::SESSION_BY_ID), params![id], session)).await
     }
 
     async fn sessions_of(
@@ -67,20 +71,20 @@ impl Sessions for Sqlite {
 
     async fn rotate_session(
         &self,
-        id: SessionId,
+        SessionKey { user_id, id }: SessionKey,
         generation: i64,
         at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<bool> {
         self.write(move |db| {
-            let params = params![id, generation, at, expires_at];
+            let params = params![user_id, id, generation, at, expires_at];
             Ok(run(db, sql!(queries::sessions::ROTATE_SESSION), params)? > 0)
         })
         .await
     }
 
-    async fn live_sessions(&self, ids: &[SessionId], at: Timestamp) -> Result<Vec<SessionId>> {
-        let ids = ids.to_vec();
+    async fn live_sessions(&self, keys: &[SessionKey], at: Timestamp) -> Result<Vec<SessionId>> {
+        let ids: Vec<SessionId> = keys.iter().map(|key| key.id).collect();
         let known = self.read(move |db| each::<_, Option<Timestamp>>(db, LIVE_UNTIL, &ids)).await?;
         Ok(known.into_iter().filter(|(_, until)| until.is_some_and(|until| at < until)).map(|(id, _)| id).collect())
     }
@@ -98,9 +102,9 @@ impl Sessions for Sqlite {
         self.write(move |db| Ok(run(db, sql!(queries::sessions::END_SESSION_OF), params![id, user_id, at])? > 0)).await
     }
 
-    async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()> {
+    async fn end_session(&self, SessionKey { user_id, id }: SessionKey, at: Timestamp) -> Result<()> {
         self.write(move |db| {
-            run(db, sql!(queries::sessions::END_SESSION), params![id, at])?;
+            run(db, sql!(queries::sessions::END_SESSION), params![user_id, id, at])?;
             Ok(())
         })
         .await

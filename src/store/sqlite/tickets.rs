@@ -7,7 +7,7 @@ use super::Sqlite;
 use super::rows::Columns;
 use super::sql::{one, run, sql};
 use crate::domain::session::{Caller, Ticket};
-use crate::domain::{Result, TicketId, Timestamp};
+use crate::domain::{Result, TicketId, Timestamp, UserId};
 use crate::limits;
 use crate::store::{Tickets, queries};
 
@@ -32,7 +32,11 @@ impl Tickets for Sqlite {
         .await
     }
 
-    async fn redeem_ticket(&self, id: TicketId, at: Timestamp) -> Result<Option<Caller>> {
-        self.write(move |db| one(db, sql!(queries::tickets::REDEEM_TICKET), params![id, at], caller)).await
+    async fn redeem_ticket(&self, id: TicketId, user_id: Option<UserId>, at: Timestamp) -> Result<Option<Caller>> {
+        self.write(move |db| match user_id {
+            Some(user_id) => one(db, sql!(queries::tickets::REDEEM_TICKET), params![id, at, user_id], caller),
+            None => one(db, sql!(queries::tickets::REDEEM_TICKET_BY_ID), params![id, at], caller),
+        })
+        .await
     }
 }

@@ -56,6 +56,7 @@ fn connect_snapshot(columns: &mut Columns<'_>) -> rusqlite::Result<ConnectSnapsh
     Ok(ConnectSnapshot {
         user: user(columns)?,
         membership_version: columns.next()?,
+        blocks_version: columns.next()?,
         sends_receipts: columns.next()?,
         session: None,
         conversation: None,
@@ -208,7 +209,7 @@ impl Users for Sqlite {
         self.read(move |db| {
             let snapshot = one(db, sql!(queries::users::CONNECT_SNAPSHOT), params![user_id], connect_snapshot)?;
             let Some(mut snapshot) = snapshot else { return Ok(None) };
-            snapshot.session = one(db, sql!(queries::sessions::SESSION), params![session_id], session)?;
+            snapshot.session = one(db, sql!(queries::sessions::SESSION), params![user_id, session_id], session)?;
             if let Some(id) = to
                 && let Some((_, head)) = one(db, HEAD_FOR, params![user_id, id], pair::<ConversationId, Seq>)?
             {

@@ -22,6 +22,8 @@ pub(super) struct Changes {
     sizes: HashMap<ConversationId, SizeChange>,
     /// Users whose presence a block hides from a viewer, or shows again.
     blocks: HashMap<BlockedView, bool>,
+    /// Users whose connections get a new state.
+    restated: HashSet<UserId>,
     /// The time at which the changes are announced.
     announce_at: Option<Instant>,
 }
@@ -74,6 +76,11 @@ impl Changes {
         self.announce_by(at);
     }
 
+    pub(super) fn restate(&mut self, user_id: UserId, at: Instant) {
+        self.restated.insert(user_id);
+        self.announce_by(at);
+    }
+
     fn announce_by(&mut self, at: Instant) {
         self.announce_at = Some(self.announce_at.map_or(at, |earlier| earlier.min(at)));
     }
@@ -87,6 +94,7 @@ pub(super) struct TakenChanges {
     pub(super) disconnected: Vec<(UserId, Timestamp)>,
     pub(super) sizes: HashMap<ConversationId, SizeChange>,
     pub(super) blocks: HashMap<BlockedView, bool>,
+    pub(super) restated: HashSet<UserId>,
 }
 
 impl Presence {
@@ -135,9 +143,9 @@ impl Presence {
     /// Takes the changes and marks them as announced.
     pub(super) fn take(&self) -> TakenChanges {
         let mut state = self.state();
-        let Changes { users, arrived, sizes, blocks, announce_at: _ } = std::mem::take(&mut state.changes);
+        let Changes { users, arrived, sizes, blocks, restated, announce_at: _ } = std::mem::take(&mut state.changes);
         state.changes.arrived = arrived;
-        let mut taken = TakenChanges { users: HashMap::new(), disconnected: Vec::new(), sizes, blocks };
+        let mut taken = TakenChanges { users: HashMap::new(), disconnected: Vec::new(), sizes, blocks, restated };
         for (user_id, UserChange { is_forced, conversations }) in users {
             let status = self.status_in(&state, user_id);
             let before = match status {

@@ -31,7 +31,10 @@ impl Presence {
         let mut told = Told::default();
         let work = async {
             loop {
-                looks.tick().await;
+                tokio::select! {
+                    _ = looks.tick() => {}
+                    () = self.look_now.notified() => {}
+                }
                 let others = bus.others();
                 let news = self.look(&others, &mut told, Instant::now());
                 if !others.is_alone() {
@@ -79,7 +82,8 @@ impl Presence {
 
     /// Announces the users of a node that is gone. One of the nodes that are left writes when they were last seen.
     fn node_gone(&self, gone: Gone, now: Instant) {
-        tracing::info!(users = gone.users.len(), "another node is gone, and its users with it");
+        let users = gone.users.len();
+        tracing::info!(node = %gone.node, users, "another node is gone; those of its users who are nowhere else are offline");
         let seen_at = Timestamp::now().minus(gone.silence);
         let mut state = self.state();
         let is_writer = state.nodes.is_first(state.own_id);

@@ -11,7 +11,8 @@
 //! ([`nodes`]).
 //!
 //! Two users between whom there is a block do not see each other's presence. A block is announced like the end of the last connection. Later
-//! changes are announced to all other viewers: the store knows the blocks.
+//! changes are announced to all other viewers: the store knows the blocks. If the bus lost the news of a block, a comparison with the store finds it, and
+//! both users' connections get a new `presence.state`.
 
 mod changes;
 mod diffs;
@@ -59,6 +60,8 @@ pub struct Presence {
     started_at: Instant,
     /// The users of the other nodes were known once.
     settled: watch::Sender<bool>,
+    /// Wakes the exchange: another node asks for the state of this one, or told the state that this one waits for.
+    look_now: Notify,
     online_counts: OnlineCounts,
 }
 
@@ -107,6 +110,7 @@ impl Presence {
             changed: Notify::new(),
             started_at: Instant::now(),
             settled: watch::Sender::default(),
+            look_now: Notify::new(),
             online_counts: OnlineCounts::default(),
         }
     }
@@ -135,6 +139,12 @@ impl Presence {
     /// Records that this user left a connection, which stays open, or came back to it.
     pub fn away_changed(&self, user_id: UserId) {
         self.state().changes.add_user(user_id, Instant::now() + limits::PRESENCE_DEBOUNCE);
+        self.changed.notify_one();
+    }
+
+    /// Records that the bus lost a change of this user's blocks. The user's connections get a new state, because nobody knows which block it was.
+    pub fn blocks_missed(&self, user_id: UserId) {
+        self.state().changes.restate(user_id, Instant::now());
         self.changed.notify_one();
     }
 
@@ -298,8 +308,12 @@ impl PresenceChanges for Presence {
         if presence.node == state.own_id {
             return;
         }
-        state.is_state_requested |= presence.news == PresenceNews::Request(state.own_id);
+        let is_request = presence.news == PresenceNews::Request(state.own_id);
+        state.is_state_requested |= is_request;
         let changed = state.nodes.take(presence, now);
+        if is_request || !*self.settled.borrow() {
+            self.look_now.notify_one();
+        }
         if changed.is_empty() {
             return;
         }

@@ -39,6 +39,7 @@ pub(super) struct Review {
 /// The users of a node that is gone.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Gone {
+    pub(super) node: Incarnation,
     pub(super) users: Vec<UserId>,
     /// The time since the node was last heard.
     pub(super) silence: Duration,
@@ -116,7 +117,7 @@ impl Nodes {
                 self.users -= node.users.len();
                 let (users, silence) = (std::mem::take(&mut node.users), now - node.heard_at);
                 let users = users.iter().map(|(user_id, _)| user_id).collect();
-                review.gone.push(Gone { users, silence });
+                review.gone.push(Gone { node: *id, users, silence });
             }
             // A node that said goodbye is remembered, so that what comes late from it is ignored.
             let is_forgotten = is_gone && (!node.has_said_goodbye || absence >= lost_grace + lease);

@@ -16,7 +16,7 @@ use crate::domain::user::Status;
 use crate::domain::{ConversationId, Result, UserId};
 use crate::journal::Backoff;
 use crate::limits;
-use crate::registry::{Registry, Scope};
+use crate::registry::{Connection, Registry, Scope};
 use crate::store::Store;
 use crate::sync::conversation_pages::ConversationPages;
 use crate::sync::small_conversation_probe;
@@ -39,11 +39,12 @@ struct DueChanges {
     users: HashMap<UserId, Option<Vec<ConversationId>>>,
     sizes: HashMap<ConversationId, SizeChange>,
     blocks: HashMap<BlockedView, bool>,
+    restated: HashSet<UserId>,
 }
 
 impl DueChanges {
     fn is_empty(&self) -> bool {
-        self.users.is_empty() && self.sizes.is_empty() && self.blocks.is_empty()
+        self.users.is_empty() && self.sizes.is_empty() && self.blocks.is_empty() && self.restated.is_empty()
     }
 }
 
@@ -121,21 +122,36 @@ impl Worker {
     /// Tells the other nodes the new statuses of these users. Names the conversations whose members see it, so that not every node has to
     /// ask the store. If the store does not answer, the others ask it later.
     async fn tell(&self, users: Vec<UserId>, due: &mut DueChanges) {
+        let mut asks_store = !self.bus.others().is_alone();
+        for users in users.chunks(limits::PRESENCE_TOLD_AT_ONCE) {
+            let mut conversations = HashMap::new();
+            if asks_store {
+                match self.conversations_to_tell(users).await {
+                    Ok(found) => conversations = found,
+                    Err(_) => asks_store = false,
+                }
+            }
+            // Users do not wait for the question about the next ones.
+            self.tell_with(users, conversations, due);
+        }
+    }
+
+    /// Tells the other nodes the new statuses of these users, with the conversations of those of whom they are known.
+    fn tell_with(
+        &self,
+        users: &[UserId],
+        mut conversations: HashMap<UserId, Vec<ConversationId>>,
+        due: &mut DueChanges,
+    ) {
         let is_alone = self.bus.others().is_alone();
         let publish = |changes| {
             if let Some(news) = self.presence.tell(changes).filter(|_| !is_alone) {
                 self.bus.publish(Envelope::Presence(news));
             }
         };
-        let (mut batch, mut bytes, mut asks_store) = (Vec::new(), 0, !is_alone);
-        for user_id in users {
-            let mut conversations = None;
-            if asks_store {
-                match self.conversations_to_tell(user_id).await {
-                    Ok(ids) => conversations = ids,
-                    Err(_) => asks_store = false,
-                }
-            }
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        for &user_id in users {
+            let conversations = conversations.remove(&user_id);
             if let Some(known) = due.users.get_mut(&user_id) {
                 known.clone_from(&conversations);
             }
@@ -150,11 +166,24 @@ impl Worker {
         publish(batch);
     }
 
-    /// Returns a user's small conversations. `None` if they are too many to name.
-    async fn conversations_to_tell(&self, user_id: UserId) -> Result<Option<Vec<ConversationId>>> {
+    /// Tells the other nodes of users who arrived meanwhile. To announce all users of a node takes seconds.
+    async fn tell_arrivals(&self, due: &mut DueChanges) {
+        let arrived = self.presence.untold(false);
+        if !arrived.is_empty() {
+            self.tell(arrived, due).await;
+        }
+    }
+
+    /// Returns the small conversations of those of these users who have few enough to name.
+    async fn conversations_to_tell(&self, users: &[UserId]) -> Result<HashMap<UserId, Vec<ConversationId>>> {
         let limit = limits::PRESENCE_CONVERSATIONS_TOLD_MAX;
-        let ids = self.store.small_conversations(user_id, ConversationId::FIRST, limit + 1).await?;
-        Ok(Some(ids).filter(|ids| ids.len() <= limit))
+        let mut conversations: HashMap<UserId, Vec<ConversationId>> =
+            users.iter().map(|user_id| (*user_id, Vec::new())).collect();
+        for (user_id, id) in self.store.small_conversations_of(users, limit + 1).await? {
+            conversations.entry(user_id).or_default().push(id);
+        }
+        conversations.retain(|_, ids| ids.len() <= limit);
+        Ok(conversations)
     }
 
     /// Adds the newest changes to those that are due. Returns true if users have gone offline.
@@ -163,6 +192,7 @@ impl Worker {
         let are_gone = !taken.disconnected.is_empty();
         self.last_seen.record(taken.disconnected);
         due.users.extend(taken.users);
+        due.restated.extend(taken.restated);
         for (id, change) in taken.sizes {
             due.sizes.entry(id).or_default().merge(change);
         }
@@ -177,12 +207,18 @@ impl Worker {
         let looked_up = due.users.values().filter(|conversations| conversations.is_none()).count();
         // A state asks the store two or three times: for the users, and for the blocks with them.
         if looked_up > limits::PRESENCE_LOOKED_UP_MAX && looked_up > 2 * self.registry.count() {
-            ignore_defect(self.send_states().await)?;
+            ignore_defect(self.send_states(self.registry.all(), due).await)?;
             due.users.retain(|_, conversations| conversations.is_some());
+            due.restated.clear();
+        }
+        while let Some(&user_id) = due.restated.iter().next() {
+            ignore_defect(self.send_states(self.registry.of_user(user_id), due).await)?;
+            due.restated.remove(&user_id);
         }
         while let Some((&user_id, conversations)) = due.users.iter().next() {
             ignore_defect(self.announce_user(user_id, conversations.as_deref(), diffs).await)?;
             due.users.remove(&user_id);
+            self.tell_arrivals(due).await;
         }
         while let Some((&view, &is_shown)) = due.blocks.iter().next() {
             ignore_defect(self.announce_block(view, is_shown, diffs).await)?;
@@ -195,10 +231,11 @@ impl Worker {
         Ok(())
     }
 
-    /// Sends each connection a new state.
-    async fn send_states(&self) -> Result<()> {
+    /// Sends each of these connections a new state.
+    async fn send_states(&self, connections: Vec<Arc<Connection>>, due: &mut DueChanges) -> Result<()> {
         let store = self.store.as_ref();
-        for connection in self.registry.all() {
+        for connection in connections {
+            self.tell_arrivals(due).await;
             match connection.scope {
                 Scope::One(id) => {
                     let members = store.members(id, None, small_conversation_probe()).await?;

@@ -41,7 +41,7 @@ pub fn presence_diff(online: &[UserId], away: &[UserId], offline: &[UserId]) -> 
 }
 
 /// Encodes the beginning or the end of a user's typing. A client takes the beginning back by itself after
-/// [`limits::TYPING_SHOWN`].
+/// [`crate::limits::TYPING_SHOWN`].
 pub fn typing(conversation_id: ConversationId, user_id: UserId, starts: bool) -> Bytes {
     #[derive(Serialize)]
     struct Typing {

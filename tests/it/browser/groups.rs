@@ -58,6 +58,29 @@ async fn a_group_is_started_talks_and_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_is_lost_is_not_asked_for() {
+    let server = Server::start().await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let room = ada.group("Lunch", &[&grace]).await;
+    let browser = Browser::start().await;
+    let page = Visitor::log_in(&browser, server.address, "grace").await;
+    page.until("all('conversation-item').length === 1").await;
+    // The moment after which a message that nobody has read is notified of.
+    page.eval(
+        "window.moments = [];
+        const { setTimeout: wait } = window;
+        window.setTimeout = (work, ms, ...more) => (ms === 1_500 ? moments.push(work) : wait(work, ms, ...more));",
+    )
+    .await;
+    ada.send(&room, "Soup today?").await;
+    page.until("moments.length === 1").await;
+    ada.delete(&format!("{}/{}", room.members, grace.id)).await.expect(204);
+    page.until("!one('conversation-item')").await;
+    // The browser would report the 404 of a request.
+    page.eval("moments[0]()").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_is_shown_with_the_name_of_whoever_refuses() {
     let server = Server::start().await;
     for username in ["ada", "grace"] {

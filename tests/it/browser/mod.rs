@@ -20,6 +20,7 @@ mod notifications;
 mod offline;
 mod outages;
 mod pins;
+mod presses;
 mod reactions;
 mod reading;
 mod receipts;

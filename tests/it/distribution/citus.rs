@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use crate::support::client::{Conversation, TestUser};
+use crate::support::client::{Conversation, PASSWORD, TestUser, post};
 use crate::support::operated::run;
 use crate::support::postgres::connect;
 use crate::support::server::Server;
-use crate::support::socket::TEST_TIMEOUT;
+use crate::support::socket::{Socket, TEST_TIMEOUT};
 
 /// Sends a message with these fields, and returns its number.
 async fn sent(user: &TestUser, room: &Conversation, fields: &Value) -> i64 {
@@ -53,6 +53,20 @@ async fn conversations_live_on_its_workers() {
     let room = ada.group("Citus", &[&bob]).await;
     let direct = ada.direct(&bob).await;
     let mut socket = bob.connect(&room.socket).await;
+
+    for _ in 0..2 {
+        let renewed = post(server.address, "/v1/users/refresh", &json!({"refresh_token": cat.refresh_token})).await;
+        renewed.expect(200);
+    }
+    let ticket = cat.post("/v1/tickets", &json!({})).await.expect(201).json();
+    let path = format!("/ws?ticket={}", ticket["ticket"].as_str().unwrap());
+    assert_eq!(Socket::open(server.address, &path, &[]).await.unwrap().next().await["type"], "hello");
+    let phone = TestUser::login(server.address, &format!("cat-{unique}")).await;
+    let sessions = phone.get("/v1/users/me/sessions").await.expect(200).json();
+    assert_eq!(sessions["items"].as_array().unwrap().len(), 2, "{sessions}");
+    let new_password = json!({"password": "another password", "current_password": PASSWORD});
+    cat.patch("/v1/users/me", &new_password).await.expect(200);
+    assert_eq!(phone.get("/v1/users/me").await.problem(), (401, "session_ended".to_owned()));
 
     let id = Uuid::now_v7().to_string();
     assert_eq!(sent(&ada, &room, &json!({"id": id, "content": format!("word{unique}")})).await, 1);

@@ -13,7 +13,7 @@ use tokio_postgres::{AsyncMessage, NoTls};
 use super::reach::{Reach, partitioned, reach_of_plan};
 use crate::postgres::{group, send, user};
 use crate::store::shims::Send;
-use crate::support::citus::{create_functions, functions};
+use crate::support::citus::{count_as_distributed, functions};
 use crate::support::postgres::{LockHolder, database};
 
 /// The plan of every statement becomes a notice to the client.
@@ -80,7 +80,7 @@ async fn each_of_its_statements_reaches_one_conversation() {
 async fn mentions_are_decided_again_after_a_change_of_the_members() {
     let url = database().await;
     Postgres::open(&url).await.unwrap();
-    create_functions(&url).await;
+    count_as_distributed(&url).await;
     let store = Arc::new(Postgres::open(&url).await.unwrap());
     let (ada, bob, cat) = (user(&store, "ada").await, user(&store, "bob").await, user(&store, "cat").await);
     let id = group(&store, ada, vec![bob, cat]).await;

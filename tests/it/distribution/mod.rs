@@ -3,7 +3,9 @@
 //! `CHINWAG_TEST_CITUS_URL` names a database with the extension, on its coordinator, in which the last test works.
 
 mod citus;
+mod conversations;
 mod function;
+mod logins;
 mod reach;
 mod source;
 
@@ -13,6 +15,7 @@ use std::path::Path;
 
 use chinwag::store::{self, distribution_script};
 
+use crate::support::citus::{functions, mark, tables};
 use crate::support::operated::{empty_database, run};
 use crate::support::postgres::{connect, database};
 use crate::support::server::StoreKind;
@@ -44,7 +47,23 @@ const PATHS: &[&str] = &[
     "reactions.OWN_REACTIONS",
     "users.CONVERSATION_SNAPSHOT",
     "users.CONNECT_SNAPSHOT",
+];
+
+/// The statements of logins, refreshes and tickets, but those that sweep.
+const PATHS_OF_USERS: &[&str] = &[
+    "sessions.INSERT_SESSION",
+    "sessions.END_OLDEST_SESSIONS",
     "sessions.SESSION",
+    "sessions.ROTATE_SESSION",
+    "sessions.END_SESSION",
+    "sessions.END_SESSION_OF",
+    "sessions.END_OTHER_SESSIONS",
+    "sessions.SESSIONS_OF",
+    "tickets.INSERT_TICKET",
+    "tickets.REDEEM_TICKET",
+    "known_networks.INSERT_KNOWN_NETWORK",
+    "known_networks.IS_KNOWN_NETWORK",
+    "known_networks.DELETE_OLDEST_NETWORKS",
 ];
 
 async fn reaches() -> BTreeMap<String, Reach> {
@@ -74,6 +93,7 @@ async fn the_document_lists_every_statement_by_its_reach() {
     assert!(reaches.len() > 150, "the statements are where they were: {}", reaches.len());
     for (heading, reach) in [
         ("One conversation", Reach::OneConversation),
+        ("One user", Reach::OneUser),
         ("No conversation", Reach::Copied),
         ("Several shards", Reach::Several),
     ] {
@@ -99,6 +119,14 @@ async fn messages_are_written_and_read_on_one_shard() {
 }
 
 #[tokio::test]
+async fn sessions_and_tickets_are_written_and_read_on_one_shard() {
+    let reaches = reaches().await;
+    for path in PATHS_OF_USERS {
+        assert_eq!(reaches.get(*path), Some(&Reach::OneUser), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_script_names_every_table() {
     let url = database().await;
     store::open(&url).await.unwrap();
@@ -108,19 +136,24 @@ async fn the_script_names_every_table() {
     let script = distribution_script();
     for row in connect(&url).await.query(tables, &[]).await.unwrap() {
         let table: &str = row.get(0);
-        assert_eq!(script.matches(&format!("_table('{table}'")).count(), 1, "{table}");
+        let calls = ["reference", "distributed"].map(|way| format!("create_{way}_table('{table}'"));
+        assert_eq!(calls.iter().map(|call| script.matches(call).count()).sum::<usize>(), 1, "{table}");
     }
 }
 
 /// Citus refuses a table if one of its keys does not have the column by which its rows are distributed.
 #[tokio::test]
-async fn every_key_of_a_distributed_table_has_its_conversation() {
+async fn every_key_of_a_distributed_table_has_its_column() {
     let url = database().await;
     store::open(&url).await.unwrap();
-    let keys = "SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid \
-        WHERE i.indisunique AND t.relname = ANY($1) AND NOT EXISTS (SELECT FROM pg_attribute a \
-            WHERE a.attrelid = t.oid AND a.attname = 'conversation_id' AND a.attnum = ANY(i.indkey))";
-    let wrong = connect(&url).await.query(keys, &[&reach::distributed_tables()]).await.unwrap();
+    let client = connect(&url).await;
+    client.batch_execute(&tables()).await.unwrap();
+    let without = "SELECT i.indexrelid::regclass::text FROM unnest($1::text[], $2::text[]) AS w (name, by) \
+        JOIN pg_class t ON t.relname = w.name JOIN pg_index i ON i.indrelid = t.oid \
+        WHERE i.indisunique AND NOT EXISTS (SELECT FROM pg_attribute a \
+            WHERE a.attrelid = t.oid AND a.attname = w.by AND a.attnum = ANY(i.indkey))";
+    let (tables, columns): (Vec<String>, Vec<String>) = reach::distributed_tables().into_iter().unzip();
+    let wrong = client.query(without, &[&tables, &columns]).await.unwrap();
     let wrong: Vec<String> = wrong.iter().map(|row| row.get(0)).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
 }
@@ -142,6 +175,19 @@ async fn nothing_is_distributed_without_citus() {
         assert!(!ended.succeeded && ended.stderr.contains(because), "{ended:?}");
         assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
     }
+}
+
+/// An earlier version did not distribute the tables of users.
+#[tokio::test]
+async fn a_distribution_that_is_not_complete_is_refused_in_one_line() {
+    let url = database().await;
+    store::open(&url).await.unwrap();
+    connect(&url).await.batch_execute(&functions()).await.unwrap();
+    let refused = run(&url, "", &["user", "list"]).await;
+    assert!(!refused.succeeded && refused.stderr.contains("chinwag migrate --distribute"), "{refused:?}");
+    assert_eq!(refused.stderr.lines().count(), 1, "{refused:?}");
+    connect(&url).await.batch_execute(&(tables() + &mark())).await.unwrap();
+    assert!(run(&url, "", &["user", "list"]).await.succeeded);
 }
 
 #[tokio::test]

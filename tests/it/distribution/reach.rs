@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chinwag::store::{self, distribution_script};
 use tokio_postgres::Client;
 
+use crate::support::citus::tables;
 use crate::support::postgres::{connect, database};
 
 /// The partitions of each table. With as many, three values are hardly ever in one.
@@ -16,8 +17,10 @@ const SOME_ID: &str = "0198c0de-0000-7000-8000-000000000001";
 /// The rows that a statement can reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
-    /// Those of one conversation, in the distributed tables.
+    /// Those of one conversation, in the tables that are distributed by conversation.
     OneConversation,
+    /// Those of one user, in the tables that are distributed by user.
+    OneUser,
     /// Those of tables alone that every worker has whole, or the coordinator alone.
     Copied,
     /// Those of several shards.
@@ -29,7 +32,8 @@ pub(super) async fn partitioned() -> String {
     let url = database().await;
     store::open(&url).await.unwrap();
     let client = connect(&url).await;
-    for table in distributed_tables() {
+    client.batch_execute(&tables()).await.unwrap();
+    for (table, column) in distributed_tables() {
         let partitions = (0..PARTITIONS).map(|number| {
             format!(
                 "CREATE TABLE {table}_shard{number} PARTITION OF {table} \
@@ -40,7 +44,7 @@ pub(super) async fn partitioned() -> String {
         let sql = format!(
             "ALTER TABLE {table} RENAME TO {table}_whole; \
              CREATE TABLE {table} (LIKE {table}_whole INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES) \
-                 PARTITION BY HASH (conversation_id); \
+                 PARTITION BY HASH ({column}); \
              {partitions} DROP TABLE {table}_whole"
         );
         client.batch_execute(&sql).await.unwrap();
@@ -48,16 +52,17 @@ pub(super) async fn partitioned() -> String {
     url
 }
 
-/// The tables that the script distributes by conversation.
-pub(super) fn distributed_tables() -> Vec<String> {
+/// The tables that the script distributes, each with the column by which it does.
+pub(super) fn distributed_tables() -> BTreeMap<String, String> {
     let script = distribution_script();
     let calls = script.split("create_distributed_table('").skip(1);
-    calls.map(|call| call.split('\'').next().unwrap().to_owned()).collect()
+    let arguments = calls.map(|call| call.split('\'').step_by(2).take(2).map(str::to_owned));
+    arguments.map(|mut arguments| (arguments.next().unwrap(), arguments.next().unwrap())).collect()
 }
 
 /// Returns how far a statement reaches.
 pub(super) async fn reach_of(client: &Client, sql: &str) -> Reach {
-    if sql.contains("commit_messages_") {
+    if sql.starts_with("SELECT commit_messages_") {
         return Reach::OneConversation; // a call that Citus passes to the worker of its first argument
     }
     client.batch_execute("SET plan_cache_mode = force_custom_plan; DEALLOCATE ALL").await.unwrap();
@@ -85,15 +90,14 @@ pub(super) fn reach_of_plan(plan: &str, sql: &str) -> Reach {
     }
     // An index has a longer name than the table that it is of.
     let tables = distributed_tables();
-    partitions.retain(|table, _| tables.iter().any(|known| known == table));
-    let inserts = tables.iter().any(|table| sql.contains(&format!("INSERT INTO {table} ")));
+    partitions.retain(|table, _| tables.contains_key(*table));
+    // Citus sends each inserted row to its shard.
+    let inserted = tables.keys().find(|table| sql.contains(&format!("INSERT INTO {table} ")));
+    let one = |table: &str| if tables[table] == "user_id" { Reach::OneUser } else { Reach::OneConversation };
     match partitions.values().map(BTreeSet::len).max() {
         Some(2..) => Reach::Several,
         _ if plan.contains("Subplans Removed") => Reach::Several,
-        Some(_) => Reach::OneConversation,
-        // Citus sends each inserted row to its shard.
-        None if inserts => Reach::OneConversation,
-        None => Reach::Copied,
+        _ => partitions.keys().next().copied().or(inserted.map(String::as_str)).map_or(Reach::Copied, one),
     }
 }
 

@@ -1,63 +1,16 @@
 //! The wall clock jumps by an hour: numbers stay dense, the order stays, nothing is lost and nothing hangs.
-//!
-//! libfaketime replaces the server's wall clock. The monotonic clock is not affected.
-
-use std::fs;
-use std::path::PathBuf;
 
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::Fixture;
 use crate::support::client::{TestUser, post};
+use crate::support::clock::{Clock, HOUR};
 use crate::support::node::Node;
 use crate::support::rng::FaultRun;
 use crate::support::server::StoreKind;
 
 on_each_store! {
     the_clock_jumps_under_load,
-}
-
-const HOUR: i64 = 3600;
-
-/// The server's wall clock, as an offset from the real time in seconds.
-struct Clock {
-    folder: TempDir,
-}
-
-impl Clock {
-    fn of(node: &mut Node) -> Self {
-        let clock = Self { folder: tempfile::tempdir().unwrap() };
-        clock.set(0);
-        let library =
-            library().expect("the tests need libfaketime: `make test` installs it, or apt-get install faketime");
-        node.environment.extend(
-            [
-                ("LD_PRELOAD", library.to_str().unwrap()),
-                ("FAKETIME_TIMESTAMP_FILE", clock.file().to_str().unwrap()),
-                ("FAKETIME_NO_CACHE", "1"),
-                ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned())),
-        );
-        clock
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder.path().join("offset")
-    }
-
-    fn set(&self, offset: i64) {
-        let aside = self.folder.path().join("next");
-        fs::write(&aside, format!("{offset:+}\n")).unwrap();
-        fs::rename(aside, self.file()).unwrap();
-    }
-}
-
-/// The library's path on Debian.
-fn library() -> Option<PathBuf> {
-    let folders = fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
-    folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).find(|library| library.is_file())
 }
 
 async fn the_clock_jumps_under_load(store: StoreKind) {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use chinwag::bus::local::Local;
 use chinwag::bus::{Bus, Envelope, Hints, Inbox};
-use chinwag::domain::ConversationId;
+use chinwag::domain::session::SessionKey;
+use chinwag::domain::{ConversationId, SessionId, Timestamp, UserId};
+use chinwag::store::Sessions;
 use serde_json::json;
 
 use super::{Cluster, NEVER, Setup};
@@ -15,6 +17,7 @@ use crate::support::server::{Server, StoreKind};
 on_each_store! {
     many_conversations_are_read_by_one_question,
     a_conversation_that_lacks_much_is_read_in_pages_beside_others,
+    a_change_of_blocks_that_the_bus_brought_is_not_sent_again,
 }
 
 /// Returns what another node tells of conversations that have reached `seq`.
@@ -79,6 +82,37 @@ async fn a_conversation_that_lacks_much_is_read_in_pages_beside_others(store: St
     assert_eq!(held_store.calls("events_of"), 3, "of 100 events each");
 }
 
+/// Otherwise a user who is blocked could tell that from the other's going offline.
+async fn a_change_of_blocks_that_the_bus_brought_is_not_sent_again(store: StoreKind) {
+    const PRESENCE: [&str; 2] = ["presence.state", "presence.diff"];
+    let mut inbox: Option<Arc<dyn Inbox>> = None;
+    let (server, held_store) = Server::held_on(store, |own| {
+        inbox = Some(Arc::clone(&own));
+        Arc::new(Local::new(own))
+    })
+    .await;
+    let (ada, grace, joan) =
+        (server.register("ada").await, server.register("grace").await, server.register("joan").await);
+    grace.direct(&ada).await;
+    grace.direct(&joan).await;
+    let (_adas, mut socket) = (ada.connect("/ws").await, grace.connect("/ws").await);
+    while !socket.next_of(&PRESENCE).await.to_string().contains(&ada.id) {}
+    ada.put(&format!("/v1/users/{}/block", grace.id)).await.expect(204);
+    while socket.next_of(&PRESENCE).await["offline"] != json!([ada.id]) {}
+    let mut late = grace.connect("/ws").await;
+    assert_eq!(late.next_of(&PRESENCE).await["users"], json!({}));
+
+    let mut compared = held_store.hold("versions", 1);
+    inbox.unwrap().on_reconnect();
+    compared.reached().await;
+    compared.release();
+    let _joans = joan.connect("/ws").await;
+    for socket in [&mut socket, &mut late] {
+        let next = socket.next_of(&PRESENCE).await;
+        assert_eq!(next["online"], json!([joan.id]), "{next}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_cannot_be_read_holds_up_no_other() {
     let setup = Setup { store: StoreKind::Sqlite, form: Form::Hints };
@@ -124,6 +158,26 @@ async fn a_hint_that_comes_while_a_connection_catches_up_is_not_lost() {
     assert_eq!(held_store.calls("events_of"), 0, "nothing is read for connections that read it themselves");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_comparison_ends_the_sessions_that_the_poll_does_not_find() {
+    let mut inbox: Option<Arc<dyn Inbox>> = None;
+    let (server, held_store) = Server::held_on(StoreKind::Sqlite, |own| {
+        inbox = Some(Arc::clone(&own));
+        Arc::new(Local::new(own))
+    })
+    .await;
+    held_store.stall("ended_sessions");
+    let ada = server.register("ada").await;
+    let mut socket = ada.connect("/ws").await;
+    let sessions = ada.get("/v1/users/me/sessions").await.expect(200).json();
+    let id = SessionId(sessions["items"][0]["id"].as_str().unwrap().parse().unwrap());
+    // Another node ends it, of which this one hears nothing.
+    let user_id = UserId(ada.id.parse().unwrap());
+    held_store.end_session(SessionKey { user_id, id }, Timestamp::now()).await.unwrap();
+    inbox.unwrap().on_reconnect();
+    assert_eq!(socket.close_code().await, 4504);
+}
+
 /// A bus on which everything comes from another node.
 struct Elsewhere(Arc<dyn Inbox>);
 
@@ -140,7 +194,7 @@ async fn a_membership_that_changes_while_a_connection_opens_is_not_missed() {
     // No comparison finds it.
     held_store.stall("live_sessions");
     let mut pages = held_store.hold("conversation_ids", 1);
-    let mut compared = held_store.hold("membership_versions", 1);
+    let mut compared = held_store.hold("versions", 1);
     let adding = async {
         pages.reached().await;
         let room = ada.group("Lunch", &[&grace]).await;

@@ -6,7 +6,7 @@ use chinwag::domain::{ConversationId, SessionId, UserId};
 use chinwag::limits::NATS_SUBSCRIPTIONS_MAX;
 use tokio::time::timeout;
 
-use super::{Heard, SHARDS, TestNode, beside};
+use super::{Heard, SHARDS, TestNode, beside, crowd};
 use crate::support::nats::Nats;
 use crate::support::socket::TEST_TIMEOUT;
 
@@ -14,6 +14,7 @@ use crate::support::socket::TEST_TIMEOUT;
 async fn a_node_gets_what_its_clients_need() {
     let nats = Nats::start().await;
     let [one, mut other] = TestNode::several(&nats.url("")).await;
+    crowd([&one, &other]);
     let needed = ConversationId::new();
     let foreign = ConversationId(beside(beside(needed.0)));
     other.joins(needed.0).await;
@@ -37,6 +38,7 @@ async fn a_node_gets_what_its_clients_need() {
 async fn a_frame_reaches_the_nodes_of_its_users_once() {
     let nats = Nats::start().await;
     let [one, mut other] = TestNode::several(&nats.url("")).await;
+    crowd([&one, &other]);
     let users: Vec<UserId> = (0..3).map(|_| UserId::new()).collect();
     for user in &users {
         other.joins(user.0).await;
@@ -61,6 +63,7 @@ async fn a_frame_reaches_the_nodes_of_its_users_once() {
 async fn a_node_with_many_clients_takes_everything_and_a_smaller_one_less_again() {
     let nats = Nats::start().await;
     let [one, mut other] = TestNode::several(&nats.url("")).await;
+    crowd([&one, &other]);
     let mut ids: Vec<ConversationId> = Vec::new();
     while other.interest.shards().len() <= NATS_SUBSCRIPTIONS_MAX {
         let id = ConversationId::new();
@@ -82,6 +85,7 @@ async fn a_node_with_many_clients_takes_everything_and_a_smaller_one_less_again(
     timeout(TEST_TIMEOUT, async { while one_round(&one, &mut other, ids[0]).await == 0 {} })
         .await
         .expect("but what it needs");
+    assert_eq!(other.cluster.refused.stale.count(), 0, "and no packet twice while it changed");
 }
 
 /// Publishes an event and a session's end, which all nodes get after it. Returns how often the event came.

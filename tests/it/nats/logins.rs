@@ -13,7 +13,7 @@ async fn is_joined_by(url: &str, tls: &TlsFiles) {
     let cluster_id = Uuid::now_v7();
     let mut nodes =
         [TestNode::start(url, tls, cluster_id, SECRET).await, TestNode::start(url, tls, cluster_id, SECRET).await];
-    introduce(&nodes);
+    introduce(&mut nodes).await;
     let [one, other] = &mut nodes;
     let id = ConversationId::new();
     other.joins(id.0).await;

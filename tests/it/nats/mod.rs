@@ -1,8 +1,9 @@
 //! Nodes that exchange packets over a real NATS.
 
 mod carrier;
+mod credentials;
 mod logins;
-mod nodes;
+pub(crate) mod nodes;
 mod outages;
 mod strangers;
 
@@ -14,6 +15,7 @@ use chinwag::bus::cluster::nats::{Servers, TlsFiles, connect};
 use chinwag::bus::cluster::{Cluster, Seal};
 use chinwag::bus::{Bus, Envelope, Hints, Inbox};
 use chinwag::domain::{ConversationId, Incarnation, Shards};
+use chinwag::limits::NATS_UNDIVIDED_PEERS_MAX;
 use chinwag::registry::{EncodedEvents, Interest};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -75,13 +77,16 @@ impl TestNode {
         let (sender, heard) = mpsc::unbounded_channel();
         let incarnation = Incarnation::new();
         let inbox = Arc::new(RecordingInbox { heard: sender, gate: Mutex::default() });
-        let cluster = Cluster::new(Arc::clone(&inbox) as _, Seal::new(secret, cluster_id, incarnation));
+        let seal = Seal::new(secret, cluster_id, incarnation);
+        let cluster = Cluster::new(Arc::clone(&inbox) as _, seal, Arc::default());
         let interest = Arc::new(Interest::new(SHARDS));
         let servers = Servers::parse(url).unwrap();
-        let (publisher, receiver) = connect(&cluster, cluster_id, Arc::clone(&interest), &servers, tls).await.unwrap();
+        let (publisher, receiver, deliverer) =
+            connect(&cluster, cluster_id, Arc::clone(&interest), &servers, tls).await.unwrap();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(publisher.run(stop.clone()));
         tasks.spawn(receiver.run(stop.clone()));
+        tasks.spawn(deliverer.run(stop.clone()));
         tasks.close();
         let stop_on_drop = stop.clone().drop_guard();
         Self { cluster_id, cluster, inbox, incarnation, interest, heard, tasks, stop, _stop_on_drop: stop_on_drop }
@@ -94,10 +99,7 @@ impl TestNode {
         for _ in 0..N {
             nodes.push(Self::start(url, &TlsFiles::default(), cluster_id, SECRET).await);
         }
-        introduce(&nodes);
-        for node in &mut nodes {
-            node.compares().await;
-        }
+        introduce(&mut nodes).await;
         nodes.try_into().unwrap_or_else(|_| panic!("{N} nodes"))
     }
 
@@ -159,11 +161,28 @@ impl TestNode {
     }
 }
 
+/// Waits until the subscriptions of nodes of one cluster have begun, and lets them meet.
+async fn introduce(nodes: &mut [TestNode]) {
+    for node in &mut *nodes {
+        node.compares().await;
+    }
+    tell_of_each_other(nodes);
+    until(|| nodes.iter().all(|node| node.cluster.peers.have_responded())).await;
+}
+
 /// Tells nodes of each other, as their leases do.
-fn introduce(nodes: &[TestNode]) {
+fn tell_of_each_other(nodes: &[TestNode]) {
     for node in nodes {
         let others = nodes.iter().map(|other| other.incarnation).filter(|other| *other != node.incarnation);
-        node.cluster.peers.set_live(others);
+        node.cluster.set_live(others);
+    }
+}
+
+/// Makes nodes know of further ones, which do not run, so that they send packets only to those that need them.
+fn crowd<const N: usize>(nodes: [&TestNode; N]) {
+    let absent: Vec<Incarnation> = (0..NATS_UNDIVIDED_PEERS_MAX).map(|_| Incarnation::new()).collect();
+    for node in nodes {
+        node.cluster.set_live(node.cluster.peers.live().into_iter().chain(absent.clone()));
     }
 }
 

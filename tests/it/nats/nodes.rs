@@ -11,13 +11,27 @@ use crate::support::client::{Conversation, TestUser};
 use crate::support::nats::Nats;
 use crate::support::node::Node;
 use crate::support::postgres::database;
+use crate::support::proxy::{Flow, Proxy};
 
 /// Starts nodes on one database.
 async fn nodes(nats: &Nats) -> [Node; 2] {
+    nodes_with(&["--nats-url", &nats.url("")]).await
+}
+
+/// Starts nodes on one database, with these arguments.
+pub(crate) async fn nodes_with(arguments: &[&str]) -> [Node; 2] {
+    started([arguments, arguments]).await
+}
+
+/// Starts nodes on one database, each with its way to NATS.
+async fn nodes_at(nats_urls: [String; 2]) -> [Node; 2] {
+    started(nats_urls.each_ref().map(|url| ["--nats-url", url])).await
+}
+
+async fn started(arguments: [impl AsRef<[&str]>; 2]) -> [Node; 2] {
     let url = database().await;
-    let (nats_url, secret) = (nats.url(""), "one secret for all the nodes there are");
-    let arguments = ["--database-url", &url, "--jwt-secret", secret, "--nats-url", &nats_url];
-    let mut nodes = [Node::with(&arguments), Node::with(&arguments)];
+    let shared = ["--database-url", &url, "--jwt-secret", "one secret for all the nodes there are"];
+    let mut nodes = arguments.map(|arguments| Node::with(&[&shared, arguments.as_ref()].concat()));
     for node in &mut nodes {
         node.start().await;
     }
@@ -25,7 +39,7 @@ async fn nodes(nats: &Nats) -> [Node; 2] {
 }
 
 /// Returns the same user at another node.
-fn at(node: &Node, user: &TestUser) -> TestUser {
+pub(super) fn at(node: &Node, user: &TestUser) -> TestUser {
     TestUser { address: node.address, ..user.clone() }
 }
 
@@ -46,6 +60,22 @@ async fn messages_typing_and_the_ends_of_sessions_reach_the_other_node() {
     assert_eq!(reader.next_content().await, "and here");
     grace.post("/v1/users/logout", &json!({})).await.expect(204);
     assert_eq!(reader.close_code().await, 4504);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_url_with_its_password_can_stand_in_a_file() {
+    let nats = Nats::with("authorization { user: node, password: hunter2 }").await;
+    let file = nats.folder().join("url");
+    std::fs::write(&file, format!("{}\n", nats.url("node:hunter2@"))).unwrap();
+    let [one, two] = nodes_with(&["--nats-url-file", file.to_str().unwrap()]).await;
+    for node in [&one, &two] {
+        node.has_logged("connected to NATS", 1).await;
+    }
+    let (ada, grace) = (one.register("ada").await, one.register("grace").await);
+    let room = ada.direct(&grace).await;
+    let mut reader = at(&two, &grace).connect("/ws").await;
+    ada.send(&room, "hello").await;
+    assert_eq!(reader.next_content().await, "hello");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,6 +117,25 @@ async fn nothing_is_lost_while_nats_is_killed_and_paused_under_load() {
     for socket in &mut sockets {
         assert_eq!(socket.next_seqs(2 * MESSAGES).await, all);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_sent_in_vain_is_found_by_the_others_when_it_is_back() {
+    let nats = Nats::start().await;
+    let proxy = Proxy::to(nats.address());
+    let [one, two] = nodes_at([format!("nats://{}", proxy.address), nats.url("")]).await;
+    let (ada, grace) = (one.register("ada").await, one.register("grace").await);
+    let room = ada.direct(&grace).await;
+    let mut reader = at(&two, &grace).connect("/ws").await;
+    ada.send(&room, "heard").await;
+    assert_eq!(reader.next_content().await, "heard");
+    proxy.set_to_target(Flow::Discard);
+    ada.send(&room, "in vain").await;
+    // It misses the answers to its pings. The other node has noticed nothing.
+    one.has_logged("NATS is away", 1).await;
+    proxy.set_to_target(Flow::Pass);
+    assert_eq!(reader.next_content().await, "in vain");
+    assert_eq!(two.count_logged("NATS is away"), 0);
 }
 
 async fn write(user: &TestUser, room: &Conversation, messages: usize, written: &AtomicUsize) {

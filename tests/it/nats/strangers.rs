@@ -1,17 +1,18 @@
 //! Others on the same NATS: garbage, copies of packets, other clusters.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use chinwag::bus::{Bus, Envelope};
-use chinwag::domain::{ConversationId, SessionId};
-use chinwag::limits::NATS_WAITING_PACKETS_MAX;
+use bytes::Bytes;
+use chinwag::bus::cluster::RefusedPackets;
+use chinwag::bus::{Audience, Bus, Envelope};
+use chinwag::domain::{ConversationId, SessionId, UserId};
+use chinwag::limits::NATS_INBOUND_BYTES_MAX;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{SECRET, TestNode, TlsFiles, introduce, until};
+use super::{Heard, SECRET, TestNode, TlsFiles, tell_of_each_other, until};
 use crate::support::nats::Nats;
 use crate::support::socket::TEST_TIMEOUT;
 
@@ -32,6 +33,25 @@ impl Stranger {
         self.0.write_all(b"\r\n").await.unwrap();
     }
 
+    /// Subscribes to the packets of a cluster.
+    async fn listen(&mut self, cluster: Uuid) {
+        self.0.write_all(format!("SUB chinwag.{cluster}.* 1\r\n").as_bytes()).await.unwrap();
+        self.synchronise().await;
+    }
+
+    /// Ends the subscription, and returns all that came and contains one of these texts.
+    async fn heard(&mut self, texts: &[&str]) -> Vec<(String, Vec<u8>)> {
+        let has = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        let mut bytes = Vec::new();
+        while !texts.iter().all(|text| has(&bytes, text)) {
+            bytes.extend(self.synchronise().await);
+        }
+        self.0.write_all(b"UNSUB 1\r\n").await.unwrap();
+        let mut packets = packets(&bytes);
+        packets.retain(|(_, packet)| texts.iter().any(|text| has(packet, text)));
+        packets
+    }
+
     /// Waits until NATS has taken everything.
     async fn synchronise(&mut self) -> Vec<u8> {
         self.0.write_all(b"PING\r\n").await.unwrap();
@@ -50,13 +70,17 @@ impl Stranger {
     }
 }
 
-/// Returns the payload of the first message in what NATS sent.
-fn payload(bytes: &[u8]) -> (String, Vec<u8>) {
-    let start = bytes.windows(4).position(|part| part == b"MSG ").expect("a message");
-    let end = start + bytes[start..].windows(2).position(|part| part == b"\r\n").unwrap();
-    let words: Vec<&str> = std::str::from_utf8(&bytes[start..end]).unwrap().split(' ').collect();
-    let length: usize = words.last().unwrap().parse().unwrap();
-    (words[1].to_owned(), bytes[end + 2..end + 2 + length].to_vec())
+/// Returns the packets in what NATS sent, each with its subject.
+fn packets(mut bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut packets = Vec::new();
+    while let Some(start) = bytes.windows(4).position(|part| part == b"MSG ") {
+        let end = start + bytes[start..].windows(2).position(|part| part == b"\r\n").unwrap();
+        let words: Vec<&str> = std::str::from_utf8(&bytes[start..end]).unwrap().split(' ').collect();
+        let (packet, rest) = bytes[end + 2..].split_at(words.last().unwrap().parse().unwrap());
+        packets.push((words[1].to_owned(), packet.to_vec()));
+        bytes = rest;
+    }
+    packets
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,21 +90,13 @@ async fn garbage_and_copies_are_counted_and_nothing_else() {
     let id = ConversationId::new();
     other.joins(id.0).await;
     let mut stranger = Stranger::connect(&nats).await;
-    stranger.0.write_all(format!("SUB chinwag.{}.* 1\r\n", one.cluster_id).as_bytes()).await.unwrap();
-    stranger.synchronise().await;
-
+    stranger.listen(one.cluster_id).await;
     one.publish(id, "once");
     assert_eq!(other.events_of(id).await, "once");
-    let mut seen = stranger.synchronise().await;
-    while !seen.windows(4).any(|part| part == b"once") {
-        seen.extend(stranger.synchronise().await);
-    }
-    let from = seen.windows(4).position(|part| part == b"MSG ").unwrap();
-    let (subject, packet) = payload(&seen[from..]);
-    stranger.0.write_all(b"UNSUB 1\r\n").await.unwrap();
+    let (subject, packet) = stranger.heard(&["once"]).await.remove(0);
     let node = Arc::clone(&other.cluster);
     let refused = &node.refused;
-    let is = |counter: &AtomicU64, count: usize| counter.load(Ordering::Relaxed) == u64::try_from(count).unwrap();
+    let is = |refused: &RefusedPackets, count: usize| refused.count() == u64::try_from(count).unwrap();
     for copy in 1..=100 {
         stranger.publish(&subject, &packet).await;
         until(|| is(&refused.stale, copy)).await;
@@ -104,7 +120,59 @@ async fn garbage_and_copies_are_counted_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_does_not_keep_up_compares() {
+async fn copies_of_old_packets_show_nothing_on_a_node_that_has_just_started() {
+    let nats = Nats::start().await;
+    let url = nats.url("");
+    let [one, mut other] = TestNode::several(&url).await;
+    let user_id = UserId::new();
+    other.joins(user_id.0).await;
+    let frame = |text: &str| {
+        let audience = Audience::Users { user_ids: vec![user_id], conversation_id: None };
+        Envelope::Ephemeral { audience, frame: Bytes::copy_from_slice(text.as_bytes()) }
+    };
+    let mut stranger = Stranger::connect(&nats).await;
+    stranger.listen(one.cluster_id).await;
+    for text in ["first frame", "second frame"] {
+        one.cluster.publish(frame(text));
+        assert_eq!(next_frame(&mut other).await, text);
+    }
+    let copies = stranger.heard(&["first frame", "second frame"]).await;
+    assert_eq!(copies.len(), 2);
+
+    let mut newcomer = TestNode::start(&url, &TlsFiles::default(), one.cluster_id, SECRET).await;
+    newcomer.joins(user_id.0).await;
+    // It knows of the others, which do not know of it and answer nothing.
+    newcomer.cluster.set_live([one.incarnation, other.incarnation]);
+    let node = Arc::clone(&newcomer.cluster);
+    let stale = || node.refused.stale.count() + node.refused.early.count();
+    stranger.publish(&copies[0].0, &copies[0].1).await;
+    until(|| stale() == 1).await;
+    let nodes = [one, other, newcomer];
+    tell_of_each_other(&nodes);
+    until(|| nodes.iter().all(|node| node.cluster.peers.have_responded())).await;
+    for (subject, packet) in &copies {
+        stranger.publish(subject, packet).await;
+    }
+    until(|| stale() == 3).await;
+    let [one, _, mut newcomer] = nodes;
+    one.cluster.publish(frame("a new frame"));
+    assert_eq!(next_frame(&mut newcomer).await, "a new frame", "and none of the copies");
+}
+
+/// Waits for a frame. Nothing else comes meanwhile but comparisons.
+async fn next_frame(node: &mut TestNode) -> Bytes {
+    loop {
+        match node.next().await {
+            Heard::Envelope(Envelope::Ephemeral { frame, .. }) => return frame,
+            Heard::Compare => {}
+            unexpected @ Heard::Envelope(_) => panic!("{unexpected:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_a_node_is_bounded_in_bytes_and_the_node_compares() {
+    const PACKET_BYTES: usize = 512 * 1024;
     let nats = Nats::start().await;
     let [one, mut other] = TestNode::several(&nats.url("")).await;
     let (gate, held) = std::sync::mpsc::channel();
@@ -112,18 +180,25 @@ async fn a_node_that_does_not_keep_up_compares() {
     one.cluster.publish(Envelope::SessionsEnded(vec![SessionId::new()]));
     until(|| other.inbox.gate.lock().is_ok_and(|gate| gate.is_none())).await;
     let mut stranger = Stranger::connect(&nats).await;
-    let (flood, at_a_time) = (4 * NATS_WAITING_PACKETS_MAX, NATS_WAITING_PACKETS_MAX / 2);
+    let (fitting, flood) = (NATS_INBOUND_BYTES_MAX / PACKET_BYTES, 3 * NATS_INBOUND_BYTES_MAX / PACKET_BYTES);
+    let packet = vec![b'x'; PACKET_BYTES];
     for number in 1..=flood {
-        stranger.publish(&format!("chinwag.{}.all", other.cluster_id), b"garbage").await;
-        if number % at_a_time == 0 {
-            // The first node reads, so what has come to it has come to the client of the second one, or will soon.
-            until(|| one.cluster.refused.foreign.load(Ordering::Relaxed) == u64::try_from(number).unwrap()).await;
-        }
+        stranger.publish(&format!("chinwag.{}.all", other.cluster_id), &packet).await;
+        // The first node delivers, so NATS has sent it to the second one too.
+        until(|| one.cluster.refused.foreign.count() == u64::try_from(number).unwrap()).await;
     }
+    let (node, count) = (Arc::clone(&other.cluster), |refused: &RefusedPackets| refused.count());
+    until(|| count(&node.refused.unread) >= u64::try_from(flood - fitting).unwrap()).await;
+    assert_eq!(count(&node.refused.foreign), 0, "it delivers nothing yet");
     drop(gate);
     other.compares().await;
-    let refused = other.cluster.refused.foreign.load(Ordering::Relaxed);
-    assert!(refused < u64::try_from(flood).unwrap(), "some were dropped, and {refused} came");
+    until(|| count(&node.refused.foreign) + count(&node.refused.unread) == u64::try_from(flood).unwrap()).await;
+    let came = usize::try_from(count(&node.refused.foreign)).unwrap();
+    assert!(came <= fitting, "{came} of {fitting} packets waited");
+    let id = ConversationId::new();
+    other.joins(id.0).await;
+    one.publish(id, "and on");
+    assert_eq!(other.events_of(id).await, "and on");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,7 +213,7 @@ async fn clusters_that_share_a_nats_hear_nothing_of_each_other() {
     for secret in [SECRET, b"another secret of thirty-two bytes"] {
         neighbours.push(TestNode::start(&url, &no_tls, cluster_id, secret).await);
     }
-    introduce(&neighbours);
+    tell_of_each_other(&neighbours);
     for node in &mut neighbours {
         node.compares().await;
         node.joins(id.0).await;
@@ -146,8 +221,10 @@ async fn clusters_that_share_a_nats_hear_nothing_of_each_other() {
     other.joins(id.0).await;
     one.publish(id, "for its own");
     assert_eq!(other.events_of(id).await, "for its own");
+    let foreign = || neighbours[2].cluster.refused.foreign.count();
+    let challenges = foreign();
     neighbours[1].publish(id, "with another secret");
-    until(|| neighbours[2].cluster.refused.foreign.load(Ordering::Relaxed) == 1).await;
+    until(|| foreign() == challenges + 1).await;
     for node in &mut neighbours {
         assert!(!node.has_envelope());
     }

@@ -1,7 +1,30 @@
 //! Several processes on one PostgreSQL, which join each other without a further service.
 
+/// Creates a test for each bus from each specification.
+macro_rules! on_each_bus {
+    ($($specification:ident),* $(,)?) => {
+        mod notify {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $specification() {
+                super::$specification($crate::nodes::fleet::Carrier::Notify).await;
+            })*
+        }
+
+        mod nats {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $specification() {
+                super::$specification($crate::nodes::fleet::Carrier::Nats).await;
+            })*
+        }
+    };
+}
+
+mod clocks;
 mod faults;
-pub(crate) mod history;
+pub(crate) mod fleet;
+mod history;
+mod intruder;
+mod readers;
 mod strangers;
 
 use std::time::Duration;
@@ -11,12 +34,12 @@ use tokio::time::timeout;
 
 use crate::support::client::{Conversation, TestUser};
 use crate::support::node::Node;
-use crate::support::postgres::database;
+use crate::support::postgres::migrated_database;
 use crate::support::socket::Socket;
 
 /// The time in which an event must be there: far less than the heartbeat, within which it would be there without a bus.
 const AT_ONCE: Duration = Duration::from_secs(5);
-const SECRET: &str = "one secret for all the nodes there are";
+pub(crate) const SECRET: &str = "one secret for all the nodes there are";
 const JOINED: &str = "another node is alive";
 
 /// Two nodes that know each other.
@@ -28,7 +51,7 @@ struct Pair {
 
 impl Pair {
     async fn new() -> Self {
-        Self::on(database().await).await
+        Self::on(migrated_database().await).await
     }
 
     async fn on(url: String) -> Self {
@@ -49,7 +72,8 @@ impl Pair {
     async fn talkers(&self) -> Talkers {
         let (ada, grace) = (self.first.register("ada").await, self.first.register("grace").await);
         let room = ada.group("Lunch", &[&grace]).await;
-        let grace = self.on_second(&grace);
+        // With a token that is valid by the second node's clock.
+        let grace = TestUser::login(self.second.address, "grace").await;
         let (adas, graces) = (ada.connect("/ws").await, grace.connect("/ws").await);
         Talkers { ada, adas, grace, graces, room, unheard: Vec::new(), count: 0 }
     }
@@ -96,14 +120,19 @@ impl Talkers {
 }
 
 /// Creates a node, without starting it.
-fn node(url: &str) -> Node {
+pub(crate) fn node(url: &str) -> Node {
     Node::with(&["--database-url", url, "--jwt-secret", SECRET])
 }
 
 /// Waits for the next frame of a type, for a short time.
 async fn soon(socket: &mut Socket, kind: &str) -> Value {
-    let frame = timeout(AT_ONCE, socket.next_of(&[kind])).await;
-    frame.unwrap_or_else(|_| panic!("{kind} should be there at once"))
+    soon_of(socket, &[kind]).await
+}
+
+/// Waits for the next frame of one of these types, for a short time.
+async fn soon_of(socket: &mut Socket, kinds: &[&str]) -> Value {
+    let frame = timeout(AT_ONCE, socket.next_of(kinds)).await;
+    frame.unwrap_or_else(|_| panic!("one of {kinds:?} should be there at once"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -147,4 +176,17 @@ async fn what_has_no_number_is_heard_at_once() {
     let there = TestUser { address: pair.first.address, ..grace.clone() };
     let refused = async { while there.get("/v1/users/me").await.status != 401 {} };
     timeout(AT_ONCE, refused).await.expect("the session should be over");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_has_just_started_knows_who_is_online() {
+    let pair = Pair::new().await;
+    let Talkers { ada, grace, graces: _connected, room, .. } = pair.talkers().await;
+    let mut third = node(&pair.url);
+    third.start().await;
+    let ada = TestUser { address: third.address, ..ada };
+    let shown = ada.get(&format!("/v1/users/{}", grace.id)).await.expect(200).json();
+    assert_eq!(shown["status"], "online", "by REST");
+    let mut socket = ada.connect(&format!("/ws/{}", room.id)).await;
+    assert_eq!(socket.next_of(&["presence.state"]).await["users"][&grace.id], "online", "by WebSocket");
 }

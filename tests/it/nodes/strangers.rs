@@ -4,24 +4,26 @@ use std::future::poll_fn;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::block_in_place;
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
-use super::{Pair, SECRET, node};
+use super::{JOINED, Pair, SECRET, Talkers, node, soon, soon_of};
 use crate::process::refused;
+use crate::support::client::TestUser;
 use crate::support::node::Node;
 use crate::support::postgres::database;
 
 /// A client that listens on the channel of a cluster.
-struct Tap {
-    client: Client,
-    channel: String,
-    payloads: mpsc::UnboundedReceiver<String>,
+pub(super) struct Tap {
+    pub(super) client: Client,
+    pub(super) channel: String,
+    pub(super) payloads: mpsc::UnboundedReceiver<String>,
 }
 
 impl Tap {
-    async fn on(url: &str) -> Self {
+    pub(super) async fn on(url: &str) -> Self {
         let (client, mut connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
         let (sender, payloads) = mpsc::unbounded_channel();
         tokio::spawn(async move {
@@ -70,6 +72,43 @@ async fn foreign_notifications_are_counted_and_do_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_of_old_notifications_show_nothing_on_a_node_that_has_just_started() {
+    let pair = Pair::new().await;
+    let Talkers { ada, mut adas, grace, mut graces, room, .. } = pair.talkers().await;
+    let mut tap = Tap::on(&pair.url).await;
+    let typing = |kind: &str| json!({"type": kind, "conversation_id": room.id});
+    adas.send(&typing("typing.start")).await;
+    assert_eq!(soon(&mut graces, "typing.start").await["user_id"], ada.id);
+    let mut copies: Vec<String> = Vec::new();
+    while !copies.iter().any(|copy| says(copy, "typing.start")) {
+        copies.push(tap.payloads.recv().await.unwrap());
+    }
+
+    let mut third = node(&pair.url);
+    third.start().await;
+    let there = TestUser { address: third.address, ..grace };
+    let mut socket = there.connect("/ws").await;
+    pair.first.has_logged(JOINED, 2).await;
+    // The first node's challenge comes before the message, and the response of the third before its own. So the two have met then.
+    ada.send(&room, "there").await;
+    assert_eq!(soon(&mut socket, "message.new").await["message"]["content"], "there");
+    there.send(&room, "and back").await;
+    while soon(&mut adas, "message.new").await["message"]["content"] != "and back" {}
+    // The second copies are those of packets that came, which is logged.
+    for copy in copies.iter().chain(&copies) {
+        tap.notify(copy).await;
+    }
+    third.has_logged("it came before", 1).await;
+    adas.send(&typing("typing.stop")).await;
+    assert_eq!(soon_of(&mut socket, &["typing.start", "typing.stop"]).await["type"], "typing.stop");
+}
+
+/// Returns true if a payload contains a text.
+fn says(payload: &str, text: &str) -> bool {
+    BASE64.decode(payload).unwrap().windows(text.len()).any(|part| part == text.as_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_with_another_secret_is_named() {
     let pair = Pair::new().await;
     let mut other = Node::with(&["--database-url", &pair.url, "--jwt-secret", "another secret of thirty-two bytes"]);
@@ -102,8 +141,8 @@ async fn a_connection_of_its_own_can_be_given() {
     let (mut first, mut second) = (with(&direct), with(&direct));
     first.start().await;
     second.start().await;
-    first.has_logged(super::JOINED, 1).await;
-    second.has_logged(super::JOINED, 1).await;
+    first.has_logged(JOINED, 1).await;
+    second.has_logged(JOINED, 1).await;
     Pair { first, second, url }.talkers().await.talk().await;
 }
 

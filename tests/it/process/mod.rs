@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::support::client::{TestUser, get};
-use crate::support::node::{Memory, Node};
+use crate::support::node::{Memory, Node, variables};
 use crate::support::postgres::database;
 use crate::support::server::StoreKind;
 use crate::support::socket::TEST_TIMEOUT;
@@ -48,8 +48,7 @@ fn chinwag_after(line: &str) -> Command {
 
 fn clean(program: &str) -> Command {
     let mut command = Command::new(program);
-    let ours = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CHINWAG_"));
-    for name in ours.chain(["DATABASE_URL", "DATABASE_URL_FILE", "NATS_URL", "RUST_LOG"].map(str::to_owned)) {
+    for name in variables() {
         command.env_remove(name);
     }
     command.stdin(Stdio::null());
@@ -135,6 +134,8 @@ impl Drop for Running {
 
 pub(crate) fn refused(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let mut command = chinwag(arguments);
+    // Tests run beside each other, and any port will do.
+    command.env("CHINWAG_LISTEN", "127.0.0.1:0");
     command.envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let refusing = command.spawn().unwrap();
     let _patience = watch(&refusing);
@@ -332,6 +333,8 @@ fn help_explains_everything() {
         "DATABASE_URL",
         "DATABASE_URL_FILE",
         "NATS_URL",
+        "NATS_URL_FILE",
+        "NATS_CREDENTIALS_FILE",
         "CHINWAG_NATS_CA_FILE",
         "CHINWAG_NATS_CERT_FILE",
         "CHINWAG_NATS_KEY_FILE",
@@ -365,6 +368,8 @@ fn bad_configuration_is_refused_in_words_that_name_the_variable() {
         ("NATS_URL", "http://localhost"),
         ("NATS_URL", "nats://localhost:no-port"),
         ("NATS_URL", "nats://localhost"),
+        ("NATS_URL_FILE", "/nonexistent/url"),
+        ("NATS_CREDENTIALS_FILE", "/nonexistent/credentials"),
         ("CHINWAG_NATS_KEY_FILE", "/nonexistent/key"),
         ("CHINWAG_JWT_SECRET", "short"),
         ("CHINWAG_JWT_SECRET_FILE", "/nonexistent/secret"),

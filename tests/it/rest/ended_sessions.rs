@@ -6,9 +6,9 @@ use argon2::Argon2;
 use argon2::password_hash::PasswordHasher;
 use chinwag::auth::Tokens;
 use chinwag::domain::account::AccountChange;
-use chinwag::domain::session::{Caller, Session};
+use chinwag::domain::session::{Session, SessionKey};
 use chinwag::domain::user::{Name, User, Username};
-use chinwag::domain::{SessionId, Timestamp, UserId};
+use chinwag::domain::{Timestamp, UserId};
 use chinwag::limits;
 use chinwag::store::{self, Accounts, Sessions, Users};
 use serde_json::json;
@@ -25,10 +25,8 @@ on_each_store! {
 }
 
 /// The session of an access token.
-fn session_of(secret: &str, access_token: &str) -> SessionId {
-    let Caller { session_id, .. } =
-        Tokens::new(secret.as_bytes(), Duration::from_secs(60)).caller(access_token).unwrap();
-    session_id
+fn session_of(secret: &str, access_token: &str) -> SessionKey {
+    Tokens::new(secret.as_bytes(), Duration::from_secs(60)).caller(access_token).unwrap().session_key()
 }
 
 const SECRET: &str = "one secret for all the nodes there are";
@@ -46,17 +44,17 @@ async fn sockets_close_within_5_seconds_however_many_sessions_end(store: StoreKi
         for _ in 0..limits::SESSIONS_PER_USER_MAX {
             let session = Session::new(id, now, now.plus(Duration::from_secs(3_600)));
             held_store.insert_session(&session).await.unwrap();
-            others.push(session.id);
+            others.push(session.key());
         }
     }
     let ada = server.register("ada").await;
     let mut socket = ada.connect("/ws").await;
     let hers = session_of(SECRET, &ada.token);
-    assert!(others.iter().all(|id| *id < hers), "hers is the last of them");
+    assert!(others.iter().all(|other| other.id < hers.id), "hers is the last of them");
     // All end in one moment, beside the server.
     let at = Timestamp::now();
-    for id in others.into_iter().chain([hers]) {
-        held_store.end_session(id, at).await.unwrap();
+    for key in others.into_iter().chain([hers]) {
+        held_store.end_session(key, at).await.unwrap();
     }
     let since = Instant::now();
     assert_eq!(socket.until("a frame that never comes").await.1, Some(4504));
@@ -73,8 +71,8 @@ async fn a_session_that_is_over_closes_its_sockets(kind: StoreKind) {
     let mut socket = ada.connect("/ws").await;
     let store = store::open(&url).await.unwrap();
     // The access token is valid for a quarter of an hour, and the session for a second.
-    let (id, now) = (session_of(SECRET, &ada.token), Timestamp::now());
-    assert!(store.rotate_session(id, 0, now, now.plus(Duration::from_secs(1))).await.unwrap());
+    let (key, now) = (session_of(SECRET, &ada.token), Timestamp::now());
+    assert!(store.rotate_session(key, 0, now, now.plus(Duration::from_secs(1))).await.unwrap());
     assert_eq!(socket.until("a frame that never comes").await.1, Some(4504));
     assert_eq!(ada.open("/ws").await.close_code().await, 4504);
 }
@@ -82,8 +80,8 @@ async fn a_session_that_is_over_closes_its_sockets(kind: StoreKind) {
 async fn a_refresh_token_from_after_a_restored_backup_goes_on(store: StoreKind) {
     let server = Server::on_with(store, &["--jwt-secret", SECRET]).await;
     let ada = server.register("ada").await;
-    let id = session_of(SECRET, &ada.token);
-    let token = |generation| json!({"refresh_token": Tokens::new(SECRET.as_bytes(), Duration::from_secs(60)).refresh(id, generation)});
+    let key = session_of(SECRET, &ada.token);
+    let token = |generation| json!({"refresh_token": Tokens::new(SECRET.as_bytes(), Duration::from_secs(60)).refresh(key, generation)});
     // The client refreshed five times after the backup.
     let refreshed = post(server.address, "/v1/users/refresh", &token(5)).await.expect(200).json();
     assert_eq!(refreshed["refresh_token"], token(6)["refresh_token"]);

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chinwag::auth::Tokens;
-use chinwag::domain::session::Session;
-use chinwag::domain::{SessionId, Timestamp, UserId};
+use chinwag::domain::session::{Session, SessionKey};
+use chinwag::domain::{Timestamp, UserId};
 use chinwag::limits::SESSION_AGE_MAX;
 use chinwag::store::Sessions;
 use hyper::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::sessions::{assert_challenged, bearer, me, refresh, session_id};
+use super::sessions::{assert_challenged, bearer, me, refresh, session_id, session_key};
 use super::{each, pages};
 use crate::support::client::{PASSWORD, TestUser, send_request};
 use crate::support::held_store::HeldStore;
@@ -86,10 +86,10 @@ async fn old_session(
     user: &TestUser,
     login: Timestamp,
     expires_at: Timestamp,
-) -> (SessionId, String) {
+) -> (SessionKey, String) {
     let session = Session::new(UserId::parse(&user.id).unwrap(), login, expires_at);
     held_store.insert_session(&session).await.unwrap();
-    (session.id, Tokens::new(SECRET.as_bytes(), Duration::from_secs(60)).refresh(session.id, 0))
+    (session.key(), Tokens::new(SECRET.as_bytes(), Duration::from_secs(60)).refresh(session.key(), 0))
 }
 
 const SECRET: &str = "a secret that a test knows as well as the server";
@@ -103,12 +103,12 @@ async fn a_session_has_a_greatest_age(store: StoreKind) {
     let ada = server.register("ada").await;
     let (now, day) = (Timestamp::now(), Duration::from_secs(24 * 3600));
     let login = now.minus(SESSION_AGE_MAX).plus(day);
-    let (id, token) = old_session(&held_store, &ada, login, now.plus(day)).await;
+    let (key, token) = old_session(&held_store, &ada, login, now.plus(day)).await;
     let renewed = refresh(&server, &json!(token)).await.expect(200).json();
-    let session = held_store.session(id).await.unwrap().unwrap();
+    let session = held_store.session(key).await.unwrap().unwrap();
     assert_eq!(session.expires_at, login.plus(SESSION_AGE_MAX), "in a day, and not in thirty");
     me(&server, &bearer(&renewed)).await.expect(200);
-    let young = held_store.session(session_id(&ada)).await.unwrap().unwrap();
+    let young = held_store.session(session_key(&ada)).await.unwrap().unwrap();
     assert_eq!(young.expires_at, young.created_at.plus(30 * day));
 }
 

@@ -49,7 +49,7 @@ async fn until_scanned(store: &HeldStore) {
 }
 
 async fn a_new_message_is_found_before_a_long_conversation_is_indexed(store: StoreKind) {
-    let (server, held) = Server::held_with(store, &[]).await;
+    let (server, held) = Server::held(store).await;
     let ada = server.register("ada").await;
     let (long, short) = (ada.group("Long", &[]).await, ada.group("Short", &[]).await);
     until_scanned(&held).await;
@@ -69,7 +69,7 @@ async fn a_new_message_is_found_before_a_long_conversation_is_indexed(store: Sto
 }
 
 async fn a_new_message_is_found_before_a_long_conversation_is_swept(store: StoreKind) {
-    let (server, held) = Server::held_with(store, &[]).await;
+    let (server, held) = Server::held(store).await;
     let ada = server.register("ada").await;
     let (long, short) = (ada.group("Long", &[]).await, ada.group("Short", &[]).await);
     until_scanned(&held).await;
@@ -89,7 +89,7 @@ async fn a_new_message_is_found_before_a_long_conversation_is_swept(store: Store
 }
 
 async fn a_message_is_found_though_the_scan_was_faster_and_knew_less(store: StoreKind) {
-    let (server, held) = Server::held_with(store, &[]).await;
+    let (server, held) = Server::held(store).await;
     let ada = server.register("ada").await;
     let room = ada.group("Lunch", &[]).await;
     until_scanned(&held).await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chinwag::domain::session::SessionKey;
 use chinwag::domain::{SessionId, Timestamp, UserId};
 use chinwag::store::Users;
 use hyper::Method;
@@ -95,7 +96,7 @@ async fn a_refresh_token_used_late_ends_the_session(store: StoreKind) {
         // The first token was used that long ago, and the response was lost.
         let now = Timestamp::now();
         let (then, expires_at) = (Timestamp(now.0 - seconds_ago * 1_000_000), now.plus(Duration::from_secs(3_600)));
-        assert!(held_store.rotate_session(session_id(&ada), 0, then, expires_at).await.unwrap());
+        assert!(held_store.rotate_session(session_key(&ada), 0, then, expires_at).await.unwrap());
         let late = refresh(&server, &json!(ada.refresh_token)).await;
         if in_time {
             late.expect(200);
@@ -113,6 +114,11 @@ async fn a_refresh_token_used_late_ends_the_session(store: StoreKind) {
 pub(super) fn session_id(user: &TestUser) -> SessionId {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(&user.refresh_token).unwrap();
     SessionId(Uuid::from_slice(&bytes[..16]).unwrap())
+}
+
+/// Returns the key of the same session.
+pub(super) fn session_key(user: &TestUser) -> SessionKey {
+    SessionKey { user_id: UserId::parse(&user.id).unwrap(), id: session_id(user) }
 }
 
 async fn an_old_refresh_token_ends_the_session(store: StoreKind) {

@@ -1,21 +1,15 @@
 //! Receipts over WebSocket: what the other members are told, and what a crowd costs.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
-use chinwag::auth::Tokens;
-use chinwag::domain::conversation::{ConversationKind, GroupName, NewConversation};
-use chinwag::domain::session::Session;
-use chinwag::domain::user::{Name, User, Username};
-use chinwag::domain::{ConversationId, Timestamp, UserId};
 use chinwag::limits::{RECEIPT_FRAMES_PERIOD, SMALL_CONVERSATION_MEMBERS_MAX};
-use chinwag::store::Store;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::receipts::{assert_silent, expected, say, state};
 use crate::support::client::{Conversation, TestUser};
+use crate::support::crowd::{SECRET, crowd};
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
@@ -232,42 +226,6 @@ async fn between_blocked_users_no_receipt_is_told(store: StoreKind) {
     for listener in &mut adas {
         named(listener, &grace, 7).await;
     }
-}
-
-pub(super) const SECRET: &str = "one secret for all the nodes there are";
-
-/// Inserts users with a session, without the passwords that a registration hashes, and a group of them.
-pub(super) async fn crowd(server: &Server, store: &dyn Store, count: i64) -> (Vec<TestUser>, Conversation) {
-    let (tokens, now, day) = (Tokens::new(SECRET.as_bytes(), Duration::from_secs(3_600)), Timestamp::now(), 86_400);
-    let mut users = Vec::new();
-    for number in 0..count {
-        let name = format!("member{number}");
-        let user = User {
-            id: UserId::new(),
-            username: Username::parse(&name).unwrap(),
-            name: Name::parse(&name).unwrap(),
-            created_at: now,
-            last_seen_at: None,
-        };
-        store.insert_user(&user, "no password").await.unwrap();
-        let session = Session::new(user.id, now, now.plus(Duration::from_secs(day)));
-        store.insert_session(&session).await.unwrap();
-        let token = tokens.access(user.id, session.id, now).unwrap();
-        users.push(TestUser { address: server.address, id: user.id.to_string(), token, refresh_token: String::new() });
-    }
-    let ids: Vec<UserId> = users.iter().map(|user| UserId::parse(&user.id).unwrap()).collect();
-    let group = NewConversation {
-        id: ConversationId::new(),
-        kind: ConversationKind::Group,
-        name: Some(GroupName::parse("All").unwrap()),
-        creator_id: ids[0],
-        created_at: now,
-        other_ids: ids[1..].to_vec(),
-        has_quotas: false,
-    };
-    store.create_conversation(&group).await.unwrap();
-    let room = Conversation::from(&json!({"id": group.id}));
-    (users, room)
 }
 
 async fn a_large_group_is_told_nothing(store: StoreKind) {

@@ -1,5 +1,6 @@
 //! Sending and receiving.
 
+use chinwag::limits::CATCH_UP_PAGE;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -14,6 +15,7 @@ on_each_store! {
     everything_that_is_missed_is_replayed_in_order,
     many_senders_get_one_gapless_order,
     a_send_in_doubt_reaches_its_sender_once,
+    a_send_in_a_gap_that_is_not_read_to_its_end_reaches_its_sender_once,
     a_retry_in_doubt_reaches_its_sender_once,
     a_send_in_doubt_that_is_found_meanwhile_reaches_its_sender_once,
 }
@@ -220,6 +222,28 @@ async fn a_send_in_doubt_that_is_found_meanwhile_reaches_its_sender_once(store: 
     // Both may be in one batch, which is delivered before it is answered.
     ada.send(&room, "last").await;
     assert_eq!(texts(&frames_up_to(&mut hers, "last").await), ["behind it", "last"]);
+}
+
+async fn a_send_in_a_gap_that_is_not_read_to_its_end_reaches_its_sender_once(store: StoreKind) {
+    let (server, held_store) = Server::held(store).await;
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let room = ada.direct(&grace).await;
+    let mut hers = ada.connect(&room.socket).await;
+    // Another node commits before the send, and more than a page after it.
+    held_store.commit_elsewhere(&room, &grace, 1).await;
+    let mut committed = held_store.hold("commit", 1);
+    hers.send(&json!({"type": "message.send", "content": "once"})).await;
+    committed.reached().await;
+    held_store.commit_elsewhere(&room, &grace, 2 * CATCH_UP_PAGE).await;
+    let mut second_page = held_store.hold("events_of", 2);
+    committed.release();
+    second_page.reached().await;
+    // It is answered after the send before it.
+    ada.send(&room, "last").await;
+    let received = frames_until_admitted(&mut hers).await;
+    let texts = texts(&received);
+    assert_eq!(texts.last(), Some(&"last"));
+    assert_eq!(texts.iter().filter(|text| **text == "once").count(), 1, "{texts:?}");
 }
 
 async fn a_retry_in_doubt_reaches_its_sender_once(store: StoreKind) {

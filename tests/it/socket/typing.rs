@@ -4,8 +4,8 @@ use chinwag::limits::{RECEIPTS, SMALL_CONVERSATION_MEMBERS_MAX, TYPING_PERIOD};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::receipt_frames::{SECRET, crowd};
 use crate::support::client::{Conversation, TestUser};
+use crate::support::crowd::{SECRET, crowd};
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 

@@ -6,7 +6,7 @@ use chinwag::domain::{Code, SessionId, Timestamp, UserId};
 
 use super::{Fixture, refused};
 
-conformance!(
+user_conformance!(
     an_account_is_kept_as_it_is,
     a_change_leaves_the_other_fields,
     a_disabled_user_has_no_sessions_and_no_password_that_matches,
@@ -57,7 +57,7 @@ async fn a_disabled_user_has_no_sessions_and_no_password_that_matches(store: &Fi
     let mut expected = vec![one.id, two.id];
     expected.sort();
     assert_eq!((account.disabled_at, ended), (Some(at), expected));
-    assert_eq!(store.live_sessions(&[one.id, two.id, bobs.id], store.now()).await.unwrap(), [bobs.id]);
+    assert_eq!(store.live_sessions(&[one.key(), two.key(), bobs.key()], store.now()).await.unwrap(), [bobs.id]);
 
     // An older version compares this text with the password.
     let hash = async || store.password_hash(ada).await.unwrap().unwrap();
@@ -83,16 +83,16 @@ async fn sessions_that_ended_lately_are_found(store: &Fixture) {
     let mut ids = Vec::new();
     for second in 1..=3 {
         let session = store.login(ada).await;
-        store.end_session(session.id, Timestamp(second * 1_000_000)).await.unwrap();
+        store.end_session(session.key(), Timestamp(second * 1_000_000)).await.unwrap();
         ids.push(session.id);
     }
     store.login(ada).await;
     // Sessions that ended in one moment follow each other by their ids.
-    let same = [store.login(ada).await.id, store.login(ada).await.id];
-    for id in same {
-        store.end_session(id, Timestamp(4_000_000)).await.unwrap();
+    let same = [store.login(ada).await.key(), store.login(ada).await.key()];
+    for key in same {
+        store.end_session(key, Timestamp(4_000_000)).await.unwrap();
     }
-    ids.extend(same);
+    ids.extend(same.map(|key| key.id));
     let first = SessionId(uuid::Uuid::nil());
     let found = async |after: (i64, SessionId), limit| {
         let found = store.ended_sessions((Timestamp(after.0), after.1), limit).await.unwrap();

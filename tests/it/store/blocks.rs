@@ -5,6 +5,7 @@ use chinwag::domain::block::NewBlock;
 use chinwag::domain::command::Action;
 use chinwag::domain::message::Content;
 use chinwag::domain::rules::contact::declined;
+use chinwag::domain::session::Caller;
 use chinwag::domain::{Code, MessageId, Result, UserId};
 use chinwag::limits::BLOCKS_PER_USER_MAX;
 use chinwag::store::Store;
@@ -14,6 +15,7 @@ use super::{Fixture, commit_one, fresh, refused, refused_field, repeated};
 
 conformance!(
     a_block_is_kept_in_both_directions,
+    versions_count_what_hides_presence_and_shows_it_again,
     blocks_are_listed_by_username,
     blocks_have_a_bound,
     a_block_refuses_new_texts_in_the_direct_conversation_alone,
@@ -53,6 +55,31 @@ async fn a_block_is_kept_in_both_directions(store: &Fixture) {
     assert_eq!(refused(block(store, ada, UserId::new()).await), Code::NotFound);
     assert_eq!(refused(block(store, UserId::new(), ada).await), Code::NotFound);
     assert_eq!(store.blocks(ada, None, 9).await.unwrap(), []);
+}
+
+async fn versions_count_what_hides_presence_and_shows_it_again(store: &Fixture) {
+    let users = [store.register("ada").await, store.register("bob").await, store.register("cat").await];
+    let [ada, bob, cat] = users;
+    let counted = async || {
+        let versions = store.versions(&users).await.unwrap();
+        users.map(|user_id| versions.iter().find(|versions| versions.user_id == user_id).unwrap().blocks)
+    };
+    assert_eq!(counted().await, [0, 0, 0]);
+    block(store, ada, bob).await.unwrap();
+    assert_eq!(counted().await, [1, 1, 0]);
+    block(store, ada, bob).await.unwrap();
+    block(store, bob, ada).await.unwrap();
+    store.delete_block(ada, cat).await.unwrap();
+    store.delete_block(ada, bob).await.unwrap();
+    assert_eq!(counted().await, [1, 1, 0], "they are blocked as before");
+    store.delete_block(bob, ada).await.unwrap();
+    assert_eq!(counted().await, [2, 2, 0]);
+    store.delete_block(bob, ada).await.unwrap();
+    block(store, cat, ada).await.unwrap();
+    assert_eq!(counted().await, [3, 2, 1]);
+    let session = store.login(ada).await;
+    let caller = Caller { user_id: ada, session_id: session.id, expires_at: session.expires_at };
+    assert_eq!(store.connect_snapshot(&caller, None, 1).await.unwrap().unwrap().blocks_version, 3);
 }
 
 async fn blocks_are_listed_by_username(store: &Fixture) {

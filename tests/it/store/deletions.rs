@@ -35,8 +35,8 @@ async fn a_deleted_user_leaves_nothing_personal(store: &Fixture) {
 
     let left = store.user(ada).await.unwrap().unwrap();
     assert_eq!((&left.username, &left.name), (&tombstone.username, &tombstone.name));
-    assert_eq!(store.session(named.id).await.unwrap().unwrap().user_agent, None);
-    assert_eq!(store.redeem_ticket(ticket.id, at).await, Ok(None));
+    assert_eq!(store.session(named.key()).await.unwrap().unwrap().user_agent, None);
+    assert_eq!(store.redeem_ticket(ticket.id, Some(ticket.caller.user_id), at).await, Ok(None));
     for key in ["ada", &tombstone.username.key()] {
         assert_eq!((store.credentials(key).await, store.account_of(key).await), (Ok(None), Ok(None)), "{key}");
     }

@@ -10,7 +10,7 @@ use super::Fixture;
 
 const FIRST: ConversationId = ConversationId::FIRST;
 
-conformance!(
+user_conformance!(
     a_member_is_kept_as_they_are,
     pages_of_members_neither_repeat_nor_skip,
     co_members_are_those_one_shares_a_small_conversation_with,
@@ -74,6 +74,12 @@ async fn co_members_are_those_one_shares_a_small_conversation_with(store: &Fixtu
     let small = store.small_conversations(ada, FIRST, 100).await.unwrap();
     assert_eq!(small.into_iter().collect::<HashSet<_>>(), HashSet::from([group, pair]));
     assert_eq!(store.small_conversations(ada, FIRST, 1).await.unwrap().len(), 1);
+    let users = [ada, cat, UserId::new()];
+    let of_each = |limit| store.small_conversations_of(&users, limit);
+    let small: HashSet<_> = of_each(100).await.unwrap().into_iter().collect();
+    assert_eq!(small, HashSet::from([(ada, group), (ada, pair), (cat, group)]));
+    let first: HashSet<_> = of_each(1).await.unwrap().into_iter().collect();
+    assert_eq!(first, HashSet::from([(ada, group.min(pair)), (cat, group)]), "the first of each");
 
     store.remove(group, ada, cat).await;
     assert_eq!(store.co_members(ada, 100).await.unwrap(), [bob]);
@@ -92,9 +98,11 @@ async fn large_conversations_are_left_out(store: &Fixture) {
     let id = store.group("as large as may be", ada, &others).await;
     assert_eq!(store.co_members(ada, 1_000).await.unwrap().len(), most - 1);
     assert_eq!(store.small_conversations(ada, FIRST, 10).await.unwrap(), [id]);
+    assert_eq!(store.small_conversations_of(&[ada], 10).await.unwrap(), [(ada, id)]);
     store.add(id, ada, last, Role::Member).await;
     assert_eq!(store.co_members(ada, 1_000).await.unwrap(), []);
     assert_eq!(store.small_conversations(ada, FIRST, 10).await.unwrap(), []);
+    assert_eq!(store.small_conversations_of(&[ada], 10).await.unwrap(), []);
     store.remove(id, ada, last).await;
     assert_eq!(store.small_conversations(ada, FIRST, 10).await.unwrap(), [id]);
 }

@@ -38,7 +38,7 @@ macro_rules! conformance {
     };
 }
 
-/// Creates a third test from each specification of numbered writes, for PostgreSQL with the functions of a distributed database; but not from
+/// Creates a third test from each specification of numbered writes, for PostgreSQL with the statements for a distributed database; but not from
 /// those of whole batches, whose conversations are no longer committed together there.
 macro_rules! write_conformance {
     ($($specification:ident),* $(,)? $(; of_whole_batches: $($whole:ident),* $(,)?)?) => {
@@ -47,7 +47,21 @@ macro_rules! write_conformance {
         mod by_conversation {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $specification() {
-                super::$specification(&super::super::Fixture::by_conversation().await).await;
+                super::$specification(&super::super::Fixture::distributed().await).await;
+            })*
+        }
+    };
+}
+
+/// Creates a third test from each specification, for PostgreSQL with the statements for tables that are distributed by user.
+macro_rules! user_conformance {
+    ($($specification:ident),* $(,)?) => {
+        conformance!($($specification),*);
+
+        mod by_user {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $specification() {
+                super::$specification(&super::super::Fixture::distributed().await).await;
             })*
         }
     };
@@ -110,15 +124,16 @@ impl Fixture {
     }
 
     async fn postgres() -> Self {
-        Self::open(support::postgres::database().await, None).await
+        Self::open(support::postgres::migrated_database().await, None).await
     }
 
-    /// PostgreSQL on which each numbered write is a transaction of its conversation, as if its tables were distributed.
-    async fn by_conversation() -> Self {
-        let url = support::postgres::database().await;
-        store::open(&url).await.unwrap();
-        support::citus::create_functions(&url).await;
-        Self::open(url, None).await
+    /// PostgreSQL on which each write is one of a single conversation or user, as if its tables were distributed.
+    async fn distributed() -> Self {
+        let url = support::postgres::migrated_database().await;
+        support::citus::count_as_distributed(&url).await;
+        let fixture = Self::open(url, None).await;
+        assert!(fixture.is_distributed());
+        fixture
     }
 
     async fn open(url: String, folder: Option<TempDir>) -> Self {

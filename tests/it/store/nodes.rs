@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use chinwag::domain::Incarnation;
+use chinwag::domain::session::SessionKey;
+use chinwag::domain::{Incarnation, SessionId, UserId};
+use chinwag::limits::POSTGRES_READERS;
 use chinwag::store::{ClusterIdentity, Renewal};
+use futures_util::future::select_all;
 use uuid::Uuid;
 
 use super::Fixture;
+use crate::support::postgres::LockHolder;
 
 /// Far longer than a test.
 const LONG: Duration = Duration::from_secs(3_600);
@@ -32,14 +36,18 @@ async fn a_node_lives_as_long_as_its_lease() {
     let fixture = Fixture::postgres().await;
     let nodes = fixture.nodes().unwrap();
     let (one, other) = (Incarnation::new(), Incarnation::new());
-    let renewal = |is_new, others: &[Incarnation]| Ok(Renewal { is_new, others: others.to_vec() });
-    assert_eq!(nodes.renew_lease(one, LONG, LONG).await, renewal(true, &[]));
-    assert_eq!(nodes.renew_lease(other, NONE, LONG).await, renewal(true, &[one]));
-    assert_eq!(nodes.renew_lease(one, LONG, LONG).await, renewal(false, &[]), "the other's lease is over");
-    assert_eq!(nodes.renew_lease(other, LONG, LONG).await, renewal(true, &[one]));
-    assert_eq!(nodes.renew_lease(one, LONG, LONG).await, renewal(false, &[other]));
+    let renewal = |is_new, others: &[Incarnation]| Ok((is_new, others.to_vec()));
+    let renew = async |node, lease| {
+        let renewed = nodes.renew_lease(node, lease, LONG).await;
+        renewed.map(|Renewal { is_new, others, .. }| (is_new, others))
+    };
+    assert_eq!(renew(one, LONG).await, renewal(true, &[]));
+    assert_eq!(renew(other, NONE).await, renewal(true, &[one]));
+    assert_eq!(renew(one, LONG).await, renewal(false, &[]), "the other's lease is over");
+    assert_eq!(renew(other, LONG).await, renewal(true, &[one]));
+    assert_eq!(renew(one, LONG).await, renewal(false, &[other]));
     nodes.end_lease(other).await.unwrap();
-    assert_eq!(nodes.renew_lease(one, LONG, LONG).await, renewal(false, &[]));
+    assert_eq!(renew(one, LONG).await, renewal(false, &[]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -51,4 +59,22 @@ async fn dead_nodes_are_kept_for_a_while() {
     assert_eq!(fixture.count("SELECT count(*) FROM nodes").await, 2);
     nodes.renew_lease(Incarnation::new(), LONG, NONE).await.unwrap();
     assert_eq!(fixture.count("SELECT count(*) FROM nodes").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_waits_for_no_reader() {
+    let fixture = Fixture::postgres().await;
+    let (nodes, node) = (fixture.nodes().unwrap(), Incarnation::new());
+    let locked = LockHolder::new(&fixture.url, "LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE").await;
+    let session = || SessionKey { user_id: UserId::new(), id: SessionId::new() };
+    let reads = select_all((0..POSTGRES_READERS).map(|_| fixture.session(session())));
+    let lease = async {
+        locked.waits(POSTGRES_READERS.into()).await;
+        (nodes.renew_lease(node, LONG, LONG).await, nodes.end_lease(node).await)
+    };
+    tokio::select! {
+        biased;
+        (read, ..) = reads => panic!("a reader is free again: {read:?}"),
+        outcome = lease => assert_eq!(outcome, (Ok(Renewal { is_new: true, others: Vec::new(), store_time: None }), Ok(()))),
+    }
 }

@@ -3,6 +3,8 @@
 use chinwag::domain::command::Outcome;
 use chinwag::domain::conversation::Role;
 use chinwag::domain::message::{Content, Message};
+use chinwag::domain::session::SessionKey;
+use chinwag::domain::user::UserVersions;
 use chinwag::domain::{Code, ConversationId, MessageId, Seq, SessionId, UserId};
 
 use super::shims::{ApplyOne, Event, MessageEventKind, Revision};
@@ -206,14 +208,16 @@ async fn numbers_are_asked_for_many_at_once(store: &Fixture) {
     let mut heads = store.heads_of(&[second, ConversationId::new(), first]).await.unwrap();
     heads.sort_unstable_by_key(|(_, head)| *head);
     assert_eq!(heads, [(second, 0), (first, 1)]);
-    let mut versions = store.membership_versions(&[bob, UserId::new(), ada]).await.unwrap();
-    versions.sort_unstable_by_key(|(_, version)| *version);
-    assert_eq!(versions, [(bob, 1), (ada, 2)]);
-    let sessions = [store.login(ada).await.id, store.login(ada).await.id, SessionId::new()];
+    let mut versions = store.versions(&[bob, UserId::new(), ada]).await.unwrap();
+    versions.sort_unstable_by_key(|versions| versions.memberships);
+    let expected = [(bob, 1), (ada, 2)].map(|(user_id, memberships)| UserVersions { user_id, memberships, blocks: 0 });
+    assert_eq!(versions, expected);
+    let no_session = SessionKey { user_id: ada, id: SessionId::new() };
+    let sessions = [store.login(ada).await.key(), store.login(ada).await.key(), no_session];
     store.end_session(sessions[1], store.now()).await.unwrap();
     assert_eq!(
         store.live_sessions(&sessions, store.now()).await.unwrap(),
-        [sessions[0]],
+        [sessions[0].id],
         "one has ended, one never was"
     );
     assert_eq!(store.live_sessions(&[], store.now()).await.unwrap(), []);

@@ -1,12 +1,12 @@
 //! Sessions.
 
-use chinwag::domain::session::Session;
+use chinwag::domain::session::{Session, SessionKey};
 use chinwag::domain::{Code, SessionId, Timestamp, UserId};
 use chinwag::limits::{SESSIONS_PER_USER_MAX, SESSIONS_SWEPT};
 
 use super::{Fixture, refused};
 
-conformance!(
+user_conformance!(
     a_session_is_kept_as_it_is,
     a_session_rotates_once_for_each_generation,
     one_of_two_rotations_at_once_wins,
@@ -21,8 +21,13 @@ conformance!(
     a_login_too_many_ends_the_oldest_session,
 );
 
-async fn kept(store: &Fixture, id: SessionId) -> Session {
-    store.session(id).await.unwrap().unwrap()
+async fn kept(store: &Fixture, key: SessionKey) -> Session {
+    store.session(key).await.unwrap().unwrap()
+}
+
+/// Returns the key of a session that does not exist.
+fn no_session() -> SessionKey {
+    SessionKey { user_id: UserId::new(), id: SessionId::new() }
 }
 
 fn later(session: &Session, seconds: i64) -> Timestamp {
@@ -32,31 +37,36 @@ fn later(session: &Session, seconds: i64) -> Timestamp {
 async fn a_session_is_kept_as_it_is(store: &Fixture) {
     let ada = store.register("ada").await;
     let session = store.login(ada).await;
-    assert_eq!(store.session(session.id).await.unwrap(), Some(session.clone()));
+    assert_eq!(store.session(session.key()).await.unwrap(), Some(session.clone()));
     let named = Session { id: SessionId::new(), user_agent: Some("Ŀynx/2.9".to_owned()), ..session };
     store.insert_session(&named).await.unwrap();
-    assert_eq!(store.session(named.id).await.unwrap(), Some(named));
-    assert_eq!(store.session(SessionId::new()).await.unwrap(), None);
+    assert_eq!(store.session(named.key()).await.unwrap(), Some(named.clone()));
+    assert_eq!(store.session(no_session()).await.unwrap(), None);
+    assert_eq!(store.session(SessionKey { user_id: UserId::new(), ..named.key() }).await.unwrap(), None);
+    assert_eq!(store.session_by_id(named.id).await.unwrap(), Some(named));
+    assert_eq!(store.session_by_id(SessionId::new()).await.unwrap(), None);
 }
 
 async fn a_session_rotates_once_for_each_generation(store: &Fixture) {
     let session = store.login(store.register("ada").await).await;
     let (at, expires_at) = (later(&session, 60), later(&session, 7_200));
-    assert!(store.rotate_session(session.id, 0, at, expires_at).await.unwrap());
+    assert!(store.rotate_session(session.key(), 0, at, expires_at).await.unwrap());
     let rotated = Session { generation: 1, rotated_at: at, expires_at, ..session.clone() };
-    assert_eq!(kept(store, session.id).await, rotated);
+    assert_eq!(kept(store, session.key()).await, rotated);
 
     for generation in [0, -1] {
-        assert!(!store.rotate_session(session.id, generation, later(&session, 90), expires_at).await.unwrap());
+        assert!(!store.rotate_session(session.key(), generation, later(&session, 90), expires_at).await.unwrap());
     }
-    assert_eq!(kept(store, session.id).await, rotated, "a refused rotation changes nothing");
-    assert!(store.rotate_session(session.id, 1, later(&session, 120), expires_at).await.unwrap());
-    assert!(!store.rotate_session(SessionId::new(), 0, at, expires_at).await.unwrap());
+    assert_eq!(kept(store, session.key()).await, rotated, "a refused rotation changes nothing");
+    assert!(store.rotate_session(session.key(), 1, later(&session, 120), expires_at).await.unwrap());
+    assert!(!store.rotate_session(no_session(), 0, at, expires_at).await.unwrap());
+    let of_another = SessionKey { user_id: UserId::new(), ..session.key() };
+    assert!(!store.rotate_session(of_another, 2, at, expires_at).await.unwrap());
 
     // A client got this generation after the backup that was restored.
-    assert!(store.rotate_session(session.id, 7, later(&session, 150), expires_at).await.unwrap());
-    assert_eq!(kept(store, session.id).await.generation, 8);
-    assert!(!store.rotate_session(session.id, 7, later(&session, 150), expires_at).await.unwrap());
+    assert!(store.rotate_session(session.key(), 7, later(&session, 150), expires_at).await.unwrap());
+    assert_eq!(kept(store, session.key()).await.generation, 8);
+    assert!(!store.rotate_session(session.key(), 7, later(&session, 150), expires_at).await.unwrap());
 }
 
 async fn one_of_two_rotations_at_once_wins(store: &Fixture) {
@@ -65,39 +75,40 @@ async fn one_of_two_rotations_at_once_wins(store: &Fixture) {
     for generation in 0..10 {
         let (at, expires_at) = (later(&session, 60 + generation), later(&session, 7_200));
         let (one, two) = tokio::join!(
-            store.rotate_session(session.id, generation, at, expires_at),
-            another.rotate_session(session.id, generation, at, expires_at),
+            store.rotate_session(session.key(), generation, at, expires_at),
+            another.rotate_session(session.key(), generation, at, expires_at),
         );
         assert_eq!(u8::from(one.unwrap()) + u8::from(two.unwrap()), 1, "generation {generation}");
-        assert_eq!(kept(store, session.id).await.generation, generation + 1);
+        assert_eq!(kept(store, session.key()).await.generation, generation + 1);
     }
 }
 
 async fn an_ended_session_is_not_rotated(store: &Fixture) {
     let session = store.login(store.register("ada").await).await;
-    store.end_session(session.id, later(&session, 30)).await.unwrap();
-    assert!(!store.rotate_session(session.id, 0, later(&session, 60), later(&session, 7_200)).await.unwrap());
+    store.end_session(session.key(), later(&session, 30)).await.unwrap();
+    assert!(!store.rotate_session(session.key(), 0, later(&session, 60), later(&session, 7_200)).await.unwrap());
     let ended = Session { ended_at: Some(later(&session, 30)), ..session.clone() };
-    assert_eq!(kept(store, session.id).await, ended);
+    assert_eq!(kept(store, session.key()).await, ended);
 }
 
 async fn an_expired_session_is_not_rotated(store: &Fixture) {
     let session = store.login(store.register("ada").await).await;
     let expires_at = later(&session, 100_000);
-    assert!(!store.rotate_session(session.id, 0, session.expires_at, expires_at).await.unwrap());
-    assert_eq!(kept(store, session.id).await, session);
+    assert!(!store.rotate_session(session.key(), 0, session.expires_at, expires_at).await.unwrap());
+    assert_eq!(kept(store, session.key()).await, session);
     let just_before = Timestamp(session.expires_at.0 - 1);
-    assert!(store.rotate_session(session.id, 0, just_before, expires_at).await.unwrap());
+    assert!(store.rotate_session(session.key(), 0, just_before, expires_at).await.unwrap());
 }
 
 async fn a_session_ends_once(store: &Fixture) {
     let ada = store.register("ada").await;
     let (session, other) = (store.login(ada).await, store.login(ada).await);
-    store.end_session(session.id, later(&session, 30)).await.unwrap();
-    store.end_session(session.id, later(&session, 60)).await.unwrap();
-    store.end_session(SessionId::new(), later(&session, 60)).await.unwrap();
-    assert_eq!(kept(store, session.id).await.ended_at, Some(later(&session, 30)));
-    assert_eq!(kept(store, other.id).await, other);
+    store.end_session(session.key(), later(&session, 30)).await.unwrap();
+    store.end_session(session.key(), later(&session, 60)).await.unwrap();
+    store.end_session(no_session(), later(&session, 60)).await.unwrap();
+    store.end_session(SessionKey { user_id: UserId::new(), ..other.key() }, later(&session, 60)).await.unwrap();
+    assert_eq!(kept(store, session.key()).await.ended_at, Some(later(&session, 30)));
+    assert_eq!(kept(store, other.key()).await, other);
 }
 
 async fn a_new_password_ends_the_other_sessions(store: &Fixture) {
@@ -106,9 +117,9 @@ async fn a_new_password_ends_the_other_sessions(store: &Fixture) {
     let (one, two, over, long_ended) =
         (store.login(ada).await, store.login(ada).await, store.login(ada).await, store.login(ada).await);
     let bobs = store.login(bob).await;
-    store.end_session(long_ended.id, later(&keep, 10)).await.unwrap();
+    store.end_session(long_ended.key(), later(&keep, 10)).await.unwrap();
     // Expires one minute after the login, and so before the change.
-    assert!(store.rotate_session(over.id, 0, later(&over, 1), later(&over, 60)).await.unwrap());
+    assert!(store.rotate_session(over.key(), 0, later(&over, 1), later(&over, 60)).await.unwrap());
 
     let at = later(&keep, 1_000);
     let mut ended = store.change_password(ada, "hash", "new hash", keep.id, at).await.unwrap();
@@ -118,11 +129,11 @@ async fn a_new_password_ends_the_other_sessions(store: &Fixture) {
     assert_eq!(ended, expected);
     assert_eq!(store.password_hash(ada).await.unwrap().as_deref(), Some("new hash"));
     assert_eq!(store.credentials("ada").await.unwrap().unwrap().password_hash, "new hash");
-    assert_eq!(kept(store, keep.id).await, keep);
-    assert_eq!(kept(store, one.id).await.ended_at, Some(at));
-    assert_eq!(kept(store, two.id).await.ended_at, Some(at));
-    assert_eq!(kept(store, long_ended.id).await.ended_at, Some(later(&keep, 10)));
-    assert_eq!(kept(store, bobs.id).await, bobs);
+    assert_eq!(kept(store, keep.key()).await, keep);
+    assert_eq!(kept(store, one.key()).await.ended_at, Some(at));
+    assert_eq!(kept(store, two.key()).await.ended_at, Some(at));
+    assert_eq!(kept(store, long_ended.key()).await.ended_at, Some(later(&keep, 10)));
+    assert_eq!(kept(store, bobs.key()).await, bobs);
     assert_eq!(store.password_hash(bob).await.unwrap().as_deref(), Some("hash"));
     let late = store.change_password(ada, "hash", "another hash", keep.id, at).await;
     assert_eq!(refused(late), Code::SessionEnded, "somebody else set a password meanwhile");
@@ -139,8 +150,8 @@ async fn the_live_sessions_of_a_user_are_listed(store: &Fixture) {
         store.login(bob).await;
     }
     let (ended, expired) = (sessions.remove(1), sessions.remove(2));
-    store.end_session(ended.id, later(&ended, 1)).await.unwrap();
-    assert!(store.rotate_session(expired.id, 0, later(&expired, 1), later(&expired, 60)).await.unwrap());
+    store.end_session(ended.key(), later(&ended, 1)).await.unwrap();
+    assert!(store.rotate_session(expired.key(), 0, later(&expired, 1), later(&expired, 60)).await.unwrap());
     let at = later(&expired, 60);
     sessions.reverse();
     assert_eq!(store.sessions_of(ada, at, None, 9).await.unwrap(), sessions, "the latest first");
@@ -155,9 +166,9 @@ async fn one_ends_only_ones_own_sessions(store: &Fixture) {
     let at = later(&session, 30);
     assert!(!store.end_session_of(bob, session.id, at).await.unwrap());
     assert!(!store.end_session_of(ada, SessionId::new(), at).await.unwrap());
-    assert_eq!(kept(store, session.id).await, session);
+    assert_eq!(kept(store, session.key()).await, session);
     assert!(store.end_session_of(ada, session.id, at).await.unwrap());
-    assert_eq!(kept(store, session.id).await.ended_at, Some(at));
+    assert_eq!(kept(store, session.key()).await.ended_at, Some(at));
     assert!(!store.end_session_of(ada, session.id, later(&session, 60)).await.unwrap(), "it has ended");
     assert!(!store.end_session_of(ada, expired.id, expired.expires_at).await.unwrap(), "it has expired");
 }
@@ -166,18 +177,18 @@ async fn an_insert_sweeps_some_expired_sessions(store: &Fixture) {
     let ada = store.register("ada").await;
     let swept = usize::try_from(SESSIONS_SWEPT).unwrap();
     let first = store.login(ada).await;
-    let mut ids = Vec::new();
+    let mut keys = Vec::new();
     // Of several users, because one has no more than [`SESSIONS_PER_USER_MAX`].
     let users = [ada, store.register("bob").await, store.register("cat").await];
     for number in 0..swept + 5 {
         let session = Session { id: SessionId::new(), user_id: users[number % users.len()], ..first.clone() };
         store.insert_session(&session).await.unwrap();
-        ids.push(session.id);
+        keys.push(session.key());
     }
     let insert = async |at: Timestamp| {
         let session = Session::new(ada, at, Timestamp(at.0 + 1));
         store.insert_session(&session).await.unwrap();
-        store.live_sessions(&ids, Timestamp(0)).await.unwrap().len()
+        store.live_sessions(&keys, Timestamp(0)).await.unwrap().len()
     };
     assert_eq!(insert(Timestamp(first.expires_at.0 - 1)).await, swept + 5);
     // The first session and the one of the line above may be among those that are deleted.
@@ -188,7 +199,7 @@ async fn an_insert_sweeps_some_expired_sessions(store: &Fixture) {
 
 async fn a_session_that_is_over_is_not_live(store: &Fixture) {
     let session = store.login(store.register("ada").await).await;
-    let live = async |at| store.live_sessions(&[session.id], at).await.unwrap();
+    let live = async |at| store.live_sessions(&[session.key()], at).await.unwrap();
     assert_eq!(live(Timestamp(session.expires_at.0 - 1)).await, [session.id]);
     assert_eq!(live(session.expires_at).await, []);
 }
@@ -198,10 +209,11 @@ async fn a_login_too_many_ends_the_oldest_session(store: &Fixture) {
     let bobs = store.login(bob).await;
     let mut sessions = Vec::new();
     for _ in 0..SESSIONS_PER_USER_MAX + 2 {
-        sessions.push(store.login(ada).await.id);
+        sessions.push(store.login(ada).await.key());
     }
-    assert_eq!(kept(store, bobs.id).await.ended_at, None);
+    assert_eq!(kept(store, bobs.key()).await.ended_at, None);
     let mut live = store.live_sessions(&sessions, store.now()).await.unwrap();
     live.sort_unstable();
-    assert_eq!(live, sessions[2..], "ids sort by the time of the login");
+    let latest: Vec<SessionId> = sessions[2..].iter().map(|key| key.id).collect();
+    assert_eq!(live, latest, "ids sort by the time of the login");
 }

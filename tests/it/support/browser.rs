@@ -1,5 +1,7 @@
 //! A real Chromium, and one page for each user of a test.
 
+mod input;
+
 use std::ffi::OsString;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use base64::prelude::BASE64_STANDARD as BASE64;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::devtools::DevTools;
+use super::devtools::{DevTools, PageLog};
 use super::process::Process;
 use super::socket::TEST_TIMEOUT;
 
@@ -35,14 +37,7 @@ const ARGUMENTS: [&str; 16] = [
     "--disable-background-timer-throttling",
 ];
 
-/// The functions that the tests' expressions use in a page.
-const PRELUDE: &str = r#"
-const one = (id, more = "") => document.querySelector(`[data-testid="${id}"]${more}`);
-const all = (id, more = "") => [...document.querySelectorAll(`[data-testid="${id}"]${more}`)];
-const seen = (node) => Boolean(node?.checkVisibility());
-// A module of the page itself: its path names the release, and under another path it would be another module.
-const load = (name) => import(document.querySelector("script[type=module]").src.replace("page/start.js", name));
-"#;
+const PRELUDE: &str = include_str!("browser/prelude.js");
 
 /// A running Chromium, which is killed on drop.
 pub(crate) struct Browser {
@@ -158,143 +153,36 @@ impl Page {
     #[track_caller]
     pub(crate) fn until<'a>(&'a self, expression: &str) -> impl Future<Output = Value> + use<'a> {
         let (caller, expression) = (Location::caller(), expression.to_owned());
-        async move {
-            let deadline = Instant::now() + TEST_TIMEOUT;
-            loop {
-                let left = deadline.saturating_duration_since(Instant::now()).as_millis();
-                let look = format!(
-                    "new Promise((resolve) => {{
-                        const end = performance.now() + {left};
-                        const look = () => {{
-                            let value;
-                            try {{ value = ({expression}); }} catch {{ /* not yet */ }}
-                            if (value) resolve({{ value }});
-                            else if (performance.now() > end) resolve({{ page: document.body?.innerText }});
-                            else requestAnimationFrame(look);
-                        }};
-                        look();
-                    }})"
-                );
-                match self.evaluate(look).await {
-                    Ok(mut found) if found.get("value").is_some() => return found["value"].take(),
-                    // The page navigated away during the evaluation.
-                    _ if left > 0 => {}
-                    other => {
-                        let screenshot = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.png", Uuid::now_v7()));
-                        self.screenshot(&screenshot).await;
-                        panic!(
-                            "never true: {expression}, at {caller}\n{other:?}\nScreenshot: {}",
-                            screenshot.display()
-                        );
-                    }
+        async move { self.wait_until(&expression, caller).await }
+    }
+
+    async fn wait_until(&self, expression: &str, caller: &Location<'_>) -> Value {
+        let deadline = Instant::now() + TEST_TIMEOUT;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+            let look = format!(
+                "new Promise((resolve) => {{
+                    const end = performance.now() + {left};
+                    const look = () => {{
+                        let value;
+                        try {{ value = ({expression}); }} catch {{ /* not yet */ }}
+                        if (value) resolve({{ value }});
+                        else if (performance.now() > end) resolve({{ page: document.body?.innerText }});
+                        else requestAnimationFrame(look);
+                    }};
+                    look();
+                }})"
+            );
+            match self.evaluate(look).await {
+                Ok(mut found) if found.get("value").is_some() => return found["value"].take(),
+                // The page navigated away during the evaluation.
+                _ if left > 0 => {}
+                other => {
+                    let screenshot = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.png", Uuid::now_v7()));
+                    self.screenshot(&screenshot).await;
+                    panic!("never true: {expression}, at {caller}\n{other:?}\nScreenshot: {}", screenshot.display());
                 }
             }
-        }
-    }
-
-    /// Clicks in the middle of an element as soon as it does not move, nothing covers it, and it does not take the press for half of a double click.
-    #[track_caller]
-    pub(crate) fn click<'a>(&'a self, element: &str) -> impl Future<Output = ()> + use<'a> {
-        self.click_times(element, 1)
-    }
-
-    #[track_caller]
-    pub(crate) fn double_click<'a>(&'a self, element: &str) -> impl Future<Output = ()> + use<'a> {
-        self.click_times(element, 2)
-    }
-
-    #[track_caller]
-    fn click_times<'a>(&'a self, element: &str, times: u32) -> impl Future<Output = ()> + use<'a> {
-        let middle = self.until(&format!(
-            "(() => {{
-                const node = {element};
-                node.scrollIntoView({{ block: 'nearest' }});
-                const box = node.getBoundingClientRect();
-                const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
-                const still = node.place === `${{x}} ${{y}}`;
-                node.place = `${{x}} ${{y}}`;
-                return still && !node.disabled && !('pause' in node.dataset) && node.contains(document.elementFromPoint(x, y)) && [x, y];
-            }})()"
-        ));
-        async move {
-            let middle = middle.await;
-            for count in 1..=times {
-                for (kind, button) in [("mouseMoved", "none"), ("mousePressed", "left"), ("mouseReleased", "left")] {
-                    let event =
-                        json!({"type": kind, "x": middle[0], "y": middle[1], "button": button, "clickCount": count});
-                    self.call("Input.dispatchMouseEvent", event).await;
-                }
-            }
-        }
-    }
-
-    /// Puts a finger on an element, and leaves it there.
-    pub(crate) async fn touch(&self, element: &str) {
-        self.call("Emulation.setTouchEmulationEnabled", json!({"enabled": true})).await;
-        let middle = self
-            .eval(&format!(
-                "(({{ x, y, width, height }}) => [x + width / 2, y + height / 2])
-                    ((({element}).scrollIntoView({{ block: 'center' }}), ({element}).getBoundingClientRect()))"
-            ))
-            .await;
-        let event = json!({"type": "touchStart", "touchPoints": [{"x": middle[0], "y": middle[1]}]});
-        self.call("Input.dispatchTouchEvent", event).await;
-    }
-
-    /// Takes the finger away.
-    pub(crate) async fn lift(&self) {
-        self.call("Input.dispatchTouchEvent", json!({"type": "touchEnd", "touchPoints": []})).await;
-    }
-
-    /// Turns the mouse wheel over an element.
-    pub(crate) async fn wheel(&self, element: &str, pixels: i32) {
-        let middle = self
-            .eval(&format!(
-                "(({{ x, y, width, height }}) => [x + width / 2, y + height / 2])({element}.getBoundingClientRect())"
-            ))
-            .await;
-        let event = json!({"type": "mouseWheel", "x": middle[0], "y": middle[1], "deltaX": 0, "deltaY": pixels});
-        self.call("Input.dispatchMouseEvent", event).await;
-    }
-
-    /// Replaces the text of a field.
-    #[track_caller]
-    pub(crate) fn fill<'a>(&'a self, field: &str, text: &str) -> impl Future<Output = ()> + use<'a> {
-        let (clicked, select) = (self.click(field), format!("{field}.select()"));
-        let text = text.to_owned();
-        async move {
-            clicked.await;
-            self.eval(&select).await;
-            self.call("Input.insertText", json!({"text": text})).await;
-        }
-    }
-
-    /// Presses and releases a key.
-    pub(crate) async fn press(&self, key: &str) {
-        let (code, text) = match key {
-            "Backspace" => (8, ""),
-            "Tab" => (9, ""),
-            "Enter" => (13, "\r"),
-            "Escape" => (27, ""),
-            "ArrowUp" => (38, ""),
-            "ArrowRight" => (39, ""),
-            "ArrowDown" => (40, ""),
-            _ => panic!("the code of {key} is missing here"),
-        };
-        for kind in ["keyDown", "keyUp"] {
-            let text = if kind == "keyDown" { text } else { "" };
-            let event = json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text});
-            self.call("Input.dispatchKeyEvent", event).await;
-        }
-    }
-
-    /// Presses a letter with Ctrl.
-    pub(crate) async fn press_with_ctrl(&self, letter: char) {
-        const CTRL: u8 = 2;
-        let upper = letter.to_ascii_uppercase();
-        for kind in ["rawKeyDown", "keyUp"] {
-            let event = json!({"type": kind, "key": letter, "code": format!("Key{upper}"), "modifiers": CTRL, "windowsVirtualKeyCode": u32::from(upper)});
-            self.call("Input.dispatchKeyEvent", event).await;
         }
     }
 
@@ -383,10 +271,11 @@ impl Drop for Page {
         if thread::panicking() {
             return;
         }
-        let errors = self.tools.page_log(&self.session).errors;
+        let PageLog { errors, exchanges, .. } = self.tools.page_log(&self.session);
         let tolerated = |error: &String| self.tolerated.iter().any(|words| error.contains(words));
         let errors: Vec<_> = errors.into_iter().filter(|error| !tolerated(error)).collect();
-        assert!(errors.is_empty(), "the page opened at {} reported errors: {errors:#?}", self.origin);
+        let origin = self.origin;
+        assert!(errors.is_empty(), "the page opened at {origin} reported errors: {errors:#?}\n{exchanges:#?}");
     }
 }
 

@@ -77,14 +77,14 @@ impl TestBus {
     /// Joins a node. From now on all nodes know that it is alive.
     pub(crate) fn join(self: &Arc<Self>, inbox: Arc<dyn Inbox>) -> Arc<dyn Bus> {
         let incarnation = Incarnation::new();
-        let cluster = Cluster::new(inbox, Seal::new(SECRET, CLUSTER, incarnation));
+        let cluster = Cluster::new(inbox, Seal::new(SECRET, CLUSTER, incarnation), Arc::default());
         let mut nodes = self.nodes.lock().unwrap();
         nodes.push(Node { incarnation, cluster: Arc::clone(&cluster) });
         self.set_live(&nodes);
         Arc::new(TestNode { bus: Arc::clone(self), number: nodes.len() - 1, cluster })
     }
 
-    /// Tells all nodes which of the others are alive.
+    /// Tells all nodes which of the others are alive, and lets them meet whatever the condition of the network is.
     fn set_live(&self, nodes: &[Node]) {
         let silent = self.silent.lock().unwrap();
         let live = |(number, node): (usize, &Node)| {
@@ -92,8 +92,18 @@ impl TestBus {
         };
         let live: Vec<Incarnation> = nodes.iter().enumerate().filter_map(live).collect();
         for node in nodes {
-            node.cluster.peers.set_live(live.iter().copied().filter(|other| *other != node.incarnation));
+            node.cluster.set_live(live.iter().copied().filter(|other| *other != node.incarnation));
         }
+        while nodes.iter().any(|node| {
+            let waiting = node.cluster.outbound.take().now_or_never();
+            for envelope in waiting.iter().flat_map(|batch| &batch.envelopes) {
+                let packet = Bytes::from(node.cluster.packet(None, [envelope]));
+                for other in nodes {
+                    other.cluster.receive(&packet);
+                }
+            }
+            waiting.is_some()
+        }) {}
     }
 
     /// Silences a node, or lets it hear and speak again.
@@ -144,7 +154,7 @@ impl TestBus {
         let nodes = self.nodes();
         for (from, envelope) in log {
             for (_, to) in nodes.iter().enumerate().filter(|(number, _)| *number != from) {
-                to.cluster.receive(&nodes[from].cluster.packet([&envelope]).into());
+                to.cluster.receive(&nodes[from].cluster.packet(None, [&envelope]).into());
             }
         }
     }
@@ -156,8 +166,8 @@ impl TestBus {
     /// Carries the envelopes that wait at a node to the others, and then what these answer.
     fn carry_from(&self, from: usize) {
         let nodes = self.nodes();
-        while let Some(envelopes) = nodes[from].cluster.outbound.take().now_or_never() {
-            for envelope in envelopes {
+        while let Some(batch) = nodes[from].cluster.outbound.take().now_or_never() {
+            for envelope in batch.envelopes {
                 let envelope = match self.form {
                     Form::Whole => envelope,
                     Form::Hints => envelope.hints().map_or(envelope, Envelope::Hints),
@@ -172,7 +182,7 @@ impl TestBus {
     }
 
     fn carry(&self, nodes: &[Node], envelope: &Envelope, from: usize, to: usize) {
-        let packet = || Bytes::from(nodes[from].cluster.packet([envelope]));
+        let packet = || Bytes::from(nodes[from].cluster.packet(None, [envelope]));
         let receive = |packet| _ = nodes[to].cluster.receive(&packet);
         match self.fate(from, to) {
             Fate::Lost => return,

@@ -12,7 +12,27 @@ pub(crate) fn functions() -> String {
     script[start..end].to_owned()
 }
 
-/// Creates the functions in a database whose schema is there. A store that is opened on it afterwards uses them.
-pub(crate) async fn create_functions(url: &str) {
-    connect(url).await.batch_execute(&functions()).await.unwrap();
+/// Returns the statements of the script that change keys of tables, drop foreign keys, and create tables.
+pub(crate) fn tables() -> String {
+    let script = distribution_script();
+    let changes = script
+        .lines()
+        .filter(|line| ["DO $key$", "ALTER TABLE ", "CREATE TABLE "].iter().any(|start| line.starts_with(start)));
+    changes.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Returns the last statement of the script, which marks the distribution as complete.
+pub(crate) fn mark() -> String {
+    distribution_script().lines().last().expect("the script has statements").to_owned()
+}
+
+/// Returns the statement of the script that makes the lists of users' conversations again.
+pub(crate) fn fill() -> String {
+    let script = distribution_script();
+    script.lines().find(|line| line.contains("TRUNCATE user_conversations")).expect("the script has it").to_owned()
+}
+
+/// Makes a database whose schema is there count as distributed. A store that is opened on it afterwards uses the forms of its statements for that.
+pub(crate) async fn count_as_distributed(url: &str) {
+    connect(url).await.batch_execute(&(tables() + &functions() + &mark())).await.unwrap();
 }

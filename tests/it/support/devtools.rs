@@ -1,6 +1,6 @@
 //! A client of the Chrome `DevTools` Protocol: commands with their responses, and the log of each page.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use futures_util::{SinkExt, StreamExt};
@@ -32,6 +32,23 @@ pub(crate) struct PageLog {
     pub(crate) frames_received: Vec<(f64, String)>,
     /// The times at which the page began to open a WebSocket, by the same clock.
     pub(crate) handshakes: Vec<f64>,
+    /// The newest requests, responses and frames with their times, for the message of a failure.
+    pub(crate) exchanges: VecDeque<String>,
+}
+
+/// Requests, responses and frames of a page that a failure shows.
+const EXCHANGES_MAX: usize = 40;
+/// Characters of a frame that a failure shows.
+const EXCHANGE_CHARS_MAX: usize = 300;
+
+impl PageLog {
+    fn exchange(&mut self, time: &Value, words: &str) {
+        if self.exchanges.len() == EXCHANGES_MAX {
+            self.exchanges.pop_front();
+        }
+        let words: String = words.chars().take(EXCHANGE_CHARS_MAX).collect();
+        self.exchanges.push_back(format!("{:.3} {words}", time.as_f64().unwrap_or_default()));
+    }
 }
 
 struct Command {
@@ -108,6 +125,7 @@ async fn run(
 
 fn note(log: &mut PageLog, event: &Value) {
     let params = &event["params"];
+    let time = &params["timestamp"];
     let error = match event["method"].as_str().unwrap_or_default() {
         "Runtime.exceptionThrown" => {
             let details = &params["exceptionDetails"];
@@ -120,12 +138,23 @@ fn note(log: &mut PageLog, event: &Value) {
             let entry = &params["entry"];
             format!("{}: {} ({})", entry["source"], entry["text"], entry["url"])
         }
+        "Network.requestWillBeSent" => {
+            let request = &params["request"];
+            return log.exchange(time, &format!("{} {}", request["method"], request["url"]));
+        }
+        "Network.responseReceived" => {
+            let response = &params["response"];
+            return log.exchange(time, &format!("{} {}", response["status"], response["url"]));
+        }
         "Network.webSocketFrameSent" => {
-            return log.frames_sent.extend(params["response"]["payloadData"].as_str().map(str::to_owned));
+            let Some(text) = params["response"]["payloadData"].as_str() else { return };
+            log.exchange(time, &format!("sent {text}"));
+            return log.frames_sent.push(text.to_owned());
         }
         "Network.webSocketFrameReceived" => {
-            let (time, text) = (params["timestamp"].as_f64(), params["response"]["payloadData"].as_str());
-            return log.frames_received.extend(time.zip(text.map(str::to_owned)));
+            let Some(text) = params["response"]["payloadData"].as_str() else { return };
+            log.exchange(time, &format!("received {text}"));
+            return log.frames_received.extend(time.as_f64().map(|time| (time, text.to_owned())));
         }
         "Network.webSocketWillSendHandshakeRequest" => return log.handshakes.extend(params["timestamp"].as_f64()),
         _ => return,

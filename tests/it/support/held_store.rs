@@ -20,8 +20,8 @@ use chinwag::domain::receipt::{Receipt, ReceiptOutcome, UnreadState};
 use chinwag::domain::registration::{Invite, RegistrationMode};
 use chinwag::domain::report::{Report, ReportFacts, ReportView, Resolution};
 use chinwag::domain::saved::{SavedMessage, SavedPosition};
-use chinwag::domain::session::{Caller, Session, Ticket};
-use chinwag::domain::user::{ConnectSnapshot, ContactFrom, MySettings, Name, User};
+use chinwag::domain::session::{Caller, Session, SessionKey, Ticket};
+use chinwag::domain::user::{ConnectSnapshot, ContactFrom, MySettings, Name, User, UserVersions};
 use chinwag::domain::{
     ConversationId, Error, MessageId, ReportId, Result, Seq, SessionId, TicketId, Timestamp, UserId,
 };
@@ -273,13 +273,14 @@ forward! {
 forward! {
     impl Sessions {
         async fn insert_session(session: &Session) -> Result<()>;
-        async fn session(id: SessionId) -> Result<Option<Session>>;
+        async fn session(key: SessionKey) -> Result<Option<Session>>;
+        async fn session_by_id(id: SessionId) -> Result<Option<Session>>;
         async fn sessions_of(user_id: UserId, at: Timestamp, before: Option<SessionId>, limit: usize) -> Result<Vec<Session>>;
-        async fn rotate_session(id: SessionId, generation: i64, at: Timestamp, expires_at: Timestamp) -> Result<bool>;
-        async fn live_sessions(ids: &[SessionId], at: Timestamp) -> Result<Vec<SessionId>>;
+        async fn rotate_session(key: SessionKey, generation: i64, at: Timestamp, expires_at: Timestamp) -> Result<bool>;
+        async fn live_sessions(keys: &[SessionKey], at: Timestamp) -> Result<Vec<SessionId>>;
         async fn ended_sessions(after: (Timestamp, SessionId), limit: usize) -> Result<Vec<(Timestamp, SessionId)>>;
         async fn end_session_of(user_id: UserId, id: SessionId, at: Timestamp) -> Result<bool>;
-        async fn end_session(id: SessionId, at: Timestamp) -> Result<()>;
+        async fn end_session(key: SessionKey, at: Timestamp) -> Result<()>;
     }
 }
 
@@ -293,7 +294,7 @@ forward! {
 forward! {
     impl Tickets {
         async fn insert_ticket(ticket: &Ticket, at: Timestamp, at_most: i64) -> Result<bool>;
-        async fn redeem_ticket(id: TicketId, at: Timestamp) -> Result<Option<Caller>>;
+        async fn redeem_ticket(id: TicketId, user_id: Option<UserId>, at: Timestamp) -> Result<Option<Caller>>;
     }
 }
 
@@ -312,6 +313,7 @@ forward! {
         async fn conversation_views(user_id: UserId, after: Option<ActivityCursor>, limit: usize) -> Result<Vec<ConversationView>>;
         async fn conversation_ids(user_id: UserId, first: ConversationId, limit: usize) -> Result<Vec<ConversationId>>;
         async fn small_conversations(user_id: UserId, first: ConversationId, limit: usize) -> Result<Vec<ConversationId>>;
+        async fn small_conversations_of(user_ids: &[UserId], limit: usize) -> Result<Vec<(UserId, ConversationId)>>;
         async fn delete_conversation(id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>>;
         async fn delete_memberless(before: Timestamp, limit: usize) -> Result<usize>;
         async fn sweep_deleted(limit: usize) -> Result<bool>;
@@ -333,7 +335,7 @@ forward! {
         async fn co_members(user_id: UserId, limit: usize) -> Result<Vec<UserId>>;
         async fn receipts_of_others(id: ConversationId, user_id: UserId) -> Result<Option<(Seq, Seq)>>;
         async fn membership_version(id: UserId) -> Result<i64>;
-        async fn membership_versions(ids: &[UserId]) -> Result<Vec<(UserId, i64)>>;
+        async fn versions(ids: &[UserId]) -> Result<Vec<UserVersions>>;
     }
 }
 
@@ -417,6 +419,7 @@ forward! {
     impl Store {
         fn kind() -> &'static str;
         fn lanes() -> usize;
+        fn is_distributed() -> bool;
         fn history_gate() -> Option<Arc<HistoryGate>>;
         fn nodes() -> Option<&dyn Nodes>;
 

@@ -6,10 +6,14 @@ pub(crate) mod bus;
 pub(crate) mod citus;
 pub(crate) mod client;
 pub(crate) mod client_pool;
+pub(crate) mod clock;
+pub(crate) mod crowd;
 pub(crate) mod devtools;
 pub(crate) mod held_store;
 pub(crate) mod history;
 pub(crate) mod nats;
+#[cfg(feature = "nats-credentials")]
+pub(crate) mod nats_accounts;
 pub(crate) mod node;
 pub(crate) mod operated;
 pub(crate) mod pgbouncer;

@@ -67,7 +67,7 @@ impl Node {
     pub(crate) async fn on(store: StoreKind) -> Self {
         match store {
             StoreKind::Sqlite => Self::with(&[]),
-            StoreKind::Postgres => Self::with(&["--database-url", &postgres::database().await]),
+            StoreKind::Postgres => Self::with(&["--database-url", &postgres::migrated_database().await]),
         }
     }
 
@@ -99,8 +99,7 @@ impl Node {
         words.push(self.program.clone());
         words.extend(self.arguments.iter().map(Into::into));
         let mut command = Command::new(&words[0]);
-        let ours = env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CHINWAG_"));
-        for name in ours.chain(["DATABASE_URL", "DATABASE_URL_FILE", "NATS_URL", "RUST_LOG"].map(str::to_owned)) {
+        for name in variables() {
             command.env_remove(name);
         }
         let (output, input) = io::pipe().unwrap();
@@ -171,6 +170,14 @@ impl Node {
     pub(crate) async fn register(&self, username: &str) -> TestUser {
         TestUser::register(self.address, username).await
     }
+}
+
+/// Returns the names of the environment variables that a server reads, so that tests start it without those of whoever runs them.
+pub(crate) fn variables() -> impl Iterator<Item = String> {
+    let others =
+        ["DATABASE_URL", "DATABASE_URL_FILE", "NATS_URL", "NATS_URL_FILE", "NATS_CREDENTIALS_FILE", "RUST_LOG"];
+    let ours = env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CHINWAG_"));
+    ours.chain(others.map(str::to_owned))
 }
 
 /// Returns the path of the binary.

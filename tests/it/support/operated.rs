@@ -95,8 +95,7 @@ pub(crate) async fn empty_database(store: StoreKind) -> (String, TempDir) {
 /// Runs the binary with these arguments on a database.
 pub(crate) fn run(url: &str, input: &str, arguments: &[&str]) -> impl Future<Output = Ended> + use<> {
     let mut command = Command::new(super::node::program());
-    let ours = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CHINWAG_"));
-    for name in ours.chain(["DATABASE_URL", "DATABASE_URL_FILE", "NATS_URL", "RUST_LOG"].map(str::to_owned)) {
+    for name in super::node::variables() {
         command.env_remove(name);
     }
     command.args(arguments).env("DATABASE_URL", url).kill_on_drop(true);

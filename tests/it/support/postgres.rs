@@ -9,6 +9,7 @@
 //! Tests that stop or pause the server start one of their own: [`Cluster`].
 
 use std::fs::{self, File, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -21,10 +22,13 @@ use std::{env, process, thread};
 use chinwag::limits::QUERY_TIMEOUT;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
+use tokio::sync::OnceCell;
 use tokio::time::{interval, timeout};
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
+/// All that makes the schema.
+const SCHEMA: [&str; 2] = [include_str!("../../../schema.sql"), include_str!("../../../src/store/migrations.rs")];
 /// The tests' user in the database; there is no password.
 const USER: &str = "chinwag";
 /// How long a server may take to start.
@@ -61,6 +65,34 @@ static USERS: OnceLock<File> = OnceLock::new();
 pub(crate) async fn database() -> String {
     let port = tokio::task::spawn_blocking(|| *PORT.get_or_init(shared)).await.unwrap();
     fresh(port).await
+}
+
+/// Creates a database with the schema of this build on the shared server, and returns its URL. It is a copy, which takes a fraction of the time
+/// of all the migrations.
+pub(crate) async fn migrated_database() -> String {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    let port = tokio::task::spawn_blocking(|| *PORT.get_or_init(shared)).await.unwrap();
+    let template = TEMPLATE.get_or_init(|| migrated_template(port)).await;
+    copy_of(template, port).await
+}
+
+/// Returns the name of a database with the schema of this build, which the first test of a run makes. Builds of other schemas have others.
+async fn migrated_template(port: u16) -> String {
+    let mut hasher = DefaultHasher::new();
+    SCHEMA.hash(&mut hasher);
+    let key = hasher.finish();
+    let name = format!("schema_{key:016x}");
+    let admin = connect(&format!("postgres://{USER}@127.0.0.1:{port}/postgres")).await;
+    // Until this connection ends: other tests wait for the first one.
+    admin.execute("SELECT pg_advisory_lock($1)", &[&key.cast_signed()]).await.unwrap();
+    let is_there = "SELECT 1 FROM pg_database WHERE datname = $1 AND datistemplate";
+    if admin.query_opt(is_there, &[&name]).await.unwrap().is_none() {
+        admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await.unwrap();
+        admin.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await.unwrap();
+        drop(chinwag::store::open(&format!("postgres://{USER}@127.0.0.1:{port}/{name}")).await.unwrap());
+        admin.batch_execute(&format!("ALTER DATABASE {name} IS_TEMPLATE true")).await.unwrap();
+    }
+    name
 }
 
 /// Returns the path of a PostgreSQL program, wherever the system keeps it.
@@ -341,9 +373,13 @@ fn need(name: &str) -> PathBuf {
 }
 
 async fn fresh(port: u16) -> String {
+    copy_of("template0", port).await
+}
+
+async fn copy_of(template: &str, port: u16) -> String {
     let name = format!("test_{}_{}", process::id(), Uuid::now_v7().simple());
     let client = connect(&format!("postgres://{USER}@127.0.0.1:{port}/postgres")).await;
-    client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await.unwrap();
+    client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'")).await.unwrap();
     format!("postgres://{USER}@127.0.0.1:{port}/{name}")
 }
 

@@ -8,12 +8,14 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::socket::TEST_TIMEOUT;
+/// Time in which a program must be up. On a machine that compiles beside the tests Chromium takes half a minute.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// `$1` is the folder, the rest the program and its arguments. `setsid` gives it a process group of its own. (It removes the
 /// folder twice, because a killed process may still write a last file.)
@@ -47,7 +49,7 @@ impl Process {
         let (found_sender, found) = oneshot::channel();
         // A thread of its own, because the output must be read as long as the program writes.
         thread::spawn(move || read(output, look, found_sender));
-        match timeout(TEST_TIMEOUT, found).await {
+        match timeout(START_TIMEOUT, found).await {
             Ok(Ok(Ok(found))) => (process, found),
             Ok(Ok(Err(output))) => panic!("{command:?} ended: {output}"),
             _ => panic!("{command:?} did not print the expected line"),

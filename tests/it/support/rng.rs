@@ -26,6 +26,14 @@ impl Rng {
         range.start + self.next() % (range.end - range.start)
     }
 
+    /// Returns these in a random order.
+    pub(crate) fn shuffled<T, const N: usize>(&mut self, mut items: [T; N]) -> [T; N] {
+        for last in (1..N).rev() {
+            items.swap(last, usize::try_from(self.in_range(0..last as u64 + 1)).unwrap());
+        }
+        items
+    }
+
     /// Returns another generator, for another task.
     pub(crate) fn fork(&mut self) -> Self {
         Self(self.next())

@@ -58,7 +58,7 @@ impl Server {
         match store {
             StoreKind::Sqlite => Self::configured(arguments, change).await,
             StoreKind::Postgres => {
-                let url = postgres::database().await;
+                let url = postgres::migrated_database().await;
                 Self::configured(&[arguments, &["--database-url", &url]].concat(), change).await
             }
         }
@@ -113,7 +113,8 @@ impl Server {
         Self::held_as(store, arguments, |inbox| Arc::new(Local::new(inbox))).await
     }
 
-    async fn held_as(
+    /// Starts a server like [`Server::held_with`], as a node on a bus.
+    pub(crate) async fn held_as(
         store: StoreKind,
         arguments: &[&str],
         join: impl FnOnce(Arc<dyn Inbox>) -> Arc<dyn Bus>,
@@ -121,7 +122,7 @@ impl Server {
         let data = tempfile::tempdir().unwrap();
         let url = match store {
             StoreKind::Sqlite => format!("sqlite:{}", data.path().join("chinwag.db").display()),
-            StoreKind::Postgres => postgres::database().await,
+            StoreKind::Postgres => postgres::migrated_database().await,
         };
         let held = HeldStore::wrapping(store::open(&url).await.unwrap());
         let config = config(data.path(), &[arguments, &["--database-url", &url]].concat());

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! Outbound → route → pack → Cluster::packet → the client's queue → chinwag.<cluster>.<shard> or chinwag.<cluster>.all
-//! Interest → Subscriptions → SelectAll → Cluster::receive
+//! Interest → Subscriptions → SelectAll → Intake → Deliverer → Cluster::receive
 //! ```
 //!
 //! NATS delivers each packet at most once, so the store stays the truth. The client reconnects by itself, and does not need NATS at the start.
 
+mod credentials;
+mod inbound;
 mod packets;
 mod publisher;
 mod receiver;
@@ -25,6 +27,8 @@ use uuid::Uuid;
 use super::Cluster;
 use crate::limits;
 use crate::registry::Interest;
+pub use credentials::Credentials;
+pub use inbound::Deliverer;
 pub use publisher::Publisher;
 pub use receiver::Receiver;
 pub use settings::{Servers, TlsFiles};
@@ -32,7 +36,7 @@ use signals::Signals;
 use subjects::Subjects;
 use subscriptions::Subscriptions;
 
-/// Returns the two halves of a carrier, which are run as tasks. `interest` knows the shards of this node. Does not wait for NATS. An error is
+/// Returns the parts of a carrier, which are run as tasks. `interest` knows the shards of this node. Does not wait for NATS. An error is
 /// one line that names the variable.
 pub async fn connect(
     cluster: &Arc<Cluster>,
@@ -40,7 +44,7 @@ pub async fn connect(
     interest: Arc<Interest>,
     servers: &Servers,
     tls: &TlsFiles,
-) -> Result<(Publisher, Receiver), String> {
+) -> Result<(Publisher, Receiver, Deliverer), String> {
     let signals = Arc::<Signals>::default();
     let (events, connected) = (Arc::clone(&signals), Arc::clone(cluster));
     let options = servers
@@ -64,8 +68,9 @@ pub async fn connect(
     let client = options.connect(servers.addresses()).await.map_err(|error| format!("NATS_URL: {error}"))?;
     let (subjects, shards) = (Subjects::new(cluster_id), interest.all());
     let (subscriptions, packets) = Subscriptions::new(client.clone(), subjects.clone(), interest);
-    let cluster = Arc::clone(cluster);
+    let (cluster, (intake, deliverer)) = (Arc::clone(cluster), inbound::queue(Arc::clone(cluster)));
     let publisher =
         Publisher { client: client.clone(), cluster: Arc::clone(&cluster), subjects: subjects.clone(), shards };
-    Ok((publisher, Receiver { client, cluster, subjects, signals, subscriptions, packets }))
+    let receiver = Receiver { client, cluster, subjects, signals, subscriptions, packets, intake };
+    Ok((publisher, receiver, deliverer))
 }

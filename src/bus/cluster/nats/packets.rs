@@ -3,26 +3,33 @@
 use crate::bus::cluster::Cluster;
 use crate::bus::{Envelope, Hints};
 use crate::registry::EncodedEvents;
+use crate::store::History;
 
-/// Adds packets of at most `max` bytes.
-pub(super) fn pack(cluster: &Cluster, envelopes: &[Envelope], max: usize, packets: &mut Vec<Vec<u8>>) {
-    let packet = cluster.packet(envelopes);
+/// Adds packets of at most `max` bytes, for envelopes of a history.
+pub(super) fn pack(
+    cluster: &Cluster,
+    history: Option<History>,
+    envelopes: &[Envelope],
+    max: usize,
+    packets: &mut Vec<Vec<u8>>,
+) {
+    let packet = cluster.packet(history, envelopes);
     if packet.len() <= max {
         return packets.push(packet);
     }
     match envelopes {
         [] => {}
-        [envelope] => reduce(cluster, envelope, max, packets),
+        [envelope] => reduce(cluster, history, envelope, max, packets),
         _ => {
             let (first, second) = envelopes.split_at(envelopes.len() / 2);
-            pack(cluster, first, max, packets);
-            pack(cluster, second, max, packets);
+            pack(cluster, history, first, max, packets);
+            pack(cluster, history, second, max, packets);
         }
     }
 }
 
 /// Adds packets of one envelope that is too large: batches of events are split, and all else goes in its short form or in fragments.
-fn reduce(cluster: &Cluster, envelope: &Envelope, max: usize, packets: &mut Vec<Vec<u8>>) {
+fn reduce(cluster: &Cluster, history: Option<History>, envelope: &Envelope, max: usize, packets: &mut Vec<Vec<u8>>) {
     let halves = match envelope {
         Envelope::Events(events) if events.len() > 1 => {
             let (first, second) = events.split_at(events.len() / 2);
@@ -35,8 +42,8 @@ fn reduce(cluster: &Cluster, envelope: &Envelope, max: usize, packets: &mut Vec<
         _ => None,
     };
     match halves {
-        Some(halves) => pack(cluster, &halves, max, packets),
-        None => packets.extend(cluster.small_packets(std::slice::from_ref(envelope), max)),
+        Some(halves) => pack(cluster, history, &halves, max, packets),
+        None => packets.extend(cluster.small_packets(history, std::slice::from_ref(envelope), max)),
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::pack;
+use crate::bus::cluster::handshake::tests::introduce;
 use crate::bus::cluster::{Cluster, SEAL_BYTES, Seal};
 use crate::bus::{Audience, Envelope, Inbox};
 use crate::domain::{ConversationId, Incarnation, SessionId, UserId};
@@ -32,14 +33,15 @@ impl Inbox for Recorder {
 
 /// Returns the envelopes that another node gets in packets of at most `max` bytes.
 fn carried(envelopes: &[Envelope], max: usize) -> Vec<Envelope> {
-    let (sender, inbox) = (Incarnation::new(), Arc::<Recorder>::default());
-    let node = |incarnation, inbox: &Arc<Recorder>| {
-        Cluster::new(Arc::clone(inbox) as _, Seal::new(SECRET, Uuid::nil(), incarnation))
+    let inbox = Arc::<Recorder>::default();
+    let node = |inbox: &Arc<Recorder>| {
+        let seal = Seal::new(SECRET, Uuid::nil(), Incarnation::new());
+        Cluster::new(Arc::clone(inbox) as _, seal, Arc::default())
     };
-    let other = node(Incarnation::new(), &inbox);
-    other.peers.set_live([sender]);
+    let (sender, other) = (node(&Arc::default()), node(&inbox));
+    introduce(&sender, &other);
     let mut packets = Vec::new();
-    pack(&node(sender, &Arc::default()), envelopes, max, &mut packets);
+    pack(&sender, None, envelopes, max, &mut packets);
     for packet in packets {
         assert!(packet.len() <= max, "{} bytes", packet.len());
         other.receive(&packet.into());
@@ -103,7 +105,8 @@ fn all_else_that_does_not_fit_comes_in_fragments() {
 fn a_server_that_takes_almost_nothing_gets_few_packets_in_vain() {
     let events = Envelope::Events(vec![events(ConversationId::new(), &[1, 1])]);
     let mut packets = Vec::new();
-    let node = Cluster::new(Arc::<Recorder>::default(), Seal::new(SECRET, Uuid::nil(), Incarnation::new()));
-    pack(&node, &[events, Envelope::Events(vec![])], SEAL_BYTES, &mut packets);
+    let seal = Seal::new(SECRET, Uuid::nil(), Incarnation::new());
+    let node = Cluster::new(Arc::<Recorder>::default(), seal, Arc::default());
+    pack(&node, None, &[events, Envelope::Events(vec![])], SEAL_BYTES, &mut packets);
     assert!(packets.len() < 300, "{}", packets.len());
 }

@@ -9,8 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::packets::pack;
 use super::routes::{divided, undivided};
 use super::subjects::Subjects;
-use crate::bus::Envelope;
-use crate::bus::cluster::Cluster;
+use crate::bus::cluster::{Cluster, OutboundBatch};
 use crate::domain::Shards;
 use crate::limits;
 
@@ -28,12 +27,12 @@ impl Publisher {
     pub async fn run(self, stop: CancellationToken) {
         let publishing = async {
             loop {
-                let envelopes = tokio::select! {
+                let batch = tokio::select! {
                     biased;
-                    envelopes = self.cluster.outbound.take() => envelopes,
+                    batch = self.cluster.outbound.take() => batch,
                     () = stop.cancelled() => break,
                 };
-                self.publish(envelopes).await;
+                self.publish(batch).await;
             }
             // It fails only if the client has ended.
             let _ = self.client.flush().await;
@@ -44,13 +43,13 @@ impl Publisher {
         }
     }
 
-    async fn publish(&self, envelopes: Vec<Envelope>) {
+    async fn publish(&self, OutboundBatch { history, envelopes, .. }: OutboundBatch) {
         let is_divided = self.cluster.peers.count() > limits::NATS_UNDIVIDED_PEERS_MAX;
         let routed = if is_divided { divided(self.shards, envelopes) } else { undivided(envelopes) };
         for (route, envelopes) in routed {
             let max = self.client.max_payload().min(limits::NATS_PACKET_BYTES_MAX);
             let mut packets = Vec::new();
-            pack(&self.cluster, &envelopes, max, &mut packets);
+            pack(&self.cluster, history, &envelopes, max, &mut packets);
             for packet in packets {
                 if let Err(error) = self.client.publish(self.subjects.of(route), packet.into()).await {
                     // The server that the client has just connected to takes less than the last one.

@@ -1,4 +1,4 @@
-//! The receiver: brings the packets of other nodes from NATS, and notices when some may be missing.
+//! The receiver: takes the packets of other nodes from the client of NATS, and notices when some may be missing.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::inbound::Intake;
 use super::packets::everything;
 use super::signals::Signals;
 use super::subjects::Subjects;
@@ -17,10 +18,10 @@ use super::subscriptions::{Packets, Subscriptions};
 use crate::bus::cluster::Cluster;
 use crate::limits;
 
-/// Brings the packets of other nodes.
+/// Takes the packets of other nodes from the client. It does nothing that takes time, so that few packets wait in the client.
 ///
 /// A subscription begins some time after the client asked for it, and what comes before is missed. The same is true of all subscriptions of a
-/// client that connects again, and packets are missed too when the client drops some. So this node then sends a packet to itself: NATS
+/// client that connects again, and packets are missed too when the client or this node drops some. So this node then sends a packet to itself: NATS
 /// answers in order, so its echo says that the subscriptions have begun. After that the node compares itself with the store.
 pub struct Receiver {
     pub(super) client: Client,
@@ -29,6 +30,7 @@ pub struct Receiver {
     pub(super) signals: Arc<Signals>,
     pub(super) subscriptions: Subscriptions,
     pub(super) packets: mpsc::Receiver<Packets>,
+    pub(super) intake: Intake,
 }
 
 /// The way to the next comparison with the store.
@@ -43,38 +45,32 @@ enum Phase {
 }
 
 impl Receiver {
-    /// Brings packets until `stop`.
+    /// Takes packets until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { client, cluster, subjects, signals, subscriptions, packets } = self;
+        let Self { client, cluster, subjects, signals, subscriptions, packets, intake } = self;
         let own = subjects.own(Uuid::now_v7());
         // It fails only if the client has ended.
         let Ok(echoes) = client.subscribe(own.clone()).await else { return };
-        let watch = Watch {
-            client,
-            cluster: Arc::clone(&cluster),
-            signals,
-            subscriptions,
-            own,
-            echoes,
-            connects: 0,
-            dropped: 0,
-        };
+        let read = read(packets, intake, Arc::clone(&signals));
+        let watch = Watch { client, cluster, signals, subscriptions, own, echoes, connects: 0, dropped: 0 };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = read(&cluster, packets) => {}
+            () = read => {}
             () = watch.run() => {}
         }
     }
 }
 
-/// Delivers the packets of all subscriptions.
-async fn read(cluster: &Cluster, mut subscriptions: mpsc::Receiver<Packets>) {
+/// Moves the packets of all subscriptions into the queue.
+async fn read(mut subscriptions: mpsc::Receiver<Packets>, mut intake: Intake, signals: Arc<Signals>) {
     let mut packets = SelectAll::new();
     loop {
         tokio::select! {
             Some(subscription) = subscriptions.recv() => packets.push(subscription),
             Some(packet) = packets.next() => {
-                cluster.receive(&packet.payload);
+                if !intake.put(packet.payload) {
+                    signals.dropped();
+                }
             }
             else => return,
         }
@@ -91,7 +87,7 @@ struct Watch {
     echoes: Subscriber,
     /// The times that the client connected.
     connects: u64,
-    /// The packets that the client dropped since the last comparison.
+    /// The packets that were dropped since the last comparison.
     dropped: u64,
 }
 
@@ -110,6 +106,7 @@ impl Watch {
                 happened = self.signals.take() => {
                     is_missing = true;
                     self.dropped += happened.dropped;
+                    self.cluster.refused.unread.add_silently(happened.dropped);
                     if self.has_connected(happened.connects) {
                         // The echo that was asked for over the last connection may never come.
                         phase = Phase::Idle;

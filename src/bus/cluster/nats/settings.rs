@@ -9,11 +9,14 @@ use percent_encoding::percent_decode_str;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::credentials::Credentials;
+
 /// The servers, and how to log in to them.
 #[derive(Clone)]
 pub struct Servers {
     addresses: Vec<ServerAddr>,
     login: Option<Login>,
+    credentials: Option<Credentials>,
     needs_tls: bool,
 }
 
@@ -76,7 +79,12 @@ impl Servers {
         if needs_tls && !addresses.iter().all(ServerAddr::tls_required) {
             return Err(takes("tls:// for all or for none"));
         }
-        Ok(Self { addresses, login: logins.into_iter().next().flatten(), needs_tls })
+        Ok(Self { addresses, login: logins.into_iter().next().flatten(), credentials: None, needs_tls })
+    }
+
+    /// Returns the servers with a login by credentials, or `None` if the addresses have another login.
+    pub fn with_credentials(self, credentials: Credentials) -> Option<Self> {
+        self.login.is_none().then_some(Self { credentials: Some(credentials), ..self })
     }
 
     /// Returns the addresses.
@@ -94,6 +102,9 @@ impl Servers {
             Some(Login::Token(token)) => options.token(token.clone()),
             None => options,
         };
+        if let Some(credentials) = &self.credentials {
+            options = credentials.add_to(options)?;
+        }
         if let Some(file) = &tls.authorities {
             options = options.add_root_certificates(file.clone());
         }

@@ -1,4 +1,4 @@
-//! Signals: what the client of NATS says about its connection.
+//! Signals: what the client of NATS says about its connection, and the packets that were dropped.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::limits;
 pub(super) struct Happened {
     /// The times that the client connected.
     pub(super) connects: u64,
-    /// The packets that the client dropped, because this node did not read them in time.
+    /// The packets that the client or the queue of this node dropped, because this node did not deliver them in time.
     pub(super) dropped: u64,
 }
 
@@ -50,6 +50,12 @@ impl Signals {
             Event::LameDuckMode | Event::Draining | Event::Closed => return,
         }
         drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Records a packet that the queue of this node dropped.
+    pub(super) fn dropped(&self) {
+        self.state().happened.dropped += 1;
         self.changed.notify_one();
     }
 

@@ -10,23 +10,27 @@ use uuid::Uuid;
 use super::super::Fixture;
 use super::postgres::node;
 use super::{PROMISED, SLACK};
+use crate::nodes::SECRET;
+use crate::nodes::fleet::Fleet;
 use crate::support::client::{Conversation, TestUser};
+use crate::support::nats::Nats;
+use crate::support::node::Node;
 use crate::support::postgres::{Cluster, connect, database};
 use crate::support::proxy::{Flow, by_proxy};
 use crate::support::rng::FaultRun;
 use crate::support::socket::TEST_TIMEOUT;
 
 /// A primary with a standby, and the URL that names both.
-struct Pair {
+pub(super) struct Pair {
     primary: Cluster,
     standby: Cluster,
     /// The URL of the primary alone.
-    primary_url: String,
-    url: String,
+    pub(super) primary_url: String,
+    pub(super) url: String,
 }
 
 impl Pair {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let primary = Cluster::start().await;
         let primary_url = primary.database().await;
         let standby = primary.standby().await;
@@ -42,7 +46,7 @@ impl Pair {
     }
 
     /// From now on the standby gets nothing more.
-    async fn stop_replication(&self) {
+    pub(super) async fn stop_replication(&self) {
         let standby = self.url_of_standby();
         let written = "SELECT pg_current_wal_flush_lsn()::text";
         let written: String = connect(&self.primary_url).await.query_one(written, &[]).await.unwrap().get(0);
@@ -64,8 +68,13 @@ impl Pair {
     }
 
     /// Kills the primary, and lets the standby take over.
-    async fn fail_over(&self) {
+    pub(super) async fn fail_over(&self) {
         self.primary.kill();
+        self.promote().await;
+    }
+
+    /// Lets the standby take over, whether the primary runs or not.
+    pub(super) async fn promote(&self) {
         connect(&self.url_of_standby()).await.execute("SELECT pg_promote(true, 60)", &[]).await.unwrap();
     }
 }
@@ -78,7 +87,7 @@ async fn set(url: &str, name: &str, value: &str) {
 }
 
 /// Waits until a question is answered by true.
-async fn until(url: &str, question: &str) {
+pub(super) async fn until(url: &str, question: &str) {
     let client = connect(url).await;
     let mut pause = interval(Duration::from_millis(10));
     let answered = async {
@@ -127,6 +136,24 @@ async fn a_synchronous_standby_has_everything_that_was_acknowledged() {
     let counts = fixture.log.verify(&[final_state]);
     run.print(format_args!("{counts}; sends acknowledged again within {acknowledged:.1?}"));
     assert!(acknowledged < PROMISED + SLACK, "{acknowledged:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_nodes_go_on_at_a_synchronous_standby() {
+    let run = FaultRun::new("a failover under three nodes");
+    let mut rng = run.rng();
+    let pair = Pair::start().await;
+    pair.replicate_synchronously().await;
+    let nats = Nats::start().await;
+    let arguments = ["--database-url", &pair.url, "--jwt-secret", SECRET, "--nats-url", &nats.url("")];
+    let nodes = (0..3).map(|_| Node::with(&arguments)).collect();
+    let fleet = Fleet::start(nodes, &mut rng).await;
+    let a_moment = usize::try_from(rng.in_range(1..150)).unwrap();
+    fleet.log.acknowledged(a_moment).await;
+    pair.fail_over().await;
+    fleet.log.acknowledged(a_moment).await;
+    fleet.log.all_have_the_newest().await;
+    fleet.verify(&run).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@
 
 mod cut;
 mod failover;
+mod failover_nodes;
 mod heartbeat;
 mod postgres;
 mod presence;

@@ -208,13 +208,16 @@ impl SocketClient {
     fn refuse(&mut self, connection: &mut Connection, error: &Value) {
         let id: Option<Uuid> = error["ref"].as_str().and_then(|reference| reference.parse().ok());
         let index = self.pending.iter().position(|pending| Some(pending.id) == id);
-        let index = index.unwrap_or_else(|| panic!("an error without a known ref: {error}"));
+        let id = id.filter(|id| index.is_some() || self.repeated.contains(id));
+        let id = id.unwrap_or_else(|| panic!("an error without a known ref: {error}"));
         let code = error["code"].as_str().unwrap().to_owned();
         let retry_after_ms = error["retry_after_ms"].as_u64();
-        self.client.log.note(Entry::Refused { id: self.pending[index].id, code, retry_after_ms });
+        self.client.log.note(Entry::Refused { id, code, retry_after_ms });
+        // An earlier try, at another node, may be acknowledged while this one is on its way.
+        let Some(index) = index else { return };
         if error["retryable"] == true {
             self.pending[index].on = None;
-            self.repeated.insert(self.pending[index].id);
+            self.repeated.insert(id);
             connection.not_before = Instant::now() + retry_after_ms.map_or(RETRY_PAUSE, Duration::from_millis);
         } else {
             self.pending.remove(index);

@@ -90,6 +90,39 @@ pub(crate) struct Log {
     resumed: watch::Sender<usize>,
     refused: watch::Sender<usize>,
     numbers: Arc<AtomicU32>,
+    readers: Arc<Mutex<Readers>>,
+}
+
+/// How far the readers are.
+#[derive(Debug, Default)]
+struct Readers {
+    of_connections: HashMap<ConnectionNumber, ReaderNumber>,
+    /// The newest number that each has received.
+    received: HashMap<ReaderNumber, i64>,
+    /// The newest number that is acknowledged or received.
+    newest: i64,
+}
+
+impl Readers {
+    fn note(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Opened { connection, reader, after, .. } => {
+                self.of_connections.insert(*connection, *reader);
+                self.received.entry(*reader).or_insert(*after);
+            }
+            Entry::Received { connection, event } => {
+                let received = self.received.get_mut(&self.of_connections[connection]).unwrap();
+                *received = event.seq.max(*received);
+                self.newest = event.seq.max(self.newest);
+            }
+            Entry::Acknowledged { seq, .. } => self.newest = (*seq).max(self.newest),
+            _ => {}
+        }
+    }
+
+    fn all_have(&self, seq: i64) -> bool {
+        self.received.values().all(|received| *received >= seq)
+    }
 }
 
 /// The times from the first attempt of a send to its acknowledgement.
@@ -112,7 +145,8 @@ impl Log {
         let (acknowledged, opened) = (watch::Sender::new(0), watch::Sender::new(0));
         let (resumed, refused) = (watch::Sender::new(0), watch::Sender::new(0));
         let noted = watch::Sender::new(());
-        Self { entries: Arc::default(), noted, acknowledged, opened, resumed, refused, numbers: Arc::default() }
+        let (entries, numbers, readers) = (Arc::default(), Arc::default(), Arc::default());
+        Self { entries, noted, acknowledged, opened, resumed, refused, numbers, readers }
     }
 
     pub(crate) fn note(&self, entry: Entry) {
@@ -123,6 +157,7 @@ impl Log {
             Entry::Refused { .. } => Some(&self.refused),
             _ => None,
         };
+        self.readers.lock().unwrap().note(&entry);
         self.entries.lock().unwrap().push((Instant::now(), entry));
         self.noted.send_replace(());
         if let Some(counter) = counter {
@@ -150,6 +185,15 @@ impl Log {
     pub(crate) async fn acknowledged(&self, more: usize) {
         let target_count = *self.acknowledged.borrow() + more;
         self.wait_for_count(&self.acknowledged, target_count, "sends acknowledged").await;
+    }
+
+    /// Waits until every reader has received the newest event that is acknowledged or received by now.
+    pub(crate) async fn all_have_the_newest(&self) {
+        let newest = self.readers.lock().unwrap().newest;
+        let mut noted = self.noted.subscribe();
+        let reached = noted.wait_for(|()| self.readers.lock().unwrap().all_have(newest));
+        let is_reached = self.while_clients_act(LOG_TIMEOUT, reached).await.is_some();
+        assert!(is_reached, "not every reader has the number {newest}: {:?}", self.readers.lock().unwrap().received);
     }
 
     /// Waits until `more` sends are refused.

@@ -1,5 +1,7 @@
 //! Presence over several nodes: a user is online if they are connected to one of them, and nobody flaps while nodes and connections come and go.
 
+mod arrivals;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +15,7 @@ use tempfile::TempDir;
 use crate::support::bus::{Form, NetworkCondition, Silence, TestBus};
 use crate::support::client::{Conversation, TestUser};
 use crate::support::node::Node;
-use crate::support::postgres::database;
+use crate::support::postgres::migrated_database;
 use crate::support::rng::FaultRun;
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
@@ -34,7 +36,7 @@ on_each_store! {
 /// Kills a process of three on one PostgreSQL. The times are those of the product, so this takes half a minute.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_users_of_a_killed_process_are_offline_within_half_a_minute() {
-    let url = database().await;
+    let url = migrated_database().await;
     let arguments = ["--database-url", &url, "--jwt-secret", "one secret for all the nodes there are"];
     let mut nodes = [Node::with(&arguments), Node::with(&arguments), Node::with(&arguments)];
     for node in &mut nodes {
@@ -95,7 +97,7 @@ impl Nodes {
         let folder = tempfile::tempdir().unwrap();
         let url = match store {
             StoreKind::Sqlite => format!("sqlite:{}", folder.path().join("shared.db").display()),
-            StoreKind::Postgres => database().await,
+            StoreKind::Postgres => migrated_database().await,
         };
         let bus = TestBus::new(Form::Whole, condition);
         let secret = "one secret for all the nodes there are";
