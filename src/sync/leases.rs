@@ -84,8 +84,9 @@ impl LeaseKeeper {
     /// Says that the clocks differ, or agree again: tokens are valid and messages get their time by the clocks of nodes, and what nodes ask the store
     /// for since a time may be missed.
     fn compare_clocks(&mut self, store_time: Timestamp) {
-        let ahead_ms = Timestamp::now().0 - store_time.0;
-        let differ = Duration::from_millis(ahead_ms.unsigned_abs()) > limits::CLOCK_DIFFERENCE_MAX;
+        let ahead = Timestamp::now().0 - store_time.0;
+        let (differ, ahead_ms) =
+            (Duration::from_micros(ahead.unsigned_abs()) > limits::CLOCK_DIFFERENCE_MAX, ahead / 1_000);
         if differ && !self.has_other_clock {
             tracing::warn!(
                 ahead_ms,

@@ -10,7 +10,7 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::fleet::{Carrier, Fleet, Links, SENDS, three_nodes};
+use super::fleet::{Carrier, Fleet, Links, SENDS, SENDS_MEANWHILE, three_nodes};
 use super::intruder::Intruder;
 use crate::support::nats::Nats;
 use crate::support::postgres::database;
@@ -79,7 +79,7 @@ impl Stage {
         self.fleet.log.acknowledged(SENDS).await;
         self.begin(fault, at, rng).await;
         sleep(length).await;
-        self.fleet.log.acknowledged(SENDS).await;
+        self.fleet.log.acknowledged(SENDS_MEANWHILE).await;
         self.end(fault, at).await;
         self.fleet.log.acknowledged(SENDS).await;
         self.fleet.log.all_have_the_newest().await;
