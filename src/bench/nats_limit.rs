@@ -17,8 +17,12 @@ const MESSAGES: usize = 200_000;
 const BURST: usize = 100;
 /// The size of a packet with one message of 64 bytes.
 const BYTES: usize = 512;
-/// How long a message that shows that the way is open may take.
-const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// How long the bench waits for one of the messages that show that the way is open, and how many it sends at the most: five seconds in all.
+const TRY_PAUSE: Duration = Duration::from_millis(50);
+const TRIES_MAX: usize = 100;
+/// Longest wait for a message that is measured.
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(5);
+const SILENT: &str = "NATS does not bring what was published";
 
 /// Publishes on one connection and receives on another. Returns the CPU time that this process took for a message, in microseconds.
 pub(super) async fn nats_limit(url: &str) -> Result<f64, String> {
@@ -27,10 +31,19 @@ pub(super) async fn nats_limit(url: &str) -> Result<f64, String> {
     let subject = format!("chinwag-bench.{}", Uuid::now_v7().simple());
     let mut received = subscriber.subscribe(subject.clone()).await.map_err(failed)?;
     // The subscription is there once a message comes through; a flush waits for the socket alone.
-    while timeout(RETRY_PAUSE, received.next()).await.is_err() {
+    let mut is_open = false;
+    for _ in 0..TRIES_MAX {
         publisher.publish(subject.clone(), Bytes::new()).await.map_err(failed)?;
+        is_open = matches!(timeout(TRY_PAUSE, received.next()).await, Ok(Some(_)));
+        if is_open {
+            break;
+        }
     }
-    while timeout(RETRY_PAUSE, received.next()).await.is_ok() {}
+    if !is_open {
+        return Err(SILENT.to_owned());
+    }
+    // Those that came late are not measured.
+    while let Ok(Some(_)) = timeout(TRY_PAUSE, received.next()).await {}
     let mut started = CpuTime::default();
     for is_measured in [false, true] {
         if is_measured {
@@ -41,7 +54,8 @@ pub(super) async fn nats_limit(url: &str) -> Result<f64, String> {
                 publisher.publish(subject.clone(), vec![b'x'; BYTES].into()).await.map_err(failed)?;
             }
             for _ in 0..BURST {
-                received.next().await.ok_or("NATS ended")?;
+                let message = timeout(RECEIVE_TIMEOUT, received.next()).await;
+                message.ok().flatten().ok_or(SILENT)?;
             }
         }
     }

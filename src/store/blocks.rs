@@ -9,14 +9,14 @@ use crate::domain::{Result, UserId};
 #[async_trait]
 pub trait Blocks: Send + Sync {
     /// Stores a block, and marks the members of the two users' direct conversation. A block that exists stays as it is. Returns true if
-    /// there was no block between the two before, in either direction, and then raises the [versions](crate::domain::user::UserVersions) of both. Fails with `not_found` if one of the users does not exist, and with
-    /// `invalid` (field `user_id`) beyond [`crate::limits::BLOCKS_PER_USER_MAX`].
+    /// there was no block between the two before, in either direction, and then raises the [versions](crate::domain::user::UserVersions) of
+    /// both. Fails with `not_found` if one of the users does not exist, and with `invalid` (field `user_id`) beyond [`crate::limits::BLOCKS_PER_USER_MAX`].
     ///
     /// Under the lock of the direct conversation's counter, so that no message is numbered after the block.
     async fn insert_block(&self, new: &NewBlock) -> Result<bool>;
 
-    /// Deletes a block, if it exists. Returns true if it was the last one between the two, and then raises the versions of both. The members stay marked while the other user
-    /// blocks this one.
+    /// Deletes a block, if it exists. Returns true if it was the last one between the two, and then raises the versions of both. The members stay
+    /// marked while the other user blocks this one.
     async fn delete_block(&self, user_id: UserId, blocked_id: UserId) -> Result<bool>;
 
     /// Lists the blocks that a user has made by username, of those after `after` (a folded username).

@@ -1,7 +1,7 @@
 //! The handshake of two nodes, by which each tells the packets of the other from copies of older ones.
 //!
-//! Whoever can publish on the bus can send a packet of a node once more. A node ignores packets that it had. But one that has just started, or that had
-//! taken a peer for dead, has had none. So a node that sees the lease of a peer sends it a challenge that was never sent before. The response bears the
+//! A stranger who can publish on the bus can send a packet of a node once more. A node ignores packets that it had. But one that has just started, or
+//! that had taken a peer for dead, has had none. So a node that sees the lease of a peer sends it a challenge that was never sent before. The response bears the
 //! peer's seal and counter: packets with higher counters were sealed later, and so after the two met.
 //!
 //! A challenge is a request to end no sessions, which nodes of schema 28 acknowledge too. It is repeated when packets come without a response. Before

@@ -38,7 +38,7 @@ fn packets_of(node: &Cluster) -> Vec<Bytes> {
 
 /// Keeps what other nodes said.
 #[derive(Default)]
-struct Recorder(Mutex<Vec<Envelope>>);
+pub(in crate::bus::cluster) struct Recorder(pub(in crate::bus::cluster) Mutex<Vec<Envelope>>);
 
 impl Inbox for Recorder {
     fn deliver_local(&self, _: Envelope) {}

@@ -1,4 +1,4 @@
-//! What a distributed database stores twice.
+//! The checks of the rows that a distributed database stores twice: by conversation, and by user.
 
 use super::{Check, check, no_number};
 

@@ -26,7 +26,7 @@ async fn a_program_without_the_feature_says_so() {
 #[cfg(feature = "nats-credentials")]
 mod with_the_feature {
     use super::refusal;
-    use crate::nats::nodes::{at, nodes_with};
+    use crate::nats::nodes::{hear_each_other, nodes_with};
     use crate::support::nats::Nats;
     use crate::support::nats_accounts::Accounts;
     use crate::support::node::Node;
@@ -42,15 +42,7 @@ mod with_the_feature {
     async fn nodes_log_in_as_users_of_an_account() {
         let accounts = Accounts::new();
         let nats = Nats::with(&accounts.settings()).await;
-        let [one, two] = nodes(&nats, &accounts).await;
-        for node in [&one, &two] {
-            node.has_logged("connected to NATS", 1).await;
-        }
-        let (ada, grace) = (one.register("ada").await, one.register("grace").await);
-        let room = ada.direct(&grace).await;
-        let mut reader = at(&two, &grace).connect("/ws").await;
-        ada.send(&room, "hello").await;
-        assert_eq!(reader.next_content().await, "hello");
+        hear_each_other(&nodes(&nats, &accounts).await).await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

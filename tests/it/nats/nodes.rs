@@ -38,6 +38,18 @@ async fn started(arguments: [impl AsRef<[&str]>; 2]) -> [Node; 2] {
     nodes
 }
 
+/// Waits until both nodes have logged in to NATS. Then a message at the first one is heard at the second.
+pub(super) async fn hear_each_other([one, two]: &[Node; 2]) {
+    for node in [one, two] {
+        node.has_logged("connected to NATS", 1).await;
+    }
+    let (ada, grace) = (one.register("ada").await, one.register("grace").await);
+    let room = ada.direct(&grace).await;
+    let mut reader = at(two, &grace).connect("/ws").await;
+    ada.send(&room, "hello").await;
+    assert_eq!(reader.next_content().await, "hello");
+}
+
 /// Returns the same user at another node.
 pub(super) fn at(node: &Node, user: &TestUser) -> TestUser {
     TestUser { address: node.address, ..user.clone() }
@@ -67,15 +79,7 @@ async fn the_url_with_its_password_can_stand_in_a_file() {
     let nats = Nats::with("authorization { user: node, password: hunter2 }").await;
     let file = nats.folder().join("url");
     std::fs::write(&file, format!("{}\n", nats.url("node:hunter2@"))).unwrap();
-    let [one, two] = nodes_with(&["--nats-url-file", file.to_str().unwrap()]).await;
-    for node in [&one, &two] {
-        node.has_logged("connected to NATS", 1).await;
-    }
-    let (ada, grace) = (one.register("ada").await, one.register("grace").await);
-    let room = ada.direct(&grace).await;
-    let mut reader = at(&two, &grace).connect("/ws").await;
-    ada.send(&room, "hello").await;
-    assert_eq!(reader.next_content().await, "hello");
+    hear_each_other(&nodes_with(&["--nats-url-file", file.to_str().unwrap()]).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -83,7 +83,7 @@ async fn migrated_template(port: u16) -> String {
     let key = hasher.finish();
     let name = format!("schema_{key:016x}");
     let admin = connect(&format!("postgres://{USER}@127.0.0.1:{port}/postgres")).await;
-    // Until this connection ends: other tests wait for the first one.
+    // The first test makes the template, and the others wait for the lock, which ends with this connection.
     admin.execute("SELECT pg_advisory_lock($1)", &[&key.cast_signed()]).await.unwrap();
     let is_there = "SELECT 1 FROM pg_database WHERE datname = $1 AND datistemplate";
     if admin.query_opt(is_there, &[&name]).await.unwrap().is_none() {

@@ -1,35 +1,21 @@
 //! Tests of packets that are as small as a server wants them.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use uuid::Uuid;
 
 use super::pack;
-use crate::bus::cluster::handshake::tests::introduce;
+use crate::bus::cluster::handshake::tests::{Recorder, introduce};
 use crate::bus::cluster::{Cluster, SEAL_BYTES, Seal};
-use crate::bus::{Audience, Envelope, Inbox};
+use crate::bus::{Audience, Envelope};
 use crate::domain::{ConversationId, Incarnation, SessionId, UserId};
 use crate::registry::EncodedEvents;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 /// Bytes of a packet in these tests.
 const MAX: usize = 256;
-
-/// Keeps what other nodes said.
-#[derive(Default)]
-struct Recorder(Mutex<Vec<Envelope>>);
-
-impl Inbox for Recorder {
-    fn deliver_local(&self, _: Envelope) {}
-
-    fn deliver_remote(&self, envelope: Envelope) {
-        self.0.lock().expect("not poisoned").push(envelope);
-    }
-
-    fn on_reconnect(&self) {}
-}
 
 /// Returns the envelopes that another node gets in packets of at most `max` bytes.
 fn carried(envelopes: &[Envelope], max: usize) -> Vec<Envelope> {
