@@ -153,8 +153,9 @@ impl HistoryGate {
         let _ = self.is_closed.subscribe().wait_for(|_| self.generation() != generation).await;
     }
 
-    /// Opens the gate again.
+    /// Opens the gate again. The lock lets whoever closed it see that it is closed.
     pub fn open(&self) {
+        let _state = self.changing_state();
         self.is_closed.send_replace(false);
     }
 

@@ -11,8 +11,9 @@ use serde_json::json;
 
 use super::{Cluster, NEVER, Setup};
 use crate::support::bus::{Form, NetworkCondition};
-use crate::support::client::Conversation;
+use crate::support::client::{Conversation, TestUser};
 use crate::support::server::{Server, StoreKind};
+use crate::support::socket::Socket;
 
 on_each_store! {
     many_conversations_are_read_by_one_question,
@@ -24,6 +25,12 @@ on_each_store! {
 fn hints(rooms: &[Conversation], seq: i64) -> Envelope {
     let heads = rooms.iter().map(|room| (ConversationId::parse(&room.id).unwrap(), seq)).collect();
     Envelope::Hints(Hints { heads, ..Hints::default() })
+}
+
+/// Waits until a socket is live in a conversation by sending its event number 1. Until then it reads by itself what it lacks.
+async fn live(socket: &mut Socket, sender: &TestUser, room: &Conversation) {
+    sender.send(room, "first").await;
+    assert_eq!(socket.next_of(&["message.new"]).await["seq"], 1);
 }
 
 async fn many_conversations_are_read_by_one_question(store: StoreKind) {
@@ -41,26 +48,27 @@ async fn many_conversations_are_read_by_one_question(store: StoreKind) {
     }
     let mut socket = grace.connect("/ws").await;
     for room in &rooms {
+        live(&mut socket, &ada, room).await;
         held_store.commit_elsewhere(room, &ada, 1).await;
     }
     // A comparison of everything that gets no answer holds up nothing.
     held_store.stall("live_sessions");
     inbox.on_reconnect();
     let mut first = held_store.hold("events_of", 1);
-    inbox.deliver_remote(hints(&rooms[..1], 1));
+    inbox.deliver_remote(hints(&rooms[..1], 2));
     first.reached().await;
     for some in rooms[1..].chunks(3) {
-        inbox.deliver_remote(hints(some, 1));
+        inbox.deliver_remote(hints(some, 2));
     }
     first.release();
     for _ in &rooms {
-        assert_eq!(socket.next_of(&["message.new"]).await["seq"], 1);
+        assert_eq!(socket.next_of(&["message.new"]).await["seq"], 2);
     }
     assert_eq!(held_store.calls("events_of"), 2, "what was asked for meanwhile is one question");
-    inbox.deliver_remote(hints(&rooms, 1));
+    inbox.deliver_remote(hints(&rooms, 2));
     inbox.deliver_remote(hints(&[ada.group("Nobody is here", &[]).await], 7));
-    ada.send(&rooms[0], "live").await;
-    assert_eq!(socket.next_of(&["message.new"]).await["seq"], 2);
+    ada.send(&rooms[0], "another").await;
+    assert_eq!(socket.next_of(&["message.new"]).await["seq"], 3);
     assert_eq!(held_store.calls("events_of"), 2, "what is known is not asked for");
 }
 
@@ -74,11 +82,14 @@ async fn a_conversation_that_lacks_much_is_read_in_pages_beside_others(store: St
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let rooms = [ada.group("Long", &[&grace]).await, ada.group("Short", &[&grace]).await];
     let mut sockets = [grace.connect(&rooms[0].socket).await, grace.connect(&rooms[1].socket).await];
+    for (socket, room) in sockets.iter_mut().zip(&rooms) {
+        live(socket, &ada, room).await;
+    }
     held_store.commit_elsewhere(&rooms[0], &ada, 250).await;
     held_store.commit_elsewhere(&rooms[1], &ada, 1).await;
-    inbox.unwrap().deliver_remote(hints(&rooms, 1));
-    assert_eq!(sockets[0].next_seqs(250).await, (1..=250).collect::<Vec<_>>());
-    assert_eq!(sockets[1].next_seqs(1).await, [1]);
+    inbox.unwrap().deliver_remote(hints(&rooms, 2));
+    assert_eq!(sockets[0].next_seqs(250).await, (2..=251).collect::<Vec<_>>());
+    assert_eq!(sockets[1].next_seqs(1).await, [2]);
     assert_eq!(held_store.calls("events_of"), 3, "of 100 events each");
 }
 

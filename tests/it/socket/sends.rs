@@ -229,6 +229,9 @@ async fn a_send_in_a_gap_that_is_not_read_to_its_end_reaches_its_sender_once(sto
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     let room = ada.direct(&grace).await;
     let mut hers = ada.connect(&room.socket).await;
+    // A connection that is not live yet reads by itself what it lacks.
+    ada.send(&room, "first").await;
+    assert_eq!(hers.next_content().await, "first");
     // Another node commits before the send, and more than a page after it.
     held_store.commit_elsewhere(&room, &grace, 1).await;
     let mut committed = held_store.hold("commit", 1);
