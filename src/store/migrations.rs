@@ -69,6 +69,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     // A node that does not know the count changes blocks without it. Nodes that receive its packets hide and show presence, and send it once more after their
     // next comparison.
     Migration { version: 29, needs: 5 },
+    // It changes plans alone.
+    Migration { version: 30, needs: 5 },
 ];
 
 const POSTGRES: &str = include_str!("../../schema.sql");
