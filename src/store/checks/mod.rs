@@ -25,6 +25,8 @@ pub struct Check {
     pub(super) sql: &'static str,
     /// SQLite's statement, if it is another one.
     pub(super) sqlite: Option<&'static str>,
+    /// The statement for a distributed database, if it is another one: Citus refuses some.
+    pub(super) distributed: Option<&'static str>,
 }
 
 /// A row that a check has found.
@@ -41,6 +43,15 @@ pub struct Fault {
 impl Check {
     pub(super) fn sqlite(&self) -> &'static str {
         self.sqlite.unwrap_or(self.sql)
+    }
+
+    pub(super) fn postgres(&self, is_distributed: bool) -> &'static str {
+        self.distributed.filter(|_| is_distributed).unwrap_or(self.sql)
+    }
+
+    /// Returns the check with another statement for a distributed database.
+    const fn or_distributed(self, sql: &'static str) -> Self {
+        Self { distributed: Some(sql), ..self }
     }
 }
 
@@ -77,5 +88,5 @@ macro_rules! has_conversation {
 use has_conversation;
 
 const fn check(name: &'static str, says: &'static str, other: &'static str, sql: &'static str) -> Check {
-    Check { name, says, other, sql, sqlite: None }
+    Check { name, says, other, sql, sqlite: None, distributed: None }
 }

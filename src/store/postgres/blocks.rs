@@ -26,6 +26,10 @@ const LOCK_COUNTER: &str = "SELECT 1 FROM counters \
 /// conversation of the two.
 const LOCK_LIVE_USERS: &str =
     "SELECT id FROM users WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE";
+/// one, other, conversation. [`MARK_MEMBERS`] for a database whose tables are distributed: once a transaction has changed members whose shard Citus did not know
+/// before, it changes no copied table.
+const MARK_MEMBERS_OF_ONE: &str = "UPDATE members SET is_blocked = EXISTS (SELECT 1 FROM blocks b \
+         WHERE b.user_id = $1 AND b.blocked_id = $2 OR b.user_id = $2 AND b.blocked_id = $1) WHERE conversation_id = $3";
 /// user, others
 pub(super) const BLOCKS_WITH: &str = "SELECT blocked_id FROM blocks WHERE user_id = $1 AND blocked_id = ANY($2) \
      UNION SELECT user_id FROM blocks WHERE blocked_id = $1 AND user_id = ANY($2)";
@@ -54,6 +58,9 @@ impl Blocks for Postgres {
     }
 }
 
+/// The statements that lock the counter of a direct conversation and mark its members, each with its parameters.
+type Statements<'a> = (&'static str, Params<'a>, &'static str, Params<'a>);
+
 /// Returns the direct conversation with this key, on a distributed database, where the lock of its counter must name it.
 async fn direct_on_shard(connection: &PgConnection, key: &str) -> Result<Option<ConversationId>> {
     if !connection.is_distributed() {
@@ -67,10 +74,13 @@ async fn insert(connection: &PgConnection, new: &NewBlock) -> Result<bool> {
     let NewBlock { user_id, blocked_id, created_at } = new;
     let (key, users) = (direct_key(*user_id, *blocked_id), [*user_id, *blocked_id]);
     let direct = direct_on_shard(connection, &key).await?;
-    let (lock_counter, locked): (&str, Params<'_>) =
-        if connection.is_distributed() { (LOCK_COUNTER_OF, &[&direct]) } else { (LOCK_COUNTER, &[&key]) };
+    let (lock_counter, locked, mark, marked): Statements<'_> = if connection.is_distributed() {
+        (LOCK_COUNTER_OF, &[&direct], MARK_MEMBERS_OF_ONE, &[user_id, blocked_id, &direct])
+    } else {
+        (LOCK_COUNTER, &[&key], MARK_MEMBERS, &[user_id, blocked_id, &key])
+    };
     connection.prepare(&[lock_counter, LOCK_LIVE_USERS, IS_BLOCKED, INSERT_BLOCK, COUNT_BLOCKS]).await?;
-    connection.prepare(&[MARK_MEMBERS, RAISE_BLOCKS_VERSIONS]).await?;
+    connection.prepare(&[mark, RAISE_BLOCKS_VERSIONS]).await?;
     let (begun, (counter, live), blocked, (inserted, count)) = join4(
         connection.begin(),
         join(connection.send(lock_counter, locked), connection.send(LOCK_LIVE_USERS, &[&users.as_slice()])),
@@ -98,7 +108,7 @@ async fn insert(connection: &PgConnection, new: &NewBlock) -> Result<bool> {
     }
     let is_first = rows::first(&blocked, rows::value)? == Some(false);
     let (marked, raised, committed) = join3(
-        connection.send_count(MARK_MEMBERS, &[user_id, blocked_id, &key]),
+        connection.send_count(mark, marked),
         raise_versions(connection, *user_id, *blocked_id, is_first),
         connection.commit(),
     )
@@ -121,10 +131,13 @@ async fn raise_versions(connection: &PgConnection, one: UserId, other: UserId, i
 async fn delete(connection: &PgConnection, user_id: UserId, blocked_id: UserId) -> Result<bool> {
     let (key, users) = (direct_key(user_id, blocked_id), [user_id, blocked_id]);
     let direct = direct_on_shard(connection, &key).await?;
-    let (lock_counter, locked): (&str, Params<'_>) =
-        if connection.is_distributed() { (LOCK_COUNTER_OF, &[&direct]) } else { (LOCK_COUNTER, &[&key]) };
+    let (lock_counter, locked, mark, marked): Statements<'_> = if connection.is_distributed() {
+        (LOCK_COUNTER_OF, &[&direct], MARK_MEMBERS_OF_ONE, &[&user_id, &blocked_id, &direct])
+    } else {
+        (LOCK_COUNTER, &[&key], MARK_MEMBERS, &[&user_id, &blocked_id, &key])
+    };
     connection.prepare(&[lock_counter, LOCK_LIVE_USERS, DELETE_BLOCK, IS_BLOCKED]).await?;
-    connection.prepare(&[MARK_MEMBERS, RAISE_BLOCKS_VERSIONS]).await?;
+    connection.prepare(&[mark, RAISE_BLOCKS_VERSIONS]).await?;
     let (begun, (counter, live), deleted, blocked) = join4(
         connection.begin(),
         join(connection.send(lock_counter, locked), connection.send(LOCK_LIVE_USERS, &[&users.as_slice()])),
@@ -138,7 +151,7 @@ async fn delete(connection: &PgConnection, user_id: UserId, blocked_id: UserId) 
     let (deleted, blocked) = (deleted?, blocked?);
     let was_last = deleted > 0 && rows::first(&blocked, rows::value)? == Some(false);
     let (marked, raised, committed) = join3(
-        connection.send_count(MARK_MEMBERS, &[&user_id, &blocked_id, &key]),
+        connection.send_count(mark, marked),
         raise_versions(connection, user_id, blocked_id, was_last),
         connection.commit(),
     )

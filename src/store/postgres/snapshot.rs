@@ -17,6 +17,8 @@ use crate::store::checks::{Check, Fault};
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// A command reads whole tables, and takes as long as that takes.
 const WITHOUT_TIMEOUTS: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
+/// Citus collects on the coordinator what it compares of several shards, by default at most 1 GB.
+const WITHOUT_BOUND: &str = "SET citus.max_intermediate_result_size = -1";
 
 /// One transaction on a connection of its own.
 pub(in crate::store) struct PostgresSnapshot {
@@ -30,6 +32,9 @@ impl PostgresSnapshot {
         let (connection, place) = connect(url).await?;
         migrate::require_current(connection.client(), &place).await?;
         let is_distributed = distribution(&connection).await? == Distribution::Complete;
+        if is_distributed {
+            connection.client().batch_execute(WITHOUT_BOUND).await.map_err(failed)?;
+        }
         connection.client().batch_execute(BEGIN).await.map_err(failed)?;
         Ok(Self { connection, is_distributed })
     }
@@ -41,7 +46,8 @@ impl PostgresSnapshot {
 
     /// Returns at most `limit` faults that a check finds.
     pub(in crate::store) async fn faults(&self, check: &Check, limit: usize) -> Result<Vec<Fault>> {
-        let found = faults(self.connection.client(), &format!("{} LIMIT {limit}", check.sql)).await;
+        let found =
+            faults(self.connection.client(), &format!("{} LIMIT {limit}", check.postgres(self.is_distributed))).await;
         found.map_err(failed)
     }
 }

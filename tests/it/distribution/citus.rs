@@ -1,17 +1,20 @@
-//! A real Citus. Every name is new, so that the test can run again on the same database.
+//! A real Citus. The test deletes all rows of the database.
 
 use std::env;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::support::client::{Conversation, PASSWORD, TestUser, post};
+use crate::support::node::Node;
 use crate::support::operated::run;
 use crate::support::postgres::connect;
-use crate::support::server::Server;
+use crate::support::server::{Server, StoreKind};
 use crate::support::socket::{Socket, TEST_TIMEOUT};
+use crate::tools::everything::{Used, url_of, use_everything};
 
 /// Sends a message with these fields, and returns its number.
 async fn sent(user: &TestUser, room: &Conversation, fields: &Value) -> i64 {
@@ -32,8 +35,30 @@ async fn until_found(user: &TestUser, word: &str) {
     timeout(TEST_TIMEOUT, found).await.expect("the message is found");
 }
 
+/// Deletes all rows but those of the schema's versions.
+async fn empty(url: &str) {
+    let tables = "SELECT string_agg(tablename, ', ') FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_versions'";
+    let client = connect(url).await;
+    let tables: String = client.query_one(tables, &[]).await.unwrap().get(0);
+    client.batch_execute(&format!("TRUNCATE {tables}")).await.unwrap();
+}
+
+/// Uses everything that a server stores, on the database of a node.
+async fn used(mut node: Node) -> (Node, Used) {
+    node.start().await;
+    let used = use_everything(&node).await;
+    node.signal(Signal::TERM);
+    assert!(node.ended().await.success());
+    (node, used)
+}
+
+async fn assert_clean(url: &str) {
+    let ended = run(url, "", &["check"]).await;
+    assert!(ended.succeeded && ended.stdout.starts_with("The database has no faults ("), "{ended:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn conversations_live_on_its_workers() {
+async fn everything_is_stored_copied_and_checked_on_its_workers() {
     let Ok(url) = env::var("CHINWAG_TEST_CITUS_URL") else {
         eprintln!("CHINWAG_TEST_CITUS_URL is not set, so no Citus is tested");
         return;
@@ -46,7 +71,29 @@ async fn conversations_live_on_its_workers() {
     let distributed: i64 = connect(&url).await.query_one(distributed, &[]).await.unwrap().get(0);
     assert_eq!(usize::try_from(distributed), Ok(super::reach::distributed_tables().len()));
 
-    let server = Server::with(&["--database-url", &url, "--rate-limits", "off"]).await;
+    empty(&url).await;
+    let (_, Used { ada, room, .. }) = used(Node::with(&["--database-url", &url])).await;
+    assert_clean(&url).await;
+    let damage = format!(
+        "INSERT INTO saved_messages VALUES ('{}', '{}', gen_random_uuid(), now()); DELETE FROM counters WHERE conversation_id = '{}'",
+        ada.id, room.id, room.id
+    );
+    connect(&url).await.batch_execute(&damage).await.unwrap();
+    let ended = run(&url, "", &["check"]).await;
+    let found =
+        ["counters.missing: ", "saved_messages.message_id: "].map(|name| format!("{name}conversation {}", room.id));
+    assert!(ended.code == Some(1) && found.iter().all(|line| ended.stdout.contains(line)), "{ended:?}");
+
+    empty(&url).await;
+    let (source, _) = used(Node::on(StoreKind::Sqlite).await).await;
+    let copied = run(&url, "", &["copy", "--from", &url_of(&source)]).await;
+    assert!(copied.succeeded && copied.stdout.contains("The database has no faults ("), "{copied:?}");
+    conversations_live_on_its_workers(&url).await;
+    assert_clean(&url).await;
+}
+
+async fn conversations_live_on_its_workers(url: &str) {
+    let server = Server::with(&["--database-url", url, "--rate-limits", "off"]).await;
     let unique = Uuid::now_v7().simple().to_string()[20..].to_owned();
     let register = async |name: &str| server.register(&format!("{name}-{unique}")).await;
     let (ada, bob, cat) = (register("ada").await, register("bob").await, register("cat").await);

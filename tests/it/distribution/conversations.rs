@@ -52,3 +52,27 @@ async fn a_copy_makes_the_lists() {
     let rows: i64 = connect(&url).await.query_one("SELECT count(*) FROM user_conversations", &[]).await.unwrap().get(0);
     assert_eq!(rows, 2);
 }
+
+/// Citus refuses the statements with which other databases are checked for these faults.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_counter_and_a_missing_message_are_found() {
+    let url = database().await;
+    chinwag::store::open(&url).await.unwrap();
+    count_as_distributed(&url).await;
+    let server = Server::with(&["--database-url", &url]).await;
+    let (ada, bob) = (server.register("ada").await, server.register("bob").await);
+    let (room, other) = (ada.group("Room", &[&bob]).await, ada.group("Other", &[&bob]).await);
+    let message = ada.send(&other, "saved").await;
+    ada.put(&format!("{}/{}/saved", other.messages, message["id"].as_str().unwrap())).await.expect(204);
+    server.stopped().await;
+    let damage = format!(
+        "INSERT INTO saved_messages VALUES ('{}', '{}', gen_random_uuid(), now()); DELETE FROM counters WHERE conversation_id = '{}'",
+        ada.id, other.id, room.id
+    );
+    connect(&url).await.batch_execute(&damage).await.unwrap();
+    let ended = run(&url, "", &["check"]).await;
+    let faults: Vec<&str> = ended.stdout.lines().collect();
+    let [counter, saved, _] = faults[..] else { panic!("{ended:?}") };
+    assert!(counter.starts_with(&format!("counters.missing: conversation {} ", room.id)), "{counter}");
+    assert!(saved.starts_with(&format!("saved_messages.message_id: conversation {} message ", other.id)), "{saved}");
+}

@@ -8,23 +8,23 @@ use crate::support::node::Node;
 use crate::support::operated::run;
 
 /// The users and conversations that a test goes on with.
-pub(super) struct Used {
-    pub(super) ada: TestUser,
-    pub(super) grace: TestUser,
+pub(crate) struct Used {
+    pub(crate) ada: TestUser,
+    pub(crate) grace: TestUser,
     /// A group of Ada, its owner, and Grace. Its first message is a text that is neither pinned nor reacted to.
-    pub(super) room: Conversation,
+    pub(crate) room: Conversation,
     /// Of Ada and Grace.
-    pub(super) direct: Conversation,
+    pub(crate) direct: Conversation,
 }
 
 /// Returns the URL of a node's database.
-pub(super) fn url_of(node: &Node) -> String {
+pub(crate) fn url_of(node: &Node) -> String {
     let given = node.arguments.iter().find(|argument| argument.starts_with("postgres://")).cloned();
     given.unwrap_or_else(|| format!("sqlite:{}", node.data().join("chinwag.db").display()))
 }
 
 /// Uses a running server.
-pub(super) async fn use_everything(node: &Node) -> Used {
+pub(crate) async fn use_everything(node: &Node) -> Used {
     let (ada, grace, joan) = (node.register("ada").await, node.register("grace").await, node.register("joan").await);
     let room = ada.group("Lunch “at noon” 🍲", &[&grace, &joan]).await;
     let path = |message: &Value, rest: &str| format!("{}/{}{rest}", room.messages, message["id"].as_str().unwrap());
@@ -92,7 +92,7 @@ async fn delete_me(user: &TestUser, body: &Value) -> u16 {
 }
 
 /// Sends messages whose texts are long, which fill more than one batch of a copy.
-pub(super) async fn fill(user: &TestUser, room: &Conversation, messages: usize) {
+pub(crate) async fn fill(user: &TestUser, room: &Conversation, messages: usize) {
     let text = "a long one ".repeat(1_300);
     for _ in 0..messages {
         let message = json!({"id": Uuid::now_v7(), "content": text});

@@ -2,4 +2,4 @@
 
 mod check;
 mod copy;
-mod everything;
+pub(crate) mod everything;
