@@ -63,6 +63,10 @@ read -r keep; kill -CONT $server; kill -QUIT $server; wait $server
 test "$keep" || rm -rf "$1"
 "#;
 
+/// Settings of the shared server, which no test stops. Each test has a database of hundreds of files, and a checkpoint that syncs those of a few
+/// hundred tests takes six minutes, in which commits wait for longer than the server's clients do. No test needs what a failure of power leaves.
+const NOT_SYNCED: &str = "fsync = off\nfull_page_writes = off\n";
+
 /// The port of the shared server, which is found or started once a process. A test may wait for another test that starts it.
 static PORT: OnceLock<u16> = OnceLock::new();
 /// The lock that keeps the shared server running, for as long as the process lives.
@@ -127,7 +131,7 @@ impl Cluster {
         tokio::task::spawn_blocking(|| {
             let folder = tempfile::Builder::new().prefix("chinwag-").tempdir().unwrap();
             own(folder.path());
-            init(folder.path());
+            init(folder.path(), "");
             Self::run(folder)
         })
         .await
@@ -266,7 +270,7 @@ fn shared() -> u16 {
     let home = folder.join(port.number.to_string());
     fs::create_dir(&home).unwrap();
     own(&home);
-    init(&home);
+    init(&home, NOT_SYNCED);
     drop(spawn(SHARED, &folder, port.number, Stdio::null()));
     wait_until_it_answers(port.number, &home);
     fs::write(folder.join("port"), port.number.to_string()).unwrap();
@@ -339,18 +343,18 @@ pub(super) fn command(program: &Path, folder: &Path) -> Command {
     command
 }
 
-fn init(folder: &Path) {
+fn init(folder: &Path, further_settings: &str) {
     let output = command(&need("initdb"), folder)
         .args(["--encoding=UTF8", "--locale=C", "--auth=trust", "--no-sync", "--username", USER, "--pgdata=data"])
         .output()
         .unwrap();
     assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
-    // Small, and as durable as by default.
+    // Small, and else as by default.
     let settings = "shared_buffers = 64MB\nmax_connections = 300\nlisten_addresses = '127.0.0.1'\n\
         unix_socket_directories = ''\n";
     let path = folder.join("data/postgresql.conf");
     let defaults = fs::read_to_string(&path).unwrap();
-    fs::write(path, defaults + settings).unwrap();
+    fs::write(path, defaults + settings + further_settings).unwrap();
 }
 
 /// Starts the server's parent, which starts the server, in a process group of their own, so that Ctrl-C in the terminal does not reach
