@@ -98,7 +98,7 @@ async fn one_round(one: &TestNode, other: &mut TestNode, id: ConversationId) -> 
     loop {
         match other.next().await {
             Heard::Envelope(Envelope::Events(all)) => {
-                events += all.iter().filter(|of| of.conversation_id == id).count()
+                events += all.iter().filter(|of| of.conversation_id == id).count();
             }
             Heard::Envelope(Envelope::SessionsEnded(ended)) if ended == [session] => return events,
             Heard::Compare => return events,

@@ -31,8 +31,6 @@ use tokio::time::{interval, timeout};
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
-use super::server::bind;
-
 /// All that makes the schema.
 const SCHEMA: [&str; 2] = [include_str!("../../../schema.sql"), include_str!("../../../src/store/migrations.rs")];
 /// The tests' user in the database; there is no password.
@@ -399,7 +397,10 @@ pub(super) struct ReservedPort {
 
 impl ReservedPort {
     pub(super) fn new() -> Self {
-        let socket = bind(([127, 0, 0, 1], 0).into());
+        let socket = TcpSocket::new_v4().unwrap();
+        // The server listens beside it.
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
         Self { number: socket.local_addr().unwrap().port(), _socket: socket }
     }
 }
