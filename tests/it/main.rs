@@ -43,6 +43,7 @@ mod nats;
 mod node_presence;
 mod nodes;
 mod postgres;
+mod postgres_plans;
 mod postgres_pooler;
 mod postgres_tls;
 mod process;

@@ -35,10 +35,12 @@ macro_rules! commit_statement {
                  SELECT b.*, stored.id AS stored_id, mb.user_id IS NOT NULL AS is_member, mb.is_blocked IS TRUE AS is_blocked, k.last_seq, \
                      stored.id IS NULL AND mb.is_blocked IS FALSE AND (b.reply_to IS NULL OR answered.id IS NOT NULL) AS is_fresh \
                  FROM batch b \
-                 LEFT JOIN messages stored ON stored.conversation_id = b.conversation_id AND stored.id = b.id \
-                 LEFT JOIN members mb ON mb.conversation_id = b.conversation_id AND mb.user_id = b.sender_id \
-                 LEFT JOIN messages answered ON answered.conversation_id = b.conversation_id AND answered.id = b.reply_to \
-                 LEFT JOIN counters k ON k.conversation_id = b.conversation_id \
+                 LEFT JOIN LATERAL (SELECT id FROM messages WHERE conversation_id = b.conversation_id AND id = b.id LIMIT 1) stored ON true \
+                 LEFT JOIN LATERAL (SELECT user_id, is_blocked FROM members \
+                     WHERE conversation_id = b.conversation_id AND user_id = b.sender_id LIMIT 1) mb ON true \
+                 LEFT JOIN LATERAL (SELECT id FROM messages \
+                     WHERE conversation_id = b.conversation_id AND id = b.reply_to LIMIT 1) answered ON true \
+                 LEFT JOIN LATERAL (SELECT last_seq FROM counters WHERE conversation_id = b.conversation_id LIMIT 1) k ON true \
              ), numbered AS MATERIALIZED ( \
                  SELECT j.*, CASE WHEN is_fresh THEN last_seq + count(*) FILTER (WHERE is_fresh) \
                      OVER (PARTITION BY conversation_id ORDER BY place ROWS UNBOUNDED PRECEDING) END AS seq \
@@ -64,14 +66,16 @@ macro_rules! commit_statement {
             $inserted,
             " SELECT n.seq, n.is_member, n.is_blocked, ",
             message_columns!(),
-            " FROM numbered n LEFT JOIN messages m ON m.conversation_id = n.conversation_id AND m.id = n.stored_id ORDER BY n.place"
+            " FROM numbered n LEFT JOIN LATERAL (SELECT * FROM messages \
+                 WHERE conversation_id = n.conversation_id AND id = n.stored_id LIMIT 1) m ON true ORDER BY n.place"
         )
     };
 }
 
 /// conversations, ids, senders, contents, replies, timestamps. Each array has one element for each message.
 ///
-/// `judged` looks up each message by its id, its sender's membership (whose row is marked if there is a block), and the message that it replies to. `numbered` gives numbers after
+/// `judged` looks up each message by its id, its sender's membership (whose row is marked if there is a block), and the message that it replies to, in
+/// subqueries that PostgreSQL cannot turn into joins over whole tables. `numbered` gives numbers after
 /// the conversation's counter, in the order of the batch. The statement returns one row for each message: its number if it is new, true
 /// if its sender is a member, true if a block refuses it, and the stored message with its id, if there is one. (To look that up by NULL costs nothing.)
 const COMMIT: &str = commit_statement!("", "", "");

@@ -29,6 +29,8 @@ pub(super) struct PgConnection {
     tls: MakeRustlsConnect,
     driver: JoinHandle<()>,
     statements: Mutex<HashMap<&'static str, Statement>>,
+    /// The number of times that the connection was taken for use.
+    uses: AtomicUsize,
     /// The number of requests without an answer, plus one for a transaction that has not ended. A caller that gives up in the middle
     /// leaves the count above zero, and such a connection is not used again unless [`PgConnection::settle`] succeeds.
     open: AtomicUsize,
@@ -65,6 +67,7 @@ impl PgConnection {
             tls,
             driver,
             statements: Mutex::default(),
+            uses: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             in_transaction: AtomicBool::new(false),
             is_distributed,
@@ -112,6 +115,14 @@ impl PgConnection {
             }
         }
         Ok(())
+    }
+
+    /// Counts a use of the connection. Whenever the number has doubled, PostgreSQL forgets the plans of the prepared statements. It keeps a plan until
+    /// it counts the table's rows again, which takes a minute, and a plan that was made while the table was nearly empty may find a row by reading
+    /// all rows of a conversation.
+    pub(super) async fn begin_use(&self) -> Result<()> {
+        let uses = self.uses.fetch_add(1, Ordering::Relaxed);
+        if uses.is_power_of_two() { self.track(self.client.batch_execute("DISCARD PLANS")).await } else { Ok(()) }
     }
 
     /// Runs a statement. Returns its rows.

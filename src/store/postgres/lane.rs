@@ -37,6 +37,7 @@ impl Lane {
             Some(connection) => connection,
             None => Arc::new(connector.connect(self.purpose).await.map_err(Error::unavailable)?),
         };
+        connection.begin_use().await?;
         Ok(Leased { slot, connection })
     }
 }

@@ -68,7 +68,9 @@ pub(super) struct Lent(Arc<PooledConnection<'static, ConnectionManager>>);
 impl Lent {
     /// Takes a connection from the pool. The caller bounds the time.
     pub(super) async fn from(pool: &Pool<ConnectionManager>) -> Result<Self> {
-        pool.get_owned().await.map(|connection| Self(Arc::new(connection))).map_err(to_domain_error)
+        let connection = pool.get_owned().await.map_err(to_domain_error)?;
+        connection.begin_use().await?;
+        Ok(Self(Arc::new(connection)))
     }
 }
 

@@ -432,3 +432,5 @@ CREATE INDEX saved_messages_by_conversation ON saved_messages (conversation_id);
 -- Version 29: nodes find changes of blocks that the bus lost.
 
 ALTER TABLE users ADD COLUMN blocks_version INTEGER NOT NULL DEFAULT 0;
+
+-- Version 30: PostgreSQL does not take a conversation for a single message. SQLite chooses the index with more columns.

@@ -6,8 +6,7 @@ mod citus;
 mod conversations;
 mod function;
 mod logins;
-mod reach;
-mod source;
+pub(crate) mod reach;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,6 +18,7 @@ use crate::support::citus::{functions, mark, tables};
 use crate::support::operated::{empty_database, run};
 use crate::support::postgres::{connect, database};
 use crate::support::server::StoreKind;
+use crate::support::statements::statements;
 use reach::Reach;
 
 /// The statements that send and apply on a distributed database, and those that read history and catch up.
@@ -70,7 +70,7 @@ async fn reaches() -> BTreeMap<String, Reach> {
     let url = reach::partitioned().await;
     let client = connect(&url).await;
     let mut reaches = BTreeMap::new();
-    for (name, sql) in source::statements() {
+    for (name, sql) in statements() {
         let reach = reach::reach_of(&client, &sql).await;
         reaches.insert(name, reach);
     }

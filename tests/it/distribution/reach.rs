@@ -65,7 +65,13 @@ pub(super) async fn reach_of(client: &Client, sql: &str) -> Reach {
     if sql.starts_with("SELECT commit_messages_") {
         return Reach::OneConversation; // a call that Citus passes to the worker of its first argument
     }
-    client.batch_execute("SET plan_cache_mode = force_custom_plan; DEALLOCATE ALL").await.unwrap();
+    client.batch_execute("SET plan_cache_mode = force_custom_plan").await.unwrap();
+    reach_of_plan(&plan(client, sql).await, sql)
+}
+
+/// Returns PostgreSQL's plan for a statement, with some values for its parameters.
+pub(crate) async fn plan(client: &Client, sql: &str) -> String {
+    client.batch_execute("DEALLOCATE ALL").await.unwrap();
     client.batch_execute(&format!("PREPARE one AS {sql}")).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     let types = "SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = 'one'";
     let types: Vec<String> = client.query_one(types, &[]).await.unwrap().get(0);
@@ -77,7 +83,7 @@ pub(super) async fn reach_of(client: &Client, sql: &str) -> Reach {
         tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
         _ => None,
     });
-    reach_of_plan(&lines.collect::<Vec<_>>().join("\n"), sql)
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Returns how far a plan reaches.

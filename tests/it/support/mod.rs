@@ -27,3 +27,4 @@ pub(crate) mod rewriting_proxy;
 pub(crate) mod rng;
 pub(crate) mod server;
 pub(crate) mod socket;
+pub(crate) mod statements;

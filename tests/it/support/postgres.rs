@@ -166,6 +166,11 @@ impl Cluster {
         self.port.number
     }
 
+    /// Returns the server's log.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
     /// Creates an empty database, and returns its URL.
     pub(crate) async fn database(&self) -> String {
         fresh(self.port()).await

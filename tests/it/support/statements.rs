@@ -24,7 +24,7 @@ const FOLDERS: [&str; 2] = ["src/store/postgres", "src/store/queries"];
 const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 
 /// Returns all statements by their names: the file's, a dot, the constant's.
-pub(super) fn statements() -> BTreeMap<String, String> {
+pub(crate) fn statements() -> BTreeMap<String, String> {
     let mut files = Vec::new();
     for folder in FOLDERS {
         for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
