@@ -169,7 +169,7 @@ impl Chat {
             if is_empty && self.registry.activate(&connection, id, 0).is_ok() {
                 continue;
             }
-            self.subscriptions.catch_up_in_background(&connection, id, 0);
+            self.subscriptions.catch_up_in_background(&connection, id, 0, true);
         }
     }
 

@@ -142,7 +142,8 @@ impl Chat {
             async move { store.ping().await }
         };
         tasks.spawn(Arc::clone(&health).run(ping, stop.clone()));
-        let subscriptions = Arc::new(Subscriptions::new(&store, &registry, &presence, &store_permits, tasks));
+        let subscriptions =
+            Arc::new(Subscriptions::new(&store, &registry, &presence, &store_permits, &repair_queue, tasks));
         tasks.spawn(supervised(EndedSessionsPoll::new(&store, &inbox).run(stop.clone())));
         tasks.spawn(supervised(RemovalsPoll::new(&store, &repair_queue).run(stop.clone())));
         let reconciler = Reconciler {

@@ -112,22 +112,27 @@ impl Registry {
         }
     }
 
-    /// Removes a connection's subscription.
-    pub fn unsubscribe(&self, connection: &Arc<Connection>, conversation_id: ConversationId) {
+    /// Removes a connection's subscription. Returns false if there is none.
+    pub fn unsubscribe(&self, connection: &Arc<Connection>, conversation_id: ConversationId) -> bool {
         let mut subscriptions = connection.subscriptions();
-        if subscriptions.as_mut().and_then(|subscriptions| subscriptions.remove(conversation_id)).is_some() {
+        let is_subscribed =
+            subscriptions.as_mut().and_then(|subscriptions| subscriptions.remove(conversation_id)).is_some();
+        if is_subscribed {
             self.remove(connection, conversation_id);
         }
+        is_subscribed
     }
 
-    /// Removes a connection's subscription, unless it has become live.
-    pub fn unsubscribe_if_paused(&self, connection: &Arc<Connection>, conversation_id: ConversationId) {
+    /// Removes a connection's subscription, unless it has become live. Returns false if there is no paused one.
+    pub fn unsubscribe_if_paused(&self, connection: &Arc<Connection>, conversation_id: ConversationId) -> bool {
         let mut subscriptions = connection.subscriptions();
-        let Some(subscriptions) = subscriptions.as_mut() else { return };
-        if subscriptions.get(conversation_id).is_some_and(|state| state.live_from.is_none()) {
+        let Some(subscriptions) = subscriptions.as_mut() else { return false };
+        let is_paused = subscriptions.get(conversation_id).is_some_and(|state| state.live_from.is_none());
+        if is_paused {
             subscriptions.remove(conversation_id);
             self.remove(connection, conversation_id);
         }
+        is_paused
     }
 
     /// Removes all subscriptions of a connection, for good: it can have none from now on.

@@ -107,21 +107,46 @@ impl Subscriptions {
     }
 
     /// Like [`Subscriptions::catch_up`], in a task of its own, because the client may read slowly. Does nothing if the subscription is live. If it fails, the connection is closed
-    /// and its client reconnects. If the user is not in the conversation, a paused subscription ends instead.
-    pub fn catch_up_in_background(self: &Arc<Self>, connection: &Arc<Connection>, id: ConversationId, after_seq: Seq) {
+    /// and its client reconnects. If the user is not in the conversation, a paused subscription ends instead. `is_end_announced`: the client gets a frame about
+    /// that from another task.
+    pub fn catch_up_in_background(
+        self: &Arc<Self>,
+        connection: &Arc<Connection>,
+        id: ConversationId,
+        after_seq: Seq,
+        is_end_announced: bool,
+    ) {
         let (subscriptions, connection) = (Arc::clone(self), Arc::clone(connection));
         self.tasks.spawn(async move {
             if connection.live_from(id).is_some() {
                 return;
             }
-            match subscriptions.catch_up(&connection, id, after_seq).await {
+            let result = match subscriptions.catch_up(&connection, id, after_seq).await {
                 Err(error) if error.code == Code::NotFound => {
-                    subscriptions.registry.unsubscribe_if_paused(&connection, id);
+                    subscriptions.end_paused(&connection, id, is_end_announced).await
                 }
-                Err(_) => connection.send_queue.close(Close::OVERLOADED),
-                Ok(_) => {}
+                result => result.map(drop),
+            };
+            if result.is_err() {
+                connection.send_queue.close(Close::OVERLOADED);
             }
         });
+    }
+
+    /// Ends a paused subscription to a conversation that the user is not in. A comparison of the user's subscriptions does not find it from then on, and
+    /// so announces no end of it.
+    async fn end_paused(&self, connection: &Arc<Connection>, id: ConversationId, is_end_announced: bool) -> Result<()> {
+        let permit = self.store_permits.acquire_own(connection.user_id).await?;
+        let version = self.store.membership_version(connection.user_id).await?;
+        drop(permit);
+        if self.registry.unsubscribe_if_paused(connection, id) {
+            if !is_end_announced {
+                connection.send_queue.push(frames::conversation_removed(id, version));
+            }
+            // The user may be back, and a comparison meanwhile has taken the paused subscription for one that becomes live.
+            self.repairs.request_user(connection.user_id);
+        }
+        Ok(())
     }
 
     /// Returns the newest number of a conversation if the user is a member. Both are read at one moment, so the user may receive all events

@@ -210,7 +210,8 @@ impl Reconciler {
                 let frame = frames::conversation_lifecycle("conversation.created", &conversation, version);
                 connection.send_queue.push(frame);
                 if connection.scope == Scope::All {
-                    self.subscriptions.catch_up_in_background(connection, id, (member.joined_seq - 1).max(0));
+                    let after_seq = (member.joined_seq - 1).max(0);
+                    self.subscriptions.catch_up_in_background(connection, id, after_seq, false);
                 }
                 Ok(())
             }
@@ -233,7 +234,9 @@ impl Reconciler {
         if !connection.is_subscribed(id) || self.store.member(id, connection.user_id).await?.is_some() {
             return Ok(());
         }
-        self.registry.unsubscribe(connection, id);
+        if !self.registry.unsubscribe(connection, id) {
+            return Ok(());
+        }
         if connection.scope == Scope::One(id) {
             connection.send_queue.close(Close::NOT_A_MEMBER);
         } else {

@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 use super::conversation_pages::ConversationPages;
 use super::presence::Presence;
 use super::user_permits::UserPermits;
+use crate::delivery::RepairQueue;
 use crate::domain::{ConversationId, Result, Seq};
 use crate::limits;
 use crate::registry::{Connection, Registry, Scope};
@@ -20,6 +21,7 @@ pub struct Subscriptions {
     pub(super) presence: Arc<Presence>,
     /// Permits to use the store for a user.
     pub(super) store_permits: Arc<UserPermits>,
+    pub(super) repairs: Arc<RepairQueue>,
     /// Owns the tasks of [`Subscriptions::catch_up_in_background`].
     pub(super) tasks: TaskTracker,
 }
@@ -39,10 +41,12 @@ impl Subscriptions {
         registry: &Arc<Registry>,
         presence: &Arc<Presence>,
         store_permits: &Arc<UserPermits>,
+        repairs: &Arc<RepairQueue>,
         tasks: &TaskTracker,
     ) -> Self {
         let (store, registry, presence) = (Arc::clone(store), Arc::clone(registry), Arc::clone(presence));
-        Self { store, registry, presence, store_permits: Arc::clone(store_permits), tasks: tasks.clone() }
+        let (store_permits, repairs) = (Arc::clone(store_permits), Arc::clone(repairs));
+        Self { store, registry, presence, store_permits, repairs, tasks: tasks.clone() }
     }
 
     /// Subscribes a connection to the next conversations of its user, at most [`limits::SUBSCRIBED_AT_ONCE_MAX`]. They are live at their newest
@@ -73,7 +77,7 @@ impl Subscriptions {
                     Some(&head) if connection.scope == Scope::All => self.registry.activate_now(connection, id, head),
                     Some(_) => {}
                     // The user has left, or the conversation was deleted.
-                    None => self.registry.unsubscribe(connection, id),
+                    None => _ = self.registry.unsubscribe(connection, id),
                 }
             }
         }

@@ -75,7 +75,8 @@ async fn what_is_under_way_is_answered_though_the_token_expires() {
     let file = folder.path().join("chinwag.db");
     let url = format!("sqlite:{}", file.display());
     let mut server = Server::with(&["--access-token-ttl", "3s", "--database-url", &url]).await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    // Ada's token is the younger one.
+    let (grace, ada) = (server.register("grace").await, server.register("ada").await);
     let room = ada.direct(&grace).await;
     let mut socket = ada.connect(&room.socket).await;
     let another_writer = Connection::open(&file).unwrap();

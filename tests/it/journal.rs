@@ -66,10 +66,15 @@ impl Fixture {
 
     /// Waits until this many batches wait for the lock.
     async fn blocked(&self, batches: i64) {
-        // pg_stat_activity would not do: its snapshot stays the same in the transaction that holds the lock.
-        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')";
+        // Other tests wait for locks of their databases on the same server. The look is a new one each time, though the client is in a transaction.
+        let waiting = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+            WHERE NOT granted AND locktype IN ('transactionid', 'tuple') AND datname = current_database()";
+        let count = async || {
+            self.database.batch_execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
+            self.database.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0)
+        };
         let blocked = async {
-            while self.database.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < batches {
+            while count().await < batches {
                 sleep(Duration::from_millis(5)).await;
             }
         };

@@ -6,12 +6,13 @@ use chinwag::bus::local::Local;
 use chinwag::bus::{Bus, Envelope, Hints, Inbox};
 use chinwag::domain::session::SessionKey;
 use chinwag::domain::{ConversationId, SessionId, Timestamp, UserId};
-use chinwag::store::Sessions;
+use chinwag::store::{Conversations, Sessions};
 use serde_json::json;
 
 use super::{Cluster, NEVER, Setup};
 use crate::support::bus::{Form, NetworkCondition};
 use crate::support::client::{Conversation, TestUser};
+use crate::support::crowd::group;
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 
@@ -19,6 +20,7 @@ on_each_store! {
     many_conversations_are_read_by_one_question,
     a_conversation_that_lacks_much_is_read_in_pages_beside_others,
     a_change_of_blocks_that_the_bus_brought_is_not_sent_again,
+    a_conversation_that_is_deleted_while_it_appears_is_gone_again,
 }
 
 /// Returns what another node tells of conversations that have reached `seq`.
@@ -121,6 +123,31 @@ async fn a_change_of_blocks_that_the_bus_brought_is_not_sent_again(store: StoreK
     for socket in [&mut socket, &mut late] {
         let next = socket.next_of(&PRESENCE).await;
         assert_eq!(next["online"], json!([joan.id]), "{next}");
+    }
+}
+
+async fn a_conversation_that_is_deleted_while_it_appears_is_gone_again(store: StoreKind) {
+    let mut inbox: Option<Arc<dyn Inbox>> = None;
+    let (server, held_store) = Server::held_on(store, |own| {
+        inbox = Some(Arc::clone(&own));
+        Arc::new(Local::new(own))
+    })
+    .await;
+    let inbox = inbox.unwrap();
+    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    let ids = [&ada, &grace].map(|user| UserId::parse(&user.id).unwrap());
+    let mut socket = grace.connect("/ws").await;
+    // Another node creates the conversation, and deletes it when this one has read it and does not catch up yet.
+    let room = group(&*held_store, &[ada.clone(), grace.clone()]).await;
+    let mut read = held_store.hold("conversation", 1);
+    inbox.deliver_remote(Envelope::Hints(Hints { users: vec![ids[1]], ..Hints::default() }));
+    read.reached().await;
+    held_store.delete_conversation(ConversationId::parse(&room.id).unwrap(), ids[0]).await.unwrap();
+    read.release();
+    for (kind, version) in [("conversation.created", 1), ("conversation.deleted", 2)] {
+        let frame = socket.next_of(&["conversation.created", "conversation.deleted"]).await;
+        assert_eq!((&frame["type"], &frame["conversation_id"]), (&json!(kind), &json!(room.id)));
+        assert_eq!(frame["membership_version"], version);
     }
 }
 

@@ -85,6 +85,10 @@ async fn an_arrival_does_not_wait_until_others_are_announced() {
         sockets.push(user.connect("/ws").await);
         while !viewers.next_of(&["presence.diff"]).await["online"].to_string().contains(&user.id) {}
     }
+    // Their connections ask for blocks too.
+    for socket in &mut sockets {
+        socket.set_up().await;
+    }
     let late = server.register("late").await;
     let (mut first, second) = (held_store.hold("blocks_with", 1), held_store.hold("blocks_with", 2));
     for socket in &mut sockets {

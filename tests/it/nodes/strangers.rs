@@ -74,7 +74,9 @@ async fn foreign_notifications_are_counted_and_do_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn copies_of_old_notifications_show_nothing_on_a_node_that_has_just_started() {
     let pair = Pair::new().await;
-    let Talkers { ada, mut adas, grace, mut graces, room, .. } = pair.talkers().await;
+    let mut talkers = pair.talkers().await;
+    talkers.meet().await;
+    let Talkers { ada, mut adas, grace, mut graces, room, .. } = talkers;
     let mut tap = Tap::on(&pair.url).await;
     let typing = |kind: &str| json!({"type": kind, "conversation_id": room.id});
     adas.send(&typing("typing.start")).await;

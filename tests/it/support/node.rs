@@ -24,8 +24,10 @@ use super::postgres;
 use super::server::{StoreKind, bind};
 use super::socket::TEST_TIMEOUT;
 
+/// The number of log lines that are kept: more than a server writes while a test waits for one of them.
+const LOG_LINES_MAX: usize = 10_000;
 /// The number of log lines that are printed when a test fails.
-const LOG_LINES_MAX: usize = 60;
+const LOG_LINES_PRINTED: usize = 60;
 
 /// A server process, running or not, which is killed on drop.
 pub(crate) struct Node {
@@ -154,14 +156,14 @@ impl Node {
         ended.unwrap_or_else(|_| panic!("the server does not end:\n{}", self.log.last_lines())).unwrap()
     }
 
-    /// Waits until a text is in this many of the last lines of the log.
+    /// Waits until a text is in this many lines of the log.
     pub(crate) async fn has_logged(&self, text: &str, times: usize) {
         let mut written = self.log.written.subscribe();
         let logged = timeout(TEST_TIMEOUT, written.wait_for(|()| self.count_logged(text) >= times)).await.is_ok();
         assert!(logged, "the server has not logged {text:?}:\n{}", self.log.last_lines());
     }
 
-    /// Returns the number of the last lines of the log that contain a text.
+    /// Returns the number of lines of the log that contain a text.
     pub(crate) fn count_logged(&self, text: &str) -> usize {
         self.log.lines.lock().unwrap().iter().filter(|line| line.contains(text)).count()
     }
@@ -218,6 +220,8 @@ impl ServerLog {
     }
 
     fn last_lines(&self) -> String {
-        self.lines.lock().unwrap().iter().fold("The server's log:\n".to_owned(), |log, line| log + line + "\n")
+        let lines = self.lines.lock().unwrap();
+        let last = lines.iter().skip(lines.len().saturating_sub(LOG_LINES_PRINTED));
+        last.fold("The server's log:\n".to_owned(), |log, line| log + line + "\n")
     }
 }

@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 
 use tempfile::TempDir;
 
-use super::postgres::{free_port, own, spawn, wait_until_it_answers};
+use super::postgres::{ReservedPort, own, spawn, wait_until_it_answers};
 
 /// The pooler lives until standard input is closed, which the kernel does when the test ends, however it ends.
 const SCRIPT: &str = r#"
@@ -19,6 +19,7 @@ pub(crate) struct PgBouncer {
     /// The URL of the database through the pooler.
     pub(crate) url: String,
     parent: Child,
+    _reserved_port: ReservedPort,
     _folder: TempDir,
 }
 
@@ -28,7 +29,8 @@ impl PgBouncer {
         let (before, place) = url.rsplit_once('@').unwrap();
         let (server, name) = place.split_once('/').unwrap();
         let (_, server_port) = server.rsplit_once(':').unwrap();
-        let port = free_port();
+        let reserved_port = ReservedPort::new();
+        let port = reserved_port.number;
         let text = format!(
             "[databases]\n* = host=127.0.0.1 port={server_port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
              unix_socket_dir =\nauth_type = trust\nauth_file = users\n{settings}\n"
@@ -41,7 +43,7 @@ impl PgBouncer {
             fs::write(folder.path().join("pgbouncer.ini"), text).unwrap();
             let parent = spawn(SCRIPT, folder.path(), port, Stdio::piped());
             wait_until_it_answers(port, folder.path());
-            Self { url, parent, _folder: folder }
+            Self { url, parent, _reserved_port: reserved_port, _folder: folder }
         })
         .await
         .unwrap()

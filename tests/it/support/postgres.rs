@@ -3,14 +3,16 @@
 //! `cargo test` runs all tests in one process, `cargo nextest` each in its own; both may be killed at any moment. So no
 //! test stops the server. Each process that uses it holds a shared `flock` on the file `users` until it ends, however it ends, and a
 //! small shell script, the server's parent, waits until no process holds it. The script then takes the lock `starting`, under which
-//! servers are found or started, checks `users` once more, stops the server and removes its folder. A folder whose server does not
-//! answer is left over from a machine that crashed, and is replaced.
+//! servers are found or started, checks `users` once more, stops the server and releases the lock. Then it removes the server's folder, which
+//! takes minutes: a file takes milliseconds, and each test's database has hundreds. A folder whose server does not answer is left over from a
+//! machine that crashed, and is removed in the background too.
 //!
 //! Tests that stop or pause the server start one of their own: [`Cluster`].
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
+use std::iter::repeat_with;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -21,7 +23,9 @@ use std::{env, process, thread};
 
 use chinwag::limits::QUERY_TIMEOUT;
 use rustix::fs::{FlockOperation, flock};
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, geteuid, kill_process, test_kill_process};
+use tokio::net::TcpSocket;
 use tokio::sync::OnceCell;
 use tokio::time::{interval, timeout};
 use tokio_postgres::{Client, NoTls};
@@ -44,7 +48,8 @@ while flock users true && sleep 5 && kill -0 $server; do
     flock -n users true && rm -f port && break
     exec 9>&-
 done
-kill -QUIT $server; wait $server; rm -rf "$2"
+kill -QUIT $server; wait $server; exec 9>&-
+rm -rf "$2"
 "#;
 
 /// The server lives until standard input is closed, which the kernel does when the test ends, however it ends. Its folder is
@@ -55,6 +60,10 @@ postgres -D data -p "$2" >>log 2>&1 & server=$!
 read -r keep; kill -CONT $server; kill -QUIT $server; wait $server
 test "$keep" || rm -rf "$1"
 "#;
+
+/// Settings of the shared server, which no test stops. Each test has a database of hundreds of files, and a checkpoint that syncs those of a few
+/// hundred tests takes six minutes, in which commits wait for longer than the server's clients do. No test needs what a failure of power leaves.
+const NOT_SYNCED: &str = "fsync = off\nfull_page_writes = off\n";
 
 /// The port of the shared server, which is found or started once a process. A test may wait for another test that starts it.
 static PORT: OnceLock<u16> = OnceLock::new();
@@ -110,7 +119,7 @@ pub(crate) fn bin(name: &str) -> Option<PathBuf> {
 /// A server for one test, which may stop or pause it. It stops on drop.
 pub(crate) struct Cluster {
     folder: tempfile::TempDir,
-    port: u16,
+    port: ReservedPort,
     parent: Child,
 }
 
@@ -120,7 +129,7 @@ impl Cluster {
         tokio::task::spawn_blocking(|| {
             let folder = tempfile::Builder::new().prefix("chinwag-").tempdir().unwrap();
             own(folder.path());
-            init(folder.path());
+            init(folder.path(), "");
             Self::run(folder)
         })
         .await
@@ -129,15 +138,15 @@ impl Cluster {
 
     /// Runs the server whose data is in the folder, and waits until it answers.
     fn run(folder: tempfile::TempDir) -> Self {
-        let port = free_port();
-        let parent = spawn(OWN, folder.path(), port, Stdio::piped());
-        wait_until_it_answers(port, folder.path());
+        let port = ReservedPort::new();
+        let parent = spawn(OWN, folder.path(), port.number, Stdio::piped());
+        wait_until_it_answers(port.number, folder.path());
         Self { folder, port, parent }
     }
 
     /// Starts a standby of this server, which answers reads.
     pub(crate) async fn standby(&self) -> Self {
-        let primary_port = self.port;
+        let primary_port = self.port();
         tokio::task::spawn_blocking(move || {
             let folder = tempfile::Builder::new().prefix("chinwag-").tempdir().unwrap();
             own(folder.path());
@@ -154,7 +163,7 @@ impl Cluster {
     }
 
     pub(crate) fn port(&self) -> u16 {
-        self.port
+        self.port.number
     }
 
     /// Returns the server's log.
@@ -164,7 +173,7 @@ impl Cluster {
 
     /// Creates an empty database, and returns its URL.
     pub(crate) async fn database(&self) -> String {
-        fresh(self.port).await
+        fresh(self.port()).await
     }
 
     /// Stops the server as a crash does, and starts it again.
@@ -181,8 +190,8 @@ impl Cluster {
 
     /// Starts a crashed server again on the same folder and port, and waits until it answers.
     pub(crate) fn start_again(&mut self) {
-        self.parent = spawn(OWN, self.folder.path(), self.port, Stdio::piped());
-        wait_until_it_answers(self.port, self.folder.path());
+        self.parent = spawn(OWN, self.folder.path(), self.port(), Stdio::piped());
+        wait_until_it_answers(self.port(), self.folder.path());
     }
 
     /// Kills the server's processes with SIGKILL.
@@ -252,21 +261,38 @@ fn shared() -> u16 {
     USERS.set(users).unwrap();
 
     let noted = fs::read_to_string(folder.join("port")).ok().and_then(|text| text.parse().ok());
-    if let Some(port) = noted.filter(|port| answers(*port)) {
+    if let Some(port) = noted.filter(|port| answers_in_time(*port, &folder.join(port.to_string()))) {
         return port;
     }
-    for entry in fs::read_dir(&folder).unwrap().flatten() {
-        let _ = fs::remove_dir_all(entry.path()); // fails for files, which stay
-    }
-    let port = free_port();
-    let home = folder.join(port.to_string());
+    let left_over = fs::read_dir(&folder).unwrap().flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+    let mut removing = command(Path::new("rm"), &folder);
+    removing.arg("-rf").args(left_over).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Neither is waited for: they outlive this process.
+    drop(removing.process_group(0).spawn().unwrap());
+    let port = repeat_with(ReservedPort::new).find(|port| !folder.join(port.number.to_string()).exists()).unwrap();
+    let home = folder.join(port.number.to_string());
     fs::create_dir(&home).unwrap();
     own(&home);
-    init(&home);
-    drop(spawn(SHARED, &folder, port, Stdio::null())); // not waited for: it outlives this process
-    wait_until_it_answers(port, &home);
-    fs::write(folder.join("port"), port.to_string()).unwrap();
-    port
+    init(&home, NOT_SYNCED);
+    drop(spawn(SHARED, &folder, port.number, Stdio::null()));
+    wait_until_it_answers(port.number, &home);
+    fs::write(folder.join("port"), port.number.to_string()).unwrap();
+    port.number
+}
+
+/// Returns true if the server in this folder answers. A busy machine may keep a server that runs from answering for a while, and other tests use
+/// it.
+fn answers_in_time(port: u16, home: &Path) -> bool {
+    let started = Instant::now();
+    while !answers(port) {
+        let noted = fs::read_to_string(home.join("data/postmaster.pid")).unwrap_or_default();
+        let postmaster = noted.lines().next().and_then(|pid| Pid::from_raw(pid.parse().ok()?));
+        let runs = postmaster.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH));
+        if !runs || started.elapsed() > START_TIMEOUT {
+            return false;
+        }
+    }
+    true
 }
 
 /// Returns a folder below the target folder. If the tests run as root, PostgreSQL runs as another user, which may have no access to the
@@ -320,18 +346,18 @@ pub(super) fn command(program: &Path, folder: &Path) -> Command {
     command
 }
 
-fn init(folder: &Path) {
+fn init(folder: &Path, further_settings: &str) {
     let output = command(&need("initdb"), folder)
         .args(["--encoding=UTF8", "--locale=C", "--auth=trust", "--no-sync", "--username", USER, "--pgdata=data"])
         .output()
         .unwrap();
     assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
-    // Small, and as durable as by default.
+    // Small, and else as by default.
     let settings = "shared_buffers = 64MB\nmax_connections = 300\nlisten_addresses = '127.0.0.1'\n\
         unix_socket_directories = ''\n";
     let path = folder.join("data/postgresql.conf");
     let defaults = fs::read_to_string(&path).unwrap();
-    fs::write(path, defaults + settings).unwrap();
+    fs::write(path, defaults + settings + further_settings).unwrap();
 }
 
 /// Starts the server's parent, which starts the server, in a process group of their own, so that Ctrl-C in the terminal does not reach
@@ -367,8 +393,21 @@ fn answers(port: u16) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-pub(super) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port()
+/// A port for a server of another program. A free port that nobody reserves can become that of an outgoing connection, of this test or of another,
+/// before the server listens there, or while it is stopped.
+pub(super) struct ReservedPort {
+    pub(super) number: u16,
+    _socket: TcpSocket,
+}
+
+impl ReservedPort {
+    pub(super) fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        // The server listens beside it.
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        Self { number: socket.local_addr().unwrap().port(), _socket: socket }
+    }
 }
 
 fn need(name: &str) -> PathBuf {

@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -165,6 +165,13 @@ impl Socket {
                 }
             }
         }
+    }
+
+    /// Waits until the connection is set up: its subscriptions are live, and it asks the store for nothing more by itself. `hello` comes before that,
+    /// and the server reads the first frame after it. Skips the frames until then.
+    pub(crate) async fn set_up(&mut self) {
+        self.send(&json!({"type": "ping"})).await;
+        self.next_of(&["pong"]).await;
     }
 
     /// Returns the type of the next frame, or the code of a close.
