@@ -37,6 +37,9 @@ pub const LEASE_LOOK_PAUSE: Duration = Duration::from_millis(500);
 pub const NODE_CHALLENGE_PAUSE: Duration = Duration::from_millis(250);
 /// Time after which a node must have been seen by a node that it sees: a renewal, and the time that it may take.
 pub const PEERS_SETTLED: Duration = LEASE_RENEWAL.saturating_add(QUERY_TIMEOUT);
+/// Time after which a node with a lease must have been heard over the bus: two leases. A node that was killed has no lease by then, and one that runs
+/// says something every five seconds.
+pub const PEER_SILENCE_MAX: Duration = LEASE.saturating_mul(2);
 /// Time for which the row of a dead node stays, for the operator who looks.
 pub const DEAD_NODE_KEPT: Duration = Duration::from_secs(600);
 /// Packets of nodes that this one has not met yet from which on the log says so: a node that joins busy ones gets thousands for a moment.
@@ -77,6 +80,8 @@ pub const NATS_PING_INTERVAL: Duration = Duration::from_secs(2);
 pub const NATS_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pause between two attempts to connect to NATS. Nodes catch up within 2 s of its return.
 pub const NATS_RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+/// Servers of NATS of which one attempt to connect says in the log why it failed: few clusters have more.
+pub const NATS_FAILURES_LOGGED: usize = 5;
 /// Time from a node's new subscriptions to its comparison with the store: the servers of a NATS cluster tell each other in a few milliseconds.
 pub const NATS_SETTLE_TIME: Duration = Duration::from_millis(250);
 /// Time in which a node's packet to itself comes back from NATS. The next one is sent then.

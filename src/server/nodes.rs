@@ -1,5 +1,6 @@
 //! Nodes: joins this process to the others that share its database.
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -97,7 +98,8 @@ impl Joining {
     pub(super) fn join(self, inbox: Arc<dyn Inbox>) -> (Arc<dyn Bus>, Joined) {
         let gate = self.store.history_gate().unwrap_or_default();
         let cluster = Cluster::new(inbox, self.seal, gate);
-        let leases = LeaseKeeper::new(&self.store, &cluster, self.incarnation, self.lease);
+        let bus = self.link.to_string();
+        let leases = LeaseKeeper::new(&self.store, &cluster, bus, self.incarnation, self.lease);
         (Arc::clone(&cluster) as _, Joined { id: self.incarnation, leases, cluster, link: self.link })
     }
 }
@@ -114,6 +116,15 @@ async fn notifications(config: &Config, cluster_id: Uuid, store: &Arc<dyn Store>
     // With a gate of its own: a URL of another server is a mistake, and no server that has taken over.
     notifications(Arc::default())?.connect().await.map_err(refused)?;
     notifications(gate)
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Postgres(_) => f.write_str("PostgreSQL's NOTIFY"),
+            Self::Nats(link) => write!(f, "NATS at {}", link.servers),
+        }
+    }
 }
 
 impl Link {

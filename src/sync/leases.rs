@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::unheard_nodes::{Finding, UnheardNodes};
 use crate::bus::cluster::Cluster;
 use crate::domain::{Incarnation, Result, Timestamp};
 use crate::limits;
@@ -17,6 +18,9 @@ pub struct LeaseKeeper {
     store: Arc<dyn Store>,
     cluster: Arc<Cluster>,
     incarnation: Incarnation,
+    /// The name of the bus for the log.
+    bus: String,
+    unheard: UnheardNodes,
     renewed_at: Option<Instant>,
     /// The keeper keeps peers whose leases have ended until this time: the store was away, and they had no chance to renew them.
     peers_stay_until: Option<Instant>,
@@ -27,13 +31,21 @@ pub struct LeaseKeeper {
 }
 
 impl LeaseKeeper {
-    /// Returns a keeper of this lease, which was taken just now.
-    pub fn new(store: &Arc<dyn Store>, cluster: &Arc<Cluster>, incarnation: Incarnation, lease: Renewal) -> Self {
+    /// Returns a keeper of this lease, which was taken just now. The log calls the bus `bus`.
+    pub fn new(
+        store: &Arc<dyn Store>,
+        cluster: &Arc<Cluster>,
+        bus: String,
+        incarnation: Incarnation,
+        lease: Renewal,
+    ) -> Self {
         let (store, cluster) = (Arc::clone(store), Arc::clone(cluster));
         let mut keeper = Self {
             store,
             cluster,
             incarnation,
+            bus,
+            unheard: UnheardNodes::default(),
             renewed_at: None,
             peers_stay_until: None,
             has_other_clock: false,
@@ -98,6 +110,22 @@ impl LeaseKeeper {
         self.has_other_clock = differ;
     }
 
+    /// Names the nodes that do not share this node's bus. `is_in_time`: no renewal before this one failed, after which nothing is known of the others.
+    fn name_unheard(&mut self, leased: &[Incarnation], is_in_time: bool, now: Instant) {
+        let (heard, can_hear) = (self.cluster.peers.take_heard(), is_in_time && self.cluster.is_connected());
+        for finding in self.unheard.look(leased, &heard, can_hear, now) {
+            match finding {
+                Finding::Unheard(node) => tracing::warn!(
+                    %node,
+                    bus = %self.bus,
+                    "a node that shares this database sends nothing over this node's bus; its events come with the next heartbeat; \
+                     all nodes need the same NATS_URL, or none, and the same CHINWAG_JWT_SECRET"
+                ),
+                Finding::HeardAgain(node) => tracing::info!(%node, bus = %self.bus, "packets of the node come again"),
+            }
+        }
+    }
+
     fn take_over(&mut self, renewal: Renewal) {
         if let Some(time) = renewal.store_time {
             self.compare_clocks(time);
@@ -110,6 +138,7 @@ impl LeaseKeeper {
         }
         self.renewed_at = Some(now);
         self.peers_stay_until = self.peers_stay_until.filter(|until| *until > now);
+        self.name_unheard(&renewal.others, self.peers_stay_until.is_none(), now);
 
         let peers = &self.cluster.peers;
         let before: HashSet<Incarnation> = peers.live().into_iter().collect();

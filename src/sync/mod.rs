@@ -14,6 +14,7 @@ mod removals;
 mod replaced_history;
 mod subscriptions;
 mod sweeper;
+mod unheard_nodes;
 mod user_permits;
 pub mod user_words;
 

@@ -65,6 +65,8 @@ pub struct Cluster {
     fragments: Fragments,
     /// The carrier has lost its connection.
     is_cut_off: AtomicBool,
+    /// The carrier has a connection.
+    is_connected: AtomicBool,
     acknowledgements: Acknowledgements,
 }
 
@@ -73,7 +75,7 @@ impl Cluster {
     pub fn new(inbox: Arc<dyn Inbox>, seal: Seal, gate: Arc<HistoryGate>) -> Arc<Self> {
         let (peers, outbound, refused) = (Peers::default(), Outbound::new(Arc::clone(&gate)), Refused::default());
         let (newcomer, fragments, is_cut_off) = (Notify::new(), Fragments::default(), AtomicBool::new(false));
-        let acknowledgements = Acknowledgements::default();
+        let (is_connected, acknowledgements) = (AtomicBool::new(false), Acknowledgements::default());
         Arc::new(Self {
             inbox,
             seal,
@@ -84,6 +86,7 @@ impl Cluster {
             newcomer,
             fragments,
             is_cut_off,
+            is_connected,
             acknowledgements,
         })
     }
@@ -176,6 +179,12 @@ impl Cluster {
     /// other nodes as it was: it cannot know better. A node counts as connected before its carrier begins.
     pub fn set_connected(&self, is_connected: bool) {
         self.is_cut_off.store(!is_connected, Ordering::Relaxed);
+        self.is_connected.store(is_connected, Ordering::Relaxed);
+    }
+
+    /// Returns true if the carrier has a connection. It has none before its first one.
+    pub fn is_connected(&self) -> bool {
+        self.is_connected.load(Ordering::Relaxed)
     }
 }
 

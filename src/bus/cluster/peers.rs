@@ -1,6 +1,6 @@
 //! Peers: the other nodes of the cluster that are alive, and the packets that came from each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ struct Peer {
     responded_at: Option<u64>,
     challenge: RequestId,
     challenged_at: Instant,
+    /// A packet came since the last call of [`Peers::take_heard`].
+    is_heard: bool,
 }
 
 /// The result of a look at a packet's sender and counter.
@@ -46,7 +48,8 @@ impl Peers {
             let peer = before.remove(&incarnation).unwrap_or_else(|| {
                 let challenge = challenge_for(incarnation);
                 challenges.push(challenge);
-                Peer { window: ReplayWindow::default(), responded_at: None, challenge, challenged_at: Instant::now() }
+                let (window, challenged_at) = (ReplayWindow::default(), Instant::now());
+                Peer { window, responded_at: None, challenge, challenged_at, is_heard: false }
             });
             peers.insert(incarnation, peer);
         }
@@ -77,11 +80,21 @@ impl Peers {
     pub fn admit(&self, from: Incarnation, counter: u64) -> Admission {
         let mut peers = self.peers();
         let Some(peer) = peers.get_mut(&from) else { return Admission::Unknown };
+        if !peer.window.admit(counter) {
+            return Admission::Stale;
+        }
+        peer.is_heard = true;
         match peer.responded_at {
-            _ if !peer.window.admit(counter) => Admission::Stale,
             Some(first) if first <= counter => Admission::New,
             _ => Admission::Early,
         }
+    }
+
+    /// Returns the peers of which packets came since the last call.
+    pub fn take_heard(&self) -> HashSet<Incarnation> {
+        let mut peers = self.peers();
+        let heard = peers.iter_mut().filter_map(|(node, peer)| std::mem::take(&mut peer.is_heard).then_some(*node));
+        heard.collect()
     }
 
     /// Records a response with this counter. Returns false if the sender got another challenge, or had responded before.
@@ -125,8 +138,10 @@ mod tests {
         assert_eq!(peers.admit(one, 1), Admission::Unknown);
         assert_eq!(peers.set_live([one]).len(), 1);
         assert_eq!(peers.admit(one, 1), Admission::Early);
+        assert_eq!(peers.take_heard(), [one].into());
         assert_eq!(peers.set_live([other, one]).len(), 1);
         assert_eq!(peers.admit(one, 1), Admission::Stale, "a node that stays keeps its window");
+        assert!(peers.take_heard().is_empty(), "a copy says nothing of its sender");
         assert!(peers.set_live([other]).is_empty());
         assert_eq!(peers.admit(one, 2), Admission::Unknown);
     }

@@ -1,10 +1,12 @@
 //! Nodes that exchange packets over a real NATS.
 
+mod apart;
 mod carrier;
 mod credentials;
 mod logins;
 pub(crate) mod nodes;
 mod outages;
+mod reasons;
 mod strangers;
 
 use std::num::NonZeroU32;

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use std::{env, io, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -158,8 +159,13 @@ impl Node {
 
     /// Waits until a text is in this many lines of the log.
     pub(crate) async fn has_logged(&self, text: &str, times: usize) {
+        self.has_logged_within(TEST_TIMEOUT, text, times).await;
+    }
+
+    /// Waits for a text as [`Node::has_logged`] does, for another time.
+    pub(crate) async fn has_logged_within(&self, time: Duration, text: &str, times: usize) {
         let mut written = self.log.written.subscribe();
-        let logged = timeout(TEST_TIMEOUT, written.wait_for(|()| self.count_logged(text) >= times)).await.is_ok();
+        let logged = timeout(time, written.wait_for(|()| self.count_logged(text) >= times)).await.is_ok();
         assert!(logged, "the server has not logged {text:?}:\n{}", self.log.last_lines());
     }
 

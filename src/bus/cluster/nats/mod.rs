@@ -8,6 +8,7 @@
 //! NATS delivers each packet at most once, so the store stays the truth. The client reconnects by itself, and does not need NATS at the start.
 
 mod credentials;
+mod failures;
 mod inbound;
 mod packets;
 mod publisher;
@@ -46,7 +47,7 @@ pub async fn connect(
     tls: &TlsFiles,
 ) -> Result<(Publisher, Receiver, Deliverer), String> {
     let signals = Arc::<Signals>::default();
-    let (events, connected) = (Arc::clone(&signals), Arc::clone(cluster));
+    let (events, attempts, connected) = (Arc::clone(&signals), Arc::clone(&signals), Arc::clone(cluster));
     let options = servers
         .options(tls)?
         .name("chinwag")
@@ -54,6 +55,11 @@ pub async fn connect(
         .ping_interval(limits::NATS_PING_INTERVAL)
         .connection_timeout(limits::NATS_CONNECT_TIMEOUT)
         .reconnect_delay_callback(|attempt| if attempt <= 1 { Duration::ZERO } else { limits::NATS_RECONNECT_PAUSE })
+        // It chooses no server, and says why the last attempt failed.
+        .reconnect_to_server_callback(move |servers, _| {
+            attempts.attempt(&servers);
+            std::future::ready(None)
+        })
         .client_capacity(limits::NATS_SENDING_PACKETS_MAX)
         .subscription_capacity(limits::NATS_WAITING_PACKETS_MAX)
         .event_callback(move |event| {

@@ -48,7 +48,7 @@ impl fmt::Display for Servers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, server) in self.addresses.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma}{}://{}:{}", server.scheme(), server.host(), server.port())?;
+            write!(f, "{comma}{}", without_login(server))?;
         }
         Ok(())
     }
@@ -113,6 +113,13 @@ impl Servers {
         }
         Ok(options)
     }
+}
+
+/// Returns an address as the log shows it.
+pub(super) fn without_login(server: &ServerAddr) -> String {
+    let host = server.host();
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    format!("{}://{host}:{}", server.scheme(), server.port())
 }
 
 /// Returns the login of an address: a user and a password, or a token. `None` if it is not UTF-8.

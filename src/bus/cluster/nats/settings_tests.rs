@@ -8,7 +8,7 @@ fn addresses_of_every_form_are_read() {
         ("nats://127.0.0.1:4222", "nats://127.0.0.1:4222", None),
         ("broker", "nats://broker:4222", None),
         (" nats://a:1, nats://b:2 ,", "nats://a:1,nats://b:2", None),
-        ("nats://[::1]:4222", "nats://::1:4222", None),
+        ("nats://[::1]:4222", "nats://[::1]:4222", None),
         ("tls://u:p%40ss@a", "tls://a:4222", Some(Login::Password("u".to_owned(), "p@ss".to_owned()))),
         ("nats://t%2Fken@a,nats://t%2Fken@b", "nats://a:4222,nats://b:4222", Some(Login::Token("t/ken".to_owned()))),
     ] {

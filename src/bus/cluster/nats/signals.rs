@@ -3,9 +3,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use async_nats::Event;
+use async_nats::{ClientError, Event, Server};
 use tokio::sync::Notify;
 
+use super::failures::{Failure, failures, is_about_names};
 use crate::limits;
 
 /// The events since the last look.
@@ -29,6 +30,8 @@ struct State {
     happened: Happened,
     /// The time of the last line in the log that says why NATS does not serve this node. `None` after it connected.
     complained_at: Option<Instant>,
+    /// The client tries to connect, and not for the first time since it was connected.
+    has_tried: bool,
 }
 
 impl Signals {
@@ -38,19 +41,48 @@ impl Signals {
         match event {
             Event::Connected => {
                 tracing::info!("connected to NATS");
-                state.complained_at = None;
+                (state.complained_at, state.has_tried) = (None, false);
                 state.happened.connects += 1;
             }
             Event::SlowConsumer(_) => state.happened.dropped += 1,
             Event::Disconnected => {
                 return tracing::warn!("NATS is away; the events of other nodes come with the next heartbeat");
             }
-            Event::ServerError(error) => return state.complain(error),
-            Event::ClientError(error) => return state.complain(error),
+            Event::ServerError(error) => {
+                if state.may_complain() {
+                    tracing::warn!(%error, "NATS does not serve this node");
+                }
+                return;
+            }
+            Event::ClientError(ClientError::Other(kind)) if is_about_names(kind) => {
+                if state.may_complain() {
+                    tracing::warn!(
+                        reason = "the name of a host in NATS_URL is not found",
+                        "NATS does not serve this node"
+                    );
+                }
+                return;
+            }
+            // The next attempt says more.
+            Event::ClientError(_) => return,
             Event::LameDuckMode | Event::Draining | Event::Closed => return,
         }
         drop(state);
         self.changed.notify_one();
+    }
+
+    /// Records that the client is about to try these servers. Says why the last attempt failed. Errors from before the last connection are old.
+    pub(super) fn attempt(&self, servers: &[Server]) {
+        let mut state = self.state();
+        if !std::mem::replace(&mut state.has_tried, true) {
+            return;
+        }
+        let mut failures = failures(servers).take(limits::NATS_FAILURES_LOGGED).peekable();
+        if failures.peek().is_some() && state.may_complain() {
+            for Failure { server, reason, error } in failures {
+                tracing::warn!(server, reason, error, "NATS does not serve this node");
+            }
+        }
     }
 
     /// Records a packet that the queue of this node dropped.
@@ -72,12 +104,14 @@ impl Signals {
 }
 
 impl State {
-    /// Logs an error. There is one for each attempt to connect, and for each packet that NATS refuses.
-    fn complain(&mut self, error: &impl std::fmt::Display) {
+    /// Returns true if the log may say again why NATS does not serve this node. There is an error for each attempt to connect, and for each packet that
+    /// NATS refuses.
+    fn may_complain(&mut self) -> bool {
         let now = Instant::now();
-        if self.complained_at.is_none_or(|at| now.duration_since(at) >= limits::LOG_THROTTLE) {
+        let may = self.complained_at.is_none_or(|at| now.duration_since(at) >= limits::LOG_THROTTLE);
+        if may {
             self.complained_at = Some(now);
-            tracing::warn!(%error, "NATS does not serve this node");
         }
+        may
     }
 }
