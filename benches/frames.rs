@@ -4,9 +4,7 @@ use std::hint::black_box;
 
 use chinwag::delivery::encode;
 use chinwag::domain::event::Event;
-use chinwag::domain::mentions::Mentions;
 use chinwag::domain::message::Message;
-use chinwag::domain::reactions::Reactions;
 use chinwag::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
 use criterion::{BenchmarkId, Criterion, Throughput};
 
@@ -26,22 +24,15 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 
 /// Returns messages of one conversation, from sequence number 1.
 pub(crate) fn messages(conversation_id: ConversationId, count: u64) -> Vec<Event> {
-    let message = |seq| Message {
-        id: MessageId::new(),
-        conversation_id,
-        seq,
-        sender_id: UserId::new(),
-        content: "Shall we have lunch at noon? The \"usual\" place, I think.".to_owned(),
-        reply_to: None,
-        quote: None,
-        timestamp: Timestamp::now(),
-        edited_at: None,
-        deleted_at: None,
-        reactions: Reactions::default(),
-        pinned_at: None,
-        mentions: Mentions::default(),
-        note: None,
-        extra: None,
+    let message = |seq| {
+        Message::new(
+            MessageId::new(),
+            conversation_id,
+            seq,
+            UserId::new(),
+            "Shall we have lunch at noon? The \"usual\" place, I think.".to_owned(),
+            Timestamp::now(),
+        )
     };
     (1..=Seq::try_from(count).unwrap()).map(|seq| Event::created(message(seq))).collect()
 }

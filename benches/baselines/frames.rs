@@ -1,9 +1,7 @@
 //! Frames for the baselines, made with Chinwag's own encoder, so that they are as long as Chinwag's.
 
 use chinwag::domain::event::Event;
-use chinwag::domain::mentions::Mentions;
 use chinwag::domain::message::Message;
-use chinwag::domain::reactions::Reactions;
 use chinwag::domain::user::{Name, User, Username};
 use chinwag::domain::{ConnectionId, ConversationId, MessageId, Seq, Timestamp, UserId};
 use chinwag::wire::frames::{self, EventDetails};
@@ -127,23 +125,7 @@ pub(crate) fn page(items: usize) -> String {
 
 /// Returns a message of a random user.
 pub(crate) fn message(conversation_id: ConversationId, id: MessageId, seq: Seq, content: &str) -> Message {
-    Message {
-        id,
-        conversation_id,
-        seq,
-        sender_id: UserId::new(),
-        content: content.to_owned(),
-        reply_to: None,
-        quote: None,
-        timestamp: TIMESTAMP,
-        edited_at: None,
-        deleted_at: None,
-        reactions: Reactions::default(),
-        pinned_at: None,
-        mentions: Mentions::default(),
-        note: None,
-        extra: None,
-    }
+    Message::new(id, conversation_id, seq, UserId::new(), content.to_owned(), TIMESTAMP)
 }
 
 /// Returns Chinwag's `hello` on `/ws/{id}`, or on `/ws` without a conversation.

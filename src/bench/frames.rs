@@ -167,9 +167,7 @@ pub(super) fn next_frame(buffer: &[u8]) -> Option<(u8, &[u8], usize)> {
 mod tests {
     use super::{FrameTemplate, MessageTag, ReceivedMessage, next_frame};
     use crate::domain::event::{Event, EventKind};
-    use crate::domain::mentions::Mentions;
     use crate::domain::message::Message;
-    use crate::domain::reactions::Reactions;
     use crate::domain::{ConversationId, Timestamp, UserId};
     use crate::wire::client_frame::ClientFrame;
     use crate::wire::frames::{EventDetails, write_event};
@@ -204,23 +202,7 @@ mod tests {
         assert_eq!((sent.r#type.as_str(), sent.conversation_id), ("message.send", Some(id)));
         let (message_id, content) = (sent.id.expect("an id"), sent.content.expect("a text"));
         assert_eq!((message_id.0.get_version_num(), content.len()), (7, 64));
-        let mut message = Message {
-            id: message_id,
-            conversation_id: id,
-            seq: 120,
-            sender_id: UserId::new(),
-            content,
-            reply_to: None,
-            quote: None,
-            timestamp: Timestamp::now(),
-            edited_at: None,
-            deleted_at: None,
-            reactions: Reactions::default(),
-            pinned_at: None,
-            mentions: Mentions::default(),
-            note: None,
-            extra: None,
-        };
+        let mut message = Message::new(message_id, id, 120, UserId::new(), content, Timestamp::now());
         let created = Event::created(message.clone());
         check_received(&Event { seq: 120, ..created.clone() });
 

@@ -5,9 +5,7 @@ use uuid::Uuid;
 use super::conversation::{GroupName, Role};
 use super::emoji::Emoji;
 use super::event::Event;
-use super::mentions::Mentions;
 use super::message::{Content, Message};
-use super::reactions::Reactions;
 use super::{Code, ConversationId, Error, MessageId, Result, Seq, Timestamp, UserId};
 use crate::limits;
 
@@ -85,21 +83,15 @@ impl NewMessage {
     /// Returns the committed message with its number.
     pub fn with_seq(&self, seq: Seq) -> Message {
         Message {
-            id: self.id,
-            conversation_id: self.conversation_id,
-            seq,
-            sender_id: self.sender_id,
-            content: self.content.as_str().to_owned(),
             reply_to: self.reply_to,
-            quote: None,
-            timestamp: self.timestamp,
-            edited_at: None,
-            deleted_at: None,
-            reactions: Reactions::default(),
-            pinned_at: None,
-            mentions: Mentions::default(),
-            note: None,
-            extra: None,
+            ..Message::new(
+                self.id,
+                self.conversation_id,
+                seq,
+                self.sender_id,
+                self.content.as_str().to_owned(),
+                self.timestamp,
+            )
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::user::{Name, User};
-use super::visible::check_name;
+use super::visible::checked_name;
 use super::{ConversationId, FieldError, Seq, Timestamp, UserId};
 
 /// Characters of a group's name.
@@ -67,14 +67,7 @@ pub struct GroupName(String);
 impl GroupName {
     /// Checks the form. White space around the name is removed.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
-        let text = text.trim();
-        let length = text.chars().take(GROUP_NAME_CHARS_MAX + 1).count();
-        let refuse = |detail: &'static str| Err(FieldError::new("name", detail));
-        if length > GROUP_NAME_CHARS_MAX {
-            refuse("takes 1 to 100 characters")
-        } else {
-            check_name(text).map_or_else(refuse, |()| Ok(Self(text.to_owned())))
-        }
+        checked_name(text, GROUP_NAME_CHARS_MAX, "takes 1 to 100 characters").map(Self)
     }
 
     /// Takes a name from a store, which was checked before it was stored.

@@ -167,6 +167,34 @@ pub struct Message {
 }
 
 impl Message {
+    /// Returns a text as it was sent. It answers nothing and mentions nobody.
+    pub fn new(
+        id: MessageId,
+        conversation_id: ConversationId,
+        seq: Seq,
+        sender_id: UserId,
+        content: String,
+        timestamp: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            conversation_id,
+            seq,
+            sender_id,
+            content,
+            reply_to: None,
+            quote: None,
+            timestamp,
+            edited_at: None,
+            deleted_at: None,
+            reactions: Reactions::default(),
+            pinned_at: None,
+            mentions: Mentions::default(),
+            note: None,
+            extra: None,
+        }
+    }
+
     /// Returns the message's type: the name that the API and the stores use.
     pub fn kind(&self) -> &'static str {
         if self.note.is_some() { "system" } else { "text" }

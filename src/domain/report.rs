@@ -141,30 +141,13 @@ impl ReportFacts {
 #[cfg(test)]
 mod tests {
     use super::{ReportFacts, ReportReason, Resolution};
-    use crate::domain::mentions::Mentions;
     use crate::domain::message::{Message, SystemNote};
-    use crate::domain::reactions::Reactions;
     use crate::domain::{Code, ConversationId, MessageId, Timestamp, UserId};
     use crate::limits;
 
     fn facts() -> ReportFacts {
-        let message = Message {
-            id: MessageId::new(),
-            conversation_id: ConversationId::new(),
-            seq: 1,
-            sender_id: UserId::new(),
-            content: "insult".to_owned(),
-            reply_to: None,
-            quote: None,
-            timestamp: Timestamp(1),
-            edited_at: None,
-            deleted_at: None,
-            reactions: Reactions::default(),
-            pinned_at: None,
-            mentions: Mentions::default(),
-            note: None,
-            extra: None,
-        };
+        let message =
+            Message::new(MessageId::new(), ConversationId::new(), 1, UserId::new(), "insult".to_owned(), Timestamp(1));
         ReportFacts { is_reported: false, open_of_reporter: 0, open: 0, message: Some(message) }
     }
 

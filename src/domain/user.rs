@@ -1,7 +1,7 @@
 //! Users and their attributes.
 
 use super::session::Session;
-use super::visible::check_name;
+use super::visible::checked_name;
 use super::{FieldError, Seq, Timestamp, UserId};
 
 /// Characters of a username, all of them ASCII.
@@ -69,14 +69,7 @@ pub struct Name(String);
 impl Name {
     /// Checks the form. White space around the name is removed.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
-        let text = text.trim();
-        let length = text.chars().take(NAME_CHARS_MAX + 1).count();
-        let refuse = |detail: &'static str| Err(FieldError::new("name", detail));
-        if length > NAME_CHARS_MAX {
-            refuse("takes 1 to 64 characters")
-        } else {
-            check_name(text).map_or_else(refuse, |()| Ok(Self(text.to_owned())))
-        }
+        checked_name(text, NAME_CHARS_MAX, "takes 1 to 64 characters").map(Self)
     }
 
     /// Takes a name from a store, which was checked before it was stored.

@@ -1,5 +1,7 @@
 //! Texts that are blank to the eye, and characters that change how the text around a name is shown.
 
+use super::FieldError;
+
 /// The characters of Unicode's property Default_Ignorable_Code_Point. A font shows nothing for them, even if it does not know them. The
 /// property has room for future characters, so the list rarely changes.
 const DEFAULT_IGNORABLE: [(char, char); 17] = [
@@ -54,14 +56,19 @@ pub fn affects_surroundings(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') || is_in(&BIDI_CONTROLS, character)
 }
 
-/// Checks the characters of a name, which has no white space around it. Returns what is wrong as the error.
-pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
-    if is_blank(name) {
-        Err("must not be blank")
+/// Returns a name without the white space around it. Refuses one with more than `chars_max` characters, for the reason `too_long`, and one that is
+/// not shown as a name.
+pub(super) fn checked_name(name: &str, chars_max: usize, too_long: &'static str) -> Result<String, FieldError> {
+    let name = name.trim();
+    let refuse = |detail: &'static str| Err(FieldError::new("name", detail));
+    if name.chars().take(chars_max + 1).count() > chars_max {
+        refuse(too_long)
+    } else if is_blank(name) {
+        refuse("must not be blank")
     } else if name.chars().any(affects_surroundings) {
-        Err("must not contain control characters, line separators or marks that change the direction of text")
+        refuse("must not contain control characters, line separators or marks that change the direction of text")
     } else {
-        Ok(())
+        Ok(name.to_owned())
     }
 }
 

@@ -91,30 +91,12 @@ pub fn history<'a>(
 #[cfg(test)]
 mod tests {
     use super::{FRAME_BYTES, HasMore, fitting, history};
-    use crate::domain::mentions::Mentions;
     use crate::domain::message::Message;
-    use crate::domain::reactions::Reactions;
     use crate::domain::{ConversationId, MessageId, Timestamp, UserId};
     use crate::wire::message::MessageStatus;
 
     fn message(seq: i64, content: String) -> Message {
-        Message {
-            id: MessageId::new(),
-            conversation_id: ConversationId::new(),
-            seq,
-            sender_id: UserId::new(),
-            content,
-            reply_to: None,
-            quote: None,
-            timestamp: Timestamp(0),
-            edited_at: None,
-            deleted_at: None,
-            reactions: Reactions::default(),
-            pinned_at: None,
-            mentions: Mentions::default(),
-            note: None,
-            extra: None,
-        }
+        Message::new(MessageId::new(), ConversationId::new(), seq, UserId::new(), content, Timestamp(0))
     }
 
     fn encoded(messages: &[Message]) -> usize {

@@ -82,23 +82,14 @@ fn written(message: &Message, status: MessageStatus) -> String {
 }
 
 fn plain() -> Message {
-    Message {
-        id: MessageId::new(),
-        conversation_id: ConversationId::new(),
-        seq: 1_234_567,
-        sender_id: UserId::new(),
-        content: "\"quoted\" \\ tab\t line\n bell\u{7} é 🦀 </script>".into(),
-        reply_to: None,
-        quote: None,
-        timestamp: Timestamp(1_700_000_000_123_456),
-        edited_at: None,
-        deleted_at: None,
-        reactions: Reactions::default(),
-        pinned_at: None,
-        mentions: Mentions::default(),
-        note: None,
-        extra: None,
-    }
+    Message::new(
+        MessageId::new(),
+        ConversationId::new(),
+        1_234_567,
+        UserId::new(),
+        "\"quoted\" \\ tab\t line\n bell\u{7} é 🦀 </script>".into(),
+        Timestamp(1_700_000_000_123_456),
+    )
 }
 
 #[test]

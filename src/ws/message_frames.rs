@@ -8,7 +8,7 @@ use crate::api::cost;
 use crate::chat::messages;
 use crate::domain::command::{Action, Outcome, Write};
 use crate::domain::event::{Event, EventKind};
-use crate::domain::{FieldError, RefusedFields, Result};
+use crate::domain::{Error, FieldError, MessageId, RefusedFields, Result};
 use crate::wire::client_frame::{ClientFrame, Reference};
 use crate::wire::frames;
 use crate::wire::requests::messages::{EditMessage, OneMessage, SendMessage};
@@ -18,17 +18,23 @@ fn given<T>(field: &'static str, value: Option<T>) -> Result<T, FieldError> {
     value.ok_or_else(|| FieldError::new(field, "is missing"))
 }
 
+/// Returns a frame's `ref`. Without one, the client recognises its frame by the message's id.
+fn or_id(reference: Option<String>, id: Option<MessageId>) -> Option<String> {
+    reference.or_else(|| id.map(|id| id.to_string()))
+}
+
+/// Refuses a frame about the message with this id.
+fn refused(error: Error, reference: Reference, id: Option<MessageId>) -> Refused {
+    Refused::new(error, Reference { reference: or_id(reference.reference, id), ..reference })
+}
+
 impl FrameDispatcher<'_> {
     /// `message.send`
-    pub(super) async fn send(&self, frame: ClientFrame<'_>, mut reference: Reference) -> Result<(), Refused> {
-        // Without a `ref`, the client recognises its send by the message's id.
+    pub(super) async fn send(&self, frame: ClientFrame<'_>, reference: Reference) -> Result<(), Refused> {
         let id = frame.id;
         match self.new_message(frame) {
-            Ok(write) => self.submit(write, reference, id.map(|id| id.0)).await,
-            Err(error) => {
-                reference.reference = reference.reference.or_else(|| id.map(|id| id.to_string()));
-                Err(Refused::new(error, reference))
-            }
+            Ok(write) => self.submit(write, reference, id).await,
+            Err(error) => Err(refused(error, reference, id)),
         }
     }
 
@@ -43,14 +49,11 @@ impl FrameDispatcher<'_> {
     }
 
     /// `message.edit`, `message.delete`
-    pub(super) async fn edit_or_delete(&self, frame: ClientFrame<'_>, mut reference: Reference) -> Result<(), Refused> {
+    pub(super) async fn edit_or_delete(&self, frame: ClientFrame<'_>, reference: Reference) -> Result<(), Refused> {
         let id = frame.message_id;
         match self.edit_or_deletion(frame) {
-            Ok(write) => self.submit(write, reference, id.map(|id| id.0)).await,
-            Err(error) => {
-                reference.reference = reference.reference.or_else(|| id.map(|id| id.to_string()));
-                Err(Refused::new(error, reference))
-            }
+            Ok(write) => self.submit(write, reference, id).await,
+            Err(error) => Err(refused(error, reference, id)),
         }
     }
 
@@ -72,7 +75,7 @@ impl FrameDispatcher<'_> {
     }
 
     /// Submits a write to the journal. `id` replaces a missing `ref` in errors.
-    async fn submit(&self, write: Write, reference: Reference, id: Option<uuid::Uuid>) -> Result<(), Refused> {
+    async fn submit(&self, write: Write, reference: Reference, id: Option<MessageId>) -> Result<(), Refused> {
         let permit = match self.permit().await {
             Ok(permit) => permit,
             Err(error) => return Err(Refused::new(error, reference)),
@@ -82,10 +85,9 @@ impl FrameDispatcher<'_> {
             return Ok(());
         }
         let conversation_id = write.conversation_id();
-        let or_id = move |reference: Option<String>| reference.or_else(|| id.map(|id| id.to_string()));
         if let Err(error) = self.chat.rate_limits.charge_write(write.actor_id(), cost::WRITE_TOKENS) {
-            let reference = Reference { reference: or_id(reference.reference), conversation_id: Some(conversation_id) };
-            return Err(Refused::new(error, reference));
+            let reference = Reference { conversation_id: Some(conversation_id), ..reference };
+            return Err(refused(error, reference, id));
         }
         let connection = Arc::clone(self.connection);
         let kind = event_kind(&write);
@@ -104,7 +106,7 @@ impl FrameDispatcher<'_> {
                 }
                 Ok(Outcome::Merged | Outcome::NoChange) => {}
                 Err(error) => {
-                    let reference = or_id(reference.reference);
+                    let reference = or_id(reference.reference, id);
                     connection.send_queue.push(frames::error(&error, reference.as_deref(), Some(conversation_id)));
                 }
             }

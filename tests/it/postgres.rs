@@ -53,6 +53,12 @@ fn seq(outcome: &Outcome) -> i64 {
     }
 }
 
+/// Returns the command by which a member adds a user.
+fn adding(conversation_id: ConversationId, actor_id: UserId, user_id: UserId) -> Change {
+    let action = Action::AddMember { user_id, role: Role::Member };
+    Change { conversation_id, id: MessageId::new(), actor_id, action, timestamp: Timestamp::now() }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_write_at_once_leave_neither_gap_nor_duplicate() {
     let url = database().await;
@@ -243,13 +249,7 @@ async fn a_server_that_is_paused_is_unavailable_in_time_and_loses_nothing() {
 
     cluster.pause();
     let batch = [send(room, ada), send(room, ada)];
-    let change = Change {
-        conversation_id: room,
-        id: MessageId::new(),
-        actor_id: ada,
-        action: Action::AddMember { user_id: eve, role: Role::Member },
-        timestamp: Timestamp::now(),
-    };
+    let change = adding(room, ada, eve);
     let started = Instant::now();
     let (committed, changed, read, pinged) =
         tokio::join!(store.commit(0, batch.clone().into()), store.change(1, &change), store.user(ada), store.ping());
@@ -297,13 +297,7 @@ async fn an_addition_that_waits_for_a_change_of_the_setting_obeys_it() {
     sessions_wait(&observer, 1).await;
     let adding = tokio::spawn({
         let store = Arc::clone(&store);
-        let change = Change {
-            conversation_id: room,
-            id: MessageId::new(),
-            actor_id: ada,
-            action: Action::AddMember { user_id: eve, role: Role::Member },
-            timestamp: Timestamp::now(),
-        };
+        let change = adding(room, ada, eve);
         async move { store.change(0, &change).await }
     });
     sessions_wait(&observer, 2).await;

@@ -107,33 +107,11 @@ pub enum RowWrite {
 }
 
 impl RowWrite {
-    /// Returns the change of the number of members.
-    pub fn growth(&self) -> i64 {
+    /// Returns the user who joins or leaves, and the change of the number of members.
+    fn joins_or_leaves(&self) -> Option<(UserId, i64)> {
         match self {
-            Self::InsertMember(..) => 1,
-            Self::DeleteMember(_) => -1,
-            Self::InsertContact(_)
-            | Self::InsertLeaver(_)
-            | Self::DeleteLeaver(_)
-            | Self::SetRole(..)
-            | Self::SetName(_)
-            | Self::UpdateMessage(_)
-            | Self::InsertReaction(..)
-            | Self::DeleteReaction(..)
-            | Self::DeleteReactionsWith(..)
-            | Self::SetReactions(..)
-            | Self::Pin(_)
-            | Self::Unpin(_)
-            | Self::DeleteMentions(..)
-            | Self::SweepReactions(_)
-            | Self::InsertRemoval(_) => 0,
-        }
-    }
-
-    /// Returns the user whose membership version rises.
-    pub fn joined_or_left(&self) -> Option<UserId> {
-        match self {
-            Self::InsertMember(user_id, _) | Self::DeleteMember(user_id) => Some(*user_id),
+            Self::InsertMember(user_id, _) => Some((*user_id, 1)),
+            Self::DeleteMember(user_id) => Some((*user_id, -1)),
             Self::InsertContact(_)
             | Self::InsertLeaver(_)
             | Self::DeleteLeaver(_)
@@ -150,6 +128,16 @@ impl RowWrite {
             | Self::SweepReactions(_)
             | Self::InsertRemoval(_) => None,
         }
+    }
+
+    /// Returns the change of the number of members.
+    pub fn growth(&self) -> i64 {
+        self.joins_or_leaves().map_or(0, |(_, growth)| growth)
+    }
+
+    /// Returns the user whose membership version rises.
+    pub fn joined_or_left(&self) -> Option<UserId> {
+        self.joins_or_leaves().map(|(user_id, _)| user_id)
     }
 }
 
@@ -189,21 +177,8 @@ impl Decision {
         let conversation_id = command.conversation_id;
         match &self.event {
             NewEvent::SystemMessage { note, content } => Event::created(Message {
-                id: command.id,
-                conversation_id,
-                seq,
-                sender_id: command.actor_id,
-                content: content.clone(),
-                reply_to: None,
-                quote: None,
-                timestamp: command.timestamp,
-                edited_at: None,
-                deleted_at: None,
-                reactions: Reactions::default(),
-                pinned_at: None,
-                mentions: Mentions::default(),
                 note: Some(note.clone()),
-                extra: None,
+                ..Message::new(command.id, conversation_id, seq, command.actor_id, content.clone(), command.timestamp)
             }),
             NewEvent::Change { kind, message, payload } => {
                 Event { conversation_id, seq, kind: kind.clone(), message: message.clone(), payload: payload.clone() }

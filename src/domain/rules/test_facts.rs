@@ -5,31 +5,13 @@ use std::collections::HashMap;
 use super::Facts;
 use super::contact::Consent;
 use crate::domain::conversation::{ConversationKind, Member, Role};
-use crate::domain::mentions::Mentions;
 use crate::domain::message::Message;
-use crate::domain::reactions::Reactions;
 use crate::domain::user::{Name, User, Username};
 use crate::domain::{ConversationId, MessageId, Timestamp, UserId};
 
 /// Returns a text.
 pub(super) fn message() -> Message {
-    Message {
-        id: MessageId::new(),
-        conversation_id: ConversationId::new(),
-        seq: 3,
-        sender_id: UserId::new(),
-        content: "first".into(),
-        reply_to: None,
-        quote: None,
-        timestamp: Timestamp(1),
-        edited_at: None,
-        deleted_at: None,
-        reactions: Reactions::default(),
-        pinned_at: None,
-        mentions: Mentions::default(),
-        note: None,
-        extra: None,
-    }
+    Message::new(MessageId::new(), ConversationId::new(), 3, UserId::new(), "first".into(), Timestamp(1))
 }
 
 /// Returns a member.

@@ -25,6 +25,7 @@ use crate::limits;
 mod accounts;
 mod apply;
 mod apply_facts;
+mod apply_load;
 mod apply_writes;
 mod blocks;
 mod by_conversation;

@@ -136,31 +136,20 @@ impl Bus for QueueingBus {
 mod tests {
     use super::IndexQueue;
     use crate::domain::event::Event;
-    use crate::domain::mentions::Mentions;
     use crate::domain::message::Message;
-    use crate::domain::reactions::Reactions;
     use crate::domain::{ConversationId, MessageId, Seq, Timestamp, UserId};
     use crate::journal::CommitObserver;
     use crate::limits;
 
     fn event(conversation_id: ConversationId, seq: Seq, bytes: usize) -> Event {
-        Event::created(Message {
-            id: MessageId::new(),
+        Event::created(Message::new(
+            MessageId::new(),
             conversation_id,
             seq,
-            sender_id: UserId::new(),
-            content: "x".repeat(bytes),
-            reply_to: None,
-            quote: None,
-            timestamp: Timestamp(0),
-            edited_at: None,
-            deleted_at: None,
-            reactions: Reactions::default(),
-            pinned_at: None,
-            mentions: Mentions::default(),
-            note: None,
-            extra: None,
-        })
+            UserId::new(),
+            "x".repeat(bytes),
+            Timestamp(0),
+        ))
     }
 
     #[test]

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::direct_chat::DirectChat;
 use super::visitor::{Visitor, message};
-use crate::support::browser::Browser;
-use crate::support::server::Server;
 
 fn row(kind: &str) -> String {
     format!("one('bench-row', '[data-type=\"{kind}\"]')")
@@ -16,12 +15,8 @@ async fn says(page: &Visitor, words: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_bench_does_what_happens_seldom_and_nothing_is_lost() {
-    let server = Server::start().await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    let room = ada.direct(&grace).await;
-    let browser = Browser::start().await;
-    let page = Visitor::log_in(&browser, server.address, "ada").await;
-    page.open("Grace").await;
+    let chat = DirectChat::open().await;
+    let DirectChat { grace, room, page, .. } = &chat;
     let is_loaded = "performance.getEntriesByType('resource').some(({ name }) => name.includes('lazy/bench.js'))";
     assert_eq!(page.eval(is_loaded).await, false);
     page.click("one('me-menu')").await;
@@ -37,18 +32,18 @@ async fn the_bench_does_what_happens_seldom_and_nothing_is_lost() {
     page.until("/acknowledged in [0-9.]+ ms/.test(one('bench-stats').textContent)").await;
 
     page.click("one('bench-duplicate')").await;
-    says(&page, "The same id is the same message: number 1 again").await;
+    says(page, "The same id is the same message: number 1 again").await;
     page.sees(&["hello"]).await;
 
     page.click("one('bench-expire')").await;
-    says(&page, "The token was renewed").await;
+    says(page, "The token was renewed").await;
     page.until(&row("auth")).await;
     let shown = page.eval("document.body.textContent.includes('eyJ')").await;
     assert_eq!(shown, false, "no token is shown");
 
     page.fill("one('bench-frame')", "not JSON").await;
     page.click("one('bench-send')").await;
-    says(&page, "This is no JSON").await;
+    says(page, "This is no JSON").await;
     page.fill("one('bench-frame')", r#"{"type": "nonsense", "ref": "mine"}"#).await;
     page.click("one('bench-send')").await;
     page.until(&format!("{}.textContent.includes('mine')", row("error"))).await;
@@ -56,7 +51,7 @@ async fn the_bench_does_what_happens_seldom_and_nothing_is_lost() {
     // A message that comes while there is no socket is resumed.
     page.click("one('bench-drop')").await;
     page.until("one('connection-state').textContent.startsWith('The connection was lost.')").await;
-    grace.send(&room, "meanwhile").await;
+    grace.send(room, "meanwhile").await;
     page.is_connected().await;
     page.sees(&["hello", "meanwhile"]).await;
     page.until(&format!("{} && {}", row("hello"), row("resumed"))).await;
@@ -66,22 +61,18 @@ async fn the_bench_does_what_happens_seldom_and_nothing_is_lost() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_bench_opens_by_its_address_and_filters_pauses_and_copies() {
-    let server = Server::start().await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    let room = ada.direct(&grace).await;
-    let browser = Browser::start().await;
-    let page = Visitor::log_in(&browser, server.address, "ada").await;
-    page.open("Grace").await;
+    let chat = DirectChat::open().await;
+    let DirectChat { grace, room, page, .. } = &chat;
     page.eval("void (location.hash = '#bench')").await;
     page.until("seen(one('bench'))").await;
     page.is_at("Grace").await;
     assert_eq!(page.eval("location.hash").await, format!("#{}", room.id), "the conversation stays open");
-    grace.send(&room, "first").await;
+    grace.send(room, "first").await;
     page.until(&row("message.new")).await;
 
     page.click("one('bench-pause')").await;
     page.until("one('bench-pause').ariaPressed === 'true'").await;
-    grace.send(&room, "second").await;
+    grace.send(room, "second").await;
     page.until(&message("second")).await;
     page.until("/paused, [1-9]/.test(one('bench-stats').textContent)").await;
     assert_eq!(page.eval("all('bench-row', '[data-type=\"message.new\"]').length").await, 1);
@@ -94,7 +85,7 @@ async fn the_bench_opens_by_its_address_and_filters_pauses_and_copies() {
     page.until("JSON.parse(one('bench-row').querySelector('pre').textContent).message.content === 'second'").await;
     page.eval("void (navigator.clipboard.writeText = async (text) => { window.copied = text; })").await;
     page.click("one('bench-copy')").await;
-    says(&page, "1 frame is in the clipboard.").await;
+    says(page, "1 frame is in the clipboard.").await;
     let copied: Value = serde_json::from_str(page.eval("window.copied").await.as_str().unwrap()).unwrap();
     assert_eq!((&copied[0]["direction"], &copied[0]["frame"]["message"]["content"]), (&json!("in"), &json!("second")));
 

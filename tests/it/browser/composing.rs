@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::direct_chat::DirectChat;
 use super::visitor::{Visitor, message};
 use crate::support::browser::Browser;
 use crate::support::server::Server;
@@ -38,12 +39,8 @@ async fn on_a_phone_enter_makes_a_line_and_the_button_sends() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_of_an_input_method_sends_nothing() {
-    let server = Server::start().await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    ada.direct(&grace).await;
-    let browser = Browser::start().await;
-    let page = Visitor::log_in(&browser, server.address, "ada").await;
-    page.open("Grace").await;
+    let chat = DirectChat::open().await;
+    let DirectChat { page, .. } = &chat;
     page.fill("one('composer')", "にほんご").await;
     for more in ["keyCode: 229", "isComposing: true"] {
         let key = format!(
@@ -54,17 +51,13 @@ async fn a_key_of_an_input_method_sends_nothing() {
     assert_eq!(page.eval("one('composer').value").await, "にほんご");
     page.press("Enter").await;
     page.sees(&["にほんご"]).await;
-    assert_eq!(sends(&page), 1);
+    assert_eq!(sends(page), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_is_refused_in_words_and_does_not_replace_the_page() {
-    let server = Server::start().await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    ada.direct(&grace).await;
-    let browser = Browser::start().await;
-    let page = Visitor::log_in(&browser, server.address, "ada").await;
-    page.open("Grace").await;
+    let chat = DirectChat::open().await;
+    let DirectChat { page, .. } = &chat;
     let files = "const files = new DataTransfer(); files.items.add(new File(['x'], 'x.png', { type: 'image/png' }));
         const given = { bubbles: true, cancelable: true };";
     for (event, on) in [
@@ -148,12 +141,8 @@ async fn mentions_are_completed_while_they_are_typed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_emoji_is_found_with_the_keyboard_and_is_the_first_next_time() {
-    let server = Server::start().await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    ada.direct(&grace).await;
-    let browser = Browser::start().await;
-    let page = Visitor::log_in(&browser, server.address, "ada").await;
-    page.open("Grace").await;
+    let chat = DirectChat::open().await;
+    let DirectChat { page, .. } = &chat;
     let is_loaded = "performance.getEntriesByType('resource').some(({ name }) => name.includes('emoji-data'))";
     assert_eq!(page.eval(is_loaded).await, false, "the list is loaded when it is needed");
     page.fill("one('composer')", "Hi ").await;

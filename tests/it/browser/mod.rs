@@ -6,6 +6,7 @@ mod bench;
 mod blocks;
 mod chatting;
 mod composing;
+mod direct_chat;
 mod display;
 mod focus;
 mod formatting;

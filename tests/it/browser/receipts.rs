@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::direct_chat::DirectChat;
 use super::visitor::{Visitor, message};
 use crate::support::browser::Browser;
 use crate::support::server::Server;
@@ -12,12 +13,8 @@ fn status(text: &str, status: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ticks_say_that_a_message_was_sent_received_and_read() {
-    let server = Server::start().await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    ada.direct(&grace).await;
-    let browser = Browser::start().await;
-    let page = Visitor::log_in(&browser, server.address, "ada").await;
-    page.open("Grace").await;
+    let chat = DirectChat::open().await;
+    let DirectChat { server, grace, browser, page, .. } = &chat;
     page.send("hello").await;
     page.until(&status("hello", "sent")).await;
     assert_eq!(
@@ -26,7 +23,7 @@ async fn ticks_say_that_a_message_was_sent_received_and_read() {
         "Sent"
     );
     // The list of her page shows it.
-    let other = Visitor::log_in(&browser, server.address, "grace").await;
+    let other = Visitor::log_in(browser, server.address, "grace").await;
     page.until(&status("hello", "delivered")).await;
     other.open("Ada").await;
     page.until(&status("hello", "read")).await;

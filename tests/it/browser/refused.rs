@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use super::direct_chat::DirectChat;
 use super::visitor::Visitor;
 use crate::support::browser::Browser;
 use crate::support::client::PASSWORD;
@@ -39,12 +40,8 @@ async fn a_page_whose_proxy_takes_no_websockets_says_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_send_that_is_too_big_fails_visibly_and_is_not_repeated() {
-    let server = Server::start().await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    ada.direct(&grace).await;
-    let browser = Browser::start().await;
-    let page = Visitor::log_in(&browser, server.address, "ada").await;
-    page.open("Grace").await;
+    let chat = DirectChat::open().await;
+    let DirectChat { page, .. } = &chat;
     // The page's own frames fit, so this makes one that does not.
     let pad = r#"const send = WebSocket.prototype.send;
         WebSocket.prototype.send = function (frame) {

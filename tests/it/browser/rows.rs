@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::direct_chat::DirectChat;
 use super::visitor::{Visitor, message};
 use crate::support::browser::Browser;
 use crate::support::server::Server;
@@ -71,12 +72,8 @@ async fn a_change_replaces_no_row_and_keeps_selection_and_focus() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_keeps_its_row_from_the_send_to_the_receipt() {
-    let server = Server::start().await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    ada.direct(&grace).await;
-    let browser = Browser::start().await;
-    let page = Visitor::log_in(&browser, server.address, "ada").await;
-    page.open("Grace").await;
+    let chat = DirectChat::open().await;
+    let DirectChat { page, .. } = &chat;
     page.eval(HOLD).await;
     page.send("on its way").await;
     page.until(&format!("{}?.dataset.state === 'pending'", message("on its way"))).await;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::direct_chat::DirectChat;
 use super::visitor::{Visitor, message};
 use crate::support::browser::Browser;
 use crate::support::client::{PASSWORD, TestUser};
@@ -210,12 +211,8 @@ async fn drafts_survive_a_reload_and_the_end_of_a_session_for_their_user_alone()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_is_ended_elsewhere_leaves_nothing_behind() {
-    let server = Server::start().await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    ada.direct(&grace).await;
-    let browser = Browser::start().await;
-    let page = Visitor::log_in(&browser, server.address, "ada").await;
-    page.open("Grace").await;
+    let chat = DirectChat::open().await;
+    let DirectChat { ada, page, .. } = &chat;
     page.fill("one('composer')", "half a sent").await;
     let sessions = ada.get("/v1/users/me/sessions").await.expect(200).json();
     let other =
@@ -228,12 +225,8 @@ async fn a_session_that_is_ended_elsewhere_leaves_nothing_behind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_the_server_refuses_comes_back_when_the_user_says() {
-    let server = Server::start().await;
-    let (ada, grace) = (server.register("ada").await, server.register("grace").await);
-    ada.direct(&grace).await;
-    let browser = Browser::start().await;
-    let page = Visitor::log_in(&browser, server.address, "ada").await;
-    page.open("Grace").await;
+    let chat = DirectChat::open().await;
+    let DirectChat { page, .. } = &chat;
     let nonsense = "load('page/page-client.js').then(({ client }) => {
         for (let count = 0; count < 10; count += 1) client.connection.send({ type: 'nonsense' });
     })";

@@ -29,7 +29,7 @@ const PATHS: &[&str] = &[
     "mentions.SENDERS_OF_ALL_OF_ONE",
     "quotes.QUOTES_OF_ONE",
     "messages.MESSAGE",
-    "apply.CONVERSATIONS",
+    "apply_load.CONVERSATIONS",
     "apply_facts.OF_ONE.",
     "apply_writes.OF_ONE.",
     "users.LOCK_USERS",

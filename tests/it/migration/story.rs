@@ -30,15 +30,7 @@ pub(super) const GROUP: &str = "Supper “at eight” 🍲";
 /// Logs in with the password of [`PEOPLE`].
 pub(super) async fn login(address: SocketAddr, username: &str) -> TestUser {
     let (_, password) = PEOPLE.into_iter().find(|(name, _)| *name == username).unwrap();
-    let body = json!({"username": username, "password": password});
-    let tokens = post(address, "/v1/users/login", &body).await.expect(200).json();
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    TestUser {
-        address,
-        id: text(&tokens["user"]["id"]),
-        token: text(&tokens["access_token"]),
-        refresh_token: text(&tokens["refresh_token"]),
-    }
+    TestUser::login_with(address, username, password).await
 }
 
 /// Runs the story against a server. Returns the tokens and tickets that are left over.

@@ -1,6 +1,7 @@
 //! Presence over several nodes: a user is online if they are connected to one of them, and nobody flaps while nodes and connections come and go.
 
 mod arrivals;
+mod nodes;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,17 +9,16 @@ use std::time::{Duration, Instant};
 use chinwag::bus::{Envelope, Inbox, NodePresence, PresenceNews};
 use chinwag::domain::user::{Name, Status, User, Username};
 use chinwag::domain::{Timestamp, UserId};
-use chinwag::limits::{PRESENCE_DEBOUNCE, PRESENCE_LOOKED_UP_MAX, PresenceTimes, SMALL_CONVERSATION_MEMBERS_MAX};
+use chinwag::limits::{PRESENCE_DEBOUNCE, PRESENCE_LOOKED_UP_MAX, SMALL_CONVERSATION_MEMBERS_MAX};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::support::bus::{Form, NetworkCondition, Silence, TestBus};
+use self::nodes::{Nodes, TIMES, next_diff, people, until_status, went};
+use crate::support::bus::{NetworkCondition, Silence};
 use crate::support::client::{Conversation, TestUser};
 use crate::support::node::Node;
 use crate::support::postgres::migrated_database;
 use crate::support::rng::FaultRun;
-use crate::support::server::{Server, StoreKind};
-use crate::support::socket::Socket;
+use crate::support::server::StoreKind;
 
 on_each_store! {
     a_user_at_two_nodes_is_online_until_both_connections_ended,
@@ -31,6 +31,17 @@ on_each_store! {
     a_lost_connection_may_come_back_and_a_closed_one_has_gone,
     the_users_of_a_whole_node_come_as_one_state,
     a_large_group_counts_the_users_of_all_nodes,
+}
+
+/// The inbox of a node that the test plays itself.
+struct Deaf;
+
+impl Inbox for Deaf {
+    fn deliver_local(&self, _: Envelope) {}
+
+    fn deliver_remote(&self, _: Envelope) {}
+
+    fn on_reconnect(&self) {}
 }
 
 /// Kills a process of three on one PostgreSQL. The times are those of the product, so this takes half a minute.
@@ -64,110 +75,6 @@ async fn the_users_of_a_killed_process_are_offline_within_half_a_minute() {
     tokio::time::timeout(Duration::from_secs(30), gone).await.expect("offline within 30 s");
     until_status(&mut socket, &grace, "offline").await;
     while status(&nodes[1]).await["last_seen_at"].is_null() {}
-}
-
-/// Short, so that tests do not wait long, and long enough for a loaded machine.
-const TIMES: PresenceTimes = PresenceTimes {
-    lost_grace: Duration::from_secs(3),
-    beat: Duration::from_millis(500),
-    lease: Duration::from_secs(3),
-};
-
-/// Some nodes on one store, and the bus between them.
-struct Nodes {
-    servers: Vec<Server>,
-    bus: Arc<TestBus>,
-    url: String,
-    _folder: TempDir,
-}
-
-/// The inbox of a node that the test plays itself.
-struct Deaf;
-
-impl Inbox for Deaf {
-    fn deliver_local(&self, _: Envelope) {}
-
-    fn deliver_remote(&self, _: Envelope) {}
-
-    fn on_reconnect(&self) {}
-}
-
-impl Nodes {
-    async fn new(store: StoreKind, count: usize, condition: NetworkCondition) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = match store {
-            StoreKind::Sqlite => format!("sqlite:{}", folder.path().join("shared.db").display()),
-            StoreKind::Postgres => migrated_database().await,
-        };
-        let bus = TestBus::new(Form::Whole, condition);
-        let secret = "one secret for all the nodes there are";
-        let arguments = ["--database-url", &url, "--jwt-secret", secret, "--rate-limits", "off"];
-        let mut servers = Vec::new();
-        for _ in 0..count {
-            servers.push(Server::configured_node(&arguments, &bus, |config| config.presence = TIMES).await);
-        }
-        Self { servers, bus, url, _folder: folder }
-    }
-
-    /// Connects a user to a node.
-    async fn connect(&self, node: usize, user: &TestUser) -> Socket {
-        self.at(node, user).connect("/ws").await
-    }
-
-    /// Connects a user to a node, who sees nobody yet.
-    async fn watch(&self, node: usize, user: &TestUser) -> Socket {
-        let mut socket = self.connect(node, user).await;
-        assert_eq!(socket.next_of(&["presence.state"]).await["users"], json!({}));
-        socket
-    }
-
-    /// Returns the same user at a node.
-    fn at(&self, node: usize, user: &TestUser) -> TestUser {
-        TestUser { address: self.servers[node].address, ..user.clone() }
-    }
-
-    /// Returns the status and the time of `last_seen_at` that a node shows.
-    async fn shown(&self, node: usize, viewer: &TestUser, user: &TestUser) -> (Value, Value) {
-        let mut shown = self.at(node, viewer).get(&format!("/v1/users/{}", user.id)).await.expect(200).json();
-        (shown["status"].take(), shown["last_seen_at"].take())
-    }
-}
-
-/// Registers a viewer who has a conversation with each of the others.
-async fn people<const N: usize>(nodes: &Nodes, names: [&str; N]) -> (TestUser, [TestUser; N]) {
-    let viewer = nodes.servers[0].register("viewer").await;
-    let mut users = Vec::new();
-    for name in names {
-        let user = nodes.servers[0].register(name).await;
-        viewer.direct(&user).await;
-        users.push(user);
-    }
-    (viewer, users.try_into().unwrap())
-}
-
-/// Returns the next diff, of which nobody was told before, as the list in which it has each user.
-async fn next_diff(socket: &mut Socket) -> Vec<(String, String)> {
-    let diff = socket.next_of(&["presence.diff"]).await;
-    let list = |name: &str| {
-        let ids = diff[name].as_array().unwrap().iter();
-        ids.map(|id| (name.to_owned(), id.as_str().unwrap().to_owned())).collect::<Vec<_>>()
-    };
-    [list("online"), list("away"), list("offline")].concat()
-}
-
-fn went(status: &str, user: &TestUser) -> Vec<(String, String)> {
-    vec![(status.to_owned(), user.id.clone())]
-}
-
-/// Reads frames about presence until the socket's client shows this user with this status.
-async fn until_status(socket: &mut Socket, user: &TestUser, status: &str) {
-    loop {
-        let frame = socket.next_of(&["presence.state", "presence.diff"]).await;
-        let is_listed = |list: &Value| list.as_array().is_some_and(|ids| ids.contains(&json!(user.id)));
-        if frame["users"][&user.id] == status || is_listed(&frame[status]) {
-            return;
-        }
-    }
 }
 
 async fn a_user_at_two_nodes_is_online_until_both_connections_ended(store: StoreKind) {

@@ -125,13 +125,6 @@ async fn told(socket: &mut Socket) -> Value {
     socket.next_of(&["conversation.state"]).await["notifications"].clone()
 }
 
-/// Fails if a frame of this type comes before the answer to a ping.
-async fn assert_silent(socket: &mut Socket, kind: &str) {
-    socket.send(&json!({"type": "ping"})).await;
-    let frame = socket.next_of(&[kind, "pong"]).await;
-    assert_eq!(frame["type"], "pong", "{frame}");
-}
-
 async fn the_devices_of_the_user_alone_are_told_of_a_choice(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
@@ -154,8 +147,8 @@ async fn the_devices_of_the_user_alone_are_told_of_a_choice(store: StoreKind) {
     for device in &mut devices {
         assert_eq!(told(device).await, json!({"level": "none", "until": null}), "a read shows it as it is");
     }
-    assert_silent(&mut elsewhere, "conversation.state").await;
-    assert_silent(&mut adas, "conversation.state").await;
+    elsewhere.assert_silent(&["conversation.state"]).await;
+    adas.assert_silent(&["conversation.state"]).await;
 }
 
 async fn who_is_not_to_be_disturbed_says_until_when(store: StoreKind) {
@@ -192,8 +185,8 @@ async fn who_is_not_to_be_disturbed_says_until_when(store: StoreKind) {
     for _ in 0..3 {
         device.next_of(&["settings.updated"]).await;
     }
-    assert_silent(&mut device, "settings.updated").await;
-    assert_silent(&mut graces, "settings.updated").await;
+    device.assert_silent(&["settings.updated"]).await;
+    graces.assert_silent(&["settings.updated"]).await;
     let seen = grace.get(&format!("/v1/users/{}", ada.id)).await.expect(200).json();
     assert!(seen.get("settings").is_none(), "{seen}");
 }

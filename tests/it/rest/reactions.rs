@@ -204,8 +204,8 @@ async fn nobody_has_more_than_five_kinds_alone(store: StoreKind) {
     ada.put(&path(&room, &message, new)).await.expect(204);
 }
 
-async fn admins_of_a_group_remove_a_kind(store: StoreKind) {
-    let server = Server::on(store).await;
+/// Returns the owner, an admin and a member of a group, and a user who is not in it.
+async fn ranks(server: &Server) -> ([TestUser; 4], Conversation) {
     let (owner, admin, member, eve) = (
         server.register("owner1").await,
         server.register("admin1").await,
@@ -214,6 +214,12 @@ async fn admins_of_a_group_remove_a_kind(store: StoreKind) {
     );
     let room = owner.group("Lunch", &[&admin, &member]).await;
     owner.patch(&format!("{}/{}", room.members, admin.id), &json!({"role": "admin"})).await.expect(200);
+    ([owner, admin, member, eve], room)
+}
+
+async fn admins_of_a_group_remove_a_kind(store: StoreKind) {
+    let server = Server::on(store).await;
+    let ([owner, admin, member, eve], room) = ranks(&server).await;
     let message = owner.send(&room, "hello").await;
     let kind = |emoji: &str| format!("{}?emoji={}", reactions(&room, &message), encoded(emoji));
     let mut live = member.connect(&room.socket).await;
@@ -285,15 +291,7 @@ async fn who_reacted_is_listed_in_pages(store: StoreKind) {
 
 async fn only_members_react_whatever_their_role(store: StoreKind) {
     let server = Server::on(store).await;
-    let (owner, admin, member, eve) = (
-        server.register("owner1").await,
-        server.register("admin1").await,
-        server.register("member1").await,
-        server.register("eve").await,
-    );
-    let room = owner.group("Lunch", &[&admin, &member]).await;
-    let role = json!({"role": "admin"});
-    owner.patch(&format!("{}/{}", room.members, admin.id), &role).await.expect(200);
+    let ([owner, admin, member, eve], room) = ranks(&server).await;
     let (own, foreign) = (member.send(&room, "mine").await, owner.send(&room, "hers").await);
     let unknown = json!({"id": Uuid::now_v7()});
     for message in [&own, &foreign] {

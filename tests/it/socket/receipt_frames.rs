@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::receipts::{assert_silent, expected, say, state};
+use super::receipts::{expected, say, state};
 use crate::support::client::{Conversation, TestUser};
 use crate::support::crowd::{SECRET, crowd};
 use crate::support::server::{Server, StoreKind};
@@ -64,7 +64,7 @@ async fn the_others_are_told_how_far_members_are(store: StoreKind) {
         grace.id.clone(): {"delivered_seq": 2, "read_seq": 1}, joan.id.clone(): {"delivered_seq": 2, "read_seq": 2}});
     assert_eq!(resumed["receipts"], expected);
     for kind in OF_OTHERS {
-        assert_silent(&mut silent, kind).await;
+        silent.assert_silent(&[kind]).await;
     }
 }
 
@@ -91,7 +91,7 @@ async fn who_switches_receipts_off_is_told_of_deliveries_alone(store: StoreKind)
     told(&mut graces, &room, &grace, json!({"delivered_seq": 1, "read_seq": 1})).await;
     for listener in [&mut adas, &mut later] {
         for kind in OF_OTHERS {
-            assert_silent(listener, kind).await;
+            listener.assert_silent(&[kind]).await;
         }
     }
     adas.send(&json!({"type": "resume", "conversations": {&room.id: 2}})).await;

@@ -50,13 +50,6 @@ pub(super) fn expected(
            "unread_count": unread, "mention_count": 0, "notifications": {"level": "all", "until": null}, "last_seq": last_seq})
 }
 
-/// Fails if a frame of this type comes before the answer to a ping.
-pub(super) async fn assert_silent(socket: &mut Socket, kind: &str) {
-    socket.send(&json!({"type": "ping"})).await;
-    let frame = socket.next_of(&[kind, "pong"]).await;
-    assert_eq!(frame["type"], "pong", "{frame}");
-}
-
 async fn a_read_is_told_to_all_devices_of_the_user_alone(store: StoreKind) {
     let server = Server::on(store).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
@@ -80,8 +73,8 @@ async fn a_read_is_told_to_all_devices_of_the_user_alone(store: StoreKind) {
     for device in &mut devices {
         assert_eq!(state(device).await, expected(&room, 3, None, 0, 3));
     }
-    assert_silent(&mut elsewhere, "conversation.state").await;
-    assert_silent(&mut adas, "conversation.state").await;
+    elsewhere.assert_silent(&["conversation.state"]).await;
+    adas.assert_silent(&["conversation.state"]).await;
 }
 
 async fn a_receipt_that_changes_nothing_is_told_to_nobody(store: StoreKind) {

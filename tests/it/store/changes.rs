@@ -2,9 +2,7 @@
 
 use chinwag::domain::command::{Action, Outcome};
 use chinwag::domain::conversation::{GroupName, Role};
-use chinwag::domain::mentions::Mentions;
 use chinwag::domain::message::{Message, SystemNote};
-use chinwag::domain::reactions::Reactions;
 use chinwag::domain::{Code, ConversationId, MessageId, UserId};
 
 use super::shims::{ApplyOne, Change, Send};
@@ -45,21 +43,8 @@ async fn adding_is_noted_and_counted(store: &Fixture) {
     let change_of = store.change_of(id, ada, Action::AddMember { user_id: cat, role: Role::Admin });
     let note = fresh(change(store, &change_of).await);
     let expected = Message {
-        id: change_of.id,
-        conversation_id: id,
-        seq: 2,
-        sender_id: ada,
-        content: "ada added cat".to_owned(),
-        reply_to: None,
-        quote: None,
-        timestamp: change_of.timestamp,
-        edited_at: None,
-        deleted_at: None,
-        reactions: Reactions::default(),
-        pinned_at: None,
-        mentions: Mentions::default(),
         note: Some(SystemNote::MemberAdded { user_id: cat, role: Role::Admin }),
-        extra: None,
+        ..Message::new(change_of.id, id, 2, ada, "ada added cat".to_owned(), change_of.timestamp)
     };
     assert_eq!(note, expected);
     assert_eq!(store.message(id, note.id).await.unwrap(), Some(expected));

@@ -2,9 +2,7 @@
 
 use chinwag::domain::command::Action;
 use chinwag::domain::event::Event;
-use chinwag::domain::mentions::Mentions;
 use chinwag::domain::message::{Content, Message};
-use chinwag::domain::reactions::Reactions;
 use chinwag::domain::{ConversationId, MessageId, Seq};
 use chinwag::store::Range;
 
@@ -25,23 +23,7 @@ async fn a_message_is_kept_as_it_is(store: &Fixture) {
     let (ada, bob) = (store.register("ada").await, store.register("bob").await);
     let id = store.group("Lunch", ada, &[bob]).await;
     let first = store.send_of(id, ada, "question");
-    let expected = Message {
-        id: first.id,
-        conversation_id: id,
-        seq: 1,
-        sender_id: ada,
-        content: "question".to_owned(),
-        reply_to: None,
-        quote: None,
-        timestamp: first.timestamp,
-        edited_at: None,
-        deleted_at: None,
-        reactions: Reactions::default(),
-        pinned_at: None,
-        mentions: Mentions::default(),
-        note: None,
-        extra: None,
-    };
+    let expected = Message::new(first.id, id, 1, ada, "question".to_owned(), first.timestamp);
     assert_eq!(fresh(store.commit_one(&first).await), expected);
     assert_eq!(store.message(id, first.id).await.unwrap(), Some(expected.clone()));
 

@@ -120,7 +120,11 @@ impl TestUser {
     }
 
     pub(crate) async fn login(address: SocketAddr, username: &str) -> Self {
-        let body = json!({"username": username, "password": PASSWORD});
+        Self::login_with(address, username, PASSWORD).await
+    }
+
+    pub(crate) async fn login_with(address: SocketAddr, username: &str, password: &str) -> Self {
+        let body = json!({"username": username, "password": password});
         let tokens = post(address, "/v1/users/login", &body).await.expect(200).json();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         Self {

@@ -147,6 +147,13 @@ impl Socket {
         }
     }
 
+    /// Fails if a frame of one of these types comes before the answer to a ping.
+    pub(crate) async fn assert_silent(&mut self, kinds: &[&str]) {
+        self.send(&json!({"type": "ping"})).await;
+        let frame = self.next_of(&[kinds, &["pong"]].concat()).await;
+        assert_eq!(frame["type"], "pong", "{frame}");
+    }
+
     /// Returns the next frame of one of these types, and skips others.
     #[track_caller]
     pub(crate) fn next_of(&mut self, types: &[&str]) -> impl Future<Output = Value> {
