@@ -101,7 +101,7 @@ mod tests {
         let leased = [Incarnation::new()];
         assert_eq!(looks(&mut nodes, &leased, &[], false, &mut now), []);
         assert_eq!(nodes.look(&leased, &HashSet::new(), true, now), [], "it begins when the bus is back");
-        now += PEER_SILENCE_MAX - 2 * LEASE_RENEWAL;
+        now += PEER_SILENCE_MAX.saturating_sub(2 * LEASE_RENEWAL);
         assert_eq!(nodes.look(&leased, &HashSet::new(), true, now), []);
         now += LEASE_RENEWAL;
         assert_eq!(nodes.look(&leased, &HashSet::new(), true, now), [Finding::Unheard(leased[0])]);

@@ -63,9 +63,8 @@ impl Signals {
                 }
                 return;
             }
-            // The next attempt says more.
-            Event::ClientError(_) => return,
-            Event::LameDuckMode | Event::Draining | Event::Closed => return,
+            // After an error of the client the next attempt says more.
+            Event::ClientError(_) | Event::LameDuckMode | Event::Draining | Event::Closed => return,
         }
         drop(state);
         self.changed.notify_one();
