@@ -26,6 +26,7 @@ pub(super) struct SocketClient {
     pending: VecDeque<Pending>,
     /// Messages that were sent more than once: their acknowledgements may arrive out of order.
     repeated: HashSet<Uuid>,
+    acknowledged: HashSet<Uuid>,
 }
 
 struct Pending {
@@ -50,7 +51,15 @@ struct Connection {
 impl SocketClient {
     pub(super) fn new(client: SimulatedClient, sends: bool) -> Self {
         let reader = client.log.number();
-        Self { client, sends, reader, last_seq: 0, pending: VecDeque::new(), repeated: HashSet::new() }
+        Self {
+            client,
+            sends,
+            reader,
+            last_seq: 0,
+            pending: VecDeque::new(),
+            repeated: HashSet::new(),
+            acknowledged: HashSet::new(),
+        }
     }
 
     /// Reads and sends, on one connection after the other, until the client has everything.
@@ -199,6 +208,7 @@ impl SocketClient {
             && let Some(index) = self.pending.iter().position(|pending| pending.id == event.id)
         {
             self.pending.remove(index);
+            self.acknowledged.insert(event.id);
             self.client.log.note(Entry::Acknowledged { id: event.id, seq: event.seq });
         }
         self.client.log.note(Entry::Received { connection, event });
@@ -208,7 +218,9 @@ impl SocketClient {
     fn refuse(&mut self, connection: &mut Connection, error: &Value) {
         let id: Option<Uuid> = error["ref"].as_str().and_then(|reference| reference.parse().ok());
         let index = self.pending.iter().position(|pending| Some(pending.id) == id);
-        let id = id.filter(|id| index.is_some() || self.repeated.contains(id));
+        // A node that got no answer to a commit does not know that the message which it has read and delivered meanwhile is its own.
+        let is_overtaken = |id: &Uuid| error["code"] == "unavailable" && self.acknowledged.contains(id);
+        let id = id.filter(|id| index.is_some() || self.repeated.contains(id) || is_overtaken(id));
         let id = id.unwrap_or_else(|| panic!("an error without a known ref: {error}"));
         let code = error["code"].as_str().unwrap().to_owned();
         let retry_after_ms = error["retry_after_ms"].as_u64();
