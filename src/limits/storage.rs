@@ -51,6 +51,9 @@ pub const CONVERSATIONS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Tries to commit messages with mentions on a distributed PostgreSQL while the members of their conversation change. A change takes a commit, as a try does, so
 /// that a second one is rarely needed.
 pub const MENTION_TRIES_MAX: usize = 5;
+/// Advisory locks by which transactions lock users on a distributed PostgreSQL. With as many, 20 transactions of two users each hardly ever share one. A deletion
+/// of the largest group takes all of them, and PostgreSQL's table of locks has room for 6,400 by default.
+pub const USER_LOCK_SLOTS: u16 = 1_024;
 /// Time in which a migration must get the lock that keeps two nodes from migrating at once. Meanwhile another node may migrate.
 pub const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time in which a statement of a migration must get its table's lock. Writes of nodes that serve wait behind it, so it is half of

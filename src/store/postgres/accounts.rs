@@ -6,6 +6,7 @@ use futures_util::future::{OptionFuture, join, join5};
 use super::connection::{Params, PgConnection};
 use super::rows::{self, Columns};
 use super::sessions::end_missed_sessions;
+use super::user_states::add_last_seen;
 use super::users::{LOCK_USER, NewUser, insert_user, user};
 use super::{Postgres, bounded};
 use crate::domain::account::{Account, AccountChange};
@@ -38,15 +39,15 @@ impl Accounts for Postgres {
     }
 
     async fn account(&self, id: UserId) -> Result<Option<Account>> {
-        self.one(ACCOUNT, &[&id], account).await
+        self.one_with_user(ACCOUNT, &[&id], account).await
     }
 
     async fn account_of(&self, username_key: &str) -> Result<Option<Account>> {
-        self.one(ACCOUNT_OF, &[&username_key], account).await
+        self.one_with_user(ACCOUNT_OF, &[&username_key], account).await
     }
 
     async fn accounts(&self, ids: &[UserId]) -> Result<Vec<Account>> {
-        self.all(ACCOUNTS, &[&ids], account).await
+        self.all_with_users(ACCOUNTS, &[&ids], account).await
     }
 
     async fn change_account(
@@ -87,5 +88,7 @@ async fn change_account(
     if change.ends_sessions() {
         ended.extend(end_missed_sessions(connection, id, None, at).await?);
     }
-    Ok(rows::first(&found, account)?.map(|account| (account, ended)))
+    let mut found = rows::all(&found, account)?;
+    add_last_seen(connection, &mut found).await?;
+    Ok(found.pop().map(|account| (account, ended)))
 }

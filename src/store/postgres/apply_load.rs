@@ -13,7 +13,8 @@ use super::mentions::{MentionedMembers, mentioned_members, names_to_look_up};
 use super::messages::message;
 use super::quotes::{read_quotes, set_quote};
 use super::rows::Columns;
-use super::users::{LOCK_USERS, user};
+use super::user_locks;
+use super::users::user;
 use crate::domain::command::{Action, Command};
 use crate::domain::conversation::{ConversationKind, GroupName, Member, Role};
 use crate::domain::emoji::Emoji;
@@ -161,14 +162,14 @@ pub(super) async fn load(
     batch: &[Command],
     groups: &[Vec<usize>],
 ) -> Result<Loaded> {
-    connection.prepare(&[LOCK_USERS, sql.lock, CONVERSATIONS, sql.actors, sql.targets, sql.messages]).await?;
+    user_locks::prepare(connection).await?;
+    connection.prepare(&[sql.lock, CONVERSATIONS, sql.actors, sql.targets, sql.messages]).await?;
     connection
         .prepare(&[sql.reacted, sql.pin_counts, sql.pinned_by, sql.quotes_of_edited, sql.mentioned_members])
         .await?;
     let asked = Questions::of(batch, groups);
     let Questions { conversations, actors, targets, ids, emoji, may_lose_kind, unpinned, edited, .. } = &asked;
     let (named_in, usernames) = names_to_look_up(asked.names.iter().map(|(id, names)| (*id, names)));
-    let lock_users: Params<'_> = &[&asked.to_lock];
     let with_pins: Params<'_> = &[&asked.pins];
     let with_unpinned: Params<'_> = &[conversations, unpinned];
     let with_edited: Params<'_> = &[&limits::QUOTE_CHARS_MAX, conversations, edited];
@@ -184,7 +185,7 @@ pub(super) async fn load(
     ) = join5(
         connection.begin(),
         connection.send(sql.lock, &[conversations]),
-        OptionFuture::from((!asked.to_lock.is_empty()).then(|| connection.send(LOCK_USERS, lock_users))),
+        OptionFuture::from((!asked.to_lock.is_empty()).then(|| user_locks::lock(connection, &asked.to_lock))),
         join4(
             OptionFuture::from((!asked.pins.is_empty()).then(|| Box::pin(connection.send(sql.pin_counts, with_pins)))),
             OptionFuture::from(has_some(unpinned).then(|| Box::pin(connection.send(sql.pinned_by, with_unpinned)))),

@@ -7,6 +7,7 @@ use tokio_postgres::types::ToSql;
 
 use super::connection::PgConnection;
 use super::user_conversations::{DELETE_MEMBERSHIPS, INSERT_MEMBERSHIPS};
+use super::user_states::RAISE_MEMBERSHIP_VERSIONS;
 use crate::domain::command::Command;
 use crate::domain::event::{Event, Payload};
 use crate::domain::message::{Message, SystemNote};
@@ -22,13 +23,13 @@ macro_rules! of_one {
     ($sql:literal of $table:literal) => {
         concat!($sql, " AND ", $table, ".conversation_id = ($1::uuid[])[1]")
     };
-    ($sql:literal or $other:literal) => {
+    ($sql:literal or $other:tt) => {
         $other
     };
 }
 
 macro_rules! statements {
-    ($($(#[$doc:meta])* $name:ident { $($column:ident: $type:ty),+ $(,)? } $sql:literal $($of_one:ident $more:literal)?;)+) => {
+    ($($(#[$doc:meta])* $name:ident { $($column:ident: $type:ty),+ $(,)? } $sql:literal $($of_one:ident $more:tt)?;)+) => {
         /// The rows that a batch writes, by statement, in the order in which the statements run.
         #[derive(Default)]
         pub(super) struct Writes {
@@ -71,9 +72,6 @@ type Value = Box<dyn ToSql + Sync + Send>;
 type Statement = (&'static str, Vec<Value>);
 
 statements! {
-    raise_versions { users: UserId }
-        "UPDATE users u SET membership_version = membership_version + w.times \
-         FROM (SELECT id, count(*) AS times FROM unnest($1::uuid[]) AS w (id) GROUP BY id) w WHERE u.id = w.id";
     insert_members { conversations: ConversationId, users: UserId, roles: &'static str, joined_at: Timestamp, seqs: Seq }
         "INSERT INTO members (conversation_id, user_id, role, joined_at, joined_seq, delivered_seq, read_seq) \
          SELECT conversation_id, user_id, role, joined_at, seq, seq, seq \
@@ -85,7 +83,12 @@ statements! {
          FROM unnest($1::uuid[], $2::uuid[]) AS w (user_id, contact_id) \
          JOIN users adder ON adder.id = w.user_id AND adder.deleted_at IS NULL \
          JOIN users added ON added.id = w.contact_id AND added.deleted_at IS NULL \
-         ORDER BY w.user_id, w.contact_id ON CONFLICT DO NOTHING";
+         ORDER BY w.user_id, w.contact_id ON CONFLICT DO NOTHING"
+        or "INSERT INTO contacts (user_id, contact_id) SELECT DISTINCT w.user_id, w.contact_id \
+         FROM unnest($1::uuid[], $2::uuid[]) AS w (user_id, contact_id) \
+         JOIN users adder ON adder.id = w.user_id AND adder.deleted_at IS NULL \
+         JOIN users added ON added.id = w.contact_id AND added.deleted_at IS NULL \
+         WHERE NOT EXISTS (SELECT FROM contacts c WHERE c.user_id = w.user_id AND c.contact_id = w.contact_id)";
     insert_leavers { conversations: ConversationId, users: UserId }
         "INSERT INTO leavers (conversation_id, user_id) SELECT w.conversation_id, w.user_id \
          FROM unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
@@ -175,6 +178,11 @@ statements! {
              unread_from_seq = NULL \
          FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS w (conversation_id, user_id, seq) \
          WHERE mb.conversation_id = w.conversation_id AND mb.user_id = w.user_id" of "mb";
+    /// Last, because Citus changes no copied table behind rows of several users.
+    raise_versions { users: UserId }
+        "UPDATE users u SET membership_version = membership_version + w.times \
+         FROM (SELECT id, count(*) AS times FROM unnest($1::uuid[]) AS w (id) GROUP BY id) w WHERE u.id = w.id"
+        or RAISE_MEMBERSHIP_VERSIONS;
 }
 
 impl Writes {

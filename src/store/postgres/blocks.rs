@@ -1,13 +1,13 @@
 //! Blocks.
 
 use async_trait::async_trait;
-use futures_util::future::{join, join3, join4};
+use futures_util::future::{OptionFuture, join, join4, join5};
 
 use super::connection::{Params, PgConnection};
 use super::counters::LOCK_COUNTER as LOCK_COUNTER_OF;
 use super::rows::{self, Columns};
 use super::users::user;
-use super::{Postgres, bounded};
+use super::{Postgres, bounded, user_locks, user_states};
 use crate::domain::block::{Block, NewBlock, too_many_blocks};
 use crate::domain::conversation::direct_key;
 use crate::domain::{ConversationId, Error, Result, UserId};
@@ -22,10 +22,6 @@ use crate::store::queries::row_limit;
 /// direct_key. Before the users, as everywhere. So no message is numbered until the block is committed.
 const LOCK_COUNTER: &str = "SELECT 1 FROM counters \
      WHERE conversation_id = (SELECT id FROM conversations WHERE direct_key = $1) FOR UPDATE";
-/// users. Returns those that live. Changes of the blocks between two users wait for each other here, and so does a new direct
-/// conversation of the two.
-const LOCK_LIVE_USERS: &str =
-    "SELECT id FROM users WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE";
 /// one, other, conversation. [`MARK_MEMBERS`] for a database whose tables are distributed: once a transaction has changed members whose shard Citus did not know
 /// before, it changes no copied table.
 const MARK_MEMBERS_OF_ONE: &str = "UPDATE members SET is_blocked = EXISTS (SELECT 1 FROM blocks b \
@@ -50,7 +46,7 @@ impl Blocks for Postgres {
     }
 
     async fn blocks(&self, user_id: UserId, after: Option<&str>, limit: usize) -> Result<Vec<Block>> {
-        self.all(BLOCKS, &[&user_id, &after.unwrap_or_default(), &row_limit(limit)], block).await
+        self.all_with_users(BLOCKS, &[&user_id, &after.unwrap_or_default(), &row_limit(limit)], block).await
     }
 
     async fn blocks_with(&self, user_id: UserId, ids: &[UserId]) -> Result<Vec<UserId>> {
@@ -58,44 +54,81 @@ impl Blocks for Postgres {
     }
 }
 
-/// The statements that lock the counter of a direct conversation and mark its members, each with its parameters.
-type Statements<'a> = (&'static str, Params<'a>, &'static str, Params<'a>);
+/// The direct conversation of two users. A change of their blocks locks its counter and marks its members.
+struct Direct {
+    users: [UserId; 2],
+    key: String,
+    /// The conversation, if there is one and the database is distributed: there its id is named, and the counter's lock is one on its shard.
+    id: Option<ConversationId>,
+}
 
-/// Returns the direct conversation with this key, on a distributed database, where the lock of its counter must name it.
-async fn direct_on_shard(connection: &PgConnection, key: &str) -> Result<Option<ConversationId>> {
-    if !connection.is_distributed() {
-        return Ok(None);
+impl Direct {
+    /// Prepares the statements, and reads the id where it is needed.
+    async fn of(connection: &PgConnection, one: UserId, other: UserId) -> Result<Self> {
+        let (lock, mark) =
+            (connection.form(LOCK_COUNTER, LOCK_COUNTER_OF), connection.form(MARK_MEMBERS, MARK_MEMBERS_OF_ONE));
+        let raise = connection.form(RAISE_BLOCKS_VERSIONS, user_states::RAISE_BLOCKS_VERSIONS);
+        connection.prepare(&[lock, mark, raise, IS_BLOCKED]).await?;
+        user_locks::prepare(connection).await?;
+        let key = direct_key(one, other);
+        let mut id = None;
+        if connection.is_distributed() {
+            id = rows::first(&connection.rows(DIRECT_CONVERSATION, &[&key]).await?, rows::value)?;
+        }
+        Ok(Self { users: [one, other], key, id })
     }
-    rows::first(&connection.rows(DIRECT_CONVERSATION, &[&key]).await?, rows::value)
+
+    /// Locks the counter, and behind it the users. Changes of the blocks between the two wait for each other here, and so does a new direct conversation of the two.
+    /// Returns true if both users live.
+    async fn lock(&self, connection: &PgConnection) -> Result<bool> {
+        let lock_counter = async {
+            if connection.is_distributed() {
+                connection.send(LOCK_COUNTER_OF, &[&self.id]).await
+            } else {
+                connection.send(LOCK_COUNTER, &[&self.key]).await
+            }
+        };
+        let (counter, live) = join(lock_counter, user_locks::lock_live(connection, &self.users)).await;
+        counter?;
+        Ok(live?.len() == self.users.len())
+    }
+
+    /// Marks the members as blocked or not. Then raises the versions of the users, if their presence is hidden from each other, or shown again.
+    async fn mark(&self, connection: &PgConnection, is_changed: bool) -> Result<()> {
+        let [one, other] = &self.users;
+        let mark = async {
+            if connection.is_distributed() {
+                connection.send_count(MARK_MEMBERS_OF_ONE, &[one, other, &self.id]).await
+            } else {
+                connection.send_count(MARK_MEMBERS, &[one, other, &self.key]).await
+            }
+        };
+        let raise = connection.form(RAISE_BLOCKS_VERSIONS, user_states::RAISE_BLOCKS_VERSIONS);
+        let raised: Params<'_> = &[one, other];
+        let raise = OptionFuture::from(is_changed.then(|| connection.send_count(raise, raised)));
+        let (marked, raised) = join(mark, raise).await;
+        marked?;
+        raised.transpose().map(drop)
+    }
 }
 
 /// One transaction in two round trips, with the decision between them.
 async fn insert(connection: &PgConnection, new: &NewBlock) -> Result<bool> {
     let NewBlock { user_id, blocked_id, created_at } = new;
-    let (key, users) = (direct_key(*user_id, *blocked_id), [*user_id, *blocked_id]);
-    let direct = direct_on_shard(connection, &key).await?;
-    let (lock_counter, locked, mark, marked): Statements<'_> = if connection.is_distributed() {
-        (LOCK_COUNTER_OF, &[&direct], MARK_MEMBERS_OF_ONE, &[user_id, blocked_id, &direct])
-    } else {
-        (LOCK_COUNTER, &[&key], MARK_MEMBERS, &[user_id, blocked_id, &key])
-    };
-    connection.prepare(&[lock_counter, LOCK_LIVE_USERS, IS_BLOCKED, INSERT_BLOCK, COUNT_BLOCKS]).await?;
-    connection.prepare(&[mark, RAISE_BLOCKS_VERSIONS]).await?;
-    let (begun, (counter, live), blocked, (inserted, count)) = join4(
+    let direct = Direct::of(connection, *user_id, *blocked_id).await?;
+    connection.prepare(&[INSERT_BLOCK, COUNT_BLOCKS]).await?;
+    let (begun, live, blocked, inserted, count) = join5(
         connection.begin(),
-        join(connection.send(lock_counter, locked), connection.send(LOCK_LIVE_USERS, &[&users.as_slice()])),
+        direct.lock(connection),
         connection.send(IS_BLOCKED, &[user_id, blocked_id]),
-        join(
-            connection.send_count(INSERT_BLOCK, &[user_id, blocked_id, created_at]),
-            connection.send(COUNT_BLOCKS, &[user_id]),
-        ),
+        connection.send_count(INSERT_BLOCK, &[user_id, blocked_id, created_at]),
+        connection.send(COUNT_BLOCKS, &[user_id]),
     )
     .await;
     begun?;
-    counter?;
     let (live, blocked, inserted, count) = (live?, blocked?, inserted?, count?);
     let count: Option<i64> = rows::first(&count, rows::value)?;
-    let refusal = if live.len() < users.len() {
+    let refusal = if !live {
         Some(Error::not_found("user"))
     } else if inserted > 0 && count > Some(limits::BLOCKS_PER_USER_MAX) {
         Some(too_many_blocks())
@@ -107,57 +140,29 @@ async fn insert(connection: &PgConnection, new: &NewBlock) -> Result<bool> {
         return Err(refusal);
     }
     let is_first = rows::first(&blocked, rows::value)? == Some(false);
-    let (marked, raised, committed) = join3(
-        connection.send_count(mark, marked),
-        raise_versions(connection, *user_id, *blocked_id, is_first),
-        connection.commit(),
-    )
-    .await;
+    let (marked, committed) = join(direct.mark(connection, is_first), connection.commit()).await;
     marked?;
-    raised?;
     committed?;
     Ok(is_first)
 }
 
-/// Raises the versions of two users if their presence is hidden from each other, or shown again. The statement is prepared.
-async fn raise_versions(connection: &PgConnection, one: UserId, other: UserId, is_changed: bool) -> Result<()> {
-    if is_changed {
-        connection.send_count(RAISE_BLOCKS_VERSIONS, &[&one, &other]).await?;
-    }
-    Ok(())
-}
-
 /// One transaction in two round trips, with the decision between them.
 async fn delete(connection: &PgConnection, user_id: UserId, blocked_id: UserId) -> Result<bool> {
-    let (key, users) = (direct_key(user_id, blocked_id), [user_id, blocked_id]);
-    let direct = direct_on_shard(connection, &key).await?;
-    let (lock_counter, locked, mark, marked): Statements<'_> = if connection.is_distributed() {
-        (LOCK_COUNTER_OF, &[&direct], MARK_MEMBERS_OF_ONE, &[&user_id, &blocked_id, &direct])
-    } else {
-        (LOCK_COUNTER, &[&key], MARK_MEMBERS, &[&user_id, &blocked_id, &key])
-    };
-    connection.prepare(&[lock_counter, LOCK_LIVE_USERS, DELETE_BLOCK, IS_BLOCKED]).await?;
-    connection.prepare(&[mark, RAISE_BLOCKS_VERSIONS]).await?;
-    let (begun, (counter, live), deleted, blocked) = join4(
+    let direct = Direct::of(connection, user_id, blocked_id).await?;
+    connection.prepare(&[DELETE_BLOCK]).await?;
+    let (begun, locked, deleted, blocked) = join4(
         connection.begin(),
-        join(connection.send(lock_counter, locked), connection.send(LOCK_LIVE_USERS, &[&users.as_slice()])),
+        direct.lock(connection),
         connection.send_count(DELETE_BLOCK, &[&user_id, &blocked_id]),
         connection.send(IS_BLOCKED, &[&user_id, &blocked_id]),
     )
     .await;
     begun?;
-    counter?;
-    live?;
+    locked?;
     let (deleted, blocked) = (deleted?, blocked?);
     let was_last = deleted > 0 && rows::first(&blocked, rows::value)? == Some(false);
-    let (marked, raised, committed) = join3(
-        connection.send_count(mark, marked),
-        raise_versions(connection, user_id, blocked_id, was_last),
-        connection.commit(),
-    )
-    .await;
+    let (marked, committed) = join(direct.mark(connection, was_last), connection.commit()).await;
     marked?;
-    raised?;
     committed?;
     Ok(was_last)
 }

@@ -90,6 +90,11 @@ impl PgConnection {
         self.is_distributed
     }
 
+    /// Returns the form of a statement for this database. Both forms take the same parameters.
+    pub(super) fn form(&self, plain: &'static str, distributed: &'static str) -> &'static str {
+        if self.is_distributed { distributed } else { plain }
+    }
+
     /// Notes the generation of the history to which the connection's server belongs.
     pub(super) fn belong_to(&mut self, generation: u64) {
         self.generation = generation;

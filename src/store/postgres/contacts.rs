@@ -24,6 +24,10 @@ const USERS_WITH_CONTACT: &str = concat!(
 /// user, contacts. The caller holds the locks of all. In one order for all transactions, because an insert waits for one of the same row.
 pub(super) const INSERT_CONTACTS: &str = "INSERT INTO contacts (user_id, contact_id) \
      SELECT $1, w.contact_id FROM unnest($2::uuid[]) AS w (contact_id) ORDER BY w.contact_id ON CONFLICT DO NOTHING";
+/// The same, on a distributed database: Citus makes inserts with ON CONFLICT into a copied table wait for each other. The locks keep others from inserting the same.
+pub(super) const INSERT_NEW_CONTACTS: &str = "INSERT INTO contacts (user_id, contact_id) \
+     SELECT $1, w.contact_id FROM unnest($2::uuid[]) AS w (contact_id) \
+     WHERE NOT EXISTS (SELECT FROM contacts c WHERE c.user_id = $1 AND c.contact_id = w.contact_id)";
 /// Reads who may begin a conversation with a user.
 pub(super) fn contact_from(columns: &mut Columns<'_>) -> Result<ContactFrom> {
     columns.parsed(ContactFrom::parse)

@@ -15,8 +15,9 @@ use super::saved::SWEEP_SAVED;
 use super::user_conversations::{
     CONVERSATION_IDS_OF_USER, CONVERSATIONS_OF_PAGE_AMONG, DELETE_MEMBERSHIPS, SMALL_CONVERSATIONS_AMONG, few,
 };
-use super::users::{LOCK_USERS, RAISE_MEMBERSHIP_VERSIONS, user};
-use super::{Postgres, bounded, new_conversations};
+use super::user_states::add_last_seen;
+use super::users::{RAISE_MEMBERSHIP_VERSIONS, user};
+use super::{Postgres, bounded, new_conversations, user_locks, user_states};
 use crate::domain::conversation::{
     Conversation, ConversationKind, CreatedConversation, GroupName, NewConversation, Role,
 };
@@ -81,6 +82,7 @@ impl Postgres {
             let connection = self.connection().await?;
             let mut views = rows::all(&connection.rows(sql, params).await?, conversation_view)?;
             add_quotes(&connection, views.iter_mut().filter_map(|view| view.last_message.as_mut()).collect()).await?;
+            add_last_seen(&connection, &mut views).await?;
             Ok(views)
         })
         .await
@@ -116,6 +118,7 @@ impl Postgres {
             for view in &mut views {
                 add_quotes(connection, view.last_message.iter_mut().collect()).await?;
             }
+            add_last_seen(connection, &mut views).await?;
             Ok(views)
         })
         .await
@@ -275,7 +278,9 @@ async fn delete_memberless(connection: &PgConnection, id: ConversationId) -> Res
 
 /// Deletes a conversation. One transaction in two round trips, with the decision between them.
 async fn delete(connection: &PgConnection, id: ConversationId, actor_id: UserId) -> Result<Vec<UserId>> {
-    connection.prepare(&[LOCK_COUNTER, ROLES, LOCK_USERS, RAISE_MEMBERSHIP_VERSIONS]).await?;
+    let raise_versions = connection.form(RAISE_MEMBERSHIP_VERSIONS, user_states::RAISE_MEMBERSHIP_VERSIONS);
+    user_locks::prepare(connection).await?;
+    connection.prepare(&[LOCK_COUNTER, ROLES, raise_versions]).await?;
     connection.prepare(&[DELETE_CONVERSATION, INSERT_DELETED]).await?;
     let (begun, locked, members) =
         join3(connection.begin(), connection.send(LOCK_COUNTER, &[&id]), connection.send(ROLES, &[&id])).await;
@@ -302,16 +307,16 @@ async fn delete(connection: &PgConnection, id: ConversationId, actor_id: UserId)
     let memberships: Params<'_> = &[&users, &id];
     let (written, committed) = join(
         join5(
-            connection.send(LOCK_USERS, &[&users]),
-            connection.send_count(RAISE_MEMBERSHIP_VERSIONS, &[&users]),
+            user_locks::lock(connection, &users),
             connection.send_count(DELETE_CONVERSATION, &[&id]),
             connection.send_count(INSERT_DELETED, &[&id]),
+            connection.send_count(raise_versions, &[&users]),
             OptionFuture::from(is_distributed.then(|| connection.send_count(DELETE_MEMBERSHIPS, memberships))),
         ),
         connection.commit(),
     )
     .await;
-    let (locked, raised, deleted, remembered, listed) = written;
+    let (locked, deleted, remembered, raised, listed) = written;
     listed.transpose()?;
     locked?;
     raised?;

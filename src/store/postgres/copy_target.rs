@@ -9,7 +9,7 @@ use tokio_postgres::error::SqlState;
 
 use super::Postgres;
 use super::connection::PgConnection;
-use super::distribution::{Distribution, FILL_USER_CONVERSATIONS, distribution};
+use super::distribution::{Distribution, FILL_USER_CONVERSATIONS, FILL_USER_STATES, distribution};
 use super::errors::described;
 use super::snapshot::{connect, failed};
 use super::table_rows;
@@ -71,11 +71,12 @@ impl CopyTarget {
         table_rows::page(self.connection.client(), table, after).await.map_err(failed)
     }
 
-    /// Takes the mark away, and gathers the statistics by which PostgreSQL plans. In a distributed database it first fills the table that is made of others.
+    /// Takes the mark away, and gathers the statistics by which PostgreSQL plans. In a distributed database it first fills the tables that are made of others.
     pub(in crate::store) async fn finish(self) -> Result<()> {
         let client = self.connection.client();
         if distribution(&self.connection).await? == Distribution::Complete {
             client.batch_execute(FILL_USER_CONVERSATIONS).await.map_err(failed)?;
+            client.batch_execute(FILL_USER_STATES).await.map_err(failed)?;
         }
         client.batch_execute("ANALYZE").await.map_err(failed)?;
         client.execute(UNMARK, &[&UNFINISHED_COPY]).await.map(drop).map_err(failed)

@@ -1,14 +1,15 @@
 //! Deletions of accounts.
 
 use async_trait::async_trait;
-use futures_util::future::{join, join_all, join4, join5};
+use futures_util::future::{OptionFuture, join, join_all, join3, join4, join5};
 
 use super::connection::{Params, PgConnection};
 use super::counters::LOCK_COUNTER;
 use super::rows::{self, Columns};
 use super::sessions::end_missed_sessions;
+use super::user_states::FORGET_LAST_SEEN;
 use super::users::DELETE_WORDS;
-use super::{Postgres, bounded};
+use super::{Postgres, bounded, user_locks};
 use crate::domain::account::{Departure, Tombstone};
 use crate::domain::conversation::{Role, direct_key};
 use crate::domain::search::WORDS_VERSION;
@@ -107,8 +108,18 @@ async fn delete(
     connection
         .prepare(&[DELETE_TICKETS, DELETE_NETWORKS, END_OTHER_SESSIONS, FORGET_USER_AGENTS, INSERT_DEPARTURE])
         .await?;
-    let (begun, found) = join(connection.begin(), connection.send(LOCK_USERNAME, &[&id])).await;
+    user_locks::prepare(connection).await?;
+    if connection.is_distributed() {
+        connection.prepare(&[FORGET_LAST_SEEN]).await?;
+    }
+    let (begun, locked, found) = join3(
+        connection.begin(),
+        user_locks::lock_where_distributed(connection, id),
+        connection.send(LOCK_USERNAME, &[&id]),
+    )
+    .await;
     begun?;
+    locked?;
     let Some(username_key) = rows::first(&found?, rows::value::<String>)? else {
         connection.rollback().await?;
         return Ok(None);
@@ -117,6 +128,8 @@ async fn delete(
     let (new_key, name_key, key_hash) = (tombstone.username.key(), case_fold(name), retired_key(&username_key));
     let entombed: Params<'_> = &[&id, &username, &new_key, &name, &name_key, &at, &WORDS_VERSION];
     let ended: Params<'_> = &[&id, &None::<SessionId>, &at];
+    let forgotten: Params<'_> = &[&id, &false];
+    let is_distributed = connection.is_distributed();
     let (first, second) = Box::pin(join(
         join4(
             connection.send_count(ENTOMB_USER, entombed),
@@ -129,15 +142,20 @@ async fn delete(
             connection.send(END_OTHER_SESSIONS, ended),
             connection.send_count(FORGET_USER_AGENTS, &[&id]),
             connection.send_count(INSERT_DEPARTURE, &[&id, &at]),
-            connection.commit(),
+            join(
+                OptionFuture::from(is_distributed.then(|| connection.send_count(FORGET_LAST_SEEN, forgotten))),
+                connection.commit(),
+            ),
         ),
     ))
     .await;
-    for written in [first.0, first.1, first.2, first.3, second.0, second.2, second.3] {
+    let (forgotten, committed) = second.4;
+    let forgotten = forgotten.unwrap_or(Ok(0));
+    for written in [first.0, first.1, first.2, first.3, second.0, second.2, second.3, forgotten] {
         written?;
     }
     let mut ended: Vec<SessionId> = rows::all(&second.1?, rows::value)?;
-    second.4?;
+    committed?;
     ended.extend(end_missed_sessions(connection, id, None, at).await?);
     Ok(Some(ended))
 }

@@ -61,14 +61,23 @@ const USER_CONVERSATIONS: &str = "user_conversations";
 /// Fills that table, in one transaction.
 pub(super) const FILL_USER_CONVERSATIONS: &str = "BEGIN; TRUNCATE user_conversations; \
      INSERT INTO user_conversations (user_id, conversation_id) SELECT user_id, conversation_id FROM members; COMMIT";
+
+/// The table of what is written often of a user, which exists only where the tables are distributed. See [`super::user_states`].
+const USER_STATES: &str = "user_states";
+const CREATE_USER_STATES: &str = "CREATE TABLE IF NOT EXISTS user_states (user_id uuid PRIMARY KEY, \
+     membership_version bigint NOT NULL DEFAULT 0, blocks_version bigint NOT NULL DEFAULT 0, last_seen_at timestamptz, \
+     new_day bigint, new_that_day bigint NOT NULL DEFAULT 0)";
+/// Makes the rows of users who have none from their columns. A row that is there is newer than they are.
+pub(super) const FILL_USER_STATES: &str = "INSERT INTO user_states (user_id, membership_version, blocks_version, last_seen_at, new_day, new_that_day) \
+     SELECT id, membership_version, blocks_version, last_seen_at, new_day, new_that_day FROM users ON CONFLICT DO NOTHING";
 /// Says by its name that all of that is done. A version that distributes more has another one.
-const MARK: &str = "CREATE OR REPLACE FUNCTION distributed_by_user_1() RETURNS void LANGUAGE sql AS ''";
+const MARK: &str = "CREATE OR REPLACE FUNCTION distributed_by_user_2() RETURNS void LANGUAGE sql AS ''";
 
 /// The functions, which exist only where the tables are distributed.
 const FUNCTIONS: &str = include_str!("distributed.sql");
 /// True if the tables are distributed: the function is made behind them. Then true if those of users are.
 const DISTRIBUTION: &str =
-    "SELECT to_regproc('commit_messages_1') IS NOT NULL, to_regproc('distributed_by_user_1') IS NOT NULL";
+    "SELECT to_regproc('commit_messages_1') IS NOT NULL, to_regproc('distributed_by_user_2') IS NOT NULL";
 /// True if the database has the extension.
 const HAS_CITUS: &str = "SELECT to_regproc('create_distributed_table') IS NOT NULL";
 
@@ -102,6 +111,9 @@ pub(crate) fn statements() -> Vec<String> {
             format!("CREATE TABLE IF NOT EXISTS {USER_CONVERSATIONS} (user_id uuid, conversation_id uuid, PRIMARY KEY (user_id, conversation_id))"),
             distributed(USER_CONVERSATIONS, "user_id", TABLES_BY_USER[0]),
             FILL_USER_CONVERSATIONS.to_owned(),
+            CREATE_USER_STATES.to_owned(),
+            distributed(USER_STATES, "user_id", TABLES_BY_USER[0]),
+            FILL_USER_STATES.to_owned(),
         ])
         .chain([FUNCTIONS.trim_end().trim_end_matches(';').to_owned(), made_known.to_owned(), MARK.to_owned()])
         .collect()

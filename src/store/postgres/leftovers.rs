@@ -5,8 +5,7 @@ use futures_util::future::join4;
 use uuid::Uuid;
 
 use super::rows::{self, Columns};
-use super::users::LOCK_USERS;
-use super::{Postgres, bounded};
+use super::{Postgres, bounded, user_locks, user_states};
 use crate::domain::{ConversationId, MessageId, Result, Seq, UserId};
 use crate::store::leftovers::{
     FIRST_MENTION, FIRST_SAVED, Leftovers, LeftoversCursor, MentionPlace, MessagePlace, SavedPlace, last, left,
@@ -54,7 +53,8 @@ impl Leftovers for Postgres {
         self.change_orphans(&mentions_of_all, DELETE_MENTIONS_OF_ALL).await?;
         let saved = self.sweep_saved(cursor.saved, limit).await?;
         let after = cursor.settings.unwrap_or(UserId(Uuid::nil()));
-        let settings: Vec<(UserId, bool)> = self.all(SETTINGS_AFTER, &[&after, &row_limit(limit)], rows::pair).await?;
+        let settings = if self.connector.is_distributed { user_states::SETTINGS_AFTER } else { SETTINGS_AFTER };
+        let settings: Vec<(UserId, bool)> = self.all(settings, &[&after, &row_limit(limit)], rows::pair).await?;
         let last_setting = last(&settings, limit).map(|(id, _)| id);
         let hidden = left(settings);
         if !hidden.is_empty() {
@@ -141,11 +141,13 @@ impl Postgres {
     async fn forget_hidden(&self, ids: &[UserId]) -> Result<()> {
         bounded(async {
             let connection = self.connection().await?;
-            connection.prepare(&[LOCK_USERS, FORGET_HIDDEN]).await?;
+            let forget_hidden = connection.form(FORGET_HIDDEN, user_states::FORGET_HIDDEN);
+            user_locks::prepare(&connection).await?;
+            connection.prepare(&[forget_hidden]).await?;
             let (begun, locked, forgotten, committed) = join4(
                 connection.begin(),
-                connection.send(LOCK_USERS, &[&ids]),
-                connection.send_count(FORGET_HIDDEN, &[&ids]),
+                user_locks::lock(&connection, ids),
+                connection.send_count(forget_hidden, &[&ids]),
                 connection.commit(),
             )
             .await;

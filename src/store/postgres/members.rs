@@ -1,12 +1,14 @@
 //! Members.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 
 use super::connection::{Params, PgConnection};
 use super::rows::{self, Columns};
 use super::user_conversations::{CO_MEMBERS_AMONG, few};
 use super::users::user;
-use super::{Postgres, bounded};
+use super::{Postgres, bounded, user_states};
 use crate::domain::conversation::{Member, Role};
 use crate::domain::user::UserVersions;
 use crate::domain::{ConversationId, Error, Result, Seq, UserId};
@@ -49,12 +51,12 @@ pub(super) async fn receipts_of_others(
 #[async_trait]
 impl Members for Postgres {
     async fn member(&self, id: ConversationId, user_id: UserId) -> Result<Option<Member>> {
-        self.one(queries::members::MEMBER, &[&id, &user_id], member).await
+        self.one_with_user(queries::members::MEMBER, &[&id, &user_id], member).await
     }
 
     async fn members(&self, id: ConversationId, after: Option<&str>, limit: usize) -> Result<Vec<Member>> {
         let params: Params<'_> = &[&id, &after.unwrap_or_default(), &row_limit(limit)];
-        self.all(queries::members::MEMBERS, params, member).await
+        self.all_with_users(queries::members::MEMBERS, params, member).await
     }
 
     async fn co_members(&self, user_id: UserId, limit: usize) -> Result<Vec<UserId>> {
@@ -80,10 +82,24 @@ impl Members for Postgres {
 
     async fn membership_version(&self, id: UserId) -> Result<i64> {
         let version = self.one(queries::members::MEMBERSHIP_VERSION, &[&id], rows::value).await?;
-        version.ok_or_else(|| Error::not_found("user"))
+        let version = version.ok_or_else(|| Error::not_found("user"))?;
+        if !self.connector.is_distributed {
+            return Ok(version);
+        }
+        Ok(self.one(user_states::MEMBERSHIP_VERSION, &[&id], rows::value).await?.unwrap_or_default())
     }
 
     async fn versions(&self, ids: &[UserId]) -> Result<Vec<UserVersions>> {
-        self.all(VERSIONS, &[&ids], versions).await
+        let mut found = self.all(VERSIONS, &[&ids], versions).await?;
+        if self.connector.is_distributed {
+            let states = self.all(user_states::VERSIONS, &[&ids], versions).await?;
+            let mut states: HashMap<UserId, UserVersions> =
+                states.into_iter().map(|versions| (versions.user_id, versions)).collect();
+            for versions in &mut found {
+                let unwritten = UserVersions { user_id: versions.user_id, memberships: 0, blocks: 0 };
+                *versions = states.remove(&versions.user_id).unwrap_or(unwritten);
+            }
+        }
+        Ok(found)
     }
 }

@@ -77,7 +77,9 @@ mod timeline;
 mod tls;
 mod types;
 mod user_conversations;
+mod user_locks;
 mod user_settings;
+mod user_states;
 mod users;
 
 /// Returns true if the server takes writes. After a failover the old primary may not.

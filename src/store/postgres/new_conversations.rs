@@ -1,30 +1,31 @@
-//! New conversations: one transaction in three round trips, or four if it depends on somebody's contacts.
+//! New conversations: one transaction in three round trips, or four if it depends on somebody's contacts. On a distributed database it takes one more.
 
 use std::collections::HashMap;
 
-use futures_util::future::{OptionFuture, join, join5};
+use futures_util::future::{OptionFuture, join, join3, join5};
 use tokio_postgres::Row;
 
 use super::blocks::BLOCKS_WITH;
 use super::connection::{Params, PgConnection};
-use super::contacts::{INSERT_CONTACTS, contact_from, users_with_contact};
+use super::contacts::{INSERT_CONTACTS, INSERT_NEW_CONTACTS, contact_from, users_with_contact};
 use super::rows::{self, Columns};
 use super::user_conversations::INSERT_MEMBERSHIPS;
+use super::user_states::{STATE, UserState, state};
 use super::users::RAISE_MEMBERSHIP_VERSIONS;
+use super::{user_locks, user_states};
 use crate::domain::conversation::{CreatedConversation, GroupName, NewConversation, Role};
 use crate::domain::quotas::{Made, Quotas};
 use crate::domain::rules::contact::{not_added, undecided};
 use crate::domain::user::ContactFrom;
-use crate::domain::{ConversationId, Error, Result, UserId};
+use crate::domain::{Code, ConversationId, Error, Result, UserId};
 use crate::limits;
 use crate::store::conversations::{existing, id_taken, no_such_member};
-use crate::store::queries::conversations::{DELETED_CONVERSATION, EXISTING_CONVERSATION, INSERT_CONVERSATION};
+use crate::store::queries::conversations::{
+    DELETED_CONVERSATION, EXISTING_CONVERSATION, INSERT_CONVERSATION, INSERT_CONVERSATION_OR_FAIL,
+};
 use crate::store::queries::heads::INSERT_COUNTER;
 use crate::store::queries::quotas::{CREATOR_QUOTAS, SET_NEW_THAT_DAY};
 
-/// users. Like `LOCK_USERS`, without those who were deleted. The columns: id, and who may begin a conversation with the user.
-const LOCK_LIVE_USERS: &str =
-    "SELECT id, contact_from FROM users WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE";
 /// conversation, users, roles, joined_at
 const INSERT_MEMBERS: &str = "INSERT INTO members (conversation_id, user_id, role, joined_at) \
      SELECT $1, m.user_id, m.role, $4 FROM unnest($2::uuid[], $3::text[]) AS m (user_id, role)";
@@ -45,7 +46,7 @@ struct Begun {
     found: Option<(ConversationId, UserId)>,
     /// True if a conversation with this id was deleted.
     is_deleted: bool,
-    /// The rows of [`LOCK_LIVE_USERS`].
+    /// The rows of [`user_locks::lock_live`].
     live: Vec<Row>,
     /// The rows of [`BLOCKS_WITH`].
     blocked: Vec<Row>,
@@ -89,29 +90,52 @@ async fn refuse<T>(connection: &PgConnection, refusal: Error) -> Result<T> {
 /// deleted ids come last. Each statement sees what was committed before it, and a deletion may be committed between any two of them: a
 /// conversation that is found no more is found among the deleted.
 async fn begin(connection: &PgConnection, new: &NewConversation) -> Result<Begun> {
-    let NewConversation { id, creator_id, created_at, other_ids, .. } = new;
+    let NewConversation { id, creator_id, other_ids, .. } = new;
     let users: Vec<UserId> = [*creator_id].into_iter().chain(other_ids.iter().copied()).collect();
-    let (kind, name) = (new.kind.as_str(), new.name.as_ref().map(GroupName::as_str));
     let direct_key = new.direct_key();
-    let row: Params<'_> = &[id, &kind, &name, creator_id, created_at, &direct_key];
-    connection.prepare(&[INSERT_CONVERSATION, LOCK_LIVE_USERS, BLOCKS_WITH]).await?;
-    connection.prepare(&[EXISTING_CONVERSATION, DELETED_CONVERSATION]).await?;
+    user_locks::prepare(connection).await?;
+    connection.prepare(&[INSERT_CONVERSATION, BLOCKS_WITH, EXISTING_CONVERSATION, DELETED_CONVERSATION]).await?;
+    let is_distributed = connection.is_distributed();
     let (begun, inserted, (live, blocked), found, deleted) = join5(
         connection.begin(),
-        connection.send_count(INSERT_CONVERSATION, row),
-        join(connection.send(LOCK_LIVE_USERS, &[&users]), connection.send(BLOCKS_WITH, &[creator_id, other_ids])),
+        OptionFuture::from((!is_distributed).then(|| insert(connection, INSERT_CONVERSATION, new))),
+        join(user_locks::lock_live(connection, &users), connection.send(BLOCKS_WITH, &[creator_id, other_ids])),
         connection.send(EXISTING_CONVERSATION, &[id, &direct_key]),
         connection.send(DELETED_CONVERSATION, &[id]),
     )
     .await;
     begun?;
-    Ok(Begun {
-        is_inserted: inserted? > 0,
+    let mut begun = Begun {
+        is_inserted: inserted.transpose()?.unwrap_or_default(),
         found: rows::first(&found?, rows::pair)?,
         is_deleted: !deleted?.is_empty(),
         live: live?,
         blocked: blocked?,
-    })
+    };
+    if is_distributed && begun.found.is_none() && !begun.is_deleted {
+        insert_or_fail(connection, new).await?;
+        begun.is_inserted = true;
+    }
+    Ok(begun)
+}
+
+/// Inserts the conversation. Returns false if there is one with its id, or with its pair.
+async fn insert(connection: &PgConnection, sql: &'static str, new: &NewConversation) -> Result<bool> {
+    let NewConversation { id, creator_id, created_at, .. } = new;
+    let (kind, name) = (new.kind.as_str(), new.name.as_ref().map(GroupName::as_str));
+    let row: Params<'_> = &[id, &kind, &name, creator_id, created_at, &new.direct_key()];
+    connection.send_count(sql, row).await.map(|inserted| inserted > 0)
+}
+
+/// Inserts a conversation that was not found, on a distributed database: Citus makes inserts with ON CONFLICT into a copied table wait for each other. The pair cannot be
+/// there, because the locks of its users are held. So what fails is the id, which another user has just taken.
+async fn insert_or_fail(connection: &PgConnection, new: &NewConversation) -> Result<()> {
+    connection.prepare(&[INSERT_CONVERSATION_OR_FAIL]).await?;
+    match insert(connection, INSERT_CONVERSATION_OR_FAIL, new).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.code == Code::Invalid => refuse(connection, id_taken()).await,
+        Err(error) => Err(error),
+    }
 }
 
 impl Begun {
@@ -145,52 +169,61 @@ async fn complete(
     Admitted { not_added, others, new_that_day }: Admitted,
 ) -> Result<CreatedConversation> {
     let NewConversation { id, creator_id, created_at, .. } = new;
-    if let Some((day, number)) = new_that_day {
-        connection.send_count(SET_NEW_THAT_DAY, &[creator_id, &day, &number]).await?;
-    }
     let users: Vec<UserId> = [*creator_id].into_iter().chain(others.iter().copied()).collect();
     let mut roles = vec![Role::Member.as_str(); users.len()];
     roles[0] = new.creator_role().as_str();
     let members = i64::try_from(users.len()).unwrap_or(i64::MAX);
     let is_distributed = connection.is_distributed();
+    let insert_contacts = connection.form(INSERT_CONTACTS, INSERT_NEW_CONTACTS);
+    let raise_versions = connection.form(RAISE_MEMBERSHIP_VERSIONS, user_states::RAISE_MEMBERSHIP_VERSIONS);
+    connection.prepare(&[insert_contacts, INSERT_COUNTER, INSERT_MEMBERS, raise_versions]).await?;
     let mut conversations = Vec::new();
     if is_distributed {
         connection.prepare(&[INSERT_MEMBERSHIPS]).await?;
         conversations.resize(users.len(), *id);
     }
     let memberships: Params<'_> = &[&users, &conversations];
-    connection.prepare(&[INSERT_COUNTER, INSERT_MEMBERS, RAISE_MEMBERSHIP_VERSIONS, INSERT_CONTACTS]).await?;
-    let (counted, members_inserted, raised, (contacts_inserted, listed), committed) = join5(
+    let (contacts_inserted, counted, members_inserted, by_user, committed) = join5(
+        connection.send_count(insert_contacts, &[creator_id, &others]),
         connection.send_count(INSERT_COUNTER, &[id, &members, created_at]),
         connection.send_count(INSERT_MEMBERS, &[id, &users, &roles, created_at]),
-        connection.send_count(RAISE_MEMBERSHIP_VERSIONS, &[&users]),
-        join(
-            connection.send_count(INSERT_CONTACTS, &[creator_id, &others]),
+        join3(
+            count_for_quotas(connection, *creator_id, new_that_day),
+            connection.send_count(raise_versions, &[&users]),
             OptionFuture::from(is_distributed.then(|| connection.send_count(INSERT_MEMBERSHIPS, memberships))),
         ),
         connection.commit(),
     )
     .await;
+    contacts_inserted?;
     counted?;
     members_inserted?;
+    let (counted_for_quotas, raised, listed) = by_user;
+    counted_for_quotas?;
     raised?;
-    contacts_inserted?;
     listed.transpose()?;
     committed?;
     Ok(CreatedConversation { id: *id, is_new: true, not_added })
 }
 
-/// Returns the members who are left out because they refuse. `locked` has the rows of [`LOCK_LIVE_USERS`], and `blocked` those of
+/// Keeps the day and the number of that day, if the conversation counts for the creator's quotas. The statement is prepared.
+async fn count_for_quotas(connection: &PgConnection, creator_id: UserId, counted: Option<(i64, i64)>) -> Result<()> {
+    let Some((day, number)) = counted else { return Ok(()) };
+    let set = connection.form(SET_NEW_THAT_DAY, user_states::SET_NEW_THAT_DAY);
+    connection.send_count(set, &[&creator_id, &day, &number]).await.map(drop)
+}
+
+/// Returns the members who are left out because they refuse. `live` has the rows of [`user_locks::lock_live`], and `blocked` those of
 /// [`BLOCKS_WITH`]. Fails if one does not exist, or refuses a direct conversation.
 async fn refusing(
     connection: &PgConnection,
     new: &NewConversation,
-    locked: &[Row],
+    live: &[Row],
     blocked: &[Row],
 ) -> Result<Vec<UserId>> {
-    let locked: HashMap<UserId, ContactFrom> =
-        rows::all(locked, |columns| Ok((columns.next()?, contact_from(columns)?)))?.into_iter().collect();
-    let setting = |id: &UserId| locked.get(id).map(|setting| (*id, *setting)).ok_or_else(|| no_such_member(*id));
+    let live: HashMap<UserId, ContactFrom> =
+        rows::all(live, |columns| Ok((columns.next()?, contact_from(columns)?)))?.into_iter().collect();
+    let setting = |id: &UserId| live.get(id).map(|setting| (*id, *setting)).ok_or_else(|| no_such_member(*id));
     setting(&new.creator_id)?;
     let asked: Vec<(UserId, ContactFrom)> = new.other_ids.iter().map(setting).collect::<Result<_>>()?;
     let undecided = undecided(&asked);
@@ -203,7 +236,7 @@ async fn refusing(
     not_added(new.kind, &asked, &with_contact, &blocked)
 }
 
-/// Checks the creator's quotas, whose row is locked. Returns the day and the number of that day to keep, if the conversation counts for it.
+/// Checks the quotas of the creator, who is locked. Returns the day and the number of that day to keep, if the conversation counts for it.
 async fn check_quotas(
     connection: &PgConnection,
     new: &NewConversation,
@@ -212,15 +245,26 @@ async fn check_quotas(
     if !new.has_quotas {
         return Ok(None);
     }
-    connection.prepare(&[CREATOR_QUOTAS, SET_NEW_THAT_DAY]).await?;
+    let is_distributed = connection.is_distributed();
+    let set_new_that_day = connection.form(SET_NEW_THAT_DAY, user_states::SET_NEW_THAT_DAY);
+    connection.prepare(&[CREATOR_QUOTAS, set_new_that_day]).await?;
+    if is_distributed {
+        connection.prepare(&[STATE]).await?;
+    }
+    let creator_id: Params<'_> = &[&new.creator_id];
     // The new conversation is counted too.
     let counted = limits::QUOTA_MAX + 1;
-    let (creator, knowing) = join(
+    let (creator, states, knowing) = join3(
         connection.send(CREATOR_QUOTAS, &[&new.creator_id, &counted]),
+        OptionFuture::from(is_distributed.then(|| connection.send(STATE, creator_id))),
         users_with_contact(connection, others, new.creator_id),
     )
     .await;
     let (quotas, made) = rows::first(&creator?, creator_quotas)?.ok_or_else(|| no_such_member(new.creator_id))?;
-    let made = Made { conversations: made.conversations - 1, ..made };
+    let mut made = Made { conversations: made.conversations - 1, ..made };
+    if let Some(states) = states.transpose()? {
+        let UserState { new_day, new_that_day, .. } = rows::first(&states, state)?.unwrap_or_default();
+        made = Made { day: new_day, new_that_day, ..made };
+    }
     quotas.check(made, !knowing?.is_empty(), new.created_at)
 }

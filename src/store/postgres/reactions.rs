@@ -63,7 +63,7 @@ impl Reactions for Postgres {
         limit: usize,
     ) -> Result<Vec<EmojiAndUser>> {
         let (sql, emoji, user_id) = start(only, after, REACTORS, REACTORS_WITH);
-        self.all(sql, &[&id, &message_seq, &emoji, &user_id, &row_limit(limit)], reactor).await
+        self.all_with_users(sql, &[&id, &message_seq, &emoji, &user_id, &row_limit(limit)], reactor).await
     }
 
     async fn sweep_reactions(&self, limit: usize) -> Result<bool> {

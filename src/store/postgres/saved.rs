@@ -7,7 +7,7 @@ use super::connection::{Params, PgConnection};
 use super::messages::outer_joined_message;
 use super::quotes::add_quotes;
 use super::rows::{self, Columns};
-use super::{Postgres, bounded};
+use super::{Postgres, bounded, user_locks};
 use crate::domain::rules::save;
 use crate::domain::saved::{MessageFacts, SaveFacts, SavedMessage, SavedPosition};
 use crate::domain::{ConversationId, Error, MessageId, Result, Timestamp, UserId};
@@ -16,8 +16,6 @@ use crate::store::queries::row_limit;
 use crate::store::queries::saved::{DELETE_SAVED, INSERT_SAVED, SAVE_FACTS, SAVED_MESSAGES};
 use crate::store::saved::NEWEST;
 
-/// user. Whoever removes the user from a group, or deletes the group, takes this lock as well.
-const LOCK_LIVE_USER: &str = "SELECT id FROM users WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE";
 /// conversation, limit. By the places of the rows, as reactions.
 pub(super) const SWEEP_SAVED: &str = "DELETE FROM saved_messages WHERE ctid = ANY(ARRAY( \
      SELECT ctid FROM saved_messages WHERE conversation_id = $1 LIMIT $2))";
@@ -74,7 +72,7 @@ impl Saved for Postgres {
     }
 }
 
-/// One transaction in two round trips, with the decision between them.
+/// One transaction in two round trips, with the decision between them. A removal of the user from a group, and a deletion of the group, lock the user as well.
 async fn insert(
     connection: &PgConnection,
     user_id: UserId,
@@ -82,16 +80,17 @@ async fn insert(
     message_id: MessageId,
     at: Timestamp,
 ) -> Result<bool> {
-    connection.prepare(&[LOCK_LIVE_USER, SAVE_FACTS, INSERT_SAVED]).await?;
-    let (begun, locked, facts) = join3(
+    user_locks::prepare(connection).await?;
+    connection.prepare(&[SAVE_FACTS, INSERT_SAVED]).await?;
+    let (begun, live, facts) = join3(
         connection.begin(),
-        connection.send(LOCK_LIVE_USER, &[&user_id]),
+        user_locks::lock_live(connection, &[user_id]),
         connection.send(SAVE_FACTS, &[&user_id, &id, &message_id]),
     )
     .await;
     begun?;
-    let (locked, facts) = (locked?, rows::first(&facts?, save_facts)?.unwrap_or_default());
-    let decided = if locked.is_empty() { Err(Error::not_found("user")) } else { save(&facts) };
+    let (live, facts) = (live?, rows::first(&facts?, save_facts)?.unwrap_or_default());
+    let decided = if live.is_empty() { Err(Error::not_found("user")) } else { save(&facts) };
     if decided != Ok(true) {
         connection.rollback().await?;
         return decided;

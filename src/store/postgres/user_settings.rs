@@ -1,11 +1,11 @@
 //! The settings of users.
 
 use async_trait::async_trait;
-use futures_util::future::join4;
+use futures_util::future::join5;
 
 use super::contacts::contact_from;
 use super::rows::{self, Columns};
-use super::{Postgres, bounded};
+use super::{Postgres, bounded, user_locks, user_states};
 use crate::domain::user::MySettings;
 use crate::domain::{Result, Timestamp, UserId};
 use crate::store::UserSettings;
@@ -49,18 +49,22 @@ impl UserSettings for Postgres {
     async fn set_show_last_seen(&self, user_id: UserId, show_last_seen: bool) -> Result<()> {
         bounded(async {
             let connection = self.connection().await?;
-            connection.prepare(&[FORGET_LAST_SEEN, SET_SHOW_LAST_SEEN]).await?;
+            let forget = connection.form(FORGET_LAST_SEEN, user_states::FORGET_LAST_SEEN);
+            user_locks::prepare(&connection).await?;
+            connection.prepare(&[forget, SET_SHOW_LAST_SEEN]).await?;
             // The user first, whose lock a writer of the time takes as well.
-            let (begun, forgotten, set, committed) = join4(
+            let (begun, locked, set, forgotten, committed) = join5(
                 connection.begin(),
-                connection.send_count(FORGET_LAST_SEEN, &[&user_id, &show_last_seen]),
+                user_locks::lock(&connection, &[user_id]),
                 connection.send_count(SET_SHOW_LAST_SEEN, &[&user_id, &show_last_seen]),
+                connection.send_count(forget, &[&user_id, &show_last_seen]),
                 connection.commit(),
             )
             .await;
             begun?;
-            forgotten?;
+            locked?;
             set?;
+            forgotten?;
             committed
         })
         .await

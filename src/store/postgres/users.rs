@@ -1,22 +1,23 @@
 //! Users.
 
 use async_trait::async_trait;
-use futures_util::future::{OptionFuture, join, join3, join4, join5, try_join3};
+use futures_util::future::{OptionFuture, join, join3, join4, join5, try_join4};
 use tokio_postgres::types::ToSql;
 
 use super::connection::{Params, PgConnection};
 use super::rows::{self, Columns};
-use super::{Postgres, bounded, sessions};
+use super::user_states::{STATE, state};
+use super::{Postgres, bounded, sessions, user_locks, user_states};
 use crate::domain::account::Credentials;
 use crate::domain::search::{WORDS_VERSION, words};
 use crate::domain::session::Caller;
 use crate::domain::user::{ConnectSnapshot, ConversationSnapshot, Name, User, Username, case_fold};
-use crate::domain::{ConversationId, Result, SessionId, Timestamp, UserId};
+use crate::domain::{Code, ConversationId, Result, SessionId, Timestamp, UserId};
 use crate::store::deletions::retired_key;
 use crate::store::queries::deletions::IS_RETIRED;
 use crate::store::queries::registration::TAKE_INVITE;
 use crate::store::queries::user_settings::shows_last_seen;
-use crate::store::queries::users::{insert_user, stale_users, user_columns};
+use crate::store::queries::users::{insert_user, insert_user_or_fail, stale_users, user_columns};
 use crate::store::queries::{self, TEXT_END, row_limit};
 use crate::store::registration::invalid_invite;
 use crate::store::users::{Users, disabled_meanwhile, username_taken};
@@ -25,6 +26,13 @@ use crate::store::users::{Users, disabled_meanwhile, username_taken};
 const INSERT_USER: &str = concat!(
     "WITH inserted AS (",
     insert_user!(),
+    " RETURNING id), found_by AS (INSERT INTO user_words (word, user_id) SELECT unnest($10::text[]), id FROM inserted) \
+     SELECT id FROM inserted"
+);
+/// The same parameters. Fails if the username is taken: Citus makes inserts with ON CONFLICT into a copied table wait for each other.
+const INSERT_USER_OR_FAIL: &str = concat!(
+    "WITH inserted AS (",
+    insert_user_or_fail!(),
     " RETURNING id), found_by AS (INSERT INTO user_words (word, user_id) SELECT unnest($10::text[]), id FROM inserted) \
      SELECT id FROM inserted"
 );
@@ -49,9 +57,6 @@ const INSERT_WORDS: &str = "INSERT INTO user_words (word, user_id) \
      JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL";
 /// users, version
 const SET_WORDS_VERSION: &str = "UPDATE users SET words_name = name, words_version = $2 WHERE id = ANY($1)";
-/// users. Returns those that exist. All transactions lock users in one order, because two of them may raise the versions of the same
-/// users.
-pub(super) const LOCK_USERS: &str = "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
 /// users, at. After the lock of the users, so that it sees a setting that was committed while it waited.
 const SET_LAST_SEEN: &str = concat!(
     "UPDATE users u SET last_seen_at = greatest(u.last_seen_at, $2) \
@@ -165,7 +170,8 @@ pub(super) async fn insert_user(
     new_user: &NewUser<'_>,
     invitation: Option<Invitation<'_>>,
 ) -> Result<()> {
-    connection.prepare(&[TAKE_INVITE, INSERT_USER, IS_RETIRED]).await?;
+    let insert_user = connection.form(INSERT_USER, INSERT_USER_OR_FAIL);
+    connection.prepare(&[TAKE_INVITE, insert_user, IS_RETIRED]).await?;
     let key_hash = retired_key(&new_user.username_key);
     let (code_hash, at) = invitation.unzip();
     let (begun, taken, inserted, retired) = join4(
@@ -173,15 +179,21 @@ pub(super) async fn insert_user(
         OptionFuture::from(
             invitation.is_some().then_some(async { connection.send_count(TAKE_INVITE, &[&code_hash, &at]).await }),
         ),
-        connection.send_count(INSERT_USER, &new_user.params()),
+        connection.send_count(insert_user, &new_user.params()),
         connection.send(IS_RETIRED, &[&key_hash]),
     )
     .await;
     begun?;
-    let (taken, inserted, retired) = (taken.transpose()?, inserted?, retired?);
+    let taken = taken.transpose()?;
+    let is_taken = match inserted {
+        Ok(inserted) => inserted == 0 || !retired?.is_empty(),
+        // Nothing else of a new user is refused for its data.
+        Err(error) if connection.is_distributed() && error.code == Code::Invalid => true,
+        Err(error) => return Err(error),
+    };
     let refusal = if taken == Some(0) {
         Some(invalid_invite())
-    } else if inserted == 0 || !retired.is_empty() {
+    } else if is_taken {
         Some(username_taken())
     } else {
         None
@@ -207,11 +219,11 @@ impl Users for Postgres {
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>> {
-        self.one(queries::users::USER, &[&id], user).await
+        self.one_with_user(queries::users::USER, &[&id], user).await
     }
 
     async fn credentials(&self, username_key: &str) -> Result<Option<Credentials>> {
-        self.one(queries::users::CREDENTIALS, &[&username_key], credentials).await
+        self.one_with_user(queries::users::CREDENTIALS, &[&username_key], credentials).await
     }
 
     async fn password_hash(&self, id: UserId) -> Result<Option<String>> {
@@ -219,11 +231,11 @@ impl Users for Postgres {
     }
 
     async fn users(&self, from: &str, limit: usize) -> Result<Vec<User>> {
-        self.all(queries::users::USERS, &[&from, &row_limit(limit)], user).await
+        self.all_with_users(queries::users::USERS, &[&from, &row_limit(limit)], user).await
     }
 
     async fn users_by_id(&self, ids: &[UserId], from: &str, limit: usize) -> Result<Vec<User>> {
-        self.all(USERS_BY_ID, &[&ids, &from, &row_limit(limit)], user).await
+        self.all_with_users(USERS_BY_ID, &[&ids, &from, &row_limit(limit)], user).await
     }
 
     async fn user_ids_by_word(&self, prefix: &str, limit: usize) -> Result<Vec<UserId>> {
@@ -323,11 +335,13 @@ impl Users for Postgres {
     async fn set_last_seen(&self, ids: &[UserId], at: Timestamp) -> Result<()> {
         bounded(async {
             let connection = self.connection().await?;
-            connection.prepare(&[LOCK_USERS, SET_LAST_SEEN]).await?;
+            let set_last_seen = connection.form(SET_LAST_SEEN, user_states::SET_LAST_SEEN);
+            user_locks::prepare(&connection).await?;
+            connection.prepare(&[set_last_seen]).await?;
             let (begun, locked, set, committed) = join4(
                 connection.begin(),
-                connection.send(LOCK_USERS, &[&ids]),
-                connection.send_count(SET_LAST_SEEN, &[&ids, &at]),
+                user_locks::lock(&connection, ids),
+                connection.send_count(set_last_seen, &[&ids, &at]),
                 connection.commit(),
             )
             .await;
@@ -350,17 +364,28 @@ impl Users for Postgres {
             let (find_user, find_session) = (queries::users::CONNECT_SNAPSHOT, queries::sessions::SESSION);
             let connection = self.connection().await?;
             connection.prepare(&[find_user, find_session, CONVERSATION_SNAPSHOT]).await?;
+            let is_distributed = connection.is_distributed();
+            if is_distributed {
+                connection.prepare(&[STATE]).await?;
+            }
             let limit = row_limit(limit);
             let (user, session): (Params<'_>, Params<'_>) =
                 (&[&caller.user_id], &[&caller.user_id, &caller.session_id]);
             let conversation: Params<'_> = &[&caller.user_id, &to, &limit];
-            let (users, found_sessions, conversations) = try_join3(
+            let (users, states, found_sessions, conversations) = try_join4(
                 connection.send(find_user, user),
+                async { if is_distributed { connection.send(STATE, user).await } else { Ok(Vec::new()) } },
                 connection.send(find_session, session),
                 connection.send(CONVERSATION_SNAPSHOT, conversation),
             )
             .await?;
             let Some(mut snapshot) = rows::first(&users, connect_snapshot)? else { return Ok(None) };
+            if is_distributed {
+                let state = rows::first(&states, state)?.unwrap_or_default();
+                snapshot.user.last_seen_at = state.last_seen_at;
+                (snapshot.membership_version, snapshot.blocks_version) =
+                    (state.membership_version, state.blocks_version);
+            }
             snapshot.session = rows::first(&found_sessions, sessions::session)?;
             snapshot.conversation = rows::first(&conversations, conversation_snapshot)?;
             Ok(Some(snapshot))

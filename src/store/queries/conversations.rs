@@ -51,9 +51,16 @@ macro_rules! conversation_view_select {
     };
 }
 
-/// id, type, name, creator, created_at, direct_key
-pub(crate) const INSERT_CONVERSATION: &str = "INSERT INTO conversations (id, type, name, creator_id, created_at, direct_key) \
-     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+macro_rules! insert_conversation {
+    () => {
+        "INSERT INTO conversations (id, type, name, creator_id, created_at, direct_key) VALUES ($1, $2, $3, $4, $5, $6)"
+    };
+}
+
+/// id, type, name, creator, created_at, direct_key. Fails if there is a conversation with the id or the key.
+pub(crate) const INSERT_CONVERSATION_OR_FAIL: &str = insert_conversation!();
+/// The same parameters
+pub(crate) const INSERT_CONVERSATION: &str = concat!(insert_conversation!(), " ON CONFLICT DO NOTHING");
 /// id, direct_key. The conversation because of which [`INSERT_CONVERSATION`] inserted nothing.
 pub(crate) const EXISTING_CONVERSATION: &str =
     "SELECT id, creator_id FROM conversations WHERE id = $1 OR direct_key = $2 ORDER BY id = $1 DESC LIMIT 1";

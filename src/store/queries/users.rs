@@ -14,11 +14,19 @@ pub(crate) use user_columns;
 pub(crate) const USER_WIDTH: usize = width(user_columns!());
 
 /// id, username, username_key, name, name_key, password_hash, created_at, words_version, is_admin
-macro_rules! insert_user {
+macro_rules! insert_user_or_fail {
     () => {
         "INSERT INTO users \
          (id, username, username_key, name, name_key, password_hash, created_at, words_name, words_version, is_admin) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $4, $8, $9) ON CONFLICT (username_key) DO NOTHING"
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $4, $8, $9)"
+    };
+}
+pub(crate) use insert_user_or_fail;
+
+/// The same.
+macro_rules! insert_user {
+    () => {
+        concat!(crate::store::queries::users::insert_user_or_fail!(), " ON CONFLICT (username_key) DO NOTHING")
     };
 }
 pub(crate) use insert_user;

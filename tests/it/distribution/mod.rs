@@ -7,6 +7,7 @@ mod conversations;
 mod function;
 mod logins;
 pub(crate) mod reach;
+mod states;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -32,7 +33,8 @@ const PATHS: &[&str] = &[
     "apply_load.CONVERSATIONS",
     "apply_facts.OF_ONE.",
     "apply_writes.OF_ONE.",
-    "users.LOCK_USERS",
+    "user_locks.LOCK_SLOTS",
+    "user_locks.LIVE_USERS",
     "contacts.HAS_NOTED_CONTACT",
     "contacts.HAS_WRITTEN",
     "message_search.DIRECT_CONVERSATION",
@@ -47,9 +49,10 @@ const PATHS: &[&str] = &[
     "reactions.OWN_REACTIONS",
     "users.CONVERSATION_SNAPSHOT",
     "users.CONNECT_SNAPSHOT",
+    "user_states.STATE",
 ];
 
-/// The statements of logins, refreshes and tickets, but those that sweep.
+/// The statements of logins, refreshes and tickets, but those that sweep, and of the state of one user.
 const PATHS_OF_USERS: &[&str] = &[
     "sessions.INSERT_SESSION",
     "sessions.END_OLDEST_SESSIONS",
@@ -64,6 +67,11 @@ const PATHS_OF_USERS: &[&str] = &[
     "known_networks.INSERT_KNOWN_NETWORK",
     "known_networks.IS_KNOWN_NETWORK",
     "known_networks.DELETE_OLDEST_NETWORKS",
+    "user_states.STATE",
+    "user_states.MEMBERSHIP_VERSION",
+    "user_states.RAISE_MEMBERSHIP_VERSIONS",
+    "user_states.FORGET_LAST_SEEN",
+    "user_states.SET_NEW_THAT_DAY",
 ];
 
 async fn reaches() -> BTreeMap<String, Reach> {

@@ -10,11 +10,11 @@ use futures_util::future::join_all;
 
 use super::{Fixture, refused};
 
-conformance!(
+user_conformance!(
     a_deleted_user_leaves_nothing_personal,
     a_retired_username_is_given_to_nobody,
     departures_name_the_successor_and_end_when_all_is_done,
-    what_others_added_is_swept_in_steps,
+    ; plain: what_others_added_is_swept_in_steps
 );
 
 async fn a_deleted_user_leaves_nothing_personal(store: &Fixture) {

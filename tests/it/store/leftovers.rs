@@ -8,7 +8,7 @@ use chinwag::store::LeftoversCursor;
 
 use super::Fixture;
 
-conformance!(
+user_conformance!(
     a_message_that_an_older_node_deleted_leaves_nothing,
     mentions_and_saved_messages_that_an_older_node_left_are_swept,
     a_time_that_an_older_node_wrote_is_forgotten,
@@ -106,7 +106,12 @@ async fn a_time_that_an_older_node_wrote_is_forgotten(store: &Fixture) {
     store.set_last_seen(&[ada, bob], seen).await.unwrap();
     store.set_show_last_seen(ada, false).await.unwrap();
     store.set_show_last_seen(bob, true).await.unwrap();
-    store.count("UPDATE users SET last_seen_at = created_at WHERE username = 'ada' RETURNING membership_version").await;
+    let (table, key) = if store.is_distributed() { ("user_states", "user_id") } else { ("users", "id") };
+    let column = "(SELECT created_at FROM users WHERE username = 'ada')";
+    let set = format!(
+        "UPDATE {table} SET last_seen_at = {column} WHERE {key} = (SELECT id FROM users WHERE username = 'ada') RETURNING membership_version"
+    );
+    store.count(&set).await;
     let last_seen = async |id| store.user(id).await.unwrap().unwrap().last_seen_at;
     assert!(last_seen(ada).await.is_some());
     store.sweep_leftovers(LeftoversCursor::default(), 10).await.unwrap();

@@ -12,13 +12,13 @@ use chinwag::store::searched_version;
 
 use super::Fixture;
 
-conformance!(
+user_conformance!(
     a_step_counts_once_and_only_at_its_place,
     an_index_of_another_version_is_built_beside_it,
     a_deleted_conversation_is_swept_from_the_index,
     a_scan_finds_what_is_not_indexed_and_what_is_left_over,
-    a_common_word_is_found_in_pages,
     messages_of_the_same_time_are_in_one_order,
+    ; plain: a_common_word_is_found_in_pages
 );
 
 /// Indexes a conversation from a number on.

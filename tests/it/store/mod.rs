@@ -53,10 +53,11 @@ macro_rules! write_conformance {
     };
 }
 
-/// Creates a third test from each specification, for PostgreSQL with the statements for tables that are distributed by user.
+/// Creates a third test from each specification, for PostgreSQL with the statements for a distributed database; but not from those (`plain`) of what is documented
+/// to be different there.
 macro_rules! user_conformance {
-    ($($specification:ident),* $(,)?) => {
-        conformance!($($specification),*);
+    ($($specification:ident),* $(,)? $(; plain: $($plain:ident),* $(,)?)?) => {
+        conformance!($($specification,)* $($($plain,)*)?);
 
         mod by_user {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -77,6 +78,7 @@ mod conversations;
 mod deleted_conversations;
 mod deletions;
 mod known_networks;
+mod last_seen;
 mod leftovers;
 mod members;
 mod mentions;

@@ -26,10 +26,14 @@ pub(crate) fn mark() -> String {
     distribution_script().lines().last().expect("the script has statements").to_owned()
 }
 
-/// Returns the statement of the script that makes the lists of users' conversations again.
+/// Returns the statements of the script that fill the tables by user from the others.
 pub(crate) fn fill() -> String {
     let script = distribution_script();
-    script.lines().find(|line| line.contains("TRUNCATE user_conversations")).expect("the script has it").to_owned()
+    let starts = ["BEGIN; TRUNCATE user_conversations", "INSERT INTO user_states "];
+    let filling = script.lines().filter(|line| starts.iter().any(|start| line.starts_with(start)));
+    let filling: Vec<&str> = filling.collect();
+    assert_eq!(filling.len(), starts.len(), "the script has them");
+    filling.join("\n")
 }
 
 /// Makes a database whose schema is there count as distributed. A store that is opened on it afterwards uses the forms of its statements for that.

@@ -237,6 +237,8 @@ fn arrays_of_rows(tokens: &[Token]) -> Vec<(String, String)> {
                 (format!("{sql} AND {table}.conversation_id = ($1::uuid[])[1]"), 2)
             }
             [Token::Word(form), Token::Text(other), ..] if form == "or" => (other.clone(), 2),
+            // A constant, which is found where it is.
+            [Token::Word(form), Token::Word(_), ..] if form == "or" => (String::new(), 2),
             _ => (sql.clone(), 0),
         };
         found.push((format!("OF_MANY.{name}"), sql.clone()));

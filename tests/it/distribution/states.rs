@@ -1,0 +1,92 @@
+//! The states of users, which are a table by user on a database that counts as distributed.
+
+use std::sync::Arc;
+
+use chinwag::domain::Timestamp;
+use chinwag::store::postgres::Postgres;
+use chinwag::store::{self, Members, UserSettings, Users};
+use tokio::time::timeout;
+
+use crate::postgres::{group, user};
+use crate::support::citus::{count_as_distributed, fill};
+use crate::support::postgres::{LockHolder, connect, database};
+use crate::support::server::Server;
+use crate::support::socket::TEST_TIMEOUT;
+
+/// Each inserted or changed state waits for a lock until its transaction ends.
+const COMMITS_WAIT: &str = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END';
+    CREATE CONSTRAINT TRIGGER waits AFTER INSERT OR UPDATE ON user_states DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION wait()";
+
+/// Sums of the columns of users that have become states.
+const IN_USERS: &str = "SELECT count(*) FROM users WHERE membership_version > 0 OR blocks_version > 0 OR last_seen_at IS NOT NULL OR new_day IS NOT NULL";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_user_s_row_is_changed_by_daily_life() {
+    let url = database().await;
+    store::open(&url).await.unwrap();
+    count_as_distributed(&url).await;
+    let server = Server::with(&["--database-url", &url]).await;
+    let (ada, bob) = (server.register("ada").await, server.register("bob").await);
+    let room = ada.group("Room", &[&bob]).await;
+    drop(bob.connect("/ws").await);
+    ada.put(&format!("/v1/users/{}/block", bob.id)).await.expect(204);
+    let client = connect(&url).await;
+    let seen = async { while !bob.get("/v1/users/me").await.json()["last_seen_at"].is_string() {} };
+    timeout(TEST_TIMEOUT, seen).await.expect("a time in last_seen_at");
+    ada.delete(&format!("{}/{}", room.members, bob.id)).await.expect(204);
+    let hello = bob.open("/ws").await.next_of(&["hello"]).await;
+    assert_eq!(hello["membership_version"], 2, "{hello}");
+    let changed: i64 = client.query_one(IN_USERS, &[]).await.unwrap().get(0);
+    assert_eq!(changed, 0);
+    let states = "SELECT membership_version, blocks_version, last_seen_at IS NOT NULL, new_that_day FROM user_states WHERE user_id::text = $1";
+    let state = client.query_one(states, &[&bob.id]).await.unwrap();
+    assert_eq!((state.get::<_, i64>(0), state.get::<_, i64>(1), state.get::<_, bool>(2)), (2, 1, true));
+    let state = client.query_one(states, &[&ada.id]).await.unwrap();
+    assert_eq!(state.get::<_, i64>(3), 1, "a conversation that counts for a quota");
+    server.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_in_users_before_the_distribution_is_kept_and_a_second_one_changes_nothing() {
+    let url = database().await;
+    let store = Postgres::open(&url).await.unwrap();
+    let (ada, bob) = (user(&store, "ada").await, user(&store, "bob").await);
+    group(&store, ada, vec![bob]).await;
+    store.set_last_seen(&[ada], Timestamp(1_000_000)).await.unwrap();
+    count_as_distributed(&url).await;
+    let client = connect(&url).await;
+    client.batch_execute(&fill()).await.unwrap();
+    let store = Postgres::open(&url).await.unwrap();
+    assert_eq!(store.membership_version(bob).await, Ok(1));
+    assert_eq!(store.user(ada).await.unwrap().unwrap().last_seen_at, Some(Timestamp(1_000_000)));
+    group(&store, ada, vec![bob]).await;
+    client.batch_execute(&fill()).await.unwrap();
+    assert_eq!(store.membership_version(bob).await, Ok(2));
+}
+
+/// The time is in a row that is not committed, so that only the lock of the user keeps the setting from missing it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_hides_while_they_are_seen_leaves_no_time() {
+    let url = database().await;
+    store::open(&url).await.unwrap();
+    count_as_distributed(&url).await;
+    connect(&url).await.batch_execute(COMMITS_WAIT).await.unwrap();
+    let store = Arc::new(Postgres::open(&url).await.unwrap());
+    let ada = user(&store, "ada").await;
+    let holder = LockHolder::new(&url, "SELECT pg_advisory_xact_lock(1)").await;
+    let seen = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.set_last_seen(&[ada], Timestamp(1_000_000)).await }
+    });
+    holder.waits(1).await;
+    let hidden = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.set_show_last_seen(ada, false).await }
+    });
+    holder.waits(2).await;
+    holder.release().await;
+    assert_eq!((seen.await.unwrap(), hidden.await.unwrap()), (Ok(()), Ok(())));
+    assert_eq!(store.user(ada).await.unwrap().unwrap().last_seen_at, None);
+}
