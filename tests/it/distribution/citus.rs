@@ -1,6 +1,5 @@
-//! A real Citus. The test deletes all rows of the database.
+//! A real Citus.
 
-use std::env;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use crate::support::citus::{Citus, empty};
 use crate::support::client::{Conversation, PASSWORD, TestUser, post};
 use crate::support::node::Node;
 use crate::support::operated::run;
@@ -35,14 +35,6 @@ async fn until_found(user: &TestUser, word: &str) {
     timeout(TEST_TIMEOUT, found).await.expect("the message is found");
 }
 
-/// Deletes all rows but those of the schema's versions.
-async fn empty(url: &str) {
-    let tables = "SELECT string_agg(tablename, ', ') FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_versions'";
-    let client = connect(url).await;
-    let tables: String = client.query_one(tables, &[]).await.unwrap().get(0);
-    client.batch_execute(&format!("TRUNCATE {tables}")).await.unwrap();
-}
-
 /// Uses everything that a server stores, on the database of a node.
 async fn used(mut node: Node) -> (Node, Used) {
     node.start().await;
@@ -59,10 +51,11 @@ async fn assert_clean(url: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_is_stored_copied_and_checked_on_its_workers() {
-    let Ok(url) = env::var("CHINWAG_TEST_CITUS_URL") else {
+    let Some(citus) = Citus::alone().await else {
         eprintln!("CHINWAG_TEST_CITUS_URL is not set, so no Citus is tested");
         return;
     };
+    let url = citus.url.clone();
     for _ in 0..2 {
         let ended = run(&url, "", &["migrate", "--distribute"]).await;
         assert!(ended.succeeded, "{ended:?}");
@@ -71,7 +64,6 @@ async fn everything_is_stored_copied_and_checked_on_its_workers() {
     let distributed: i64 = connect(&url).await.query_one(distributed, &[]).await.unwrap().get(0);
     assert_eq!(usize::try_from(distributed), Ok(super::reach::distributed_tables().len()));
 
-    empty(&url).await;
     let (_, Used { ada, room, .. }) = used(Node::with(&["--database-url", &url])).await;
     assert_clean(&url).await;
     let damage = format!(

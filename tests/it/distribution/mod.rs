@@ -1,6 +1,4 @@
 //! The distribution of the tables over the workers of Citus: each statement, the script, and the commands.
-//!
-//! `CHINWAG_TEST_CITUS_URL` names a database with the extension, on its coordinator, whose rows [`citus`] deletes.
 
 mod citus;
 mod conversations;

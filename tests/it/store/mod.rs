@@ -17,6 +17,7 @@ use chinwag::store::{self, Range, Store};
 use tempfile::TempDir;
 
 use crate::support;
+use crate::support::citus::Citus;
 use shims::{ApplyOne, Change, Send};
 
 /// Creates a test for each adapter from each specification.
@@ -108,6 +109,7 @@ struct Fixture {
     url: String,
     _folder: Option<TempDir>,
     clock: AtomicI64,
+    _citus: Option<Citus>,
 }
 
 impl Deref for Fixture {
@@ -129,8 +131,12 @@ impl Fixture {
         Self::open(support::postgres::migrated_database().await, None).await
     }
 
-    /// PostgreSQL on which each write is one of a single conversation or user, as if its tables were distributed.
+    /// PostgreSQL on which each write is one of a single conversation or user: a real Citus, or else one that counts as such.
     async fn distributed() -> Self {
+        if let Some(citus) = Citus::alone().await {
+            let url = citus.url.clone();
+            return Self { _citus: Some(citus), ..Self::open(url, None).await };
+        }
         let url = support::postgres::migrated_database().await;
         support::citus::count_as_distributed(&url).await;
         let fixture = Self::open(url, None).await;
@@ -140,7 +146,7 @@ impl Fixture {
 
     async fn open(url: String, folder: Option<TempDir>) -> Self {
         let store = store::open(&url).await.unwrap();
-        Self { store, url, _folder: folder, clock: AtomicI64::new(1_700_000_000_000_000) }
+        Self { store, url, _folder: folder, clock: AtomicI64::new(1_700_000_000_000_000), _citus: None }
     }
 
     /// Opens another adapter on the same database, as another process does.

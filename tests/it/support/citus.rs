@@ -1,8 +1,45 @@
-//! Databases that count as distributed.
+//! Databases that count as distributed, and the one that is: `CHINWAG_TEST_CITUS_URL` names a database with the extension, on its coordinator, whose rows the
+//! tests delete.
+
+use std::env;
 
 use chinwag::store::distribution_script;
+use tokio_postgres::Client;
 
+use super::operated::run;
 use super::postgres::connect;
+
+/// A real Citus that belongs to one test, without rows.
+pub(crate) struct Citus {
+    pub(crate) url: String,
+    /// Holds a lock of the database until it is dropped.
+    _owner: Client,
+}
+
+impl Citus {
+    /// Waits for the tests that use it, distributes its tables, and deletes all rows. `None` if there is no Citus.
+    pub(crate) async fn alone() -> Option<Self> {
+        let url = env::var("CHINWAG_TEST_CITUS_URL").ok()?;
+        let owner = connect(&url).await;
+        owner.batch_execute("SELECT pg_advisory_lock(1)").await.unwrap();
+        let distributed = "SELECT to_regproc($1) IS NOT NULL";
+        let name = mark().split("FUNCTION ").nth(1).and_then(|rest| rest.split('(').next()).unwrap().to_owned();
+        if !owner.query_one(distributed, &[&name]).await.unwrap().get::<_, bool>(0) {
+            let ended = run(&url, "", &["migrate", "--distribute"]).await;
+            assert!(ended.succeeded, "{ended:?}");
+        }
+        empty(&url).await;
+        Some(Self { url, _owner: owner })
+    }
+}
+
+/// Deletes all rows but those of the schema's versions.
+pub(crate) async fn empty(url: &str) {
+    let tables = "SELECT string_agg(tablename, ', ') FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_versions'";
+    let client = connect(url).await;
+    let tables: String = client.query_one(tables, &[]).await.unwrap().get(0);
+    client.batch_execute(&format!("TRUNCATE {tables}")).await.unwrap();
+}
 
 /// Returns the part of the script that creates the functions.
 pub(crate) fn functions() -> String {
