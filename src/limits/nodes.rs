@@ -10,6 +10,9 @@ pub const OUTBOUND_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Packets of one node by which a packet may be late before it counts as stale. A bus that joins several servers reorders a few, and a node
 /// takes packets from its subscriptions to NATS in turn, each with up to [`NATS_WAITING_PACKETS_MAX`].
 pub const REPLAY_WINDOW: u64 = 16 * 1024;
+/// Keys of other nodes that a node keeps to open their packets: one for each of [`REMOTE_NODES_MAX`], and as many again for nodes that are not alive
+/// any more, copies of whose packets are authentic too. 544 bytes each, 1.1 MB. Beyond it all are dropped, and deriving one again takes 0.3 µs.
+pub const BUS_KEYS_MAX: usize = 2 * REMOTE_NODES_MAX;
 /// Bytes of an envelope that a carrier of small packets may take to pieces. The largest is a frame with an audience of a large group, which is below
 /// [`super::FRAME_BYTES_MAX`] and 16 bytes for each of [`super::GROUP_MEMBERS_MAX`].
 pub const FRAGMENTED_BYTES_MAX: usize = 1024 * 1024;

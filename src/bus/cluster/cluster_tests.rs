@@ -50,7 +50,7 @@ fn nodes() -> [(Arc<Cluster>, Arc<Ended>); 2] {
 /// Carries what waits at one node to the other.
 fn carry(from: &Cluster, to: &Cluster) {
     let batch = from.outbound.take().now_or_never().expect("something waits");
-    to.receive(&from.packet(batch.history, &batch.envelopes).into());
+    to.receive(&from.packet(batch.history, &batch.envelopes));
 }
 
 #[tokio::test(start_paused = true)]

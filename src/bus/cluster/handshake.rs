@@ -35,8 +35,10 @@ fn is_challenge_to(challenge: RequestId, node: Incarnation) -> bool {
 }
 
 impl Cluster {
-    /// Replaces the peers, and challenges those that are new.
+    /// Replaces the peers, and challenges those that are new. Drops the keys of all others.
     pub fn set_live(&self, live: impl IntoIterator<Item = Incarnation>) {
+        let live: Vec<Incarnation> = live.into_iter().collect();
+        self.seal.retain(&live.iter().copied().collect());
         for challenge in self.peers.set_live(live) {
             self.challenge(challenge);
         }

@@ -128,6 +128,19 @@ fn a_peer_that_was_taken_for_dead_is_met_anew() {
 }
 
 #[test]
+fn the_key_of_a_node_is_kept_while_the_node_is_alive() {
+    let [one, other, third] = [Node::new(), Node::new(), Node::new()];
+    introduce(&one.cluster, &other.cluster);
+    let keys = |node: &Node| node.cluster.seal.known_count();
+    other.cluster.receive(&third.cluster.packet(None, [&frame()]));
+    assert_eq!(keys(&other), 2, "a lease that this node does not know of yet");
+    other.cluster.set_live([one.id()]);
+    assert_eq!(keys(&other), 1);
+    other.cluster.set_live([]);
+    assert_eq!(keys(&other), 0);
+}
+
+#[test]
 fn a_node_that_waits_for_a_response_delivers_what_may_come_twice() {
     let [one, other] = [Node::new(), Node::new()];
     one.cluster.set_live([other.id()]);

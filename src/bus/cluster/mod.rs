@@ -18,6 +18,7 @@ mod codec_history;
 mod codec_presence;
 mod fragments;
 mod handshake;
+mod keys;
 pub mod nats;
 pub mod notify;
 mod outbound;
@@ -39,7 +40,6 @@ pub use peers::{Admission, Peers};
 pub use refused::{Refused, RefusedPackets};
 pub use seal::{Opened, Refusal, SEAL_BYTES, Seal};
 
-use ::bytes::Bytes;
 use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -110,7 +110,7 @@ impl Cluster {
     }
 
     /// Delivers a packet that a carrier brought. Ignores packets of others, and counts them. Returns true for a packet of this node itself.
-    pub fn receive(&self, packet: &Bytes) -> bool {
+    pub fn receive(&self, packet: &[u8]) -> bool {
         let refused = &self.refused;
         match self.seal.open(packet) {
             Ok(opened) => self.deliver(opened),

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
-use bytes::Bytes;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -150,8 +149,8 @@ fn pack(cluster: &Cluster, batch: &OutboundBatch) -> Pending {
 }
 
 /// Waits for the next payload. One that is no base64 is an empty packet, which is foreign.
-async fn next_packet(listener: &mut Listener) -> Result<Bytes, String> {
-    Ok(BASE64.decode(listener.next().await?).unwrap_or_default().into())
+async fn next_packet(listener: &mut Listener) -> Result<Vec<u8>, String> {
+    Ok(BASE64.decode(listener.next().await?).unwrap_or_default())
 }
 
 fn log_recovery(is_failing: &AtomicBool) {

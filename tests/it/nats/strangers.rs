@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chinwag::bus::cluster::RefusedPackets;
+use chinwag::bus::cluster::{RefusedPackets, Seal};
 use chinwag::bus::{Audience, Bus, Envelope};
-use chinwag::domain::{ConversationId, SessionId, UserId};
+use chinwag::domain::{ConversationId, Incarnation, SessionId, UserId};
 use chinwag::limits::NATS_INBOUND_BYTES_MAX;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -39,16 +39,22 @@ impl Stranger {
         self.synchronise().await;
     }
 
-    /// Ends the subscription, and returns all that came and contains one of these texts.
-    async fn heard(&mut self, texts: &[&str]) -> Vec<(String, Vec<u8>)> {
-        let has = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+    /// Ends the subscription, and returns all packets of the cluster that came and whose bodies contain one of these texts, which the stranger cannot
+    /// read.
+    async fn heard(&mut self, cluster: Uuid, texts: &[&str]) -> Vec<(String, Vec<u8>)> {
+        let opener = Seal::new(SECRET, cluster, Incarnation::new());
+        let says = |packet: &[u8], text: &str| opener.open(packet).is_ok_and(|opened| has(&opened.body, text));
         let mut bytes = Vec::new();
-        while !texts.iter().all(|text| has(&bytes, text)) {
+        let mut packets = loop {
             bytes.extend(self.synchronise().await);
-        }
+            let packets = packets(&bytes);
+            if texts.iter().all(|text| packets.iter().any(|(_, packet)| says(packet, text))) {
+                break packets;
+            }
+        };
         self.0.write_all(b"UNSUB 1\r\n").await.unwrap();
-        let mut packets = packets(&bytes);
-        packets.retain(|(_, packet)| texts.iter().any(|text| has(packet, text)));
+        assert!(!texts.iter().any(|text| has(&bytes, text)), "texts are encrypted");
+        packets.retain(|(_, packet)| texts.iter().any(|text| says(packet, text)));
         packets
     }
 
@@ -68,6 +74,10 @@ impl Stranger {
         timeout(TEST_TIMEOUT, reading).await.expect("NATS answers");
         bytes
     }
+}
+
+fn has(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
 /// Returns the packets in what NATS sent, each with its subject.
@@ -93,7 +103,7 @@ async fn garbage_and_copies_are_counted_and_nothing_else() {
     stranger.listen(one.cluster_id).await;
     one.publish(id, "once");
     assert_eq!(other.events_of(id).await, "once");
-    let (subject, packet) = stranger.heard(&["once"]).await.remove(0);
+    let (subject, packet) = stranger.heard(one.cluster_id, &["once"]).await.remove(0);
     let node = Arc::clone(&other.cluster);
     let refused = &node.refused;
     let is = |refused: &RefusedPackets, count: usize| refused.count() == u64::try_from(count).unwrap();
@@ -136,7 +146,7 @@ async fn copies_of_old_packets_show_nothing_on_a_node_that_has_just_started() {
         one.cluster.publish(frame(text));
         assert_eq!(next_frame(&mut other).await, text);
     }
-    let copies = stranger.heard(&["first frame", "second frame"]).await;
+    let copies = stranger.heard(one.cluster_id, &["first frame", "second frame"]).await;
     assert_eq!(copies.len(), 2);
 
     let mut newcomer = TestNode::start(&url, &TlsFiles::default(), one.cluster_id, SECRET).await;

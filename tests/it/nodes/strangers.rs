@@ -4,6 +4,8 @@ use std::future::poll_fn;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
+use chinwag::bus::cluster::Seal;
+use chinwag::domain::Incarnation;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::block_in_place;
@@ -37,6 +39,16 @@ impl Tap {
         let channel = format!("chinwag_{}", id.get::<_, String>(0));
         client.batch_execute(&format!("LISTEN {channel}")).await.unwrap();
         Self { client, channel, payloads }
+    }
+
+    /// Returns true if the body of a payload contains a text. Its packet does not: it is encrypted.
+    fn says(&self, payload: &str, text: &str) -> bool {
+        let packet = BASE64.decode(payload).unwrap();
+        let cluster_id = self.channel.strip_prefix("chinwag_").unwrap().parse().unwrap();
+        let opened = Seal::new(SECRET.as_bytes(), cluster_id, Incarnation::new()).open(&packet);
+        let has = |bytes: &[u8]| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        assert!(!has(&packet), "{text} can be read");
+        opened.is_ok_and(|opened| has(&opened.body))
     }
 
     async fn notify(&self, payload: &str) {
@@ -82,7 +94,7 @@ async fn copies_of_old_notifications_show_nothing_on_a_node_that_has_just_starte
     adas.send(&typing("typing.start")).await;
     assert_eq!(soon(&mut graces, "typing.start").await["user_id"], ada.id);
     let mut copies: Vec<String> = Vec::new();
-    while !copies.iter().any(|copy| says(copy, "typing.start")) {
+    while !copies.iter().any(|copy| tap.says(copy, "typing.start")) {
         copies.push(tap.payloads.recv().await.unwrap());
     }
 
@@ -103,11 +115,6 @@ async fn copies_of_old_notifications_show_nothing_on_a_node_that_has_just_starte
     third.has_logged("it came before", 1).await;
     adas.send(&typing("typing.stop")).await;
     assert_eq!(soon_of(&mut socket, &["typing.start", "typing.stop"]).await["type"], "typing.stop");
-}
-
-/// Returns true if a payload contains a text.
-fn says(payload: &str, text: &str) -> bool {
-    BASE64.decode(payload).unwrap().windows(text.len()).any(|part| part == text.as_bytes())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

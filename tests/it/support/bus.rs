@@ -154,7 +154,7 @@ impl TestBus {
         let nodes = self.nodes();
         for (from, envelope) in log {
             for (_, to) in nodes.iter().enumerate().filter(|(number, _)| *number != from) {
-                to.cluster.receive(&nodes[from].cluster.packet(None, [&envelope]).into());
+                to.cluster.receive(&nodes[from].cluster.packet(None, [&envelope]));
             }
         }
     }
@@ -183,7 +183,7 @@ impl TestBus {
 
     fn carry(&self, nodes: &[Node], envelope: &Envelope, from: usize, to: usize) {
         let packet = || Bytes::from(nodes[from].cluster.packet(None, [envelope]));
-        let receive = |packet| _ = nodes[to].cluster.receive(&packet);
+        let receive = |packet: Bytes| _ = nodes[to].cluster.receive(&packet);
         match self.fate(from, to) {
             Fate::Lost => return,
             Fate::Delayed => return self.delayed.lock().unwrap().push((to, packet())),

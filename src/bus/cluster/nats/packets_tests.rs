@@ -30,7 +30,7 @@ fn carried(envelopes: &[Envelope], max: usize) -> Vec<Envelope> {
     pack(&sender, None, envelopes, max, &mut packets);
     for packet in packets {
         assert!(packet.len() <= max, "{} bytes", packet.len());
-        other.receive(&packet.into());
+        other.receive(&packet);
     }
     std::mem::take(&mut *inbox.0.lock().expect("not poisoned"))
 }
