@@ -372,12 +372,12 @@ impl Users for Postgres {
             let (user, session): (Params<'_>, Params<'_>) =
                 (&[&caller.user_id], &[&caller.user_id, &caller.session_id]);
             let conversation: Params<'_> = &[&caller.user_id, &to, &limit];
-            let (users, states, found_sessions, conversations) = try_join4(
+            let (users, states, found_sessions, conversations) = Box::pin(try_join4(
                 connection.send(find_user, user),
                 async { if is_distributed { connection.send(STATE, user).await } else { Ok(Vec::new()) } },
                 connection.send(find_session, session),
                 connection.send(CONVERSATION_SNAPSHOT, conversation),
-            )
+            ))
             .await?;
             let Some(mut snapshot) = rows::first(&users, connect_snapshot)? else { return Ok(None) };
             if is_distributed {
