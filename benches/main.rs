@@ -10,6 +10,8 @@ mod journal;
 #[path = "../tests/it/support/postgres.rs"]
 #[allow(dead_code)] // written for tests, with more than a bench needs
 mod postgres;
+#[path = "../tests/it/support/reserved_port.rs"]
+mod reserved_port;
 mod router;
 mod tokens;
 

@@ -17,6 +17,9 @@ mod postgres;
 mod protocol;
 mod raw_sql;
 mod relay;
+#[path = "../../tests/it/support/reserved_port.rs"]
+#[allow(clippy::unwrap_used)] // written for tests
+mod reserved_port;
 mod room;
 mod rows;
 mod search;

@@ -18,7 +18,8 @@ use chinwag::store::{Conversations, Heads, Members, Messages, NumberedWrites, Ra
 use crate::migration::sessions_wait;
 use crate::store::created;
 use crate::store::shims::{ApplyOne, Change, Send};
-use crate::support::postgres::{Cluster, connect, database};
+use crate::support::postgres::{connect, database};
+use crate::support::postgres_cluster::Cluster;
 
 pub(crate) async fn user(store: &Postgres, name: &str) -> UserId {
     let user = User {

@@ -10,7 +10,8 @@ use tokio_postgres::Client;
 
 use crate::distribution::reach::plan;
 use crate::postgres::{group, user};
-use crate::support::postgres::{Cluster, connect, migrated_database};
+use crate::support::postgres::{connect, migrated_database};
+use crate::support::postgres_cluster::Cluster;
 use crate::support::statements::statements;
 
 /// With so many messages the index of ids has a level more than the index of numbers, which then looks better.

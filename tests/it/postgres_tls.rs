@@ -8,7 +8,8 @@ use chinwag::store;
 use tempfile::TempDir;
 use tokio::task::block_in_place;
 
-use crate::support::postgres::{Cluster, connect};
+use crate::support::postgres::connect;
+use crate::support::postgres_cluster::Cluster;
 
 /// A folder of keys (`NAME.key`) and certificates (`NAME.crt`).
 struct Certificates(TempDir);

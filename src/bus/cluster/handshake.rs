@@ -7,6 +7,7 @@
 //! A challenge is a request to end no sessions, which nodes of schema 28 acknowledge too. It is repeated when packets come without a response. Before
 //! the response a node delivers of a packet what may come twice: what is compared with the store, and the ends of sessions, which stay ended.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,8 +38,8 @@ fn is_challenge_to(challenge: RequestId, node: Incarnation) -> bool {
 impl Cluster {
     /// Replaces the peers, and challenges those that are new. Drops the keys of all others.
     pub fn set_live(&self, live: impl IntoIterator<Item = Incarnation>) {
-        let live: Vec<Incarnation> = live.into_iter().collect();
-        self.seal.retain(&live.iter().copied().collect());
+        let live: HashSet<Incarnation> = live.into_iter().collect();
+        self.seal.retain(&live);
         for challenge in self.peers.set_live(live) {
             self.challenge(challenge);
         }

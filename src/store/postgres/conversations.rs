@@ -137,7 +137,7 @@ impl Conversations for Postgres {
 
     async fn conversation_view(&self, id: ConversationId, user_id: UserId) -> Result<Option<ConversationView>> {
         let scanned = row_limit(limits::UNREAD_SCANNED_MAX);
-        let sql = if self.connector.is_distributed { CONVERSATION_VIEW_ON_SHARD } else { CONVERSATION_VIEW };
+        let sql = self.form(CONVERSATION_VIEW, CONVERSATION_VIEW_ON_SHARD);
         let views = self.views(sql, &[&user_id, &limits::UNREAD_MAX, &scanned, &id]).await;
         views.map(|mut views| views.pop())
     }
@@ -163,7 +163,7 @@ impl Conversations for Postgres {
         first: ConversationId,
         limit: usize,
     ) -> Result<Vec<ConversationId>> {
-        let sql = if self.connector.is_distributed { CONVERSATION_IDS_OF_USER } else { CONVERSATION_IDS };
+        let sql = self.form(CONVERSATION_IDS, CONVERSATION_IDS_OF_USER);
         self.all(sql, &[&user_id, &first, &row_limit(limit)], rows::value).await
     }
 

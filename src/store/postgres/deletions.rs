@@ -108,8 +108,9 @@ async fn delete(
     connection
         .prepare(&[DELETE_TICKETS, DELETE_NETWORKS, END_OTHER_SESSIONS, FORGET_USER_AGENTS, INSERT_DEPARTURE])
         .await?;
-    user_locks::prepare(connection).await?;
-    if connection.is_distributed() {
+    let is_distributed = connection.is_distributed();
+    if is_distributed {
+        user_locks::prepare(connection).await?;
         connection.prepare(&[FORGET_LAST_SEEN]).await?;
     }
     let (begun, locked, found) = join3(
@@ -129,7 +130,6 @@ async fn delete(
     let entombed: Params<'_> = &[&id, &username, &new_key, &name, &name_key, &at, &WORDS_VERSION];
     let ended: Params<'_> = &[&id, &None::<SessionId>, &at];
     let forgotten: Params<'_> = &[&id, &false];
-    let is_distributed = connection.is_distributed();
     let (first, second) = Box::pin(join(
         join4(
             connection.send_count(ENTOMB_USER, entombed),

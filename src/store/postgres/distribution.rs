@@ -62,7 +62,7 @@ const USER_CONVERSATIONS: &str = "user_conversations";
 pub(super) const FILL_USER_CONVERSATIONS: &str = "BEGIN; TRUNCATE user_conversations; \
      INSERT INTO user_conversations (user_id, conversation_id) SELECT user_id, conversation_id FROM members; COMMIT";
 
-/// The table of what is written often of a user, which exists only where the tables are distributed. See [`super::user_states`].
+/// The table of the states of users, which exists only where the tables are distributed. See [`super::user_states`].
 const USER_STATES: &str = "user_states";
 const CREATE_USER_STATES: &str = "CREATE TABLE IF NOT EXISTS user_states (user_id uuid PRIMARY KEY, \
      membership_version bigint NOT NULL DEFAULT 0, blocks_version bigint NOT NULL DEFAULT 0, last_seen_at timestamptz, \

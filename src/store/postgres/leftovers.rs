@@ -53,7 +53,7 @@ impl Leftovers for Postgres {
         self.change_orphans(&mentions_of_all, DELETE_MENTIONS_OF_ALL).await?;
         let saved = self.sweep_saved(cursor.saved, limit).await?;
         let after = cursor.settings.unwrap_or(UserId(Uuid::nil()));
-        let settings = if self.connector.is_distributed { user_states::SETTINGS_AFTER } else { SETTINGS_AFTER };
+        let settings = self.form(SETTINGS_AFTER, user_states::SETTINGS_AFTER);
         let settings: Vec<(UserId, bool)> = self.all(settings, &[&after, &row_limit(limit)], rows::pair).await?;
         let last_setting = last(&settings, limit).map(|(id, _)| id);
         let hidden = left(settings);
@@ -95,7 +95,7 @@ impl Postgres {
     /// Runs a statement with those of these messages that are deleted, if there are any.
     async fn change_orphans(&self, places: &[MessagePlace], change: &'static str) -> Result<()> {
         let (ids, seqs): (Vec<ConversationId>, Vec<Seq>) = places.iter().copied().unzip();
-        let sql = if self.connector.is_distributed { ORPHANS_BY_JOIN } else { ORPHANS };
+        let sql = self.form(ORPHANS, ORPHANS_BY_JOIN);
         let orphans: Vec<MessagePlace> = self.all(sql, &[&ids, &seqs], rows::pair).await?;
         if orphans.is_empty() {
             return Ok(());

@@ -81,12 +81,13 @@ impl Members for Postgres {
     }
 
     async fn membership_version(&self, id: UserId) -> Result<i64> {
-        let version = self.one(queries::members::MEMBERSHIP_VERSION, &[&id], rows::value).await?;
-        let version = version.ok_or_else(|| Error::not_found("user"))?;
-        if !self.connector.is_distributed {
-            return Ok(version);
+        let sql = self.form(queries::members::MEMBERSHIP_VERSION, user_states::MEMBERSHIP_VERSION);
+        let mut version = self.one(sql, &[&id], rows::value).await?;
+        if version.is_none() && self.connector.is_distributed {
+            // The first version of a user whose state nobody has written yet, if there is such a user.
+            version = self.one(queries::users::USER, &[&id], |_| Ok(0)).await?;
         }
-        Ok(self.one(user_states::MEMBERSHIP_VERSION, &[&id], rows::value).await?.unwrap_or_default())
+        version.ok_or_else(|| Error::not_found("user"))
     }
 
     async fn versions(&self, ids: &[UserId]) -> Result<Vec<UserVersions>> {

@@ -355,7 +355,7 @@ impl MessageSearch for Postgres {
     }
 
     async fn group_names(&self, user_id: UserId, limit: usize) -> Result<Vec<(ConversationId, GroupName)>> {
-        let sql = if self.connector.is_distributed { GROUP_NAMES_OF_USER } else { GROUP_NAMES };
+        let sql = self.form(GROUP_NAMES, GROUP_NAMES_OF_USER);
         self.all(sql, &[&user_id, &row_limit(limit)], group_name).await
     }
 

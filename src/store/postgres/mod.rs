@@ -133,6 +133,11 @@ impl Postgres {
         Ok(Self { pool, connector, lanes, lease_lane })
     }
 
+    /// Like [`PgConnection::form`](connection::PgConnection::form).
+    fn form(&self, plain: &'static str, distributed: &'static str) -> &'static str {
+        if self.connector.is_distributed { distributed } else { plain }
+    }
+
     /// Takes a connection from the pool. The caller bounds the time.
     async fn connection(&self) -> Result<Lent> {
         Lent::from(&self.pool).await

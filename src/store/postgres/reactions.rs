@@ -73,7 +73,7 @@ impl Reactions for Postgres {
 
 /// Deletes some of the reactions to a deleted message, in one transaction. Returns true if there may be more.
 async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
-    let next_unswept = if connection.is_distributed() { next_unswept!() } else { LOCK_NEXT_UNSWEPT };
+    let next_unswept = connection.form(LOCK_NEXT_UNSWEPT, next_unswept!());
     connection.prepare(&[next_unswept, LOCK_UNSWEPT, SWEEP_REACTIONS_TO, DELETE_UNSWEPT]).await?;
     let (begun, next) = join(connection.begin(), connection.send(next_unswept, &[])).await;
     begun?;

@@ -1,7 +1,7 @@
 //! Locks of users. Transactions that change the memberships, the blocks or the states of the same users wait for each other here, and a deletion of a user waits for
 //! them all. A transaction locks users once, behind the counter of its conversation, and all in one order.
 //!
-//! Elsewhere the lock is that of the user's row. On a distributed database every worker has the row, and a lock of it would be one on all of them, in a
+//! On plain PostgreSQL the lock is that of the user's row. On a distributed database every worker has the row, and a lock of it would be one on all of them, in a
 //! line with all others of the table. There it is an advisory lock on the coordinator, to which every node of this server connects.
 
 use futures_util::future::join;
@@ -49,7 +49,8 @@ pub(super) async fn lock_live(connection: &PgConnection, users: &[UserId]) -> Re
     live
 }
 
-/// Locks the slots of users, on a distributed database. Does nothing elsewhere, where the caller locks the row.
+/// Locks a user on a distributed database. Does nothing on plain PostgreSQL, where the caller's next statement takes a stronger lock of the row: two locks one after the
+/// other would deadlock with a login, which holds the row's key.
 pub(super) async fn lock_where_distributed(connection: &PgConnection, user_id: UserId) -> Result<()> {
     if !connection.is_distributed() {
         return Ok(());

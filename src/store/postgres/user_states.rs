@@ -1,5 +1,5 @@
-//! The states of users, on a database whose tables are distributed: what is written often of a user, in a table by user. So a write goes to one worker, and waits for
-//! no other user's. Elsewhere the states are columns of `users`, which every worker has whole.
+//! The states of users, on a database whose tables are distributed: the values that the server writes often of a user, in a table by user. So a write goes to one worker, and
+//! waits for no other user's. On plain PostgreSQL they are columns of `users`, of which every worker of a distributed one has a copy.
 //!
 //! The first write makes a user's row; without one all is as for a new user. `chinwag migrate --distribute`, and `chinwag copy` at its end, make rows from
 //! the columns of `users`, which nobody reads or writes from then on.
@@ -55,7 +55,7 @@ pub(super) const SETTINGS_AFTER: &str = "SELECT t.user_id, NOT t.show_last_seen 
 pub(super) const SET_NEW_THAT_DAY: &str = "INSERT INTO user_states (user_id, new_day, new_that_day) VALUES ($1, $2, $3) \
      ON CONFLICT (user_id) DO UPDATE SET new_day = excluded.new_day, new_that_day = excluded.new_that_day";
 
-/// What is written often of a user.
+/// The values of a user that the server writes when they join or leave conversations, create them, block somebody, or disconnect.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct UserState {
     pub(super) membership_version: i64,
@@ -112,7 +112,7 @@ macro_rules! show_their_user {
 
 show_their_user!(Account, Block, Credentials, Member);
 
-/// Sets when the users of these items were last seen, on a distributed database. One question, to the shards of the users. Elsewhere the items have it.
+/// Sets when the users of these items were last seen, on a distributed database. One question, to the shards of the users. On plain PostgreSQL the items have it.
 pub(super) async fn add_last_seen<T: ShowsUser>(connection: &PgConnection, items: &mut [T]) -> Result<()> {
     if !connection.is_distributed() {
         return Ok(());

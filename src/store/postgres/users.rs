@@ -44,6 +44,8 @@ const USERS_BY_ID: &str = concat!(
      CROSS JOIN LATERAL (SELECT * FROM users WHERE users.id = wanted.id LIMIT 1) AS u \
      WHERE u.username_key >= $2 ORDER BY u.username_key LIMIT $3"
 );
+/// username_key
+const TAKEN_USERNAME: &str = "SELECT 1 FROM users WHERE username_key = $1";
 /// version, limit. Passes over users whom another process renames or rewrites.
 const STALE_USERS: &str = concat!(stale_users!(), " FOR NO KEY UPDATE SKIP LOCKED");
 /// users
@@ -162,7 +164,7 @@ impl<'a> NewUser<'a> {
 /// An invitation, and the time at which it is used.
 pub(super) type Invitation<'a> = (&'a str, Timestamp);
 
-/// Inserts a user, and takes one use of an invitation, if there is one. One transaction in two round trips.
+/// Inserts a user, and takes one use of an invitation, if there is one. One transaction in two round trips. On a distributed database it takes one more.
 ///
 /// The look for a retired username comes after the insert, which waits for a transaction that is deleting a user of that name.
 pub(super) async fn insert_user(
@@ -173,13 +175,16 @@ pub(super) async fn insert_user(
     let insert_user = connection.form(INSERT_USER, INSERT_USER_OR_FAIL);
     connection.prepare(&[TAKE_INVITE, insert_user, IS_RETIRED]).await?;
     let key_hash = retired_key(&new_user.username_key);
+    // An insert that fails is a warning in the log, so only one that two users try at once fails.
+    let is_there =
+        connection.is_distributed() && !connection.rows(TAKEN_USERNAME, &[&new_user.username_key]).await?.is_empty();
     let (code_hash, at) = invitation.unzip();
     let (begun, taken, inserted, retired) = join4(
         connection.begin(),
         OptionFuture::from(
             invitation.is_some().then_some(async { connection.send_count(TAKE_INVITE, &[&code_hash, &at]).await }),
         ),
-        connection.send_count(insert_user, &new_user.params()),
+        async { if is_there { Ok(0) } else { connection.send_count(insert_user, &new_user.params()).await } },
         connection.send(IS_RETIRED, &[&key_hash]),
     )
     .await;

@@ -1,15 +1,13 @@
 //! The list of each user's conversations, which only a distributed database has as a table.
 
-use crate::support::citus::{count_as_distributed, fill};
+use crate::support::citus::{distributed_database, fill};
 use crate::support::operated::{empty_database, run};
-use crate::support::postgres::{connect, database};
+use crate::support::postgres::connect;
 use crate::support::server::{Server, StoreKind};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_that_differ_from_the_members_are_found_and_made_again() {
-    let url = database().await;
-    chinwag::store::open(&url).await.unwrap();
-    count_as_distributed(&url).await;
+    let url = distributed_database().await;
     let server = Server::with(&["--database-url", &url]).await;
     let (ada, bob) = (server.register("ada").await, server.register("bob").await);
     let room = ada.group("Room", &[&bob]).await;
@@ -44,9 +42,7 @@ async fn a_copy_makes_the_lists() {
     let (ada, bob) = (server.register("ada").await, server.register("bob").await);
     ada.group("Room", &[&bob]).await;
     server.stopped().await;
-    let url = database().await;
-    chinwag::store::open(&url).await.unwrap();
-    count_as_distributed(&url).await;
+    let url = distributed_database().await;
     let ended = run(&url, "", &["copy", "--from", &from]).await;
     assert!(ended.succeeded && ended.stdout.contains("The database has no faults"), "{ended:?}");
     let rows: i64 = connect(&url).await.query_one("SELECT count(*) FROM user_conversations", &[]).await.unwrap().get(0);
@@ -56,9 +52,7 @@ async fn a_copy_makes_the_lists() {
 /// Citus refuses the statements with which other databases are checked for these faults.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_counter_and_a_missing_message_are_found() {
-    let url = database().await;
-    chinwag::store::open(&url).await.unwrap();
-    count_as_distributed(&url).await;
+    let url = distributed_database().await;
     let server = Server::with(&["--database-url", &url]).await;
     let (ada, bob) = (server.register("ada").await, server.register("bob").await);
     let (room, other) = (ada.group("Room", &[&bob]).await, ada.group("Other", &[&bob]).await);

@@ -13,8 +13,8 @@ use tokio_postgres::{AsyncMessage, NoTls};
 use super::reach::{Reach, partitioned, reach_of_plan};
 use crate::postgres::{group, send, user};
 use crate::store::shims::Send;
-use crate::support::citus::{count_as_distributed, functions};
-use crate::support::postgres::{LockHolder, database};
+use crate::support::citus::{distributed_database, functions};
+use crate::support::lock_holder::LockHolder;
 
 /// The plan of every statement becomes a notice to the client.
 const EXPLAIN_ALL: &str = "LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_nested_statements = on; \
@@ -78,9 +78,7 @@ async fn each_of_its_statements_reaches_one_conversation() {
 /// The rules decide without a lock whom a text mentions. Bob leaves between that and the commit.
 #[tokio::test(flavor = "multi_thread")]
 async fn mentions_are_decided_again_after_a_change_of_the_members() {
-    let url = database().await;
-    Postgres::open(&url).await.unwrap();
-    count_as_distributed(&url).await;
+    let url = distributed_database().await;
     let store = Arc::new(Postgres::open(&url).await.unwrap());
     let (ada, bob, cat) = (user(&store, "ada").await, user(&store, "bob").await, user(&store, "cat").await);
     let id = group(&store, ada, vec![bob, cat]).await;

@@ -7,13 +7,14 @@ use chinwag::auth::Tokens;
 use chinwag::domain::session::Session;
 use chinwag::domain::{Timestamp, UserId};
 use chinwag::store::postgres::Postgres;
-use chinwag::store::{self, Sessions, Users};
+use chinwag::store::{Sessions, Users};
 use serde_json::{Value, json};
 
 use crate::postgres::user;
-use crate::support::citus::count_as_distributed;
+use crate::support::citus::{count_as_distributed, distributed_database};
 use crate::support::client::{Response, TestUser, post};
-use crate::support::postgres::{LockHolder, connect, database};
+use crate::support::lock_holder::LockHolder;
+use crate::support::postgres::database;
 use crate::support::server::Server;
 use crate::support::socket::Socket;
 
@@ -57,17 +58,9 @@ async fn tokens_name_their_user_and_those_from_before_are_valid() {
     assert_eq!(refresh(&server, &json!(ada.refresh_token)).await.problem(), (401, "session_ended".to_owned()));
 }
 
-/// The commit of each change of a user waits for a lock, behind the statement that ends the other sessions.
-const COMMITS_WAIT: &str = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
-        'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END';
-    CREATE CONSTRAINT TRIGGER waits AFTER UPDATE ON users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()";
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_during_a_change_of_the_password_is_ended_too() {
-    let url = database().await;
-    store::open(&url).await.unwrap();
-    count_as_distributed(&url).await;
-    connect(&url).await.batch_execute(COMMITS_WAIT).await.unwrap();
+    let url = distributed_database().await;
     let store = Arc::new(Postgres::open(&url).await.unwrap());
     let ada: UserId = user(&store, "ada").await;
     let hash = store.password_hash(ada).await.unwrap().unwrap();
@@ -75,7 +68,7 @@ async fn a_login_during_a_change_of_the_password_is_ended_too() {
     let session = || Session::new(ada, now, now.plus(Duration::from_secs(3_600)));
     let (keep, late) = (session(), session());
     store.insert_session(&keep).await.unwrap();
-    let holder = LockHolder::new(&url, "SELECT pg_advisory_xact_lock(1)").await;
+    let holder = LockHolder::of_commits(&url, "users").await;
     let changing = tokio::spawn({
         let store = Arc::clone(&store);
         async move { store.change_password(ada, &hash, "new", keep.id, now).await }

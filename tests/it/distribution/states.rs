@@ -4,29 +4,22 @@ use std::sync::Arc;
 
 use chinwag::domain::Timestamp;
 use chinwag::store::postgres::Postgres;
-use chinwag::store::{self, Members, UserSettings, Users};
+use chinwag::store::{Members, UserSettings, Users};
 use tokio::time::timeout;
 
 use crate::postgres::{group, user};
-use crate::support::citus::{count_as_distributed, fill};
-use crate::support::postgres::{LockHolder, connect, database};
+use crate::support::citus::{count_as_distributed, distributed_database, fill};
+use crate::support::lock_holder::LockHolder;
+use crate::support::postgres::{connect, database};
 use crate::support::server::Server;
 use crate::support::socket::TEST_TIMEOUT;
-
-/// Each inserted or changed state waits for a lock until its transaction ends.
-const COMMITS_WAIT: &str = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
-        'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END';
-    CREATE CONSTRAINT TRIGGER waits AFTER INSERT OR UPDATE ON user_states DEFERRABLE INITIALLY DEFERRED
-        FOR EACH ROW EXECUTE FUNCTION wait()";
 
 /// Sums of the columns of users that have become states.
 const IN_USERS: &str = "SELECT count(*) FROM users WHERE membership_version > 0 OR blocks_version > 0 OR last_seen_at IS NOT NULL OR new_day IS NOT NULL";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_user_s_row_is_changed_by_daily_life() {
-    let url = database().await;
-    store::open(&url).await.unwrap();
-    count_as_distributed(&url).await;
+    let url = distributed_database().await;
     let server = Server::with(&["--database-url", &url]).await;
     let (ada, bob) = (server.register("ada").await, server.register("bob").await);
     let room = ada.group("Room", &[&bob]).await;
@@ -69,13 +62,10 @@ async fn what_was_in_users_before_the_distribution_is_kept_and_a_second_one_chan
 /// The time is in a row that is not committed, so that only the lock of the user keeps the setting from missing it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_who_hides_while_they_are_seen_leaves_no_time() {
-    let url = database().await;
-    store::open(&url).await.unwrap();
-    count_as_distributed(&url).await;
-    connect(&url).await.batch_execute(COMMITS_WAIT).await.unwrap();
+    let url = distributed_database().await;
     let store = Arc::new(Postgres::open(&url).await.unwrap());
     let ada = user(&store, "ada").await;
-    let holder = LockHolder::new(&url, "SELECT pg_advisory_xact_lock(1)").await;
+    let holder = LockHolder::of_commits(&url, "user_states").await;
     let seen = tokio::spawn({
         let store = Arc::clone(&store);
         async move { store.set_last_seen(&[ada], Timestamp(1_000_000)).await }

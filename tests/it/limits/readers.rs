@@ -11,7 +11,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::support::client::{Conversation, TestUser};
-use crate::support::postgres::{LockHolder, database};
+use crate::support::lock_holder::LockHolder;
+use crate::support::postgres::database;
 use crate::support::raw::{rest, statuses, until};
 use crate::support::server::{Server, StoreKind};
 

@@ -8,8 +8,10 @@ use tokio::time::{interval, sleep};
 
 use super::{JOINED, Pair, SECRET, node};
 use crate::support::client::{TestUser, get};
+use crate::support::lock_holder::LockHolder;
 use crate::support::node::Node;
-use crate::support::postgres::{Cluster, LockHolder, connect, database};
+use crate::support::postgres::{connect, database};
+use crate::support::postgres_cluster::Cluster;
 use crate::support::rewriting_proxy::RewritingProxy;
 
 const LOST: &str = "notifications of other nodes do not come";

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::{each, nameless, refused_fields};
 use crate::support::client::{Conversation, TestUser};
-use crate::support::postgres::{LockHolder, database};
+use crate::support::lock_holder::LockHolder;
+use crate::support::postgres::database;
 use crate::support::server::{Server, StoreKind};
 use crate::support::socket::Socket;
 

@@ -6,7 +6,7 @@ use chinwag::domain::{Code, SessionId, Timestamp, UserId};
 
 use super::{Fixture, refused};
 
-user_conformance!(
+distributed_conformance!(
     an_account_is_kept_as_it_is,
     a_change_leaves_the_other_fields,
     a_disabled_user_has_no_sessions_and_no_password_that_matches,

@@ -12,7 +12,7 @@ use chinwag::domain::{Code, ConversationId, MessageId, Seq, UserId};
 use super::shims::{ApplyOne, Change, Send};
 use super::{Fixture, fresh, lane, repeated, seqs};
 
-write_conformance!(
+distributed_conformance!(
     an_empty_batch_is_nothing,
     each_result_is_in_its_place,
     a_refused_command_writes_nothing_and_the_others_happen,
@@ -20,7 +20,7 @@ write_conformance!(
     a_retry_of_a_whole_batch_changes_nothing,
     a_membership_version_rises_once_for_each_change,
     batches_that_overlap_leave_no_gap_and_no_deadlock;
-    of_whole_batches: a_thousand_commands_are_one_batch,
+    plain: a_thousand_commands_are_one_batch,
 );
 
 async fn apply(store: &Fixture, batch: &[Change]) -> Vec<super::Result<Outcome>> {

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 
 use super::{Fixture, commit_one, fresh, refused, refused_field, repeated};
 
-user_conformance!(
+distributed_conformance!(
     a_block_is_kept_in_both_directions,
     versions_count_what_hides_presence_and_shows_it_again,
     blocks_are_listed_by_username,

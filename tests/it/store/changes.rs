@@ -8,7 +8,7 @@ use chinwag::domain::{Code, ConversationId, MessageId, UserId};
 use super::shims::{ApplyOne, Change, Send};
 use super::{Fixture, fresh, lane, refused, refused_field, repeated, seqs};
 
-write_conformance!(
+distributed_conformance!(
     adding_is_noted_and_counted,
     a_newcomer_starts_at_the_note,
     removing_is_noted_and_counted,

@@ -10,7 +10,7 @@ use chinwag::store::Store;
 use super::shims::{ApplyOne, Send};
 use super::{Fixture, commit_one, fresh, lane, refused, refused_field, repeated, seqs, texts};
 
-write_conformance!(
+distributed_conformance!(
     a_batch_is_numbered_densely_in_its_order,
     an_empty_batch_is_nothing,
     a_retry_is_the_message_that_is_there,

@@ -9,7 +9,7 @@ use chinwag::limits;
 
 use super::Fixture;
 
-user_conformance!(
+distributed_conformance!(
     who_begins_or_adds_has_a_contact_and_the_other_does_not,
     an_answer_makes_a_contact_and_a_message_in_a_group_does_not,
     answers_are_looked_for_at_both_ends_of_a_direct_conversation,

@@ -9,7 +9,7 @@ use chinwag::store::Range;
 
 use super::{Fixture, created, fresh, refused, refused_field};
 
-user_conformance!(
+distributed_conformance!(
     a_group_is_kept_as_it_is,
     a_direct_pair_is_unique_whoever_asks,
     a_direct_pair_is_unique_when_both_ask_at_once,

@@ -12,7 +12,7 @@ use super::conversations::ids_of_views;
 use super::shims::ApplyOne;
 use super::{Fixture, fresh, refused};
 
-user_conformance!(
+distributed_conformance!(
     only_the_owner_deletes,
     deleting_leaves_nothing,
     a_deleted_conversation_is_swept_in_steps,

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 
 use super::{Fixture, refused};
 
-user_conformance!(
+distributed_conformance!(
     a_deleted_user_leaves_nothing_personal,
     a_retired_username_is_given_to_nobody,
     departures_name_the_successor_and_end_when_all_is_done,

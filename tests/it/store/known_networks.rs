@@ -5,7 +5,7 @@ use chinwag::domain::{Timestamp, UserId};
 
 use super::Fixture;
 
-user_conformance!(
+distributed_conformance!(
     a_network_is_known_for_its_time,
     a_user_has_only_so_many_known_networks,
     networks_that_nobody_uses_go,

@@ -10,7 +10,7 @@ use chinwag::domain::{Timestamp, UserId};
 
 use super::Fixture;
 
-user_conformance!(everything_that_shows_a_user_has_the_time, a_deleted_user_was_never_seen);
+distributed_conformance!(everything_that_shows_a_user_has_the_time, a_deleted_user_was_never_seen);
 
 async fn everything_that_shows_a_user_has_the_time(store: &Fixture) {
     let (ada, bob) = (store.register("ada").await, store.register("bob").await);

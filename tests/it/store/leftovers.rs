@@ -8,7 +8,7 @@ use chinwag::store::LeftoversCursor;
 
 use super::Fixture;
 
-user_conformance!(
+distributed_conformance!(
     a_message_that_an_older_node_deleted_leaves_nothing,
     mentions_and_saved_messages_that_an_older_node_left_are_swept,
     a_time_that_an_older_node_wrote_is_forgotten,

@@ -10,7 +10,7 @@ use super::Fixture;
 
 const FIRST: ConversationId = ConversationId::FIRST;
 
-user_conformance!(
+distributed_conformance!(
     a_member_is_kept_as_they_are,
     pages_of_members_neither_repeat_nor_skip,
     co_members_are_those_one_shares_a_small_conversation_with,

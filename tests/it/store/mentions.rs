@@ -13,7 +13,7 @@ use chinwag::limits::UNREAD_MAX;
 
 use super::{Fixture, fresh, lane, repeated};
 
-write_conformance!(
+distributed_conformance!(
     the_members_whom_a_text_names_are_mentioned,
     only_admins_of_groups_mention_all,
     messages_of_one_batch_have_their_own_mentions,

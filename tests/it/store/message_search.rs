@@ -12,7 +12,7 @@ use chinwag::store::searched_version;
 
 use super::Fixture;
 
-user_conformance!(
+distributed_conformance!(
     a_step_counts_once_and_only_at_its_place,
     an_index_of_another_version_is_built_beside_it,
     a_deleted_conversation_is_swept_from_the_index,

@@ -9,7 +9,7 @@ use chinwag::store::Range;
 use super::shims::ApplyOne;
 use super::{Fixture, fresh, seqs, texts};
 
-user_conformance!(
+distributed_conformance!(
     a_message_is_kept_as_it_is,
     texts_survive_byte_for_byte,
     ranges_have_no_gap,

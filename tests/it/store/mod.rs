@@ -39,28 +39,13 @@ macro_rules! conformance {
     };
 }
 
-/// Creates a third test from each specification of numbered writes, for PostgreSQL with the statements for a distributed database; but not from
-/// those of whole batches, whose conversations are no longer committed together there.
-macro_rules! write_conformance {
-    ($($specification:ident),* $(,)? $(; of_whole_batches: $($whole:ident),* $(,)?)?) => {
-        conformance!($($specification,)* $($($whole,)*)?);
-
-        mod by_conversation {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $specification() {
-                super::$specification(&super::super::Fixture::distributed().await).await;
-            })*
-        }
-    };
-}
-
 /// Creates a third test from each specification, for PostgreSQL with the statements for a distributed database; but not from those (`plain`) of what is documented
 /// to be different there.
-macro_rules! user_conformance {
+macro_rules! distributed_conformance {
     ($($specification:ident),* $(,)? $(; plain: $($plain:ident),* $(,)?)?) => {
         conformance!($($specification,)* $($($plain,)*)?);
 
-        mod by_user {
+        mod distributed {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $specification() {
                 super::$specification(&super::super::Fixture::distributed().await).await;
@@ -137,9 +122,7 @@ impl Fixture {
             let url = citus.url.clone();
             return Self { _citus: Some(citus), ..Self::open(url, None).await };
         }
-        let url = support::postgres::migrated_database().await;
-        support::citus::count_as_distributed(&url).await;
-        let fixture = Self::open(url, None).await;
+        let fixture = Self::open(support::citus::distributed_database().await, None).await;
         assert!(fixture.is_distributed());
         fixture
     }

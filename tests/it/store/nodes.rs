@@ -10,7 +10,7 @@ use futures_util::future::select_all;
 use uuid::Uuid;
 
 use super::Fixture;
-use crate::support::postgres::LockHolder;
+use crate::support::lock_holder::LockHolder;
 
 /// Far longer than a test.
 const LONG: Duration = Duration::from_secs(3_600);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::shims::ApplyOne;
 use super::{Fixture, refused, refused_field};
 
-write_conformance!(
+distributed_conformance!(
     a_pin_is_an_event_and_is_listed,
     a_conversation_has_a_bounded_number_of_pins,
     a_deletion_unpins,

@@ -9,7 +9,7 @@ use chinwag::store::Range;
 
 use super::{Fixture, Send, fresh, repeated};
 
-write_conformance!(
+distributed_conformance!(
     an_answer_quotes_the_message_as_it_is,
     every_reader_of_an_answer_gets_its_quote,
     a_quote_is_the_beginning_of_a_text,

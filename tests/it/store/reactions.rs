@@ -18,7 +18,7 @@ use super::shims::ApplyOne;
 use super::{Fixture, lane, refused};
 use crate::support::rng::FaultRun;
 
-write_conformance!(
+distributed_conformance!(
     a_reaction_is_an_event_without_its_message,
     reactions_to_a_message_in_a_batch_have_one_number,
     reactions_to_several_messages_are_numbered_one_after_the_other,

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::Fixture;
 use crate::support::postgres::connect;
 
-user_conformance!(
+distributed_conformance!(
     receipts_advance_and_never_go_back,
     an_update_of_a_user_who_is_no_member_changes_nothing,
     unread_are_the_texts_of_others,

@@ -7,7 +7,7 @@ use chinwag::domain::{Code, Timestamp};
 
 use super::{Fixture, refused};
 
-user_conformance!(
+distributed_conformance!(
     a_mode_is_kept_until_it_is_removed,
     an_invitation_is_used_up_in_the_transaction_that_inserts_a_user,
     an_invitation_expires_and_is_swept,

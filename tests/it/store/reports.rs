@@ -9,7 +9,7 @@ use chinwag::store::Store;
 use super::shims::ApplyOne;
 use super::{Fixture, refused};
 
-user_conformance!(
+distributed_conformance!(
     reports_are_listed_settled_and_swept,
     only_a_member_gets_the_facts_of_a_report,
     removals_are_remembered_and_swept,

@@ -10,7 +10,7 @@ use chinwag::domain::{Code, ConversationId, MessageId, Seq, SessionId, UserId};
 use super::shims::{ApplyOne, Event, MessageEventKind, Revision};
 use super::{Fixture, fresh, lane, refused, repeated, seqs};
 
-write_conformance!(
+distributed_conformance!(
     an_edit_and_a_deletion_are_numbered,
     what_is_as_wanted_takes_no_number,
     a_retry_of_a_send_finds_the_message_as_it_is_now,

@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 
 use super::{Fixture, refused, refused_field};
 
-user_conformance!(
+distributed_conformance!(
     a_saved_message_is_listed_as_it_is_now,
     what_a_user_does_not_see_any_more_shows_nothing,
     texts_of_ones_own_conversations_are_saved,

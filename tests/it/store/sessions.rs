@@ -6,7 +6,7 @@ use chinwag::limits::{SESSIONS_PER_USER_MAX, SESSIONS_SWEPT};
 
 use super::{Fixture, refused};
 
-user_conformance!(
+distributed_conformance!(
     a_session_is_kept_as_it_is,
     a_session_rotates_once_for_each_generation,
     one_of_two_rotations_at_once_wins,

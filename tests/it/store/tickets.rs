@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use super::Fixture;
 
-user_conformance!(
+distributed_conformance!(
     a_ticket_is_taken_once,
     of_many_who_ask_for_a_ticket_one_gets_it,
     a_ticket_expires,

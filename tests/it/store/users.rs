@@ -11,7 +11,7 @@ use chinwag::store::search_users;
 
 use super::{Fixture, refused};
 
-user_conformance!(
+distributed_conformance!(
     whoever_arrives_is_told_all_at_once,
     a_user_is_kept_as_they_are,
     usernames_are_unique_whatever_their_case,

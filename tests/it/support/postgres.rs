@@ -7,11 +7,10 @@
 //! takes minutes: a file takes milliseconds, and each test's database has hundreds. A folder whose server does not answer is left over from a
 //! machine that crashed, and is removed in the background too.
 //!
-//! Tests that stop or pause the server start one of their own: [`Cluster`].
+//! Tests that stop or pause the server start one of their own: `postgres_cluster::Cluster`.
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
 use std::iter::repeat_with;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -21,20 +20,19 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use std::{env, process, thread};
 
-use chinwag::limits::QUERY_TIMEOUT;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, geteuid, kill_process, test_kill_process};
-use tokio::net::TcpSocket;
+use rustix::process::{Pid, geteuid, test_kill_process};
 use tokio::sync::OnceCell;
-use tokio::time::{interval, timeout};
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
+
+use super::reserved_port::ReservedPort;
 
 /// All that makes the schema.
 const SCHEMA: [&str; 2] = [include_str!("../../../schema.sql"), include_str!("../../../src/store/migrations.rs")];
 /// The tests' user in the database; there is no password.
-const USER: &str = "chinwag";
+pub(super) const USER: &str = "chinwag";
 /// How long a server may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -50,15 +48,6 @@ while flock users true && sleep 5 && kill -0 $server; do
 done
 kill -QUIT $server; wait $server; exec 9>&-
 rm -rf "$2"
-"#;
-
-/// The server lives until standard input is closed, which the kernel does when the test ends, however it ends. Its folder is
-/// removed too, unless the test wrote a line.
-const OWN: &str = r#"
-cd "$1" || exit
-postgres -D data -p "$2" >>log 2>&1 & server=$!
-read -r keep; kill -CONT $server; kill -QUIT $server; wait $server
-test "$keep" || rm -rf "$1"
 "#;
 
 /// Settings of the shared server, which no test stops. Each test has a database of hundreds of files, and a checkpoint that syncs those of a few
@@ -114,138 +103,6 @@ pub(crate) fn bin(name: &str) -> Option<PathBuf> {
         folders.extend(versions.into_iter().rev());
     }
     folders.into_iter().map(|folder| folder.join(name)).find(|program| program.is_file())
-}
-
-/// A server for one test, which may stop or pause it. It stops on drop.
-pub(crate) struct Cluster {
-    folder: tempfile::TempDir,
-    port: ReservedPort,
-    parent: Child,
-}
-
-impl Cluster {
-    /// Starts a server.
-    pub(crate) async fn start() -> Self {
-        tokio::task::spawn_blocking(|| {
-            let folder = tempfile::Builder::new().prefix("chinwag-").tempdir().unwrap();
-            own(folder.path());
-            init(folder.path(), "");
-            Self::run(folder)
-        })
-        .await
-        .unwrap()
-    }
-
-    /// Runs the server whose data is in the folder, and waits until it answers.
-    fn run(folder: tempfile::TempDir) -> Self {
-        let port = ReservedPort::new();
-        let parent = spawn(OWN, folder.path(), port.number, Stdio::piped());
-        wait_until_it_answers(port.number, folder.path());
-        Self { folder, port, parent }
-    }
-
-    /// Starts a standby of this server, which answers reads.
-    pub(crate) async fn standby(&self) -> Self {
-        let primary_port = self.port();
-        tokio::task::spawn_blocking(move || {
-            let folder = tempfile::Builder::new().prefix("chinwag-").tempdir().unwrap();
-            own(folder.path());
-            let output = command(&need("pg_basebackup"), folder.path())
-                .args(["--host=127.0.0.1", "--username", USER, "--pgdata=data", "--checkpoint=fast", "--no-sync"])
-                .args(["--write-recovery-conf", "--port", &primary_port.to_string()])
-                .output()
-                .unwrap();
-            assert!(output.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&output.stderr));
-            Self::run(folder)
-        })
-        .await
-        .unwrap()
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port.number
-    }
-
-    /// Returns the server's log.
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap()
-    }
-
-    /// Creates an empty database, and returns its URL.
-    pub(crate) async fn database(&self) -> String {
-        fresh(self.port()).await
-    }
-
-    /// Stops the server as a crash does, and starts it again.
-    pub(crate) fn restart(&mut self) {
-        self.crash();
-        self.start_again();
-    }
-
-    /// Stops the server as a crash does.
-    pub(crate) fn crash(&mut self) {
-        self.parent.stdin.as_mut().unwrap().write_all(b"keep\n").unwrap();
-        self.stop();
-    }
-
-    /// Starts a crashed server again on the same folder and port, and waits until it answers.
-    pub(crate) fn start_again(&mut self) {
-        self.parent = spawn(OWN, self.folder.path(), self.port(), Stdio::piped());
-        wait_until_it_answers(self.port(), self.folder.path());
-    }
-
-    /// Kills the server's processes with SIGKILL.
-    pub(crate) fn kill(&self) {
-        // Paused, so that no child sees another one die and ends by itself.
-        self.pause();
-        let (postmaster, children) = (self.postmaster(), self.children());
-        for process in children.iter().chain([&postmaster]) {
-            send(process, Signal::KILL);
-        }
-    }
-
-    /// Pauses the server's processes: sockets stay open and get no answer.
-    pub(crate) fn pause(&self) {
-        self.signal(Signal::STOP);
-    }
-
-    /// Resumes a paused server.
-    pub(crate) fn resume(&self) {
-        self.signal(Signal::CONT);
-    }
-
-    /// Sends a signal to the postmaster and its children, each of which is in a process group of its own.
-    fn signal(&self, signal: Signal) {
-        // The postmaster first, so that it starts no further children.
-        send(&self.postmaster(), signal);
-        self.children().iter().for_each(|child| send(child, signal));
-    }
-
-    fn postmaster(&self) -> String {
-        let lines = fs::read_to_string(self.folder.path().join("data/postmaster.pid")).unwrap();
-        lines.lines().next().unwrap().to_owned()
-    }
-
-    fn children(&self) -> Vec<String> {
-        let children = Command::new("pgrep").args(["-P", &self.postmaster()]).output().unwrap().stdout;
-        String::from_utf8(children).unwrap().lines().map(str::to_owned).collect()
-    }
-
-    fn stop(&mut self) {
-        drop(self.parent.stdin.take());
-        self.parent.wait().unwrap();
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        self.resume();
-        self.stop();
-    }
-}
-
-fn send(pid: &str, signal: Signal) {
-    let _ = kill_process(Pid::from_raw(pid.parse().unwrap()).unwrap(), signal); // a child may have ended
 }
 
 /// Finds or starts the shared server; returns its port.
@@ -346,7 +203,7 @@ pub(super) fn command(program: &Path, folder: &Path) -> Command {
     command
 }
 
-fn init(folder: &Path, further_settings: &str) {
+pub(super) fn init(folder: &Path, further_settings: &str) {
     let output = command(&need("initdb"), folder)
         .args(["--encoding=UTF8", "--locale=C", "--auth=trust", "--no-sync", "--username", USER, "--pgdata=data"])
         .output()
@@ -393,30 +250,13 @@ fn answers(port: u16) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// A port for a server of another program. A free port that nobody reserves can become that of an outgoing connection, of this test or of another,
-/// before the server listens there, or while it is stopped.
-pub(super) struct ReservedPort {
-    pub(super) number: u16,
-    _socket: TcpSocket,
-}
-
-impl ReservedPort {
-    pub(super) fn new() -> Self {
-        let socket = TcpSocket::new_v4().unwrap();
-        // The server listens beside it.
-        socket.set_reuseaddr(true).unwrap();
-        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
-        Self { number: socket.local_addr().unwrap().port(), _socket: socket }
-    }
-}
-
-fn need(name: &str) -> PathBuf {
+pub(super) fn need(name: &str) -> PathBuf {
     bin(name).unwrap_or_else(|| {
         panic!("the tests need PostgreSQL's {name}: `make test` installs it, or apt-get install postgresql")
     })
 }
 
-async fn fresh(port: u16) -> String {
+pub(super) async fn fresh(port: u16) -> String {
     copy_of("template0", port).await
 }
 
@@ -432,42 +272,4 @@ pub(crate) async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
-}
-
-/// A client that holds locks of a database, and one that observes.
-pub(crate) struct LockHolder {
-    holder: Client,
-    observer: Client,
-}
-
-impl LockHolder {
-    /// Holds the locks that a statement takes.
-    pub(crate) async fn new(url: &str, statement: &str) -> Self {
-        let holder = connect(url).await;
-        holder.batch_execute(&format!("BEGIN; {statement}")).await.unwrap();
-        Self { holder, observer: connect(url).await }
-    }
-
-    /// Waits until this number of the server's statements wait for a lock, for far less than the time after which PostgreSQL ends them.
-    pub(crate) async fn waits(&self, count: i64) {
-        const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
-             WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'";
-        let mut pause = interval(Duration::from_millis(10));
-        let waiting = async {
-            while self.observer.query_one(WAITING, &[]).await.unwrap().get::<_, i64>(0) != count {
-                pause.tick().await;
-            }
-        };
-        timeout(QUERY_TIMEOUT / 2, waiting).await.unwrap_or_else(|_| panic!("{count} statements should wait"));
-    }
-
-    /// Runs further statements under the locks, and commits them.
-    pub(crate) async fn commit(&self, statements: &str) {
-        self.holder.batch_execute(&format!("{statements}; COMMIT")).await.unwrap();
-    }
-
-    /// Releases the locks, and undoes the statement.
-    pub(crate) async fn release(&self) {
-        self.holder.batch_execute("ROLLBACK").await.unwrap();
-    }
 }

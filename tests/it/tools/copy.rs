@@ -16,9 +16,10 @@ use tokio_postgres::Client;
 use super::everything::{Used, fill, url_of, use_everything};
 use crate::migration::sessions_wait;
 use crate::support::client::{TestUser, post};
+use crate::support::lock_holder::LockHolder;
 use crate::support::node::{Node, program};
 use crate::support::operated::{empty_database, run};
-use crate::support::postgres::{LockHolder, connect, database};
+use crate::support::postgres::{connect, database};
 use crate::support::server::StoreKind;
 use crate::support::socket::TEST_TIMEOUT;
 

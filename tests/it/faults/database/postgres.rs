@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::{Fault, endure};
 use crate::support::node::Node;
-use crate::support::postgres::{Cluster, connect, database};
+use crate::support::postgres::{connect, database};
+use crate::support::postgres_cluster::Cluster;
 use crate::support::proxy::{Flow, Proxy, by_proxy};
 
 /// Creates a server on this database.
