@@ -117,11 +117,13 @@ pub(super) const REFERENCES: &[Check] = &[
     message_of!("mentions_of_all"),
     message_id_of!("messages", "reply_to"),
     message_id_of!("removals", "message_id"),
-    // Citus has no subquery for each row of a copied table. It joins the messages on their shards, and compares the rest on the coordinator.
+    // Saved messages are on the shards of their users. Citus collects their places, because of the OFFSET, and joins them with the messages on each
+    // shard of those. It compares the rest on the coordinator.
     message_id_of!("saved_messages", "message_id").or_distributed(concat!(
         "SELECT t.conversation_id, t.message_id, ",
         no_number!(),
-        " FROM (SELECT conversation_id, message_id FROM saved_messages EXCEPT SELECT s.conversation_id, s.message_id FROM saved_messages s \
+        " FROM (SELECT conversation_id, message_id FROM saved_messages EXCEPT SELECT s.conversation_id, s.message_id \
+         FROM (SELECT conversation_id, message_id FROM saved_messages OFFSET 0) s \
          JOIN messages m ON m.conversation_id = s.conversation_id AND m.id = s.message_id) t WHERE ",
         has_conversation!()
     )),

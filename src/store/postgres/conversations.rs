@@ -11,7 +11,7 @@ use super::quotes::add_quotes;
 use super::reactions::SWEEP_REACTIONS;
 use super::receipts::notifications;
 use super::rows::{self, Columns};
-use super::saved::SWEEP_SAVED;
+use super::saved::{SWEEP_SAVED, SWEEP_SAVED_OF_ALL};
 use super::user_conversations::{
     CONVERSATION_IDS_OF_USER, CONVERSATIONS_OF_PAGE_AMONG, DELETE_MEMBERSHIPS, SMALL_CONVERSATIONS_AMONG, few,
 };
@@ -227,7 +227,8 @@ const LOCK_NEXT_DELETED: &str = concat!(next_deleted!(), " FOR UPDATE SKIP LOCKE
 /// Deletes some of what is left of a deleted conversation, in one transaction. Returns true if there may be more.
 async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
     connection.prepare(&[LOCK_NEXT_DELETED, SWEEP_MESSAGES, SWEEP_CHANGES, SWEEP_REACTIONS, SWEEP_LEAVERS]).await?;
-    connection.prepare(&[SWEEP_PINS, SWEEP_MENTIONS, SWEEP_MENTIONS_OF_ALL, SWEEP_SAVED, SET_SWEPT]).await?;
+    let sweep_saved = connection.form(SWEEP_SAVED, SWEEP_SAVED_OF_ALL);
+    connection.prepare(&[SWEEP_PINS, SWEEP_MENTIONS, SWEEP_MENTIONS_OF_ALL, sweep_saved, SET_SWEPT]).await?;
     let (begun, next) = join(connection.begin(), connection.send(LOCK_NEXT_DELETED, &[])).await;
     begun?;
     let Some(id) = rows::first(&next?, rows::value::<ConversationId>)? else {
@@ -244,7 +245,7 @@ async fn sweep(connection: &PgConnection, limit: usize) -> Result<bool> {
             connection.send_count(SWEEP_PINS, &[&id]),
             connection.send_count(SWEEP_MENTIONS, some),
             connection.send_count(SWEEP_MENTIONS_OF_ALL, some),
-            connection.send_count(SWEEP_SAVED, some),
+            connection.send_count(sweep_saved, some),
         ),
     ))
     .await;

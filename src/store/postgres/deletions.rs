@@ -37,10 +37,10 @@ const SWEEP_LEAVERS_OF: &str = "DELETE FROM leavers l USING \
      WHERE l.conversation_id = w.conversation_id AND l.user_id = w.user_id";
 /// user. All at once, because Citus locks no rows of several shards to choose some of them.
 const DELETE_LEAVERS_OF: &str = "DELETE FROM leavers WHERE user_id = $1";
-/// user, limit. Skips those that the deletion of their conversation is deleting.
+/// user, limit. Skips those that the deletion of their conversation is deleting. Names the user twice, so that Citus asks one shard.
 const SWEEP_SAVED_OF: &str = "DELETE FROM saved_messages s USING (SELECT user_id, conversation_id, message_id FROM saved_messages \
          WHERE user_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED) w \
-     WHERE s.user_id = w.user_id AND s.conversation_id = w.conversation_id AND s.message_id = w.message_id";
+     WHERE s.user_id = $1 AND s.user_id = w.user_id AND s.conversation_id = w.conversation_id AND s.message_id = w.message_id";
 /// users, blocked users. In one order, because the deletion of another user may delete the same rows.
 const DELETE_BLOCKS: &str = "DELETE FROM blocks b USING ( \
          SELECT found.user_id, found.blocked_id FROM unnest($1::uuid[], $2::uuid[]) AS w (user_id, blocked_id) \

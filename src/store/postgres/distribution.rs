@@ -1,6 +1,6 @@
 //! The distribution of the tables over the workers of Citus, a distributed PostgreSQL.
 //!
-//! The rows of a conversation are on one worker, in all tables. So are the rows of a user's logins. Tables that are joined with rows of conversations,
+//! The rows of a conversation are on one worker, in all tables. So are the rows of a user's logins, and the places of saved messages. Tables that are joined with rows of conversations,
 //! and seldom written, are copied to every worker. The tables of the schema's versions and of the nodes stay on the coordinator.
 
 use std::sync::Arc;
@@ -23,7 +23,6 @@ const REFERENCE_TABLES: &[&str] = &[
     "user_words",
     "blocks",
     "contacts",
-    "saved_messages",
     "reports",
     "departures",
     "retired_usernames",
@@ -50,7 +49,7 @@ const TABLES_BY_CONVERSATION: &[&str] = &[
 ];
 
 /// Tables whose rows are on the worker of their `user_id`.
-const TABLES_BY_USER: &[&str] = &["sessions", "tickets", "known_networks"];
+const TABLES_BY_USER: &[&str] = &["sessions", "tickets", "known_networks", "saved_messages"];
 
 /// Those whose key gets the user, because Citus knows a row as unique only on its shard. The id stays first: a token of an older release names it
 /// alone.
@@ -71,13 +70,13 @@ const CREATE_USER_STATES: &str = "CREATE TABLE IF NOT EXISTS user_states (user_i
 pub(super) const FILL_USER_STATES: &str = "INSERT INTO user_states (user_id, membership_version, blocks_version, last_seen_at, new_day, new_that_day) \
      SELECT id, membership_version, blocks_version, last_seen_at, new_day, new_that_day FROM users ON CONFLICT DO NOTHING";
 /// Says by its name that all of that is done. A version that distributes more has another one.
-const MARK: &str = "CREATE OR REPLACE FUNCTION distributed_by_user_2() RETURNS void LANGUAGE sql AS ''";
+const MARK: &str = "CREATE OR REPLACE FUNCTION distributed_by_user_3() RETURNS void LANGUAGE sql AS ''";
 
 /// The functions, which exist only where the tables are distributed.
 const FUNCTIONS: &str = include_str!("distributed.sql");
 /// True if the tables are distributed: the function is made behind them. Then true if those of users are.
 const DISTRIBUTION: &str =
-    "SELECT to_regproc('commit_messages_1') IS NOT NULL, to_regproc('distributed_by_user_2') IS NOT NULL";
+    "SELECT to_regproc('commit_messages_1') IS NOT NULL, to_regproc('distributed_by_user_3') IS NOT NULL";
 /// True if the database has the extension.
 const HAS_CITUS: &str = "SELECT to_regproc('create_distributed_table') IS NOT NULL";
 

@@ -2,14 +2,15 @@
 
 use super::messages::message_columns;
 
-/// user, conversation, message. One row: if the user is a member, if the message is saved, the number of saved messages, if there is such a
-/// message, if it is a system message, if it is deleted.
-pub(crate) const SAVE_FACTS: &str = "SELECT EXISTS (SELECT 1 FROM members mb JOIN users u ON u.id = mb.user_id \
+/// user, conversation, message: of the message. One row: if the user is a member, if there is such a message, if it is a system message, if it is
+/// deleted.
+pub(crate) const MESSAGE_FACTS: &str = "SELECT EXISTS (SELECT 1 FROM members mb JOIN users u ON u.id = mb.user_id \
          WHERE mb.conversation_id = $2 AND mb.user_id = $1 AND u.deleted_at IS NULL), \
-     EXISTS (SELECT 1 FROM saved_messages WHERE user_id = $1 AND conversation_id = $2 AND message_id = $3), \
-     (SELECT count(*) FROM saved_messages WHERE user_id = $1), \
      m.id IS NOT NULL, m.note_kind IS NOT NULL, m.deleted_at IS NOT NULL \
      FROM (SELECT 1 AS one) always LEFT JOIN messages m ON m.conversation_id = $2 AND m.id = $3";
+/// user, conversation, message: of the user's saved messages. One row: if the message is saved, the number of saved messages.
+pub(crate) const SAVED_FACTS: &str = "SELECT count(*) FILTER (WHERE conversation_id = $2 AND message_id = $3) > 0, count(*) \
+     FROM saved_messages WHERE user_id = $1";
 /// user, conversation, message, saved_at
 pub(crate) const INSERT_SAVED: &str =
     "INSERT INTO saved_messages (user_id, conversation_id, message_id, saved_at) VALUES ($1, $2, $3, $4)";

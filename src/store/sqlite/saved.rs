@@ -6,26 +6,25 @@ use rusqlite::params;
 use super::Sqlite;
 use super::messages::outer_joined_message;
 use super::quotes::add_quotes;
-use super::rows::Columns;
+use super::rows::{Columns, pair};
 use super::sql::{all, one, run, sql};
 use crate::domain::rules::save;
 use crate::domain::saved::{MessageFacts, SaveFacts, SavedMessage, SavedPosition};
 use crate::domain::{ConversationId, MessageId, Result, Timestamp, UserId};
 use crate::store::Saved;
 use crate::store::queries::row_limit;
-use crate::store::queries::saved::{DELETE_SAVED, INSERT_SAVED, SAVE_FACTS, SAVED_MESSAGES};
+use crate::store::queries::saved::{DELETE_SAVED, INSERT_SAVED, MESSAGE_FACTS, SAVED_FACTS, SAVED_MESSAGES};
 use crate::store::saved::NEWEST;
 
 /// conversation, limit
 pub(super) const SWEEP_SAVED: &str = "DELETE FROM saved_messages WHERE conversation_id = ?1 AND (user_id, message_id) IN \
      (SELECT user_id, message_id FROM saved_messages WHERE conversation_id = ?1 LIMIT ?2)";
 
-/// Reads the columns of [`SAVE_FACTS`].
-fn save_facts(columns: &mut Columns<'_>) -> rusqlite::Result<SaveFacts> {
-    let (is_member, is_saved, count) = (columns.next()?, columns.next()?, columns.next()?);
-    let is_there: bool = columns.next()?;
+/// Reads the columns of [`MESSAGE_FACTS`].
+fn message_facts(columns: &mut Columns<'_>) -> rusqlite::Result<(bool, Option<MessageFacts>)> {
+    let (is_member, is_there): (bool, bool) = pair(columns)?;
     let message = MessageFacts { is_system: columns.next()?, is_deleted: columns.next()? };
-    Ok(SaveFacts { is_member, is_saved, count, message: is_there.then_some(message) })
+    Ok((is_member, is_there.then_some(message)))
 }
 
 /// Reads the columns of [`SAVED_MESSAGES`].
@@ -48,8 +47,10 @@ impl Saved for Sqlite {
         at: Timestamp,
     ) -> Result<bool> {
         self.write(move |db| {
-            let facts = one(db, sql!(SAVE_FACTS), params![user_id, id, message_id], save_facts)?;
-            let is_new = save(&facts.unwrap_or_default())?;
+            let params = params![user_id, id, message_id];
+            let (is_member, message) = one(db, sql!(MESSAGE_FACTS), params, message_facts)?.unwrap_or_default();
+            let (is_saved, count) = one(db, sql!(SAVED_FACTS), params, pair)?.unwrap_or_default();
+            let is_new = save(&SaveFacts { is_member, is_saved, count, message })?;
             if is_new {
                 run(db, sql!(INSERT_SAVED), params![user_id, id, message_id, at])?;
             }

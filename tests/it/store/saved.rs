@@ -44,7 +44,9 @@ async fn a_saved_message_is_listed_as_it_is_now(store: &Fixture) {
     let first = store.send(id, ada, "one").await;
     let answer = super::Send { reply_to: Some(first.id), ..store.send_of(id, bob, "two") };
     let second = super::fresh(store.commit_one(&answer).await);
-    let third = store.send(other, bob, "three").await;
+    let asked = store.send(other, ada, "and?").await;
+    let answer = super::Send { reply_to: Some(asked.id), ..store.send_of(other, bob, "three") };
+    let third = super::fresh(store.commit_one(&answer).await);
     for message in [&first, &third, &second] {
         assert_eq!(save(store, bob, message).await, Ok(true));
     }
