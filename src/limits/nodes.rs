@@ -87,8 +87,9 @@ pub const NATS_RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 pub const NATS_FAILURES_LOGGED: usize = 5;
 /// Time from a node's new subscriptions to its comparison with the store: the servers of a NATS cluster tell each other in a few milliseconds.
 pub const NATS_SETTLE_TIME: Duration = Duration::from_millis(250);
-/// Time in which a node's packet to itself comes back from NATS. The next one is sent then.
-pub const NATS_ECHO_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time for the answer of NATS by which a node knows that its subscriptions have begun. A connection that brings nothing for longer than three times
+/// [`NATS_PING_INTERVAL`] is replaced, so after this time they have begun without an answer too.
+pub const NATS_ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The times by which nodes agree on the presence of users.
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use chinwag::bus::{Audience, Bus, Envelope};
 use chinwag::domain::{ConversationId, SessionId, UserId};
 use chinwag::limits::NATS_SUBSCRIPTIONS_MAX;
+use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{Heard, SHARDS, TestNode, beside, crowd};
@@ -32,6 +33,22 @@ async fn a_node_gets_what_its_clients_need() {
     }
     heard.sort_unstable();
     assert_eq!(heard, [ConversationId::FIRST, needed], "and nothing of the other conversation");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nats_brings_a_node_nothing_that_it_sent_itself() {
+    let nats = Nats::start().await;
+    let [one, mut other] = TestNode::several(&nats.url("")).await;
+    let (id, text) = (ConversationId::new(), "a".repeat(100_000));
+    other.joins(id.0).await;
+    one.publish(id, &text);
+    assert_eq!(other.events_of(id).await, text);
+    let bytes = |connection: &Value| ["in_bytes", "out_bytes"].map(|name| connection[name].as_u64().unwrap());
+    let mut connections: Vec<[u64; 2]> = nats.connections().await.iter().map(bytes).collect();
+    connections.sort_unstable();
+    let [[_, heard], [sent, own]] = connections[..] else { panic!("{connections:?}") };
+    assert!(sent > 100_000 && heard > 100_000, "{connections:?}");
+    assert!(own < 100_000, "{connections:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

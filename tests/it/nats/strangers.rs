@@ -35,7 +35,11 @@ impl Stranger {
 
     /// Subscribes to the packets of a cluster.
     async fn listen(&mut self, cluster: Uuid) {
-        self.0.write_all(format!("SUB chinwag.{cluster}.* 1\r\n").as_bytes()).await.unwrap();
+        self.subscribe(&format!("chinwag.{cluster}.*")).await;
+    }
+
+    async fn subscribe(&mut self, subject: &str) {
+        self.0.write_all(format!("SUB {subject} 1\r\n").as_bytes()).await.unwrap();
         self.synchronise().await;
     }
 
@@ -91,6 +95,19 @@ fn packets(mut bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
         bytes = rest;
     }
     packets
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_who_listens_to_everything_and_never_answers_delays_a_comparison_and_no_more() {
+    let nats = Nats::start().await;
+    let mut stranger = Stranger::connect(&nats).await;
+    stranger.subscribe(">").await;
+    let [one, mut other] = TestNode::several(&nats.url("")).await;
+    let id = ConversationId::new();
+    other.interest.add(id.0);
+    other.compares().await;
+    one.publish(id, "hello");
+    assert_eq!(other.events_of(id).await, "hello");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

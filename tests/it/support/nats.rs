@@ -11,8 +11,10 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
 
+use super::client::get;
 use super::pypi::installed;
 use super::reserved_port::ReservedPort;
 
@@ -22,14 +24,16 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// The server lives until standard input is closed, which the kernel does when the test ends, however it ends.
 const OWN: &str = r#"
 cd "$1" || exit
-"$2" --config nats.conf --addr 127.0.0.1 --port "$3" --pid pid >>log 2>&1 & server=$!
+"$2" --config nats.conf --addr 127.0.0.1 --port "$3" --http_port "$4" --pid pid >>log 2>&1 & server=$!
 read -r end; kill -KILL $server; wait $server
 "#;
 
 /// A server, running or not. It is killed on drop.
 pub(crate) struct Nats {
     address: SocketAddr,
-    _reserved_port: ReservedPort,
+    /// Where the server tells of itself.
+    monitor: SocketAddr,
+    _reserved_ports: [ReservedPort; 2],
     folder: TempDir,
     parent: Option<Child>,
 }
@@ -50,9 +54,9 @@ impl Nats {
     pub(crate) async fn in_folder(folder: TempDir, settings: &str) -> Self {
         fs::write(folder.path().join("nats.conf"), settings).unwrap();
         tokio::task::spawn_blocking(|| {
-            let port = ReservedPort::new();
-            let address = ([127, 0, 0, 1], port.number).into();
-            let mut nats = Self { address, _reserved_port: port, folder, parent: None };
+            let ports = [ReservedPort::new(), ReservedPort::new()];
+            let [address, monitor] = ports.each_ref().map(|port| ([127, 0, 0, 1], port.number).into());
+            let mut nats = Self { address, monitor, _reserved_ports: ports, folder, parent: None };
             nats.start_again();
             nats
         })
@@ -67,6 +71,12 @@ impl Nats {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns what the server says of its connections.
+    pub(crate) async fn connections(&self) -> Vec<Value> {
+        let mut said = get(self.monitor, "/connz").await.expect(200).json();
+        serde_json::from_value(said["connections"].take()).unwrap()
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -87,7 +97,7 @@ impl Nats {
             .args(["-c", OWN, "sh"])
             .arg(self.folder.path())
             .arg(installed(PACKAGE, "nats-server"))
-            .arg(self.address.port().to_string())
+            .args([self.address, self.monitor].map(|address| address.port().to_string()))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -51,6 +51,8 @@ pub async fn connect(
     let options = servers
         .options(tls)?
         .name("chinwag")
+        // A node has delivered its own packets. To read them once more would cost much of what the way to another node does: docs/scaling.md.
+        .no_echo()
         .retry_on_initial_connect()
         .ping_interval(limits::NATS_PING_INTERVAL)
         .connection_timeout(limits::NATS_CONNECT_TIMEOUT)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_nats::{Client, Subscriber};
+use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::SelectAll;
 use tokio::sync::mpsc;
@@ -21,8 +22,9 @@ use crate::limits;
 /// Takes the packets of other nodes from the client. It does nothing that takes time, so that few packets wait in the client.
 ///
 /// A subscription begins some time after the client asked for it, and what comes before is missed. The same is true of all subscriptions of a
-/// client that connects again, and packets are missed too when the client or this node drops some. So this node then sends a packet to itself: NATS
-/// answers in order, so its echo says that the subscriptions have begun. After that the node compares itself with the store.
+/// client that connects again, and packets are missed too when the client or this node drops some. So this node then asks NATS, and compares itself
+/// with the store after the answer. The question is a packet that wants a reply, on a subject without subscriptions: NATS replies at once that there are no
+/// responders (ADR-4 of NATS, since 2.2). It takes what a client sends in order, so its reply says that the subscriptions have begun.
 pub struct Receiver {
     pub(super) client: Client,
     pub(super) cluster: Arc<Cluster>,
@@ -38,8 +40,8 @@ pub struct Receiver {
 enum Phase {
     /// Nothing is missing.
     Idle,
-    /// The echo with this number has not come. It is asked for again at this time, because it may be lost.
-    Echo(u64, Instant),
+    /// The question with this number has no answer. At this time the node goes on without one: somebody may listen to all subjects, who does not answer.
+    Asked(u64, Instant),
     /// The node compares itself at this time.
     Settle(Instant),
 }
@@ -48,11 +50,11 @@ impl Receiver {
     /// Takes packets until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         let Self { client, cluster, subjects, signals, subscriptions, packets, intake } = self;
-        let own = subjects.own(Uuid::now_v7());
+        let questions = subjects.questions(Uuid::now_v7());
         // It fails only if the client has ended.
-        let Ok(echoes) = client.subscribe(own.clone()).await else { return };
+        let Ok(answers) = client.subscribe(format!("{questions}.*")).await else { return };
         let read = read(packets, intake, Arc::clone(&signals));
-        let watch = Watch { client, cluster, signals, subscriptions, own, echoes, connects: 0, dropped: 0 };
+        let watch = Watch { client, cluster, signals, subscriptions, questions, answers, connects: 0, dropped: 0 };
         tokio::select! {
             () = stop.cancelled() => {}
             () = read => {}
@@ -83,8 +85,9 @@ struct Watch {
     cluster: Arc<Cluster>,
     signals: Arc<Signals>,
     subscriptions: Subscriptions,
-    own: String,
-    echoes: Subscriber,
+    /// The subject of the questions. That of an answer has the question's number too.
+    questions: String,
+    answers: Subscriber,
     /// The times that the client connected.
     connects: u64,
     /// The packets that were dropped since the last comparison.
@@ -94,12 +97,12 @@ struct Watch {
 impl Watch {
     async fn run(mut self) {
         let mut is_missing = self.subscriptions.update().await;
-        let (mut phase, mut echo) = (Phase::Idle, 0_u64);
+        let (mut phase, mut question) = (Phase::Idle, 0_u64);
         loop {
             if phase == Phase::Idle && is_missing {
                 is_missing = false;
-                echo += 1;
-                phase = self.ask(echo).await;
+                question += 1;
+                phase = self.ask(question).await;
             }
             tokio::select! {
                 () = self.subscriptions.outdated() => is_missing |= self.subscriptions.update().await,
@@ -108,28 +111,31 @@ impl Watch {
                     self.dropped += happened.dropped;
                     self.cluster.refused.unread.add_silently(happened.dropped);
                     if self.has_connected(happened.connects) {
-                        // The echo that was asked for over the last connection may never come.
+                        // What was asked over the last connection is not answered over this one.
                         phase = Phase::Idle;
                     }
                 }
-                Some(packet) = self.echoes.next() => {
-                    if matches!(phase, Phase::Echo(asked, _) if packet.payload[..] == asked.to_le_bytes()) {
+                Some(answer) = self.answers.next() => {
+                    if matches!(phase, Phase::Asked(asked, _) if answer.subject.as_str() == self.answer(asked)) {
                         phase = Phase::Settle(Instant::now() + limits::NATS_SETTLE_TIME);
                     }
                 }
-                () = due(phase) => phase = match phase {
-                    Phase::Echo(..) => self.ask(echo).await,
-                    Phase::Settle(_) | Phase::Idle => self.compare(),
-                },
+                () = due(phase) => phase = self.compare(),
             }
         }
     }
 
-    /// Asks for an echo.
-    async fn ask(&self, echo: u64) -> Phase {
+    /// Asks NATS if it has taken what the client sent before.
+    async fn ask(&self, question: u64) -> Phase {
+        let reply = self.answer(question);
         // It fails only if the client has ended.
-        let _ = self.client.publish(self.own.clone(), echo.to_le_bytes().to_vec().into()).await;
-        Phase::Echo(echo, Instant::now() + limits::NATS_ECHO_TIMEOUT)
+        let _ = self.client.publish_with_reply(self.questions.clone(), reply, Bytes::new()).await;
+        Phase::Asked(question, Instant::now() + limits::NATS_ANSWER_TIMEOUT)
+    }
+
+    /// Returns the subject of an answer.
+    fn answer(&self, question: u64) -> String {
+        format!("{}.{question}", self.questions)
     }
 
     /// Returns true if the client has connected. If it was connected before, packets of this node may be lost, and no other node knows.
@@ -160,6 +166,6 @@ impl Watch {
 async fn due(phase: Phase) {
     match phase {
         Phase::Idle => std::future::pending().await,
-        Phase::Echo(_, at) | Phase::Settle(at) => sleep_until(at).await,
+        Phase::Asked(_, at) | Phase::Settle(at) => sleep_until(at).await,
     }
 }

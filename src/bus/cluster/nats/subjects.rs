@@ -28,8 +28,9 @@ impl Subjects {
         format!("chinwag.{}.*", self.cluster_id)
     }
 
-    /// Returns the subject of a node's packets to itself. It has one part more, so that [`Subjects::every`] does not match it.
-    pub(super) fn own(&self, node: Uuid) -> String {
-        format!("chinwag.{}.echo.{node}", self.cluster_id)
+    /// Returns the subject of a node's questions to NATS, and the start of those of the answers. It has one part more, so that [`Subjects::every`]
+    /// does not match it.
+    pub(super) fn questions(&self, node: Uuid) -> String {
+        format!("chinwag.{}.question.{node}", self.cluster_id)
     }
 }
