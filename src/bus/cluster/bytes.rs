@@ -12,6 +12,11 @@ pub struct Malformed;
 pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
+    /// Writes behind these bytes.
+    pub(super) fn after(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     pub(super) fn u8(&mut self, value: u8) {
         self.0.push(value);
     }

@@ -132,7 +132,7 @@ fn the_key_of_a_node_is_kept_while_the_node_is_alive() {
     let [one, other, third] = [Node::new(), Node::new(), Node::new()];
     introduce(&one.cluster, &other.cluster);
     let keys = |node: &Node| node.cluster.seal.known_count();
-    other.cluster.receive(&third.cluster.packet(None, [&frame()]));
+    other.cluster.receive(&third.cluster.packet(None, &[frame()]));
     assert_eq!(keys(&other), 2, "a lease that this node does not know of yet");
     other.cluster.set_live([one.id()]);
     assert_eq!(keys(&other), 1);

@@ -97,7 +97,7 @@ impl TestBus {
         while nodes.iter().any(|node| {
             let waiting = node.cluster.outbound.take().now_or_never();
             for envelope in waiting.iter().flat_map(|batch| &batch.envelopes) {
-                let packet = Bytes::from(node.cluster.packet(None, [envelope]));
+                let packet = Bytes::from(node.cluster.packet(None, std::slice::from_ref(envelope)));
                 for other in nodes {
                     other.cluster.receive(&packet);
                 }
@@ -154,7 +154,7 @@ impl TestBus {
         let nodes = self.nodes();
         for (from, envelope) in log {
             for (_, to) in nodes.iter().enumerate().filter(|(number, _)| *number != from) {
-                to.cluster.receive(&nodes[from].cluster.packet(None, [&envelope]));
+                to.cluster.receive(&nodes[from].cluster.packet(None, std::slice::from_ref(&envelope)));
             }
         }
     }
@@ -182,7 +182,7 @@ impl TestBus {
     }
 
     fn carry(&self, nodes: &[Node], envelope: &Envelope, from: usize, to: usize) {
-        let packet = || Bytes::from(nodes[from].cluster.packet(None, [envelope]));
+        let packet = || Bytes::from(nodes[from].cluster.packet(None, std::slice::from_ref(envelope)));
         let receive = |packet: Bytes| _ = nodes[to].cluster.receive(&packet);
         match self.fate(from, to) {
             Fate::Lost => return,
