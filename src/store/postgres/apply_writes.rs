@@ -6,6 +6,7 @@ use futures_util::future::{join, join_all};
 use tokio_postgres::types::ToSql;
 
 use super::connection::PgConnection;
+use super::contacts::{INSERT_NEW_CONTACTS, new_contacts};
 use super::user_conversations::{DELETE_MEMBERSHIPS, INSERT_MEMBERSHIPS};
 use super::user_states::RAISE_MEMBERSHIP_VERSIONS;
 use crate::domain::command::Command;
@@ -84,11 +85,7 @@ statements! {
          JOIN users adder ON adder.id = w.user_id AND adder.deleted_at IS NULL \
          JOIN users added ON added.id = w.contact_id AND added.deleted_at IS NULL \
          ORDER BY w.user_id, w.contact_id ON CONFLICT DO NOTHING"
-        or "INSERT INTO contacts (user_id, contact_id) SELECT DISTINCT w.user_id, w.contact_id \
-         FROM unnest($1::uuid[], $2::uuid[]) AS w (user_id, contact_id) \
-         JOIN users adder ON adder.id = w.user_id AND adder.deleted_at IS NULL \
-         JOIN users added ON added.id = w.contact_id AND added.deleted_at IS NULL \
-         WHERE NOT EXISTS (SELECT FROM contacts c WHERE c.user_id = w.user_id AND c.contact_id = w.contact_id)";
+        or INSERT_NEW_CONTACTS;
     insert_leavers { conversations: ConversationId, users: UserId }
         "INSERT INTO leavers (conversation_id, user_id) SELECT w.conversation_id, w.user_id \
          FROM unnest($1::uuid[], $2::uuid[]) AS w (conversation_id, user_id) \
@@ -296,8 +293,13 @@ impl Writes {
         statements
     }
 
-    /// Writes all rows and commits, in one round trip. `is_of_one`: all rows are of one conversation.
+    /// Writes all rows and commits, in one round trip. `is_of_one`: all rows are of one conversation, and the database is distributed. Then contacts take
+    /// one more.
     pub(super) async fn commit(mut self, connection: &PgConnection, is_of_one: bool) -> Result<()> {
+        let contacts = &mut self.insert_contacts;
+        if is_of_one && !contacts.users.is_empty() {
+            (contacts.users, contacts.contacts) = new_contacts(connection, &contacts.users, &contacts.contacts).await?;
+        }
         let memberships = if is_of_one { self.memberships() } else { Vec::new() };
         let statements: Vec<Statement> = mem::take(&mut self).statements(is_of_one).chain(memberships).collect();
         for (sql, _) in &statements {

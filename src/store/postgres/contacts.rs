@@ -24,10 +24,15 @@ const USERS_WITH_CONTACT: &str = concat!(
 /// user, contacts. The caller holds the locks of all. In one order for all transactions, because an insert waits for one of the same row.
 pub(super) const INSERT_CONTACTS: &str = "INSERT INTO contacts (user_id, contact_id) \
      SELECT $1, w.contact_id FROM unnest($2::uuid[]) AS w (contact_id) ORDER BY w.contact_id ON CONFLICT DO NOTHING";
-/// The same, on a distributed database: Citus makes inserts with ON CONFLICT into a copied table wait for each other. The locks keep others from inserting the same.
-pub(super) const INSERT_NEW_CONTACTS: &str = "INSERT INTO contacts (user_id, contact_id) \
-     SELECT $1, w.contact_id FROM unnest($2::uuid[]) AS w (contact_id) \
-     WHERE NOT EXISTS (SELECT FROM contacts c WHERE c.user_id = $1 AND c.contact_id = w.contact_id)";
+/// users, contacts. Those of these pairs that are to be inserted: of users who live, and without the contacts that are there.
+const NEW_CONTACTS: &str = "SELECT DISTINCT w.user_id, w.contact_id FROM unnest($1::uuid[], $2::uuid[]) AS w (user_id, contact_id) \
+     JOIN users adder ON adder.id = w.user_id AND adder.deleted_at IS NULL \
+     JOIN users added ON added.id = w.contact_id AND added.deleted_at IS NULL \
+     WHERE NOT EXISTS (SELECT FROM contacts c WHERE c.user_id = w.user_id AND c.contact_id = w.contact_id)";
+/// users, contacts. Those that [`new_contacts`] returns.
+pub(super) const INSERT_NEW_CONTACTS: &str =
+    "INSERT INTO contacts (user_id, contact_id) SELECT * FROM unnest($1::uuid[], $2::uuid[])";
+
 /// Reads who may begin a conversation with a user.
 pub(super) fn contact_from(columns: &mut Columns<'_>) -> Result<ContactFrom> {
     columns.parsed(ContactFrom::parse)
@@ -74,6 +79,19 @@ pub(super) async fn users_with_contact(
     let messages = row_limit(limits::CONTACT_MESSAGES_MAX);
     let found = connection.send(USERS_WITH_CONTACT, &[&user_ids, &contact_id, &keys, &messages]).await?;
     rows::all(&found, rows::value)
+}
+
+/// Returns the contacts to insert, on a distributed database. The caller holds the locks of all, so that nobody else inserts the same before the transaction
+/// ends. Citus makes inserts into a copied table wait for each other if they have ON CONFLICT, and deadlocks them if they look into a table themselves: each locks
+/// the table's shard for an insert first, and then alone.
+pub(super) async fn new_contacts(
+    connection: &PgConnection,
+    user_ids: &[UserId],
+    contact_ids: &[UserId],
+) -> Result<(Vec<UserId>, Vec<UserId>)> {
+    let new: Vec<(UserId, UserId)> =
+        rows::all(&connection.rows(NEW_CONTACTS, &[&user_ids, &contact_ids]).await?, rows::pair)?;
+    Ok(new.into_iter().unzip())
 }
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! New conversations: one transaction in three round trips, or four if it depends on somebody's contacts. On a distributed database it takes one more.
+//! New conversations: one transaction in three round trips, or four if it depends on somebody's contacts. On a distributed database it takes two more.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 
 use super::blocks::BLOCKS_WITH;
 use super::connection::{Params, PgConnection};
-use super::contacts::{INSERT_CONTACTS, INSERT_NEW_CONTACTS, contact_from, users_with_contact};
+use super::contacts::{self, INSERT_CONTACTS, INSERT_NEW_CONTACTS, contact_from, users_with_contact};
 use super::rows::{self, Columns};
 use super::user_conversations::INSERT_MEMBERSHIPS;
 use super::user_states::{STATE, UserState, state};
@@ -174,17 +174,17 @@ async fn complete(
     roles[0] = new.creator_role().as_str();
     let members = i64::try_from(users.len()).unwrap_or(i64::MAX);
     let is_distributed = connection.is_distributed();
-    let insert_contacts = connection.form(INSERT_CONTACTS, INSERT_NEW_CONTACTS);
     let raise_versions = connection.form(RAISE_MEMBERSHIP_VERSIONS, user_states::RAISE_MEMBERSHIP_VERSIONS);
-    connection.prepare(&[insert_contacts, INSERT_COUNTER, INSERT_MEMBERS, raise_versions]).await?;
-    let mut conversations = Vec::new();
+    connection.prepare(&[INSERT_CONTACTS, INSERT_NEW_CONTACTS, INSERT_COUNTER, INSERT_MEMBERS, raise_versions]).await?;
+    let (mut conversations, mut new_contacts) = (Vec::new(), None);
     if is_distributed {
         connection.prepare(&[INSERT_MEMBERSHIPS]).await?;
         conversations.resize(users.len(), *id);
+        new_contacts = Some(contacts::new_contacts(connection, &vec![*creator_id; others.len()], &others).await?);
     }
     let memberships: Params<'_> = &[&users, &conversations];
     let (contacts_inserted, counted, members_inserted, by_user, committed) = join5(
-        connection.send_count(insert_contacts, &[creator_id, &others]),
+        insert_contacts(connection, *creator_id, &others, new_contacts.as_ref()),
         connection.send_count(INSERT_COUNTER, &[id, &members, created_at]),
         connection.send_count(INSERT_MEMBERS, &[id, &users, &roles, created_at]),
         join3(
@@ -204,6 +204,20 @@ async fn complete(
     listed.transpose()?;
     committed?;
     Ok(CreatedConversation { id: *id, is_new: true, not_added })
+}
+
+/// Makes the members contacts of the creator. `new`: those who are none yet, on a distributed database. The statements are prepared.
+async fn insert_contacts(
+    connection: &PgConnection,
+    creator_id: UserId,
+    others: &[UserId],
+    new: Option<&(Vec<UserId>, Vec<UserId>)>,
+) -> Result<u64> {
+    match new {
+        None => connection.send_count(INSERT_CONTACTS, &[&creator_id, &others]).await,
+        Some((users, _)) if users.is_empty() => Ok(0),
+        Some((users, contacts)) => connection.send_count(INSERT_NEW_CONTACTS, &[users, contacts]).await,
+    }
 }
 
 /// Keeps the day and the number of that day, if the conversation counts for the creator's quotas. The statement is prepared.

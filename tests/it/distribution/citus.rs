@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -82,6 +83,27 @@ async fn everything_is_stored_copied_and_checked_on_its_workers() {
     assert!(copied.succeeded && copied.stdout.contains("The database has no faults ("), "{copied:?}");
     conversations_live_on_its_workers(&url).await;
     assert_clean(&url).await;
+}
+
+/// Eight users create groups, add each other, block each other and rename themselves at once: Citus deadlocks some forms of inserts into copied tables.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_write_to_its_copied_tables_at_once() {
+    let Some(citus) = Citus::alone().await else { return };
+    let server = Server::with(&["--database-url", &citus.url, "--rate-limits", "off"]).await;
+    let users = join_all((0..8).map(async |number| server.register(&format!("user{number}")).await)).await;
+    let work = users.iter().enumerate().map(async |(index, user)| {
+        let [next, later] = [1, 2].map(|step| &users[(index + step) % users.len()]);
+        for round in 0..4 {
+            let room = user.group("Citus", &[next]).await;
+            user.post(&room.members, &json!({"user_id": later.id})).await.expect(201);
+            user.patch("/v1/users/me", &json!({"name": format!("name {round}")})).await.expect(200);
+            let block = format!("/v1/users/{}/block", users[(index + 4) % users.len()].id);
+            user.put(&block).await.expect(204);
+            user.delete(&block).await.expect(204);
+        }
+    });
+    join_all(work).await;
+    assert_clean(&citus.url).await;
 }
 
 async fn conversations_live_on_its_workers(url: &str) {
