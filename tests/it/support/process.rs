@@ -42,6 +42,8 @@ impl Process {
     ) -> (Self, String) {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", PARENT, "sh"]).arg(folder.path()).args(arguments).process_group(0);
+        // What the program leaves elsewhere goes with its folder.
+        command.env("TMPDIR", folder.path());
         let mut parent = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let _ = folder.keep(); // the parent removes it
         let output = BufReader::new(parent.stdout.take().unwrap());
