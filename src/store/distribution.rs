@@ -4,8 +4,9 @@ use super::postgres::distribution;
 use super::sqlite_path;
 use crate::domain::{Code, Error, Result};
 
-/// Migrates the database at `url`, and distributes its tables. No server must use it meanwhile.
-pub async fn distribute(url: &str) -> Result<()> {
+/// Migrates the database at `url`, and distributes its tables. Refuses while a server uses it. Returns the number of database servers
+/// over which it distributes them.
+pub async fn distribute(url: &str) -> Result<i64> {
     if sqlite_path(url).is_some() {
         return Err(Error::new(Code::Unavailable, "this command is for PostgreSQL with the extension citus"));
     }

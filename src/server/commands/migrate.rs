@@ -36,7 +36,15 @@ pub fn run(arguments: &[OsString]) -> Result<(), String> {
     let url = database.store_url()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    let migrated: Result<()> = runtime
-        .block_on(async { if distribute { store::distribute(&url).await } else { store::open(&url).await.map(drop) } });
+    let migrated: Result<()> = runtime.block_on(async {
+        if !distribute {
+            return store::open(&url).await.map(drop);
+        }
+        let servers = store::distribute(&url).await?;
+        println!(
+            "The tables are distributed; {servers} database servers have their rows. Start the servers of Chinwag now."
+        );
+        Ok(())
+    });
     migrated.map_err(|error| error.detail.into_owned())
 }

@@ -1,14 +1,14 @@
 //! Accounts.
 
 use async_trait::async_trait;
-use futures_util::future::{OptionFuture, join, join5};
+use futures_util::future::{OptionFuture, join3, join5};
 
 use super::connection::{Params, PgConnection};
 use super::rows::{self, Columns};
 use super::sessions::end_missed_sessions;
 use super::user_states::add_last_seen;
 use super::users::{LOCK_USER, NewUser, insert_user, user};
-use super::{Postgres, bounded};
+use super::{Postgres, bounded, user_locks};
 use crate::domain::account::{Account, AccountChange};
 use crate::domain::quotas::{Quotas, QuotasChange};
 use crate::domain::{Result, SessionId, Timestamp, UserId};
@@ -67,12 +67,17 @@ async fn change_account(
     change: &AccountChange,
     at: Timestamp,
 ) -> Result<Option<(Account, Vec<SessionId>)>> {
+    user_locks::prepare(connection).await?;
     connection.prepare(&[LOCK_USER, CHANGE_ACCOUNT, END_OTHER_SESSIONS, ACCOUNT]).await?;
     let AccountChange { password_hash, is_admin, disabled, quotas: QuotasChange { conversations, new_a_day } } = change;
     let changed: Params<'_> = &[&id, password_hash, is_admin, disabled, &at, conversations, new_a_day];
     let ended: Params<'_> = &[&id, &None::<SessionId>, &at];
-    let ((begun, locked), changed, ended, found, committed) = join5(
-        join(connection.begin(), connection.send(LOCK_USER, &[&id])),
+    let ((begun, in_line, locked), changed, ended, found, committed) = join5(
+        join3(
+            connection.begin(),
+            user_locks::lock_where_distributed(connection, id),
+            connection.send(LOCK_USER, &[&id]),
+        ),
         connection.send_count(CHANGE_ACCOUNT, changed),
         OptionFuture::from(change.ends_sessions().then(|| connection.send(END_OTHER_SESSIONS, ended))),
         connection.send(ACCOUNT, &[&id]),
@@ -80,6 +85,7 @@ async fn change_account(
     )
     .await;
     begun?;
+    in_line?;
     locked?;
     changed?;
     let (ended, found) = (ended.transpose()?.unwrap_or_default(), found?);

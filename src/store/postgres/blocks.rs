@@ -93,6 +93,16 @@ impl Direct {
         Ok(live?.len() == self.users.len())
     }
 
+    /// Returns true if the conversation was created between the look for its id and the locks of its users, on a distributed database. Then its counter is not
+    /// locked, and the caller begins anew.
+    async fn is_new(&mut self, connection: &PgConnection) -> Result<bool> {
+        if !connection.is_distributed() || self.id.is_some() {
+            return Ok(false);
+        }
+        self.id = rows::first(&connection.rows(DIRECT_CONVERSATION, &[&self.key]).await?, rows::value)?;
+        Ok(self.id.is_some())
+    }
+
     /// Marks the members as blocked or not. Then raises the versions of the users, if their presence is hidden from each other, or shown again.
     async fn mark(&self, connection: &PgConnection, is_changed: bool) -> Result<()> {
         let [one, other] = &self.users;
@@ -112,11 +122,20 @@ impl Direct {
     }
 }
 
-/// One transaction in two round trips, with the decision between them.
+/// One transaction in two round trips, with the decision between them. On a distributed database up to three more.
 async fn insert(connection: &PgConnection, new: &NewBlock) -> Result<bool> {
-    let NewBlock { user_id, blocked_id, created_at } = new;
-    let direct = Direct::of(connection, *user_id, *blocked_id).await?;
+    let mut direct = Direct::of(connection, new.user_id, new.blocked_id).await?;
     connection.prepare(&[INSERT_BLOCK, COUNT_BLOCKS]).await?;
+    loop {
+        if let Some(is_first) = try_insert(connection, new, &mut direct).await? {
+            return Ok(is_first);
+        }
+    }
+}
+
+/// Returns `None` if the direct conversation has just been created. That happens once: then its id is known.
+async fn try_insert(connection: &PgConnection, new: &NewBlock, direct: &mut Direct) -> Result<Option<bool>> {
+    let NewBlock { user_id, blocked_id, created_at } = new;
     let (begun, live, blocked, inserted, count) = join5(
         connection.begin(),
         direct.lock(connection),
@@ -139,17 +158,34 @@ async fn insert(connection: &PgConnection, new: &NewBlock) -> Result<bool> {
         connection.rollback().await?;
         return Err(refusal);
     }
+    if direct.is_new(connection).await? {
+        connection.rollback().await?;
+        return Ok(None);
+    }
     let is_first = rows::first(&blocked, rows::value)? == Some(false);
     let (marked, committed) = join(direct.mark(connection, is_first), connection.commit()).await;
     marked?;
     committed?;
-    Ok(is_first)
+    Ok(Some(is_first))
 }
 
-/// One transaction in two round trips, with the decision between them.
+/// One transaction in two round trips, with the decision between them. On a distributed database up to three more.
 async fn delete(connection: &PgConnection, user_id: UserId, blocked_id: UserId) -> Result<bool> {
-    let direct = Direct::of(connection, user_id, blocked_id).await?;
+    let mut direct = Direct::of(connection, user_id, blocked_id).await?;
     connection.prepare(&[DELETE_BLOCK]).await?;
+    loop {
+        if let Some(was_last) = try_delete(connection, [user_id, blocked_id], &mut direct).await? {
+            return Ok(was_last);
+        }
+    }
+}
+
+/// Returns `None` if the direct conversation has just been created. That happens once: then its id is known.
+async fn try_delete(
+    connection: &PgConnection,
+    [user_id, blocked_id]: [UserId; 2],
+    direct: &mut Direct,
+) -> Result<Option<bool>> {
     let (begun, locked, deleted, blocked) = join4(
         connection.begin(),
         direct.lock(connection),
@@ -160,9 +196,13 @@ async fn delete(connection: &PgConnection, user_id: UserId, blocked_id: UserId) 
     begun?;
     locked?;
     let (deleted, blocked) = (deleted?, blocked?);
+    if direct.is_new(connection).await? {
+        connection.rollback().await?;
+        return Ok(None);
+    }
     let was_last = deleted > 0 && rows::first(&blocked, rows::value)? == Some(false);
     let (marked, committed) = join(direct.mark(connection, was_last), connection.commit()).await;
     marked?;
     committed?;
-    Ok(was_last)
+    Ok(Some(was_last))
 }

@@ -1,10 +1,11 @@
 //! Contacts.
 
 use async_trait::async_trait;
+use futures_util::future::join4;
 
 use super::connection::PgConnection;
 use super::rows::{self, Columns};
-use super::{Postgres, bounded};
+use super::{Postgres, bounded, user_locks};
 use crate::domain::conversation::direct_key;
 use crate::domain::user::ContactFrom;
 use crate::domain::{ConversationId, Result, UserId};
@@ -101,6 +102,23 @@ impl Contacts for Postgres {
     }
 
     async fn set_contact_from(&self, user_id: UserId, contact_from: ContactFrom) -> Result<()> {
-        self.count(SET_CONTACT_FROM, &[&user_id, &contact_from.as_str()]).await.map(drop)
+        bounded(async {
+            let connection = self.connection().await?;
+            user_locks::prepare(&connection).await?;
+            connection.prepare(&[SET_CONTACT_FROM]).await?;
+            // The user first: a creation or an addition that has read the setting holds the user's lock until it is committed.
+            let (begun, locked, set, committed) = join4(
+                connection.begin(),
+                user_locks::lock_where_distributed(&connection, user_id),
+                connection.send_count(SET_CONTACT_FROM, &[&user_id, &contact_from.as_str()]),
+                connection.commit(),
+            )
+            .await;
+            begun?;
+            locked?;
+            set?;
+            committed
+        })
+        .await
     }
 }

@@ -12,6 +12,7 @@ use super::connection::PgConnection;
 use super::errors::described;
 use super::{migrate, rows};
 use crate::domain::{Code, Error, Result};
+use crate::limits;
 
 /// Tables that every worker has whole. A write goes to all of them, in two phases, and no other write of the table happens meanwhile. A table that
 /// another one refers to comes before it.
@@ -69,6 +70,8 @@ const CREATE_USER_STATES: &str = "CREATE TABLE IF NOT EXISTS user_states (user_i
 /// Makes the rows of users who have none from their columns. A row that is there is newer than they are.
 pub(super) const FILL_USER_STATES: &str = "INSERT INTO user_states (user_id, membership_version, blocks_version, last_seen_at, new_day, new_that_day) \
      SELECT id, membership_version, blocks_version, last_seen_at, new_day, new_that_day FROM users ON CONFLICT DO NOTHING";
+/// Makes earlier versions refuse the database, which look for their own marks. First, so that they do in the middle too.
+const UNMARK: &str = "DROP FUNCTION IF EXISTS distributed_by_user_1(), distributed_by_user_2()";
 /// Says by its name that all of that is done. A version that distributes more has another one.
 const MARK: &str = "CREATE OR REPLACE FUNCTION distributed_by_user_3() RETURNS void LANGUAGE sql AS ''";
 
@@ -77,6 +80,8 @@ const FUNCTIONS: &str = include_str!("distributed.sql");
 /// True if the tables are distributed: the function is made behind them. Then true if those of users are.
 const DISTRIBUTION: &str =
     "SELECT to_regproc('commit_messages_1') IS NOT NULL, to_regproc('distributed_by_user_3') IS NOT NULL";
+/// The number of servers that use the database.
+const SERVERS: &str = "SELECT count(*) FROM nodes WHERE leased_to > now()";
 /// True if the database has the extension.
 const HAS_CITUS: &str = "SELECT to_regproc('create_distributed_table') IS NOT NULL";
 
@@ -102,8 +107,9 @@ pub(crate) fn statements() -> Vec<String> {
     let made_known = "SELECT create_distributed_function(to_regproc('commit_messages_1')::regprocedure, 'conversation', \
                       colocate_with => 'counters')";
     let by_user = TABLES_BY_USER.iter().copied().flat_map(distributed_by_user);
-    // First, because a foreign key to a copied table would make them copied ones.
-    by_user
+    std::iter::once(UNMARK.to_owned())
+        // Before the copied tables, because a foreign key to one of those would make them copied ones.
+        .chain(by_user)
         .chain(reference)
         .chain(by_conversation)
         .chain([
@@ -158,9 +164,9 @@ pub(super) async fn distribution(connection: &PgConnection) -> Result<Distributi
     })
 }
 
-/// Migrates the database at a `postgres://…` URL, and distributes its tables. No server must use it meanwhile. Has no bound of time, because
-/// the rows are copied. May be repeated, after a failure or a migration.
-pub(crate) async fn distribute(url: &str) -> Result<()> {
+/// Migrates the database at a `postgres://…` URL, and distributes its tables. Refuses while a server uses it. Returns the number of database servers over which
+/// it distributes them. Has no bound of time, because the rows are copied. May be repeated, after a failure or a migration.
+pub(crate) async fn distribute(url: &str) -> Result<i64> {
     let connector = Connector::new(url, Arc::default())?;
     let refused =
         |cause: String| Error::new(Code::Unavailable, format!("the tables at {}: {cause}", connector.address()));
@@ -170,11 +176,19 @@ pub(crate) async fn distribute(url: &str) -> Result<()> {
         return Err(refused("the database has no extension citus; create it on all its nodes first".to_owned()));
     }
     migrate::migrate(connection.client()).await?;
+    let servers: Option<i64> = rows::first(&connection.rows(SERVERS, &[]).await?, rows::value)?;
+    if let Some(servers @ 1..) = servers {
+        let lease = limits::LEASE.as_secs();
+        let cause =
+            format!("{servers} servers use it; stop them first (one that was killed counts for {lease} s more)");
+        return Err(refused(cause));
+    }
     let failed = |failure: Failure| refused(described(&failure));
     let unbounded = "SET statement_timeout = 0; SET lock_timeout = 0";
     connection.client().batch_execute(unbounded).await.map_err(failed)?;
     for statement in statements() {
         connection.client().batch_execute(&statement).await.map_err(failed)?;
     }
-    Ok(())
+    let databases = "SELECT count(*) FROM pg_dist_node WHERE shouldhaveshards AND isactive";
+    Ok(connection.client().query_one(databases, &[]).await.map_err(failed)?.get(0))
 }

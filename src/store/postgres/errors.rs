@@ -21,7 +21,8 @@ pub(super) fn to_domain_error(failure: Failure) -> Error {
     match state.code() {
         // PostgreSQL repeats this for each statement after the first failure in a transaction, and that one has been reported.
         "25P02" => Error::new(Code::Unavailable, "The store rolled the transaction back."),
-        "25006" | "40001" | "40P01" | "55P03" | "57014" => Error::unavailable(described(&failure)),
+        // The last is PostgreSQL's own failure, and Citus's word for a connection to a worker that broke.
+        "25006" | "40001" | "40P01" | "55P03" | "57014" | "XX000" => Error::unavailable(described(&failure)),
         code => match &code[..2] {
             "08" | "53" | "57" | "58" => Error::unavailable(described(&failure)),
             "22" | "23" => {

@@ -21,14 +21,19 @@ const LIVE_USERS: &str = "SELECT id, contact_from FROM users WHERE id = ANY($1) 
 /// A number of this server's, and slots in their order. The locks end with the transaction. Later statements see what their last holders committed.
 const LOCK_SLOTS: &str = "SELECT pg_advisory_xact_lock($1, slot) FROM unnest($2::int[]) AS w (slot)";
 
+/// user. Makes Citus number the transaction, which it does with its first statement for a worker. Citus looks for deadlocks over all servers by these numbers, and takes
+/// transactions that wait without one for one and the same: it would find deadlocks that are none.
+const NUMBER_TRANSACTION: &str = "SELECT 1 FROM user_states WHERE user_id = $1";
+
 /// The number of the locks: "user" in ASCII. Locks with two numbers are none of those with one, of which a migration takes some.
 const CLASS: i32 = 0x7573_6572;
 
 /// Prepares the statements of the functions below.
 pub(super) async fn prepare(connection: &PgConnection) -> Result<()> {
-    let all: [&'static str; 2] =
-        if connection.is_distributed() { [LOCK_SLOTS, LIVE_USERS] } else { [LOCK_USERS, LOCK_LIVE_USERS] };
-    connection.prepare(&all).await
+    if connection.is_distributed() {
+        return connection.prepare(&[NUMBER_TRANSACTION, LOCK_SLOTS, LIVE_USERS]).await;
+    }
+    connection.prepare(&[LOCK_USERS, LOCK_LIVE_USERS]).await
 }
 
 /// Locks users for the rest of the transaction, those too that are deleted.
@@ -59,7 +64,12 @@ pub(super) async fn lock_where_distributed(connection: &PgConnection, user_id: U
 }
 
 async fn lock_slots(connection: &PgConnection, users: &[UserId]) -> Result<()> {
-    connection.send(LOCK_SLOTS, &[&CLASS, &slots(users)]).await.map(drop)
+    let Some(first) = users.first() else { return Ok(()) };
+    let slots = slots(users);
+    let (numbered, locked) =
+        join(connection.send(NUMBER_TRANSACTION, &[first]), connection.send(LOCK_SLOTS, &[&CLASS, &slots])).await;
+    numbered?;
+    locked.map(drop)
 }
 
 /// Returns the slots of users, each once, in their order. The end of an id is random. Users share slots, so that a transaction with all members of a large

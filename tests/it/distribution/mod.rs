@@ -210,6 +210,18 @@ async fn nothing_is_distributed_without_citus() {
     }
 }
 
+#[tokio::test]
+async fn nothing_is_distributed_while_a_server_uses_the_database() {
+    let url = database().await;
+    store::open(&url).await.unwrap();
+    let as_if_used = "CREATE FUNCTION create_distributed_table() RETURNS void LANGUAGE sql AS ''; \
+        INSERT INTO nodes (incarnation, started_at, leased_to) VALUES (gen_random_uuid(), now(), now() + interval '1 minute')";
+    connect(&url).await.batch_execute(as_if_used).await.unwrap();
+    let ended = run(&url, "", &["migrate", "--distribute"]).await;
+    assert!(!ended.succeeded && ended.stderr.contains("1 servers use it; stop them first"), "{ended:?}");
+    assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+}
+
 /// An earlier version did not distribute the tables of users.
 #[tokio::test]
 async fn a_distribution_that_is_not_complete_is_refused_in_one_line() {

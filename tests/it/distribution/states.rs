@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use chinwag::domain::Timestamp;
+use chinwag::domain::block::NewBlock;
+use chinwag::domain::conversation::direct_key;
+use chinwag::domain::{ConversationId, Timestamp};
+use chinwag::limits::USER_LOCK_SLOTS;
 use chinwag::store::postgres::Postgres;
-use chinwag::store::{Members, UserSettings, Users};
+use chinwag::store::{Blocks, Members, UserSettings, Users};
 use tokio::time::timeout;
 
 use crate::postgres::{group, user};
@@ -39,6 +42,49 @@ async fn no_user_s_row_is_changed_by_daily_life() {
     let state = client.query_one(states, &[&ada.id]).await.unwrap();
     assert_eq!(state.get::<_, i64>(3), 1, "a conversation that counts for a quota");
     server.stopped().await;
+}
+
+/// The transaction that creates the conversation holds all locks of users, and commits while the block waits for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_marks_a_direct_conversation_that_was_created_while_it_waited() {
+    let url = distributed_database().await;
+    let store = Postgres::open(&url).await.unwrap();
+    let (ada, bob) = (user(&store, "ada").await, user(&store, "bob").await);
+    let id = ConversationId::new();
+    for is_block in [true, false] {
+        connect(&url).await.batch_execute("DELETE FROM conversations").await.unwrap();
+        let locks = format!(
+            "SELECT pg_advisory_xact_lock({}, slot) FROM generate_series(0, {}) AS w (slot)",
+            0x7573_6572,
+            USER_LOCK_SLOTS - 1
+        );
+        let holder = LockHolder::new(&url, &locks).await;
+        let changing = async {
+            if is_block {
+                store.insert_block(&NewBlock { user_id: ada, blocked_id: bob, created_at: Timestamp(1) }).await
+            } else {
+                store.delete_block(ada, bob).await
+            }
+        };
+        let creating = async {
+            holder.waits(1).await;
+            let (users, key) = ([ada, bob].map(|user| user.to_string()), direct_key(ada, bob));
+            let rows = format!(
+                "INSERT INTO conversations (id, type, creator_id, created_at, direct_key) VALUES ('{id}', 'direct', '{0}', now(), '{key}'); \
+                 INSERT INTO counters (conversation_id, member_count, active_at) VALUES ('{id}', 2, now()); \
+                 INSERT INTO members (conversation_id, user_id, role, joined_at, is_blocked) \
+                 SELECT '{id}', u, 'member', now(), {is_unmarked} FROM unnest(ARRAY['{0}', '{1}']::uuid[]) AS w (u)",
+                users[0],
+                users[1],
+                is_unmarked = !is_block,
+            );
+            holder.commit(&rows).await;
+        };
+        let (changed, ()) = tokio::join!(changing, creating);
+        assert_eq!(changed, Ok(true));
+        let marked = store.member(id, bob).await.unwrap().unwrap().is_blocked;
+        assert_eq!(marked, is_block);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

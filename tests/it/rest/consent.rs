@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{each, nameless, refused_fields};
+use crate::support::citus::distributed_database;
 use crate::support::client::{Conversation, TestUser};
 use crate::support::lock_holder::LockHolder;
 use crate::support::postgres::database;
@@ -330,7 +331,12 @@ async fn a_setting_holds_from_its_answer_on(store: StoreKind) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_setting_waits_for_an_addition_that_has_read_it() {
-    let url = database().await;
+    for url in [database().await, distributed_database().await] {
+        setting_waits(url).await;
+    }
+}
+
+async fn setting_waits(url: String) {
     let server = Server::with(&["--database-url", &url]).await;
     let (ada, grace) = (server.register("ada").await, server.register("grace").await);
     grace.group("Friends", &[&ada]).await;
