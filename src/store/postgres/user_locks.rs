@@ -66,8 +66,10 @@ pub(super) async fn lock_where_distributed(connection: &PgConnection, user_id: U
 async fn lock_slots(connection: &PgConnection, users: &[UserId]) -> Result<()> {
     let Some(first) = users.first() else { return Ok(()) };
     let slots = slots(users);
+    // Boxed: the caller's futures stay small.
     let (numbered, locked) =
-        join(connection.send(NUMBER_TRANSACTION, &[first]), connection.send(LOCK_SLOTS, &[&CLASS, &slots])).await;
+        Box::pin(join(connection.send(NUMBER_TRANSACTION, &[first]), connection.send(LOCK_SLOTS, &[&CLASS, &slots])))
+            .await;
     numbered?;
     locked.map(drop)
 }
