@@ -18,18 +18,16 @@ pub(super) const VERSION: u8 = 1;
 
 /// Encodes envelopes of a history, in their order.
 pub(super) fn encode<'a>(history: Option<History>, envelopes: impl IntoIterator<Item = &'a Envelope>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    encode_into(&mut bytes, history, envelopes);
-    bytes
+    encode_after(Vec::new(), history, envelopes)
 }
 
-/// Encodes envelopes of a history behind what `bytes` has.
-pub(super) fn encode_into<'a>(
-    bytes: &mut Vec<u8>,
+/// Encodes envelopes of a history behind these bytes.
+pub(super) fn encode_after<'a>(
+    bytes: Vec<u8>,
     history: Option<History>,
     envelopes: impl IntoIterator<Item = &'a Envelope>,
-) {
-    let mut writer = Writer::after(std::mem::take(bytes));
+) -> Vec<u8> {
+    let mut writer = Writer::after(bytes);
     writer.u8(VERSION);
     if let Some(history) = history {
         write(&mut writer, &envelope_of(history));
@@ -37,7 +35,7 @@ pub(super) fn encode_into<'a>(
     for envelope in envelopes {
         write(&mut writer, envelope);
     }
-    *bytes = writer.finish();
+    writer.finish()
 }
 
 /// Envelopes that were decoded, and their history, if they name it.

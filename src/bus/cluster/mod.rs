@@ -94,7 +94,7 @@ impl Cluster {
     /// Returns a packet for other nodes.
     pub fn packet(&self, history: Option<History>, envelopes: &[Envelope]) -> Vec<u8> {
         let bytes = envelopes.iter().map(Envelope::size).sum();
-        self.seal.seal_written(bytes, |packet| codec::encode_into(packet, history, envelopes))
+        self.seal.seal_written(bytes, |packet| codec::encode_after(packet, history, envelopes))
     }
 
     /// Returns packets of at most `bytes_max` bytes for other nodes, at least one. Envelopes that the store can repeat become hints in them.

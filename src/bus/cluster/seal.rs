@@ -84,17 +84,20 @@ impl Seal {
 
     /// Seals a body.
     pub fn seal(&self, body: &[u8]) -> Vec<u8> {
-        self.seal_written(body.len(), |packet| packet.extend(body))
+        self.seal_written(body.len(), |mut packet| {
+            packet.extend(body);
+            packet
+        })
     }
 
-    /// Seals a body of about this many bytes, which `write` adds to the packet. So the body is not copied.
-    pub(super) fn seal_written(&self, body_bytes: usize, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    /// Seals a body of about this many bytes, which `write` adds to the packet that it is given. So the body is not copied.
+    pub(super) fn seal_written(&self, body_bytes: usize, write: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Vec<u8> {
         let counter = self.counter.fetch_add(1, Ordering::Relaxed) + 1;
         let header = Header { cluster_id: self.cluster_id, from: self.incarnation, counter };
         let bytes = header.to_bytes();
         let mut sealed = Vec::with_capacity(body_bytes + SEAL_BYTES);
         sealed.extend(bytes);
-        write(&mut sealed);
+        let mut sealed = write(sealed);
         let tag = self.key.seal_in_place_separate_tag(header.nonce(), Aad::from(bytes), &mut sealed[HEADER_BYTES..]);
         sealed.extend(tag.expect("a body is shorter than 64 GiB").as_ref());
         sealed

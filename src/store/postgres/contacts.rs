@@ -1,11 +1,10 @@
 //! Contacts.
 
 use async_trait::async_trait;
-use futures_util::future::join4;
 
 use super::connection::PgConnection;
 use super::rows::{self, Columns};
-use super::{Postgres, bounded, user_locks};
+use super::{Postgres, bounded};
 use crate::domain::conversation::direct_key;
 use crate::domain::user::ContactFrom;
 use crate::domain::{ConversationId, Result, UserId};
@@ -102,23 +101,7 @@ impl Contacts for Postgres {
     }
 
     async fn set_contact_from(&self, user_id: UserId, contact_from: ContactFrom) -> Result<()> {
-        bounded(async {
-            let connection = self.connection().await?;
-            user_locks::prepare(&connection).await?;
-            connection.prepare(&[SET_CONTACT_FROM]).await?;
-            // The user first: a creation or an addition that has read the setting holds the user's lock until it is committed.
-            let (begun, locked, set, committed) = join4(
-                connection.begin(),
-                user_locks::lock_where_distributed(&connection, user_id),
-                connection.send_count(SET_CONTACT_FROM, &[&user_id, &contact_from.as_str()]),
-                connection.commit(),
-            )
-            .await;
-            begun?;
-            locked?;
-            set?;
-            committed
-        })
-        .await
+        // A creation or an addition that has read the setting holds the user's lock until it is committed.
+        self.change_users(&[user_id], SET_CONTACT_FROM, &[&user_id, &contact_from.as_str()]).await
     }
 }

@@ -1,11 +1,10 @@
 //! Leftovers of nodes of an older schema.
 
 use async_trait::async_trait;
-use futures_util::future::join4;
 use uuid::Uuid;
 
 use super::rows::{self, Columns};
-use super::{Postgres, bounded, user_locks, user_states};
+use super::{Postgres, user_states};
 use crate::domain::{ConversationId, MessageId, Result, Seq, UserId};
 use crate::store::leftovers::{
     FIRST_MENTION, FIRST_SAVED, Leftovers, LeftoversCursor, MentionPlace, MessagePlace, SavedPlace, last, left,
@@ -58,7 +57,8 @@ impl Leftovers for Postgres {
         let last_setting = last(&settings, limit).map(|(id, _)| id);
         let hidden = left(settings);
         if !hidden.is_empty() {
-            self.forget_hidden(&hidden).await?;
+            let forget_hidden = self.form(FORGET_HIDDEN, user_states::FORGET_HIDDEN);
+            self.change_users(&hidden, forget_hidden, &[&hidden]).await?;
         }
         Ok(LeftoversCursor {
             pins: last(&pins, limit),
@@ -136,26 +136,5 @@ impl Postgres {
             self.count(DELETE_SAVED, &[&users, &ids, &messages]).await?;
         }
         Ok(next)
-    }
-
-    async fn forget_hidden(&self, ids: &[UserId]) -> Result<()> {
-        bounded(async {
-            let connection = self.connection().await?;
-            let forget_hidden = connection.form(FORGET_HIDDEN, user_states::FORGET_HIDDEN);
-            user_locks::prepare(&connection).await?;
-            connection.prepare(&[forget_hidden]).await?;
-            let (begun, locked, forgotten, committed) = join4(
-                connection.begin(),
-                user_locks::lock(&connection, ids),
-                connection.send_count(forget_hidden, &[&ids]),
-                connection.commit(),
-            )
-            .await;
-            begun?;
-            locked?;
-            forgotten?;
-            committed
-        })
-        .await
     }
 }

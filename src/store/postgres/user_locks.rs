@@ -4,10 +4,11 @@
 //! On plain PostgreSQL the lock is that of the user's row. On a distributed database every worker has the row, and a lock of it would be one on all of them, in a
 //! line with all others of the table. There it is an advisory lock on the coordinator, to which every node of this server connects.
 
-use futures_util::future::join;
+use futures_util::future::{join, join4};
 use tokio_postgres::Row;
 
-use super::connection::PgConnection;
+use super::connection::{Params, PgConnection};
+use super::{Postgres, bounded};
 use crate::domain::{Result, UserId};
 use crate::limits;
 
@@ -61,6 +62,29 @@ pub(super) async fn lock_where_distributed(connection: &PgConnection, user_id: U
         return Ok(());
     }
     lock_slots(connection, &[user_id]).await
+}
+
+impl Postgres {
+    /// Runs a statement that changes users, behind their locks. One transaction in one round trip.
+    pub(super) async fn change_users(&self, users: &[UserId], sql: &'static str, params: Params<'_>) -> Result<()> {
+        bounded(async {
+            let connection = self.connection().await?;
+            prepare(&connection).await?;
+            connection.prepare(&[sql]).await?;
+            let (begun, locked, changed, committed) = join4(
+                connection.begin(),
+                lock(&connection, users),
+                connection.send_count(sql, params),
+                connection.commit(),
+            )
+            .await;
+            begun?;
+            locked?;
+            changed?;
+            committed
+        })
+        .await
+    }
 }
 
 async fn lock_slots(connection: &PgConnection, users: &[UserId]) -> Result<()> {

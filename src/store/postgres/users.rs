@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use super::connection::{Params, PgConnection};
 use super::rows::{self, Columns};
 use super::user_states::{STATE, state};
-use super::{Postgres, bounded, sessions, user_locks, user_states};
+use super::{Postgres, bounded, sessions, user_states};
 use crate::domain::account::Credentials;
 use crate::domain::search::{WORDS_VERSION, words};
 use crate::domain::session::Caller;
@@ -338,24 +338,7 @@ impl Users for Postgres {
     }
 
     async fn set_last_seen(&self, ids: &[UserId], at: Timestamp) -> Result<()> {
-        bounded(async {
-            let connection = self.connection().await?;
-            let set_last_seen = connection.form(SET_LAST_SEEN, user_states::SET_LAST_SEEN);
-            user_locks::prepare(&connection).await?;
-            connection.prepare(&[set_last_seen]).await?;
-            let (begun, locked, set, committed) = join4(
-                connection.begin(),
-                user_locks::lock(&connection, ids),
-                connection.send_count(set_last_seen, &[&ids, &at]),
-                connection.commit(),
-            )
-            .await;
-            begun?;
-            locked?;
-            set?;
-            committed
-        })
-        .await
+        self.change_users(ids, self.form(SET_LAST_SEEN, user_states::SET_LAST_SEEN), &[&ids, &at]).await
     }
 
     /// One round trip.

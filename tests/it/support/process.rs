@@ -42,7 +42,7 @@ impl Process {
     ) -> (Self, String) {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", PARENT, "sh"]).arg(folder.path()).args(arguments).process_group(0);
-        // What the program leaves elsewhere goes with its folder.
+        // The program leaves its temporary files here, and the parent removes them with the folder.
         command.env("TMPDIR", folder.path());
         let mut parent = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let _ = folder.keep(); // the parent removes it

@@ -111,7 +111,7 @@ impl Watch {
                     self.dropped += happened.dropped;
                     self.cluster.refused.unread.add_silently(happened.dropped);
                     if self.has_connected(happened.connects) {
-                        // What was asked over the last connection is not answered over this one.
+                        // NATS does not answer a question of the last connection over this one.
                         phase = Phase::Idle;
                     }
                 }
